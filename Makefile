@@ -1,0 +1,53 @@
+# Statewire. `make help` lists the targets.
+SHELL        := /bin/bash
+GO           ?= go
+VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS      := -s -w -X main.version=$(VERSION)
+ENGINE       := bin/libchdb.so
+ENGINE_NPM   := store/embedded/npm
+ENGINE_SO    := $(ENGINE_NPM)/node_modules/@chdb/lib-$(shell node -p 'process.platform+"-"+process.arch+(process.platform=="linux"?"-gnu":"")' 2>/dev/null)/libchdb.so
+FUZZTIME     ?= 60s
+TEST_FLAGS   ?= -race -timeout 15m
+STATICCHECK  := $(GO) run -modfile=tools.mod honnef.co/go/tools/cmd/staticcheck
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n",$$1,$$2}' $(MAKEFILE_LIST)
+
+engine: $(ENGINE) ## fetch the pinned ClickHouse engine library from npm
+
+$(ENGINE): $(ENGINE_NPM)/package-lock.json
+	scripts/get-engine $(ENGINE_NPM)
+	@mkdir -p bin && cp $(ENGINE_SO) $(ENGINE).new && mv $(ENGINE).new $(ENGINE)
+
+build: engine ## build bin/statewire, ready to run
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/statewire ./cmd/statewire
+
+run: build ## start a site with a simulated fleet and print the dashboard's address
+	bin/statewire demo
+
+deps: ## install what the tests need on Debian (as root); a no-op when it is there
+	scripts/get-test-tools
+
+lint: ## gofmt, go vet, staticcheck, and a build for every platform
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+	@for p in linux/amd64 linux/arm64 windows/amd64 darwin/arm64; do \
+	  echo "build $$p"; CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null ./... || exit 1; done
+
+test: deps build lint ## everything that must pass before a change lands
+	$(GO) test $(TEST_FLAGS) ./...
+
+bench: build ## the speed claims, as ratios measured side by side
+	$(GO) test -run '^$$' -bench 'Ratio|Limit' -benchtime 1x -timeout 60m ./... | scripts/bench-table
+
+fuzz: ## every fuzz target for FUZZTIME each
+	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+
+clean: ## remove what was built
+	rm -rf bin build
+
+.PHONY: help engine build run deps lint test bench fuzz clean
