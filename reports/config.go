@@ -1,0 +1,87 @@
+package reports
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+)
+
+// Config of the reports stage; the keys are written reports.NAME in the configuration file.
+type Config struct {
+	// Listen is the address of pages, API, metrics and health. Default 127.0.0.1:8080; empty serves nothing.
+	Listen string `yaml:"listen" mapstructure:"listen"`
+	// Dir is a folder of additional reports, one .sql file each. Default empty: only the built-in reports.
+	Dir string `yaml:"dir" mapstructure:"dir"`
+	// MaxRows bounds the rows of one answer that isn't paged (files, ad-hoc SQL). Default 1,000,000; zero is refused.
+	MaxRows int `yaml:"max_rows" mapstructure:"max_rows"`
+	// Timeout bounds one query. Default 30s; zero is refused.
+	Timeout time.Duration `yaml:"timeout" mapstructure:"timeout"`
+	// MaxMemory bounds the memory of one query in bytes. Default 1 GiB; zero is refused.
+	MaxMemory int64 `yaml:"max_memory" mapstructure:"max_memory"`
+	// Refresh is how often an open status page asks for new figures. Default 10s; zero is refused.
+	Refresh time.Duration `yaml:"refresh" mapstructure:"refresh"`
+}
+
+// DefaultConfig returns the shipped values.
+func DefaultConfig() Config {
+	return Config{
+		Listen:    "127.0.0.1:8080",
+		MaxRows:   1_000_000,
+		Timeout:   30 * time.Second,
+		MaxMemory: 1 << 30,
+		Refresh:   10 * time.Second,
+	}
+}
+
+// Validate names every wrong value at once, with the key as it stands in the file and what is allowed.
+func (c Config) Validate() error {
+	var errs []error
+	wrong := func(key string, value any, allowed string) {
+		errs = append(errs, fmt.Errorf("reports.%s: %v is not allowed: %s", key, value, allowed))
+	}
+	if err := validListen(c.Listen); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Dir != "" {
+		if info, err := os.Stat(c.Dir); err != nil {
+			errs = append(errs, fmt.Errorf("reports.dir: %w: create the folder or leave the key empty", err))
+		} else if !info.IsDir() {
+			wrong("dir", c.Dir, "it must be a folder of .sql files")
+		}
+	}
+	if c.MaxRows < 1 {
+		wrong("max_rows", c.MaxRows, "1 or more")
+	}
+	if c.Timeout < time.Second || c.Timeout > time.Hour {
+		wrong("timeout", c.Timeout, "1s to 1h")
+	}
+	if c.MaxMemory < 64<<20 {
+		wrong("max_memory", c.MaxMemory, "64MiB or more")
+	}
+	if c.Refresh < time.Second || c.Refresh > time.Hour {
+		wrong("refresh", c.Refresh, "1s to 1h")
+	}
+	return errors.Join(errs...)
+}
+
+// validListen refuses any address others can reach: the pages have no sign-in yet.
+func validListen(addr string) error {
+	if addr == "" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("reports.listen: %q is not HOST:PORT: write for example 127.0.0.1:8080", addr)
+	}
+	if host == "localhost" {
+		return nil
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Unmap().IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("reports.listen: %q can be reached from other machines, and the pages ask nobody for a name or password yet: "+
+		"use 127.0.0.1:PORT, [::1]:PORT or localhost:PORT, and put a proxy that signs people in before it", addr)
+}
