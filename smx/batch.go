@@ -1,0 +1,95 @@
+package smx
+
+// Flags of a message.
+const (
+	// TimeSuspect: the message time lies before 2000 or more than a day after
+	// its arrival. Batch.Time holds it clamped to 2000-01-01 … 2100-01-01.
+	TimeSuspect uint8 = 1 << iota
+	// CountMismatch: UserParameters names another Count than it has Params.
+	CountMismatch
+)
+
+// Batch is decoded messages in columns, ready for a columnar insert. Its
+// strings live in its own arena and are valid until Reset; the bytes given to
+// Decode may be reused at once.
+type Batch struct {
+	Reports []ReportRow
+
+	// One element per message.
+	Report      []int32  // index into Reports
+	Serial      []uint64 // 0 = none
+	Time        []int64  // µs since 1970 UTC, clamped, see TimeSuspect
+	TopicType   []uint32
+	TopicID     []string
+	TopicIDType []uint16
+	User        []string
+	UserSID     []string
+	StateID     []uint32
+	Criticality []uint32
+	ParamsEnd   []uint32 // message i has Params[ParamsEnd[i-1]:ParamsEnd[i]]
+	DetailsType []int32
+	Details     []string
+	Hash        []uint64 // PayloadHash of the message
+	Flags       []uint8
+
+	Params []string // of all messages, see ParamsEnd
+
+	Bad        []BadRecord // records set aside inside readable reports
+	BadReports []BadReport // reports set aside inside a readable file
+}
+
+// ReportRow is one readable report.
+type ReportRow struct {
+	Client          ClientID
+	ClientInstalled uint8
+	ClientType      uint8 // 0 legacy client, 1 client, 3 device
+	Priority        int8  // NoPriority when absent; 0 … 127 otherwise
+	LCID            uint32
+	ClientVersion   string
+	NetBIOSName     string
+	CodePage        string
+	Version         string // of the report's format, as sent
+	Date            int64  // µs since 1970 UTC as sent, 0 when absent
+
+	Received int64  // µs since 1970 UTC; 0 in a bare report: its claim counts
+	Receipt  string // the relay's; empty in a bare report
+	Index    int    // position in the file, from 0
+
+	FirstMessage     int // index into the columns
+	Messages         int // rows of this report
+	BadRecords       int // records of this report in Bad
+	EncodingMismatch bool
+}
+
+// BadRecord is a StateMessage set aside: the others of its report load.
+type BadRecord struct {
+	Report    int    // index into Reports
+	Index     int    // position in its report, from 1
+	Number    int    // position in the file, from 1: the N of NAME.N.SMX
+	Serial    uint64 // when HasSerial; it counts as received
+	HasSerial bool
+	Err       Error
+
+	header, record []byte
+}
+
+// Raw is a complete report with the header and this record alone. It loads by
+// itself once the record is repaired.
+func (r *BadRecord) Raw() []byte { return nil }
+
+// BadReport is a report set aside whole: the others of its file load.
+type BadReport struct {
+	Index    int // position in the file, from 0
+	Number   int // the N of NAME.N.SMX; no record of the file has it
+	Received int64
+	Receipt  string
+	Err      Error
+	Raw      []byte // a complete bare report
+}
+
+// Len is the number of messages.
+func (b *Batch) Len() int { return len(b.Serial) }
+
+// Reset empties the batch and keeps its memory. Every string it gave out is
+// invalid from here on.
+func (b *Batch) Reset() {}
