@@ -7,16 +7,27 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"statewire/store/embedded"
 )
 
-// ErrInUse says that another process holds the data directory's engine.
-var ErrInUse = errors.New("store is in use by another process")
+// ErrInUse says that another process runs the engine on this data directory.
+var ErrInUse = embedded.ErrInUse
+
+// ErrNewerSchema says that a newer version of this program has migrated the store.
+var ErrNewerSchema = errors.New("the store's schema is newer than this program")
+
+// SocketPath is where, below the owner's socket, Handler is expected.
+const SocketPath = "/clickhouse"
 
 // Options are what Open needs beside the configuration.
 type Options struct {
@@ -27,36 +38,183 @@ type Options struct {
 	Clock      func() time.Time      // nil is time.Now
 }
 
-// Store is an open, migrated database.
-type Store struct{}
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	return o
+}
 
-// Open connects to the configured server, or to the process that serves
+// Store is an open, migrated database.
+type Store struct {
+	// Constant after Open.
+	cfg      Config
+	log      *slog.Logger
+	clock    func() time.Time
+	engine   *embedded.Engine // nil unless this process runs it
+	options  *clickhouse.Options
+	conn     driver.Conn
+	readOnly driver.Conn
+	version  string
+	inserts  clickhouse.Settings
+}
+
+// Open connects to the configured servers, or to the process that serves
 // Dir/statewire.sock, or opens the embedded engine, in that order, and brings the
-// schema up to date. A schema newer than this program is refused.
+// schema up to date. It fails with ErrInUse when another process runs the engine
+// and serves no socket, and with ErrNewerSchema rather than touch what it does not
+// know.
 func Open(ctx context.Context, cfg Config, opt Options) (*Store, error) {
-	return nil, errors.New("store: not built yet")
+	opt = opt.withDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Store{cfg: cfg, log: opt.Log, clock: opt.Clock}
+	if err := s.open(ctx, opt); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context, opt Options) error {
+	began := time.Now()
+	kind, err := s.choose(ctx, opt)
+	if err != nil {
+		return err
+	}
+	if err := s.ready(ctx, opt); err != nil {
+		return err
+	}
+	s.log.Info("store open", "engine", kind, "version", s.version, "database", s.cfg.Database, "took", time.Since(began))
+	return nil
+}
+
+// choose finds the engine and says which it is.
+func (s *Store) choose(ctx context.Context, opt Options) (string, error) {
+	if len(s.cfg.Addr) > 0 {
+		var err error
+		s.options, err = s.cfg.serverOptions()
+		return "server", err
+	}
+	socket := filepath.Join(opt.Dir, "statewire.sock")
+	if rt := socketTransport(socket, SocketPath); answers(ctx, rt) {
+		s.options = s.cfg.transportOptions(rt)
+		return "socket", nil
+	}
+	library, err := embedded.FindLibrary(s.cfg.Engine)
+	if err != nil {
+		return "", err
+	}
+	s.engine, err = embedded.Open(embedded.Config{Library: library, Path: filepath.Join(opt.Dir, "store"), MemoryBytes: s.cfg.Memory})
+	if err != nil {
+		return "", err
+	}
+	s.options = s.cfg.transportOptions(s.engine)
+	return "embedded", nil
+}
+
+// answers says whether an owner serves its store at the other end.
+func answers(ctx context.Context, rt http.RoundTripper) bool {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://statewire/ping", http.NoBody)
+	if err != nil {
+		return false
+	}
+	resp, err := rt.RoundTrip(req)
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// connect makes the database and opens the connections to it.
+func (s *Store) connect(ctx context.Context) error {
+	if err := s.createDatabase(ctx); err != nil {
+		return err
+	}
+	var err error
+	if s.conn, err = clickhouse.Open(s.options); err != nil {
+		return fmt.Errorf("open the store's connections: %w", err)
+	}
+	server, err := s.conn.ServerVersion()
+	if err != nil {
+		return fmt.Errorf("reach the store at %v: %w", s.options.Addr, err)
+	}
+	s.version = server.Version.String()
+	s.inserts = insertSettings(server.Version.Major, server.Version.Minor)
+	return nil
+}
+
+// createDatabase works without the database, which may not be there yet.
+func (s *Store) createDatabase(ctx context.Context) error {
+	opt := *s.options
+	opt.Auth.Database = ""
+	opt.MaxOpenConns, opt.MaxIdleConns = 1, 1
+	conn, err := clickhouse.Open(&opt)
+	if err != nil {
+		return fmt.Errorf("open the store: %w", err)
+	}
+	err = conn.Exec(ctx, "CREATE DATABASE IF NOT EXISTS "+s.cfg.Database+s.onCluster())
+	if err != nil {
+		err = fmt.Errorf("create database %s: %w", s.cfg.Database, err)
+	}
+	return errors.Join(err, conn.Close())
 }
 
 // Conn is the read-write connection pool.
-func (s *Store) Conn() driver.Conn { return nil }
+func (s *Store) Conn() driver.Conn { return s.conn }
 
 // ReadOnly is a connection pool for SQL that a person typed: the engine refuses
-// writes, DDL and functions that reach outside the database.
-func (s *Store) ReadOnly() driver.Conn { return nil }
+// writes, DDL and functions that reach outside the database, and stops a statement
+// after a minute, at 256 MiB or at a million rows.
+func (s *Store) ReadOnly() driver.Conn { return s.readOnly }
 
-// InsertContext carries the settings that every insert needs to be durable before
-// it is acknowledged.
-func (s *Store) InsertContext(ctx context.Context) context.Context { return ctx }
+// readOnlyOptions are the options of ReadOnly. Nothing a statement says can lift them:
+// under readonly=1 settings cannot be changed.
+func (s *Store) readOnlyOptions() *clickhouse.Options {
+	opt := *s.options
+	opt.MaxOpenConns, opt.MaxIdleConns = poolConns/2, poolConns/2
+	opt.Settings = clickhouse.Settings{
+		"max_execution_time": 60,
+		"max_memory_usage":   256 << 20,
+		"max_result_rows":    1_000_000,
+		"max_result_bytes":   256 << 20,
+		"readonly":           1,
+	}
+	return &opt
+}
 
-// Handler serves the store to other processes of the site, over the owner's
-// socket; nil when this process does not own an embedded engine.
-func (s *Store) Handler() http.Handler { return nil }
+// Handler serves the store to other processes of the site, to be mounted at
+// SocketPath of the owner's socket with that prefix stripped; nil when this process
+// does not run the engine.
+func (s *Store) Handler() http.Handler {
+	if s.engine == nil {
+		return nil
+	}
+	return s.engine.Handler(false)
+}
 
-// Version is the engine's version, as in 26.7.3.1.
-func (s *Store) Version() string { return "" }
+// Version is the engine's version, as in 26.7.2.
+func (s *Store) Version() string { return s.version }
 
 // Embedded says whether this process runs the engine.
-func (s *Store) Embedded() bool { return false }
+func (s *Store) Embedded() bool { return s.engine != nil }
 
 // Close ends all connections and, when embedded, the engine.
-func (s *Store) Close() error { return nil }
+func (s *Store) Close() error {
+	var errs []error
+	for _, conn := range []driver.Conn{s.conn, s.readOnly} {
+		if conn != nil {
+			errs = append(errs, conn.Close())
+		}
+	}
+	if s.engine != nil {
+		errs = append(errs, s.engine.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -4,33 +4,167 @@
 package embedded
 
 import (
+	"context"
 	"errors"
-	"net/http"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
 )
 
 // ErrInUse says that another process has the path open.
-var ErrInUse = errors.New("path is in use by another process")
+var ErrInUse = errors.New("another process has it open")
+
+// ErrClosed says that the engine was closed.
+var ErrClosed = errors.New("the embedded engine is closed")
+
+// defaultMemoryBytes bounds the engine's allocations when Config says nothing.
+const defaultMemoryBytes = 640 << 20
+
+// maxConns bounds the statements that run at once.
+const maxConns = 16
+
+// Config says which library runs on which directory.
+type Config struct {
+	// Library is the path of the engine library, as FindLibrary returns it.
+	Library string
+	// Path is the directory of the data; made when missing.
+	Path string
+	// MemoryBytes bounds what the engine allocates. Zero is 640 MiB.
+	MemoryBytes int64
+	// Args are further engine options, as in --merge_max_block_size=1024.
+	Args []string
+}
 
 // Engine is an open engine. It is a http.RoundTripper that answers like a
 // ClickHouse server's HTTP port.
-type Engine struct{}
+type Engine struct {
+	// Constant after Open.
+	lib     *library
+	args    []string
+	lock    *lockFile
+	version string
+	keeper  *conn // keeps the engine running while the pool is empty
+	pool    *pool
 
-// Open loads the library lib and opens the engine on the directory path.
-func Open(lib, path string) (*Engine, error) { return nil, errors.New("embedded: not built yet") }
-
-// FindLibrary returns the path of the engine library: explicit when given, else the
-// first found of $STATEWIRE_STORE_ENGINE, beside the program, in bin/ of the module
-// around the working directory, and the usual library folders.
-func FindLibrary(explicit string) (string, error) {
-	return "", errors.New("embedded: not built yet")
+	closing   context.Context
+	close     context.CancelFunc
+	running   sync.WaitGroup
+	closeOnce sync.Once
+	closeErr  error
 }
 
-// RoundTrip answers one request.
-func (e *Engine) RoundTrip(req *http.Request) (*http.Response, error) { return nil, ErrInUse }
+// opened guards the rule of the library: one path per process at a time, and none
+// after a shutdown.
+var opened sync.Mutex
 
-// Handler serves the engine over a socket. With readonly every statement runs under
-// readonly=1, whatever the caller asks for.
-func (e *Engine) Handler(readonly bool) http.Handler { return nil }
+// Open loads the library and opens the engine on its directory. It fails with
+// ErrInUse when another process has that directory open. One engine at a time may
+// be open in a process; Close it before opening another.
+func Open(cfg Config) (*Engine, error) {
+	if !opened.TryLock() {
+		return nil, errors.New("this process runs an embedded engine already")
+	}
+	e, err := open(cfg)
+	if err != nil {
+		opened.Unlock()
+		return nil, err
+	}
+	return e, nil
+}
 
-// Close ends all connections and the engine.
-func (e *Engine) Close() error { return nil }
+func open(cfg Config) (*Engine, error) {
+	path, err := filepath.Abs(cfg.Path)
+	if err != nil {
+		return nil, fmt.Errorf("store path %s: %w", cfg.Path, err)
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("make store directory: %w", err)
+	}
+	lock, err := lockPath(path)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{args: arguments(cfg, path), lock: lock}
+	e.closing, e.close = context.WithCancel(context.Background())
+	if err := e.start(cfg.Library, path); err != nil {
+		lock.release()
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *Engine) start(library, path string) error {
+	lib, err := loadLibrary(library)
+	if err != nil {
+		return err
+	}
+	e.lib = lib
+	lib.handleSignals(0) // else the engine takes Go's signals
+	said, err := captureStderr(func() error {
+		var err error
+		e.keeper, err = dial(lib, e.args, 0)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("open the embedded engine on %s: %w", path, refusal(said, err))
+	}
+	e.pool = newPool(maxConns, func(id int) (*conn, error) { return dial(lib, e.args, id) })
+	e.version, err = e.keeper.scalar("SELECT version()")
+	if err != nil {
+		lib.closeConn(e.keeper.handle)
+		return fmt.Errorf("ask the embedded engine for its version: %w", err)
+	}
+	return nil
+}
+
+// refusal prefers what the engine printed to the bare fact that it did not open.
+func refusal(said string, err error) error {
+	if _, rest, ok := strings.Cut(said, "Code: "); ok {
+		line, _, _ := strings.Cut("Code: "+rest, "\n")
+		return exception(line)
+	}
+	return err
+}
+
+// arguments keeps every cache small: the whole process has to stay below 1 GiB.
+func arguments(cfg Config, path string) []string {
+	memory := cfg.MemoryBytes
+	if memory <= 0 {
+		memory = defaultMemoryBytes
+	}
+	size := func(n int64) string { return strconv.FormatInt(n, 10) }
+	return append([]string{
+		"clickhouse",
+		"--path=" + path,
+		"--max_server_memory_usage=" + size(memory),
+		"--merges_mutations_memory_usage_soft_limit=" + size(memory/2),
+		"--mark_cache_size=" + size(memory/20),
+		"--primary_index_cache_size=" + size(memory/20),
+		"--index_mark_cache_size=" + size(memory/40),
+		"--query_condition_cache_size=" + size(memory/80),
+		"--compiled_expression_cache_size=" + size(memory/40),
+		"--parquet_metadata_cache_size=" + size(memory/80),
+		"--uncompressed_cache_size=0",
+		"--logger.level=none",
+	}, cfg.Args...)
+}
+
+// Version is the engine's version, as in 26.7.2.1.
+func (e *Engine) Version() string { return e.version }
+
+// Close waits for the statements under way, after asking them to stop, and ends the
+// engine. The directory is then free for another process.
+func (e *Engine) Close() error {
+	e.closeOnce.Do(func() {
+		e.close()
+		e.running.Wait()
+		e.pool.close()
+		e.lib.closeConn(e.keeper.handle)
+		e.closeErr = e.lock.release()
+		opened.Unlock()
+	})
+	return e.closeErr
+}

@@ -3,10 +3,48 @@
 package storetest
 
 import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"statewire/store"
 )
 
-// New returns an open store with an empty database of its own, dropped when the test ends.
-func New(t testing.TB) *store.Store { return nil }
+var (
+	numbers atomic.Int64
+	shared  = sync.OnceValues(startEngine)
+)
+
+// New returns an open store with an empty database of its own, dropped when the
+// test ends. The engine library must be there: `make engine`.
+func New(t testing.TB) *store.Store { return NewWith(t, store.DefaultConfig(), store.Options{}) }
+
+// NewWith is New with settings of the test's own; the database and the data
+// directory are chosen here.
+func NewWith(t testing.TB, cfg store.Config, opt store.Options) *store.Store {
+	t.Helper()
+	owner, err := shared()
+	if err != nil {
+		t.Fatalf("start the engine for tests: %v", err)
+	}
+	cfg.Database = fmt.Sprintf("test_%d_%d", os.Getpid(), numbers.Add(1))
+	s, err := store.Share(t.Context(), owner, cfg, opt)
+	if err != nil {
+		t.Fatalf("open a test database: %v", err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := s.Conn().Exec(ctx, "DROP DATABASE "+cfg.Database+" SYNC"); err != nil {
+			t.Errorf("drop the test database: %v", err)
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("close the test store: %v", err)
+		}
+	})
+	return s
+}

@@ -1,0 +1,113 @@
+package store
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// versionTable is where goose keeps what was applied.
+const versionTable = "goose_db_version"
+
+// migrate brings the schema up to date. Every step can be repeated, so that a crash
+// in between, or two starters at once, do no harm: on the embedded engine the
+// path's lock keeps a second one out, on a server both apply the same steps.
+func (s *Store) migrate(ctx context.Context) error {
+	opt := *s.options
+	opt.Settings = clickhouse.Settings{"async_insert": 0}
+	db := clickhouse.OpenDB(&opt)
+	defer db.Close()
+	steps, err := s.migrations()
+	if err != nil {
+		return err
+	}
+	bookkeeping, err := newVersionStore(s.onCluster(), s.replicated())
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider("", db, steps, goose.WithStore(bookkeeping), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	if err := refuseNewer(ctx, provider); err != nil {
+		return err
+	}
+	began := time.Now()
+	applied, err := provider.Up(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate database %s: %w", s.cfg.Database, err)
+	}
+	if len(applied) > 0 {
+		s.log.Info("store migrated", "steps", len(applied), "version", applied[len(applied)-1].Source.Version, "took", time.Since(began))
+	}
+	return errors.Join(s.applyRetention(ctx), s.linkDBO(ctx))
+}
+
+// refuseNewer stops a program that is older than the schema.
+func refuseNewer(ctx context.Context, p *goose.Provider) error {
+	known := p.ListSources()
+	newest := known[len(known)-1].Version
+	current, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	if current > newest {
+		return fmt.Errorf("%w: it has version %d, this program knows up to %d; start the version of statewire that last ran here, or a newer one", ErrNewerSchema, current, newest)
+	}
+	return nil
+}
+
+// migrations are the numbered steps, for a cluster rewritten.
+func (s *Store) migrations() (fs.FS, error) {
+	dir, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("read the migrations: %w", err)
+	}
+	if s.cfg.Cluster == "" {
+		return dir, nil
+	}
+	return clusterFS{dir, s.cfg.Cluster}, nil
+}
+
+// versionStore is goose's own bookkeeping for ClickHouse, in a table that is as
+// durable as the others.
+type versionStore struct {
+	database.Store
+	onCluster string
+	engine    string
+}
+
+func newVersionStore(onCluster string, replicated bool) (*versionStore, error) {
+	base, err := database.NewStore(goose.DialectClickHouse, versionTable)
+	if err != nil {
+		return nil, fmt.Errorf("keep the schema's version: %w", err)
+	}
+	v := &versionStore{Store: base, onCluster: onCluster, engine: "MergeTree"}
+	if replicated {
+		v.engine = replicatedEngine("MergeTree", "")
+	}
+	return v, nil
+}
+
+func (v *versionStore) CreateVersionTable(ctx context.Context, db database.DBTxConn) error {
+	text := strings.NewReplacer("{cluster}", v.onCluster, "{engine}", v.engine).Replace(versionTableSQL)
+	if _, err := db.ExecContext(ctx, text); err != nil {
+		return fmt.Errorf("create table %s: %w", versionTable, err)
+	}
+	return nil
+}
+
+//go:embed version.sql
+var versionTableSQL string
+

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
+// poolConns bounds the statements that one process runs at once.
+const poolConns = 8
+
+// dialTimeout bounds how long a server may take to accept a connection.
+const dialTimeout = 10 * time.Second
+
+// baseOptions are the driver's options that all engines share. Answers may take
+// their time: a caller sets deadlines with its context.
+func (c Config) baseOptions() *clickhouse.Options {
+	return &clickhouse.Options{
+		Auth:            clickhouse.Auth{Database: c.Database, Username: c.User},
+		DialTimeout:     dialTimeout,
+		ReadTimeout:     30 * time.Minute,
+		MaxOpenConns:    poolConns,
+		MaxIdleConns:    poolConns,
+		ConnMaxLifetime: time.Hour,
+		Settings:        clickhouse.Settings{},
+	}
+}
+
+// transportOptions reach an engine through rt: the one in this process, or one
+// behind the owner's socket.
+func (c Config) transportOptions(rt http.RoundTripper) *clickhouse.Options {
+	opt := c.baseOptions()
+	opt.Protocol = clickhouse.HTTP
+	opt.Addr = []string{"statewire"}
+	opt.Auth.Username = ""
+	opt.TransportFunc = func(*http.Transport) (http.RoundTripper, error) { return rt, nil }
+	return opt
+}
+
+// serverOptions reach the configured servers.
+func (c Config) serverOptions() (*clickhouse.Options, error) {
+	where, err := c.endpoint()
+	if err != nil {
+		return nil, err
+	}
+	opt := c.baseOptions()
+	opt.Addr = where.hosts
+	opt.ConnOpenStrategy = clickhouse.ConnOpenInOrder
+	opt.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
+	if where.http {
+		opt.Protocol = clickhouse.HTTP
+	}
+	if where.tls {
+		if opt.TLS, err = c.tlsConfig(); err != nil {
+			return nil, err
+		}
+	}
+	if opt.Auth.Password, err = c.password(); err != nil {
+		return nil, err
+	}
+	return opt, nil
+}
+
+func (c Config) tlsConfig() (*tls.Config, error) {
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.CAFile == "" {
+		return conf, nil
+	}
+	pem, err := os.ReadFile(c.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("store.ca_file: %w", err)
+	}
+	conf.RootCAs = x509.NewCertPool()
+	if !conf.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("store.ca_file: %s holds no PEM certificate", c.CAFile)
+	}
+	return conf, nil
+}
+
+// password reads the password's file; one line end at its end is no part of it.
+func (c Config) password() (string, error) {
+	if c.PasswordFile == "" {
+		return "", nil
+	}
+	file, err := os.Open(c.PasswordFile)
+	if err != nil {
+		return "", fmt.Errorf("store.password_file: %w", err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, 4096))
+	if err != nil {
+		return "", fmt.Errorf("store.password_file: %w", err)
+	}
+	password := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	if password == "" {
+		return "", errors.New("store.password_file: the file is empty")
+	}
+	return password, nil
+}
+
+// socketTransport speaks HTTP over a Unix socket, below the path prefix.
+func socketTransport(path, prefix string) http.RoundTripper {
+	return &prefixed{prefix: prefix, next: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "unix", path)
+		},
+		MaxIdleConns:    poolConns,
+		IdleConnTimeout: time.Minute,
+	}}
+}
+
+// prefixed puts requests below a path.
+type prefixed struct {
+	prefix string
+	next   http.RoundTripper
+}
+
+func (p *prefixed) RoundTrip(req *http.Request) (*http.Response, error) {
+	inner := req.Clone(req.Context())
+	inner.URL.Scheme = "http"
+	inner.URL.Path = p.prefix + req.URL.Path
+	return p.next.RoundTrip(inner)
+}
+
+func (p *prefixed) CloseIdleConnections() {
+	if t, ok := p.next.(*http.Transport); ok {
+		t.CloseIdleConnections()
+	}
+}

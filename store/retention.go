@@ -1,0 +1,58 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// history are the tables that retention empties, and the time that decides. The
+// current states, the clients and the serials that arrived are not among them.
+var history = []struct{ table, column string }{
+	{"state_messages", "received_time"},
+	{"client_reports", "received_time"},
+	{"set_aside_records", "received_time"},
+	{"bad_files", "set_aside_time"},
+	{"component_status", "time"},
+}
+
+// applyRetention gives the tables of history the configured life, where theirs
+// differs.
+func (s *Store) applyRetention(ctx context.Context) error {
+	for _, h := range history {
+		var have string
+		row := s.conn.QueryRow(ctx, "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}",
+			namedArg("name", h.table))
+		if err := row.Scan(&have); err != nil {
+			return fmt.Errorf("read the definition of %s: %w", h.table, err)
+		}
+		change := retentionChange(have, h.column, s.cfg.Retention)
+		if change == "" {
+			continue
+		}
+		if err := s.conn.Exec(ctx, "ALTER TABLE "+h.table+s.onCluster()+" "+change); err != nil {
+			return fmt.Errorf("set the retention of %s to %s: %w", h.table, s.cfg.Retention, err)
+		}
+		s.log.Info("retention changed", "table", h.table, "retention", s.cfg.Retention)
+	}
+	return nil
+}
+
+// retentionChange is the ALTER that leads from the definition to the retention;
+// empty when there is nothing to do.
+func retentionChange(definition, column string, keep time.Duration) string {
+	if keep == 0 {
+		if strings.Contains(definition, "\nTTL ") || strings.Contains(definition, " TTL ") {
+			return "REMOVE TTL"
+		}
+		return ""
+	}
+	hours := int64(keep / time.Hour)
+	days := fmt.Sprintf("toIntervalDay(%d)", hours/24)
+	want := fmt.Sprintf("toIntervalHour(%d)", hours)
+	if strings.Contains(definition, want) || hours%24 == 0 && strings.Contains(definition, days) {
+		return ""
+	}
+	return fmt.Sprintf("MODIFY TTL toDateTime(%s) + INTERVAL %d HOUR DELETE", column, hours)
+}

@@ -1,0 +1,44 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"statewire/store"
+)
+
+// startEngine opens the engine of this test process, on a directory that the next
+// test process removes: nothing tells a package that its last test has ended.
+func startEngine() (*store.Store, error) {
+	root := filepath.Join(os.TempDir(), "statewire-storetest")
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		return nil, fmt.Errorf("make the test engines' directory: %w", err)
+	}
+	if err := sweep(root); err != nil {
+		return nil, err
+	}
+	return store.Open(context.Background(), store.DefaultConfig(), store.Options{Dir: filepath.Join(root, strconv.Itoa(os.Getpid()))})
+}
+
+// sweep removes what test processes left that are gone.
+func sweep(root string) error {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return fmt.Errorf("look for old test engines: %w", err)
+	}
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || pid != os.Getpid() && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(root, entry.Name())); err != nil {
+			return fmt.Errorf("remove an old test engine: %w", err)
+		}
+	}
+	return nil
+}
