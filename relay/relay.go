@@ -7,38 +7,187 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"statewire/identity"
+	"statewire/smx"
 )
+
+// spool is the inbox as the relay sees it: where reports go, and whether they may.
+type spool interface {
+	putter
+	storage
+}
+
+// Callers says which client a caller is. It decides on the certificates of the connection, which nobody
+// has verified before; its error tells the caller why it is not known.
+type Callers interface {
+	Client(*tls.ConnectionState) (smx.ClientID, error)
+}
 
 // Deps is what a relay is given beside its configuration.
 type Deps struct {
+	// Inbox takes the reports; an *inbox.Dir.
+	Inbox spool
 	// Certificate yields the listener's certificate, as identity.Site and identity.Files do.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
-	Log         *slog.Logger          // nil discards
-	Registerer  prometheus.Registerer // nil registers nothing
-	Clock       func() time.Time      // nil is time.Now
+	// Callers knows the clients; nil knows none, so that "mtls" refuses everybody.
+	Callers    Callers
+	Log        *slog.Logger          // nil discards
+	Registerer prometheus.Registerer // nil registers nothing
+	Clock      func() time.Time      // nil is time.Now
 }
 
 // Relay is the HTTPS listener and the committer behind it.
-type Relay struct{ cfg Config }
+type Relay struct {
+	// Constant after New.
+	cfg         Config
+	callers     Callers
+	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	log         *slog.Logger
+	now         func() time.Time
+	metrics     *metrics
+	routes      map[string]route
+	gate        *gate
+	rates       *rates
+	memory      *budget
+	committer   *committer
+	desk        *desk
+
+	// Set by Listen, before Run serves.
+	listener *listener
+}
 
 // New checks the configuration and what it was given; nothing starts before Run.
 func New(cfg Config, deps Deps) (*Relay, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Relay{cfg: cfg}, nil
+	if deps.Inbox == nil || deps.Certificate == nil {
+		return nil, errors.New("relay: needs an inbox and a certificate")
+	}
+	r := &Relay{cfg: cfg, callers: deps.Callers, certificate: deps.Certificate, log: deps.Log, now: deps.Clock}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	if r.now == nil {
+		r.now = time.Now
+	}
+	r.metrics = newMetrics(deps.Registerer)
+	r.gate = newGate(cfg, deps.Inbox, r.metrics, r.log, r.now)
+	r.rates = newRates(cfg)
+	r.memory = &budget{max: cfg.MaxBodyMemory}
+	r.desk = newDesk(r.memory)
+	r.committer = newCommitter(cfg, deps.Inbox, r.gate, r.metrics, r.log, r.now)
+	r.routes = map[string]route{
+		"/mp/reports": {method: http.MethodPost, serve: r.serveReport},
+	}
+	return r, nil
 }
 
 // Listen opens the listener and returns its address, which tells the port when the configured one is 0. Run does it when nobody did.
-func (r *Relay) Listen() (net.Addr, error) { return nil, errors.New("relay: not built yet") }
+func (r *Relay) Listen() (net.Addr, error) {
+	if r.listener != nil {
+		return r.listener.Addr(), nil
+	}
+	if err := enoughFiles(r.cfg.MaxConnections); err != nil {
+		return nil, err
+	}
+	tcp, err := net.Listen("tcp", r.cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on relay.listen %s: %w", r.cfg.Listen, err)
+	}
+	config := identity.ServerTLS(r.certificate)
+	config.NextProtos = []string{"http/1.1"}
+	if r.cfg.Auth == AuthMTLS && r.callers != nil {
+		config.ClientAuth = tls.RequestClientCert // who it is decides Callers, so that the answer is a 401 that says why
+	}
+	r.listener = newListener(tcp, config, r.cfg, r.metrics, r.log)
+	return tcp.Addr(), nil
+}
 
 // Run serves until ctx is done, then answers what is in hand and returns nil.
-func (r *Relay) Run(ctx context.Context) error { return errors.New("relay: not built yet") }
+func (r *Relay) Run(ctx context.Context) error {
+	addr, err := r.Listen()
+	if err != nil {
+		return err
+	}
+	r.gate.look()
+	r.log.Info("relay listening", "addr", addr.String(), "auth", r.cfg.Auth)
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	var behind errgroup.Group
+	behind.Go(func() error { return r.committer.run(work) })
+	behind.Go(func() error { return r.committer.watch(work) })
+	behind.Go(func() error { return r.gate.run(work) })
+	err = r.serve(ctx)
+	stopWork()
+	return errors.Join(err, r.settle(behind.Wait))
+}
+
+// settle waits for the committer, unless the disk keeps it longer than a stop may take.
+func (r *Relay) settle(wait func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- wait() }()
+	select {
+	case err := <-done:
+		r.log.Info("relay stopped")
+		return err
+	case <-time.After(r.cfg.StopTimeout):
+		return fmt.Errorf("stop the relay: the disk did not answer within %v; what it held was not acknowledged", r.cfg.StopTimeout)
+	}
+}
+
+// serve answers requests until ctx is done and those in hand are answered.
+func (r *Relay) serve(ctx context.Context) error {
+	server := r.server()
+	server.RegisterOnShutdown(r.listener.closeUnused)
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(r.listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve %s: %w", r.cfg.Listen, err)
+	case <-ctx.Done():
+	}
+	r.log.Info("relay stopping")
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.StopTimeout)
+	defer cancel()
+	err := server.Shutdown(stop)
+	if err != nil {
+		r.log.Warn("relay stopped with requests in hand", "err", err)
+		server.Close()
+	}
+	<-failed
+	return nil
+}
+
+func (r *Relay) server() *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true) // a POST needs no more, and HTTP/2 has floods of its own
+	return &http.Server{
+		Handler:                      http.HandlerFunc(r.serveHTTP),
+		Protocols:                    protocols,
+		MaxHeaderBytes:               maxHeaderBytes,
+		ReadHeaderTimeout:            r.cfg.HeaderTimeout,
+		IdleTimeout:                  r.cfg.IdleTimeout,
+		DisableGeneralOptionsHandler: true,
+		ConnContext:                  withConn,
+		ConnState:                    connState,
+		ErrorLog:                     slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
+	}
+}
 
 // Ready says why reports are refused at this moment; nil when they are taken.
-func (r *Relay) Ready() error { return errors.New("relay: not built yet") }
+func (r *Relay) Ready() error {
+	if p := r.gate.refusal(); p != nil {
+		return p
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package relay
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics counts every outcome of a report, of a request and of a connection.
+type metrics struct {
+	reports        *prometheus.CounterVec // result: accepted, refused, later
+	accepted       prometheus.Counter     // of reports, as the next two
+	later          prometheus.Counter
+	refusedForGood prometheus.Counter
+	messages       prometheus.Counter
+	badRecords     prometheus.Counter
+	mismatches     prometheus.Counter
+	seconds        prometheus.Histogram
+	refusals       *prometheus.CounterVec // reason: the codes
+	tlsRefused     *prometheus.CounterVec
+	connRefused    *prometheus.CounterVec
+	connections    prometheus.Gauge
+	ready          prometheus.Gauge
+	batch          prometheus.Histogram
+	batchBytes     prometheus.Histogram
+	commit         prometheus.Histogram
+	commitFailed   *prometheus.CounterVec
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		reports: counters("statewire_relay_reports_total", "result",
+			"Requests to hand in a report, by result: accepted (on disk), refused (for good), later (try again)."),
+		messages:   counter("statewire_relay_messages_total", "State messages in the accepted reports, set-aside ones included."),
+		badRecords: counter("statewire_relay_bad_records_total", "Messages in accepted reports that the loader will set aside."),
+		mismatches: counter("statewire_relay_encoding_mismatch_total", "Accepted reports whose declaration named another encoding than their bytes have."),
+		seconds: histogram("statewire_relay_request_seconds", "From a request's header to its answer.",
+			[]float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 5, 30}),
+		refusals:    counters("statewire_relay_refusals_total", "reason", "Refused requests by code."),
+		tlsRefused:  counters("statewire_relay_tls_refused_total", "reason", "Connections whose TLS handshake failed."),
+		connRefused: counters("statewire_relay_connections_refused_total", "reason", "Connections closed at once: limit (of all) or ip_limit (of one address)."),
+		connections: gauge("statewire_relay_connections", "Open connections."),
+		ready:       gauge("statewire_relay_ready", "1 while reports are taken, 0 while they are refused for disk, backlog or storage."),
+		batch:       histogram("statewire_relay_commit_reports", "Reports per file written.", prometheus.ExponentialBuckets(1, 2, 12)),
+		batchBytes:  histogram("statewire_relay_commit_bytes", "Bytes per file written.", prometheus.ExponentialBuckets(1024, 4, 9)),
+		commit: histogram("statewire_relay_commit_seconds", "From the first write of a file to its folder's sync.",
+			[]float64{.0002, .0005, .001, .002, .005, .01, .02, .05, .1, .5, 1, 5, 30}),
+		commitFailed: counters("statewire_relay_commit_failures_total", "reason", "Files that did not reach the disk; none of their reports was acknowledged."),
+	}
+	if reg != nil {
+		reg.MustRegister(m.reports, m.messages, m.badRecords, m.mismatches, m.seconds, m.refusals, m.tlsRefused, m.connRefused,
+			m.connections, m.ready, m.batch, m.batchBytes, m.commit, m.commitFailed)
+	}
+	m.accepted = m.reports.WithLabelValues("accepted")
+	m.later = m.reports.WithLabelValues("later")
+	m.refusedForGood = m.reports.WithLabelValues("refused")
+	return m
+}
+
+// refused counts a refused request.
+func (m *metrics) refused(code string) { m.refusals.WithLabelValues(code).Inc() }
+
+func counter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+}
+
+func counters(name, label, help string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+}
+
+func gauge(name, help string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+}
+
+func histogram(name, help string, buckets []float64) prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
+}

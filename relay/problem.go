@@ -1,0 +1,198 @@
+package relay
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"statewire/smx"
+)
+
+// Codes of refusals beside those of package smx. They are stable: scripts and dashboards may rely on them.
+const (
+	codeNotFound       = "not_found"
+	codeMethod         = "method_not_allowed"
+	codeBadRequest     = "bad_request"
+	codeHeaderLarge    = "header_too_large"
+	codeHeaderSlow     = "header_too_slow"
+	codeTransfer       = "transfer_encoding_unsupported"
+	codeVersion        = "http_version_unsupported"
+	codeExpectation    = "expectation_failed"
+	codeAmbiguous      = "ambiguous_length"
+	codeLineEnd        = "bare_line_feed"
+	codeFolded         = "folded_header"
+	codePipelined      = "pipelined"
+	codeNoIdentity     = "no_identity"
+	codeUnknown        = "unknown_identity"
+	codeMismatch       = "identity_mismatch"
+	codeMediaType      = "unsupported_media_type"
+	codeEncoding       = "unsupported_encoding"
+	codeRatio          = "compression_ratio"
+	codeCompression    = "bad_compression"
+	codeEmptyBody      = "empty_body"
+	codeBodySlow       = "body_too_slow"
+	codeBodyCut        = "incomplete_body"
+	codeBodyFraming    = "bad_chunk"
+	codeChecksum       = "checksum_mismatch"
+	codeRate           = "rate_limited"
+	codeDiskFull       = "disk_full"
+	codeStorageFault   = "storage_fault"
+	codeBacklog        = "backlog"
+	codeOverloaded     = "overloaded"
+	codeInternal       = "internal"
+	contentTypeProblem = "application/problem+json"
+)
+
+// problem is one refusal as the caller gets it (RFC 9457).
+type problem struct {
+	Code      string `json:"code"`
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Detail    string `json:"detail,omitempty"`
+	Line      int    `json:"line,omitempty"`
+	Column    int    `json:"column,omitempty"`
+	Retry     bool   `json:"retry"`
+	RequestID string `json:"request_id,omitempty"`
+
+	after time.Duration // least time to wait before another try; zero says nothing about it
+	allow string        // the methods allowed
+	hangs bool          // what follows on the connection is unknown or unwanted: it is closed
+}
+
+// Error is the refusal in one line, for logs and readiness.
+func (p *problem) Error() string { return p.Code + ": " + p.Detail }
+
+// refuse makes a refusal; the code decides everything but its detail.
+func refuse(code, detail string, args ...any) *problem {
+	p := kindOf(code)
+	p.Code, p.Detail = code, fmt.Sprintf(detail, args...)
+	return &p
+}
+
+// later sets the least time to wait.
+func (p *problem) later(d time.Duration) *problem {
+	p.after = d
+	return p
+}
+
+// kindOf is the one table of what a code means.
+func kindOf(code string) problem {
+	switch code {
+	case codeNotFound:
+		return problem{Status: 404, Title: "No such path", hangs: true}
+	case codeMethod:
+		return problem{Status: 405, Title: "Method not allowed", hangs: true}
+	case codeHeaderLarge:
+		return problem{Status: 431, Title: "Header too large", hangs: true}
+	case codeTransfer:
+		return problem{Status: 501, Title: "Transfer encoding not supported", hangs: true}
+	case codeVersion:
+		return problem{Status: 505, Title: "HTTP version not supported", hangs: true}
+	case codeExpectation:
+		return problem{Status: 417, Title: "Expectation not supported", hangs: true}
+	case codeBadRequest, codeAmbiguous, codeLineEnd, codeFolded, codePipelined, codeBodyFraming:
+		return problem{Status: 400, Title: "Malformed request", hangs: true}
+	case codeNoIdentity, codeUnknown:
+		return problem{Status: 401, Title: "Unknown caller", Retry: true, hangs: true}
+	case codeMismatch:
+		return problem{Status: 403, Title: "Report of another client", Retry: true}
+	case codeMediaType, codeEncoding:
+		return problem{Status: 415, Title: "Format not supported", hangs: true}
+	case codeRatio, smx.CodeTooLarge:
+		return problem{Status: 413, Title: "Report too large", hangs: true}
+	case codeEmptyBody, codeCompression:
+		return problem{Status: 400, Title: "Not a report"}
+	case codeBodySlow:
+		return problem{Status: 408, Title: "Body too slow", Retry: true, hangs: true}
+	case codeBodyCut:
+		return problem{Status: 400, Title: "Body incomplete", Retry: true, hangs: true}
+	case codeChecksum:
+		return problem{Status: 400, Title: "Body damaged on its way", Retry: true}
+	case codeRate:
+		return problem{Status: 429, Title: "Too many reports", Retry: true}
+	case codeDiskFull, codeStorageFault, codeBacklog, codeOverloaded:
+		return problem{Status: 503, Title: "No reports taken at this moment", Retry: true}
+	case codeInternal:
+		return problem{Status: 500, Title: "Fault of the relay", Retry: true, hangs: true}
+	}
+	return problem{Status: 400, Title: "Not a report"} // the codes of package smx
+}
+
+// notReport turns the validator's finding into a refusal.
+func notReport(err *smx.Error) *problem {
+	p := refuse(err.Code, "%s", err.Detail)
+	p.Line, p.Column, p.hangs = err.Line, err.Column, false
+	return p
+}
+
+// write sends the refusal.
+func (p *problem) write(w http.ResponseWriter) {
+	header := w.Header()
+	header.Set("Content-Type", contentTypeProblem)
+	header.Set("Cache-Control", "no-store")
+	if p.after > 0 {
+		header.Set("Retry-After", strconv.Itoa(jittered(p.after)))
+	}
+	if p.allow != "" {
+		header.Set("Allow", p.allow)
+	}
+	if p.hangs {
+		header.Set("Connection", "close")
+	}
+	w.WriteHeader(p.Status)
+	w.Write(p.text())
+}
+
+func (p *problem) text() []byte {
+	text, err := json.Marshal(p)
+	if err != nil { // strings and numbers only
+		return []byte(`{"code":"internal","retry":true}`)
+	}
+	return append(text, '\n')
+}
+
+// jittered is the time in whole seconds, with up to as much again at random: a fleet that was refused at once must not come back at once.
+func jittered(d time.Duration) int {
+	d += rand.N(d + 1)
+	return int((d + time.Second - 1) / time.Second)
+}
+
+// ownAnswer puts an answer that the HTTP server wrote by itself into the form of all refusals.
+func ownAnswer(p []byte) (answer []byte, code string) {
+	status := "400"
+	if len(p) >= 12 && bytes.HasPrefix(p, []byte("HTTP/1.")) {
+		status = string(p[9:12])
+	}
+	code = map[string]string{"431": codeHeaderLarge, "501": codeTransfer, "505": codeVersion, "417": codeExpectation}[status]
+	if code == "" {
+		code = codeBadRequest
+	}
+	refusal := refuse(code, "%s", ownDetail(code, p))
+	refusal.RequestID = newID()
+	text := refusal.text()
+	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		refusal.Status, http.StatusText(refusal.Status), contentTypeProblem, len(text), text), code
+}
+
+// ownDetail says what the server's own answer says, or what the limit is.
+func ownDetail(code string, p []byte) string {
+	switch code {
+	case codeHeaderLarge:
+		return fmt.Sprintf("the request's header is larger than %d bytes", maxHeaderBytes)
+	case codeTransfer:
+		return "the only transfer encoding taken is chunked"
+	case codeExpectation:
+		return "the only expectation taken is 100-continue"
+	}
+	_, body, _ := bytes.Cut(p, []byte("\r\n\r\n"))
+	_, text, found := strings.Cut(string(body), ": ")
+	if !found {
+		return "the request is not well-formed HTTP/1.1"
+	}
+	return text
+}
