@@ -8,6 +8,8 @@ const (
 	High Lane = iota
 	Normal
 	Low
+
+	lanes Lane = iota
 )
 
 var laneNames = [...]string{High: "high", Normal: "normal", Low: "low"}

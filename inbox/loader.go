@@ -1,66 +1,242 @@
 package inbox
 
 import (
-	"context"
+	"bytes"
 	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
 	"time"
 )
 
 // Loader hands the waiting files out to loader threads, each file to one of them. There is at most one Loader per inbox
 // at a time, over all processes. Its methods may be called from many goroutines.
-type Loader struct{}
+type Loader struct {
+	// Constant after Dir.Loader.
+	dir        *Dir
+	chunkFiles int
+	lock       io.Closer
+	watch      func() (watcher, error)
+	kicked     chan struct{} // has a value when Wake must look at what is due
 
-// Loader takes the inbox's lock (an ErrLocked names the holder) and recovers what a dead loader had claimed: those chunks
+	claiming sync.Mutex
+	windows  [lanes]window // Guarded by claiming.
+
+	mu        sync.Mutex
+	claimed   map[laneName]*entry // Guarded by mu, like the others. Files in chunks, returned or postponed.
+	returned  [lanes][]*entry
+	postponed []*entry
+	retired   []*claimList // all done, but the folders not synced since
+	serial    int          // of lists
+	freed     bool         // a file stopped being claimed and is still there
+}
+
+type laneName struct {
+	lane Lane
+	name string
+}
+
+// Loader takes the inbox's lock (an ErrLocked names the holder) and recovers what a dead loader had claimed: those files
 // are handed out first, with the claim times they had. A chunk has at most chunkFiles files, and a folder is read in
 // windows of maxChunks chunks.
-func (d *Dir) Loader(chunkFiles, maxChunks int) (*Loader, error) { return nil, errors.ErrUnsupported }
+func (d *Dir) Loader(chunkFiles, maxChunks int) (*Loader, error) {
+	if chunkFiles < 1 || maxChunks < 1 {
+		return nil, fmt.Errorf("load inbox %s: %d files a chunk, %d chunks: both must be above 0", d.root, chunkFiles, maxChunks)
+	}
+	lock, err := d.disk.lock()
+	if err != nil {
+		return nil, fmt.Errorf("load inbox %s: %w", d.root, err)
+	}
+	l := &Loader{dir: d, chunkFiles: chunkFiles, lock: lock, watch: d.disk.watch, kicked: make(chan struct{}, 1), claimed: map[laneName]*entry{}}
+	for lane := range lanes {
+		l.windows[lane] = window{disk: d.disk, at: folder(lane), size: chunkFiles * maxChunks}
+	}
+	if err := l.recover(); err != nil {
+		return nil, errors.Join(fmt.Errorf("recover inbox %s: %w", d.root, err), lock.Close())
+	}
+	return l, nil
+}
+
+// Close gives up the lock. Chunks still out go back to waiting when the next Loader starts.
+func (l *Loader) Close() error {
+	l.claiming.Lock()
+	defer l.claiming.Unlock()
+	var errs []error
+	for lane := range l.windows {
+		errs = append(errs, l.windows[lane].end())
+	}
+	return errors.Join(append(errs, l.retire(0), l.lock.Close())...)
+}
 
 // Claim returns the next chunk, nil when nothing waits. It comes from the first lane that has files, the oldest of the
 // lane's current window first. The claim is durable before Claim returns.
-func (l *Loader) Claim() (*Chunk, error) { return nil, errors.ErrUnsupported }
-
-// Wake returns a channel that gets a value when files may be waiting: soon after one arrives, when a postponed file is due,
-// and at the latest every Config.PollInterval. It works, by polling alone, when folders can't be watched. It ends with ctx.
-func (l *Loader) Wake(ctx context.Context) <-chan struct{} { return nil }
-
-// Close gives up the lock. Chunks still out go back to waiting when the next Loader starts.
-func (l *Loader) Close() error { return errors.ErrUnsupported }
-
-// Chunk is a set of files claimed together. Every file ends by Done, SetAside or Release; one chunk is used by one
-// goroutine at a time.
-type Chunk struct {
-	Files []File
+func (l *Loader) Claim() (*Chunk, error) {
+	entries, fresh, err := l.next()
+	if err != nil {
+		return nil, fmt.Errorf("claim files in %s: %w", l.dir.root, err)
+	}
+	if len(entries) == 0 {
+		return nil, l.retire(0)
+	}
+	if fresh {
+		if entries, err = l.record(entries); err != nil {
+			return nil, fmt.Errorf("claim files in %s: %w", l.dir.root, err)
+		}
+	}
+	l.dir.counts.add("claimed", len(entries))
+	return newChunk(l, entries), nil
 }
 
-// File is a claimed file.
-type File struct {
-	Name    string
-	Lane    Lane
-	Size    int64     // bytes
-	Claimed time.Time // when it was first claimed, to the microsecond; a crash does not change it
+// next takes the entries of the next chunk; fresh ones are in no list yet. A lane that can't be read doesn't stop the others.
+func (l *Loader) next() (entries []*entry, fresh bool, err error) {
+	l.claiming.Lock()
+	defer l.claiming.Unlock()
+	var errs []error
+	for lane := range lanes {
+		if entries := l.takeReturned(lane); len(entries) > 0 {
+			return entries, false, nil
+		}
+		entries, err := l.takeWaiting(lane)
+		if len(entries) > 0 {
+			return entries, true, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, false, errors.Join(errs...)
 }
 
-// Read returns the file's bytes, in buf when they fit. It fails with ErrTooLarge, ErrHashMismatch, or fs.ErrNotExist when
-// the file vanished or was changed since it was claimed (then call Done, which deletes nothing it did not claim).
-func (f File) Read(buf []byte) ([]byte, error) { return nil, errors.ErrUnsupported }
-
-// Done deletes files whose messages are stored. A file that vanished is done; one that changed since it was claimed stays,
-// to be claimed again.
-func (c *Chunk) Done(files ...File) error { return errors.ErrUnsupported }
-
-// SetAside moves a bad file to corrupt with its reason beside it, both durable. When that fails the file stays, is out of
-// this chunk, and is handed out again after a growing delay. ErrChanged: it was still arriving, and is claimed anew.
-func (c *Chunk) SetAside(f File, r Reason) error { return errors.ErrUnsupported }
-
-// SetAsideRecord keeps a bad record of a file, a whole report of its own, as corrupt/NAME.N.SMX with its reason beside it,
-// replacing what a repeat left there. The file itself stays in the chunk; when the record can't be kept the file is
-// postponed, as in SetAside.
-func (c *Chunk) SetAsideRecord(f File, n int, smx []byte, r Reason) error {
-	return errors.ErrUnsupported
+// takeReturned takes files that were claimed before and came back: released, recovered, or postponed and due now.
+func (l *Loader) takeReturned(lane Lane) []*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.returnDue(time.Now())
+	n := min(l.chunkFiles, len(l.returned[lane]))
+	taken := l.returned[lane][:n:n]
+	l.returned[lane] = l.returned[lane][n:]
+	return taken
 }
 
-// Postpone takes a file out of the chunk and hands it out again after a growing delay (Config.RetryMin to RetryMax).
-func (c *Chunk) Postpone(f File) {}
+// takeWaiting takes files from the lane's window.
+func (l *Loader) takeWaiting(lane Lane) (taken []*entry, err error) {
+	w := &l.windows[lane]
+	claimed := now()
+	for len(taken) == 0 {
+		if err := w.fill(func(name string) bool { return l.holds(lane, name) }); err != nil || len(w.waiting) == 0 {
+			return nil, err
+		}
+		for len(taken) < l.chunkFiles {
+			name, ok := w.take()
+			if !ok {
+				break
+			}
+			if e := l.hold(lane, name, claimed); e != nil {
+				taken = append(taken, e)
+			}
+		}
+	}
+	return taken, nil
+}
 
-// Release gives every file that has not ended back to waiting, under the claim times they have.
-func (c *Chunk) Release() error { return errors.ErrUnsupported }
+func (l *Loader) holds(lane Lane, name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.claimed[laneName{lane, name}] != nil
+}
+
+// hold makes an entry for a file, nil when it vanished, is no file any more, or is claimed already.
+func (l *Loader) hold(lane Lane, name string, claimed time.Time) *entry {
+	s, err := l.dir.disk.stat(folder(lane), name)
+	if err != nil || s.kind != regular {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := laneName{lane, name}
+	if l.claimed[key] != nil {
+		return nil
+	}
+	e := &entry{lane: lane, name: name, id: s.identity(), claimed: claimed}
+	l.claimed[key] = e
+	return e
+}
+
+// record makes the claim of fresh entries durable. When it can't, it gives up those that need it: files that Put wrote carry
+// their time themselves, so that a full disk does not keep them from being loaded and making room.
+func (l *Loader) record(entries []*entry) ([]*entry, error) {
+	list, err := l.writeList(entries)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		for _, e := range entries {
+			e.list = list
+		}
+		return entries, nil
+	}
+	var kept []*entry
+	for _, e := range entries {
+		if isPutName(e.name) {
+			kept = append(kept, e)
+		} else {
+			l.free(e)
+		}
+	}
+	if len(kept) == 0 {
+		return nil, err
+	}
+	l.dir.log.Warn("claim list can't be written; claiming only what the relay wrote", "root", l.dir.root, "files", len(kept), "err", err)
+	return kept, nil
+}
+
+func (l *Loader) writeList(entries []*entry) (*claimList, error) {
+	l.mu.Lock()
+	l.serial++
+	serial := l.serial
+	l.mu.Unlock()
+	stamp := entries[0].claimed.Format(stampLayout)
+	name, err := l.dir.place(processFolder, bytes.NewReader(encodeList(os.Getpid(), entries)), func(n int) string {
+		return fmt.Sprintf("%s-%d-%d%s", stamp, serial, n, listSuffix)
+	})
+	if err != nil && name != "" {
+		// Best effort: a list that stays is dropped at the next start, when its files are gone.
+		_ = l.dir.disk.remove(processFolder, name)
+	}
+	return &claimList{name: name, open: len(entries)}, err
+}
+
+// free ends a claim on a file that is still there, to be claimed anew. Callers hold mu.
+func (l *Loader) free(e *entry) {
+	delete(l.claimed, laneName{e.lane, e.name})
+	l.windows[e.lane].stale.Store(true)
+	l.freed = true
+	l.kick()
+}
+
+// spareLists is how many finished lists may stay while there is work: removing them costs a sync of the lanes.
+const spareLists = 8
+
+// retire removes the lists whose files are all done, once there are more than spare of them. The lanes are synced first:
+// as long as a crash could bring a file back, its list must come back with it, or the file would get a new claim time.
+func (l *Loader) retire(spare int) error {
+	l.mu.Lock()
+	lists := l.retired
+	if len(lists) <= spare {
+		l.mu.Unlock()
+		return nil
+	}
+	l.retired = nil
+	l.mu.Unlock()
+	for lane := range lanes {
+		if err := l.dir.syncFolder(folder(lane)); err != nil {
+			l.mu.Lock()
+			l.retired = append(l.retired, lists...)
+			l.mu.Unlock()
+			return err
+		}
+	}
+	var errs []error
+	for _, list := range lists {
+		errs = append(errs, ignoreVanished(l.dir.disk.remove(processFolder, list.name)))
+	}
+	return errors.Join(errs...)
+}

@@ -2,9 +2,13 @@ package inbox
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Stats counts what lies in an inbox. Every file is in exactly one box.
@@ -15,10 +19,10 @@ type Stats struct {
 	Low     Box       // waiting
 	Process Box       // claimed by a loader, not yet stored
 	Corrupt Box       // bad files and records, without their reasons
-	// Foreign counts entries that are no SMX files, by kind: dir, symlink, fifo, device, socket, hidden, suffix.
+	// Foreign counts entries that are no SMX files, by kind: dir, symlink, fifo, device, socket, hidden, tmp, suffix.
 	// They are left alone.
 	Foreign map[string]int
-	// ForeignNames are some of them, as paths below the root.
+	// ForeignNames are at most 100 of them, as paths below the root.
 	ForeignNames []string
 }
 
@@ -37,12 +41,177 @@ func (b Box) Age(now time.Time) time.Duration {
 	return max(0, now.Sub(b.Oldest))
 }
 
+func (b *Box) add(size int64, since time.Time) {
+	b.Files++
+	b.Bytes += size
+	b.older(since)
+}
+
+func (b *Box) older(since time.Time) {
+	if b.Oldest.IsZero() || since.Before(b.Oldest) {
+		b.Oldest = since
+	}
+}
+
 // Waiting is everything in the lanes and claimed, not yet stored.
-func (s Stats) Waiting() Box { return Box{} }
+func (s Stats) Waiting() Box {
+	sum := s.Process
+	for _, b := range []Box{s.High, s.Normal, s.Low} {
+		sum.Files += b.Files
+		sum.Bytes += b.Bytes
+		if !b.Oldest.IsZero() {
+			sum.older(b.Oldest)
+		}
+	}
+	return sum
+}
+
+// statsCache keeps the latest count. Counting a million files takes seconds, so it is done seldom enough to take a
+// twentieth of the time, by one caller; the others get the count before.
+type statsCache struct {
+	counting sync.Mutex
+
+	mu   sync.Mutex
+	last Stats         // Guarded by mu, like the other.
+	took time.Duration // that counting it took
+}
+
+const maxForeignNames = 100
 
 // Stats returns counts that are at most Config.StatsInterval old, or, when counting is slow, twenty times as old as
 // counting takes. It reads the folders itself when it has to, so call it beside the work, not within a request.
-func (d *Dir) Stats() (Stats, error) { return Stats{}, errors.ErrUnsupported }
+func (d *Dir) Stats() (Stats, error) {
+	c := &d.stats
+	if last, _, fresh := c.get(d.config.StatsInterval); fresh {
+		return last, nil
+	}
+	if _, known, _ := c.get(0); !known {
+		c.counting.Lock() // the first count: nothing else to answer with
+	} else if !c.counting.TryLock() {
+		last, _, _ := c.get(0)
+		return last, nil
+	}
+	defer c.counting.Unlock()
+	if last, _, fresh := c.get(d.config.StatsInterval); fresh {
+		return last, nil
+	}
+	began := time.Now()
+	s, err := d.count()
+	if err != nil {
+		return Stats{}, fmt.Errorf("count files in %s: %w", d.root, err)
+	}
+	c.put(s, time.Since(began))
+	return s, nil
+}
 
-// Collector yields the metrics statewire_inbox_files, _bytes, _oldest_age_seconds by box and _foreign_entries by kind.
-func (d *Dir) Collector() prometheus.Collector { return nil }
+func (c *statsCache) get(interval time.Duration) (last Stats, known, fresh bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known = !c.last.At.IsZero()
+	return c.last, known, known && time.Since(c.last.At) < max(interval, 20*c.took)
+}
+
+func (c *statsCache) put(s Stats, took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last, c.took = s, took
+}
+
+// count reads every folder.
+func (d *Dir) count() (Stats, error) {
+	s := Stats{At: now(), Foreign: map[string]int{}}
+	claimed, err := d.claimed()
+	if err != nil {
+		return Stats{}, err
+	}
+	boxes := [lanes]*Box{&s.High, &s.Normal, &s.Low}
+	for lane, box := range boxes {
+		err := d.each(folder(lane), func(e dirEntry) {
+			if kind := foreign(e); kind != "" {
+				s.foreign(Lane(lane), e, kind)
+			} else if claimed[laneName{Lane(lane), e.name}] {
+				d.weigh(&s.Process, folder(lane), e)
+			} else {
+				d.weigh(box, folder(lane), e)
+			}
+		})
+		if err != nil {
+			return Stats{}, err
+		}
+	}
+	return s, d.each(corruptFolder, func(e dirEntry) {
+		if e.kind == regular && !strings.HasSuffix(e.name, reasonSuffix) {
+			d.weigh(&s.Corrupt, corruptFolder, e)
+		}
+	})
+}
+
+func (s *Stats) foreign(lane Lane, e dirEntry, kind string) {
+	path := folder(lane).String() + "/" + e.name
+	if kind == "dir" && (path == folder(High).String() || path == folder(Low).String()) {
+		return
+	}
+	s.Foreign[kind]++
+	if len(s.ForeignNames) < maxForeignNames {
+		s.ForeignNames = append(s.ForeignNames, path)
+	}
+}
+
+// weigh adds a file to a box, unless it vanished meanwhile. A file that Put wrote came when its name says.
+func (d *Dir) weigh(b *Box, at folder, e dirEntry) {
+	s, err := d.disk.stat(at, e.name)
+	if err != nil {
+		return
+	}
+	since := s.ctime.UTC()
+	if received, _, ok := parsePutName(e.name); ok && at != corruptFolder {
+		since = received
+	}
+	b.add(s.size, since)
+}
+
+// claimed reads the lists in process/, so that any process can tell what is claimed.
+func (d *Dir) claimed() (map[laneName]bool, error) {
+	names, err := d.names(processFolder)
+	if err != nil {
+		return nil, err
+	}
+	claimed := map[laneName]bool{}
+	for _, name := range names {
+		if filepath.Ext(name) != listSuffix {
+			continue
+		}
+		entries, err := d.readList(name)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errListBroken) || errors.Is(err, errListVersion) {
+			continue // done meanwhile, or for the next loader to judge
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			claimed[laneName{e.lane, e.name}] = true
+		}
+	}
+	return claimed, nil
+}
+
+// each calls do for every entry of a folder.
+func (d *Dir) each(at folder, do func(e dirEntry)) error {
+	s, err := d.disk.scan(at)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	for {
+		entries, err := s.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			do(e)
+		}
+	}
+}

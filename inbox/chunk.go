@@ -1,0 +1,219 @@
+package inbox
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"time"
+)
+
+// Chunk is a set of files claimed together. Every file ends by Done, SetAside or Postpone, the others by Release; one chunk is
+// used by one goroutine at a time.
+type Chunk struct {
+	Files []File
+
+	loader *Loader
+}
+
+// File is a claimed file.
+type File struct {
+	Name    string
+	Lane    Lane
+	Size    int64     // bytes
+	Claimed time.Time // when it was first claimed, to the microsecond; a crash does not change it
+
+	dir   *Dir
+	entry *entry
+}
+
+func newChunk(l *Loader, entries []*entry) *Chunk {
+	c := &Chunk{loader: l, Files: make([]File, len(entries))}
+	for i, e := range entries {
+		e.chunk = c
+		c.Files[i] = File{Name: e.name, Lane: e.lane, Size: e.id.size, Claimed: e.claimed, dir: l.dir, entry: e}
+	}
+	return c
+}
+
+// Read returns the file's bytes, in buf when they fit. It fails with ErrTooLarge, ErrHashMismatch, or fs.ErrNotExist when
+// the file vanished or was changed since it was claimed (then call Done, which deletes nothing it did not claim).
+func (f File) Read(buf []byte) ([]byte, error) {
+	data, err := f.read(buf)
+	if err != nil {
+		return nil, fmt.Errorf("read %s/%s: %w", folder(f.Lane), f.Name, err)
+	}
+	return data, nil
+}
+
+func (f File) read(buf []byte) (data []byte, err error) {
+	if limit := f.dir.config.MaxFileBytes; f.Size > limit {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, f.Size, limit)
+	}
+	in, err := f.dir.disk.open(folder(f.Lane), f.Name)
+	if err != nil {
+		if s, statErr := f.dir.disk.stat(folder(f.Lane), f.Name); statErr == nil && s.identity() != f.entry.id {
+			return nil, ErrChanged // a link or a pipe took its place
+		}
+		return nil, err
+	}
+	defer in.close()
+	s, err := in.stat()
+	if err != nil {
+		return nil, err
+	}
+	if s.kind != regular || s.identity() != f.entry.id {
+		return nil, ErrChanged
+	}
+	data = slices.Grow(buf[:0], int(f.Size))[:f.Size]
+	if _, err := io.ReadFull(in, data); errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return nil, ErrChanged
+	} else if err != nil {
+		return nil, err
+	}
+	if _, sum, ok := parsePutName(f.Name); ok && sum != sha256.Sum256(data) {
+		return nil, ErrHashMismatch
+	}
+	return data, nil
+}
+
+// changedError is ErrChanged.
+type changedError struct{}
+
+func (changedError) Error() string        { return "file changed since it was claimed" }
+func (changedError) Is(target error) bool { return target == fs.ErrNotExist }
+
+// Done deletes files whose messages are stored. A file that vanished is done; one that changed since it was claimed stays,
+// to be claimed again. One that can't be deleted is postponed: loading it again changes nothing.
+func (c *Chunk) Done(files ...File) error {
+	var errs []error
+	for _, f := range files {
+		if f.entry.chunk != c {
+			continue
+		}
+		if err := c.remove(f.entry); err != nil {
+			errs = append(errs, fmt.Errorf("delete %s/%s: %w", folder(f.Lane), f.Name, err))
+			c.Postpone(f)
+		}
+	}
+	return errors.Join(append(errs, c.loader.retire(spareLists))...)
+}
+
+func (c *Chunk) remove(e *entry) error {
+	there, err := c.same(e)
+	if !there || err != nil {
+		return err
+	}
+	switch err := c.loader.dir.disk.remove(folder(e.lane), e.name); {
+	case errors.Is(err, fs.ErrNotExist):
+		c.end(e, "vanished")
+	case err != nil:
+		return err
+	default:
+		c.end(e, "done")
+	}
+	return nil
+}
+
+// same tells whether a claimed file is still there as it was. Otherwise the claim has ended.
+func (c *Chunk) same(e *entry) (bool, error) {
+	s, err := c.loader.dir.disk.stat(folder(e.lane), e.name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		c.end(e, "vanished")
+		return false, nil
+	case err != nil:
+		return false, err
+	case s.identity() != e.id:
+		c.end(e, "changed")
+		return false, nil
+	}
+	return true, nil
+}
+
+// end takes a file out of the chunk and its list for good.
+func (c *Chunk) end(e *entry, event string) {
+	l := c.loader
+	l.dir.counts.add(event, 1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.chunk = nil
+	if event == "changed" {
+		l.free(e)
+	} else {
+		delete(l.claimed, laneName{e.lane, e.name})
+	}
+	if e.list == nil {
+		return
+	}
+	if e.list.open--; e.list.open == 0 {
+		l.retired = append(l.retired, e.list)
+	}
+}
+
+// Release gives every file that has not ended back to waiting, under the claim times they have.
+func (c *Chunk) Release() error {
+	l := c.loader
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var back [lanes][]*entry
+	for _, f := range c.Files {
+		if f.entry.chunk == c {
+			f.entry.chunk = nil
+			back[f.Lane] = append(back[f.Lane], f.entry)
+		}
+	}
+	for lane, entries := range back {
+		l.returned[lane] = append(entries, l.returned[lane]...)
+	}
+	return nil
+}
+
+// Postpone takes a file out of the chunk and hands it out again after a growing delay (Config.RetryMin to RetryMax).
+func (c *Chunk) Postpone(f File) {
+	if f.entry.chunk != c {
+		return
+	}
+	l, e := c.loader, f.entry
+	l.dir.counts.add("postponed", 1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delay := l.dir.config.RetryMax
+	if e.tries < 30 {
+		delay = min(delay, l.dir.config.RetryMin<<e.tries)
+	}
+	e.chunk, e.due = nil, time.Now().Add(delay)
+	e.tries++
+	l.postponed = append(l.postponed, e)
+	l.kick()
+}
+
+// Postponed returns how many files wait for their delay to pass, and when the first is due.
+func (l *Loader) Postponed() (files int, due time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.postponed), l.firstDue()
+}
+
+// firstDue is zero when nothing is postponed. Callers hold mu.
+func (l *Loader) firstDue() (due time.Time) {
+	for _, e := range l.postponed {
+		if due.IsZero() || e.due.Before(due) {
+			due = e.due
+		}
+	}
+	return due
+}
+
+// returnDue gives postponed files back whose delay has passed. Callers hold mu.
+func (l *Loader) returnDue(now time.Time) {
+	l.postponed = slices.DeleteFunc(l.postponed, func(e *entry) bool {
+		if e.due.After(now) {
+			return false
+		}
+		l.returned[e.lane] = append(l.returned[e.lane], e)
+		return true
+	})
+}

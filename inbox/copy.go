@@ -1,0 +1,79 @@
+package inbox
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Copy makes a durable copy of the file at path in incoming, byte for byte, under its own name or, when that is taken,
+// one close to it. A name that is not that of an SMX file gets the suffix .SMX.
+func (d *Dir) Copy(ctx context.Context, path string) (name string, err error) {
+	name, err = d.copy(ctx, path)
+	d.counts.count("copied", err)
+	if err != nil {
+		return "", fmt.Errorf("copy %s into the inbox: %w", path, err)
+	}
+	return name, nil
+}
+
+func (d *Dir) copy(ctx context.Context, path string) (name string, err error) {
+	// Looked at before it is opened: opening a pipe would wait for its writer.
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("a %s, not a file", kindOf(info.Mode()))
+	}
+	if info.Size() > d.config.MaxFileBytes {
+		return "", fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, info.Size(), d.config.MaxFileBytes)
+	}
+	in, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	src := &source{ctx: ctx, in: in, left: d.config.MaxFileBytes, hash: sha256.New()}
+	name, err = d.place(folder(Normal), src, func(n int) string {
+		return near(spelled(filepath.Base(path), src.sum()), n)
+	})
+	return name, errors.Join(err, in.Close())
+}
+
+// source is what Copy copies. Its own errors are told from those of the inbox's disk.
+type source struct {
+	ctx  context.Context
+	in   io.Reader
+	left int64
+	hash hash.Hash
+}
+
+// WriteTo writes all of it.
+func (s *source) WriteTo(w io.Writer) (written int64, err error) {
+	return io.Copy(io.MultiWriter(w, s.hash), s)
+}
+
+// Read reads on, until ctx is done or there is more than there may be.
+func (s *source) Read(p []byte) (n int, err error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, &sourceError{err}
+	}
+	n, err = s.in.Read(p)
+	if s.left -= int64(n); s.left < 0 {
+		return n, &sourceError{fmt.Errorf("%w: it grew while it was copied", ErrTooLarge)}
+	}
+	if err != nil && err != io.EOF {
+		err = &sourceError{err}
+	}
+	return n, err
+}
+
+func (s *source) sum() (sum [sha256.Size]byte) {
+	s.hash.Sum(sum[:0])
+	return sum
+}

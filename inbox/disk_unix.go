@@ -1,0 +1,249 @@
+//go:build linux || darwin
+
+package inbox
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// unixDisk holds every folder open and names files relative to it, so that no rename of a parent can lead a file astray.
+type unixDisk struct {
+	// Constant after openDisk.
+	root  string
+	paths [folders]string
+	dirs  [folders]*os.File
+	own   *ownFolder
+}
+
+func openDisk(root string, log *slog.Logger) (disk, error) {
+	if err := makeFolders(root); err != nil {
+		return nil, err
+	}
+	own, err := claimTemp(filepath.Join(root, tempFolder.String()), log)
+	if err != nil {
+		return nil, err
+	}
+	k := &unixDisk{root: root, own: own}
+	for at := range folder(folders) {
+		k.paths[at] = filepath.Join(root, at.String())
+	}
+	k.paths[tempFolder] = own.path
+	if err := k.openFolders(); err != nil {
+		return nil, errors.Join(err, k.close())
+	}
+	return k, nil
+}
+
+func (k *unixDisk) openFolders() error {
+	var device uint64
+	for at, path := range k.paths {
+		dir, err := os.OpenFile(path, unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+		if err != nil {
+			return err
+		}
+		k.dirs[at] = dir
+		var st unix.Stat_t
+		if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
+			return fmt.Errorf("stat %s: %w", path, err)
+		}
+		if at > 0 && uint64(st.Dev) != device {
+			return fmt.Errorf("%s is on another file system than %s: all folders of an inbox must share one, files move between them by rename",
+				path, k.paths[0])
+		}
+		device = uint64(st.Dev)
+	}
+	return nil
+}
+
+func (k *unixDisk) close() error {
+	var errs []error
+	for _, dir := range k.dirs {
+		if dir != nil {
+			errs = append(errs, dir.Close())
+		}
+	}
+	return errors.Join(append(errs, k.own.release())...)
+}
+
+func (k *unixDisk) fd(at folder) int { return int(k.dirs[at].Fd()) }
+
+func (k *unixDisk) create(at folder, name string) (output, error) {
+	return k.openFile(at, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+}
+
+func (k *unixDisk) open(at folder, name string) (input, error) {
+	return k.openFile(at, name, unix.O_RDONLY|unix.O_NONBLOCK)
+}
+
+func (k *unixDisk) openFile(at folder, name string, flags int) (f *unixFile, err error) {
+	err = again(func() error {
+		fd, err := unix.Openat(k.fd(at), name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+		f = &unixFile{fd: fd}
+		return err
+	})
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: at.String() + "/" + name, Err: err}
+	}
+	return f, nil
+}
+
+func (k *unixDisk) stat(at folder, name string) (s stat, err error) {
+	var st unix.Stat_t
+	if err := again(func() error { return unix.Fstatat(k.fd(at), name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
+		return stat{}, &fs.PathError{Op: "stat", Path: at.String() + "/" + name, Err: err}
+	}
+	return statOf(&st), nil
+}
+
+func (k *unixDisk) rename(from folder, name string, to folder, newName string) error {
+	return renameNew(k.fd(from), name, k.fd(to), newName)
+}
+
+func (k *unixDisk) replace(from folder, name string, to folder, newName string) error {
+	return again(func() error { return unix.Renameat(k.fd(from), name, k.fd(to), newName) })
+}
+
+func (k *unixDisk) remove(at folder, name string) error {
+	return again(func() error { return unix.Unlinkat(k.fd(at), name, 0) })
+}
+
+func (k *unixDisk) sync(at folder) error { return fullSync(k.fd(at)) }
+
+func (k *unixDisk) check(at folder) error {
+	var held, found unix.Stat_t
+	if err := again(func() error { return unix.Lstat(k.paths[at], &found) }); err == nil {
+		if err := again(func() error { return unix.Fstat(k.fd(at), &held) }); err != nil {
+			return fmt.Errorf("stat open folder %s: %w", k.paths[at], err)
+		}
+		if held.Dev == found.Dev && held.Ino == found.Ino {
+			return nil
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("stat %s: %w", k.paths[at], err)
+	}
+	return fmt.Errorf("%w: %s is not the folder it was at the start: put it back, or restart to use what is there now", ErrMoved, k.paths[at])
+}
+
+func (k *unixDisk) stamp(at folder) (time.Time, error) {
+	var st unix.Stat_t
+	if err := again(func() error { return unix.Fstat(k.fd(at), &st) }); err != nil {
+		return time.Time{}, err
+	}
+	return time.Unix(st.Mtim.Unix()), nil
+}
+
+func (k *unixDisk) free() (bytes, inodes uint64, err error) {
+	var st unix.Statfs_t
+	if err := again(func() error { return unix.Fstatfs(k.fd(tempFolder), &st) }); err != nil {
+		return 0, 0, fmt.Errorf("free space at %s: %w", k.paths[tempFolder], err)
+	}
+	inodes = uint64(st.Ffree)
+	if st.Files == 0 {
+		inodes = ^uint64(0)
+	}
+	return uint64(st.Bavail) * uint64(st.Bsize), inodes, nil
+}
+
+func (k *unixDisk) scan(at folder) (scan, error) {
+	fd, err := unix.Openat(k.fd(at), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: k.paths[at], Err: err}
+	}
+	return &unixScan{os.NewFile(uintptr(fd), k.paths[at])}, nil
+}
+
+// unixScan reads a folder through a descriptor of its own.
+type unixScan struct{ dir *os.File }
+
+func (s *unixScan) next() ([]dirEntry, error) {
+	const batch = 1024
+	found, err := s.dir.ReadDir(batch)
+	if len(found) == 0 {
+		return nil, err
+	}
+	entries := make([]dirEntry, len(found))
+	for i, e := range found {
+		entries[i] = dirEntry{name: e.Name(), kind: kindOf(e.Type())}
+	}
+	return entries, nil
+}
+
+func (s *unixScan) close() error { return s.dir.Close() }
+
+// unixFile is a plain descriptor: a loader opens and closes thousands a second, and needs none of os.File.
+type unixFile struct{ fd int }
+
+func (f *unixFile) Read(p []byte) (n int, err error) {
+	err = again(func() error { n, err = unix.Read(f.fd, p); return err })
+	if err == nil && n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return max(n, 0), err
+}
+
+func (f *unixFile) Write(p []byte) (written int, err error) {
+	for written < len(p) {
+		var n int
+		if err := again(func() error { n, err = unix.Write(f.fd, p[written:]); return err }); err != nil {
+			return written, err
+		}
+		if n == 0 {
+			return written, io.ErrShortWrite
+		}
+		written += n
+	}
+	return written, nil
+}
+
+func (f *unixFile) stat() (stat, error) {
+	var st unix.Stat_t
+	err := again(func() error { return unix.Fstat(f.fd, &st) })
+	return statOf(&st), err
+}
+
+func (f *unixFile) sync() error  { return fullSync(f.fd) }
+func (f *unixFile) close() error { return unix.Close(f.fd) }
+
+func statOf(st *unix.Stat_t) stat {
+	return stat{
+		kind:  kindOf(modeOf(uint32(st.Mode))),
+		size:  st.Size,
+		inode: st.Ino,
+		mtime: time.Unix(st.Mtim.Unix()),
+		ctime: time.Unix(st.Ctim.Unix()),
+	}
+}
+
+func modeOf(mode uint32) fs.FileMode {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return 0
+	case unix.S_IFDIR:
+		return fs.ModeDir
+	case unix.S_IFLNK:
+		return fs.ModeSymlink
+	case unix.S_IFIFO:
+		return fs.ModeNamedPipe
+	case unix.S_IFSOCK:
+		return fs.ModeSocket
+	}
+	return fs.ModeDevice
+}
+
+// again repeats a call that a signal interrupted.
+func again(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
+}

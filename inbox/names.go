@@ -1,0 +1,109 @@
+package inbox
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	suffix       = ".SMX"
+	reasonSuffix = ".reason.json"
+	stampLayout  = "20060102T150405.000000Z" // sorts as the times do
+	// maxNameBytes leaves room, within the 255 bytes a file system gives, for what is added to a name in corrupt.
+	maxNameBytes = 200
+)
+
+// putName is the name of a file that Put writes: when it was received, and its bytes' hash.
+func putName(at time.Time, sum [sha256.Size]byte) string {
+	return at.UTC().Format(stampLayout) + "-" + hex.EncodeToString(sum[:]) + suffix
+}
+
+// parsePutName undoes putName.
+func parsePutName(name string) (at time.Time, sum [sha256.Size]byte, ok bool) {
+	const stamp, digest = len(stampLayout), 2 * sha256.Size
+	if len(name) != stamp+1+digest+len(suffix) || name[stamp] != '-' || name[stamp+1+digest:] != suffix {
+		return time.Time{}, sum, false
+	}
+	if _, err := hex.Decode(sum[:], []byte(name[stamp+1:stamp+1+digest])); err != nil {
+		return time.Time{}, sum, false
+	}
+	at, err := time.Parse(stampLayout, name[:stamp])
+	return at, sum, err == nil
+}
+
+// isPutName tells, as cheaply as a million names need, whether a name is of putName's form.
+func isPutName(name string) bool {
+	_, _, ok := parsePutName(name)
+	return ok
+}
+
+// foreign says why an entry of a lane is no SMX file: dir, symlink, fifo, socket, device, hidden, tmp or suffix. It returns ""
+// for one that is.
+func foreign(e dirEntry) string {
+	switch lower := strings.ToLower(e.name); {
+	case e.kind != regular:
+		return e.kind
+	case strings.HasPrefix(lower, "."):
+		return "hidden"
+	case strings.HasSuffix(lower, ".tmp"):
+		return "tmp"
+	case !isReport(e.name):
+		return "suffix"
+	}
+	return ""
+}
+
+// isReport tells whether a name ends as a report's does: .SMX, or .SMW for a copy from a child site, in any case.
+func isReport(name string) bool {
+	ext := filepath.Ext(name)
+	return strings.EqualFold(ext, suffix) || strings.EqualFold(ext, ".SMW")
+}
+
+// spelled returns the name a file from elsewhere gets in a lane: its own, unless that would be left alone there, is too long
+// to be set aside under, or claims a hash that the bytes do not have.
+func spelled(name string, sum [sha256.Size]byte) string {
+	name = strings.TrimLeft(name, ".")
+	if !isReport(name) {
+		name += suffix
+	}
+	if _, want, ok := parsePutName(name); ok && want != sum {
+		name = "edited-" + name
+	}
+	return shortened(name)
+}
+
+// shortened cuts a name to maxNameBytes, keeping its ending and telling it from others cut alike.
+func shortened(name string) string {
+	if len(name) <= maxNameBytes {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	ext := filepath.Ext(name)
+	if len(ext) > 16 {
+		ext = ""
+	}
+	cut := maxNameBytes - len(ext) - 17
+	for cut > 0 && !utf8.RuneStart(name[cut]) {
+		cut--
+	}
+	return fmt.Sprintf("%s~%x%s", name[:cut], sum[:8], ext)
+}
+
+// near is the n-th name to try when the ones before are taken: NAME.SMX, NAME~2.SMX … NAME~9.SMX, then random ones.
+func near(name string, n int) string {
+	if n == 0 {
+		return name
+	}
+	ext := filepath.Ext(name)
+	stem := strings.TrimSuffix(name, ext)
+	if n < 9 {
+		return fmt.Sprintf("%s~%d%s", stem, n+1, ext)
+	}
+	return fmt.Sprintf("%s~%08x%s", stem, rand.Uint32(), ext)
+}

@@ -1,0 +1,109 @@
+package inbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+)
+
+// recover takes over what lies in process/: lists of a dead loader, whose files that are still there it will hand out first,
+// and report files, which go back to waiting. A broken list is set aside; one of a newer version stops the start.
+func (l *Loader) recover() error {
+	names, err := l.dir.names(processFolder)
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		switch {
+		case filepath.Ext(name) == listSuffix:
+			err = l.recoverList(name)
+		case isReport(name):
+			err = l.dir.giveBack(name)
+		default:
+			l.dir.log.Warn("file left alone: not a claim list and not a report", "folder", processFolder, "file", name)
+		}
+		if err != nil {
+			return fmt.Errorf("%s/%s: %w", processFolder, name, err)
+		}
+	}
+	return nil
+}
+
+// names lists a folder's files.
+func (d *Dir) names(at folder) (names []string, err error) {
+	err = d.each(at, func(e dirEntry) {
+		if e.kind == regular {
+			names = append(names, e.name)
+		}
+	})
+	return names, err
+}
+
+func (l *Loader) recoverList(name string) error {
+	entries, err := l.dir.readList(name)
+	if errors.Is(err, errListBroken) {
+		l.dir.log.Error("broken claim list set aside", "file", name, "err", err)
+		return l.dir.banish(processFolder, name, Reason{Time: now(), Code: "claim_list_broken", Reason: err.Error()})
+	}
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	list := &claimList{name: name}
+	for _, e := range entries {
+		if !l.stillThere(e) {
+			continue
+		}
+		e.list = list
+		list.open++
+		l.claimed[laneName{e.lane, e.name}] = e
+		l.returned[e.lane] = append(l.returned[e.lane], e)
+	}
+	if list.open == 0 {
+		l.retired = append(l.retired, list)
+	}
+	l.dir.log.Info("recovered a claim list", "file", name, "files", len(entries), "waiting", list.open)
+	return nil
+}
+
+// stillThere tells whether the very file an entry names waits, and no earlier list has it. Callers hold mu.
+func (l *Loader) stillThere(e *entry) bool {
+	if l.claimed[laneName{e.lane, e.name}] != nil {
+		return false
+	}
+	s, err := l.dir.disk.stat(folder(e.lane), e.name)
+	return err == nil && s.kind == regular && s.identity() == e.id
+}
+
+func (d *Dir) readList(name string) ([]*entry, error) {
+	f, err := d.disk.open(processFolder, name)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := decodeList(f)
+	return entries, errors.Join(err, f.close())
+}
+
+// giveBack moves a report from process/ to where it waits.
+func (d *Dir) giveBack(name string) error {
+	began, err := d.begin()
+	if err != nil {
+		return err
+	}
+	_, err = d.unused(processFolder, name, folder(Normal), func(n int) string { return near(name, n) })
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.settle(folder(Normal), began), d.syncFolder(processFolder))
+}
+
+func ignoreVanished(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,213 @@
+package inbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strconv"
+	"time"
+)
+
+// Reason says why a file or record was set aside; it lies beside it as NAME.reason.json.
+type Reason struct {
+	Time   time.Time `json:"time"`
+	Code   string    `json:"code"`
+	Reason string    `json:"reason"`
+	Line   int       `json:"line"`
+	Column int       `json:"column"`
+}
+
+// SetAside moves a bad file to corrupt with its reason beside it, both durable. When that fails the file stays, is out of
+// this chunk, and is handed out again after a growing delay. ErrChanged: it was still arriving, and is claimed anew. A file
+// that was dropped within the last Config.Settle is waited for.
+func (c *Chunk) SetAside(f File, r Reason) error {
+	if f.entry.chunk != c {
+		return nil
+	}
+	if err := c.setAside(f.entry, r); err != nil {
+		if !errors.Is(err, ErrChanged) {
+			c.Postpone(f)
+		}
+		return fmt.Errorf("set %s/%s aside: %w", folder(f.Lane), f.Name, err)
+	}
+	return nil
+}
+
+func (c *Chunk) setAside(e *entry, r Reason) error {
+	d := c.loader.dir
+	if err := d.settled(e); err != nil {
+		return err
+	}
+	switch there, err := c.same(e); {
+	case err != nil:
+		return err
+	case !there && c.loader.dir.present(e):
+		return ErrChanged
+	case !there:
+		return nil
+	}
+	err := d.banish(folder(e.lane), e.name, r)
+	if errors.Is(err, fs.ErrNotExist) {
+		c.end(e, "vanished")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c.end(e, "set_aside")
+	return c.loader.retire(spareLists)
+}
+
+// settled waits until a dropped file has been left alone for Config.Settle: whoever copies it may be in the middle.
+func (d *Dir) settled(e *entry) error {
+	if isPutName(e.name) {
+		return nil // appeared whole
+	}
+	s, err := d.disk.stat(folder(e.lane), e.name)
+	if err != nil {
+		return ignoreVanished(err)
+	}
+	if wait := d.config.Settle - time.Since(s.ctime); wait > 0 {
+		time.Sleep(min(wait, d.config.Settle))
+	}
+	return nil
+}
+
+func (d *Dir) present(e *entry) bool {
+	_, err := d.disk.stat(folder(e.lane), e.name)
+	return err == nil
+}
+
+// SetAsideRecord keeps a bad record of a file, a whole report of its own, as corrupt/NAME.N.SMX with its reason beside it,
+// replacing what a repeat left there. The file itself stays in the chunk; when the record can't be kept the file is
+// postponed, as in SetAside.
+func (c *Chunk) SetAsideRecord(f File, n int, smx []byte, r Reason) error {
+	if f.entry.chunk != c {
+		return nil
+	}
+	name := shortened(f.Name) + "." + strconv.Itoa(n) + suffix
+	if err := c.loader.dir.keepRecord(name, smx, r); err != nil {
+		c.Postpone(f)
+		return fmt.Errorf("set record %d of %s/%s aside: %w", n, folder(f.Lane), f.Name, err)
+	}
+	c.loader.dir.counts.add("record_set_aside", 1)
+	return nil
+}
+
+func (d *Dir) keepRecord(name string, smx []byte, r Reason) error {
+	began, err := d.begin()
+	if err != nil {
+		return err
+	}
+	if err := d.overwrite(corruptFolder, name+reasonSuffix, r.encode()); err != nil {
+		return err
+	}
+	if err := d.overwrite(corruptFolder, name, smx); err != nil {
+		return err
+	}
+	return d.settle(corruptFolder, began)
+}
+
+// overwrite writes a file in place of one that may be there; it is durable after settle.
+func (d *Dir) overwrite(at folder, name string, data []byte) error {
+	temp, err := d.stage(bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	if err := d.disk.replace(tempFolder, temp, at, name); err != nil {
+		err = d.failed("write "+at.String()+"/"+name, err)
+		d.discard(temp)
+		return err
+	}
+	return nil
+}
+
+// banish moves a file to corrupt, under its name or one close to it, its reason first. What lies there is replaced only by
+// the same bytes.
+func (d *Dir) banish(from folder, name string, r Reason) error {
+	began, err := d.begin()
+	if err != nil {
+		return err
+	}
+	target, move, err := d.corruptName(from, name)
+	if err != nil {
+		return err
+	}
+	if err := d.overwrite(corruptFolder, target+reasonSuffix, r.encode()); err != nil {
+		return err
+	}
+	if err := move(from, name, corruptFolder, target); err != nil {
+		if _, gone := d.disk.stat(from, name); errors.Is(gone, fs.ErrNotExist) {
+			return errors.Join(gone, d.disk.remove(corruptFolder, target+reasonSuffix))
+		}
+		return d.failed("move "+from.String()+"/"+name+" to corrupt", err)
+	}
+	return d.settle(corruptFolder, began)
+}
+
+type moveFunc func(from folder, name string, to folder, newName string) error
+
+// corruptName chooses where a file goes in corrupt, and the way to move it there.
+func (d *Dir) corruptName(from folder, name string) (target string, move moveFunc, err error) {
+	for n := 0; ; n++ {
+		target = near(shortened(name), n)
+		switch _, err := d.disk.stat(corruptFolder, target); {
+		case errors.Is(err, fs.ErrNotExist):
+			return target, d.disk.rename, nil
+		case err != nil:
+			return "", nil, err
+		}
+		same, err := d.sameBytes(from, name, corruptFolder, target)
+		if err != nil {
+			return "", nil, err
+		}
+		if same {
+			return target, d.disk.replace, nil
+		}
+	}
+}
+
+func (d *Dir) sameBytes(at folder, name string, otherAt folder, otherName string) (bool, error) {
+	b, err := d.contents(otherAt, otherName)
+	if err != nil {
+		return false, nil // whatever it is, it stays
+	}
+	a, err := d.contents(at, name)
+	return err == nil && bytes.Equal(a, b), ignoreTooLarge(err)
+}
+
+// contents reads a whole file that is within the size bound.
+func (d *Dir) contents(at folder, name string) ([]byte, error) {
+	f, err := d.disk.open(at, name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.close()
+	s, err := f.stat()
+	if err != nil {
+		return nil, err
+	}
+	if s.kind != regular {
+		return nil, fmt.Errorf("a %s, not a file", s.kind)
+	}
+	if s.size > d.config.MaxFileBytes {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, s.size, d.config.MaxFileBytes)
+	}
+	return io.ReadAll(io.LimitReader(f, s.size))
+}
+
+func ignoreTooLarge(err error) error {
+	if errors.Is(err, ErrTooLarge) {
+		return nil
+	}
+	return err
+}
+
+func (r Reason) encode() []byte {
+	r.Time = r.Time.UTC()
+	data, _ := json.MarshalIndent(r, "", "  ") // strings and numbers always encode
+	return append(data, '\n')
+}

@@ -1,0 +1,177 @@
+//go:build linux || darwin
+
+package inbox
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const ownerLock = "owner.lock"
+
+// ownFolder is this process's folder below tmp. Its lock tells other processes that the files in it are still being written.
+type ownFolder struct {
+	path string
+	lock *os.File
+}
+
+// claimTemp sweeps the folders of dead processes below path and makes one for this process. A guard lock keeps others from
+// taking a folder for dead before its owner has locked it.
+func claimTemp(path string, log *slog.Logger) (*ownFolder, error) {
+	guard, err := lockFile(filepath.Join(path, ".guard.lock"), 0)
+	if err != nil {
+		return nil, err
+	}
+	defer guard.Close()
+	if err := sweep(path, log); err != nil {
+		return nil, err
+	}
+	own := &ownFolder{path: filepath.Join(path, fmt.Sprintf("%d-%016x", os.Getpid(), rand.Uint64()))}
+	if err := os.Mkdir(own.path, 0o700); err != nil {
+		return nil, err
+	}
+	own.lock, err = lockFile(filepath.Join(own.path, ownerLock), unix.LOCK_NB)
+	return own, err
+}
+
+func (o *ownFolder) release() error {
+	return errors.Join(os.Remove(filepath.Join(o.path, ownerLock)), os.Remove(o.path), o.lock.Close())
+}
+
+var ownName = regexp.MustCompile(`^[0-9]+-[0-9a-f]{16}$`)
+
+func sweep(path string, log *slog.Logger) error {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() && ownName.MatchString(e.Name()) {
+			if err := sweepOwner(filepath.Join(path, e.Name()), log); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sweepOwner removes a folder whose owner is dead, with the temporary files in it. Anything else in it makes it stay.
+func sweepOwner(path string, log *slog.Logger) error {
+	lock, err := lockFile(filepath.Join(path, ownerLock), unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	swept := 0
+	for _, e := range entries {
+		if e.Type().IsRegular() && (strings.HasSuffix(e.Name(), ".tmp") || e.Name() == ownerLock) {
+			if err := os.Remove(filepath.Join(path, e.Name())); err != nil {
+				return err
+			}
+			swept++
+		}
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	log.Info("swept temporary files of a dead process", "folder", path, "files", max(0, swept-1))
+	return nil
+}
+
+// lockFile opens a lock file and takes its lock; flags is 0 to wait for it or LOCK_NB not to.
+func lockFile(path string, flags int) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := again(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|flags) }); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
+	}
+	return f, nil
+}
+
+// lock takes the loader's lock and writes this process's id into it.
+func (k *unixDisk) lock() (io.Closer, error) {
+	path := filepath.Join(k.root, "loader.lock")
+	f, err := lockFile(path, unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		held, _ := os.ReadFile(path)
+		pid, _ := strconv.Atoi(strings.TrimSpace(string(held)))
+		return nil, &LockedError{Path: path, PID: pid}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(f.Truncate(0), writePID(f)); err != nil {
+		return nil, errors.Join(fmt.Errorf("write %s: %w", path, err), f.Close())
+	}
+	return f, nil
+}
+
+func writePID(f *os.File) error {
+	_, err := fmt.Fprintf(f, "%d\n", os.Getpid())
+	return err
+}
+
+// makeFolders makes the folders below root, and root itself, and syncs every folder a name may have been added to: a file
+// is only as durable as the folders above it. Those that were there are synced too, for the process that made them may have
+// died before it could.
+func makeFolders(root string) error {
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		return err
+	}
+	for _, path := range folderPaths {
+		if err := os.MkdirAll(filepath.Join(root, path), 0o700); err != nil {
+			return err
+		}
+	}
+	const above = 4 // root is <data>/inboxes/auth/statesys.box
+	paths := []string{filepath.Join(root, folder(Normal).String()), root}
+	for range above {
+		paths = append(paths, filepath.Dir(paths[len(paths)-1]))
+	}
+	for i, path := range paths {
+		// Folders above the data directory may be closed to us; they were there before.
+		if err := syncPath(path); err != nil && (i < 2 || !errors.Is(err, fs.ErrPermission)) {
+			return err
+		}
+	}
+	return nil
+}
+
+func syncPath(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	if err := fullSync(int(dir.Fd())); err != nil {
+		return errors.Join(fmt.Errorf("sync %s: %w", path, err), dir.Close())
+	}
+	return dir.Close()
+}
+
+// linkNew is rename without replacing, in two steps.
+func linkNew(from int, name string, to int, newName string) error {
+	if err := again(func() error { return unix.Linkat(from, name, to, newName, 0) }); err != nil {
+		return err
+	}
+	return again(func() error { return unix.Unlinkat(from, name, 0) })
+}

@@ -1,0 +1,166 @@
+package inbox
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// watcher tells that something came into a lane. What it tells are hints: any of them may be missing.
+type watcher interface {
+	events() <-chan fsnotify.Event
+	errors() <-chan error // fsnotify.ErrEventOverflow when hints were lost
+	close() error
+}
+
+// Wake returns a channel that gets a value when files may be waiting: soon after one arrives, when a postponed file is due,
+// and at the latest every Config.PollInterval. It works, by polling alone, when folders can't be watched. It ends with ctx,
+// without closing the channel.
+func (l *Loader) Wake(ctx context.Context) <-chan struct{} {
+	h := &hints{loader: l, wake: make(chan struct{}, 1)}
+	h.open()
+	go h.run(ctx)
+	return h.wake
+}
+
+// hints turns events, due times and the clock into wakes.
+type hints struct {
+	// Constant after Wake.
+	loader *Loader
+	wake   chan struct{}
+
+	// Owned by run.
+	watcher watcher // nil when folders can't be watched, until the next poll
+	blind   bool    // the latest attempt to watch failed
+}
+
+func (h *hints) run(ctx context.Context) {
+	defer h.close()
+	poll := time.NewTimer(h.pollDelay())
+	defer poll.Stop()
+	due := time.NewTimer(h.dueDelay())
+	defer due.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e, ok := <-h.events():
+			h.event(e, ok)
+		case err := <-h.errors():
+			h.failed(err)
+		case <-poll.C:
+			h.poll()
+			poll.Reset(h.pollDelay())
+		case <-due.C:
+			h.send()
+			due.Reset(max(h.dueDelay(), h.loader.dir.config.RetryMin)) // time to take what is due
+		case <-h.loader.kicked:
+			due.Reset(h.dueDelay())
+		}
+	}
+}
+
+func (h *hints) send() {
+	select {
+	case h.wake <- struct{}{}:
+	default: // one that was not taken yet says the same
+	}
+}
+
+func (h *hints) event(e fsnotify.Event, ok bool) {
+	switch {
+	case !ok:
+		h.close()
+	case e.Has(fsnotify.Create) || e.Has(fsnotify.Write):
+		h.send()
+	}
+}
+
+// failed wakes at once: whatever the watcher lost may be waiting.
+func (h *hints) failed(err error) {
+	if errors.Is(err, fsnotify.ErrEventOverflow) {
+		h.loader.dir.counts.add("watch_overflow", 1)
+		h.send()
+		return
+	}
+	h.loader.dir.log.Warn("watching the inbox failed; polling until it works again", "root", h.loader.dir.root, "err", err)
+	h.close()
+	h.send()
+}
+
+// poll looks without a hint, and tries to watch again where that failed.
+func (h *hints) poll() {
+	if h.watcher == nil {
+		h.open()
+	}
+	h.send()
+}
+
+func (h *hints) open() {
+	w, err := h.loader.watch()
+	if err == nil {
+		h.watcher, h.blind = w, false
+		return
+	}
+	if !h.blind {
+		h.loader.dir.log.Warn("the inbox can't be watched; polling", "root", h.loader.dir.root,
+			"every", h.loader.dir.config.PollInterval, "err", err)
+	}
+	h.blind = true
+}
+
+func (h *hints) close() {
+	if h.watcher == nil {
+		return
+	}
+	if err := h.watcher.close(); err != nil {
+		h.loader.dir.log.Warn("closing the inbox's watch failed", "root", h.loader.dir.root, "err", err)
+	}
+	h.watcher = nil
+}
+
+func (h *hints) events() <-chan fsnotify.Event {
+	if h.watcher == nil {
+		return nil
+	}
+	return h.watcher.events()
+}
+
+func (h *hints) errors() <-chan error {
+	if h.watcher == nil {
+		return nil
+	}
+	return h.watcher.errors()
+}
+
+// pollDelay is the poll interval or a little less, so that many sites do not poll one disk together.
+func (h *hints) pollDelay() time.Duration {
+	interval := h.loader.dir.config.PollInterval
+	return interval - rand.N(interval/10+1)
+}
+
+// dueDelay is how long until a postponed file is due: no time when a claim was given up, the poll interval when nothing is due.
+func (h *hints) dueDelay() time.Duration {
+	l := h.loader
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.freed {
+		l.freed = false
+		return 0
+	}
+	if due := l.firstDue(); !due.IsZero() {
+		return max(0, time.Until(due))
+	}
+	return l.dir.config.PollInterval
+}
+
+// kick makes Wake look at what is due.
+func (l *Loader) kick() {
+	select {
+	case l.kicked <- struct{}{}:
+	default:
+	}
+}
