@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/url"
 	"time"
+
+	"statewire/smx"
 )
 
 // FleetConfig describes a simulated fleet. The same config (and a fixed Start) gives the same clients and the same reports.
@@ -20,7 +22,7 @@ type FleetConfig struct {
 	Seed uint64
 	// Start is the wall time at which Run starts; zero takes the clock when the fleet is made. Simulated times end up at it.
 	Start time.Time
-	// PatchDay is the real time in which 24 simulated hours pass; afterwards time runs as it is. Default 20m; at least 1s.
+	// PatchDay is the real time in which 24 simulated hours pass; afterwards time runs as it is. Default 20m; 1s to 24h.
 	PatchDay time.Duration
 	// SendInterval is the clients' send cycle in simulated time. Default 15m; at least 1s.
 	SendInterval time.Duration
@@ -36,7 +38,7 @@ type FleetConfig struct {
 	Damage float64
 	// Continue tells the last serial the site knows of a client, so that a second run over the same site goes on after it.
 	// Nil starts everybody at serial 1.
-	Continue func(client [16]byte) uint64
+	Continue func(client smx.ClientID) uint64
 }
 
 // DefaultFleetConfig returns the demo's fleet, without an address.
@@ -59,11 +61,14 @@ func (c FleetConfig) Validate() error {
 	refuse(err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"),
 		"fleet relay is %q; give an address such as https://127.0.0.1:8443", c.Relay)
 	refuse(c.Clients < 1 || c.Clients > 100_000, "fleet clients is %d; allowed is 1 to 100000", c.Clients)
-	refuse(c.PatchDay < time.Second, "fleet patch day is %v; allowed is 1s or more", c.PatchDay)
+	refuse(c.PatchDay < time.Second || c.PatchDay > simulatedDay, "fleet patch day is %v; allowed is 1s to 24h", c.PatchDay)
 	refuse(c.SendInterval < time.Second, "fleet send interval is %v; allowed is 1s or more", c.SendInterval)
 	refuse(c.Senders < 1 || c.Senders > 1024, "fleet senders is %d; allowed is 1 to 1024", c.Senders)
-	for name, share := range map[string]float64{"loss": c.Loss, "duplicate": c.Duplicate, "reorder": c.Reorder, "damage": c.Damage} {
-		refuse(share < 0 || share > 1, "fleet %s is %v; allowed is 0 to 1", name, share)
+	for _, s := range []struct {
+		name  string
+		share float64
+	}{{"loss", c.Loss}, {"duplicate", c.Duplicate}, {"reorder", c.Reorder}, {"damage", c.Damage}} {
+		refuse(!(s.share >= 0 && s.share <= 1), "fleet %s is %v; allowed is 0 to 1", s.name, s.share)
 	}
 	return errors.Join(errs...)
 }

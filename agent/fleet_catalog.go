@@ -1,0 +1,203 @@
+package agent
+
+import (
+	"encoding/hex"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+)
+
+// Topic types of the catalogue that the fleet speaks of, and one that no catalogue knows.
+const (
+	topicDeploymentCompliance  = 300
+	topicDeploymentEnforcement = 301
+	topicDeploymentEvaluation  = 302
+	topicRuleDetection         = 400
+	topicRuleCompliance        = 401
+	topicUpdateEnforcement     = 402
+	topicUpdateDetection       = 500
+	topicUpdateScan            = 501
+	topicClientInstall         = 800
+	topicCoManagement          = 810
+	topicRelayContact          = 1000
+	topicLocalCertificate      = 1001
+	topicProtection            = 2001
+	topicProtectionPolicy      = 2002
+	topicUnknown               = 4711
+	topicScriptResult          = 9003
+)
+
+// Priorities of the reports that carry them.
+const (
+	urgentPriority = 0 // script results
+	usualPriority  = 5
+	latePriority   = 8 // compliance settings
+)
+
+// topicRef is a topic that many clients share. An empty id stands for the client's own.
+type topicRef struct {
+	kind     uint32
+	id       string
+	idType   uint16
+	priority int8
+	instant  bool
+}
+
+// platform is a set of operating systems.
+type platform uint8
+
+const (
+	windows10 platform = 1 << iota
+	windows11
+	server2019
+	server2022
+	workstations = windows10 | windows11
+	servers      = server2019 | server2022
+	everywhere   = workstations | servers
+)
+
+// update is one software update: what it is detected and enforced as.
+type update struct {
+	detection, enforcement *topicRef
+	revision               []string
+	on                     platform
+	restarts               bool
+	old                    bool // of an earlier month
+}
+
+// deployment is one assignment of this month's updates.
+type deployment struct {
+	compliance, enforcement, evaluation *topicRef
+	on                                  platform
+	pilot                               bool // the ring that goes first
+	old                                 bool // of an earlier month
+}
+
+// catalog is what a fleet has in common. It is constant after newCatalog.
+type catalog struct {
+	scan        *topicRef
+	updates     []update
+	deployments []deployment // pilot, workstations, servers; then last month's for both kinds
+	definitions update
+	baselines   []*topicRef
+	rules       []*topicRef
+	script      *topicRef
+	unknown     *topicRef
+	contact     *topicRef
+	certificate *topicRef
+	install     *topicRef
+	manage      *topicRef
+	protect     *topicRef
+	policy      *topicRef
+}
+
+func newCatalog(seed uint64) *catalog {
+	r := rand.New(rand.NewPCG(seed, 0xca7a109))
+	own := func(kind uint32) *topicRef { return &topicRef{kind: kind, priority: usualPriority} }
+	c := &catalog{
+		scan:        &topicRef{kind: topicUpdateScan, id: "{" + strings.ToUpper(newGUID(r)) + "}", priority: usualPriority},
+		script:      &topicRef{kind: topicScriptResult, id: newGUID(r), priority: urgentPriority, instant: true},
+		unknown:     &topicRef{kind: topicUnknown, id: newGUID(r), priority: usualPriority},
+		contact:     own(topicRelayContact),
+		certificate: own(topicLocalCertificate),
+		install:     own(topicClientInstall),
+		manage:      own(topicCoManagement),
+		protect:     own(topicProtection),
+		policy:      own(topicProtectionPolicy),
+		definitions: newUpdate(r, everywhere, false),
+	}
+	c.addUpdates(r)
+	for _, d := range []deployment{{on: everywhere, pilot: true}, {on: workstations}, {on: servers}, {on: workstations, old: true}, {on: servers, old: true}} {
+		id := "{" + strings.ToUpper(newGUID(r)) + "}"
+		d.compliance = &topicRef{kind: topicDeploymentCompliance, id: id, idType: 2, priority: usualPriority}
+		d.enforcement = &topicRef{kind: topicDeploymentEnforcement, id: id, idType: 2, priority: usualPriority}
+		d.evaluation = &topicRef{kind: topicDeploymentEvaluation, id: id, idType: 2, priority: usualPriority}
+		c.deployments = append(c.deployments, d)
+	}
+	scope := "ScopeId_" + strings.ToUpper(newGUID(r))
+	for range 4 {
+		id := scope + "/Baseline_" + newGUID(r)
+		c.baselines = append(c.baselines, &topicRef{kind: topicRuleCompliance, id: id, idType: 1, priority: latePriority})
+		c.rules = append(c.rules, &topicRef{kind: topicRuleDetection, id: id, idType: 1, priority: latePriority})
+	}
+	return c
+}
+
+// addUpdates makes this month's updates and what is left of earlier months.
+func (c *catalog) addUpdates(r *rand.Rand) {
+	for _, u := range []struct {
+		on       platform
+		restarts bool
+		old      bool
+	}{
+		{windows10, true, false}, {windows11, true, false}, {server2019, true, false}, {server2022, true, false},
+		{everywhere, true, false}, {workstations, false, false}, {everywhere, false, false}, {workstations, false, false},
+		{servers, false, false}, {windows11, true, false},
+		{windows10, true, true}, {windows11, true, true}, {server2019, true, true}, {server2022, true, true},
+		{workstations, false, true}, {everywhere, false, true}, {everywhere, true, true},
+	} {
+		next := newUpdate(r, u.on, u.restarts)
+		next.old = u.old
+		c.updates = append(c.updates, next)
+	}
+}
+
+func newUpdate(r *rand.Rand, on platform, restarts bool) update {
+	id := newGUID(r)
+	return update{
+		detection:   &topicRef{kind: topicUpdateDetection, id: id, idType: 3, priority: usualPriority},
+		enforcement: &topicRef{kind: topicUpdateEnforcement, id: id, idType: 3, priority: usualPriority},
+		revision:    []string{strconv.Itoa(100 + r.IntN(150))},
+		on:          on,
+		restarts:    restarts,
+	}
+}
+
+// newGUID is a random GUID in lower case, marked as one.
+func newGUID(r *rand.Rand) string {
+	b := newGUIDBytes(r)
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+func newGUIDBytes(r *rand.Rand) (b [16]byte) {
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return b
+}
+
+// Failures that clients meet, each with how often.
+type failure struct {
+	weight int
+	code   []string
+}
+
+var (
+	installFailures = []failure{
+		{22, []string{"0x80070005"}}, // access denied
+		{20, []string{"0x80240022"}}, // operation failed for all updates
+		{16, []string{"0x800705B4"}}, // timed out
+		{14, []string{"0x87D00324"}}, // not detected after installation
+		{10, []string{"0x80070643"}}, // fatal error during installation
+		{8, []string{"0x800F0922"}},  // system reserved space
+		{6, []string{"0x80073712"}},  // component store damaged
+		{4, []string{"0x80070070"}},  // disk full
+	}
+	downloadFailures = []failure{
+		{5, []string{"0x80D02002"}}, // no progress
+		{3, []string{"0x80072EE2"}}, // timed out
+		{2, []string{"0x80070070"}}, // disk full
+	}
+	scanFailures = []failure{
+		{5, []string{"0x80244010"}}, // too many round trips
+		{4, []string{"0x8024402C"}}, // proxy or server name not resolved
+		{3, []string{"0x80072EE2"}}, // timed out
+		{2, []string{"0x80240438"}}, // no route to the service
+	}
+)
+
+func pickFailure(r *rand.Rand, from []failure) []string {
+	return from[weighted(r, len(from), func(i int) int { return from[i].weight })].code
+}

@@ -1,0 +1,142 @@
+package agent
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"statewire/smx"
+)
+
+// SerialRange is a run of serials, both ends included.
+type SerialRange struct{ First, Last uint64 }
+
+// ExpectedState is the current state of one topic of a client.
+type ExpectedState struct {
+	TopicType uint32
+	TopicID   string
+	StateID   uint32
+	Params    []string
+	Serial    uint64 // 0 for an instant message
+	Time      time.Time
+}
+
+// Expected is what a site should hold of one client.
+type Expected struct {
+	Client      smx.ClientID
+	Name        string          // NetBIOS name
+	FirstSerial uint64          // the first one of this run: 1, or the one after FleetConfig.Continue
+	LastSerial  uint64          // the last one assigned
+	States      []ExpectedState // by topic type, then id: the latest of what reached the relay
+	Lost        []SerialRange   // assigned, but never at the relay
+	SetAside    []uint64        // arrived in a damaged record: received, not stored
+	Unsettled   []SerialRange   // sent when the fleet stopped, no answer: may have arrived or not
+}
+
+// Missing is the ranges a gap check should find: what was lost, up to the greatest serial that arrived.
+func (e *Expected) Missing() []SerialRange {
+	greatest := uint64(0)
+	for _, s := range e.States {
+		greatest = max(greatest, s.Serial)
+	}
+	for _, s := range e.SetAside {
+		greatest = max(greatest, s)
+	}
+	var missing []SerialRange
+	for _, r := range e.Lost {
+		if r.First < greatest {
+			missing = append(missing, r)
+		}
+	}
+	return missing
+}
+
+// Expected returns what a site should end up with, per client that ever sent something. Call it after Run returned.
+func (f *Fleet) Expected() []Expected {
+	all := make([]Expected, 0, len(f.clients))
+	for _, c := range f.clients {
+		if e := c.expected(); e.LastSerial >= e.FirstSerial || len(e.States) > 0 {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+func (c *simulated) expected() Expected {
+	e := Expected{
+		Client: c.machine.id.Client, Name: c.machine.id.NetBIOSName, FirstSerial: c.line.first, LastSerial: c.memory.serial,
+		States: c.line.arrived.states, Lost: c.line.arrived.lost, SetAside: c.line.arrived.setAside,
+	}
+	if pending := c.memory.pending; pending != nil {
+		e.Unsettled = append(e.Unsettled, pending.serials()...)
+	}
+	if held := c.line.heldBack; held != nil {
+		if held.tried {
+			e.Unsettled = append(e.Unsettled, held.report.serials()...)
+		} else {
+			e.Lost = append(e.Lost, held.report.serials()...)
+		}
+	}
+	e.Lost, e.Unsettled = join(e.Lost), join(e.Unsettled)
+	return e
+}
+
+func (r *Report) serials() []SerialRange {
+	if r.Last == 0 {
+		return nil
+	}
+	return []SerialRange{{r.First, r.Last}}
+}
+
+// join sorts ranges and merges neighbours.
+func join(ranges []SerialRange) []SerialRange {
+	ranges = slices.SortedFunc(slices.Values(ranges), func(a, b SerialRange) int { return cmp.Compare(a.First, b.First) })
+	joined := ranges[:0]
+	for _, r := range ranges {
+		if n := len(joined); n > 0 && r.First <= joined[n-1].Last+1 {
+			joined[n-1].Last = max(joined[n-1].Last, r.Last)
+			continue
+		}
+		joined = append(joined, r)
+	}
+	return joined
+}
+
+// ledger is what reached the relay of one client.
+type ledger struct {
+	states   []ExpectedState // by topic
+	lost     []SerialRange
+	setAside []uint64
+}
+
+func (l *ledger) lose(report *Report) { l.lost = append(l.lost, report.serials()...) }
+
+// arrive records a report at the relay, but for its damaged record.
+func (l *ledger) arrive(report *Report, damage damage) {
+	for i := range report.States {
+		s := &report.States[i]
+		switch {
+		case damage.kind == none || damage.index != i:
+			l.keep(s)
+		case damage.kind == wrongSerial:
+			l.lost = append(l.lost, SerialRange{s.Serial, s.Serial})
+		default:
+			l.setAside = append(l.setAside, s.Serial)
+		}
+	}
+}
+
+// keep makes s the topic's current state unless a later one is known. The greater serial is the later; an instant message gives
+// way to every numbered one.
+func (l *ledger) keep(s *State) {
+	at, found := slices.BinarySearchFunc(l.states, s.topic(), func(e ExpectedState, t topic) int {
+		return topic{e.TopicType, e.TopicID}.compare(t)
+	})
+	next := ExpectedState{TopicType: s.TopicType, TopicID: s.TopicID, StateID: s.StateID, Params: s.Params, Serial: s.Serial, Time: s.Time}
+	switch {
+	case !found:
+		l.states = slices.Insert(l.states, at, next)
+	case s.Serial >= l.states[at].Serial:
+		l.states[at] = next
+	}
+}

@@ -1,0 +1,164 @@
+package agent
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	reportPath     = "/mp/reports"
+	postTimeout    = 60 * time.Second // one attempt, from dialling to the answer's last byte
+	idleTimeout    = 90 * time.Second
+	maxAnswerBytes = 64 << 10
+	leastToGzip    = 512 // bytes; smaller bodies gain nothing
+)
+
+// Answer is what became of one attempt to post a report.
+type Answer struct {
+	Outcome Outcome       // Accepted, Refused or Again
+	Receipt string        // the relay's, when Accepted
+	After   time.Duration // the relay asked to be left alone for so long; 0 = it did not ask
+	Status  int           // HTTP's; 0 = no answer
+	Code    string        // of the refusal
+	Detail  string
+	Err     error // why there was no answer
+}
+
+// Sender posts reports to one relay over kept-alive connections. It is safe for concurrent use and never follows a redirect.
+type Sender struct {
+	url    string
+	client *http.Client
+	zip    sync.Pool // *gzip.Writer
+}
+
+// NewSender returns a sender to the relay at address, such as https://mp.example:8443, over at most conns connections.
+func NewSender(address string, trust *tls.Config, conns int) (*Sender, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return nil, fmt.Errorf("relay address %q: want https://host:port", address)
+	}
+	return newSender(u.JoinPath(reportPath).String(), &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		TLSClientConfig:       trust,
+		TLSHandshakeTimeout:   10 * time.Second,
+		MaxConnsPerHost:       conns,
+		MaxIdleConns:          conns,
+		MaxIdleConnsPerHost:   conns,
+		IdleConnTimeout:       idleTimeout,
+		ResponseHeaderTimeout: postTimeout,
+		DisableCompression:    true,
+	}), nil
+}
+
+func newSender(url string, transport http.RoundTripper) *Sender {
+	return &Sender{
+		url: url,
+		client: &http.Client{
+			Transport:     transport,
+			Timeout:       postTimeout,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		zip: sync.Pool{New: func() any { w, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed); return w }},
+	}
+}
+
+// Close ends idle connections.
+func (s *Sender) Close() { s.client.CloseIdleConnections() }
+
+// Post implements courier.
+func (s *Sender) Post(ctx context.Context, body []byte) Answer {
+	req, err := s.request(ctx, body)
+	if err != nil {
+		return Answer{Outcome: Again, Err: err}
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return Answer{Outcome: Again, Err: err}
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes))
+	return judge(resp, text, err)
+}
+
+func (s *Sender) request(ctx context.Context, body []byte) (*http.Request, error) {
+	encoding := ""
+	if len(body) >= leastToGzip {
+		var err error
+		if body, err = s.compress(body); err != nil {
+			return nil, err
+		}
+		encoding = "gzip"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/xml; charset=utf-8")
+	req.Header.Set("User-Agent", "statewire-agent")
+	if encoding != "" {
+		req.Header.Set("Content-Encoding", encoding)
+	}
+	return req, nil
+}
+
+func (s *Sender) compress(body []byte) ([]byte, error) {
+	w := s.zip.Get().(*gzip.Writer)
+	defer s.zip.Put(w)
+	var out bytes.Buffer
+	out.Grow(len(body) / 4)
+	w.Reset(&out)
+	_, err := w.Write(body)
+	if err := errors.Join(err, w.Close()); err != nil {
+		return nil, fmt.Errorf("compress report of %d bytes: %w", len(body), err)
+	}
+	return out.Bytes(), nil
+}
+
+// judge reads the relay's answer. A 2xx is final whatever becomes of its text: the relay acknowledges only what is on disk.
+// 401 and 403 pass with a renewed certificate or a finished migration; every other 4xx will be the same tomorrow.
+func judge(resp *http.Response, text []byte, readErr error) Answer {
+	answer := Answer{Status: resp.StatusCode, After: retryAfter(resp.Header), Err: readErr}
+	var said struct {
+		Receipt, Code, Title, Detail string
+		Retry                        bool
+	}
+	if err := json.Unmarshal(text, &said); err == nil {
+		answer.Receipt, answer.Code, answer.Detail = said.Receipt, said.Code, said.Detail
+	}
+	switch code := resp.StatusCode; {
+	case code/100 == 2:
+		answer.Outcome = Accepted
+	case code/100 != 4 || said.Retry:
+		answer.Outcome = Again
+	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code == http.StatusUnauthorized, code == http.StatusForbidden:
+		answer.Outcome = Again
+	default:
+		answer.Outcome = Refused
+	}
+	return answer
+}
+
+// retryAfter reads Retry-After in seconds or as a date. A date counts from the answer's own Date: clients' clocks are wrong.
+func retryAfter(h http.Header) time.Duration {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	until, err := http.ParseTime(value)
+	sent, err2 := http.ParseTime(h.Get("Date"))
+	if err != nil || err2 != nil {
+		return 0
+	}
+	return max(0, until.Sub(sent))
+}
