@@ -2,6 +2,7 @@ package reports
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -28,18 +29,56 @@ func ParseFormat(s string) (Format, error) {
 	return "", fmt.Errorf("format %.20q is unknown: use table, json, jsonl, csv or parquet", s)
 }
 
-// Write writes rows in any format but Parquet, and closes them.
-func Write(w io.Writer, f Format, rows *Rows) error { return nil }
+// tableRows is how many rows a table shows when nobody says how many; the other formats give all.
+const tableRows = 1000
 
-// WriteReport runs a report and writes it; the one call for `statewire report`.
+// Write writes rows in any format but Parquet, and closes them. Age goes with the formats that have room for it.
+func Write(w io.Writer, f Format, rows *Rows, age *Freshness) error {
+	err := write(w, f, rows, age)
+	return errors.Join(err, rows.Close())
+}
+
+func write(w io.Writer, f Format, rows *Rows, age *Freshness) error {
+	switch f {
+	case Table:
+		return writeTable(w, rows, age)
+	case JSON:
+		return writeJSON(w, rows, age)
+	case JSONL:
+		return writeJSONL(w, rows)
+	case CSV:
+		return writeCSV(w, rows)
+	}
+	return fmt.Errorf("format %s: the engine writes it, not this program", f)
+}
+
+// WriteReport runs a report and writes it; the one call for `statewire report NAME`.
 func (r *Runner) WriteReport(ctx context.Context, w io.Writer, f Format, name string, params map[string]string, page Page) error {
-	return nil
+	if f == Parquet {
+		return r.writeParquetReport(ctx, w, name, params, page)
+	}
+	if f == Table && page.Limit == 0 {
+		page.Limit = min(tableRows, r.cfg.MaxRows)
+	}
+	rows, err := r.Run(ctx, name, params, page)
+	if err != nil {
+		return err
+	}
+	return Write(w, f, rows, r.Freshness(ctx))
 }
 
 // WriteSQL runs a read-only statement and writes it; the one call for `statewire sql`.
 func (r *Runner) WriteSQL(ctx context.Context, w io.Writer, f Format, statement string) error {
-	return nil
+	if f == Parquet {
+		statement, err := readOnlyStatement(statement)
+		if err != nil {
+			return err
+		}
+		return r.writeParquet(ctx, w, "sql", prepared{sql: statement})
+	}
+	rows, err := r.SQL(ctx, statement)
+	if err != nil {
+		return err
+	}
+	return Write(w, f, rows, nil)
 }
-
-// WriteList writes the catalog; the one call for `statewire report list`.
-func (c *Catalog) WriteList(w io.Writer, f Format) error { return nil }

@@ -1,26 +1,185 @@
 package reports
 
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
 // Rows is a running query's answer, read once from front to end. Close it.
 type Rows struct {
+	// Constant after the query started.
 	Report  *Report // nil for ad-hoc SQL
-	Columns []Column
+	Params  map[string]string
+	Columns []Column // the columns shown; those whose name begins with an underscore only order the rows
+	query   prepared
+	shown   []int // indexes of Columns in a scanned row
+	order   []int // indexes of the order columns in a scanned row
+
+	// Owned by the reader.
+	answer driver.Rows
+	cancel context.CancelFunc
+	first  []any // fetched by fetchFirst, not yet returned
+	count  int
+	next   string
+	err    error
+	done   bool
+	more   bool
 }
 
 // Column is one column of an answer.
 type Column struct {
 	Name string `json:"name"`
-	Type string `json:"type"` // ClickHouse type
-	Note string `json:"note,omitempty"`
+	Type string `json:"type" doc:"ClickHouse type"`
+	Note string `json:"note,omitempty" doc:"How to read the column"`
+	Link string `json:"-"`
 }
 
-// Next returns the next row's values, or nil at the end; Err then says whether the end came too early.
-func (r *Rows) Next() []any { return nil }
+func newRows(q prepared, answer driver.Rows, cancel context.CancelFunc) *Rows {
+	rows := &Rows{Report: q.report, Params: map[string]string{}, query: q, answer: answer, cancel: cancel}
+	for name, value := range q.params {
+		if !reserved(name) {
+			rows.Params[name] = value
+		}
+	}
+	types := answer.ColumnTypes()
+	names := answer.Columns()
+	for i, name := range names {
+		if !strings.HasPrefix(name, "_") {
+			rows.shown = append(rows.shown, i)
+			rows.Columns = append(rows.Columns, rows.column(name, types[i].DatabaseTypeName()))
+		}
+	}
+	return rows
+}
+
+func (r *Rows) column(name, typ string) Column {
+	c := Column{Name: name, Type: typ}
+	if r.Report != nil {
+		c.Note, c.Link = r.Report.Notes[name], r.Report.Links[name]
+	}
+	return c
+}
+
+// fetchFirst reads one row ahead: errors of the query itself show here.
+func (r *Rows) fetchFirst() error {
+	if err := r.findOrder(); err != nil {
+		return err
+	}
+	r.first = r.scan()
+	return r.err
+}
+
+// findOrder maps the header's order to the answer's columns.
+func (r *Rows) findOrder() error {
+	if r.Report == nil {
+		return nil
+	}
+	for _, o := range r.Report.Order {
+		at := -1
+		for i, name := range r.answer.Columns() {
+			if name == o.Column {
+				at = i
+			}
+		}
+		if at < 0 {
+			return fmt.Errorf("the query has no column %s, which the header's order names", o.Column)
+		}
+		r.order = append(r.order, at)
+	}
+	return nil
+}
+
+// Next returns the shown values of the next row, or nil at the end; Err then says whether it came too early.
+// Values are nil, bool, string, time.Time (UTC), int64, uint64, float64, []any or map[string]any.
+func (r *Rows) Next() []any {
+	if r.done || r.err != nil {
+		return nil
+	}
+	row := r.first
+	if r.first = nil; row == nil {
+		r.done = true
+		return nil
+	}
+	r.count++
+	r.first = r.scan()
+	if r.first != nil && !r.stopAt(row) {
+		return nil
+	}
+	out := make([]any, len(r.shown))
+	for i, at := range r.shown {
+		out[i] = row[at]
+	}
+	return out
+}
+
+// stopAt ends a page after its last row, and fails an unpaged answer that is too long.
+func (r *Rows) stopAt(last []any) bool {
+	switch {
+	case r.query.limit > 0 && r.count == r.query.limit:
+		r.first, r.done, r.more = nil, true, true
+		r.next, r.err = r.cursorAfter(last)
+		return r.err == nil
+	case r.query.limit == 0 && r.count == r.query.max:
+		r.err = fmt.Errorf("%w (%d): ask for less, or page through it", ErrTooManyRows, r.query.max)
+		return false
+	}
+	return true
+}
+
+func (r *Rows) cursorAfter(row []any) (string, error) {
+	if r.Report == nil || len(r.order) == 0 {
+		return "", nil
+	}
+	after := make([]string, len(r.order))
+	for i, at := range r.order {
+		text, err := cursorText(r.Report.Order[i].Type, row[at])
+		if err != nil {
+			return "", fmt.Errorf("report %s: column %s: %w", r.Report.Name, r.Report.Order[i].Column, err)
+		}
+		after[i] = text
+	}
+	return r.Report.encodeCursor(r.query.params, after), nil
+}
+
+// scan reads one row of the answer; nil at its end or on an error.
+func (r *Rows) scan() []any {
+	if !r.answer.Next() {
+		if err := r.answer.Err(); err != nil {
+			r.err = fmt.Errorf("read rows: %w", err)
+		}
+		return nil
+	}
+	types := r.answer.ColumnTypes()
+	targets := make([]any, len(types))
+	for i, t := range types {
+		targets[i] = reflect.New(t.ScanType()).Interface()
+	}
+	if err := r.answer.Scan(targets...); err != nil {
+		r.err = fmt.Errorf("read row %d: %w", r.count+1, err)
+		return nil
+	}
+	for i, t := range targets {
+		targets[i] = plain(reflect.ValueOf(t).Elem())
+	}
+	return targets
+}
 
 // Err is the error that ended the rows early, or nil.
-func (r *Rows) Err() error { return nil }
+func (r *Rows) Err() error { return r.err }
 
 // NextPage is the cursor of the following page, valid after the last row; empty when there is none.
-func (r *Rows) NextPage() string { return "" }
+func (r *Rows) NextPage() string { return r.next }
+
+// More says, after the last row, that the page ended although the report has more rows.
+func (r *Rows) More() bool { return r.more }
 
 // Close releases the connection.
-func (r *Rows) Close() error { return nil }
+func (r *Rows) Close() error {
+	err := r.answer.Close()
+	r.cancel()
+	return err
+}

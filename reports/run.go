@@ -1,20 +1,225 @@
 package reports
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
 
 // Page says which part of a report to return.
 type Page struct {
-	Limit  int    // rows; 0 means Config.MaxRows
-	Cursor string // Next of the page before; empty for the first
+	Limit  int    // rows; 0 means all of them, refused above Config.MaxRows
+	Cursor string // NextPage of the page before; empty for the first
 }
 
+// ErrTooManyRows ends an answer that would have to be cut short; nothing is ever cut silently.
+var ErrTooManyRows = errors.New("more rows than reports.max_rows allows")
+
 // NewRunner makes a runner; catalog and deps.Conn are required.
-func NewRunner(cfg Config, catalog *Catalog, deps Deps) (*Runner, error) { return nil, nil }
+func NewRunner(cfg Config, catalog *Catalog, deps Deps) (*Runner, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if catalog == nil || deps.Conn == nil {
+		return nil, errors.New("reports: a catalog and a read-only connection are required")
+	}
+	r := &Runner{
+		cfg: cfg, catalog: catalog, conn: deps.Conn, backlog: deps.Backlog,
+		now: deps.Now, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)), metrics: newMetrics(deps.Registerer),
+	}
+	if r.now == nil {
+		r.now = time.Now
+	}
+	problems := catalog.Problems()
+	for _, problem := range problems {
+		r.log.Warn("report file left out", "err", problem)
+	}
+	r.metrics.problems.Set(float64(len(problems)))
+	return r, nil
+}
+
+// Catalog is the set of reports this runner knows.
+func (r *Runner) Catalog() *Catalog { return r.catalog }
 
 // Run starts a named report with parameters given as text, by name. Missing parameters take their defaults.
 func (r *Runner) Run(ctx context.Context, name string, params map[string]string, page Page) (*Rows, error) {
-	return nil, ErrNoReport
+	report, err := r.catalog.Get(name)
+	if err != nil {
+		r.metrics.queries.WithLabelValues("unknown", "refused").Inc()
+		return nil, err
+	}
+	q, err := r.prepare(report, params, page)
+	if err != nil {
+		r.metrics.queries.WithLabelValues(report.label(), "refused").Inc()
+		return nil, err
+	}
+	return r.start(ctx, report.label(), q)
 }
 
 // SQL starts one ad-hoc read-only statement.
-func (r *Runner) SQL(ctx context.Context, statement string) (*Rows, error) { return nil, nil }
+func (r *Runner) SQL(ctx context.Context, statement string) (*Rows, error) {
+	statement, err := readOnlyStatement(statement)
+	if err != nil {
+		r.metrics.queries.WithLabelValues("sql", "refused").Inc()
+		return nil, err
+	}
+	return r.start(ctx, "sql", prepared{sql: statement, max: r.cfg.MaxRows})
+}
+
+// label keeps user-chosen names out of the metrics.
+func (r *Report) label() string {
+	if r.Source == "built-in" {
+		return r.Name
+	}
+	return "user"
+}
+
+// prepared is a statement ready to run, with its values beside it.
+type prepared struct {
+	report *Report
+	sql    string
+	params map[string]string
+	limit  int // rows of this page; 0 when the answer isn't paged
+	max    int // rows after which an unpaged answer fails
+}
+
+func (r *Runner) prepare(report *Report, params map[string]string, page Page) (prepared, error) {
+	values, err := report.values(params)
+	if err != nil {
+		return prepared{}, err
+	}
+	if page.Limit < 0 || page.Limit > r.cfg.MaxRows {
+		return prepared{}, &ParamError{report.Name, "limit", fmt.Sprintf("has to be from 1 to %d", r.cfg.MaxRows)}
+	}
+	after, err := report.decodeCursor(page.Cursor, values)
+	if err != nil {
+		return prepared{}, err
+	}
+	q := prepared{report: report, params: values, limit: page.Limit, max: r.cfg.MaxRows}
+	rows := cmp.Or(page.Limit, r.cfg.MaxRows) + 1 // one more tells whether there is more
+	q.sql = report.pageQuery(after != nil)
+	if len(report.Order) > 0 || report.selfPaging {
+		q.params["page_rows"] = fmt.Sprint(rows)
+	}
+	report.addCursor(q.params, after)
+	return q, nil
+}
+
+// values checks what was given, fills in defaults and refuses names the report doesn't have.
+func (r *Report) values(given map[string]string) (map[string]string, error) {
+	out := make(map[string]string, len(r.Params)+4)
+	for name := range given {
+		if !slices.ContainsFunc(r.Params, func(p Param) bool { return p.Name == name }) {
+			return nil, &ParamError{r.Name, fmt.Sprintf("%.40q", name), "is unknown: " + r.paramNames()}
+		}
+	}
+	for _, p := range r.Params {
+		text, ok := given[p.Name]
+		if !ok && p.Required {
+			return nil, &ParamError{r.Name, p.Name, "is required: " + p.Description}
+		}
+		if !ok {
+			text = p.Default
+		}
+		value, err := p.value(text)
+		if err != nil {
+			return nil, &ParamError{r.Name, p.Name, err.Error()}
+		}
+		out[p.Name] = value
+	}
+	return out, nil
+}
+
+func (r *Report) paramNames() string {
+	if len(r.Params) == 0 {
+		return "this report takes none"
+	}
+	names := make([]string, len(r.Params))
+	for i, p := range r.Params {
+		names[i] = p.Name
+	}
+	return "this report takes " + strings.Join(names, ", ")
+}
+
+// pageQuery is the report's query, or that query inside a SELECT that continues, orders and bounds it.
+// Only names from the report's own file become part of the text.
+func (r *Report) pageQuery(continued bool) string {
+	if r.selfPaging || len(r.Order) == 0 {
+		return r.Query
+	}
+	where := ""
+	if continued {
+		where = "\nWHERE " + r.afterCursor()
+	}
+	return "SELECT *\nFROM (\n" + r.Query + "\n)" + where + "\nORDER BY " + r.orderBy() + "\nLIMIT {page_rows:UInt64}"
+}
+
+func (r *Report) orderBy() string {
+	parts := make([]string, len(r.Order))
+	for i, o := range r.Order {
+		parts[i] = "`" + o.Column + "`"
+		if o.Desc {
+			parts[i] += " DESC"
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// afterCursor compares column by column: columns may run in different directions.
+func (r *Report) afterCursor() string {
+	var alternatives []string
+	equal := ""
+	for _, o := range r.Order {
+		sign := ">"
+		if o.Desc {
+			sign = "<"
+		}
+		value := "{after_" + o.Column + ":" + o.Type + "}"
+		alternatives = append(alternatives, "("+equal+"`"+o.Column+"` "+sign+" "+value+")")
+		equal += "`" + o.Column + "` = " + value + " AND "
+	}
+	return strings.Join(alternatives, " OR ")
+}
+
+// start sends the statement and waits for its first row, so that a refusal is known before any output begins.
+func (r *Runner) start(ctx context.Context, label string, q prepared) (*Rows, error) {
+	began := r.now()
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+	answer, err := r.conn.Query(r.limits(ctx), q.sql, named(q.params)...)
+	if err == nil {
+		rows := newRows(q, answer, cancel)
+		if err = rows.fetchFirst(); err == nil {
+			r.metrics.seconds.WithLabelValues(label).Observe(r.now().Sub(began).Seconds())
+			r.metrics.queries.WithLabelValues(label, "ok").Inc()
+			return rows, nil
+		}
+		_ = rows.Close() // the error in hand says more
+	}
+	cancel()
+	r.metrics.queries.WithLabelValues(label, "failed").Inc()
+	return nil, queryError(label, err, r.cfg.Timeout)
+}
+
+// limits asks the engine to stop by itself what the context would stop from outside.
+func (r *Runner) limits(ctx context.Context) context.Context {
+	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
+		"max_execution_time": int(r.cfg.Timeout.Seconds()),
+		"max_memory_usage":   r.cfg.MaxMemory,
+	}))
+}
+
+// named hands values to the driver as the engine's own query parameters.
+func named(params map[string]string) []any {
+	args := make([]any, 0, len(params))
+	for name, value := range params {
+		args = append(args, clickhouse.Named(name, value))
+	}
+	return args
+}

@@ -1,0 +1,126 @@
+package reports
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Freshness is how far stored data may be behind the clients, and it goes with every answer.
+type Freshness struct {
+	AsOf           time.Time  `json:"as_of" doc:"When the answer was made"`
+	LastReceived   *time.Time `json:"last_received,omitempty" doc:"Arrival of the newest report that is stored"`
+	LastStored     *time.Time `json:"last_stored,omitempty" doc:"When the store last took in a report"`
+	WaitingFiles   *int       `json:"waiting_files,omitempty" doc:"Files waiting in the inbox; absent when this process sees no inbox"`
+	WaitingSeconds *float64   `json:"waiting_seconds,omitempty" doc:"Age of the oldest waiting file"`
+	Stale          bool       `json:"stale" doc:"True when reports have waited so long that figures lag behind"`
+	Problem        string     `json:"problem,omitempty" doc:"Why the data's age could not be found out"`
+}
+
+// staleAfter is how long a report may wait in the inbox before figures count as stale: one polling interval.
+const staleAfter = 15 * time.Minute
+
+// Freshness asks how old the data is. It never fails: what it can't find out it says in Problem.
+func (r *Runner) Freshness(ctx context.Context) *Freshness {
+	f := &Freshness{AsOf: r.now().UTC()}
+	if err := r.storedTimes(ctx, f); err != nil {
+		f.Problem = "the age of the data could not be read"
+		r.log.Warn("read data age", "err", err)
+	}
+	if r.backlog == nil {
+		return f
+	}
+	boxes, err := r.backlog(ctx)
+	if err != nil {
+		f.Problem = "the inbox could not be read"
+		r.log.Warn("read inbox statistics", "err", err)
+		return f
+	}
+	f.addBacklog(boxes)
+	return f
+}
+
+// storedTimes reads the report of the same name.
+func (r *Runner) storedTimes(ctx context.Context, f *Freshness) error {
+	report, err := r.catalog.Get("freshness")
+	if err != nil {
+		return err
+	}
+	rows, err := r.start(ctx, report.label(), prepared{report: report, sql: report.Query, max: 1000})
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for row := rows.Next(); row != nil; row = rows.Next() {
+		at, ok := row[1].(time.Time)
+		if !ok {
+			continue
+		}
+		switch row[0] {
+		case "newest report received":
+			f.LastReceived = &at
+		case "last report stored":
+			f.LastStored = &at
+		}
+	}
+	return rows.Err()
+}
+
+func (f *Freshness) addBacklog(boxes []Box) {
+	files, oldest := 0, time.Duration(0)
+	for _, b := range boxes {
+		if waiting(b.Name) {
+			files += b.Files
+			oldest = max(oldest, b.Oldest)
+		}
+	}
+	seconds := oldest.Seconds()
+	f.WaitingFiles, f.WaitingSeconds = &files, &seconds
+	f.Stale = files > 0 && oldest > staleAfter
+}
+
+// waiting tells boxes whose files are still to be loaded.
+func waiting(box string) bool { return box != "corrupt" && box != "outgoing" }
+
+// Sentence says it for people.
+func (f *Freshness) Sentence() string {
+	text := "Nothing is stored yet."
+	if f.LastStored != nil {
+		text = "Newest data stored " + ago(f.AsOf.Sub(*f.LastStored)) + "."
+	}
+	if f.Problem != "" {
+		text = "Data age unknown: " + f.Problem + "."
+	}
+	switch {
+	case f.WaitingFiles == nil:
+		return text
+	case *f.WaitingFiles == 0:
+		return text + " No reports are waiting."
+	}
+	text += fmt.Sprintf(" %d %s waiting, the oldest for %s.", *f.WaitingFiles,
+		plural(*f.WaitingFiles, "file is", "files are"), span(time.Duration(*f.WaitingSeconds*float64(time.Second))))
+	if f.Stale {
+		text += " STALE: these figures lag behind."
+	}
+	return text
+}
+
+func ago(d time.Duration) string {
+	if d < 2*time.Second {
+		return "just now"
+	}
+	return span(d) + " ago"
+}
+
+// span is a duration in the one or two units that matter.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}

@@ -1,0 +1,136 @@
+package reports
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	placeholderForm  = regexp.MustCompile(`\{\s*([A-Za-z_]\w*)\s*:\s*([^{}]+?)\s*\}`)
+	placeholderStart = regexp.MustCompile(`^` + placeholderForm.String())
+)
+
+// checkQuery compares the query's {name:Type} placeholders with the header, so that a slip is found when the
+// file is read and not when somebody asks for the report.
+func (h *headerReader) checkQuery(first int, lines []string) error {
+	r := h.report
+	if r.Query == "" {
+		return h.errorf(first, "there is no query below the header")
+	}
+	if word := strings.ToUpper(strings.Fields(r.Query)[0]); word != "SELECT" && word != "WITH" && word[0] != '(' {
+		return h.errorf(first, "a report is one SELECT (or WITH … SELECT), not %.20s", word)
+	}
+	used := map[string]bool{}
+	for i, line := range blankComments(lines) {
+		if at := strings.IndexByte(line, ';'); at >= 0 && strings.Trim(line[at:], "; \t") != "" {
+			return h.errorf(first+i, "a report is one statement: nothing may follow the semicolon")
+		}
+		for _, m := range placeholderForm.FindAllStringSubmatch(line, -1) {
+			if err := h.checkPlaceholder(first+i, m[1], strings.ReplaceAll(m[2], " ", "")); err != nil {
+				return err
+			}
+			used[m[1]] = true
+		}
+	}
+	r.selfPaging = used["page_rows"]
+	return h.checkUse(first, used)
+}
+
+func (h *headerReader) checkPlaceholder(n int, name, typ string) error {
+	want := ""
+	switch {
+	case name == "page_rows":
+		want = "UInt64"
+	case name == "after":
+		want = "UInt8"
+	case strings.HasPrefix(name, "after_"):
+		i := slices.IndexFunc(h.report.Order, func(o OrderBy) bool { return "after_"+o.Column == name })
+		if i < 0 {
+			return h.errorf(n, "{%s:%s} names a column that isn't in the header's order", name, typ)
+		}
+		want = h.report.Order[i].Type
+	default:
+		i := slices.IndexFunc(h.report.Params, func(p Param) bool { return p.Name == name })
+		if i < 0 {
+			return h.errorf(n, "{%s:%s} isn't declared: add `-- param %s %s: …` to the header", name, typ, name, typ)
+		}
+		want = h.report.Params[i].Type
+	}
+	if typ != want {
+		return h.errorf(n, "{%s:%s} has another type than the header gives it (%s)", name, typ, want)
+	}
+	return nil
+}
+
+// checkUse refuses parameters nobody reads and pages that could not be continued.
+func (h *headerReader) checkUse(first int, used map[string]bool) error {
+	for _, p := range h.report.Params {
+		if !used[p.Name] {
+			return h.errorf(first, "parameter %s is declared, but {%s:%s} stands nowhere in the query", p.Name, p.Name, p.Type)
+		}
+	}
+	if !used["page_rows"] {
+		return nil
+	}
+	if len(h.report.Order) == 0 || !used["after"] {
+		return h.errorf(first, "a query with {page_rows:UInt64} also needs an order in its header and {after:UInt8} with the after_ columns")
+	}
+	for _, o := range h.report.Order {
+		if !used["after_"+o.Column] {
+			return h.errorf(first, "a query with {page_rows:UInt64} also needs {after_%s:%s}", o.Column, o.Type)
+		}
+	}
+	return nil
+}
+
+// blankComments replaces comments and quoted texts by spaces, keeping the lines.
+func blankComments(lines []string) []string {
+	text := []byte(strings.Join(lines, "\n"))
+	for i := 0; i < len(text); {
+		end := i
+		switch {
+		case text[i] == '{': // a placeholder's type may hold quotes
+			i += max(1, len(placeholderStart.Find(text[i:])))
+			continue
+		case hasAt(text, i, "--"):
+			end = indexFrom(text, i, "\n")
+		case hasAt(text, i, "/*"):
+			end = min(indexFrom(text, i+2, "*/")+2, len(text))
+		case text[i] == '\'' || text[i] == '`' || text[i] == '"':
+			end = quoteEnd(text, i)
+		}
+		if end == i {
+			i++
+			continue
+		}
+		for ; i < end; i++ {
+			if text[i] != '\n' {
+				text[i] = ' '
+			}
+		}
+	}
+	return strings.Split(string(text), "\n")
+}
+
+func hasAt(text []byte, i int, s string) bool { return bytes.HasPrefix(text[i:], []byte(s)) }
+
+func indexFrom(text []byte, i int, s string) int {
+	if at := bytes.Index(text[min(i, len(text)):], []byte(s)); at >= 0 {
+		return i + at
+	}
+	return len(text)
+}
+
+// quoteEnd is the index after the quote that closes the one at i.
+func quoteEnd(text []byte, i int) int {
+	for j := i + 1; j < len(text); j++ {
+		if text[j] == '\\' {
+			j++
+		} else if text[j] == text[i] {
+			return j + 1
+		}
+	}
+	return len(text)
+}

@@ -1,0 +1,28 @@
+-- title: Bad records
+-- group: Site
+-- description: State messages set aside from otherwise readable reports, with the reason; the others of the same report were stored.
+-- param code String = '': Only this reason code
+-- param client String = '': Client id (with or without GUID:) or computer name; empty takes all
+-- param hours UInt32 = 0 in 0..100000: Only the last so many hours; 0 takes all
+-- order: set_aside_time DateTime64(3,'UTC') desc, client_id UUID, source_file String, report_index UInt32, record_index UInt32
+-- link client_id: client-states?client={client_id}
+-- link netbios_name: client-states?client={client_id}
+SELECT
+    r.set_aside_time AS set_aside_time,
+    r.client_id AS client_id,
+    c.netbios_name AS netbios_name,
+    r.serial AS serial,
+    r.code AS code,
+    r.reason AS reason,
+    r.line AS line,
+    r.column AS column,
+    r.source_file AS source_file,
+    r.received_time AS received_time,
+    r.report_index AS report_index,
+    r.record_index AS record_index
+FROM set_aside_records AS r FINAL
+LEFT JOIN (SELECT client_id, netbios_name FROM clients) AS c ON c.client_id = r.client_id
+WHERE ({code:String} = '' OR r.code = {code:String})
+  AND ({client:String} = '' OR lower(c.netbios_name) = lower(trim({client:String}))
+       OR r.client_id = toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')))
+  AND ({hours:UInt32} = 0 OR r.set_aside_time >= now64(3, 'UTC') - toIntervalHour({hours:UInt32}))

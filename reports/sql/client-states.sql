@@ -1,0 +1,93 @@
+-- title: All states of one client
+-- group: Clients
+-- description: What one computer last said on every topic, with the time since which each state holds.
+-- param client String: Client id (with or without GUID:) or computer name
+-- param topic_type UInt32 = 0: One topic type; 0 takes all
+-- order: topic_type UInt32, topic_id String, client_id UUID
+-- note last_state_changed: time of the first message of the unbroken run of this state, by the client's clock; repeats don't move it
+-- note change_known: exact; or earlier = the stored history begins within the run, so the change may be older; messages missing = serials after the last different state never arrived
+-- link topic_type: compliance?topic_type={topic_type}
+-- link topic_id: compliance?topic_type={topic_type}&topic_id={topic_id}
+-- link state_name: clients-in-state?topic_type={topic_type}&state_id={state_id}&topic_id={topic_id}
+-- link serial: messages?client={client_id}&topic_type={topic_type}&topic_id={topic_id}
+WITH
+    toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS asked_id,
+    wanted AS
+    (
+        SELECT client_id FROM clients WHERE client_id = asked_id OR lower(netbios_name) = lower(trim({client:String}))
+        UNION DISTINCT
+        SELECT asked_id AS client_id
+    ),
+    page AS
+    (
+        SELECT client_id, topic_type, topic_id, state_id, criticality, serial, message_time, received_time, params
+        FROM current_states
+        WHERE client_id IN (SELECT client_id FROM wanted)
+          AND ({topic_type:UInt32} = 0 OR topic_type = {topic_type:UInt32})
+    ),
+    -- One entry per message: copies collapse to their first arrival, a serial used twice to the message that counts.
+    messages AS
+    (
+        SELECT client_id, topic_type, topic_id, serial, payload_hash, any(state_id) AS state, any(message_time) AS at, any(message_us) AS at_us, min(received_time) AS arrived
+        FROM state_messages
+        WHERE client_id IN (SELECT client_id FROM wanted)
+        GROUP BY client_id, topic_type, topic_id, serial, payload_hash
+    ),
+    -- In the order that counts: instant messages by arrival below all numbered ones, those by serial.
+    history AS
+    (
+        SELECT
+            client_id,
+            topic_type,
+            topic_id,
+            arraySort(groupArray((serial, if(serial = 0, toUnixTimestamp64Micro(arrived), 0),
+                                  at_us, payload_hash, state, at))) AS sorted,
+            arrayFilter((m, later) -> m.1 = 0 OR m.1 != later, sorted,
+                arrayPushBack(arrayPopFront(arrayMap(m -> m.1, sorted)), toUInt64(0))) AS h
+        FROM messages
+        GROUP BY client_id, topic_type, topic_id
+    ),
+    arrivals AS
+    (
+        SELECT client_id, min(received_time) AS oldest_held, countIf(serial = 1) > 0 AS has_first
+        FROM state_messages
+        WHERE client_id IN (SELECT client_id FROM wanted)
+        GROUP BY client_id
+    ),
+    gaps AS
+    (
+        SELECT ClientID AS client_id, max(LastSerial) AS last_missing
+        FROM SR_MissingMessageRanges
+        WHERE ClientID IN (SELECT client_id FROM wanted)
+        GROUP BY client_id
+    )
+SELECT
+    page.client_id AS client_id,
+    c.netbios_name AS netbios_name,
+    page.topic_type AS topic_type,
+    t.topic_name AS topic_name,
+    page.topic_id AS topic_id,
+    page.state_id AS state_id,
+    if(n.state_name != '', n.state_name, concat('State ', toString(page.state_id))) AS state_name,
+    page.received_time AS last_message_received,
+    arrayLastIndex(m -> m.5 != page.state_id, history.h) AS _other,
+    if(_other < length(history.h), history.h[_other + 1].6, page.message_time) AS last_state_changed,
+    multiIf(gaps.last_missing > if(_other = 0, 0, history.h[_other].1), 'messages missing',
+            _other >= length(history.h), 'or earlier',
+            _other > 0, 'exact',
+            arrivals.has_first AND arrivals.oldest_held <= c.first_report_time, 'exact',
+            'or earlier') AS change_known,
+    page.message_time AS last_message_time,
+    page.criticality AS criticality,
+    page.serial AS serial,
+    page.params AS params
+FROM page
+LEFT JOIN history ON history.client_id = page.client_id AND history.topic_type = page.topic_type AND history.topic_id = page.topic_id
+LEFT JOIN arrivals ON arrivals.client_id = page.client_id
+LEFT JOIN gaps ON gaps.client_id = page.client_id
+LEFT JOIN (SELECT client_id, netbios_name, first_report_time FROM clients WHERE client_id IN (SELECT client_id FROM wanted)) AS c
+    ON c.client_id = page.client_id
+LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t
+    ON t.named_type = page.topic_type
+LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names GROUP BY named_type, named) AS n
+    ON n.named_type = page.topic_type AND n.named = page.state_id

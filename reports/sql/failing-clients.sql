@@ -1,0 +1,42 @@
+-- title: Clients with an error code
+-- group: Compliance
+-- description: The clients behind one line of the report failures, newest failure first.
+-- param topic_type UInt32: Topic type
+-- param state_id UInt32: State
+-- param code String = '': Error code as the report failures writes it; empty takes failures without a code
+-- param parameter UInt8 = 0 in 0..64: Which parameter holds the code, counted from 1; 0 takes the first that looks like a failure code
+-- order: message_time DateTime64(3,'UTC') desc, client_id UUID, topic_id String
+-- link client_id: client-states?client={client_id}
+-- link netbios_name: client-states?client={client_id}
+WITH coded AS
+(
+    SELECT
+        client_id,
+        topic_id,
+        message_time,
+        received_time,
+        serial,
+        params,
+        if({parameter:UInt8} > 0, params[{parameter:UInt8}],
+           arrayFirst(p -> match(p, '^(0[xX][89A-Fa-f][0-9A-Fa-f]{7}|-[1-9][0-9]{6,9}|(2[2-9]|3[0-9]|4[0-2])[0-9]{8})$'), params)) AS given,
+        toInt64OrZero(given) AS number,
+        multiIf(match(given, '^0[xX][0-9A-Fa-f]{1,8}$'), concat('0x', leftPad(upper(substring(given, 3)), 8, '0')),
+                match(given, '^-?[0-9]{1,10}$') AND number >= -2147483648 AND number <= 4294967295,
+                    concat('0x', leftPad(hex(reinterpretAsUInt32(toInt32(number))), 8, '0')),
+                given) AS error_code
+    FROM current_states
+    WHERE topic_type = {topic_type:UInt32} AND state_id = {state_id:UInt32}
+)
+SELECT
+    s.client_id AS client_id,
+    c.netbios_name AS netbios_name,
+    s.topic_id AS topic_id,
+    s.error_code AS error_code,
+    s.message_time AS message_time,
+    s.received_time AS received_time,
+    c.last_report_time AS last_report,
+    s.serial AS serial,
+    s.params AS params
+FROM coded AS s
+LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients) AS c ON c.client_id = s.client_id
+WHERE lower(s.error_code) = lower({code:String})

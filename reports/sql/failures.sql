@@ -1,0 +1,54 @@
+-- title: Failures by error code
+-- group: Compliance
+-- description: Which failures clients are in right now, counted by the error code in their parameters. A state counts as a
+--   failure when its name says so. Codes are written as eight hexadecimal digits, however the client wrote them.
+-- param topic_type UInt32 = 0: One topic type; 0 takes all
+-- param parameter UInt8 = 0 in 0..64: Which parameter holds the code, counted from 1; 0 takes the first that looks like a failure code
+-- param code String = '': Only this error code, for example 0x80240022
+-- param failing String = '(?i)\bfail|\berror\b|\bconflict|non-compliant|not successful|not supported|n.t supported|can.t|invalid|not valid|isn.t valid|mismatch|missing|not match|because the disk is full|isn.t MS signed|requirements not met|disallowed|not ready': What the name of a failure looks like, as a regular expression
+-- order: clients UInt64 desc, topic_type UInt32, state_id UInt32, error_code String
+-- note error_code: empty when no parameter looks like one
+-- note topic_ids: how many different deployments, updates or items
+-- link clients: failing-clients?topic_type={topic_type}&state_id={state_id}&code={error_code}
+-- link state_name: clients-in-state?topic_type={topic_type}&state_id={state_id}
+WITH
+    names AS
+    (
+        SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name, any(topic_name) AS topic_name
+        FROM state_names
+        WHERE {topic_type:UInt32} = 0 OR topic_type = {topic_type:UInt32}
+        GROUP BY named_type, named
+        HAVING match(state_name, {failing:String})
+    ),
+    coded AS
+    (
+        SELECT
+            topic_type,
+            topic_id,
+            state_id,
+            client_id,
+            message_time,
+            if({parameter:UInt8} > 0, params[{parameter:UInt8}],
+               arrayFirst(p -> match(p, '^(0[xX][89A-Fa-f][0-9A-Fa-f]{7}|-[1-9][0-9]{6,9}|(2[2-9]|3[0-9]|4[0-2])[0-9]{8})$'), params)) AS given,
+            toInt64OrZero(given) AS number,
+            multiIf(match(given, '^0[xX][0-9A-Fa-f]{1,8}$'), concat('0x', leftPad(upper(substring(given, 3)), 8, '0')),
+                    match(given, '^-?[0-9]{1,10}$') AND number >= -2147483648 AND number <= 4294967295,
+                        concat('0x', leftPad(hex(reinterpretAsUInt32(toInt32(number))), 8, '0')),
+                    given) AS error_code
+        FROM current_states
+        WHERE (topic_type, state_id) IN (SELECT named_type, named FROM names)
+    )
+SELECT
+    s.topic_type AS topic_type,
+    any(n.topic_name) AS topic_name,
+    s.state_id AS state_id,
+    any(n.state_name) AS state_name,
+    s.error_code AS error_code,
+    uniqExact(s.client_id) AS clients,
+    uniqExact(s.topic_id) AS topic_ids,
+    min(s.message_time) AS oldest_message,
+    max(s.message_time) AS newest_message
+FROM coded AS s
+INNER JOIN names AS n ON n.named_type = s.topic_type AND n.named = s.state_id
+WHERE {code:String} = '' OR lower(s.error_code) = lower({code:String})
+GROUP BY topic_type, state_id, error_code

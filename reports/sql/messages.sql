@@ -1,0 +1,66 @@
+-- title: State messages of one client
+-- group: Clients
+-- description: What one computer sent, newest serial first, as far as history is kept: each message once, with its times and file.
+-- param client String: Client id (with or without GUID:) or computer name
+-- param topic_type UInt32 = 0: One topic type; 0 takes all
+-- param topic_id String = '': One topic id; empty takes all
+-- param state_id Int64 = -1 in -1..4294967295: One state; -1 takes all
+-- param from_serial UInt64 = 0: Only serials from here on
+-- param to_serial UInt64 = 18446744073709551615: Only serials up to here
+-- order: serial UInt64 desc, message_time DateTime64(3,'UTC') desc, client_id UUID, _hash UInt64
+-- note serial: 0 means an instant message without a serial number
+-- note copies: how often the message is stored until the engine merges its copies; they count once everywhere
+-- link topic_id: client-states?client={client_id}&topic_type={topic_type}
+WITH
+    toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS asked_id,
+    wanted AS
+    (
+        SELECT client_id FROM clients WHERE client_id = asked_id OR lower(netbios_name) = lower(trim({client:String}))
+        UNION DISTINCT
+        SELECT asked_id AS client_id
+    ),
+    seen AS
+    (
+        SELECT
+            client_id,
+            serial,
+            payload_hash,
+            any(topic_type) AS seen_type,
+            any(topic_id) AS seen_id,
+            any(state_id) AS seen_state,
+            any(message_time) AS sent,
+            min(received_time) AS arrived,
+            min(loaded_time) AS loaded,
+            argMin(source_file, received_time) AS first_file,
+            any(params) AS seen_params,
+            any(details) AS seen_details,
+            count() AS stored
+        FROM state_messages
+        WHERE client_id IN (SELECT client_id FROM wanted)
+          AND serial BETWEEN {from_serial:UInt64} AND {to_serial:UInt64}
+          AND ({topic_type:UInt32} = 0 OR topic_type = {topic_type:UInt32})
+          AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
+          AND ({state_id:Int64} < 0 OR state_id = {state_id:Int64})
+        GROUP BY client_id, serial, payload_hash
+    )
+SELECT
+    s.serial AS serial,
+    s.sent AS message_time,
+    s.arrived AS received_time,
+    s.loaded AS loaded_time,
+    s.seen_type AS topic_type,
+    t.topic_name AS topic_name,
+    s.seen_id AS topic_id,
+    s.seen_state AS state_id,
+    if(n.state_name != '', n.state_name, concat('State ', toString(s.seen_state))) AS state_name,
+    s.seen_params AS params,
+    s.seen_details AS details,
+    s.first_file AS source_file,
+    s.stored AS copies,
+    s.client_id AS client_id,
+    s.payload_hash AS _hash
+FROM seen AS s
+LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t
+    ON t.named_type = s.seen_type
+LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names GROUP BY named_type, named) AS n
+    ON n.named_type = s.seen_type AND n.named = s.seen_state

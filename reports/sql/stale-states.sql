@@ -1,0 +1,30 @@
+-- title: Clients that report, but not on a topic
+-- group: Clients
+-- description: Clients whose state on a topic is old although they have reported since: the ones a resync may help.
+-- param topic_type UInt32 = 501: Topic type, for example 501 scans, 300 deployment compliance
+-- param topic_id String = '': One topic id; empty takes every topic id of the type
+-- param older_than_hours UInt32 = 168 in 1..100000: From which age of the state on
+-- param reported_within_hours UInt32 = 24 in 1..100000: Only clients that reported anything within so many hours
+-- order: last_message_received DateTime64(6,'UTC'), client_id UUID, topic_id String
+-- link client_id: client-states?client={client_id}
+-- link netbios_name: client-states?client={client_id}
+SELECT
+    s.client_id AS client_id,
+    c.netbios_name AS netbios_name,
+    s.topic_id AS topic_id,
+    s.state_id AS state_id,
+    if(n.state_name != '', n.state_name, concat('State ', toString(s.state_id))) AS state_name,
+    s.received_time AS last_message_received,
+    c.last_report_time AS last_report,
+    s.serial AS serial
+FROM current_states AS s
+INNER JOIN
+(
+    SELECT client_id, netbios_name, last_report_time FROM clients
+    WHERE last_report_time >= now64(3, 'UTC') - toIntervalHour({reported_within_hours:UInt32})
+) AS c ON c.client_id = s.client_id
+LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_names WHERE topic_type = {topic_type:UInt32} GROUP BY named) AS n
+    ON n.named = s.state_id
+WHERE s.topic_type = {topic_type:UInt32}
+  AND ({topic_id:String} = '' OR s.topic_id = {topic_id:String})
+  AND s.received_time < now64(3, 'UTC') - toIntervalHour({older_than_hours:UInt32})

@@ -1,0 +1,60 @@
+-- title: Topics, with how their clients stand
+-- group: Compliance
+-- description: Every topic type that clients report on, with the number of topic ids, of clients, and of client and topic
+--   pairs per state. Unknown pairs are clients that never reported on a topic id which others did report on; a topic id that
+--   only one client ever named is that client's own affair and expected of nobody else.
+-- param topic_type UInt32 = 0: One topic type; 0 takes all
+-- order: topic_type UInt32, _place UInt64
+-- note pairs: one client's state of one topic id
+-- link topic_type: compliance?topic_type={topic_type}
+-- link state_name: clients-in-state?topic_type={topic_type}&state_id={state_id}
+WITH
+    ifNull((SELECT count() FROM clients), 0) AS all_clients,
+    ids AS
+    (
+        SELECT topic_type, topic_id, state_id, count() AS pairs, max(message_time) AS newest
+        FROM current_states
+        WHERE {topic_type:UInt32} = 0 OR topic_type = {topic_type:UInt32}
+        GROUP BY topic_type, topic_id, state_id
+    ),
+    per_id AS
+    (
+        SELECT
+            topic_type,
+            topic_id,
+            groupArray((state_id, pairs)) AS states,
+            sum(pairs) AS reported,
+            if(reported > 1 OR all_clients = 1, greatest(toInt64(all_clients) - toInt64(reported), 0), 0) AS silent,
+            max(newest) AS newest
+        FROM ids
+        GROUP BY topic_type, topic_id
+    ),
+    per_type AS
+    (
+        SELECT
+            topic_type,
+            count() AS topic_ids,
+            sum(silent) AS unknown,
+            max(newest) AS newest,
+            sumMap(arrayMap(s -> s.1, states), arrayMap(s -> s.2, states)) AS summed
+        FROM per_id
+        GROUP BY topic_type
+    )
+SELECT
+    topic_type,
+    t.topic_name AS topic_name,
+    topic_ids,
+    entry.1 AS state_id,
+    multiIf(entry.1 IS NULL, 'Unknown: never reported on this topic',
+            n.state_name != '', n.state_name,
+            concat('State ', toString(entry.1))) AS state_name,
+    entry.2 AS pairs,
+    newest AS newest_message,
+    ifNull(toUInt64(entry.1), toUInt64(4294967296)) AS _place
+FROM per_type
+ARRAY JOIN arrayPushBack(
+    arrayMap((s, c) -> (CAST(s, 'Nullable(UInt32)'), c), summed.1, summed.2),
+    (NULL, toUInt64(unknown))) AS entry
+LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t ON t.named_type = topic_type
+LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names GROUP BY named_type, named) AS n
+    ON n.named_type = topic_type AND n.named = assumeNotNull(entry.1)

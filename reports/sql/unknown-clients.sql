@@ -1,0 +1,34 @@
+-- title: Clients unknown on a topic, and why
+-- group: Compliance
+-- description: The clients behind the Unknown bucket: they report to this site but never did on this topic. The reason is the
+--   first that applies: messages of the client are missing, records of it were set aside, it has been silent, or it simply
+--   never said anything about this topic.
+-- param topic_type UInt32: Topic type
+-- param topic_id String = '': One topic id; empty means never on any topic id of the type
+-- param silent_days UInt32 = 7 in 1..3650: From how many days without a report a client counts as silent
+-- order: last_report DateTime64(6,'UTC'), client_id UUID
+-- note missing_messages: serial numbers of the client that never arrived, as of the last gap check
+-- link client_id: client-states?client={client_id}
+-- link netbios_name: client-states?client={client_id}
+-- link missing_messages: missing-ranges?client={client_id}
+SELECT
+    c.client_id AS client_id,
+    c.netbios_name AS netbios_name,
+    multiIf(g.missing > 0, 'messages missing: the state may be among them',
+            b.bad > 0, 'records set aside: the state may be among them',
+            c.last_report_time < now64(3, 'UTC') - toIntervalDay({silent_days:UInt32}), 'silent: no report for a long time',
+            'never reported on this topic') AS reason,
+    c.last_report_time AS last_report,
+    c.first_report_time AS first_report,
+    g.missing AS missing_messages,
+    b.bad AS bad_records,
+    c.client_version AS client_version
+FROM clients AS c
+LEFT JOIN (SELECT ClientID AS client_id, toUInt64(sum(LastSerial - FirstSerial + 1)) AS missing FROM SR_MissingMessageRanges GROUP BY client_id) AS g
+    ON g.client_id = c.client_id
+LEFT JOIN (SELECT client_id, count() AS bad FROM set_aside_records FINAL GROUP BY client_id) AS b ON b.client_id = c.client_id
+WHERE c.client_id NOT IN
+(
+    SELECT client_id FROM current_states
+    WHERE topic_type = {topic_type:UInt32} AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
+)
