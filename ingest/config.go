@@ -1,0 +1,61 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config tells how the loader works through the inbox. The names are those of the classic site control file.
+type Config struct {
+	// LoaderThreads is how many threads read and decode files. Default 4; at least 1.
+	LoaderThreads int `mapstructure:"loader_threads"`
+	// LoaderChunkFiles is how many files a thread claims at once. Default 256; at least 1.
+	LoaderChunkFiles int `mapstructure:"loader_chunk_size"`
+	// MaxChunksFetched bounds the files looked at in one pass over the inbox, in chunks. Default 100; at least 1.
+	MaxChunksFetched int `mapstructure:"max_chunks_fetched"`
+	// InboxPollingInterval is the longest time a file waits when every notification was lost. Default 900s; at least 1s.
+	InboxPollingInterval time.Duration `mapstructure:"inbox_polling_interval"`
+	// HeartbeatInterval is the time between two heartbeats in the component status. Default 15m; at least 1s.
+	HeartbeatInterval time.Duration `mapstructure:"heartbeat_interval"`
+	// BatchRows is how many messages make an insert, unless BatchDelay comes first. Default 100000; 1 to 500000.
+	BatchRows int `mapstructure:"batch_rows"`
+	// BatchDelay is the longest time a message waits for others to share its insert. Default 1s; at most 1m, zero waits for none.
+	BatchDelay time.Duration `mapstructure:"batch_delay"`
+}
+
+// DefaultConfig returns what the documentation promises.
+func DefaultConfig() Config {
+	return Config{
+		LoaderThreads:        4,
+		LoaderChunkFiles:     256,
+		MaxChunksFetched:     100,
+		InboxPollingInterval: 900 * time.Second,
+		HeartbeatInterval:    15 * time.Minute,
+		BatchRows:            100_000,
+		BatchDelay:           time.Second,
+	}
+}
+
+// Validate reports every field out of range, named as in the configuration file.
+func (c Config) Validate() error {
+	var errs []error
+	whole := func(key string, got, min, max int) {
+		if got < min || got > max {
+			errs = append(errs, fmt.Errorf("ingest.%s is %d; allowed are %d to %d", key, got, min, max))
+		}
+	}
+	span := func(key string, got, min, max time.Duration) {
+		if got < min || got > max {
+			errs = append(errs, fmt.Errorf("ingest.%s is %v; allowed are %v to %v", key, got, min, max))
+		}
+	}
+	whole("loader_threads", c.LoaderThreads, 1, 64)
+	whole("loader_chunk_size", c.LoaderChunkFiles, 1, 10_000)
+	whole("max_chunks_fetched", c.MaxChunksFetched, 1, 1_000)
+	whole("batch_rows", c.BatchRows, 1, 500_000)
+	span("inbox_polling_interval", c.InboxPollingInterval, time.Second, 24*time.Hour)
+	span("heartbeat_interval", c.HeartbeatInterval, time.Second, 24*time.Hour)
+	span("batch_delay", c.BatchDelay, 0, time.Minute)
+	return errors.Join(errs...)
+}

@@ -1,0 +1,60 @@
+package ingest
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics counts every outcome of a message and of a file.
+type metrics struct {
+	messages    *prometheus.CounterVec // result: stored, duplicate, set_aside
+	conflicts   prometheus.Counter
+	files       *prometheus.CounterVec // result: loaded, bad, vanished
+	lag         prometheus.Histogram
+	insert      prometheus.Histogram
+	insertRows  prometheus.Histogram
+	insertFails *prometheus.CounterVec // reason: away, data
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "statewire_loader_messages_total",
+			Help: "Messages by what became of them: stored, duplicate or set_aside.",
+		}, []string{"result"}),
+		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "statewire_loader_conflicts_total",
+			Help: "Messages that came under a serial number already taken by a different message; both are kept.",
+		}),
+		files: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "statewire_loader_files_total",
+			Help: "Inbox files by what became of them: loaded, bad or vanished.",
+		}, []string{"result"}),
+		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "statewire_loader_lag_seconds",
+			Help:    "Time from a report's arrival to its rows being stored.",
+			Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 86400},
+		}),
+		insert: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "statewire_store_insert_seconds",
+			Help:    "Duration of one batch's insert.",
+			Buckets: prometheus.ExponentialBuckets(0.005, 2, 13),
+		}),
+		insertRows: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "statewire_store_insert_rows",
+			Help:    "Messages in one batch's insert.",
+			Buckets: prometheus.ExponentialBuckets(1, 4, 11),
+		}),
+		insertFails: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "statewire_store_insert_failures_total",
+			Help: "Inserts that failed: the store was away (tried again) or refused the data (split and tried again).",
+		}, []string{"reason"}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.messages, m.conflicts, m.files, m.lag, m.insert, m.insertRows, m.insertFails)
+	}
+	for _, result := range []string{"stored", "duplicate", "set_aside"} {
+		m.messages.WithLabelValues(result)
+	}
+	for _, result := range []string{"loaded", "bad", "vanished"} {
+		m.files.WithLabelValues(result)
+	}
+	return m
+}
