@@ -36,6 +36,8 @@ type Batch struct {
 
 	Bad        []BadRecord // records set aside inside readable reports
 	BadReports []BadReport // reports set aside inside a readable file
+
+	arena arena
 }
 
 // ReportRow is one readable report.
@@ -49,7 +51,7 @@ type ReportRow struct {
 	NetBIOSName     string
 	CodePage        string
 	Version         string // of the report's format, as sent
-	Date            int64  // µs since 1970 UTC as sent, 0 when absent
+	Date            int64  // µs since 1970 UTC, clamped as Batch.Time is; 0 when absent
 
 	Received int64  // µs since 1970 UTC; 0 in a bare report: its claim counts
 	Receipt  string // the relay's; empty in a bare report
@@ -74,8 +76,13 @@ type BadRecord struct {
 }
 
 // Raw is a complete report with the header and this record alone. It loads by
-// itself once the record is repaired.
-func (r *BadRecord) Raw() []byte { return nil }
+// itself, and the record with it once it is repaired.
+func (r *BadRecord) Raw() []byte {
+	doc := make([]byte, 0, len(declarationUTF8)+len(r.header)+len(r.record)+64)
+	doc = append(append(doc, declarationUTF8...), "<Report>"...)
+	doc = append(append(doc, r.header...), "<ReportBody>"...)
+	return append(append(doc, r.record...), "</ReportBody></Report>"...)
+}
 
 // BadReport is a report set aside whole: the others of its file load.
 type BadReport struct {
@@ -92,4 +99,28 @@ func (b *Batch) Len() int { return len(b.Serial) }
 
 // Reset empties the batch and keeps its memory. Every string it gave out is
 // invalid from here on.
-func (b *Batch) Reset() {}
+func (b *Batch) Reset() { b.rollback(batchMark{}) }
+
+// batchMark is a point to go back to.
+type batchMark struct {
+	reports, rows, params, bad, badReports int
+	arena                                  arenaMark
+}
+
+func (b *Batch) mark() batchMark {
+	return batchMark{len(b.Reports), len(b.Serial), len(b.Params), len(b.Bad), len(b.BadReports), b.arena.mark()}
+}
+
+func (b *Batch) rollback(m batchMark) {
+	b.Reports, b.Params = b.Reports[:m.reports], b.Params[:m.params]
+	b.Report, b.Serial, b.Time = b.Report[:m.rows], b.Serial[:m.rows], b.Time[:m.rows]
+	b.TopicType, b.TopicID, b.TopicIDType = b.TopicType[:m.rows], b.TopicID[:m.rows], b.TopicIDType[:m.rows]
+	b.User, b.UserSID = b.User[:m.rows], b.UserSID[:m.rows]
+	b.StateID, b.Criticality = b.StateID[:m.rows], b.Criticality[:m.rows]
+	b.ParamsEnd, b.Flags, b.Hash = b.ParamsEnd[:m.rows], b.Flags[:m.rows], b.Hash[:m.rows]
+	b.DetailsType, b.Details = b.DetailsType[:m.rows], b.Details[:m.rows]
+	clear(b.Bad[m.bad:]) // they hold memory of their own
+	clear(b.BadReports[m.badReports:])
+	b.Bad, b.BadReports = b.Bad[:m.bad], b.BadReports[:m.badReports]
+	b.arena.rollback(m.arena)
+}

@@ -1,7 +1,7 @@
 package smx
 
 import (
-	"io"
+	"strconv"
 	"time"
 )
 
@@ -14,20 +14,53 @@ type Accepted struct {
 	Body     []byte // Checked.Body
 }
 
-// AppendFile appends a relay-written file with the given reports, see
-// docs/smx-format.md.
-func AppendFile(dst []byte, reports []Accepted) []byte { return dst }
+// declarationUTF8 begins every document that is written here.
+const declarationUTF8 = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 
-// Index is the first element of a relay-written file.
-type Index struct {
-	// Known is false when the document is no relay-written file (a bare
-	// report, or damaged): it may concern any client.
-	Known    bool
-	Clients  []ClientID
-	Reports  int
-	Messages int
+// fileFormat is the version of the relay-written file. A reader refuses others
+// instead of guessing.
+const fileFormat = "1.0"
+
+// AppendFile appends a relay-written file with the given reports, see
+// docs/smx-format.md. Its first element names every client once, so that a
+// reader knows whom the file concerns without reading the reports.
+func AppendFile(dst []byte, reports []Accepted) []byte {
+	dst = append(dst, declarationUTF8...)
+	dst = append(dst, `<Reports Format="`+fileFormat+`">`+"\n"...)
+	dst = appendIndex(dst, reports)
+	for i := range reports {
+		r := &reports[i]
+		dst = append(dst, `<Received Time="`...)
+		dst = AppendTime(dst, r.Received)
+		dst = append(dst, `" Receipt="`...)
+		dst = appendEscaped(dst, r.Receipt, true)
+		dst = append(dst, `">`...)
+		dst = append(dst, r.Body...)
+		dst = append(dst, "</Received>\n"...)
+	}
+	return append(dst, "</Reports>\n"...)
 }
 
-// ReadIndex reads as much of a file as its index needs. The error is a
-// reading error of r only.
-func ReadIndex(r io.Reader) (Index, error) { return Index{}, nil }
+func appendIndex(dst []byte, reports []Accepted) []byte {
+	messages := 0
+	for i := range reports {
+		messages += reports[i].Messages
+	}
+	dst = append(dst, `<Clients Reports="`...)
+	dst = strconv.AppendInt(dst, int64(len(reports)), 10)
+	dst = append(dst, `" Messages="`...)
+	dst = strconv.AppendInt(dst, int64(messages), 10)
+	dst = append(dst, "\">\n"...)
+	seen := make(map[ClientID]struct{}, len(reports))
+	for i := range reports {
+		c := reports[i].Client
+		if _, again := seen[c]; again {
+			continue
+		}
+		seen[c] = struct{}{}
+		dst = append(dst, `<Client ID="`...)
+		dst = c.append(dst)
+		dst = append(dst, "\"/>\n"...)
+	}
+	return append(dst, "</Clients>\n"...)
+}
