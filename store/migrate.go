@@ -110,4 +110,3 @@ func (v *versionStore) CreateVersionTable(ctx context.Context, db database.DBTxC
 
 //go:embed version.sql
 var versionTableSQL string
-

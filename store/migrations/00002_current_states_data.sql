@@ -22,5 +22,5 @@ CREATE TABLE IF NOT EXISTS current_states_data
 ENGINE = ReplacingMergeTree(rank)
 ORDER BY (topic_type, topic_id, client_id)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
-    min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 480,
+    min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 480, min_bytes_for_wide_part = 134217728,
     index_granularity = 1024;

@@ -1,0 +1,111 @@
+package store_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"statewire/store"
+	"statewire/store/storetest"
+)
+
+const benchRows = 100_000
+
+// messages are the columns of state_messages as the loader fills them.
+type messages struct {
+	client, file, receipt, topicID, user, sid, details []string
+	clients                                            []uuid.UUID
+	serial, hash                                       []uint64
+	received                                           []time.Time
+	topicType, state, criticality                      []uint32
+	topicIDType                                        []uint16
+	params                                             [][]string
+	detailsType                                        []int32
+	flags                                              []uint8
+	us                                                 []int64
+}
+
+// someMessages are rows messages of clients with ten each, like a fleet's.
+func someMessages(rows int, seed uint64) *messages {
+	r := rand.New(rand.NewPCG(seed, 1))
+	m := &messages{}
+	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for i := range rows {
+		var id uuid.UUID
+		binary.BigEndian.PutUint64(id[:], uint64(i/10)*0x9E3779B97F4A7C15)
+		m.clients = append(m.clients, id)
+		m.serial = append(m.serial, seed*10+uint64(i%10)+1)
+		m.received = append(m.received, at.Add(time.Duration(i/10)*time.Millisecond))
+		m.topicType = append(m.topicType, 300+uint32(i%5)*100)
+		m.topicID = append(m.topicID, fmt.Sprintf("ScopeId_8A4D7C11/RequiredConfig_%04d", i%20))
+		m.topicIDType = append(m.topicIDType, 3)
+		m.state = append(m.state, uint32(r.IntN(5)))
+		m.criticality = append(m.criticality, 0)
+		m.params = append(m.params, [][]string{nil, {"0"}, {"KB5005112", "1"}, {"a", "b", "c"}}[i%4])
+		m.details = append(m.details, "")
+		m.file = append(m.file, fmt.Sprintf("20260301T000000.%06d-4f7c1b2a9d3e5f60718293a4b5c6d7e8.SMX", i/1000))
+		m.user, m.sid = append(m.user, ""), append(m.sid, "")
+		m.detailsType, m.flags = append(m.detailsType, 0), append(m.flags, 0)
+		m.receipt = append(m.receipt, fmt.Sprintf("r-%012x", i/10))
+		m.hash = append(m.hash, r.Uint64())
+		m.us = append(m.us, at.UnixMicro()+int64(i))
+	}
+	return m
+}
+
+const insertMessages = `INSERT INTO state_messages (client_id, serial, received_time, topic_type, topic_id, topic_id_type, state_id,
+	criticality, params, details, source_file, user, user_sid, details_type, flags, receipt, payload_hash, message_us)`
+
+func (m *messages) columns() []any {
+	return []any{m.clients, m.serial, m.received, m.topicType, m.topicID, m.topicIDType, m.state,
+		m.criticality, m.params, m.details, m.file, m.user, m.sid, m.detailsType, m.flags, m.receipt, m.hash, m.us}
+}
+
+func insertColumns(ctx context.Context, s *store.Store, into string, m *messages) error {
+	b, err := s.Conn().PrepareBatch(s.InsertContext(ctx), into)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	for i, c := range m.columns() {
+		if err := b.Column(i).Append(c); err != nil {
+			return err
+		}
+	}
+	return b.Send()
+}
+
+func BenchmarkRatioDriverInsert(b *testing.B) {
+	s := storetest.New(b)
+	ctx := b.Context()
+	m := someMessages(benchRows, 1)
+	for _, sql := range []string{"CREATE TABLE source ENGINE = Memory AS SELECT * FROM state_messages", "SYSTEM STOP MERGES"} {
+		if err := s.Conn().Exec(ctx, sql); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := insertColumns(ctx, s, "INSERT INTO source"+insertMessages[len("INSERT INTO state_messages"):], m); err != nil {
+		b.Fatal(err)
+	}
+	var engine, driver time.Duration
+	for b.Loop() {
+		began := time.Now()
+		if err := s.Conn().Exec(s.InsertContext(ctx), "INSERT INTO state_messages SELECT * FROM source"); err != nil {
+			b.Fatal(err)
+		}
+		engine += time.Since(began)
+		began = time.Now()
+		if err := insertColumns(ctx, s, insertMessages, m); err != nil {
+			b.Fatal(err)
+		}
+		driver += time.Since(began)
+	}
+	b.ReportMetric(float64(engine)/float64(driver)*100, "%of_engine")
+	b.ReportMetric(benchRows*float64(b.N)/engine.Seconds(), "engine_rows/s")
+	b.ReportMetric(benchRows*float64(b.N)/driver.Seconds(), "driver_rows/s")
+}
