@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -66,6 +67,7 @@ func (c *committer) run(ctx context.Context) error {
 	for {
 		select {
 		case <-c.wake:
+			runtime.Gosched() // requests that are ready to run join the first file; with none there is no wait
 			c.commit()
 		case <-ctx.Done():
 			c.commit()

@@ -149,11 +149,13 @@ func (p *problem) write(w http.ResponseWriter) {
 }
 
 func (p *problem) text() []byte {
-	text, err := json.Marshal(p)
-	if err != nil { // strings and numbers only
-		return []byte(`{"code":"internal","retry":true}`)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // it is no page, and people read it
+	if err := enc.Encode(p); err != nil {
+		return []byte(`{"code":"internal","retry":true}`) // strings and numbers always encode
 	}
-	return append(text, '\n')
+	return b.Bytes()
 }
 
 // jittered is the time in whole seconds, with up to as much again at random: a fleet that was refused at once must not come back at once.

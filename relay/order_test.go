@@ -1,0 +1,5 @@
+package relay
+
+const childEnv = "RELAY_TEST_CHILD"
+
+func child() {}
