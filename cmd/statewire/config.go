@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func configCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{Use: "config", Short: "look at the effective configuration", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd.AddCommand(
+		&cobra.Command{
+			Use:   "check",
+			Short: "check the configuration; exit code 2 when it is wrong",
+			Args:  noArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				_, values, err := g.config(nil)
+				if err != nil {
+					return err
+				}
+				changed := 0
+				for _, v := range values {
+					if v.Origin != "default" {
+						changed++
+					}
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "configuration is good: %d keys, %d of them set\n", len(values), changed)
+				return err
+			},
+		},
+		&cobra.Command{
+			Use:   "show",
+			Short: "show every key with its value and where that came from",
+			Args:  noArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				_, values, err := g.config(nil)
+				if err != nil {
+					return err
+				}
+				rows := make([][]any, len(values))
+				for i, v := range values {
+					rows[i] = []any{v.Key, v.Value, v.Origin}
+				}
+				return writeRecords(cmd.OutOrStdout(), g.format, []string{"key", "value", "origin"}, rows)
+			},
+		})
+	return cmd
+}

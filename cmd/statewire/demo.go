@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"statewire/agent"
+	"statewire/configs"
+	"statewire/inbox"
+	"statewire/relay"
+	"statewire/smx"
+	"statewire/store"
+)
+
+func demoCommand(g *globals) *cobra.Command {
+	fleet := agent.DefaultFleetConfig()
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "start a site with a simulated fleet on its patch day, and print the dashboard's address",
+		Long: "Starts a whole site on free ports of this machine, without client certificates, and a simulated fleet that reports to it\n" +
+			"over HTTPS. Without --data everything lies in a temporary folder that is removed at the end.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return g.demo(cmd, fleet)
+		},
+	}
+	cmd.Flags().IntVar(&fleet.Clients, "clients", fleet.Clients, "how many clients to simulate")
+	cmd.Flags().Uint64Var(&fleet.Seed, "seed", fleet.Seed, "what decides everything that looks like chance")
+	cmd.Flags().DurationVar(&fleet.PatchDay, "patch-day", fleet.PatchDay, "the time in which the patch day's 24 hours pass")
+	return cmd
+}
+
+func (g *globals) demo(cmd *cobra.Command, fleet agent.FleetConfig) error {
+	data, cleanUp, err := g.demoData(cmd)
+	if err != nil {
+		return err
+	}
+	defer cleanUp()
+	g.data = data
+	cfg, err := g.demoConfig()
+	if err != nil {
+		return err
+	}
+	log, closeLog, err := g.demoLog()
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	s, err := newSite(data, cfg, roles(built), log)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(cmd.Context())
+	s.started = func(a addresses) {
+		group.Go(func() error { return g.runFleet(ctx, cmd.OutOrStdout(), cfg, s, a, fleet) })
+	}
+	group.Go(func() error { return s.run(ctx) })
+	if err := group.Wait(); cmd.Context().Err() == nil {
+		return err
+	}
+	fmt.Fprintln(cmd.OutOrStdout(), "Stopped.")
+	return nil
+}
+
+// demoData is the folder named with --data, or a temporary one that cleanUp removes.
+func (g *globals) demoData(cmd *cobra.Command) (data string, cleanUp func(), err error) {
+	if cmd.Flags().Changed("data") {
+		return g.data, func() {}, nil
+	}
+	if data, err = os.MkdirTemp("", "statewire-demo-"); err != nil {
+		return "", nil, fmt.Errorf("make the demo's folder: %w", err)
+	}
+	return data, func() { _ = os.RemoveAll(data) }, nil
+}
+
+// demoConfig is the configuration with addresses on this machine only, on free ports.
+func (g *globals) demoConfig() (configs.Config, error) {
+	cfg, _, err := g.config(map[string]string{
+		"relay.listen": "127.0.0.1:0", "relay.auth": relay.AuthNone, "reports.listen": freeAddress("127.0.0.1:8080"),
+		"relay.client_rate": "0", // past reports come in bursts
+	})
+	return cfg, err
+}
+
+// freeAddress is addr, or a free port beside it when somebody has it.
+func freeAddress(addr string) string {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	ln.Close()
+	return addr
+}
+
+func (g *globals) runFleet(ctx context.Context, out io.Writer, cfg configs.Config, s *site, a addresses, fc agent.FleetConfig) error {
+	fc.Relay = a.relay
+	var err error
+	if fc.TLS, err = trust(a.caFile); err != nil {
+		return err
+	}
+	known, err := g.knownSerials(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	fc.Continue = func(client smx.ClientID) uint64 { return known[client] }
+	fleet, err := agent.NewFleet(fc, s.log.With("stage", "fleet"))
+	if err != nil {
+		return err
+	}
+	if len(known) == 0 {
+		if err := fillPast(ctx, s.inbox, fleet); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(out, "\n  Dashboard   %s\n  Relay       %s   (CA %s)\n  Data        %s\n  Log         %s\n\n"+
+		"%d clients live through a patch day in %v. Ctrl-C stops.\n\n",
+		a.reports, a.relay, a.caFile, g.data, filepath.Join(g.data, "statewire.log"), fc.Clients, fc.PatchDay)
+	return fleet.Run(ctx)
+}
+
+// trust is a TLS configuration for callers of a site that made its own certificates.
+func trust(caFile string) (*tls.Config, error) {
+	pem, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, fmt.Errorf("read the site's certificate authority: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no PEM certificate", caFile)
+	}
+	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}, nil
+}
+
+// knownSerials is the greatest serial of every client that the site has, so that a demo on old data goes on after it.
+func (g *globals) knownSerials(ctx context.Context, cfg configs.Config) (_ map[smx.ClientID]uint64, err error) {
+	db, err := store.Open(ctx, cfg.Store, store.Options{Dir: g.data})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	rows, err := db.Conn().Query(ctx, "SELECT ClientID, LastSerialNumber FROM SR_ClientMessageStats")
+	if err != nil {
+		return nil, fmt.Errorf("read the clients' serials: %w", err)
+	}
+	defer rows.Close()
+	known := map[smx.ClientID]uint64{}
+	for rows.Next() {
+		var id uuid.UUID
+		var serial uint64
+		if err := rows.Scan(&id, &serial); err != nil {
+			return nil, fmt.Errorf("read the clients' serials: %w", err)
+		}
+		known[smx.ClientID(id)] = serial
+	}
+	return known, rows.Err()
+}
+
+// fillPast puts the fleet's past, and a few damaged files, into the inbox as a relay and an operator would have.
+func fillPast(ctx context.Context, dir *inbox.Dir, fleet *agent.Fleet) error {
+	err := fleet.History(ctx, func(past []agent.PastReport) error {
+		accepted := make([]smx.Accepted, len(past))
+		for i, p := range past {
+			accepted[i] = smx.Accepted{Client: p.Client, Received: p.Received, Receipt: p.Receipt, Messages: p.Messages, Body: p.Body}
+		}
+		_, err := dir.Put(inbox.Normal, smx.AppendFile(nil, accepted), past[len(past)-1].Received)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("fill the demo's past: %w", err)
+	}
+	for _, d := range fleet.Damaged() {
+		if err := dropFile(ctx, dir, d); err != nil {
+			return fmt.Errorf("drop the damaged file %s: %w", d.Name, err)
+		}
+	}
+	return nil
+}
+
+// dropFile copies a damaged file into the inbox, as somebody who got it from elsewhere would.
+func dropFile(ctx context.Context, dir *inbox.Dir, d agent.DamagedFile) error {
+	folder, err := os.MkdirTemp("", "statewire-drop-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	path := filepath.Join(folder, d.Name)
+	if err := os.WriteFile(path, d.Data, 0o600); err != nil {
+		return err
+	}
+	_, err = dir.Copy(ctx, path)
+	return err
+}

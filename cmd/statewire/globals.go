@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"statewire/configs"
+)
+
+// globals are the flags that every command understands.
+type globals struct {
+	configFile string
+	data       string
+	format     string
+	logLevel   string
+	logFormat  string
+	set        []string
+}
+
+var (
+	formats    = []string{"table", "json", "jsonl", "csv", "parquet"}
+	logFormats = []string{"text", "json"}
+)
+
+func (g *globals) register(root *cobra.Command) {
+	f := root.PersistentFlags()
+	f.StringVar(&g.configFile, "config", "", "configuration file (default: configs/statewire.yaml here, then /etc/statewire/statewire.yaml)")
+	f.StringVar(&g.data, "data", "./data", "data directory")
+	f.StringVar(&g.format, "format", "table", "output of rows: "+strings.Join(formats, ", "))
+	f.StringVar(&g.logLevel, "log-level", "info", "least level to log: debug, info, warn, error")
+	f.StringVar(&g.logFormat, "log-format", "text", "log lines as text or json")
+	f.StringArrayVar(&g.set, "set", nil, "override one configuration key, as KEY=VALUE (repeatable)")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return g.check() }
+}
+
+func (g *globals) check() error {
+	if !slices.Contains(formats, g.format) {
+		return usageError{fmt.Errorf("--format is %q; allowed are %s", g.format, strings.Join(formats, ", "))}
+	}
+	if !slices.Contains(logFormats, g.logFormat) {
+		return usageError{fmt.Errorf("--log-format is %q; allowed are text and json", g.logFormat)}
+	}
+	if _, err := g.level(); err != nil {
+		return err
+	}
+	abs, err := filepath.Abs(g.data)
+	if err != nil {
+		return usageError{fmt.Errorf("--data %q: %w", g.data, err)}
+	}
+	g.data = abs
+	return nil
+}
+
+func (g *globals) level() (slog.Level, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(g.logLevel)); err != nil {
+		return 0, usageError{fmt.Errorf("--log-level is %q; allowed are debug, info, warn, error", g.logLevel)}
+	}
+	return level, nil
+}
+
+// logger writes to w at the level the flags ask for.
+func (g *globals) logger(w io.Writer) *slog.Logger {
+	level, _ := g.level() // checked before any command ran
+	opts := &slog.HandlerOptions{Level: level}
+	if g.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// config loads the configuration, with the flags' values on top.
+func (g *globals) config(flags map[string]string) (configs.Config, []configs.Value, error) {
+	all := map[string]string{}
+	for key, value := range flags {
+		all[key] = value
+	}
+	for _, entry := range g.set {
+		key, value, ok := strings.Cut(entry, "=")
+		if !ok {
+			return configs.Config{}, nil, usageError{fmt.Errorf("--set is %q; write KEY=VALUE", entry)}
+		}
+		all[key] = value
+	}
+	return configs.Load(configs.Source{File: g.configFile, Env: os.Environ(), Flags: all})
+}
+
+// oneLine writes an error for a terminal: one plain line, or one per problem when there are several.
+func oneLine(err error) string {
+	var config *configs.Error
+	if errors.As(err, &config) {
+		return "configuration: " + strings.ReplaceAll(config.Unwrap().Error(), "\n", "\nstatewire: configuration: ")
+	}
+	return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+}

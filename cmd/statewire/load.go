@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"statewire/inbox"
+	"statewire/ingest"
+)
+
+// copiers is how many files are copied at once: each waits for its own sync.
+const copiers = 16
+
+func loadCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "load PATH…",
+		Short: "copy report or SMX files, or folders of them, into the inbox and load them",
+		Long: "Copies files into the inbox and loads it. In a folder, and below it, files named *.SMX, *.SMW or *.xml count, in any\n" +
+			"letter case; a file named on the command line counts whatever its name. The originals stay where they are.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{fmt.Errorf("load needs at least one file or folder; see `%s --help`", cmd.CommandPath())}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return g.load(cmd, args) },
+	}
+}
+
+func (g *globals) load(cmd *cobra.Command, args []string) error {
+	files, skipped, err := findReports(args)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(g.data, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	names, err := g.copyIn(cmd, files)
+	if err != nil {
+		return err
+	}
+	bar := newBar(cmd.ErrOrStderr(), len(names), "load")
+	summary, err := g.drain(cmd.Context(), g.quiet(), func(t ingest.Totals) { _ = bar.Set(min(t.Files, len(names))) })
+	if lockedBySite(err) {
+		return g.awaitSite(cmd, names, skipped, bar)
+	}
+	if err != nil {
+		return err
+	}
+	_ = bar.Finish()
+	return writeRecord(cmd.OutOrStdout(), g.format, append(summary.fields(), field{"skipped_files", skipped}))
+}
+
+// findReports lists the files to load and counts the ones in folders that do not look like reports.
+func findReports(args []string) (files []string, skipped int, err error) {
+	for _, root := range args {
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case entry.IsDir():
+			case path == root || entry.Type().IsRegular() && isReportName(entry.Name()):
+				files = append(files, path)
+			default:
+				skipped++
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, 0, fmt.Errorf("look for reports: %w", err)
+		}
+	}
+	return files, skipped, nil
+}
+
+func isReportName(name string) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".smx", ".smw", ".xml":
+		return true
+	}
+	return false
+}
+
+// copyIn copies files into the inbox and returns their names there.
+func (g *globals) copyIn(cmd *cobra.Command, files []string) (names []string, err error) {
+	cfg, _, err := g.config(nil)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := openInbox(g.data, cfg, g.quiet())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	bar := newBar(cmd.ErrOrStderr(), len(files), "copy")
+	names = make([]string, len(files))
+	var next atomic.Int64
+	workers, ctx := errgroup.WithContext(cmd.Context())
+	for range min(copiers, len(files)) {
+		workers.Go(func() error {
+			for i := int(next.Add(1)) - 1; i < len(files) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				name, err := dir.Copy(ctx, files[i])
+				if err != nil {
+					return fmt.Errorf("copy %s into the inbox: %w", files[i], err)
+				}
+				names[i] = name
+				_ = bar.Add(1)
+			}
+			return nil
+		})
+	}
+	if err := workers.Wait(); err != nil {
+		return nil, err
+	}
+	_ = bar.Finish()
+	return names, cmd.Context().Err()
+}
+
+// awaitSite waits until the running site has taken every file out of the inbox, and says what became of them.
+func (g *globals) awaitSite(cmd *cobra.Command, names []string, skipped int, bar *progressbar.ProgressBar) error {
+	began := time.Now()
+	root := filepath.Join(g.data, "inboxes", "auth", "statesys.box")
+	waiting := names
+	for len(waiting) > 0 {
+		if err := sleep(cmd.Context(), 200*time.Millisecond); err != nil {
+			return fmt.Errorf("stopped waiting with %s still in the inbox; the running site goes on loading them", fmtCount(len(waiting), "file"))
+		}
+		waiting = stillThere(filepath.Join(root, "incoming"), waiting)
+		_ = bar.Set(len(names) - len(waiting))
+	}
+	_ = bar.Finish()
+	bad := len(stillThere(filepath.Join(root, "corrupt"), names))
+	return writeRecord(cmd.OutOrStdout(), g.format, []field{
+		{"files", len(names)}, {"bad_files", bad}, {"skipped_files", skipped}, {"seconds", json3(time.Since(began).Seconds())},
+		{"loaded_by", "the running site"},
+	})
+}
+
+func stillThere(dir string, names []string) []string {
+	var there []string
+	for _, name := range names {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			there = append(there, name)
+		}
+	}
+	return there
+}
+
+// newBar is a progress bar on a terminal, and nothing elsewhere.
+func newBar(w io.Writer, total int, what string) *progressbar.ProgressBar {
+	if !isTerminal(w) {
+		w = io.Discard
+	}
+	return progressbar.NewOptions(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
+		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionOnCompletion(func() { fmt.Fprintln(w) }))
+}
+
+// sleep waits, or returns the reason why ctx ended.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// lockedBySite says that a running process loads the inbox.
+func lockedBySite(err error) bool { return errors.Is(err, inbox.ErrLocked) }
+
+func fmtCount(n int, unit string) string {
+	if n == 1 {
+		return "1 " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
+}

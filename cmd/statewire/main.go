@@ -1,0 +1,112 @@
+// Command statewire is the whole product in one binary: the site's servers, the client and the tools of the people who
+// run them. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration; status has its own.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"statewire/configs"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	go exitOnSecondSignal(ctx)
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var status *exitStatus
+	if errors.As(err, &status) {
+		if status.err != nil {
+			fmt.Fprintln(os.Stderr, "statewire:", status.err)
+		}
+		return status.code
+	}
+	fmt.Fprintln(os.Stderr, "statewire:", oneLine(err))
+	var config *configs.Error
+	if errors.As(err, &config) || errors.As(err, new(usageError)) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// exitOnSecondSignal ends the process at once when a person asks twice; nothing depends on a clean stop.
+func exitOnSecondSignal(ctx context.Context) {
+	<-ctx.Done()
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, os.Interrupt, syscall.SIGTERM)
+	<-again
+	os.Exit(exitFailed)
+}
+
+// exitStatus ends the program with a code of its own; err may be nil when everything was said on standard output.
+type exitStatus struct {
+	code int
+	err  error
+}
+
+func (e *exitStatus) Error() string { return fmt.Sprintf("exit status %d", e.code) }
+
+// usageError is a call that cannot be carried out as written.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+// newRoot builds the command tree.
+func newRoot() *cobra.Command {
+	g := &globals{}
+	root := &cobra.Command{
+		Use:           "statewire",
+		Short:         "State messages from a fleet of machines: collected, complete and explained",
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          func(_ *cobra.Command, args []string) error { return unknownCommand(args) },
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+	})
+	g.register(root)
+	root.AddCommand(serveCommand(g), demoCommand(g), ingestCommand(g), loadCommand(g), reportCommand(g), sqlCommand(g),
+		statusCommand(g), configCommand(g))
+	return root
+}
+
+func unknownCommand(args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usageError{fmt.Errorf("unknown command %q; see `statewire --help`", args[0])}
+}
+
+// noArgs refuses arguments with the exit code of wrong usage.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%s takes no arguments, got %q; see `%s --help`", cmd.Name(), args[0], cmd.CommandPath())}
+	}
+	return nil
+}

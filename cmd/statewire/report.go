@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"statewire/reports"
+)
+
+func reportCommand(g *globals) *cobra.Command {
+	var params []string
+	cmd := &cobra.Command{
+		Use:   "report NAME",
+		Short: "run a named report; `report list` shows them",
+		Args:  oneArg,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			values, err := parseParams(params)
+			if err != nil {
+				return err
+			}
+			return g.withRunner(cmd, func(r *reports.Runner) error {
+				err := r.WriteReport(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.format), args[0], values, reports.Page{})
+				return asUsage(err)
+			})
+		},
+	}
+	cmd.Flags().StringArrayVar(&params, "param", nil, "a parameter of the report, as NAME=VALUE (repeatable)")
+	cmd.AddCommand(&cobra.Command{
+		Use:   "list",
+		Short: "list the reports with their parameters",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := g.config(nil)
+			if err != nil {
+				return err
+			}
+			catalog, err := reports.LoadCatalog(cfg.Reports.Dir)
+			if err != nil {
+				return err
+			}
+			for _, problem := range catalog.Problems() {
+				fmt.Fprintln(cmd.ErrOrStderr(), "statewire: report left out:", problem)
+			}
+			return catalog.WriteList(cmd.OutOrStdout(), reports.Format(g.format))
+		},
+	})
+	return cmd
+}
+
+func sqlCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "sql 'SELECT …'",
+		Short: "run one read-only statement on the store",
+		Args:  oneArg,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.withRunner(cmd, func(r *reports.Runner) error {
+				return r.WriteSQL(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.format), args[0])
+			})
+		},
+	}
+}
+
+// asUsage marks a name or parameter that no report has as wrong usage.
+func asUsage(err error) error {
+	var param *reports.ParamError
+	if errors.Is(err, reports.ErrNoReport) || errors.As(err, &param) {
+		return usageError{err}
+	}
+	return err
+}
+
+// withRunner opens the store and the reports over it for the length of f.
+func (g *globals) withRunner(cmd *cobra.Command, f func(*reports.Runner) error) error {
+	db, cfg, err := commandStore(cmd.Context(), g)
+	if err != nil {
+		return err
+	}
+	runner, err := newRunner(cfg.Reports, db, reports.Deps{Log: g.quiet()})
+	if err == nil {
+		err = f(runner)
+	}
+	return errors.Join(err, db.Close())
+}
+
+func parseParams(params []string) (map[string]string, error) {
+	values := map[string]string{}
+	for _, p := range params {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok {
+			return nil, usageError{fmt.Errorf("--param is %q; write NAME=VALUE", p)}
+		}
+		values[name] = value
+	}
+	return values, nil
+}
+
+// oneArg refuses any other number of arguments with the exit code of wrong usage.
+func oneArg(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usageError{fmt.Errorf("%s takes one argument, got %d; see `%s --help`", cmd.Name(), len(args), cmd.CommandPath())}
+	}
+	return nil
+}

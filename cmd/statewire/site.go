@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
+	"statewire/configs"
+	"statewire/identity"
+	"statewire/inbox"
+	"statewire/ingest"
+	"statewire/relay"
+	"statewire/reports"
+	"statewire/store"
+)
+
+// storeRetry is the pause after a ClickHouse server could not be reached at start.
+const storeRetry = 10 * time.Second
+
+// site is the stages that this process runs, wired together.
+type site struct {
+	// Constant after newSite.
+	data     string
+	cfg      configs.Config
+	roles    roles
+	log      *slog.Logger
+	registry *prometheus.Registry
+	inbox    *inbox.Dir
+	started  func(addresses) // called once everything listens; nil is not called
+
+	// Filled while starting, in this order.
+	addresses addresses
+	closers   []func() error
+}
+
+// addresses are where a running site can be reached.
+type addresses struct {
+	relay   string
+	reports string
+	caFile  string
+}
+
+// newSite prepares the data directory; nothing runs before run.
+func newSite(data string, cfg configs.Config, r roles, log *slog.Logger) (*site, error) {
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	s := &site{data: data, cfg: cfg, roles: r, log: log, registry: prometheus.NewRegistry()}
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return s, nil
+}
+
+// openInbox opens the inbox of a data directory as every stage and command sees it.
+func openInbox(data string, cfg configs.Config, log *slog.Logger) (*inbox.Dir, error) {
+	c := inbox.DefaultConfig()
+	c.PollInterval = cfg.Ingest.InboxPollingInterval
+	return c.Open(filepath.Join(data, "inboxes", "auth", "statesys.box"), log)
+}
+
+// run starts the stages and returns when ctx is done and all of them have stopped, or when one of them fails.
+func (s *site) run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, s.close()) }()
+	unlock, err := s.roles.lock(s.data)
+	if err != nil {
+		return err
+	}
+	s.closers = append(s.closers, unlock)
+	if s.inbox, err = openInbox(s.data, s.cfg, s.log); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.inbox.Close)
+	s.registry.MustRegister(s.inbox.Collector())
+	g, gctx := errgroup.WithContext(ctx)
+	if s.roles.has("relay") {
+		if err := s.startRelay(gctx, g); err != nil {
+			return err
+		}
+	}
+	if s.roles.needStore() {
+		g.Go(func() error { return s.runStored(gctx) })
+	} else if s.started != nil {
+		s.started(s.addresses)
+	}
+	return g.Wait()
+}
+
+func (s *site) close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// startRelay listens before anything else: reports are taken while the store opens, and even when it does not.
+func (s *site) startRelay(ctx context.Context, g *errgroup.Group) error {
+	certificate, err := s.certificate()
+	if err != nil {
+		return err
+	}
+	r, err := relay.New(s.cfg.Relay, relay.Deps{
+		Inbox: s.inbox, Certificate: certificate, Log: s.log.With("stage", "relay"), Registerer: s.registry,
+	})
+	if err != nil {
+		return err
+	}
+	addr, err := r.Listen()
+	if err != nil {
+		return err
+	}
+	s.addresses.relay = "https://" + reachable(addr)
+	g.Go(func() error { return r.Run(ctx) })
+	return nil
+}
+
+// certificate is the configured one, or the site's own.
+func (s *site) certificate() (certificateSource, error) {
+	if s.cfg.Relay.TLSCert != "" {
+		files, err := identity.OpenFiles(s.cfg.Relay.TLSCert, s.cfg.Relay.TLSKey, identity.Options{Log: s.log})
+		if err != nil {
+			return nil, err
+		}
+		return files.Certificate, nil
+	}
+	own, err := identity.Open(filepath.Join(s.data, "identity"), identity.Options{Log: s.log})
+	if err != nil {
+		return nil, err
+	}
+	s.addresses.caFile = own.CAFile()
+	return own.Certificate, nil
+}
+
+// runStored runs the stages that need the store.
+func (s *site) runStored(ctx context.Context) error {
+	db, err := s.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	if err := s.startStored(gctx, g, db); err != nil {
+		return errors.Join(err, db.Close())
+	}
+	if s.started != nil {
+		s.started(s.addresses)
+	}
+	return errors.Join(g.Wait(), db.Close())
+}
+
+// openStore opens the store. A server that cannot be reached is tried again for as long as it takes: reports keep arriving
+// meanwhile. An embedded engine that does not open needs a person.
+func (s *site) openStore(ctx context.Context) (*store.Store, error) {
+	for {
+		db, err := store.Open(ctx, s.cfg.Store, store.Options{
+			Dir: s.data, Catalog: configs.StateCatalog, Log: s.log.With("stage", "store"), Registerer: s.registry,
+		})
+		if err == nil || len(s.cfg.Store.Addr) == 0 || ctx.Err() != nil || errors.Is(err, store.ErrNewerSchema) {
+			return db, err
+		}
+		s.log.Error("store cannot be reached, files stay in the inbox", "retry_in", storeRetry, "err", err)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(storeRetry):
+		}
+	}
+}
+
+func (s *site) startStored(ctx context.Context, g *errgroup.Group, db *store.Store) error {
+	if handler := db.Handler(); handler != nil {
+		if err := s.startSocket(ctx, g, handler); err != nil {
+			return err
+		}
+	}
+	if s.roles.has("reports") {
+		if err := s.startReports(ctx, g, db); err != nil {
+			return err
+		}
+	}
+	if s.roles.has("ingest") {
+		return s.startIngest(ctx, g, db)
+	}
+	return nil
+}
+
+func (s *site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Store) error {
+	box, err := s.inbox.Loader(s.cfg.Ingest.LoaderChunkFiles, s.cfg.Ingest.MaxChunksFetched)
+	if err != nil {
+		return err
+	}
+	loader, err := ingest.New(s.cfg.Ingest, ingest.Deps{
+		Inbox: box, Store: db, Log: s.log.With("stage", "ingest"), Registerer: s.registry,
+	})
+	if err != nil {
+		return errors.Join(err, box.Close())
+	}
+	g.Go(func() error { return errors.Join(loader.Run(ctx), box.Close()) })
+	return nil
+}
+
+func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.Store) error {
+	server, err := newReports(s.cfg.Reports, db, reports.Deps{
+		Backlog: backlog(s.inbox), Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: version,
+		Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
+	})
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", s.cfg.Reports.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for the reports' pages: %w; set reports.listen to a free address", err)
+	}
+	s.addresses.reports = "http://" + reachable(ln.Addr())
+	g.Go(func() error { return server.Serve(ctx, ln) })
+	return nil
+}
+
+// startSocket lets other processes of the site use the store, and nobody else: the socket is the owner's alone.
+func (s *site) startSocket(ctx context.Context, g *errgroup.Group, handler http.Handler) error {
+	path := filepath.Join(s.data, "statewire.sock")
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the socket that a dead process left: %w", err)
+	}
+	ln, err := listenPrivate(path)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(store.SocketPath+"/", http.StripPrefix(store.SocketPath, handler))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	g.Go(func() error {
+		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve the store's socket: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if server.Shutdown(stop) != nil {
+			return server.Close()
+		}
+		return nil
+	})
+	return nil
+}
+
+// reachable writes a listener's address as somebody on this machine would use it.
+func reachable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return addr.String()
+	}
+	host := tcp.IP.String()
+	if tcp.IP.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, fmt.Sprint(tcp.Port))
+}

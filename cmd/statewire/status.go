@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"statewire/configs"
+	"statewire/inbox"
+)
+
+// health is how a check ended; its number is the exit code of `status`.
+type health int
+
+const (
+	healthOK health = iota
+	healthWarning
+	healthCritical
+	healthUnknown
+)
+
+func (h health) String() string { return [...]string{"ok", "warning", "critical", "unknown"}[h] }
+
+// check is one line of `status`.
+type check struct {
+	name   string
+	health health
+	detail string
+}
+
+// Ages and sizes of a backlog that administrators watch for: asks.md counts files in the thousands and hours as trouble.
+const (
+	backlogWarning  = 30 * time.Minute
+	backlogCritical = 3 * time.Hour
+)
+
+func statusCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "health of a site; exit code 0 ok, 1 warning, 2 critical, 3 unknown",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := g.config(nil)
+			if err != nil {
+				return err
+			}
+			if err := g.needData(cfg); err != nil {
+				return &exitStatus{int(healthUnknown), err}
+			}
+			checks := g.checks(cmd.Context(), cfg)
+			worst, rows := healthOK, make([][]any, len(checks))
+			for i, c := range checks {
+				worst = worse(worst, c.health)
+				rows[i] = []any{c.name, c.health.String(), c.detail}
+			}
+			if err := writeRecords(cmd.OutOrStdout(), g.format, []string{"check", "health", "detail"}, rows); err != nil {
+				return err
+			}
+			if worst == healthOK {
+				return nil
+			}
+			return &exitStatus{code: int(worst)}
+		},
+	}
+}
+
+// worse ranks critical above unknown above warning.
+func worse(a, b health) health {
+	rank := [...]int{healthOK: 0, healthWarning: 1, healthUnknown: 2, healthCritical: 3}
+	if rank[b] > rank[a] {
+		return b
+	}
+	return a
+}
+
+func (g *globals) checks(ctx context.Context, cfg configs.Config) []check {
+	running := g.checkRoles()
+	checks := []check{running}
+	checks = append(checks, g.checkInbox(cfg, running.health == healthOK)...)
+	return append(checks, g.checkStore(ctx, cfg)...)
+}
+
+// checkRoles says which roles run on the data directory. None is a warning: `ingest --once` can do without.
+func (g *globals) checkRoles() check {
+	var up []string
+	for _, role := range allRoles {
+		if pid := roleHolder(filepath.Join(g.data, "run", role+".lock")); pid != 0 {
+			up = append(up, fmt.Sprintf("%s (process %d)", role, pid))
+		}
+	}
+	if len(up) == 0 {
+		return check{"roles", healthWarning, "no role runs on this data directory; start one with `statewire serve`"}
+	}
+	return check{"roles", healthOK, strings.Join(up, ", ")}
+}
+
+func (g *globals) checkInbox(cfg configs.Config, running bool) []check {
+	dir, err := openInbox(g.data, cfg, g.quiet())
+	if err != nil {
+		return []check{{"inbox", healthUnknown, err.Error()}}
+	}
+	defer dir.Close()
+	stats, err := dir.Stats()
+	if err != nil {
+		return []check{{"inbox", healthUnknown, err.Error()}}
+	}
+	now := time.Now()
+	waiting := stats.Waiting()
+	return []check{backlogCheck(waiting, now, running), corruptCheck(stats.Corrupt, now), foreignCheck(stats), diskCheck(dir, cfg)}
+}
+
+func backlogCheck(waiting inbox.Box, now time.Time, running bool) check {
+	age := waiting.Age(now)
+	c := check{"backlog", healthOK, fmt.Sprintf("%s waiting, %s", fmtCount(waiting.Files, "file"), fmtBytes(waiting.Bytes))}
+	if waiting.Files > 0 {
+		c.detail += ", oldest " + age.Round(time.Second).String()
+	}
+	switch {
+	case age > backlogCritical:
+		c.health = healthCritical
+	case age > backlogWarning, waiting.Files > 0 && !running:
+		c.health = healthWarning
+	}
+	return c
+}
+
+func corruptCheck(corrupt inbox.Box, now time.Time) check {
+	c := check{"corrupt", healthOK, fmtCount(corrupt.Files, "file") + " set aside"}
+	if corrupt.Files > 0 {
+		c.health = healthWarning
+		c.detail += ", oldest " + corrupt.Age(now).Round(time.Second).String() + "; `statewire report bad-files` says why"
+	}
+	return c
+}
+
+func foreignCheck(stats inbox.Stats) check {
+	n := 0
+	for _, count := range stats.Foreign {
+		n += count
+	}
+	if n == 0 {
+		return check{"foreign", healthOK, "nothing in the inbox but SMX files"}
+	}
+	return check{"foreign", healthWarning, fmt.Sprintf("%d entries that are no SMX files lie in the inbox and are left alone: %s",
+		n, strings.Join(stats.ForeignNames, ", "))}
+}
+
+func diskCheck(dir *inbox.Dir, cfg configs.Config) check {
+	bytes, inodes, err := dir.Free()
+	if err != nil {
+		return check{"disk", healthUnknown, err.Error()}
+	}
+	c := check{"disk", healthOK, fmt.Sprintf("%s and %d inodes free", fmtBytes(int64(bytes)), inodes)}
+	if bytes < uint64(cfg.Relay.DiskReserve) || inodes < uint64(cfg.Relay.InodeReserve) {
+		c.health = healthCritical
+		c.detail += fmt.Sprintf("; the relay refuses reports below %s", fmtBytes(cfg.Relay.DiskReserve))
+	}
+	return c
+}
+
+func (g *globals) checkStore(ctx context.Context, cfg configs.Config) []check {
+	db, err := openStore(ctx, g, cfg, g.quiet())
+	if err != nil {
+		return []check{{"store", healthCritical, err.Error()}}
+	}
+	defer db.Close()
+	var clients, states uint64
+	var last *time.Time
+	err = errors.Join(
+		db.ReadOnly().QueryRow(ctx, "SELECT count(), maxOrNull(last_report_time) FROM clients").Scan(&clients, &last),
+		db.ReadOnly().QueryRow(ctx, "SELECT count() FROM current_states").Scan(&states))
+	if err != nil {
+		return []check{{"store", healthCritical, err.Error()}}
+	}
+	c := check{"store", healthOK, fmt.Sprintf("engine %s, %s, %s", db.Version(), fmtCount(int(clients), "client"), fmtCount(int(states), "current state"))}
+	if last == nil {
+		return []check{c, {"reports", healthOK, "no report was loaded yet"}}
+	}
+	return []check{c, {"reports", healthOK, "last report loaded came " + time.Since(*last).Round(time.Second).String() + " ago"}}
+}
+
+// fmtBytes writes a size for a person.
+func fmtBytes(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, exp := float64(n)/unit, 0
+	for value >= unit && exp < 4 {
+		value, exp = value/unit, exp+1
+	}
+	return fmt.Sprintf("%.1f %ciB", value, "KMGTP"[exp])
+}

@@ -1,0 +1,67 @@
+// Package configs is the shipped configuration and its loader: defaults, then the file, then the environment, then flags,
+// and no value is ever used before all of them were checked.
+package configs
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+
+	"statewire/agent"
+	"statewire/ingest"
+	"statewire/notifier"
+	"statewire/relay"
+	"statewire/reports"
+	"statewire/resync"
+	"statewire/store"
+)
+
+// StateCatalog is the shipped list of topics and states as CSV: topic_type, topic_name, state_id, state_name.
+//
+//go:embed state-catalog.csv
+var StateCatalog []byte
+
+// Shipped is the configuration file as it is delivered: every key with its default.
+//
+//go:embed statewire.yaml
+var Shipped []byte
+
+// Config is a whole site's configuration: what each stage owns, under the stage's name.
+type Config struct {
+	Relay    relay.Config    `mapstructure:"relay"`
+	FSP      relay.FSPConfig `mapstructure:"fsp"`
+	Ingest   ingest.Config   `mapstructure:"ingest"`
+	Store    store.Config    `mapstructure:"store"`
+	Resync   resync.Config   `mapstructure:"resync"`
+	Reports  reports.Config  `mapstructure:"reports"`
+	Notifier notifier.Config `mapstructure:"notifier"`
+	Agent    agent.Config    `mapstructure:"agent"`
+}
+
+// Default returns the configuration of a site nobody configured.
+func Default() Config {
+	return Config{
+		Relay:    relay.DefaultConfig(),
+		FSP:      relay.DefaultFSPConfig(),
+		Ingest:   ingest.DefaultConfig(),
+		Store:    store.DefaultConfig(),
+		Resync:   resync.DefaultConfig(),
+		Reports:  reports.DefaultConfig(),
+		Notifier: notifier.DefaultConfig(),
+		Agent:    agent.DefaultConfig(),
+	}
+}
+
+// Validate reports every problem of every stage at once.
+func (c Config) Validate() error {
+	return errors.Join(c.Relay.Validate(), c.FSP.Validate(), c.Ingest.Validate(), c.Store.Validate(),
+		c.Resync.Validate(), c.Reports.Validate(), c.Notifier.Validate(), c.Agent.Validate())
+}
+
+// Error is a configuration that cannot be used; the command ends with exit code 2.
+type Error struct{ Err error }
+
+func (e *Error) Error() string { return fmt.Sprintf("configuration: %v", e.Err) }
+
+// Unwrap returns the problems, joined.
+func (e *Error) Unwrap() error { return e.Err }

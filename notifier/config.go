@@ -1,0 +1,62 @@
+// Package notifier holds one connection per client and pushes tasks down it: a lost push costs a delay, never data.
+package notifier
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+)
+
+// Config is the fast channel's.
+type Config struct {
+	// Listen is the TLS address of the channel. Default :10123.
+	Listen string `mapstructure:"listen"`
+	// KeepAlive is how often an idle client says that it is there. Default 15m; at least 1s.
+	KeepAlive time.Duration `mapstructure:"keepalive"`
+	// OfflineAfter is the silence after which a client counts as offline. Default 20m; longer than keepalive.
+	OfflineAfter time.Duration `mapstructure:"offline_after"`
+	// TaskValidity is how long a task waits for a client that is offline. Default 1h; at least 1m.
+	TaskValidity time.Duration `mapstructure:"task_validity"`
+	// ThrottlePerSecond is how many clients a task reaches in a second. Default 42; at least 1.
+	ThrottlePerSecond int `mapstructure:"throttle"`
+	// PresenceInterval is the time between two presence files (BOS). Default 5m; at least 1s.
+	PresenceInterval time.Duration `mapstructure:"presence_interval"`
+	// ResultsInterval is the time between two result files (BTS). Default 30s; at least 1s.
+	ResultsInterval time.Duration `mapstructure:"results_interval"`
+}
+
+// DefaultConfig returns the intervals of the classic channel.
+func DefaultConfig() Config {
+	return Config{
+		Listen:            ":10123",
+		KeepAlive:         15 * time.Minute,
+		OfflineAfter:      20 * time.Minute,
+		TaskValidity:      time.Hour,
+		ThrottlePerSecond: 42,
+		PresenceInterval:  5 * time.Minute,
+		ResultsInterval:   30 * time.Second,
+	}
+}
+
+// Validate reports every field out of range, named as in the configuration file.
+func (c Config) Validate() error {
+	var errs []error
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		errs = append(errs, fmt.Errorf("notifier.listen is %q; allowed is host:port or :port", c.Listen))
+	}
+	atLeast := func(key string, got, min time.Duration) {
+		if got < min {
+			errs = append(errs, fmt.Errorf("notifier.%s is %v; allowed is %v or more", key, got, min))
+		}
+	}
+	atLeast("keepalive", c.KeepAlive, time.Second)
+	atLeast("offline_after", c.OfflineAfter, c.KeepAlive+time.Second)
+	atLeast("task_validity", c.TaskValidity, time.Minute)
+	atLeast("presence_interval", c.PresenceInterval, time.Second)
+	atLeast("results_interval", c.ResultsInterval, time.Second)
+	if c.ThrottlePerSecond < 1 {
+		errs = append(errs, fmt.Errorf("notifier.throttle is %d; allowed is 1 or more", c.ThrottlePerSecond))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,49 @@
+// Package resync finds the gaps in each client's serial numbers and issues the policies that ask for a resend; it never
+// asks a client whose answer is already waiting in an inbox.
+package resync
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config paces the gap check and the resyncs that follow from it.
+type Config struct {
+	// CheckInterval is the time between two gap checks. Default 60m; at least 1m.
+	CheckInterval time.Duration `mapstructure:"check_interval"`
+	// MinMissingMessageAge is how long a message is missing before its client is asked. Default 2880m; zero asks at once.
+	MinMissingMessageAge time.Duration `mapstructure:"min_missing_message_age"`
+	// MergeInterval is the least time between two resyncs of one client. Default 72h; zero sets no limit.
+	MergeInterval time.Duration `mapstructure:"merge_interval"`
+	// MaxOutstanding is how many clients may owe an answer at once. Default 1000; at least 1.
+	MaxOutstanding int `mapstructure:"max_outstanding"`
+}
+
+// DefaultConfig returns the intervals of the classic site control file.
+func DefaultConfig() Config {
+	return Config{
+		CheckInterval:        60 * time.Minute,
+		MinMissingMessageAge: 2880 * time.Minute,
+		MergeInterval:        72 * time.Hour,
+		MaxOutstanding:       1000,
+	}
+}
+
+// Validate reports every field out of range, named as in the configuration file.
+func (c Config) Validate() error {
+	var errs []error
+	if c.CheckInterval < time.Minute {
+		errs = append(errs, fmt.Errorf("resync.check_interval is %v; allowed is 1m or more", c.CheckInterval))
+	}
+	if c.MinMissingMessageAge < 0 {
+		errs = append(errs, fmt.Errorf("resync.min_missing_message_age is %v; allowed is 0 or more", c.MinMissingMessageAge))
+	}
+	if c.MergeInterval < 0 {
+		errs = append(errs, fmt.Errorf("resync.merge_interval is %v; allowed is 0 or more", c.MergeInterval))
+	}
+	if c.MaxOutstanding < 1 {
+		errs = append(errs, fmt.Errorf("resync.max_outstanding is %d; allowed is 1 or more", c.MaxOutstanding))
+	}
+	return errors.Join(errs...)
+}
