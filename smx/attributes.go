@@ -46,7 +46,12 @@ func (d *Decoder) attributes(p int, words vocabulary) (q int, empty bool) {
 			return d.plainAttributes(p, words)
 		}
 		// Each word at most once in this order: no duplicate can pass here.
-		if p = d.quoted(p+words[next].n, '"', next); p == stop {
+		from := p + words[next].n
+		p = skipPlainValue(b, from)
+		if p < len(b) && b[p] == '"' && p-from <= MaxAttributeBytes {
+			d.values[next], d.have = value{from: from, to: p}, d.have|1<<next
+			p++
+		} else if p = d.quoted(from, '"', next); p == stop {
 			return stop, false
 		}
 		next++

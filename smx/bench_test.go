@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sort"
+	"slices"
 	"testing"
 	"time"
 
@@ -60,12 +60,11 @@ type plainReport struct {
 	} `xml:"ReportBody>StateMessage"`
 }
 
-// interleave runs two contenders in turns, five times each, and returns the
-// median time of one run of either: neighbours on the machine hit both alike.
-func interleave(b *testing.B, ours, theirs func()) (our, their time.Duration) {
-	b.Helper()
-	var times [2][]time.Duration
-	for range 5 {
+// interleave runs two contenders in short turns and returns the median time of
+// one run of either: neighbours on the machine hit both alike.
+func interleave(rounds int, ours, theirs func()) (our, their time.Duration) {
+	times := [2][]time.Duration{}
+	for range rounds {
 		for i, run := range []func(){ours, theirs} {
 			start := time.Now()
 			run()
@@ -73,9 +72,9 @@ func interleave(b *testing.B, ours, theirs func()) (our, their time.Duration) {
 		}
 	}
 	for i := range times {
-		sort.Slice(times[i], func(a, b int) bool { return times[i][a] < times[i][b] })
+		slices.Sort(times[i])
 	}
-	return times[0][2], times[1][2]
+	return times[0][rounds/2], times[1][rounds/2]
 }
 
 // decodeFor decodes doc again and again until it has read n bytes.
@@ -97,10 +96,10 @@ func perByte(d time.Duration, n int) float64 { return float64(d) / float64(n) }
 func BenchmarkRatioDecoderToEncodingXML(b *testing.B) {
 	doc := benchReport(10)
 	d, into := NewDecoder(), &Batch{}
-	const ours, theirs = 64 << 20, 4 << 20
+	const ours, theirs = 4 << 20, 256 << 10
 	decodeFor(b, d, into, doc, 128<<20) // warm
 	for b.Loop() {
-		our, their := interleave(b, func() { decodeFor(b, d, into, doc, ours) }, func() {
+		our, their := interleave(101, func() { decodeFor(b, d, into, doc, ours) }, func() {
 			for done := 0; done < theirs; done += len(doc) {
 				var r plainReport
 				if err := xml.Unmarshal(doc, &r); err != nil {
@@ -121,10 +120,10 @@ func BenchmarkRatioDecoderToEncodingXML(b *testing.B) {
 func BenchmarkRatioDecoderToLexer(b *testing.B) {
 	doc := benchReport(10)
 	d, into := NewDecoder(), &Batch{}
-	const size = 64 << 20
-	decodeFor(b, d, into, doc, 2*size)
+	const size = 4 << 20
+	decodeFor(b, d, into, doc, 32*size)
 	for b.Loop() {
-		our, their := interleave(b, func() { decodeFor(b, d, into, doc, size) }, func() {
+		our, their := interleave(101, func() { decodeFor(b, d, into, doc, size) }, func() {
 			for done := 0; done < size; done += len(doc) {
 				l := lexer.NewLexer(parse.NewInputBytes(doc))
 				for {
@@ -173,7 +172,7 @@ func BenchmarkRatioDecoderToLibxml2(b *testing.B) {
 	d, into := NewDecoder(), &Batch{}
 	decodeFor(b, d, into, doc, 2*len(doc))
 	for b.Loop() {
-		our, their := interleave(b, func() {
+		our, their := interleave(7, func() {
 			read, err := os.ReadFile(large)
 			if err != nil {
 				b.Fatal(err)
@@ -181,7 +180,7 @@ func BenchmarkRatioDecoderToLibxml2(b *testing.B) {
 			into.Reset()
 			decodeFor(b, d, into, read, len(read))
 		}, lint(large))
-		_, start := interleave(b, func() {}, lint(tiny))
+		_, start := interleave(7, func() {}, lint(tiny))
 		their -= start
 		b.ReportMetric(float64(their)/float64(our), "ratio")
 		b.ReportMetric(1e3/perByte(our, len(doc)), "ours-MB/s")

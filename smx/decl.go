@@ -18,12 +18,12 @@ func (d *Decoder) declaration() int {
 	if !ok {
 		return d.fail(0, CodeSyntax, "the XML declaration names no version")
 	}
-	if version != "1.0" {
+	if string(version) != "1.0" {
 		return d.fail(0, CodeSyntax, "XML version %s is not supported, only 1.0", clip(version))
 	}
 	label, labelled := fields.next("encoding")
 	standalone, ok := fields.next("standalone")
-	if ok && standalone != "yes" && standalone != "no" {
+	if ok && string(standalone) != "yes" && string(standalone) != "no" {
 		return d.fail(0, CodeSyntax, "standalone in the XML declaration is neither yes nor no")
 	}
 	if len(bytes.Trim(fields.rest, " \t\r\n")) != 0 {
@@ -36,49 +36,60 @@ func (d *Decoder) declaration() int {
 }
 
 // label compares the declared encoding with the one found. The bytes win.
-func (d *Decoder) label(name string) bool {
-	var agrees bool
-	switch upper(name) {
-	case "UTF-8":
-		agrees = d.form == formUTF8
-	case "UTF-16":
-		agrees = d.form != formUTF8
-	case "UTF-16LE":
-		agrees = d.form == formUTF16LE
-	case "UTF-16BE":
-		agrees = d.form == formUTF16BE
-	default:
-		d.fail(0, CodeEncodingKind, "encoding %s is not supported; send UTF-8 or UTF-16", clip(name))
-		return false
+func (d *Decoder) label(name []byte) bool {
+	for _, known := range [...]struct {
+		label  string
+		agrees bool
+	}{
+		{"UTF-8", d.form == formUTF8},
+		{"UTF-16", d.form != formUTF8},
+		{"UTF-16LE", d.form == formUTF16LE},
+		{"UTF-16BE", d.form == formUTF16BE},
+	} {
+		if sameLetters(name, known.label) {
+			d.mismatch = !known.agrees
+			return true
+		}
 	}
-	d.mismatch = !agrees
-	return true
+	d.fail(0, CodeEncodingKind, "encoding %s is not supported; send UTF-8 or UTF-16", clip(name))
+	return false
 }
 
-func upper(s string) string { return string(bytes.ToUpper([]byte(s))) }
+// sameLetters compares without regard to the case of ASCII letters.
+func sameLetters(b []byte, s string) bool {
+	if len(b) != len(s) {
+		return false
+	}
+	for i, c := range b {
+		if c != s[i] && (c|0x20 != s[i]|0x20 || c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
+}
 
 // pseudoAttributes reads the fields of an XML declaration in their fixed order.
 type pseudoAttributes struct{ rest []byte }
 
 // next returns the value of the field when it comes next. A field that is
 // malformed stays in rest and so is refused there.
-func (a *pseudoAttributes) next(name string) (value string, ok bool) {
+func (a *pseudoAttributes) next(name string) (value []byte, ok bool) {
 	b := bytes.TrimLeft(a.rest, " \t\r\n")
 	if len(b) == len(a.rest) || !bytes.HasPrefix(b, []byte(name)) {
-		return "", false
+		return nil, false
 	}
 	b = bytes.TrimLeft(b[len(name):], " \t\r\n")
 	if len(b) == 0 || b[0] != '=' {
-		return "", false
+		return nil, false
 	}
 	b = bytes.TrimLeft(b[1:], " \t\r\n")
 	if len(b) == 0 || b[0] != '"' && b[0] != '\'' {
-		return "", false
+		return nil, false
 	}
 	end := bytes.IndexByte(b[1:], b[0])
 	if end < 0 {
-		return "", false
+		return nil, false
 	}
 	a.rest = b[end+2:]
-	return string(b[1 : end+1]), true
+	return b[1 : end+1], true
 }

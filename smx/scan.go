@@ -158,7 +158,7 @@ func (d *Decoder) instruction(p int) int {
 		return stop
 	}
 	b := d.text
-	if upper(string(b[p+2:to])) == "XML" {
+	if sameLetters(b[p+2:to], "xml") {
 		return d.fail(p, CodeSyntax, "an XML declaration belongs at the very beginning of the document, once")
 	}
 	body := b[p+2:]
