@@ -55,7 +55,7 @@ type source struct {
 
 // WriteTo writes all of it.
 func (s *source) WriteTo(w io.Writer) (written int64, err error) {
-	return io.Copy(io.MultiWriter(w, s.hash), s)
+	return io.Copy(io.MultiWriter(w, s.hash), struct{ io.Reader }{s})
 }
 
 // Read reads on, until ctx is done or there is more than there may be.

@@ -57,7 +57,9 @@ func (d *Dir) stage(src io.WriterTo) (temp string, err error) {
 	temp = strconv.Itoa(os.Getpid()) + "-" + strconv.FormatUint(d.serial.Add(1), 10) + ".tmp"
 	f, err := d.disk.create(tempFolder, temp)
 	if err != nil {
-		return "", d.failed("create a temporary file", err)
+		err = d.failed("create a temporary file", err)
+		d.discard(temp)
+		return "", err
 	}
 	if err := fill(f, src); err != nil {
 		err = d.failed("write a temporary file", err)

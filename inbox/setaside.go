@@ -139,6 +139,10 @@ func (d *Dir) banish(from folder, name string, r Reason) error {
 	if err := d.overwrite(corruptFolder, target+reasonSuffix, r.encode()); err != nil {
 		return err
 	}
+	// Nobody would come back to a file that is in corrupt already and lost its reason in a crash.
+	if err := d.syncFolder(corruptFolder); err != nil {
+		return err
+	}
 	if err := move(from, name, corruptFolder, target); err != nil {
 		if _, gone := d.disk.stat(from, name); errors.Is(gone, fs.ErrNotExist) {
 			return errors.Join(gone, d.disk.remove(corruptFolder, target+reasonSuffix))

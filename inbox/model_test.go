@@ -1,0 +1,350 @@
+package inbox
+
+import (
+	"bytes"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// model is a file system in memory that knows what a power cut may leave of it. It assumes no more than every journaling file
+// system keeps: a rename happens whole or not at all; a sync of a folder makes what happened to its names durable; a sync of a
+// file its bytes. Of everything else any part may be lost, in any combination.
+type model struct {
+	mu      sync.Mutex
+	durable [folders]map[string]*inode
+	now     [folders]map[string]*inode
+	ops     []nameOp // not durable yet
+	inodes  uint64
+	steps   int
+	// before is called before every call that changes something, without mu; an error is returned instead of doing it.
+	before func(call string, at folder, name string) error
+	after  func(call string, at folder, name string) error // the same, once it is done
+}
+
+type inode struct {
+	number uint64
+	kind   string
+	data   []byte
+	synced []byte
+	dirty  bool
+	lost   bool // a sync failed: what was dirty then will never be written, and nobody is told again
+	mtime  time.Time
+}
+
+// nameOp is one change of names: a name goes, a name comes, or both at once.
+type nameOp struct {
+	goes, comes place
+	file        *inode
+}
+
+type place struct {
+	at   folder
+	name string
+}
+
+func (p place) inTemp() bool { return p.name == "" || p.at == tempFolder }
+
+func newModel() *model {
+	m := &model{}
+	for at := range m.now {
+		m.now[at], m.durable[at] = map[string]*inode{}, map[string]*inode{}
+	}
+	return m
+}
+
+// drop puts a durable file there, as somebody else might.
+func (m *model) drop(at folder, name string, data string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.inodes++
+	f := &inode{number: m.inodes, kind: regular, data: []byte(data), synced: []byte(data), mtime: time.Now().Add(-time.Hour)}
+	m.now[at][name], m.durable[at][name] = f, f
+}
+
+// read returns a file's bytes, ok false when there is none.
+func (m *model) read(at folder, name string) (data []byte, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f := m.now[at][name]
+	if f == nil {
+		return nil, false
+	}
+	return slices.Clone(f.data), true
+}
+
+func (m *model) list(at folder) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.now[at]))
+}
+
+func (m *model) do(call string, at folder, name string, change func() error) error {
+	if m.before != nil {
+		if err := m.before(call, at, name); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	m.steps++
+	err := change()
+	m.mu.Unlock()
+	if err == nil && m.after != nil {
+		err = m.after(call, at, name)
+	}
+	return err
+}
+
+func (m *model) create(at folder, name string) (output, error) {
+	f := &inode{kind: regular, mtime: time.Now()}
+	err := m.do("create", at, name, func() error {
+		if m.now[at][name] != nil {
+			return fs.ErrExist
+		}
+		m.inodes++
+		f.number = m.inodes
+		m.change(nameOp{comes: place{at, name}, file: f})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &modelFile{m: m, f: f, at: at, name: name}, nil
+}
+
+// change applies an operation to what is seen now.
+func (m *model) change(op nameOp) {
+	m.ops = append(m.ops, op)
+	op.apply(&m.now)
+}
+
+func (op nameOp) apply(to *[folders]map[string]*inode) {
+	if op.goes.name != "" && to[op.goes.at][op.goes.name] == op.file {
+		delete(to[op.goes.at], op.goes.name)
+	}
+	if op.comes.name != "" {
+		to[op.comes.at][op.comes.name] = op.file
+	}
+}
+
+func (m *model) rename(from folder, name string, to folder, newName string) error {
+	return m.do("rename", to, newName, func() error {
+		if m.now[to][newName] != nil {
+			return fs.ErrExist
+		}
+		return m.move(from, name, to, newName)
+	})
+}
+
+func (m *model) replace(from folder, name string, to folder, newName string) error {
+	return m.do("replace", to, newName, func() error { return m.move(from, name, to, newName) })
+}
+
+func (m *model) move(from folder, name string, to folder, newName string) error {
+	f := m.now[from][name]
+	if f == nil {
+		return fs.ErrNotExist
+	}
+	m.change(nameOp{goes: place{from, name}, comes: place{to, newName}, file: f})
+	return nil
+}
+
+func (m *model) remove(at folder, name string) error {
+	return m.do("remove", at, name, func() error {
+		f := m.now[at][name]
+		if f == nil {
+			return fs.ErrNotExist
+		}
+		m.change(nameOp{goes: place{at, name}, file: f})
+		return nil
+	})
+}
+
+func (m *model) sync(at folder) error {
+	return m.do("syncdir", at, "", func() error {
+		m.ops = slices.DeleteFunc(m.ops, func(op nameOp) bool {
+			mine := (op.goes.name != "" && op.goes.at == at) || (op.comes.name != "" && op.comes.at == at)
+			if mine {
+				op.apply(&m.durable)
+			}
+			return mine
+		})
+		return nil
+	})
+}
+
+func (m *model) open(at folder, name string) (input, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f := m.now[at][name]
+	switch {
+	case f == nil:
+		return nil, fs.ErrNotExist
+	case f.kind != regular:
+		return nil, syscall.ELOOP
+	}
+	return &modelReader{bytes.NewReader(f.data), f.stat()}, nil
+}
+
+func (m *model) stat(at folder, name string) (stat, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if f := m.now[at][name]; f != nil {
+		return f.stat(), nil
+	}
+	return stat{}, fs.ErrNotExist
+}
+
+func (f *inode) stat() stat {
+	return stat{kind: f.kind, size: int64(len(f.data)), inode: f.number, mtime: f.mtime, ctime: f.mtime}
+}
+
+func (m *model) scan(at folder) (scan, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := &modelScan{}
+	for _, name := range slices.Sorted(maps.Keys(m.now[at])) {
+		s.left = append(s.left, dirEntry{name, m.now[at][name].kind})
+	}
+	return s, nil
+}
+
+func (m *model) check(folder) error                      { return nil }
+func (m *model) stamp(folder) (time.Time, error)         { return time.Now(), nil }
+func (m *model) free() (bytes, inodes uint64, err error) { return 1 << 40, 1 << 20, nil }
+func (m *model) lock() (io.Closer, error)                { return io.NopCloser(nil), nil }
+func (m *model) watch() (watcher, error)                 { return nil, syscall.ENOSPC }
+func (m *model) close() error                            { return nil }
+
+type modelScan struct{ left []dirEntry }
+
+func (s *modelScan) next() ([]dirEntry, error) {
+	if len(s.left) == 0 {
+		return nil, io.EOF
+	}
+	n := min(3, len(s.left))
+	batch := s.left[:n]
+	s.left = s.left[n:]
+	return batch, nil
+}
+
+func (s *modelScan) close() error { return nil }
+
+type modelReader struct {
+	*bytes.Reader
+	s stat
+}
+
+func (r *modelReader) stat() (stat, error) { return r.s, nil }
+func (r *modelReader) close() error        { return nil }
+
+type modelFile struct {
+	m    *model
+	f    *inode
+	at   folder
+	name string
+}
+
+func (w *modelFile) Write(p []byte) (n int, err error) {
+	err = w.m.do("write", w.at, w.name, func() error {
+		w.f.data = append(w.f.data, p...)
+		w.f.dirty = true
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (w *modelFile) sync() error {
+	err := w.m.do("sync", w.at, w.name, func() error {
+		if !w.f.lost {
+			w.f.synced = slices.Clone(w.f.data)
+		}
+		w.f.dirty = false
+		return nil
+	})
+	if err != nil {
+		w.f.lost = true
+	}
+	return err
+}
+
+func (w *modelFile) close() error { return nil }
+
+// crashes calls check with every state that a power cut now may leave.
+func (m *model) crashes(check func(left *model)) {
+	m.mu.Lock()
+	// Temporary files are swept in any case; what happened to their names alone makes no difference.
+	m.ops = slices.DeleteFunc(m.ops, func(op nameOp) bool { return op.goes.inTemp() && op.comes.inTemp() })
+	ops, dirty := slices.Clone(m.ops), m.unsynced()
+	m.mu.Unlock()
+	for kept := range uint(1) << len(ops) {
+		for part := range power(3, len(dirty)) {
+			check(m.left(ops, kept, dirty, part))
+		}
+	}
+}
+
+// unsynced lists the files that a name may lead to and whose bytes are not durable.
+func (m *model) unsynced() (files []*inode) {
+	add := func(f *inode) {
+		if !bytes.Equal(f.data, f.synced) && !slices.Contains(files, f) {
+			files = append(files, f)
+		}
+	}
+	for at := range m.durable {
+		for _, name := range slices.Sorted(maps.Keys(m.durable[at])) {
+			add(m.durable[at][name])
+		}
+	}
+	for _, op := range m.ops {
+		add(op.file)
+	}
+	return files
+}
+
+// left is the state after a power cut that kept a subset of ops and, of each dirty file, what its digit of part says: what was
+// synced, half of the bytes, all of them.
+func (m *model) left(ops []nameOp, kept uint, dirty []*inode, part int) *model {
+	names := [folders]map[string]*inode{}
+	for at := range names {
+		names[at] = maps.Clone(m.durable[at])
+	}
+	for i, op := range ops {
+		if kept>>i&1 == 1 {
+			op.apply(&names)
+		}
+	}
+	after := newModel()
+	after.inodes = m.inodes
+	copies := map[*inode]*inode{}
+	for i, f := range dirty {
+		data := [][]byte{f.synced, f.data[:len(f.data)/2], f.data}[part/power(3, i)%3]
+		copies[f] = &inode{number: f.number, kind: f.kind, data: data, synced: data, mtime: f.mtime}
+	}
+	for at := range names {
+		for name, f := range names[at] {
+			if copies[f] == nil {
+				copies[f] = &inode{number: f.number, kind: f.kind, data: f.synced, synced: f.synced, mtime: f.mtime}
+			}
+			after.now[at][name], after.durable[at][name] = copies[f], copies[f]
+		}
+	}
+	clear(after.now[tempFolder])
+	clear(after.durable[tempFolder])
+	return after
+}
+
+func power(base, n int) int {
+	p := 1
+	for range n {
+		p *= base
+	}
+	return p
+}
