@@ -1,6 +1,8 @@
 package embedded
 
 import (
+	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -81,8 +83,12 @@ func (s *statement) read(q url.Values, req *http.Request) error {
 	if strings.HasPrefix(req.Header.Get("Content-Type"), "multipart/") {
 		return &Exception{Code: codeSyntax, Message: "external tables are not supported by the embedded engine"}
 	}
+	body, err := unpack(body, req.Header.Get("Content-Encoding"))
+	if err != nil {
+		return err
+	}
 	if q.Get("decompress") == "1" {
-		body = compress.NewReader(body)
+		body = frames{compress.NewReader(body)}
 	}
 	s.sql = q.Get("query")
 	if s.insertsFrom(body) {
@@ -100,6 +106,32 @@ func (s *statement) read(q url.Values, req *http.Request) error {
 	}
 	s.sql += string(text)
 	return s.classify()
+}
+
+// unpack undoes the Content-Encoding of a request.
+func unpack(body io.Reader, encoding string) (io.Reader, error) {
+	switch encoding {
+	case "", "identity":
+		return body, nil
+	case "gzip":
+		plain, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, &Exception{Code: codeSyntax, Message: "the body is not gzip, as Content-Encoding says"}
+		}
+		return plain, nil
+	}
+	return nil, &Exception{Code: codeSyntax, Message: fmt.Sprintf("Content-Encoding %.20q is not supported; send gzip or none", encoding)}
+}
+
+// frames reads ClickHouse's compressed frames; their reader wraps the end.
+type frames struct{ *compress.Reader }
+
+func (f frames) Read(p []byte) (int, error) {
+	n, err := f.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		err = io.EOF
+	}
+	return n, err
 }
 
 // insertsFrom recognises an INSERT whose rows are the body: its text ends with

@@ -1,0 +1,82 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// child is what another process of this test binary does.
+func child(role string) int {
+	library, err := FindLibrary("")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	e, err := Open(Config{Library: library, Path: os.Getenv("STATEWIRE_TEST_PATH")})
+	if role == "intruder" {
+		fmt.Println(err)
+		if errors.Is(err, ErrInUse) {
+			return 0
+		}
+		return 1
+	}
+	if err == nil {
+		err = roles[role](e)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+var roles = map[string]func(*Engine) error{"writer": write, "count": count, "quiet": quiet}
+
+// write inserts and reports each acknowledgement, until it is killed.
+func write(e *Engine) error {
+	err := e.keeper.exec("CREATE TABLE IF NOT EXISTS default.killed (a UInt64) ENGINE = MergeTree ORDER BY a")
+	if err != nil {
+		return err
+	}
+	first, err := e.keeper.scalar("SELECT count() FROM default.killed")
+	if err != nil {
+		return err
+	}
+	var i uint64
+	for _, err = fmt.Sscan(first, &i); err == nil; i++ {
+		if err = e.keeper.exec(fmt.Sprintf("INSERT INTO default.killed SETTINGS async_insert = 0 VALUES (%d)", i)); err == nil {
+			fmt.Println(i)
+		}
+	}
+	return err
+}
+
+// count says how many numbers from 0 on are there without a hole.
+func count(e *Engine) error {
+	n, err := e.keeper.scalar("SELECT if(count() = uniqExact(a) AND max(a) + 1 = count(), count(), 0) FROM default.killed")
+	if err == nil {
+		fmt.Println(n)
+	}
+	return errors.Join(err, e.Close())
+}
+
+// quiet does a little of everything, with errors among it.
+func quiet(e *Engine) error {
+	for _, sql := range []string{
+		"CREATE TABLE default.q (a UInt64) ENGINE = MergeTree ORDER BY a",
+		"INSERT INTO default.q SELECT number FROM numbers(1000)",
+		"INSERT INTO default.q SELECT number FROM numbers(1000)",
+		"OPTIMIZE TABLE default.q FINAL",
+	} {
+		if err := e.keeper.exec(sql); err != nil {
+			return err
+		}
+	}
+	for _, sql := range []string{"SELECT nothing", "SELEC", "INSERT INTO default.q VALUES ('x')", "SELECT throwIf(1)", "SELECT * FROM remote('127.0.0.1:1', 'system.one')"} {
+		if err := e.keeper.exec(sql); err == nil {
+			return fmt.Errorf("%s: no error", sql)
+		}
+	}
+	return e.Close()
+}
