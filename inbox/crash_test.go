@@ -29,8 +29,19 @@ func newLedger() *ledger {
 func (g *ledger) accept(text string) { g.texts[text], g.kept[text] = true, true }
 func (g *ledger) offer(text string)  { g.texts[text] = true }
 
-// check says what the inbox on the disk breaks of the promises.
-func (g *ledger) check(m *model) error {
+// view looks at what lies in an inbox.
+type view interface {
+	list(at folder) []string
+	read(at folder, name string) (data []byte, ok bool)
+	start() (*Dir, error)
+}
+
+func (m *model) start() (*Dir, error) {
+	return newDir(DefaultConfig(), "/model", m, slog.New(slog.DiscardHandler)), nil
+}
+
+// check says what the inbox breaks of the promises.
+func (g *ledger) check(m view) error {
 	found := map[string]bool{}
 	for lane := range lanes {
 		for _, name := range m.list(folder(lane)) {
@@ -79,7 +90,7 @@ func (g *ledger) check(m *model) error {
 }
 
 // reload starts a loader on what is left: every waiting file must be handed out once, under the claim time it had.
-func (g *ledger) reload(m *model) error {
+func (g *ledger) reload(m view) error {
 	waiting := 0
 	for lane := range lanes {
 		waiting += len(m.list(folder(lane)))
@@ -89,7 +100,11 @@ func (g *ledger) reload(m *model) error {
 			waiting++
 		}
 	}
-	d := newDir(DefaultConfig(), "/model", m, slog.New(slog.DiscardHandler))
+	d, err := m.start()
+	if err != nil {
+		return fmt.Errorf("open after the crash: %w", err)
+	}
+	defer d.Close()
 	l, err := d.Loader(4, 2)
 	if err != nil {
 		return fmt.Errorf("loader after the crash: %w", err)

@@ -68,7 +68,9 @@ func isReport(name string) bool {
 // spelled returns the name a file from elsewhere gets in a lane: its own, unless that would be left alone there, is too long
 // to be set aside under, or claims a hash that the bytes do not have.
 func spelled(name string, sum [sha256.Size]byte) string {
-	name = strings.TrimLeft(name, ".")
+	if name = strings.TrimLeft(name, "."); name == "" {
+		name = "report"
+	}
 	if !isReport(name) {
 		name += suffix
 	}
