@@ -9,7 +9,7 @@ func (d *Decoder) declaration() int {
 	if !bytes.HasPrefix(b, []byte("<?xml")) || len(b) > 5 && class[b[5]]&className != 0 {
 		return 0
 	}
-	end := bytes.Index(b[:min(len(b), MaxCommentBytes+4)], []byte("?>"))
+	end := bytes.Index(b[:min(len(b), MaxCommentBytes)], []byte("?>"))
 	if end < 0 {
 		return d.fail(0, CodeSyntax, "the XML declaration doesn't end within %d bytes", MaxCommentBytes)
 	}

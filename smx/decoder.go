@@ -147,7 +147,7 @@ func (d *Decoder) refused() error {
 	if f.code != CodeTrailing && f.code != CodeNotXML {
 		upTo = min(upTo+4, len(d.text)) // the character there, whole
 	}
-	if i := badCharacter(d.text[d.legal:upTo]); f.code != CodeCharacter && i >= 0 && d.legal+i <= f.at {
+	if i := badCharacter(d.text[min(d.legal, upTo):upTo]); f.code != CodeCharacter && i >= 0 && d.legal+i <= f.at {
 		d.legal += i
 		d.badCharacterHere()
 	}

@@ -62,6 +62,9 @@ func (d *Decoder) file(to int) int {
 			p = d.skip(from, to, depthPart)
 		}
 	}
+	if p != stop && !d.entry.indexed {
+		return d.fail(0, CodeContainer, "a relay-written file without its Clients element")
+	}
 	if e := &d.entry; p != stop && (e.reports != e.reportsSeen || e.messages != e.messagesSeen) {
 		return d.fail(0, CodeContainer, "the file promises %d reports with %d messages but holds %d with %d",
 			e.reports, e.messages, e.reportsSeen, e.messagesSeen)

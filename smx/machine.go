@@ -56,7 +56,11 @@ func (d *Decoder) priority(at int, v value) bool {
 		return true
 	}
 	digits, negative := bytes.CutPrefix(text, []byte("-"))
-	n, ok := parseDigits(digits, math.MaxInt32)
+	limit := uint64(math.MaxInt32)
+	if negative {
+		limit++
+	}
+	n, ok := parseDigits(digits, limit)
 	if !ok {
 		return d.refuse(at, CodeHeader, "Priority %s is no number", clip(text))
 	}
