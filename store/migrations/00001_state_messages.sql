@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS state_messages
     receipt       String,
     payload_hash  UInt64,
     message_us    Int64,
-    arrival_rank  UInt64 MATERIALIZED 18446744073709551615 - toUInt64(toUnixTimestamp64Micro(received_time))
+    arrival_rank  UInt64 MATERIALIZED bitNot(toUInt64(toUnixTimestamp64Micro(received_time)))
 )
 ENGINE = ReplacingMergeTree(arrival_rank)
 PARTITION BY toYYYYMM(received_time)

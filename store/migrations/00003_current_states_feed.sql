@@ -7,6 +7,6 @@ SELECT
     bitOr(
         bitOr(bitShiftLeft(toUInt256(serial), 192), bitShiftLeft(toUInt256(toUInt64(message_us)), 128)),
         bitOr(bitShiftLeft(toUInt256(payload_hash), 64),
-              toUInt256(18446744073709551615 - toUInt64(toUnixTimestamp64Micro(received_time))))) AS rank
+              toUInt256(bitNot(toUInt64(toUnixTimestamp64Micro(received_time)))))) AS rank
 FROM state_messages
 WHERE serial > 0;

@@ -4,6 +4,6 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS instant_states_feed TO instant_states_dat
 SELECT
     topic_type, topic_id, client_id, payload_hash, topic_id_type, state_id, criticality, params,
     message_time, received_time, user, flags, message_us,
-    18446744073709551615 - toUInt64(toUnixTimestamp64Micro(received_time)) AS arrival_rank
+    bitNot(toUInt64(toUnixTimestamp64Micro(received_time))) AS arrival_rank
 FROM state_messages
 WHERE serial = 0;

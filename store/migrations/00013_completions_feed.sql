@@ -3,6 +3,6 @@
 CREATE MATERIALIZED VIEW IF NOT EXISTS completions_feed TO completions_data AS
 SELECT
     client_id, serial, payload_hash, params, message_time, received_time,
-    18446744073709551615 - toUInt64(toUnixTimestamp64Micro(received_time)) AS arrival_rank
+    bitNot(toUInt64(toUnixTimestamp64Micro(received_time))) AS arrival_rank
 FROM state_messages
 WHERE topic_type = 700 AND state_id = 2;

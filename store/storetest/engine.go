@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 // startEngine opens the engine of this test process, on a directory that the next
 // test process removes: nothing tells a package that its last test has ended.
 func startEngine() (*store.Store, error) {
-	root := filepath.Join(os.TempDir(), "statewire-storetest")
+	root := filepath.Join(tempDir(), "statewire-storetest")
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, fmt.Errorf("make the test engines' directory: %w", err)
 	}
@@ -22,6 +23,17 @@ func startEngine() (*store.Store, error) {
 		return nil, err
 	}
 	return store.Open(context.Background(), store.DefaultConfig(), store.Options{Dir: filepath.Join(root, strconv.Itoa(os.Getpid()))})
+}
+
+// tempDir is in memory where there is enough of it: hundreds of test tables sync
+// every step. Benchmarks run on a disk.
+func tempDir() string {
+	const memory, enough = "/dev/shm", 4 << 30
+	bench := flag.Lookup("test.bench")
+	if bench != nil && bench.Value.String() != "" || freeBytes(memory) < enough {
+		return os.TempDir()
+	}
+	return memory
 }
 
 // sweep removes what test processes left that are gone.
