@@ -1,107 +1,162 @@
 package ingest
 
 import (
+	"context"
+	"iter"
 	"time"
 
-	"statewire/inbox"
+	"github.com/google/uuid"
+
 	"statewire/smx"
 )
 
-// batchBytes bounds the file bytes of a batch, so that reports with large details do not fill the memory.
-const batchBytes = 48 << 20
+const (
+	// maxBatchRows and maxBatchBytes bound what is stored at once, whatever has piled up. Bytes are those of the files.
+	maxBatchRows  = 500_000
+	maxBatchBytes = 48 << 20
+)
 
-// batch is the messages of some files, to be stored together, and the files they came from.
-type batch struct {
-	rows    smx.Batch
-	sources []source
-	bytes   int64
-	started time.Time // when its first file was read; zero when it has none
+// piece is some neighbouring files of a part.
+type piece struct {
+	*part
+	from, to int // sources
 }
 
-// source is one file of a batch and the rows that came from it.
-type source struct {
-	chunk *inbox.Chunk
-	file  inbox.File
-	err   *smx.Error // why the file is bad as a whole; nil when it was readable
-	gone  bool       // the file vanished between claim and read
-	took  time.Duration
+func (p piece) files() []source { return p.sources[p.from:p.to] }
 
-	reports, messages, records, badReports span
+func (p piece) messages() span {
+	return span{p.sources[p.from].messages.from, p.sources[p.to-1].messages.to}
 }
 
-// span is a half-open range of indexes.
-type span struct{ from, to int }
+func (p piece) records() span {
+	return span{p.sources[p.from].records.from, p.sources[p.to-1].records.to}
+}
 
-func (s span) len() int { return s.to - s.from }
+func (p piece) badReports() span {
+	return span{p.sources[p.from].badReports.from, p.sources[p.to-1].badReports.to}
+}
 
-// decode appends a file's rows.
-func (b *batch) decode(d *smx.Decoder, chunk *inbox.Chunk, f inbox.File, data []byte, started time.Time) {
-	before := b.marks()
-	if err := d.Decode(data, &b.rows); err != nil {
-		b.bad(chunk, f, decodeError(err))
-		return
+// batch is what one insert stores.
+type batch []piece
+
+// size is how much a batch holds.
+type size struct{ files, rows, records int }
+
+func (b batch) size() (s size) {
+	for _, p := range b {
+		s.files += p.to - p.from
+		s.rows += p.messages().len()
+		s.records += p.records().len()
 	}
-	after := b.marks()
-	b.add(source{
-		chunk: chunk, file: f, took: time.Since(started),
-		reports:    span{before[0], after[0]},
-		messages:   span{before[1], after[1]},
-		records:    span{before[2], after[2]},
-		badReports: span{before[3], after[3]},
-	}, started)
-	b.bytes += int64(len(data))
+	return s
 }
 
-// bad notes a file nothing of which loads.
-func (b *batch) bad(chunk *inbox.Chunk, f inbox.File, reason *smx.Error) {
-	b.add(source{chunk: chunk, file: f, err: reason}, f.Claimed)
+// report is one readable report of a batch.
+type report struct {
+	*smx.ReportRow
+	part   *part
+	source *source
+	bad    []smx.BadRecord
 }
 
-// vanished notes a file that somebody took away.
-func (b *batch) vanished(chunk *inbox.Chunk, f inbox.File) {
-	b.add(source{chunk: chunk, file: f, gone: true}, f.Claimed)
+func (r report) client() uuid.UUID { return uuid.UUID(r.Client) }
+
+func (r report) received() time.Time { return time.UnixMicro(r.source.received(r.Received)) }
+
+func (r report) serials() []uint64 {
+	return r.part.rows.Serial[r.FirstMessage : r.FirstMessage+r.Messages]
 }
 
-func (b *batch) add(s source, started time.Time) {
-	if b.started.IsZero() {
-		b.started = started
+// reports goes over the readable reports in the order of their files.
+func (b batch) reports() iter.Seq[report] {
+	return func(yield func(report) bool) {
+		for _, p := range b {
+			for i := range p.files() {
+				s := &p.files()[i]
+				bad := p.rows.Bad[s.records.from:s.records.to]
+				for n := s.reports.from; n < s.reports.to; n++ {
+					r := &p.rows.Reports[n]
+					if !yield(report{r, p.part, s, bad[:r.BadRecords]}) {
+						return
+					}
+					bad = bad[r.BadRecords:]
+				}
+			}
+		}
 	}
-	b.sources = append(b.sources, s)
 }
 
-func (b *batch) marks() [4]int {
-	return [4]int{len(b.rows.Reports), b.rows.Len(), len(b.rows.Bad), len(b.rows.BadReports)}
-}
-
-func (b *batch) empty() bool { return len(b.sources) == 0 }
-
-// full says that no further file should join the batch.
-func (b *batch) full(cfg Config) bool { return b.rows.Len() >= cfg.BatchRows || b.bytes >= batchBytes }
-
-// due says that the batch should be stored now, full or not.
-func (b *batch) due(now time.Time, cfg Config) bool {
-	return !b.empty() && (b.full(cfg) || now.Sub(b.started) >= cfg.BatchDelay)
-}
-
-func (b *batch) reset() {
-	b.rows.Reset()
-	clear(b.sources)
-	b.sources, b.bytes, b.started = b.sources[:0], 0, time.Time{}
-}
-
-// received is when a report reached the site, in microseconds since 1970: the relay's stamp or, for a dropped file, its
-// first claim.
-func (s *source) received(relayed int64) int64 {
-	if relayed != 0 {
-		return relayed
+// halve splits the files of a batch.
+func (b batch) halve() (left, right batch) {
+	half := b.size().files / 2
+	for _, p := range b {
+		n := min(half, p.to-p.from)
+		half -= n
+		if n > 0 {
+			left = append(left, piece{p.part, p.from, p.from + n})
+		}
+		if p.from+n < p.to {
+			right = append(right, piece{p.part, p.from + n, p.to})
+		}
 	}
-	return s.file.Claimed.UnixMicro()
+	return left, right
 }
 
-// decodeError returns the decoder's error as what it always is.
-func decodeError(err error) *smx.Error {
-	if e, ok := err.(*smx.Error); ok {
-		return e
+// gather collects parts until they are worth an insert or the oldest has waited long enough; empty when there are no more.
+func (p *pipeline) gather() (parts []*part) {
+	rows, bytes := 0, int64(0)
+	var due <-chan time.Time
+	for rows < maxBatchRows && bytes < maxBatchBytes {
+		next, ok := p.next(due, rows >= p.cfg.BatchRows)
+		if !ok {
+			break
+		}
+		if len(parts) == 0 {
+			timer := time.NewTimer(max(0, p.cfg.BatchDelay-time.Since(next.started)))
+			defer timer.Stop()
+			due = timer.C
+		}
+		parts = append(parts, next)
+		rows += next.rows.Len()
+		bytes += next.bytes
 	}
-	return &smx.Error{Code: "unreadable", Detail: err.Error()}
+	return parts
+}
+
+// next returns the next decoded part, without waiting for one when there is enough already.
+func (p *pipeline) next(due <-chan time.Time, enough bool) (*part, bool) {
+	if enough {
+		select {
+		case next, ok := <-p.parts:
+			return next, ok
+		default:
+			return nil, false
+		}
+	}
+	select {
+	case next, ok := <-p.parts:
+		return next, ok
+	case <-due:
+		return nil, false
+	}
+}
+
+// storeParts stores decoded parts, batch by batch, and passes them on to be ended. After an error it gives up those that
+// are on their way.
+func (p *pipeline) storeParts(ctx, failed context.Context, fail context.CancelFunc) (err error) {
+	defer close(p.stored)
+	for parts := p.gather(); len(parts) > 0; parts = p.gather() {
+		if err == nil {
+			err = p.commit(ctx, failed, parts)
+		}
+		if err != nil {
+			fail()
+			p.drop(parts...)
+			continue
+		}
+		for _, part := range parts {
+			p.stored <- part
+		}
+	}
+	return err
 }

@@ -16,132 +16,91 @@ const (
 	retryMax = time.Minute
 )
 
-// commit stores a batch and then, only then, ends its files: loaded ones are deleted, bad ones set aside. On an error,
-// which means that ctx ended or that a drain has tried often enough, its files are still claimed.
-func (l *Loader) commit(ctx context.Context, b *batch) error {
-	if b.empty() {
-		return nil
+// commit stores parts as one batch. On an error, which means that ctx ended or that a drain has tried often enough, their
+// files are still claimed.
+func (p *pipeline) commit(ctx, late context.Context, parts []*part) error {
+	b := make(batch, 0, len(parts))
+	for _, part := range parts {
+		b = append(b, piece{part, 0, len(part.sources)})
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.commitLocked(ctx, b)
+	return p.storeBatch(ctx, late, b)
 }
 
-func (l *Loader) commitLocked(ctx context.Context, b *batch) error {
-	started := l.now()
-	out, err := l.storeRetrying(ctx, b)
-	if dataFault(err) {
-		l.metrics.insertFails.WithLabelValues("data").Inc()
-		return l.split(ctx, b, err)
+// storeBatch stores a batch, or the parts of it that the store does not refuse. A file that is refused alone is noted as bad.
+func (l *Loader) storeBatch(ctx, late context.Context, b batch) error {
+	began := time.Now()
+	var out outcome
+	err := l.insist(ctx, late, b.size(), func(ctx context.Context) (err error) {
+		out, err = l.seen.account(ctx, l.store.Conn(), b)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = l.insist(ctx, late, b.size(), func(ctx context.Context) error { return l.insert(ctx, b) })
+	if errors.Is(err, errRefused) {
+		return l.bisect(ctx, late, b, err)
 	}
 	if err != nil {
 		return err
 	}
-	l.end(b)
-	l.report(b, out, l.now().Sub(started))
+	l.countStored(b, out, time.Since(began))
 	return nil
 }
 
-// outcome is what storing a batch showed about its messages.
-type outcome struct{ stored, duplicates, conflicts int }
+// bisect stores the halves of a batch that the store refuses.
+func (l *Loader) bisect(ctx, late context.Context, b batch, cause error) error {
+	l.metrics.insertFails.WithLabelValues("data").Inc()
+	left, right := b.halve()
+	if len(left) == 0 {
+		right[0].files()[0].bad = &smx.Error{Code: "engine_refused", Detail: cause.Error()}
+		return nil
+	}
+	l.log.Warn("store refuses a batch, looking for the file", "files", b.size().files, "rows", b.size().rows, "err", cause)
+	if err := l.storeBatch(ctx, late, left); err != nil {
+		return err
+	}
+	return l.storeBatch(ctx, late, right)
+}
 
-// storeRetrying stores the batch, again and again while the store is away.
-func (l *Loader) storeRetrying(ctx context.Context, b *batch) (outcome, error) {
+// insist does something with the store, again and again while the store is away. An error leaves the outcome of a try
+// unknown; another is harmless, its rows are the same.
+func (l *Loader) insist(ctx, late context.Context, n size, do func(context.Context) error) error {
 	delay := retryMin
-	for attempt := 1; ; attempt++ {
-		out, err := l.storeOnce(ctx, b)
-		if err == nil || dataFault(err) {
-			return out, err
+	for try := 1; ; try++ {
+		err := do(late)
+		if err == nil || errors.Is(err, errRefused) {
+			return err
 		}
 		if ctx.Err() != nil {
-			return out, ctx.Err()
-		}
-		if attempt == l.attempts {
-			return out, fmt.Errorf("%w; the files stay in the inbox", err)
+			return fmt.Errorf("%w: stopped before %d files were stored", ctx.Err(), n.files)
 		}
 		l.metrics.insertFails.WithLabelValues("away").Inc()
+		if try == l.tries {
+			return fmt.Errorf("%w; the files stay in the inbox", err)
+		}
 		wait := jitter(delay)
-		l.log.Warn("store is away, files stay", "files", len(b.sources), "rows", b.rows.Len(), "retry_in", wait, "err", err)
+		l.log.Warn("store is away, files stay", "files", n.files, "rows", n.rows, "retry_in", wait, "err", err)
 		if !pause(ctx, wait) {
-			return out, ctx.Err()
+			return fmt.Errorf("%w: stopped before %d files were stored", ctx.Err(), n.files)
 		}
 		delay = min(2*delay, retryMax)
 	}
 }
 
-// storeOnce tries once. An error leaves the outcome unknown; trying again is harmless, the rows are the same.
-func (l *Loader) storeOnce(ctx context.Context, b *batch) (outcome, error) {
-	out, err := l.seen.account(ctx, l.store.Conn(), b)
-	if err != nil {
-		return out, err
-	}
-	if err := l.insert(ctx, b); err != nil {
-		return out, err
-	}
-	l.seen.keep()
-	return out, nil
-}
+// errRefused says that the engine refuses the data itself and will at every try.
+var errRefused = errors.New("the store refuses the data")
 
-// dataFault says that the engine refuses the data itself and will at every try: exceptions 6, 27, 38, 41, 53 and 69 are
-// text, dates and types that cannot be read. Everything else may pass.
-func dataFault(err error) bool {
+// refused makes an error that shows unreadable data an errRefused: exceptions 6, 27, 38, 41, 53 and 69 are text, dates and
+// types that cannot be read. Everything else may pass.
+func refused(err error) error {
 	var e *clickhouse.Exception
 	if !errors.As(err, &e) {
-		return false
+		return err
 	}
 	switch e.Code {
 	case 6, 27, 38, 41, 53, 69:
-		return true
+		return fmt.Errorf("%w: %w", errRefused, err)
 	}
-	return false
-}
-
-// split stores the two halves of a batch that the store refuses; a file that is refused alone is bad.
-func (l *Loader) split(ctx context.Context, b *batch, cause error) error {
-	if len(b.sources) == 1 {
-		s := b.sources[0]
-		if s.err != nil {
-			return fmt.Errorf("note bad file %s: %w", s.file.Name, cause)
-		}
-		alone := &batch{}
-		alone.bad(s.chunk, s.file, &smx.Error{Code: "engine_refused", Detail: cause.Error()})
-		return l.commitLocked(ctx, alone)
-	}
-	half := len(b.sources) / 2
-	for _, part := range [][]source{b.sources[:half], b.sources[half:]} {
-		if err := l.commitLocked(ctx, l.again(part)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// again decodes some files of a batch into a batch of their own.
-func (l *Loader) again(sources []source) *batch {
-	sub, decoder := &batch{}, smx.NewDecoder()
-	for _, s := range sources {
-		data, err := s.file.Read(nil)
-		switch {
-		case s.err != nil || s.gone:
-			sub.add(s, s.file.Claimed)
-		case err != nil:
-			l.log.Error("file cannot be read, trying again later", "file", s.file.Name, "err", err)
-			s.chunk.Postpone(s.file)
-		default:
-			sub.decode(decoder, s.chunk, s.file, data, l.now())
-		}
-	}
-	return sub
-}
-
-// pause waits; false when ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
+	return err
 }

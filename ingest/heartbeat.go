@@ -10,9 +10,9 @@ import (
 // component is the loader's name in the component status, the classic one.
 const component = "SMS_STATE_SYSTEM"
 
-// heartbeats records every HeartbeatInterval that the loader is alive, and how long recording it took. A store that is away
-// misses heartbeats; that they are missing is what they tell.
-func (l *Loader) heartbeats(ctx context.Context) error {
+// heartbeats records every HeartbeatInterval that the loader is alive, and how long reaching the store took. A store that is
+// away misses heartbeats; that they are missing is what they tell.
+func (l *Loader) heartbeats(ctx context.Context) {
 	ticker := time.NewTicker(l.cfg.HeartbeatInterval)
 	defer ticker.Stop()
 	for {
@@ -21,14 +21,14 @@ func (l *Loader) heartbeats(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-ticker.C:
 		}
 	}
 }
 
 func (l *Loader) heartbeat(ctx context.Context) error {
-	started := l.now()
+	at, began := l.now(), time.Now()
 	if err := l.store.Conn().Ping(ctx); err != nil {
 		return fmt.Errorf("reach the store: %w", err)
 	}
@@ -38,10 +38,11 @@ func (l *Loader) heartbeat(ctx context.Context) error {
 	}
 	totals := l.Totals()
 	text := fmt.Sprintf("loaded %d files with %d messages since start", totals.Files, totals.Messages)
-	return send(l.store.InsertContext(ctx), l.store.Conn(), table{
+	return l.insertTable(ctx, table{
+		name: "component_status",
 		sql:  `INSERT INTO component_status (time, component, host, pid, event, text, processing_ms)`,
 		rows: 1,
-		columns: []any{[]time.Time{started}, []string{component}, []string{host}, []uint32{uint32(os.Getpid())},
-			[]string{"heartbeat"}, []string{text}, []uint64{uint64(l.now().Sub(started).Milliseconds())}},
+		blocks: [][]any{{[]time.Time{at}, []string{component}, []string{host}, []uint32{uint32(os.Getpid())},
+			[]string{"heartbeat"}, []string{text}, []uint64{uint64(time.Since(began).Milliseconds())}}},
 	})
 }

@@ -1,27 +1,26 @@
 // Package ingest loads SMX files into ClickHouse; a file is removed only after its messages are stored, so a crash
 // repeats work but loses and doubles nothing.
+//
+// A run is a pipeline: one goroutine claims chunks of files, loader threads read and decode them into parts, one goroutine
+// stores many parts as one insert, and some end the files of stored parts. All of it holds a bounded number of bytes.
 package ingest
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
 	"statewire/inbox"
 )
 
 // drainAttempts is how often a drain tries a batch before it gives up and leaves the files waiting: half a minute.
 const drainAttempts = 6
-
-// errClaim says that the inbox itself could not be read.
-var errClaim = errors.New("claim from the inbox")
 
 // database is what the loader needs of the store.
 type database interface {
@@ -36,7 +35,7 @@ type Deps struct {
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
 	Clock      func() time.Time      // nil is time.Now
-	Progress   func(Totals)          // called after every batch, never at the same time twice; nil is not called
+	Progress   func(Totals)          // called as files end, never at the same time twice; nil is not called
 }
 
 // Loader moves messages from one inbox into the store.
@@ -49,17 +48,18 @@ type Loader struct {
 	metrics  *metrics
 	now      func() time.Time
 	progress func(Totals)
-	attempts int // tries of a batch before a drain gives up; 0 never gives up
 
-	// One batch is being stored at a time; whoever holds mu may touch these.
+	running sync.Mutex // held by Run and Drain
+	seen    *seen      // Guarded by running; owned by the storer.
+	tries   int        // Guarded by running. Of an insert, before a drain gives up; 0 never gives up.
+
 	mu     sync.Mutex
-	seen   *seen
-	totals Totals
+	totals Totals // Guarded by mu.
 }
 
 // Totals is what a loader has done since New.
 type Totals struct {
-	Files          int `json:"files"`           // files read, bad ones included
+	Files          int `json:"files"`           // files ended, bad ones included
 	Messages       int `json:"messages"`        // messages in readable reports, set-aside ones included
 	Duplicates     int `json:"duplicates"`      // messages that were stored before
 	InvalidRecords int `json:"invalid_records"` // messages set aside
@@ -92,34 +92,48 @@ func New(cfg Config, deps Deps) (*Loader, error) {
 	return l, nil
 }
 
-// Run loads whatever arrives until ctx is done; then it finishes the batches in hand and returns nil.
+// Run loads whatever arrives until ctx is done; then it stores what was decoded and returns nil.
 func (l *Loader) Run(ctx context.Context) error {
+	l.running.Lock()
+	defer l.running.Unlock()
+	l.tries = 0
 	l.log.Info("loader started", "threads", l.cfg.LoaderThreads, "chunk_files", l.cfg.LoaderChunkFiles)
-	g, gctx := errgroup.WithContext(ctx)
-	wake := newBroadcast(l.inbox.Wake(gctx))
-	g.Go(func() error { return wake.run(gctx) })
-	g.Go(func() error { return l.heartbeats(gctx) })
-	for id := range l.cfg.LoaderThreads {
-		g.Go(func() error { return l.thread(gctx, id, wake) })
-	}
-	err := g.Wait()
-	if ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())) {
-		l.log.Info("loader stopped")
-		return nil
-	}
+	beating, stop := context.WithCancel(ctx)
+	var hearts sync.WaitGroup
+	hearts.Go(func() { l.heartbeats(beating) })
+	_, err := l.pipe(ctx, l.inbox.Wake(beating))
+	stop()
+	hearts.Wait()
+	l.log.Info("loader stopped")
 	return err
 }
 
-// Drain loads everything that waits and returns when the inbox is empty.
+// Drain loads everything that waits and returns when the inbox is empty. An error says that the store stayed away or that
+// files are left that could neither be loaded nor set aside.
 func (l *Loader) Drain(ctx context.Context) (Totals, error) {
-	l.attempts = drainAttempts
-	g, gctx := errgroup.WithContext(ctx)
-	for id := range l.cfg.LoaderThreads {
-		g.Go(func() error { return l.thread(gctx, id, nil) })
+	l.running.Lock()
+	defer l.running.Unlock()
+	l.tries = drainAttempts
+	for {
+		chunks, err := l.pipe(ctx, nil)
+		if err != nil {
+			return l.Totals(), err
+		}
+		if chunks == 0 || ctx.Err() != nil {
+			return l.Totals(), l.leftOver()
+		}
 	}
-	err := g.Wait()
-	return l.Totals(), err
 }
+
+func (l *Loader) leftOver() error {
+	if files, _ := l.inbox.Postponed(); files > 0 {
+		return fmt.Errorf("%d files stay in the inbox, the log says why of each: %w", files, errLeftOver)
+	}
+	return nil
+}
+
+// errLeftOver says that a drain left files behind.
+var errLeftOver = errors.New("they could be neither loaded nor set aside")
 
 // Totals is what was done so far.
 func (l *Loader) Totals() Totals {
@@ -128,40 +142,19 @@ func (l *Loader) Totals() Totals {
 	return l.totals
 }
 
-// thread claims, decodes and stores until ctx is done or, without a wake-up to wait for, until nothing is left.
-func (l *Loader) thread(ctx context.Context, id int, wake *broadcast) error {
-	t := newThread(l, id)
-	defer t.close()
-	for ctx.Err() == nil {
-		signal := wake.next() // before claiming: a file that comes after the claim is seen at once
-		found, err := t.step(ctx)
-		if errors.Is(err, errClaim) && wake != nil {
-			l.log.Error("inbox cannot be read, trying again", "retry_in", claimRetry, "err", err)
-			pause(ctx, claimRetry)
-			continue
-		}
-		if err != nil {
-			return ignoreStop(ctx, err)
-		}
-		if !found && wake == nil {
-			break
-		}
-		if !found {
-			t.wait(ctx, signal)
-		}
+// add counts what was done.
+func (l *Loader) add(done Totals) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := &l.totals
+	t.Files += done.Files
+	t.Messages += done.Messages
+	t.Duplicates += done.Duplicates
+	t.InvalidRecords += done.InvalidRecords
+	t.BadFiles += done.BadFiles
+	t.Conflicts += done.Conflicts
+	t.Batches += done.Batches
+	if l.progress != nil {
+		l.progress(*t)
 	}
-	return ignoreStop(ctx, t.finish(ctx))
-}
-
-// ignoreStop drops errors that only say that the loader was asked to stop.
-func ignoreStop(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
-// jitter spreads a delay over its upper half.
-func jitter(d time.Duration) time.Duration {
-	return d/2 + rand.N(d/2+1)
 }

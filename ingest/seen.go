@@ -14,65 +14,77 @@ const (
 	// flagSerialJump marks a message whose serial is more than serialJump above the greatest one seen of its client.
 	flagSerialJump uint8 = 1 << 7
 	serialJump           = 1_000_000
-	// clientsPerQuery bounds the ids in one look-up: a parameter of about 190 KB.
-	clientsPerQuery = 5000
+	// pairsPerQuery bounds one look-up, whose text must stay below the engine's limit of 256 KiB.
+	pairsPerQuery = 3000
 )
 
-// seen tells new messages from copies. It remembers the greatest serial stored of every client (24 bytes each): a message
-// above it is new, and only what comes at or below it has to be looked up. The counts are exact while this loader is the
-// store's only one; what is stored never depends on them.
+// seen tells new messages from copies. It remembers of every client which serials may be stored, so that only copies and
+// what came before this process started have to be looked up. The counts are exact while this loader is the store's only
+// one; what is stored never depends on them.
 type seen struct {
-	top     map[smx.ClientID]uint64
-	loaded  bool
-	pending map[smx.ClientID]uint64 // of the batch being stored
+	runs   runs
+	loaded bool
 }
 
-func newSeen() *seen {
-	return &seen{top: map[smx.ClientID]uint64{}, pending: map[smx.ClientID]uint64{}}
-}
+func newSeen() *seen { return &seen{runs: newRuns()} }
 
-// message is what makes two messages of a client copies of each other.
-type message struct {
+// outcome is what became of a batch's messages.
+type outcome struct{ stored, duplicates, conflicts int }
+
+// serial names a message of a client; a message without a serial has 0.
+type serial struct {
 	client smx.ClientID
-	serial uint64
+	number uint64
 }
 
-// account says how many messages of the batch are new, copies, or in conflict with a stored one, and flags serials that jump.
-func (s *seen) account(ctx context.Context, conn driver.Conn, b *batch) (outcome, error) {
+// suspect is a row that may be a copy.
+type suspect struct {
+	part *part
+	row  int
+}
+
+func (s suspect) key() serial {
+	return serial{s.part.rows.Reports[s.part.rows.Report[s.row]].Client, s.part.rows.Serial[s.row]}
+}
+
+// versions are the stored flags of the different messages under one serial, by payload hash.
+type versions map[uint64]uint8
+
+// account says how many messages of the batch are new, copies, or in conflict with another, and flags serials that jump.
+// Asking again about a batch that was not stored gives the same answer.
+func (s *seen) account(ctx context.Context, conn driver.Conn, b batch) (outcome, error) {
 	if err := s.load(ctx, conn); err != nil {
 		return outcome{}, err
 	}
-	clear(s.pending)
-	suspects := s.sift(&b.rows)
-	out := outcome{stored: b.rows.Len() - len(suspects)}
+	suspects := s.sift(b)
+	out := outcome{stored: b.size().rows - len(suspects)}
 	if len(suspects) == 0 {
 		return out, nil
 	}
-	have, err := lookUp(ctx, conn, &b.rows, suspects)
+	have, err := lookUp(ctx, conn, b, suspects)
 	if err != nil {
 		return outcome{}, err
 	}
-	for _, i := range suspects {
-		key := message{b.rows.Reports[b.rows.Report[i]].Client, b.rows.Serial[i]}
-		hashes := have[key]
-		switch {
-		case hashes[b.rows.Hash[i]]:
-			out.duplicates++
-			continue
-		case len(hashes) > 0 && key.serial != 0:
-			out.conflicts++
-		}
-		hashes[b.rows.Hash[i]] = true
-		out.stored++
+	for _, s := range suspects {
+		out.add(s, have[s.key()])
 	}
 	return out, nil
 }
 
-// keep remembers the serials of the batch that was just stored.
-func (s *seen) keep() {
-	for client, serial := range s.pending {
-		s.top[client] = serial
+// add counts a suspect, given what is stored or came before it under its serial.
+func (o *outcome) add(s suspect, have versions) {
+	rows := &s.part.rows
+	flags, copied := have[rows.Hash[s.row]]
+	switch {
+	case copied:
+		rows.Flags[s.row] |= flags & flagSerialJump // a copy must not take the mark away
+		o.duplicates++
+		return
+	case len(have) > 0 && rows.Serial[s.row] != 0:
+		o.conflicts++
 	}
+	have[rows.Hash[s.row]] = rows.Flags[s.row]
+	o.stored++
 }
 
 // load reads the greatest serial of every client, once.
@@ -80,102 +92,99 @@ func (s *seen) load(ctx context.Context, conn driver.Conn) error {
 	if s.loaded {
 		return nil
 	}
-	rows, err := conn.Query(ctx, "SELECT client_id, max(last_serial) FROM serial_ranges GROUP BY client_id")
+	const doing = "read the greatest serial of every client: %w"
+	rows, err := conn.Query(ctx, "SELECT client_id, max(last_serial) FROM client_stats_data GROUP BY client_id")
 	if err != nil {
-		return fmt.Errorf("read the greatest serial of every client: %w", err)
+		return fmt.Errorf(doing, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var id uuid.UUID
-		var top uint64
-		if err := rows.Scan(&id, &top); err != nil {
-			return fmt.Errorf("read the greatest serial of every client: %w", err)
+		var greatest uint64
+		if err := rows.Scan(&id, &greatest); err != nil {
+			return fmt.Errorf(doing, err)
 		}
-		s.top[smx.ClientID(id)] = top
+		s.runs.startAt(smx.ClientID(id), greatest)
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read the greatest serial of every client: %w", err)
+		return fmt.Errorf(doing, err)
 	}
 	s.loaded = true
 	return nil
 }
 
-// sift returns the messages that may be copies: those at or below the greatest serial seen, and those without a serial.
-func (s *seen) sift(rows *smx.Batch) []int {
-	var suspects []int
-	for r := range rows.Reports {
-		report := &rows.Reports[r]
-		top := max(s.top[report.Client], s.pending[report.Client])
-		for i := report.FirstMessage; i < report.FirstMessage+report.Messages; i++ {
-			serial := rows.Serial[i]
-			if serial <= top {
-				suspects = append(suspects, i)
-				continue
-			}
-			if serial-top > serialJump {
+// sift adds the batch's serials to what is seen and returns the messages that may be copies: those whose serial was seen,
+// and those without one.
+func (s *seen) sift(b batch) (suspects []suspect) {
+	for r := range b.reports() {
+		client, rows := s.runs.of(r.Client), &r.part.rows
+		for i := r.FirstMessage; i < r.FirstMessage+r.Messages; i++ {
+			number, top := rows.Serial[i], client.top.last
+			if number == 0 || !client.add(number) {
+				suspects = append(suspects, suspect{r.part, i})
+			} else if number > top && number-top > serialJump {
 				rows.Flags[i] |= flagSerialJump
 			}
-			top = serial
 		}
-		s.pending[report.Client] = top
+		s.runs.keep(r.Client, client)
 	}
 	return suspects
 }
 
-// lookUp returns, for every suspect's client and serial, the hashes of what is stored or stands in the batch before any suspect.
-func lookUp(ctx context.Context, conn driver.Conn, rows *smx.Batch, suspects []int) (map[message]map[uint64]bool, error) {
-	have := make(map[message]map[uint64]bool, len(suspects))
-	clients := map[smx.ClientID]bool{}
-	suspect := make(map[int]bool, len(suspects))
-	low, high := ^uint64(0), uint64(0)
-	for _, i := range suspects {
-		key := message{rows.Reports[rows.Report[i]].Client, rows.Serial[i]}
-		if have[key] == nil {
-			have[key] = map[uint64]bool{}
-		}
-		clients[key.client], suspect[i] = true, true
-		low, high = min(low, key.serial), max(high, key.serial)
-	}
-	for i, serial := range rows.Serial {
-		if hashes := have[message{rows.Reports[rows.Report[i]].Client, serial}]; hashes != nil && !suspect[i] {
-			hashes[rows.Hash[i]] = true
+// lookUp returns, for every suspect's serial, what is stored or stands in the batch before any suspect.
+func lookUp(ctx context.Context, conn driver.Conn, b batch, suspects []suspect) (map[serial]versions, error) {
+	have := make(map[serial]versions, len(suspects))
+	isSuspect := make(map[suspect]bool, len(suspects))
+	clients, numbers := make([]uuid.UUID, 0, len(have)), make([]uint64, 0, len(have))
+	for _, s := range suspects {
+		isSuspect[s] = true
+		if key := s.key(); have[key] == nil {
+			have[key] = versions{}
+			clients, numbers = append(clients, uuid.UUID(key.client)), append(numbers, key.number)
 		}
 	}
-	ids := make([]uuid.UUID, 0, clientsPerQuery)
-	for client := range clients {
-		if ids = append(ids, uuid.UUID(client)); len(ids) == cap(ids) {
-			if err := stored(ctx, conn, ids, low, high, have); err != nil {
-				return nil, err
+	for _, p := range b {
+		for i := p.messages().from; i < p.messages().to; i++ {
+			s := suspect{p.part, i}
+			if found := have[s.key()]; found != nil && !isSuspect[s] {
+				found[p.rows.Hash[i]] = p.rows.Flags[i]
 			}
-			ids = ids[:0]
 		}
 	}
-	return have, stored(ctx, conn, ids, low, high, have)
+	for len(clients) > 0 {
+		n := min(len(clients), pairsPerQuery)
+		if err := stored(ctx, conn, clients[:n], numbers[:n], have); err != nil {
+			return nil, err
+		}
+		clients, numbers = clients[n:], numbers[n:]
+	}
+	return have, nil
 }
 
-// stored adds the hashes of what the store holds of these clients between two serials.
-func stored(ctx context.Context, conn driver.Conn, clients []uuid.UUID, low, high uint64, have map[message]map[uint64]bool) error {
-	if len(clients) == 0 {
-		return nil
-	}
-	const sql = "SELECT client_id, serial, payload_hash FROM state_messages WHERE client_id IN $1 AND serial BETWEEN $2 AND $3"
-	rows, err := conn.Query(ctx, sql, clients, low, high)
+// stored adds what the store holds under some clients' serials.
+func stored(ctx context.Context, conn driver.Conn, clients []uuid.UUID, numbers []uint64, have map[serial]versions) error {
+	const doing = "look for copies of messages: %w"
+	const sql = `SELECT client_id, serial, payload_hash, max(flags) FROM state_messages
+		WHERE (client_id, serial) IN (SELECT arrayJoin(arrayZip(CAST($1, 'Array(UUID)'), CAST($2, 'Array(UInt64)'))))
+		GROUP BY client_id, serial, payload_hash`
+	rows, err := conn.Query(ctx, sql, clients, numbers)
 	if err != nil {
-		return fmt.Errorf("look for copies of messages: %w", err)
+		return fmt.Errorf(doing, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var id uuid.UUID
-		var serial, hash uint64
-		if err := rows.Scan(&id, &serial, &hash); err != nil {
-			return fmt.Errorf("look for copies of messages: %w", err)
+		var number, hash uint64
+		var flags uint8
+		if err := rows.Scan(&id, &number, &hash, &flags); err != nil {
+			return fmt.Errorf(doing, err)
 		}
-		if hashes := have[message{smx.ClientID(id), serial}]; hashes != nil {
-			hashes[hash] = true
+		if found := have[serial{smx.ClientID(id), number}]; found != nil {
+			found[hash] = flags
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("look for copies of messages: %w", err)
+		return fmt.Errorf(doing, err)
 	}
 	return nil
 }

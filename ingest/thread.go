@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"time"
 
@@ -11,130 +10,124 @@ import (
 	"statewire/smx"
 )
 
-const (
-	// finishTimeout bounds the storing of the batch in hand after a stop was asked for.
-	finishTimeout = 20 * time.Second
-	// claimRetry is the pause after the inbox could not be read.
-	claimRetry = 5 * time.Second
-)
+// keptBuffer bounds the read buffer that a thread holds on to between files.
+const keptBuffer = 4 << 20
 
-// thread is one loader thread: it claims chunks, decodes their files and stores them in batches of its own.
+// thread is one loader thread: it reads and decodes the files of one chunk after the other into parts.
 type thread struct {
+	*pipeline
+
 	// Owned by the thread's goroutine.
-	*Loader
 	id      int
 	decoder *smx.Decoder
-	batch   *batch
 	buf     []byte
-	open    []*inbox.Chunk // claimed, with files that have not ended
+	claim   *claim
+	part    *part // nil when it holds nothing
 }
 
-func newThread(l *Loader, id int) *thread {
-	return &thread{Loader: l, id: id, decoder: smx.NewDecoder(), batch: &batch{}}
+func newThread(p *pipeline, id int) *thread {
+	return &thread{pipeline: p, id: id, decoder: smx.NewDecoder()}
 }
 
-// step claims one chunk and decodes its files, storing the batch when it is due. It says whether there was a chunk.
-func (t *thread) step(ctx context.Context) (bool, error) {
-	if t.batch.due(t.now(), t.cfg) {
-		if err := t.storeBatch(ctx); err != nil {
-			return false, err
-		}
+func (t *thread) run(ctx, failed context.Context) {
+	for chunk := range t.chunks {
+		t.load(ctx, failed, chunk)
 	}
-	chunk, err := t.inbox.Claim()
-	if err != nil {
-		return false, fmt.Errorf("%w: %w", errClaim, err)
-	}
-	if chunk == nil {
-		return false, nil
-	}
-	t.open = append(t.open, chunk)
-	return true, t.load(ctx, chunk)
 }
 
-// load decodes the files of a chunk into the batch, storing it whenever it is full.
-func (t *thread) load(ctx context.Context, chunk *inbox.Chunk) error {
+// load decodes the files of a chunk; a stop leaves the rest of them to the next start.
+func (t *thread) load(ctx, failed context.Context, chunk *inbox.Chunk) {
+	t.claim = newClaim(chunk, t.log)
+	defer t.claim.leave()
 	for _, f := range chunk.Files {
-		if ctx.Err() != nil {
-			return nil
+		if ctx.Err() != nil || !t.admit(failed, f.Size) {
+			break
 		}
-		t.read(chunk, f)
-		if t.batch.full(t.cfg) {
-			if err := t.storeBatch(ctx); err != nil {
-				return err
-			}
-			t.open = append(t.open, chunk)
+		t.read(f)
+		if t.part != nil && t.part.full() {
+			t.pass(failed)
 		}
 	}
-	return nil
+	t.pass(failed)
 }
 
-// read decodes one file into the batch. A file that cannot be read now is handed out again later; one that never can be
-// understood goes into the batch as a bad file.
-func (t *thread) read(chunk *inbox.Chunk, f inbox.File) {
-	started := t.now()
+// admit takes room for a file, handing on what the thread has rather than wait with it. False when the run failed.
+func (t *thread) admit(failed context.Context, size int64) bool {
+	size = min(size, roomBytes)
+	if !t.room.TryAcquire(size) {
+		t.pass(failed)
+		if t.room.Acquire(failed, size) != nil {
+			return false
+		}
+	}
+	if t.part == nil {
+		t.part = t.newPart()
+	}
+	t.part.room += size
+	return true
+}
+
+func (t *thread) newPart() *part {
+	p, ok := t.spare.Get().(*part)
+	if !ok {
+		p = &part{}
+	}
+	p.claim, p.started = t.claim, time.Now()
+	p.claim.join()
+	return p
+}
+
+// pass hands the part on to be stored.
+func (t *thread) pass(failed context.Context) {
+	if t.part == nil {
+		return
+	}
+	part := t.part
+	t.part = nil
+	if len(part.sources) == 0 {
+		t.drop(part)
+		return
+	}
+	part.complete()
+	select {
+	case t.parts <- part:
+	case <-failed.Done():
+		t.drop(part)
+	}
+}
+
+// read decodes one file into the part. A file that cannot be read now is handed out again later; one that never can be
+// understood is noted as bad.
+func (t *thread) read(f inbox.File) {
+	started := time.Now()
 	data, err := f.Read(t.buf)
-	if cap(data) > cap(t.buf) {
+	if cap(data) > cap(t.buf) && cap(data) <= keptBuffer {
 		t.buf = data[:0]
 	}
 	switch {
 	case err == nil:
-		t.batch.decode(t.decoder, chunk, f, data, started)
+		t.part.decode(t.decoder, f, data)
+		t.part.sources[len(t.part.sources)-1].took = time.Since(started)
 	case errors.Is(err, fs.ErrNotExist):
-		t.batch.vanished(chunk, f)
+		t.vanished(f)
 	case errors.Is(err, inbox.ErrTooLarge):
-		t.batch.bad(chunk, f, &smx.Error{Code: "too_large", Detail: err.Error()})
+		t.part.condemn(f, &smx.Error{Code: smx.CodeTooLarge, Detail: err.Error()})
 	case errors.Is(err, inbox.ErrHashMismatch):
-		t.batch.bad(chunk, f, &smx.Error{Code: "hash_mismatch", Detail: err.Error()})
+		t.part.condemn(f, &smx.Error{Code: "hash_mismatch", Detail: err.Error()})
+	case errors.Is(err, fs.ErrPermission):
+		t.part.condemn(f, &smx.Error{Code: "unreadable", Detail: err.Error()})
 	default:
 		t.log.Error("file cannot be read, trying again later", "file", f.Name, "err", err)
-		chunk.Postpone(f)
+		t.metrics.files.WithLabelValues("postponed").Inc()
+		t.claim.chunk.Postpone(f)
 	}
 }
 
-// wait returns when files may have arrived, when the batch is due, or when ctx is done.
-func (t *thread) wait(ctx context.Context, wake <-chan struct{}) {
-	var due <-chan time.Time
-	if !t.batch.empty() {
-		timer := time.NewTimer(max(0, t.batch.started.Add(t.cfg.BatchDelay).Sub(t.now())))
-		defer timer.Stop()
-		due = timer.C
-	}
-	select {
-	case <-ctx.Done():
-	case <-wake:
-	case <-due:
-	}
-}
-
-// finish stores what is in hand, under a deadline of its own when a stop was asked for.
-func (t *thread) finish(ctx context.Context) error {
-	if t.batch.empty() {
-		return nil
-	}
-	if ctx.Err() != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
-		defer cancel()
-	}
-	return t.storeBatch(ctx)
-}
-
-// storeBatch stores the batch and starts a new one. When ctx ends first, or the inbox cannot be written, its files stay
-// claimed until close.
-func (t *thread) storeBatch(ctx context.Context) error {
-	if err := t.commit(ctx, t.batch); err != nil {
-		return err
-	}
-	t.batch.reset()
-	t.open = t.open[:0]
-	return nil
-}
-
-// close gives back what was claimed and has not ended; nothing of it was acknowledged to anybody.
-func (t *thread) close() {
-	for _, chunk := range t.open {
-		if err := chunk.Release(); err != nil {
-			t.log.Error("claimed files go back to waiting at the next start only", "err", err)
-		}
+// vanished ends the claim of a file that somebody took away or replaced; what replaced it is claimed by itself.
+func (t *thread) vanished(f inbox.File) {
+	t.log.Info("file vanished or changed before it was read", "file", f.Name)
+	t.metrics.files.WithLabelValues("vanished").Inc()
+	if err := t.claim.chunk.Done(f); err != nil {
+		t.log.Warn("claim of a vanished file cannot be ended", "file", f.Name, "err", err)
 	}
 }

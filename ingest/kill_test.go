@@ -1,0 +1,5 @@
+package ingest
+
+const childEnv = "STATEWIRE_INGEST_CHILD"
+
+func runChild(string) int { return 0 }
