@@ -19,8 +19,13 @@ type Config struct {
 	MaxRows int `yaml:"max_rows" mapstructure:"max_rows"`
 	// Timeout bounds one query. Default 30s; zero is refused.
 	Timeout time.Duration `yaml:"timeout" mapstructure:"timeout"`
-	// MaxMemory bounds the memory of one query in bytes. Default 1 GiB; zero is refused.
+	// MaxMemory bounds the memory of one query in bytes. Default 256 MiB; zero is refused.
 	MaxMemory int64 `yaml:"max_memory" mapstructure:"max_memory"`
+	// MaxQueries bounds the queries that run at once; more wait. Default 4; zero is refused.
+	MaxQueries int `yaml:"max_queries" mapstructure:"max_queries"`
+	// Hosts are further names under which browsers may call the pages, as a proxy before them passes on. Default
+	// none: only loopback names, so that no foreign site's name can be pointed here.
+	Hosts []string `yaml:"hosts" mapstructure:"hosts"`
 	// Refresh is how often an open status page asks for new figures. Default 10s; zero is refused.
 	Refresh time.Duration `yaml:"refresh" mapstructure:"refresh"`
 }
@@ -28,11 +33,12 @@ type Config struct {
 // DefaultConfig returns the shipped values.
 func DefaultConfig() Config {
 	return Config{
-		Listen:    "127.0.0.1:8080",
-		MaxRows:   1_000_000,
-		Timeout:   30 * time.Second,
-		MaxMemory: 1 << 30,
-		Refresh:   10 * time.Second,
+		Listen:     "127.0.0.1:8080",
+		MaxRows:    1_000_000,
+		Timeout:    30 * time.Second,
+		MaxMemory:  256 << 20,
+		MaxQueries: 4,
+		Refresh:    10 * time.Second,
 	}
 }
 
@@ -60,6 +66,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxMemory < 64<<20 {
 		wrong("max_memory", c.MaxMemory, "64MiB or more")
+	}
+	if c.MaxQueries < 1 || c.MaxQueries > 64 {
+		wrong("max_queries", c.MaxQueries, "1 to 64")
 	}
 	if c.Refresh < time.Second || c.Refresh > time.Hour {
 		wrong("refresh", c.Refresh, "1s to 1h")

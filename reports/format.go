@@ -60,21 +60,18 @@ func (r *Runner) WriteReport(ctx context.Context, w io.Writer, f Format, name st
 	if f == Table && page.Limit == 0 {
 		page.Limit = min(tableRows, r.cfg.MaxRows)
 	}
+	age := r.Freshness(ctx) // before the rows: a reader never holds one place while waiting for another
 	rows, err := r.Run(ctx, name, params, page)
 	if err != nil {
 		return err
 	}
-	return Write(w, f, rows, r.Freshness(ctx))
+	return Write(w, f, rows, age)
 }
 
 // WriteSQL runs a read-only statement and writes it; the one call for `statewire sql`.
 func (r *Runner) WriteSQL(ctx context.Context, w io.Writer, f Format, statement string) error {
 	if f == Parquet {
-		statement, err := readOnlyStatement(statement)
-		if err != nil {
-			return err
-		}
-		return r.writeParquet(ctx, w, "sql", prepared{sql: statement})
+		return r.writeParquetSQL(ctx, w, statement)
 	}
 	rows, err := r.SQL(ctx, statement)
 	if err != nil {

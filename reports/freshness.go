@@ -52,18 +52,23 @@ func (r *Runner) storedTimes(ctx context.Context, f *Freshness) error {
 	}
 	defer rows.Close()
 	for row := rows.Next(); row != nil; row = rows.Next() {
-		at, ok := row[1].(time.Time)
-		if !ok {
-			continue
-		}
-		switch row[0] {
-		case "newest report received":
-			f.LastReceived = &at
-		case "last report stored":
-			f.LastStored = &at
-		}
+		f.addEvent(row[0], row[1])
 	}
 	return rows.Err()
+}
+
+// addEvent takes one row of the report freshness.
+func (f *Freshness) addEvent(what, when any) {
+	at, ok := when.(time.Time)
+	if !ok {
+		return
+	}
+	switch what {
+	case "newest report received":
+		f.LastReceived = &at
+	case "last report stored":
+		f.LastStored = &at
+	}
 }
 
 func (f *Freshness) addBacklog(boxes []Box) {

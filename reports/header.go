@@ -19,6 +19,8 @@ type Report struct {
 	Order       []OrderBy
 	Notes       map[string]string // by column
 	Links       map[string]string // by column: a report's name with parameters taken from other columns
+	Bars        []string          // the page's bars: columns of group, state name and count
+	Lines       []string          // the page's chart: a time column, then number columns
 	Source      string            // "built-in", or the file's path
 	Query       string            // one SELECT without ORDER BY of its own when Order is set
 
@@ -113,6 +115,8 @@ func (h *headerReader) key(n int, key, arg, value string) error {
 	case "order":
 		h.orderLine = n
 		return h.order(n, value)
+	case "bars", "lines":
+		return h.picture(n, key, value)
 	case "note", "link":
 		if !identForm.MatchString(arg) {
 			return h.errorf(n, "write `-- %s COLUMN: text`", key)
@@ -126,8 +130,32 @@ func (h *headerReader) key(n int, key, arg, value string) error {
 		if arg != "" || strings.HasPrefix(value, "//") {
 			return nil // an ordinary sentence or an address
 		}
-		return h.errorf(n, "unknown header key %.20q: use title, group, description, param, order, note or link", key)
+		return h.errorf(n, "unknown header key %.20q: use title, group, description, param, order, note, link, bars or lines", key)
 	}
+	return nil
+}
+
+// picture reads the columns of the page's bars or chart.
+func (h *headerReader) picture(n int, key, value string) error {
+	var columns []string
+	for _, part := range strings.Split(value, ",") {
+		name := strings.TrimSpace(part)
+		if !identForm.MatchString(name) {
+			return h.errorf(n, "%s: %.40q is no column name", key, name)
+		}
+		columns = append(columns, name)
+	}
+	if key == "bars" {
+		if len(columns) != 3 {
+			return h.errorf(n, "write `-- bars: GROUP, STATE_NAME, COUNT`")
+		}
+		h.report.Bars = columns
+		return nil
+	}
+	if len(columns) < 2 {
+		return h.errorf(n, "write `-- lines: TIME, NUMBER, …`")
+	}
+	h.report.Lines = columns
 	return nil
 }
 

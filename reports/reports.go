@@ -33,6 +33,7 @@ type Runner struct {
 	now     func() time.Time
 	log     *slog.Logger
 	metrics *metrics
+	slots   chan struct{} // one element per running query
 }
 
 // Box is one inbox folder as the status page shows it: a lane, `process` or `corrupt`.

@@ -12,22 +12,24 @@ import (
 // Rows is a running query's answer, read once from front to end. Close it.
 type Rows struct {
 	// Constant after the query started.
-	Report  *Report // nil for ad-hoc SQL
-	Params  map[string]string
-	Columns []Column // the columns shown; those whose name begins with an underscore only order the rows
+	Report  *Report           // nil for ad-hoc SQL
+	Params  map[string]string // as given, or their defaults
+	Columns []Column          // the columns shown; those whose name begins with an underscore only order the rows
 	query   prepared
 	shown   []int // indexes of Columns in a scanned row
 	order   []int // indexes of the order columns in a scanned row
+	open    func() (driver.Rows, context.CancelFunc, error)
 
 	// Owned by the reader.
-	answer driver.Rows
-	cancel context.CancelFunc
-	first  []any // fetched by fetchFirst, not yet returned
-	count  int
-	next   string
-	err    error
-	done   bool
-	more   bool
+	answer  driver.Rows
+	cancel  context.CancelFunc
+	chunked int   // rows read of the chunk in hand
+	first   []any // read ahead, not yet returned
+	count   int
+	next    string
+	err     error
+	done    bool
+	more    bool
 }
 
 // Column is one column of an answer.
@@ -36,24 +38,6 @@ type Column struct {
 	Type string `json:"type" doc:"ClickHouse type"`
 	Note string `json:"note,omitempty" doc:"How to read the column"`
 	Link string `json:"-"`
-}
-
-func newRows(q prepared, answer driver.Rows, cancel context.CancelFunc) *Rows {
-	rows := &Rows{Report: q.report, Params: map[string]string{}, query: q, answer: answer, cancel: cancel}
-	for name, value := range q.params {
-		if !reserved(name) {
-			rows.Params[name] = value
-		}
-	}
-	types := answer.ColumnTypes()
-	names := answer.Columns()
-	for i, name := range names {
-		if !strings.HasPrefix(name, "_") {
-			rows.shown = append(rows.shown, i)
-			rows.Columns = append(rows.Columns, rows.column(name, types[i].DatabaseTypeName()))
-		}
-	}
-	return rows
 }
 
 func (r *Rows) column(name, typ string) Column {
@@ -66,6 +50,17 @@ func (r *Rows) column(name, typ string) Column {
 
 // fetchFirst reads one row ahead: errors of the query itself show here.
 func (r *Rows) fetchFirst() error {
+	var err error
+	if r.answer, r.cancel, err = r.open(); err != nil {
+		return err
+	}
+	types := r.answer.ColumnTypes()
+	for i, name := range r.answer.Columns() {
+		if !strings.HasPrefix(name, "_") {
+			r.shown = append(r.shown, i)
+			r.Columns = append(r.Columns, r.column(name, types[i].DatabaseTypeName()))
+		}
+	}
 	if err := r.findOrder(); err != nil {
 		return err
 	}
@@ -105,7 +100,9 @@ func (r *Rows) Next() []any {
 		return nil
 	}
 	r.count++
-	r.first = r.scan()
+	if r.first = r.scan(); r.first == nil && r.err == nil {
+		r.first = r.nextChunk(row)
+	}
 	if r.first != nil && !r.stopAt(row) {
 		return nil
 	}
@@ -130,19 +127,47 @@ func (r *Rows) stopAt(last []any) bool {
 	return true
 }
 
+// nextChunk asks for the rows after the last one, when the chunk in hand was full.
+func (r *Rows) nextChunk(last []any) []any {
+	if r.query.chunk == 0 || r.chunked < r.query.chunk {
+		return nil
+	}
+	after, err := r.orderValues(last)
+	if err == nil {
+		r.err = r.Close()
+		r.Report.addCursor(r.query.params, after)
+		r.chunked = 0
+		r.answer, r.cancel, err = r.open()
+	}
+	if err != nil {
+		r.err = err
+		return nil
+	}
+	return r.scan()
+}
+
 func (r *Rows) cursorAfter(row []any) (string, error) {
 	if r.Report == nil || len(r.order) == 0 {
 		return "", nil
 	}
+	after, err := r.orderValues(row)
+	if err != nil {
+		return "", err
+	}
+	return r.Report.encodeCursor(r.query.params, after), nil
+}
+
+// orderValues are a row's order columns as a cursor holds them.
+func (r *Rows) orderValues(row []any) ([]string, error) {
 	after := make([]string, len(r.order))
 	for i, at := range r.order {
 		text, err := cursorText(r.Report.Order[i].Type, row[at])
 		if err != nil {
-			return "", fmt.Errorf("report %s: column %s: %w", r.Report.Name, r.Report.Order[i].Column, err)
+			return nil, fmt.Errorf("report %s: column %s: %w", r.Report.Name, r.Report.Order[i].Column, err)
 		}
 		after[i] = text
 	}
-	return r.Report.encodeCursor(r.query.params, after), nil
+	return after, nil
 }
 
 // scan reads one row of the answer; nil at its end or on an error.
@@ -153,6 +178,7 @@ func (r *Rows) scan() []any {
 		}
 		return nil
 	}
+	r.chunked++
 	types := r.answer.ColumnTypes()
 	targets := make([]any, len(types))
 	for i, t := range types {
@@ -179,7 +205,11 @@ func (r *Rows) More() bool { return r.more }
 
 // Close releases the connection.
 func (r *Rows) Close() error {
+	if r.answer == nil {
+		return nil
+	}
 	err := r.answer.Close()
 	r.cancel()
+	r.answer = nil
 	return err
 }

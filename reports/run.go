@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // Page says which part of a report to return.
@@ -21,6 +23,9 @@ type Page struct {
 
 // ErrTooManyRows ends an answer that would have to be cut short; nothing is ever cut silently.
 var ErrTooManyRows = errors.New("more rows than reports.max_rows allows")
+
+// errBusy is returned when all places for queries stayed taken.
+var errBusy = errors.New("other readers' queries take all places (reports.max_queries): try again later")
 
 // NewRunner makes a runner; catalog and deps.Conn are required.
 func NewRunner(cfg Config, catalog *Catalog, deps Deps) (*Runner, error) {
@@ -37,11 +42,8 @@ func NewRunner(cfg Config, catalog *Catalog, deps Deps) (*Runner, error) {
 	if r.now == nil {
 		r.now = time.Now
 	}
-	problems := catalog.Problems()
-	for _, problem := range problems {
-		r.log.Warn("report file left out", "err", problem)
-	}
-	r.metrics.problems.Set(float64(len(problems)))
+	r.metrics.problems.Set(float64(len(catalog.Problems())))
+	r.slots = make(chan struct{}, cfg.MaxQueries)
 	return r, nil
 }
 
@@ -81,6 +83,10 @@ func (r *Report) label() string {
 	return "user"
 }
 
+// chunkRows is how many rows of a self-paging report are asked for at a time when all are wanted: its query
+// holds the page's clients in memory.
+const chunkRows = 25_000
+
 // prepared is a statement ready to run, with its values beside it.
 type prepared struct {
 	report *Report
@@ -88,6 +94,7 @@ type prepared struct {
 	params map[string]string
 	limit  int // rows of this page; 0 when the answer isn't paged
 	max    int // rows after which an unpaged answer fails
+	chunk  int // rows the engine is asked for at a time; 0 asks for all at once
 }
 
 func (r *Runner) prepare(report *Report, params map[string]string, page Page) (prepared, error) {
@@ -104,6 +111,10 @@ func (r *Runner) prepare(report *Report, params map[string]string, page Page) (p
 	}
 	q := prepared{report: report, params: values, limit: page.Limit, max: r.cfg.MaxRows}
 	rows := cmp.Or(page.Limit, r.cfg.MaxRows) + 1 // one more tells whether there is more
+	if report.selfPaging && page.Limit == 0 {
+		q.chunk = chunkRows
+		rows = chunkRows
+	}
 	q.sql = report.pageQuery(after != nil)
 	if len(report.Order) > 0 || report.selfPaging {
 		q.params["page_rows"] = fmt.Sprint(rows)
@@ -191,20 +202,53 @@ func (r *Report) afterCursor() string {
 // start sends the statement and waits for its first row, so that a refusal is known before any output begins.
 func (r *Runner) start(ctx context.Context, label string, q prepared) (*Rows, error) {
 	began := r.now()
-	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
-	answer, err := r.conn.Query(r.limits(ctx), q.sql, named(q.params)...)
-	if err == nil {
-		rows := newRows(q, answer, cancel)
-		if err = rows.fetchFirst(); err == nil {
-			r.metrics.seconds.WithLabelValues(label).Observe(r.now().Sub(began).Seconds())
-			r.metrics.queries.WithLabelValues(label, "ok").Inc()
-			return rows, nil
+	rows := &Rows{Report: q.report, Params: q.shown(), query: q}
+	rows.open = func() (driver.Rows, context.CancelFunc, error) {
+		ctx, release, err := r.slot(ctx)
+		if err != nil {
+			return nil, nil, queryError(label, err, r.cfg.Timeout)
 		}
-		_ = rows.Close() // the error in hand says more
+		answer, err := r.conn.Query(r.limits(ctx), q.sql, named(q.params)...)
+		if err != nil {
+			release()
+			return nil, nil, queryError(label, err, r.cfg.Timeout)
+		}
+		return answer, release, nil
 	}
-	cancel()
-	r.metrics.queries.WithLabelValues(label, "failed").Inc()
-	return nil, queryError(label, err, r.cfg.Timeout)
+	if err := rows.fetchFirst(); err != nil {
+		_ = rows.Close() // the error in hand says more
+		r.metrics.queries.WithLabelValues(label, "failed").Inc()
+		return nil, queryError(label, err, r.cfg.Timeout)
+	}
+	r.metrics.seconds.WithLabelValues(label).Observe(r.now().Sub(began).Seconds())
+	r.metrics.queries.WithLabelValues(label, "ok").Inc()
+	return rows, nil
+}
+
+// slot waits for one of the MaxQueries places and starts the query's time. release gives the place back.
+func (r *Runner) slot(ctx context.Context) (timed context.Context, release context.CancelFunc, err error) {
+	timed, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+	select {
+	case r.slots <- struct{}{}:
+		return timed, sync.OnceFunc(func() { cancel(); <-r.slots }), nil
+	case <-timed.Done():
+		cancel()
+		if ctx.Err() != nil {
+			return nil, nil, ctx.Err()
+		}
+		return nil, nil, errBusy
+	}
+}
+
+// shown are the parameters a reader gave or was given, without those of the page.
+func (q prepared) shown() map[string]string {
+	out := map[string]string{}
+	for name, value := range q.params {
+		if !reserved(name) {
+			out[name] = value
+		}
+	}
+	return out
 }
 
 // limits asks the engine to stop by itself what the context would stop from outside.

@@ -1,24 +1,193 @@
 package reports
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/net/netutil"
+
+	"statewire/reports/web"
 )
 
 // Server is the HTTP side: pages, API, health and metrics.
 type Server struct {
-	runner *Runner
+	// Constant after NewServer.
+	cfg       Config
+	runner    *Runner
+	pages     *web.Pages
+	ready     func(context.Context) error
+	log       *slog.Logger
+	handler   http.Handler
+	panels    []panelMaker
+	snapshots *snapshots
 }
 
+// Bounds of the listener; pages are small and readers few.
+const (
+	maxConnections = 512
+	headerTimeout  = 5 * time.Second
+	idleTimeout    = 2 * time.Minute
+	stopTimeout    = 10 * time.Second
+	maxHeaderBytes = 64 << 10
+	pingTimeout    = 2 * time.Second
+)
+
 // NewServer makes a server over a runner.
-func NewServer(runner *Runner, deps Deps) (*Server, error) { return &Server{runner: runner}, nil }
+func NewServer(runner *Runner, deps Deps) (*Server, error) {
+	if runner == nil {
+		return nil, errors.New("reports: a runner is required")
+	}
+	pages, err := web.New(deps.Version)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: runner.cfg, runner: runner, pages: pages, ready: deps.Ready, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler))}
+	s.panels = s.panelMakers()
+	s.snapshots = newSnapshots(runner, runner.cfg.Refresh*9/10)
+	s.handler = s.routes(deps)
+	return s, nil
+}
 
 // Handler serves every path of the reports listener.
-func (s *Server) Handler() http.Handler { return http.NotFoundHandler() }
+func (s *Server) Handler() http.Handler { return s.handler }
+
+func (s *Server) routes(deps Deps) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.dashboard)
+	mux.HandleFunc("GET /panels/{name}", s.panel)
+	mux.HandleFunc("GET /reports", s.reportList)
+	mux.HandleFunc("GET /reports/{name}", s.reportPage)
+	mux.Handle("GET /static/", http.StripPrefix("/static/", web.Static()))
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	if deps.Metrics != nil {
+		mux.Handle("GET /metrics", deps.Metrics)
+	}
+	s.routeAPI(mux, deps.Version)
+	mux.HandleFunc("/", s.notFound)
+	return s.guard(mux)
+}
+
+// guard sets what every answer needs and refuses callers under a foreign name.
+func (s *Server) guard(next http.Handler) http.Handler {
+	own := http.NewCrossOriginProtection().Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", web.ContentSecurityPolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		if !s.knownHost(r.Host) {
+			newProblem(http.StatusMisdirectedRequest, "foreign_host",
+				"this name is not one of this site's: call it as localhost, or add the name to reports.hosts").serve(w)
+			return
+		}
+		own.ServeHTTP(w, r)
+	})
+}
+
+// knownHost keeps web sites that point their own name at this address from reading it through a visitor's browser.
+func (s *Server) knownHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	if host == "" || host == "localhost" || slices.ContainsFunc(s.cfg.Hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// healthz says that the process answers, nothing more.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, "ok\n") // the caller has gone
+}
+
+// readyz says that questions can be answered: the store responds, and whatever else the site asks for.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), pingTimeout)
+	defer cancel()
+	err := s.runner.ping(ctx)
+	if err == nil && s.ready != nil {
+		err = s.ready(ctx)
+	}
+	if err != nil {
+		s.log.Debug("not ready", "err", err)
+		newProblem(http.StatusServiceUnavailable, "not_ready", "not ready: the server's log says why").serve(w)
+		return
+	}
+	s.healthz(w, r)
+}
+
+// ping asks the store the smallest question there is.
+func (r *Runner) ping(ctx context.Context) error {
+	rows, err := r.conn.Query(ctx, "SELECT 1")
+	if err != nil {
+		return fmt.Errorf("ask the store: %w", err)
+	}
+	return rows.Close()
+}
+
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/api/") {
+		newProblem(http.StatusNotFound, "no_path", "there is nothing at this path: /api/v1/openapi.json lists all").serve(w)
+		return
+	}
+	s.errorPage(w, r, newProblem(http.StatusNotFound, "no_page", "There is no page at this address."))
+}
 
 // Run listens on Config.Listen until ctx ends, then finishes the answers in hand.
-func (s *Server) Run(ctx context.Context) error { return nil }
+func (s *Server) Run(ctx context.Context) error {
+	if s.cfg.Listen == "" {
+		<-ctx.Done()
+		return nil
+	}
+	ln, err := net.Listen("tcp", s.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("reports.listen: %w: choose another address or end what uses it", err)
+	}
+	return s.Serve(ctx, ln)
+}
 
 // Serve does the same on a listener that already exists.
-func (s *Server) Serve(ctx context.Context, ln net.Listener) error { return nil }
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	server := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       2 * headerTimeout,
+		WriteTimeout:      s.cfg.Timeout + time.Minute, // a download ends with its query; extended while it flows
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		defer cancel()
+		stopped <- errors.Join(server.Shutdown(ctx), server.Close())
+	})
+	defer stop()
+	s.log.Info("reports listening", "addr", ln.Addr().String())
+	if err := server.Serve(netutil.LimitListener(ln, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve reports: %w", err)
+	}
+	if err := <-stopped; err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("stop serving reports: %w", err)
+	}
+	return nil
+}

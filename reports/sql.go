@@ -14,7 +14,7 @@ import (
 // QueryError is a query the engine refused or gave up on, in words a reader can act on.
 type QueryError struct {
 	Label string
-	Code  string // "timeout", "memory", "read_only", "syntax", "too_many_rows", "unavailable" or "query"
+	Code  string // "timeout", "memory", "read_only", "syntax", "too_many_rows", "busy", "canceled", "unavailable" or "query"
 	Text  string
 	cause error
 }
@@ -46,9 +46,15 @@ func readOnlyStatement(text string) (string, error) {
 
 // queryError keeps the engine's words where the reader can act on them, and its code where not.
 func queryError(label string, err error, timeout time.Duration) error {
+	var known *QueryError
+	if errors.As(err, &known) {
+		return err
+	}
 	var refused *clickhouse.Exception
 	out := &QueryError{Label: label, Code: "unavailable", Text: "the store doesn't answer: " + err.Error(), cause: err}
 	switch {
+	case errors.Is(err, errBusy):
+		out.Code, out.Text = "busy", err.Error()
 	case errors.Is(err, context.DeadlineExceeded):
 		out.Code, out.Text = "timeout", fmt.Sprintf("gave up after %s (reports.timeout): ask for less", timeout)
 	case errors.Is(err, context.Canceled):

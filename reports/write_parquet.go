@@ -9,47 +9,90 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// writeParquetReport lets the engine itself encode a report; columns that only order the rows are left out.
+// parquetStream is an answer that the engine itself has encoded.
+type parquetStream struct {
+	body    io.ReadCloser
+	release context.CancelFunc
+	failed  func(error) error
+}
+
+// openParquetReport starts a report; columns that only order the rows are left out.
+func (r *Runner) openParquetReport(ctx context.Context, report *Report, params map[string]string, page Page) (*parquetStream, error) {
+	q, err := r.prepare(report, params, page)
+	if err != nil {
+		r.metrics.queries.WithLabelValues(report.label(), "refused").Inc()
+		return nil, err
+	}
+	if q.params["page_rows"] != "" {
+		rows := page.Limit
+		if rows == 0 {
+			rows = r.cfg.MaxRows + 1 // the engine then says that there are too many
+		}
+		q.params["page_rows"] = fmt.Sprint(rows)
+	}
+	q.sql = "SELECT COLUMNS('^[^_]')\nFROM (\n" + q.sql + "\n)"
+	return r.openParquet(ctx, report.label(), q)
+}
+
+// openParquet runs a statement to its end before it returns: a failure comes as an error instead of a broken file,
+// and more rows than allowed are such a failure.
+func (r *Runner) openParquet(ctx context.Context, label string, q prepared) (*parquetStream, error) {
+	failed := func(err error) error {
+		r.metrics.queries.WithLabelValues(label, "failed").Inc()
+		if errors.Is(err, clickhouse.ErrFormatNativeUnsupported) {
+			return &QueryError{label, "query", "parquet needs the store's HTTP interface: write store.addr as http(s)://HOST:8123, or use csv or jsonl", err}
+		}
+		return queryError(label, err, r.cfg.Timeout)
+	}
+	ctx, release, err := r.slot(ctx)
+	if err != nil {
+		return nil, failed(err)
+	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
+		"max_execution_time": int(r.cfg.Timeout.Seconds()),
+		"max_memory_usage":   r.cfg.MaxMemory,
+		"max_result_rows":    r.cfg.MaxRows,
+		"wait_end_of_query":  1,
+	}))
+	body, err := r.conn.QueryFormat(ctx, "Parquet", q.sql, named(q.params)...)
+	if err != nil {
+		release()
+		return nil, failed(err)
+	}
+	r.metrics.queries.WithLabelValues(label, "ok").Inc()
+	return &parquetStream{body, release, failed}, nil
+}
+
+// writeTo copies the file and ends the query.
+func (p *parquetStream) writeTo(w io.Writer) error {
+	defer p.release()
+	_, err := io.Copy(w, p.body)
+	if err = errors.Join(err, p.body.Close()); err != nil {
+		return p.failed(err)
+	}
+	return nil
+}
+
 func (r *Runner) writeParquetReport(ctx context.Context, w io.Writer, name string, params map[string]string, page Page) error {
 	report, err := r.catalog.Get(name)
 	if err != nil {
 		return err
 	}
-	q, err := r.prepare(report, params, page)
+	stream, err := r.openParquetReport(ctx, report, params, page)
 	if err != nil {
 		return err
 	}
-	if page.Limit > 0 && q.params["page_rows"] != "" {
-		q.params["page_rows"] = fmt.Sprint(page.Limit)
-	}
-	q.sql = "SELECT COLUMNS('^[^_]')\nFROM (\n" + q.sql + "\n)"
-	return r.writeParquet(ctx, w, report.label(), q)
+	return stream.writeTo(w)
 }
 
-// writeParquet streams the engine's answer. More rows than allowed end it with an error, never early.
-func (r *Runner) writeParquet(ctx context.Context, w io.Writer, label string, q prepared) error {
-	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
-	defer cancel()
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
-		"max_execution_time": int(r.cfg.Timeout.Seconds()),
-		"max_memory_usage":   r.cfg.MaxMemory,
-		"max_result_rows":    r.cfg.MaxRows,
-		"wait_end_of_query":  1, // a failure comes as an error instead of a broken file
-		// Readers without the newest encodings are many; these are understood everywhere.
-		"output_format_parquet_string_as_string": 1,
-	}))
-	stream, err := r.conn.QueryFormat(ctx, "Parquet", q.sql, named(q.params)...)
+func (r *Runner) writeParquetSQL(ctx context.Context, w io.Writer, statement string) error {
+	statement, err := readOnlyStatement(statement)
 	if err != nil {
-		r.metrics.queries.WithLabelValues(label, "failed").Inc()
-		if errors.Is(err, clickhouse.ErrFormatNativeUnsupported) {
-			return errors.New("parquet needs the store's HTTP interface: write store.addr as http(s)://host:8123, or use csv or jsonl")
-		}
-		return queryError(label, err, r.cfg.Timeout)
+		return err
 	}
-	r.metrics.queries.WithLabelValues(label, "ok").Inc()
-	if _, err := io.Copy(w, stream); err != nil {
-		_ = stream.Close() // the error in hand says more
-		return queryError(label, err, r.cfg.Timeout)
+	stream, err := r.openParquet(ctx, "sql", prepared{sql: statement})
+	if err != nil {
+		return err
 	}
-	return stream.Close()
+	return stream.writeTo(w)
 }

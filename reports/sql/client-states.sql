@@ -18,11 +18,12 @@ WITH
         UNION DISTINCT
         SELECT asked_id AS client_id
     ),
+    (SELECT groupArray(client_id) FROM wanted) AS wanted_ids,
     page AS
     (
         SELECT client_id, topic_type, topic_id, state_id, criticality, serial, message_time, received_time, params
         FROM current_states
-        WHERE client_id IN (SELECT client_id FROM wanted)
+        WHERE client_id IN (SELECT arrayJoin(wanted_ids))
           AND ({topic_type:UInt32} = 0 OR topic_type = {topic_type:UInt32})
     ),
     -- One entry per message: copies collapse to their first arrival, a serial used twice to the message that counts.
@@ -30,7 +31,7 @@ WITH
     (
         SELECT client_id, topic_type, topic_id, serial, payload_hash, any(state_id) AS state, any(message_time) AS at, any(message_us) AS at_us, min(received_time) AS arrived
         FROM state_messages
-        WHERE client_id IN (SELECT client_id FROM wanted)
+        WHERE client_id IN (SELECT arrayJoin(wanted_ids))
         GROUP BY client_id, topic_type, topic_id, serial, payload_hash
     ),
     -- In the order that counts: instant messages by arrival below all numbered ones, those by serial.
@@ -51,14 +52,14 @@ WITH
     (
         SELECT client_id, min(received_time) AS oldest_held, countIf(serial = 1) > 0 AS has_first
         FROM state_messages
-        WHERE client_id IN (SELECT client_id FROM wanted)
+        WHERE client_id IN (SELECT arrayJoin(wanted_ids))
         GROUP BY client_id
     ),
     gaps AS
     (
         SELECT ClientID AS client_id, max(LastSerial) AS last_missing
         FROM SR_MissingMessageRanges
-        WHERE ClientID IN (SELECT client_id FROM wanted)
+        WHERE ClientID IN (SELECT arrayJoin(wanted_ids))
         GROUP BY client_id
     )
 SELECT
@@ -85,7 +86,7 @@ FROM page
 LEFT JOIN history ON history.client_id = page.client_id AND history.topic_type = page.topic_type AND history.topic_id = page.topic_id
 LEFT JOIN arrivals ON arrivals.client_id = page.client_id
 LEFT JOIN gaps ON gaps.client_id = page.client_id
-LEFT JOIN (SELECT client_id, netbios_name, first_report_time FROM clients WHERE client_id IN (SELECT client_id FROM wanted)) AS c
+LEFT JOIN (SELECT client_id, netbios_name, first_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(wanted_ids))) AS c
     ON c.client_id = page.client_id
 LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t
     ON t.named_type = page.topic_type

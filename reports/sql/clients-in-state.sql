@@ -24,12 +24,13 @@ WITH
         ORDER BY received_time, client_id, topic_id
         LIMIT {page_rows:UInt64}
     ),
+    (SELECT groupUniqArray(client_id) FROM page) AS page_ids,
     -- One entry per message: copies collapse to their first arrival, a serial used twice to the message that counts.
     messages AS
     (
         SELECT client_id, topic_id, serial, payload_hash, any(state_id) AS state, any(message_time) AS at, any(message_us) AS at_us, min(received_time) AS arrived
         FROM state_messages
-        WHERE client_id IN (SELECT client_id FROM page) AND topic_type = {topic_type:UInt32}
+        WHERE client_id IN (SELECT arrayJoin(page_ids)) AND topic_type = {topic_type:UInt32}
           AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
         GROUP BY client_id, topic_id, serial, payload_hash
     ),
@@ -50,14 +51,14 @@ WITH
     (
         SELECT client_id, min(received_time) AS oldest_held, countIf(serial = 1) > 0 AS has_first
         FROM state_messages
-        WHERE client_id IN (SELECT client_id FROM page)
+        WHERE client_id IN (SELECT arrayJoin(page_ids))
         GROUP BY client_id
     ),
     gaps AS
     (
         SELECT ClientID AS client_id, max(LastSerial) AS last_missing
         FROM SR_MissingMessageRanges
-        WHERE ClientID IN (SELECT client_id FROM page)
+        WHERE ClientID IN (SELECT arrayJoin(page_ids))
         GROUP BY client_id
     )
 SELECT
@@ -81,7 +82,7 @@ FROM page
 LEFT JOIN history ON history.client_id = page.client_id AND history.topic_id = page.topic_id
 LEFT JOIN arrivals ON arrivals.client_id = page.client_id
 LEFT JOIN gaps ON gaps.client_id = page.client_id
-LEFT JOIN (SELECT client_id, netbios_name, first_report_time, last_report_time FROM clients WHERE client_id IN (SELECT client_id FROM page)) AS c
+LEFT JOIN (SELECT client_id, netbios_name, first_report_time, last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c
     ON c.client_id = page.client_id
 LEFT JOIN (SELECT any(state_name) AS state_name, toUInt8(1) AS one FROM state_names
            WHERE topic_type = {topic_type:UInt32} AND state_id = {state_id:UInt32}) AS n ON n.one = toUInt8(1)

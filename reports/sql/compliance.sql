@@ -5,6 +5,7 @@
 -- param topic_type UInt32 = 300: Topic type; the report state-names lists them
 -- param topic_id String = '': One topic id; empty takes every topic id of the type
 -- order: topic_id String, _place UInt64
+-- bars: topic_id, state_name, clients
 -- note percent: of all clients known to the site
 -- note newest_message: the client's own clock, at the latest change any client in this state told of
 -- link clients: clients-in-state?topic_type={topic_type}&topic_id={topic_id}&state_id={state_id}

@@ -4,6 +4,7 @@
 --   Unknown counts the clients that report to this site but never on that deployment's enforcement.
 -- param deployment String = '': The deployment's id (topic id); empty takes every deployment
 -- order: deployment String, _place UInt64
+-- bars: deployment, state_name, clients
 -- note percent: of all clients known to the site
 -- note error_codes: first parameters that look like failure codes (0x8…), most frequent first, at most three
 -- link deployment: deployment-enforcement?deployment={deployment}

@@ -19,6 +19,7 @@ WITH
         UNION DISTINCT
         SELECT asked_id AS client_id
     ),
+    (SELECT groupArray(client_id) FROM wanted) AS wanted_ids,
     seen AS
     (
         SELECT
@@ -36,7 +37,7 @@ WITH
             any(details) AS seen_details,
             count() AS stored
         FROM state_messages
-        WHERE client_id IN (SELECT client_id FROM wanted)
+        WHERE client_id IN (SELECT arrayJoin(wanted_ids))
           AND serial BETWEEN {from_serial:UInt64} AND {to_serial:UInt64}
           AND ({topic_type:UInt32} = 0 OR topic_type = {topic_type:UInt32})
           AND ({topic_id:String} = '' OR topic_id = {topic_id:String})

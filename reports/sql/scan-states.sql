@@ -4,6 +4,7 @@
 --   Unknown counts the clients that report to this site but never told of a scan at that source.
 -- param source String = '': The update source's id (topic id); empty takes every source
 -- order: source String, _place UInt64
+-- bars: source, state_name, clients
 -- note percent: of all clients known to the site
 -- link source: scan-states?source={source}
 -- link clients: clients-in-state?topic_type=501&topic_id={source}&state_id={state_id}

@@ -2,6 +2,7 @@
 -- group: Site
 -- description: Reports and messages stored in each of the last minutes, and how long they took from arrival to store.
 -- param minutes UInt32 = 60 in 1..10080: How many minutes to look back
+-- lines: minute, messages, reports
 -- note messages: as stored, with repeats of messages already known
 -- note lag_seconds: median time from a report's arrival to its rows being stored
 -- note slowest_seconds: the longest such time

@@ -5,6 +5,7 @@
 --   only one client ever named is that client's own affair and expected of nobody else.
 -- param topic_type UInt32 = 0: One topic type; 0 takes all
 -- order: topic_type UInt32, _place UInt64
+-- bars: topic_type, state_name, pairs
 -- note pairs: one client's state of one topic id
 -- link topic_type: compliance?topic_type={topic_type}
 -- link state_name: clients-in-state?topic_type={topic_type}&state_id={state_id}

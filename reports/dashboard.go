@@ -1,0 +1,232 @@
+package reports
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"statewire/reports/web"
+)
+
+// panelMaker fills one box of the dashboard.
+type panelMaker struct {
+	name, title, link string
+	wide              bool
+	fill              func(context.Context, *web.Panel) error
+}
+
+// panelMakers are the boxes in their order; the tiles stand above them.
+func (s *Server) panelMakers() []panelMaker {
+	return []panelMaker{
+		{"tiles", "At a glance", "", false, s.fillTiles},
+		{"throughput", "Throughput", "/reports/throughput", true, s.fillThroughput},
+		{"inbox", "Inbox", "/reports/freshness", false, s.fillInbox},
+		{"compliance", "Compliance", "/reports/topics", true, s.fillCompliance},
+		{"fleet", "Clients by last report", "/reports/report-age", false, s.fillFleet},
+		{"failures", "Failures by error code", "/reports/failures", true, s.fillFailures},
+		{"set-aside", "Bad files and records", "/reports/set-aside", false, s.fillSetAside},
+	}
+}
+
+func (s *Server) dashboard(w http.ResponseWriter, r *http.Request) {
+	var board web.Dashboard
+	for i, maker := range s.panels {
+		panel := s.makePanel(r.Context(), maker)
+		if i == 0 {
+			board.Tiles = panel
+		} else {
+			board.Panels = append(board.Panels, panel)
+		}
+	}
+	s.render(w, r, http.StatusOK, "dashboard", web.Page{Title: "Dashboard", Section: "dashboard", Body: board})
+}
+
+// panel is one box by itself, for the refresh.
+func (s *Server) panel(w http.ResponseWriter, r *http.Request) {
+	for _, maker := range s.panels {
+		if maker.name != r.PathValue("name") {
+			continue
+		}
+		var out bytes.Buffer
+		if err := s.pages.Part(&out, s.makePanel(r.Context(), maker)); err != nil {
+			s.log.Error("render panel", "panel", maker.name, "err", err)
+			newProblem(http.StatusInternalServerError, "internal", "the panel could not be made: the server's log says why").serve(w)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = out.WriteTo(w) // the reader has gone
+		return
+	}
+	s.notFound(w, r)
+}
+
+// makePanel never fails: a box whose question can't be answered says so, and the others stay.
+func (s *Server) makePanel(ctx context.Context, maker panelMaker) web.Panel {
+	p := web.Panel{Name: maker.name, Title: maker.title, Link: maker.link, Wide: maker.wide, Refresh: max(1, int(s.cfg.Refresh.Seconds()))}
+	if err := maker.fill(ctx, &p); err != nil {
+		s.logFailure(maker.name, err)
+		p.Error = "These figures can't be read at the moment: " + problemOf(err).Detail
+	}
+	p.Age = pageAge(s.age(ctx))
+	return p
+}
+
+// age is the age of the data as the dashboard's own answers have it.
+func (s *Server) age(ctx context.Context) *Freshness {
+	f := &Freshness{AsOf: s.runner.now().UTC()}
+	rows, err := s.snapshots.get(ctx, "freshness", nil)
+	if err != nil {
+		f.Problem = "the store doesn't answer"
+	}
+	for _, row := range rows {
+		f.addEvent(row["what"], row["at"])
+	}
+	if boxes, err := s.boxes(ctx); err == nil && boxes != nil {
+		f.addBacklog(boxes)
+	}
+	return f
+}
+
+func (s *Server) boxes(ctx context.Context) ([]Box, error) {
+	if s.runner.backlog == nil {
+		return nil, nil
+	}
+	return s.runner.backlog(ctx)
+}
+
+func (s *Server) fillThroughput(ctx context.Context, p *web.Panel) error {
+	rows, err := s.snapshots.get(ctx, "throughput", map[string]string{"minutes": "60"})
+	if err != nil {
+		return err
+	}
+	c := &web.Chart{Series: []web.Series{{Label: "Messages"}, {Label: "Reports"}}, Link: p.Link}
+	messages, reports := 0, 0
+	for _, row := range rows {
+		c.X = append(c.X, unixOf(row["minute"]))
+		c.Series[0].Values = append(c.Series[0].Values, float64(row.count("messages")))
+		c.Series[1].Values = append(c.Series[1].Values, float64(row.count("reports")))
+		messages += row.count("messages")
+		reports += row.count("reports")
+	}
+	c.Text = fmt.Sprintf("Last hour: %s messages in %s reports. Last full minute: %s messages.",
+		web.Number(messages), web.Number(reports), web.Number(lastFullMinute(rows)))
+	p.Chart = c
+	return nil
+}
+
+// lastFullMinute is the count of the minute before the running one.
+func lastFullMinute(rows []record) int {
+	if len(rows) < 2 {
+		return 0
+	}
+	return rows[len(rows)-2].count("messages")
+}
+
+func (s *Server) fillCompliance(ctx context.Context, p *web.Panel) error {
+	rows, err := s.snapshots.get(ctx, "topics", nil)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		kind := row.text("topic_type")
+		link := "/reports/compliance?topic_type=" + kind
+		if n := len(p.Stacks); n == 0 || p.Stacks[n-1].Link != link {
+			ids := row.count("topic_ids")
+			title := topicTitle(row.text("topic_name"))
+			if title == "" {
+				title = "Topic type " + kind
+			}
+			p.Stacks = append(p.Stacks, web.Stack{Title: title, Link: link,
+				Subtitle: kind + " · " + web.Number(ids) + " " + plural(ids, "topic id", "topic ids")})
+		}
+		stack := &p.Stacks[len(p.Stacks)-1]
+		name := row.text("state_name")
+		seg := web.Segment{Name: name, Count: row.count("pairs"), Tone: web.ToneOf(name)}
+		seg.Link = "/reports/clients-in-state?" + url.Values{"topic_type": {kind}, "state_id": {row.text("state_id")}}.Encode()
+		if row["state_id"] == nil {
+			seg.Name, seg.Link = "Unknown", link
+		}
+		stack.Total += seg.Count
+		stack.Segments = append(stack.Segments, seg)
+	}
+	for i := range p.Stacks {
+		p.Stacks[i].Arrange()
+	}
+	if len(p.Stacks) == 0 {
+		p.Empty = "No client has reported a state yet."
+	}
+	return nil
+}
+
+func (s *Server) fillFleet(ctx context.Context, p *web.Panel) error {
+	rows, err := s.snapshots.get(ctx, "report-age", nil)
+	if err != nil {
+		return err
+	}
+	list := &web.BarList{}
+	for _, row := range rows {
+		percent := floatOf(row["percent"])
+		list.Total += row.count("clients")
+		list.Rows = append(list.Rows, web.Bar{
+			Label: row.text("last_report"), Count: row.count("clients"), Percent: percent, Tone: ageTone(row.count("from_hours")),
+			Link: "/reports/clients?" + url.Values{"min_age_hours": {row.text("from_hours")}, "max_age_hours": {row.text("to_hours")}}.Encode(),
+		})
+	}
+	p.Bars = list
+	return nil
+}
+
+// ageTone is how a client's silence reads.
+func ageTone(hours int) web.Tone {
+	switch {
+	case hours < 24:
+		return web.ToneGood
+	case hours < 168:
+		return web.ToneBusy
+	}
+	return web.ToneBad
+}
+
+func (s *Server) fillFailures(ctx context.Context, p *web.Panel) error {
+	rows, err := s.snapshots.get(ctx, "failures", nil)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows[:min(len(rows), 8)] {
+		p.Failures = append(p.Failures, web.Failure{
+			Code: row.text("error_code"), Meaning: row.text("meaning"), State: row.text("state_name"), Topic: topicTitle(row.text("topic_name")),
+			Clients: row.count("clients"), Percent: 100 * float64(row.count("clients")) / float64(max(1, rows[0].count("clients"))),
+			Link: "/reports/failing-clients?" + url.Values{
+				"topic_type": {row.text("topic_type")}, "state_id": {row.text("state_id")}, "code": {row.text("error_code")}}.Encode(),
+		})
+	}
+	if len(rows) == 0 {
+		p.Empty = "No client is in a failed state."
+	}
+	return nil
+}
+
+func (s *Server) fillSetAside(ctx context.Context, p *web.Panel) error {
+	day, err := s.snapshots.get(ctx, "set-aside", map[string]string{"hours": "24"})
+	if err != nil {
+		return err
+	}
+	list := &web.SetAside{FilesLink: "/reports/bad-files?hours=24", RecordsLink: "/reports/bad-records?hours=24"}
+	for _, row := range day {
+		what, link := &list.Records, "/reports/bad-records?"
+		if row.text("kind") == "file" {
+			what, link = &list.Files, "/reports/bad-files?"
+		}
+		n := row.count("count")
+		*what += n
+		if len(list.Latest) < 5 {
+			list.Latest = append(list.Latest, web.SetAsideItem{When: timeOf(row["latest"]), Code: row.text("code"), Reason: shorten(row.text("example"), 120),
+				What: strconv.Itoa(n) + " " + plural(n, row.text("kind"), row.text("kind")+"s"), Link: link + url.Values{"code": {row.text("code")}, "hours": {"24"}}.Encode()})
+		}
+	}
+	p.SetAside = list
+	return nil
+}

@@ -1,0 +1,109 @@
+// What moves on the pages: the theme button, charts, and the note that the connection is lost.
+(function () {
+  "use strict";
+  var root = document.documentElement;
+
+  function dark() {
+    if (root.dataset.theme) return root.dataset.theme === "dark";
+    return window.matchMedia("(prefers-color-scheme: dark)").matches;
+  }
+
+  function color(name) { return getComputedStyle(root).getPropertyValue(name).trim(); }
+
+  // --- theme
+  var button = document.getElementById("theme");
+  if (button) {
+    button.hidden = false;
+    button.addEventListener("click", function () {
+      root.dataset.theme = dark() ? "light" : "dark";
+      try { localStorage.setItem("statewire-theme", root.dataset.theme); } catch (e) { /* for this page only */ }
+      redrawAll();
+    });
+  }
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
+
+  // --- charts
+  var charts = new Map(); // chart element -> {plot, data, labels}
+
+  function options(width, labels) {
+    var lines = [color("--sw-line-1"), color("--sw-line-2"), color("--sw-line-3"), color("--sw-line-4")];
+    var axis = { stroke: color("--sw-muted"), grid: { stroke: color("--sw-grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+    return {
+      width: width, height: 220, padding: [8, 8, 0, 0],
+      cursor: { y: false, points: { size: 6 } },
+      legend: { live: true },
+      tzDate: function (ts) { return uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"); },
+      scales: { y: { range: function (u, min, max) { return [0, Math.max(4, max * 1.1)]; } } },
+      axes: [Object.assign({}, axis), Object.assign({ size: 56, values: function (u, v) { return v.map(short); } }, axis)],
+      series: [{ label: "UTC", value: function (u, v) { return v == null ? "–" : new Date(v * 1e3).toISOString().slice(5, 16).replace("T", " "); } }]
+        .concat(labels.map(function (label, i) {
+          return { label: label, stroke: lines[i % lines.length], width: 2, points: { show: false },
+            fill: i === 0 ? color("--sw-fill") : undefined,
+            value: function (u, v) { return v == null ? "–" : v.toLocaleString("en"); } };
+        }))
+    };
+  }
+
+  function short(v) {
+    if (v >= 1e6) return v / 1e6 + " M";
+    if (v >= 1e4) return v / 1e3 + " k";
+    return String(v);
+  }
+
+  function draw(el, data, labels) {
+    var known = charts.get(el);
+    if (known && known.plot && el.contains(known.plot.root) && labels.join() === known.labels.join()) {
+      known.data = data;
+      known.plot.setData(data);
+      return;
+    }
+    if (known && known.plot) known.plot.destroy();
+    el.textContent = "";
+    var plot = new uPlot(options(Math.max(el.clientWidth, 200), labels), data, el);
+    charts.set(el, { plot: plot, data: data, labels: labels });
+    resize.observe(el);
+  }
+
+  function redrawAll() {
+    charts.forEach(function (c, el) {
+      if (!document.contains(el)) { charts.delete(el); return; }
+      c.plot.destroy();
+      c.plot = null;
+      draw(el, c.data, c.labels);
+    });
+  }
+
+  var resize = new ResizeObserver(function (entries) {
+    entries.forEach(function (e) {
+      var c = charts.get(e.target);
+      if (c && c.plot && e.contentRect.width > 0) c.plot.setSize({ width: Math.max(200, e.contentRect.width), height: 220 });
+    });
+  });
+
+  function load(source, el) {
+    var series = JSON.parse(source.dataset.series);
+    draw(el, [JSON.parse(source.dataset.x)].concat(series.map(function (s) { return s.values; })), series.map(function (s) { return s.label; }));
+  }
+
+  function findCharts() {
+    document.querySelectorAll("[data-chart]").forEach(function (el) { load(el, el); });
+    document.querySelectorAll("[data-chart-for]").forEach(function (source) {
+      var keep = document.getElementById(source.dataset.chartFor);
+      if (keep) load(source, keep.querySelector(".chart"));
+    });
+  }
+
+  // --- refresh
+  var offline = document.getElementById("offline");
+  var since = document.getElementById("offline-since");
+  var lastGood = new Date();
+  document.body.addEventListener("htmx:beforeRequest", function (e) { if (document.hidden) e.preventDefault(); });
+  document.body.addEventListener("htmx:afterSettle", findCharts);
+  document.body.addEventListener("htmx:afterRequest", function (e) {
+    if (e.detail.successful) { lastGood = new Date(); offline.hidden = true; return; }
+    since.textContent = lastGood.toISOString().slice(11, 19) + "Z";
+    offline.hidden = false;
+  });
+
+  findCharts();
+})();
