@@ -1,0 +1,62 @@
+package store_test
+
+import (
+	"testing"
+
+	"statewire/store/storetest"
+)
+
+func TestQueriesOfTheSourcesRunAsPrinted(t *testing.T) {
+	s := storetest.New(t)
+	insert(t, t.Context(), s,
+		message{Client: 1, Serial: 1, Topic: 700, State: 2, Hash: 1, Received: 1_000_000}, // completed at 1 s
+		message{Client: 2, Serial: 1, Topic: 700, State: 2, Hash: 2, Received: 9_000_000},
+		message{Client: 3, Serial: 1, Topic: 500, State: 1, Hash: 3},
+		message{Client: 4, Serial: 1, Topic: 500, State: 1, Hash: 4},
+		// A counter that went back: the completion with the lower serial came later.
+		message{Client: 5, Serial: 900, Topic: 700, State: 2, Hash: 5, Received: 1_000_000},
+		message{Client: 5, Serial: 3, Topic: 700, State: 2, Hash: 6, Received: 8_000_000},
+		message{Client: 5, Serial: 900, Topic: 700, State: 2, Hash: 5, Received: 20_000_000}, // a repeat of the older one
+	)
+	exec(t, s, `INSERT INTO resyncs (client_id, issued_time, reason) VALUES
+		('f1000000-0000-0000-0000-000000000001', '2026-05-01 00:00:05', 'gap'),
+		('f1000000-0000-0000-0000-000000000002', '2026-05-01 00:00:05', 'gap'),
+		('f1000000-0000-0000-0000-000000000003', '2026-05-01 00:00:05', 'gap'),
+		('f1000000-0000-0000-0000-000000000005', '2026-05-01 00:00:09', 'gap')`)
+	tests := []struct {
+		name, sql string
+		want      uint64
+	}{
+		{"issued after the last completion",
+			"select count(*) from SR_ClientMessageStats where LastResyncIssuedTime is not null and (LastResyncIssuedTime > LastResyncClientCompletedTime)", 2},
+		{"issued and never completed",
+			"select count(*) from SR_ClientMessageStats where LastResyncIssuedTime is not null and LastResyncClientCompletedTime is null", 1},
+	}
+	for _, tt := range tests {
+		if got := count(t, s, tt.sql); got != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		}
+	}
+	exec(t, s, "INSERT INTO notification_servers VALUES (1, 'MP1', 42, '2026-05-01 00:00:00'), (2, 'MP2', NULL, '2026-05-01 00:00:00')",
+		"INSERT INTO notification_servers VALUES (1, 'MP1', 43, '2026-05-01 00:00:05')")
+	rows, err := s.Conn().Query(t.Context(), `select B.ServerName, A.OnlineClients as "Online Clients" from Bgb_Server B left join dbo.v_BgbServerCurrent A on A.ServerID=B.ServerID order by 2`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var got []string
+	for rows.Next() {
+		var name string
+		var online *uint64
+		if err := rows.Scan(&name, &online); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, name)
+		if name == "MP1" && (online == nil || *online != 43) || name == "MP2" && online != nil {
+			t.Errorf("%s has %v clients online", name, online)
+		}
+	}
+	if len(got) != 2 || rows.Err() != nil {
+		t.Errorf("servers %v, %v", got, rows.Err())
+	}
+}
