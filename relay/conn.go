@@ -53,7 +53,7 @@ func newConn(raw net.Conn, l *listener, from netip.Addr) *conn {
 }
 
 // longAgo tells a deadline that ends a read at once from one that has only just run out.
-var longAgo = time.Unix(1<<30, 0)
+var longAgo = time.Unix(1<<20, 0)
 
 type connKey struct{}
 
@@ -66,13 +66,10 @@ func connOf(req *http.Request) *conn {
 	return c
 }
 
-// connState hears from the server that an answer is written and the next request may come.
+// connState hears from the server that an answer is written.
 func connState(nc net.Conn, state http.ConnState) {
 	if c, ok := nc.(*conn); ok && state == http.StateIdle {
 		c.handled = false
-		c.mu.Lock()
-		c.head.next()
-		c.mu.Unlock()
 	}
 }
 
@@ -109,7 +106,7 @@ func (l *listener) tlsRefused(raw net.Conn, err error) {
 
 func tlsReason(err error) string {
 	var record tls.RecordHeaderError
-	var alert tls.AlertError
+	var op *net.OpError
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "handshake_timeout"
@@ -117,7 +114,7 @@ func tlsReason(err error) string {
 		return "not_tls"
 	case strings.Contains(err.Error(), "unsupported versions"):
 		return "version"
-	case errors.As(err, &alert):
+	case errors.As(err, &op) && op.Op == "remote error":
 		return "alert" // the caller gave up, mostly because it does not know our authority
 	case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), strings.Contains(err.Error(), "connection reset"):
 		return "closed"
@@ -173,6 +170,7 @@ func (c *conn) extend() bool {
 	if !c.want.IsZero() && !c.want.After(now) {
 		if !c.aborted && c.body.IsZero() && c.head.partial() {
 			c.l.metrics.refused(codeHeaderSlow)
+			c.head = head{}
 		}
 		return false
 	}
@@ -210,11 +208,13 @@ func (c *conn) beginBody() {
 	c.deadline(c.body.Add(c.l.cfg.BodyTimeout))
 }
 
-// endBody stops it and says whether the body was too slow.
+// endBody stops it and says whether the body was too slow. What is read from here on belongs to the next request, whose first
+// byte may come before the server has heard that this one is answered.
 func (c *conn) endBody() (slow bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.body = time.Time{}
+	c.head.next()
 	return c.bodyIdle
 }
 

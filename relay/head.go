@@ -30,8 +30,8 @@ func (h *head) feed(p []byte) {
 // partial says whether a head has begun and nobody has taken it.
 func (h *head) partial() bool { return len(h.buf) > 0 }
 
-// next begins anew after a body of unknown length. A request sent before the answer was there may then
-// lack its first bytes; take sees that.
+// next begins anew after a body of unknown length. A request that was sent together with that body lacks its first bytes
+// then; take sees that.
 func (h *head) next() {
 	if h.lost {
 		h.lost, h.buf = false, h.buf[:0]

@@ -111,7 +111,10 @@ func testConfig() Config {
 }
 
 // start runs a relay until the test ends.
-func start(t testing.TB, cfg Config, deps Deps) *site {
+func start(t testing.TB, cfg Config, deps Deps) *site { return startOn(t, cfg, deps, nil) }
+
+// startOn does it on another listener than the one of the configuration.
+func startOn(t testing.TB, cfg Config, deps Deps, on net.Listener) *site {
 	t.Helper()
 	id, err := identity.Open(t.TempDir()+"/identity", identity.Options{})
 	if err != nil {
@@ -125,6 +128,9 @@ func start(t testing.TB, cfg Config, deps Deps) *site {
 	if s.relay, err = New(cfg, deps); err != nil {
 		t.Fatal(err)
 	}
+	if on != nil {
+		s.relay.listenOn(on)
+	}
 	addr, err := s.relay.Listen()
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +141,7 @@ func start(t testing.TB, cfg Config, deps Deps) *site {
 	go func() { done <- s.relay.Run(ctx) }()
 	s.stop = sync.OnceValue(func() error { cancel(); return <-done })
 	t.Cleanup(func() {
-		if err := s.stop(); err != nil {
+		if err := s.stop(); err != nil { // looked up late: a test may have stopped it itself
 			t.Error(err)
 		}
 	})
@@ -241,3 +247,5 @@ func eventually(t testing.TB, what string, holds func() bool) {
 		}
 	}
 }
+
+type inboxLane = inbox.Lane
