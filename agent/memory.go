@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"sync"
 
 	"statewire/smx"
 )
@@ -30,8 +31,10 @@ type held struct {
 	waiting bool   // not yet in a report
 }
 
-// Memory keeps a client's state in memory: for simulated clients and tests. It is not safe for concurrent use.
+// Memory keeps a client's state in memory, for simulated clients and tests: a restart forgets it. It is safe for concurrent use.
 type Memory struct {
+	// Guarded by mu.
+	mu      sync.Mutex
 	latest  []*held // sorted by topic
 	raised  uint64
 	serial  uint64 // the last one given
@@ -43,13 +46,23 @@ type Memory struct {
 func NewMemory(last uint64) *Memory { return &Memory{serial: last} }
 
 // LastSerial is the last serial given to a message.
-func (m *Memory) LastSerial() uint64 { return m.serial }
+func (m *Memory) LastSerial() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.serial
+}
 
 // DeadLetters returns the refused reports, oldest first; only the latest few are kept.
-func (m *Memory) DeadLetters() []DeadLetter { return m.dead }
+func (m *Memory) DeadLetters() []DeadLetter {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.dead)
+}
 
 // Waiting counts the states that wait for a report.
 func (m *Memory) Waiting() (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, h := range m.latest {
 		if h.waiting {
 			n++
@@ -60,6 +73,8 @@ func (m *Memory) Waiting() (n int) {
 
 // Put implements store.
 func (m *Memory) Put(s State) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	s.Serial = 0
 	m.raised++
 	h := &held{State: s, order: m.raised, waiting: true}
@@ -77,10 +92,16 @@ func (m *Memory) find(t topic) (int, bool) {
 }
 
 // Pending implements store.
-func (m *Memory) Pending() (*Report, error) { return m.pending, nil }
+func (m *Memory) Pending() (*Report, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.pending, nil
+}
 
 // Pack implements store: the most urgent waiting states of one priority, in the order they were raised.
 func (m *Memory) Pack(build func([]State) []byte) (*Report, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.pending != nil {
 		return nil, errors.New("a report is under way already")
 	}
@@ -149,6 +170,8 @@ func (m *Memory) number(waiting []*held) *Report {
 
 // Settle implements store.
 func (m *Memory) Settle(end Settlement) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.pending == nil {
 		return errors.New("no report is under way")
 	}

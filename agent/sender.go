@@ -104,7 +104,7 @@ func (s *Sender) request(ctx context.Context, body []byte) (*http.Request, error
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Content-Type", "application/xml; charset=utf-8")
+	req.Header.Set("Content-Type", "application/xml")
 	req.Header.Set("User-Agent", "statewire-agent")
 	if encoding != "" {
 		req.Header.Set("Content-Encoding", encoding)

@@ -1,0 +1,343 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"statewire/smx"
+)
+
+var testIdentity = Identity{Client: smx.ClientID{1, 2, 3}, NetBIOSName: "MUC-FIN-L0001", ClientVersion: "5.00.9132.1011", CodePage: "1252", LCID: 1031}
+
+func testAgent(t testing.TB, last uint64) (*Agent, *Memory, *site) {
+	relay, memory := newSite(t), NewMemory(last)
+	return New(DefaultConfig(), testIdentity, memory, relay, time.Now, quiet), memory, relay
+}
+
+func detected(id string, state uint32) State {
+	return State{Priority: usualPriority, Message: smx.Message{
+		Time: time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC), TopicType: topicUpdateDetection, TopicID: id, TopicIDType: 3, StateID: state, Params: []string{"102"},
+	}}
+}
+
+func raise(t *testing.T, a *Agent, states ...State) {
+	t.Helper()
+	for _, s := range states {
+		if err := a.Raise(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func send(t *testing.T, a *Agent, want Outcome) Attempt {
+	t.Helper()
+	attempt, err := a.Send(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if attempt.Outcome != want {
+		t.Fatalf("outcome is %d (%+v), want %d", attempt.Outcome, attempt.Answer, want)
+	}
+	return attempt
+}
+
+func TestSupersededStateLeavesNoGap(t *testing.T) {
+	a, _, relay := testAgent(t, 7)
+	raise(t, a, detected("a", 2), detected("b", 2), detected("a", 3))
+	if got := send(t, a, Accepted).Report; got.First != 8 || got.Last != 9 {
+		t.Errorf("serials %d to %d, want 8 to 9", got.First, got.Last)
+	}
+	send(t, a, Idle)
+	client := relay.clients[testIdentity.Client]
+	if got := client.states[topic{topicUpdateDetection, "a"}]; got.StateID != 3 || got.Serial != 9 {
+		t.Errorf("topic a is %+v, want state 3 under serial 9: it was raised last", got)
+	}
+	if missing := client.missing(8); missing != nil {
+		t.Errorf("missing %v", missing)
+	}
+}
+
+func TestSameBytesUntilAnswered(t *testing.T) {
+	a, memory, relay := testAgent(t, 0)
+	relay.fault = func(attempt int) *Answer {
+		if attempt < 3 {
+			return &Answer{Outcome: Again, Err: errors.New("no route")}
+		}
+		return nil
+	}
+	raise(t, a, detected("a", 2))
+	first := send(t, a, Again).Report.Body
+	raise(t, a, detected("a", 3), detected("b", 2)) // changes meanwhile wait
+	for range 2 {
+		if again := send(t, a, Again).Report.Body; string(again) != string(first) {
+			t.Fatal("the repeat differs")
+		}
+	}
+	if got := send(t, a, Accepted).Report; string(got.Body) != string(first) || got.Last != 1 {
+		t.Fatal("the accepted repeat differs")
+	}
+	if got := send(t, a, Accepted).Report; got.First != 2 || got.Last != 3 {
+		t.Errorf("then serials %d to %d, want 2 to 3", got.First, got.Last)
+	}
+	if memory.LastSerial() != 3 || memory.Waiting() != 0 {
+		t.Errorf("last serial %d, %d waiting; want 3 and none", memory.LastSerial(), memory.Waiting())
+	}
+}
+
+func TestRefusedReportIsSetAsideAndTheRestGoesOn(t *testing.T) {
+	a, memory, relay := testAgent(t, 0)
+	relay.fault = func(attempt int) *Answer {
+		if attempt == 0 {
+			return &Answer{Outcome: Refused, Status: 400, Code: "xml_syntax"}
+		}
+		return nil
+	}
+	raise(t, a, detected("a", 2))
+	send(t, a, Refused)
+	raise(t, a, detected("b", 2))
+	if got := send(t, a, Accepted).Report; got.First != 2 {
+		t.Errorf("the next report begins with serial %d, want 2: a serial is never used twice", got.First)
+	}
+	if dead := memory.DeadLetters(); len(dead) != 1 || dead[0].Report.Last != 1 || dead[0].End.Code != "xml_syntax" {
+		t.Errorf("dead letters %+v, want the first report", dead)
+	}
+}
+
+func TestReportsHaveOnePriorityUrgentFirst(t *testing.T) {
+	a, _, _ := testAgent(t, 0)
+	low, none, urgent := detected("low", 1), detected("none", 1), detected("urgent", 1)
+	low.Priority, none.Priority, urgent.Priority, urgent.Instant = latePriority, smx.NoPriority, urgentPriority, true
+	raise(t, a, low, none, detected("usual", 1), urgent)
+	for _, want := range []string{"urgent", "usual", "none", "low"} {
+		if got := send(t, a, Accepted).Report.States; len(got) != 1 || got[0].TopicID != want {
+			t.Fatalf("report holds %v, want %s", got, want)
+		}
+	}
+	send(t, a, Idle)
+}
+
+func TestInstantStatesHaveNoSerialAndAreForgotten(t *testing.T) {
+	a, memory, relay := testAgent(t, 0)
+	script := detected("script", 1)
+	script.TopicType, script.Instant = topicScriptResult, true
+	raise(t, a, script)
+	if got := send(t, a, Accepted).Report; got.Last != 0 || got.States[0].Serial != 0 {
+		t.Errorf("instant report has serials up to %d", got.Last)
+	}
+	if len(memory.latest) != 0 || memory.LastSerial() != 0 {
+		t.Errorf("%d states kept, last serial %d; want none", len(memory.latest), memory.LastSerial())
+	}
+	if got := relay.clients[testIdentity.Client].states; len(got) != 1 {
+		t.Errorf("the site has %v", got)
+	}
+}
+
+func TestBigReportsAreSplit(t *testing.T) {
+	a, memory, relay := testAgent(t, 0)
+	for i := range 12 {
+		s := detected(fmt.Sprint("detail", i), 1)
+		s.Details = strings.Repeat("x", 900<<10)
+		raise(t, a, s)
+	}
+	for i := range maxReportStates + 10 {
+		raise(t, a, detected(fmt.Sprint("many", i), 1))
+	}
+	for send := 0; ; send++ {
+		attempt, err := a.Send(t.Context())
+		if err != nil || attempt.Outcome == Refused || send > 100 {
+			t.Fatalf("%+v, %v", attempt.Answer, err)
+		}
+		if attempt.Outcome == Idle {
+			break
+		}
+		if len(attempt.Report.Body) > maxReportBytes || len(attempt.Report.States) > maxReportStates {
+			t.Errorf("report of %d bytes, %d states", len(attempt.Report.Body), len(attempt.Report.States))
+		}
+	}
+	client := relay.clients[testIdentity.Client]
+	if len(client.came) != maxReportStates+22 || client.missing(1) != nil || memory.LastSerial() != uint64(len(client.came)) {
+		t.Errorf("%d serials came, missing %v", len(client.came), client.missing(1))
+	}
+}
+
+func TestRaiseRefusesWhatNoRelayTakes(t *testing.T) {
+	long := strings.Repeat("x", smx.MaxDetailsBytes+1)
+	for _, c := range []struct {
+		name string
+		edit func(*State)
+	}{
+		{"no time", func(s *State) { s.Time = time.Time{} }},
+		{"no topic id", func(s *State) { s.TopicID = "" }},
+		{"long topic id", func(s *State) { s.TopicID = long }},
+		{"long user", func(s *State) { s.User = long }},
+		{"long details", func(s *State) { s.Details = long }},
+		{"long parameter", func(s *State) { s.Params = []string{long} }},
+		{"many parameters", func(s *State) { s.Params = make([]string, smx.MaxParams+1) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, memory, _ := testAgent(t, 0)
+			s := detected("a", 1)
+			c.edit(&s)
+			if err := a.Raise(s); err == nil || memory.Waiting() != 0 {
+				t.Errorf("raised, %d waiting; want a refusal", memory.Waiting())
+			}
+		})
+	}
+}
+
+// run runs the agent until the test's end of the bubble.
+func run(t *testing.T, a *Agent) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestSendCycle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _, relay := testAgent(t, 0)
+		defer run(t, a)()
+		began := time.Now()
+		for i := range 20 {
+			raise(t, a, detected("a", uint32(i)))
+			time.Sleep(15 * time.Minute)
+		}
+		if n := len(relay.times); n < 18 || n > 22 {
+			t.Errorf("%d reports in 20 send intervals", n)
+		}
+		if first := relay.times[0].Sub(began); first >= 10*time.Minute {
+			t.Errorf("first report after %v, want within the startup jitter", first)
+		}
+		raise(t, a, detected("a", 99))
+		a.SendNow()
+		synctest.Wait()
+		if last := relay.times[len(relay.times)-1]; !last.Equal(time.Now()) {
+			t.Errorf("SendNow sent %v late", time.Since(last))
+		}
+	})
+}
+
+func TestRetryAfterIsNeverUndercut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _, relay := testAgent(t, 0)
+		relay.fault = func(attempt int) *Answer {
+			if attempt < 5 {
+				return &Answer{Outcome: Again, Status: 503, After: 90 * time.Second}
+			}
+			return nil
+		}
+		defer run(t, a)()
+		raise(t, a, detected("a", 1))
+		time.Sleep(time.Hour)
+		if len(relay.times) != 6 {
+			t.Fatalf("%d attempts, want 6", len(relay.times))
+		}
+		for i, at := range relay.times[1:] {
+			if wait := at.Sub(relay.times[i]); wait < 90*time.Second || wait > 2*time.Minute {
+				t.Errorf("attempt %d came after %v; the relay asked for 90 s", i+2, wait)
+			}
+		}
+	})
+}
+
+func TestOutageOfWeeksCostsOneReportAndOneStatePerTopic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, memory, relay := testAgent(t, 0)
+		back := time.Now().Add(21 * 24 * time.Hour)
+		relay.fault = func(int) *Answer {
+			if time.Now().Before(back) {
+				return &Answer{Outcome: Again, Err: errors.New("no route")}
+			}
+			return nil
+		}
+		defer run(t, a)()
+		raise(t, a, detected("first", 1))
+		time.Sleep(time.Hour)
+		for i := range 21 * 24 {
+			raise(t, a, detected(fmt.Sprint("topic", i%50), uint32(i)))
+			time.Sleep(time.Hour)
+		}
+		if len(memory.latest) != 51 || memory.LastSerial() != 51 {
+			t.Errorf("%d states, last serial %d; want 51 each", len(memory.latest), memory.LastSerial())
+		}
+		if n := len(relay.times); n > 21*24*20 {
+			t.Errorf("%d attempts in three weeks", n)
+		}
+		if missing := relay.clients[testIdentity.Client].missing(1); missing != nil {
+			t.Errorf("missing %v", missing)
+		}
+	})
+}
+
+// TestSerialsAreNeverSkipped holds the agent against a relay that does what it likes.
+func TestSerialsAreNeverSkipped(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		a, memory, relay := testAgent(t, 0)
+		outcomes := rapid.SliceOfN(rapid.SampledFrom([]Outcome{Accepted, Again, Again, Refused}), 1, 40).Draw(rt, "outcomes")
+		relay.fault = func(attempt int) *Answer {
+			if outcome := outcomes[min(attempt, len(outcomes)-1)]; outcome != Accepted {
+				return &Answer{Outcome: outcome}
+			}
+			return nil
+		}
+		var next uint64 = 1
+		for range outcomes {
+			for _, id := range rapid.SliceOf(rapid.IntRange(0, 9)).Draw(rt, "topics") {
+				if err := a.Raise(detected(fmt.Sprint(id), 1)); err != nil {
+					rt.Fatal(err)
+				}
+			}
+			attempt, err := a.Send(t.Context())
+			if err != nil {
+				rt.Fatal(err)
+			}
+			if attempt.Report != nil && attempt.Report.First != next {
+				rt.Fatalf("report begins with %d, want %d", attempt.Report.First, next)
+			}
+			if attempt.Outcome == Accepted || attempt.Outcome == Refused {
+				next = attempt.Report.Last + 1
+			}
+		}
+		if pending, _ := memory.Pending(); pending != nil {
+			next = pending.Last + 1
+		}
+		if memory.LastSerial() != next-1 {
+			rt.Fatalf("last serial %d, want %d", memory.LastSerial(), next-1)
+		}
+	})
+}
+
+func TestPause(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		failures    int
+		after       time.Duration
+		least, most time.Duration
+	}{
+		{"the first is short", 0, 0, time.Second, 2 * time.Second},
+		{"it doubles", 3, 0, 8 * time.Second, 16 * time.Second},
+		{"it has a bound", 1000, 0, longPause / 2, longPause},
+		{"what the relay asks for is the least", 0, time.Minute, time.Minute, 77 * time.Second},
+		{"a relay may not silence a client for ever", 0, 1000 * time.Hour, time.Hour, 76 * time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for range 100 {
+				if got := pause(c.failures, c.after); got < c.least || got > c.most {
+					t.Fatalf("pause is %v, want %v to %v", got, c.least, c.most)
+				}
+			}
+		})
+	}
+}

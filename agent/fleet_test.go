@@ -1,0 +1,349 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"statewire/smx"
+)
+
+var fleetStart = time.Date(2026, 3, 11, 9, 0, 0, 0, time.UTC)
+
+// testFleet has every fault, often enough for a small fleet to meet it.
+func testFleet(clients int) FleetConfig {
+	cfg := DefaultFleetConfig()
+	cfg.Clients, cfg.Start, cfg.Relay = clients, fleetStart, "https://relay.invalid"
+	cfg.Loss, cfg.Duplicate, cfg.Reorder, cfg.Damage = 0.02, 0.05, 0.02, 0.02
+	return cfg
+}
+
+// simulate runs a fleet against a site for a while of the bubble's time.
+func simulate(t *testing.T, cfg FleetConfig, relay courier, history bool, lasts time.Duration) *Fleet {
+	t.Helper()
+	f := newFleet(cfg, relay, func() {}, quiet)
+	if history {
+		if err := f.History(t.Context(), func(batch []PastReport) error { return relay.(*site).load(smx.AppendFile(nil, batch)) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), lasts)
+	defer cancel()
+	if err := f.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestSiteEndsUpWithWhatTheFleetExpects(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		history bool
+	}{{"with a history", true}, {"without one", false}} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				relay := newSite(t)
+				f := simulate(t, testFleet(120), relay, c.history, 30*time.Hour)
+				relay.equal(f.Expected())
+				s := f.Stats()
+				for name, n := range map[string]int64{"lost": s.Lost, "duplicated": s.Duplicated, "reordered": s.Reordered, "damaged": s.Damaged, "silent": int64(s.Silent)} {
+					if n == 0 {
+						t.Errorf("nothing was %s", name)
+					}
+				}
+				if s.Refused != 0 || s.Retries != 0 {
+					t.Errorf("%d refused, %d retries; want none", s.Refused, s.Retries)
+				}
+			})
+		})
+	}
+}
+
+func TestSameSeedSameReports(t *testing.T) {
+	var digests [3]string
+	for i, seed := range []uint64{5, 5, 6} {
+		synctest.Test(t, func(t *testing.T) {
+			relay := newSite(t)
+			cfg := testFleet(40)
+			cfg.Seed, cfg.Senders = seed, 1+7*i
+			f := simulate(t, cfg, relay, true, 2*time.Hour)
+			digests[i] = fmt.Sprint(relay.digest, f.Expected())
+		})
+	}
+	if digests[0] != digests[1] {
+		t.Error("the same seed gave other reports")
+	}
+	if digests[0] == digests[2] {
+		t.Error("another seed gave the same reports")
+	}
+}
+
+func TestOutageOfTheRelayChangesNothingInTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		relay := newSite(t)
+		began := time.Now()
+		relay.fault = func(attempt int) *Answer {
+			switch since := time.Since(began); {
+			case since > 3*time.Minute && since < 11*time.Minute:
+				return &Answer{Outcome: Again, Status: 503, After: 5 * time.Second}
+			case attempt%17 == 3:
+				return &Answer{Outcome: Again, Err: context.DeadlineExceeded}
+			}
+			return nil
+		}
+		f := simulate(t, testFleet(100), relay, true, 4*time.Hour)
+		relay.fault = nil
+		f.deliverHeldBack(t.Context())
+		relay.equal(settled(f.Expected()))
+		if f.Stats().Retries == 0 {
+			t.Error("nothing was repeated")
+		}
+	})
+}
+
+// settled leaves out the clients that were cut off in the middle of a report.
+func settled(all []Expected) (sure []Expected) {
+	for _, e := range all {
+		if len(e.Unsettled) == 0 {
+			sure = append(sure, e)
+		}
+	}
+	return sure
+}
+
+func TestPatchDayMovesThenTrickles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		relay := newSite(t)
+		cfg := testFleet(200)
+		var perMinute [20 + 120]int
+		began := time.Now()
+		relay.fault = func(int) *Answer {
+			if m := int(time.Since(began) / time.Minute); m < len(perMinute) {
+				perMinute[m]++
+			}
+			return nil
+		}
+		simulate(t, cfg, relay, true, 140*time.Minute)
+		t.Log("reports per minute of the patch day:", perMinute[:20])
+		for m, n := range perMinute[:20] {
+			if n < cfg.Clients/10 {
+				t.Errorf("minute %d of the patch day has %d reports of %d clients", m, n, cfg.Clients)
+			}
+		}
+		for h := range 8 {
+			quarter := 0
+			for _, n := range perMinute[20+15*h : 35+15*h] {
+				quarter += n
+			}
+			if quarter == 0 || quarter > cfg.Clients*2 {
+				t.Errorf("quarter of an hour %d of everyday life has %d reports of %d clients", h, quarter, cfg.Clients)
+			}
+		}
+	})
+}
+
+func TestStoryHasEveryChapter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		relay := newSite(t)
+		cfg := testFleet(600)
+		cfg.PatchDay = 24 * time.Hour // every send cycle counts: little is superseded unsent
+		f := simulate(t, cfg, relay, true, 36*time.Hour)
+		relay.equal(f.Expected())
+		catalogue := readCatalogue(t)
+		for s, n := range relay.seen {
+			if !catalogue[s] && s.topicType != topicUnknown {
+				t.Errorf("%d messages with topic %d state %d, which the catalogue does not have", n, s.topicType, s.state)
+			}
+		}
+		for _, s := range []siteState{
+			{300, 0}, {300, 1}, {300, 2}, {301, 1}, {301, 3}, {301, 4}, {301, 5}, {301, 6}, {301, 7}, {301, 8}, {301, 10},
+			{302, 2}, {302, 3}, {400, 3}, {401, 1}, {401, 2}, {401, 4}, {401, 7}, {402, 2}, {402, 3}, {402, 4}, {402, 8}, {402, 9},
+			{402, 10}, {402, 11}, {402, 12}, {402, 13}, {402, 14}, {500, 1}, {500, 2}, {500, 3}, {501, 2}, {501, 3}, {501, 4}, {501, 5},
+			{501, 6}, {800, 700}, {810, 107}, {1000, 1}, {1001, 1}, {2001, 3}, {2001, 4}, {2002, 1}, {2002, 2}, {9003, 1},
+		} {
+			if relay.seen[s] == 0 {
+				t.Errorf("no message with topic %d state %d", s.topicType, s.state)
+			}
+		}
+		names := map[string]bool{}
+		for id, c := range relay.clients {
+			if names[c.name] || len(c.name) > 15 {
+				t.Errorf("client %s is called %q: names are unique and at most 15 characters", id, c.name)
+			}
+			names[c.name] = true
+		}
+	})
+}
+
+func readCatalogue(t *testing.T) map[siteState]bool {
+	t.Helper()
+	text, err := os.ReadFile("../configs/state-catalog.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[siteState]bool{}
+	for _, row := range rows[1:] {
+		kind, err1 := strconv.ParseUint(row[0], 10, 32)
+		state, err2 := strconv.ParseUint(row[2], 10, 32)
+		if err1 == nil && err2 == nil {
+			known[siteState{uint32(kind), uint32(state)}] = true
+		}
+	}
+	return known
+}
+
+func TestSecondRunGoesOnAfterTheSitesSerials(t *testing.T) {
+	relay := newSite(t)
+	last := map[smx.ClientID]uint64{}
+	for day := range 2 {
+		synctest.Test(t, func(t *testing.T) {
+			cfg := testFleet(30)
+			cfg.Loss, cfg.Reorder, cfg.Damage = 0, 0, 0
+			cfg.Start = cfg.Start.AddDate(0, 0, day)
+			cfg.Continue = func(id smx.ClientID) uint64 { return last[id] }
+			f := simulate(t, cfg, relay, day == 0, time.Hour)
+			for _, e := range f.Expected() {
+				last[e.Client] = e.LastSerial
+			}
+		})
+	}
+	for id, c := range relay.clients {
+		if missing := c.missing(1); missing != nil {
+			t.Errorf("client %s: missing %v", id, missing)
+		}
+		if len(c.came) != int(last[id]) {
+			t.Errorf("client %s: %d serials came, last is %d", id, len(c.came), last[id])
+		}
+	}
+}
+
+func TestHistoryIsOldAndInOrder(t *testing.T) {
+	f := newFleet(testFleet(300), newSite(t), func() {}, quiet)
+	var last time.Time
+	old, reports := 0, 0
+	err := f.History(t.Context(), func(batch []PastReport) error {
+		for _, r := range batch {
+			if r.Received.Before(last.Add(-time.Hour)) || !r.Received.Before(f.began) || r.Messages == 0 {
+				t.Errorf("report received %v with %d messages, after one of %v", r.Received, r.Messages, last)
+			}
+			last = r.Received
+			reports++
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range f.clients {
+		if c.silentFor > 7*simulatedDay {
+			old++
+		}
+	}
+	if reports < 3*len(f.clients) || old == 0 {
+		t.Errorf("%d reports of %d clients, %d of them long silent", reports, len(f.clients), old)
+	}
+}
+
+func TestDamagedFilesAreRefusedWhole(t *testing.T) {
+	f := newFleet(testFleet(1), newSite(t), func() {}, quiet)
+	codes := map[string]bool{}
+	for _, file := range f.Damaged() {
+		var batch smx.Batch
+		err := smx.NewDecoder().Decode(file.Data, &batch)
+		fault, ok := err.(*smx.Error)
+		if !ok || codes[fault.Code] {
+			t.Errorf("%s: %v; want a refusal of its own kind", file.Name, err)
+			continue
+		}
+		codes[fault.Code] = true
+	}
+	var batch smx.Batch
+	if err := smx.NewDecoder().Decode(f.clients[0].sample(), &batch); err != nil || batch.Len() != 1 {
+		t.Errorf("the sound sample: %v", err)
+	}
+}
+
+// TestLargeFleetIsBounded runs ten thousand clients and watches goroutines and memory.
+func TestLargeFleetIsBounded(t *testing.T) {
+	cfg := testFleet(10_000)
+	cfg.PatchDay, cfg.Senders = time.Hour, 8
+	before := liveBytes()
+	relay := &counter{}
+	var f *Fleet
+	synctest.Test(t, func(t *testing.T) {
+		f = newFleet(cfg, relay, func() {}, quiet)
+		goroutines := runtime.NumGoroutine()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		go func() {
+			time.Sleep(4 * time.Minute)
+			if n := runtime.NumGoroutine() - goroutines; n > cfg.Senders+8 {
+				t.Errorf("%d goroutines for %d senders", n, cfg.Senders)
+			}
+		}()
+		if err := f.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	used := liveBytes() - before
+	t.Logf("%d reports; %d MiB for %d clients", relay.posts.Load(), used>>20, cfg.Clients)
+	if used > 256<<20 {
+		t.Errorf("%d MiB for %d clients", used>>20, cfg.Clients)
+	}
+	runtime.KeepAlive(f)
+}
+
+func liveBytes() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// counter takes every report and looks at none.
+type counter struct{ posts atomic.Int64 }
+
+func (c *counter) Post(context.Context, []byte) Answer {
+	c.posts.Add(1)
+	return Answer{Outcome: Accepted}
+}
+
+func TestFleetConfigValidate(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		edit func(*FleetConfig)
+	}{
+		{"no relay", func(c *FleetConfig) { c.Relay = "" }},
+		{"relay without a scheme", func(c *FleetConfig) { c.Relay = "relay:8443" }},
+		{"no clients", func(c *FleetConfig) { c.Clients = 0 }},
+		{"short day", func(c *FleetConfig) { c.PatchDay = 0 }},
+		{"long day", func(c *FleetConfig) { c.PatchDay = 25 * time.Hour }},
+		{"short interval", func(c *FleetConfig) { c.SendInterval = 0 }},
+		{"no senders", func(c *FleetConfig) { c.Senders = 0 }},
+		{"loss above one", func(c *FleetConfig) { c.Loss = 1.1 }},
+		{"damage below zero", func(c *FleetConfig) { c.Damage = -0.1 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := testFleet(1)
+			if err := cfg.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			c.edit(&cfg)
+			if _, err := NewFleet(cfg, quiet); err == nil {
+				t.Error("want a refusal")
+			}
+		})
+	}
+}
