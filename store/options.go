@@ -128,7 +128,7 @@ type prefixed struct {
 func (p *prefixed) RoundTrip(req *http.Request) (*http.Response, error) {
 	inner := req.Clone(req.Context())
 	inner.URL.Scheme = "http"
-	inner.URL.Path = p.prefix + req.URL.Path
+	inner.URL.Path = p.prefix + "/" + strings.TrimPrefix(req.URL.Path, "/")
 	return p.next.RoundTrip(inner)
 }
 

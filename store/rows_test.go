@@ -9,7 +9,6 @@ import (
 	"github.com/google/uuid"
 
 	"statewire/store"
-	"statewire/store/storetest"
 )
 
 // message is a row of state_messages, as a test thinks of it.
@@ -26,7 +25,11 @@ type message struct {
 	Criticals uint32
 }
 
-var epoch = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+// epoch is old enough for a short retention and young enough for the default one.
+var epoch = time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -100)
+
+// after is a time of the test as SQL writes it.
+func after(d time.Duration) string { return epoch.Add(d).Format("'2006-01-02 15:04:05.000000'") }
 
 func clientID(n byte) uuid.UUID { return uuid.UUID{0: 0xF1, 15: n} }
 
@@ -105,5 +108,3 @@ func count(t testing.TB, s *store.Store, sql string) uint64 {
 	}
 	return n
 }
-
-var _ = storetest.New

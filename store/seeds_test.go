@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"statewire/store/storetest"
 )
@@ -18,11 +20,9 @@ func TestQueriesOfTheSourcesRunAsPrinted(t *testing.T) {
 		message{Client: 5, Serial: 3, Topic: 700, State: 2, Hash: 6, Received: 8_000_000},
 		message{Client: 5, Serial: 900, Topic: 700, State: 2, Hash: 5, Received: 20_000_000}, // a repeat of the older one
 	)
-	exec(t, s, `INSERT INTO resyncs (client_id, issued_time, reason) VALUES
-		('f1000000-0000-0000-0000-000000000001', '2026-05-01 00:00:05', 'gap'),
-		('f1000000-0000-0000-0000-000000000002', '2026-05-01 00:00:05', 'gap'),
-		('f1000000-0000-0000-0000-000000000003', '2026-05-01 00:00:05', 'gap'),
-		('f1000000-0000-0000-0000-000000000005', '2026-05-01 00:00:09', 'gap')`)
+	for client, issued := range map[int]time.Duration{1: 5, 2: 5, 3: 5, 5: 9} {
+		exec(t, s, fmt.Sprintf("INSERT INTO resyncs (client_id, issued_time, reason) VALUES ('%s', %s, 'gap')", clientID(byte(client)), after(issued*time.Second)))
+	}
 	tests := []struct {
 		name, sql string
 		want      uint64
@@ -37,8 +37,8 @@ func TestQueriesOfTheSourcesRunAsPrinted(t *testing.T) {
 			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
 		}
 	}
-	exec(t, s, "INSERT INTO notification_servers VALUES (1, 'MP1', 42, '2026-05-01 00:00:00'), (2, 'MP2', NULL, '2026-05-01 00:00:00')",
-		"INSERT INTO notification_servers VALUES (1, 'MP1', 43, '2026-05-01 00:00:05')")
+	exec(t, s, "INSERT INTO notification_servers VALUES (1, 'MP1', 42, " + after(0) + "), (2, 'MP2', NULL, " + after(0) + ")",
+		"INSERT INTO notification_servers VALUES (1, 'MP1', 43, " + after(5*time.Second) + ")")
 	rows, err := s.Conn().Query(t.Context(), `select B.ServerName, A.OnlineClients as "Online Clients" from Bgb_Server B left join dbo.v_BgbServerCurrent A on A.ServerID=B.ServerID order by 2`)
 	if err != nil {
 		t.Fatal(err)

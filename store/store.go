@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -199,8 +201,41 @@ func (s *Store) Handler() http.Handler {
 	return s.engine.Handler(false)
 }
 
+// ReadOnlyHandler serves the store read-only to dashboards and other ClickHouse
+// clients on store.listen; nil when this process does not run the engine. Pages of
+// other sites, which a browser lets reach loopback addresses, get no answer.
+func (s *Store) ReadOnlyHandler() http.Handler {
+	if s.engine == nil {
+		return nil
+	}
+	return localOnly(s.engine.Handler(true))
+}
+
+// localOnly refuses requests that a browser sends for a page from elsewhere, or
+// under a name that is not this machine's own.
+func localOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		site := req.Header.Get("Sec-Fetch-Site")
+		if !isLoopback(withPort(req.Host)) || site != "" && site != "same-origin" && site != "none" {
+			http.Error(w, "this address answers programs on this machine only", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, req)
+	})
+}
+
+func withPort(host string) string {
+	if _, _, err := net.SplitHostPort(host); err == nil {
+		return host
+	}
+	return net.JoinHostPort(strings.Trim(host, "[]"), "0")
+}
+
 // Version is the engine's version, as in 26.7.2.
 func (s *Store) Version() string { return s.version }
+
+// Database is the name of the store's database.
+func (s *Store) Database() string { return s.cfg.Database }
 
 // Embedded says whether this process runs the engine.
 func (s *Store) Embedded() bool { return s.engine != nil }

@@ -48,3 +48,38 @@ func NewWith(t testing.TB, cfg store.Config, opt store.Options) *store.Store {
 	})
 	return s
 }
+
+// Again opens the database of s once more, as a second start of the program does.
+func Again(t testing.TB, s *store.Store) (*store.Store, error) {
+	return AgainWith(t, s, store.DefaultConfig(), store.Options{})
+}
+
+// AgainWith is Again with settings of the test's own.
+func AgainWith(t testing.TB, s *store.Store, cfg store.Config, opt store.Options) (*store.Store, error) {
+	t.Helper()
+	owner, err := shared()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Database = s.Database()
+	again, err := store.Share(t.Context(), owner, cfg, opt)
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() {
+		if err := again.Close(); err != nil {
+			t.Errorf("close the test store: %v", err)
+		}
+	})
+	return again, nil
+}
+
+// Owner is the store that runs the engine of this test process.
+func Owner(t testing.TB) *store.Store {
+	t.Helper()
+	owner, err := shared()
+	if err != nil {
+		t.Fatalf("start the engine for tests: %v", err)
+	}
+	return owner
+}

@@ -1,0 +1,4 @@
+package store
+
+// ForCluster shows the tests what a cluster gets.
+var ForCluster = forCluster

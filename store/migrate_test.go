@@ -1,0 +1,164 @@
+package store_test
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"statewire/store"
+	"statewire/store/storetest"
+)
+
+func TestNewerSchemaIsRefusedUntouched(t *testing.T) {
+	s := storetest.New(t)
+	exec(t, s, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, 1)")
+	before := count(t, s, "SELECT count() FROM system.tables WHERE database = currentDatabase()")
+	_, err := storetest.Again(t, s)
+	if !errors.Is(err, store.ErrNewerSchema) || !strings.Contains(err.Error(), "99999") {
+		t.Errorf("error %v, want one that names the version", err)
+	}
+	if n := count(t, s, "SELECT count() FROM system.tables WHERE database = currentDatabase()"); n != before {
+		t.Errorf("%d tables, were %d", n, before)
+	}
+}
+
+func TestOpeningAgainChangesNothing(t *testing.T) {
+	s := storetest.New(t)
+	const versions = "SELECT count() FROM goose_db_version"
+	before := count(t, s, versions)
+	if _, err := storetest.Again(t, s); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, s, versions); n != before {
+		t.Errorf("%d steps are noted, were %d", n, before)
+	}
+}
+
+func TestMigrationThatWasCutShortContinues(t *testing.T) {
+	s := storetest.New(t)
+	load(t, s, 1)
+	want := answers(t, s)
+	// As after a crash: the first steps ran, the notes of the last ones are missing,
+	// and so are some of their objects.
+	exec(t, s, "ALTER TABLE goose_db_version DELETE WHERE version_id > 2 SETTINGS mutations_sync = 2",
+		"DROP VIEW SR_ClientMessageStats", "DROP VIEW client_stats_serials_feed", "DROP TABLE client_presence")
+	if _, err := storetest.Again(t, s); err != nil {
+		t.Fatal(err)
+	}
+	if got := answers(t, s); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	exec(t, s, "SELECT * FROM client_presence", "SELECT * FROM SMS_CN_ClientStatus")
+}
+
+func TestTwoStartersAtOnce(t *testing.T) {
+	s := storetest.New(t)
+	exec(t, s, "DROP DATABASE "+s.Database()+" SYNC", "CREATE DATABASE "+s.Database())
+	var both errgroup.Group
+	for range 2 {
+		both.Go(func() error {
+			_, err := storetest.Again(t, s)
+			return err
+		})
+	}
+	if err := both.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	load(t, s, 1)
+	if n := count(t, s, "SELECT count() FROM SR_ClientMessageStats"); n != 1 {
+		t.Errorf("%d clients", n)
+	}
+}
+
+func TestRetentionDropsHistoryOnly(t *testing.T) {
+	cfg := store.DefaultConfig()
+	cfg.Retention = 48 * time.Hour
+	s := storetest.NewWith(t, cfg, store.Options{})
+	for f := range 6 {
+		load(t, s, f) // long ago
+	}
+	kept := views[1:6] // all but the history itself
+	old := answersOf(t, s, kept)
+	for _, table := range []string{"state_messages", "client_reports"} {
+		exec(t, s, "OPTIMIZE TABLE "+table+" FINAL")
+		if n := count(t, s, "SELECT count() FROM "+table); n != 0 {
+			t.Errorf("%s keeps %d rows", table, n)
+		}
+	}
+	for _, table := range mergeTrees(t, s) {
+		exec(t, s, "OPTIMIZE TABLE "+table.Name+" FINAL")
+	}
+	if got := answersOf(t, s, kept); strings.Join(got, "\n") != strings.Join(old, "\n") {
+		t.Errorf("after retention\n%s\nwant\n%s", diff(got, old), diff(old, got))
+	}
+}
+
+func TestRetentionFollowsTheConfiguration(t *testing.T) {
+	s := storetest.New(t)
+	ttl := func() string {
+		var text string
+		row := s.Conn().QueryRow(t.Context(), "SELECT extract(create_table_query, 'TTL (.*) SETTINGS') FROM system.tables WHERE database = currentDatabase() AND name = 'state_messages'")
+		if err := row.Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	for _, tt := range []struct {
+		keep time.Duration
+		want string
+	}{
+		{400 * 24 * time.Hour, "toDateTime(received_time) + toIntervalDay(400)"},
+		{36 * time.Hour, "toDateTime(received_time) + toIntervalHour(36)"},
+		{0, ""},
+		{24 * time.Hour, "toDateTime(received_time) + toIntervalHour(24)"},
+	} {
+		cfg := store.DefaultConfig()
+		cfg.Retention = tt.keep
+		if _, err := storetest.AgainWith(t, s, cfg, store.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := ttl(); got != tt.want {
+			t.Errorf("retention %s: TTL %q, want %q", tt.keep, got, tt.want)
+		}
+	}
+}
+
+func TestCatalogNamesTopicsAndStates(t *testing.T) {
+	catalog, err := os.ReadFile("../configs/state-catalog.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := storetest.NewWith(t, store.DefaultConfig(), store.Options{Catalog: catalog})
+	lines := strings.Split(strings.TrimSpace(string(catalog)), "\n")[1:]
+	states := 0
+	for _, line := range lines {
+		if f := strings.SplitN(line, ",", 4); f[2] != "" {
+			states++
+		}
+	}
+	if n := count(t, s, "SELECT count() FROM state_names"); n != uint64(states) {
+		t.Errorf("%d state names, want %d", n, states)
+	}
+	if n := count(t, s, "SELECT count() FROM topic_names WHERE topic_type = 100"); n != 1 {
+		t.Errorf("a topic without states has %d names", n)
+	}
+	const small = "topic_type,topic_name,state_id,state_name\n1,A,1,one\n2,B,,\n"
+	for range 2 { // loading again changes nothing
+		if _, err := storetest.AgainWith(t, s, store.DefaultConfig(), store.Options{Catalog: []byte(small)}); err != nil {
+			t.Fatal(err)
+		}
+		if n := count(t, s, "SELECT count() FROM state_names"); n != 1 {
+			t.Errorf("after another catalog: %d state names, want 1", n)
+		}
+		if n := count(t, s, "SELECT count() FROM topic_names"); n != 2 {
+			t.Errorf("after another catalog: %d topic names, want 2", n)
+		}
+		if n := count(t, s, "SELECT count() FROM catalog_loads"); n != 2 {
+			t.Errorf("%d catalogs were loaded, want 2", n)
+		}
+	}
+}
