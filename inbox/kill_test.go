@@ -151,16 +151,6 @@ func TestNoKillBreaksThePromises(t *testing.T) {
 	}
 }
 
-// memoryDir is a folder on a disk in memory where there is one: a kill leaves that as whole as any.
-func memoryDir(t *testing.T) string {
-	dir, err := os.MkdirTemp("/dev/shm", "inbox")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
 func runChild(t *testing.T, root string, step int, g *ledger) (killed bool) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])

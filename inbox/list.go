@@ -124,6 +124,9 @@ func (l listLine) entry() (*entry, error) {
 	default:
 		return nil, fmt.Errorf("unknown lane %q", l.Lane)
 	}
+	if e.claimed.Year() > 9999 {
+		return nil, fmt.Errorf("claimed in the year %d", e.claimed.Year())
+	}
 	if l.NameHex != "" {
 		name, err := hex.DecodeString(l.NameHex)
 		if err != nil {

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"log/slog"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -86,4 +87,14 @@ func read(t testing.TB, f File) string {
 	data, err := f.Read(nil)
 	check(t, err)
 	return string(data)
+}
+
+// memoryDir is a folder on a disk in memory where there is one: a kill leaves that as whole as any.
+func memoryDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "inbox")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }

@@ -41,7 +41,7 @@ func (h *hints) run(ctx context.Context) {
 	defer h.close()
 	poll := time.NewTimer(h.pollDelay())
 	defer poll.Stop()
-	due := time.NewTimer(h.dueDelay())
+	due := time.NewTimer(0) // looks at once whether something is due
 	defer due.Stop()
 	for {
 		select {
@@ -55,10 +55,9 @@ func (h *hints) run(ctx context.Context) {
 			h.poll()
 			poll.Reset(h.pollDelay())
 		case <-due.C:
-			h.send()
-			due.Reset(max(h.dueDelay(), h.loader.dir.config.RetryMin)) // time to take what is due
+			h.rearm(due)
 		case <-h.loader.kicked:
-			due.Reset(h.dueDelay())
+			h.rearm(due)
 		}
 	}
 }
@@ -142,19 +141,31 @@ func (h *hints) pollDelay() time.Duration {
 	return interval - rand.N(interval/10+1)
 }
 
-// dueDelay is how long until a postponed file is due: no time when a claim was given up, the poll interval when nothing is due.
-func (h *hints) dueDelay() time.Duration {
-	l := h.loader
+// rearm wakes when something is due, and sets the timer for what will be.
+func (h *hints) rearm(due *time.Timer) {
+	due.Stop()
+	freed, at := h.loader.takeDue()
+	if at.IsZero() && !freed {
+		return
+	}
+	wait := time.Until(at)
+	if freed || wait <= 0 {
+		h.send()
+	}
+	if wait <= 0 {
+		wait = h.loader.dir.config.RetryMin // leaves time to claim what is due
+	}
+	if !at.IsZero() {
+		due.Reset(wait)
+	}
+}
+
+// takeDue tells whether a claim was given up since the last call, and when the first postponed file is due.
+func (l *Loader) takeDue() (freed bool, due time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.freed {
-		l.freed = false
-		return 0
-	}
-	if due := l.firstDue(); !due.IsZero() {
-		return max(0, time.Until(due))
-	}
-	return l.dir.config.PollInterval
+	freed, l.freed = l.freed, false
+	return freed, l.firstDue()
 }
 
 // kick makes Wake look at what is due.

@@ -1,0 +1,179 @@
+package inbox
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+	"golang.org/x/sys/unix"
+)
+
+// everyKind puts one entry of each foreign kind into a lane.
+func everyKind(t *testing.T, d *Dir, lane Lane) map[string]string {
+	t.Helper()
+	at := filepath.Join(d.Root(), folder(lane).String())
+	kinds := map[string]string{"dir": "folder.SMX", "symlink": "link.SMX", "fifo": "pipe.SMX", "socket": "socket.SMX",
+		"hidden": ".hidden.SMX", "tmp": "half.SMX.tmp", "suffix": "notes.txt"}
+	check(t, os.Mkdir(filepath.Join(at, kinds["dir"]), 0o700))
+	check(t, os.Symlink("/etc/passwd", filepath.Join(at, kinds["symlink"])))
+	check(t, unix.Mkfifo(filepath.Join(at, kinds["fifo"]), 0o600))
+	check(t, unix.Mknod(filepath.Join(at, kinds["socket"]), unix.S_IFSOCK|0o600, 0))
+	for _, kind := range []string{"hidden", "tmp", "suffix"} {
+		check(t, os.WriteFile(filepath.Join(at, kinds[kind]), []byte("x"), 0o600))
+	}
+	if err := unix.Mknod(filepath.Join(at, "device.SMX"), unix.S_IFCHR|0o600, 1<<8|3); err == nil {
+		kinds["device"] = "device.SMX" // only root can make one
+	}
+	return kinds
+}
+
+func TestStatsCountEveryFileOnceAndForeignEntriesByKind(t *testing.T) {
+	d := open(t)
+	at := time.Now().UTC().Add(-time.Hour).Truncate(time.Microsecond)
+	for lane := range lanes {
+		for i := range int(lane) + 1 {
+			_, err := d.Put(lane, []byte("12345"), at.Add(time.Duration(i)*time.Minute))
+			check(t, err)
+		}
+	}
+	kinds := everyKind(t, d, Low)
+	l := loader(t, d, 1, 1)
+	defer l.Close()
+	c := claim(t, l) // the one of the high lane
+	check(t, os.WriteFile(filepath.Join(d.Root(), "corrupt", "bad.SMX"), []byte("123"), 0o600))
+	check(t, os.WriteFile(filepath.Join(d.Root(), "corrupt", "bad.SMX.reason.json"), []byte("{}"), 0o600))
+	s, err := d.Stats()
+	check(t, err)
+	want := map[string][2]int64{"high": {0, 0}, "normal": {2, 10}, "low": {3, 15}, "process": {1, 5}, "corrupt": {1, 3}, "waiting": {6, 30}}
+	boxes := map[string]Box{"high": s.High, "normal": s.Normal, "low": s.Low, "process": s.Process, "corrupt": s.Corrupt, "waiting": s.Waiting()}
+	for name, b := range boxes {
+		if got := [2]int64{int64(b.Files), b.Bytes}; got != want[name] {
+			t.Errorf("%s: %d files, %d bytes, want %v", name, b.Files, b.Bytes, want[name])
+		}
+		oldest := name == "normal" || name == "low" || name == "process" || name == "waiting"
+		if oldest && !b.Oldest.Equal(at) {
+			t.Errorf("%s: oldest %v, want %v", name, b.Oldest, at)
+		}
+	}
+	if s.High.Age(time.Now()) != 0 || s.Waiting().Age(at.Add(time.Minute)) != time.Minute {
+		t.Errorf("ages %v, %v", s.High.Age(time.Now()), s.Waiting().Age(at.Add(time.Minute)))
+	}
+	for kind, name := range kinds {
+		if s.Foreign[kind] != 1 || !slices.Contains(s.ForeignNames, "incoming/low/"+name) {
+			t.Errorf("%s is not reported: %v %v", kind, s.Foreign, s.ForeignNames)
+		}
+	}
+	check(t, c.Done(c.Files...))
+	d.stats.took = 0
+	if s, err = d.Stats(); err != nil || s.Waiting().Files != 5 {
+		t.Errorf("after one was done: %d waiting, %v", s.Waiting().Files, err)
+	}
+}
+
+func TestStatsAreKeptForTwentyTimesWhatCountingTakes(t *testing.T) {
+	d := open(t)
+	put(t, d, Normal, "x")
+	first, err := d.Stats()
+	check(t, err)
+	put(t, d, Normal, "y")
+	d.stats.took = time.Hour // as if it had
+	if again, err := d.Stats(); err != nil || !again.At.Equal(first.At) {
+		t.Errorf("counted again: %v, %v", again.At, err)
+	}
+	d.stats.took = 0
+	if again, err := d.Stats(); err != nil || again.Normal.Files != 2 {
+		t.Errorf("%d files, %v", again.Normal.Files, err)
+	}
+	d.stats.counting.Lock() // as if another caller counted
+	if again, err := d.Stats(); err != nil || again.Normal.Files != 2 {
+		t.Errorf("while another counts: %d files, %v", again.Normal.Files, err)
+	}
+	d.stats.counting.Unlock()
+}
+
+func TestMetricsSayWhatStatsSay(t *testing.T) {
+	d := open(t)
+	put(t, d, High, "12")
+	dropAt(t, d, Normal, "notes.txt", "x")
+	reg := prometheus.NewPedanticRegistry()
+	check(t, reg.Register(d.Collector()))
+	families, err := reg.Gather()
+	check(t, err)
+	var text strings.Builder
+	for _, family := range families {
+		_, err := expfmt.MetricFamilyToText(&text, family)
+		check(t, err)
+	}
+	want := []string{`inbox_files{box="corrupt"} 0`, `inbox_files{box="high"} 1`, `inbox_files{box="low"} 0`, `inbox_files{box="normal"} 0`,
+		`inbox_files{box="process"} 0`, `inbox_bytes{box="high"} 2`, `inbox_oldest_age_seconds{box="normal"} 0`,
+		`inbox_foreign_entries{kind="suffix"} 1`, `inbox_fault 0`, `inbox_events_total{event="put"} 1`}
+	for _, line := range want {
+		if !strings.Contains(text.String(), "\nstatewire_"+line+"\n") {
+			t.Errorf("no line %s in\n%s", line, text.String())
+		}
+	}
+}
+
+func TestDeadFilesAreListedShownAndReplayed(t *testing.T) {
+	d := open(t)
+	l := loader(t, d, 3, 1)
+	defer l.Close()
+	for i := range 3 {
+		dropAt(t, d, Low, fmt.Sprintf("%d.SMX", i), fmt.Sprint("bad ", i))
+	}
+	c := claim(t, l)
+	reason := Reason{Time: time.Unix(5, 0).UTC(), Code: "xml_syntax", Reason: "why", Line: 3, Column: 4}
+	for i, f := range c.Files {
+		check(t, c.SetAsideRecord(f, i, []byte("record"), reason))
+		check(t, c.SetAside(f, reason))
+	}
+	check(t, os.Mkdir(filepath.Join(d.Root(), "corrupt", "folder"), 0o700))
+	files, records := 0, 0
+	for bad, err := range d.BadFiles() {
+		check(t, err)
+		if bad.Reason != reason || bad.Size == 0 || time.Since(bad.Since) > time.Minute {
+			t.Errorf("listed %+v", bad)
+		}
+		if bad.Record {
+			records++
+		} else {
+			files++
+		}
+	}
+	if files != 3 || records != 3 {
+		t.Errorf("%d files, %d records", files, records)
+	}
+	for range d.BadFiles() {
+		break // a reader may stop at any time
+	}
+	data, err := d.ReadBad("1.SMX")
+	check(t, err)
+	if string(data) != "bad 1" {
+		t.Errorf("read %q", data)
+	}
+	dropAt(t, d, Normal, "1.SMX", "waiting")
+	name, err := d.Replay("1.SMX")
+	check(t, err)
+	if data, _ := (onDisk{d.Root()}).read(folder(Normal), name); name != "1~2.SMX" || string(data) != "bad 1" {
+		t.Errorf("replayed as %s with %q", name, data)
+	}
+	if _, err := os.Stat(filepath.Join(d.Root(), "corrupt", "1.SMX.reason.json")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("its reason stays: %v", err)
+	}
+	for _, name := range []string{"", "..", "../incoming/1.SMX", "1.SMX", "0.SMX.reason.json", "folder"} {
+		if _, err := d.Replay(name); err == nil {
+			t.Errorf("replayed %q", name)
+		}
+		if _, err := d.ReadBad(name); err == nil {
+			t.Errorf("read %q", name)
+		}
+	}
+}

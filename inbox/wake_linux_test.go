@@ -1,0 +1,117 @@
+package inbox
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// deaf is the system's watcher whose events nobody hears until so many came that the kernel gave up, and which then passes on
+// nothing but its errors.
+type deaf struct {
+	watcher
+	ready chan struct{}
+	heard chan error
+	stop  chan struct{}
+	done  chan struct{}
+}
+
+func newDeaf(w watcher) *deaf {
+	d := &deaf{watcher: w, ready: make(chan struct{}), heard: make(chan error), stop: make(chan struct{}), done: make(chan struct{})}
+	go d.run()
+	return d
+}
+
+func (d *deaf) run() {
+	defer close(d.done)
+	<-d.ready
+	for {
+		select {
+		case <-d.watcher.events():
+		case err := <-d.watcher.errors():
+			select {
+			case d.heard <- err:
+			case <-d.stop:
+				return
+			}
+		case <-d.stop:
+			return
+		}
+	}
+}
+
+func (d *deaf) events() <-chan fsnotify.Event { return nil }
+func (d *deaf) errors() <-chan error          { return d.heard }
+
+func (d *deaf) close() error {
+	close(d.stop)
+	<-d.done
+	return d.watcher.close()
+}
+
+func TestARealOverflowWakesAndEveryFileIsClaimed(t *testing.T) {
+	limit := queuedEvents(t)
+	d := openAt(t, filepath.Join(memoryDir(t), "box"))
+	l := loader(t, d, 1000, 100)
+	defer l.Close()
+	var w *deaf
+	watch := l.watch
+	l.watch = func() (watcher, error) {
+		inner, err := watch()
+		w = newDeaf(inner)
+		return w, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	wake := l.Wake(ctx)
+	files := limit + 5000 // one event each, and what the watcher reads ahead
+	lane := filepath.Join(d.Root(), "incoming")
+	for i := range files {
+		check(t, os.WriteFile(filepath.Join(lane, fmt.Sprintf("%d.SMX", i)), nil, 0o600))
+	}
+	select {
+	case <-wake:
+		t.Fatal("woke before the watcher could say anything")
+	default:
+	}
+	close(w.ready)
+	<-wake // the poll is 900 s away: this is the overflow
+	claimed := 0
+	for c := claim(t, l); c != nil; c = claim(t, l) {
+		claimed += len(c.Files)
+	}
+	if claimed != files {
+		t.Errorf("claimed %d of %d", claimed, files)
+	}
+}
+
+func TestTheSystemTellsOfArrivals(t *testing.T) {
+	d := open(t)
+	l := loader(t, d, 10, 1)
+	defer l.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	wake := l.Wake(ctx)
+	for lane := range lanes {
+		name := put(t, d, lane, "x")
+		for c := claim(t, l); c == nil || c.Files[0].Name != name; c = claim(t, l) {
+			<-wake
+		}
+		dropAt(t, d, lane, fmt.Sprint(lane, ".SMX"), "x")
+		<-wake
+	}
+}
+
+func queuedEvents(t *testing.T) int {
+	data, err := os.ReadFile("/proc/sys/fs/inotify/max_queued_events")
+	check(t, err)
+	n, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	check(t, err)
+	return n
+}
