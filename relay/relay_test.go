@@ -168,6 +168,8 @@ func (s *site) raw(t testing.TB, request string) (*http.Response, string) {
 	return answerOf(t, c)
 }
 
+func bufioReader(r io.Reader) *bufio.Reader { return bufio.NewReader(r) }
+
 func answerOf(t testing.TB, c net.Conn) (*http.Response, string) {
 	t.Helper()
 	from := bufio.NewReader(c)
