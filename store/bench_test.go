@@ -18,16 +18,16 @@ const benchRows = 100_000
 
 // messages are the columns of state_messages as the loader fills them.
 type messages struct {
-	client, file, receipt, topicID, user, sid, details []string
-	clients                                            []uuid.UUID
-	serial, hash                                       []uint64
-	received                                           []time.Time
-	topicType, state, criticality                      []uint32
-	topicIDType                                        []uint16
-	params                                             [][]string
-	detailsType                                        []int32
-	flags                                              []uint8
-	us                                                 []int64
+	file, receipt, topicID, user, sid, details []string
+	clients                                    []uuid.UUID
+	serial, hash                               []uint64
+	received                                   []time.Time
+	topicType, state, criticality              []uint32
+	topicIDType                                []uint16
+	params                                     [][]string
+	detailsType                                []int32
+	flags                                      []uint8
+	us                                         []int64
 }
 
 // someMessages are rows messages of clients with ten each, like a fleet's.

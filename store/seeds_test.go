@@ -37,8 +37,8 @@ func TestQueriesOfTheSourcesRunAsPrinted(t *testing.T) {
 			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
 		}
 	}
-	exec(t, s, "INSERT INTO notification_servers VALUES (1, 'MP1', 42, " + after(0) + "), (2, 'MP2', NULL, " + after(0) + ")",
-		"INSERT INTO notification_servers VALUES (1, 'MP1', 43, " + after(5*time.Second) + ")")
+	exec(t, s, "INSERT INTO notification_servers VALUES (1, 'MP1', 42, "+after(0)+"), (2, 'MP2', NULL, "+after(0)+")",
+		"INSERT INTO notification_servers VALUES (1, 'MP1', 43, "+after(5*time.Second)+")")
 	rows, err := s.Conn().Query(t.Context(), `select B.ServerName, A.OnlineClients as "Online Clients" from Bgb_Server B left join dbo.v_BgbServerCurrent A on A.ServerID=B.ServerID order by 2`)
 	if err != nil {
 		t.Fatal(err)

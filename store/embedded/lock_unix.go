@@ -31,13 +31,19 @@ func lockPath(dir string) (*lockFile, error) {
 	if err := engineFree(dir); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	if err := file.Truncate(0); err == nil {
-		_, err = fmt.Fprintf(file, "PID: %d\n", os.Getpid())
-	}
-	if err != nil {
+	if err := writeHolder(file); err != nil {
 		return nil, errors.Join(fmt.Errorf("write the store's lock: %w", err), file.Close())
 	}
 	return &lockFile{file}, nil
+}
+
+// writeHolder says in the lock who holds it.
+func writeHolder(file *os.File) error {
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(file, "PID: %d\n", os.Getpid())
+	return err
 }
 
 func tryLock(file *os.File, dir string) error {

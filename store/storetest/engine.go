@@ -22,7 +22,11 @@ func startEngine() (*store.Store, error) {
 	if err := sweep(root); err != nil {
 		return nil, err
 	}
-	return store.Open(context.Background(), store.DefaultConfig(), store.Options{Dir: filepath.Join(root, strconv.Itoa(os.Getpid()))})
+	s, err := store.Open(context.Background(), store.DefaultConfig(), store.Options{Dir: filepath.Join(root, strconv.Itoa(os.Getpid()))})
+	if err != nil {
+		return nil, err
+	}
+	return s, skipExitHandlers()
 }
 
 // tempDir is in memory where there is enough of it: hundreds of test tables sync
