@@ -24,7 +24,7 @@ func (p *planner) rollOut(scanned time.Duration) {
 	d := p.deployment(false)
 	detected, required := p.detect(scanned)
 	p.emit(detected, d.evaluation, 1)
-	if p.chance(1) {
+	if p.chance(2) {
 		p.emit(detected+4*minute, d.evaluation, 3, "0x87D00314")
 		p.emit(detected+5*minute, d.compliance, 0)
 		return

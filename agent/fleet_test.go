@@ -51,7 +51,7 @@ func TestSiteEndsUpWithWhatTheFleetExpects(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				relay := newSite(t)
-				f := simulate(t, testFleet(120), relay, c.history, 30*time.Hour)
+				f := simulate(t, testFleet(80), relay, c.history, 12*time.Hour)
 				relay.equal(f.Expected())
 				s := f.Stats()
 				for name, n := range map[string]int64{"lost": s.Lost, "duplicated": s.Duplicated, "reordered": s.Reordered, "damaged": s.Damaged, "silent": int64(s.Silent)} {
@@ -153,9 +153,9 @@ func TestPatchDayMovesThenTrickles(t *testing.T) {
 func TestStoryHasEveryChapter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		relay := newSite(t)
-		cfg := testFleet(600)
-		cfg.PatchDay = 24 * time.Hour // every send cycle counts: little is superseded unsent
-		f := simulate(t, cfg, relay, true, 36*time.Hour)
+		cfg := testFleet(320)
+		cfg.PatchDay = 24 * time.Hour // of which every send cycle counts: little is superseded unsent
+		f := simulate(t, cfg, relay, true, 26*time.Hour)
 		relay.equal(f.Expected())
 		catalogue := readCatalogue(t)
 		for s, n := range relay.seen {
