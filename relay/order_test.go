@@ -1,5 +1,0 @@
-package relay
-
-const childEnv = "RELAY_TEST_CHILD"
-
-func child() {}
