@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync"
 
 	"statewire/reports/web"
 )
@@ -32,15 +33,13 @@ func (s *Server) panelMakers() []panelMaker {
 }
 
 func (s *Server) dashboard(w http.ResponseWriter, r *http.Request) {
-	var board web.Dashboard
+	panels := make([]web.Panel, len(s.panels))
+	var all sync.WaitGroup
 	for i, maker := range s.panels {
-		panel := s.makePanel(r.Context(), maker)
-		if i == 0 {
-			board.Tiles = panel
-		} else {
-			board.Panels = append(board.Panels, panel)
-		}
+		all.Go(func() { panels[i] = s.makePanel(r.Context(), maker) })
 	}
+	all.Wait()
+	board := web.Dashboard{Tiles: panels[0], Panels: panels[1:]}
 	s.render(w, r, http.StatusOK, "dashboard", web.Page{Title: "Dashboard", Section: "dashboard", Body: board})
 }
 
@@ -98,12 +97,15 @@ func (s *Server) boxes(ctx context.Context) ([]Box, error) {
 }
 
 func (s *Server) fillThroughput(ctx context.Context, p *web.Panel) error {
-	rows, err := s.snapshots.get(ctx, "throughput", map[string]string{"minutes": "60"})
+	rows, err := s.snapshots.get(ctx, "throughput", map[string]string{"minutes": "61"})
 	if err != nil {
 		return err
 	}
 	c := &web.Chart{Series: []web.Series{{Label: "Messages"}, {Label: "Reports"}}, Link: p.Link}
 	messages, reports := 0, 0
+	if len(rows) > 1 {
+		rows = rows[:len(rows)-1] // the running minute is not a low one
+	}
 	for _, row := range rows {
 		c.X = append(c.X, unixOf(row["minute"]))
 		c.Series[0].Values = append(c.Series[0].Values, float64(row.count("messages")))
@@ -112,17 +114,16 @@ func (s *Server) fillThroughput(ctx context.Context, p *web.Panel) error {
 		reports += row.count("reports")
 	}
 	c.Text = fmt.Sprintf("Last hour: %s messages in %s reports. Last full minute: %s messages.",
-		web.Number(messages), web.Number(reports), web.Number(lastFullMinute(rows)))
+		web.Number(messages), web.Number(reports), web.Number(lastMinute(rows)))
 	p.Chart = c
 	return nil
 }
 
-// lastFullMinute is the count of the minute before the running one.
-func lastFullMinute(rows []record) int {
-	if len(rows) < 2 {
+func lastMinute(fullMinutes []record) int {
+	if len(fullMinutes) == 0 {
 		return 0
 	}
-	return rows[len(rows)-2].count("messages")
+	return fullMinutes[len(fullMinutes)-1].count("messages")
 }
 
 func (s *Server) fillCompliance(ctx context.Context, p *web.Panel) error {

@@ -102,11 +102,12 @@ func shareTone(percent float64) web.Tone {
 
 func (s *Server) throughputTile(ctx context.Context) web.Tile {
 	tile := web.Tile{Label: "Messages per minute", Value: dash, Link: "/reports/throughput", Tone: web.TonePlain}
-	rows, err := s.snapshots.get(ctx, "throughput", map[string]string{"minutes": "60"})
+	rows, err := s.snapshots.get(ctx, "throughput", map[string]string{"minutes": "61"})
 	if err != nil {
 		return tile
 	}
-	tile.Value = web.Number(lastFullMinute(rows))
+	rows = rows[:max(0, len(rows)-1)]
+	tile.Value = web.Number(lastMinute(rows))
 	total := 0
 	for _, row := range rows {
 		total += row.count("messages")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"statewire/reports/web"
 )
 
 // Freshness is how far stored data may be behind the clients, and it goes with every answer.
@@ -96,19 +98,26 @@ func (f *Freshness) Sentence() string {
 	if f.Problem != "" {
 		text = "Data age unknown: " + f.Problem + "."
 	}
+	return text + f.backlog()
+}
+
+func (f *Freshness) backlog() string {
 	switch {
 	case f.WaitingFiles == nil:
-		return text
+		return ""
 	case *f.WaitingFiles == 0:
-		return text + " No reports are waiting."
+		return " No files wait."
 	}
-	text += fmt.Sprintf(" %d %s waiting, the oldest for %s.", *f.WaitingFiles,
-		plural(*f.WaitingFiles, "file is", "files are"), span(time.Duration(*f.WaitingSeconds*float64(time.Second))))
+	text := fmt.Sprintf(" %s %s, oldest %s.", web.Number(*f.WaitingFiles), plural(*f.WaitingFiles, "file waits", "files wait"),
+		span(time.Duration(*f.WaitingSeconds*float64(time.Second))))
 	if f.Stale {
-		text += " STALE: these figures lag behind."
+		text += staleNote
 	}
 	return text
 }
+
+// staleNote ends the sentence when reports have waited too long.
+const staleNote = " STALE: these figures lag behind."
 
 func ago(d time.Duration) string {
 	if d < 2*time.Second {

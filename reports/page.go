@@ -2,7 +2,6 @@ package reports
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -78,19 +77,11 @@ func (p Param) field(given map[string]string) web.Field {
 		value = p.Default
 	}
 	f := web.Field{
-		Name: p.Name, Label: web.Label(p.Name), Input: "text", Value: value,
-		Description: p.Description, Required: p.Required, Options: p.Allowed, Min: p.Low, Max: p.High,
+		Name: p.Name, Label: web.Label(p.Name), Value: value, Description: p.Description,
+		Required: p.Required, Numeric: numeric(p.Type), Options: p.Allowed,
 	}
-	switch {
-	case strings.HasPrefix(p.Type, "UInt") && p.Type != "UInt64":
-		f.Input, f.Min = "number", cmp.Or(p.Low, "0")
-	case p.Type == "Float64":
-		f.Input, f.Step = "number", "any"
-	case p.Type == "Bool":
+	if p.Type == "Bool" {
 		f.Options = []string{"true", "false"}
-	}
-	if f.Input == "text" {
-		f.Min, f.Max = "", ""
 	}
 	return f
 }
@@ -166,7 +157,7 @@ func (s *Server) addLinks(view *web.Report, req request, rows *Rows) {
 }
 
 func pageAge(f *Freshness) web.Age {
-	return web.Age{AsOf: f.AsOf, Text: strings.TrimSuffix(f.Sentence(), " STALE: these figures lag behind."), Stale: f.Stale}
+	return web.Age{AsOf: f.AsOf, Text: strings.TrimSuffix(f.Sentence(), staleNote), Stale: f.Stale}
 }
 
 // render writes a page, or an error when its template fails.

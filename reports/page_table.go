@@ -80,8 +80,11 @@ func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 		cell.Numeric = true
 		cell.Share, cell.Shared = x, c.Name == "percent"
 	case string:
-		if c.Name == "state_name" {
+		switch c.Name {
+		case "state_name":
 			cell.Tone = web.ToneOf(x)
+		case "topic_name":
+			cell.Text, cell.Full = topicTitle(x), cell.Text
 		}
 	}
 	return cell

@@ -23,10 +23,13 @@ func (h *headerReader) checkQuery(first int, lines []string) error {
 		return h.errorf(first, "a report is one SELECT (or WITH … SELECT), not %.20s", word)
 	}
 	used := map[string]bool{}
+	ended := false
 	for i, line := range blankComments(lines) {
-		if at := strings.IndexByte(line, ';'); at >= 0 && strings.Trim(line[at:], "; \t") != "" {
+		at := strings.IndexByte(line, ';')
+		if ended && strings.Trim(line, "; \t") != "" || at >= 0 && strings.Trim(line[at:], "; \t") != "" {
 			return h.errorf(first+i, "a report is one statement: nothing may follow the semicolon")
 		}
+		ended = ended || at >= 0
 		for _, m := range placeholderForm.FindAllStringSubmatch(line, -1) {
 			if err := h.checkPlaceholder(first+i, m[1], strings.ReplaceAll(m[2], " ", "")); err != nil {
 				return err

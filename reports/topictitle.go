@@ -1,6 +1,9 @@
 package reports
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // topicTitle is a topic type's name for people: the catalog's constant, without what all of them begin with.
 func topicTitle(name string) string {
@@ -9,6 +12,7 @@ func topicTitle(name string) string {
 	for i, w := range words {
 		words[i] = topicWord(w)
 	}
+	words = slices.Compact(words) // SUM_UPDATE_DETECTION is about updates only once
 	title := strings.Join(words, " ")
 	if title == "" {
 		return ""
@@ -21,6 +25,8 @@ func topicWord(word string) string {
 	switch word {
 	case "sum":
 		return "update"
+	case "assignment":
+		return "deployment"
 	case "ci":
 		return "item"
 	case "ep":

@@ -9,7 +9,6 @@
 -- link netbios_name: client-states?client={client_id}
 SELECT
     r.set_aside_time AS set_aside_time,
-    r.client_id AS client_id,
     c.netbios_name AS netbios_name,
     r.serial AS serial,
     r.code AS code,
@@ -19,7 +18,8 @@ SELECT
     r.source_file AS source_file,
     r.received_time AS received_time,
     r.report_index AS report_index,
-    r.record_index AS record_index
+    r.record_index AS record_index,
+    r.client_id AS client_id
 FROM set_aside_records AS r FINAL
 LEFT JOIN (SELECT client_id, netbios_name FROM clients) AS c ON c.client_id = r.client_id
 WHERE ({code:String} = '' OR r.code = {code:String})

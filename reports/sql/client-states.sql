@@ -63,14 +63,11 @@ WITH
         GROUP BY client_id
     )
 SELECT
-    page.client_id AS client_id,
-    c.netbios_name AS netbios_name,
     page.topic_type AS topic_type,
     t.topic_name AS topic_name,
     page.topic_id AS topic_id,
     page.state_id AS state_id,
     if(n.state_name != '', n.state_name, concat('State ', toString(page.state_id))) AS state_name,
-    page.received_time AS last_message_received,
     arrayLastIndex(m -> m.5 != page.state_id, history.h) AS _other,
     if(_other < length(history.h), history.h[_other + 1].6, page.message_time) AS last_state_changed,
     multiIf(gaps.last_missing > if(_other = 0, 0, history.h[_other].1), 'messages missing',
@@ -78,10 +75,13 @@ SELECT
             _other > 0, 'exact',
             arrivals.has_first AND arrivals.oldest_held <= c.first_report_time, 'exact',
             'or earlier') AS change_known,
+    page.received_time AS last_message_received,
     page.message_time AS last_message_time,
     page.criticality AS criticality,
+    page.params AS params,
     page.serial AS serial,
-    page.params AS params
+    c.netbios_name AS netbios_name,
+    page.client_id AS client_id
 FROM page
 LEFT JOIN history ON history.client_id = page.client_id AND history.topic_type = page.topic_type AND history.topic_id = page.topic_id
 LEFT JOIN arrivals ON arrivals.client_id = page.client_id

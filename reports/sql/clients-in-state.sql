@@ -62,7 +62,6 @@ WITH
         GROUP BY client_id
     )
 SELECT
-    page.client_id AS client_id,
     c.netbios_name AS netbios_name,
     page.topic_id AS topic_id,
     if(n.state_name != '', n.state_name, concat('State ', toString({state_id:UInt32}))) AS state_name,
@@ -76,8 +75,9 @@ SELECT
             'or earlier') AS change_known,
     page.message_time AS last_message_time,
     c.last_report_time AS last_report,
+    page.params AS params,
     page.serial AS serial,
-    page.params AS params
+    page.client_id AS client_id
 FROM page
 LEFT JOIN history ON history.client_id = page.client_id AND history.topic_id = page.topic_id
 LEFT JOIN arrivals ON arrivals.client_id = page.client_id

@@ -11,14 +11,14 @@
 -- link netbios_name: client-states?client={client_id}
 -- link open_gaps: missing-ranges?client={client_id}
 SELECT
-    c.client_id AS client_id,
     c.netbios_name AS netbios_name,
     c.client_version AS client_version,
     c.client_type AS client_type,
     c.first_report_time AS first_report_time,
     c.last_report_time AS last_report_time,
     round(dateDiff('second', c.last_report_time, now64(3, 'UTC')) / 3600, 1) AS age_hours,
-    g.ranges AS open_gaps
+    g.ranges AS open_gaps,
+    c.client_id AS client_id
 FROM clients AS c
 LEFT JOIN (SELECT ClientID AS client_id, count() AS ranges FROM SR_MissingMessageRanges GROUP BY client_id) AS g ON g.client_id = c.client_id
 WHERE ({name:String} = ''

@@ -28,7 +28,6 @@ WITH coded AS
     WHERE topic_type = {topic_type:UInt32} AND state_id = {state_id:UInt32}
 )
 SELECT
-    s.client_id AS client_id,
     c.netbios_name AS netbios_name,
     s.topic_id AS topic_id,
     s.error_code AS error_code,
@@ -36,7 +35,8 @@ SELECT
     s.received_time AS received_time,
     c.last_report_time AS last_report,
     s.serial AS serial,
-    s.params AS params
+    s.params AS params,
+    s.client_id AS client_id
 FROM coded AS s
 LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients) AS c ON c.client_id = s.client_id
 WHERE lower(s.error_code) = lower({code:String})

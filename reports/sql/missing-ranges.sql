@@ -7,7 +7,6 @@
 -- link client_id: messages?client={client_id}
 -- link netbios_name: client-states?client={client_id}
 SELECT
-    g.ClientID AS client_id,
     c.netbios_name AS netbios_name,
     g.FirstSerial AS first_serial,
     g.LastSerial AS last_serial,
@@ -15,7 +14,8 @@ SELECT
     g.DetectedTime AS detected_time,
     c.last_report_time AS last_report,
     s.LastResyncIssuedTime AS resync_issued,
-    s.LastResyncClientCompletedTime AS resync_completed
+    s.LastResyncClientCompletedTime AS resync_completed,
+    g.ClientID AS client_id
 FROM SR_MissingMessageRanges AS g
 LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients) AS c ON c.client_id = g.ClientID
 LEFT JOIN SR_ClientMessageStats AS s ON s.ClientID = g.ClientID

@@ -5,13 +5,13 @@
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: client-states?client={client_id}
 SELECT
-    s.ClientID AS client_id,
     c.netbios_name AS netbios_name,
     assumeNotNull(s.LastResyncIssuedTime) AS issued,
     round(dateDiff('second', issued, now64(3, 'UTC')) / 3600, 1) AS waiting_hours,
     s.LastResyncClientCompletedTime AS last_completed,
     c.last_report_time AS last_report,
-    s.LastSerialNumber AS last_serial
+    s.LastSerialNumber AS last_serial,
+    s.ClientID AS client_id
 FROM SR_ClientMessageStats AS s
 LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients) AS c ON c.client_id = s.ClientID
 WHERE s.LastResyncIssuedTime IS NOT NULL

@@ -9,14 +9,14 @@
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: client-states?client={client_id}
 SELECT
-    s.client_id AS client_id,
     c.netbios_name AS netbios_name,
     s.topic_id AS topic_id,
     s.state_id AS state_id,
     if(n.state_name != '', n.state_name, concat('State ', toString(s.state_id))) AS state_name,
     s.received_time AS last_message_received,
     c.last_report_time AS last_report,
-    s.serial AS serial
+    s.serial AS serial,
+    s.client_id AS client_id
 FROM current_states AS s
 INNER JOIN
 (

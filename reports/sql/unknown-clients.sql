@@ -12,7 +12,6 @@
 -- link netbios_name: client-states?client={client_id}
 -- link missing_messages: missing-ranges?client={client_id}
 SELECT
-    c.client_id AS client_id,
     c.netbios_name AS netbios_name,
     multiIf(g.missing > 0, 'messages missing: the state may be among them',
             b.bad > 0, 'records set aside: the state may be among them',
@@ -22,7 +21,8 @@ SELECT
     c.first_report_time AS first_report,
     g.missing AS missing_messages,
     b.bad AS bad_records,
-    c.client_version AS client_version
+    c.client_version AS client_version,
+    c.client_id AS client_id
 FROM clients AS c
 LEFT JOIN (SELECT ClientID AS client_id, toUInt64(sum(LastSerial - FirstSerial + 1)) AS missing FROM SR_MissingMessageRanges GROUP BY client_id) AS g
     ON g.client_id = c.client_id

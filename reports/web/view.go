@@ -179,9 +179,9 @@ type Report struct {
 
 // Field is one parameter of the form.
 type Field struct {
-	Name, Label, Input, Value, Placeholder, Description, Min, Max, Step string
-	Required                                                            bool
-	Options                                                             []string
+	Name, Label, Value, Description string
+	Required, Numeric               bool
+	Options                         []string
 }
 
 // Column is a table column.
@@ -193,6 +193,7 @@ type Column struct {
 // Cell is one value.
 type Cell struct {
 	Text    string
+	Full    string // what Text shortens
 	Link    string
 	Time    string // RFC 3339, when it is a time
 	Tone    Tone

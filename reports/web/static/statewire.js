@@ -34,7 +34,7 @@
       legend: { live: true },
       tzDate: function (ts) { return uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"); },
       scales: { y: { range: function (u, min, max) { return [0, Math.max(4, max * 1.1)]; } } },
-      axes: [Object.assign({}, axis), Object.assign({ size: 56, values: function (u, v) { return v.map(short); } }, axis)],
+      axes: [Object.assign({ space: 64, values: function (u, splits, i, space, step) { return splits.map(function (t) { return stamp(t, step); }); } }, axis), Object.assign({ size: 56, values: function (u, v) { return v.map(short); } }, axis)],
       series: [{ label: "UTC", value: function (u, v) { return v == null ? "–" : new Date(v * 1e3).toISOString().slice(5, 16).replace("T", " "); } }]
         .concat(labels.map(function (label, i) {
           return { label: label, stroke: lines[i % lines.length], width: 2, points: { show: false },
@@ -42,6 +42,11 @@
             value: function (u, v) { return v == null ? "–" : v.toLocaleString("en"); } };
         }))
     };
+  }
+
+  function stamp(t, step) {
+    var text = new Date(t * 1e3).toISOString();
+    return step >= 86400 ? text.slice(5, 10) : text.slice(11, 16);
   }
 
   function short(v) {

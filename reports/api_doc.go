@@ -1,0 +1,72 @@
+package reports
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// describe adds one report to the API's description, at its own path.
+func (s *Server) describe(doc *huma.OpenAPI, r *Report) {
+	op := &huma.Operation{
+		OperationID: "report-" + r.Name, Method: http.MethodGet, Path: "/api/v1/reports/" + r.Name,
+		Summary: r.Title, Description: r.Description, Tags: []string{r.Group}, Responses: reportResponses(doc.Components.Schemas),
+	}
+	for _, p := range r.Params {
+		op.Parameters = append(op.Parameters, &huma.Param{Name: p.Name, In: "query", Required: p.Required, Description: p.Description, Schema: p.schema()})
+	}
+	for name, text := range map[string]string{"format": "json (default), jsonl, csv or parquet", "limit": "Rows of this page", "cursor": "next of the page before"} {
+		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "query", Description: text, Schema: &huma.Schema{Type: "string"}})
+	}
+	doc.AddOperation(op)
+}
+
+// schema is the parameter's type in the API's description.
+func (p Param) schema() *huma.Schema {
+	out := &huma.Schema{Type: "string"}
+	switch {
+	case strings.HasPrefix(p.Type, "UInt"), strings.HasPrefix(p.Type, "Int"):
+		out.Type = "integer"
+	case p.Type == "Float64":
+		out.Type = "number"
+	case p.Type == "Bool":
+		out.Type = "boolean"
+	case p.Type == "UUID":
+		out.Format = "uuid"
+	case strings.HasPrefix(p.Type, "DateTime"):
+		out.Format = "date-time"
+	}
+	for _, a := range p.Allowed {
+		out.Enum = append(out.Enum, a)
+	}
+	if !p.Required {
+		out.Default = p.Default
+		if out.Type != "string" && json.Valid([]byte(p.Default)) {
+			out.Default = json.RawMessage(p.Default)
+		}
+	}
+	return out
+}
+
+// reportAnswer is the shape of a JSON answer, for the API's description.
+type reportAnswer struct {
+	jsonHead
+	Rows []map[string]any `json:"rows" doc:"One object per row, its members named as the columns"`
+	Next string           `json:"next,omitempty" doc:"Cursor of the following page"`
+	More bool             `json:"more" doc:"Whether the report has rows after these"`
+}
+
+func reportResponses(registry huma.Registry) map[string]*huma.Response {
+	answer := huma.SchemaFromType(registry, reflect.TypeFor[reportAnswer]())
+	problem := huma.SchemaFromType(registry, reflect.TypeFor[Problem]())
+	text := &huma.Schema{Type: "string"}
+	return map[string]*huma.Response{
+		"200": {Description: "The rows", Content: map[string]*huma.MediaType{
+			"application/json": {Schema: answer}, "application/x-ndjson": {Schema: text}, "text/csv": {Schema: text}, "application/vnd.apache.parquet": {Schema: text},
+		}},
+		"default": {Description: "Error", Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}},
+	}
+}

@@ -1,0 +1,189 @@
+package reports
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// runInput takes the parameters from the address as they are: which ones there are depends on the report.
+type runInput struct {
+	Name   string `path:"name" doc:"Name of the report"`
+	Format string `query:"format" doc:"json (default), jsonl, csv or parquet"`
+	Limit  string `query:"limit" doc:"Rows of this page"`
+	Cursor string `query:"cursor" doc:"Where to continue: next of the page before"`
+	Param  string `query:"param" doc:"Another way to give a parameter: NAME=VALUE; may be repeated"`
+	query  url.Values
+}
+
+// Resolve keeps the whole query.
+func (in *runInput) Resolve(ctx huma.Context) []error {
+	address := ctx.URL()
+	in.query = address.Query()
+	return nil
+}
+
+var _ huma.Resolver = (*runInput)(nil)
+
+// request is what one address asks for.
+type request struct {
+	format Format
+	params map[string]string
+	page   Page
+}
+
+// readRequest refuses what is given twice, and what is none of ours when it is used.
+func readRequest(name string, query url.Values) (request, error) {
+	req := request{format: JSON, params: map[string]string{}}
+	for key, values := range query {
+		if len(values) > 1 && key != "param" {
+			return req, &ParamError{name, fmt.Sprintf("%.40q", key), "is given more than once"}
+		}
+		var err error
+		switch value := values[0]; key {
+		case "format":
+			req.format, err = ParseFormat(value)
+		case "limit":
+			if value != "" {
+				req.page.Limit, err = strconv.Atoi(value)
+			}
+		case "cursor":
+			req.page.Cursor = value
+		case "param":
+			err = addPairs(req.params, values)
+		default:
+			req.params[key] = value
+		}
+		if err != nil {
+			return req, &ParamError{name, key, err.Error()}
+		}
+	}
+	return req, nil
+}
+
+func addPairs(params map[string]string, pairs []string) error {
+	for _, pair := range pairs {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			return fmt.Errorf("%.40q is not NAME=VALUE", pair)
+		}
+		params[name] = value
+	}
+	return nil
+}
+
+func (s *Server) apiRun(ctx context.Context, in *runInput) (*huma.StreamResponse, error) {
+	report, err := s.runner.Catalog().Get(in.Name)
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	req, err := readRequest(report.Name, in.query)
+	if err != nil {
+		return nil, problemOf(err)
+	}
+	if req.format == JSON {
+		if req.page.Limit == 0 {
+			req.page.Limit = pageRows
+		}
+		if req.page.Limit < 1 || req.page.Limit > maxPageRows {
+			return nil, problemOf(&ParamError{report.Name, "limit", fmt.Sprintf("has to be from 1 to %d", maxPageRows)})
+		}
+	}
+	return s.download(ctx, report, req)
+}
+
+// download starts the query before the answer, so that its refusal still gets a status of its own.
+func (s *Server) download(ctx context.Context, report *Report, req request) (*huma.StreamResponse, error) {
+	if req.format == Table {
+		return nil, problemOf(&ParamError{report.Name, "format", "table is for terminals: use json, jsonl, csv or parquet"})
+	}
+	if req.format == Parquet {
+		return s.downloadParquet(ctx, report, req)
+	}
+	var age *Freshness
+	if req.format == JSON {
+		age = s.runner.Freshness(ctx)
+	}
+	rows, err := s.runner.Run(ctx, report.Name, req.params, req.page)
+	if err != nil {
+		s.logFailure(report.Name, err)
+		return nil, problemOf(err)
+	}
+	return &huma.StreamResponse{Body: func(hctx huma.Context) {
+		s.setType(hctx, report, req.format)
+		if err := Write(s.steady(hctx), req.format, rows, age); err != nil {
+			s.logFailure(report.Name, err)
+			panic(http.ErrAbortHandler) // a broken transfer is the only honest end of half an answer
+		}
+	}}, nil
+}
+
+func (s *Server) downloadParquet(ctx context.Context, report *Report, req request) (*huma.StreamResponse, error) {
+	stream, err := s.runner.openParquetReport(ctx, report, req.params, req.page)
+	if err != nil {
+		s.logFailure(report.Name, err)
+		return nil, problemOf(err)
+	}
+	return &huma.StreamResponse{Body: func(hctx huma.Context) {
+		s.setType(hctx, report, Parquet)
+		if err := stream.writeTo(s.steady(hctx)); err != nil {
+			s.logFailure(report.Name, err)
+			panic(http.ErrAbortHandler)
+		}
+	}}, nil
+}
+
+// logFailure leaves out what the caller did wrong.
+func (s *Server) logFailure(report string, err error) {
+	if problemOf(err).Status >= http.StatusInternalServerError {
+		s.log.Warn("report failed", "report", report, "err", err)
+	}
+}
+
+func (f Format) mediaType() string {
+	switch f {
+	case JSONL:
+		return "application/x-ndjson"
+	case CSV:
+		return "text/csv; charset=utf-8"
+	case Parquet:
+		return "application/vnd.apache.parquet"
+	}
+	return "application/json"
+}
+
+func (s *Server) setType(ctx huma.Context, report *Report, f Format) {
+	ctx.SetHeader("Content-Type", f.mediaType())
+	if f != JSON {
+		name := report.Name + "-" + s.runner.now().UTC().Format("20060102T150405Z") + "." + string(f)
+		ctx.SetHeader("Content-Disposition", `attachment; filename="`+name+`"`)
+	}
+}
+
+// steadyWriter gives a transfer more time as long as it moves, in place of one limit for its whole length.
+type steadyWriter struct {
+	ctx  huma.Context
+	step time.Duration
+	next time.Time
+	now  func() time.Time
+}
+
+func (s *Server) steady(ctx huma.Context) *steadyWriter {
+	return &steadyWriter{ctx: ctx, step: 30 * time.Second, now: s.runner.now}
+}
+
+func (w *steadyWriter) Write(p []byte) (int, error) {
+	if now := w.now(); now.After(w.next) {
+		w.next = now.Add(w.step / 2)
+		_, out := humago.Unwrap(w.ctx)
+		_ = http.NewResponseController(out).SetWriteDeadline(time.Now().Add(w.step)) // not every writer has one; the server's own limit then stays
+	}
+	return w.ctx.BodyWriter().Write(p)
+}

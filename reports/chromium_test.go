@@ -1,0 +1,99 @@
+package reports
+
+import (
+	"bytes"
+	"context"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// chromium is the browser's path. Where it is missing, CI fails and others skip.
+func chromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("chromium is needed for the page tests: install it (apt-get install chromium)")
+	}
+	t.Skip("chromium isn't installed: the pages are not tried in a browser")
+	return ""
+}
+
+// browse opens an address and returns the document after its scripts ran, and what the console said.
+func browse(t *testing.T, address string, more ...string) (dom, console string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	args := append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(), "--enable-logging=stderr", "--v=0",
+		"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", "--virtual-time-budget=4000", "--dump-dom"}, more...)
+	cmd := exec.CommandContext(ctx, chromium(t), append(args, address)...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("chromium %s: %v\n%s", address, err, errs.String())
+	}
+	for line := range strings.Lines(errs.String()) {
+		if strings.Contains(line, "CONSOLE") {
+			console += line
+		}
+	}
+	return out.String(), console
+}
+
+// serveSeeded serves a seeded site on a loopback port.
+func serveSeeded(t *testing.T, s *seed, change ...func(*Config, *Deps)) string {
+	t.Helper()
+	deps := Deps{Conn: s.store.ReadOnly(), Backlog: someBacklog, Version: "test"}
+	cfg := DefaultConfig()
+	for _, c := range change {
+		c(&cfg, &deps)
+	}
+	server, err := NewServer(s.runner(func(c *Config, d *Deps) { *c, *d = cfg, deps }), deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	http := httptest.NewServer(server.Handler())
+	t.Cleanup(http.Close)
+	return http.URL
+}
+
+func someBacklog(context.Context) ([]Box, error) {
+	return []Box{
+		{Name: "high"}, {Name: "normal", Files: 1312, Bytes: 4_900_000, Oldest: 95 * time.Second}, {Name: "low", Files: 40, Bytes: 130_000, Oldest: 40 * time.Second},
+		{Name: "process", Files: 256, Bytes: 800_000, Oldest: 3 * time.Second}, {Name: "corrupt", Files: 4, Bytes: 12_000, Oldest: 5 * time.Hour},
+	}, nil
+}
+
+// TestScreenshots draws the pages into STATEWIRE_SCREENSHOTS, for a look at them.
+func TestScreenshots(t *testing.T) {
+	folder := os.Getenv("STATEWIRE_SCREENSHOTS")
+	if folder == "" {
+		return
+	}
+	s := patchDay(t)
+	site := serveSeeded(t, s)
+	for name, page := range map[string]string{
+		"dashboard": "/", "reports": "/reports", "compliance": "/reports/compliance?topic_type=500", "clients-in-state": "/reports/clients-in-state?topic_type=402&state_id=11",
+		"throughput": "/reports/throughput", "client": "/reports/client-states?client=PC-0007", "empty": "/reports/client-states", "failures": "/reports/failures", "problem": "/reports/clients?min_age_hours=x",
+	} {
+		for _, look := range []struct{ suffix, size, dark string }{{"", "1280,1500", ""}, {"-phone", "500,2600", ""}, {"-dark", "1280,1500", "--force-dark-mode"}} {
+			args := []string{"--screenshot=" + filepath.Join(folder, name+look.suffix+".png"), "--window-size=" + look.size, "--hide-scrollbars"}
+			if look.dark != "" {
+				args = append(args, "--blink-settings=preferredColorScheme=0")
+			}
+			_, console := browse(t, site+page, args...)
+			if console != "" {
+				t.Errorf("%s: %s", name, console)
+			}
+		}
+	}
+}
