@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -154,13 +155,13 @@ func serverNames(told []string) ([]string, error) {
 	return names, nil
 }
 
-// validName says whether a certificate for the name would also be found valid for it.
+// validName says whether a certificate can carry the name.
 func validName(name string) bool {
-	probe := x509.Certificate{DNSNames: []string{name}}
-	if ip := net.ParseIP(name); ip != nil {
-		probe.IPAddresses = []net.IP{ip}
+	if net.ParseIP(name) != nil {
+		return true
 	}
-	return name != "" && probe.VerifyHostname(name) == nil
+	const allowed = "abcdefghijklmnopqrstuvwxyz0123456789-_."
+	return name != "" && len(name) <= 253 && strings.Trim(strings.TrimPrefix(strings.ToLower(name), "*."), allowed) == "" && !strings.HasPrefix(name, ".")
 }
 
 func certPEM(der []byte) []byte {
