@@ -333,3 +333,25 @@ func dropFiles(m *model, g *ledger, lane Lane, n int) {
 		g.accept(text)
 	}
 }
+
+// TestAFailedSyncIsTakenForEveryFileItMayHaveBeenFor: the kernel tells one caller of a failure, and the next that all is well.
+func TestAFailedSyncIsTakenForEveryFileItMayHaveBeenFor(t *testing.T) {
+	m := newModel()
+	d := newDir(quick(), "/model", m, slog.New(slog.DiscardHandler))
+	failed := false
+	m.before = func(call string, at folder, name string) error {
+		switch {
+		case call == "rename" && !failed:
+			failed = true // of the first file; now the second is put and its sync of the lane fails
+			if _, err := d.Put(Normal, []byte("second"), time.Now()); !errors.Is(err, ErrFault) {
+				t.Errorf("the second: %v", err)
+			}
+		case call == "syncdir" && at == folder(Normal) && len(m.list(folder(Normal))) == 1:
+			return errIO
+		}
+		return nil
+	}
+	if _, err := d.Put(Normal, []byte("first"), time.Now()); !errors.Is(err, ErrFault) {
+		t.Errorf("the first, begun before the fault: %v", err)
+	}
+}

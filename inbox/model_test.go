@@ -279,16 +279,41 @@ func (w *modelFile) close() error { return nil }
 
 // crashes calls check with every state that a power cut now may leave.
 func (m *model) crashes(check func(left *model)) {
-	m.mu.Lock()
-	// Temporary files are swept in any case; what happened to their names alone makes no difference.
-	m.ops = slices.DeleteFunc(m.ops, func(op nameOp) bool { return op.goes.inTemp() && op.comes.inTemp() })
-	ops, dirty := slices.Clone(m.ops), m.unsynced()
-	m.mu.Unlock()
+	ops, dirty := m.undecided()
 	for kept := range uint(1) << len(ops) {
 		for part := range power(3, len(dirty)) {
 			check(m.left(ops, kept, dirty, part))
 		}
 	}
+}
+
+// cut is one of those states; draw chooses among n.
+func (m *model) cut(draw func(n int) int) *model {
+	ops, dirty := m.undecided()
+	kept := uint(0)
+	for i := range ops {
+		kept |= uint(draw(2)) << i
+	}
+	part := 0
+	for range dirty {
+		part = 3*part + draw(3)
+	}
+	return m.left(ops, kept, dirty, part)
+}
+
+// copy is the state that a process sees which comes after this one.
+func (m *model) copy() *model {
+	ops, dirty := m.undecided()
+	return m.left(ops, ^uint(0), dirty, power(3, len(dirty))-1)
+}
+
+// undecided is what a power cut may keep or lose.
+func (m *model) undecided() ([]nameOp, []*inode) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	// Temporary files are swept in any case; what happened to their names alone makes no difference.
+	m.ops = slices.DeleteFunc(m.ops, func(op nameOp) bool { return op.goes.inTemp() && op.comes.inTemp() })
+	return slices.Clone(m.ops), m.unsynced()
 }
 
 // unsynced lists the files that a name may lead to and whose bytes are not durable.

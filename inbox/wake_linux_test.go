@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 )
@@ -81,7 +82,11 @@ func TestARealOverflowWakesAndEveryFileIsClaimed(t *testing.T) {
 	default:
 	}
 	close(w.ready)
-	<-wake // the poll is 900 s away: this is the overflow
+	select {
+	case <-wake: // the poll is 900 s away: this is the overflow
+	case <-time.After(20 * time.Second):
+		t.Fatal("hints were lost and nothing woke")
+	}
 	claimed := 0
 	for c := claim(t, l); c != nil; c = claim(t, l) {
 		claimed += len(c.Files)
