@@ -175,7 +175,7 @@ func knownFormat(header http.Header) *problem {
 	case len(kind) == 1 && (kind[0] == "application/xml" || kind[0] == "text/xml"):
 	default:
 		media, _, err := mime.ParseMediaType(kind[0])
-		if err != nil || len(kind) > 1 || !(media == "application/xml" || media == "text/xml" || media == "application/octet-stream" || strings.HasSuffix(media, "+xml")) {
+		if err != nil || len(kind) > 1 || !mayBeReport(media) {
 			return refuse(codeMediaType, "accepted media types are application/xml, text/xml, anything ending in +xml, application/octet-stream, or none")
 		}
 	}
@@ -183,6 +183,16 @@ func knownFormat(header http.Header) *problem {
 		return refuse(codeEncoding, "accepted content encodings are gzip, zstd, identity, or none; one at a time")
 	}
 	return nil
+}
+
+// mayBeReport says whether a report may come under the media type. curl calls a file a form when nobody told it better,
+// and what is a report is decided by its bytes.
+func mayBeReport(media string) bool {
+	switch media {
+	case "application/xml", "text/xml", "application/octet-stream", "application/x-www-form-urlencoded":
+		return true
+	}
+	return strings.HasSuffix(media, "+xml")
 }
 
 const unknownEncoding = "?"

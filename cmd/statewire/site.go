@@ -41,6 +41,7 @@ type site struct {
 
 	// Filled while starting, in this order.
 	addresses addresses
+	ready     func(context.Context) error // what /readyz asks besides the store; nil without a relay
 	closers   []func() error
 }
 
@@ -120,6 +121,7 @@ func (s *site) startRelay(ctx context.Context, g *errgroup.Group) error {
 		return err
 	}
 	s.addresses.relay = "https://" + reachable(addr)
+	s.ready = func(context.Context) error { return r.Ready() }
 	g.Go(func() error { return r.Run(ctx) })
 	return nil
 }
@@ -182,6 +184,11 @@ func (s *site) startStored(ctx context.Context, g *errgroup.Group, db *store.Sto
 			return err
 		}
 	}
+	if handler := db.ReadOnlyHandler(); handler != nil && s.cfg.Store.Listen != "" {
+		if err := s.startStoreListener(ctx, g, handler); err != nil {
+			return err
+		}
+	}
 	if s.roles.has("reports") {
 		if err := s.startReports(ctx, g, db); err != nil {
 			return err
@@ -210,7 +217,7 @@ func (s *site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Sto
 
 func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.Store) error {
 	server, err := newReports(s.cfg.Reports, db, reports.Deps{
-		Backlog: backlog(s.inbox), Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: version,
+		Backlog: backlog(s.inbox), Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: version, Ready: s.ready,
 		Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
 	})
 	if err != nil {
@@ -237,10 +244,27 @@ func (s *site) startSocket(ctx context.Context, g *errgroup.Group, handler http.
 	}
 	mux := http.NewServeMux()
 	mux.Handle(store.SocketPath+"/", http.StripPrefix(store.SocketPath, handler))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	serveHTTP(ctx, g, ln, mux)
+	return nil
+}
+
+// startStoreListener answers any ClickHouse client on this machine, read-only.
+func (s *site) startStoreListener(ctx context.Context, g *errgroup.Group, handler http.Handler) error {
+	ln, err := net.Listen("tcp", s.cfg.Store.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for ClickHouse clients: %w; set store.listen to a free address", err)
+	}
+	s.log.Info("store answers read-only", "address", "http://"+reachable(ln.Addr()))
+	serveHTTP(ctx, g, ln, handler)
+	return nil
+}
+
+// serveHTTP serves until ctx is done, then gives the answers in hand a few seconds.
+func serveHTTP(ctx context.Context, g *errgroup.Group, ln net.Listener, handler http.Handler) {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	g.Go(func() error {
 		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve the store's socket: %w", err)
+			return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
 		}
 		return nil
 	})
@@ -253,7 +277,6 @@ func (s *site) startSocket(ctx context.Context, g *errgroup.Group, handler http.
 		}
 		return nil
 	})
-	return nil
 }
 
 // reachable writes a listener's address as somebody on this machine would use it.
