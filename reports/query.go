@@ -95,7 +95,7 @@ func blankComments(lines []string) []string {
 		end := i
 		switch {
 		case text[i] == '{': // a placeholder's type may hold quotes
-			i += max(1, len(placeholderStart.Find(text[i:])))
+			i += max(1, len(placeholderStart.Find(text[i:min(i+300, len(text))])))
 			continue
 		case hasAt(text, i, "--"):
 			end = indexFrom(text, i, "\n")

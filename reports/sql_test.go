@@ -81,7 +81,7 @@ func lines(rows []map[string]string, columns ...string) string {
 
 func expect(t *testing.T, got, want string) {
 	t.Helper()
-	if want = strings.TrimSpace(want); got != want {
+	if got, want = strings.TrimSpace(got), strings.TrimSpace(want); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -29,7 +29,8 @@ WITH
             client_id,
             message_time,
             if({parameter:UInt8} > 0, params[{parameter:UInt8}],
-               arrayFirst(p -> match(p, '^(0[xX][89A-Fa-f][0-9A-Fa-f]{7}|-[1-9][0-9]{6,9}|(2[2-9]|3[0-9]|4[0-2])[0-9]{8})$'), params)) AS given,
+               arrayFirst(p -> match(p, '^(0[xX][89A-Fa-f][0-9A-Fa-f]{7}|-[1-9][0-9]{6,9})$')
+                   OR match(p, '^[0-9]{10}$') AND toUInt64OrZero(p) BETWEEN 2147483648 AND 4294967295, params)) AS given,
             toInt64OrZero(given) AS number,
             multiIf(match(given, '^0[xX][0-9A-Fa-f]{1,8}$'), concat('0x', leftPad(upper(substring(given, 3)), 8, '0')),
                     match(given, '^-?[0-9]{1,10}$') AND number >= -2147483648 AND number <= 4294967295,
