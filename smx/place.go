@@ -69,7 +69,7 @@ func (c *place) count(text []byte) {
 }
 
 // clipBytes is how much of a client's bytes an error quotes at most.
-const clipBytes = 24
+const clipBytes = 32
 
 // clip quotes the beginning of a value.
 func clip[T string | []byte](v T) string {

@@ -130,9 +130,11 @@ func parseNumber(b []byte, limit uint64) (n uint64, kind numberKind) {
 		if digit > 9 {
 			return 0, numberMalformed
 		}
-		if n <= limit {
-			n = n*10 + digit // limits are small enough that this can't wrap
+		if n > (math.MaxUint64-9)/10 {
+			n = math.MaxUint64 // and stays there, however many digits follow
+			continue
 		}
+		n = n*10 + digit
 	}
 	if n > limit {
 		return 0, numberTooLarge

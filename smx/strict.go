@@ -239,10 +239,9 @@ func (s *strict) depth() int {
 }
 
 func plainName(name string) string {
-	for _, r := range name {
-		if r >= utf8.RuneSelf || strings.Count(name, ":") > 1 {
-			return fmt.Sprintf("_%x", name)
-		}
+	beyondASCII := func(r rune) bool { return r >= utf8.RuneSelf }
+	if strings.Count(name, ":") > 1 || strings.ContainsFunc(name, beyondASCII) {
+		return fmt.Sprintf("_%x", name)
 	}
 	return name
 }

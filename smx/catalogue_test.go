@@ -1,0 +1,153 @@
+package smx
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"statewire/fixtures"
+)
+
+func catalogue() []fixtures.Case { return append(fixtures.Syntax(), fixtures.Meaning()...) }
+
+// Every input of the catalogue has its outcome, by the decoder, by Check and
+// by the reference.
+func TestCatalogue(t *testing.T) {
+	t.Parallel()
+	for _, c := range catalogue() {
+		t.Run(fmt.Sprintf("%d %s", c.Row, c.Name), func(t *testing.T) {
+			b, err := agree(t, c.Data)
+			if got := codeOf(err); got != c.Code {
+				t.Fatalf("refused with %q, want %q: %v", got, c.Code, err)
+			}
+			if b.Len() != c.Messages || len(b.Bad) != len(c.Bad) {
+				t.Fatalf("%d messages and %d records set aside, want %d and %d: %+v", b.Len(), len(b.Bad), c.Messages, len(c.Bad), b.Bad)
+			}
+			for i, code := range c.Bad {
+				if b.Bad[i].Err.Code != code {
+					t.Errorf("record set aside with %q, want %q", b.Bad[i].Err.Code, code)
+				}
+			}
+		})
+	}
+}
+
+func codeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.(*Error).Code
+}
+
+// The text, place and code of every refusal of the catalogue stay as they are:
+// scripts and people rely on them. UPDATE_GOLDEN=1 rewrites the file.
+func TestErrorsAreGolden(t *testing.T) {
+	t.Parallel()
+	got := map[string][]Error{}
+	for _, c := range catalogue() {
+		var b Batch
+		name := fmt.Sprintf("%d %s", c.Row, c.Name)
+		if err := NewDecoder().Decode(c.Data, &b); err != nil {
+			got[name] = append(got[name], *err.(*Error))
+		}
+		for _, bad := range b.Bad {
+			got[name] = append(got[name], bad.Err)
+		}
+	}
+	text, err := json.MarshalIndent(got, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = append(text, '\n')
+	if os.Getenv("UPDATE_GOLDEN") == "1" {
+		if err := os.WriteFile("../fixtures/golden/errors.json", text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if !bytes.Equal(text, fixtures.Golden("errors.json")) {
+		t.Errorf("errors differ from fixtures/golden/errors.json; compare them, then run with UPDATE_GOLDEN=1\n%s", text)
+	}
+}
+
+// No document of the catalogue that loads does so without its end.
+func TestTruncatedReportsAreRefused(t *testing.T) {
+	t.Parallel()
+	docs := [][]byte{fixtures.Report(fixtures.Message), fixtures.Sample(fixtures.InstantDetails)}
+	for _, name := range fixtures.Seed002() {
+		docs = append(docs, fixtures.Sample(name))
+	}
+	for _, doc := range docs {
+		end := bytes.LastIndex(doc, []byte("t\x00>"))
+		if end < 0 {
+			end = bytes.LastIndex(doc, []byte("</Report>")) + len("</Report>") - 2
+		}
+		d := NewDecoder()
+		for i := range doc[:end+2] {
+			if err := d.Decode(doc[:i], &Batch{}); err == nil {
+				t.Fatalf("accepted when cut to %d of %d bytes", i, len(doc))
+			}
+			if _, err := d.Check(doc[:i]); err == nil {
+				t.Fatalf("Check accepts when cut to %d of %d bytes", i, len(doc))
+			}
+		}
+	}
+}
+
+// A document type declaration costs next to nothing, whatever follows it.
+func TestDoctypeIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	large := append([]byte("<!DOCTYPE Report ["), bytes.Repeat([]byte("<!ENTITY a \"b\">"), 500_000)...)
+	for _, c := range fixtures.Syntax() {
+		if c.Code == CodeDoctype {
+			large := large
+			if c.Row == 48 {
+				large = c.Data
+			}
+			fastest := time.Hour
+			for range 50 {
+				start := time.Now()
+				if err := NewDecoder().Decode(large, &Batch{}); codeOf(err) != CodeDoctype {
+					t.Fatal(err)
+				}
+				fastest = min(fastest, time.Since(start))
+			}
+			if fastest > time.Millisecond {
+				t.Errorf("%s took %v, want at most 1 ms", c.Name, fastest)
+			}
+		}
+	}
+}
+
+// The sample of seed 002 is refused as printed, with its place, and means the
+// same in every spelling and encoding once it is repaired.
+func TestSeed002(t *testing.T) {
+	t.Parallel()
+	_, err := agree(t, fixtures.Sample(fixtures.Seed002AsPrinted))
+	e, ok := err.(*Error)
+	if !ok || e.Code != CodeSyntax || e.Line != 2 || e.Column != 814 {
+		t.Errorf("as printed: %v", err)
+	}
+	var first uint64
+	for _, name := range fixtures.Seed002() {
+		b, err := agree(t, fixtures.Sample(name))
+		if err != nil || b.Len() != 1 {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		m, r := b.Message(0), b.Reports[0]
+		if r.NetBIOSName != "STEVERAC64-2" || m.Serial != 1431 || m.TopicType != 500 || m.StateID != 2 || len(m.Params) != 1 || m.Params[0] != "102" ||
+			r.Client.UUID() != "f1b03089-9ea1-4a64-83dc-5f8e77bddeb4" || r.Priority != NoPriority || !m.Time.Equal(benchTime) {
+			t.Errorf("%s: %+v\n%+v", name, r, m)
+		}
+		if first == 0 {
+			first = b.Hash[0]
+		}
+		if b.Hash[0] != first || first != 0x5c8edc43bb89ee6b {
+			t.Errorf("%s: payload hash %#x, want %#x", name, b.Hash[0], first)
+		}
+	}
+}
