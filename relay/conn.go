@@ -17,9 +17,6 @@ import (
 
 // conn is one TLS connection as the HTTP server sees it. It bounds the handshake and every read and write in
 // time, and watches the request heads that pass, because the server hides how they spelled their length.
-//
-// Deadlines are set on the socket only when they get earlier. One that runs out too early is found to be so when
-// it runs out, and set anew: a busy connection pays for one timer in seconds instead of five per request.
 type conn struct {
 	*tls.Conn
 
@@ -37,23 +34,14 @@ type conn struct {
 	wrote   time.Time
 	handled bool // the request whose head passed last reached the handler
 
-	// Guarded by mu.
-	mu       sync.Mutex
-	head     head
-	want     time.Time // deadline of the present read; zero is none
-	armed    time.Time // deadline of the socket; zero is none, else never later than want
-	aborted  bool      // armed lies in the past, to end a read at once
-	body     time.Time // when the reading of a body began; zero when none is read
-	bodyGot  int64     // bytes since
-	bodyIdle bool      // its deadline ran out
+	input
 }
 
 func newConn(raw net.Conn, l *listener, from netip.Addr) *conn {
-	return &conn{Conn: tls.Server(raw, l.tls), raw: raw, l: l, from: from}
+	c := &conn{Conn: tls.Server(raw, l.tls), raw: raw, l: l, from: from}
+	c.resumed.L = &c.mu
+	return c
 }
-
-// longAgo tells a deadline that ends a read at once from one that has only just run out.
-var longAgo = time.Unix(1<<20, 0)
 
 type connKey struct{}
 
@@ -70,6 +58,7 @@ func connOf(req *http.Request) *conn {
 func connState(nc net.Conn, state http.ConnState) {
 	if c, ok := nc.(*conn); ok && state == http.StateIdle {
 		c.handled = false
+		c.answered()
 	}
 }
 
@@ -91,6 +80,7 @@ func (c *conn) shake() {
 		return
 	}
 	c.raw.SetDeadline(time.Time{})
+	c.rearm()
 }
 
 // tlsRefused counts a failed handshake and speaks of it once a minute.
@@ -121,105 +111,6 @@ func tlsReason(err error) string {
 	}
 	return "handshake"
 }
-
-// Read reads what the client sent, within the deadline wanted.
-func (c *conn) Read(p []byte) (int, error) {
-	c.shake()
-	if c.failed {
-		return 0, io.EOF
-	}
-	for {
-		n, err := c.Conn.Read(p)
-		c.count(p[:n])
-		if err != nil && errors.Is(err, os.ErrDeadlineExceeded) && c.extend() {
-			if n > 0 {
-				return n, nil
-			}
-			continue
-		}
-		return n, err
-	}
-}
-
-// count keeps the books on bytes that came in.
-func (c *conn) count(p []byte) {
-	if len(p) == 0 {
-		return
-	}
-	c.mu.Lock()
-	c.head.feed(p)
-	if !c.body.IsZero() {
-		c.bodyGot += int64(len(p))
-	}
-	c.mu.Unlock()
-}
-
-// extend decides on a deadline of the socket that ran out: true when the read may go on.
-func (c *conn) extend() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := time.Now()
-	if !c.body.IsZero() && !c.want.After(now) {
-		took := now.Sub(c.body)
-		if float64(c.bodyGot) < took.Seconds()*float64(c.l.cfg.BodyRate) {
-			c.bodyIdle = true
-			return false
-		}
-		c.want = now.Add(min(time.Second, c.l.cfg.BodyTimeout))
-	}
-	if !c.want.IsZero() && !c.want.After(now) {
-		if !c.aborted && c.body.IsZero() && c.head.partial() {
-			c.l.metrics.refused(codeHeaderSlow)
-			c.head = head{}
-		}
-		return false
-	}
-	c.armed = c.want
-	c.raw.SetReadDeadline(c.armed)
-	return true
-}
-
-// SetReadDeadline wants a deadline for the reads from here on.
-func (c *conn) SetReadDeadline(t time.Time) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.deadline(t)
-}
-
-// deadline must be called with mu held.
-func (c *conn) deadline(t time.Time) error {
-	c.want = t
-	sooner := !t.IsZero() && (c.armed.IsZero() || t.Before(c.armed))
-	if !sooner && !c.aborted {
-		return nil // the socket's own deadline comes first, or there need not be one
-	}
-	if t.IsZero() {
-		t = time.Now().Add(c.l.cfg.HeaderTimeout) // soon enough for whatever is wanted next
-	}
-	c.armed, c.aborted = t, t.Before(longAgo)
-	return c.raw.SetReadDeadline(t)
-}
-
-// beginBody starts the clock of a body.
-func (c *conn) beginBody() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.body, c.bodyGot, c.bodyIdle = time.Now(), 0, false
-	c.deadline(c.body.Add(c.l.cfg.BodyTimeout))
-}
-
-// endBody stops it and says whether the body was too slow. What is read from here on belongs to the next request, whose first
-// byte may come before the server has heard that this one is answered.
-func (c *conn) endBody() (slow bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.body = time.Time{}
-	c.head.next()
-	return c.bodyIdle
-}
-
-// linger gives the client a moment to finish sending what nobody will read.
-func (c *conn) linger() { c.SetReadDeadline(time.Now().Add(time.Second)) }
 
 // SetWriteDeadline keeps the deadlines that Write sets.
 func (c *conn) SetWriteDeadline(time.Time) error { return nil }
@@ -260,6 +151,7 @@ func (c *conn) CloseWrite() error {
 
 // Close ends the connection and gives its place to another.
 func (c *conn) Close() error {
+	c.hangUp()
 	err := c.Conn.Close()
 	c.closed.Do(func() { c.l.release(c) })
 	return err

@@ -30,6 +30,9 @@ func (h *head) feed(p []byte) {
 // partial says whether a head has begun and nobody has taken it.
 func (h *head) partial() bool { return len(h.buf) > 0 }
 
+// atEnd says whether the body of the request that was taken last has come in whole.
+func (h *head) atEnd() bool { return h.skip == 0 && !h.lost }
+
 // next begins anew after a body of unknown length. A request that was sent together with that body lacks its first bytes
 // then; take sees that.
 func (h *head) next() {

@@ -54,22 +54,6 @@ func (r *Relay) refuse(w http.ResponseWriter, req *http.Request, c *conn, p *pro
 	said.write(w)
 }
 
-// begin takes note that a request reached the handler, and finds spellings of its head that are refused.
-func (c *conn) begin(req *http.Request) (code string) {
-	c.handled = true
-	if !c.used.Load() {
-		c.used.Store(true)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	chunked := len(req.TransferEncoding) > 0
-	length := req.ContentLength
-	if chunked {
-		length = -1
-	}
-	return c.head.take(req.Method, req.RequestURI, length, chunked || !req.ProtoAtLeast(1, 1))
-}
-
 func headDetail(code string) string {
 	switch code {
 	case codeAmbiguous:
