@@ -49,7 +49,7 @@ func child() {
 		return nil
 	}}
 	out := json.NewEncoder(os.Stdout)
-	if err := life(d, func(s said) { _ = out.Encode(s) }); err != nil {
+	if err := errors.Join(life(d, func(s said) { _ = out.Encode(s) }), d.Close()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -69,13 +69,14 @@ func life(d *Dir, say func(said)) error {
 	if err != nil {
 		return err
 	}
+	defer l.leave()
 	for {
 		c, err := l.Claim()
 		if err != nil {
 			return err
 		}
 		if c == nil {
-			return errors.Join(l.Close(), d.Close())
+			return l.Close()
 		}
 		for i, f := range c.Files {
 			if err := endFile(c, f, i, say); err != nil {
@@ -83,6 +84,14 @@ func life(d *Dir, say func(said)) error {
 			}
 		}
 	}
+}
+
+// leave lets go as the end of a process does.
+func (l *Loader) leave() {
+	for lane := range l.windows {
+		_ = l.windows[lane].end()
+	}
+	_ = l.lock.Close()
 }
 
 func endFile(c *Chunk, f File, n int, say func(said)) error {
