@@ -5,11 +5,11 @@ import "unsafe"
 // arenaChunk is the size of the pieces an arena grows by.
 const arenaChunk = 256 << 10
 
-// arena hands out memory that lives until reset. It never moves what it gave
+// arena hands out memory that lives until it is rolled back. It never moves what it gave
 // out, so strings may point into it.
 type arena struct {
-	chunks [][]byte // kept by reset
-	big    [][]byte // pieces above a quarter of a chunk, dropped by reset
+	chunks [][]byte // kept
+	big    [][]byte // pieces above a quarter of a chunk, dropped by rollback
 	at     int      // the chunk in use
 	used   int      // bytes of it
 }
@@ -23,8 +23,6 @@ func (a *arena) rollback(m arenaMark) {
 	clear(a.big[m.big:])
 	a.big, a.at, a.used = a.big[:m.big], m.at, m.used
 }
-
-func (a *arena) reset() { a.rollback(arenaMark{}) }
 
 // take returns n bytes of undefined content.
 func (a *arena) take(n int) []byte {
@@ -60,7 +58,7 @@ func (a *arena) string(b []byte) string {
 }
 
 // text is b as a string that shares its memory: only for arena memory, which
-// nothing changes before reset.
+// nothing changes before that.
 func text(b []byte) string {
 	if len(b) == 0 {
 		return ""

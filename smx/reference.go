@@ -100,7 +100,10 @@ func referenceCharacters(text string) (string, error) {
 func referenceMismatch(data []byte) bool {
 	text, wide := string(data), strings.ContainsRune(string(data), 0)
 	big := strings.HasPrefix(text, "\xFE\xFF") || strings.HasPrefix(text, "\x00")
-	text = strings.TrimLeft(strings.ReplaceAll(text, "\x00", ""), "\xEF\xBB\xBF\xFF\xFE")
+	text = strings.ReplaceAll(text, "\x00", "")
+	for _, mark := range []string{"\xEF\xBB\xBF", "\xFF\xFE", "\xFE\xFF"} {
+		text = strings.TrimPrefix(text, mark)
+	}
 	if !strings.HasPrefix(text, "<?xml ") && !strings.HasPrefix(text, "<?xml\t") && !strings.HasPrefix(text, "<?xml\n") && !strings.HasPrefix(text, "<?xml\r") {
 		return false
 	}
