@@ -51,7 +51,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if len(applied) > 0 {
 		s.log.Info("store migrated", "steps", len(applied), "version", applied[len(applied)-1].Source.Version, "took", time.Since(began))
 	}
-	return errors.Join(s.applyRetention(ctx), s.linkDBO(ctx))
+	return errors.Join(s.applyRetention(ctx), s.pruneInstants(ctx), s.linkDBO(ctx))
 }
 
 // refuseNewer stops a program that is older than the schema.

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +95,31 @@ func TestRetentionDropsHistoryOnly(t *testing.T) {
 	}
 	if got := answersOf(t, s, kept); strings.Join(got, "\n") != strings.Join(old, "\n") {
 		t.Errorf("after retention\n%s\nwant\n%s", diff(got, old), diff(old, got))
+	}
+}
+
+func TestRetentionKeepsTheLatestMessageWithoutASerial(t *testing.T) {
+	s := storetest.New(t)
+	for i := range 5 {
+		insert(t, t.Context(), s, message{Client: 1, Topic: 9003, TopicID: "x", State: uint32(i), Hash: uint64(i), Received: int64(i)})
+	}
+	want := currentStates(t, t.Context(), s, "")
+	cfg := store.DefaultConfig()
+	cfg.Retention = 48 * time.Hour
+	for range 2 {
+		if _, err := storetest.AgainWith(t, s, cfg, store.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		exec(t, s, "OPTIMIZE TABLE instant_states_data FINAL") // waits for the removal
+		if n := count(t, s, "SELECT count() FROM instant_states_data"); n != 1 {
+			t.Errorf("%d messages are kept, want the latest", n)
+		}
+	}
+	if got := currentStates(t, t.Context(), s, ""); !slices.Equal(got, want) {
+		t.Errorf("current states %v, want %v", got, want)
+	}
+	if n := count(t, s, "SELECT count() FROM system.mutations WHERE database = currentDatabase() AND table = 'instant_states_data'"); n != 1 {
+		t.Errorf("%d removals, want 1", n)
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"strings"
 	"time"
@@ -55,4 +56,28 @@ func retentionChange(definition, column string, keep time.Duration) string {
 		return ""
 	}
 	return fmt.Sprintf("MODIFY TTL toDateTime(%s) + INTERVAL %d HOUR DELETE", column, hours)
+}
+
+//go:embed prune.sql
+var pruneCondition string
+
+// pruneInstants removes messages without a serial that are past retention and are
+// no longer anybody's current state. No table TTL can tell which those are.
+func (s *Store) pruneInstants(ctx context.Context) error {
+	if s.cfg.Retention == 0 {
+		return nil
+	}
+	before := namedArg("before", s.clock().Add(-s.cfg.Retention).UTC().Format("2006-01-02 15:04:05.000000"))
+	var old uint64
+	if err := s.conn.QueryRow(ctx, "SELECT count() FROM instant_states_data WHERE "+pruneCondition, before).Scan(&old); err != nil {
+		return fmt.Errorf("count old messages without a serial: %w", err)
+	}
+	if old == 0 {
+		return nil
+	}
+	if err := s.conn.Exec(ctx, "ALTER TABLE instant_states_data"+s.onCluster()+" DELETE WHERE "+pruneCondition, before); err != nil {
+		return fmt.Errorf("remove %d old messages without a serial: %w", old, err)
+	}
+	s.log.Info("old messages without a serial removed", "rows", old)
+	return nil
 }
