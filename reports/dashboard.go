@@ -201,7 +201,7 @@ func (s *Server) fillFailures(ctx context.Context, p *web.Panel) error {
 			Code: row.text("error_code"), Meaning: row.text("meaning"), State: row.text("state_name"), Topic: topicTitle(row.text("topic_name")),
 			Clients: row.count("clients"), Percent: 100 * float64(row.count("clients")) / float64(max(1, rows[0].count("clients"))),
 			Link: "/reports/failing-clients?" + url.Values{
-				"topic_type": {row.text("topic_type")}, "state_id": {row.text("state_id")}, "code": {row.text("error_code")}}.Encode(),
+				"topic_type": {row.raw("topic_type")}, "state_id": {row.raw("state_id")}, "code": {row.raw("error_code")}}.Encode(),
 		})
 	}
 	if len(rows) == 0 {
@@ -225,7 +225,7 @@ func (s *Server) fillSetAside(ctx context.Context, p *web.Panel) error {
 		*what += n
 		if len(list.Latest) < 5 {
 			list.Latest = append(list.Latest, web.SetAsideItem{When: timeOf(row["latest"]), Code: row.text("code"), Reason: shorten(row.text("example"), 120),
-				What: strconv.Itoa(n) + " " + plural(n, row.text("kind"), row.text("kind")+"s"), Link: link + url.Values{"code": {row.text("code")}, "hours": {"24"}}.Encode()})
+				What: strconv.Itoa(n) + " " + plural(n, row.text("kind"), row.text("kind")+"s"), Link: link + url.Values{"code": {row.raw("code")}, "hours": {"24"}}.Encode()})
 		}
 	}
 	p.SetAside = list

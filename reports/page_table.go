@@ -133,14 +133,14 @@ func (r *Report) link(column string, columns []Column, row []any) string {
 
 // addBar adds a row to the stack of its group; rows of one group follow each other.
 func (t *pageTable) addBar(row []any) {
-	group := textOf(row[t.bars[0]])
+	group := terminalSafe(textOf(row[t.bars[0]]))
 	stacks := t.view.Stacks
 	if len(stacks) == 0 || stacks[len(stacks)-1].Title != group {
 		t.view.Stacks = append(t.view.Stacks, web.Stack{Title: group, Link: t.rows.Report.link(t.rows.Columns[t.bars[0]].Name, t.rows.Columns, row)})
 	}
 	stack := &t.view.Stacks[len(t.view.Stacks)-1]
 	count := intOf(row[t.bars[2]])
-	name := textOf(row[t.bars[1]])
+	name := terminalSafe(textOf(row[t.bars[1]]))
 	stack.Total += count
 	stack.Segments = append(stack.Segments, web.Segment{
 		Name: name, Count: count, Tone: web.ToneOf(name), Link: t.rows.Report.link(t.rows.Columns[t.bars[2]].Name, t.rows.Columns, row),

@@ -86,5 +86,7 @@ func (s *snapshots) ask(ctx context.Context, name string, params map[string]stri
 	return out, rows.Err()
 }
 
-func (r record) text(column string) string { return textOf(r[column]) }
+// text is for people's eyes, raw for addresses.
+func (r record) text(column string) string { return terminalSafe(textOf(r[column])) }
+func (r record) raw(column string) string  { return textOf(r[column]) }
 func (r record) count(column string) int   { return intOf(r[column]) }

@@ -34,8 +34,6 @@ func plain(v reflect.Value) any {
 		return x.String()
 	case net.IP:
 		return x.String()
-	case []byte:
-		return string(x)
 	}
 	return plainKind(v)
 }

@@ -1,0 +1,324 @@
+package reports
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+)
+
+func code(err error) string {
+	var q *QueryError
+	if errors.As(err, &q) {
+		return q.Code
+	}
+	return fmt.Sprint(err)
+}
+
+func TestAdHocSQLOnlyReads(t *testing.T) {
+	s := fleet(t)
+	r := s.runner()
+	for _, c := range []struct{ sql, want string }{
+		{"", "the statement is empty"},
+		{" -- nothing\n;", "the statement is empty"},
+		{"SELECT 1; SELECT 2", "only one statement"},
+		{"SELECT 1 FORMAT CSV", "leave out FORMAT"},
+		{"SELECT 1 INTO OUTFILE '/tmp/x'", "leave out INTO OUTFILE"},
+		{"INSERT INTO resyncs (client_id) VALUES (generateUUIDv4())", "read_only"},
+		{"DROP TABLE clients_data", "read_only"},
+		{"TRUNCATE TABLE state_messages", "read_only"},
+		{"ALTER TABLE state_messages DELETE WHERE 1", "read_only"},
+		{"CREATE TABLE x (a UInt8) ENGINE = Memory", "read_only"},
+		{"SYSTEM STOP MERGES", "read_only"},
+		{"SELECT * FROM file('/etc/passwd', LineAsString)", "read_only"},
+		{"SELECT * FROM url('http://127.0.0.1:1/', LineAsString)", "read_only"},
+		{"SELECT 1 SETTINGS readonly = 0", "read_only"},
+		{"SET readonly = 0", "read_only"},
+		{"SELEC 1", "read_only"},
+		{"SELECT ((1)", "syntax"},
+		{"SELECT nothing FROM clients", "query"},
+	} {
+		rows, err := r.SQL(t.Context(), c.sql)
+		if err == nil {
+			t.Errorf("%s: %v", c.sql, readRows(t, rows))
+			continue
+		}
+		if !strings.Contains(err.Error(), c.want) && code(err) != c.want {
+			t.Errorf("%s: %v (%s), want %s", c.sql, err, code(err), c.want)
+		}
+		if strings.Contains(err.Error(), "\n") || len(err.Error()) > 900 {
+			t.Errorf("%s: not one plain line: %v", c.sql, err)
+		}
+	}
+	for sql, want := range map[string]string{
+		"SELECT count() AS n FROM clients":           "n=5",
+		"WITH 1 AS x SELECT x, 'a;b' AS y -- ; end;": "x=1 y=a;b",
+		"SELECT NULL AS a, [1,2] AS b, map('k', toDateTime64('2025-01-31 08:00:00.5', 3, 'UTC')) AS c, toDecimal64(1.5, 2) AS d, (1, 'x') AS e":                                   `a= b=[1,2] c={"k":"2025-01-31T08:00:00.5Z"} d=1.5 e=[1,"x"]`,
+		"SELECT toUInt64(18446744073709551615) AS a, toInt256('-170141183460469231731687303715884105728') AS b, nan AS c, toFloat32(0.1) AS f, toIPv4('1.2.3.4') AS g, true AS h": "a=18446744073709551615 b=-170141183460469231731687303715884105728 c=NaN f=0.1 g=1.2.3.4 h=true",
+	} {
+		rows, err := r.SQL(t.Context(), sql)
+		if err != nil {
+			t.Errorf("%s: %v", sql, err)
+			continue
+		}
+		var cells []string
+		row := rows.Next()
+		for i, c := range rows.Columns {
+			cells = append(cells, c.Name+"="+textOf(row[i]))
+		}
+		if got := strings.Join(cells, " "); got != want || rows.Next() != nil || rows.Err() != nil {
+			t.Errorf("%s: got %s, want %s (%v)", sql, got, want, rows.Err())
+		}
+		if err := rows.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestLimitsEndAQueryWithAClearText(t *testing.T) {
+	s := newSeed(t)
+	r := s.runner(func(c *Config, _ *Deps) { c.MaxRows, c.Timeout, c.MaxMemory = 10, time.Second, 64<<20 })
+	rows, err := r.SQL(t.Context(), "SELECT number FROM numbers(11)")
+	if err == nil {
+		for rows.Next() != nil {
+		}
+		err = rows.Err()
+		if closed := rows.Close(); closed != nil {
+			t.Error(closed)
+		}
+	}
+	if !errors.Is(err, ErrTooManyRows) && code(err) != "too_many_rows" {
+		t.Errorf("rows: %v", err)
+	}
+	if rows, err := r.SQL(t.Context(), "SELECT number FROM numbers(10)"); err != nil || len(readRows(t, rows)) != 10 {
+		t.Errorf("as many as allowed: %v", err)
+	}
+	if _, err := r.SQL(t.Context(), "SELECT sum(sipHash64(number)) FROM numbers(100000000000)"); code(err) != "timeout" {
+		t.Errorf("time: %v", err)
+	}
+	if _, err := r.SQL(t.Context(), "SELECT length(groupArray(number)) FROM numbers(100000000)"); code(err) != "memory" {
+		t.Errorf("memory: %v", err)
+	}
+	var out bytes.Buffer
+	if err := r.WriteSQL(t.Context(), &out, Parquet, "SELECT number FROM numbers(100000)"); code(err) != "too_many_rows" || out.Len() > 0 {
+		t.Errorf("parquet: %v, %d bytes", err, out.Len())
+	}
+	if err := r.WriteReport(t.Context(), &out, CSV, "state-names", nil, Page{}); !errors.Is(err, ErrTooManyRows) {
+		t.Errorf("csv of a report: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.SQL(ctx, "SELECT 1"); code(err) != "canceled" {
+		t.Errorf("caller gone: %v", err)
+	}
+}
+
+func TestALongAnswerComesInChunksAndWhole(t *testing.T) {
+	s := newSeed(t)
+	s.exec(`INSERT INTO state_messages (client_id, serial, message_us, received_time, topic_type, topic_id, state_id, payload_hash, params)
+		SELECT reinterpretAsUUID(toUInt128(number)), 1, toUnixTimestamp64Micro(now64(6)), now64(6) - toIntervalSecond(intDiv(number, 1000)), 300, 'D', 2, number, []
+		FROM numbers(60000)`)
+	r := s.runner()
+	var out bytes.Buffer
+	if err := r.WriteReport(t.Context(), &out, JSONL, "clients-in-state", map[string]string{"topic_type": "300", "state_id": "2"}, Page{}); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for line := range strings.Lines(out.String()) {
+		_, id, _ := strings.Cut(line, `"client_id":"`)
+		seen[id] = true
+	}
+	if n := strings.Count(out.String(), "\n"); n != 60000 || len(seen) != 60000 {
+		t.Errorf("%d lines, %d clients", n, len(seen))
+	}
+}
+
+func counted(t *testing.T, c prometheus.Counter) float64 {
+	t.Helper()
+	var m dto.Metric
+	if err := c.Write(&m); err != nil {
+		t.Fatal(err)
+	}
+	return m.GetCounter().GetValue()
+}
+
+// counting is a connection that counts its queries and holds them while held.
+type counting struct {
+	querier
+	queries atomic.Int64
+	hold    chan struct{} // when not nil, a query waits until it is closed
+}
+
+func (c *counting) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
+	c.queries.Add(1)
+	if c.hold != nil {
+		select {
+		case <-c.hold:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return c.querier.Query(ctx, query, args...)
+}
+
+func TestManyViewersAskEachQuestionOnce(t *testing.T) {
+	s := newSeed(t)
+	conn := &counting{querier: s.store.ReadOnly()}
+	snaps := newSnapshots(s.runner(func(_ *Config, d *Deps) { d.Conn = conn }), time.Minute)
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if rows, err := snaps.get(t.Context(), "report-age", nil); err != nil || len(rows) != 6 {
+				t.Errorf("%v %v", rows, err)
+			}
+		})
+	}
+	all.Wait()
+	if n := conn.queries.Load(); n != 1 {
+		t.Errorf("%d queries", n)
+	}
+}
+
+func TestAnAnswerGrowsOldAndASlowOneIsKeptLonger(t *testing.T) {
+	s := newSeed(t)
+	now, step := time.Now(), time.Duration(0)
+	conn := &counting{querier: s.store.ReadOnly()}
+	snaps := newSnapshots(s.runner(func(_ *Config, d *Deps) {
+		d.Conn = conn
+		d.Now = func() time.Time { now = now.Add(step); return now }
+	}), 10*time.Second)
+	ask := func(want int64) {
+		t.Helper()
+		if _, err := snaps.get(t.Context(), "report-age", nil); err != nil || conn.queries.Load() != want {
+			t.Errorf("%d queries, want %d: %v", conn.queries.Load(), want, err)
+		}
+	}
+	ask(1)
+	now = now.Add(9 * time.Second)
+	ask(1)
+	now = now.Add(2 * time.Second)
+	step = time.Second // each look at the clock takes a second: the question takes a few
+	ask(2)
+	step = 0
+	now = now.Add(19 * time.Second)
+	ask(2)
+	now = now.Add(time.Minute)
+	ask(3)
+}
+
+func TestReadersWaitForAPlaceAndAreToldWhenNoneComesFree(t *testing.T) {
+	s := newSeed(t)
+	conn := &counting{querier: s.store.ReadOnly(), hold: make(chan struct{})}
+	reg := prometheus.NewRegistry()
+	r := s.runner(func(c *Config, d *Deps) { c.MaxQueries, c.Timeout, d.Conn, d.Registerer = 1, time.Second, conn, reg })
+	first := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err := r.SQL(ctx, "SELECT 1")
+		first <- err
+	}()
+	for conn.queries.Load() == 0 {
+		time.Sleep(time.Millisecond) // until the first reader has the place; bounded by the test's own limit
+	}
+	if _, err := r.SQL(t.Context(), "SELECT 1"); code(err) != "busy" && code(err) != "timeout" {
+		t.Errorf("%v", err)
+	}
+	if err := <-first; code(err) != "timeout" {
+		t.Errorf("%v", err)
+	}
+	close(conn.hold)
+	rows, err := r.SQL(t.Context(), "SELECT 1")
+	if err != nil {
+		t.Fatalf("the place did not come free: %v", err)
+	}
+	readRows(t, rows)
+	if _, err := r.SQL(t.Context(), ""); err == nil {
+		t.Error("no error")
+	}
+	if _, err := r.Run(t.Context(), "nothing", nil, Page{}); !errors.Is(err, ErrNoReport) {
+		t.Error(err)
+	}
+	for result, want := range map[string]float64{"ok": 1, "failed": 2, "refused": 1} {
+		if got := counted(t, r.metrics.queries.WithLabelValues("sql", result)); got != want {
+			t.Errorf("%s: %v, want %v", result, got, want)
+		}
+	}
+	if got := counted(t, r.metrics.queries.WithLabelValues("unknown", "refused")); got != 1 {
+		t.Errorf("unknown: %v", got)
+	}
+}
+
+func TestTheListAndTheTableAreForPeople(t *testing.T) {
+	s := fleet(t)
+	r := s.runner(func(_ *Config, d *Deps) { d.Backlog = someBacklog })
+	var out bytes.Buffer
+	if err := r.Catalog().WriteList(&out, Table); err != nil || !strings.Contains(out.String(), "clients-in-state") || !strings.Contains(out.String(), "topic_type=… state_id=… [topic_id=]") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	for _, f := range []Format{JSON, JSONL, CSV} {
+		out.Reset()
+		if err := r.Catalog().WriteList(&out, f); err != nil || !strings.Contains(out.String(), "compliance") {
+			t.Errorf("%s: %v", f, err)
+		}
+	}
+	if err := r.Catalog().WriteList(&out, Parquet); err == nil {
+		t.Error("a list as parquet")
+	}
+	out.Reset()
+	if err := r.WriteReport(t.Context(), &out, Table, "compliance", map[string]string{"topic_id": "DEP2"}, Page{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"state_name", "Unknown: never reported on this topic", "2 rows\n", "percent: of all clients", "1,608 files wait"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in\n%s", want, out.String())
+		}
+	}
+	out.Reset()
+	if err := r.WriteReport(t.Context(), &out, Table, "clients", nil, Page{Limit: 2}); err != nil || !strings.Contains(out.String(), "2 rows, and more") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	if _, err := ParseFormat("xml"); err == nil {
+		t.Error("xml")
+	}
+}
+
+func TestAUsersReportRunsLikeAnyOther(t *testing.T) {
+	s := fleet(t)
+	dir := t.TempDir()
+	writeFile(t, dir+"/by-version.sql", "-- title: Clients by version\n-- param like String = '5.%': Version\n-- order: _n UInt64 desc, client_version String\n"+
+		"SELECT client_version, count() AS clients, count() AS _n FROM clients WHERE client_version LIKE {like:String} GROUP BY client_version")
+	writeFile(t, dir+"/broken.sql", "-- title: Broken at run time\n-- order: nothing String\nSELECT 1 AS one")
+	writeFile(t, dir+"/null-order.sql", "-- title: NULL in the order\n-- order: a String\nSELECT CAST(NULL, 'Nullable(String)') AS a FROM numbers(3)")
+	r := s.runner(func(c *Config, _ *Deps) { c.Dir = dir })
+	expect(t, lines(s.all(r, "by-version", nil), "client_version", "clients"), "5.00.9141.1000 | 5")
+	if rows, err := r.Run(t.Context(), "by-version", nil, Page{}); err != nil || len(rows.Columns) != 2 {
+		t.Errorf("a column with an underscore is shown: %v %v", rows, err)
+	} else if err := rows.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.Run(t.Context(), "broken", nil, Page{}); err == nil || !strings.Contains(err.Error(), "nothing") {
+		t.Error(err)
+	}
+	rows, err := r.Run(t.Context(), "null-order", nil, Page{Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() != nil {
+	}
+	if rows.Err() == nil || !strings.Contains(rows.Err().Error(), "is NULL") {
+		t.Error(rows.Err())
+	}
+	if err := rows.Close(); err != nil {
+		t.Error(err)
+	}
+}
