@@ -61,6 +61,19 @@ func (c *Chunk) setAside(e *entry, r Reason) error {
 	return c.loader.retire(spareLists)
 }
 
+// Settled tells whether a file is still the one that was claimed, after waiting until a dropped one has been left alone for
+// Config.Settle: only then may somebody be told that it is bad. Otherwise its claim has ended.
+func (c *Chunk) Settled(f File) (bool, error) {
+	if f.entry.chunk != c {
+		return false, nil
+	}
+	err := c.loader.dir.settled(f.entry)
+	if err != nil {
+		return false, fmt.Errorf("look at %s/%s: %w", folder(f.Lane), f.Name, err)
+	}
+	return c.same(f.entry)
+}
+
 // settled waits until a dropped file has been left alone for Config.Settle: whoever copies it may be in the middle.
 func (d *Dir) settled(e *entry) error {
 	if isPutName(e.name) {
