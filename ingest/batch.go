@@ -36,17 +36,46 @@ func (p piece) badReports() span {
 	return span{p.sources[p.from].badReports.from, p.sources[p.to-1].badReports.to}
 }
 
+// params are the parameters of some messages. A part is cut between files, and the ends count from its first message, so
+// they are moved when the cut is not at the start.
+func (p piece) params(m span) lists {
+	ends := p.rows.ParamsEnd[m.from:m.to]
+	if len(ends) == 0 {
+		return lists{}
+	}
+	to := ends[len(ends)-1]
+	if m.from == 0 {
+		return lists{p.rows.Params[:to], ends}
+	}
+	from := p.rows.ParamsEnd[m.from-1]
+	moved := make([]uint32, len(ends))
+	for i, end := range ends {
+		moved[i] = end - from
+	}
+	return lists{p.rows.Params[from:to], moved}
+}
+
 // batch is what one insert stores.
 type batch []piece
 
 // size is how much a batch holds.
-type size struct{ files, rows, records int }
+type size struct {
+	files   int
+	bad     int // of the files, as a whole
+	rows    int
+	records int // bad ones
+}
 
 func (b batch) size() (s size) {
 	for _, p := range b {
 		s.files += p.to - p.from
 		s.rows += p.messages().len()
 		s.records += p.records().len()
+		for i := range p.files() {
+			if p.files()[i].bad != nil {
+				s.bad++
+			}
+		}
 	}
 	return s
 }

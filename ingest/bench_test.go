@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -91,7 +92,7 @@ func engineInsert(b *testing.B, from *site, rows int) time.Duration {
 	from.exec("SYSTEM STOP MERGES")
 	defer from.exec("SYSTEM START MERGES")
 	began := time.Now()
-	from.exec("INSERT INTO state_messages SELECT * FROM limit_source")
+	from.exec("INSERT INTO state_messages SELECT * FROM limit_source SETTINGS min_insert_block_size_rows = 100000")
 	return time.Since(began)
 }
 
@@ -141,9 +142,16 @@ func lexAll(b *testing.B, docs [][]byte) time.Duration {
 	return time.Since(began)
 }
 
+func cpu() time.Duration {
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 func BenchmarkRatioIngestOneReportFiles(b *testing.B) {
 	s := benchSite(b)
 	var f fleet
+	var cw, ce time.Duration
 	var whole, read, lex, engine time.Duration
 	for b.Loop() {
 		paths, _ := f.bareFiles(b, s, benchFiles)
@@ -151,11 +159,15 @@ func BenchmarkRatioIngestOneReportFiles(b *testing.B) {
 		read += took
 		lex += lexAll(b, docs)
 		began := time.Now()
+		c := cpu()
 		if t := s.drain(); t.Messages != benchFiles*benchMessages || t.Duplicates > 0 {
 			b.Fatalf("loaded %+v", t)
 		}
 		whole += time.Since(began)
+		cw += cpu() - c
+		c = cpu()
 		engine += engineInsert(b, s, benchFiles*benchMessages)
+		ce += cpu() - c
 	}
 	n := float64(b.N)
 	b.ReportMetric(float64(read+lex+engine)/float64(whole)*100, "%of_parts")
@@ -164,6 +176,8 @@ func BenchmarkRatioIngestOneReportFiles(b *testing.B) {
 	b.ReportMetric(lex.Seconds()/n*1000, "lex_ms")
 	b.ReportMetric(engine.Seconds()/n*1000, "engine_ms")
 	b.ReportMetric(whole.Seconds()/n*1000, "ingest_ms")
+	b.ReportMetric(cw.Seconds()/n*1000, "cpu_ingest_ms")
+	b.ReportMetric(ce.Seconds()/n*1000, "cpu_engine_ms")
 }
 
 func BenchmarkRatioIngestRelayFiles(b *testing.B) {

@@ -28,6 +28,9 @@ func (p *pipeline) commit(ctx, late context.Context, parts []*part) error {
 
 // storeBatch stores a batch, or the parts of it that the store does not refuse. A file that is refused alone is noted as bad.
 func (l *Loader) storeBatch(ctx, late context.Context, b batch) error {
+	if n := b.size(); n.bad == n.files {
+		return nil
+	}
 	began := time.Now()
 	var out outcome
 	err := l.insist(ctx, late, b.size(), func(ctx context.Context) (err error) {
@@ -66,7 +69,7 @@ func (l *Loader) bisect(ctx, late context.Context, b batch, cause error) error {
 // insist does something with the store, again and again while the store is away. An error leaves the outcome of a try
 // unknown; another is harmless, its rows are the same.
 func (l *Loader) insist(ctx, late context.Context, n size, do func(context.Context) error) error {
-	delay := retryMin
+	delay := l.retryMin
 	for try := 1; ; try++ {
 		err := do(late)
 		if err == nil || errors.Is(err, errRefused) {

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -28,42 +27,70 @@ func (p *pipeline) end(ctx, late context.Context) {
 func (p *pipeline) endPart(ctx, late context.Context, part *part) {
 	chunk := part.claim.chunk
 	var loaded []inbox.File
-	var bad badFiles
-	var done Totals
 	for i := range part.sources {
-		s := &part.sources[i]
-		switch {
-		case s.bad == nil && p.setAsideRecords(chunk, part, s):
+		if s := &part.sources[i]; s.bad == nil && p.setAsideRecords(chunk, part, s) {
 			loaded = append(loaded, s.file)
-			done.Files++
-		case s.bad != nil && p.setAside(chunk, s):
-			bad.add(s.file.Name, s.file.Size, s.bad)
-			done.Files++
-			done.BadFiles++
 		}
 	}
 	if err := chunk.Done(loaded...); err != nil {
 		p.log.Error("loaded files cannot be deleted; they load again and change nothing", "files", len(loaded), "err", err)
 	}
-	p.recordBad(ctx, late, bad)
-	p.countEnded(part, done)
+	p.countLoaded(part, len(loaded))
+	p.endBad(ctx, late, part)
 	p.drop(part)
 }
 
-// setAside moves a bad file to corrupt; false when it stays, to be tried again or because it was still arriving.
-func (l *Loader) setAside(chunk *inbox.Chunk, s *source) bool {
-	err := chunk.SetAside(s.file, reason(s.bad, l.now()))
-	switch {
-	case errors.Is(err, inbox.ErrChanged):
-		l.log.Info("file was still arriving", "file", s.file.Name)
+// endBad sets the bad files of a part aside, once the store lists them as bad.
+func (p *pipeline) endBad(ctx, late context.Context, part *part) {
+	chunk := part.claim.chunk
+	var listed badFiles
+	var bad []*source
+	for i := range part.sources {
+		if s := &part.sources[i]; s.bad != nil && p.settled(chunk, s) {
+			listed.add(s.file.Name, s.file.Size, s.bad)
+			bad = append(bad, s)
+		}
+	}
+	if len(bad) == 0 {
+		return
+	}
+	list := listed.table(p.now())
+	err := p.insist(ctx, late, size{files: len(bad)}, func(ctx context.Context) error { return p.insertTable(ctx, list) })
+	if err != nil && ctx.Err() != nil {
+		return // the next start finds them again
+	}
+	if err != nil {
+		p.log.Error("bad files are not in the store's list of them", "files", len(bad), "err", err)
+	}
+	for _, s := range bad {
+		p.setAside(chunk, s)
+	}
+}
+
+// settled tells whether a file that was found bad is whole and still there; false when it was only arriving.
+func (l *Loader) settled(chunk *inbox.Chunk, s *source) bool {
+	there, err := chunk.Settled(s.file)
+	if err != nil {
+		l.log.Error("bad file cannot be looked at, trying again later", "file", s.file.Name, "err", err)
+		chunk.Postpone(s.file)
 		return false
-	case err != nil:
+	}
+	if !there {
+		l.log.Info("file was still arriving, or is gone", "file", s.file.Name, "code", s.bad.Code)
+	}
+	return there
+}
+
+// setAside moves a bad file to corrupt. When that fails the file stays and is tried again later.
+func (l *Loader) setAside(chunk *inbox.Chunk, s *source) {
+	if err := chunk.SetAside(s.file, reason(s.bad, l.now())); err != nil {
 		l.log.Error("bad file cannot be set aside, trying again later", "file", s.file.Name, "code", s.bad.Code, "err", err)
-		return false
+		return
 	}
 	l.log.Warn("bad file set aside", "file", s.file.Name, "code", s.bad.Code, "line", s.bad.Line, "column", s.bad.Column,
 		"reason", s.bad.Detail)
-	return true
+	l.metrics.files.WithLabelValues("bad").Inc()
+	l.add(Totals{Files: 1, BadFiles: 1})
 }
 
 // setAsideRecords keeps the bad records and reports of a file that loaded otherwise; false when that failed and the
@@ -98,32 +125,17 @@ func reason(e *smx.Error, at time.Time) inbox.Reason {
 	return inbox.Reason{Time: at.UTC(), Code: e.Code, Reason: e.Detail, Line: e.Line, Column: e.Column}
 }
 
-// recordBad tells the store which files were set aside. The files themselves lie in corrupt already.
-func (p *pipeline) recordBad(ctx, late context.Context, bad badFiles) {
-	if len(bad.names) == 0 {
-		return
-	}
-	t := bad.table(p.now())
-	err := p.insist(ctx, late, size{files: len(bad.names)}, func(ctx context.Context) error { return p.insertTable(ctx, t) })
-	if err != nil {
-		p.log.Error("bad files lie in corrupt, but are missing in the store's list of them", "files", len(bad.names), "err", err)
-	}
-}
-
-// countEnded counts and logs the files of a part: a line for each.
-func (p *pipeline) countEnded(part *part, done Totals) {
-	p.metrics.files.WithLabelValues("bad").Add(float64(done.BadFiles))
-	p.metrics.files.WithLabelValues("loaded").Add(float64(done.Files - done.BadFiles))
+// countLoaded counts and logs the loaded files of a part: a line for each.
+func (l *Loader) countLoaded(part *part, loaded int) {
 	for i := range part.sources {
-		s := &part.sources[i]
-		if s.bad != nil {
-			continue
+		if s := &part.sources[i]; s.bad == nil {
+			l.log.LogAttrs(context.Background(), slog.LevelInfo, "processed file", slog.String("file", s.file.Name),
+				slog.Int("records", s.messages.len()+s.records.len()), slog.Int("invalid", s.records.len()),
+				slog.Int("reports", s.reports.len()), slog.Duration("took", s.took))
 		}
-		p.log.LogAttrs(context.Background(), slog.LevelInfo, "processed file", slog.String("file", s.file.Name),
-			slog.Int("records", s.messages.len()+s.records.len()), slog.Int("invalid", s.records.len()),
-			slog.Int("reports", s.reports.len()), slog.Duration("took", s.took))
 	}
-	p.add(done)
+	l.metrics.files.WithLabelValues("loaded").Add(float64(loaded))
+	l.add(Totals{Files: loaded})
 }
 
 // countStored counts and logs a stored batch.

@@ -48,6 +48,7 @@ type Loader struct {
 	metrics  *metrics
 	now      func() time.Time
 	progress func(Totals)
+	retryMin time.Duration // the first delay while the store is away
 
 	running sync.Mutex // held by Run and Drain
 	seen    *seen      // Guarded by running; owned by the storer.
@@ -81,6 +82,7 @@ func New(cfg Config, deps Deps) (*Loader, error) {
 		metrics:  newMetrics(deps.Registerer),
 		now:      deps.Clock,
 		progress: deps.Progress,
+		retryMin: retryMin,
 		seen:     newSeen(),
 	}
 	if l.log == nil {

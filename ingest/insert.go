@@ -7,6 +7,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"golang.org/x/sync/errgroup"
+
+	"statewire/store"
 )
 
 // insert stores a batch in all tables. Repeating it changes no answer: every row's key, and what its key keeps, comes from
@@ -54,13 +56,26 @@ func send(ctx context.Context, conn driver.Conn, t table) error {
 	}
 	for _, columns := range t.blocks {
 		for i, values := range columns {
-			if err := rows.Column(i).Append(values); err != nil {
+			if err := appendTo(rows.Column(i), values); err != nil {
 				_ = rows.Abort() // the append's error says more
 				return err
 			}
 		}
 	}
 	return rows.Send()
+}
+
+// lists is the values of an Array(String) column: row i is flat[ends[i-1]:ends[i]].
+type lists struct {
+	flat []string
+	ends []uint32
+}
+
+func appendTo(column driver.BatchColumn, values any) error {
+	if l, ok := values.(lists); ok {
+		return store.AppendLists(column, l.flat, l.ends)
+	}
+	return column.Append(values)
 }
 
 func messagesTable(b batch) table {
@@ -74,7 +89,7 @@ func messagesTable(b batch) table {
 		m, r := p.messages(), &p.rows
 		t.blocks = append(t.blocks, []any{p.clients[m.from:m.to], r.Serial[m.from:m.to], p.received[m.from:m.to],
 			r.TopicType[m.from:m.to], r.TopicID[m.from:m.to], r.TopicIDType[m.from:m.to], r.StateID[m.from:m.to],
-			r.Criticality[m.from:m.to], p.params[m.from:m.to], r.Details[m.from:m.to], p.filesOf[m.from:m.to], r.User[m.from:m.to],
+			r.Criticality[m.from:m.to], p.params(m), r.Details[m.from:m.to], p.filesOf[m.from:m.to], r.User[m.from:m.to],
 			r.UserSID[m.from:m.to], r.DetailsType[m.from:m.to], r.Flags[m.from:m.to], p.receipts[m.from:m.to], r.Hash[m.from:m.to],
 			r.Time[m.from:m.to]})
 	}

@@ -32,7 +32,6 @@ type part struct {
 	received []time.Time
 	filesOf  []string
 	receipts []string
-	params   [][]string
 }
 
 // source is one file of a part and the rows that came from it.
@@ -95,11 +94,6 @@ func (p *part) complete() {
 			}
 		}
 	}
-	from := uint32(0)
-	for _, to := range p.rows.ParamsEnd {
-		p.params = append(p.params, p.rows.Params[from:to:to])
-		from = to
-	}
 }
 
 func (p *part) reset() {
@@ -107,10 +101,9 @@ func (p *part) reset() {
 	clear(p.sources)
 	clear(p.filesOf)
 	clear(p.receipts)
-	clear(p.params)
 	p.claim, p.room, p.bytes, p.started = nil, 0, 0, time.Time{}
 	p.sources, p.clients, p.received = p.sources[:0], p.clients[:0], p.received[:0]
-	p.filesOf, p.receipts, p.params = p.filesOf[:0], p.receipts[:0], p.params[:0]
+	p.filesOf, p.receipts = p.filesOf[:0], p.receipts[:0]
 }
 
 // received is when a report reached the site, in microseconds since 1970: the relay's stamp or, for a dropped file, its

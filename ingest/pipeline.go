@@ -75,6 +75,7 @@ func (p *pipeline) claim(ctx, failed context.Context) error {
 		switch {
 		case chunk != nil:
 			p.claimed++
+			p.log.Debug("claimed chunk", "files", len(chunk.Files), "lane", chunk.Files[0].Lane)
 			p.hand(ctx, failed, chunk)
 		case p.wake == nil:
 			return err

@@ -1,9 +1,15 @@
 package ingest
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
@@ -14,8 +20,9 @@ const (
 	// flagSerialJump marks a message whose serial is more than serialJump above the greatest one seen of its client.
 	flagSerialJump uint8 = 1 << 7
 	serialJump           = 1_000_000
-	// pairsPerQuery bounds one look-up, whose text must stay below the engine's limit of 256 KiB.
-	pairsPerQuery = 3000
+	// serialsPerQuery bounds one look-up, and lookUpBytes its text.
+	serialsPerQuery = 20_000
+	lookUpBytes     = 4 << 20
 )
 
 // seen tells new messages from copies. It remembers of every client which serials may be stored, so that only copies and
@@ -35,6 +42,13 @@ type outcome struct{ stored, duplicates, conflicts int }
 type serial struct {
 	client smx.ClientID
 	number uint64
+}
+
+// compare orders serials as the store does, so that one look-up reads one stretch of it: by the second half of the id, then
+// by the first.
+func (s serial) compare(other serial) int {
+	return cmp.Or(bytes.Compare(s.client[8:], other.client[8:]), bytes.Compare(s.client[:8], other.client[:8]),
+		cmp.Compare(s.number, other.number))
 }
 
 // suspect is a row that may be a copy.
@@ -135,12 +149,12 @@ func (s *seen) sift(b batch) (suspects []suspect) {
 func lookUp(ctx context.Context, conn driver.Conn, b batch, suspects []suspect) (map[serial]versions, error) {
 	have := make(map[serial]versions, len(suspects))
 	isSuspect := make(map[suspect]bool, len(suspects))
-	clients, numbers := make([]uuid.UUID, 0, len(have)), make([]uint64, 0, len(have))
+	wanted := make([]serial, 0, len(suspects))
 	for _, s := range suspects {
 		isSuspect[s] = true
 		if key := s.key(); have[key] == nil {
 			have[key] = versions{}
-			clients, numbers = append(clients, uuid.UUID(key.client)), append(numbers, key.number)
+			wanted = append(wanted, key)
 		}
 	}
 	for _, p := range b {
@@ -151,23 +165,30 @@ func lookUp(ctx context.Context, conn driver.Conn, b batch, suspects []suspect) 
 			}
 		}
 	}
-	for len(clients) > 0 {
-		n := min(len(clients), pairsPerQuery)
-		if err := stored(ctx, conn, clients[:n], numbers[:n], have); err != nil {
+	slices.SortFunc(wanted, serial.compare)
+	for some := range slices.Chunk(wanted, serialsPerQuery) {
+		if err := stored(ctx, conn, some, have); err != nil {
 			return nil, err
 		}
-		clients, numbers = clients[n:], numbers[n:]
 	}
 	return have, nil
 }
 
 // stored adds what the store holds under some clients' serials.
-func stored(ctx context.Context, conn driver.Conn, clients []uuid.UUID, numbers []uint64, have map[serial]versions) error {
+func stored(ctx context.Context, conn driver.Conn, wanted []serial, have map[serial]versions) error {
+	var list strings.Builder
+	for _, s := range wanted {
+		list.WriteString(s.client.UUID())
+		list.WriteByte(',')
+		list.WriteString(strconv.FormatUint(s.number, 10))
+		list.WriteByte('\n')
+	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"max_query_size": lookUpBytes}))
 	const doing = "look for copies of messages: %w"
 	const sql = `SELECT client_id, serial, payload_hash, max(flags) FROM state_messages
-		WHERE (client_id, serial) IN (SELECT arrayJoin(arrayZip(CAST($1, 'Array(UUID)'), CAST($2, 'Array(UInt64)'))))
+		WHERE (client_id, serial) IN (SELECT client, number FROM format(CSV, 'client UUID, number UInt64', $1))
 		GROUP BY client_id, serial, payload_hash`
-	rows, err := conn.Query(ctx, sql, clients, numbers)
+	rows, err := conn.Query(ctx, sql, list.String())
 	if err != nil {
 		return fmt.Errorf(doing, err)
 	}

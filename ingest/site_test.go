@@ -10,9 +10,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/goleak"
 
 	"statewire/inbox"
@@ -44,7 +47,6 @@ type site struct {
 func newSite(t testing.TB) *site {
 	t.Helper()
 	s := &site{t: t, root: filepath.Join(t.TempDir(), "statesys.box"), cfg: DefaultConfig(), log: slog.New(slog.DiscardHandler)}
-	s.cfg.BatchDelay = 10 * time.Millisecond
 	s.store = storetest.New(t)
 	s.openInbox()
 	t.Cleanup(s.closeInbox)
@@ -104,6 +106,49 @@ func (s *site) drain() Totals {
 		s.t.Fatal(err)
 	}
 	return totals
+}
+
+// expectTotals loads what waits and compares what was done.
+func (s *site) expectTotals(want Totals) {
+	s.t.Helper()
+	if have := s.drain(); have != want {
+		s.t.Errorf("have %+v, want %+v", have, want)
+	}
+}
+
+// watchLog calls f for every record that loaders made from now on log.
+func (s *site) watchLog(f func(text string, attr map[string]string)) {
+	s.log = slog.New(&logWatch{f: f})
+}
+
+// logWatch is a log that calls a function.
+type logWatch struct {
+	slog.Handler
+	mu sync.Mutex
+	f  func(text string, attr map[string]string)
+}
+
+func (w *logWatch) Enabled(context.Context, slog.Level) bool { return true }
+
+func (w *logWatch) Handle(_ context.Context, r slog.Record) error {
+	attr := map[string]string{}
+	r.Attrs(func(a slog.Attr) bool {
+		attr[a.Key] = a.Value.String()
+		return true
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.f(r.Message, attr)
+	return nil
+}
+
+func counter(t testing.TB, c prometheus.Counter) float64 {
+	t.Helper()
+	var m dto.Metric
+	if err := c.Write(&m); err != nil {
+		t.Fatal(err)
+	}
+	return m.GetCounter().GetValue()
 }
 
 // drop puts a file into incoming as somebody copying it would.
@@ -238,16 +283,17 @@ func messages(first, last uint64) (all []smx.Message) {
 func relayed(t testing.TB, at time.Time, reports ...[]byte) []byte {
 	t.Helper()
 	var accepted []smx.Accepted
-	decoder := smx.NewDecoder()
 	for i, doc := range reports {
-		checked, err := decoder.Check(doc)
-		if err != nil {
-			t.Fatal(err)
-		}
-		accepted = append(accepted, smx.Accepted{
-			Client: checked.Client, Received: at.Add(time.Duration(i) * time.Second), Receipt: fmt.Sprintf("r-%d", i),
-			Messages: checked.Messages, Body: slices.Clone(checked.Body),
-		})
+		accepted = append(accepted, acceptedReport(t, at.Add(time.Duration(i)*time.Second), fmt.Sprintf("r-%d", i), doc))
 	}
 	return smx.AppendFile(nil, accepted)
+}
+
+func acceptedReport(t testing.TB, at time.Time, receipt string, doc []byte) smx.Accepted {
+	t.Helper()
+	checked, err := smx.NewDecoder().Check(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return smx.Accepted{Client: checked.Client, Received: at, Receipt: receipt, Messages: checked.Messages, Body: slices.Clone(checked.Body)}
 }
