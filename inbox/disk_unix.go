@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,26 +23,45 @@ type unixDisk struct {
 	root  string
 	paths [folders]string
 	dirs  [folders]*os.File
-	own   *ownFolder
+	log   *slog.Logger
+
+	making sync.Mutex
+	own    atomic.Pointer[ownFolder] // made by the first who needs it, when the disk was full at the start
 }
 
 func openDisk(root string, log *slog.Logger) (disk, error) {
 	if err := makeFolders(root); err != nil {
 		return nil, err
 	}
-	own, err := claimTemp(filepath.Join(root, tempFolder.String()), log)
-	if err != nil {
-		return nil, err
-	}
-	k := &unixDisk{root: root, own: own}
+	k := &unixDisk{root: root, log: log}
 	for at := range folder(folders) {
 		k.paths[at] = filepath.Join(root, at.String())
 	}
-	k.paths[tempFolder] = own.path
 	if err := k.openFolders(); err != nil {
 		return nil, errors.Join(err, k.close())
 	}
+	switch err := k.makeTemp(); {
+	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
+		log.Warn("the disk is full; what waits can be loaded, nothing new can come in", "root", root)
+	case err != nil:
+		return nil, errors.Join(err, k.close())
+	}
 	return k, nil
+}
+
+// makeTemp makes this process's folder for temporary files.
+func (k *unixDisk) makeTemp() error {
+	k.making.Lock()
+	defer k.making.Unlock()
+	if k.own.Load() != nil {
+		return nil
+	}
+	own, err := claimTemp(k.paths[tempFolder], k.log)
+	if err != nil {
+		return err
+	}
+	k.own.Store(own)
+	return nil
 }
 
 func (k *unixDisk) openFolders() error {
@@ -71,12 +92,26 @@ func (k *unixDisk) close() error {
 			errs = append(errs, dir.Close())
 		}
 	}
-	return errors.Join(append(errs, k.own.release())...)
+	if own := k.own.Load(); own != nil {
+		errs = append(errs, own.release())
+	}
+	return errors.Join(errs...)
 }
 
-func (k *unixDisk) fd(at folder) int { return int(k.dirs[at].Fd()) }
+// fd of the folder for temporary files is that of this process's own, which create has made.
+func (k *unixDisk) fd(at folder) int {
+	if own := k.own.Load(); at == tempFolder && own != nil {
+		return int(own.dir.Fd())
+	}
+	return int(k.dirs[at].Fd())
+}
 
 func (k *unixDisk) create(at folder, name string) (output, error) {
+	if at == tempFolder && k.own.Load() == nil {
+		if err := k.makeTemp(); err != nil {
+			return nil, err
+		}
+	}
 	return k.openFile(at, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
 }
 
@@ -119,18 +154,22 @@ func (k *unixDisk) remove(at folder, name string) error {
 func (k *unixDisk) sync(at folder) error { return fullSync(k.fd(at)) }
 
 func (k *unixDisk) check(at folder) error {
+	path := k.paths[at]
+	if own := k.own.Load(); at == tempFolder && own != nil {
+		path = own.path
+	}
 	var held, found unix.Stat_t
-	if err := again(func() error { return unix.Lstat(k.paths[at], &found) }); err == nil {
+	if err := again(func() error { return unix.Lstat(path, &found) }); err == nil {
 		if err := again(func() error { return unix.Fstat(k.fd(at), &held) }); err != nil {
-			return fmt.Errorf("stat open folder %s: %w", k.paths[at], err)
+			return fmt.Errorf("stat open folder %s: %w", path, err)
 		}
 		if held.Dev == found.Dev && held.Ino == found.Ino {
 			return nil
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("stat %s: %w", k.paths[at], err)
+		return fmt.Errorf("stat %s: %w", path, err)
 	}
-	return fmt.Errorf("%w: %s is not the folder it was at the start: put it back, or restart to use what is there now", ErrMoved, k.paths[at])
+	return fmt.Errorf("%w: %s is not the folder it was at the start: put it back, or restart to use what is there now", ErrMoved, path)
 }
 
 func (k *unixDisk) stamp(at folder) (time.Time, error) {

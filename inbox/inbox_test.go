@@ -253,7 +253,7 @@ func TestTemporaryFilesOfDeadProcessesAreSwept(t *testing.T) {
 	check(t, err)
 	openAt(t, root)
 	gone := []string{dead, odd + "/98-1.tmp"}
-	kept := []string{odd + "/folder", tmp + "/operator/notes.tmp", filepath.Join(alive.disk.(*unixDisk).own.path, temp)}
+	kept := []string{odd + "/folder", tmp + "/operator/notes.tmp", filepath.Join(alive.disk.(*unixDisk).own.Load().path, temp)}
 	for _, path := range gone {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s stays", path)

@@ -156,7 +156,7 @@ func fileOf(text string) string { return strings.ReplaceAll(text, " ", "-") + ".
 
 func dropDurably(t *testing.T, d *Dir, text string) {
 	dropAt(t, d, Normal, fileOf(text), text)
-	unix.Sync()
+	check(t, unix.Syncfs(d.disk.(*unixDisk).fd(folder(Normal))))
 }
 
 func TestEveryAcknowledgementOutlivesAPowerCut(t *testing.T) {
@@ -256,5 +256,5 @@ func (d *Dir) leave() {
 	for _, dir := range k.dirs {
 		errs = append(errs, dir.Close())
 	}
-	_ = errors.Join(append(errs, k.own.lock.Close())...) // nobody hears a dead process
+	_ = errors.Join(append(errs, k.own.Load().lock.Close(), k.own.Load().dir.Close())...) // nobody hears a dead process
 }

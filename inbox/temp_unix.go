@@ -18,11 +18,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const ownerLock = "owner.lock"
+const (
+	ownerLock  = "owner.lock"
+	loaderLock = "loader.lock"
+)
 
 // ownFolder is this process's folder below tmp. Its lock tells other processes that the files in it are still being written.
 type ownFolder struct {
 	path string
+	dir  *os.File
 	lock *os.File
 }
 
@@ -41,12 +45,17 @@ func claimTemp(path string, log *slog.Logger) (*ownFolder, error) {
 	if err := os.Mkdir(own.path, 0o700); err != nil {
 		return nil, err
 	}
-	own.lock, err = lockFile(filepath.Join(own.path, ownerLock), unix.LOCK_NB)
-	return own, err
+	if own.dir, err = os.Open(own.path); err != nil {
+		return nil, err
+	}
+	if own.lock, err = lockFile(filepath.Join(own.path, ownerLock), unix.LOCK_NB); err != nil {
+		return nil, errors.Join(err, own.dir.Close(), os.Remove(own.path))
+	}
+	return own, nil
 }
 
 func (o *ownFolder) release() error {
-	return errors.Join(os.Remove(filepath.Join(o.path, ownerLock)), os.Remove(o.path), o.lock.Close())
+	return errors.Join(os.Remove(filepath.Join(o.path, ownerLock)), os.Remove(o.path), o.dir.Close(), o.lock.Close())
 }
 
 var ownName = regexp.MustCompile(`^[0-9]+-[0-9a-f]{16}$`)
@@ -98,7 +107,8 @@ func sweepOwner(path string, log *slog.Logger) error {
 
 // lockFile opens a lock file and takes its lock; flags is 0 to wait for it or LOCK_NB not to.
 func lockFile(path string, flags int) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	// Not open for writing, so that an operator can turn the disk read-only under a running site.
+	f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +120,7 @@ func lockFile(path string, flags int) (*os.File, error) {
 
 // lock takes the loader's lock and writes this process's id into it.
 func (k *unixDisk) lock() (io.Closer, error) {
-	path := filepath.Join(k.root, "loader.lock")
+	path := filepath.Join(k.root, loaderLock)
 	f, err := lockFile(path, unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		held, _ := os.ReadFile(path)
@@ -120,15 +130,10 @@ func (k *unixDisk) lock() (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(f.Truncate(0), writePID(f)); err != nil {
-		return nil, errors.Join(fmt.Errorf("write %s: %w", path, err), f.Close())
+	if err := os.WriteFile(path, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600); err != nil {
+		k.log.Warn("the loader's lock does not name its holder", "file", path, "err", err)
 	}
 	return f, nil
-}
-
-func writePID(f *os.File) error {
-	_, err := fmt.Fprintf(f, "%d\n", os.Getpid())
-	return err
 }
 
 // makeFolders makes the folders below root, and root itself, and syncs every folder a name may have been added to: a file
@@ -142,6 +147,14 @@ func makeFolders(root string) error {
 		if err := os.MkdirAll(filepath.Join(root, path), 0o700); err != nil {
 			return err
 		}
+	}
+	// Made now, for a loader must be able to start when the disk is full.
+	f, err := os.OpenFile(filepath.Join(root, loaderLock), os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
 	}
 	const above = 4 // root is <data>/inboxes/auth/statesys.box
 	paths := []string{filepath.Join(root, folder(Normal).String()), root}
