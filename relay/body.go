@@ -46,7 +46,7 @@ func (r *Relay) read(req *http.Request, c *conn, d *delivery) *problem {
 	limit := rawLimit(req.Header)
 	c.beginBody()
 	var err error
-	d.raw, err = d.fill(d.raw, req.Body, limit, r.memory)
+	d.raw, err = d.fill(d.raw, req.Body, limit, req.ContentLength, r.memory)
 	slow := c.endBody()
 	switch {
 	case err == nil && int64(len(d.raw)) > limit:
@@ -65,13 +65,13 @@ func (r *Relay) read(req *http.Request, c *conn, d *delivery) *problem {
 	return refuse(codeBodyFraming, "the chunked body is malformed after %d bytes", len(d.raw))
 }
 
-// fill reads src to its end into buf; a result longer than limit is cut off there.
-func (d *delivery) fill(buf []byte, src io.Reader, limit int64, memory *budget) ([]byte, error) {
+// fill reads src to its end into buf; a result longer than limit is cut off there. The expected length is -1 when nobody knows it.
+func (d *delivery) fill(buf []byte, src io.Reader, limit, expected int64, memory *budget) ([]byte, error) {
 	buf = buf[:0]
 	for int64(len(buf)) <= limit {
 		if len(buf) == cap(buf) {
 			var err error
-			if buf, err = d.grow(buf, limit, memory); err != nil {
+			if buf, err = d.grow(buf, limit, expected, memory); err != nil {
 				return buf, err
 			}
 		}
@@ -87,9 +87,13 @@ func (d *delivery) fill(buf []byte, src io.Reader, limit int64, memory *budget) 
 	return buf, nil
 }
 
-// grow doubles the buffer, up to one byte more than limit, when the budget allows.
-func (d *delivery) grow(buf []byte, limit int64, memory *budget) ([]byte, error) {
-	size := max(firstBuffer, min(2*int64(cap(buf)), limit+1))
+// grow makes the buffer four times as large when the budget allows, up to what is expected and one byte more than limit: a client
+// has to send before it is given memory.
+func (d *delivery) grow(buf []byte, limit, expected int64, memory *budget) ([]byte, error) {
+	size := max(firstBuffer, min(4*int64(cap(buf)), limit+1))
+	if expected >= int64(cap(buf)) {
+		size = min(size, expected+1) // the last byte hears of the end
+	}
 	if !memory.take(size) {
 		return buf, errNoMemory
 	}
@@ -135,7 +139,7 @@ func (d *delivery) expand(encoding string, limit int64, memory *budget) *problem
 	}
 	src, err := openCompressed(encoding, d.raw)
 	if err == nil {
-		d.text, err = d.fill(d.text, src, bound, memory)
+		d.text, err = d.fill(d.text, src, bound, -1, memory)
 		src.Close()
 	}
 	switch {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 
 	"statewire/identity"
 	"statewire/inbox"
@@ -24,6 +25,7 @@ func child() {
 }
 
 func runChild(data string) error {
+	debug.SetMemoryLimit(MemoryLimit)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	id, err := identity.Open(data+"/identity", identity.Options{})
 	if err != nil {
@@ -35,7 +37,7 @@ func runChild(data string) error {
 	}
 	defer in.Close()
 	cfg := testConfig()
-	cfg.DiskReserve, cfg.InodeReserve = 0, 0
+	cfg.DiskReserve, cfg.InodeReserve, cfg.MaxConnectionsPerIP = 0, 0, cfg.MaxConnections
 	r, err := New(cfg, Deps{Inbox: in, Certificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return id.Certificate(h) }, Log: log})
 	if err != nil {
 		return err

@@ -20,6 +20,10 @@ import (
 	"statewire/smx"
 )
 
+// MemoryLimit is what a process that runs the relay alone should give to debug.SetMemoryLimit: with it the process stays below
+// 256 MiB with all connections taken and the largest bodies coming in. The relay itself leaves the process's settings alone.
+const MemoryLimit = 192 << 20
+
 // spool is the inbox as the relay sees it: where reports go, and whether they may.
 type spool interface {
 	putter

@@ -98,7 +98,7 @@ func TestTimeLimits(t *testing.T) {
 				t.Errorf("%d %s", resp.StatusCode, body)
 			}
 			io.Copy(io.Discard, client)
-		}, 2 * time.Minute, ""},
+		}, 15 * time.Second, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
