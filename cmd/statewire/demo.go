@@ -169,11 +169,7 @@ func (g *globals) knownSerials(ctx context.Context, cfg configs.Config) (_ map[s
 // fillPast puts the fleet's past, and a few damaged files, into the inbox as a relay and an operator would have.
 func fillPast(ctx context.Context, dir *inbox.Dir, fleet *agent.Fleet) error {
 	err := fleet.History(ctx, func(past []agent.PastReport) error {
-		accepted := make([]smx.Accepted, len(past))
-		for i, p := range past {
-			accepted[i] = smx.Accepted{Client: p.Client, Received: p.Received, Receipt: p.Receipt, Messages: p.Messages, Body: p.Body}
-		}
-		_, err := dir.Put(inbox.Normal, smx.AppendFile(nil, accepted), past[len(past)-1].Received)
+		_, err := dir.Put(inbox.Normal, smx.AppendFile(nil, past), past[len(past)-1].Received)
 		return err
 	})
 	if err != nil {
