@@ -2,8 +2,12 @@ package reports
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"testing"
 	"time"
+
+	"statewire/reports/web"
 )
 
 func TestClientsAndTheirAges(t *testing.T) {
@@ -253,4 +257,26 @@ func TestStateNamesFindByNumberAndByName(t *testing.T) {
 302 | 2 | Evaluation succeeded
 302 | 3 | Evaluation failed`)
 	expect(t, lines(s.all(r, "state-names", map[string]string{"search": "dcm_scan"}), "topic_type", "state_id", "state_name"), `403 |  | `)
+}
+
+// TestEveryFailureReadsAsBad keeps the report's idea of a failure and the pages' colours together.
+func TestEveryFailureReadsAsBad(t *testing.T) {
+	s := newSeed(t)
+	r := s.runner()
+	rep, err := r.Catalog().Get("failures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	failing := regexp.MustCompile(rep.Params[slices.IndexFunc(rep.Params, func(p Param) bool { return p.Name == "failing" })].Default)
+	count := 0
+	for _, row := range s.all(r, "state-names", nil) {
+		if name := row["state_name"]; failing.MatchString(name) {
+			if count++; web.ToneOf(name) != web.ToneBad {
+				t.Errorf("%s reads as %s", name, web.ToneOf(name))
+			}
+		}
+	}
+	if count < 100 {
+		t.Errorf("only %d failures", count)
+	}
 }

@@ -5,7 +5,7 @@
 -- param topic_type UInt32 = 0: One topic type; 0 takes all
 -- param parameter UInt8 = 0 in 0..64: Which parameter holds the code, counted from 1; 0 takes the first that looks like a failure code
 -- param code String = '': Only this error code, for example 0x80240022
--- param failing String = '(?i)\bfail|\berrors?\b|not successful|not supported|n.t supported|can.t|invalid|not valid|mismatch|missing|not match|because the disk is full|isn.t MS signed|disallowed': What the name of a failure looks like, as a regular expression
+-- param failing String = '(?i)\bfail|\berrors?\b|not successful|not supported|n.t supported|can.t|invalid|n.t valid|non-valid|not valid|unavailable|incorrect|mismatch|missing|not match|disk is full|isn.t MS signed|disallowed': What the name of a failure looks like, as a regular expression
 -- order: clients UInt64 desc, topic_type UInt32, state_id UInt32, error_code String
 -- note error_code: empty when no parameter looks like one
 -- note topic_ids: how many different deployments, updates or items
