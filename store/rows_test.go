@@ -3,9 +3,11 @@ package store_test
 import (
 	"context"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
 
 	"statewire/store"
@@ -108,3 +110,5 @@ func count(t testing.TB, s *store.Store, sql string) uint64 {
 	}
 	return n
 }
+
+func namedUint(name string, n uint64) any { return clickhouse.Named(name, strconv.FormatUint(n, 10)) }
