@@ -175,24 +175,29 @@ func (s *site) rows(sql string) []string {
 	return queryRows(s.t, s.store, sql)
 }
 
-func queryRows(t testing.TB, db database, sql string) (lines []string) {
+func queryRows(t testing.TB, db database, sql string) []string {
 	t.Helper()
-	rows, err := db.Conn().Query(context.Background(), "SELECT toString(tuple(*)) FROM ("+sql+")")
+	lines, err := query(db, sql)
 	if err != nil {
 		t.Fatalf("%s: %v", sql, err)
+	}
+	return lines
+}
+
+func query(db database, sql string) (lines []string, err error) {
+	rows, err := db.Conn().Query(context.Background(), "SELECT toString(tuple(*)) FROM ("+sql+")")
+	if err != nil {
+		return nil, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var line string
 		if err := rows.Scan(&line); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		lines = append(lines, strings.TrimSuffix(strings.TrimPrefix(line, "("), ")"))
 	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return lines
+	return lines, rows.Err()
 }
 
 // expect compares a query's rows, in the order of their text.
