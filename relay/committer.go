@@ -19,6 +19,9 @@ type putter interface {
 
 // committer makes reports durable in groups: a writer takes whatever has arrived while it was busy, writes one file per
 // lane, and answers only then. With one report waiting it writes a file of one; under load one sync serves many.
+//
+// A further writer joins in when as many reports wait as are under way. Where the disk is slow all clients end up waiting for it, and
+// two files at a time let the file system join their syncs; where it is fast, one writer with larger files costs less.
 type committer struct {
 	// Constant after newCommitter.
 	inbox    putter
@@ -32,8 +35,9 @@ type committer struct {
 	writers  []*writer
 
 	// Guarded by mu.
-	mu      sync.Mutex
-	waiting []*delivery
+	mu       sync.Mutex
+	waiting  []*delivery
+	underWay int // reports that writers have taken and not answered
 }
 
 func newCommitter(cfg Config, in putter, g *gate, m *metrics, log *slog.Logger, now func() time.Time) *committer {
@@ -51,19 +55,20 @@ func newCommitter(cfg Config, in putter, g *gate, m *metrics, log *slog.Logger, 
 func (c *committer) deliver(d *delivery) *problem {
 	c.mu.Lock()
 	c.waiting = append(c.waiting, d)
+	due := c.due()
 	c.mu.Unlock()
-	c.signal()
+	if due {
+		select {
+		case c.wake <- struct{}{}:
+		default: // a writer is about to look
+		}
+	}
 	<-d.done
 	return d.refused
 }
 
-// signal wakes a writer that waits.
-func (c *committer) signal() {
-	select {
-	case c.wake <- struct{}{}:
-	default: // one is about to look
-	}
-}
+// due says whether a writer that is free should begin a file. It must be called with mu held.
+func (c *committer) due() bool { return len(c.waiting) > 0 && len(c.waiting) >= c.underWay }
 
 // run commits until ctx is done and nothing waits.
 func (c *committer) run(ctx context.Context) error {

@@ -7,8 +7,7 @@ import (
 	"statewire/smx"
 )
 
-// writers is how many files may be under way at one time: while one is synced the next is written, and the file system joins
-// their syncs.
+// writers is how many files may be under way at one time.
 const writers = 2
 
 // writer writes one file after the other.
@@ -40,11 +39,15 @@ func (w *writer) commit() {
 	}
 }
 
-// take returns what waits, the high lane first.
+// take returns what waits, the high lane first; nothing while another writer will take it soon.
 func (w *writer) take() []*delivery {
 	clear(w.batch)
+	w.batch = w.batch[:0]
 	w.mu.Lock()
-	w.batch, w.waiting = w.waiting, w.batch[:0]
+	if w.due() {
+		w.batch, w.waiting = w.waiting, w.batch
+		w.underWay += len(w.batch)
+	}
 	w.mu.Unlock()
 	slices.SortStableFunc(w.batch, func(a, b *delivery) int { return int(a.lane) - int(b.lane) })
 	return w.batch
@@ -65,7 +68,7 @@ func (w *writer) fileLen(batch []*delivery) int {
 // commitFile makes one file durable and then answers everybody whose report is in it.
 func (w *writer) commitFile(batch, rest []*delivery) {
 	began := time.Now()
-	w.hold(batch[:len(batch)+len(rest)], began)
+	w.hold(batch[:len(batch)+len(rest)], began, 0)
 	for _, d := range batch {
 		w.reports = append(w.reports, d.report)
 	}
@@ -77,17 +80,18 @@ func (w *writer) commitFile(batch, rest []*delivery) {
 	} else {
 		w.measure(began)
 	}
-	w.hold(rest, time.Time{})
+	w.hold(rest, time.Time{}, len(batch))
 	for _, d := range batch {
 		d.finish(name, refused)
 	}
 	w.forget()
 }
 
-// hold names the reports that giveUp may answer, and since when their file is under way.
-func (w *writer) hold(inHand []*delivery, since time.Time) {
+// hold names the reports that giveUp may answer and since when their file is under way, after some were done with.
+func (w *writer) hold(inHand []*delivery, since time.Time, done int) {
 	w.mu.Lock()
 	w.inHand, w.since = inHand, since
+	w.underWay -= done
 	w.mu.Unlock()
 }
 
