@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A report that was posted over HTTPS is a row of current_states within ten seconds of the first one.
+func TestReportsAreRowsWithinTenSeconds(t *testing.T) {
+	data := dataDir(t)
+	s := serve(t, data)
+	s.awaitReady()
+	began, l, to := time.Now(), newLedger(), s.poster()
+	for client := range 20 {
+		to.accept(t, l, client, 1, 5)
+	}
+	eventually(patience, func() bool { return ask(t, data, "SELECT count() FROM current_states") == 100 })
+	promised(t, time.Since(began), readyTime, "100 posted messages as rows")
+	l.check(t, data)
+	if got := query(t, data, "SELECT ClientID, LastSerialNumber FROM SR_ClientMessageStats WHERE ClientID = '"+clientID(3).UUID()+"'"); got[0][1] != "5" {
+		t.Errorf("the statistics of a client are %q, want its last serial 5", got)
+	}
+}
+
+// Relay, loader and reports as three processes: the relay acknowledges while the others are dead, and what it took is loaded
+// once they are back, whoever of them has the engine.
+func TestSplitRolesOutliveEachOther(t *testing.T) {
+	t.Parallel()
+	data := dataDir(t)
+	relay := serve(t, data, "--roles", "relay")
+	to, l, next := relay.poster(), newLedger(), uint64(1)
+	post := func(n int) {
+		for range n {
+			to.accept(t, l, 1, next, next+2)
+			next += 3
+		}
+	}
+	post(5) // before there is a loader at all
+	ingest := serve(t, data, "--roles", "ingest")
+	reports := serve(t, data, "--roles", "reports")
+	reports.awaitReady()
+	post(5)
+	ingest.awaitDrained()
+	l.check(t, data)
+
+	ingest.kill() // it had the engine
+	post(20)
+	if n := len(waiting(t, data)); n == 0 {
+		t.Error("nothing waits though no loader runs")
+	}
+	again := serve(t, data, "--roles", "ingest")
+	again.awaitDrained()
+	l.check(t, data)
+
+	reports.kill()
+	again.kill()
+	serve(t, data, "--roles", "reports").awaitReady() // this one opens the engine
+	last := serve(t, data, "--roles", "ingest")
+	post(5)
+	last.awaitDrained()
+	l.check(t, data)
+	if relay.ended() {
+		t.Error("the relay ended with the others")
+	}
+}
+
+// A file is deleted after its rows are stored, never before: while the store does not answer, every file stays. A stop then
+// gives up in time, and a second signal ends the process at once.
+func TestFilesStayWhileTheStoreHangs(t *testing.T) {
+	t.Parallel()
+	data := dataDir(t)
+	relay := serve(t, data, "--roles", "relay")
+	owner := serve(t, data, "--roles", "reports")
+	loader := serve(t, data, "--roles", "ingest")
+	to, l := relay.poster(), newLedger()
+	to.accept(t, l, 1, 1, 3)
+	loader.awaitDrained()
+
+	owner.signal(syscall.SIGSTOP)
+	for n := range uint64(10) {
+		to.accept(t, l, 2, 1+3*n, 3+3*n)
+	}
+	if !eventually(patience, func() bool { return len(claims(t, data)) > 0 }) {
+		t.Fatal("nothing was claimed")
+	}
+	had := len(waiting(t, data))
+	if eventually(2*time.Second, func() bool { return len(waiting(t, data)) < had }) {
+		t.Errorf("%d files are left of %d, though no row was stored", len(waiting(t, data)), had)
+	}
+	loader.signal(syscall.SIGTERM)
+	if eventually(200*time.Millisecond, loader.ended) {
+		t.Error("the loader ended before it had given the batch in hand its time")
+	}
+	began := time.Now()
+	loader.signal(syscall.SIGTERM)
+	if code := loader.wait(patience); code != exitFailed {
+		t.Errorf("after a second signal it ended with %d, want %d", code, exitFailed)
+	}
+	promised(t, time.Since(began), 2*time.Second, "the end after a second signal")
+
+	owner.signal(syscall.SIGCONT)
+	serve(t, data, "--roles", "ingest").awaitDrained()
+	l.check(t, data)
+}
+
+// An engine that does not open stops the loader with an instruction; the relay goes on taking reports.
+func TestRelayTakesReportsWithoutAnEngine(t *testing.T) {
+	t.Parallel()
+	data := dataDir(t)
+	relay := serve(t, data, "--roles", "relay")
+	for _, tc := range []struct {
+		name, set, want string
+		damage          func()
+	}{
+		{"library missing", "store.engine=/nowhere/libchdb.so", "make engine", func() {}},
+		{"folder of the engine is a file", "store.memory=640MiB", filepath.Join(data, "store"), func() {
+			if err := os.WriteFile(filepath.Join(data, "store"), []byte("x"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		tc.damage()
+		loader := spawn(t, data, nil, "serve", "--roles", "ingest", "--set", tc.set)
+		if code := loader.wait(patience); code != exitFailed || !strings.Contains(loader.text(), tc.want) {
+			t.Errorf("%s: the loader ended with %d: %s", tc.name, code, tail(loader.text(), 1000))
+		}
+	}
+	to, l := relay.poster(), newLedger()
+	to.accept(t, l, 1, 1, 3)
+	if err := os.Remove(filepath.Join(data, "store")); err != nil {
+		t.Fatal(err)
+	}
+	serve(t, data, "--roles", "ingest").awaitDrained()
+	l.check(t, data)
+}
+
+// Every role runs once on a data directory; a second process says which process runs it.
+func TestASecondProcessOnTheSameDataIsRefused(t *testing.T) {
+	t.Parallel()
+	data := dataDir(t)
+	s := serve(t, data)
+	s.awaitReady()
+	pid := fmt.Sprintf("process %d ", s.cmd.Process.Pid)
+	for _, role := range built {
+		second := spawn(t, data, nil, "serve", "--roles", role)
+		if code := second.wait(patience); code != exitFailed {
+			t.Errorf("a second %s ended with %d, want %d", role, code, exitFailed)
+		}
+		if text := second.text(); !strings.Contains(text, "role "+role) || !strings.Contains(text, pid) {
+			t.Errorf("a second %s says %q, want the role and %q", role, text, pid)
+		}
+	}
+	r := command(t, data, "ingest", "--once")
+	if r.code != exitFailed || !strings.Contains(r.errOut, fmt.Sprint(s.cmd.Process.Pid)) {
+		t.Errorf("ingest beside a loader ended with %d: %q; want a refusal that names process %d", r.code, r.errOut, s.cmd.Process.Pid)
+	}
+	l := newLedger()
+	s.poster().accept(t, l, 1, 1, 2)
+	s.awaitDrained()
+	l.check(t, data)
+}
+
+// SIGTERM and SIGINT stop a busy site cleanly: exit code 0, nothing acknowledged is missing, nothing temporary stays.
+func TestSignalsStopCleanly(t *testing.T) {
+	t.Parallel()
+	data := dataDir(t)
+	l, next := newLedger(), &serials{}
+	for n, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		s := serve(t, data)
+		s.awaitReady()
+		ctx, cancel := context.WithCancel(t.Context())
+		posted := make(chan struct{})
+		go func() { traffic(ctx, s.process, s.poster(), l, next, 2, uint64(n)); close(posted) }()
+		eventually(patience, func() bool { acked, _ := l.count(); return acked >= 50*(n+1) })
+		began := time.Now()
+		s.signal(sig)
+		if code := s.wait(patience); code != 0 || s.logged("site stopped") == nil {
+			t.Errorf("after %v it ended with %d", sig, code)
+		}
+		promised(t, time.Since(began), 25*time.Second, "a clean stop")
+		cancel()
+		<-posted
+		if left, _ := filepath.Glob(filepath.Join(boxOf(data), "tmp", "[^.]*")); len(left) > 0 {
+			t.Errorf("temporary files stay: %v", left)
+		}
+	}
+	s := serve(t, data)
+	s.awaitDrained()
+	l.check(t, data)
+}
