@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"statewire/inbox"
 )
 
@@ -31,7 +33,8 @@ type gate struct {
 	log     *slog.Logger
 	now     func() time.Time
 
-	closed atomic.Pointer[problem]
+	closed    atomic.Pointer[problem]
+	uncounted rate.Sometimes
 
 	// Guarded by mu: a look and a failing commit come from different goroutines.
 	mu     sync.Mutex
@@ -40,7 +43,7 @@ type gate struct {
 }
 
 func newGate(cfg Config, in storage, m *metrics, log *slog.Logger, now func() time.Time) *gate {
-	return &gate{cfg: cfg, inbox: in, metrics: m, log: log, now: now}
+	return &gate{cfg: cfg, inbox: in, metrics: m, log: log, now: now, uncounted: rate.Sometimes{Interval: time.Hour}}
 }
 
 // refusal is why nothing may come in; nil when the gate is open.
@@ -86,20 +89,22 @@ func (g *gate) find() *problem {
 
 // fault is the refusal for an error of the inbox. Its text goes to the log: paths are nobody's business out there.
 func (g *gate) fault(err error) *problem {
+	detail, code := "the relay's storage failed; it takes reports again once a probe file has reached the disk", codeStorageFault
 	switch {
 	case errors.Is(err, inbox.ErrDiskFull):
-		return refuse(codeDiskFull, "the relay's disk is full").later(g.cfg.RetryAfter)
+		detail, code = "the relay's disk is full", codeDiskFull
 	case errors.Is(err, inbox.ErrMoved):
-		return refuse(codeStorageFault, "the relay's inbox folder was moved or deleted").later(g.cfg.RetryAfter)
+		detail = "the relay's inbox folder was moved or deleted"
 	}
-	return refuse(codeStorageFault, "the relay's storage failed; it takes reports again once a probe file has reached the disk").later(g.cfg.RetryAfter)
+	p := refuse(code, "%s", detail).later(g.cfg.RetryAfter)
+	p.cause = err
+	return p
 }
 
 func (g *gate) space() *problem {
 	bytes, inodes, err := g.inbox.Free()
 	switch {
 	case err != nil:
-		g.log.Error("free space not known", "err", err)
 		return g.fault(err)
 	case bytes < uint64(g.cfg.DiskReserve):
 		return refuse(codeDiskFull, "the relay's disk has %d MiB left and keeps %d MiB in reserve", bytes>>20, g.cfg.DiskReserve>>20).later(g.cfg.RetryAfter)
@@ -115,8 +120,8 @@ func (g *gate) backlog() *problem {
 	}
 	stats, err := g.inbox.Stats()
 	if err != nil {
-		g.log.Warn("backlog not counted", "err", err) // the disk is in order, see find: go on taking reports
-		return nil
+		g.uncounted.Do(func() { g.log.Warn("backlog not counted", "err", err) })
+		return nil // the disk is in order, see find
 	}
 	waiting := stats.Waiting()
 	age := waiting.Age(g.now())
@@ -136,7 +141,7 @@ func (g *gate) failed(err error) *problem {
 	defer g.mu.Unlock()
 	g.faults++
 	g.metrics.commitFailed.WithLabelValues(p.Code).Inc()
-	g.log.Error("reports not stored, none is taken until the disk works again", "code", p.Code, "err", err)
+	g.log.Error("reports not stored", "code", p.Code, "err", err)
 	g.set(p)
 	return p
 }
@@ -165,7 +170,7 @@ func (g *gate) set(p *problem) {
 	switch {
 	case p != nil && (was == nil || was.Code != p.Code):
 		g.metrics.ready.Set(0)
-		g.log.Error("reports are refused", "code", p.Code, "why", p.Detail)
+		g.log.Error("reports are refused", "code", p.Code, "why", p.Detail, "err", p.cause)
 	case p == nil && was != nil:
 		g.metrics.ready.Set(1)
 		g.log.Info("reports are taken again", "after", was.Code)

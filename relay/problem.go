@@ -60,6 +60,7 @@ type problem struct {
 	RequestID string `json:"request_id,omitempty"`
 
 	after time.Duration // least time to wait before another try; zero says nothing about it
+	cause error         // for the log: it may hold paths
 	allow string        // the methods allowed
 	hangs bool          // what follows on the connection is unknown or unwanted: it is closed
 }
