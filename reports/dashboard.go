@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -156,10 +157,27 @@ func (s *Server) fillCompliance(ctx context.Context, p *web.Panel) error {
 	for i := range p.Stacks {
 		p.Stacks[i].Arrange()
 	}
-	if len(p.Stacks) == 0 {
+	p.Stacks, p.Quiet = pickStacks(p.Stacks)
+	if len(rows) == 0 {
 		p.Empty = "No client has reported a state yet."
 	}
 	return nil
+}
+
+// dashboardStacks is how many topics the dashboard draws; the others are named below them.
+const dashboardStacks = 8
+
+// pickStacks keeps the order of the topics, and draws those where something is to be seen.
+func pickStacks(all []web.Stack) (drawn []web.Stack, quiet []web.Entry) {
+	for _, stack := range all {
+		calm := !slices.ContainsFunc(stack.Segments, func(s web.Segment) bool { return s.Count > 0 && s.Tone != web.ToneGood })
+		if calm && len(all) > dashboardStacks || len(drawn) == dashboardStacks {
+			quiet = append(quiet, web.Entry{Title: stack.Title, Link: stack.Link})
+			continue
+		}
+		drawn = append(drawn, stack)
+	}
+	return drawn, quiet
 }
 
 func (s *Server) fillFleet(ctx context.Context, p *web.Panel) error {

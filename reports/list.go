@@ -101,7 +101,7 @@ func (r *Report) usage() string {
 		if p.Required {
 			required = append(required, p.Name+"=…")
 		} else {
-			optional = append(optional, fmt.Sprintf("[%s=%s]", p.Name, p.Default))
+			optional = append(optional, fmt.Sprintf("[%s=%s]", p.Name, shorten(p.Default, 20)))
 		}
 	}
 	return strings.Join(append(required, optional...), " ")

@@ -156,11 +156,16 @@ type counting struct {
 	querier
 	queries atomic.Int64
 	hold    chan struct{} // when not nil, a query waits until it is closed
+	entered chan struct{} // told of each query that waits
 }
 
 func (c *counting) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
 	c.queries.Add(1)
 	if c.hold != nil {
+		select {
+		case c.entered <- struct{}{}:
+		default:
+		}
 		select {
 		case <-c.hold:
 		case <-ctx.Done():
@@ -217,7 +222,7 @@ func TestAnAnswerGrowsOldAndASlowOneIsKeptLonger(t *testing.T) {
 
 func TestReadersWaitForAPlaceAndAreToldWhenNoneComesFree(t *testing.T) {
 	s := newSeed(t)
-	conn := &counting{querier: s.store.ReadOnly(), hold: make(chan struct{})}
+	conn := &counting{querier: s.store.ReadOnly(), hold: make(chan struct{}), entered: make(chan struct{}, 1)}
 	reg := prometheus.NewRegistry()
 	r := s.runner(func(c *Config, d *Deps) { c.MaxQueries, c.Timeout, d.Conn, d.Registerer = 1, time.Second, conn, reg })
 	first := make(chan error, 1)
@@ -227,9 +232,7 @@ func TestReadersWaitForAPlaceAndAreToldWhenNoneComesFree(t *testing.T) {
 		_, err := r.SQL(ctx, "SELECT 1")
 		first <- err
 	}()
-	for conn.queries.Load() == 0 {
-		time.Sleep(time.Millisecond) // until the first reader has the place; bounded by the test's own limit
-	}
+	<-conn.entered // the first reader has the place
 	if _, err := r.SQL(t.Context(), "SELECT 1"); code(err) != "busy" && code(err) != "timeout" {
 		t.Errorf("%v", err)
 	}

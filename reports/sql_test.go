@@ -132,7 +132,7 @@ func TestTopicsSumUpPairs(t *testing.T) {
 300 | STATE_TOPICTYPE_SUM_ASSIGNMENT_COMPLIANCE | 2 | State 77 | 1
 300 | STATE_TOPICTYPE_SUM_ASSIGNMENT_COMPLIANCE | 2 | Unknown: never reported on this topic | 1
 501 | STATE_TOPICTYPE_SUM_UPDATE_SOURCE_SCAN | 1 | Scan completed | 1
-501 | STATE_TOPICTYPE_SUM_UPDATE_SOURCE_SCAN | 1 | Unknown: never reported on this topic | 0`)
+501 | STATE_TOPICTYPE_SUM_UPDATE_SOURCE_SCAN | 1 | Unknown: never reported on this topic | 4`)
 }
 
 // at is a time of the seed as text, the way the answers write it.

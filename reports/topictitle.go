@@ -51,6 +51,12 @@ func topicWord(word string) string {
 		return "WSUS"
 	case "dm", "dcm", "wns", "pfx", "crp", "has", "wufb", "vpn", "sms", "ckd", "os":
 		return strings.ToUpper(word)
+	case "policyapplication":
+		return "policy application"
+	case "modereadiness":
+		return "mode readiness"
+	case "comanagement":
+		return "co-management"
 	case "comm":
 		return "communication"
 	case "app":

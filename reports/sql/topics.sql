@@ -1,8 +1,8 @@
 -- title: Topics, with how their clients stand
 -- group: Compliance
 -- description: Every topic type that clients report on, with the number of topic ids, of clients, and of client and topic
---   pairs per state. Unknown pairs are clients that never reported on a topic id which others did report on; a topic id that
---   only one client ever named is that client's own affair and expected of nobody else.
+--   pairs per state. Unknown counts clients that never reported on a topic id which several others did report on; where every
+--   client has topic ids of its own, it counts the clients that never reported on the topic type.
 -- param topic_type UInt32 = 0: One topic type; 0 takes all
 -- order: topic_type UInt32, _place UInt64
 -- bars: topic_type, state_name, pairs
@@ -25,7 +25,7 @@ WITH
             topic_id,
             groupArray((state_id, pairs)) AS states,
             sum(pairs) AS reported,
-            if(reported > 1 OR all_clients = 1, greatest(toInt64(all_clients) - toInt64(reported), 0), 0) AS silent,
+            if(reported > 1, greatest(toInt64(all_clients) - toInt64(reported), 0), 0) AS silent,
             max(newest) AS newest
         FROM ids
         GROUP BY topic_type, topic_id
@@ -35,7 +35,7 @@ WITH
         SELECT
             topic_type,
             count() AS topic_ids,
-            sum(silent) AS unknown,
+            if(max(reported) > 1, sum(silent), greatest(toInt64(all_clients) - toInt64(sum(reported)), 0)) AS unknown,
             max(newest) AS newest,
             sumMap(arrayMap(s -> s.1, states), arrayMap(s -> s.2, states)) AS summed
         FROM per_id

@@ -28,6 +28,7 @@ type Panel struct {
 	Lanes    *Lanes
 	Bars     *BarList
 	Stacks   []Stack
+	Quiet    []Entry // topics not drawn
 	Failures []Failure
 	SetAside *SetAside
 }
