@@ -18,7 +18,7 @@ type Config struct {
 	InboxPollingInterval time.Duration `mapstructure:"inbox_polling_interval"`
 	// HeartbeatInterval is the time between two heartbeats in the component status. Default 15m; at least 1s.
 	HeartbeatInterval time.Duration `mapstructure:"heartbeat_interval"`
-	// BatchRows is how many messages make an insert, unless BatchDelay comes first. Default 100000; 1 to 500000.
+	// BatchRows is how many messages an insert waits for, unless BatchDelay comes first; what has piled up goes with them. Default 50000; 1 to 500000.
 	BatchRows int `mapstructure:"batch_rows"`
 	// BatchDelay is the longest time a message waits for others to share its insert. Default 1s; at most 1m, zero waits for none.
 	BatchDelay time.Duration `mapstructure:"batch_delay"`
@@ -32,7 +32,7 @@ func DefaultConfig() Config {
 		MaxChunksFetched:     100,
 		InboxPollingInterval: 900 * time.Second,
 		HeartbeatInterval:    15 * time.Minute,
-		BatchRows:            100_000,
+		BatchRows:            50_000,
 		BatchDelay:           time.Second,
 	}
 }

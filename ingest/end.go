@@ -38,6 +38,10 @@ func (p *pipeline) endPart(ctx, late context.Context, part *part) {
 	p.countLoaded(part, len(loaded))
 	p.endBad(ctx, late, part)
 	p.drop(part)
+	select {
+	case p.ended <- struct{}{}:
+	default:
+	}
 }
 
 // endBad sets the bad files of a part aside, once the store lists them as bad.

@@ -6,7 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type metrics struct {
 	messages    *prometheus.CounterVec // result: stored, duplicate, set_aside
 	conflicts   prometheus.Counter
-	files       *prometheus.CounterVec // result: loaded, bad, vanished
+	files       *prometheus.CounterVec // result: loaded, bad, vanished, postponed
 	lag         prometheus.Histogram
 	insert      prometheus.Histogram
 	insertRows  prometheus.Histogram
@@ -25,7 +25,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		files: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "statewire_loader_files_total",
-			Help: "Inbox files by what became of them: loaded, bad or vanished.",
+			Help: "Inbox files by what became of them: loaded, bad, vanished, or postponed.",
 		}, []string{"result"}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "statewire_loader_lag_seconds",
@@ -53,7 +53,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	for _, result := range []string{"stored", "duplicate", "set_aside"} {
 		m.messages.WithLabelValues(result)
 	}
-	for _, result := range []string{"loaded", "bad", "vanished"} {
+	for _, result := range []string{"loaded", "bad", "vanished", "postponed"} {
 		m.files.WithLabelValues(result)
 	}
 	return m

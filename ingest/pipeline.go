@@ -34,6 +34,7 @@ type pipeline struct {
 	chunks chan *inbox.Chunk
 	parts  chan *part // decoded
 	stored chan *part
+	ended  chan struct{} // has a value when a part has ended since the last claim
 	room   *semaphore.Weighted
 	spare  sync.Pool // of parts
 
@@ -49,6 +50,7 @@ func (l *Loader) pipe(ctx context.Context, wake <-chan struct{}) (chunks int, er
 		chunks: make(chan *inbox.Chunk),
 		parts:  make(chan *part, queuedParts),
 		stored: make(chan *part, queuedParts),
+		ended:  make(chan struct{}, 1),
 		room:   semaphore.NewWeighted(roomBytes),
 	}
 	late, cancel := grace(ctx, finishTimeout)
@@ -99,9 +101,11 @@ func (p *pipeline) hand(ctx, failed context.Context, chunk *inbox.Chunk) {
 	}
 }
 
+// await waits for files to come, or for claimed ones to end: then another claim, of nothing, lets the inbox tidy up.
 func (p *pipeline) await(ctx, failed context.Context) {
 	select {
 	case <-p.wake:
+	case <-p.ended:
 	case <-ctx.Done():
 	case <-failed.Done():
 	}

@@ -1,0 +1,68 @@
+package ingest
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"statewire/smx"
+)
+
+func TestRunsNeverForgetASerial(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r, client := newRuns(), smx.ClientID{1}
+		seen := map[uint64]bool{0: true}
+		if rapid.Bool().Draw(t, "restarted") {
+			last := rapid.Uint64Range(0, 20).Draw(t, "last")
+			r.startAt(client, last)
+			for n := range last + 1 {
+				seen[n] = true
+			}
+		}
+		for range rapid.IntRange(1, 300).Draw(t, "serials") {
+			serial := rapid.Uint64Range(0, 300).Draw(t, "serial")
+			c := r.of(client)
+			fresh := c.add(serial)
+			if fresh && seen[serial] {
+				t.Fatalf("serial %d is taken for new again", serial)
+			}
+			if !fresh && !seen[serial] && len(c.below) < runsPerClient-2 {
+				t.Fatalf("serial %d is suspected with %d runs only", serial, len(c.below))
+			}
+			seen[serial] = true
+			r.keep(client, c)
+			checkRuns(t, c)
+		}
+	})
+}
+
+func checkRuns(t *rapid.T, c clientRuns) {
+	if len(c.below) >= runsPerClient {
+		t.Fatalf("%d runs are kept", len(c.below))
+	}
+	all := append(slices.Clone(c.below), c.top)
+	for i, at := range all {
+		if at.first > at.last || i > 0 && at.first <= all[i-1].last+1 {
+			t.Fatalf("runs %v are not apart and ascending", all)
+		}
+	}
+}
+
+func TestRunsOfSerials(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		serials []uint64
+		want    []run
+	}{
+		{"none", nil, nil},
+		{"only messages without one", []uint64{0, 0}, nil},
+		{"neighbours are one", []uint64{1, 2, 3}, []run{{1, 3}}},
+		{"copies are one", []uint64{2, 2, 3, 3}, []run{{2, 3}}},
+		{"gaps part them", []uint64{0, 1, 3, 4, 1 << 62}, []run{{1, 1}, {3, 4}, {1 << 62, 1 << 62}}},
+	} {
+		if have := slices.Collect(runsOf(tt.serials)); !slices.Equal(have, tt.want) {
+			t.Errorf("%s: have %v, want %v", tt.name, have, tt.want)
+		}
+	}
+}
