@@ -64,10 +64,20 @@ func (l *ledger) check(t testing.TB, data string) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	seen := map[key]int{}
-	// Every message of these tests has a topic of its own, so each is a current state.
-	for _, row := range query(t, data, "SELECT client_id, serial, count() FROM current_states GROUP BY client_id, serial") {
-		seen[key{row[0], number(t, row[1])}] = int(number(t, row[2]))
+	seen, arrived, history := map[key]int{}, map[string]int{}, []string{}
+	// Every message of these tests has a topic of its own, so each is a current state. One statement sees one moment.
+	for _, row := range query(t, data, `
+		SELECT 'state' AS what, toString(client_id) AS name, toString(serial) AS serial, count() AS n FROM current_states GROUP BY ALL
+		UNION ALL SELECT 'receipt', receipt, '', count() FROM client_reports FINAL WHERE receipt != '' GROUP BY ALL
+		UNION ALL SELECT 'history', '', toString(uniqExact(client_id, serial)), count() FROM state_messages FINAL`) {
+		switch row[0] {
+		case "state":
+			seen[key{row[1], number(t, row[2])}] = int(number(t, row[3]))
+		case "receipt":
+			arrived[row[1]] = int(number(t, row[3]))
+		case "history":
+			history = row[2:]
+		}
 	}
 	faults := 0
 	fault := func(format string, args ...any) {
@@ -88,13 +98,8 @@ func (l *ledger) check(t testing.TB, data string) {
 			fault("%v was acknowledged and is not stored", k)
 		}
 	}
-	history := query(t, data, "SELECT count(), uniqExact(client_id, serial) FROM state_messages FINAL")[0]
 	if history[0] != history[1] || number(t, history[1]) != uint64(len(seen)) {
-		fault("state_messages has %s rows of %s messages, current_states %d", history[0], history[1], len(seen))
-	}
-	arrived := map[string]int{}
-	for _, row := range query(t, data, "SELECT receipt, count() FROM client_reports FINAL WHERE receipt != '' GROUP BY receipt") {
-		arrived[row[0]] = int(number(t, row[1]))
+		fault("state_messages has %s messages in %s rows, current_states %d", history[0], history[1], len(seen))
 	}
 	for receipt := range l.receipts {
 		if arrived[receipt] != 1 {
