@@ -31,13 +31,16 @@ type Dir struct {
 }
 
 // Open opens the inbox below root with DefaultConfig. It makes missing folders (mode 0700), makes them durable, and sweeps
-// temporary files that dead processes left.
+// temporary files that dead processes left. A nil log says nothing.
 func Open(root string, log *slog.Logger) (*Dir, error) { return DefaultConfig().Open(root, log) }
 
 // Open is the package's Open with this configuration.
 func (c Config) Open(root string, log *slog.Logger) (*Dir, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
 	root, err := filepath.Abs(root)
 	if err != nil {

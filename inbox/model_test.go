@@ -12,8 +12,11 @@ import (
 )
 
 // model is a file system in memory that knows what a power cut may leave of it. It assumes no more than every journaling file
+
 // system keeps: a rename happens whole or not at all; a sync of a folder makes what happened to its names durable; a sync of a
+
 // file its bytes. Of everything else any part may be lost, in any combination.
+
 type model struct {
 	mu      sync.Mutex
 	durable [folders]map[string]*inode
@@ -37,6 +40,7 @@ type inode struct {
 }
 
 // nameOp is one change of names: a name goes, a name comes, or both at once.
+
 type nameOp struct {
 	goes, comes place
 	file        *inode
@@ -58,6 +62,7 @@ func newModel() *model {
 }
 
 // drop puts a durable file there, as somebody else might.
+
 func (m *model) drop(at folder, name string, data string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -67,6 +72,7 @@ func (m *model) drop(at folder, name string, data string) {
 }
 
 // read returns a file's bytes, ok false when there is none.
+
 func (m *model) read(at folder, name string) (data []byte, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -117,6 +123,7 @@ func (m *model) create(at folder, name string) (output, error) {
 }
 
 // change applies an operation to what is seen now.
+
 func (m *model) change(op nameOp) {
 	m.ops = append(m.ops, op)
 	op.apply(&m.now)
@@ -213,14 +220,17 @@ func (m *model) scan(at folder) (scan, error) {
 	return s, nil
 }
 
-func (m *model) check(folder) error                      { return nil }
-func (m *model) stamp(folder) (time.Time, error)         { return time.Now(), nil }
-func (m *model) free() (bytes, inodes uint64, err error) { return 1 << 40, 1 << 20, nil }
-func (m *model) lock() (io.Closer, error)                { return io.NopCloser(nil), nil }
-func (m *model) watch() (watcher, error)                 { return nil, syscall.ENOSPC }
-func (m *model) close() error                            { return nil }
+func (m *model) check(folder) error { return nil }
 
-type modelScan struct{ left []dirEntry }
+func (m *model) stamp(folder) (time.Time, error) { return time.Now(), nil }
+
+func (m *model) free() (bytes, inodes uint64, err error) { return 1 << 40, 1 << 20, nil }
+
+func (m *model) lock() (io.Closer, error) { return io.NopCloser(nil), nil }
+
+func (m *model) watch() (watcher, error) { return nil, syscall.ENOSPC }
+
+func (m *model) close() error { return nil }
 
 func (s *modelScan) next() ([]dirEntry, error) {
 	if len(s.left) == 0 {
@@ -234,20 +244,9 @@ func (s *modelScan) next() ([]dirEntry, error) {
 
 func (s *modelScan) close() error { return nil }
 
-type modelReader struct {
-	*bytes.Reader
-	s stat
-}
-
 func (r *modelReader) stat() (stat, error) { return r.s, nil }
-func (r *modelReader) close() error        { return nil }
 
-type modelFile struct {
-	m    *model
-	f    *inode
-	at   folder
-	name string
-}
+func (r *modelReader) close() error { return nil }
 
 func (w *modelFile) Write(p []byte) (n int, err error) {
 	err = w.m.do("write", w.at, w.name, func() error {
@@ -278,98 +277,15 @@ func (w *modelFile) sync() error {
 func (w *modelFile) close() error { return nil }
 
 // crashes calls check with every state that a power cut now may leave.
-func (m *model) crashes(check func(left *model)) {
-	ops, dirty := m.undecided()
-	for kept := range uint(1) << len(ops) {
-		for part := range power(3, len(dirty)) {
-			check(m.left(ops, kept, dirty, part))
-		}
-	}
-}
 
 // cut is one of those states; draw chooses among n.
-func (m *model) cut(draw func(n int) int) *model {
-	ops, dirty := m.undecided()
-	kept := uint(0)
-	for i := range ops {
-		kept |= uint(draw(2)) << i
-	}
-	part := 0
-	for range dirty {
-		part = 3*part + draw(3)
-	}
-	return m.left(ops, kept, dirty, part)
-}
 
 // copy is the state that a process sees which comes after this one.
-func (m *model) copy() *model {
-	ops, dirty := m.undecided()
-	return m.left(ops, ^uint(0), dirty, power(3, len(dirty))-1)
-}
 
 // undecided is what a power cut may keep or lose.
-func (m *model) undecided() ([]nameOp, []*inode) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	// Temporary files are swept in any case; what happened to their names alone makes no difference.
-	m.ops = slices.DeleteFunc(m.ops, func(op nameOp) bool { return op.goes.inTemp() && op.comes.inTemp() })
-	return slices.Clone(m.ops), m.unsynced()
-}
 
 // unsynced lists the files that a name may lead to and whose bytes are not durable.
-func (m *model) unsynced() (files []*inode) {
-	add := func(f *inode) {
-		if !bytes.Equal(f.data, f.synced) && !slices.Contains(files, f) {
-			files = append(files, f)
-		}
-	}
-	for at := range m.durable {
-		for _, name := range slices.Sorted(maps.Keys(m.durable[at])) {
-			add(m.durable[at][name])
-		}
-	}
-	for _, op := range m.ops {
-		add(op.file)
-	}
-	return files
-}
 
 // left is the state after a power cut that kept a subset of ops and, of each dirty file, what its digit of part says: what was
-// synced, half of the bytes, all of them.
-func (m *model) left(ops []nameOp, kept uint, dirty []*inode, part int) *model {
-	names := [folders]map[string]*inode{}
-	for at := range names {
-		names[at] = maps.Clone(m.durable[at])
-	}
-	for i, op := range ops {
-		if kept>>i&1 == 1 {
-			op.apply(&names)
-		}
-	}
-	after := newModel()
-	after.inodes = m.inodes
-	copies := map[*inode]*inode{}
-	for i, f := range dirty {
-		data := [][]byte{f.synced, f.data[:len(f.data)/2], f.data}[part/power(3, i)%3]
-		copies[f] = &inode{number: f.number, kind: f.kind, data: data, synced: data, mtime: f.mtime}
-	}
-	for at := range names {
-		for name, f := range names[at] {
-			if copies[f] == nil {
-				copies[f] = &inode{number: f.number, kind: f.kind, data: f.synced, synced: f.synced, mtime: f.mtime}
-			}
-			after.now[at][name], after.durable[at][name] = copies[f], copies[f]
-		}
-	}
-	clear(after.now[tempFolder])
-	clear(after.durable[tempFolder])
-	return after
-}
 
-func power(base, n int) int {
-	p := 1
-	for range n {
-		p *= base
-	}
-	return p
-}
+// synced, half of the bytes, all of them.

@@ -1,0 +1,158 @@
+package inbox
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestABadFileIsSetAsideAndItsNeighboursGoOn(t *testing.T) {
+	d := open(t)
+	dropAt(t, d, Normal, "bad.SMX", "bad")
+	dropAt(t, d, Normal, "good.SMX", "good")
+	l := loader(t, d, 2, 1)
+	defer l.Close()
+	c := claim(t, l)
+	reason := Reason{Time: time.Unix(0, 0), Code: "xml_syntax", Reason: "<&> at line 1", Line: 1, Column: 812}
+	for _, f := range c.Files {
+		if f.Name == "bad.SMX" {
+			check(t, c.SetAsideRecord(f, 7, []byte("old record"), reason))
+			check(t, c.SetAsideRecord(f, 7, []byte("record"), reason))
+			check(t, c.SetAside(f, reason))
+		} else {
+			check(t, c.Done(f))
+		}
+	}
+	v := onDisk{d.Root()}
+	want := []string{"bad.SMX", "bad.SMX.7.SMX", "bad.SMX.7.SMX.reason.json", "bad.SMX.reason.json"}
+	if got := v.list(corruptFolder); !slices.Equal(got, want) {
+		t.Errorf("corrupt holds %v", got)
+	}
+	data, _ := v.read(corruptFolder, "bad.SMX.reason.json")
+	wantJSON := `{"time":"1970-01-01T00:00:00Z","code":"xml_syntax","reason":"`
+	if !strings.HasPrefix(strings.NewReplacer("\n", "", ": ", ":", "  ", "").Replace(string(data)), wantJSON) {
+		t.Errorf("reason %s", data)
+	}
+	if data, _ := v.read(corruptFolder, "bad.SMX.7.SMX"); string(data) != "record" {
+		t.Errorf("record %s", data)
+	}
+	if c := claim(t, l); c != nil || len(v.list(folder(Normal))) > 0 || len(v.list(processFolder)) > 0 {
+		t.Errorf("left: %v %v", v.list(folder(Normal)), v.list(processFolder))
+	}
+}
+
+func TestWhatLiesInCorruptIsNeverReplacedByOtherBytes(t *testing.T) {
+	d := open(t)
+	l := loader(t, d, 1, 1)
+	defer l.Close()
+	long := strings.Repeat("n", 240) + ".SMX"
+	for _, text := range []string{"one", "two", "one", "two", "three"} {
+		for _, name := range []string{"bad.SMX", long} {
+			dropAt(t, d, Normal, name, text)
+			c := claim(t, l)
+			check(t, c.SetAsideRecord(c.Files[0], 10_000, []byte("r"), Reason{Code: "c"}))
+			check(t, c.SetAside(c.Files[0], Reason{Code: text}))
+		}
+	}
+	v := onDisk{d.Root()}
+	for name, text := range map[string]string{"bad.SMX": "one", "bad~2.SMX": "two", "bad~3.SMX": "three", shortened(long): "one"} {
+		if data, _ := v.read(corruptFolder, name); string(data) != text {
+			t.Errorf("corrupt/%s holds %q", name, data)
+		}
+		if reason, _ := v.read(corruptFolder, name+reasonSuffix); !bytes.Contains(reason, []byte(`"code": "`+text+`"`)) {
+			t.Errorf("corrupt/%s has the reason %s", name, reason)
+		}
+	}
+	if got := len(v.list(corruptFolder)); got != 2*3*2+2*2 {
+		t.Errorf("%d entries in corrupt: %v", got, v.list(corruptFolder))
+	}
+}
+
+func TestAFileThatCannotBeSetAsideBacksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel()
+		d := newDir(DefaultConfig(), "/model", m, slog.New(slog.DiscardHandler))
+		m.drop(folder(Normal), "bad.SMX", "bad")
+		m.drop(folder(Normal), "good.SMX", "good")
+		l := loader(t, d, 2, 1)
+		m.before = func(call string, at folder, name string) error {
+			if at == corruptFolder {
+				return fs.ErrPermission
+			}
+			return nil
+		}
+		c := claim(t, l)
+		claimed := c.Files[0].Claimed
+		if err := c.SetAside(c.Files[0], Reason{Code: "x"}); err == nil {
+			t.Fatal("set aside where nothing can be written")
+		}
+		check(t, c.Done(c.Files...)) // the bad one is no longer in the chunk
+		if got := m.list(folder(Normal)); !slices.Equal(got, []string{"bad.SMX"}) {
+			t.Fatalf("waiting: %v", got)
+		}
+		check(t, d.Ready()) // the relay goes on
+		for _, delay := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+			delay *= time.Second
+			if n, due := l.Postponed(); n != 1 || time.Until(due) != delay {
+				t.Errorf("%d postponed, for %v, want %v", n, time.Until(due), delay)
+			}
+			time.Sleep(delay - 1)
+			if c := claim(t, l); c != nil {
+				t.Fatalf("claimed %v before its delay of %v", names(c), delay)
+			}
+			time.Sleep(1)
+			c = claim(t, l)
+			if c == nil || !c.Files[0].Claimed.Equal(claimed) {
+				t.Fatalf("after %v: %v", delay, c)
+			}
+			if err := c.SetAsideRecord(c.Files[0], 1, nil, Reason{}); err == nil {
+				t.Fatal("kept a record where nothing can be written")
+			}
+		}
+		m.before = nil
+		time.Sleep(time.Minute)
+		c = claim(t, l)
+		check(t, c.SetAside(c.Files[0], Reason{Code: "x"}))
+		if got := m.list(corruptFolder); len(got) != 2 || claim(t, l) != nil || len(m.list(processFolder)) > 0 {
+			t.Errorf("corrupt: %v, process: %v", got, m.list(processFolder))
+		}
+	})
+}
+
+func TestAFileThatIsStillArrivingIsNotCalledBad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newModel()
+		d := newDir(DefaultConfig(), "/model", m, slog.New(slog.DiscardHandler))
+		m.drop(folder(Normal), "cp.SMX", "<Rep")
+		l := loader(t, d, 2, 1)
+		c := claim(t, l)
+		m.now[folder(Normal)]["cp.SMX"].mtime = time.Now()
+		c.Files[0].entry.id = m.now[folder(Normal)]["cp.SMX"].stat().identity()
+		wake := l.Wake(t.Context())
+		go func() {
+			time.Sleep(500 * time.Millisecond)
+			m.mu.Lock()
+			m.now[folder(Normal)]["cp.SMX"].data = []byte("<Report/>")
+			m.mu.Unlock()
+		}()
+		began := time.Now()
+		if err := c.SetAside(c.Files[0], Reason{Code: "xml_syntax"}); !errors.Is(err, ErrChanged) {
+			t.Fatalf("SetAside = %v", err)
+		}
+		<-wake
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("waited %v for it to settle", took)
+		}
+		c = claim(t, l)
+		if got := read(t, c.Files[0]); got != "<Report/>" {
+			t.Errorf("read %q", got)
+		}
+		check(t, c.Done(c.Files...))
+	})
+}
