@@ -38,7 +38,7 @@ type Config struct {
 	// Listen is a loopback address where the embedded store answers read-only to
 	// dashboards. Default none.
 	Listen string `mapstructure:"listen" yaml:"listen"`
-	// Memory bounds, in bytes, what the embedded engine allocates. Default 640 MiB;
+	// Memory bounds, in bytes, what the embedded engine allocates. Default 480 MiB;
 	// zero is the default.
 	Memory int64 `mapstructure:"memory" yaml:"memory"`
 }
@@ -53,7 +53,7 @@ func DefaultConfig() Config {
 		User:      "default",
 		TLS:       "on",
 		Retention: 400 * 24 * time.Hour,
-		Memory:    640 << 20,
+		Memory:    480 << 20,
 	}
 }
 

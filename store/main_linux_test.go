@@ -7,7 +7,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if role, ok := powerRoles[os.Getenv("STATEWIRE_TEST_ROLE")]; ok {
+	if role, ok := roles[os.Getenv("STATEWIRE_TEST_ROLE")]; ok {
 		if err := role(os.Getenv("STATEWIRE_TEST_PATH")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

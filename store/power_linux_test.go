@@ -164,7 +164,7 @@ func (d *disk) cut(t *testing.T) {
 	}
 }
 
-var powerRoles = map[string]func(dir string) error{"write": powerWrite, "check": powerCheck}
+var roles = map[string]func(dir string) error{"write": powerWrite, "check": powerCheck, "fill": fill}
 
 // powerWrite inserts for ever and says so after each acknowledgement.
 func powerWrite(dir string) error {

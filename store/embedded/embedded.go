@@ -21,7 +21,7 @@ var ErrInUse = errors.New("another process has it open")
 var ErrClosed = errors.New("the embedded engine is closed")
 
 // defaultMemoryBytes bounds the engine's allocations when Config says nothing.
-const defaultMemoryBytes = 640 << 20
+const defaultMemoryBytes = 480 << 20
 
 // maxConns bounds the statements that run at once.
 const maxConns = 16
@@ -32,7 +32,7 @@ type Config struct {
 	Library string
 	// Path is the directory of the data; made when missing.
 	Path string
-	// MemoryBytes bounds what the engine allocates. Zero is 640 MiB.
+	// MemoryBytes bounds what the engine allocates. Zero is 480 MiB.
 	MemoryBytes int64
 	// Args are further engine options, as in --merge_max_block_size=1024.
 	Args []string
