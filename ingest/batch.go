@@ -32,10 +32,6 @@ func (p piece) records() span {
 	return span{p.sources[p.from].records.from, p.sources[p.to-1].records.to}
 }
 
-func (p piece) badReports() span {
-	return span{p.sources[p.from].badReports.from, p.sources[p.to-1].badReports.to}
-}
-
 // params are the parameters of some messages. A part is cut between files, and the ends count from its first message, so
 // they are moved when the cut is not at the start.
 func (p piece) params(m span) lists {

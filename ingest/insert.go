@@ -16,8 +16,10 @@ import (
 // then refuses.
 func (l *Loader) insert(ctx context.Context, b batch) error {
 	began := time.Now()
-	if err := l.insertTable(ctx, messagesTable(b)); err != nil {
-		return err
+	for _, t := range messagesTables(b) {
+		if err := l.insertTable(ctx, t); err != nil {
+			return err
+		}
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	for _, t := range []table{reportsTable(b), rangesTable(b), recordsTable(b, l.now()), badReportsTable(b, l.now())} {
@@ -78,15 +80,46 @@ func appendTo(column driver.BatchColumn, values any) error {
 	return column.Append(values)
 }
 
-func messagesTable(b batch) table {
-	t := table{
+// insertRows and insertBytes bound one insert of messages: what the driver and the engine hold at once. Bytes are those of
+// the stored texts, of which a row has rowBytes besides.
+const (
+	insertRows  = 128 << 10
+	insertBytes = 32 << 20
+	rowBytes    = 200
+)
+
+// messagesTables is the messages of a batch: one table, or several when the batch is extraordinary.
+func messagesTables(b batch) (all []table) {
+	t := newMessagesTable()
+	bytes := 0
+	for _, p := range b {
+		m := p.messages()
+		from := m.from
+		for i := m.from; i < m.to; i++ {
+			t.rows++
+			if bytes += rowBytes + p.textBytes(i); t.rows < insertRows && bytes < insertBytes {
+				continue
+			}
+			all = append(all, t.with(p, span{from, i + 1}))
+			t, bytes, from = newMessagesTable(), 0, i+1
+		}
+		t = t.with(p, span{from, m.to})
+	}
+	return append(all, t)
+}
+
+func newMessagesTable() table {
+	return table{
 		name: "state_messages",
 		sql: `INSERT INTO state_messages (client_id, serial, received_time, topic_type, topic_id, topic_id_type, state_id,
 			criticality, params, details, source_file, user, user_sid, details_type, flags, receipt, payload_hash, message_us)`,
-		rows: b.size().rows,
 	}
-	for _, p := range b {
-		m, r := p.messages(), &p.rows
+}
+
+// with adds some messages to the table; its rows are counted already.
+func (t table) with(p piece, m span) table {
+	if m.len() > 0 {
+		r := &p.rows
 		t.blocks = append(t.blocks, []any{p.clients[m.from:m.to], r.Serial[m.from:m.to], p.received[m.from:m.to],
 			r.TopicType[m.from:m.to], r.TopicID[m.from:m.to], r.TopicIDType[m.from:m.to], r.StateID[m.from:m.to],
 			r.Criticality[m.from:m.to], p.params(m), r.Details[m.from:m.to], p.filesOf[m.from:m.to], r.User[m.from:m.to],

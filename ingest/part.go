@@ -96,6 +96,20 @@ func (p *part) complete() {
 	}
 }
 
+// textBytes is the bytes of a message's texts.
+func (p *part) textBytes(i int) int {
+	r := &p.rows
+	n := len(r.TopicID[i]) + len(r.Details[i]) + len(r.User[i]) + len(r.UserSID[i])
+	from := uint32(0)
+	if i > 0 {
+		from = r.ParamsEnd[i-1]
+	}
+	for _, param := range r.Params[from:r.ParamsEnd[i]] {
+		n += len(param)
+	}
+	return n
+}
+
 func (p *part) reset() {
 	p.rows.Reset()
 	clear(p.sources)

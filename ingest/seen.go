@@ -145,13 +145,11 @@ func (s *seen) sift(b batch) (suspects []suspect) {
 	return suspects
 }
 
-// lookUp returns, for every suspect's serial, what is stored or stands in the batch before any suspect.
+// lookUp returns, for every serial of the suspects, which stand in the order of the batch, what is stored or stands in the batch before any suspect.
 func lookUp(ctx context.Context, conn driver.Conn, b batch, suspects []suspect) (map[serial]versions, error) {
-	have := make(map[serial]versions, len(suspects))
-	isSuspect := make(map[suspect]bool, len(suspects))
-	wanted := make([]serial, 0, len(suspects))
+	have := map[serial]versions{}
+	var wanted []serial
 	for _, s := range suspects {
-		isSuspect[s] = true
 		if key := s.key(); have[key] == nil {
 			have[key] = versions{}
 			wanted = append(wanted, key)
@@ -160,7 +158,9 @@ func lookUp(ctx context.Context, conn driver.Conn, b batch, suspects []suspect) 
 	for _, p := range b {
 		for i := p.messages().from; i < p.messages().to; i++ {
 			s := suspect{p.part, i}
-			if found := have[s.key()]; found != nil && !isSuspect[s] {
+			if len(suspects) > 0 && suspects[0] == s {
+				suspects = suspects[1:]
+			} else if found := have[s.key()]; found != nil {
 				found[p.rows.Hash[i]] = p.rows.Flags[i]
 			}
 		}
