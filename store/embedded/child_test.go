@@ -31,7 +31,7 @@ func child(role string) int {
 	return 0
 }
 
-var roles = map[string]func(*Engine) error{"writer": write, "count": count, "quiet": quiet}
+var roles = map[string]func(*Engine) error{"writer": write, "count": count, "quiet": quiet, "reopen": reopen}
 
 // write inserts and reports each acknowledgement, until it is killed.
 func write(e *Engine) error {
@@ -76,6 +76,31 @@ func quiet(e *Engine) error {
 	for _, sql := range []string{"SELECT nothing", "SELEC", "INSERT INTO default.q VALUES ('x')", "SELECT throwIf(1)", "SELECT * FROM remote('127.0.0.1:1', 'system.one')"} {
 		if err := e.keeper.exec(sql); err == nil {
 			return fmt.Errorf("%s: no error", sql)
+		}
+	}
+	return e.Close()
+}
+
+// reopen closes the engine and opens it again, on another path and on the first.
+func reopen(e *Engine) error {
+	if err := e.keeper.exec("CREATE TABLE default.r ENGINE = MergeTree ORDER BY a AS SELECT 1 AS a"); err != nil {
+		return err
+	}
+	library, err := FindLibrary("")
+	if err != nil {
+		return err
+	}
+	path := os.Getenv("STATEWIRE_TEST_PATH")
+	for _, next := range []struct{ path, want string }{{path + "2", "0"}, {path, "1"}} {
+		if err := e.Close(); err != nil {
+			return err
+		}
+		if e, err = Open(Config{Library: library, Path: next.path}); err != nil {
+			return err
+		}
+		got, err := e.keeper.scalar("SELECT count() FROM system.tables WHERE name = 'r'")
+		if err != nil || got != next.want {
+			return fmt.Errorf("%s: %s tables, want %s: %w", next.path, got, next.want, err)
 		}
 	}
 	return e.Close()

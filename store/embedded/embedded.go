@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // ErrInUse says that another process has the path open.
@@ -155,16 +156,37 @@ func arguments(cfg Config, path string) []string {
 // Version is the engine's version, as in 26.7.2.1.
 func (e *Engine) Version() string { return e.version }
 
-// Close waits for the statements under way, after asking them to stop, and ends the
-// engine. The directory is then free for another process.
+// closeTime is how long Close waits for answers that nobody reads to their end.
+const closeTime = 20 * time.Second
+
+// Close asks the statements under way to stop, waits for them and ends the engine.
+// The directory is then free for another process.
 func (e *Engine) Close() error {
 	e.closeOnce.Do(func() {
 		e.close()
-		e.running.Wait()
+		if !e.idleWithin(closeTime) {
+			e.closeErr = fmt.Errorf("close the embedded engine: statements still run after %s; it ends with the process", closeTime)
+			return
+		}
 		e.pool.close()
 		e.lib.closeConn(e.keeper.handle)
 		e.closeErr = e.lock.release()
 		opened.Unlock()
 	})
 	return e.closeErr
+}
+
+// idleWithin waits until no statement runs.
+func (e *Engine) idleWithin(d time.Duration) bool {
+	idle := make(chan struct{})
+	go func() {
+		e.running.Wait()
+		close(idle)
+	}()
+	select {
+	case <-idle:
+		return true
+	case <-time.After(d):
+		return false
+	}
 }

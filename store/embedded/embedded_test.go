@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"go.uber.org/goleak"
 )
 
 var engine *Engine // opened once: the library wants one per process
@@ -39,7 +42,9 @@ func run(m *testing.M) int {
 		return 1
 	}
 	code := m.Run()
-	if err := engine.Close(); err != nil {
+	err = engine.Close()
+	http.DefaultClient.CloseIdleConnections()
+	if err = errors.Join(err, goleak.Find()); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -309,5 +314,70 @@ func TestManyStatementsAtOnce(t *testing.T) {
 		if err := <-errs; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// brokenBody fails after some bytes, like a loader that dies in the middle.
+type brokenBody struct{ io.Reader }
+
+func (b brokenBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+func TestInsertThatBreaksOffStoresNothing(t *testing.T) {
+	conn := drive(t, nil)
+	mustExec(t, conn, "CREATE TABLE default.broken (a String) ENGINE = MergeTree ORDER BY a")
+	for _, body := range []string{"", "\x01\x05\x01a\x06String\x01x", strings.Repeat("\x00", 1<<20)} {
+		query := "http://x/?query=" + url.QueryEscape("INSERT INTO default.broken FORMAT Native")
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, query, brokenBody{strings.NewReader(body)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, err := engine.RoundTrip(req); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				t.Errorf("%d bytes of an insert that broke off are acknowledged", len(body))
+			}
+		}
+	}
+	if n := scalar[uint64](t, conn, "SELECT count() FROM default.broken"); n != 0 {
+		t.Errorf("%d rows are stored", n)
+	}
+}
+
+// The loader tells from the code whether to try again or to look for the bad file.
+func TestInsertErrorsKeepTheirCode(t *testing.T) {
+	conn := drive(t, nil)
+	mustExec(t, conn, "CREATE TABLE default.coded (a UInt64, s String, CONSTRAINT c CHECK a < 1000000) ENGINE = MergeTree ORDER BY a")
+	tests := []struct {
+		name     string
+		settings clickhouse.Settings
+		first    uint64
+		code     int32
+	}{
+		{"memory", clickhouse.Settings{"max_memory_usage": 100_000}, 0, 241},
+		{"constraint", nil, 1_000_000, 469},
+		{"time", clickhouse.Settings{"max_execution_time": 0.000001}, 0, 159},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			ctx := clickhouse.Context(t.Context(), clickhouse.WithSettings(tt.settings))
+			batch, err := conn.PrepareBatch(ctx, "INSERT INTO default.coded (a, s)")
+			if err == nil {
+				for i := range uint64(50_000) {
+					if err := batch.Append(tt.first+i, "some text of some length"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				err = batch.Send()
+			}
+			if code(err) != tt.code {
+				t.Errorf("error %v, want code %d", err, tt.code)
+			}
+		})
 	}
 }

@@ -6,10 +6,21 @@ import (
 	"net/http"
 )
 
+// readOnlyConns bounds the statements of foreign callers that run at once: the site's
+// own come first.
+const readOnlyConns = 4
+
+// maxReadOnlyBytes bounds a foreign caller's statement.
+const maxReadOnlyBytes = 1 << 20
+
 // Handler serves the engine to other processes in ClickHouse's HTTP protocol. With
 // readonly every statement runs under readonly=1 and limits of time, memory and
 // rows, whatever the caller asks for. Native answers are of revision 0.
 func (e *Engine) Handler(readonly bool) http.Handler {
+	turns := make(chan struct{}, maxConns)
+	if readonly {
+		turns = make(chan struct{}, readOnlyConns)
+	}
 	mux := http.NewServeMux()
 	ping := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "Ok.\n") }
 	mux.HandleFunc("GET /ping", ping)
@@ -18,12 +29,20 @@ func (e *Engine) Handler(readonly bool) http.Handler {
 			ping(w, req)
 			return
 		}
-		e.serve(w, req, readonly)
+		select {
+		case turns <- struct{}{}:
+			defer func() { <-turns }()
+			e.serve(w, req, readonly)
+		case <-req.Context().Done():
+		}
 	})
 	return mux
 }
 
 func (e *Engine) serve(w http.ResponseWriter, req *http.Request, readonly bool) {
+	if readonly {
+		req.Body = http.MaxBytesReader(w, req.Body, maxReadOnlyBytes)
+	}
 	resp, err := e.answer(req, readonly)
 	if err != nil {
 		var ex *Exception

@@ -103,6 +103,12 @@ func TestEngineSaysNothingByItself(t *testing.T) {
 	}
 }
 
+func TestClosedEngineOpensAgain(t *testing.T) {
+	if out, err := helper(t, "reopen", filepath.Join(t.TempDir(), "store")).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 func TestEngineThatDoesNotOpenSaysWhy(t *testing.T) {
 	path := t.TempDir()
 	if err := os.WriteFile(filepath.Join(path, "data"), []byte("a file where a folder belongs"), 0o600); err != nil {
