@@ -56,7 +56,7 @@ func (t *tree) report(e *etree.Element, received ...int64) (ReportRow, *fault) {
 	}
 	messages := children(one(e, "ReportBody"), "StateMessage")
 	if len(messages) > MaxMessages {
-		note(&fault{code: CodeMessages, detail: "too many messages"})
+		return row, &fault{code: CodeMessages, detail: "too many messages"}
 	}
 	for i, m := range messages {
 		t.number++

@@ -43,7 +43,7 @@ func newWord(spelling, name string) word {
 }
 
 // at reports whether the sixteen bytes x0, x1 begin with the usual spelling.
-func (w *word) at(x0, x1 uint64) bool { return (x0&w.m0)^w.w0|(x1&w.m1)^w.w1 == 0 }
+func (w *word) at(x0, x1 uint64) bool { return ((x0&w.m0)^w.w0)|((x1&w.m1)^w.w1) == 0 }
 
 // find returns the number of a name, or other.
 func (v vocabulary) find(name []byte) int {
