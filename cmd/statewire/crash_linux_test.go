@@ -17,20 +17,6 @@ import (
 	"statewire/smx"
 )
 
-// seedEnv repeats a run of the tests that choose by chance.
-const seedEnv = "STATEWIRE_SEED"
-
-// seed is what decides everything a test leaves to chance.
-func seed(t testing.TB, otherwise uint64) uint64 {
-	t.Helper()
-	n := otherwise
-	if text := os.Getenv(seedEnv); text != "" {
-		n = number(t, text)
-	}
-	t.Logf("repeat with %s=%d", seedEnv, n)
-	return n
-}
-
 // required skips a test that this machine cannot run, and fails it in CI, where every proof must be given.
 func required(t testing.TB, missing string) {
 	t.Helper()
