@@ -47,7 +47,7 @@ func (r *Relay) read(req *http.Request, c *conn, d *delivery) *problem {
 	c.beginBody()
 	var err error
 	d.raw, err = d.fill(d.raw, req.Body, limit, req.ContentLength, r.memory)
-	slow := c.endBody()
+	slow := c.endBody(err == nil && int64(len(d.raw)) <= limit)
 	switch {
 	case err == nil && int64(len(d.raw)) > limit:
 		return tooLarge(limit)

@@ -172,13 +172,16 @@ func (c *conn) beginBody() {
 	c.deadline(c.body.Add(c.l.cfg.BodyTimeout))
 }
 
-// endBody stops it and says whether the body was too slow. What is read from here on belongs to the next request, whose first
-// byte may come before the server has heard that this one is answered.
-func (c *conn) endBody() (slow bool) {
+// endBody stops it and says whether the body was too slow. What is read behind a whole body belongs to the next request, whose
+// first byte may come before the server has heard that this one is answered. The rest of a body that was refused still has to be
+// read: the server drains some of it before it closes the connection.
+func (c *conn) endBody(whole bool) (slow bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.body = time.Time{}
-	c.head.next()
+	if whole {
+		c.head.next()
+	}
 	return c.bodyIdle
 }
 
