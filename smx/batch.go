@@ -76,7 +76,8 @@ type BadRecord struct {
 }
 
 // Raw is a complete report with the header and this record alone. It loads by
-// itself, and the record with it once it is repaired.
+// itself, and the record with it once it is repaired. Call it before the
+// batch's Reset.
 func (r *BadRecord) Raw() []byte {
 	doc := make([]byte, 0, len(declarationUTF8)+len(r.header)+len(r.record)+64)
 	doc = append(append(doc, declarationUTF8...), "<Report>"...)

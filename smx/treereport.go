@@ -1,8 +1,6 @@
 package smx
 
 import (
-	"math"
-	"math/big"
 	"regexp"
 	"strconv"
 	"strings"
@@ -73,58 +71,56 @@ func tooLong(e *etree.Element, limit int) *fault {
 	return nil
 }
 
+// The fields of Machine, by kind.
+var (
+	machineNumbers = map[string]int{"ClientInstalled": 8, "ClientType": 8, "SystemDefaultLCID": 32} // bits
+	machineTexts   = map[string]bool{"ClientVersion": true, "NetBIOSName": true, "CodePage": true}
+	wholeNumber    = regexp.MustCompile(`^-?[0-9]+$`)
+)
+
 func machineField(row *ReportRow, e *etree.Element) *fault {
-	if e.Space != "" {
+	bits := machineNumbers[e.Tag]
+	if e.Space != "" || bits == 0 && !machineTexts[e.Tag] && e.Tag != "Priority" && e.Tag != "ClientID" {
 		return nil
+	}
+	if f := tooLong(e, MaxTextBytes); f != nil {
+		return f
 	}
 	text := content(e)
 	trimmed := strings.Trim(text, " \t\r\n")
-	number := func(bits int) (uint64, *fault) {
+	switch {
+	case bits > 0 && trimmed != "":
 		n, err := strconv.ParseUint(trimmed, 10, bits)
-		if trimmed != "" && (err != nil || strings.HasPrefix(trimmed, "+")) {
-			return 0, &fault{code: CodeHeader, detail: e.Tag + " is no number"}
+		if err != nil {
+			return &fault{code: CodeHeader, detail: e.Tag + " is no number"}
 		}
-		return n, nil
-	}
-	var n uint64
-	var f *fault
-	switch e.Tag {
-	case "ClientInstalled", "ClientType", "SystemDefaultLCID", "Priority", "ClientID", "ClientVersion", "NetBIOSName", "CodePage":
-		if f := tooLong(e, MaxTextBytes); f != nil {
-			return f
+		switch e.Tag {
+		case "ClientInstalled":
+			row.ClientInstalled = uint8(n)
+		case "ClientType":
+			row.ClientType = uint8(n)
+		default:
+			row.LCID = uint32(n)
 		}
-	}
-	switch e.Tag {
-	case "ClientInstalled":
-		n, f = number(8)
-		row.ClientInstalled = uint8(n)
-	case "ClientType":
-		n, f = number(8)
-		row.ClientType = uint8(n)
-	case "SystemDefaultLCID":
-		n, f = number(32)
-		row.LCID = uint32(n)
-	case "Priority":
+	case e.Tag == "Priority" && trimmed != "":
 		n, err := strconv.ParseInt(trimmed, 10, 32)
-		if trimmed != "" && (!regexp.MustCompile(`^-?[0-9]+$`).MatchString(trimmed) || err != nil) {
+		if err != nil || !wholeNumber.MatchString(trimmed) {
 			return &fault{code: CodeHeader, detail: "Priority is no number"}
 		}
-		if trimmed != "" {
-			row.Priority = int8(min(max(n, 0), 127))
-		}
-	case "ClientID":
+		row.Priority = int8(min(max(n, 0), 127))
+	case e.Tag == "ClientID":
 		if !clientForm.MatchString(strings.ToUpper(text)) || len(text) != 41 || len(e.ChildElements()) > 0 {
 			return &fault{code: CodeClientID, detail: "ClientID is not canonical"}
 		}
 		row.Client, _ = ParseClientID(text)
-	case "ClientVersion":
+	case e.Tag == "ClientVersion":
 		row.ClientVersion = text
-	case "NetBIOSName":
+	case e.Tag == "NetBIOSName":
 		row.NetBIOSName = text
-	case "CodePage":
+	case e.Tag == "CodePage":
 		row.CodePage = text
 	}
-	return f
+	return nil
 }
 
 func detailField(row *ReportRow, e *etree.Element) *fault {
@@ -169,16 +165,16 @@ func detailField(row *ReportRow, e *etree.Element) *fault {
 // message appends a message's row or sets its record aside; what it returns
 // concerns the whole document.
 func (t *tree) message(e *etree.Element, index int, row *ReportRow, header *etree.Element, received []int64) *fault {
-	m, us, flags, code, whole := readMessage(e)
-	if whole != nil {
-		return whole
+	var m treeMessage
+	if m.read(e); m.whole != nil {
+		return m.whole
 	}
 	b := t.into
-	if code != "" {
+	if m.code != "" {
 		row.BadRecords++
 		b.Bad = append(b.Bad, BadRecord{
 			Report: len(b.Reports), Index: index, Number: t.number, Serial: m.Serial, HasSerial: m.Serial != 0,
-			Err: Error{Code: code, Detail: "StateMessage " + strconv.Itoa(index)}, header: written(header), record: written(e),
+			Err: Error{Code: m.code, Detail: "StateMessage " + strconv.Itoa(index)}, header: written(header), record: written(e),
 		})
 		return nil
 	}
@@ -186,8 +182,9 @@ func (t *tree) message(e *etree.Element, index int, row *ReportRow, header *etre
 	if len(received) > 0 {
 		arrival = received[0]
 	}
+	us := m.Time.UnixMicro()
 	if us < earliest || us > arrival+day {
-		flags |= TimeSuspect
+		m.flags |= TimeSuspect
 	}
 	b.Report = append(b.Report, int32(len(b.Reports)))
 	b.Serial, b.Time = append(b.Serial, m.Serial), append(b.Time, min(max(us, earliest), latest))
@@ -197,100 +194,6 @@ func (t *tree) message(e *etree.Element, index int, row *ReportRow, header *etre
 	b.Params = append(b.Params, m.Params...)
 	b.ParamsEnd = append(b.ParamsEnd, uint32(len(b.Params)))
 	b.DetailsType, b.Details = append(b.DetailsType, m.DetailsType), append(b.Details, m.Details)
-	b.Hash, b.Flags = append(b.Hash, PayloadHash(&m)), append(b.Flags, flags)
+	b.Hash, b.Flags = append(b.Hash, PayloadHash(&m.Message)), append(b.Flags, m.flags)
 	return nil
-}
-
-// readMessage reads a StateMessage. The code says why it is to be set aside,
-// the first reason in the order of the document's parts.
-func readMessage(e *etree.Element) (m Message, us int64, flags uint8, code string, whole *fault) {
-	blame := func(ok bool, why string) {
-		if !ok && code == "" {
-			code = why
-		}
-	}
-	number := func(s *string, bits int, mandatory bool) uint64 {
-		blame(s != nil || !mandatory, CodeMissing)
-		if s == nil {
-			return 0
-		}
-		n, err := strconv.ParseUint(*s, 10, bits)
-		blame(err == nil && plainForm.MatchString(*s), CodeNumber)
-		return n
-	}
-	when := attribute(e, "MessageTime")
-	blame(when != nil, CodeMissing)
-	us, ok := referenceTime(valueOf(when))
-	blame(ok, CodeDate)
-	m.Time = time.UnixMicro(us)
-	if serial := attribute(e, "SerialNumber"); serial != nil {
-		m.Serial, code = readSerial(*serial, code)
-	}
-	seen := map[string]int{}
-	for _, part := range e.ChildElements() {
-		if part.Space != "" {
-			continue
-		}
-		if seen[part.Tag]++; seen[part.Tag] > 1 {
-			blame(part.Tag != "Topic" && part.Tag != "State" && part.Tag != "StateDetails" && part.Tag != "UserParameters", CodeDuplicate)
-		}
-		switch part.Tag {
-		case "Topic":
-			id := attribute(part, "ID")
-			blame(id != nil, CodeMissing)
-			m.TopicID, m.User, m.UserSID = valueOf(id), valueOf(attribute(part, "User")), valueOf(attribute(part, "UserSID"))
-			m.TopicType = uint32(number(attribute(part, "Type"), 32, true))
-			m.TopicIDType = uint16(number(attribute(part, "IDType"), 16, false))
-		case "State":
-			m.StateID = uint32(number(attribute(part, "ID"), 32, true))
-			m.Criticality = uint32(number(attribute(part, "Criticality"), 32, false))
-		case "StateDetails":
-			if s := attribute(part, "Type"); s != nil {
-				n, err := strconv.ParseInt(*s, 10, 32)
-				blame(err == nil && signedForm.MatchString(*s), CodeNumber)
-				m.DetailsType = int32(n)
-			}
-			m.Details = content(part)
-			whole = firstFault(whole, tooLong(part, MaxDetailsBytes))
-		case "UserParameters":
-			for _, p := range children(part, "Param") {
-				blame(len(m.Params) < MaxParams, CodeParams)
-				m.Params = append(m.Params, content(p))
-				whole = firstFault(whole, tooLong(p, MaxTextBytes))
-			}
-			if s := attribute(part, "Count"); s != nil {
-				if n, err := strconv.ParseUint(*s, 10, 32); err != nil || n != uint64(len(m.Params)) {
-					flags |= CountMismatch
-				}
-			}
-		}
-	}
-	blame(seen["Topic"] > 0 && seen["State"] > 0, CodeMissing)
-	return m, us, flags, code, whole
-}
-
-func firstFault(a, b *fault) *fault {
-	if a != nil {
-		return a
-	}
-	return b
-}
-
-// readSerial reads a serial number; the code is the record's so far or why the
-// serial is bad.
-func readSerial(s, code string) (uint64, string) {
-	n, ok := new(big.Int).SetString(s, 10)
-	why := ""
-	switch {
-	case !ok || !plainForm.MatchString(s) || n.Sign() == 0:
-		why = CodeSerial
-	case n.Cmp(big.NewInt(math.MaxInt64/2+1)) > 0:
-		why = CodeSerialOverflow
-	default:
-		return n.Uint64(), code
-	}
-	if code == "" {
-		code = why
-	}
-	return 0, code
 }
