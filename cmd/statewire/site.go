@@ -28,6 +28,13 @@ import (
 // storeRetry is the pause after a ClickHouse server could not be reached at start.
 const storeRetry = 10 * time.Second
 
+// An embedded engine that another process has open is tried this often, two minutes in all: the other may be a role that
+// migrates its tables and does not serve it yet, or a command.
+const (
+	busyRetry    = time.Second
+	busyAttempts = 120
+)
+
 // site is the stages that this process runs, wired together.
 type site struct {
 	// Constant after newSite.
@@ -160,20 +167,25 @@ func (s *site) runStored(ctx context.Context) error {
 }
 
 // openStore opens the store. A server that cannot be reached is tried again for as long as it takes: reports keep arriving
-// meanwhile. An embedded engine that does not open needs a person.
+// meanwhile. So is an embedded engine that another role is opening at this moment, or that a command uses; one that does not
+// open needs a person.
 func (s *site) openStore(ctx context.Context) (*store.Store, error) {
-	for {
+	for attempt := 1; ; attempt++ {
 		db, err := store.Open(ctx, s.cfg.Store, store.Options{
 			Dir: s.data, Catalog: configs.StateCatalog, Log: s.log.With("stage", "store"), Registerer: s.registry,
 		})
-		if err == nil || len(s.cfg.Store.Addr) == 0 || ctx.Err() != nil || errors.Is(err, store.ErrNewerSchema) {
+		retry := storeRetry
+		switch {
+		case err == nil || ctx.Err() != nil || errors.Is(err, store.ErrNewerSchema):
+			return db, err
+		case errors.Is(err, store.ErrInUse) && attempt <= busyAttempts:
+			retry = busyRetry
+		case len(s.cfg.Store.Addr) == 0:
 			return db, err
 		}
-		s.log.Error("store cannot be reached, files stay in the inbox", "retry_in", storeRetry, "err", err)
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(storeRetry):
+		s.log.Warn("store cannot be reached yet, files stay in the inbox", "retry_in", retry, "err", err)
+		if err := sleep(ctx, retry); err != nil {
+			return nil, err
 		}
 	}
 }
