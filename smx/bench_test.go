@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -110,6 +111,7 @@ func BenchmarkRatioDecoderToEncodingXML(b *testing.B) {
 	doc := benchReport(10)
 	d, into := NewDecoder(), &Batch{}
 	const ours, theirs = 4 << 20, 256 << 10
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	decodeFor(b, d, into, doc, 128<<20) // warm
 	for b.Loop() {
 		our, their := interleave(101, func() { decodeFor(b, d, into, doc, ours) }, func() {

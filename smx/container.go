@@ -21,9 +21,15 @@ const declarationUTF8 = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
 // instead of guessing.
 const fileFormat = "1.0"
 
+// EntryBytes bounds what AppendFile writes around a report, its receipt left
+// out.
+const EntryBytes = 160
+
 // AppendFile appends a relay-written file with the given reports, see
 // docs/smx-format.md. Its first element names every client once, so that a
-// reader knows whom the file concerns without reading the reports.
+// reader knows whom the file concerns without reading the reports. The caller
+// keeps the file below MaxFileBytes; around its reports it takes at most
+// EntryBytes for each and a few hundred bytes.
 func AppendFile(dst []byte, reports []Accepted) []byte {
 	dst = append(dst, declarationUTF8...)
 	dst = append(dst, `<Reports Format="`+fileFormat+`">`+"\n"...)

@@ -254,3 +254,13 @@ func TestManyFaultsAreNotQuadratic(t *testing.T) {
 		t.Errorf("%d faults in %d bytes take %v", 4*n, len(file), took)
 	}
 }
+
+func TestEntryBytes(t *testing.T) {
+	t.Parallel()
+	one := accepted(t, clientN(1), 1)
+	one.Receipt = ""
+	alone := len(AppendFile(nil, nil))
+	if got := len(AppendFile(nil, []Accepted{one})) - alone - len(one.Body); got > EntryBytes || alone > 200 {
+		t.Errorf("%d bytes around a report, %d around none", got, alone)
+	}
+}
