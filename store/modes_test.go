@@ -177,3 +177,23 @@ func TestReadOnlyHandlerIsForProgramsOfThisMachine(t *testing.T) {
 		}
 	}
 }
+
+func TestReadOnlyHandlerAnswersFromTheSiteDatabase(t *testing.T) {
+	db := storetest.Owner(t)
+	for _, tt := range []struct{ name, target string }{
+		{"no database named", "/"},
+		{"another database named", "/?database=system"},
+	} {
+		req := httptest.NewRequest(http.MethodPost, tt.target, strings.NewReader("SELECT currentDatabase()"))
+		req.Host = "localhost:8123"
+		w := httptest.NewRecorder()
+		db.ReadOnlyHandler().ServeHTTP(w, req)
+		want := db.Database()
+		if tt.target != "/" {
+			want = "system"
+		}
+		if got := strings.TrimSpace(w.Body.String()); got != want {
+			t.Errorf("%s: answered from %q, want %q", tt.name, got, want)
+		}
+	}
+}

@@ -36,9 +36,7 @@ func TestPowerCutLosesNothingAcknowledged(t *testing.T) {
 	if os.Getenv("CI") != "true" && os.Getenv("STATEWIRE_TEST_POWER") == "" {
 		t.Skip("takes two minutes and wants root; set STATEWIRE_TEST_POWER=1")
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("only root can mount a file system of its own")
-	}
+	needRoot(t)
 	for _, kind := range []string{"ext4", "xfs"} {
 		t.Run(kind, func(t *testing.T) { cutPower(t, kind) })
 	}
@@ -96,12 +94,29 @@ func newDisk(t *testing.T, kind string) *disk {
 		d.run(t, "mkfs."+kind, "-q", d.image)
 	}
 	d.run(t, "mount", "-o", "loop", d.image, d.dir)
+	d.unmountAfter(t)
+	return d
+}
+
+// needRoot leaves the test to who can mount a file system; continuous integration
+// has to be able to.
+func needRoot(t *testing.T) {
+	t.Helper()
+	switch {
+	case os.Geteuid() == 0:
+	case os.Getenv("CI") == "true":
+		t.Fatal("wants root, for a file system of its own")
+	default:
+		t.Skip("only root can mount a file system of its own")
+	}
+}
+
+func (d *disk) unmountAfter(t *testing.T) {
 	t.Cleanup(func() {
 		if err := osexec.Command("umount", "-l", d.dir).Run(); err != nil {
 			t.Errorf("unmount: %v", err)
 		}
 	})
-	return d
 }
 
 func (d *disk) run(t *testing.T, name string, args ...string) {
@@ -164,7 +179,7 @@ func (d *disk) cut(t *testing.T) {
 	}
 }
 
-var roles = map[string]func(dir string) error{"write": powerWrite, "check": powerCheck, "fill": fill}
+var roles = map[string]func(dir string) error{"write": powerWrite, "check": powerCheck, "fill": fill, "parts": parts, "full": fillDisk}
 
 // powerWrite inserts for ever and says so after each acknowledgement.
 func powerWrite(dir string) error {

@@ -18,7 +18,7 @@ func Share(ctx context.Context, owner *Store, cfg Config, opt Options) (*Store, 
 		return nil, err
 	}
 	opt = opt.withDefaults()
-	s := &Store{cfg: cfg, log: opt.Log, clock: opt.Clock}
+	s := &Store{cfg: cfg, log: opt.Log, clock: opt.Clock, metrics: newMetrics(opt.Registerer)}
 	s.options = cfg.transportOptions(owner.engine)
 	if err := s.ready(ctx, opt); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -35,6 +35,9 @@ func (s *Store) ready(ctx context.Context, opt Options) error {
 		return err
 	}
 	if err := s.loadCatalog(ctx, opt.Catalog); err != nil {
+		return err
+	}
+	if err := s.reportBroken(ctx); err != nil {
 		return err
 	}
 	var err error

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -27,6 +28,9 @@ var ErrInUse = embedded.ErrInUse
 
 // ErrNewerSchema says that a newer version of this program has migrated the store.
 var ErrNewerSchema = errors.New("the store's schema is newer than this program")
+
+// ErrDamaged says that the engine found its files broken and did not open.
+var ErrDamaged = errors.New("the store's files are damaged")
 
 // SocketPath is where, below the owner's socket, Handler is expected.
 const SocketPath = "/clickhouse"
@@ -62,6 +66,7 @@ type Store struct {
 	readOnly driver.Conn
 	version  string
 	inserts  clickhouse.Settings
+	metrics  *metrics
 }
 
 // Open connects to the configured servers, or to the process that serves
@@ -74,7 +79,7 @@ func Open(ctx context.Context, cfg Config, opt Options) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, log: opt.Log, clock: opt.Clock}
+	s := &Store{cfg: cfg, log: opt.Log, clock: opt.Clock, metrics: newMetrics(opt.Registerer)}
 	if err := s.open(ctx, opt); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -112,11 +117,28 @@ func (s *Store) choose(ctx context.Context, opt Options) (string, error) {
 	}
 	s.engine, err = embedded.Open(embedded.Config{Library: library, Path: filepath.Join(opt.Dir, "store"), MemoryBytes: s.cfg.Memory})
 	if err != nil {
-		return "", err
+		return "", explain(err)
 	}
 	s.options = s.cfg.transportOptions(s.engine)
 	return "embedded", nil
 }
+
+// explain says what to do about an engine that does not open because of its files.
+// Its own words are long, name settings that would delete the evidence, and are cut.
+func explain(err error) error {
+	const keep = 400
+	text := err.Error()
+	if !brokenFiles.MatchString(text) {
+		return err
+	}
+	if len(text) > keep {
+		text = text[:keep] + "…"
+	}
+	return fmt.Errorf("%w: change nothing there, and see \"When the store is damaged\" in docs/store.md; relays go on taking reports: %s", ErrDamaged, text)
+}
+
+// brokenFiles matches the engine's codes for broken parts, checksums and metadata.
+var brokenFiles = regexp.MustCompile(`Code: (?:226|228|231|246|40|33|32|479|117)\.`)
 
 // answers says whether an owner serves its store at the other end.
 func answers(ctx context.Context, rt http.RoundTripper) bool {
@@ -208,7 +230,20 @@ func (s *Store) ReadOnlyHandler() http.Handler {
 	if s.engine == nil {
 		return nil
 	}
-	return localOnly(s.engine.Handler(true))
+	return localOnly(inDatabase(s.cfg.Database, s.engine.Handler(true)))
+}
+
+// inDatabase answers callers that name no database from this one.
+func inDatabase(name string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		query := req.URL.Query()
+		if query.Get("database") == "" && req.Header.Get("X-ClickHouse-Database") == "" {
+			query.Set("database", name)
+			req = req.Clone(req.Context())
+			req.URL.RawQuery = query.Encode()
+		}
+		next.ServeHTTP(w, req)
+	})
 }
 
 // localOnly refuses requests that a browser sends for a page from elsewhere, or
