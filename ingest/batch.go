@@ -13,7 +13,7 @@ import (
 const (
 	// maxBatchRows and maxBatchBytes bound what is stored at once, whatever has piled up. Bytes are those of the files.
 	maxBatchRows  = 500_000
-	maxBatchBytes = 48 << 20
+	maxBatchBytes = 32 << 20
 )
 
 // piece is some neighbouring files of a part.

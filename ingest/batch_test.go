@@ -30,7 +30,7 @@ func TestBatchIsStoredWhenLargeEnoughOrAfterItsDelay(t *testing.T) {
 		{"50,000 rows wait for nothing", []arrival{{0, 49_999, 1}, {100 * time.Millisecond, 1, 1}, {time.Millisecond, 1, 1}}, 2, 100 * time.Millisecond},
 		{"what has piled up goes too", []arrival{{0, 60_000, 1}, {0, 60_000, 1}, {0, 60_000, 1}}, 3, 0},
 		{"but not more than 500,000 rows", []arrival{{0, 300_000, 1}, {0, 300_000, 1}, {0, 1, 1}}, 2, 0},
-		{"nor more than 48 MiB of files", []arrival{{0, 10, 40 << 20}, {0, 10, 40 << 20}, {0, 10, 1}}, 2, 0},
+		{"nor more than 32 MiB of files", []arrival{{0, 10, 30 << 20}, {0, 10, 30 << 20}, {0, 10, 1}}, 2, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

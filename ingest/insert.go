@@ -84,7 +84,7 @@ func appendTo(column driver.BatchColumn, values any) error {
 // the stored texts, of which a row has rowBytes besides.
 const (
 	insertRows  = 128 << 10
-	insertBytes = 32 << 20
+	insertBytes = 24 << 20
 	rowBytes    = 200
 )
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -76,6 +77,7 @@ func runChild(text string) int {
 }
 
 func (e errand) run() error {
+	debug.SetMemoryLimit(MemoryLimit)
 	k := &killer{errand: e}
 	log := slog.New(&logWatch{f: func(text string, _ map[string]string) { k.happens(text) }})
 	dir, err := inbox.Open(e.Root, log)

@@ -49,17 +49,17 @@ func TestMemoryIsBoundedWhateverWaits(t *testing.T) {
 		files  int
 		report func(client int) []byte
 	}{
-		{"large details", 5, func(n int) []byte {
+		{"large details", 4, func(n int) []byte {
 			m := message(1)
 			m.Details = strings.Repeat("<detail>", 1<<17)
 			return bare(client(n), m)
 		}},
-		{"tiny messages", 3, func(n int) []byte {
+		{"tiny messages", 2, func(n int) []byte {
 			tiny := `<StateMessage MessageTime="20260301080000.000000+000"><Topic ID="" Type="1"/><State ID="1"/></StateMessage>`
 			head, tail, _ := strings.Cut(string(bare(client(n))), "<ReportBody>")
 			return []byte(head + "<ReportBody>" + strings.Repeat(tiny, 10_000) + tail)
 		}},
-		{"many reports", 3, func(n int) []byte { return bare(client(n), messages(1, 10)...) }},
+		{"many reports", 2, func(n int) []byte { return bare(client(n), messages(1, 10)...) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -15,7 +15,7 @@ import (
 const (
 	// roomBytes bounds the bytes of the files in the pipeline, from reading to ending. Decoded and on its way into the
 	// engine, a byte takes about five times its room.
-	roomBytes = 96 << 20
+	roomBytes = 64 << 20
 	// queuedParts is how many decoded parts may wait while the ones before them are stored.
 	queuedParts = 512
 	// enders is how many goroutines end files, so that many bad files in one part do not hold up the others.
