@@ -47,7 +47,10 @@ fuzz: ## every fuzz target for FUZZTIME each
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
 
+mutants: engine ## break one promise at a time in a copy of the tree; a test must notice each
+	scripts/mutants
+
 clean: ## remove what was built
 	rm -rf bin build
 
-.PHONY: help engine build run deps lint test bench fuzz clean
+.PHONY: help engine build run deps lint test bench fuzz mutants clean
