@@ -171,7 +171,20 @@ func showDuration(d time.Duration) string {
 }
 
 func decodeHook() mapstructure.DecodeHookFunc {
-	return mapstructure.ComposeDecodeHookFunc(decodeDuration, decodeSize, mapstructure.StringToSliceHookFunc(","))
+	return mapstructure.ComposeDecodeHookFunc(decodeDuration, decodeSize, decodeNumber, mapstructure.StringToSliceHookFunc(","))
+}
+
+// decodeNumber reads a whole number.
+func decodeNumber(_, to reflect.Type, data any) (any, error) {
+	if to.Kind() != reflect.Int {
+		return data, nil
+	}
+	text := strings.TrimSpace(fmt.Sprint(data))
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a whole number; allowed are values like 4 or 1000", text)
+	}
+	return n, nil
 }
 
 // decodeDuration reads 15m, 900s, 72h, and 400d for days; a number without a unit has no meaning and is refused.

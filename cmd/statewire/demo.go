@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -32,6 +33,12 @@ func demoCommand(g *globals) *cobra.Command {
 			"over HTTPS. Without --data everything lies in a temporary folder that is removed at the end.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if fleet.Clients < 1 || fleet.Clients > 100_000 {
+				return usageError{fmt.Errorf("--clients is %d; allowed are 1 to 100000", fleet.Clients)}
+			}
+			if fleet.PatchDay < time.Second {
+				return usageError{fmt.Errorf("--patch-day is %v; allowed is 1s or more", fleet.PatchDay)}
+			}
 			return g.demo(cmd, fleet)
 		},
 	}

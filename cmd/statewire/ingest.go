@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +26,13 @@ func ingestCommand(g *globals) *cobra.Command {
 			if !once {
 				return usageError{errors.New("ingest needs --once; `statewire serve --roles ingest` loads all the time")}
 			}
+			if err := g.plainFormat(); err != nil {
+				return err
+			}
 			summary, err := g.drain(cmd.Context(), g.logger(os.Stderr), nil)
+			if lockedBySite(err) {
+				return g.awaitSite(cmd)
+			}
 			if err != nil {
 				return err
 			}
@@ -32,6 +41,49 @@ func ingestCommand(g *globals) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "drain the inbox and exit")
 	return cmd
+}
+
+// awaitSite lets the running site do the work: it waits until what waited at the call has been taken.
+func (g *globals) awaitSite(cmd *cobra.Command) error {
+	began := time.Now()
+	waiting, err := g.waitingFiles()
+	if err != nil {
+		return err
+	}
+	left := waiting
+	for len(left) > 0 {
+		if err := sleep(cmd.Context(), siteLook); err != nil {
+			return fmt.Errorf("stopped waiting with %s in the inbox; the running site goes on loading them", fmtCount(len(left), "file"))
+		}
+		left = stillThere(left)
+	}
+	return writeRecord(cmd.OutOrStdout(), g.format, []field{
+		{"files", len(waiting)}, {"seconds", json3(time.Since(began).Seconds())}, {"loaded_by", "the running site"},
+	})
+}
+
+// waitingFiles lists the files in the lanes by path.
+func (g *globals) waitingFiles() ([]string, error) {
+	var paths []string
+	for _, lane := range []string{"high", "", "low"} {
+		dir := filepath.Join(inboxRoot(g.data), "incoming", lane)
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, fmt.Errorf("list the inbox: %w", err)
+		}
+		for _, entry := range entries {
+			if entry.Type().IsRegular() && isSMXName(entry.Name()) {
+				paths = append(paths, filepath.Join(dir, entry.Name()))
+			}
+		}
+	}
+	return paths, nil
+}
+
+// isSMXName says whether the loader takes a file of this name.
+func isSMXName(name string) bool {
+	ext := strings.ToLower(filepath.Ext(name))
+	return !strings.HasPrefix(name, ".") && (ext == ".smx" || ext == ".smw")
 }
 
 // summary is what one drain did.

@@ -23,6 +23,9 @@ import (
 // copiers is how many files are copied at once: each waits for its own sync.
 const copiers = 16
 
+// siteLook is how often a command looks whether the running site is done.
+const siteLook = 200 * time.Millisecond
+
 func loadCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "load PATH…",
@@ -40,6 +43,9 @@ func loadCommand(g *globals) *cobra.Command {
 }
 
 func (g *globals) load(cmd *cobra.Command, args []string) error {
+	if err := g.plainFormat(); err != nil {
+		return err
+	}
 	files, skipped, err := findReports(args)
 	if err != nil {
 		return err
@@ -54,7 +60,7 @@ func (g *globals) load(cmd *cobra.Command, args []string) error {
 	bar := newBar(cmd.ErrOrStderr(), len(names), "load")
 	summary, err := g.drain(cmd.Context(), g.quiet(), func(t ingest.Totals) { _ = bar.Set(min(t.Files, len(names))) })
 	if lockedBySite(err) {
-		return g.awaitSite(cmd, names, skipped, bar)
+		return g.awaitLoad(cmd, names, skipped, bar)
 	}
 	if err != nil {
 		return err
@@ -128,31 +134,39 @@ func (g *globals) copyIn(cmd *cobra.Command, files []string) (names []string, er
 	return names, cmd.Context().Err()
 }
 
-// awaitSite waits until the running site has taken every file out of the inbox, and says what became of them.
-func (g *globals) awaitSite(cmd *cobra.Command, names []string, skipped int, bar *progressbar.ProgressBar) error {
+// awaitLoad waits until the running site has taken every copied file out of the inbox, and says what became of them.
+func (g *globals) awaitLoad(cmd *cobra.Command, names []string, skipped int, bar *progressbar.ProgressBar) error {
 	began := time.Now()
-	root := filepath.Join(g.data, "inboxes", "auth", "statesys.box")
-	waiting := names
+	waiting := below(filepath.Join(inboxRoot(g.data), "incoming"), names)
 	for len(waiting) > 0 {
-		if err := sleep(cmd.Context(), 200*time.Millisecond); err != nil {
-			return fmt.Errorf("stopped waiting with %s still in the inbox; the running site goes on loading them", fmtCount(len(waiting), "file"))
+		if err := sleep(cmd.Context(), siteLook); err != nil {
+			return fmt.Errorf("stopped waiting with %s in the inbox; the running site goes on loading them", fmtCount(len(waiting), "file"))
 		}
-		waiting = stillThere(filepath.Join(root, "incoming"), waiting)
+		waiting = stillThere(waiting)
 		_ = bar.Set(len(names) - len(waiting))
 	}
 	_ = bar.Finish()
-	bad := len(stillThere(filepath.Join(root, "corrupt"), names))
+	bad := len(stillThere(below(filepath.Join(inboxRoot(g.data), "corrupt"), names)))
 	return writeRecord(cmd.OutOrStdout(), g.format, []field{
 		{"files", len(names)}, {"bad_files", bad}, {"skipped_files", skipped}, {"seconds", json3(time.Since(began).Seconds())},
 		{"loaded_by", "the running site"},
 	})
 }
 
-func stillThere(dir string, names []string) []string {
+func below(dir string, names []string) []string {
+	paths := make([]string, len(names))
+	for i, name := range names {
+		paths[i] = filepath.Join(dir, name)
+	}
+	return paths
+}
+
+// stillThere keeps the paths that exist.
+func stillThere(paths []string) []string {
 	var there []string
-	for _, name := range names {
-		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-			there = append(there, name)
+	for _, path := range paths {
+		if _, err := os.Lstat(path); err == nil {
+			there = append(there, path)
 		}
 	}
 	return there

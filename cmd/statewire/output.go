@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -13,6 +14,14 @@ import (
 type field struct {
 	name  string
 	value any
+}
+
+// plainFormat refuses a format that only reports have, before any work is done.
+func (g *globals) plainFormat() error {
+	if g.format == "parquet" {
+		return usageError{errors.New("--format parquet is for rows of reports; use table, json, jsonl or csv here")}
+	}
+	return nil
 }
 
 // writeRecord writes a single record in the format the flags ask for.

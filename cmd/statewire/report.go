@@ -21,6 +21,9 @@ func reportCommand(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := g.knownReport(args[0]); err != nil {
+				return err
+			}
 			return g.withRunner(cmd, func(r *reports.Runner) error {
 				err := r.WriteReport(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.format), args[0], values, reports.Page{})
 				return asUsage(err)
@@ -61,6 +64,20 @@ func sqlCommand(g *globals) *cobra.Command {
 			})
 		},
 	}
+}
+
+// knownReport refuses a name that no report has, before the store is opened.
+func (g *globals) knownReport(name string) error {
+	cfg, _, err := g.config(nil)
+	if err != nil {
+		return err
+	}
+	catalog, err := reports.LoadCatalog(cfg.Reports.Dir)
+	if err != nil {
+		return err
+	}
+	_, err = catalog.Get(name)
+	return asUsage(err)
 }
 
 // asUsage marks a name or parameter that no report has as wrong usage.

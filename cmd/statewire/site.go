@@ -73,8 +73,11 @@ func newSite(data string, cfg configs.Config, r roles, log *slog.Logger) (*site,
 func openInbox(data string, cfg configs.Config, log *slog.Logger) (*inbox.Dir, error) {
 	c := inbox.DefaultConfig()
 	c.PollInterval = cfg.Ingest.InboxPollingInterval
-	return c.Open(filepath.Join(data, "inboxes", "auth", "statesys.box"), log)
+	return c.Open(inboxRoot(data), log)
 }
+
+// inboxRoot is where a data directory has its inbox.
+func inboxRoot(data string) string { return filepath.Join(data, "inboxes", "auth", "statesys.box") }
 
 // run starts the stages and returns when ctx is done and all of them have stopped, or when one of them fails.
 func (s *site) run(ctx context.Context) (err error) {

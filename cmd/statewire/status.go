@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -47,7 +48,10 @@ func statusCommand(g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, _, err := g.config(nil)
 			if err != nil {
-				return err
+				return &exitStatus{int(healthUnknown), errors.New(oneLine(err))}
+			}
+			if err := g.plainFormat(); err != nil {
+				return &exitStatus{int(healthUnknown), err}
 			}
 			if err := g.needData(cfg); err != nil {
 				return &exitStatus{int(healthUnknown), err}
@@ -100,6 +104,9 @@ func (g *globals) checkRoles() check {
 }
 
 func (g *globals) checkInbox(cfg configs.Config, running bool) []check {
+	if _, err := os.Stat(filepath.Join(inboxRoot(g.data), "incoming")); err != nil {
+		return []check{{"inbox", healthCritical, "the inbox is not there: " + err.Error() + "; start the site again to make it"}}
+	}
 	dir, err := openInbox(g.data, cfg, g.quiet())
 	if err != nil {
 		return []check{{"inbox", healthUnknown, err.Error()}}
