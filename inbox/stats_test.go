@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,6 +78,21 @@ func TestStatsCountEveryFileOnceAndForeignEntriesByKind(t *testing.T) {
 	d.stats.took = 0
 	if s, err = d.Stats(); err != nil || s.Waiting().Files != 5 {
 		t.Errorf("after one was done: %d waiting, %v", s.Waiting().Files, err)
+	}
+}
+
+func TestTheSizeOfAVeryLongLaneIsEstimated(t *testing.T) {
+	m := newModel()
+	d := newDir(quick(), "/model", m, slog.New(slog.DiscardHandler))
+	const files = 3 * exactFiles
+	at := time.Now()
+	for i := range files {
+		m.drop(folder(Normal), putName(at.Add(time.Duration(i)), [32]byte{byte(i), byte(i >> 8)}), "12345"[:1+i%5])
+	}
+	s, err := d.Stats()
+	check(t, err)
+	if s.Normal.Files != files || s.Normal.Bytes < 3*files*95/100 || s.Normal.Bytes > 3*files*105/100 {
+		t.Errorf("%d files, %d bytes of %d", s.Normal.Files, s.Normal.Bytes, 3*files)
 	}
 }
 
