@@ -13,10 +13,7 @@ import (
 	"statewire/smx"
 )
 
-var (
-	contentTypeJSON = []string{"application/json"}
-	noStore         = []string{"no-store"}
-)
+var contentTypeJSON = []string{"application/json"}
 
 // serveReport takes one report and counts what became of it.
 func (r *Relay) serveReport(w http.ResponseWriter, req *http.Request, c *conn) *problem {
@@ -57,8 +54,7 @@ func (r *Relay) report(w http.ResponseWriter, req *http.Request, c *conn) *probl
 
 // acknowledge writes the 202.
 func (r *Relay) acknowledge(w http.ResponseWriter, d *delivery) {
-	header := w.Header()
-	header["Content-Type"], header["Cache-Control"] = contentTypeJSON, noStore
+	w.Header()["Content-Type"] = contentTypeJSON
 	w.WriteHeader(http.StatusAccepted)
 	d.answer = appendReceipt(d.answer[:0], d.report.Receipt, d.file, d.report.Messages)
 	w.Write(d.answer)
