@@ -148,7 +148,7 @@ func TestSeed002(t *testing.T) {
 		if first == 0 {
 			first = b.Hash[0]
 		}
-		if b.Hash[0] != first || first != 0x5c8edc43bb89ee6b {
+		if b.Hash[0] != first || first != 0x1969ea24713073ba {
 			t.Errorf("%s: payload hash %#x, want %#x", name, b.Hash[0], first)
 		}
 	}

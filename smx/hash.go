@@ -6,21 +6,21 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// payload is what a message says, apart from who says it and under which
-// serial.
+// payload is what makes two messages of one serial the same: time, topic, state,
+// parameters and details, and nothing else that a message may carry.
 type payload struct {
-	time        int64 // the instant as sent, µs since 1970, not clamped
-	topicType   uint32
-	topicIDType uint16
-	stateID     uint32
-	criticality uint32
-	detailsType int32
-	texts       [4][]byte // topic id, user, user SID, details
+	time      int64 // the instant as sent, µs since 1970, not clamped
+	topicType uint32
+	stateID   uint32
+	texts     [4][]byte // user, user SID: kept, not hashed; topic id, details
 }
 
-// payloadFixed is the length of the numbers: five of four bytes, the instant
+// Of a payload's texts the first keptTexts are no part of the hash.
+const keptTexts = 2
+
+// payloadFixed is the length of the numbers: the instant, topic type, state id
 // and the number of parameters.
-const payloadFixed = 8 + 5*4 + 4
+const payloadFixed = 8 + 3*4
 
 // size is the length of the layout without parameters.
 func (p *payload) size() int {
@@ -34,23 +34,25 @@ func (p *payload) size() int {
 // payloadWriter lays a payload out in bytes: numbers little-endian, each text
 // behind its length. The layout is fixed for ever: stored hashes depend on it.
 type payloadWriter struct {
-	buf []byte // of the whole layout's length
-	at  int
+	buf  []byte // of the whole layout's length
+	from int    // where what is hashed begins
+	at   int
 }
 
 // begin writes everything but the parameters and returns the texts as strings
 // that share buf's memory.
 func (w *payloadWriter) begin(p *payload, params int) (texts [4]string) {
-	b := w.buf[:payloadFixed]
+	for i := range keptTexts {
+		texts[i] = w.text(p.texts[i])
+	}
+	w.from = w.at
+	b := w.buf[w.from : w.from+payloadFixed]
 	binary.LittleEndian.PutUint64(b, uint64(p.time))
 	binary.LittleEndian.PutUint32(b[8:], p.topicType)
-	binary.LittleEndian.PutUint32(b[12:], uint32(p.topicIDType))
-	binary.LittleEndian.PutUint32(b[16:], p.stateID)
-	binary.LittleEndian.PutUint32(b[20:], p.criticality)
-	binary.LittleEndian.PutUint32(b[24:], uint32(p.detailsType))
-	binary.LittleEndian.PutUint32(b[28:], uint32(params))
-	w.at = payloadFixed
-	for i := range p.texts {
+	binary.LittleEndian.PutUint32(b[12:], p.stateID)
+	binary.LittleEndian.PutUint32(b[16:], uint32(params))
+	w.at += payloadFixed
+	for i := keptTexts; i < len(p.texts); i++ {
 		texts[i] = w.text(p.texts[i])
 	}
 	return texts
@@ -64,7 +66,7 @@ func (w *payloadWriter) text(t []byte) string {
 	return text(w.buf[from:w.at])
 }
 
-func (w *payloadWriter) sum() uint64 { return xxhash.Sum64(w.buf[:w.at]) }
+func (w *payloadWriter) sum() uint64 { return xxhash.Sum64(w.buf[w.from:w.at]) }
 
 // PayloadHash identifies what a message says: two copies of a message have
 // the same hash whatever file, spelling or encoding brought them. Its serial
@@ -74,9 +76,8 @@ func (w *payloadWriter) sum() uint64 { return xxhash.Sum64(w.buf[:w.at]) }
 // gives another one here.
 func PayloadHash(m *Message) uint64 {
 	p := payload{
-		time: m.Time.UnixMicro(), topicType: m.TopicType, topicIDType: m.TopicIDType, stateID: m.StateID,
-		criticality: m.Criticality, detailsType: m.DetailsType,
-		texts: [4][]byte{[]byte(m.TopicID), []byte(m.User), []byte(m.UserSID), []byte(m.Details)},
+		time: m.Time.UnixMicro(), topicType: m.TopicType, stateID: m.StateID,
+		texts: [4][]byte{[]byte(m.User), []byte(m.UserSID), []byte(m.TopicID), []byte(m.Details)},
 	}
 	size := p.size()
 	for _, param := range m.Params {

@@ -183,9 +183,8 @@ func (d *Decoder) setAside(r *record, to int) {
 func (d *Decoder) appendRow(r *record) {
 	b := d.into
 	p := payload{
-		time: r.time, topicType: r.topicType, stateID: r.stateID, criticality: r.criticality,
-		topicIDType: r.topicIDType, detailsType: r.detailsType,
-		texts: [4][]byte{d.bytes(r.topicID), d.bytes(r.user), d.bytes(r.userSID), d.bytes(r.details)},
+		time: r.time, topicType: r.topicType, stateID: r.stateID,
+		texts: [4][]byte{d.bytes(r.user), d.bytes(r.userSID), d.bytes(r.topicID), d.bytes(r.details)},
 	}
 	size := p.size()
 	for _, v := range d.params[:r.paramCount] {
@@ -204,10 +203,10 @@ func (d *Decoder) appendRow(r *record) {
 	b.Serial = append(b.Serial, r.serial)
 	b.Time = append(b.Time, shown)
 	b.TopicType = append(b.TopicType, r.topicType)
-	b.TopicID = append(b.TopicID, texts[0])
+	b.TopicID = append(b.TopicID, texts[2])
 	b.TopicIDType = append(b.TopicIDType, r.topicIDType)
-	b.User = append(b.User, texts[1])
-	b.UserSID = append(b.UserSID, texts[2])
+	b.User = append(b.User, texts[0])
+	b.UserSID = append(b.UserSID, texts[1])
 	b.StateID = append(b.StateID, r.stateID)
 	b.Criticality = append(b.Criticality, r.criticality)
 	b.ParamsEnd = append(b.ParamsEnd, uint32(len(b.Params)))

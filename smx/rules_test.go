@@ -138,6 +138,10 @@ func TestHashIsOfThePayloadAlone(t *testing.T) {
 		"another Flags":    fixtures.Report(message(`Flags="0"`, `Flags="2"`)),
 		"another zone":     fixtures.Report(message("183046.153000+000", "173046.153000-060")),
 		"other spelling":   fixtures.Report(message("102", "<![CDATA[1]]>&#x30;2", `Type="500"`, "Type='5&#48;0'")),
+		"another id type":  fixtures.Report(message(`IDType="3"`, `IDType="2"`)),
+		"another user":     fixtures.Report(message(`IDType="3"`, `IDType="3" User="a" UserSID="b"`)),
+		"criticality":      fixtures.Report(message(`Criticality="0"`, `Criticality="1"`)),
+		"details type":     fixtures.Report(message("<UserParameters", "<StateDetails Type='1'/><UserParameters")),
 		"empty details":    fixtures.Report(message("<UserParameters", "<StateDetails Type='0'/><UserParameters")),
 	}
 	for name, doc := range same {
@@ -151,16 +155,11 @@ func TestHashIsOfThePayloadAlone(t *testing.T) {
 		"topic type":    message(`"500"`, `"501"`),
 		"topic id":      message("21e49", "21e40"),
 		"topic id case": message("21e49", "21E49"),
-		"id type":       message(`IDType="3"`, `IDType="2"`),
-		"user":          message(`IDType="3"`, `IDType="3" User="a"`),
-		"user SID":      message(`IDType="3"`, `IDType="3" UserSID="a"`),
 		"state":         message(`State ID="2"`, `State ID="3"`),
-		"criticality":   message(`Criticality="0"`, `Criticality="1"`),
 		"parameter":     message("102", " 102"),
 		"parameters":    message("102", "1</Param><Param>02"),
 		"no parameters": message("<Param>102</Param>", ""),
 		"details":       message("<UserParameters", "<StateDetails>102</StateDetails><UserParameters"),
-		"details type":  message("<UserParameters", "<StateDetails Type='1'/><UserParameters"),
 	} {
 		hash := decodeOne(t, fixtures.Report(record)).Hash[0]
 		if other, taken := seen[hash]; taken {

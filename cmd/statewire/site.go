@@ -98,6 +98,11 @@ func (s *site) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if !s.roles.has("reports") {
+		if err := s.startPeer(gctx, g); err != nil {
+			return err
+		}
+	}
 	if s.roles.needStore() {
 		g.Go(func() error { return s.runStored(gctx) })
 	} else if s.started != nil {
@@ -204,7 +209,7 @@ func (s *site) startStored(ctx context.Context, g *errgroup.Group, db *store.Sto
 			return err
 		}
 	}
-	if s.roles.has("reports") {
+	if s.roles.has("reports") && s.cfg.Reports.Listen != "" {
 		if err := s.startReports(ctx, g, db); err != nil {
 			return err
 		}
@@ -233,7 +238,7 @@ func (s *site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Sto
 func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.Store) error {
 	server, err := newReports(s.cfg.Reports, db, reports.Deps{
 		Backlog: backlog(s.inbox), Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: version, Ready: s.ready,
-		Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}),
+		Metrics: promhttp.HandlerFor(peers{s.registry, filepath.Join(s.data, "run")}, promhttp.HandlerOpts{}),
 	})
 	if err != nil {
 		return err
@@ -250,8 +255,8 @@ func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.St
 // startSocket lets other processes of the site use the store, and nobody else: the socket is the owner's alone.
 func (s *site) startSocket(ctx context.Context, g *errgroup.Group, handler http.Handler) error {
 	path := filepath.Join(s.data, "statewire.sock")
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove the socket that a dead process left: %w", err)
+	if err := removeSocket(path); err != nil {
+		return err
 	}
 	ln, err := listenPrivate(path)
 	if err != nil {

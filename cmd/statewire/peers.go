@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"golang.org/x/sync/errgroup"
+)
+
+// peerTimeout bounds the asking of another process of the site.
+const peerTimeout = 2 * time.Second
+
+// startPeer shows this process's metrics to the process that runs the reports, on a socket beside the role locks.
+func (s *site) startPeer(ctx context.Context, g *errgroup.Group) error {
+	path := filepath.Join(s.data, "run", s.roles[0]+".sock")
+	if err := removeSocket(path); err != nil {
+		return err
+	}
+	ln, err := listenPrivate(path)
+	if err != nil {
+		return err
+	}
+	serveHTTP(ctx, g, ln, promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	return nil
+}
+
+// peers gathers this process's metrics and those that the site's other processes have and this one lacks.
+type peers struct {
+	own prometheus.Gatherer
+	dir string
+}
+
+// Gather asks every process anew; one that does not answer is left out, and its metrics are missing.
+func (p peers) Gather() ([]*dto.MetricFamily, error) {
+	families, err := p.own.Gather()
+	if err != nil {
+		return families, err
+	}
+	have := make(map[string]bool, len(families))
+	for _, family := range families {
+		have[family.GetName()] = true
+	}
+	sockets, err := filepath.Glob(filepath.Join(p.dir, "*.sock"))
+	if err != nil {
+		return families, err
+	}
+	for _, socket := range sockets {
+		for name, family := range scrape(socket) {
+			if strings.HasPrefix(name, "statewire_") && !have[name] {
+				have[name] = true
+				families = append(families, family)
+			}
+		}
+	}
+	return families, nil
+}
+
+// scrape reads the metrics behind a socket, none when nobody answers.
+func scrape(socket string) map[string]*dto.MetricFamily {
+	client := http.Client{Timeout: peerTimeout, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		},
+	}}
+	resp, err := client.Get("http://statewire/metrics")
+	if err != nil {
+		return nil
+	}
+	defer resp.Body.Close()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(resp.Body)
+	if err != nil {
+		return nil
+	}
+	return families
+}
+
+// removeSocket removes the socket that a dead process left.
+func removeSocket(path string) error {
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("remove the socket that a dead process left: %w", err)
+	}
+	return nil
+}
