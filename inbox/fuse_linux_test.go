@@ -107,6 +107,8 @@ func TestAFileWhoseSyncFailedIsAbandoned(t *testing.T) {
 	g.offer("after")
 	put(t, d, Normal, "after")
 	g.accept("after")
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, n := range s.syncs {
 		if n > 1 {
 			t.Errorf("a file was synced %d times", n)
