@@ -315,13 +315,16 @@ func TestSerialThatJumpsIsFlaggedAndACopyKeepsTheFlag(t *testing.T) {
 	s := newSite(t)
 	far := messages(2_000_000, 2_000_001)
 	for round := range 3 {
-		s.drop("a.SMX", bare(client(1), append(messages(1, 1), far...)...))
-		s.drop("b.SMX", bare(client(2), messages(1_000_000, 1_000_000)...))
-		s.drop("c.SMX", bare(client(3), messages(1_000_001, 1_000_001)...))
+		// The same arrivals again, as after a crash: which of two equal rows stays is the engine's choice.
+		s.put(inbox.Normal, relayed(t, epoch, bare(client(1), append(messages(1, 1), far...)...),
+			bare(client(2), messages(1_000_000, 1_000_000)...), bare(client(3), messages(1_000_001, 1_000_001)...)))
+		s.restart()
 		s.drain()
-		t.Log("round", round)
 		s.expect("SELECT serial, bitAnd(flags, 128) != 0 FROM state_messages FINAL", "1,0", "2000000,1", "2000001,0", "1000000,0", "1000001,1")
-		s.expect("SELECT count() FROM state_messages FINAL", "5")
+		s.expect("SELECT serial, bitAnd(flags, 128) != 0 FROM current_states WHERE serial = 2000000", "2000000,1")
+		if t.Failed() {
+			t.Fatal("in round ", round)
+		}
 	}
 }
 
