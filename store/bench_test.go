@@ -26,7 +26,7 @@ type messages struct {
 	received                                   []time.Time
 	topicType, state, criticality              []uint32
 	topicIDType                                []uint16
-	params                                     [][]string
+	params                                     store.Lists
 	detailsType                                []int32
 	flags                                      []uint8
 	us                                         []int64
@@ -48,7 +48,7 @@ func someMessages(rows int, seed uint64) *messages {
 		m.topicIDType = append(m.topicIDType, 3)
 		m.state = append(m.state, uint32(r.IntN(5)))
 		m.criticality = append(m.criticality, 0)
-		m.params = append(m.params, [][]string{nil, {"0"}, {"KB5005112", "1"}, {"a", "b", "c"}}[i%4])
+		m.params.Append([][]string{nil, {"0"}, {"KB5005112", "1"}, {"a", "b", "c"}}[i%4]...)
 		m.details = append(m.details, "")
 		m.file = append(m.file, fmt.Sprintf("20260301T000000.%06d-4f7c1b2a9d3e5f60718293a4b5c6d7e8.SMX", i/1000))
 		m.user, m.sid = append(m.user, ""), append(m.sid, "")
@@ -69,17 +69,7 @@ func (m *messages) columns() []any {
 }
 
 func insertColumns(ctx context.Context, s *store.Store, into string, m *messages) error {
-	b, err := s.Conn().PrepareBatch(s.InsertContext(ctx), into)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	for i, c := range m.columns() {
-		if err := b.Column(i).Append(c); err != nil {
-			return err
-		}
-	}
-	return b.Send()
+	return s.Insert(ctx, into, m.columns()...)
 }
 
 // BenchmarkRatioDriverInsert compares inserts through the driver with the engine's own

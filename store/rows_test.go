@@ -46,7 +46,7 @@ func insert(t interface{ Fatal(...any) }, ctx context.Context, s *store.Store, r
 		m.topicIDType = append(m.topicIDType, 3)
 		m.state = append(m.state, r.State)
 		m.criticality = append(m.criticality, r.Criticals)
-		m.params = append(m.params, r.Params)
+		m.params.Append(r.Params...)
 		m.details, m.file, m.receipt = append(m.details, ""), append(m.file, "x.SMX"), append(m.receipt, "")
 		m.user, m.sid = append(m.user, ""), append(m.sid, "")
 		m.detailsType, m.flags = append(m.detailsType, 0), append(m.flags, 0)

@@ -67,6 +67,7 @@ type Store struct {
 	version  string
 	inserts  clickhouse.Settings
 	metrics  *metrics
+	shapes   shapes
 }
 
 // Open connects to the configured servers, or to the process that serves

@@ -23,6 +23,7 @@ type conn struct {
 	// Owned by the holder.
 	session session
 	broken  bool
+	chunk   []byte // for the rows of inserts
 }
 
 // dial opens a connection. Every connection starts in UTC, so that nothing depends
@@ -126,11 +127,13 @@ func (c *conn) insert(sql, format string, body io.Reader) (*result, error) {
 }
 
 func (c *conn) appendAll(s unsafe.Pointer, body io.Reader) (int64, error) {
-	buf := make([]byte, insertChunkBytes)
+	if c.chunk == nil {
+		c.chunk = make([]byte, insertChunkBytes)
+	}
 	var total int64
 	for {
-		n, err := body.Read(buf)
-		if n > 0 && c.lib.insertAppend(s, unsafe.SliceData(buf), uintptr(n)) != 0 {
+		n, err := body.Read(c.chunk)
+		if n > 0 && c.lib.insertAppend(s, unsafe.SliceData(c.chunk), uintptr(n)) != 0 {
 			return total, c.appendError(s)
 		}
 		total += int64(n)
