@@ -22,14 +22,19 @@ func lockRole(path string) (*os.File, error) {
 		f.Close()
 		return nil, fmt.Errorf("process %d runs it on this data directory; stop that first, or choose other --roles", pid)
 	}
-	if err := f.Truncate(0); err == nil {
-		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	}
-	if err != nil {
+	if err := writePID(f); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
 	return f, nil
+}
+
+func writePID(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
 }
 
 // roleHolder is the process that holds the lock at path, 0 when none does.
