@@ -1,3 +1,11 @@
 CREATE DATABASE IF NOT EXISTS dbo{cluster};
-CREATE OR REPLACE VIEW dbo.Bgb_Server{cluster} AS SELECT ServerID, ServerName FROM {database}.Bgb_Server;
-CREATE OR REPLACE VIEW dbo.v_BgbServerCurrent{cluster} AS SELECT ServerID, OnlineClients FROM {database}.v_BgbServerCurrent;
+CREATE OR REPLACE VIEW dbo.state_messages{cluster} AS SELECT * FROM {database}.state_messages;
+CREATE OR REPLACE VIEW dbo.current_states{cluster} AS SELECT * FROM {database}.current_states;
+CREATE OR REPLACE VIEW dbo.clients{cluster} AS SELECT * FROM {database}.clients;
+CREATE OR REPLACE VIEW dbo.state_names{cluster} AS SELECT * FROM {database}.state_names;
+CREATE OR REPLACE VIEW dbo.topic_names{cluster} AS SELECT * FROM {database}.topic_names;
+CREATE OR REPLACE VIEW dbo.SR_ClientMessageStats{cluster} AS SELECT * FROM {database}.SR_ClientMessageStats;
+CREATE OR REPLACE VIEW dbo.SR_MissingMessageRanges{cluster} AS SELECT * FROM {database}.SR_MissingMessageRanges;
+CREATE OR REPLACE VIEW dbo.Bgb_Server{cluster} AS SELECT * FROM {database}.Bgb_Server;
+CREATE OR REPLACE VIEW dbo.v_BgbServerCurrent{cluster} AS SELECT * FROM {database}.v_BgbServerCurrent;
+CREATE OR REPLACE VIEW dbo.SMS_CN_ClientStatus{cluster} AS SELECT * FROM {database}.SMS_CN_ClientStatus;

@@ -98,6 +98,19 @@ func TestRetentionDropsHistoryOnly(t *testing.T) {
 	}
 }
 
+func TestRetentionDropsRowsThatShareAPartWithYoungerOnes(t *testing.T) {
+	cfg := store.DefaultConfig()
+	cfg.Retention = (time.Since(epoch) - 12*time.Hour).Truncate(time.Hour) // noon of the first day
+	s := storetest.NewWith(t, cfg, store.Options{})
+	insert(t, t.Context(), s,
+		message{Client: 1, Serial: 1, Hash: 1, Received: time.Hour.Microseconds()},
+		message{Client: 1, Serial: 2, Hash: 2, Received: (23 * time.Hour).Microseconds()})
+	exec(t, s, "OPTIMIZE TABLE state_messages FINAL")
+	if n := count(t, s, "SELECT sum(serial) FROM state_messages"); n != 2 {
+		t.Errorf("the serials left add up to %d, want the younger message's 2", n)
+	}
+}
+
 func TestRetentionKeepsTheLatestMessageWithoutASerial(t *testing.T) {
 	s := storetest.New(t)
 	for i := range 5 {

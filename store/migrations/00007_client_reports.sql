@@ -24,4 +24,4 @@ ORDER BY (received_time, source_file, report_index)
 TTL toDateTime(received_time) + INTERVAL 400 DAY DELETE
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
     min_compressed_bytes_to_fsync_after_merge = 1, old_parts_lifetime = 480, min_bytes_for_wide_part = 134217728,
-    ttl_only_drop_parts = 1;
+    ttl_only_drop_parts = 0, merge_with_ttl_timeout = 86400;
