@@ -178,10 +178,11 @@ func (b *books) balance(t *testing.T, data string, end bool) {
 	b.mu.Lock()
 	acknowledged := maps.Clone(b.receipts)
 	b.mu.Unlock()
+	// Messages are stored first and their reports then. A file whose reports are not stored is waiting, whatever else of it is.
 	arrived, stored, setAside, counted := map[string]uint64{}, uint64(0), uint64(0), uint64(0)
 	for _, row := range query(t, data, `
 		SELECT 'report' AS what, receipt, sum(messages) AS n, sum(set_aside) AS aside FROM client_reports FINAL GROUP BY receipt
-		UNION ALL SELECT 'stored', '', count(), 0 FROM state_messages FINAL
+		UNION ALL SELECT 'stored', '', count(), 0 FROM state_messages FINAL WHERE source_file IN (SELECT source_file FROM client_reports)
 		UNION ALL SELECT 'set aside', '', count(), 0 FROM set_aside_records FINAL`) {
 		switch n := number(t, row[2]); row[0] {
 		case "report":

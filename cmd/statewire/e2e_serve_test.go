@@ -21,6 +21,7 @@ type server struct {
 // serve starts a site, or some roles of it, and waits until it has started.
 func serve(t testing.TB, data string, args ...string) *server {
 	t.Helper()
+	program(t) // may have to be built
 	began := time.Now()
 	s := &server{process: spawn(t, data, nil, append([]string{"serve"}, args...)...), data: data}
 	s.reports = s.await("site started", "reports", patience)
