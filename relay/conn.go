@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"statewire/smx"
 )
 
 // conn is one TLS connection as the HTTP server sees it. It bounds the handshake and every read and write in
@@ -25,8 +27,9 @@ type conn struct {
 	l    *listener
 	from netip.Addr
 
-	used   atomic.Bool // a request has begun
-	closed sync.Once
+	used    atomic.Bool // a request has begun
+	lingers atomic.Bool // it was refused with bytes unread
+	closed  sync.Once
 
 	// Owned by the goroutine that serves the connection.
 	shaken  bool
@@ -149,10 +152,23 @@ func (c *conn) CloseWrite() error {
 	return err
 }
 
+// lingering bounds the time in which a client that was refused may finish sending.
+const lingering = 2 * time.Second
+
 // Close ends the connection and gives its place to another.
 func (c *conn) Close() error {
 	c.hangUp()
+	if c.lingers.Load() {
+		c.drain()
+	}
 	err := c.Conn.Close()
 	c.closed.Do(func() { c.l.release(c) })
 	return err
+}
+
+// drain reads on without a look at it: a connection closed on unread bytes is reset, and the reset would overtake the answer.
+func (c *conn) drain() {
+	c.CloseWrite()
+	c.raw.SetReadDeadline(time.Now().Add(lingering))
+	io.CopyN(io.Discard, c.raw, 2*smx.MaxReportBytes)
 }

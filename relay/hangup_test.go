@@ -15,6 +15,7 @@ func TestARefusedBodyGivesItsConnectionBack(t *testing.T) {
 	s := start(t, cfg, Deps{})
 	tooLarge := request("POST /mp/reports HTTP/1.1", "Transfer-Encoding: chunked") + chunked(strings.Repeat(" ", 9<<20))
 	for i := range 4 {
+		eventually(t, "there is a place", func() bool { return s.metric(t, "statewire_relay_connections", "") < 2 })
 		c := s.dial(t)
 		go io.WriteString(c, tooLarge)
 		if resp, _ := answerOf(t, c); resp.StatusCode != http.StatusRequestEntityTooLarge {

@@ -186,7 +186,10 @@ func (c *conn) endBody(whole bool) (slow bool) {
 }
 
 // linger gives the client a moment to finish sending what nobody will read.
-func (c *conn) linger() { c.SetReadDeadline(time.Now().Add(time.Second)) }
+func (c *conn) linger() {
+	c.lingers.Store(true)
+	c.SetReadDeadline(time.Now().Add(time.Second))
+}
 
 // hangUp ends a read that waits.
 func (c *conn) hangUp() {

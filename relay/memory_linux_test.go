@@ -22,7 +22,7 @@ func TestI21MemoryStaysBounded(t *testing.T) {
 		t.Skip("opens thousands of connections")
 	}
 	data := newData(t)
-	c := startChild(t, data, os.Args[0], nil)
+	c := startChild(t, data, plainBinary(t), nil)
 	slow := DefaultConfig().MaxConnections - 32
 	for range slow / 100 {
 		var group errgroup.Group

@@ -321,6 +321,16 @@ func mutant(t *testing.T, file, old, new string) string {
 	return binary
 }
 
+// plainBinary builds the test binary as a relay runs in earnest: the race detector takes several times the memory.
+func plainBinary(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "relay.test")
+	if out, err := exec.Command("go", "test", "-c", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return binary
+}
+
 // needTool skips where a tool is missing, but not where everything has to run.
 func needTool(t *testing.T, name string) {
 	t.Helper()
