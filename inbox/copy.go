@@ -2,10 +2,8 @@ package inbox
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -38,9 +36,9 @@ func (d *Dir) copy(ctx context.Context, path string) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
-	src := &source{ctx: ctx, in: in, left: d.config.MaxFileBytes, hash: sha256.New()}
+	src := &source{ctx: ctx, in: in, left: d.config.MaxFileBytes}
 	name, err = d.place(folder(Normal), src, func(n int) string {
-		return near(spelled(filepath.Base(path), src.sum()), n)
+		return near(spelled(filepath.Base(path)), n)
 	})
 	return name, errors.Join(err, in.Close())
 }
@@ -50,12 +48,11 @@ type source struct {
 	ctx  context.Context
 	in   io.Reader
 	left int64
-	hash hash.Hash
 }
 
 // WriteTo writes all of it.
 func (s *source) WriteTo(w io.Writer) (written int64, err error) {
-	return io.Copy(io.MultiWriter(w, s.hash), struct{ io.Reader }{s})
+	return io.Copy(w, struct{ io.Reader }{s})
 }
 
 // Read reads on, until ctx is done or there is more than there may be.
@@ -71,9 +68,4 @@ func (s *source) Read(p []byte) (n int, err error) {
 		err = &sourceError{err}
 	}
 	return n, err
-}
-
-func (s *source) sum() (sum [sha256.Size]byte) {
-	s.hash.Sum(sum[:0])
-	return sum
 }

@@ -65,17 +65,15 @@ func isReport(name string) bool {
 	return strings.EqualFold(ext, suffix) || strings.EqualFold(ext, ".SMW")
 }
 
-// spelled returns the name a file from elsewhere gets in a lane: its own, unless that would be left alone there, is too long
-// to be set aside under, or claims a hash that the bytes do not have.
-func spelled(name string, sum [sha256.Size]byte) string {
+// spelled returns the name a file from elsewhere gets in a lane: its own, unless that would be left alone there or is too long to
+// be set aside under. A relay's name over other bytes stays, so that the loader sees the damage and sets the file aside; who has
+// edited one on purpose gives it a name of their own.
+func spelled(name string) string {
 	if name = strings.TrimLeft(name, "."); name == "" {
 		name = "report"
 	}
 	if !isReport(name) {
 		name += suffix
-	}
-	if _, want, ok := parsePutName(name); ok && want != sum {
-		name = "edited-" + name
 	}
 	return shortened(name)
 }
