@@ -109,7 +109,7 @@ func (d *Dir) replay(name string) (newName string, err error) {
 	if err != nil {
 		return "", err
 	}
-	newName, err = d.unused(corruptFolder, name, folder(Normal), func(n int) string { return near(spelled(name, sum), n) })
+	newName, err = d.unused(corruptFolder, name, folder(Normal), func(n int) string { return near(repaired(spelled(name), sum), n) })
 	if err != nil {
 		return "", err
 	}

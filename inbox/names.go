@@ -78,6 +78,15 @@ func spelled(name string) string {
 	return shortened(name)
 }
 
+// repaired returns the name under which a file from corrupt is tried again: when somebody changed its bytes on purpose, one
+// that no longer claims the hash of the old ones.
+func repaired(name string, sum [sha256.Size]byte) string {
+	if _, want, ok := parsePutName(name); ok && want != sum {
+		return shortened("edited-" + name)
+	}
+	return name
+}
+
 // shortened cuts a name to maxNameBytes, keeping its ending and telling it from others cut alike.
 func shortened(name string) string {
 	if len(name) <= maxNameBytes {
