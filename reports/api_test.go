@@ -137,7 +137,7 @@ func TestEveryRefusalIsAProblemWithACode(t *testing.T) {
 		{"/api/v1/reports/clients?cursor=abc", "bad_parameter", 400},
 		{"/api/v1/reports/clients?format=xml", "bad_parameter", 400},
 		{"/api/v1/reports/clients?format=table", "bad_parameter", 400},
-		{"/api/v1/reports/failures?failing=(", "query", 500},
+		{"/api/v1/reports/failures?failing=(", "bad_value", 400},
 		{"/api/v1/nothing", "no_path", 404},
 		{"/api/nothing", "no_path", 404},
 	} {

@@ -56,6 +56,8 @@ func queryProblem(e *QueryError) *Problem {
 		return newProblem(http.StatusServiceUnavailable, e.Code, e.Error())
 	case "canceled", "unavailable":
 		return newProblem(http.StatusServiceUnavailable, e.Code, "the store doesn't answer: try again; the server's log says more")
+	case "bad_value":
+		return newProblem(http.StatusBadRequest, e.Code, e.Error())
 	case "memory", "too_many_rows":
 		return newProblem(http.StatusUnprocessableEntity, e.Code, e.Error())
 	}

@@ -14,7 +14,7 @@ import (
 // QueryError is a query the engine refused or gave up on, in words a reader can act on.
 type QueryError struct {
 	Label string
-	Code  string // "timeout", "memory", "read_only", "syntax", "too_many_rows", "busy", "canceled", "unavailable" or "query"
+	Code  string // "timeout", "memory", "read_only", "syntax", "too_many_rows", "bad_value", "busy", "canceled", "unavailable" or "query"
 	Text  string
 	cause error
 }
@@ -78,6 +78,9 @@ func refusal(e *clickhouse.Exception, timeout time.Duration) (code, text string)
 	case 159, 160:
 		return "timeout", fmt.Sprintf("gave up after %s (reports.timeout): ask for less", timeout)
 	case 241:
+		if strings.Contains(e.Message, "(total)") {
+			return "busy", "the engine is short of memory at the moment: try again later"
+		}
 		return "memory", "needs more memory than reports.max_memory allows: ask for less"
 	case 396, 158:
 		return "too_many_rows", "has more rows than allowed: add a LIMIT or ask for less"
@@ -85,6 +88,8 @@ func refusal(e *clickhouse.Exception, timeout time.Duration) (code, text string)
 		return "read_only", "only reading is allowed here: " + oneLine(e.Message)
 	case 62:
 		return "syntax", oneLine(e.Message)
+	case 427, 457, 6, 27, 38, 41, 72: // a pattern or value that passed our own checks
+		return "bad_value", "a parameter's value is refused: " + oneLine(e.Message)
 	}
 	return "query", fmt.Sprintf("%s (engine code %d)", oneLine(e.Message), e.Code)
 }

@@ -48,12 +48,10 @@ func (r *Runner) openParquet(ctx context.Context, label string, q prepared) (*pa
 	if err != nil {
 		return nil, failed(err)
 	}
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
-		"max_execution_time": int(r.cfg.Timeout.Seconds()),
-		"max_memory_usage":   r.cfg.MaxMemory,
-		"max_result_rows":    r.cfg.MaxRows,
-		"wait_end_of_query":  1,
-	}))
+	settings := r.settings()
+	settings["max_result_rows"] = r.cfg.MaxRows
+	settings["wait_end_of_query"] = 1
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings))
 	body, err := r.conn.QueryFormat(ctx, "Parquet", q.sql, named(q.params)...)
 	if err != nil {
 		release()

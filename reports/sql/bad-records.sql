@@ -21,7 +21,7 @@ SELECT
     r.record_index AS record_index,
     r.client_id AS client_id
 FROM set_aside_records AS r FINAL
-LEFT JOIN (SELECT client_id, netbios_name FROM clients) AS c ON c.client_id = r.client_id
+LEFT JOIN (SELECT client_id, netbios_name FROM clients WHERE client_id IN (SELECT client_id FROM set_aside_records)) AS c ON c.client_id = r.client_id
 WHERE ({code:String} = '' OR r.code = {code:String})
   AND ({client:String} = '' OR lower(c.netbios_name) = lower(trim({client:String}))
        OR r.client_id = toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')))

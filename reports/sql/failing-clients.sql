@@ -8,36 +8,49 @@
 -- order: message_time DateTime64(3,'UTC') desc, client_id UUID, topic_id String
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: client-states?client={client_id}
-WITH coded AS
-(
-    SELECT
-        client_id,
-        topic_id,
-        message_time,
-        received_time,
-        serial,
-        params,
-        if({parameter:UInt8} > 0, params[{parameter:UInt8}],
-           arrayFirst(p -> match(p, '^(0[xX][89A-Fa-f][0-9A-Fa-f]{7}|-[1-9][0-9]{6,9})$')
-                   OR match(p, '^[0-9]{10}$') AND toUInt64OrZero(p) BETWEEN 2147483648 AND 4294967295, params)) AS given,
-        toInt64OrZero(given) AS number,
-        multiIf(match(given, '^0[xX][0-9A-Fa-f]{1,8}$'), concat('0x', leftPad(upper(substring(given, 3)), 8, '0')),
-                match(given, '^-?[0-9]{1,10}$') AND number >= -2147483648 AND number <= 4294967295,
-                    concat('0x', leftPad(hex(reinterpretAsUInt32(toInt32(number))), 8, '0')),
-                given) AS error_code
-    FROM current_states
-    WHERE topic_type = {topic_type:UInt32} AND state_id = {state_id:UInt32}
-)
+WITH
+    coded AS
+    (
+        SELECT
+            client_id,
+            topic_id,
+            message_time,
+            received_time,
+            serial,
+            params,
+            if({parameter:UInt8} > 0, params[{parameter:UInt8}],
+               arrayFirst(p -> match(p, '^(0[xX][89A-Fa-f][0-9A-Fa-f]{7}|-[1-9][0-9]{6,9})$')
+                       OR match(p, '^[0-9]{10}$') AND toUInt64OrZero(p) BETWEEN 2147483648 AND 4294967295, params)) AS given,
+            toInt64OrZero(given) AS number,
+            multiIf(match(given, '^0[xX][0-9A-Fa-f]{1,8}$'), concat('0x', leftPad(upper(substring(given, 3)), 8, '0')),
+                    match(given, '^-?[0-9]{1,10}$') AND number >= -2147483648 AND number <= 4294967295,
+                        concat('0x', leftPad(hex(reinterpretAsUInt32(toInt32(number))), 8, '0')),
+                    given) AS error_code
+        FROM current_states
+        WHERE topic_type = {topic_type:UInt32} AND state_id = {state_id:UInt32}
+    ),
+    page AS
+    (
+        SELECT client_id, topic_id, error_code, message_time, received_time, serial, params
+        FROM coded
+        WHERE lower(error_code) = lower({code:String})
+          AND ({after:UInt8} = 0 OR message_time < {after_message_time:DateTime64(3,'UTC')}
+               OR message_time = {after_message_time:DateTime64(3,'UTC')} AND (client_id, topic_id) > ({after_client_id:UUID}, {after_topic_id:String}))
+        ORDER BY message_time DESC, client_id, topic_id
+        LIMIT {page_rows:UInt64}
+    ),
+    (SELECT groupUniqArray(client_id) FROM page) AS page_ids
 SELECT
     c.netbios_name AS netbios_name,
-    s.topic_id AS topic_id,
-    s.error_code AS error_code,
-    s.message_time AS message_time,
-    s.received_time AS received_time,
+    page.topic_id AS topic_id,
+    page.error_code AS error_code,
+    page.message_time AS message_time,
+    page.received_time AS received_time,
     c.last_report_time AS last_report,
-    s.serial AS serial,
-    s.params AS params,
-    s.client_id AS client_id
-FROM coded AS s
-LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients) AS c ON c.client_id = s.client_id
-WHERE lower(s.error_code) = lower({code:String})
+    page.serial AS serial,
+    page.params AS params,
+    page.client_id AS client_id
+FROM page
+LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c
+    ON c.client_id = page.client_id
+ORDER BY message_time DESC, client_id, topic_id

@@ -17,7 +17,7 @@ SELECT
     s.LastResyncClientCompletedTime AS resync_completed,
     g.ClientID AS client_id
 FROM SR_MissingMessageRanges AS g
-LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients) AS c ON c.client_id = g.ClientID
+LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients WHERE client_id IN (SELECT client_id FROM missing_ranges)) AS c ON c.client_id = g.ClientID
 LEFT JOIN SR_ClientMessageStats AS s ON s.ClientID = g.ClientID
 WHERE {client:String} = '' OR lower(c.netbios_name) = lower(trim({client:String}))
    OR g.ClientID = toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', ''))

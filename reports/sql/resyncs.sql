@@ -13,6 +13,6 @@ SELECT
     s.LastSerialNumber AS last_serial,
     s.ClientID AS client_id
 FROM SR_ClientMessageStats AS s
-LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients) AS c ON c.client_id = s.ClientID
+LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients WHERE client_id IN (SELECT client_id FROM resyncs)) AS c ON c.client_id = s.ClientID
 WHERE s.LastResyncIssuedTime IS NOT NULL
   AND (s.LastResyncClientCompletedTime IS NULL OR s.LastResyncIssuedTime > s.LastResyncClientCompletedTime)

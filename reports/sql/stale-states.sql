@@ -8,23 +8,37 @@
 -- order: last_message_received DateTime64(6,'UTC'), client_id UUID, topic_id String
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: client-states?client={client_id}
+WITH
+    page AS
+    (
+        SELECT client_id, topic_id, state_id, received_time, serial
+        FROM current_states
+        WHERE topic_type = {topic_type:UInt32}
+          AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
+          AND received_time < now64(3, 'UTC') - toIntervalHour({older_than_hours:UInt32})
+          AND client_id IN
+          (
+              SELECT client_id FROM clients
+              WHERE last_report_time >= now64(3, 'UTC') - toIntervalHour({reported_within_hours:UInt32})
+          )
+          AND ({after:UInt8} = 0 OR (received_time, client_id, topic_id)
+                > ({after_last_message_received:DateTime64(6,'UTC')}, {after_client_id:UUID}, {after_topic_id:String}))
+        ORDER BY received_time, client_id, topic_id
+        LIMIT {page_rows:UInt64}
+    ),
+    (SELECT groupUniqArray(client_id) FROM page) AS page_ids
 SELECT
     c.netbios_name AS netbios_name,
-    s.topic_id AS topic_id,
-    s.state_id AS state_id,
-    if(n.state_name != '', n.state_name, concat('State ', toString(s.state_id))) AS state_name,
-    s.received_time AS last_message_received,
+    page.topic_id AS topic_id,
+    page.state_id AS state_id,
+    if(n.state_name != '', n.state_name, concat('State ', toString(page.state_id))) AS state_name,
+    page.received_time AS last_message_received,
     c.last_report_time AS last_report,
-    s.serial AS serial,
-    s.client_id AS client_id
-FROM current_states AS s
-INNER JOIN
-(
-    SELECT client_id, netbios_name, last_report_time FROM clients
-    WHERE last_report_time >= now64(3, 'UTC') - toIntervalHour({reported_within_hours:UInt32})
-) AS c ON c.client_id = s.client_id
+    page.serial AS serial,
+    page.client_id AS client_id
+FROM page
+LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c
+    ON c.client_id = page.client_id
 LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_names WHERE topic_type = {topic_type:UInt32} GROUP BY named) AS n
-    ON n.named = s.state_id
-WHERE s.topic_type = {topic_type:UInt32}
-  AND ({topic_id:String} = '' OR s.topic_id = {topic_id:String})
-  AND s.received_time < now64(3, 'UTC') - toIntervalHour({older_than_hours:UInt32})
+    ON n.named = page.state_id
+ORDER BY last_message_received, client_id, topic_id

@@ -11,24 +11,41 @@
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: client-states?client={client_id}
 -- link missing_messages: missing-ranges?client={client_id}
+WITH
+    page AS
+    (
+        SELECT client_id, netbios_name, client_version, first_report_time, last_report_time
+        FROM clients
+        WHERE client_id NOT IN
+        (
+            SELECT client_id FROM current_states
+            WHERE topic_type = {topic_type:UInt32} AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
+        )
+          AND ({after:UInt8} = 0 OR (last_report_time, client_id) > ({after_last_report:DateTime64(6,'UTC')}, {after_client_id:UUID}))
+        ORDER BY last_report_time, client_id
+        LIMIT {page_rows:UInt64}
+    ),
+    (SELECT groupArray(client_id) FROM page) AS page_ids
 SELECT
-    c.netbios_name AS netbios_name,
+    page.netbios_name AS netbios_name,
     multiIf(g.missing > 0, 'messages missing: the state may be among them',
             b.bad > 0, 'records set aside: the state may be among them',
-            c.last_report_time < now64(3, 'UTC') - toIntervalDay({silent_days:UInt32}), 'silent: no report for a long time',
+            page.last_report_time < now64(3, 'UTC') - toIntervalDay({silent_days:UInt32}), 'silent: no report for a long time',
             'never reported on this topic') AS reason,
-    c.last_report_time AS last_report,
-    c.first_report_time AS first_report,
+    page.last_report_time AS last_report,
+    page.first_report_time AS first_report,
     g.missing AS missing_messages,
     b.bad AS bad_records,
-    c.client_version AS client_version,
-    c.client_id AS client_id
-FROM clients AS c
-LEFT JOIN (SELECT ClientID AS client_id, toUInt64(sum(LastSerial - FirstSerial + 1)) AS missing FROM SR_MissingMessageRanges GROUP BY client_id) AS g
-    ON g.client_id = c.client_id
-LEFT JOIN (SELECT client_id, count() AS bad FROM set_aside_records FINAL GROUP BY client_id) AS b ON b.client_id = c.client_id
-WHERE c.client_id NOT IN
+    page.client_version AS client_version,
+    page.client_id AS client_id
+FROM page
+LEFT JOIN
 (
-    SELECT client_id FROM current_states
-    WHERE topic_type = {topic_type:UInt32} AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
-)
+    SELECT ClientID AS client_id, toUInt64(sum(LastSerial - FirstSerial + 1)) AS missing FROM SR_MissingMessageRanges
+    WHERE ClientID IN (SELECT arrayJoin(page_ids)) GROUP BY client_id
+) AS g ON g.client_id = page.client_id
+LEFT JOIN
+(
+    SELECT client_id, count() AS bad FROM set_aside_records FINAL WHERE client_id IN (SELECT arrayJoin(page_ids)) GROUP BY client_id
+) AS b ON b.client_id = page.client_id
+ORDER BY last_report, client_id
