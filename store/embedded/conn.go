@@ -101,6 +101,9 @@ func (c *conn) stream(sql, format string, p params) (*stream, error) {
 	return &stream{conn: c, handle: r}, nil
 }
 
+// errStopped says that the engine takes no more rows; why, the stream's end tells.
+var errStopped = errors.New("the engine took no more rows and did not say why")
+
 // insert sends body as the rows of an INSERT statement that names no format. The
 // rows are stored, or not, when it returns nil, or an error of the engine; an error
 // of the body stores nothing that the engine had not already taken as a block.
@@ -114,11 +117,17 @@ func (c *conn) insert(sql, format string, body io.Reader) (*result, error) {
 	if err == nil && n == 0 {
 		err = &Exception{Code: codeNoData, Message: "the INSERT came without data"}
 	}
+	// A stream that failed is ended like any other, never cancelled: the library's
+	// cancel can abort the process when the engine has given up meanwhile. A block that
+	// is not whole is refused by the engine.
+	r := &result{lib: c.lib, ptr: c.lib.insertDone(s)}
 	if err != nil {
-		c.lib.insertCancel(s)
+		if why := r.err(); why != nil && errors.Is(err, errStopped) {
+			err = why
+		}
+		r.free()
 		return nil, err
 	}
-	r := &result{lib: c.lib, ptr: c.lib.insertDone(s)}
 	if err := r.err(); err != nil {
 		r.free()
 		return nil, err
@@ -134,7 +143,7 @@ func (c *conn) appendAll(s unsafe.Pointer, body io.Reader) (int64, error) {
 	for {
 		n, err := body.Read(c.chunk)
 		if n > 0 && c.lib.insertAppend(s, unsafe.SliceData(c.chunk), uintptr(n)) != 0 {
-			return total, c.appendError(s)
+			return total, errStopped
 		}
 		total += int64(n)
 		if err == io.EOF {
@@ -144,19 +153,6 @@ func (c *conn) appendAll(s unsafe.Pointer, body io.Reader) (int64, error) {
 			return total, fmt.Errorf("read the rows to insert: %w", err)
 		}
 	}
-}
-
-// appendError asks why the engine takes no more rows.
-func (c *conn) appendError(s unsafe.Pointer) error {
-	if msg := text(c.lib.insertError(s)); msg != "" {
-		return exception(msg)
-	}
-	r := result{lib: c.lib, ptr: c.lib.insertDone(s)}
-	defer r.free()
-	if err := r.err(); err != nil {
-		return err
-	}
-	return errors.New("the engine took no more rows and did not say why")
 }
 
 // stream is a SELECT under way.

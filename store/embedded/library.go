@@ -16,7 +16,6 @@ type library struct {
 	insert        func(conn unsafe.Pointer, sql *byte, sqlLen uintptr, format *byte, formatLen uintptr) unsafe.Pointer
 	insertAppend  func(stream unsafe.Pointer, data *byte, n uintptr) int32
 	insertDone    func(stream unsafe.Pointer) unsafe.Pointer
-	insertCancel  func(stream unsafe.Pointer)
 	insertError   func(stream unsafe.Pointer) unsafe.Pointer
 	insertDestroy func(stream unsafe.Pointer)
 
@@ -45,7 +44,6 @@ func (l *library) symbols() map[string]any {
 		"chdb_stream_insert_n":             &l.insert,
 		"chdb_stream_append":               &l.insertAppend,
 		"chdb_stream_done":                 &l.insertDone,
-		"chdb_stream_cancel_insert":        &l.insertCancel,
 		"chdb_stream_insert_error":         &l.insertError,
 		"chdb_destroy_insert_stream":       &l.insertDestroy,
 		"chdb_result_buffer":               &l.resultBuffer,
