@@ -56,7 +56,7 @@ func (r *Rows) fetchFirst() error {
 	}
 	types := r.answer.ColumnTypes()
 	for i, name := range r.answer.Columns() {
-		if !strings.HasPrefix(name, "_") {
+		if r.Report == nil || !strings.HasPrefix(name, "_") { // a report's own order; in ad-hoc SQL any name is a person's wish
 			r.shown = append(r.shown, i)
 			r.Columns = append(r.Columns, r.column(name, types[i].DatabaseTypeName()))
 		}

@@ -61,6 +61,7 @@ func TestAdHocSQLOnlyReads(t *testing.T) {
 	}
 	for sql, want := range map[string]string{
 		"SELECT count() AS n FROM clients":           "n=5",
+		"SELECT 1 AS _x, 3 AS c":                     "_x=1 c=3",
 		"WITH 1 AS x SELECT x, 'a;b' AS y -- ; end;": "x=1 y=a;b",
 		"SELECT NULL AS a, [1,2] AS b, map('k', toDateTime64('2025-01-31 08:00:00.5', 3, 'UTC')) AS c, toDecimal64(1.5, 2) AS d, (1, 'x') AS e":                                   `a= b=[1,2] c={"k":"2025-01-31T08:00:00.5Z"} d=1.5 e=[1,"x"]`,
 		"SELECT toUInt64(18446744073709551615) AS a, toInt256('-170141183460469231731687303715884105728') AS b, nan AS c, toFloat32(0.1) AS f, toIPv4('1.2.3.4') AS g, true AS h": "a=18446744073709551615 b=-170141183460469231731687303715884105728 c=NaN f=0.1 g=1.2.3.4 h=true",
