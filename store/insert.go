@@ -67,9 +67,12 @@ func (s *Store) InsertContext(ctx context.Context) context.Context {
 // not know. Deduplication by token is off everywhere: the engine logs the token
 // before the rows are on disk, and exactly once comes from the tables. Merging the
 // rows of a block among themselves while inserting costs more than half of the
-// insert's time and is not needed: readers merge them.
+// insert's time and is not needed: readers merge them. The months in one insert are not
+// counted: the received times of a file that somebody made up must not keep it, and its
+// neighbours, from ever being stored.
 func insertSettings(major, minor uint64) clickhouse.Settings {
-	set := clickhouse.Settings{"async_insert": 0, "insert_deduplicate": 0, "optimize_on_insert": 0}
+	set := clickhouse.Settings{"async_insert": 0, "insert_deduplicate": 0, "optimize_on_insert": 0,
+		"max_partitions_per_insert_block": 0}
 	if major > 26 || major == 26 && minor >= 2 {
 		delete(set, "insert_deduplicate")
 		set["deduplicate_insert"] = "disable"
