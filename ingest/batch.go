@@ -1,13 +1,13 @@
 package ingest
 
 import (
-	"context"
 	"iter"
 	"time"
 
 	"github.com/google/uuid"
 
 	"statewire/smx"
+	"statewire/store"
 )
 
 const (
@@ -28,33 +28,38 @@ func (p piece) messages() span {
 	return span{p.sources[p.from].messages.from, p.sources[p.to-1].messages.to}
 }
 
-func (p piece) records() span {
-	return span{p.sources[p.from].records.from, p.sources[p.to-1].records.to}
-}
-
 // params are the parameters of some messages. A part is cut between files, and the ends count from its first message, so
 // they are moved when the cut is not at the start.
-func (p piece) params(m span) lists {
+func (p piece) params(m span) store.Lists {
 	ends := p.rows.ParamsEnd[m.from:m.to]
 	if len(ends) == 0 {
-		return lists{}
+		return store.Lists{}
 	}
 	to := ends[len(ends)-1]
 	if m.from == 0 {
-		return lists{p.rows.Params[:to], ends}
+		return store.Lists{Flat: p.rows.Params[:to], Ends: ends}
 	}
 	from := p.rows.ParamsEnd[m.from-1]
 	moved := make([]uint32, len(ends))
 	for i, end := range ends {
 		moved[i] = end - from
 	}
-	return lists{p.rows.Params[from:to], moved}
+	return store.Lists{Flat: p.rows.Params[from:to], Ends: moved}
 }
 
 // batch is what one insert stores.
 type batch []piece
 
-// size is how much a batch holds.
+// whole is all the files of some parts.
+func whole(parts []*part) batch {
+	b := make(batch, 0, len(parts))
+	for _, p := range parts {
+		b = append(b, piece{p, 0, len(p.sources)})
+	}
+	return b
+}
+
+// size is how much a batch holds. Bad files hold nothing.
 type size struct {
 	files   int
 	bad     int // of the files, as a whole
@@ -62,18 +67,20 @@ type size struct {
 	records int // bad ones
 }
 
-func (b batch) size() (s size) {
+func (b batch) size() (n size) {
 	for _, p := range b {
-		s.files += p.to - p.from
-		s.rows += p.messages().len()
-		s.records += p.records().len()
 		for i := range p.files() {
-			if p.files()[i].bad != nil {
-				s.bad++
+			n.files++
+			s := &p.files()[i]
+			if s.bad != nil {
+				n.bad++
+				continue
 			}
+			n.rows += s.messages.len()
+			n.records += s.records.len()
 		}
 	}
-	return s
+	return n
 }
 
 // report is one readable report of a batch.
@@ -98,6 +105,9 @@ func (b batch) reports() iter.Seq[report] {
 		for _, p := range b {
 			for i := range p.files() {
 				s := &p.files()[i]
+				if s.bad != nil {
+					continue
+				}
 				bad := p.rows.Bad[s.records.from:s.records.to]
 				for n := s.reports.from; n < s.reports.to; n++ {
 					r := &p.rows.Reports[n]
@@ -164,24 +174,4 @@ func (p *pipeline) next(due <-chan time.Time, enough bool) (*part, bool) {
 	case <-due:
 		return nil, false
 	}
-}
-
-// storeParts stores decoded parts, batch by batch, and passes them on to be ended. After an error it gives up those that
-// are on their way.
-func (p *pipeline) storeParts(ctx, failed context.Context, fail context.CancelFunc) (err error) {
-	defer close(p.stored)
-	for parts := p.gather(); len(parts) > 0; parts = p.gather() {
-		if err == nil {
-			err = p.commit(ctx, failed, parts)
-		}
-		if err != nil {
-			fail()
-			p.drop(parts...)
-			continue
-		}
-		for _, part := range parts {
-			p.stored <- part
-		}
-	}
-	return err
 }

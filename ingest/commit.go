@@ -16,43 +16,92 @@ const (
 	retryMax = time.Minute
 )
 
-// commit stores parts as one batch. On an error, which means that ctx ended or that a drain has tried often enough, their
-// files are still claimed.
-func (p *pipeline) commit(ctx, late context.Context, parts []*part) error {
-	b := make(batch, 0, len(parts))
-	for _, part := range parts {
-		b = append(b, piece{part, 0, len(part.sources)})
-	}
-	return p.storeBatch(ctx, late, b)
+// saved is a batch whose messages are stored, and not yet what else there is to say about them.
+type saved struct {
+	batch batch
+	out   outcome
+	began time.Time
 }
 
-// storeBatch stores a batch, or the parts of it that the store does not refuse. A file that is refused alone is noted as bad.
-func (l *Loader) storeBatch(ctx, late context.Context, b batch) error {
-	if n := b.size(); n.bad == n.files {
-		return nil
+// storeMessages stores the messages of decoded parts, batch by batch. After an error, which means that ctx ended or that a
+// drain has tried often enough, it gives up the parts that are on their way: their files are still claimed.
+func (p *pipeline) storeMessages(ctx, failed context.Context, fail context.CancelFunc) (err error) {
+	defer close(p.saved)
+	for parts := p.gather(); len(parts) > 0; parts = p.gather() {
+		s := saved{batch: whole(parts), began: time.Now()}
+		if err == nil {
+			s.out, err = p.saveMessages(ctx, failed, s.batch)
+		}
+		if err != nil {
+			fail()
+			p.drop(s.batch)
+			continue
+		}
+		p.saved <- s
 	}
-	began := time.Now()
-	var out outcome
-	err := l.insist(ctx, late, b.size(), func(ctx context.Context) (err error) {
+	return err
+}
+
+// storeRest stores what else is known of stored messages, while the next are being stored, and passes their parts on to be
+// ended. Errors are as in storeMessages.
+func (p *pipeline) storeRest(ctx, failed context.Context, fail context.CancelFunc) (err error) {
+	defer close(p.stored)
+	for s := range p.saved {
+		if err == nil {
+			err = p.saveRest(ctx, failed, s.batch)
+		}
+		if err != nil {
+			fail()
+			p.drop(s.batch)
+			continue
+		}
+		p.countStored(s.batch, s.out, time.Since(s.began))
+		for _, piece := range s.batch {
+			p.stored <- piece.part
+		}
+	}
+	return err
+}
+
+// saveMessages stores the messages of a batch, but for files that the store refuses: those are noted as bad.
+func (l *Loader) saveMessages(ctx, late context.Context, b batch) (out outcome, err error) {
+	if n := b.size(); n.bad == n.files {
+		return outcome{}, nil
+	}
+	err = l.insist(ctx, late, b.size(), func(ctx context.Context) (err error) {
 		out, err = l.seen.account(ctx, l.store.Conn(), b)
 		return err
 	})
 	if err != nil {
+		return outcome{}, err
+	}
+	err = l.insist(ctx, late, b.size(), func(ctx context.Context) error { return l.insertMessages(ctx, b) })
+	if !errors.Is(err, errRefused) {
+		return out, err
+	}
+	out = outcome{}
+	err = l.bisect(b, err, func(half batch) error {
+		o, err := l.saveMessages(ctx, late, half)
+		out = out.plus(o)
 		return err
-	}
-	err = l.insist(ctx, late, b.size(), func(ctx context.Context) error { return l.insert(ctx, b) })
-	if errors.Is(err, errRefused) {
-		return l.bisect(ctx, late, b, err)
-	}
-	if err != nil {
-		return err
-	}
-	l.countStored(b, out, time.Since(began))
-	return nil
+	})
+	return out, err
 }
 
-// bisect stores the halves of a batch that the store refuses.
-func (l *Loader) bisect(ctx, late context.Context, b batch, cause error) error {
+// saveRest stores all but the messages of a batch.
+func (l *Loader) saveRest(ctx, late context.Context, b batch) error {
+	if n := b.size(); n.bad == n.files {
+		return nil
+	}
+	err := l.insist(ctx, late, b.size(), func(ctx context.Context) error { return l.insertRest(ctx, b) })
+	if !errors.Is(err, errRefused) {
+		return err
+	}
+	return l.bisect(b, err, func(half batch) error { return l.saveRest(ctx, late, half) })
+}
+
+// bisect does with both halves what the store refuses of the batch. A file that is refused alone is bad.
+func (l *Loader) bisect(b batch, cause error, do func(batch) error) error {
 	l.metrics.insertFails.WithLabelValues("data").Inc()
 	left, right := b.halve()
 	if len(left) == 0 {
@@ -60,10 +109,10 @@ func (l *Loader) bisect(ctx, late context.Context, b batch, cause error) error {
 		return nil
 	}
 	l.log.Warn("store refuses a batch, looking for the file", "files", b.size().files, "rows", b.size().rows, "err", cause)
-	if err := l.storeBatch(ctx, late, left); err != nil {
+	if err := do(left); err != nil {
 		return err
 	}
-	return l.storeBatch(ctx, late, right)
+	return do(right)
 }
 
 // insist does something with the store, again and again while the store is away. An error leaves the outcome of a try
@@ -75,7 +124,7 @@ func (l *Loader) insist(ctx, late context.Context, n size, do func(context.Conte
 		if err == nil || errors.Is(err, errRefused) {
 			return err
 		}
-		if ctx.Err() != nil {
+		if late.Err() != nil || ctx.Err() != nil {
 			return fmt.Errorf("%w: stopped before %d files were stored", ctx.Err(), n.files)
 		}
 		l.metrics.insertFails.WithLabelValues("away").Inc()

@@ -37,7 +37,7 @@ func (p *pipeline) endPart(ctx, late context.Context, part *part) {
 	}
 	p.countLoaded(part, len(loaded))
 	p.endBad(ctx, late, part)
-	p.drop(part)
+	p.leave(part)
 	select {
 	case p.ended <- struct{}{}:
 	default:
@@ -145,6 +145,9 @@ func (l *Loader) countLoaded(part *part, loaded int) {
 // countStored counts and logs a stored batch.
 func (l *Loader) countStored(b batch, out outcome, took time.Duration) {
 	m, n := l.metrics, b.size()
+	if n.bad == n.files {
+		return
+	}
 	m.messages.WithLabelValues("stored").Add(float64(out.stored))
 	m.messages.WithLabelValues("duplicate").Add(float64(out.duplicates))
 	m.messages.WithLabelValues("set_aside").Add(float64(n.records))

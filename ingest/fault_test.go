@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/ClickHouse/clickhouse-go/v2/lib/column"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"statewire/inbox"
@@ -24,8 +23,7 @@ import (
 // faulty is a database that asks a test before and after each of its steps:
 //
 //	query, queried             a look-up
-//	prepare TABLE              an insert begins
-//	send TABLE, sent TABLE     its rows go out, have been stored
+//	send TABLE, sent TABLE     rows go out, have been stored
 //
 // An error takes the place of the step's outcome.
 type faulty struct {
@@ -62,38 +60,23 @@ func (c faultyConn) Query(ctx context.Context, sql string, args ...any) (driver.
 	return rows, err
 }
 
-func (c faultyConn) PrepareBatch(ctx context.Context, sql string, opts ...driver.PrepareBatchOption) (driver.Batch, error) {
-	table := strings.Fields(sql)[2]
-	if err := c.faults.at("prepare "+table, nil); err != nil {
-		return nil, err
-	}
-	batch, err := c.Conn.PrepareBatch(ctx, sql, opts...)
-	return &faultyBatch{Batch: batch, faults: c.faults, table: table}, err
-}
-
-type faultyBatch struct {
-	driver.Batch
-	faults *faulty
-	table  string
-}
-
-func (b *faultyBatch) Send() error {
+func (f *faulty) InsertPieces(ctx context.Context, statement string, pieces [][]any) error {
 	var texts []string
-	for _, c := range b.Batch.Columns() {
-		if c, ok := c.(*column.String); ok {
-			for i := range c.Rows() {
-				texts = append(texts, c.Row(i, false).(string))
+	for _, columns := range pieces {
+		for _, values := range columns {
+			if values, ok := values.([]string); ok {
+				texts = append(texts, values...)
 			}
 		}
 	}
-	if err := b.faults.at("send "+b.table, texts); err != nil {
-		_ = b.Batch.Abort()
+	table := strings.Fields(statement)[2]
+	if err := f.at("send "+table, texts); err != nil {
 		return err
 	}
-	if err := b.Batch.Send(); err != nil {
+	if err := f.database.InsertPieces(ctx, statement, pieces); err != nil {
 		return err
 	}
-	return b.faults.at("sent "+b.table, texts)
+	return f.at("sent "+table, texts)
 }
 
 func exception(code int32) error {
@@ -116,7 +99,7 @@ var tables = []string{"state_messages", "client_reports", "serial_ranges", "set_
 func steps() (all []string) {
 	all = append(all, "query", "queried")
 	for _, table := range tables {
-		all = append(all, "prepare "+table, "send "+table, "sent "+table)
+		all = append(all, "send "+table, "sent "+table)
 	}
 	return all
 }

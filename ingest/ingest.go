@@ -29,7 +29,8 @@ const drainAttempts = 6
 // database is what the loader needs of the store.
 type database interface {
 	Conn() driver.Conn
-	InsertContext(ctx context.Context) context.Context
+	// InsertPieces stores rows given column by column, in pieces, as one durable insert.
+	InsertPieces(ctx context.Context, statement string, pieces [][]any) error
 }
 
 // Deps is what a loader is given beside its configuration.

@@ -5,32 +5,29 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"golang.org/x/sync/errgroup"
-
-	"statewire/store"
 )
 
-// insert stores a batch in all tables. Repeating it changes no answer: every row's key, and what its key keeps, comes from
-// the files. The rows of one table are one block. Messages go first: nothing may say that a message arrived which the store
-// then refuses.
-func (l *Loader) insert(ctx context.Context, b batch) error {
+// insertMessages and insertRest store a batch. Repeating them changes no answer: every row's key, and what its key keeps,
+// comes from the files. Messages go first: nothing may say that a message arrived which the store then refuses.
+func (l *Loader) insertMessages(ctx context.Context, b batch) error {
 	began := time.Now()
 	for _, t := range messagesTables(b) {
 		if err := l.insertTable(ctx, t); err != nil {
 			return err
 		}
 	}
+	l.metrics.insert.Observe(time.Since(began).Seconds())
+	l.metrics.insertRows.Observe(float64(b.size().rows))
+	return nil
+}
+
+func (l *Loader) insertRest(ctx context.Context, b batch) error {
 	g, gctx := errgroup.WithContext(ctx)
 	for _, t := range []table{reportsTable(b), rangesTable(b), recordsTable(b, l.now()), badReportsTable(b, l.now())} {
 		g.Go(func() error { return l.insertTable(gctx, t) })
 	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	l.metrics.insert.Observe(time.Since(began).Seconds())
-	l.metrics.insertRows.Observe(float64(b.size().rows))
-	return nil
+	return g.Wait()
 }
 
 // table is the rows for one table, in blocks of columns in the order of its statement.
@@ -45,39 +42,10 @@ func (l *Loader) insertTable(ctx context.Context, t table) error {
 	if t.rows == 0 {
 		return nil
 	}
-	if err := send(l.store.InsertContext(ctx), l.store.Conn(), t); err != nil {
-		return fmt.Errorf("insert %d rows into %s: %w", t.rows, t.name, refused(err))
+	if err := l.store.InsertPieces(ctx, t.sql, t.blocks); err != nil {
+		return fmt.Errorf("store in %s: %w", t.name, refused(err))
 	}
 	return nil
-}
-
-func send(ctx context.Context, conn driver.Conn, t table) error {
-	rows, err := conn.PrepareBatch(ctx, t.sql)
-	if err != nil {
-		return err
-	}
-	for _, columns := range t.blocks {
-		for i, values := range columns {
-			if err := appendTo(rows.Column(i), values); err != nil {
-				_ = rows.Abort() // the append's error says more
-				return err
-			}
-		}
-	}
-	return rows.Send()
-}
-
-// lists is the values of an Array(String) column: row i is flat[ends[i-1]:ends[i]].
-type lists struct {
-	flat []string
-	ends []uint32
-}
-
-func appendTo(column driver.BatchColumn, values any) error {
-	if l, ok := values.(lists); ok {
-		return store.AppendLists(column, l.flat, l.ends)
-	}
-	return column.Append(values)
 }
 
 // insertRows and insertBytes bound one insert of messages: what the driver and the engine hold at once. Bytes are those of

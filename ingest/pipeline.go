@@ -33,6 +33,7 @@ type pipeline struct {
 	wake   <-chan struct{} // says that files may have come; nil ends the run when none are left
 	chunks chan *inbox.Chunk
 	parts  chan *part // decoded
+	saved  chan saved
 	stored chan *part
 	ended  chan struct{} // has a value when a part has ended since the last claim
 	room   *semaphore.Weighted
@@ -49,6 +50,7 @@ func (l *Loader) pipe(ctx context.Context, wake <-chan struct{}) (chunks int, er
 		wake:   wake,
 		chunks: make(chan *inbox.Chunk),
 		parts:  make(chan *part, queuedParts),
+		saved:  make(chan saved),
 		stored: make(chan *part, queuedParts),
 		ended:  make(chan struct{}, 1),
 		room:   semaphore.NewWeighted(roomBytes),
@@ -60,7 +62,8 @@ func (l *Loader) pipe(ctx context.Context, wake <-chan struct{}) (chunks int, er
 	g, failed := errgroup.WithContext(running)
 	g.Go(func() error { return p.claim(ctx, failed) })
 	g.Go(func() error { p.read(ctx, failed); return nil })
-	g.Go(func() error { return p.storeParts(ctx, failed, fail) })
+	g.Go(func() error { return p.storeMessages(ctx, failed, fail) })
+	g.Go(func() error { return p.storeRest(ctx, failed, fail) })
 	g.Go(func() error { p.end(ctx, failed); return nil })
 	err = g.Wait()
 	if ctx.Err() != nil {
@@ -121,13 +124,18 @@ func (p *pipeline) read(ctx, failed context.Context) {
 	threads.Wait()
 }
 
-// drop gives up parts that were not stored: their files go back to waiting.
-func (p *pipeline) drop(parts ...*part) {
-	for _, part := range parts {
-		claim := part.claim
-		p.recycle(part)
-		claim.leave()
+// drop gives up the parts of a batch that was not stored: their files go back to waiting.
+func (p *pipeline) drop(b batch) {
+	for _, piece := range b {
+		p.leave(piece.part)
 	}
+}
+
+// leave gives up a part: those of its files that have not ended go back to waiting.
+func (p *pipeline) leave(part *part) {
+	claim := part.claim
+	p.recycle(part)
+	claim.leave()
 }
 
 // recycle frees a part's room and keeps its memory, unless it is extraordinary.

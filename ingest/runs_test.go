@@ -20,6 +20,7 @@ func TestRunsNeverForgetASerial(t *testing.T) {
 				seen[n] = true
 			}
 		}
+		trimmed := false
 		for range rapid.IntRange(1, 300).Draw(t, "serials") {
 			serial := rapid.Uint64Range(0, 300).Draw(t, "serial")
 			c := r.of(client)
@@ -27,9 +28,10 @@ func TestRunsNeverForgetASerial(t *testing.T) {
 			if fresh && seen[serial] {
 				t.Fatalf("serial %d is taken for new again", serial)
 			}
-			if !fresh && !seen[serial] && len(c.below) < runsPerClient-2 {
-				t.Fatalf("serial %d is suspected with %d runs only", serial, len(c.below))
+			if !fresh && !seen[serial] && !trimmed {
+				t.Fatalf("serial %d is suspected, though no gap was forgotten", serial)
 			}
+			trimmed = trimmed || len(c.below) == runsPerClient-1 // a gap may have been
 			seen[serial] = true
 			r.keep(client, c)
 			checkRuns(t, c)

@@ -38,6 +38,10 @@ func newSeen() *seen { return &seen{runs: newRuns()} }
 // outcome is what became of a batch's messages.
 type outcome struct{ stored, duplicates, conflicts int }
 
+func (o outcome) plus(other outcome) outcome {
+	return outcome{o.stored + other.stored, o.duplicates + other.duplicates, o.conflicts + other.conflicts}
+}
+
 // serial names a message of a client; a message without a serial has 0.
 type serial struct {
 	client smx.ClientID

@@ -20,6 +20,7 @@ import (
 
 	"statewire/inbox"
 	"statewire/smx"
+	"statewire/store"
 	"statewire/store/storetest"
 )
 
@@ -38,6 +39,7 @@ type site struct {
 	dir   *inbox.Dir
 	box   *inbox.Loader
 	store database
+	db    *store.Store // behind store
 	log   *slog.Logger
 	cfg   Config
 	deps  Deps
@@ -47,7 +49,8 @@ type site struct {
 func newSite(t testing.TB) *site {
 	t.Helper()
 	s := &site{t: t, root: filepath.Join(t.TempDir(), "statesys.box"), cfg: DefaultConfig(), log: slog.New(slog.DiscardHandler)}
-	s.store = storetest.New(t)
+	s.db = storetest.New(t)
+	s.store = s.db
 	s.openInbox()
 	t.Cleanup(s.closeInbox)
 	return s

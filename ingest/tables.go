@@ -115,7 +115,7 @@ func badReportsTable(b batch, now time.Time) table {
 	for _, p := range b {
 		for i := range p.files() {
 			s := &p.files()[i]
-			for n := s.badReports.from; n < s.badReports.to; n++ {
+			for n := s.badReports.from; s.bad == nil && n < s.badReports.to; n++ {
 				r := &p.rows.BadReports[n]
 				bad.add(s.file.Name+"."+strconv.Itoa(r.Number)+".SMX", int64(len(r.Raw)), &r.Err)
 			}

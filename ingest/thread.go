@@ -85,14 +85,14 @@ func (t *thread) pass(failed context.Context) {
 	part := t.part
 	t.part = nil
 	if len(part.sources) == 0 {
-		t.drop(part)
+		t.leave(part)
 		return
 	}
 	part.complete()
 	select {
 	case t.parts <- part:
 	case <-failed.Done():
-		t.drop(part)
+		t.leave(part)
 	}
 }
 
