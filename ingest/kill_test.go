@@ -102,9 +102,6 @@ func (e errand) run() error {
 	if _, err := l.Drain(context.Background()); err != nil {
 		return err
 	}
-	if e.Kill == "peak" {
-		return printPeak()
-	}
 	if err := e.answer(db); err != nil {
 		return err
 	}
