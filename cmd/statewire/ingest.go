@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -117,6 +118,7 @@ func (g *globals) drain(ctx context.Context, log *slog.Logger, progress func(ing
 	if err := g.needData(cfg); err != nil {
 		return summary{}, err
 	}
+	debug.SetMemoryLimit(ingest.MemoryLimit)
 	began := time.Now()
 	dir, err := openInbox(g.data, cfg, log)
 	if err != nil {

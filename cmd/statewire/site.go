@@ -83,8 +83,11 @@ func inboxRoot(data string) string { return filepath.Join(data, "inboxes", "auth
 // run starts the stages and returns when ctx is done and all of them have stopped, or when one of them fails.
 func (s *site) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
-	if !s.roles.needStore() {
+	switch {
+	case !s.roles.needStore():
 		debug.SetMemoryLimit(relay.MemoryLimit) // a relay alone stays small whatever clients send
+	case s.roles.has("ingest"):
+		debug.SetMemoryLimit(ingest.MemoryLimit)
 	}
 	unlock, err := s.roles.lock(s.data)
 	if err != nil {
