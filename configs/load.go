@@ -27,6 +27,14 @@ type Source struct {
 // usualFiles are looked for when no file was named; the first that exists is read.
 var usualFiles = [...]string{"configs/statewire.yaml", "/etc/statewire/statewire.yaml"}
 
+// Paths are the files that Load looks for, in this order; it reads the first that exists.
+func (s Source) Paths() []string {
+	if s.File != "" {
+		return []string{s.File}
+	}
+	return usualFiles[:]
+}
+
 // Value is one key of the effective configuration and where its value came from.
 type Value struct {
 	Key    string `json:"key"`
@@ -74,11 +82,7 @@ func Load(src Source) (Config, []Value, error) {
 
 // readFile merges the configuration file into v and returns the path it read, empty for none.
 func readFile(v *viper.Viper, path string) (string, error) {
-	candidates := []string{path}
-	if path == "" {
-		candidates = usualFiles[:]
-	}
-	for _, p := range candidates {
+	for _, p := range (Source{File: path}).Paths() {
 		data, err := os.ReadFile(p)
 		if errors.Is(err, fs.ErrNotExist) && path == "" {
 			continue

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"statewire/configs"
+)
+
+// reloading runs a reloader over a file of its own; what it applies comes out of the channel.
+func reloading(t *testing.T, text string) (file string, applied <-chan configs.Config) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "statewire.yaml")
+	writeConfig(t, file, text)
+	load := func() (configs.Config, []configs.Value, error) { return configs.Load(configs.Source{File: file}) }
+	_, values, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make(chan configs.Config, 16)
+	r := &reloader{load: load, apply: func(c configs.Config) { out <- c }, log: slog.New(slog.DiscardHandler), values: values}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); r.run(ctx, []string{file}) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return file, out
+}
+
+// writeConfig replaces the file as editors do: written elsewhere, then renamed.
+func writeConfig(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rewriteUntil repeats the change until it is applied: nothing tells when the watch on the folder has begun.
+func rewriteUntil(t *testing.T, file, text string, applied <-chan configs.Config) configs.Config {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		writeConfig(t, file, text)
+		select {
+		case cfg := <-applied:
+			return cfg
+		case <-time.After(time.Second):
+		}
+	}
+	t.Fatal("the change was never applied")
+	return configs.Config{}
+}
+
+func TestAChangedResyncSettingTakesEffectWhileTheSiteRuns(t *testing.T) {
+	file, applied := reloading(t, "resync:\n  max_outstanding: 5\n")
+	cfg := rewriteUntil(t, file, "resync:\n  max_outstanding: 7\n", applied)
+	if cfg.Resync.MaxOutstanding != 7 {
+		t.Fatalf("applied max_outstanding %d, want 7", cfg.Resync.MaxOutstanding)
+	}
+}
+
+func TestAFileWithAProblemChangesNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "statewire.yaml")
+	var log strings.Builder
+	writeConfig(t, file, "resync:\n  max_outstanding: 0\n")
+	r := &reloader{
+		load:  func() (configs.Config, []configs.Value, error) { return configs.Load(configs.Source{File: file}) },
+		apply: func(configs.Config) { t.Error("a wrong configuration was applied") },
+		log:   slog.New(slog.NewTextHandler(&log, nil)),
+	}
+	r.reload()
+	if !strings.Contains(log.String(), "resync.max_outstanding is 0") {
+		t.Errorf("the log does not name the key: %s", log.String())
+	}
+}
+
+func TestOnlyLiveKeysAreApplied(t *testing.T) {
+	before := []configs.Value{{Key: "relay.listen", Value: ":1"}, {Key: "resync.merge_interval", Value: "72h"}, {Key: "store.memory", Value: "1"}}
+	after := []configs.Value{{Key: "relay.listen", Value: ":2"}, {Key: "resync.merge_interval", Value: "24h"}, {Key: "store.memory", Value: "1"}}
+	live, later := changedKeys(before, after)
+	if strings.Join(live, " ") != "resync.merge_interval=24h" || strings.Join(later, " ") != "relay.listen" {
+		t.Errorf("live %v, later %v", live, later)
+	}
+}
