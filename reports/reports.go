@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -26,14 +27,17 @@ type querier interface {
 // Runner runs named reports and ad-hoc read-only statements.
 type Runner struct {
 	// Constant after NewRunner.
-	cfg     Config
-	catalog *Catalog
-	conn    querier
-	backlog func(context.Context) ([]Box, error)
-	now     func() time.Time
-	log     *slog.Logger
-	metrics *metrics
-	slots   chan struct{} // one element per running query
+	cfg      Config
+	catalog  *Catalog
+	conn     querier
+	backlog  func(context.Context) ([]Box, error)
+	holding  func(context.Context, uuid.UUID) (Held, error)
+	schedule func() Schedule
+	agentLog func(context.Context, uuid.UUID, uint64) ([]AgentEvent, error)
+	now      func() time.Time
+	log      *slog.Logger
+	metrics  *metrics
+	slots    chan struct{} // one element per running query
 }
 
 // Box is one inbox folder as the status page shows it: a lane, `process` or `corrupt`.
@@ -44,14 +48,51 @@ type Box struct {
 	Oldest time.Duration // age of the oldest file; 0 when the box is empty
 }
 
+// Held is what an inbox holds of one client and is not stored yet.
+type Held struct {
+	Files []HeldFile // the oldest first; at most a few dozen
+	More  int        // further files, not listed
+}
+
+// HeldFile is one unread file of the inbox.
+type HeldFile struct {
+	Box    string    // lane or folder: high, normal, low, process
+	Name   string    // the file's name
+	Since  time.Time // when it came
+	Names  bool      // the file names this client; false: it names none, so that it may hold anybody's reports
+	Reason string    // why a file that names none counts; empty when it names the client
+}
+
+// Schedule is when the site looks for gaps and asks clients, as its settings are now. A zero field is unknown.
+type Schedule struct {
+	CheckInterval  time.Duration // between two gap checks
+	MinMissingAge  time.Duration // how long a message is missing before its client is asked; may be zero on purpose when CheckInterval is set
+	MergeInterval  time.Duration // least time between two resyncs of one client
+	MaxOutstanding int           // clients that may owe an answer at once
+	PolicyInterval time.Duration // how often a client asks for its policy
+	SendInterval   time.Duration // how often a client sends what changed
+	PollInterval   time.Duration // how long a file may wait in the inbox until it is found at the latest
+}
+
+// AgentEvent is one step of a message on its own client, as the agent of this machine wrote it down.
+type AgentEvent struct {
+	Time time.Time
+	Step string // raised, packed, sent, receipt, dead_letter
+	Text string
+}
+
 // Deps is what reports need from others.
 type Deps struct {
-	Conn       querier                              // the store's read-only connection
-	Backlog    func(context.Context) ([]Box, error) // inbox statistics; nil when this process sees no inbox
-	Ready      func(context.Context) error          // what /readyz asks besides the store; nil asks nothing more
-	Metrics    http.Handler                         // served at /metrics; nil leaves the path out
-	Now        func() time.Time                     // nil means time.Now
-	Log        *slog.Logger                         // nil discards
-	Registerer prometheus.Registerer                // nil keeps the package's metrics private
-	Version    string                               // shown on the status page and in the API description
+	Conn     querier                                                               // the store's read-only connection
+	Backlog  func(context.Context) ([]Box, error)                                  // inbox statistics; nil when this process sees no inbox
+	Holding  func(ctx context.Context, client uuid.UUID) (Held, error)             // unread files of a client; nil when this process sees no inbox
+	Schedule func() Schedule                                                       // the settings of gap check and resync as they are now; nil: times ahead are not told
+	AgentLog func(context.Context, uuid.UUID, uint64) (steps []AgentEvent, _ error) // what this machine's own agent knows of a message; nil: there is none
+
+	Ready      func(context.Context) error // what /readyz asks besides the store; nil asks nothing more
+	Metrics    http.Handler                // served at /metrics; nil leaves the path out
+	Now        func() time.Time            // nil means time.Now
+	Log        *slog.Logger                // nil discards
+	Registerer prometheus.Registerer       // nil keeps the package's metrics private
+	Version    string                      // shown on the status page and in the API description
 }

@@ -36,7 +36,7 @@ func NewRunner(cfg Config, catalog *Catalog, deps Deps) (*Runner, error) {
 		return nil, errors.New("reports: a catalog and a read-only connection are required")
 	}
 	r := &Runner{
-		cfg: cfg, catalog: catalog, conn: deps.Conn, backlog: deps.Backlog,
+		cfg: cfg, catalog: catalog, conn: deps.Conn, backlog: deps.Backlog, holding: deps.Holding, schedule: deps.Schedule, agentLog: deps.AgentLog,
 		now: deps.Now, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)), metrics: newMetrics(deps.Registerer),
 	}
 	if r.now == nil {
