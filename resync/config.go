@@ -1,5 +1,3 @@
-// Package resync finds the gaps in each client's serial numbers and issues the policies that ask for a resend; it never
-// asks a client whose answer is already waiting in an inbox.
 package resync
 
 import (
@@ -46,4 +44,19 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("resync.max_outstanding is %d; allowed is 1 or more", c.MaxOutstanding))
 	}
 	return errors.Join(errs...)
+}
+
+// changes lists the settings of next that differ, as attributes of a log line: the name, and the value before and after.
+func (c Config) changes(next Config) []any {
+	var attrs []any
+	changed := func(name string, before, after any) {
+		if before != after {
+			attrs = append(attrs, name, fmt.Sprintf("%v -> %v", before, after))
+		}
+	}
+	changed("check_interval", c.CheckInterval, next.CheckInterval)
+	changed("min_missing_message_age", c.MinMissingMessageAge, next.MinMissingMessageAge)
+	changed("merge_interval", c.MergeInterval, next.MergeInterval)
+	changed("max_outstanding", c.MaxOutstanding, next.MaxOutstanding)
+	return attrs
 }

@@ -1,0 +1,67 @@
+package resync
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics says what is missing, who owes an answer and who waits to be asked. No client is ever a label.
+type metrics struct {
+	missingMessages prometheus.Gauge
+	missingRanges   prometheus.Gauge
+	gapClients      prometheus.Gauge
+	oldestRange     prometheus.Gauge // seconds
+	conflicts       prometheus.Gauge
+	differs         prometheus.Gauge
+	outstanding     prometheus.Gauge
+	waiting         prometheus.Gauge
+	held            *prometheus.GaugeVec   // by reason: unread, unknown, bound, interval
+	issued          prometheus.Counter
+	issuedBy        *prometheus.CounterVec // by reason: requested, conflict, differs, missing
+	completed       prometheus.Counter
+	expired         prometheus.Counter
+	checks          *prometheus.CounterVec // by result: done, failed
+	checkSeconds    *prometheus.HistogramVec
+	lastCheck       prometheus.Gauge // unix seconds
+	polls           *prometheus.CounterVec
+	recordsDropped  prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "statewire_" + name, Help: help})
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "statewire_" + name, Help: help})
+	}
+	counters := func(name, help, label string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "statewire_" + name, Help: help}, []string{label})
+	}
+	m := &metrics{
+		missingMessages: gauge("missing_messages", "Messages in open missing ranges, as of the last gap check."),
+		missingRanges:   gauge("missing_ranges", "Open missing ranges, as of the last gap check."),
+		gapClients:      gauge("missing_clients", "Clients with an open missing range, as of the last gap check."),
+		oldestRange:     gauge("missing_oldest_age_seconds", "Age of the open missing range that was detected first."),
+		conflicts:       gauge("serial_conflict_clients", "Clients with an unsettled conflict of serials."),
+		differs:         gauge("state_differs_clients", "Clients whose states differ from the site's though no serial is missing."),
+		outstanding:     gauge("resync_outstanding", "Clients that were asked for a resync and owe the answer."),
+		waiting:         gauge("resync_waiting", "Clients that are to be asked and wait for their turn."),
+		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "statewire_resync_held", Help: "Clients not asked at the last look, by reason (unread, unknown, bound, interval).",
+		}, []string{"reason"}),
+		issued:    counter("resync_issued_total", "Resyncs issued."),
+		issuedBy:  counters("resync_issued_by_reason_total", "Resyncs issued, by reason (requested, conflict, differs, missing).", "reason"),
+		completed: counter("resync_completed_total", "Resyncs that their client completed."),
+		expired:   counter("resync_expired_total", "Resyncs that nobody completed within the merge interval."),
+		checks:    counters("resync_checks_total", "Gap checks by result (done, failed).", "result"),
+		checkSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "statewire_resync_check_seconds", Help: "Time a gap check took, by kind (full, incremental).",
+			Buckets: []float64{0.01, 0.05, 0.2, 1, 5, 20, 60, 300},
+		}, []string{"kind"}),
+		lastCheck:      gauge("resync_last_check_timestamp_seconds", "When the last gap check ended, in seconds since 1970."),
+		polls:          counters("policy_polls_total", "Policy polls by what they were answered (resync, settings, nothing, failed).", "result"),
+		recordsDropped: counter("policy_records_dropped_total", "Claims of clients not recorded because the store was away too long; clients repeat them."),
+	}
+	if reg != nil {
+		reg.MustRegister(m.missingMessages, m.missingRanges, m.gapClients, m.oldestRange, m.conflicts, m.differs, m.outstanding,
+			m.waiting, m.held, m.issued, m.issuedBy, m.completed, m.expired, m.checks, m.checkSeconds, m.lastCheck, m.polls, m.recordsDropped)
+	}
+	return m
+}

@@ -1,0 +1,134 @@
+// Package resync finds the gaps in each client's serial numbers and issues the policies that ask for a resend; it never
+// asks a client whose answer is already waiting in an inbox, and never more clients at once than the site can digest.
+package resync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"statewire/smx"
+	"statewire/store"
+)
+
+// ErrNotReady says that the service has not read its state from the store yet; ask again in a moment.
+var ErrNotReady = errors.New("the resync service has not read its state from the store yet")
+
+// Unread says whose reports wait in an inbox, unread. Nobody of them is asked for a resync.
+type Unread struct {
+	Everybody bool   // a file whose clients cannot be told waits: it may hold anybody's reports
+	Reason    string // why it is everybody, for people
+	Clients   map[smx.ClientID]struct{}
+}
+
+// holds says whether a client's report may be waiting.
+func (u Unread) holds(client smx.ClientID) bool {
+	_, waits := u.Clients[client]
+	return u.Everybody || waits
+}
+
+// Deps is what a service is given beside its configuration.
+type Deps struct {
+	Store      *store.Store
+	Unread     func(context.Context) (Unread, error) // lists the unread reports; an error holds everybody
+	Log        *slog.Logger                          // nil discards
+	Registerer prometheus.Registerer                 // nil registers nothing
+	Clock      func() time.Time                      // nil is the wall clock at New plus the time that passed since: it never jumps
+}
+
+// Service runs the gap checks, issues resyncs and answers policy polls. Its state is in the store: a service that starts
+// anew goes on where the last one stopped, and two at once issue a resync once.
+type Service struct {
+	// Constant after New.
+	store   *store.Store
+	unread  func(context.Context) (Unread, error)
+	log     *slog.Logger
+	metrics *metrics
+	now     func() time.Time
+	began   time.Time // by now, at New
+	wake    chan struct{}
+
+	cfg atomic.Pointer[Config]
+}
+
+// New checks the configuration; nothing starts before Run, and nothing is read before the first call that needs it.
+func New(cfg Config, deps Deps) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if deps.Store == nil || deps.Unread == nil {
+		return nil, errors.New("resync: a store and a list of unread reports are required")
+	}
+	s := &Service{store: deps.Store, unread: deps.Unread, log: deps.Log, metrics: newMetrics(deps.Registerer), now: deps.Clock, wake: make(chan struct{}, 1)}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = steadyClock()
+	}
+	s.began = s.now()
+	s.cfg.Store(&cfg)
+	return s, nil
+}
+
+// steadyClock is the wall clock of this moment plus the time that passes from now on: whoever sets the wall clock neither
+// ends an interval early nor starts one anew.
+func steadyClock() func() time.Time {
+	began := time.Now()
+	return func() time.Time { return began.Add(time.Since(began)).UTC() }
+}
+
+// Configure puts new settings in force, at once and for everything that follows. Settings that Validate refuses change
+// nothing.
+func (s *Service) Configure(cfg Config) {
+	if err := cfg.Validate(); err != nil {
+		s.log.Error("resync settings not taken, those in force stay", "err", err)
+		return
+	}
+	old := s.cfg.Swap(&cfg)
+	if changes := old.changes(cfg); len(changes) > 0 {
+		s.log.Info("resync settings changed", changes...)
+		s.nudge()
+	}
+}
+
+// nudge wakes Run.
+func (s *Service) nudge() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Target says which clients a person means: those listed, those of a collection, or all.
+type Target struct {
+	Clients    []smx.ClientID
+	Collection string
+	All        bool
+}
+
+// check refuses a target that names nobody, or more than one kind.
+func (t Target) check() error {
+	kinds := 0
+	for _, given := range []bool{len(t.Clients) > 0, t.Collection != "", t.All} {
+		if given {
+			kinds++
+		}
+	}
+	if kinds != 1 {
+		return invalid("name clients, or a collection, or all: exactly one of them")
+	}
+	return nil
+}
+
+// InvalidError is a call that cannot be carried out as it was made; its text says what to write instead.
+type InvalidError struct{ Problem string }
+
+func (e *InvalidError) Error() string { return e.Problem }
+
+func invalid(format string, args ...any) error { return &InvalidError{fmt.Sprintf(format, args...)} }
