@@ -3,22 +3,35 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
+
+	"statewire/smx"
 )
 
 // Config is the client side's.
 type Config struct {
+	// Relay is the address of the client's relay, such as https://mp.example:8443. Default empty: `agent run` refuses to start.
+	Relay string `mapstructure:"relay"`
+	// CAFile is a PEM file of the authority that signed the relay's certificate. Default empty: the system's roots.
+	CAFile string `mapstructure:"ca_file"`
+	// Pin is the SHA-256 in hex of a public key (SubjectPublicKeyInfo) in the relay's certificate chain. Default empty: none is asked for.
+	Pin string `mapstructure:"pin"`
+	// ClientID is how the client calls itself, GUID:… or a UUID. Default empty: it makes one and keeps it.
+	ClientID string `mapstructure:"client_id"`
 	// SendInterval is the time between two sends of what changed. Default 15m; at least 1s.
 	SendInterval time.Duration `mapstructure:"send_interval"`
 	// PolicyInterval is the time between two policy polls. Default 60m; at least 1s.
 	PolicyInterval time.Duration `mapstructure:"policy_interval"`
 	// StartupJitter bounds the random wait before the first connection. Default 10m; zero does not wait.
 	StartupJitter time.Duration `mapstructure:"startup_jitter"`
+	// ScanInterval is the time between two scans of the machine's package updates. Default 12h; at least 1m; zero never scans.
+	ScanInterval time.Duration `mapstructure:"scan_interval"`
 }
 
 // DefaultConfig returns the cycles of the classic client.
 func DefaultConfig() Config {
-	return Config{SendInterval: 15 * time.Minute, PolicyInterval: 60 * time.Minute, StartupJitter: 10 * time.Minute}
+	return Config{SendInterval: 15 * time.Minute, PolicyInterval: 60 * time.Minute, StartupJitter: 10 * time.Minute, ScanInterval: 12 * time.Hour}
 }
 
 // Validate reports every field out of range, named as in the configuration file.
@@ -33,5 +46,32 @@ func (c Config) Validate() error {
 	if c.StartupJitter < 0 {
 		errs = append(errs, fmt.Errorf("agent.startup_jitter is %v; allowed is 0 or more", c.StartupJitter))
 	}
+	if c.ScanInterval != 0 && c.ScanInterval < time.Minute {
+		errs = append(errs, fmt.Errorf("agent.scan_interval is %v; allowed are 0 and 1m or more", c.ScanInterval))
+	}
+	if u, err := url.Parse(c.Relay); c.Relay != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
+		errs = append(errs, fmt.Errorf("agent.relay is %q; allowed is an address such as https://mp.example:8443", c.Relay))
+	}
+	if _, err := c.Client(); err != nil {
+		errs = append(errs, err)
+	}
+	if _, err := Trust(nil, c.Pin); err != nil {
+		errs = append(errs, fmt.Errorf("agent.pin is %.80q; allowed are the 64 hex digits of a SHA-256", c.Pin))
+	}
 	return errors.Join(errs...)
+}
+
+// Client is the configured client id, the zero one when the client is to make its own.
+func (c Config) Client() (smx.ClientID, error) {
+	if c.ClientID == "" {
+		return smx.ClientID{}, nil
+	}
+	id, err := smx.ParseClientID(c.ClientID)
+	if err != nil {
+		id, err = smx.ParseUUID(c.ClientID)
+	}
+	if err != nil || id == (smx.ClientID{}) {
+		return smx.ClientID{}, fmt.Errorf("agent.client_id is %.80q; allowed is a GUID such as GUID:9C0F8D1E-3B44-4E71-8F5A-0D2B6A7C1E33", c.ClientID)
+	}
+	return id, nil
 }

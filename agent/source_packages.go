@@ -1,0 +1,196 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"statewire/smx"
+)
+
+// What a scan of the machine's own packages speaks of.
+const (
+	packageSource = "apt" // topic id of the scan itself
+	updateIDType  = 3     // of topics about an update
+
+	updateUnknown     = 0
+	updateNotRequired = 1
+	updateRequired    = 2
+	updateInstalled   = 3
+
+	scanRunning    = 2
+	scanCompleted  = 3
+	scanRetry      = 4
+	scanFailed     = 5
+	scanWithErrors = 6
+)
+
+const (
+	// listsOld is the age from which package lists no longer say what is there to install.
+	listsOld = 7 * 24 * time.Hour
+	// scanRetryInterval bounds the wait after a scan that failed.
+	scanRetryInterval = time.Hour
+	// tracesInterval is the time between two looks at whether anything was installed meanwhile.
+	tracesInterval = time.Minute
+)
+
+// book is the agent as a source of state sees it.
+type book interface {
+	// Raise records a state.
+	Raise(s State) error
+	// Latest returns the latest state of every topic of a type.
+	Latest(topicType uint32) ([]State, error)
+}
+
+// Packages is the source that tells which package updates this machine requires: exactly those that `apt list --upgradable`
+// lists. It only looks: it changes nothing on the machine, and raises only what has changed.
+type Packages struct {
+	// Constant after NewPackages.
+	cfg    Config
+	book   book
+	now    func() time.Time
+	log    *slog.Logger
+	apt    *apt
+	marker string // the system's file that asks for a restart
+
+	scanning sync.Mutex // held during a scan
+}
+
+// NewPackages returns the source. Nothing runs until Run or Scan.
+func NewPackages(cfg Config, b book, now func() time.Time, log *slog.Logger) *Packages {
+	return &Packages{cfg: cfg, book: b, now: now, log: log, apt: newApt(), marker: restartMarker}
+}
+
+// ScanResult is what a scan found.
+type ScanResult struct {
+	Required int           `json:"required"` // updates
+	Restart  int           `json:"restart"`  // updates that wait for a restart
+	Raised   int           `json:"raised"`   // states that have changed since the last scan
+	Listed   time.Time     `json:"listed"`   // when the package lists were brought up to date
+	Took     time.Duration `json:"took_ns"`
+}
+
+// Run scans after the startup jitter, in every scan interval, and soon after packages were installed or lists brought up to date,
+// until ctx ends. On a machine without apt it says so once and returns. A scan that fails is told to the site, not to the caller.
+func (p *Packages) Run(ctx context.Context) error {
+	if p.cfg.ScanInterval == 0 {
+		return nil
+	}
+	if err := p.apt.prepare(ctx); errors.Is(err, errNoApt) {
+		p.log.Info("no package updates are reported", "why", err)
+		return nil
+	}
+	timer := time.NewTimer(jitter(0, p.cfg.StartupJitter))
+	defer timer.Stop()
+	look := time.NewTicker(tracesInterval)
+	defer look.Stop()
+	var seen watch
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+			if !seen.changed(p.traces()) {
+				continue
+			}
+		case <-timer.C:
+		}
+		seen.settle(p.traces())
+		wait, err := p.step(ctx)
+		if err != nil {
+			return err
+		}
+		timer.Reset(wait)
+	}
+}
+
+// step scans and returns how long to wait for the next one. The error is the store's, or errNoApt.
+func (p *Packages) step(ctx context.Context) (time.Duration, error) {
+	result, err := p.Scan(ctx)
+	var failed *scanError
+	switch {
+	case errors.As(err, &failed):
+		p.log.Warn("package scan failed", "err", err)
+		return jitter(0, min(p.cfg.ScanInterval, scanRetryInterval)), nil
+	case err != nil:
+		return 0, err
+	}
+	p.log.Info("packages scanned", "required", result.Required, "restart", result.Restart, "raised", result.Raised, "took", result.Took)
+	return jitter(p.cfg.ScanInterval*9/10, p.cfg.ScanInterval/10), nil
+}
+
+// Scan looks once and raises what has changed; several callers scan one after the other.
+func (p *Packages) Scan(ctx context.Context) (ScanResult, error) {
+	p.scanning.Lock()
+	defer p.scanning.Unlock()
+	began := time.Now()
+	if err := p.apt.prepare(ctx); errors.Is(err, errNoApt) {
+		return ScanResult{}, err
+	}
+	if err := p.raiseScan(scanRunning); err != nil {
+		return ScanResult{}, err
+	}
+	found, err := p.apt.look(ctx)
+	if err != nil {
+		return ScanResult{}, p.fail(ctx, err)
+	}
+	waiting, err := readRestart(p.marker)
+	if err != nil {
+		return ScanResult{}, p.fail(ctx, err)
+	}
+	result, err := p.record(found, waiting)
+	result.Took = time.Since(began)
+	return result, err
+}
+
+// record raises what has changed, and that the scan is complete.
+func (p *Packages) record(found packages, waiting restart) (ScanResult, error) {
+	result := ScanResult{Required: len(found.upgrades), Listed: found.listed.UTC()}
+	updates, err := p.book.Latest(topicUpdateDetection)
+	if err != nil {
+		return result, err
+	}
+	enforced, err := p.book.Latest(topicUpdateEnforcement)
+	if err != nil {
+		return result, err
+	}
+	restarts := waiting.states(enforced, found.installed)
+	for _, s := range restarts {
+		if s.StateID == enforcementRestart {
+			result.Restart++
+		}
+	}
+	changed := append(changes(updates, found.states(updates)), changes(enforced, restarts)...)
+	for _, s := range changed {
+		s.Time, s.Priority = p.now(), usualPriority
+		if err := p.book.Raise(s); err != nil {
+			return result, err
+		}
+	}
+	result.Raised = len(changed)
+	if age := p.now().Sub(found.listed); age > listsOld {
+		return result, p.raiseScan(scanWithErrors, "", fmt.Sprintf("the package lists are %d days old; run apt-get update", int(age.Hours()/24)))
+	}
+	return result, p.raiseScan(scanCompleted, fmt.Sprint(result.Required), found.listed.UTC().Format(time.RFC3339))
+}
+
+// fail tells the site why there is no result. What earlier scans found stands.
+func (p *Packages) fail(ctx context.Context, cause error) error {
+	if ctx.Err() != nil { // the agent stops; the next one scans again
+		return errors.Join(&scanError{cause}, p.raiseScan(scanRetry))
+	}
+	failed := &scanError{cause}
+	if err := p.raiseScan(scanFailed, failed.code(), shorten(cause.Error())); err != nil {
+		return err
+	}
+	return failed
+}
+
+func (p *Packages) raiseScan(state uint32, params ...string) error {
+	return p.book.Raise(State{Priority: usualPriority, Message: smx.Message{
+		Time: p.now(), TopicType: topicUpdateScan, TopicID: packageSource, StateID: state, Params: params,
+	}})
+}

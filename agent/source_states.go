@@ -1,0 +1,79 @@
+package agent
+
+import (
+	"slices"
+	"strings"
+
+	"statewire/smx"
+)
+
+// maxReasonBytes bounds the reason of a failure as it is told to the site.
+const maxReasonBytes = 500
+
+// topicID names an update as apt takes it: PACKAGE=VERSION, with the architecture after the package if that is a foreign one.
+func (u upgrade) topicID() string { return u.name + "=" + u.candidate }
+
+// splitTopicID is the package and version of an update that this source told of.
+func splitTopicID(id string) (name, version string, ok bool) {
+	name, version, ok = strings.Cut(id, "=")
+	return name, version, ok && isPackageName(name) && isVersion(version)
+}
+
+// states is the state of every update that can be installed, and of those that the site was told of before.
+func (f packages) states(told []State) []State {
+	var all []State
+	listed := make(map[string]bool, len(f.upgrades))
+	for _, u := range f.upgrades {
+		listed[u.topicID()] = true
+		all = append(all, updateState(topicUpdateDetection, u.topicID(), updateRequired, u.name, u.installed, u.candidate, u.origin))
+	}
+	for _, s := range told {
+		name, version, ok := splitTopicID(s.TopicID)
+		if ok && !listed[s.TopicID] {
+			all = append(all, f.unlisted(s, name, version))
+		}
+	}
+	return all
+}
+
+// unlisted is the state of an update that apt no longer offers.
+func (f packages) unlisted(told State, name, version string) State {
+	state, here := uint32(updateNotRequired), f.installed[name]
+	if here.version == version {
+		if state = updateUnknown; here.whole {
+			state = updateInstalled
+		}
+	}
+	if state == told.StateID {
+		return told // whatever version is installed by now: that is another update's matter
+	}
+	origin := ""
+	if len(told.Params) > 3 {
+		origin = told.Params[3]
+	}
+	return updateState(topicUpdateDetection, told.TopicID, state, name, here.version, version, origin)
+}
+
+func updateState(topicType uint32, id string, state uint32, params ...string) State {
+	return State{Message: smx.Message{TopicType: topicType, TopicID: id, TopicIDType: updateIDType, StateID: state, Params: params}}
+}
+
+// changes are the states that differ from what was told, or were never told.
+func changes(told, now []State) []State {
+	before := make(map[string]*State, len(told))
+	for i := range told {
+		before[told[i].TopicID] = &told[i]
+	}
+	return slices.DeleteFunc(now, func(s State) bool {
+		old, known := before[s.TopicID]
+		return known && old.StateID == s.StateID && slices.Equal(old.Params, s.Params)
+	})
+}
+
+// shorten bounds a text at a whole letter.
+func shorten(text string) string {
+	if len(text) <= maxReasonBytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxReasonBytes], "")
+}
