@@ -24,9 +24,9 @@ type Config struct {
 	TLSCert string `mapstructure:"tls_cert"`
 	TLSKey  string `mapstructure:"tls_key"`
 
-	// ClientRate is how many reports per second one client may send for long. Default 10; zero sets no limit.
+	// ClientRate is how many reports and polls per second one client may send for long. Default 10; zero sets no limit.
 	ClientRate int `mapstructure:"client_rate"`
-	// ClientBurst is how many reports one client may send at once. Default 200; at least 1.
+	// ClientBurst is how many of them one client may send at once. Default 200; at least 1.
 	ClientBurst int `mapstructure:"client_burst"`
 	// ClientsTracked is how many clients' rates are remembered; the longest silent one is forgotten first. Default 65536; at least 1.
 	ClientsTracked int `mapstructure:"clients_tracked"`

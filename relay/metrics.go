@@ -8,6 +8,7 @@ type metrics struct {
 	accepted       prometheus.Counter     // of reports, as the next two
 	later          prometheus.Counter
 	refusedForGood prometheus.Counter
+	policies       *prometheus.CounterVec // result: sent, unchanged, refused, later
 	messages       prometheus.Counter
 	badRecords     prometheus.Counter
 	mismatches     prometheus.Counter
@@ -27,6 +28,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
 		reports: counters("statewire_relay_reports_total", "result",
 			"Requests to hand in a report, by result: accepted (on disk), refused (for good), later (try again)."),
+		policies: counters("statewire_relay_policies_total", "result",
+			"Polls for policy, by result: sent, unchanged (the caller has it), refused (for good), later (try again)."),
 		messages:   counter("statewire_relay_messages_total", "State messages in the accepted reports, set-aside ones included."),
 		badRecords: counter("statewire_relay_bad_records_total", "Messages in accepted reports that the loader will set aside."),
 		mismatches: counter("statewire_relay_encoding_mismatch_total", "Accepted reports whose declaration named another encoding than their bytes have."),
@@ -44,7 +47,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		commitFailed: counters("statewire_relay_commit_failures_total", "reason", "Files that did not reach the disk; none of their reports was acknowledged."),
 	}
 	if reg != nil {
-		reg.MustRegister(m.reports, m.messages, m.badRecords, m.mismatches, m.seconds, m.refusals, m.tlsRefused, m.connRefused,
+		reg.MustRegister(m.reports, m.policies, m.messages, m.badRecords, m.mismatches, m.seconds, m.refusals, m.tlsRefused, m.connRefused,
 			m.connections, m.ready, m.batch, m.batchBytes, m.commit, m.commitFailed)
 	}
 	m.accepted = m.reports.WithLabelValues("accepted")

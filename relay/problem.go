@@ -44,6 +44,8 @@ const (
 	codeStorageFault   = "storage_fault"
 	codeBacklog        = "backlog"
 	codeOverloaded     = "overloaded"
+	codePoll           = "bad_poll"
+	codePolicy         = "policy_unavailable"
 	codeInternal       = "internal"
 	contentTypeProblem = "application/problem+json"
 )
@@ -101,7 +103,7 @@ func kindOf(code string) problem {
 	case codeNoIdentity, codeUnknown:
 		return problem{Status: 401, Title: "Unknown caller", Retry: true, hangs: true}
 	case codeMismatch:
-		return problem{Status: 403, Title: "Report of another client", Retry: true}
+		return problem{Status: 403, Title: "Not the caller's own", Retry: true}
 	case codeMediaType, codeEncoding:
 		return problem{Status: 415, Title: "Format not supported", hangs: true}
 	case codeRatio, smx.CodeTooLarge:
@@ -115,9 +117,13 @@ func kindOf(code string) problem {
 	case codeChecksum:
 		return problem{Status: 400, Title: "Body damaged on its way", Retry: true}
 	case codeRate:
-		return problem{Status: 429, Title: "Too many reports", Retry: true}
+		return problem{Status: 429, Title: "Too many requests", Retry: true}
 	case codeDiskFull, codeStorageFault, codeBacklog, codeOverloaded:
 		return problem{Status: 503, Title: "No reports taken at this moment", Retry: true}
+	case codePoll:
+		return problem{Status: 400, Title: "Not a poll"}
+	case codePolicy:
+		return problem{Status: 503, Title: "No policy at this moment", Retry: true}
 	case codeInternal:
 		return problem{Status: 500, Title: "Fault of the relay", Retry: true, hangs: true}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"statewire/identity"
 	"statewire/smx"
@@ -43,7 +44,9 @@ type Deps struct {
 	// Certificate yields the listener's certificate, as identity.Site and identity.Files do.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// Callers knows the clients; nil knows none, so that "mtls" refuses everybody.
-	Callers    Callers
+	Callers Callers
+	// Policies answers polls; nil refuses them for now.
+	Policies   policies
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
 	Clock      func() time.Time      // nil is time.Now
@@ -54,6 +57,7 @@ type Relay struct {
 	// Constant after New.
 	cfg         Config
 	callers     Callers
+	policies    policies
 	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	log         *slog.Logger
 	now         func() time.Time
@@ -64,6 +68,8 @@ type Relay struct {
 	memory      *budget
 	committer   *committer
 	desk        *desk
+
+	withoutPolicy rate.Sometimes // bounds the complaints
 
 	// Set by Listen, before Run serves.
 	listener *listener
@@ -77,7 +83,8 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 	if deps.Inbox == nil || deps.Certificate == nil {
 		return nil, errors.New("relay: needs an inbox and a certificate")
 	}
-	r := &Relay{cfg: cfg, callers: deps.Callers, certificate: deps.Certificate, log: deps.Log, now: deps.Clock}
+	r := &Relay{cfg: cfg, callers: deps.Callers, policies: deps.Policies, certificate: deps.Certificate, log: deps.Log, now: deps.Clock}
+	r.withoutPolicy.Interval = time.Minute
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -92,6 +99,7 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 	r.committer = newCommitter(cfg, deps.Inbox, r.gate, r.metrics, r.log, r.now)
 	r.routes = map[string]route{
 		"/mp/reports": {method: http.MethodPost, serve: r.serveReport},
+		"/mp/policy":  {method: http.MethodGet, serve: r.servePolicy},
 	}
 	return r, nil
 }

@@ -66,8 +66,8 @@ func (r *Relay) acknowledge(w http.ResponseWriter, d *delivery) {
 
 // admit decides on the request's head alone, before a byte of the body is asked for.
 func (r *Relay) admit(req *http.Request) *problem {
-	if r.cfg.Auth == AuthMTLS && (req.TLS == nil || len(req.TLS.PeerCertificates) == 0) {
-		return refuse(codeNoIdentity, "this relay takes reports from clients that show their certificate, and none was shown")
+	if p := r.shown(req); p != nil {
+		return p
 	}
 	if p := knownFormat(req.Header); p != nil {
 		return p
@@ -82,6 +82,14 @@ func (r *Relay) admit(req *http.Request) *problem {
 		hung := *p
 		hung.hangs = true
 		return &hung
+	}
+	return nil
+}
+
+// shown refuses callers that show no certificate where they must.
+func (r *Relay) shown(req *http.Request) *problem {
+	if r.cfg.Auth == AuthMTLS && (req.TLS == nil || len(req.TLS.PeerCertificates) == 0) {
+		return refuse(codeNoIdentity, "this relay serves clients that show their certificate, and none was shown")
 	}
 	return nil
 }

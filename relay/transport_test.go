@@ -230,11 +230,7 @@ func TestCallersNeedACertificate(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			s := start(t, tc.cfg, Deps{Callers: tc.callers})
 			if tc.cert {
-				pair, err := s.relay.certificate(nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				s.ca.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair, nil }
+				s.show(t)
 			}
 			var resp *http.Response
 			var body string
