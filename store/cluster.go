@@ -27,7 +27,7 @@ func onCluster(name string) string {
 
 var (
 	createLine = regexp.MustCompile(`(?m)^(CREATE (?:TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS \w+)`)
-	alterLine  = regexp.MustCompile(`(?m)^(ALTER TABLE \w+|DROP (?:TABLE|VIEW) IF EXISTS \w+)`)
+	alterLine  = regexp.MustCompile(`(?m)^(ALTER TABLE \w+|DROP (?:TABLE|VIEW) IF EXISTS(?: IF EMPTY)? \w+)`)
 	engineLine = regexp.MustCompile(`(?m)^ENGINE = (\w*MergeTree)(?:\((.*)\))?$`)
 	fsyncLine  = "SETTINGS fsync_after_insert = 1"
 )

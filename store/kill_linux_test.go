@@ -105,7 +105,7 @@ func TestDamagedStoreIsNotOpenedAndSaysWhatToDo(t *testing.T) {
 
 func TestBrokenPartsAreReported(t *testing.T) {
 	s := storetest.New(t)
-	exec(t, s, "INSERT INTO serial_ranges SELECT generateUUIDv4(), 1, 9")
+	exec(t, s, "INSERT INTO serial_ranges (client_id, first_serial, last_serial) SELECT generateUUIDv4(), 1, 9")
 	var path string
 	if err := s.Conn().QueryRow(t.Context(), "SELECT path FROM system.parts WHERE database = currentDatabase() AND table = 'serial_ranges'").Scan(&path); err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func parts(dir string) error {
 		return err
 	}
 	for n := range manyParts {
-		if err := s.Conn().Exec(s.InsertContext(ctx), fmt.Sprintf("INSERT INTO serial_ranges SELECT generateUUIDv4(), %d, 9", n)); err != nil {
+		if err := s.Conn().Exec(s.InsertContext(ctx), fmt.Sprintf("INSERT INTO serial_ranges (client_id, first_serial, last_serial) SELECT generateUUIDv4(), %d, 9", n)); err != nil {
 			return err
 		}
 	}

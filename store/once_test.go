@@ -139,7 +139,7 @@ func TestClientsShowTheirLatestReport(t *testing.T) {
 func TestStatsOfAClientWithoutStoredMessages(t *testing.T) {
 	s := storetest.New(t)
 	exec(t, s, "INSERT INTO client_reports (client_id, received_time, source_file) VALUES ('f1000000-0000-0000-0000-000000000009', "+after(0)+", 'a.SMX')",
-		"INSERT INTO serial_ranges VALUES ('f1000000-0000-0000-0000-000000000009', 4, 7)")
+		"INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES ('f1000000-0000-0000-0000-000000000009', 4, 7)")
 	var id uuid.UUID
 	var serial uint64
 	if err := s.Conn().QueryRow(t.Context(), "SELECT ClientID, LastSerialNumber FROM SR_ClientMessageStats").Scan(&id, &serial); err != nil {

@@ -16,7 +16,11 @@ var history = []struct{ table, column string }{
 	{"set_aside_records", "received_time"},
 	{"bad_files", "set_aside_time"},
 	{"component_status", "time"},
+	{"resync_checks", "time"},
 }
+
+// Retention is how long history is kept; zero keeps it for ever.
+func (s *Store) Retention() time.Duration { return s.cfg.Retention }
 
 // applyRetention gives the tables of history the configured life, where theirs
 // differs.
