@@ -83,10 +83,10 @@ type AgentEvent struct {
 
 // Deps is what reports need from others.
 type Deps struct {
-	Conn     querier                                                               // the store's read-only connection
-	Backlog  func(context.Context) ([]Box, error)                                  // inbox statistics; nil when this process sees no inbox
-	Holding  func(ctx context.Context, client uuid.UUID) (Held, error)             // unread files of a client; nil when this process sees no inbox
-	Schedule func() Schedule                                                       // the settings of gap check and resync as they are now; nil: times ahead are not told
+	Conn     querier                                                                // the store's read-only connection
+	Backlog  func(context.Context) ([]Box, error)                                   // inbox statistics; nil when this process sees no inbox
+	Holding  func(ctx context.Context, client uuid.UUID) (Held, error)              // unread files of a client; nil when this process sees no inbox
+	Schedule func() Schedule                                                        // the settings of gap check and resync as they are now; nil: times ahead are not told
 	AgentLog func(context.Context, uuid.UUID, uint64) (steps []AgentEvent, _ error) // what this machine's own agent knows of a message; nil: there is none
 
 	Ready      func(context.Context) error // what /readyz asks besides the store; nil asks nothing more
