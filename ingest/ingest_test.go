@@ -68,7 +68,7 @@ func TestLoadingTwiceChangesNothing(t *testing.T) {
 			s.rows("SELECT * FROM current_states ORDER BY ALL"),
 			s.rows("SELECT * EXCEPT LastResyncIssuedTime FROM SR_ClientMessageStats ORDER BY ALL"),
 			s.rows("SELECT client_id, first_report_time FROM clients ORDER BY ALL"),
-			s.rows("SELECT * FROM serial_ranges FINAL ORDER BY ALL"),
+			s.rows("SELECT client_id, first_serial, last_serial FROM serial_ranges FINAL ORDER BY ALL"),
 		}
 		if round > 0 && !slices.EqualFunc(before, after, slices.Equal) {
 			t.Errorf("round %d changed\n%q\ninto\n%q", round, before, after)
