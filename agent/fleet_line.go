@@ -148,7 +148,7 @@ var intact = damage{}
 // damageRecord returns the report with one record that no site can load, in an otherwise sound document.
 func damageRecord(r *rand.Rand, body []byte, report *Report) ([]byte, damage) {
 	d := damage{kind: 1 + damageKind(r.IntN(int(damageKinds)-1)), index: r.IntN(len(report.States))}
-	from, to := record(body, d.index)
+	from, to := recordAt(body, d.index)
 	if to < 0 {
 		return body, intact
 	}
@@ -175,8 +175,8 @@ func damageRecord(r *rand.Rand, body []byte, report *Report) ([]byte, damage) {
 	return slices.Concat(body[:from+at], now, body[from+at+len(was):]), d
 }
 
-// record is where the report's StateMessage at an index stands; to is -1 if it has none.
-func record(body []byte, index int) (from, to int) {
+// recordAt is where the report's StateMessage at an index stands; to is -1 if it has none.
+func recordAt(body []byte, index int) (from, to int) {
 	const opens, closes = "<StateMessage ", "</StateMessage>"
 	for i := 0; ; i++ {
 		at := bytes.Index(body[from:], []byte(opens))

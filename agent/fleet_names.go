@@ -7,8 +7,8 @@ import (
 	"statewire/smx"
 )
 
-// place is a site of the company.
-type place struct {
+// branch is a site of the company.
+type branch struct {
 	code     string
 	weight   int
 	codePage string
@@ -16,7 +16,7 @@ type place struct {
 	slow     float64 // how much longer things take over its line
 }
 
-var places = []place{
+var places = []branch{
 	{"MUC", 18, "1252", 1031, 1}, {"BER", 9, "1252", 1031, 1.1}, {"ZRH", 8, "1252", 2055, 0.9}, {"VIE", 6, "1252", 3079, 1.1},
 	{"LON", 12, "1252", 2057, 0.9}, {"PAR", 8, "1252", 1036, 1}, {"MAD", 5, "1252", 1034, 1.3}, {"MIL", 5, "1252", 1040, 1.2},
 	{"KRK", 7, "1250", 1045, 1.2}, {"OSL", 4, "1252", 1044, 0.8}, {"BOS", 12, "437", 1033, 1}, {"AUS", 8, "437", 1033, 1},
