@@ -34,10 +34,11 @@ func (l *Loader) recover() error {
 
 // names lists a folder's files.
 func (d *Dir) names(at folder) (names []string, err error) {
-	err = d.each(at, func(e dirEntry) {
+	err = d.each(at, func(e dirEntry) error {
 		if e.kind == regular {
 			names = append(names, e.name)
 		}
+		return nil
 	})
 	return names, err
 }

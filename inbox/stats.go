@@ -126,7 +126,7 @@ func (d *Dir) count() (Stats, error) {
 	}
 	boxes := [lanes]*Box{&s.High, &s.Normal, &s.Low}
 	for lane, box := range boxes {
-		err := d.each(folder(lane), func(e dirEntry) {
+		err := d.each(folder(lane), func(e dirEntry) error {
 			if kind := foreign(e); kind != "" {
 				s.foreign(Lane(lane), e, kind)
 			} else if claimed[laneName{Lane(lane), e.name}] {
@@ -134,15 +134,17 @@ func (d *Dir) count() (Stats, error) {
 			} else {
 				d.weigh(box, folder(lane), e)
 			}
+			return nil
 		})
 		if err != nil {
 			return Stats{}, err
 		}
 	}
-	return s, d.each(corruptFolder, func(e dirEntry) {
+	return s, d.each(corruptFolder, func(e dirEntry) error {
 		if e.kind == regular && !strings.HasSuffix(e.name, reasonSuffix) {
 			d.weigh(&s.Corrupt, corruptFolder, e)
 		}
+		return nil
 	})
 }
 
@@ -207,8 +209,8 @@ func (d *Dir) claimed() (map[laneName]bool, error) {
 	return claimed, nil
 }
 
-// each calls do for every entry of a folder.
-func (d *Dir) each(at folder, do func(e dirEntry)) error {
+// each calls do for every entry of a folder, up to the first error of its.
+func (d *Dir) each(at folder, do func(e dirEntry) error) error {
 	s, err := d.disk.scan(at)
 	if err != nil {
 		return err
@@ -223,7 +225,9 @@ func (d *Dir) each(at folder, do func(e dirEntry)) error {
 			return err
 		}
 		for _, e := range entries {
-			do(e)
+			if err := do(e); err != nil {
+				return err
+			}
 		}
 	}
 }
