@@ -52,9 +52,12 @@ func readRestart(marker string) (restart, error) {
 			r.packages = append(r.packages, lines.Text())
 		}
 	}
+	if err := lines.Err(); err != nil {
+		return r, fmt.Errorf("read which packages wait for a restart: %w", err)
+	}
 	slices.Sort(r.packages)
 	r.packages = slices.Compact(r.packages)
-	return r, lines.Err()
+	return r, nil
 }
 
 // states is the state of every update that waits for a restart, and of those that did when the site was told.

@@ -1,0 +1,356 @@
+package agent
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// debian is a Debian machine in a folder: apt and dpkg of this system with a root, a package database and a repository of its own.
+type debian struct {
+	t    *testing.T
+	root string
+	env  []string
+}
+
+// newDebian points the package tools of this process at an empty machine of its own.
+func newDebian(t *testing.T) *debian {
+	t.Helper()
+	if _, err := exec.LookPath("apt-get"); err != nil || os.Getuid() != 0 {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("this test needs apt and root")
+		}
+		t.Skip("needs apt and root: dpkg installs as root only")
+	}
+	m := &debian{t: t, root: t.TempDir()}
+	for _, dir := range []string{"repo", "root", "dpkg/updates", "dpkg/info", "state/lists/partial", "cache/archives/partial",
+		"etc/apt.conf.d", "etc/preferences.d", "etc/trusted.gpg.d", "etc/sources.list.d", "log"} {
+		if err := os.MkdirAll(filepath.Join(m.root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.write("dpkg/status", "")
+	m.write("dpkg/available", "")
+	m.write("dpkg/arch", "amd64\ni386\n")
+	m.write("etc/sources.list", "deb [trusted=yes] file:"+m.root+"/repo ./\n")
+	m.write("apt.conf", strings.NewReplacer("ROOT", m.root).Replace(`Dir "ROOT/";
+Dir::State "ROOT/state";
+Dir::State::status "ROOT/dpkg/status";
+Dir::Cache "ROOT/cache";
+Dir::Etc "ROOT/etc";
+Dir::Log "ROOT/log";
+Dir::Bin::dpkg "/usr/bin/dpkg";
+APT::Architecture "amd64";
+APT::Architectures { "amd64"; "i386"; };
+APT::Sandbox::User "";
+Acquire::Languages "none";
+DPkg::Options { "--admindir=ROOT/dpkg"; "--instdir=ROOT/root"; "--force-script-chrootless"; "--log=ROOT/log/dpkg.log"; };
+`))
+	t.Setenv("APT_CONFIG", filepath.Join(m.root, "apt.conf"))
+	t.Setenv("DPKG_ADMINDIR", filepath.Join(m.root, "dpkg"))
+	return m
+}
+
+func (m *debian) write(name, text string) {
+	m.t.Helper()
+	if err := os.WriteFile(filepath.Join(m.root, name), []byte(text), 0o644); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *debian) run(name string, args ...string) string {
+	m.t.Helper()
+	cmd := exec.CommandContext(m.t.Context(), name, args...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		m.t.Fatalf("%s %q: %v\n%s%s", name, args, err, out, errs.String())
+	}
+	return string(out)
+}
+
+// deb is a package of one version: NAME VERSION ARCH, with further lines of its control file.
+type deb struct{ name, version, arch, more string }
+
+// publish makes the repository hold exactly these packages, and brings the machine's lists up to date.
+func (m *debian) publish(debs ...deb) {
+	m.t.Helper()
+	old, _ := filepath.Glob(filepath.Join(m.root, "repo", "*"))
+	for _, path := range old {
+		os.Remove(path)
+	}
+	var index strings.Builder
+	for _, d := range debs {
+		control := fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: %s\nMaintainer: nobody <nobody@example.org>\nDescription: a test\n%s",
+			d.name, d.version, d.arch, d.more)
+		data, name := m.build(d, control)
+		fmt.Fprintf(&index, "%sFilename: ./%s\nSize: %d\nSHA256: %x\n\n", control, name, len(data), sha256.Sum256(data))
+	}
+	m.write("repo/Packages", index.String())
+	m.run("apt-get", "-q", "update")
+}
+
+func (m *debian) build(d deb, control string) (data []byte, name string) {
+	m.t.Helper()
+	dir, err := os.MkdirTemp(m.root, "build-")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	name = fmt.Sprintf("%s_%s_%s.deb", d.name, strings.ReplaceAll(d.version, ":", "%3a"), d.arch)
+	path := filepath.Join(m.root, "repo", name)
+	if err := os.Mkdir(filepath.Join(dir, "DEBIAN"), 0o755); err != nil {
+		m.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "DEBIAN", "control"), []byte(control), 0o644); err != nil {
+		m.t.Fatal(err)
+	}
+	m.run("dpkg-deb", "--root-owner-group", "-Znone", "-b", dir, path)
+	if data, err = os.ReadFile(path); err != nil {
+		m.t.Fatal(err)
+	}
+	return data, name
+}
+
+var upgradable = regexp.MustCompile(`^([^/]+)/\S+ (\S+) (\S+) \[upgradable from: (\S+)\]$`)
+
+// upgradable is what `apt list --upgradable` shows to a person, in the names of this package.
+func (m *debian) upgradable() []string {
+	m.t.Helper()
+	var all []string
+	for line := range strings.Lines(m.run("apt", "-qq", "list", "--upgradable")) {
+		f := upgradable.FindStringSubmatch(strings.TrimSpace(line))
+		if f == nil {
+			m.t.Fatalf("apt list says %q", line)
+		}
+		name := f[1]
+		if f[3] == "i386" {
+			name += ":i386"
+		}
+		all = append(all, name+"="+f[2]+" from "+f[4])
+	}
+	slices.Sort(all)
+	return all
+}
+
+// notebook keeps the latest state per topic, and how many were raised.
+type notebook struct {
+	states map[topic]State
+	raised int
+}
+
+func (n *notebook) Raise(s State) error {
+	n.raised++
+	n.states[s.topic()] = s
+	return s.check()
+}
+
+func (n *notebook) Latest(topicType uint32) (all []State, err error) {
+	for t, s := range n.states {
+		if t.kind == topicType {
+			all = append(all, s)
+		}
+	}
+	return all, nil
+}
+
+// required is what the notebook calls required, as debian.upgradable has it.
+func (n *notebook) required() []string {
+	var all []string
+	for t, s := range n.states {
+		if t.kind == topicUpdateDetection && s.StateID == updateRequired {
+			all = append(all, t.id+" from "+s.Params[1])
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func (n *notebook) state(kind uint32, id string) string {
+	s, ok := n.states[topic{kind, id}]
+	if !ok {
+		return "untold"
+	}
+	return fmt.Sprint(s.StateID, s.Params)
+}
+
+func (m *debian) packages() (*Packages, *notebook) {
+	book := &notebook{states: map[topic]State{}}
+	p := NewPackages(DefaultConfig(), book, time.Now, quiet)
+	p.marker = filepath.Join(m.root, "reboot-required")
+	return p, book
+}
+
+// scan scans and holds the result against what apt shows.
+func (m *debian) scan(p *Packages, book *notebook, raised int) ScanResult {
+	m.t.Helper()
+	before := book.raised
+	result, err := p.Scan(m.t.Context())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	want := m.upgradable()
+	if got := book.required(); !slices.Equal(got, want) {
+		m.t.Errorf("required are %q, apt lists %q", got, want)
+	}
+	if result.Required != len(want) || result.Raised != raised || book.raised-before != raised+2 {
+		m.t.Errorf("scan says %+v and raised %d states; want %d required, %d raised, and the scan's own two", result, book.raised-before, len(want), raised)
+	}
+	if got := book.state(topicUpdateScan, packageSource); !strings.HasPrefix(got, fmt.Sprintf("%d [%d ", scanCompleted, len(want))) {
+		m.t.Errorf("the scan's state is %s, want completed", got)
+	}
+	return result
+}
+
+var (
+	first  = []deb{{"alpha", "1.0-1", "all", ""}, {"beta", "1:2.0-1", "amd64", "Multi-Arch: same\n"}, {"beta", "1:2.0-1", "i386", "Multi-Arch: same\n"}, {"held", "1.0", "all", ""}, {"same", "1.0", "all", ""}}
+	second = []deb{{"alpha", "1.0-2", "all", ""}, {"beta", "1:2.0-2", "amd64", "Multi-Arch: same\n"}, {"beta", "1:2.0-2", "i386", "Multi-Arch: same\n"}, {"held", "2.0", "all", ""}, {"same", "1.0", "all", "Depends: alpha\n"}}
+)
+
+// What the agent calls required is what `apt list --upgradable` lists, at every step of a machine's life; nothing is told twice.
+func TestRequiredUpdatesAreThoseThatAptLists(t *testing.T) {
+	m := newDebian(t)
+	m.publish(first...)
+	m.run("apt-get", "-qy", "install", "alpha", "beta", "beta:i386", "held", "same")
+	p, book := m.packages()
+	m.scan(p, book, 0)
+
+	m.publish(slices.Concat(first[:4], second)...)
+	m.run("apt-mark", "hold", "held")
+	if got := m.scan(p, book, 5); got.Required != 5 {
+		t.Errorf("%d are required, want a new version, two of a foreign pair, a held and a rebuilt one", got.Required)
+	}
+	m.scan(p, book, 0)
+	if got := book.state(topicUpdateDetection, "beta:i386=1:2.0-2"); got != "2 [beta:i386 1:2.0-1 1:2.0-2 ./]" {
+		t.Errorf("the foreign package is %s", got)
+	}
+
+	m.run("apt-get", "-qy", "install", "alpha")
+	m.scan(p, book, 1)
+	if got := book.state(topicUpdateDetection, "alpha=1.0-2"); got != "3 [alpha 1.0-2 1.0-2 ./]" {
+		t.Errorf("the upgraded package is %s, want installed", got)
+	}
+	m.run("apt-get", "-qy", "upgrade")
+	m.scan(p, book, 3) // both of beta, and same
+	if got := book.required(); len(got) != 1 {
+		t.Errorf("required are %q, want the held one", got)
+	}
+
+	m.publish(append(slices.Clone(second), deb{"alpha", "1.0-3", "all", ""}, deb{"held", "3.0", "all", ""})...)
+	m.scan(p, book, 3) // two new candidates; the held one's former is superseded
+	if got := book.state(topicUpdateDetection, "held=2.0"); got != "1 [held 1.0 2.0 ./]" {
+		t.Errorf("a superseded candidate is %s, want not required", got)
+	}
+	m.run("apt-get", "-qy", "install", "alpha")
+	m.scan(p, book, 2) // installed; the version before it is another's matter
+	m.run("apt-get", "-qy", "--allow-change-held-packages", "purge", "held")
+	m.scan(p, book, 1)
+	if got := book.state(topicUpdateDetection, "held=3.0"); got != "1 [held  3.0 ./]" {
+		t.Errorf("the candidate of a removed package is %s, want not required", got)
+	}
+	m.publish(second...)
+	m.scan(p, book, 0) // installed stays installed though no list has it
+}
+
+// A scan changes nothing below the machine's root, whoever runs it.
+func TestAScanChangesNothingOnTheMachine(t *testing.T) {
+	m := newDebian(t)
+	m.publish(first...)
+	m.run("apt-get", "-qy", "install", "alpha", "held")
+	m.publish(second...)
+	for _, name := range []string{"pkgcache.bin", "srcpkgcache.bin"} { // apt would write them anew
+		os.Remove(filepath.Join(m.root, "cache", name))
+	}
+	list := func() string { return m.run("find", m.root, "-printf", "%P %s %T@ %C@ %m %u\n") }
+	before := list()
+	p, book := m.packages()
+	if result, err := p.Scan(t.Context()); err != nil || result.Required != 2 {
+		t.Fatalf("scan says %+v, %v", result, err)
+	}
+	if after := list(); after != before {
+		t.Errorf("the machine was\n%s and is\n%s", before, after)
+	}
+	if book.raised != 4 {
+		t.Errorf("%d states were raised, want 4", book.raised)
+	}
+}
+
+// A scan that fails is told with its code; what the scans before it found stands.
+func TestAFailedScanIsTold(t *testing.T) {
+	for _, tt := range []struct {
+		name, code, why string
+		damage          func(m *debian)
+	}{
+		{"no lists", "0x80248007", "run apt-get update", func(m *debian) {
+			lists, _ := filepath.Glob(filepath.Join(m.root, "state", "lists", "*Packages"))
+			for _, path := range lists {
+				os.Remove(path)
+			}
+		}},
+		{"sources that apt cannot read", "0x80004005", "sources", func(m *debian) { m.write("etc/sources.list", "no such thing\n") }},
+		{"a broken package database", "0x80004005", "status", func(m *debian) { m.write("dpkg/status", "Package: alpha\nVersion\n") }},
+		{"a marker that cannot be read", "0x80004005", "restart", func(m *debian) {
+			m.write("reboot-required", "")
+			if err := os.Mkdir(filepath.Join(m.root, "reboot-required.pkgs"), 0o755); err != nil {
+				m.t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := newDebian(t)
+			m.publish(first...)
+			m.run("apt-get", "-qy", "install", "alpha")
+			m.publish(second...)
+			p, book := m.packages()
+			m.scan(p, book, 1)
+			tt.damage(m)
+			if result, err := p.Scan(t.Context()); err == nil {
+				t.Fatalf("scan says %+v, want an error", result)
+			}
+			got := book.state(topicUpdateScan, packageSource)
+			if !strings.HasPrefix(got, "5 ["+tt.code+" ") || !strings.Contains(got, tt.why) {
+				t.Errorf("the scan's state is %s, want 5 with %s and %q", got, tt.code, tt.why)
+			}
+			if got := book.state(topicUpdateDetection, "alpha=1.0-2"); !strings.HasPrefix(got, "2 ") {
+				t.Errorf("the update is %s, want required as before", got)
+			}
+		})
+	}
+}
+
+// The system's marker makes the updates that asked for a restart wait for one, and its end makes them installed.
+func TestAPendingRestartIsTold(t *testing.T) {
+	m := newDebian(t)
+	m.publish(first...)
+	m.run("apt-get", "-qy", "install", "alpha", "beta", "beta:i386")
+	p, book := m.packages()
+	m.scan(p, book, 0)
+	m.write("reboot-required", "*** System restart required ***\n")
+	m.write("reboot-required.pkgs", "beta\nalpha\nbeta\nremoved-since\n")
+	if got := m.scan(p, book, 2); got.Restart != 2 {
+		t.Errorf("%d wait for a restart, want 2", got.Restart)
+	}
+	m.scan(p, book, 0)
+	for _, name := range []string{"reboot-required", "reboot-required.pkgs"} {
+		os.Remove(filepath.Join(m.root, name))
+	}
+	m.scan(p, book, 2)
+	if got := book.state(topicUpdateEnforcement, "beta=1:2.0-1"); got != "10 [beta 1:2.0-1]" {
+		t.Errorf("after the restart the update is %s, want installed", got)
+	}
+	m.write("reboot-required", "") // nobody says for what
+	m.scan(p, book, 1)
+	if got := book.state(topicUpdateEnforcement, restartSystem); got != "9 []" {
+		t.Errorf("the system is %s, want waiting for a restart", got)
+	}
+	m.scan(p, book, 0)
+}

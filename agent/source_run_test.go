@@ -1,0 +1,145 @@
+//go:build linux
+
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A machine without apt says so once and stays quiet.
+func TestWithoutAptThereIsNoSource(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	var log bytes.Buffer
+	book := &notebook{states: map[topic]State{}}
+	p := NewPackages(DefaultConfig(), book, time.Now, slog.New(slog.NewTextHandler(&log, nil)))
+	if err := p.Run(t.Context()); err != nil {
+		t.Errorf("Run ends with %v, want nil", err)
+	}
+	if _, err := p.Scan(t.Context()); !errors.Is(err, errNoApt) {
+		t.Errorf("Scan ends with %v, want %v", err, errNoApt)
+	}
+	if n := strings.Count(log.String(), "\n"); n != 1 || book.raised != 0 {
+		t.Errorf("%d lines were logged and %d states raised; want 1 and none:\n%s", n, book.raised, &log)
+	}
+}
+
+// script answers like the package tools of a machine without updates, in no time, and counts the scans.
+type script struct {
+	scans int
+	fails bool
+}
+
+func (s *script) run(_ context.Context, name string, args ...string) ([]byte, error) {
+	if name == "dpkg-query" {
+		return nil, nil
+	}
+	s.scans++
+	if s.fails {
+		return nil, fmt.Errorf("%s: %w", name, context.DeadlineExceeded)
+	}
+	return nil, nil
+}
+
+func scripted(t *testing.T, cfg Config) (*Packages, *script, *notebook) {
+	dir := t.TempDir()
+	write := func(name string) string {
+		path := dir + "/" + name
+		if out, err := exec.Command("touch", path).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return path
+	}
+	write("local_Packages")
+	tools, book := &script{}, &notebook{states: map[topic]State{}}
+	p := NewPackages(cfg, book, time.Now, quiet)
+	p.apt = &apt{run: tools.run, arch: "amd64", lists: dir, state: dir, status: write("status")}
+	p.marker = dir + "/reboot-required"
+	return p, tools, book
+}
+
+// Scans follow each other in the interval, a little jittered; a failed one is repeated within the hour.
+func TestScansKeepTheirInterval(t *testing.T) {
+	p, tools, book := scripted(t, Config{ScanInterval: 12 * time.Hour, StartupJitter: 10 * time.Minute})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { _ = p.Run(ctx) }()
+		after := func(d time.Duration, least, most int) {
+			t.Helper()
+			before := tools.scans
+			time.Sleep(d)
+			synctest.Wait()
+			if n := tools.scans - before; n < least || n > most {
+				t.Errorf("%d scans in %v, want %d to %d", n, d, least, most)
+			}
+		}
+		after(10*time.Minute, 1, 1)
+		after(10*24*time.Hour, 20, 23)
+		tools.fails = true
+		after(12*time.Hour, 2, 100)
+		after(24*time.Hour, 24, 200)
+		if got := book.state(topicUpdateScan, packageSource); !strings.HasPrefix(got, "5 [0x800705B4 ") {
+			t.Errorf("the scan's state is %s, want failed because of the time", got)
+		}
+	})
+}
+
+// What was installed meanwhile is seen without waiting for the interval, once it has come to rest.
+func TestAChangeIsScannedOnceItRests(t *testing.T) {
+	at := func(minute int) map[string]time.Time { return map[string]time.Time{"status": time.Unix(int64(minute)*60, 0)} }
+	var w watch
+	if w.changed(at(1)) {
+		t.Error("before the first scan nothing has changed")
+	}
+	w.settle(at(1))
+	for i, step := range []struct {
+		minute int
+		want   bool
+	}{{1, false}, {2, false}, {3, false}, {3, true}, {3, true}} {
+		if got := w.changed(at(step.minute)); got != step.want {
+			t.Errorf("step %d: changed is %v, want %v", i, got, step.want)
+		}
+	}
+	w.settle(at(3))
+	if w.changed(at(3)) {
+		t.Error("what was scanned counts as changed")
+	}
+}
+
+func TestToolsAreBounded(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	for _, tt := range []struct {
+		name string
+		ctx  context.Context
+		args []string
+		want error
+		says string
+	}{
+		{"too much output", t.Context(), []string{"yes"}, errTooMuch, "yes: "},
+		{"too long", ctx, []string{"sleep", "60"}, context.DeadlineExceeded, "sleep: "},
+		{"not there", t.Context(), []string{"no-such-tool"}, exec.ErrNotFound, "no-such-tool"},
+		{"it says why", t.Context(), []string{"sh", "-c", "echo W: first >&2; echo E: that is why >&2; exit 3"}, nil, "exit status 3: that is why"},
+		{"it does not say why", t.Context(), []string{"false"}, nil, "no reason"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			out, err := runTool(tt.ctx, tt.args[0], tt.args[1:]...)
+			if err == nil || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("got %d bytes and %v, want %v with %q", len(out), err, tt.want, tt.says)
+			}
+		})
+	}
+	out, err := runTool(t.Context(), "sh", "-c", "echo $LC_ALL")
+	if err != nil || string(out) != "C\n" {
+		t.Errorf("the locale is %q, %v", out, err)
+	}
+}
