@@ -21,9 +21,12 @@ import (
 // peerTimeout bounds the asking of another process of the site.
 const peerTimeout = 2 * time.Second
 
+// metricsSocket ends the name of the socket on which a process shows its metrics.
+const metricsSocket = "-metrics.sock"
+
 // startPeer shows this process's metrics to the process that runs the reports, on a socket beside the role locks.
 func (s *site) startPeer(ctx context.Context, g *errgroup.Group) error {
-	path := filepath.Join(s.data, "run", s.roles[0]+".sock")
+	path := filepath.Join(s.data, "run", s.roles[0]+metricsSocket)
 	if err := removeSocket(path); err != nil {
 		return err
 	}
@@ -51,7 +54,7 @@ func (p peers) Gather() ([]*dto.MetricFamily, error) {
 	for _, family := range families {
 		have[family.GetName()] = true
 	}
-	sockets, err := filepath.Glob(filepath.Join(p.dir, "*.sock"))
+	sockets, err := filepath.Glob(filepath.Join(p.dir, "*"+metricsSocket))
 	if err != nil {
 		return families, err
 	}

@@ -15,7 +15,7 @@ type roles []string
 // allRoles is every role, in the order data flows; built are those that this version has.
 var (
 	allRoles = []string{"relay", "fsp", "ingest", "resync", "reports", "notifier"}
-	built    = []string{"relay", "ingest", "reports"}
+	built    = []string{"relay", "ingest", "resync", "reports"}
 )
 
 // parseRoles reads a list as --roles takes it.
@@ -38,7 +38,7 @@ func parseRoles(list string) (roles, error) {
 func (r roles) has(name string) bool { return slices.Contains(r, name) }
 
 // needStore says whether any role reads or writes the store.
-func (r roles) needStore() bool { return r.has("ingest") || r.has("reports") }
+func (r roles) needStore() bool { return r.has("ingest") || r.has("resync") || r.has("reports") }
 
 // lock takes each role's lock in the data directory, so that no role runs twice on it, and returns how to give them back.
 func (r roles) lock(data string) (func() error, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/configs"
 	"statewire/inbox"
 	"statewire/reports"
 	"statewire/store"
@@ -30,7 +31,7 @@ func serveCommand(g *globals) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cfg, _, err := g.config(nil)
+			cfg, values, err := g.config(nil)
 			if err != nil {
 				return err
 			}
@@ -41,6 +42,11 @@ func serveCommand(g *globals) *cobra.Command {
 			}
 			s.started = func(a addresses) {
 				log.Info("site started", "roles", strings.Join(r, ","), "relay", a.relay, "reports", a.reports, "data", g.data)
+			}
+			s.files = configs.Source{File: g.configFile}.Paths()
+			s.reload = &reloader{
+				load:  func() (configs.Config, []configs.Value, error) { return g.config(nil) },
+				apply: s.configure, log: log, values: values,
 			}
 			err = s.run(cmd.Context())
 			log.Info("site stopped")

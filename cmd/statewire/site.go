@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +24,7 @@ import (
 	"statewire/ingest"
 	"statewire/relay"
 	"statewire/reports"
+	"statewire/resync"
 	"statewire/store"
 )
 
@@ -45,7 +47,12 @@ type site struct {
 	log      *slog.Logger
 	registry *prometheus.Registry
 	inbox    *inbox.Dir
+	policies policySource
 	started  func(addresses) // called once everything listens; nil is not called
+	reload   *reloader       // follows the configuration file; nil does not
+	files    []string        // the files it follows
+
+	live atomic.Pointer[configs.Config] // the settings in force; only live keys differ from cfg
 
 	// Filled while starting, in this order.
 	addresses addresses
@@ -66,6 +73,10 @@ func newSite(data string, cfg configs.Config, r roles, log *slog.Logger) (*site,
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
 	s := &site{data: data, cfg: cfg, roles: r, log: log, registry: prometheus.NewRegistry()}
+	s.live.Store(&cfg)
+	if !r.has("resync") {
+		s.policies.other = resync.Dial(resyncSocket(data))
+	}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s, nil
 }
@@ -110,6 +121,9 @@ func (s *site) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if s.reload != nil {
+		g.Go(func() error { s.reload.run(gctx, s.files); return nil })
+	}
 	if s.roles.needStore() {
 		g.Go(func() error { return s.runStored(gctx) })
 	} else if s.started != nil {
@@ -133,7 +147,7 @@ func (s *site) startRelay(ctx context.Context, g *errgroup.Group) error {
 		return err
 	}
 	r, err := relay.New(s.cfg.Relay, relay.Deps{
-		Inbox: s.inbox, Certificate: certificate, Log: s.log.With("stage", "relay"), Registerer: s.registry,
+		Inbox: s.inbox, Certificate: certificate, Policies: &s.policies, Log: s.log.With("stage", "relay"), Registerer: s.registry,
 	})
 	if err != nil {
 		return err
@@ -221,6 +235,11 @@ func (s *site) startStored(ctx context.Context, g *errgroup.Group, db *store.Sto
 			return err
 		}
 	}
+	if s.roles.has("resync") {
+		if err := s.startResync(ctx, g, db); err != nil {
+			return err
+		}
+	}
 	if s.roles.has("ingest") {
 		return s.startIngest(ctx, g, db)
 	}
@@ -244,7 +263,7 @@ func (s *site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Sto
 
 func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.Store) error {
 	server, err := newReports(s.cfg.Reports, db, reports.Deps{
-		Backlog: backlog(s.inbox), Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: version, Ready: s.ready,
+		Backlog: backlog(s.inbox), Holding: holding(s.inbox), Schedule: s.schedule, Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: version, Ready: s.ready,
 		Metrics: promhttp.HandlerFor(peers{s.registry, filepath.Join(s.data, "run")}, promhttp.HandlerOpts{}),
 	})
 	if err != nil {
