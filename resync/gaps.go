@@ -1,0 +1,77 @@
+package resync
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"statewire/smx"
+	"statewire/store"
+)
+
+// finder keeps missing_ranges, serial_conflicts and differing_clients equal to what the loader and the clients' claims say.
+// It writes differences only, so that a check that finds nothing new writes nothing, and one that was cut short is completed
+// by the next. Two at once do no harm, but each may write what the other has written.
+type finder struct {
+	store *store.Store
+	log   *slog.Logger
+}
+
+// newFinder returns a finder on an open store.
+func newFinder(s *store.Store, log *slog.Logger) *finder { return &finder{store: s, log: log} }
+
+// findOptions say what a check looks at, and what time it is.
+type findOptions struct {
+	At     time.Time // stamps what is found; decides nothing else
+	DryRun bool      // writes nothing
+	Full   bool      // all clients; otherwise those that changed since Since
+	Since  time.Time // watermark of the last check; zero makes the check a full one, and looks for conflicts everywhere
+	Rows   int       // how many gaps are listed in found; 0 lists none and is quicker
+}
+
+// found is the outcome of a check.
+type found struct {
+	Watermark time.Time // the engine's time when the check began to read: Since of the next one
+	Full      bool      // all clients were looked at
+	Clients   uint64    // looked at
+
+	Ranges         uint64  // open after the check, of all clients
+	Messages       float64 // in them
+	Opened, Closed uint64  // rows of missing_ranges; a range that shrinks is one of each
+	Gaps           []gap   // some of the open ranges of the clients looked at, at most Rows
+
+	Conflicts    uint64 // open after the check, of all clients
+	NewConflicts uint64 // found by this check
+	Differing    uint64 // clients that differ, after the check
+}
+
+// gap is an open range.
+type gap struct {
+	Client      smx.ClientID
+	First, Last uint64
+	Detected    time.Time
+}
+
+// find brings the three tables up to date. A dry run returns what it would find.
+func (f *finder) find(ctx context.Context, opt findOptions) (found, error) {
+	opt.Full = opt.Full || opt.Since.IsZero()
+	opt.At = opt.At.UTC().Truncate(time.Microsecond)
+	out := found{Full: opt.Full}
+	var err error
+	if out.Watermark, err = f.engineTime(ctx); err != nil {
+		return found{}, err
+	}
+	if err := f.findGaps(ctx, opt, &out); err != nil {
+		return found{}, fmt.Errorf("look for missing serials: %w", err)
+	}
+	return out, nil
+}
+
+// engineTime is the clock that stamps rows when they are loaded.
+func (f *finder) engineTime(ctx context.Context) (now time.Time, err error) {
+	if err := f.store.Conn().QueryRow(ctx, "SELECT now64(3, 'UTC')").Scan(&now); err != nil {
+		return now, fmt.Errorf("ask the store for its time: %w", err)
+	}
+	return now, nil
+}

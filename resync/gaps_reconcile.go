@@ -1,0 +1,106 @@
+package resync
+
+import (
+	"context"
+	"math/big"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"statewire/store"
+)
+
+// span is a run of serials, both ends included.
+type span struct{ first, last uint64 }
+
+// openSpan is a missing range with the time in microseconds when a check first saw it.
+type openSpan struct {
+	span
+	detected int64
+}
+
+// reconcile gives what is missing its detection times: a range keeps the earliest of the open ranges that it has serials in
+// common with, a new one gets at. Both lists are in order of their first serials; open ranges may overlap.
+func reconcile(missing []span, open []openSpan, at int64) []openSpan {
+	want := make([]openSpan, len(missing))
+	for i, m := range missing {
+		want[i] = openSpan{m, at}
+		for len(open) > 0 && open[0].last < m.first {
+			open = open[1:]
+		}
+		known := false
+		for _, o := range open {
+			if o.first > m.last {
+				break
+			}
+			if o.last >= m.first && (!known || o.detected < want[i].detected) {
+				want[i].detected, known = o.detected, true
+			}
+		}
+	}
+	return want
+}
+
+// differences are the ranges to open and those to close so that open becomes want.
+func differences(open, want []openSpan) (opened, closed []openSpan) {
+	have := make(map[span]int64, len(open))
+	for _, o := range open {
+		have[o.span] = o.detected
+	}
+	for _, w := range want {
+		if detected, ok := have[w.span]; !ok || detected != w.detected {
+			opened = append(opened, w)
+		}
+		delete(have, w.span)
+	}
+	for _, o := range open {
+		if _, left := have[o.span]; left {
+			closed = append(closed, o)
+		}
+	}
+	return opened, closed
+}
+
+// total counts the serials; a single gap may have 2^62 of them.
+func total(spans []openSpan) *big.Int {
+	sum, n := new(big.Int), new(big.Int)
+	for _, s := range spans {
+		sum.Add(sum, n.SetUint64(s.last-s.first+1))
+	}
+	return sum
+}
+
+// rowsPerInsert bounds what a check holds in memory; a client's rows are never parted.
+const rowsPerInsert = 50_000
+
+// rangeRows are rows of missing_ranges on their way.
+type rangeRows struct {
+	store             *store.Store
+	clients           []uuid.UUID
+	first, last       []uint64
+	detected, checked []time.Time
+	closed            []uint8
+}
+
+func (r *rangeRows) len() int { return len(r.clients) }
+
+// add appends a client's ranges; version replaces older rows of the same ranges.
+func (r *rangeRows) add(client uuid.UUID, version int64, ranges []openSpan, closed uint8) {
+	for _, o := range ranges {
+		r.clients, r.closed = append(r.clients, client), append(r.closed, closed)
+		r.first, r.last = append(r.first, o.first), append(r.last, o.last)
+		r.detected, r.checked = append(r.detected, time.UnixMicro(o.detected)), append(r.checked, time.UnixMicro(version))
+	}
+}
+
+// flush stores the rows as one block.
+func (r *rangeRows) flush(ctx context.Context) error {
+	const sql = `INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed)`
+	if err := r.store.Insert(ctx, sql, r.clients, r.first, r.last, r.detected, r.checked, r.closed); err != nil {
+		return err
+	}
+	*r = rangeRows{store: r.store, clients: r.clients[:0], first: r.first[:0], last: r.last[:0], detected: r.detected[:0],
+		checked: r.checked[:0], closed: slices.Delete(r.closed, 0, len(r.closed))}
+	return nil
+}
