@@ -25,7 +25,7 @@ WITH
             arrayPopBack(ends) AS their_ends,
             arrayZip(
                 arrayMap(e -> e + 1, arrayFilter((e, s) -> s > e + 1, their_ends, next_starts)),
-                arrayMap(s -> s - 1, arrayFilter((s, e) -> s > e + 1, next_starts, their_ends))) AS between,
+                arrayMap(s -> toUInt64(s - 1), arrayFilter((s, e) -> s > e + 1, next_starts, their_ends))) AS between,
             starts[1] AS seen_first,
             ends[-1] AS seen_last
         FROM serial_ranges
@@ -69,7 +69,7 @@ FROM
         max(known.seen_first) AS seen_first,
         max(known.seen_last) AS seen_last,
         greatest(seen_last, max(known.claimed)) AS top,
-        greatest(max(known.floor), 1) AS floor,
+        greatest(max(known.floor), toUInt64(1)) AS floor,
         max(known.checked) AS checked,
         arraySort(groupArrayArray(known.open)) AS open,
         arrayConcat(
