@@ -1,36 +1,58 @@
 // Package agent is the client's side: it numbers state messages when they enter a report, sends the report until the relay
-// has it, and never skips a serial.
+// has it, never skips a serial, and never uses one twice.
 //
 // Between raising a state and sending it only the latest state of a topic is kept. At most one report is under way: its bytes are
 // fixed when its messages are numbered, and every repeat sends the same bytes. What changes meanwhile waits for the next report, so
-// a client that was cut off for weeks holds one report and one state per topic, no more.
+// a client that was cut off for weeks holds one report and one state per topic, no more. What the site wants of the client comes as
+// a policy that the client polls.
 package agent
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"statewire/smx"
 )
 
-// store keeps what must outlive a restart. Every method is one transaction.
+// store keeps what must outlive a restart. Every method is one transaction, durable when it returns.
 type store interface {
-	// Put makes s the latest state of its topic; it waits for a report.
-	Put(s State) error
+	// Put makes each state the latest of its topic; it waits for a report.
+	Put(states ...State) error
 	// Pending is the report under way, nil when there is none.
 	Pending() (*Report, error)
-	// Pack numbers waiting states and keeps the report that build makes of them as the one under way; nil when nothing waits.
-	Pack(build func([]State) []byte) (*Report, error)
-	// Settle ends the report under way: the relay has it, or never will.
+	// Pack numbers waiting states and keeps the report made of them as the one under way; nil when nothing waits.
+	Pack(p Packing) (*Report, error)
+	// Halve cuts the report under way in two with the same serials; the first half is then the one under way.
+	Halve(encode func(*Report) []byte) error
+	// Settle ends the report under way: the relay has it, or never will. What it never will have leaves the cache.
 	Settle(end Settlement) error
+	// Policy is the policy adopted last.
+	Policy() (PolicyState, error)
+	// Adopt keeps a policy and begins the answer to its resync unless that was carried out before.
+	Adopt(p PolicyState, request *smx.ResyncRequest) (begun bool, err error)
+	// Resend begins to send the whole cache again.
+	Resend() error
+	// Summary is what it all comes to.
+	Summary() (Summary, error)
+	// Held is the latest state of every topic.
+	Held() ([]Held, error)
+	// Sent is what was sent lately and what is under way.
+	Sent() ([]Sent, error)
+	// DeadLetters are the states refused lately.
+	DeadLetters() ([]DeadLetter, error)
 }
 
-// courier carries a report to the relay.
+// courier is the way to a relay.
 type courier interface {
+	// Post carries a report there.
 	Post(ctx context.Context, body []byte) Answer
+	// Policy asks for the client's policy, unless it is still the one with this ETag.
+	Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer
 }
 
 // Identity is how a client calls itself in its reports.
@@ -42,56 +64,121 @@ type Identity struct {
 	LCID          uint32
 }
 
-// Agent is one client.
+// Deps is what a client works with.
+type Deps struct {
+	Identity Identity
+	Store    store   // a Memory, or a Client of a Bolt file
+	Relay    courier // to the configured relay, usually a Sender
+	// Dial makes the way to a relay that a policy assigns. Nil stays with the configured one.
+	Dial  func(address string) (*Sender, error)
+	Clock Clock // a zero clock is the system's
+	Log   *slog.Logger
+	// SentLevel is the level at which every message sent is logged: slog.LevelInfo for a machine's own agent, slog.LevelDebug in a
+	// fleet, where there are too many.
+	SentLevel slog.Level
+}
+
+// Agent is one client. Send and Poll are its steps, each for one caller at a time; Run takes them on schedule.
 type Agent struct {
 	// Constant after New.
-	cfg   Config
-	id    Identity
-	store store
-	relay courier
-	now   func() time.Time
-	log   *slog.Logger
-	wake  chan struct{}
+	cfg       Config
+	id        Identity
+	store     store
+	relay     *route
+	clock     Clock
+	began     moment
+	log       *slog.Logger
+	sentLevel slog.Level
+	wake      chan struct{} // send now
+	retime    chan struct{} // an interval changed
 
 	// Owned by whoever calls Send.
 	failures int // attempts for the report under way that came to nothing
+
+	// Owned by whoever calls Poll.
+	pollFailures int
+
+	// Guarded by mu.
+	mu      sync.Mutex
+	orders  orders
+	contact contact
 }
 
-// New returns a client over its store; now stamps its reports. Nothing runs until Run or Send.
-func New(cfg Config, id Identity, st store, relay courier, now func() time.Time, log *slog.Logger) *Agent {
-	return &Agent{cfg: cfg, id: id, store: st, relay: relay, now: now, log: log, wake: make(chan struct{}, 1)}
+// New returns a client over its store. It reads the policy kept there, and otherwise does nothing until Run, Send or Poll.
+func New(cfg Config, d Deps) (*Agent, error) {
+	a := &Agent{
+		cfg: cfg, id: d.Identity, store: d.Store, clock: d.Clock.orSystem(), log: d.Log, sentLevel: d.SentLevel,
+		wake: make(chan struct{}, 1), retime: make(chan struct{}, 1),
+	}
+	a.began = a.clock.moment()
+	a.relay = &route{configured: d.Relay, dial: d.Dial, steady: a.clock.Steady, log: d.Log}
+	kept, err := a.store.Policy()
+	if err != nil {
+		return nil, fmt.Errorf("read the policy kept in the store: %w", err)
+	}
+	if kept.Document == nil {
+		return a, nil
+	}
+	policy, err := smx.DecodePolicy(kept.Document)
+	if err != nil {
+		return nil, fmt.Errorf("read the policy kept in the store: %w", err)
+	}
+	a.obey(policy)
+	return a, nil
 }
 
-// Raise records a state. It is sent with the next report; an instant state starts one at once.
-func (a *Agent) Raise(s State) error {
-	if err := s.check(); err != nil {
-		return err
+// Raise records states, all or none. They are sent with the next report; an instant state starts one at once.
+func (a *Agent) Raise(states ...State) error {
+	now, instant := a.clock.Wall(), false
+	ready := make([]State, len(states))
+	for i, s := range states {
+		s = s.canonical()
+		if err := s.check(); err != nil {
+			return err
+		}
+		s.Raised = now
+		ready[i] = s
+		instant = instant || s.Instant
 	}
-	if err := a.store.Put(s); err != nil {
-		return fmt.Errorf("keep state %d of topic %d: %w", s.StateID, s.TopicType, err)
+	if err := a.store.Put(ready...); err != nil {
+		return fmt.Errorf("keep %d states: %w", len(states), err)
 	}
-	if s.Instant {
+	if instant {
 		a.SendNow()
 	}
 	return nil
 }
 
 // SendNow makes Run send at once what waits. It never blocks.
-func (a *Agent) SendNow() {
+func (a *Agent) SendNow() { poke(a.wake) }
+
+func poke(c chan struct{}) {
 	select {
-	case a.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
-// Run sends what waits in every send interval until ctx ends. It returns an error only if the store fails.
+// Run sends what waits in every send interval and polls the policy in every policy interval, until ctx ends. It returns an error
+// only if the store fails.
 func (a *Agent) Run(ctx context.Context) error {
+	defer a.relay.close()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.sendLoop(ctx) })
+	g.Go(func() error { return a.pollLoop(ctx) })
+	return g.Wait()
+}
+
+func (a *Agent) sendLoop(ctx context.Context) error {
 	timer := time.NewTimer(jitter(0, a.cfg.StartupJitter))
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-a.retime:
+			timer.Reset(a.nextSend())
+			continue
 		case <-a.wake:
 		case <-timer.C:
 		}
@@ -113,115 +200,40 @@ func (a *Agent) drain(ctx context.Context) (time.Duration, error) {
 		case attempt.Outcome == Again:
 			return attempt.Wait, nil
 		case attempt.Outcome == Idle:
-			return jitter(a.cfg.SendInterval*9/10, a.cfg.SendInterval/10), nil
+			return a.nextSend(), nil
 		}
 	}
 	return 0, nil
 }
 
-// Outcome is how an attempt to send ended.
-type Outcome uint8
-
-// The outcomes of Send.
-const (
-	Idle     Outcome = iota // nothing to send
-	Accepted                // the relay has the report
-	Refused                 // the relay will never take this report: it is set aside
-	Again                   // no answer, or not now: the same bytes go again after Wait
-)
-
-// Attempt is one try to send one report.
-type Attempt struct {
-	Outcome Outcome
-	Report  *Report       // nil when Idle
-	Answer  Answer        // the relay's
-	Wait    time.Duration // before the next attempt, when Again
+// nextSend is the time to the next regular send: the interval, less up to a tenth of it.
+func (a *Agent) nextSend() time.Duration {
+	interval := a.SendInterval()
+	return jitter(interval*9/10, interval/10)
 }
 
-// Send makes one attempt: the report under way, or else the next one. It never waits between attempts. The error is the store's.
-func (a *Agent) Send(ctx context.Context) (Attempt, error) {
-	report, err := a.next()
-	if err != nil || report == nil {
-		return Attempt{}, err
-	}
-	answer := a.relay.Post(ctx, report.Body)
-	attempt := Attempt{Outcome: answer.Outcome, Report: report, Answer: answer}
-	if answer.Outcome == Again {
-		attempt.Wait = pause(a.failures, answer.After)
-		a.failures++
-		a.log.Debug("report not delivered", "client", a.id.Client, "first", report.First, "last", report.Last,
-			"status", answer.Status, "wait", attempt.Wait, "err", answer.Err)
-		return attempt, nil
-	}
-	a.failures = 0
-	if err := a.store.Settle(Settlement{Outcome: answer.Outcome, Receipt: answer.Receipt, Code: answer.Code, Detail: answer.Detail, Time: a.now()}); err != nil {
-		return attempt, fmt.Errorf("settle report %d to %d: %w", report.First, report.Last, err)
-	}
-	a.logSettled(report, answer)
-	return attempt, nil
-}
-
-func (a *Agent) logSettled(report *Report, answer Answer) {
-	if answer.Outcome == Refused {
-		a.log.Warn("report set aside", "client", a.id.Client, "first", report.First, "last", report.Last, "code", answer.Code, "detail", answer.Detail)
-		return
-	}
-	if !a.log.Enabled(context.Background(), slog.LevelDebug) {
-		return
-	}
-	for _, s := range report.States {
-		a.log.Debug("state sent", "client", a.id.Client, "topic", s.TopicType, "id", s.TopicID, "state", s.StateID, "serial", s.Serial, "receipt", answer.Receipt)
+func (a *Agent) pollLoop(ctx context.Context) error {
+	timer := time.NewTimer(jitter(0, a.cfg.StartupJitter))
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		}
+		poll, err := a.Poll(ctx)
+		if err != nil {
+			return err
+		}
+		timer.Reset(poll.Wait)
 	}
 }
 
-// next is the report to send: the one under way, or a new one of what waits.
-func (a *Agent) next() (*Report, error) {
-	report, err := a.store.Pending()
-	if err != nil || report != nil {
-		return report, err
+// Resend sends the whole cache again under new serials, then "resync complete", as when a policy asks for it: a person's repair.
+func (a *Agent) Resend() error {
+	if err := a.store.Resend(); err != nil {
+		return fmt.Errorf("begin to send the whole cache again: %w", err)
 	}
-	report, err = a.store.Pack(a.encode)
-	if err != nil {
-		return nil, fmt.Errorf("make a report of waiting states: %w", err)
-	}
-	return report, nil
-}
-
-func (a *Agent) encode(states []State) []byte {
-	report := smx.Report{
-		Header: smx.Header{
-			Client: a.id.Client, ClientInstalled: 1, ClientType: 1, Priority: states[0].Priority, LCID: a.id.LCID,
-			ClientVersion: a.id.ClientVersion, NetBIOSName: a.id.NetBIOSName, CodePage: a.id.CodePage, Date: a.now(),
-		},
-		Messages: make([]smx.Message, len(states)),
-	}
-	for i := range states {
-		report.Messages[i] = states[i].Message
-	}
-	return smx.AppendReport(nil, &report)
-}
-
-const (
-	firstPause   = 2 * time.Second
-	longPause    = 5 * time.Minute
-	mostPatience = time.Hour // what a relay may ask for
-)
-
-// pause is the time before the next attempt: doubling and jittered, and never less than the relay asked for.
-func pause(failures int, after time.Duration) time.Duration {
-	wait := min(firstPause<<min(failures, 20), longPause)
-	wait = jitter(wait/2, wait/2)
-	if after > 0 {
-		after = min(after, mostPatience)
-		wait = max(wait, jitter(after, after/4+time.Second))
-	}
-	return wait
-}
-
-// jitter is a duration from least up to, not including, least+spread.
-func jitter(least, spread time.Duration) time.Duration {
-	if spread <= 0 {
-		return least
-	}
-	return least + rand.N(spread)
+	a.SendNow()
+	return nil
 }

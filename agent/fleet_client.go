@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 )
@@ -45,8 +46,20 @@ func newSimulated(f *Fleet, index int) *simulated {
 	c.memory = NewMemory(last)
 	c.line.client = c
 	c.line.first = last + 1
-	c.agent = New(DefaultConfig(), c.machine.id, c.memory, &c.line, func() time.Time { return f.began.Add(c.sendAt) }, f.log)
+	c.agent = c.newAgent()
 	return c
+}
+
+// newAgent is the client's logic over its store, on simulated time.
+func (c *simulated) newAgent() *Agent {
+	clock := Clock{Wall: func() time.Time { return c.fleet.began.Add(c.sendAt) }, Steady: func() time.Duration { return c.sendAt }}
+	a, err := New(DefaultConfig(), Deps{
+		Identity: c.machine.id, Store: c.memory, Relay: &c.line, Clock: clock, Log: c.fleet.log, SentLevel: slog.LevelDebug,
+	})
+	if err != nil {
+		panic(err) // an empty store in memory reads without a fault
+	}
+	return a
 }
 
 // recall makes a client that has not told its past yet raise it, to be told in its first report.

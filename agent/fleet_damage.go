@@ -28,5 +28,5 @@ func (f *Fleet) Damaged() []DamagedFile {
 func (c *simulated) sample() []byte {
 	s := c.state(event{topic: c.fleet.catalog.contact, state: 1})
 	s.Serial = 1
-	return c.agent.encode([]State{s})
+	return c.agent.encode(&Report{States: []State{s}})
 }

@@ -64,10 +64,10 @@ func (f *Fleet) Expected() []Expected {
 
 func (c *simulated) expected() Expected {
 	e := Expected{
-		Client: c.machine.id.Client, Name: c.machine.id.NetBIOSName, FirstSerial: c.line.first, LastSerial: c.memory.serial,
+		Client: c.machine.id.Client, Name: c.machine.id.NetBIOSName, FirstSerial: c.line.first, LastSerial: c.memory.LastSerial(),
 		States: c.line.arrived.states, Lost: c.line.arrived.lost, SetAside: c.line.arrived.setAside,
 	}
-	if pending := c.memory.pending; pending != nil {
+	if pending, _ := c.memory.Pending(); pending != nil {
 		e.Unsettled = append(e.Unsettled, pending.serials()...)
 	}
 	if held := c.line.heldBack; held != nil {

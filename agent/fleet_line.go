@@ -41,7 +41,7 @@ const (
 
 // Post implements courier.
 func (l *line) Post(ctx context.Context, body []byte) Answer {
-	report := l.client.memory.pending
+	report, _ := l.client.memory.Pending() // the one that Send is sending
 	happens, r := l.fate(report)
 	damage := intact
 	switch happens {
@@ -70,6 +70,11 @@ func (l *line) Post(ctx context.Context, body []byte) Answer {
 		l.deliverHeldBack(ctx)
 	}
 	return answer
+}
+
+// Policy implements courier.
+func (l *line) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer {
+	return l.client.fleet.relay.Policy(ctx, poll, etag)
 }
 
 // deliver posts a report and records what the relay then has.

@@ -1,198 +1,145 @@
 package agent
 
 import (
-	"cmp"
-	"errors"
+	"bytes"
 	"slices"
 	"sync"
-
-	"statewire/smx"
 )
 
-const (
-	// maxReportStates bounds a report's messages, below what a relay takes.
-	maxReportStates = smx.MaxMessages / 2
-	// maxReportBytes bounds a report's XML, below what a relay takes.
-	maxReportBytes = smx.MaxReportBytes / 2
-	// maxDeadLetters bounds the refused reports that are kept to be looked at.
-	maxDeadLetters = 16
-)
-
-// DeadLetter is a report the relay refused for good.
-type DeadLetter struct {
-	Report *Report
-	End    Settlement
-}
-
-// held is the latest state of one topic.
-type held struct {
-	State
-	order   uint64 // of raising
-	waiting bool   // not yet in a report
-}
-
-// Memory keeps a client's state in memory, for simulated clients and tests: a restart forgets it. It is safe for concurrent use.
+// Memory keeps what a client keeps in memory, for simulated clients and tests: a restart of the process forgets it.
 type Memory struct {
-	// Guarded by mu.
-	mu      sync.Mutex
-	latest  []*held // sorted by topic
-	raised  uint64
-	serial  uint64 // the last one given
-	pending *Report
-	dead    []DeadLetter
+	cabinet
 }
 
-// NewMemory returns an empty store whose first serial is last+1.
-func NewMemory(last uint64) *Memory { return &Memory{serial: last} }
+// NewMemory returns an empty store whose first serial is last+1. It keeps no list of what was sent.
+func NewMemory(last uint64) *Memory {
+	m := &memoryEngine{}
+	if last > 0 {
+		m.restore(Image{{[]byte{keyMeta}, (&meta{serial: last}).record()}})
+	}
+	return &Memory{cabinet{engine: m}}
+}
 
 // LastSerial is the last serial given to a message.
 func (m *Memory) LastSerial() uint64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.serial
+	m.engine.(*memoryEngine).mu.Lock()
+	defer m.engine.(*memoryEngine).mu.Unlock()
+	known, _ := readMeta(m.engine.(*memoryEngine).shelf.get([]byte{keyMeta})) // what is in memory reads without a fault
+	return known.serial
 }
 
-// DeadLetters returns the refused reports, oldest first; only the latest few are kept.
-func (m *Memory) DeadLetters() []DeadLetter {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Clone(m.dead)
+// KeepSent makes the store keep the latest n messages that were sent.
+func (m *Memory) KeepSent(n int) { m.sentKept = uint64(max(n, 0)) }
+
+// Image is a copy of everything a client keeps.
+type Image []record
+
+type record struct{ key, value []byte }
+
+// Image returns a copy of the whole store, to restore it from.
+func (m *Memory) Image() (Image, error) { return m.engine.(*memoryEngine).image(), nil }
+
+// Restore makes the store what it was when the image was made, as when a machine is restored from a backup. A nil image empties
+// it, as when the client is installed anew. An Agent on this store must be made anew afterwards.
+func (m *Memory) Restore(image Image) error {
+	m.engine.(*memoryEngine).restore(image)
+	return nil
 }
 
-// Waiting counts the states that wait for a report.
-func (m *Memory) Waiting() (n int) {
+// memoryEngine is an engine without a disk.
+type memoryEngine struct {
+	// Guarded by mu.
+	mu    sync.Mutex
+	shelf memoryShelf
+}
+
+// memoryShelf is records by key, ascending. A value is replaced, never changed.
+type memoryShelf struct {
+	records []record
+	undo    []record // what the running update changed, as it was; nil value = there was none
+}
+
+func (m *memoryEngine) view(fn func(shelf) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, h := range m.latest {
-		if h.waiting {
-			n++
-		}
+	return fn(&m.shelf)
+}
+
+func (m *memoryEngine) update(fn func(shelf) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	err := fn(&m.shelf)
+	undo := m.shelf.undo
+	m.shelf.undo = nil
+	if err == nil {
+		return nil
 	}
-	return n
+	for _, was := range slices.Backward(undo) {
+		m.shelf.set(was.key, was.value)
+	}
+	return err
 }
 
-// Put implements store.
-func (m *Memory) Put(s State) error {
+func (m *memoryEngine) image() Image {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s.Serial = 0
-	m.raised++
-	h := &held{State: s, order: m.raised, waiting: true}
-	at, found := m.find(s.topic())
-	if found {
-		m.latest[at] = h
-	} else {
-		m.latest = slices.Insert(m.latest, at, h)
+	return slices.Clone(m.shelf.records)
+}
+
+func (m *memoryEngine) restore(image Image) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.shelf.records = slices.Clone(image)
+}
+
+func (s *memoryShelf) find(key []byte) (int, bool) {
+	return slices.BinarySearchFunc(s.records, key, func(r record, key []byte) int { return bytes.Compare(r.key, key) })
+}
+
+func (s *memoryShelf) get(key []byte) []byte {
+	if at, found := s.find(key); found {
+		return s.records[at].value
 	}
 	return nil
 }
 
-func (m *Memory) find(t topic) (int, bool) {
-	return slices.BinarySearchFunc(m.latest, t, func(h *held, t topic) int { return h.topic().compare(t) })
-}
-
-// Pending implements store.
-func (m *Memory) Pending() (*Report, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.pending, nil
-}
-
-// Pack implements store: the most urgent waiting states of one priority, in the order they were raised.
-func (m *Memory) Pack(build func([]State) []byte) (*Report, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.pending != nil {
-		return nil, errors.New("a report is under way already")
-	}
-	waiting := m.urgent()
-	if len(waiting) == 0 {
-		return nil, nil
-	}
-	report := m.number(waiting)
-	for report.Body = build(report.States); len(report.Body) > maxReportBytes && len(waiting) > 1; report.Body = build(report.States) {
-		waiting = waiting[:(len(waiting)+1)/2]
-		report = m.number(waiting)
-	}
-	for i, h := range waiting {
-		h.State, h.waiting = report.States[i], false
-	}
-	m.serial = max(m.serial, report.Last)
-	m.pending = report
-	return report, nil
-}
-
-// urgent is what goes into the next report.
-func (m *Memory) urgent() []*held {
-	var waiting []*held
-	for _, h := range m.latest {
-		if h.waiting {
-			waiting = append(waiting, h)
-		}
-	}
-	slices.SortFunc(waiting, func(a, b *held) int {
-		return cmp.Or(cmp.Compare(urgency(a.Priority), urgency(b.Priority)), cmp.Compare(a.order, b.order))
-	})
-	for i, h := range waiting {
-		if i == maxReportStates || h.Priority != waiting[0].Priority {
-			return waiting[:i]
-		}
-	}
-	return waiting
-}
-
-// urgency orders priorities: none counts as 5, between whose neighbours it stands.
-func urgency(priority int8) int {
-	if priority == smx.NoPriority {
-		return 11
-	}
-	return 2 * int(priority)
-}
-
-// number gives the states their serials, without taking these from the store.
-func (m *Memory) number(waiting []*held) *Report {
-	report := &Report{States: make([]State, len(waiting))}
-	serial := m.serial
-	for i, h := range waiting {
-		report.States[i] = h.State
-		if h.Instant {
-			continue
-		}
-		serial++
-		report.States[i].Serial = serial
-		if report.First == 0 {
-			report.First = serial
-		}
-		report.Last = serial
-	}
-	return report
-}
-
-// Settle implements store.
-func (m *Memory) Settle(end Settlement) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.pending == nil {
-		return errors.New("no report is under way")
-	}
-	if end.Outcome == Refused {
-		m.dead = append(m.dead, DeadLetter{Report: m.pending, End: end})
-		m.dead = m.dead[max(0, len(m.dead)-maxDeadLetters):]
-	}
-	m.forgetInstant()
-	m.pending = nil
+func (s *memoryShelf) put(key, value []byte) error {
+	s.undo = append(s.undo, record{bytes.Clone(key), s.get(key)})
+	s.set(key, bytes.Clone(value))
 	return nil
 }
 
-// forgetInstant drops the instant states of the report under way, unless they were raised anew.
-func (m *Memory) forgetInstant() {
-	for i := range m.pending.States {
-		s := &m.pending.States[i]
-		if !s.Instant {
-			continue
+func (s *memoryShelf) delete(key []byte) error {
+	if old := s.get(key); old != nil {
+		s.undo = append(s.undo, record{bytes.Clone(key), old})
+		s.set(key, nil)
+	}
+	return nil
+}
+
+// set puts a record, or removes it when value is nil.
+func (s *memoryShelf) set(key, value []byte) {
+	at, found := s.find(key)
+	switch {
+	case value == nil && found:
+		s.records = slices.Delete(s.records, at, at+1)
+	case value == nil:
+	case found:
+		s.records[at].value = value
+	default:
+		s.records = slices.Insert(s.records, at, record{bytes.Clone(key), value})
+	}
+}
+
+func (s *memoryShelf) ascend(prefix []byte, fn func(key, value []byte) (bool, error)) error {
+	at, _ := s.find(prefix)
+	for _, r := range s.records[at:] {
+		if !bytes.HasPrefix(r.key, prefix) {
+			return nil
 		}
-		if at, found := m.find(s.topic()); found && !m.latest[at].waiting {
-			m.latest = slices.Delete(m.latest, at, at+1)
+		if more, err := fn(r.key, r.value); err != nil || !more {
+			return err
 		}
 	}
+	return nil
 }

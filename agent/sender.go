@@ -14,10 +14,13 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"statewire/smx"
 )
 
 const (
 	reportPath     = "/mp/reports"
+	policyPath     = "/mp/policy"
 	postTimeout    = 60 * time.Second // one attempt, from dialling to the answer's last byte
 	idleTimeout    = 90 * time.Second
 	maxAnswerBytes = 64 << 10
@@ -28,6 +31,7 @@ const (
 type Answer struct {
 	Outcome Outcome       // Accepted, Refused or Again
 	Receipt string        // the relay's, when Accepted
+	File    string        // that the relay put the report into, when Accepted
 	After   time.Duration // the relay asked to be left alone for so long; 0 = it did not ask
 	Status  int           // HTTP's; 0 = no answer
 	Code    string        // of the refusal
@@ -37,7 +41,9 @@ type Answer struct {
 
 // Sender posts reports to one relay over kept-alive connections. It is safe for concurrent use and never follows a redirect.
 type Sender struct {
-	url    string
+	url    string // of reports
+	policy string // of policies
+	pinned bool   // the trust checks the relay's key on every connection
 	client *http.Client
 	zip    sync.Pool // *gzip.Writer
 }
@@ -48,7 +54,7 @@ func NewSender(address string, trust *tls.Config, conns int) (*Sender, error) {
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		return nil, fmt.Errorf("relay address %q: want https://host:port", address)
 	}
-	return newSender(u.JoinPath(reportPath).String(), &http.Transport{
+	s := newSender(u.JoinPath(reportPath).String(), &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		TLSClientConfig:       trust,
 		TLSHandshakeTimeout:   10 * time.Second,
@@ -58,7 +64,10 @@ func NewSender(address string, trust *tls.Config, conns int) (*Sender, error) {
 		IdleConnTimeout:       idleTimeout,
 		ResponseHeaderTimeout: postTimeout,
 		DisableCompression:    true,
-	}), nil
+	})
+	s.policy = u.JoinPath(policyPath).String()
+	s.pinned = trust != nil && trust.VerifyConnection != nil
+	return s, nil
 }
 
 func newSender(url string, transport http.RoundTripper) *Sender {
@@ -126,22 +135,23 @@ func (s *Sender) compress(body []byte) ([]byte, error) {
 }
 
 // judge reads the relay's answer. A 2xx is final whatever becomes of its text: the relay acknowledges only what is on disk.
-// 401 and 403 pass with a renewed certificate or a finished migration; every other 4xx will be the same tomorrow.
+// What a 4xx says of the report will be the same tomorrow. What it says of the address or of the client itself, in the header that all its
+// reports share, says nothing of the states in it: those stay.
 func judge(resp *http.Response, text []byte, readErr error) Answer {
 	answer := Answer{Status: resp.StatusCode, After: retryAfter(resp.Header), Err: readErr}
 	var said struct {
-		Receipt, Code, Title, Detail string
-		Retry                        bool
+		Receipt, File, Code, Detail string
+		Retry                       bool
 	}
 	if err := json.Unmarshal(text, &said); err == nil {
-		answer.Receipt, answer.Code, answer.Detail = said.Receipt, said.Code, said.Detail
+		answer.Receipt, answer.File, answer.Code, answer.Detail = said.Receipt, said.File, said.Code, said.Detail
 	}
 	switch code := resp.StatusCode; {
 	case code/100 == 2:
 		answer.Outcome = Accepted
 	case code/100 != 4 || said.Retry:
 		answer.Outcome = Again
-	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code == http.StatusUnauthorized, code == http.StatusForbidden:
+	case passing(code), code == http.StatusNotFound, code == http.StatusMethodNotAllowed, blamesClient(answer.Code):
 		answer.Outcome = Again
 	default:
 		answer.Outcome = Refused
@@ -161,4 +171,14 @@ func retryAfter(h http.Header) time.Duration {
 		return 0
 	}
 	return max(0, until.Sub(sent))
+}
+
+// blamesClient tells which refusals are about the header, not about a state: no half of the report would fare better.
+func blamesClient(code string) bool {
+	switch code {
+	case smx.CodeClientID, smx.CodeHeader, smx.CodeDate, smx.CodeContent, "empty_body", "bad_compression", "bad_request",
+		"unsupported_media_type", "unsupported_encoding":
+		return true
+	}
+	return false
 }

@@ -29,6 +29,11 @@ type site struct {
 	digest  map[smx.ClientID][]byte   // chain over a client's reports in order
 	fault   func(attempt int) *Answer // answers instead of the site, when it returns one
 	times   []time.Time               // of every attempt
+
+	policy    []byte // handed out to every client; nil = one that wants nothing
+	polls     []smx.Poll
+	pollTimes []time.Time
+	pollFault func(poll int) *PolicyAnswer
 }
 
 type siteState struct{ topicType, state uint32 }
@@ -62,6 +67,31 @@ func (s *site) Post(ctx context.Context, body []byte) Answer {
 		return Answer{Outcome: Refused, Status: 400, Detail: err.Error()}
 	}
 	return Answer{Outcome: Accepted, Status: 202, Receipt: fmt.Sprint("r", len(s.times))}
+}
+
+// Policy implements courier: the document in policies, behind its checksum.
+func (s *site) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.polls = append(s.polls, poll)
+	s.pollTimes = append(s.pollTimes, time.Now())
+	if ctx.Err() != nil {
+		return PolicyAnswer{Outcome: Again, Err: ctx.Err()}
+	}
+	if s.pollFault != nil {
+		if answer := s.pollFault(len(s.polls) - 1); answer != nil {
+			return *answer
+		}
+	}
+	document := s.policy
+	if document == nil {
+		document = smx.EncodePolicy(smx.Policy{Client: poll.Client})
+	}
+	tag := fmt.Sprintf(`"%x"`, sha256.Sum256(document))
+	if tag == etag {
+		return PolicyAnswer{Outcome: Idle, Status: 304}
+	}
+	return PolicyAnswer{Outcome: Accepted, Status: 200, Document: document, ETag: tag}
 }
 
 func (s *site) load(data []byte) error {

@@ -3,6 +3,7 @@ package agent
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"statewire/smx"
@@ -15,19 +16,28 @@ type State struct {
 	Priority int8
 	// Instant states carry no serial and are forgotten once sent.
 	Instant bool
+	// Raised is when the client took the state in, by its own clock. Raise fills it in.
+	Raised time.Time
+
+	order uint64 // of raising: tells the versions of a topic's state apart
 }
 
 // Report is a report under way. It never changes.
 type Report struct {
-	First, Last uint64  // serials of its messages; 0 when all are instant
-	States      []State // numbered
-	Body        []byte  // the XML as sent
+	First, Last uint64    // serials of its messages; 0 when all are instant
+	States      []State   // numbered
+	Packed      time.Time // when they were numbered
+	Answer      bool      // it belongs to the answer to a resync
+	Body        []byte    // the XML as sent
+
+	at uint32 // place of its first state in the report that was made; a half of a refused report begins further on
 }
 
 // Settlement is how a report ended.
 type Settlement struct {
 	Outcome Outcome // Accepted or Refused
 	Receipt string
+	File    string // that the relay put it into
 	Code    string // of a refusal
 	Detail  string
 	Time    time.Time
@@ -45,11 +55,46 @@ func (t topic) compare(o topic) int {
 	return cmp.Or(cmp.Compare(t.kind, o.kind), cmp.Compare(t.id, o.id))
 }
 
+// Topic type and state of "resync complete", which only the agent itself says.
+const (
+	topicResync     = 700
+	stateResyncDone = 2
+)
+
+// canonical is the state as every site will read it: the time in UTC to the microsecond, texts without what XML cannot carry. The
+// digest of a client's cache and the site's are equal only because both are of this form.
+func (s State) canonical() State {
+	if !s.Time.IsZero() {
+		s.Time = time.UnixMicro(s.Time.UnixMicro()).UTC()
+	}
+	s.TopicID, s.User, s.UserSID, s.Details = carried(s.TopicID), carried(s.User), carried(s.UserSID), carried(s.Details)
+	for i, p := range s.Params {
+		if clean := carried(p); clean != p {
+			s.Params = append(append(append([]string(nil), s.Params[:i]...), clean), s.Params[i+1:]...)
+		}
+	}
+	return s
+}
+
+// carried is s with U+FFFD for every character that XML cannot carry.
+func carried(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
+			return '\uFFFD'
+		}
+		return r // a byte that is no UTF-8 reads as U+FFFD
+	}, s)
+}
+
 // check refuses what no relay would take, while the caller can still be told.
 func (s *State) check() error {
 	switch {
 	case s.Time.IsZero():
 		return fmt.Errorf("state %d of topic %d has no time; set it to when the state changed", s.StateID, s.TopicType)
+	case s.Time.Year() < 1 || s.Time.Year() > 9999:
+		return fmt.Errorf("state %d of topic %d has a time in the year %d; allowed are 1 to 9999", s.StateID, s.TopicType, s.Time.Year())
+	case s.TopicType == topicResync:
+		return fmt.Errorf("topic type %d tells the site that a resync is complete: only the agent itself says it", topicResync)
 	case s.TopicID == "" || len(s.TopicID) > smx.MaxAttributeBytes:
 		return fmt.Errorf("topic id of topic %d has %d bytes; allowed are 1 to %d", s.TopicType, len(s.TopicID), smx.MaxAttributeBytes)
 	case len(s.User) > smx.MaxAttributeBytes || len(s.UserSID) > smx.MaxAttributeBytes:
@@ -59,9 +104,16 @@ func (s *State) check() error {
 	case len(s.Details) > smx.MaxDetailsBytes:
 		return fmt.Errorf("details of topic %d have %d bytes; allowed are %d", s.TopicType, len(s.Details), smx.MaxDetailsBytes)
 	}
+	texts := len(s.Details)
 	for i, p := range s.Params {
 		if len(p) > smx.MaxTextBytes {
 			return fmt.Errorf("parameter %d of topic %d has %d bytes; allowed are %d", i+1, s.TopicType, len(p), smx.MaxTextBytes)
+		}
+		texts += len(p)
+	}
+	if texts > smx.MaxDetailsBytes { // escaping can blow it up sixfold
+		if n := len(smx.AppendReport(nil, &smx.Report{Messages: []smx.Message{s.Message}})); n > maxReportBytes {
+			return fmt.Errorf("state of topic %d takes %d bytes in a report; allowed are %d", s.TopicType, n, maxReportBytes)
 		}
 	}
 	return nil

@@ -1,0 +1,280 @@
+package agent
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"statewire/smx"
+)
+
+const (
+	// maxReportStates bounds a report's messages: what a relay takes.
+	maxReportStates = smx.MaxMessages
+	// maxReportBytes bounds a report's XML, a little below what a relay takes.
+	maxReportBytes = smx.MaxReportBytes - 64<<10
+	// maxTopics and maxCacheBytes bound what a client holds.
+	maxTopics     = 100_000
+	maxCacheBytes = 512 << 20
+	// maxDeadLetters and maxDeadBytes bound the refused states that are kept to be looked at.
+	maxDeadLetters = 100
+	maxDeadBytes   = 16 << 20
+)
+
+// errFull is what raising a state of a new topic ends with when the store has reached its bound.
+var errFull = errors.New("the store is full")
+
+// shelf is one client's records within one transaction, by key. A value is valid until the transaction ends; nobody changes it.
+type shelf interface {
+	get(key []byte) []byte // nil when there is none
+	put(key, value []byte) error
+	delete(key []byte) error
+	// ascend calls fn for the keys with a prefix, in order, until fn returns false or an error. fn changes nothing.
+	ascend(prefix []byte, fn func(key, value []byte) (bool, error)) error
+}
+
+// engine runs transactions on one client's shelf: all of an update is kept, or nothing. It may call an update more than once.
+type engine interface {
+	view(fn func(shelf) error) error
+	update(fn func(shelf) error) error
+}
+
+// cabinet is what a client keeps, on any engine: the cache of the latest state per topic, the serials, the report under way, the
+// policy, dead letters and what was sent. It is safe for concurrent use.
+type cabinet struct {
+	engine
+	sentKept uint64 // bounds the list of what was sent
+}
+
+// Packing says how a report is made.
+type Packing struct {
+	Build func(*Report) []byte        // the XML of a report's numbered states
+	Allow func(topicType uint32) bool // false holds a topic's states back; nil allows all
+	// Completion is "resync complete" without serial and parameters, for the end of an answer.
+	Completion State
+	Time       time.Time
+}
+
+// change runs fn with the client's meta in one transaction, and keeps the meta that fn leaves.
+func (c cabinet) change(fn func(s shelf, m *meta) error) error {
+	return c.update(func(s shelf) error {
+		m, err := readMeta(s.get([]byte{keyMeta}))
+		if err != nil {
+			return err
+		}
+		was := m
+		if err := fn(s, &m); err != nil || m == was {
+			return err
+		}
+		return s.put([]byte{keyMeta}, m.record())
+	})
+}
+
+func (c cabinet) look(fn func(s shelf, m meta) error) error {
+	return c.view(func(s shelf) error {
+		m, err := readMeta(s.get([]byte{keyMeta}))
+		if err != nil {
+			return err
+		}
+		return fn(s, m)
+	})
+}
+
+// Put implements store.
+func (c cabinet) Put(states ...State) error {
+	return c.change(func(s shelf, m *meta) error {
+		for i := range states {
+			if err := putState(s, m, states[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// putState makes a state the latest of its topic. One that waits for the answer to a resync is replaced in its place.
+func putState(s shelf, m *meta, state State) error {
+	key := stateKey(&state)
+	m.raised++
+	state.Serial, state.order = 0, m.raised
+	at := waitingKey(&state)
+	if record := s.get(key); record != nil {
+		old, err := readState(key, record)
+		if err != nil {
+			return err
+		}
+		if s.get(numberKey(keyAnswer, old.order)) != nil {
+			at = numberKey(keyAnswer, state.order)
+		}
+		if err := errors.Join(s.delete(waitingKey(&old)), s.delete(numberKey(keyAnswer, old.order))); err != nil {
+			return err
+		}
+		m.bytes -= uint64(len(key) + len(record))
+	} else if m.topics++; m.topics > maxTopics {
+		return fmt.Errorf("%w: it holds %d topics, its bound; states of known topics are still taken", errFull, maxTopics)
+	}
+	record := stateRecord(&state)
+	if m.bytes += uint64(len(key) + len(record)); m.bytes > maxCacheBytes {
+		return fmt.Errorf("%w: its states take %d MiB, its bound; raise states with less details", errFull, maxCacheBytes>>20)
+	}
+	return errors.Join(s.put(key, record), s.put(at, key))
+}
+
+// Pending implements store.
+func (c cabinet) Pending() (report *Report, err error) {
+	err = c.view(func(s shelf) (err error) {
+		report, err = firstPending(s)
+		return err
+	})
+	return report, err
+}
+
+func firstPending(s shelf) (report *Report, err error) {
+	err = s.ascend([]byte{keyPending}, func(key, value []byte) (more bool, err error) {
+		report, err = readReport(key, value)
+		return false, err
+	})
+	return report, err
+}
+
+// Pack implements store: the most urgent waiting states of one priority in the order they were raised; and when none of those
+// waits, the answer to a resync.
+func (c cabinet) Pack(p Packing) (report *Report, err error) {
+	err = c.change(func(s shelf, m *meta) error {
+		report = nil
+		if under, err := firstPending(s); err != nil || under != nil {
+			return errors.Join(err, errors.New("a report is under way already"))
+		}
+		states, places, err := urgent(s, p.Allow)
+		if err == nil && len(states) == 0 && m.answering {
+			report, err = packAnswer(s, m, p)
+			return err
+		}
+		if err != nil || len(states) == 0 {
+			return err
+		}
+		report, err = pack(s, m, p, states, places)
+		return err
+	})
+	return report, err
+}
+
+// urgent is what goes into the next report, and where in the waiting line it stands.
+func urgent(s shelf, allow func(uint32) bool) (states []State, places [][]byte, err error) {
+	err = s.ascend([]byte{keyWaiting}, func(place, key []byte) (bool, error) {
+		if allow != nil && !allow(keyTopicType(key)) {
+			return true, nil
+		}
+		state, err := readState(key, s.get(key))
+		if err != nil || len(states) > 0 && state.Priority != states[0].Priority {
+			return false, err
+		}
+		states, places = append(states, state), append(places, append([]byte(nil), place...))
+		return len(states) < maxReportStates, nil
+	})
+	return states, places, err
+}
+
+// pack numbers states, as many as one report holds, and makes the report the one under way.
+func pack(s shelf, m *meta, p Packing, states []State, places [][]byte) (*Report, error) {
+	report := &Report{Packed: p.Time, States: states}
+	if err := build(report, m.serial, p.Build); err != nil {
+		return nil, err
+	}
+	for i := range report.States {
+		if err := leaveLine(s, m, &report.States[i], places[i]); err != nil {
+			return nil, err
+		}
+	}
+	m.serial = max(m.serial, report.Last)
+	return report, s.put(pendingKey(0), reportRecord(report))
+}
+
+// leaveLine takes a state that is now in a report out of those that wait. An instant one is forgotten here: the report has it.
+func leaveLine(s shelf, m *meta, state *State, place []byte) error {
+	if err := s.delete(place); err != nil {
+		return err
+	}
+	key := stateKey(state)
+	if !state.Instant {
+		old := len(s.get(key))
+		record := stateRecord(state)
+		m.bytes += uint64(len(record)) - uint64(old)
+		return s.put(key, record)
+	}
+	return forget(s, m, key)
+}
+
+func forget(s shelf, m *meta, key []byte) error {
+	m.topics--
+	m.bytes -= uint64(len(key) + len(s.get(key)))
+	return s.delete(key)
+}
+
+// build numbers the report's states after a serial and encodes them, leaving off from the end what is too much for one report.
+func build(report *Report, last uint64, encode func(*Report) []byte) error {
+	for {
+		serial := last
+		report.First, report.Last = 0, 0
+		for i := range report.States {
+			state := &report.States[i]
+			if state.Instant {
+				continue
+			}
+			serial++
+			state.Serial = serial
+			if report.First == 0 {
+				report.First = serial
+			}
+			report.Last = serial
+		}
+		if serial > smx.MaxSerial {
+			return fmt.Errorf("the client's serials are used up at %d: it needs a new client id", last)
+		}
+		report.Body = encode(report)
+		if len(report.Body) <= maxReportBytes || len(report.States) == 1 {
+			return nil
+		}
+		report.States = report.States[:(len(report.States)+1)/2]
+	}
+}
+
+// Halve implements store.
+func (c cabinet) Halve(encode func(*Report) []byte) error {
+	return c.update(func(s shelf) error {
+		report, err := firstPending(s)
+		if err != nil || report == nil || len(report.States) < 2 {
+			return errors.Join(err, errors.New("no report of several states is under way"))
+		}
+		middle := (len(report.States) + 1) / 2
+		for _, half := range []*Report{
+			{States: report.States[:middle], at: report.at},
+			{States: report.States[middle:], at: report.at + uint32(middle)},
+		} {
+			half.Packed, half.Answer = report.Packed, report.Answer
+			half.Body = encode(half)
+			for i := range half.States {
+				serial := half.States[i].Serial
+				if half.First == 0 {
+					half.First = serial
+				}
+				half.Last = max(half.Last, serial)
+			}
+			if err := s.put(pendingKey(half.at), reportRecord(half)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Continue makes the next serial at least last+1: what enrolment says that the site has seen of this client.
+func (c cabinet) Continue(last uint64) error {
+	return c.change(func(_ shelf, m *meta) error {
+		m.serial = max(m.serial, last)
+		return nil
+	})
+}
+
+func bigEndian(b []byte) uint64 { return binary.BigEndian.Uint64(b) }

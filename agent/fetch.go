@@ -1,0 +1,91 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"statewire/smx"
+)
+
+// PolicyAnswer is what became of one request for a policy.
+type PolicyAnswer struct {
+	Outcome  Outcome       // Accepted: a document came; Idle: the one known is still right; Refused; Again
+	Document []byte        // when Accepted
+	ETag     string        // of the document
+	After    time.Duration // the relay asked to be left alone for so long; 0 = it did not ask
+	Status   int           // HTTP's; 0 = no answer
+	Code     string        // of the refusal
+	Err      error         // why no policy came
+}
+
+// errUntrusted is what a policy ends with that nobody vouches for.
+var errUntrusted = errors.New("a policy is taken only over TLS from a relay whose certificate was checked: give the agent an https address and the authority or pin")
+
+// Policy implements courier. It takes a policy only from the relay it was made for, over a connection whose certificate was checked.
+func (s *Sender) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.policy+"?"+pollQuery(poll), nil)
+	if err != nil {
+		return PolicyAnswer{Outcome: Again, Err: err}
+	}
+	req.Header.Set("Accept", "application/xml")
+	req.Header.Set("User-Agent", "statewire-agent")
+	if etag != "" {
+		req.Header.Set("If-None-Match", etag)
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return PolicyAnswer{Outcome: Again, Err: err}
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, smx.MaxPolicyBytes+1))
+	return s.judgePolicy(resp, text, err)
+}
+
+func pollQuery(p smx.Poll) string {
+	return url.Values{
+		"client": {p.Client.String()},
+		"serial": {strconv.FormatUint(p.LastSerial, 10)},
+		"states": {strconv.FormatUint(uint64(p.States), 10)},
+		"digest": {fmt.Sprintf("%016x", p.Digest)},
+		"unsent": {strconv.FormatUint(uint64(p.Unsent), 10)},
+	}.Encode()
+}
+
+// judgePolicy reads the relay's answer. Only a whole 200 is a policy; a redirect is none.
+func (s *Sender) judgePolicy(resp *http.Response, text []byte, readErr error) PolicyAnswer {
+	answer := PolicyAnswer{Outcome: Again, Status: resp.StatusCode, After: retryAfter(resp.Header), Err: readErr}
+	trusted := resp.TLS != nil && (len(resp.TLS.VerifiedChains) > 0 || s.pinned)
+	switch code := resp.StatusCode; {
+	case !trusted:
+		answer.Outcome, answer.Err = Refused, errUntrusted
+	case readErr != nil:
+	case code == http.StatusOK:
+		answer.Outcome, answer.Document, answer.ETag = Accepted, text, resp.Header.Get("ETag")
+	case code == http.StatusNotModified:
+		answer.Outcome = Idle
+	default:
+		var said struct{ Code, Detail string }
+		_ = json.Unmarshal(text, &said) // a text that is no problem document leaves it empty
+		answer.Code, answer.Err = said.Code, fmt.Errorf("the relay answered %d %s %s", code, said.Code, said.Detail)
+		if code/100 == 4 && !passing(code) {
+			answer.Outcome = Refused
+		}
+	}
+	return answer
+}
+
+// passing tells which 4xx pass: a renewed certificate, a finished migration, a calmer relay.
+func passing(code int) bool {
+	switch code {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusUnauthorized, http.StatusForbidden:
+		return true
+	}
+	return false
+}

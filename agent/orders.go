@@ -1,0 +1,105 @@
+package agent
+
+import (
+	"time"
+
+	"statewire/smx"
+)
+
+// orders is what the adopted policy wants.
+type orders struct {
+	sendInterval   time.Duration // 0 = the client's own
+	policyInterval time.Duration // 0 = the client's own
+	relay          string        // assigned; empty = none
+	notifier       string
+	topics         map[uint32]*topicOrder // by type; nil for most clients
+}
+
+// topicOrder is what the policy wants of one topic type.
+type topicOrder struct {
+	paused   bool
+	interval time.Duration // least time between two sends; 0 = none
+	sent     time.Duration // steady time of the last send
+	ever     bool          // there was one since the client started
+}
+
+// obey puts a policy into force.
+func (a *Agent) obey(p smx.Policy) {
+	next := orders{sendInterval: p.SendInterval, policyInterval: p.PolicyInterval, relay: p.Relay, notifier: p.Notifier}
+	a.mu.Lock()
+	for _, t := range p.Topics {
+		if next.topics == nil {
+			next.topics = map[uint32]*topicOrder{}
+		}
+		order := &topicOrder{paused: t.Paused, interval: t.Interval}
+		if before := a.orders.topics[t.Type]; before != nil {
+			order.sent, order.ever = before.sent, before.ever
+		}
+		next.topics[t.Type] = order
+	}
+	retime := a.orders.sendInterval != next.sendInterval
+	a.orders = next
+	a.mu.Unlock()
+	a.relay.assign(p.Relay)
+	if retime {
+		poke(a.retime)
+	}
+}
+
+// allowed tells which topics may be sent now; nil when all may. A topic that is slowed waits from its last send on; a restart
+// forgets when that was, lest a machine that is switched off every night never sends it.
+func (a *Agent) allowed() func(topicType uint32) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.orders.topics == nil {
+		return nil
+	}
+	now := a.clock.Steady()
+	held := map[uint32]bool{}
+	for kind, t := range a.orders.topics {
+		held[kind] = t.paused || t.ever && now-t.sent < t.interval
+	}
+	return func(topicType uint32) bool { return !held[topicType] }
+}
+
+// sentTopics notes when the slowed topics of a report were sent.
+func (a *Agent) sentTopics(report *Report) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.orders.topics == nil {
+		return
+	}
+	now := a.clock.Steady()
+	for i := range report.States {
+		if t := a.orders.topics[report.States[i].TopicType]; t != nil {
+			t.sent, t.ever = now, true
+		}
+	}
+}
+
+// SendInterval is the time between two sends now in force: the policy's, or else the configured one.
+func (a *Agent) SendInterval() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.orders.sendInterval > 0 {
+		return a.orders.sendInterval
+	}
+	return a.cfg.SendInterval
+}
+
+// PolicyInterval is the time between two policy polls now in force.
+func (a *Agent) PolicyInterval() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.orders.policyInterval > 0 {
+		return a.orders.policyInterval
+	}
+	return a.cfg.PolicyInterval
+}
+
+// Notifier is the address of the notifier that the policy assigns; empty = none.
+func (a *Agent) Notifier() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.orders.notifier
+}

@@ -1,0 +1,128 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"statewire/smx"
+)
+
+// PolicyOutcome is how a poll ended.
+type PolicyOutcome uint8
+
+// The outcomes of Poll.
+const (
+	PolicyUnchanged PolicyOutcome = iota // the policy is the one known
+	PolicyAdopted                        // another one, now in force
+	PolicyDeclined                       // what came is no policy for this client: the one known stays in force
+	PolicyAgain                          // no answer, or not now
+)
+
+// PollOutcome is what came of one poll.
+type PollOutcome struct {
+	Outcome PolicyOutcome
+	Resync  bool          // the client has begun to send its whole cache
+	Wait    time.Duration // before the next poll
+	Status  int           // HTTP's; 0 = no answer
+	Err     error         // why it was declined, or did not come
+}
+
+// Poll asks once for the client's policy and acts on it. The request claims the last serial and what the client holds, from the
+// store, so that the site also notices the loss of a last message. The error is the store's.
+func (a *Agent) Poll(ctx context.Context) (PollOutcome, error) {
+	kept, err := a.store.Policy()
+	if err != nil {
+		return PollOutcome{}, fmt.Errorf("read the policy kept in the store: %w", err)
+	}
+	sum, err := a.store.Summary()
+	if err != nil {
+		return PollOutcome{}, fmt.Errorf("sum up the store: %w", err)
+	}
+	answer := a.relay.Policy(ctx, smx.Poll{Client: a.id.Client, LastSerial: sum.LastSerial, States: sum.States, Digest: sum.Digest, Unsent: sum.Unsent}, kept.ETag)
+	a.met(ctx, answer.Status, answer.Err, answer.Code)
+	poll := PollOutcome{Status: answer.Status, Err: answer.Err}
+	switch answer.Outcome {
+	case Idle:
+		poll.Outcome = PolicyUnchanged
+	case Accepted:
+		if err := a.adopt(kept, answer, &poll); err != nil {
+			return poll, err
+		}
+	case Refused:
+		poll.Outcome = PolicyDeclined
+	case Again:
+		poll.Outcome = PolicyAgain
+	}
+	a.pace(&poll, answer.After)
+	return poll, nil
+}
+
+// pace sets the time to the next poll, and says what went wrong.
+func (a *Agent) pace(poll *PollOutcome, after time.Duration) {
+	interval := a.PolicyInterval()
+	poll.Wait = jitter(interval*9/10, interval/10)
+	switch poll.Outcome {
+	case PolicyAgain:
+		poll.Wait = max(min(pause(a.pollFailures, after), poll.Wait), after)
+		a.pollFailures++
+		a.log.Debug("policy not fetched", "client", a.id.Client, "status", poll.Status, "wait", poll.Wait, "err", poll.Err)
+		return
+	case PolicyDeclined:
+		a.log.Warn("policy declined", "client", a.id.Client, "status", poll.Status, "err", poll.Err)
+	default:
+		a.mu.Lock()
+		a.contact.policy = a.clock.Wall()
+		a.mu.Unlock()
+	}
+	a.pollFailures = 0
+}
+
+// adopt puts what the relay handed out into force, if it is a policy and this client's.
+func (a *Agent) adopt(kept PolicyState, answer PolicyAnswer, poll *PollOutcome) error {
+	policy, err := smx.DecodePolicy(answer.Document)
+	if err == nil {
+		err = a.ours(policy)
+	}
+	if err != nil {
+		poll.Outcome, poll.Err = PolicyDeclined, err
+		return nil
+	}
+	if kept.ETag == answer.ETag && bytes.Equal(kept.Document, answer.Document) && !kept.fresh(policy.Resync) {
+		poll.Outcome = PolicyUnchanged
+		return nil
+	}
+	state := PolicyState{ETag: answer.ETag, Document: answer.Document, Accepted: a.clock.Wall()}
+	if poll.Resync, err = a.store.Adopt(state, policy.Resync); err != nil {
+		return fmt.Errorf("keep the policy: %w", err)
+	}
+	poll.Outcome = PolicyAdopted
+	a.obey(policy)
+	a.log.Info("policy adopted", "client", a.id.Client, "etag", answer.ETag, "relay", policy.Relay, "send_interval", policy.SendInterval, "topics", len(policy.Topics))
+	if poll.Resync {
+		a.log.Info("resync begins: sending the whole cache", "client", a.id.Client, "number", policy.Resync.Number,
+			"next_serial", policy.Resync.NextSerial, "reason", policy.Resync.Reason)
+		a.SendNow()
+	}
+	return nil
+}
+
+// ours refuses a policy that is another client's, or sends the client where it could not be sure whom it talks to.
+func (a *Agent) ours(p smx.Policy) error {
+	if p.Client != a.id.Client {
+		return fmt.Errorf("the relay handed out the policy of client %s", p.Client)
+	}
+	if p.Resync != nil && p.Resync.NextSerial > smx.MaxSerial {
+		return errors.New("the resync begins behind the greatest serial")
+	}
+	if p.Relay == "" {
+		return nil
+	}
+	if u, err := url.Parse(p.Relay); err != nil || u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("the assigned relay %.100q is no https address", p.Relay)
+	}
+	return nil
+}

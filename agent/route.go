@@ -1,0 +1,120 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"statewire/smx"
+)
+
+const (
+	// assignedAttempts is how many attempts in a row an assigned relay may leave without an answer before the client goes back to
+	// the configured one.
+	assignedAttempts = 5
+	// assignedRetry is the time after which it tries the assigned relay again.
+	assignedRetry = time.Hour
+)
+
+// route is the way to the relay in use: the assigned one when a policy names it, or else the configured one. Where the machine
+// happens to be never changes it.
+type route struct {
+	// Constant after New.
+	configured courier
+	dial       func(address string) (*Sender, error)
+	steady     func() time.Duration
+	log        *slog.Logger
+
+	// Guarded by mu.
+	mu       sync.Mutex
+	address  string  // of the assigned relay; empty = none
+	assigned *Sender // nil = none
+	silent   int     // attempts in a row that the assigned relay left without an answer
+	retryAt  time.Duration
+}
+
+// assign makes the relay at address the one to use; empty goes back to the configured one.
+func (r *route) assign(address string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if address == r.address {
+		return
+	}
+	if r.assigned != nil {
+		r.assigned.Close()
+	}
+	r.address, r.assigned, r.silent = address, nil, 0
+	if address == "" || r.dial == nil {
+		return
+	}
+	sender, err := r.dial(address)
+	if err != nil {
+		r.log.Warn("assigned relay not usable: staying with the configured one", "relay", address, "err", err)
+		return
+	}
+	r.assigned = sender
+}
+
+// pick is the relay for the next attempt.
+func (r *route) pick() (relay courier, assigned *Sender) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.assigned == nil || r.fellBack() {
+		return r.configured, nil
+	}
+	return r.assigned, r.assigned
+}
+
+// fellBack tells whether the configured relay stands in. Call it with mu held.
+func (r *route) fellBack() bool { return r.silent >= assignedAttempts && r.steady() < r.retryAt }
+
+// heard notes whether the assigned relay answered.
+func (r *route) heard(ctx context.Context, assigned *Sender, status int) {
+	if assigned == nil || status == 0 && ctx.Err() != nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.assigned != assigned:
+	case status != 0:
+		r.silent = 0
+	default:
+		if r.silent++; r.silent >= assignedAttempts {
+			r.retryAt = r.steady() + assignedRetry
+			r.log.Warn("assigned relay does not answer: using the configured one", "relay", r.address, "attempts", r.silent, "again_in", assignedRetry)
+		}
+	}
+}
+
+// Post implements courier.
+func (r *route) Post(ctx context.Context, body []byte) Answer {
+	relay, assigned := r.pick()
+	answer := relay.Post(ctx, body)
+	r.heard(ctx, assigned, answer.Status)
+	return answer
+}
+
+// Policy implements courier.
+func (r *route) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer {
+	relay, assigned := r.pick()
+	answer := relay.Policy(ctx, poll, etag)
+	r.heard(ctx, assigned, answer.Status)
+	return answer
+}
+
+// state is the assigned relay and whether it is in use.
+func (r *route) state() (address string, inUse bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.address, r.assigned != nil && !r.fellBack()
+}
+
+func (r *route) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.assigned != nil {
+		r.assigned.Close()
+	}
+}

@@ -1,0 +1,155 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"statewire/smx"
+)
+
+// Outcome is how an attempt to send ended.
+type Outcome uint8
+
+// The outcomes of Send.
+const (
+	Idle     Outcome = iota // nothing to send
+	Accepted                // the relay has the report
+	Refused                 // the relay will never take this report: it is cut in two, or its only state is set aside
+	Again                   // no answer, or not now: the same bytes go again after Wait
+)
+
+// Attempt is one try to send one report.
+type Attempt struct {
+	Outcome Outcome
+	Report  *Report       // nil when Idle
+	Answer  Answer        // the relay's
+	Wait    time.Duration // before the next attempt, when Again
+}
+
+// Send makes one attempt: the report under way, or else the next one. It never waits between attempts. The error is the store's.
+func (a *Agent) Send(ctx context.Context) (Attempt, error) {
+	report, err := a.next()
+	if err != nil || report == nil {
+		return Attempt{}, err
+	}
+	answer := a.relay.Post(ctx, report.Body)
+	a.met(ctx, answer.Status, answer.Err, answer.Code)
+	attempt := Attempt{Outcome: answer.Outcome, Report: report, Answer: answer}
+	if answer.Outcome == Again {
+		attempt.Wait = pause(a.failures, answer.After)
+		a.failures++
+		a.log.Debug("report not delivered", "client", a.id.Client, "first", report.First, "last", report.Last,
+			"status", answer.Status, "code", answer.Code, "wait", attempt.Wait, "err", answer.Err)
+		return attempt, nil
+	}
+	a.failures = 0
+	return attempt, a.settle(report, answer)
+}
+
+// settle ends a report. A refused one of several states is cut in two, again and again, until the state that no relay takes is
+// alone: only that one is set aside, and the others arrive under the serials they have.
+func (a *Agent) settle(report *Report, answer Answer) error {
+	if answer.Outcome == Refused && len(report.States) > 1 {
+		a.log.Info("report refused: sending its halves", "client", a.id.Client, "first", report.First, "last", report.Last, "code", answer.Code)
+		if err := a.store.Halve(a.encode); err != nil {
+			return fmt.Errorf("halve report %d to %d: %w", report.First, report.Last, err)
+		}
+		return nil
+	}
+	end := Settlement{Outcome: answer.Outcome, Receipt: answer.Receipt, File: answer.File, Code: answer.Code, Detail: answer.Detail, Time: a.clock.Wall()}
+	if err := a.store.Settle(end); err != nil {
+		return fmt.Errorf("settle report %d to %d: %w", report.First, report.Last, err)
+	}
+	if answer.Outcome == Accepted {
+		a.sentTopics(report)
+	}
+	a.logSettled(report, answer)
+	return nil
+}
+
+func (a *Agent) logSettled(report *Report, answer Answer) {
+	if answer.Outcome == Refused {
+		s := &report.States[0]
+		a.log.Warn("state set aside: the relay never takes it", "client", a.id.Client, "topic", s.TopicType, "id", s.TopicID,
+			"state", s.StateID, "serial", s.Serial, "code", answer.Code, "detail", answer.Detail)
+		return
+	}
+	if !a.log.Enabled(context.Background(), a.sentLevel) {
+		return
+	}
+	for i := range report.States {
+		s := &report.States[i]
+		a.log.Log(context.Background(), a.sentLevel, "state sent", "client", a.id.Client, "topic", s.TopicType, "id", s.TopicID,
+			"state", s.StateID, "serial", s.Serial, "receipt", answer.Receipt)
+	}
+}
+
+// next is the report to send: the one under way, or a new one of what waits.
+func (a *Agent) next() (*Report, error) {
+	report, err := a.store.Pending()
+	if err != nil || report != nil {
+		return report, err
+	}
+	now := a.clock.Wall()
+	report, err = a.store.Pack(Packing{Build: a.encode, Allow: a.allowed(), Completion: a.completion(now), Time: now})
+	if err != nil {
+		return nil, fmt.Errorf("make a report of waiting states: %w", err)
+	}
+	return report, nil
+}
+
+// completion is "resync complete" of this client.
+func (a *Agent) completion(now time.Time) State {
+	s := State{Priority: answerPriority, Raised: now}
+	s.TopicType, s.StateID, s.TopicID, s.Time = topicResync, stateResyncDone, a.id.Client.String(), now
+	return s.canonical()
+}
+
+func (a *Agent) encode(report *Report) []byte {
+	if report.Answer {
+		return a.document(report.States, answerPriority)
+	}
+	return a.document(report.States, report.States[0].Priority)
+}
+
+// document is states as a report.
+func (a *Agent) document(states []State, priority int8) []byte {
+	report := smx.Report{
+		Header: smx.Header{
+			Client: a.id.Client, ClientInstalled: 1, ClientType: 1, Priority: priority, LCID: a.id.LCID,
+			ClientVersion: a.id.ClientVersion, NetBIOSName: a.id.NetBIOSName, CodePage: a.id.CodePage, Date: a.clock.Wall(),
+		},
+		Messages: make([]smx.Message, len(states)),
+	}
+	for i := range states {
+		report.Messages[i] = states[i].Message
+	}
+	return smx.AppendReport(nil, &report)
+}
+
+const (
+	firstPause   = 2 * time.Second
+	longPause    = 5 * time.Minute
+	mostPatience = time.Hour // what a relay may ask for
+)
+
+// pause is the time before the next attempt: doubling and jittered, and never less than the relay asked for.
+func pause(failures int, after time.Duration) time.Duration {
+	wait := min(firstPause<<min(failures, 20), longPause)
+	wait = jitter(wait/2, wait/2)
+	if after > 0 {
+		after = min(after, mostPatience)
+		wait = max(wait, jitter(after, after/4+time.Second))
+	}
+	return wait
+}
+
+// jitter is a duration from least up to, not including, least+spread.
+func jitter(least, spread time.Duration) time.Duration {
+	if spread <= 0 {
+		return least
+	}
+	return least + rand.N(spread)
+}

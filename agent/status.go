@@ -1,0 +1,157 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"statewire/smx"
+)
+
+// contact is how the client got on with the relay lately.
+type contact struct {
+	tried     bool
+	connected bool      // the last attempt had an answer
+	last      time.Time // wall time of the last answer
+	policy    time.Time // wall time at which the policy last was up to date
+	problem   string    // why the last attempt came to nothing
+}
+
+// met notes an attempt's end.
+func (a *Agent) met(ctx context.Context, status int, err error, code string) {
+	if status == 0 && ctx.Err() != nil {
+		return // we stopped, not the relay
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.contact.tried, a.contact.connected, a.contact.problem = true, status != 0, ""
+	switch {
+	case status == 0 && err != nil:
+		a.contact.problem = err.Error()
+	case status >= 300 && status != 304:
+		a.contact.problem = fmt.Sprintf("the relay answered %d %s", status, code)
+	}
+	if status != 0 {
+		a.contact.last = a.clock.Wall()
+	}
+}
+
+// Status is how a client is doing.
+type Status struct {
+	Client       smx.ClientID
+	Tried        bool          // it has tried to reach a relay since it started
+	Connected    bool          // the last attempt to reach the relay had an answer
+	Problem      string        // why the last attempt came to nothing; empty = it did not
+	LastContact  time.Time     // the relay's last answer since the start; zero = none
+	LastSend     time.Time     // when the relay last took a report; zero = never
+	LastSerial   uint64        // the last one given to a message
+	Held         int           // topics in the cache
+	Unsent       int           // states the relay does not have yet
+	OldestUnsent time.Duration // how long the oldest of them has waited; 0 = none waits
+	DeadLetters  int           // states the relay never takes
+	Answering    bool          // a resync's answer is on its way
+
+	SendInterval, PolicyInterval time.Duration // in force
+
+	LastPolicy    time.Time // when the policy last was up to date, since the start; zero = not yet
+	PolicyChanged time.Time // when the policy in force was adopted; zero = none
+	PolicyETag    string
+	ResyncNumber  uint32    // the resync carried out last; 0 = none
+	ResyncIssued  time.Time // when the site asked for it
+	AssignedRelay string    // by the policy; empty = none
+	RelayInUse    string    // configured, assigned, or fallback: the configured one, because the assigned does not answer
+	Notifier      string    // assigned by the policy; empty = none
+	PausedTopics  []uint32
+	SlowedTopics  []uint32
+}
+
+// Status tells how the client is doing.
+func (a *Agent) Status() (Status, error) {
+	sum, err := a.store.Summary()
+	if err != nil {
+		return Status{}, fmt.Errorf("sum up the store: %w", err)
+	}
+	kept, err := a.store.Policy()
+	if err != nil {
+		return Status{}, fmt.Errorf("read the policy kept in the store: %w", err)
+	}
+	s := Status{
+		Client: a.id.Client, LastSend: sum.LastSent, LastSerial: sum.LastSerial, Held: int(sum.States), Unsent: int(sum.Unsent),
+		DeadLetters: sum.DeadLetters, Answering: sum.Answering, SendInterval: a.SendInterval(), PolicyInterval: a.PolicyInterval(),
+		PolicyChanged: kept.Accepted, PolicyETag: kept.ETag, ResyncNumber: kept.Number, ResyncIssued: kept.Issued, RelayInUse: "configured",
+	}
+	if !sum.OldestUnsent.IsZero() {
+		s.OldestUnsent = a.clock.age(sum.OldestUnsent, a.began)
+	}
+	address, inUse := a.relay.state()
+	switch s.AssignedRelay = address; {
+	case inUse:
+		s.RelayInUse = "assigned"
+	case address != "":
+		s.RelayInUse = "fallback"
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s.Tried, s.Connected, s.Problem = a.contact.tried, a.contact.connected, a.contact.problem
+	s.LastContact, s.LastPolicy, s.Notifier = a.contact.last, a.contact.policy, a.orders.notifier
+	for kind, t := range a.orders.topics {
+		if t.paused {
+			s.PausedTopics = append(s.PausedTopics, kind)
+		} else if t.interval > 0 {
+			s.SlowedTopics = append(s.SlowedTopics, kind)
+		}
+	}
+	slices.Sort(s.PausedTopics)
+	slices.Sort(s.SlowedTopics)
+	return s, nil
+}
+
+// Messages is what a client holds and what it sent.
+type Messages struct {
+	Held []Held // the latest state of every topic
+	Sent []Sent // lately, oldest first; then what is under way
+	Dead []DeadLetter
+}
+
+// Messages lists what the client holds and sent.
+func (a *Agent) Messages() (m Messages, err error) {
+	if m.Held, err = a.store.Held(); err != nil {
+		return m, fmt.Errorf("list the cache: %w", err)
+	}
+	if m.Sent, err = a.store.Sent(); err != nil {
+		return m, fmt.Errorf("list what was sent: %w", err)
+	}
+	if m.Dead, err = a.store.DeadLetters(); err != nil {
+		return m, fmt.Errorf("list refused states: %w", err)
+	}
+	return m, nil
+}
+
+// AsReport is the client's cache as one report, whatever its size: for people, not for a relay. A state that waits has no serial
+// yet, or the one it was sent under before.
+func (a *Agent) AsReport() ([]byte, error) {
+	held, err := a.store.Held()
+	if err != nil {
+		return nil, fmt.Errorf("list the cache: %w", err)
+	}
+	states := make([]State, len(held))
+	for i := range held {
+		states[i] = held[i].State
+	}
+	return a.document(states, smx.NoPriority), nil
+}
+
+// Trace is what the client knows of one serial; false when it is not in the list of what was sent lately.
+func (a *Agent) Trace(serial uint64) (Sent, bool, error) {
+	sent, err := a.store.Sent()
+	if err != nil {
+		return Sent{}, false, fmt.Errorf("list what was sent: %w", err)
+	}
+	for _, s := range slices.Backward(sent) {
+		if s.Serial == serial && serial > 0 {
+			return s, true, nil
+		}
+	}
+	return Sent{}, false, nil
+}
