@@ -1,6 +1,9 @@
 package reports
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -50,4 +53,36 @@ type Fact struct {
 type Step struct {
 	Text string     `json:"text"`
 	At   *time.Time `json:"at,omitempty" doc:"When, as far as settings tell; absent when it is up to somebody"`
+}
+
+// Explain says what the site knows of a client, named by its id or its computer's name. A name that several clients have is an
+// *AmbiguousError; one that none has gets an explanation, too, and so does an id the site has never heard of.
+func (r *Runner) Explain(ctx context.Context, client string, topic *Topic) (*Explanation, error) {
+	id, err := r.FindClient(ctx, client)
+	if errors.Is(err, ErrNoClient) {
+		return unknownName(strings.TrimSpace(client)), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	e, err := r.gather(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return r.explain(ctx, e, topic)
+}
+
+// explain turns evidence into sentences.
+func (r *Runner) explain(ctx context.Context, e *evidence, topic *Topic) (*Explanation, error) {
+	out := &Explanation{Client: e.client, Topic: topic, Facts: e.collect(), Next: e.foresee()}
+	out.Summary = e.summary()
+	if topic != nil {
+		about, err := r.aboutTopic(ctx, e, *topic)
+		if err != nil {
+			return nil, err
+		}
+		out.Summary = about.summary
+		out.Facts = append(about.facts, out.Facts...)
+	}
+	return out, nil
 }

@@ -52,6 +52,7 @@ type Box struct {
 type Held struct {
 	Files []HeldFile // the oldest first; at most a few dozen
 	More  int        // further files, not listed
+	Part  bool       // the inbox holds so many files that not all were looked at
 }
 
 // HeldFile is one unread file of the inbox.

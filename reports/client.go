@@ -1,0 +1,66 @@
+package reports
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// ErrNoClient is returned for a computer name that no client has.
+var ErrNoClient = errors.New("no client has this name")
+
+// AmbiguousError is a computer name that several clients have.
+type AmbiguousError struct {
+	Name    string
+	Clients []Namesake // the one that reported last first; at most 50
+}
+
+// Namesake is one of several clients of a name.
+type Namesake struct {
+	Client
+	LastReport time.Time `json:"last_report"`
+}
+
+func (e *AmbiguousError) Error() string {
+	lines := make([]string, len(e.Clients))
+	for i, c := range e.Clients {
+		lines[i] = fmt.Sprintf("%s (last report %s)", wireID(c.ID), clockAt(c.LastReport))
+	}
+	return fmt.Sprintf("%d clients are called %s; name one by its id: %s", len(e.Clients), terminalSafe(shorten(e.Name, 64)), strings.Join(lines, ", "))
+}
+
+// FindClient reads a client id, with or without GUID:, or looks for the one client of a computer name. An id need not be known.
+func (r *Runner) FindClient(ctx context.Context, text string) (uuid.UUID, error) {
+	text = strings.TrimSpace(text)
+	if id, err := parseClient(text); err == nil {
+		return uuid.Parse(id)
+	}
+	unnamed := fmt.Errorf("%.64q: %w: `statewire report clients --param name=PART` finds clients by a part of name or id, "+
+		"and a client that has never reported can be named by its id (GUID:…)", text, ErrNoClient)
+	if text == "" || len(text) > maxParamBytes {
+		return uuid.Nil, unnamed
+	}
+	rows, err := r.ask(ctx, "find", map[string]string{"name": strings.ToValidUTF8(text, "\ufffd")})
+	if err != nil {
+		return uuid.Nil, err
+	}
+	if len(rows) == 0 {
+		return uuid.Nil, unnamed
+	}
+	several := &AmbiguousError{Name: text}
+	for _, row := range rows {
+		id, err := uuid.Parse(row.raw("client_id"))
+		if err != nil {
+			return uuid.Nil, fmt.Errorf("read a client's id: %w", err)
+		}
+		several.Clients = append(several.Clients, Namesake{Client{id, row.raw("netbios_name")}, row.time("last_report_time")})
+	}
+	if len(several.Clients) > 1 {
+		return uuid.Nil, several
+	}
+	return several.Clients[0].ID, nil
+}

@@ -1,0 +1,267 @@
+package reports
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+//go:embed sql/client/*.sql
+var clientSQL embed.FS
+
+// evidence is everything this process can find out about one client.
+type evidence struct {
+	now    time.Time
+	client Client
+
+	header      header
+	runs        []run // serials that arrived, ascending
+	ranges      []missingRange
+	completions []completion
+	requests    []issuedResync // resyncs, the latest first
+	conflicts   []conflict
+	aside       []asideRecord
+	asideCount  int
+	lastReports []reportRow // the reports that arrived at header.lastReport
+	differs     *difference // nil: no difference is known
+	wish        *wish       // nil: nobody asked for a resync that has not been issued
+	wishAfter   uint64      // the number of the resync after which it was asked for
+	unconfirmed int         // states that the client's latest whole cache left out
+	lastCheck   time.Time   // zero: there was none
+	outstanding int         // clients that owe an answer, this one included
+	paused      bool        // the client's policy pauses the topic asked about
+
+	held      Held
+	heldKnown bool // this process sees the inbox
+	heldError bool // it does, but could not read it
+	schedule  Schedule
+}
+
+// header is the row of header.sql.
+type header struct {
+	version                 string
+	firstReport, lastReport time.Time
+	seen                    uint64 // greatest serial that arrived
+	claimed                 uint64 // greatest serial the client says that it gave out
+	claimedTime             time.Time
+	cacheStates             int
+	cacheUnsent             int
+	cacheTime               time.Time
+	floor                   uint64
+	completionFloor         uint64
+	completionTime          time.Time
+	baselineFloor           uint64
+	baselineTime            time.Time
+	online                  bool
+	onlineTime              time.Time
+}
+
+type missingRange struct {
+	run
+	detected, checked time.Time
+	closed            bool
+}
+
+type completion struct {
+	serial, floor uint64
+	received      time.Time
+}
+
+type issuedResync struct {
+	number                                 uint64
+	issued, pickedUp, answering, completed time.Time
+	reason, by                             string
+	nextSerial                             uint64
+}
+
+type conflict struct {
+	serial             uint64
+	kind               string
+	received, detected time.Time
+}
+
+type asideRecord struct {
+	serial             *uint64
+	code, reason, file string
+	record             uint64
+	received           time.Time
+}
+
+type reportRow struct {
+	file, receipt          string
+	received, made, loaded time.Time
+	first, last            uint64
+}
+
+// difference is a client's cache beside what the site holds of it.
+type difference struct {
+	client, site int
+	time         time.Time
+}
+
+// wish is a person's request for a resync that has not been issued yet.
+type wish struct {
+	time time.Time
+	by   string
+}
+
+// maxRuns bounds what is read of one client's serials.
+const maxRuns = 20_000
+
+// known says that the site has stored something of the client, or heard from it.
+func (e *evidence) known() bool { return e.reported() || !e.header.claimedTime.IsZero() }
+
+// reported says that at least one report of the client was stored.
+func (e *evidence) reported() bool { return !e.header.firstReport.IsZero() }
+
+// greatest is the greatest serial that the site knows to exist.
+func (e *evidence) greatest() uint64 { return max(e.header.seen, e.header.claimed) }
+
+// floor is the first serial that counts.
+func (e *evidence) floor() uint64 { return max(1, e.header.floor) }
+
+// missing are the runs that have not arrived, now.
+func (e *evidence) missing() []run { return missingRuns(e.runs, e.floor(), e.greatest()) }
+
+// detected is when a gap check first saw any of a run missing; zero when none has yet.
+func (e *evidence) detected(r run) time.Time {
+	var first time.Time
+	for _, m := range e.ranges {
+		if !m.closed && m.first <= r.last && r.first <= m.last && (first.IsZero() || m.detected.Before(first)) {
+			first = m.detected
+		}
+	}
+	return first
+}
+
+// lastSign is when the client was last heard of, by report, policy request or presence.
+func (e *evidence) lastSign() time.Time {
+	sign := later(e.header.lastReport, e.header.claimedTime)
+	if e.header.online {
+		sign = later(sign, e.header.onlineTime)
+	}
+	return sign
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// ask runs one of the client's queries.
+func (r *Runner) ask(ctx context.Context, name string, params map[string]string) ([]record, error) {
+	text, err := clientSQL.ReadFile("sql/client/" + name + ".sql")
+	if err != nil {
+		return nil, fmt.Errorf("read the query %s: %w", name, err)
+	}
+	rows, err := r.start(ctx, "client", prepared{sql: string(text), params: params, max: r.cfg.MaxRows})
+	if err != nil {
+		return nil, err
+	}
+	return rows.records()
+}
+
+// gather reads everything about one client. A missing inbox is a fact like any other; a store that does not answer is an error.
+func (r *Runner) gather(ctx context.Context, id uuid.UUID) (*evidence, error) {
+	e := &evidence{now: r.now().UTC(), client: Client{ID: id}}
+	e.readHeld(ctx, r)
+	if r.schedule != nil {
+		e.schedule = r.schedule()
+	}
+	params := map[string]string{"client": id.String()}
+	for _, part := range []struct {
+		query string
+		more  map[string]string
+		read  func(rows []record)
+	}{
+		{"header", nil, e.readHeader},
+		{"runs", map[string]string{"most": fmt.Sprint(maxRuns)}, e.readRuns},
+		{"ranges", map[string]string{"most": fmt.Sprint(maxRuns), "serial": "0"}, e.readRanges},
+		{"completions", nil, e.readCompletions},
+		{"requests", nil, e.readRequests},
+		{"conflicts", nil, e.readConflicts},
+		{"aside", map[string]string{"serial": "0"}, e.readAside},
+		{"check", map[string]string{"since": micros(e.owedSince())}, e.readCheck},
+	} {
+		given := map[string]string{}
+		for _, from := range []map[string]string{params, part.more} {
+			for name, value := range from {
+				given[name] = value
+			}
+		}
+		rows, err := r.ask(ctx, part.query, given)
+		if err != nil {
+			return nil, err
+		}
+		part.read(rows)
+	}
+	return e, r.gatherMore(ctx, e)
+}
+
+// gatherMore reads what depends on the rest.
+func (r *Runner) gatherMore(ctx context.Context, e *evidence) error {
+	if e.reported() {
+		rows, err := r.ask(ctx, "report", map[string]string{"client": e.client.ID.String(), "at": micros(e.header.lastReport)})
+		if err != nil {
+			return err
+		}
+		e.lastReports = reportRows(rows)
+	}
+	if floor := e.confirmedFrom(); floor > 0 {
+		rows, err := r.ask(ctx, "unconfirmed", map[string]string{"client": e.client.ID.String(), "floor": fmt.Sprint(floor), "type": "-1", "id": ""})
+		if err != nil {
+			return err
+		}
+		e.unconfirmed = rows[0].count("states")
+	}
+	return nil
+}
+
+// confirmedFrom is the serial at which the client's latest whole cache began; states below it are unconfirmed. Zero when it
+// never sent one, or when a baseline was accepted since.
+func (e *evidence) confirmedFrom() uint64 {
+	if e.header.completionFloor > e.header.baselineFloor {
+		return e.header.completionFloor
+	}
+	return 0
+}
+
+// owedSince is from when on a resync that was not answered counts as outstanding.
+func (e *evidence) owedSince() time.Time {
+	if e.schedule.MergeInterval == 0 {
+		return time.Unix(0, 0)
+	}
+	return e.now.Add(-e.schedule.MergeInterval)
+}
+
+// micros is a time the way the engine reads a parameter of type DateTime64(6).
+func micros(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000000") }
+
+// readHeld asks the inbox first: a report that is loaded meanwhile is then told twice, never not at all.
+func (e *evidence) readHeld(ctx context.Context, r *Runner) {
+	if r.holding == nil {
+		return
+	}
+	held, err := r.holding(ctx, e.client.ID)
+	if err != nil {
+		r.log.Warn("read the inbox for a client", "client", e.client.ID, "err", err)
+		e.heldError = true
+		return
+	}
+	slices.SortStableFunc(held.Files, func(a, b HeldFile) int { // those that name the client first
+		switch {
+		case a.Names == b.Names:
+			return a.Since.Compare(b.Since)
+		case a.Names:
+			return -1
+		}
+		return 1
+	})
+	e.held, e.heldKnown = held, true
+}

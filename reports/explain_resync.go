@@ -1,0 +1,174 @@
+package reports
+
+import (
+	"fmt"
+	"time"
+
+	"statewire/reports/web"
+)
+
+// step is how far a resync got.
+type step string
+
+// The steps of a resync, as reports and pages name them.
+const (
+	stepIssued    step = "issued"
+	stepPickedUp  step = "picked up"
+	stepAnswering step = "answering"
+	stepCompleted step = "completed"
+)
+
+func (q issuedResync) step() step {
+	switch {
+	case !q.completed.IsZero():
+		return stepCompleted
+	case !q.answering.IsZero():
+		return stepAnswering
+	case !q.pickedUp.IsZero():
+		return stepPickedUp
+	}
+	return stepIssued
+}
+
+// since is when the resync reached its step.
+func (q issuedResync) since() time.Time {
+	switch q.step() {
+	case stepCompleted:
+		return q.completed
+	case stepAnswering:
+		return q.answering
+	case stepPickedUp:
+		return q.pickedUp
+	}
+	return q.issued
+}
+
+// why is the reason in words.
+func (q issuedResync) why() string {
+	switch q.reason {
+	case "requested":
+		if q.by != "" {
+			return "because " + shorten(q.by, 64) + " asked for it"
+		}
+		return "because a person asked for it"
+	case "conflict":
+		return "because its counter went back"
+	case "differs":
+		return "because its states differ"
+	}
+	return "because messages are missing"
+}
+
+// resync tells how far the latest one got.
+func (f *facts) resync() {
+	f.requested()
+	if len(f.requests) == 0 {
+		return
+	}
+	q := f.requests[0]
+	asked := fmt.Sprintf("Resync %d was issued at %s, %s", q.number, f.when(q.issued), q.why())
+	switch q.step() {
+	case stepCompleted:
+		f.add(OK, "resync_completed", q.completed, "%s, and completed at %s.", asked, f.when(q.completed))
+	case stepAnswering:
+		f.add(Note, "resync_answering", q.answering, "%s. The answer began to arrive at %s; the client has not said yet that it is complete.", asked, f.when(q.answering))
+	case stepPickedUp:
+		f.add(Note, "resync_picked_up", q.pickedUp, "%s. The client picked it up at %s; nothing of the answer has arrived.", asked, f.when(q.pickedUp))
+	default:
+		f.add(Note, "resync_issued", q.issued, "%s. The client has not picked it up: it has not asked for its policy since.", asked)
+	}
+	if n := f.unanswered(); n > 1 {
+		f.add(Warning, "resync_unanswered", time.Time{}, "That makes %d resyncs in a row that were not completed.", n)
+	}
+}
+
+// requested tells of a wish that has not become a resync yet.
+func (f *facts) requested() {
+	if w := f.wish; w != nil {
+		by := "A person"
+		if w.by != "" {
+			by = shorten(w.by, 64)
+		}
+		f.add(Note, "resync_requested", w.time, "%s asked for a resync at %s; it has not been issued yet.", by, f.when(w.time))
+	}
+}
+
+// unanswered counts the latest resyncs that were not completed.
+func (e *evidence) unanswered() int {
+	for i, q := range e.requests {
+		if q.step() == stepCompleted {
+			return i
+		}
+	}
+	return len(e.requests)
+}
+
+// pending is the latest resync when its answer is still to come.
+func (e *evidence) pending() (issuedResync, bool) {
+	if len(e.requests) == 0 || e.requests[0].step() == stepCompleted {
+		return issuedResync{}, false
+	}
+	return e.requests[0], true
+}
+
+// needs says why a resync would be issued, in the order in which reasons count; empty when there is none.
+func (e *evidence) needs() string {
+	switch {
+	case e.wish != nil:
+		return "requested"
+	case len(e.conflicts) > 0:
+		return "conflict"
+	case e.differs != nil:
+		return "differs"
+	case len(e.missing()) > 0:
+		return "missing"
+	}
+	return ""
+}
+
+// due is the earliest moment at which a gap check issues the resync that the client needs; zero when that is not known.
+func (e *evidence) due() time.Time {
+	due := e.now
+	if e.needs() == "missing" {
+		oldest := time.Time{}
+		for _, m := range e.missing() {
+			if d := e.detected(m); !d.IsZero() && (oldest.IsZero() || d.Before(oldest)) {
+				oldest = d
+			}
+		}
+		if oldest.IsZero() {
+			oldest = e.nextCheck()
+		}
+		due = later(due, oldest.Add(e.schedule.MinMissingAge))
+	}
+	if len(e.requests) > 0 && e.wish == nil {
+		due = later(due, e.requests[0].issued.Add(e.schedule.MergeInterval))
+	}
+	return e.checkAfter(due)
+}
+
+// nextCheck is when the next gap check runs; now when it is late or unknown.
+func (e *evidence) nextCheck() time.Time {
+	if e.lastCheck.IsZero() {
+		return e.now
+	}
+	return later(e.now, e.lastCheck.Add(e.schedule.CheckInterval))
+}
+
+// checkAfter is the first gap check at or after a moment.
+func (e *evidence) checkAfter(t time.Time) time.Time {
+	next := e.nextCheck()
+	if t.After(next) && e.schedule.CheckInterval > 0 {
+		wait := t.Sub(next)
+		return next.Add((wait + e.schedule.CheckInterval - 1) / e.schedule.CheckInterval * e.schedule.CheckInterval)
+	}
+	return later(next, t)
+}
+
+// full says that no further client may be asked at the moment.
+func (e *evidence) full() string {
+	if e.schedule.MaxOutstanding > 0 && e.outstanding >= e.schedule.MaxOutstanding {
+		return fmt.Sprintf("%s clients owe an answer already, as many as resync.max_outstanding allows, so it waits for its turn.", web.Number(e.outstanding))
+	}
+	return ""
+}

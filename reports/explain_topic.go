@@ -1,0 +1,157 @@
+package reports
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"statewire/reports/web"
+)
+
+// ParseTopic reads TYPE/ID; an id may hold slashes itself.
+func ParseTopic(text string) (*Topic, error) {
+	kind, id, ok := strings.Cut(text, "/")
+	n, err := strconv.ParseUint(kind, 10, 32)
+	if !ok || err != nil {
+		return nil, fmt.Errorf("topic %.64q: write TYPE/ID, for example 500/5a0c1c8e-0b0f-4a7e-9a42-1d5f6f0a1001", text)
+	}
+	return &Topic{Type: uint32(n), ID: id}, nil
+}
+
+// topicAnswer is what an explanation begins with when a topic was asked about.
+type topicAnswer struct {
+	summary string
+	facts   []Fact
+}
+
+// topicRow is the row of topic.sql.
+type topicRow struct {
+	found            bool
+	state            string
+	serial           uint64
+	raised, received time.Time
+	title            string
+}
+
+// aboutTopic says what the client last said on a topic, or why it is unknown: never reported, reported but not loaded, set
+// aside, among the missing messages, or never told. There is no "loaded but not summarised": a state is current the moment
+// it is loaded.
+func (r *Runner) aboutTopic(ctx context.Context, e *evidence, topic Topic) (topicAnswer, error) {
+	params := map[string]string{"client": e.client.ID.String(), "type": fmt.Sprint(topic.Type), "id": strings.ToValidUTF8(topic.ID, "\ufffd")}
+	rows, err := r.ask(ctx, "topic", params)
+	if err != nil {
+		return topicAnswer{}, err
+	}
+	row := readTopic(rows, topic)
+	unconfirmed := false
+	if floor := e.confirmedFrom(); row.found && floor > 0 {
+		params["floor"] = fmt.Sprint(floor)
+		rows, err := r.ask(ctx, "unconfirmed", params)
+		if err != nil {
+			return topicAnswer{}, err
+		}
+		unconfirmed = rows[0].count("states") > 0
+	}
+	f := &facts{evidence: e}
+	if row.found {
+		return f.knownTopic(row, unconfirmed), nil
+	}
+	return f.unknownTopic(row), nil
+}
+
+func readTopic(rows []record, topic Topic) topicRow {
+	out := topicRow{title: fmt.Sprintf("topic %d/%s", topic.Type, shorten(topic.ID, 80))}
+	if len(rows) == 0 {
+		return out
+	}
+	r := rows[0]
+	if name := topicTitle(r.raw("topic_name")); name != "" {
+		out.title = fmt.Sprintf("%s %d/%s", strings.ToLower(name[:1])+name[1:], topic.Type, shorten(topic.ID, 80))
+	}
+	out.found = r.uint("found") == 1
+	out.state = fmt.Sprintf("state %d", r.uint("state"))
+	if name := r.raw("state_name"); name != "" {
+		out.state += " (" + name + ")"
+	}
+	out.serial, out.raised, out.received = r.uint("serial"), r.time("raised"), r.time("received")
+	return out
+}
+
+// knownTopic tells the current state, and how far it can be trusted.
+func (f *facts) knownTopic(t topicRow, unconfirmed bool) topicAnswer {
+	message := "an instant message"
+	if t.serial > 0 {
+		message = "message " + web.Number(t.serial)
+	}
+	f.add(OK, "topic_state", t.received, "On %s it last said %s, in %s, raised at %s and received at %s.", t.title, t.state, message, clockAt(t.raised), f.when(t.received))
+	answer := fmt.Sprintf("%s is in %s on %s.", f.client.name(), t.state, t.title)
+	doubt := ""
+	if unconfirmed {
+		f.add(Warning, "topic_unconfirmed", f.header.completionTime, "The state is unconfirmed: the client left it out when it sent everything again, at %s, so it no longer holds it.", f.when(f.header.completionTime))
+		doubt = "it is unconfirmed: the client no longer holds it"
+	}
+	if later := f.missingAfter(t.serial); later > 0 && t.serial > 0 {
+		f.add(Warning, "topic_gap", time.Time{}, "%s later %s missing: a newer state may be among them.", web.Number(later), plural(int(min(later, 2)), "message is", "messages are"))
+		doubt = "a newer one may be among the missing messages"
+	}
+	if named := f.heldByName(); named > 0 {
+		f.add(Note, "topic_waiting", time.Time{}, "A newer state may be in what waits in the inbox.")
+		doubt = "a newer one may be waiting in the inbox"
+	}
+	if quiet := f.now.Sub(t.received); quiet > lostAfter && f.now.Sub(f.header.lastReport) < silentAfter {
+		f.add(Note, "topic_silent", t.received, "It has reported since, but nothing on this topic for %s.", span(quiet))
+	}
+	if doubt != "" {
+		answer = strings.TrimSuffix(answer, ".") + ", but " + doubt + "."
+	}
+	return topicAnswer{answer, f.list}
+}
+
+// unknownTopic says why there is no state, the likeliest cause first.
+func (f *facts) unknownTopic(t topicRow) topicAnswer {
+	name := f.client.name()
+	missing := count(f.missing())
+	var why string
+	switch {
+	case !f.reported() && f.heldByName() > 0:
+		why = "its first report waits in the inbox"
+		f.add(Warning, "topic_not_loaded", f.held.Files[0].Since, "Unknown because nothing of this client has been loaded yet.")
+	case !f.reported():
+		why = "the client has never reported"
+		f.add(Warning, "topic_never_reported", time.Time{}, "Unknown because no report of this client has been stored at all.")
+	case f.heldByName() > 0:
+		why = "reports of the client wait in the inbox and may hold it"
+		f.add(Note, "topic_not_loaded", f.held.Files[0].Since, "Unknown, and reports of this client wait in the inbox: the state may be among them.")
+	case missing > 0:
+		why = "messages of the client are missing and may hold it"
+		f.add(Warning, "topic_in_gap", time.Time{}, "Unknown, and %s %s missing: the state may be among them.", web.Number(missing), plural(int(min(missing, 2)), "message is", "messages are"))
+	case f.asideCount > 0:
+		why = "records of the client were set aside and may hold it"
+		f.add(Warning, "topic_set_aside", f.aside[0].received, "Unknown, and %s %s set aside as bad: the state may be among them.", web.Number(f.asideCount), plural(f.asideCount, "record of this client was", "records of this client were"))
+	case f.header.cacheUnsent > 0:
+		why = "states wait on the client to be sent and may hold it"
+		f.add(Note, "topic_unsent", f.header.cacheTime, "Unknown, and at %s the client said that %s of its states %s to be sent: it may be among them.", f.when(f.header.cacheTime), web.Number(f.header.cacheUnsent), plural(f.header.cacheUnsent, "waits", "wait"))
+	default:
+		why = "the client never said anything on it"
+		f.add(Note, "topic_never_told", f.header.firstReport, "Unknown because the client never said anything on it: every message that it sent has arrived, and none is about this topic. It is out of the topic's scope, or has never evaluated it.")
+	}
+	return topicAnswer{fmt.Sprintf("The state of %s on %s is unknown: %s.", name, t.title, why), f.list}
+}
+
+// missingAfter counts missing messages after a serial.
+func (e *evidence) missingAfter(serial uint64) uint64 {
+	return count(missingRuns(e.runs, max(e.floor(), serial+1), e.greatest()))
+}
+
+// heldByName counts the waiting files that name the client.
+func (e *evidence) heldByName() int {
+	n := 0
+	for _, file := range e.held.Files {
+		if file.Names {
+			n++
+		}
+	}
+	return n
+}

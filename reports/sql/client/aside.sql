@@ -1,0 +1,6 @@
+-- Records of one client that were set aside as bad, the latest first; all_records counts those beyond the limit too.
+SELECT serial, code, reason, source_file, report_index, record_index, line, column, received_time, set_aside_time, count() OVER () AS all_records
+FROM set_aside_records FINAL
+WHERE client_id = {client:UUID} AND ({serial:UInt64} = 0 OR serial = {serial:UInt64})
+ORDER BY received_time DESC, source_file, report_index, record_index
+LIMIT 20

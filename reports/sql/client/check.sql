@@ -1,0 +1,13 @@
+-- The latest gap check, and how many clients owe the answer to a resync issued since a moment.
+SELECT
+    (SELECT max(time) FROM resync_checks) AS time,
+    (
+        SELECT count()
+        FROM (SELECT client_id, max(issued_time) AS issued FROM resyncs FINAL WHERE issued_time >= {since:DateTime64(6,'UTC')} GROUP BY client_id) AS r
+        LEFT JOIN
+        (
+            SELECT client_id, max(received_time) AS completed FROM completions_data FINAL
+            WHERE client_id IN (SELECT client_id FROM resyncs) GROUP BY client_id
+        ) AS c ON c.client_id = r.client_id
+        WHERE r.issued >= c.completed
+    ) AS outstanding

@@ -1,0 +1,22 @@
+-- Every version of one message with its copies, first arrival first.
+SELECT
+    payload_hash,
+    any(topic_type) AS topic,
+    any(topic_id) AS id,
+    any(state_id) AS state,
+    any(message_time) AS raised,
+    any(message_us) AS raised_us,
+    min(received_time) AS received,
+    argMin(source_file, received_time) AS file,
+    argMin(receipt, received_time) AS relay_receipt,
+    argMin(loaded_time, received_time) AS loaded,
+    count() AS copies,
+    any(t.topic_name) AS topic_name,
+    any(n.state_name) AS state_name
+FROM (SELECT * FROM state_messages WHERE client_id = {client:UUID} AND serial = {serial:UInt64}) AS m
+LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t ON t.named_type = m.topic_type
+LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names GROUP BY named_type, named) AS n
+    ON n.named_type = m.topic_type AND n.named = m.state_id
+GROUP BY payload_hash
+ORDER BY received, payload_hash
+LIMIT 20
