@@ -148,19 +148,22 @@ type notebook struct {
 	raised int
 }
 
-func (n *notebook) Raise(s State) error {
-	n.raised++
-	n.states[s.topic()] = s
-	return s.check()
+func (n *notebook) Raise(states ...State) error {
+	n.raised += len(states)
+	for _, s := range states {
+		if err := s.check(); err != nil {
+			return err
+		}
+		n.states[s.topic()] = s
+	}
+	return nil
 }
 
-func (n *notebook) Latest(topicType uint32) (all []State, err error) {
-	for t, s := range n.states {
-		if t.kind == topicType {
-			all = append(all, s)
-		}
+func (n *notebook) Messages() (m Messages, err error) {
+	for _, s := range n.states {
+		m.Held = append(m.Held, Held{State: s})
 	}
-	return all, nil
+	return m, nil
 }
 
 // required is what the notebook calls required, as debian.upgradable has it.

@@ -39,10 +39,10 @@ const (
 
 // book is the agent as a source of state sees it.
 type book interface {
-	// Raise records a state.
-	Raise(s State) error
-	// Latest returns the latest state of every topic of a type.
-	Latest(topicType uint32) ([]State, error)
+	// Raise records states, all or none.
+	Raise(states ...State) error
+	// Messages lists what the agent holds.
+	Messages() (Messages, error)
 }
 
 // Packages is the source that tells which package updates this machine requires: exactly those that `apt list --upgradable`
@@ -149,14 +149,11 @@ func (p *Packages) Scan(ctx context.Context) (ScanResult, error) {
 // record raises what has changed, and that the scan is complete.
 func (p *Packages) record(found packages, waiting restart) (ScanResult, error) {
 	result := ScanResult{Required: len(found.upgrades), Listed: found.listed.UTC()}
-	updates, err := p.book.Latest(topicUpdateDetection)
+	all, err := p.book.Messages()
 	if err != nil {
 		return result, err
 	}
-	enforced, err := p.book.Latest(topicUpdateEnforcement)
-	if err != nil {
-		return result, err
-	}
+	updates, enforced := all.latest(topicUpdateDetection), all.latest(topicUpdateEnforcement)
 	restarts := waiting.states(enforced, found.installed)
 	for _, s := range restarts {
 		if s.StateID == enforcementRestart {
@@ -164,17 +161,19 @@ func (p *Packages) record(found packages, waiting restart) (ScanResult, error) {
 		}
 	}
 	changed := append(changes(updates, found.states(updates)), changes(enforced, restarts)...)
-	for _, s := range changed {
-		s.Time, s.Priority = p.now(), usualPriority
-		if err := p.book.Raise(s); err != nil {
-			return result, err
-		}
+	for i := range changed {
+		changed[i].Time, changed[i].Priority = p.now(), usualPriority
 	}
 	result.Raised = len(changed)
-	if age := p.now().Sub(found.listed); age > listsOld {
-		return result, p.raiseScan(scanWithErrors, "", fmt.Sprintf("the package lists are %d days old; run apt-get update", int(age.Hours()/24)))
+	return result, p.book.Raise(append(changed, p.completed(result))...)
+}
+
+// completed is the scan's own state after it.
+func (p *Packages) completed(r ScanResult) State {
+	if age := p.now().Sub(r.Listed); age > listsOld {
+		return p.scanState(scanWithErrors, "", fmt.Sprintf("the package lists are %d days old; run apt-get update", int(age.Hours()/24)))
 	}
-	return result, p.raiseScan(scanCompleted, fmt.Sprint(result.Required), found.listed.UTC().Format(time.RFC3339))
+	return p.scanState(scanCompleted, fmt.Sprint(r.Required), r.Listed.Format(time.RFC3339))
 }
 
 // fail tells the site why there is no result. What earlier scans found stands.
@@ -190,7 +189,11 @@ func (p *Packages) fail(ctx context.Context, cause error) error {
 }
 
 func (p *Packages) raiseScan(state uint32, params ...string) error {
-	return p.book.Raise(State{Priority: usualPriority, Message: smx.Message{
+	return p.book.Raise(p.scanState(state, params...))
+}
+
+func (p *Packages) scanState(state uint32, params ...string) State {
+	return State{Priority: usualPriority, Message: smx.Message{
 		Time: p.now(), TopicType: topicUpdateScan, TopicID: packageSource, StateID: state, Params: params,
-	}})
+	}}
 }

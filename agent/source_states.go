@@ -10,6 +10,16 @@ import (
 // maxReasonBytes bounds the reason of a failure as it is told to the site.
 const maxReasonBytes = 500
 
+// latest are the states of a topic type.
+func (m Messages) latest(topicType uint32) (states []State) {
+	for _, h := range m.Held {
+		if h.TopicType == topicType {
+			states = append(states, h.State)
+		}
+	}
+	return states
+}
+
 // topicID names an update as apt takes it: PACKAGE=VERSION, with the architecture after the package if that is a foreign one.
 func (u upgrade) topicID() string { return u.name + "=" + u.candidate }
 

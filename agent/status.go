@@ -11,7 +11,7 @@ import (
 
 // contact is how the client got on with the relay lately.
 type contact struct {
-	tried     bool
+	attempts  uint64    // since the start
 	connected bool      // the last attempt had an answer
 	last      time.Time // wall time of the last answer
 	policy    time.Time // wall time at which the policy last was up to date
@@ -25,7 +25,7 @@ func (a *Agent) met(ctx context.Context, status int, err error, code string) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.contact.tried, a.contact.connected, a.contact.problem = true, status != 0, ""
+	a.contact.attempts, a.contact.connected, a.contact.problem = a.contact.attempts+1, status != 0, ""
 	switch {
 	case status == 0 && err != nil:
 		a.contact.problem = err.Error()
@@ -40,7 +40,7 @@ func (a *Agent) met(ctx context.Context, status int, err error, code string) {
 // Status is how a client is doing.
 type Status struct {
 	Client       smx.ClientID
-	Tried        bool          // it has tried to reach a relay since it started
+	Attempts     uint64        // to reach a relay, since it started
 	Connected    bool          // the last attempt to reach the relay had an answer
 	Problem      string        // why the last attempt came to nothing; empty = it did not
 	LastContact  time.Time     // the relay's last answer since the start; zero = none
@@ -93,7 +93,7 @@ func (a *Agent) Status() (Status, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s.Tried, s.Connected, s.Problem = a.contact.tried, a.contact.connected, a.contact.problem
+	s.Attempts, s.Connected, s.Problem = a.contact.attempts, a.contact.connected, a.contact.problem
 	s.LastContact, s.LastPolicy, s.Notifier = a.contact.last, a.contact.policy, a.orders.notifier
 	for kind, t := range a.orders.topics {
 		if t.paused {

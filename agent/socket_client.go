@@ -1,0 +1,136 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+)
+
+// maxSocketAnswer bounds what is read of an agent's answer: its whole cache, and then some.
+const maxSocketAnswer = 1 << 30
+
+// ErrNotRunning is what asking an agent that does not run ends with.
+var ErrNotRunning = errors.New("no agent runs on this data directory; start it with `statewire agent run`, or as a service")
+
+// SocketClient speaks to the agent of this machine.
+type SocketClient struct{ http *http.Client }
+
+// DialSocket returns the way to the agent with its files in dir. Nothing is connected until the first call.
+func DialSocket(dir string) *SocketClient {
+	return &SocketClient{&http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, dir) },
+	}}}
+}
+
+// Raise records states, all or none.
+func (c *SocketClient) Raise(ctx context.Context, request RaiseRequest) (Raised, error) {
+	return call[Raised](ctx, c, http.MethodPost, "/v1/states", request)
+}
+
+// Send makes the agent send what waits.
+func (c *SocketClient) Send(ctx context.Context) (Flushed, error) {
+	return call[Flushed](ctx, c, http.MethodPost, "/v1/send", nil)
+}
+
+// Resend makes the agent send its whole cache again.
+func (c *SocketClient) Resend(ctx context.Context) (Flushed, error) {
+	return call[Flushed](ctx, c, http.MethodPost, "/v1/resend", nil)
+}
+
+// Scan makes the agent look for changes of the machine.
+func (c *SocketClient) Scan(ctx context.Context) (ScanResult, error) {
+	return call[ScanResult](ctx, c, http.MethodPost, "/v1/scan", nil)
+}
+
+// Status asks how the agent is doing.
+func (c *SocketClient) Status(ctx context.Context) (StatusReport, error) {
+	return call[StatusReport](ctx, c, http.MethodGet, "/v1/status", nil)
+}
+
+// Messages asks what the agent holds and sent.
+func (c *SocketClient) Messages(ctx context.Context) (MessageList, error) {
+	return call[MessageList](ctx, c, http.MethodGet, "/v1/messages", nil)
+}
+
+// Trace asks what became of one serial.
+func (c *SocketClient) Trace(ctx context.Context, serial uint64) (SentState, error) {
+	return call[SentState](ctx, c, http.MethodGet, fmt.Sprintf("/v1/messages/%d", serial), nil)
+}
+
+// Report is what the agent holds, as the XML of one report.
+func (c *SocketClient) Report(ctx context.Context) ([]byte, error) {
+	return c.ask(ctx, http.MethodGet, "/v1/report", nil)
+}
+
+func call[T any](ctx context.Context, c *SocketClient, method, path string, request any) (answer T, err error) {
+	text, err := c.ask(ctx, method, path, request)
+	if err != nil {
+		return answer, err
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return answer, fmt.Errorf("read the agent's answer: %w", err)
+	}
+	return answer, nil
+}
+
+func (c *SocketClient) ask(ctx context.Context, method, path string, request any) ([]byte, error) {
+	var body []byte
+	if request != nil {
+		var err error
+		if body, err = json.Marshal(request); err != nil {
+			return nil, fmt.Errorf("write the request: %w", err)
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://agent"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxSocketAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("read the agent's answer: %w", err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return text, nil
+	}
+	var said problem
+	if json.Unmarshal(text, &said) != nil || said.Error == "" {
+		said.Error = "the agent answered " + resp.Status
+	}
+	return nil, &SocketError{Status: resp.StatusCode, Text: said.Error}
+}
+
+// SocketError is the agent's refusal of a request.
+type SocketError struct {
+	Status int // HTTP's: 4xx is the request's fault
+	Text   string
+}
+
+func (e *SocketError) Error() string { return e.Text }
+
+// unreachable says why the agent cannot be asked, and what to do.
+func unreachable(err error) error {
+	var dial *net.OpError
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("only the user that runs the agent and administrators may use its socket: %w", err)
+	case errors.Is(err, fs.ErrNotExist), errors.As(err, &dial) && dial.Op == "dial":
+		return ErrNotRunning
+	case os.IsTimeout(err):
+		return fmt.Errorf("the agent does not answer: %w", err)
+	}
+	return fmt.Errorf("ask the agent: %w", err)
+}

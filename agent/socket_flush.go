@@ -1,0 +1,64 @@
+package agent
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	flushTimeout = 90 * time.Second      // above the time of one attempt
+	flushLook    = 50 * time.Millisecond // the first look; later ones take their time
+	flushMost    = time.Second           // between two looks
+	flushSilence = 5 * time.Second       // nothing is sent and nothing goes wrong: the rest is held back by the policy
+)
+
+// flush makes the agent send what waits and returns when the relay has it, when an attempt came to nothing, or when what is left
+// is held back. What is not sent stays, and goes with a later report.
+func (s *Socket) flush(ctx context.Context) (Flushed, error) {
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
+	defer cancel()
+	before, err := s.agent.Status()
+	if err != nil {
+		return Flushed{}, err
+	}
+	s.agent.SendNow()
+	wait, now, moved := flushLook, before, time.Now()
+	for {
+		switch {
+		case now.Unsent == 0:
+			return s.flushed(now, "")
+		case now.Attempts > before.Attempts && now.Problem != "":
+			return s.flushed(now, now.Problem)
+		case time.Since(moved) > flushSilence && len(now.PausedTopics)+len(now.SlowedTopics) > 0:
+			return s.flushed(now, "the site's policy holds back what is left; `statewire agent status` shows which topics")
+		}
+		select {
+		case <-ctx.Done():
+			return s.flushed(now, "the relay has not answered yet; it is sent in the background")
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, flushMost)
+		last := now
+		if now, err = s.agent.Status(); err != nil {
+			return Flushed{}, err
+		}
+		if now.Attempts != last.Attempts {
+			moved = time.Now()
+		}
+	}
+}
+
+// flushed is where things stand.
+func (s *Socket) flushed(now Status, why string) (Flushed, error) {
+	f := Flushed{Done: now.Unsent == 0, Unsent: now.Unsent, LastSerial: now.LastSerial, Problem: why}
+	all, err := s.agent.Messages()
+	if err != nil {
+		return f, err
+	}
+	for i := range all.Sent {
+		if m := &all.Sent[i]; m.Outcome == Accepted {
+			f.Receipt = m.Receipt
+		}
+	}
+	return f, nil
+}

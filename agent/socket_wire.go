@@ -1,0 +1,183 @@
+package agent
+
+import (
+	"time"
+
+	"statewire/smx"
+)
+
+const (
+	// maxSocketBody bounds what a local program may say at once: one state with the longest details, however they are escaped.
+	maxSocketBody = 8 << 20
+	// maxSocketStates bounds the states in it.
+	maxSocketStates = 1000
+	// maxSocketCallers bounds the connections at one time; more wait.
+	maxSocketCallers = 16
+	// maxPriority is the least urgent priority.
+	maxPriority = 10
+)
+
+// RaiseRequest asks the agent to record states, all or none.
+type RaiseRequest struct {
+	States []RaisedState `json:"states"`
+	Now    bool          `json:"now,omitempty"` // send at once, and answer with what came of it
+}
+
+// RaisedState is a state as a local program tells it.
+type RaisedState struct {
+	TopicType   uint32    `json:"topic_type"`
+	TopicID     string    `json:"topic_id"`
+	TopicIDType uint16    `json:"topic_id_type,omitempty"`
+	StateID     uint32    `json:"state_id"`
+	Criticality uint32    `json:"criticality,omitempty"`
+	Params      []string  `json:"params,omitempty"`
+	Details     string    `json:"details,omitempty"`
+	DetailsType int32     `json:"details_type,omitempty"`
+	User        string    `json:"user,omitempty"`
+	UserSID     string    `json:"user_sid,omitempty"`
+	Time        time.Time `json:"time,omitzero"`      // of the change; left out: now
+	Priority    *int8     `json:"priority,omitempty"` // 0 to 10, less is more urgent; left out: none
+	Instant     bool      `json:"instant,omitempty"`  // without a serial, forgotten once sent
+}
+
+func (r RaisedState) state(now time.Time) State {
+	s := State{Priority: smx.NoPriority, Instant: r.Instant, Message: smx.Message{
+		Time: r.Time, TopicType: r.TopicType, TopicID: r.TopicID, TopicIDType: r.TopicIDType, StateID: r.StateID,
+		Criticality: r.Criticality, Params: r.Params, Details: r.Details, DetailsType: r.DetailsType, User: r.User, UserSID: r.UserSID,
+	}}
+	if s.Time.IsZero() {
+		s.Time = now
+	}
+	if r.Priority != nil {
+		s.Priority = *r.Priority
+	}
+	return s
+}
+
+// Flushed is what came of sending at once.
+type Flushed struct {
+	Done       bool   `json:"done"`   // the relay has everything
+	Unsent     int    `json:"unsent"` // states it does not have yet
+	LastSerial uint64 `json:"last_serial"`
+	Receipt    string `json:"receipt,omitempty"` // of the last report it took
+	Problem    string `json:"problem,omitempty"` // why not everything was sent
+}
+
+// Raised is the answer to a RaiseRequest.
+type Raised struct {
+	Recorded int      `json:"recorded"`
+	Sent     *Flushed `json:"sent,omitempty"` // when it was to be sent at once
+}
+
+// StatusReport is how the agent of a machine is doing.
+type StatusReport struct {
+	Client   string    `json:"client"`
+	Host     string    `json:"host"`
+	Version  string    `json:"version"`
+	Process  int       `json:"process"`
+	Started  time.Time `json:"started"`
+	Relay    string    `json:"relay"`          // the configured one
+	Assigned string    `json:"assigned_relay"` // by the site's policy; empty = none
+	InUse    string    `json:"relay_in_use"`   // configured, assigned, or fallback
+	Notifier string    `json:"assigned_notifier"`
+
+	Attempts    uint64    `json:"attempts"` // to reach a relay, since it started
+	Connected   bool      `json:"connected"`
+	Problem     string    `json:"problem"`
+	LastContact time.Time `json:"last_contact,omitzero"`
+
+	LastSend     time.Time `json:"last_send,omitzero"`
+	LastSerial   uint64    `json:"last_serial"`
+	Held         int       `json:"held"`
+	Unsent       int       `json:"unsent"`
+	OldestUnsent float64   `json:"oldest_unsent_seconds"`
+	Resyncing    bool      `json:"resyncing"`
+	DeadLetters  int       `json:"dead_letters"`
+	LastRefused  time.Time `json:"last_refused,omitzero"`
+
+	SendInterval   float64   `json:"send_interval_seconds"`
+	PolicyInterval float64   `json:"policy_interval_seconds"`
+	LastPolicy     time.Time `json:"last_policy,omitzero"`
+	PolicyChanged  time.Time `json:"policy_changed,omitzero"`
+	Paused         []uint32  `json:"paused_topics,omitempty"`
+	Slowed         []uint32  `json:"slowed_topics,omitempty"`
+	ResyncNumber   uint32    `json:"resync_number"`
+	ResyncIssued   time.Time `json:"resync_issued,omitzero"`
+}
+
+// HeldState is one state that the agent holds.
+type HeldState struct {
+	RaisedState
+	Serial uint64    `json:"serial"` // 0 = none yet
+	Raised time.Time `json:"raised"`
+	Place  string    `json:"place"` // waiting, under way, or sent
+}
+
+// SentState is one message that the agent sent, or is sending.
+type SentState struct {
+	Serial    uint64    `json:"serial"`
+	TopicType uint32    `json:"topic_type"`
+	TopicID   string    `json:"topic_id"`
+	StateID   uint32    `json:"state_id"`
+	Time      time.Time `json:"time"`
+	Raised    time.Time `json:"raised"`
+	Packed    time.Time `json:"packed"` // put into a report, under this serial
+	Sent      time.Time `json:"sent,omitzero"`
+	Outcome   string    `json:"outcome"` // accepted, refused, or under way
+	Receipt   string    `json:"receipt,omitempty"`
+	File      string    `json:"file,omitempty"`
+	Code      string    `json:"code,omitempty"`
+}
+
+// RefusedState is one state that no relay takes.
+type RefusedState struct {
+	HeldState
+	Refused time.Time `json:"refused"`
+	Code    string    `json:"code"`
+	Detail  string    `json:"detail"`
+}
+
+// MessageList is what the agent holds and sent.
+type MessageList struct {
+	Held    []HeldState    `json:"held"`
+	Sent    []SentState    `json:"sent"`
+	Refused []RefusedState `json:"refused"`
+}
+
+func newHeldState(s *State, place string) HeldState {
+	h := HeldState{Serial: s.Serial, Raised: s.Raised, Place: place, RaisedState: RaisedState{
+		TopicType: s.TopicType, TopicID: s.TopicID, TopicIDType: s.TopicIDType, StateID: s.StateID, Criticality: s.Criticality,
+		Params: s.Params, Details: s.Details, DetailsType: s.DetailsType, User: s.User, UserSID: s.UserSID, Time: s.Time, Instant: s.Instant,
+	}}
+	if s.Priority != smx.NoPriority {
+		h.Priority = &s.Priority
+	}
+	return h
+}
+
+func newSentState(s *Sent) SentState {
+	outcome := "under way"
+	switch s.Outcome {
+	case Accepted:
+		outcome = "accepted"
+	case Refused:
+		outcome = "refused"
+	}
+	return SentState{Serial: s.Serial, TopicType: s.TopicType, TopicID: s.TopicID, StateID: s.StateID, Time: s.Time, Raised: s.Raised,
+		Packed: s.Packed, Sent: s.Sent, Outcome: outcome, Receipt: s.Receipt, File: s.File, Code: s.Code}
+}
+
+func newMessageList(m Messages) MessageList {
+	list := MessageList{Held: make([]HeldState, len(m.Held)), Sent: make([]SentState, len(m.Sent)), Refused: make([]RefusedState, len(m.Dead))}
+	for i := range m.Held {
+		list.Held[i] = newHeldState(&m.Held[i].State, m.Held[i].Place.String())
+	}
+	for i := range m.Sent {
+		list.Sent[i] = newSentState(&m.Sent[i])
+	}
+	for i := range m.Dead {
+		d := &m.Dead[i]
+		list.Refused[i] = RefusedState{newHeldState(&d.State, "refused"), d.End.Time, d.End.Code, d.End.Detail}
+	}
+	return list
+}
