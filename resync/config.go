@@ -60,3 +60,7 @@ func (c Config) changes(next Config) []any {
 	changed("max_outstanding", c.MaxOutstanding, next.MaxOutstanding)
 	return attrs
 }
+
+// offeredFor is how long a request is offered to its client: while the client is outstanding, and an hour at least, so that a
+// short merge interval does not take the request back before the next poll.
+func (c Config) offeredFor() time.Duration { return max(c.MergeInterval, time.Hour) }

@@ -1,6 +1,10 @@
 package resync
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // metrics says what is missing, who owes an answer and who waits to be asked. No client is ever a label.
 type metrics struct {
@@ -12,7 +16,7 @@ type metrics struct {
 	differs         prometheus.Gauge
 	outstanding     prometheus.Gauge
 	waiting         prometheus.Gauge
-	held            *prometheus.GaugeVec   // by reason: unread, unknown, bound, interval
+	held            *prometheus.GaugeVec // by reason: unread, unknown, bound, interval, age
 	issued          prometheus.Counter
 	issuedBy        *prometheus.CounterVec // by reason: requested, conflict, differs, missing
 	completed       prometheus.Counter
@@ -44,7 +48,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		outstanding:     gauge("resync_outstanding", "Clients that were asked for a resync and owe the answer."),
 		waiting:         gauge("resync_waiting", "Clients that are to be asked and wait for their turn."),
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "statewire_resync_held", Help: "Clients not asked at the last look, by reason (unread, unknown, bound, interval).",
+			Name: "statewire_resync_held", Help: "Clients not asked at the last look, by reason (unread, unknown, bound, interval, age).",
 		}, []string{"reason"}),
 		issued:    counter("resync_issued_total", "Resyncs issued."),
 		issuedBy:  counters("resync_issued_by_reason_total", "Resyncs issued, by reason (requested, conflict, differs, missing).", "reason"),
@@ -64,4 +68,41 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			m.waiting, m.held, m.issued, m.issuedBy, m.completed, m.expired, m.checks, m.checkSeconds, m.lastCheck, m.polls, m.recordsDropped)
 	}
 	return m
+}
+
+// check counts a check.
+func (m *metrics) check(r Result, err error) {
+	if err != nil {
+		m.checks.WithLabelValues("failed").Inc()
+		return
+	}
+	if r.DryRun {
+		return
+	}
+	m.checks.WithLabelValues("done").Inc()
+	m.checkSeconds.WithLabelValues(r.Kind).Observe(r.Took.Seconds())
+	m.lastCheck.Set(float64(r.At.UnixMilli()) / 1000)
+	m.outstanding.Set(float64(r.Outstanding))
+	m.found(r.Gaps, r.At)
+}
+
+// found says what is missing.
+func (m *metrics) found(g Gaps, now time.Time) {
+	m.missingMessages.Set(g.Messages)
+	m.missingRanges.Set(float64(g.Ranges))
+	m.gapClients.Set(float64(g.Clients))
+	m.conflicts.Set(float64(g.Conflicts))
+	m.differs.Set(float64(g.Differs))
+	m.oldestRange.Set(0)
+	if !g.Oldest.IsZero() {
+		m.oldestRange.Set(max(now.Sub(g.Oldest).Seconds(), 0))
+	}
+}
+
+// holds says who waits and why, as of a round that looked at everybody.
+func (m *metrics) holds(r Result) {
+	m.waiting.Set(float64(r.Waiting))
+	for _, reason := range holds {
+		m.held.WithLabelValues(reason).Set(float64(r.HeldTotals[reason]))
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -45,15 +46,25 @@ type Deps struct {
 // anew goes on where the last one stopped, and two at once issue a resync once.
 type Service struct {
 	// Constant after New.
-	store   *store.Store
+	store   *storeLedger
 	unread  func(context.Context) (Unread, error)
 	log     *slog.Logger
 	metrics *metrics
 	now     func() time.Time
 	began   time.Time // by now, at New
 	wake    chan struct{}
+	ledger  ledger // the same as store, but for tests of weeks
+	desk    *desk
+	cfg     atomic.Pointer[Config]
 
-	cfg atomic.Pointer[Config]
+	flushing  sync.Mutex    // held while claims are on their way to the store
+	busy      chan struct{} // a place that whoever checks, asks or accepts holds
+	loaded    bool          // Guarded by busy, as all that follows.
+	line      timeline
+	clockRow  clockRow
+	lastFull  time.Time
+	waiting   int       // clients that could be asked but for unread reports or the bound, as of the last round
+	lastCheck time.Time // by now; zero before the first of this process
 }
 
 // New checks the configuration; nothing starts before Run, and nothing is read before the first call that needs it.
@@ -64,13 +75,16 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if deps.Store == nil || deps.Unread == nil {
 		return nil, errors.New("resync: a store and a list of unread reports are required")
 	}
-	s := &Service{store: deps.Store, unread: deps.Unread, log: deps.Log, metrics: newMetrics(deps.Registerer), now: deps.Clock, wake: make(chan struct{}, 1)}
+	s := &Service{unread: deps.Unread, log: deps.Log, metrics: newMetrics(deps.Registerer), now: deps.Clock, wake: make(chan struct{}, 1),
+		desk: newDesk(), busy: make(chan struct{}, 1)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if s.now == nil {
 		s.now = steadyClock()
 	}
+	s.store = newStoreLedger(deps.Store, s.log)
+	s.ledger = s.store
 	s.began = s.now()
 	s.cfg.Store(&cfg)
 	return s, nil

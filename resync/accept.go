@@ -1,0 +1,123 @@
+package resync
+
+import (
+	"context"
+	_ "embed"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"statewire/smx"
+)
+
+// AcceptOptions say how a baseline is accepted.
+type AcceptOptions struct {
+	By       string // who accepts; it is logged
+	DryRun   bool   // writes nothing
+	Progress func(done, total int)
+}
+
+// AcceptResult is what a baseline settled, or would settle, as of the last check.
+type AcceptResult struct {
+	Clients      int      `json:"clients"` // with a new baseline
+	Unknown      []string `json:"unknown"` // named, but never seen by this site
+	UnknownTotal int      `json:"unknown_total"`
+	Ranges       uint64   `json:"ranges"`    // open ranges closed
+	Messages     float64  `json:"messages"`  // given up for lost
+	Conflicts    uint64   `json:"conflicts"` // settled
+	Cancelled    int      `json:"cancelled"` // outstanding resyncs that nobody waits for any more
+	DryRun       bool     `json:"dry_run"`
+}
+
+// Accept takes what the site has as the whole truth for the clients: nothing up to the greatest serial seen or claimed counts as
+// missing any more, conflicts are settled, and resyncs asked of them are taken back. What arrives later is stored all the same.
+func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (AcceptResult, error) {
+	if err := target.check(); err != nil {
+		return AcceptResult{}, err
+	}
+	if err := s.enter(ctx); err != nil {
+		return AcceptResult{}, err
+	}
+	defer s.leave()
+	now, _, err := s.prepare(ctx, time.Time{})
+	if err != nil {
+		return AcceptResult{}, err
+	}
+	clients, err := s.store.targets(ctx, target)
+	if err != nil {
+		return AcceptResult{}, err
+	}
+	out := AcceptResult{DryRun: o.DryRun}
+	err = s.store.known(ctx, clients, target.All, func(part []want, unknown []smx.ClientID) error {
+		out.Unknown = nameSome(out.Unknown, unknown)
+		out.UnknownTotal += len(unknown)
+		if err := s.acceptPart(ctx, part, o, now, &out); err != nil {
+			return err
+		}
+		if o.Progress != nil {
+			o.Progress(out.Clients+out.UnknownTotal, max(len(clients), out.Clients))
+		}
+		return nil
+	})
+	if err != nil || o.DryRun {
+		return out, err
+	}
+	s.log.Info("baseline accepted", "by", o.By, "clients", out.Clients, "ranges", out.Ranges, "messages", out.Messages,
+		"conflicts", out.Conflicts, "cancelled", out.Cancelled)
+	return out, s.settle(ctx, now)
+}
+
+// acceptPart counts what a baseline for these clients settles, and stores it.
+func (s *Service) acceptPart(ctx context.Context, part []want, o AcceptOptions, now time.Time, out *AcceptResult) error {
+	ids := make([]smx.ClientID, len(part))
+	for i, w := range part {
+		ids[i] = w.client
+	}
+	for names := range slices.Chunk(ids, clientsPerQuery) {
+		ranges, messages, conflicts, err := s.store.open(ctx, names)
+		if err != nil {
+			return err
+		}
+		out.Ranges, out.Messages, out.Conflicts = out.Ranges+ranges, out.Messages+messages, out.Conflicts+conflicts
+	}
+	out.Clients += len(part)
+	if o.DryRun {
+		out.Cancelled += s.desk.count(ids)
+		return nil
+	}
+	if err := s.store.putBaselines(ctx, part, now); err != nil {
+		return err
+	}
+	out.Cancelled += s.desk.drop(ids)
+	return nil
+}
+
+// settle closes, at once, what the new baselines close.
+func (s *Service) settle(ctx context.Context, now time.Time) error {
+	gaps, err := s.ledger.find(ctx, scan{at: now})
+	if err != nil {
+		return err
+	}
+	s.metrics.found(gaps, now)
+	_, err = s.refresh(ctx, now)
+	return err
+}
+
+//go:embed sql/accepted.sql
+var acceptedSQL string
+
+// open counts what is open for these clients.
+func (l *storeLedger) open(ctx context.Context, clients []smx.ClientID) (ranges uint64, messages float64, conflicts uint64, err error) {
+	err = l.store.Conn().QueryRow(ctx, acceptedSQL, clientsArg(clients)).Scan(&ranges, &messages, &conflicts)
+	return ranges, messages, conflicts, wrap(err, "count the open ranges of the clients")
+}
+
+func (l *storeLedger) putBaselines(ctx context.Context, part []want, now time.Time) error {
+	clients, serials, times := make([]uuid.UUID, len(part)), make([]uint64, len(part)), make([]time.Time, len(part))
+	for i, w := range part {
+		clients[i], serials[i], times[i] = uuid.UUID(w.client), w.next-1, now
+	}
+	err := l.store.Insert(ctx, `INSERT INTO baselines (client_id, serial, accepted_time)`, clients, serials, times)
+	return wrap(err, "store the baselines")
+}

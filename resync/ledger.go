@@ -1,0 +1,67 @@
+package resync
+
+import (
+	"context"
+	"time"
+
+	"statewire/smx"
+)
+
+// ledger is what the service remembers, and what it knows of the clients: the store, or a model of it in tests of weeks.
+type ledger interface {
+	// clock is the timeline that the last check kept, and when that was; zero before the first.
+	clock(ctx context.Context) (clockRow, error)
+	keepClock(ctx context.Context, row clockRow) error
+	// find reconciles what is missing with what arrived.
+	find(ctx context.Context, q scan) (Gaps, error)
+	// wants yields the clients to ask, in the order in which they are served, until take answers false.
+	wants(ctx context.Context, q wantQuery, take func(want) bool) error
+	// requests yields the clients that a person wants asked, the same way.
+	requests(ctx context.Context, q wantQuery, take func(want) bool) error
+	// owing are the clients asked since a time that have not completed, and which of them picked the request up.
+	owing(ctx context.Context, since time.Time) (owing, map[smx.ClientID]uint32, error)
+	// issue makes resyncs durable; issuing one again changes nothing.
+	issue(ctx context.Context, list []resync) error
+	// note makes claims and pickups durable.
+	note(ctx context.Context, claims map[smx.ClientID]claim, pickups []pickup) error
+	keepCheck(ctx context.Context, r Result) error
+	// rules are the policies of collections; had are the members that the last answer gave.
+	rules(ctx context.Context, had map[string][]smx.ClientID) ([]rule, error)
+}
+
+// scan says what a gap check looks at.
+type scan struct {
+	at   time.Time
+	dry  bool // write nothing
+	full bool // every client, not only those that changed since the last scan
+	rows int  // how many gaps to return; below 0 all
+}
+
+// wantQuery selects clients to ask.
+type wantQuery struct {
+	now  time.Time
+	line timeline
+	cfg  Config
+	all  bool // those as well that the minimum age or the merge interval holds
+}
+
+// clockRow is the timeline as it is kept.
+type clockRow struct {
+	number  uint64
+	checked time.Time
+	epoch   time.Time
+	before  time.Time
+}
+
+// claim is what a client said of itself.
+type claim struct {
+	smx.Poll
+	at time.Time
+}
+
+// pickup is the moment a client was first given a request.
+type pickup struct {
+	client smx.ClientID
+	number uint32
+	at     time.Time
+}

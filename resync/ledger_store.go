@@ -1,0 +1,205 @@
+package resync
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"statewire/smx"
+	"statewire/store"
+)
+
+var (
+	//go:embed sql/clock.sql
+	clockSQL string
+	//go:embed sql/outstanding.sql
+	outstandingSQL string
+	//go:embed sql/requests.sql
+	requestsSQL string
+	//go:embed sql/open.sql
+	openRangesSQL string
+)
+
+// storeLedger is the ledger in the store.
+type storeLedger struct {
+	// Constant after newStoreLedger.
+	store  *store.Store
+	finder *finder
+	log    *slog.Logger
+
+	watermark time.Time // where the last scan began to read; the service's busy guards it
+}
+
+func newStoreLedger(s *store.Store, log *slog.Logger) *storeLedger {
+	return &storeLedger{store: s, finder: newFinder(s, log), log: log}
+}
+
+func (l *storeLedger) clock(ctx context.Context) (row clockRow, err error) {
+	err = l.each(ctx, clockSQL, nil, func(scan func(...any) error) error {
+		var epoch, before *time.Time
+		if err := scan(&row.number, &row.checked, &epoch, &before); err != nil {
+			return err
+		}
+		row.epoch, row.before = orZero(epoch), orZero(before)
+		return nil
+	})
+	return row, wrap(err, "read when the last gap check ran")
+}
+
+func orZero(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+func orNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func (l *storeLedger) keepClock(ctx context.Context, row clockRow) error {
+	err := l.store.Insert(ctx, `INSERT INTO resync_clock (id, number, checked_time, epoch_time, before_time)`,
+		[]uint8{1}, []uint64{row.number}, []time.Time{row.checked}, []*time.Time{orNil(row.epoch)}, []*time.Time{orNil(row.before)})
+	return wrap(err, "store when the gap check ran")
+}
+
+func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
+	rows := q.rows
+	if rows < 0 {
+		rows = mostRows
+	}
+	since := l.watermark
+	if q.full {
+		since = time.Time{}
+	}
+	f, err := l.finder.find(ctx, findOptions{At: q.at, DryRun: q.dry, Full: q.full, Since: since, Rows: rows})
+	if err != nil {
+		return Gaps{}, err
+	}
+	if !q.dry {
+		l.watermark = f.Watermark
+	}
+	g := Gaps{Ranges: f.Ranges, Messages: f.Messages, Opened: f.Opened, Closed: f.Closed, Conflicts: f.Conflicts, Differs: f.Differing}
+	for _, one := range f.Gaps {
+		g.Rows = append(g.Rows, Gap{Client: one.Client.UUID(), First: one.First, Last: one.Last, Detected: one.Detected})
+	}
+	return g, l.openRanges(ctx, &g)
+}
+
+// mostRows is what "all gaps" means: a list of more is not a list any more.
+const mostRows = 2_000_000
+
+// openRanges adds whose ranges are open, and since when the oldest is.
+func (l *storeLedger) openRanges(ctx context.Context, g *Gaps) error {
+	err := l.store.Conn().QueryRow(ctx, openRangesSQL).Scan(&g.Clients, &g.Oldest)
+	if g.Clients == 0 {
+		g.Oldest = time.Time{}
+	}
+	return wrap(err, "count the clients with gaps")
+}
+
+func (l *storeLedger) wants(ctx context.Context, q wantQuery, take func(want) bool) error {
+	opt := candidateOptions{At: q.now}
+	if !q.all {
+		opt.MissingBefore, opt.AskedBefore = q.now.Add(-q.cfg.MinMissingMessageAge), q.now.Add(-q.cfg.MergeInterval)
+	}
+	return l.finder.candidates(ctx, opt, func(c candidate) bool {
+		return take(want{client: c.Client, reason: c.Reason, since: c.Since, next: c.NextSerial, number: c.Number, asked: c.Asked})
+	})
+}
+
+func (l *storeLedger) requests(ctx context.Context, q wantQuery, take func(want) bool) error {
+	retry := timeArg("retry", q.line.issuedSince(q.now, q.cfg.MergeInterval))
+	err := l.each(ctx, requestsSQL, []any{retry}, func(scan func(...any) error) error {
+		var client uuid.UUID
+		w := want{reason: reasonRequested}
+		if err := scan(&client, &w.since, &w.by, &w.number, &w.asked, &w.next); err != nil {
+			return err
+		}
+		if w.client = smx.ClientID(client); w.number == 0 {
+			w.asked = time.Time{}
+		}
+		if !take(w) {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return wrap(err, "list the resyncs that people asked for")
+}
+
+// errEnough ends a query early.
+var errEnough = errors.New("enough")
+
+func (l *storeLedger) owing(ctx context.Context, since time.Time) (owing, map[smx.ClientID]uint32, error) {
+	owed, picked := owing{}, map[smx.ClientID]uint32{}
+	err := l.each(ctx, outstandingSQL, []any{timeArg("since", since)}, func(scan func(...any) error) error {
+		var client uuid.UUID
+		var told uint8
+		var r resync
+		if err := scan(&client, &r.number, &r.issued, &r.reason, &r.by, &r.next, &told); err != nil {
+			return err
+		}
+		r.client = smx.ClientID(client)
+		owed[r.client] = r
+		if told == 1 {
+			picked[r.client] = r.number
+		}
+		return nil
+	})
+	return owed, picked, wrap(err, "list the outstanding resyncs")
+}
+
+func (l *storeLedger) issue(ctx context.Context, list []resync) error {
+	n := len(list)
+	clients, numbers, issued := make([]uuid.UUID, n), make([]uint32, n), make([]time.Time, n)
+	reasons, by, next := make([]string, n), make([]string, n), make([]uint64, n)
+	for i, r := range list {
+		clients[i], numbers[i], issued[i] = uuid.UUID(r.client), r.number, r.issued
+		reasons[i], by[i], next[i] = r.reason, r.by, r.next
+	}
+	err := l.store.Insert(ctx, `INSERT INTO resyncs (client_id, number, issued_time, reason, issued_by, next_serial)`,
+		clients, numbers, issued, reasons, by, next)
+	return wrap(err, "store the resyncs issued")
+}
+
+func (l *storeLedger) keepCheck(ctx context.Context, r Result) error {
+	err := l.store.Insert(ctx, `INSERT INTO resync_checks (time, kind, watermark, clients, ranges, messages, conflicts, differing, issued, held, took_ms, text)`,
+		[]time.Time{r.At}, []string{r.Kind}, []time.Time{l.watermark}, []uint64{r.Gaps.Clients}, []uint64{r.Gaps.Ranges}, []float64{r.Gaps.Messages},
+		[]uint64{r.Gaps.Conflicts}, []uint64{r.Gaps.Differs}, []uint64{uint64(r.IssuedTotal)}, []uint64{uint64(r.Waiting)},
+		[]uint64{uint64(r.Took.Milliseconds())}, []string{r.UnreadReason})
+	return wrap(err, "store the outcome of the gap check")
+}
+
+// each runs a query and hands f the rows one by one.
+func (l *storeLedger) each(ctx context.Context, sql string, args []any, f func(scan func(...any) error) error) error {
+	rows, err := l.store.Conn().Query(ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// wrap says what was being done; nil stays nil.
+func wrap(err error, doing string) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}

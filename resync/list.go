@@ -1,0 +1,121 @@
+package resync
+
+import (
+	"context"
+	_ "embed"
+	"strconv"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/google/uuid"
+
+	"statewire/smx"
+)
+
+// Steps of a resync.
+const (
+	stepIssued    = "issued"    // the client has not asked for its policy since
+	stepPickedUp  = "picked up" // the client has the request
+	stepAnswering = "answering" // a report of the answer arrived
+	stepCompleted = "completed"
+	stepAccepted  = "accepted"   // a person accepted a baseline: nobody waits for the answer
+	stepReplaced  = "replaced"   // asked again under a later number
+	stepExpired   = "unanswered" // not completed within the merge interval; asked again when it is still needed and its turn
+)
+
+// Status is a resync and how far it is. Times of steps that have not happened are zero.
+type Status struct {
+	Client     string        `json:"client_id"`
+	Name       string        `json:"netbios_name"`
+	Number     uint32        `json:"number"`
+	Reason     string        `json:"reason"`
+	By         string        `json:"by"`
+	NextSerial uint64        `json:"next_serial"`
+	Step       string        `json:"step"`
+	Issued     time.Time     `json:"issued_time"`
+	PickedUp   time.Time     `json:"picked_up_time,omitzero"`
+	Answering  time.Time     `json:"answering_time,omitzero"`
+	Completed  time.Time     `json:"completed_time,omitzero"`
+	Age        time.Duration `json:"age_ns"` // since it was issued, or from then until it was completed
+}
+
+// ListOptions select resyncs.
+type ListOptions struct {
+	Client smx.ClientID  // zero is every client
+	Within time.Duration // issued within; zero is the merge interval
+	Open   bool          // only the outstanding ones
+	Limit  int           // zero is 100,000
+}
+
+// listLimit is the most that a list holds.
+const listLimit = 100_000
+
+//go:embed sql/list.sql
+var listSQL string
+
+// List returns the resyncs issued lately, the latest first: those outstanding, and what became of the others.
+func (s *Service) List(ctx context.Context, o ListOptions) ([]Status, error) {
+	cfg := s.cfg.Load()
+	if o.Within <= 0 {
+		o.Within = cfg.offeredFor()
+	}
+	if o.Limit <= 0 || o.Limit > listLimit {
+		o.Limit = listLimit
+	}
+	now := s.now().UTC()
+	client := ""
+	if o.Client != (smx.ClientID{}) {
+		client = o.Client.UUID()
+	}
+	args := []any{timeArg("since", now.Add(-o.Within)), clickhouse.Named("client", client), clickhouse.Named("limit", strconv.Itoa(o.Limit))}
+	var list []Status
+	err := s.store.each(ctx, listSQL, args, func(scan func(...any) error) error {
+		one, err := scanStatus(scan, now, cfg.MergeInterval)
+		if err == nil && (!o.Open || one.open()) {
+			list = append(list, one)
+		}
+		return err
+	})
+	return list, wrap(err, "list the resyncs")
+}
+
+// open says whether the client still owes the answer.
+func (s Status) open() bool {
+	return s.Step == stepIssued || s.Step == stepPickedUp || s.Step == stepAnswering
+}
+
+func scanStatus(scan func(...any) error, now time.Time, interval time.Duration) (Status, error) {
+	var client uuid.UUID
+	var one Status
+	var replaced uint8
+	var accepted time.Time
+	err := scan(&client, &one.Name, &one.Number, &one.Reason, &one.By, &one.NextSerial, &one.Issued, &replaced,
+		&one.PickedUp, &one.Answering, &one.Completed, &accepted)
+	if err != nil {
+		return one, err
+	}
+	one.Client = client.String()
+	for _, t := range []*time.Time{&one.PickedUp, &one.Answering, &one.Completed, &accepted} {
+		if t.Unix() <= 0 || t.Year() >= 2299 {
+			*t = time.Time{}
+		}
+	}
+	one.Age = max(now.Sub(one.Issued), 0)
+	switch {
+	case !one.Completed.IsZero():
+		one.Step, one.Age = stepCompleted, max(one.Completed.Sub(one.Issued), 0)
+	case !accepted.IsZero():
+		one.Step = stepAccepted
+	case replaced == 1:
+		one.Step = stepReplaced
+	case one.Age >= interval:
+		one.Step = stepExpired
+	case !one.Answering.IsZero():
+		one.Step = stepAnswering
+	case !one.PickedUp.IsZero():
+		one.Step = stepPickedUp
+	default:
+		one.Step = stepIssued
+	}
+	return one, nil
+}

@@ -1,0 +1,97 @@
+package resync
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"statewire/smx"
+)
+
+// rule is the policy of one collection and its members.
+type rule struct {
+	PolicySettings
+	collection string
+	members    []smx.ClientID // ascending
+}
+
+// apply adds what the rule says to a client's policy, where no rule of better priority has spoken.
+func (r rule) apply(p *smx.Policy) {
+	if _, member := slices.BinarySearchFunc(r.members, p.Client, compareClients); !member {
+		return
+	}
+	p.SendInterval = cmp.Or(p.SendInterval, r.SendInterval)
+	p.PolicyInterval = cmp.Or(p.PolicyInterval, r.PolicyInterval)
+	p.Relay = cmp.Or(p.Relay, r.Relay)
+	p.Notifier = cmp.Or(p.Notifier, r.Notifier)
+	for _, topic := range r.Topics {
+		at, spoken := slices.BinarySearchFunc(p.Topics, topic, compareTopics)
+		if !spoken && len(p.Topics) < smx.MaxPolicyTopics {
+			p.Topics = slices.Insert(p.Topics, at, topic)
+		}
+	}
+}
+
+func compareClients(a, b smx.ClientID) int { return bytes.Compare(a[:], b[:]) }
+
+func compareTopics(a, b smx.TopicPolicy) int { return cmp.Compare(a.Type, b.Type) }
+
+// Bounds of what a policy may say. A client that polled once a year could not be told to poll more often.
+const (
+	leastInterval   = time.Second
+	mostInterval    = 7 * 24 * time.Hour
+	topicsPerPolicy = 100
+	stateTopic      = 700 // the state system's own messages: resync complete is one of them
+)
+
+// check reports every setting that is out of range.
+func (p PolicySettings) check() error {
+	var errs []string
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Sprintf(format, args...)) }
+	interval := func(name string, d time.Duration) {
+		if d != 0 && (d < leastInterval || d > mostInterval || d%time.Second != 0) {
+			bad("%s is %v; allowed are whole seconds from 1s to 168h, or 0 to say nothing", name, d)
+		}
+	}
+	if p.Priority > maxPriority {
+		bad("priority is %d; allowed is 1 to %d", p.Priority, maxPriority)
+	}
+	interval("send interval", p.SendInterval)
+	interval("policy interval", p.PolicyInterval)
+	if len(p.Topics) > topicsPerPolicy {
+		bad("the policy speaks of %d topic types; allowed are %d", len(p.Topics), topicsPerPolicy)
+	}
+	for i, t := range p.Topics {
+		interval(fmt.Sprintf("interval of topic type %d", t.Type), t.Interval)
+		switch {
+		case t.Type == stateTopic:
+			bad("topic type %d cannot be paused or slowed: it tells that a resync is complete", stateTopic)
+		case i > 0 && p.Topics[i-1].Type == t.Type:
+			bad("topic type %d is named twice", t.Type)
+		}
+	}
+	if !isBaseAddress(p.Relay) {
+		bad("relay %.200q is no base address; write https://HOST or https://HOST:PORT", p.Relay)
+	}
+	if _, _, err := net.SplitHostPort(p.Notifier); p.Notifier != "" && err != nil {
+		bad("notifier %.200q is no address; write HOST:PORT", p.Notifier)
+	}
+	if len(errs) > 0 {
+		return invalid("%s", strings.Join(errs, "; "))
+	}
+	return nil
+}
+
+// isBaseAddress says whether a client can be sent to the address; empty says nothing.
+func isBaseAddress(address string) bool {
+	if address == "" {
+		return true
+	}
+	u, err := url.Parse(address)
+	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil && strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == ""
+}

@@ -1,0 +1,40 @@
+-- The latest resync of each client that was asked since {since} and has not completed: no resync complete message arrived after
+-- it or under a serial of its answer, and no baseline was accepted since. picked_up says whether the client has been told.
+WITH latest AS
+(
+    SELECT
+        client_id,
+        max(resyncs.number) AS last_number,
+        argMax(resyncs.issued_time, resyncs.number) AS issued,
+        argMax(resyncs.reason, resyncs.number) AS why,
+        argMax(resyncs.issued_by, resyncs.number) AS who,
+        argMax(resyncs.next_serial, resyncs.number) AS next
+    FROM resyncs FINAL
+    WHERE client_id IN (SELECT client_id FROM resyncs WHERE issued_time > {since:DateTime64(6, 'UTC')})
+    GROUP BY client_id
+    HAVING issued > {since:DateTime64(6, 'UTC')}
+)
+SELECT l.client_id, l.last_number, l.issued, CAST(l.why, 'String') AS reason, l.who, l.next, p.number = l.last_number AS picked_up
+FROM latest AS l
+LEFT JOIN
+(
+    SELECT client_id, max(resync_pickups.number) AS number
+    FROM resync_pickups
+    WHERE client_id IN (SELECT client_id FROM latest)
+    GROUP BY client_id
+) AS p ON p.client_id = l.client_id
+LEFT JOIN
+(
+    SELECT client_id, max(completions_data.received_time) AS received, max(completions_data.serial) AS serial
+    FROM completions_data FINAL
+    WHERE client_id IN (SELECT client_id FROM latest)
+    GROUP BY client_id
+) AS c ON c.client_id = l.client_id
+LEFT JOIN
+(
+    SELECT client_id, max(baselines.accepted_time) AS accepted
+    FROM baselines
+    WHERE client_id IN (SELECT client_id FROM latest)
+    GROUP BY client_id
+) AS b ON b.client_id = l.client_id
+WHERE c.received <= l.issued AND c.serial < l.next AND b.accepted <= l.issued

@@ -1,0 +1,127 @@
+package resync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// load reads what the service remembers; once is enough.
+func (s *Service) load(ctx context.Context) error {
+	if s.loaded {
+		return nil
+	}
+	row, err := s.ledger.clock(ctx)
+	if err != nil {
+		return err
+	}
+	s.clockRow = row
+	s.line = timeline{epoch: row.epoch, before: row.before}.follow(row.checked, s.began)
+	if s.line.epoch != row.epoch {
+		s.log.Warn("the last gap check lies in the future or long ago; what is missing counts from now on", "last_check", row.checked, "now", s.began)
+	}
+	if _, err := s.refresh(ctx, s.now().UTC()); err != nil {
+		return err
+	}
+	if err := s.reloadRules(ctx); err != nil {
+		return err
+	}
+	s.desk.open()
+	s.loaded = true
+	return nil
+}
+
+// refresh reads who owes an answer, counts who completed since the last look, and returns those who still owe.
+func (s *Service) refresh(ctx context.Context, now time.Time) (owing, error) {
+	window := s.cfg.Load().offeredFor()
+	owed, picked, err := s.ledger.owing(ctx, s.line.issuedSince(now, window))
+	if err != nil {
+		return nil, err
+	}
+	for client, r := range owed {
+		if s.line.askedFor(r.issued, now) >= window {
+			delete(owed, client)
+		}
+	}
+	for client, r := range s.desk.replace(owed, picked) {
+		switch _, still := owed[client]; {
+		case still: // asked again
+		case s.line.askedFor(r.issued, now) >= window:
+			s.metrics.expired.Inc()
+		default:
+			s.metrics.completed.Inc()
+		}
+	}
+	s.metrics.outstanding.Set(float64(owed.within(s.cfg.Load().MergeInterval, s.line, now)))
+	return owed, nil
+}
+
+// keepClock notes that a check ran, for the next process.
+func (s *Service) keepClock(ctx context.Context, now time.Time) error {
+	if s.line == (timeline{}) {
+		return nil
+	}
+	row := clockRow{number: s.clockRow.number + 1, checked: now, epoch: s.line.epoch, before: s.line.before}
+	if err := s.ledger.keepClock(ctx, row); err != nil {
+		return err
+	}
+	s.clockRow = row
+	return nil
+}
+
+// flush makes claims and pickups durable; whatever was said before the call is when it returns nil. What could not be stored is
+// kept for the next time.
+func (s *Service) flush(ctx context.Context) error {
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
+	claims, pickups := s.desk.take()
+	if len(claims) == 0 && len(pickups) == 0 {
+		return nil
+	}
+	if err := s.ledger.note(ctx, claims, pickups); err != nil {
+		dropped := s.desk.giveBack(claims, pickups)
+		s.metrics.recordsDropped.Add(float64(dropped))
+		return fmt.Errorf("store what clients said when they asked for their policy: %w", err)
+	}
+	return nil
+}
+
+// step is one look of Run: a check when it is due; else, while clients wait to be asked, a search among what changed since, so
+// that free places are filled; else a look at who completed.
+func (s *Service) step(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return nil
+	}
+	defer s.leave()
+	if err := s.load(ctx); err != nil {
+		return err
+	}
+	now := s.now().UTC()
+	if now.Sub(s.lastCheck) >= s.cfg.Load().CheckInterval || s.lastCheck.IsZero() {
+		return errors.Join(s.dueCheck(ctx, now), s.reloadRules(ctx))
+	}
+	owed, err := s.refresh(ctx, now)
+	if err != nil {
+		return err
+	}
+	if s.waiting > 0 && s.free(owed, now) > 0 {
+		_, err = s.check(ctx, CheckOptions{refill: true})
+	}
+	return err
+}
+
+// dueCheck is the hourly one; one that fails is due again at the next look.
+func (s *Service) dueCheck(ctx context.Context, now time.Time) error {
+	_, err := s.check(ctx, CheckOptions{})
+	if err == nil {
+		s.lastCheck = now
+	}
+	return err
+}
+
+// free is how many more clients may be asked.
+func (s *Service) free(owed owing, now time.Time) int {
+	cfg := s.cfg.Load()
+	return cfg.MaxOutstanding - owed.within(cfg.MergeInterval, s.line, now)
+}
