@@ -33,6 +33,7 @@ func (s *Server) routeAPI(mux *http.ServeMux, version string) {
 	huma.Register(api, huma.Operation{
 		OperationID: "site-status", Method: http.MethodGet, Path: "/api/v1/status", Summary: "Age of the data and backlog of the inbox", Tags: []string{"site"},
 	}, s.apiStatus)
+	s.routeClients(api)
 	for _, r := range s.runner.Catalog().List() {
 		s.describe(api.OpenAPI(), r)
 	}

@@ -73,7 +73,7 @@ func (s *seed) messages(list ...message) {
 	s.t.Helper()
 	b, err := s.store.Conn().PrepareBatch(s.store.InsertContext(s.t.Context()),
 		`INSERT INTO state_messages (client_id, serial, message_us, received_time, topic_type, topic_id, topic_id_type,
-			state_id, criticality, params, details, source_file, payload_hash)`)
+			state_id, criticality, params, details, source_file, payload_hash, loaded_time)`)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func (s *seed) messages(list ...message) {
 			m.params = []string{}
 		}
 		err := b.Append(id(m.client), m.serial, at.UnixMicro(), arrived, m.topic, m.id, uint16(0),
-			m.state, uint32(0), m.params, "", m.file, hash.Sum64())
+			m.state, uint32(0), m.params, "", m.file, hash.Sum64(), arrived.Add(2*time.Second))
 		if err != nil {
 			s.t.Fatal(err)
 		}

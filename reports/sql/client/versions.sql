@@ -7,7 +7,7 @@ SELECT
     any(message_time) AS raised,
     any(message_us) AS raised_us,
     min(received_time) AS received,
-    argMin(source_file, received_time) AS file,
+    argMin(source_file, received_time) AS source,
     argMin(receipt, received_time) AS relay_receipt,
     argMin(loaded_time, received_time) AS loaded,
     count() AS copies,

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"statewire/reports"
+)
+
+func explainCommand(g *globals) *cobra.Command {
+	var topic string
+	cmd := &cobra.Command{
+		Use:   "explain CLIENT",
+		Short: "why a client is unknown, stale or incomplete, and what happens next",
+		Long: "Says in plain sentences what the site knows of a client, what it lacks and why, and what happens next and when.\n" +
+			"CLIENT is a client id, with or without GUID:, or a computer name.",
+		Args: oneArg,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var about *reports.Topic
+			if topic != "" {
+				var err error
+				if about, err = reports.ParseTopic(topic); err != nil {
+					return usageError{fmt.Errorf("--%w", err)}
+				}
+			}
+			return g.withDetective(cmd, func(r *reports.Runner) error {
+				return r.WriteExplain(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.format), args[0], about)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&topic, "topic", "", "what the client's state is on one topic and why, as TYPE/ID")
+	return cmd
+}
+
+// withDetective opens the store and reads the inbox beside it, for the length of f.
+func (g *globals) withDetective(cmd *cobra.Command, f func(*reports.Runner) error) (err error) {
+	if err := g.plainFormat(); err != nil {
+		return err
+	}
+	db, cfg, err := commandStore(cmd.Context(), g)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	box, err := openInbox(g.data, cfg, g.quiet())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, box.Close()) }()
+	schedule := scheduleOf(cfg)
+	runner, err := newRunner(cfg.Reports, db, reports.Deps{
+		Log: g.quiet(), Holding: holding(box), Schedule: func() reports.Schedule { return schedule },
+	})
+	if err != nil {
+		return err
+	}
+	return f(runner)
+}

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"statewire/reports"
+)
+
+func traceCommand(g *globals) *cobra.Command {
+	var serial uint64
+	cmd := &cobra.Command{
+		Use:   "trace CLIENT --serial N",
+		Short: "one message's way: client, relay, file, loader, store, with times",
+		Long: "Follows one message from the client to the store, or says what is known of one that never arrived.\n" +
+			"CLIENT is a client id, with or without GUID:, or a computer name.",
+		Args: oneArg,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !cmd.Flags().Changed("serial") {
+				return usageError{errors.New("name the message: --serial N")}
+			}
+			return g.withDetective(cmd, func(r *reports.Runner) error {
+				err := r.WriteTraceOf(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.format), args[0], serial)
+				if errors.Is(err, reports.ErrSerial) {
+					return usageError{err}
+				}
+				return err
+			})
+		},
+	}
+	cmd.Flags().Uint64Var(&serial, "serial", 0, "serial number of the message")
+	return cmd
+}

@@ -1,0 +1,74 @@
+package reports
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// routeClients adds what is asked about one client.
+func (s *Server) routeClients(api huma.API) {
+	huma.Register(api, huma.Operation{
+		OperationID: "explain-client", Method: http.MethodGet, Path: "/api/v1/clients/{id}/explain", Summary: "Why a client is unknown, stale or incomplete, and what happens next",
+		Description: "Facts in plain sentences, each with a stable code, a severity and mostly a time. A client that the site has never heard of gets an explanation, too.",
+		Tags:        []string{"clients"},
+	}, s.apiExplain)
+	huma.Register(api, huma.Operation{
+		OperationID: "trace-message", Method: http.MethodGet, Path: "/api/v1/clients/{id}/trace/{serial}", Summary: "One message's way from the client to the store, or what is known of one that never arrived",
+		Tags: []string{"clients"},
+	}, s.apiTrace)
+}
+
+type explainInput struct {
+	ID    string `path:"id" doc:"Client id, with or without GUID:, or computer name; a name that several clients have is refused with their ids"`
+	Topic string `query:"topic" doc:"TYPE/ID: also say what the client's state is on this topic, and why"`
+}
+
+type explainOutput struct{ Body *Explanation }
+
+func (s *Server) apiExplain(ctx context.Context, in *explainInput) (*explainOutput, error) {
+	var topic *Topic
+	if in.Topic != "" {
+		var err error
+		if topic, err = ParseTopic(in.Topic); err != nil {
+			return nil, newProblem(http.StatusBadRequest, "bad_parameter", err.Error())
+		}
+	}
+	e, err := s.runner.Explain(ctx, in.ID, topic)
+	if err != nil {
+		return nil, s.clientProblem("explain", err)
+	}
+	return &explainOutput{e}, nil
+}
+
+type traceInput struct {
+	ID     string `path:"id" doc:"Client id, with or without GUID:, or computer name; a name that several clients have is refused with their ids"`
+	Serial uint64 `path:"serial" doc:"Serial number of the message, from 1"`
+}
+
+type traceOutput struct{ Body *Trace }
+
+func (s *Server) apiTrace(ctx context.Context, in *traceInput) (*traceOutput, error) {
+	t, err := s.runner.Trace(ctx, in.ID, in.Serial)
+	if err != nil {
+		return nil, s.clientProblem("trace", err)
+	}
+	return &traceOutput{t}, nil
+}
+
+// clientProblem says what was wrong with the client or the serial asked about.
+func (s *Server) clientProblem(what string, err error) *Problem {
+	var several *AmbiguousError
+	switch {
+	case errors.As(err, &several):
+		return newProblem(http.StatusConflict, "ambiguous_client", several.Error())
+	case errors.Is(err, ErrNoClient):
+		return newProblem(http.StatusNotFound, "no_client", "no client has this computer name: one that never reported can be asked about by its id")
+	case errors.Is(err, ErrSerial):
+		return newProblem(http.StatusBadRequest, "bad_parameter", ErrSerial.Error())
+	}
+	s.logFailure(what, err)
+	return problemOf(err)
+}

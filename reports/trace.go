@@ -1,0 +1,278 @@
+package reports
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"statewire/reports/web"
+)
+
+// maxSerial is the greatest serial a message may have.
+const maxSerial = 1 << 62
+
+// Trace is one message's way from the client to the store, or what is known of one that never arrived.
+type Trace struct {
+	Client  Client `json:"client"`
+	Serial  uint64 `json:"serial"`
+	Verdict string `json:"verdict" enum:"current,superseded,conflict,set_aside,dropped,missing,closed,not_assigned,unknown_client" doc:"What became of it"`
+	Summary string `json:"summary"`
+	Hops    []Hop  `json:"hops"`
+	Next    []Step `json:"next" doc:"What happens next, when the message has not arrived"`
+}
+
+// Hop is one place on the way.
+type Hop struct {
+	Where    string     `json:"where" enum:"client,agent,relay,inbox,loader,store,site"`
+	Code     string     `json:"code" doc:"Stable name of what happened there"`
+	Text     string     `json:"text"`
+	Time     *time.Time `json:"time,omitempty"`
+	Severity Severity   `json:"severity" enum:"ok,note,warning,problem"`
+	Version  int        `json:"version,omitempty" doc:"Which of several messages under one serial; absent when there is one"`
+	File     string     `json:"file,omitempty"`
+	Receipt  string     `json:"receipt,omitempty"`
+}
+
+// ErrSerial is returned for a serial that no message can have.
+var ErrSerial = errors.New("serials are whole numbers from 1 to 4611686018427387904; instant messages have none and can't be traced")
+
+// Trace follows one message of a client, named as for Explain.
+func (r *Runner) Trace(ctx context.Context, client string, serial uint64) (*Trace, error) {
+	if serial == 0 || serial > maxSerial {
+		return nil, ErrSerial
+	}
+	id, err := r.FindClient(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	e, err := r.gather(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	t := &tracer{evidence: e, serial: serial}
+	if err := r.follow(ctx, t); err != nil {
+		return nil, err
+	}
+	t.tell()
+	return &t.out, nil
+}
+
+// tracer collects what is known of one message, then tells it.
+type tracer struct {
+	*evidence
+	serial uint64
+
+	versions   []version
+	aside      []asideRecord // of this serial
+	carriers   []reportRow   // reports that span the serial
+	was        []missingRange
+	neighbours map[string]neighbour
+	kept       *version // the current state it left, when the message itself is no longer stored
+	agent      []AgentEvent
+
+	out Trace
+	nth int // the version being told; 0 when there is one
+}
+
+// version is a message under the serial: usually the only one.
+type version struct {
+	hash                     uint64
+	rawTopic                 Topic
+	topic, state             string
+	raised, received, loaded time.Time
+	raisedMicros             int64
+	file, receipt            string
+	made                     time.Time // when the report was made, by the client's clock; zero when that is not known
+	latest                   uint64    // serial of the topic's current state
+	latestState              string
+	latestTime               time.Time
+}
+
+type neighbour struct {
+	serial           uint64
+	received, loaded time.Time
+	file             string
+}
+
+// follow reads what is stored around one serial.
+func (r *Runner) follow(ctx context.Context, t *tracer) error {
+	params := func(more ...string) map[string]string {
+		out := map[string]string{"client": t.client.ID.String(), "serial": fmt.Sprint(t.serial)}
+		for i := 0; i < len(more); i += 2 {
+			out[more[i]] = more[i+1]
+		}
+		return out
+	}
+	for _, part := range []struct {
+		query  string
+		params map[string]string
+		read   func([]record)
+	}{
+		{"versions", params(), t.readVersions},
+		{"aside", params(), t.readAsideHere},
+		{"carriers", params(), func(rows []record) { t.carriers = carrierRows(rows) }},
+		{"ranges", params("most", "100"), t.readWas},
+		{"neighbours", params(), t.readNeighbours},
+	} {
+		rows, err := r.ask(ctx, part.query, part.params)
+		if err != nil {
+			return err
+		}
+		part.read(rows)
+	}
+	for i := range t.versions {
+		if err := r.followVersion(ctx, t, &t.versions[i]); err != nil {
+			return err
+		}
+	}
+	if len(t.versions) == 0 {
+		rows, err := r.ask(ctx, "kept", params())
+		if err != nil {
+			return err
+		}
+		t.readKept(rows)
+	}
+	return r.askAgent(ctx, t)
+}
+
+// followVersion finds the report that brought a message, and what its topic is in now.
+func (r *Runner) followVersion(ctx context.Context, t *tracer, v *version) error {
+	rows, err := r.ask(ctx, "report", map[string]string{"client": t.client.ID.String(), "at": micros(v.received)})
+	if err != nil {
+		return err
+	}
+	for _, row := range reportRows(rows) {
+		if row.file == v.file {
+			v.made = row.made
+		}
+	}
+	rows, err = r.ask(ctx, "topic", map[string]string{"client": t.client.ID.String(), "type": fmt.Sprint(v.rawTopic.Type), "id": v.rawTopic.ID})
+	if err != nil {
+		return err
+	}
+	now := readTopic(rows, v.rawTopic)
+	v.latest, v.latestState, v.latestTime = now.serial, now.state, now.received
+	return nil
+}
+
+// askAgent asks this machine's own agent. One that does not answer is no error: the site's own knowledge is told anyway.
+func (r *Runner) askAgent(ctx context.Context, t *tracer) error {
+	if r.agentLog == nil {
+		return nil
+	}
+	events, err := r.agentLog(ctx, t.client.ID, t.serial)
+	if err != nil {
+		r.log.Debug("ask this machine's agent for a message", "err", err)
+		return nil
+	}
+	t.agent = events
+	return nil
+}
+
+func (t *tracer) readVersions(rows []record) {
+	for _, row := range rows {
+		topic := Topic{uint32(row.uint("topic")), row.raw("id")}
+		named := readTopic([]record{{"topic_name": row["topic_name"], "state": row["state"], "state_name": row["state_name"]}}, topic)
+		t.versions = append(t.versions, version{
+			hash: row.uint("payload_hash"), rawTopic: topic, topic: named.title, state: named.state,
+			raised: timeOf(row["raised"]), raisedMicros: intMicros(row["raised_us"]), received: row.time("received"), loaded: row.time("loaded"),
+			file: row.raw("source"), receipt: row.raw("relay_receipt"),
+		})
+	}
+}
+
+func intMicros(v any) int64 {
+	n, _ := v.(int64)
+	return n
+}
+
+func (t *tracer) readAsideHere(rows []record) {
+	var e evidence
+	e.readAside(rows)
+	t.aside = e.aside
+}
+
+func carrierRows(rows []record) []reportRow {
+	var out []reportRow
+	for _, r := range rows {
+		out = append(out, reportRow{file: r.raw("source_file"), receipt: r.raw("relay_receipt"), received: r.time("received_time"),
+			made: r.time("made"), loaded: r.time("loaded"), first: r.uint("first"), last: r.uint("last")})
+	}
+	return out
+}
+
+func (t *tracer) readWas(rows []record) {
+	var e evidence
+	e.readRanges(rows)
+	t.was = e.ranges
+}
+
+func (t *tracer) readNeighbours(rows []record) {
+	t.neighbours = map[string]neighbour{}
+	for _, r := range rows {
+		t.neighbours[r.raw("side")] = neighbour{r.uint("serial"), r.time("received_time"), r.time("loaded_time"), r.raw("source_file")}
+	}
+}
+
+func (t *tracer) readKept(rows []record) {
+	if len(rows) == 0 {
+		return
+	}
+	r := rows[0]
+	topic := Topic{uint32(r.uint("topic")), r.raw("id")}
+	named := readTopic([]record{{"state": r["state"]}}, topic)
+	t.kept = &version{rawTopic: topic, topic: named.title, state: named.state, raised: timeOf(r["raised"]), received: r.time("received")}
+}
+
+// counts is the version that the site goes by: the later message time, then the greater hash.
+func (t *tracer) counts() int {
+	best := 0
+	for i, v := range t.versions {
+		b := t.versions[best]
+		if cmp.Or(cmp.Compare(v.raisedMicros, b.raisedMicros), cmp.Compare(v.hash, b.hash)) > 0 {
+			best = i
+		}
+	}
+	return best
+}
+
+// subject names the message in a sentence.
+func (t *Trace) subject() string {
+	return fmt.Sprintf("Message %s of %s", web.Number(t.Serial), t.Client.name())
+}
+
+// isCopy says that a report that spans the serial is not the one that brought the message first.
+func (v version) isCopy(c reportRow) bool { return !c.received.Equal(v.received) || c.file != v.file }
+
+// asked are the resyncs that ask for the message, the earliest first: those that were issued when it was missing.
+func (t *tracer) asked() []issuedResync {
+	var out []issuedResync
+	for _, q := range t.requests {
+		if q.nextSerial > t.serial && !(q.step() == stepCompleted && t.serial >= t.floor()) {
+			out = append(out, q)
+		}
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// missingSince is when a gap check first saw the message missing, and when it was seen to have come or closed.
+func (t *tracer) missingSince() (detected, closed time.Time) {
+	open := false
+	for _, w := range t.was {
+		if detected.IsZero() || w.detected.Before(detected) {
+			detected = w.detected
+		}
+		if w.closed {
+			closed = later(closed, w.checked)
+		}
+		open = open || !w.closed
+	}
+	if open {
+		closed = time.Time{}
+	}
+	return detected, closed
+}

@@ -1,0 +1,146 @@
+package reports
+
+import (
+	"fmt"
+	"time"
+
+	"statewire/reports/web"
+)
+
+// tell turns what was found into hops.
+func (t *tracer) tell() {
+	t.out.Client, t.out.Serial, t.out.Next = t.client, t.serial, []Step{}
+	for _, event := range t.agent {
+		t.hop("agent", event.Step, Note, event.Time, "%s", event.Text)
+	}
+	switch _, arrived := find(t.runs, t.serial); {
+	case len(t.versions) > 0:
+		t.stored()
+	case len(t.aside) > 0:
+		t.setAside()
+	case t.kept != nil || arrived:
+		t.dropped()
+	case !t.known() && t.header.seen == 0 && t.heldByName() == 0:
+		t.verdict("unknown_client", "This site does not know %s, so it knows nothing of the message.", t.client.name())
+		t.out.Next = t.foresee()
+	case t.serial > t.greatest():
+		t.notAssigned()
+	case t.serial < t.floor():
+		t.closed()
+	default:
+		t.missing()
+	}
+}
+
+func (t *tracer) verdict(code, format string, args ...any) {
+	t.out.Verdict, t.out.Summary = code, fmt.Sprintf(format, args...)
+}
+
+func (t *tracer) hop(where, code string, severity Severity, at time.Time, format string, args ...any) *Hop {
+	h := Hop{Where: where, Code: code, Severity: severity, Text: fmt.Sprintf(format, args...), Version: t.nth}
+	if !at.IsZero() {
+		at = at.UTC()
+		h.Time = &at
+	}
+	t.out.Hops = append(t.out.Hops, h)
+	return &t.out.Hops[len(t.out.Hops)-1]
+}
+
+// stored tells the way of each message that arrived under the serial.
+func (t *tracer) stored() {
+	best := t.counts()
+	v := t.versions[best]
+	if len(t.versions) > 1 {
+		t.verdict("conflict", "%d different messages came under serial %s of %s; the one that counts tells %s on %s.",
+			len(t.versions), web.Number(t.serial), t.client.name(), v.state, v.topic)
+	} else if v.latest > t.serial {
+		t.verdict("superseded", "%s arrived; message %s has told something newer about its topic since.", t.out.subject(), web.Number(v.latest))
+	} else {
+		t.verdict("current", "%s arrived, and what it tells is current: %s on %s.", t.out.subject(), v.state, v.topic)
+	}
+	for i, v := range t.versions {
+		if len(t.versions) > 1 {
+			t.nth = i + 1
+		}
+		t.way(v, i == best)
+	}
+	t.nth = 0
+	t.repeats()
+}
+
+// way tells one message's hops.
+func (t *tracer) way(v version, counts bool) {
+	t.hop("client", "raised", OK, v.raised, "Raised by the client, by its own clock: %s on %s.", v.state, v.topic)
+	if !v.made.IsZero() {
+		t.hop("client", "packed", OK, v.made, "Put into a report, by the client's clock.")
+	}
+	t.late(v)
+	if v.receipt != "" {
+		t.hop("relay", "received", OK, v.received, "Accepted by the relay, which gave the receipt %s.", v.receipt).Receipt = v.receipt
+	} else {
+		t.hop("inbox", "claimed", OK, v.received, "Came as a file that was put into the inbox; no relay took it, so this is when it was first claimed.")
+	}
+	if v.file != "" {
+		t.hop("inbox", "file", OK, v.received, "Written to %s.", shorten(v.file, 160)).File = v.file
+	}
+	severity, waited := OK, v.loaded.Sub(v.received)
+	if waited > staleAfter {
+		severity = Note
+	}
+	t.hop("loader", "loaded", severity, v.loaded, "Loaded, %s after it was received.", span(max(0, waited)))
+	switch {
+	case !counts:
+		t.hop("store", "not_counted", Warning, time.Time{}, "Kept, but another message under the same serial counts: its message time is later.")
+	case v.latest > t.serial:
+		t.hop("store", "superseded", OK, v.latestTime, "Superseded by message %s: %s.", web.Number(v.latest), v.latestState)
+	default:
+		t.hop("store", "current", OK, v.loaded, "Current: nothing newer is known about the topic.")
+	}
+}
+
+// late tells that a message was missing before it came.
+func (t *tracer) late(v version) {
+	if detected, _ := t.missingSince(); !detected.IsZero() && detected.Before(v.received) {
+		t.hop("site", "was_missing", Note, detected, "A gap check noticed that it was missing; it came %s later.", span(v.received.Sub(detected)))
+	}
+}
+
+// repeats tells of reports that may have brought the message again.
+func (t *tracer) repeats() {
+	for _, c := range t.carriers {
+		copied := true
+		for _, v := range t.versions {
+			copied = copied && v.isCopy(c)
+		}
+		if copied {
+			t.hop("store", "repeat", Note, c.received, "A report with serials %s to %s came in %s. If it held the message again, the copy changed nothing.",
+				web.Number(c.first), web.Number(c.last), shorten(c.file, 160)).File = c.file
+		}
+	}
+}
+
+// setAside tells of a record that arrived and could not be stored.
+func (t *tracer) setAside() {
+	a := t.aside[0]
+	t.verdict("set_aside", "%s arrived but was set aside as bad: %s (%s).", t.out.subject(), shorten(a.reason, 200), a.code)
+	for _, a := range t.aside {
+		t.hop("inbox", "received", OK, a.received, "Received in %s.", shorten(a.file, 160)).File = a.file
+		t.hop("loader", "set_aside", Bad, a.received, "Set aside as bad: %s (%s). It lies in the inbox's corrupt folder with its reason beside it; its serial counts as received.",
+			shorten(a.reason, 200), a.code)
+	}
+	n := next{evidence: t.evidence}
+	n.mend()
+	t.out.Next = append(t.out.Next, n.list...)
+}
+
+// dropped tells of a message that arrived so long ago that only its serial, or the state it left, is still known.
+func (t *tracer) dropped() {
+	t.verdict("dropped", "%s arrived, but is no longer stored: retention drops history, never the knowledge that it came.", t.out.subject())
+	if t.kept != nil {
+		t.hop("client", "raised", OK, t.kept.raised, "Raised by the client, by its own clock: %s on %s.", t.kept.state, t.kept.topic)
+		t.hop("relay", "received", OK, t.kept.received, "Received.")
+		t.hop("store", "current", OK, time.Time{}, "What it told is still current, and is kept.")
+		return
+	}
+	t.hop("store", "dropped", Note, time.Time{}, "The site knows that serial %s arrived; the message itself is older than store.retention, and something newer is known about its topic.", web.Number(t.serial))
+}
