@@ -95,7 +95,9 @@ func TestScansKeepTheirInterval(t *testing.T) {
 
 // What was installed meanwhile is seen without waiting for the interval, once it has come to rest.
 func TestAChangeIsScannedOnceItRests(t *testing.T) {
-	at := func(minute int) map[string]time.Time { return map[string]time.Time{"status": time.Unix(int64(minute)*60, 0)} }
+	at := func(minute int) map[string]time.Time {
+		return map[string]time.Time{"status": time.Unix(int64(minute)*60, 0)}
+	}
 	var w watch
 	if w.changed(at(1)) {
 		t.Error("before the first scan nothing has changed")
