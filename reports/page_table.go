@@ -2,6 +2,7 @@ package reports
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -103,6 +104,9 @@ func (r *Report) link(column string, columns []Column, row []any) string {
 	if !ok {
 		return ""
 	}
+	if strings.HasPrefix(form, clientPath) {
+		return clientLink(form, columns, row)
+	}
 	name, query, _ := strings.Cut(form, "?")
 	out := url.Values{}
 	for pair := range strings.SplitSeq(query, "&") {
@@ -130,6 +134,29 @@ func (r *Report) link(column string, columns []Column, row []any) string {
 	}
 	return "/reports/" + name + "?" + out.Encode()
 }
+
+// clientPath begins the address of a client's page.
+const clientPath = "/clients/"
+
+// clientLink fills `/clients/{COLUMN}` and `/clients/{COLUMN}?serial={COLUMN}` with values of the same row.
+func clientLink(form string, columns []Column, row []any) string {
+	empty := false
+	link := linkColumn.ReplaceAllStringFunc(form, func(name string) string {
+		at := slices.IndexFunc(columns, func(c Column) bool { return c.Name == strings.Trim(name, "{}") })
+		if at < 0 || row[at] == nil {
+			empty = true
+			return ""
+		}
+		return url.PathEscape(textOf(row[at]))
+	})
+	if empty {
+		return ""
+	}
+	return link
+}
+
+// linkColumn is a column's place in a link.
+var linkColumn = regexp.MustCompile(`\{[A-Za-z_]\w*\}`)
 
 // addBar adds a row to the stack of its group; rows of one group follow each other.
 func (t *pageTable) addBar(row []any) {

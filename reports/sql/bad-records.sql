@@ -6,7 +6,7 @@
 -- param hours UInt32 = 0 in 0..100000: Only the last so many hours; 0 takes all
 -- order: set_aside_time DateTime64(3,'UTC') desc, client_id UUID, source_file String, report_index UInt32, record_index UInt32
 -- link client_id: client-states?client={client_id}
--- link netbios_name: client-states?client={client_id}
+-- link netbios_name: /clients/{client_id}
 SELECT
     r.set_aside_time AS set_aside_time,
     c.netbios_name AS netbios_name,

@@ -8,7 +8,7 @@
 -- note age_hours: hours since the last report arrived
 -- note open_gaps: ranges of serial numbers that never arrived, as of the last gap check
 -- link client_id: client-states?client={client_id}
--- link netbios_name: client-states?client={client_id}
+-- link netbios_name: /clients/{client_id}
 -- link open_gaps: missing-ranges?client={client_id}
 SELECT
     c.netbios_name AS netbios_name,

@@ -7,7 +7,7 @@
 -- param parameter UInt8 = 0 in 0..64: Which parameter holds the code, counted from 1; 0 takes the first that looks like a failure code
 -- order: message_time DateTime64(3,'UTC') desc, client_id UUID, topic_id String
 -- link client_id: client-states?client={client_id}
--- link netbios_name: client-states?client={client_id}
+-- link netbios_name: /clients/{client_id}
 WITH
     coded AS
     (

@@ -1,23 +1,56 @@
 -- title: Missing messages
--- group: Site
--- description: Ranges of serial numbers that never arrived, the oldest first, as of the last gap check.
+-- group: Completeness
+-- description: Ranges of serial numbers that never arrived, the longest missing first, as of the last gap check, with how far
+--   their client's resync got.
 -- param client String = '': Client id (with or without GUID:) or computer name; empty takes all
+-- param min_age_hours Float64 = 0 in 0..1000000: Only ranges missing for at least so long
+-- param max_age_hours Float64 = 1000000 in 0..1000000: Only ranges missing for less than this
 -- order: detected_time DateTime64(6,'UTC'), client_id UUID, first_serial UInt64
 -- note detected_time: the first gap check that saw any of the range missing
+-- note resync_issued: the client's latest resync; the client page tells how far it got
 -- link client_id: messages?client={client_id}
--- link netbios_name: client-states?client={client_id}
+-- link netbios_name: /clients/{client_id}
+-- link first_serial: /clients/{client_id}?serial={first_serial}
+-- link resync_issued: resyncs?client={client_id}&step=any
+WITH
+    wanted AS
+    (
+        SELECT client_id FROM clients WHERE {client:String} != '' AND lower(netbios_name) = lower(trim({client:String}))
+        UNION ALL
+        SELECT toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS client_id
+    ),
+    page AS
+    (
+        SELECT ClientID AS client_id, FirstSerial AS first_serial, LastSerial AS last_serial, DetectedTime AS detected_time
+        FROM SR_MissingMessageRanges
+        WHERE ({client:String} = '' OR client_id IN (SELECT client_id FROM wanted))
+          AND detected_time <= now64(6, 'UTC') - toIntervalSecond(toInt64({min_age_hours:Float64} * 3600))
+          AND detected_time > now64(6, 'UTC') - toIntervalSecond(toInt64({max_age_hours:Float64} * 3600))
+          AND ({after:UInt8} = 0 OR (detected_time, client_id, first_serial)
+                > ({after_detected_time:DateTime64(6,'UTC')}, {after_client_id:UUID}, {after_first_serial:UInt64}))
+        ORDER BY detected_time, client_id, first_serial
+        LIMIT {page_rows:UInt64}
+    ),
+    (SELECT groupUniqArray(client_id) FROM page) AS page_ids
 SELECT
     c.netbios_name AS netbios_name,
-    g.FirstSerial AS first_serial,
-    g.LastSerial AS last_serial,
-    toUInt64(g.LastSerial - g.FirstSerial + 1) AS messages,
-    g.DetectedTime AS detected_time,
+    page.first_serial AS first_serial,
+    page.last_serial AS last_serial,
+    toUInt64(page.last_serial - page.first_serial + 1) AS messages,
+    page.detected_time AS detected_time,
+    round(dateDiff('second', page.detected_time, now64(3, 'UTC')) / 3600, 1) AS missing_hours,
     c.last_report_time AS last_report,
-    s.LastResyncIssuedTime AS resync_issued,
-    s.LastResyncClientCompletedTime AS resync_completed,
-    g.ClientID AS client_id
-FROM SR_MissingMessageRanges AS g
-LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients WHERE client_id IN (SELECT client_id FROM missing_ranges)) AS c ON c.client_id = g.ClientID
-LEFT JOIN SR_ClientMessageStats AS s ON s.ClientID = g.ClientID
-WHERE {client:String} = '' OR lower(c.netbios_name) = lower(trim({client:String}))
-   OR g.ClientID = toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', ''))
+    r.issued AS resync_issued,
+    d.completed AS resync_completed,
+    page.client_id AS client_id
+FROM page
+LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c ON c.client_id = page.client_id
+LEFT JOIN
+(
+    SELECT client_id, toNullable(max(issued_time)) AS issued FROM resyncs FINAL WHERE client_id IN (SELECT arrayJoin(page_ids)) GROUP BY client_id
+) AS r ON r.client_id = page.client_id
+LEFT JOIN
+(
+    SELECT client_id, toNullable(max(received_time)) AS completed FROM completions_data FINAL WHERE client_id IN (SELECT arrayJoin(page_ids)) GROUP BY client_id
+) AS d ON d.client_id = page.client_id
+ORDER BY detected_time, client_id, first_serial

@@ -7,7 +7,7 @@
 -- param reported_within_hours UInt32 = 24 in 1..100000: Only clients that reported anything within so many hours
 -- order: last_message_received DateTime64(6,'UTC'), client_id UUID, topic_id String
 -- link client_id: client-states?client={client_id}
--- link netbios_name: client-states?client={client_id}
+-- link netbios_name: /clients/{client_id}
 WITH
     page AS
     (

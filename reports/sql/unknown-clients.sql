@@ -9,7 +9,7 @@
 -- order: last_report DateTime64(6,'UTC'), client_id UUID
 -- note missing_messages: serial numbers of the client that never arrived, as of the last gap check
 -- link client_id: client-states?client={client_id}
--- link netbios_name: client-states?client={client_id}
+-- link netbios_name: /clients/{client_id}
 -- link missing_messages: missing-ranges?client={client_id}
 WITH
     page AS

@@ -1,0 +1,117 @@
+package reports
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestCompletenessIsKnownOverExpectedPerClientAndTheMeanOfTheFleet(t *testing.T) {
+	s := newSite(t)
+	r := s.runner()
+	expect(t, lines(s.all(r, "completeness", nil), "percent", "clients", "complete_percent", "oldest_missing", "last_check"), "100 | 0 | 100 |  | ")
+	// 1: all of 1 to 10. 2: 8 of 1 to 10, its last two only claimed. 3: 5 to 10 count after a resync, 8 of them missing none but 6.
+	// 4: a counter that jumped to 2^62. 5: accepted as it was. 6: only asked for its policy.
+	s.arrived(1, 1, 10)
+	s.arrived(2, 1, 8)
+	s.polled(2, 10, 8, 0, hour)
+	s.missing(2, 9, 10, 3*hour)
+	s.arrived(3, 1, 2, 5, 5, 7, 10)
+	s.messages(message{client: 3, serial: 10, ago: 2 * hour, topic: 700, id: "x", state: 2, params: []string{"5"}})
+	s.missing(3, 6, 6, 30*hour)
+	s.arrived(4, 1, 1, maxSerial, maxSerial)
+	s.missing(4, 2, maxSerial-1, 50*hour)
+	s.arrived(5, 91, 100)
+	s.exec(fmt.Sprintf("INSERT INTO baselines (client_id, serial, accepted_time) VALUES ('%s', 90, '%s')", id(5), s.micros(hour)))
+	s.polled(6, 0, 0, 0, hour)
+	s.checked(20 * time.Minute)
+	expect(t, lines(s.all(r, "client-completeness", map[string]string{"only": "all"}), "client_id", "percent", "missing_messages", "ranges", "expected_messages", "floor", "last_serial", "claimed"), `
+00000000-0000-4000-8000-000000000004 | 0 | 4611686018427387902 | 1 | 4611686018427387904 | 1 | 4611686018427387904 | 0
+00000000-0000-4000-8000-000000000002 | 80 | 2 | 1 | 10 | 1 | 8 | 10
+00000000-0000-4000-8000-000000000003 | 83.33 | 1 | 1 | 6 | 5 | 10 | 0
+00000000-0000-4000-8000-000000000001 | 100 | 0 | 0 | 10 | 1 | 10 | 0
+00000000-0000-4000-8000-000000000005 | 100 | 0 | 0 | 10 | 91 | 100 | 0
+00000000-0000-4000-8000-000000000006 | 100 | 0 | 0 | 0 | 1 | 0 | 0`)
+	if n := len(s.all(r, "client-completeness", nil)); n != 3 {
+		t.Errorf("%d clients are incomplete", n)
+	}
+	// (100 + 80 + 83.333 + 0 + 100 + 100) / 6
+	expect(t, lines(s.all(r, "completeness", nil), "percent", "clients", "complete_clients", "complete_percent", "incomplete_clients", "ranges", "oldest_missing", "last_check"),
+		"77.22 | 6 | 3 | 50 | 3 | 3 | "+s.at(50*hour)+" | "+s.at(20*time.Minute))
+	expect(t, lines(s.all(r, "open-ranges", nil), "missing_for", "ranges", "messages", "clients"), `
+under 1 hour | 0 | 0 | 0
+1 to 24 hours | 1 | 2 | 1
+1 to 2 days | 1 | 1 | 1
+2 to 7 days | 1 | 4611686018427388000 | 1
+7 to 30 days | 0 | 0 | 0
+over 30 days | 0 | 0 | 0`)
+	expect(t, lines(s.all(r, "missing-ranges", map[string]string{"min_age_hours": "24"}), "client_id", "first_serial", "last_serial"), `
+00000000-0000-4000-8000-000000000004 | 2 | 4611686018427387903
+00000000-0000-4000-8000-000000000003 | 6 | 6`)
+}
+
+func TestCompletenessNeverRoundsUpToAllOfIt(t *testing.T) {
+	s := newSite(t)
+	s.arrived(1, 1, 4, 6, 1_000_000)
+	s.missing(1, 5, 5, hour)
+	r := s.runner()
+	expect(t, lines(s.all(r, "completeness", nil), "percent", "complete_percent"), "99.99 | 0")
+	expect(t, lines(s.all(r, "client-completeness", nil), "percent"), "99.99")
+}
+
+// TestResyncsAreCountedByStep has one client in each step, one that was asked twice, and one that waits to be asked.
+func TestResyncsAreCountedByStep(t *testing.T) {
+	s := newSite(t)
+	for n := 1; n <= 6; n++ {
+		s.reports(report{client: n, name: fmt.Sprintf("PC%03d", n), received: hour, file: fmt.Sprint(n)})
+	}
+	s.issued(1, 1, "missing", 11, 5*hour)
+	s.issued(2, 1, "conflict", 11, 6*hour)
+	s.pickedUp(2, 1, 5*hour)
+	s.issued(3, 1, "differs", 11, 8*hour)
+	s.pickedUp(3, 1, 7*hour)
+	s.messages(message{client: 3, serial: 10, ago: 6 * hour, topic: 500, id: "a", state: 2}, message{client: 3, serial: 11, ago: 4 * hour, topic: 500, id: "b", state: 2})
+	s.issued(4, 1, "missing", 11, 90*hour) // never answered, asked again, then answered
+	s.issued(4, 2, "requested", 11, 10*hour)
+	s.pickedUp(4, 2, 9*hour)
+	s.messages(message{client: 4, serial: 12, ago: 8 * hour, topic: 700, id: "x", state: 2})
+	s.issued(5, 1, "missing", 11, 9*hour) // it answered before it was asked, not since
+	s.messages(message{client: 5, serial: 5, ago: 20 * hour, topic: 700, id: "x", state: 2})
+	s.exec(fmt.Sprintf("INSERT INTO resync_requests (client_id, requested_time, requested_by, after_number) VALUES ('%s', '%s', 'anna', 0), ('%s', '%s', 'anna', 1)",
+		id(6), s.micros(2*hour), id(4), s.micros(11*hour)))
+	r := s.runner()
+	expect(t, lines(s.all(r, "resync-steps", nil), "step", "clients", "oldest", "median_hours"), `
+requested | 1 | `+s.at(2*hour)+` | 2
+issued | 2 | `+s.at(9*hour)+` | 7
+picked up | 1 | `+s.at(6*hour)+` | 6
+answering | 1 | `+s.at(8*hour)+` | 8
+completed | 1 | `+s.at(10*hour)+` | 2`)
+	expect(t, lines(s.all(r, "resyncs", nil), "netbios_name", "number", "step", "reason", "picked_up", "answering", "hours"), `
+PC005 | 1 | issued | missing |  |  | 9
+PC003 | 1 | answering | differs | `+s.at(7*hour)+` | `+s.at(4*hour)+` | 8
+PC002 | 1 | picked up | conflict | `+s.at(5*hour)+` |  | 6
+PC001 | 1 | issued | missing |  |  | 5`)
+	expect(t, lines(s.all(r, "resyncs", map[string]string{"step": "any", "client": "pc004"}), "number", "step", "issued_by", "completed", "hours"), `
+1 | completed |  | `+s.at(8*hour)+` | 82
+2 | completed | anna | `+s.at(8*hour)+` | 2`)
+	expect(t, lines(s.all(r, "outstanding-resyncs", nil), "question", "clients"), `
+asked again since the last answer | 1
+asked and never answered | 3`)
+}
+
+func TestConflictsDifferencesAndUnconfirmedStatesAreListed(t *testing.T) {
+	s := brokenClients(t)
+	r := s.runner()
+	expect(t, lines(s.all(r, "conflicts", nil), "netbios_name", "serial", "kind"), "PC-0008 | 3 | reused")
+	expect(t, lines(s.all(r, "conflicts", map[string]string{"kind": "below_completion"}), "serial"), "")
+	expect(t, lines(s.all(r, "differing-clients", nil), "netbios_name", "client_states", "site_states", "client_digest"), "PC-0009 | 22 | 23 | 0000000000000001")
+	expect(t, lines(s.all(r, "unconfirmed-states", nil), "netbios_name", "topic_id", "state_name", "serial", "unconfirmed_since"), "PC-0010 | gone | Update is required | 12 | "+s.at(80*time.Minute))
+	expect(t, lines(s.all(r, "unconfirmed-states", map[string]string{"client": "PC-0011"}), "topic_id"), "")
+	expect(t, lines(s.all(r, "gap-checks", nil), "kind", "clients"), "incremental | 12")
+	expect(t, lines(s.all(r, "silent-clients", nil), "netbios_name", "verdict", "unsent"), `
+ | never reported | 9
+PC-0016 | silent | 0
+PC-0011 | connected but silent | 12
+PC-0006 | silent | 0`)
+	expect(t, lines(s.all(r, "silent-clients", map[string]string{"verdict": "connected but silent"}), "netbios_name"), "PC-0011")
+}

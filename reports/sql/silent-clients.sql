@@ -1,0 +1,62 @@
+-- title: Silent clients
+-- group: Completeness
+-- description: Clients that have not reported for a while, the longest silent first, and whether they still connect: one that asks for its policy and
+--   holds back what it has is a different case from one that is switched off.
+-- param hours UInt32 = 24 in 1..100000: From how many hours without a report on
+-- param verdict String = '' in '', connected but silent, connected with nothing to say, silent, never reported: Only these
+-- order: last_report DateTime64(6,'UTC'), client_id UUID
+-- note last_report: 1970 stands for never
+-- note last_policy: when it last asked for its policy
+-- note unsent: states that it said wait to be sent
+-- link netbios_name: /clients/{client_id}
+-- link client_id: /clients/{client_id}
+WITH
+    heard AS
+    (
+        SELECT client_id, clients_data.last_report_time AS reported, toUInt64(0) AS seen, toDateTime64(0, 6, 'UTC') AS polled, toUInt64(0) AS claimed FROM clients_data
+        UNION ALL
+        SELECT client_id, toDateTime64(0, 6, 'UTC') AS reported, toUInt64(0) AS seen, client_claims.claimed_time AS polled, client_claims.last_serial AS claimed FROM client_claims
+    ),
+    quiet AS
+    (
+        SELECT client_id, max(heard.reported) AS last_report, max(heard.polled) AS last_policy, max(heard.claimed) AS claim
+        FROM heard
+        GROUP BY client_id
+        HAVING last_report < now64(6, 'UTC') - toIntervalHour({hours:UInt32})
+    ),
+    judged AS
+    (
+        SELECT
+            quiet.client_id AS client_id, last_report, last_policy, cache.unsent AS unsent,
+            multiIf(toUnixTimestamp64Micro(last_report) = 0, 'never reported',
+                    last_policy < now64(6, 'UTC') - toIntervalHour({hours:UInt32}), 'silent',
+                    cache.unsent = 0 AND claim <= s.seen AND toUnixTimestamp64Micro(cache.claimed_time) > 0, 'connected with nothing to say',
+                    'connected but silent') AS verdict
+        FROM quiet
+        LEFT JOIN (SELECT client_id, unsent, claimed_time FROM client_caches FINAL WHERE client_id IN (SELECT client_id FROM quiet)) AS cache ON cache.client_id = quiet.client_id
+        LEFT JOIN
+        (
+            SELECT client_id, max(client_stats_data.last_serial) AS seen FROM client_stats_data WHERE client_id IN (SELECT client_id FROM quiet) GROUP BY client_id
+        ) AS s ON s.client_id = quiet.client_id
+    ),
+    page AS
+    (
+        SELECT client_id, last_report, last_policy, unsent, verdict
+        FROM judged
+        WHERE ({verdict:String} = '' OR verdict = {verdict:String})
+          AND ({after:UInt8} = 0 OR (last_report, client_id) > ({after_last_report:DateTime64(6,'UTC')}, {after_client_id:UUID}))
+        ORDER BY last_report, client_id
+        LIMIT {page_rows:UInt64}
+    ),
+    (SELECT groupArray(client_id) FROM page) AS page_ids
+SELECT
+    c.netbios_name AS netbios_name,
+    page.verdict AS verdict,
+    page.last_report AS last_report,
+    nullIf(page.last_policy, toDateTime64(0, 6, 'UTC')) AS last_policy,
+    page.unsent AS unsent,
+    c.client_version AS client_version,
+    page.client_id AS client_id
+FROM page
+LEFT JOIN (SELECT client_id, netbios_name, client_version FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c ON c.client_id = page.client_id
+ORDER BY last_report, client_id

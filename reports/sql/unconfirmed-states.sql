@@ -1,0 +1,44 @@
+-- title: Unconfirmed states
+-- group: Completeness
+-- description: States that only the site still holds: the client left them out when it sent everything again, as after a reinstallation. They
+--   are kept and marked until the client reports on them again.
+-- param client String = '': Client id (with or without GUID:) or computer name; empty takes all
+-- param topic_type UInt32 = 0: One topic type; 0 takes all
+-- order: client_id UUID, topic_type UInt32, topic_id String
+-- note unconfirmed_since: arrival of the completion of the answer that left the state out
+-- link netbios_name: /clients/{client_id}
+-- link serial: /clients/{client_id}?serial={serial}
+WITH
+    wanted AS
+    (
+        SELECT client_id FROM clients WHERE {client:String} != '' AND lower(netbios_name) = lower(trim({client:String}))
+        UNION ALL
+        SELECT toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS client_id
+    ),
+    page AS
+    (
+        SELECT client_id, topic_type, topic_id, state_id, serial, message_time, since
+        FROM unconfirmed_states
+        WHERE ({client:String} = '' OR client_id IN (SELECT client_id FROM wanted))
+          AND ({topic_type:UInt32} = 0 OR topic_type = {topic_type:UInt32})
+          AND ({after:UInt8} = 0 OR (client_id, topic_type, topic_id) > ({after_client_id:UUID}, {after_topic_type:UInt32}, {after_topic_id:String}))
+        ORDER BY client_id, topic_type, topic_id
+        LIMIT {page_rows:UInt64}
+    ),
+    (SELECT groupUniqArray(client_id) FROM page) AS page_ids
+SELECT
+    c.netbios_name AS netbios_name,
+    page.topic_type AS topic_type,
+    t.topic_name AS topic_name,
+    page.topic_id AS topic_id,
+    if(n.state_name != '', n.state_name, concat('State ', toString(page.state_id))) AS state_name,
+    page.message_time AS message_time,
+    page.since AS unconfirmed_since,
+    page.serial AS serial,
+    page.client_id AS client_id
+FROM page
+LEFT JOIN (SELECT client_id, netbios_name FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c ON c.client_id = page.client_id
+LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t ON t.named_type = page.topic_type
+LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names GROUP BY named_type, named) AS n
+    ON n.named_type = page.topic_type AND n.named = page.state_id
+ORDER BY client_id, topic_type, topic_id
