@@ -44,10 +44,8 @@ func (b *budget) give(n int64) { b.used.Add(-n) }
 // read reads the whole body, as sent, within the bounds of size, time and memory.
 func (r *Relay) read(req *http.Request, c *conn, d *delivery) *problem {
 	limit := rawLimit(req.Header)
-	c.beginBody()
 	var err error
 	d.raw, err = d.fill(d.raw, req.Body, limit, req.ContentLength, r.memory)
-	slow := c.endBody(err == nil && int64(len(d.raw)) <= limit)
 	switch {
 	case err == nil && int64(len(d.raw)) > limit:
 		return tooLarge(limit)
@@ -55,7 +53,7 @@ func (r *Relay) read(req *http.Request, c *conn, d *delivery) *problem {
 		return refuse(codeEmptyBody, "the body is empty; a report was expected")
 	case err == nil:
 		return checksum(req.Header, d.raw)
-	case slow || errors.Is(err, os.ErrDeadlineExceeded):
+	case c.body.slow || errors.Is(err, os.ErrDeadlineExceeded):
 		return refuse(codeBodySlow, "after %v a body must keep up %d bytes per second; %d bytes had come", r.cfg.BodyTimeout, r.cfg.BodyRate, len(d.raw))
 	case errors.Is(err, errNoMemory):
 		return overloaded()

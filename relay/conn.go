@@ -1,89 +1,64 @@
 package relay
 
 import (
-	"context"
+	"bufio"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"statewire/smx"
 )
 
-// conn is one TLS connection as the HTTP server sees it. It bounds the handshake and every read and write in
-// time, and watches the request heads that pass, because the server hides how they spelled their length.
+// The states of a connection. A stop ends those that wait and leaves the others their request.
+const (
+	waiting int32 = iota // for a whole head
+	working              // on a request
+	ended
+)
+
+// conn is one TLS connection. One goroutine serves it, one request after the other; nothing is read while a request is answered, so
+// that a client that leaves is served all the same.
 type conn struct {
-	*tls.Conn
-
 	// Constant after newConn.
-	raw  net.Conn
-	l    *listener
-	from netip.Addr
+	tls    *tls.Conn
+	raw    net.Conn
+	l      *listener
+	from   netip.Addr
+	remote string
 
-	used    atomic.Bool // a request has begun
-	lingers atomic.Bool // it was refused with bytes unread
-	closed  sync.Once
+	state atomic.Int32
 
 	// Owned by the goroutine that serves the connection.
-	shaken  bool
-	failed  bool // no byte goes out or comes in any more
-	wrote   time.Time
-	handled bool // the request whose head passed last reached the handler
-
-	input
+	peer    tls.ConnectionState
+	in      *bufio.Reader // nil while nothing has come in
+	first   [1]byte       // what await read
+	fresh   bool          // first is still to be read from
+	body    body
+	readBy  time.Time // the socket's deadlines
+	writeBy time.Time
+	lingers bool // it was refused with bytes unread
 }
 
 func newConn(raw net.Conn, l *listener, from netip.Addr) *conn {
-	c := &conn{Conn: tls.Server(raw, l.tls), raw: raw, l: l, from: from}
-	c.resumed.L = &c.mu
-	return c
+	return &conn{tls: tls.Server(raw, l.tls), raw: raw, l: l, from: from, remote: raw.RemoteAddr().String()}
 }
 
-type connKey struct{}
-
-func withConn(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, c)
-}
-
-func connOf(req *http.Request) *conn {
-	c, _ := req.Context().Value(connKey{}).(*conn)
-	return c
-}
-
-// connState hears from the server that an answer is written.
-func connState(nc net.Conn, state http.ConnState) {
-	if c, ok := nc.(*conn); ok && state == http.StateIdle {
-		c.handled = false
-		c.answered()
-	}
-}
-
-// ConnectionState shakes hands and tells the result. The server asks for it before it reads.
-func (c *conn) ConnectionState() tls.ConnectionState {
-	c.shake()
-	return c.Conn.ConnectionState()
-}
-
-func (c *conn) shake() {
-	if c.shaken {
-		return
-	}
-	c.shaken = true
+// shake shakes hands.
+func (c *conn) shake() bool {
 	c.raw.SetDeadline(time.Now().Add(c.l.cfg.HandshakeTimeout))
-	if err := c.Conn.Handshake(); err != nil {
-		c.failed = true
+	if err := c.tls.Handshake(); err != nil {
 		c.l.tlsRefused(c.raw, err)
-		return
+		return false
 	}
 	c.raw.SetDeadline(time.Time{})
-	c.rearm()
+	c.peer = c.tls.ConnectionState()
+	return true
 }
 
 // tlsRefused counts a failed handshake and speaks of it once a minute.
@@ -115,60 +90,96 @@ func tlsReason(err error) string {
 	return "handshake"
 }
 
-// SetWriteDeadline keeps the deadlines that Write sets.
-func (c *conn) SetWriteDeadline(time.Time) error { return nil }
-
-// Write sends an answer within WriteTimeout.
-func (c *conn) Write(p []byte) (int, error) {
-	if c.failed {
-		return 0, net.ErrClosed
+// await returns when the next request begins to come in; false when none does within the time.
+func (c *conn) await(within time.Duration) bool {
+	if c.in != nil {
+		c.readWithin(c.l.cfg.HeaderTimeout)
+		return true
 	}
-	if now, timeout := time.Now(), c.l.cfg.WriteTimeout; now.Sub(c.wrote) > timeout/8 {
-		c.wrote = now
-		c.raw.SetWriteDeadline(now.Add(timeout))
+	for end := time.Now().Add(within); ; {
+		c.readWithin(min(within, c.l.cfg.HeaderTimeout))
+		n, err := c.tls.Read(c.first[:])
+		if n > 0 {
+			c.in, c.fresh = c.l.reader(c), true
+			return true
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) || !time.Now().Before(end) {
+			return false
+		}
 	}
-	if !c.handled {
-		return c.writeOwn(p)
-	}
-	return c.Conn.Write(p)
 }
 
-// writeOwn sends what the HTTP server answers by itself, to a request it did not understand, in the form of all other refusals.
-func (c *conn) writeOwn(p []byte) (int, error) {
-	answer, code := ownAnswer(p)
-	c.l.metrics.refused(code)
-	if _, err := c.Conn.Write(answer); err != nil {
-		return 0, err
+// rest gives the buffer back, unless the next request lies in it.
+func (c *conn) rest() {
+	if c.in.Buffered() == 0 {
+		c.l.giveBack(c.in)
+		c.in = nil
 	}
-	return len(p), nil
 }
 
-// CloseWrite tells the client that nothing more follows.
-func (c *conn) CloseWrite() error {
-	err := c.Conn.CloseWrite()
-	if half, ok := c.raw.(interface{ CloseWrite() error }); ok {
-		err = errors.Join(err, half.CloseWrite())
+// Read reads what the client sent, within the deadlines.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.fresh {
+		c.fresh = false
+		return copy(p, c.first[:]), nil
 	}
+	for {
+		n, err := c.tls.Read(p)
+		c.body.got += int64(n)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !c.keepsUp() {
+			return n, err
+		}
+	}
+}
+
+// readWithin bounds the reads from here on to about d: a deadline that is at most an eighth nearer stays, for setting one costs
+// more than it is worth where requests follow each other.
+func (c *conn) readWithin(d time.Duration) {
+	now := time.Now()
+	if left := c.readBy.Sub(now); left < d-d/8 || left > d {
+		c.readBy = now.Add(d)
+		c.raw.SetReadDeadline(c.readBy)
+	}
+}
+
+// write sends bytes within WriteTimeout, or an eighth less.
+func (c *conn) write(p []byte) error {
+	now, d := time.Now(), c.l.cfg.WriteTimeout
+	if c.writeBy.Sub(now) < d-d/8 {
+		c.writeBy = now.Add(d)
+		c.raw.SetWriteDeadline(c.writeBy)
+	}
+	_, err := c.tls.Write(p)
 	return err
 }
+
+// begin says that a request is worked on, unless the relay has stopped first.
+func (c *conn) begin() bool { return c.state.CompareAndSwap(waiting, working) }
+
+// wait says that the request is answered.
+func (c *conn) wait() { c.state.Store(waiting) }
 
 // lingering bounds the time in which a client that was refused may finish sending.
 const lingering = 2 * time.Second
 
-// Close ends the connection and gives its place to another.
-func (c *conn) Close() error {
-	c.hangUp()
-	if c.lingers.Load() {
+// close ends the connection and gives its place to another.
+func (c *conn) close() {
+	if c.lingers {
 		c.drain()
 	}
-	err := c.Conn.Close()
-	c.closed.Do(func() { c.l.release(c) })
-	return err
+	c.tls.Close()
+	if c.in != nil {
+		c.l.giveBack(c.in)
+	}
+	c.l.release(c)
 }
 
 // drain reads on without a look at it: a connection closed on unread bytes is reset, and the reset would overtake the answer.
 func (c *conn) drain() {
-	c.CloseWrite()
+	c.tls.CloseWrite()
+	if half, ok := c.raw.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+	}
 	c.raw.SetReadDeadline(time.Now().Add(lingering))
 	io.CopyN(io.Discard, c.raw, 2*smx.MaxReportBytes)
 }

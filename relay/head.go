@@ -2,75 +2,8 @@ package relay
 
 import "bytes"
 
-// maxHeaderBytes bounds a request's header; the HTTP server adds 4 KiB of its own before it answers 431.
+// maxHeaderBytes bounds a request's header.
 const maxHeaderBytes = 16 << 10
-
-// head follows the requests on one connection and keeps the bytes of the present one's head: the HTTP server drops
-// Content-Length where Transfer-Encoding stands beside it, and two programs that read such a pair differently can be played off
-// against each other.
-type head struct {
-	buf  []byte
-	skip int64 // bytes of a body still to pass
-	lost bool  // inside a body of unknown length, until next
-}
-
-// feed takes the bytes as they come off the wire.
-func (h *head) feed(p []byte) {
-	if h.skip > 0 {
-		n := min(h.skip, int64(len(p)))
-		h.skip -= n
-		p = p[n:]
-	}
-	if h.lost || len(p) == 0 || len(h.buf)+len(p) > 4*maxHeaderBytes {
-		return
-	}
-	h.buf = append(h.buf, p...)
-}
-
-// partial says whether a head has begun and nobody has taken it.
-func (h *head) partial() bool { return len(h.buf) > 0 }
-
-// atEnd says whether the body of the request that was taken last has come in whole.
-func (h *head) atEnd() bool { return h.skip == 0 && !h.lost }
-
-// next begins anew after a body of unknown length. A request that was sent together with that body lacks its first bytes
-// then; take sees that.
-func (h *head) next() {
-	if h.lost {
-		h.lost, h.buf = false, h.buf[:0]
-	}
-}
-
-// take ends the head that begins with the given request line's start and goes on behind its body; length is -1 when nobody
-// knows it. It returns the code of the head's fault, or nothing.
-func (h *head) take(method, uri string, length int64, checkLength bool) string {
-	buf := h.buf
-	for len(buf) > 0 && (buf[0] == '\r' || buf[0] == '\n') {
-		buf = buf[1:]
-	}
-	end := headEnd(buf)
-	if end < 0 || !startsWith(buf[:end], method, uri) {
-		h.lost = true
-		return codePipelined
-	}
-	fault := headFault(buf[:end], checkLength)
-	h.pass(buf[end:], length)
-	return fault
-}
-
-// pass goes on behind the body, of which some bytes may have come with the head, and even some of the next head.
-func (h *head) pass(rest []byte, length int64) {
-	if length < 0 {
-		h.lost, h.buf = true, h.buf[:0]
-		return
-	}
-	if int64(len(rest)) > length {
-		h.buf = append(h.buf[:0], rest[length:]...)
-		return
-	}
-	h.skip = length - int64(len(rest))
-	h.buf = h.buf[:0]
-}
 
 // headEnd is the length of the head with its blank line, or -1.
 func headEnd(buf []byte) int {
@@ -84,20 +17,35 @@ func headEnd(buf []byte) int {
 	return end
 }
 
-func startsWith(buf []byte, method, uri string) bool {
-	n := len(method)
-	return len(buf) > n+1+len(uri) && string(buf[:n]) == method && buf[n] == ' ' && string(buf[n+1:n+1+len(uri)]) == uri
-}
-
-// headFault finds spellings that another program might read differently.
-func headFault(buf []byte, checkLength bool) string {
+// headFault finds spellings that another program might read differently: two programs that differ on where a request ends can be
+// played off against each other. net/http hides most of them.
+func headFault(buf []byte) (code string) {
+	ends := bytes.Count(buf, []byte("\r\n"))
 	switch {
-	case bytes.Count(buf, []byte("\n")) != bytes.Count(buf, []byte("\r\n")):
+	case bytes.Count(buf, []byte("\n")) != ends:
 		return codeLineEnd
 	case bytes.Contains(buf, []byte("\n ")), bytes.Contains(buf, []byte("\n\t")):
 		return codeFolded
-	case checkLength && hasField(buf, "content-length") && hasField(buf, "transfer-encoding"):
+	case bytes.Count(buf, []byte("\r")) != ends, bytes.ContainsFunc(buf, isControl):
+		return codeBadRequest
+	}
+	return lengthFault(buf)
+}
+
+func isControl(r rune) bool { return r < ' ' && r != '\t' && r != '\r' && r != '\n' || r == 0x7f }
+
+// lengthFault finds lengths that are said twice, and ways of saying them that nobody here reads.
+func lengthFault(buf []byte) (code string) {
+	if !hasField(buf, "transfer-encoding") {
+		return ""
+	}
+	if hasField(buf, "content-length") {
 		return codeAmbiguous
+	}
+	for line := range bytes.Lines(buf) {
+		if value, ok := field(line, "transfer-encoding"); ok && !bytes.EqualFold(value, []byte("chunked")) {
+			return codeTransfer
+		}
 	}
 	return ""
 }
@@ -105,10 +53,31 @@ func headFault(buf []byte, checkLength bool) string {
 // hasField says whether the head has the header; name is in lower case.
 func hasField(buf []byte, name string) bool {
 	for line := range bytes.Lines(buf) {
-		field, _, ok := bytes.Cut(line, []byte(":"))
-		if ok && len(field) == len(name) && bytes.EqualFold(field, []byte(name)) {
+		if _, ok := field(line, name); ok {
 			return true
 		}
 	}
 	return false
+}
+
+// field is the value of a line that has the header.
+func field(line []byte, name string) (value []byte, ok bool) {
+	if len(line) <= len(name) || line[len(name)] != ':' || !bytes.EqualFold(line[:len(name)], []byte(name)) {
+		return nil, false
+	}
+	return bytes.TrimSpace(line[len(name)+1:]), true
+}
+
+func headDetail(code string) string {
+	switch code {
+	case codeAmbiguous:
+		return "Content-Length and Transfer-Encoding exclude each other"
+	case codeLineEnd:
+		return "a header line ends in LF alone; lines end in CR LF"
+	case codeFolded:
+		return "a header is continued on the next line; that form is obsolete"
+	case codeTransfer:
+		return "the only transfer encoding taken is chunked"
+	}
+	return "the request is not well-formed HTTP/1.1"
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bufio"
 	"crypto/tls"
 	"log/slog"
 	"net"
@@ -20,6 +21,7 @@ type listener struct {
 	tls     *tls.Config
 	metrics *metrics
 	log     *slog.Logger
+	readers sync.Pool // buffers for the connections on which something comes in; a silent one has none
 
 	// Guarded by mu.
 	mu       sync.Mutex
@@ -41,10 +43,10 @@ func newListener(tcp net.Listener, config *tls.Config, cfg Config, m *metrics, l
 	}
 }
 
-// Accept returns the next connection within the caps.
-func (l *listener) Accept() (net.Conn, error) {
+// accept returns the next connection within the caps.
+func (l *listener) accept() (*conn, error) {
 	for {
-		raw, err := l.Listener.Accept()
+		raw, err := l.Accept()
 		if err != nil {
 			return nil, err
 		}
@@ -75,6 +77,19 @@ func (l *listener) admit(raw net.Conn) *conn {
 	return c
 }
 
+func (l *listener) reader(c *conn) *bufio.Reader {
+	if in, ok := l.readers.Get().(*bufio.Reader); ok {
+		in.Reset(c)
+		return in
+	}
+	return bufio.NewReaderSize(c, maxHeaderBytes)
+}
+
+func (l *listener) giveBack(in *bufio.Reader) {
+	in.Reset(nil)
+	l.readers.Put(in)
+}
+
 func (l *listener) refused(raw net.Conn, reason string) {
 	l.metrics.connRefused.WithLabelValues(reason).Inc()
 	l.complain.Do(func() {
@@ -86,9 +101,6 @@ func (l *listener) refused(raw net.Conn, reason string) {
 func (l *listener) release(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, open := l.conns[c]; !open {
-		return
-	}
 	delete(l.conns, c)
 	if l.perIP[c.from]--; l.perIP[c.from] == 0 {
 		delete(l.perIP, c.from)
@@ -96,18 +108,21 @@ func (l *listener) release(c *conn) {
 	l.metrics.connections.Dec()
 }
 
-// closeUnused ends the connections on which no request has begun; a stop need not wait for them.
-func (l *listener) closeUnused() {
+// stuck speaks once a minute of what keeps connections out.
+func (l *listener) stuck(err error) {
 	l.mu.Lock()
-	unused := make([]*conn, 0, len(l.conns))
+	defer l.mu.Unlock()
+	l.complain.Do(func() { l.log.Warn("no connection taken", "err", err, "open", len(l.conns)) })
+}
+
+// end ends the connections on which no request is worked on, or all of them.
+func (l *listener) end(all bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for c := range l.conns {
-		if !c.used.Load() {
-			unused = append(unused, c)
+		if c.state.CompareAndSwap(waiting, ended) || all {
+			c.raw.Close()
 		}
-	}
-	l.mu.Unlock()
-	for _, c := range unused {
-		c.raw.Close()
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"statewire/smx"
@@ -26,7 +25,6 @@ const (
 	codeAmbiguous      = "ambiguous_length"
 	codeLineEnd        = "bare_line_feed"
 	codeFolded         = "folded_header"
-	codePipelined      = "pipelined"
 	codeNoIdentity     = "no_identity"
 	codeUnknown        = "unknown_identity"
 	codeMismatch       = "identity_mismatch"
@@ -98,7 +96,7 @@ func kindOf(code string) problem {
 		return problem{Status: 505, Title: "HTTP version not supported", hangs: true}
 	case codeExpectation:
 		return problem{Status: 417, Title: "Expectation not supported", hangs: true}
-	case codeBadRequest, codeAmbiguous, codeLineEnd, codeFolded, codePipelined, codeBodyFraming:
+	case codeBadRequest, codeAmbiguous, codeLineEnd, codeFolded, codeBodyFraming:
 		return problem{Status: 400, Title: "Malformed request", hangs: true}
 	case codeNoIdentity, codeUnknown:
 		return problem{Status: 401, Title: "Unknown caller", Retry: true, hangs: true}
@@ -148,9 +146,6 @@ func (p *problem) write(w http.ResponseWriter) {
 	if p.allow != "" {
 		header.Set("Allow", p.allow)
 	}
-	if p.hangs {
-		header.Set("Connection", "close")
-	}
 	w.WriteHeader(p.Status)
 	w.Write(p.text())
 }
@@ -169,39 +164,4 @@ func (p *problem) text() []byte {
 func jittered(d time.Duration) int {
 	d += rand.N(d + 1)
 	return int((d + time.Second - 1) / time.Second)
-}
-
-// ownAnswer puts an answer that the HTTP server wrote by itself into the form of all refusals.
-func ownAnswer(p []byte) (answer []byte, code string) {
-	status := "400"
-	if len(p) >= 12 && bytes.HasPrefix(p, []byte("HTTP/1.")) {
-		status = string(p[9:12])
-	}
-	code = map[string]string{"431": codeHeaderLarge, "501": codeTransfer, "505": codeVersion, "417": codeExpectation}[status]
-	if code == "" {
-		code = codeBadRequest
-	}
-	refusal := refuse(code, "%s", ownDetail(code, p))
-	refusal.RequestID = newID()
-	text := refusal.text()
-	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
-		refusal.Status, http.StatusText(refusal.Status), contentTypeProblem, len(text), text), code
-}
-
-// ownDetail says what the server's own answer says, or what the limit is.
-func ownDetail(code string, p []byte) string {
-	switch code {
-	case codeHeaderLarge:
-		return fmt.Sprintf("the request's header is larger than %d bytes", maxHeaderBytes)
-	case codeTransfer:
-		return "the only transfer encoding taken is chunked"
-	case codeExpectation:
-		return "the only expectation taken is 100-continue"
-	}
-	_, body, _ := bytes.Cut(p, []byte("\r\n\r\n"))
-	_, text, found := strings.Cut(string(body), ": ")
-	if !found {
-		return "the request is not well-formed HTTP/1.1"
-	}
-	return text
 }

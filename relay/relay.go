@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -73,6 +75,11 @@ type Relay struct {
 
 	// Set by Listen, before Run serves.
 	listener *listener
+
+	serving  sync.WaitGroup // the connections
+	stopping atomic.Bool
+	answers  sync.Pool
+	dates    dates
 }
 
 // New checks the configuration and what it was given; nothing starts before Run.
@@ -158,45 +165,6 @@ func (r *Relay) settle(wait func() error) error {
 		return err
 	case <-time.After(time.Second):
 		return errors.New("stop the relay: the disk did not answer; what it held was not acknowledged")
-	}
-}
-
-// serve answers requests until ctx is done and those in hand are answered.
-func (r *Relay) serve(ctx context.Context) error {
-	server := r.server()
-	server.RegisterOnShutdown(r.listener.closeUnused)
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(r.listener) }()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve %s: %w", r.cfg.Listen, err)
-	case <-ctx.Done():
-	}
-	r.log.Info("relay stopping")
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.StopTimeout)
-	defer cancel()
-	err := server.Shutdown(stop)
-	if err != nil {
-		r.log.Warn("relay stopped with requests in hand", "err", err)
-		server.Close()
-	}
-	<-failed
-	return nil
-}
-
-func (r *Relay) server() *http.Server {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true) // a POST needs no more, and HTTP/2 has floods of its own
-	return &http.Server{
-		Handler:                      http.HandlerFunc(r.serveHTTP),
-		Protocols:                    protocols,
-		MaxHeaderBytes:               maxHeaderBytes,
-		ReadHeaderTimeout:            r.cfg.HeaderTimeout,
-		IdleTimeout:                  r.cfg.IdleTimeout,
-		DisableGeneralOptionsHandler: true,
-		ConnContext:                  withConn,
-		ConnState:                    connState,
-		ErrorLog:                     slog.NewLogLogger(r.log.Handler(), slog.LevelDebug),
 	}
 }
 

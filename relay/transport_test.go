@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -164,28 +165,28 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 	}
 }
 
-// TestHeadHiddenBehindAChunkedBodyIsRefused: the request that follows a chunked one in the same packet cannot be watched, so it
-// is refused, whatever it says.
-func TestHeadHiddenBehindAChunkedBodyIsRefused(t *testing.T) {
+// TestHeadsBehindAChunkedBodyAreLookedAtToo: what comes in one packet is told apart as well as what comes in several.
+func TestHeadsBehindAChunkedBodyAreLookedAtToo(t *testing.T) {
 	s := start(t, testConfig(), Deps{})
 	c := s.dial(t)
-	good := report(testClient, 1)
-	io.WriteString(c, request("POST /mp/reports HTTP/1.1", "Transfer-Encoding: chunked")+chunked(good)+
-		request("POST /mp/reports HTTP/1.1", "Content-Length: 3", "Transfer-Encoding: chunked")+chunked(good))
+	good := request("POST /mp/reports HTTP/1.1", "Transfer-Encoding: chunked") + chunked(report(testClient, 1))
+	io.WriteString(c, good+good+request("POST /mp/reports HTTP/1.1", "Content-Length: 3", "Transfer-Encoding: chunked")+good)
 	in := bufio.NewReader(c)
-	for i, want := range []int{http.StatusAccepted, http.StatusBadRequest} {
+	for i, want := range []string{`"messages":1`, `"messages":1`, `"code":"ambiguous_length"`} {
 		resp, err := http.ReadResponse(in, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		body, _ := io.ReadAll(resp.Body)
-		if resp.StatusCode != want {
-			t.Errorf("answer %d: %d %s", i, resp.StatusCode, body)
+		if body, _ := io.ReadAll(resp.Body); !strings.Contains(string(body), want) || resp.Close != (i == 2) {
+			t.Errorf("answer %d: %s, close %v", i, body, resp.Close)
 		}
+	}
+	if _, err := in.ReadByte(); err != io.EOF {
+		t.Errorf("goes on with %v", err)
 	}
 	c = s.dial(t)
 	for range 3 { // sent one after the other they are fine
-		io.WriteString(c, request("POST /mp/reports HTTP/1.1", "Transfer-Encoding: chunked")+chunked(good))
+		io.WriteString(c, good)
 		if resp, body := answerOf(t, c); resp.StatusCode != http.StatusAccepted {
 			t.Errorf("%d %s", resp.StatusCode, body)
 		}
@@ -295,5 +296,72 @@ func TestStopAnswersWhatIsInHand(t *testing.T) {
 	}
 	if _, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", s.addr); err == nil {
 		t.Error("still listening")
+	}
+}
+
+// panicking fails where it should answer.
+type panicking struct{}
+
+func (panicking) Policy(context.Context, smx.Poll) ([]byte, string, error) { panic("a fault of ours") }
+
+func TestAFaultConcernsItsRequestAlone(t *testing.T) {
+	s := start(t, testConfig(), Deps{Policies: panicking{}})
+	other := s.dial(t)
+	resp, body := s.raw(t, poll("?client="+testClient))
+	if resp.StatusCode != 500 || !strings.Contains(body, `"code":"internal"`) || strings.Contains(body, "fault of ours") || !resp.Close {
+		t.Errorf("%d %s, close %v", resp.StatusCode, body, resp.Close)
+	}
+	io.WriteString(other, post(report(testClient, 1)))
+	if resp, body := answerOf(t, other); resp.StatusCode != http.StatusAccepted {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
+func TestTheAnswerToHeadHasNoBody(t *testing.T) {
+	s := start(t, testConfig(), Deps{})
+	c := s.dial(t)
+	io.WriteString(c, request("HEAD /mp/reports HTTP/1.1"))
+	said := closed(t, c)
+	head, body, ended := strings.Cut(said, "\r\n\r\n")
+	if !strings.HasPrefix(head, "HTTP/1.1 405 ") || !ended || body != "" {
+		t.Errorf("said %q", said)
+	}
+}
+
+func TestAConnectionThatSaysCloseIsClosed(t *testing.T) {
+	s := start(t, testConfig(), Deps{})
+	for _, line := range []string{"POST /mp/reports HTTP/1.0", "POST /mp/reports HTTP/1.1"} {
+		c := s.dial(t)
+		good := report(testClient, 1)
+		io.WriteString(c, request(line, "Connection: close", fmt.Sprintf("Content-Length: %d", len(good)))+good)
+		if said := closed(t, c); !strings.HasPrefix(said, "HTTP/1.1 202 ") || !strings.Contains(said, "Connection: close\r\n") {
+			t.Errorf("said %q", said)
+		}
+	}
+}
+
+// failingListener fails some times before it accepts, as one does whose process has too many files open.
+type failingListener struct {
+	net.Listener
+	left atomic.Int32
+}
+
+func (l *failingListener) Accept() (net.Conn, error) {
+	if l.left.Add(-1) >= 0 {
+		return nil, errors.New("accept: too many open files")
+	}
+	return l.Listener.Accept()
+}
+
+func TestWhatKeepsConnectionsOutPasses(t *testing.T) {
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	on := &failingListener{Listener: tcp}
+	on.left.Store(3)
+	s := startOn(t, testConfig(), Deps{}, on)
+	if resp, body := s.raw(t, post(report(testClient, 1))); resp.StatusCode != http.StatusAccepted {
+		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 }
