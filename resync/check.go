@@ -100,7 +100,10 @@ func (s *Service) checkOnce(ctx context.Context, o CheckOptions) (Result, error)
 	if err := s.ask(ctx, &r, line, unread, o); err != nil || o.DryRun {
 		return r, err
 	}
-	if full && o.At.IsZero() {
+	if !o.At.IsZero() {
+		return r, nil // a person's clock leaves no trace in the site's own
+	}
+	if full {
 		s.lastFull = now
 	}
 	return r, s.keepClock(ctx, now)
@@ -139,7 +142,7 @@ func (s *Service) ask(ctx context.Context, r *Result, line timeline, unread Unre
 		return err
 	}
 	round := newRound(r.At, line, cfg, unread, owing)
-	query := wantQuery{now: r.At, line: line, cfg: cfg, all: !o.refill}
+	query := wantQuery{now: r.At, line: line, cfg: cfg, all: !o.refill, dry: o.DryRun}
 	for _, source := range []wantSource{s.ledger.requests, s.ledger.wants} {
 		if err := source(ctx, query, r.taker(round, o.refill)); err != nil {
 			return err

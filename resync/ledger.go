@@ -42,6 +42,7 @@ type wantQuery struct {
 	now  time.Time
 	line timeline
 	cfg  Config
+	dry  bool // as the search before it found, not as the store says
 	all  bool // those as well that the minimum age or the merge interval holds
 }
 

@@ -32,7 +32,9 @@ type storeLedger struct {
 	finder *finder
 	log    *slog.Logger
 
-	watermark time.Time // where the last scan began to read; the service's busy guards it
+	// Guarded by the service's busy.
+	watermark time.Time // where the last scan began to read
+	unwritten []gap     // what a dry scan found and did not write
 }
 
 func newStoreLedger(s *store.Store, log *slog.Logger) *storeLedger {
@@ -73,7 +75,7 @@ func (l *storeLedger) keepClock(ctx context.Context, row clockRow) error {
 
 func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
 	rows := q.rows
-	if rows < 0 {
+	if rows < 0 || q.dry {
 		rows = mostRows
 	}
 	since := l.watermark
@@ -84,14 +86,35 @@ func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
 	if err != nil {
 		return Gaps{}, err
 	}
-	if !q.dry {
+	if l.unwritten = nil; q.dry {
+		l.unwritten = f.Gaps
+	} else {
 		l.watermark = f.Watermark
 	}
 	g := Gaps{Ranges: f.Ranges, Messages: f.Messages, Opened: f.Opened, Closed: f.Closed, Conflicts: f.Conflicts, Differs: f.Differing}
-	for _, one := range f.Gaps {
+	for i, one := range f.Gaps {
+		if q.rows >= 0 && i >= q.rows {
+			break
+		}
 		g.Rows = append(g.Rows, Gap{Client: one.Client.UUID(), First: one.First, Last: one.Last, Detected: one.Detected})
 	}
+	if q.dry {
+		g.countRows(f.Gaps)
+		return g, nil
+	}
 	return g, l.openRanges(ctx, &g)
+}
+
+// countRows adds what openRanges adds, from the rows of a scan that wrote nothing.
+func (g *Gaps) countRows(rows []gap) {
+	clients := map[smx.ClientID]bool{}
+	for _, one := range rows {
+		clients[one.Client] = true
+		if g.Oldest.IsZero() || one.Detected.Before(g.Oldest) {
+			g.Oldest = one.Detected
+		}
+	}
+	g.Clients = uint64(len(clients))
 }
 
 // mostRows is what "all gaps" means: a list of more is not a list any more.
@@ -107,6 +130,9 @@ func (l *storeLedger) openRanges(ctx context.Context, g *Gaps) error {
 }
 
 func (l *storeLedger) wants(ctx context.Context, q wantQuery, take func(want) bool) error {
+	if q.dry {
+		return l.dryWants(ctx, q, take)
+	}
 	opt := candidateOptions{At: q.now}
 	if !q.all {
 		opt.MissingBefore, opt.AskedBefore = q.now.Add(-q.cfg.MinMissingMessageAge), q.now.Add(-q.cfg.MergeInterval)

@@ -92,7 +92,7 @@ func newRoot() *cobra.Command {
 	})
 	g.register(root)
 	root.AddCommand(serveCommand(g), demoCommand(g), ingestCommand(g), loadCommand(g), reportCommand(g), sqlCommand(g),
-		statusCommand(g), configCommand(g))
+		resyncCommand(g), collectionCommand(g), policyCommand(g), statusCommand(g), configCommand(g))
 	return root
 }
 

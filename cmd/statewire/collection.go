@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"statewire/resync"
+)
+
+func collectionCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "collection",
+		Short: "named lists or saved queries of clients",
+		Args:  func(_ *cobra.Command, args []string) error { return unknownCommand(args) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(collectionCreateCommand(g), collectionListCommand(g), collectionShowCommand(g), collectionDeleteCommand(g))
+	return cmd
+}
+
+func collectionCreateCommand(g *globals) *cobra.Command {
+	var targets targetFlags
+	var spec resync.CollectionSpec
+	cmd := &cobra.Command{
+		Use:   "create NAME",
+		Short: "make a collection of listed clients, or of those that a query yields",
+		Long: "Makes a collection from --client and --file, or from --query: a SELECT with a column client_id of type UUID. The query is kept\n" +
+			"and runs, read-only, whenever the collection is used; a policy's members follow it with every gap check.",
+		Example: "  statewire collection create old --query \"SELECT client_id FROM clients WHERE client_version < '5.00.9000'\"\n" +
+			"  statewire collection create pilot --file pilot.txt",
+		Args: oneArg,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			spec.Name = args[0]
+			var err error
+			if spec.Clients, err = targets.list(); err != nil {
+				return err
+			}
+			if err := g.plainFormat(); err != nil {
+				return err
+			}
+			return g.withResync(cmd, true, func(r resyncer) error {
+				c, err := r.CreateCollection(cmd.Context(), spec)
+				if err != nil {
+					return err
+				}
+				return writeRecord(cmd.OutOrStdout(), g.format, []field{{"name", c.Name}, {"kind", c.Kind}, {"clients", c.Clients}})
+			})
+		},
+	}
+	targets.registerClients(cmd)
+	cmd.Flags().StringVar(&spec.Query, "query", "", "a SELECT that yields client_id")
+	cmd.Flags().BoolVar(&spec.Replace, "replace", false, "replace the collection of this name")
+	return cmd
+}
+
+func collectionListCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "list the collections",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := g.plainFormat(); err != nil {
+				return err
+			}
+			return g.withResync(cmd, false, func(r resyncer) error {
+				list, err := r.Collections(cmd.Context())
+				if err != nil {
+					return err
+				}
+				rows := make([][]any, len(list))
+				for i, c := range list {
+					rows[i] = []any{c.Name, c.Kind, members(c), c.Query, stamp(c.Changed)}
+				}
+				return writeRecords(cmd.OutOrStdout(), g.format, []string{"name", "kind", "clients", "query", "changed_time"}, rows)
+			})
+		},
+	}
+}
+
+// members is a collection's number of clients; of a query only `show` knows it.
+func members(c resync.Collection) any {
+	if c.Kind == "query" {
+		return ""
+	}
+	return c.Clients
+}
+
+func collectionShowCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show NAME",
+		Short: "list the clients of a collection as of now",
+		Args:  oneArg,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := g.plainFormat(); err != nil {
+				return err
+			}
+			return g.withResync(cmd, false, func(r resyncer) error {
+				c, clients, err := r.Collection(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				if g.format == "table" {
+					fmt.Fprintf(cmd.OutOrStdout(), "%s: %s of %s\n", c.Name, c.Kind, fmtCount(len(clients), "client"))
+					if c.Query != "" {
+						fmt.Fprintln(cmd.OutOrStdout(), c.Query)
+					}
+				}
+				rows := make([][]any, len(clients))
+				for i, client := range clients {
+					rows[i] = []any{client.UUID()}
+				}
+				return g.writeCapped(cmd.OutOrStdout(), []string{"client_id"}, rows)
+			})
+		},
+	}
+}
+
+func collectionDeleteCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "delete NAME",
+		Short: "delete a collection and its policy; the clients stay",
+		Args:  oneArg,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.withResync(cmd, true, func(r resyncer) error { return r.DeleteCollection(cmd.Context(), args[0]) })
+		},
+	}
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"statewire/resync"
+)
+
+func resyncCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "resync",
+		Short: "gaps in the clients' serials, and the resyncs that close them",
+		Args:  func(_ *cobra.Command, args []string) error { return unknownCommand(args) },
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(resyncCheckCommand(g), resyncRequestCommand(g), resyncAcceptCommand(g), resyncListCommand(g))
+	return cmd
+}
+
+func resyncRequestCommand(g *globals) *cobra.Command {
+	var targets targetFlags
+	var dry bool
+	cmd := &cobra.Command{
+		Use:   "request",
+		Short: "ask clients for a resync now",
+		Long: "Asks clients to send their whole cache again. No minimum age and no interval holds a request; reports of the client that\n" +
+			"wait unread and resync.max_outstanding do. Who cannot be asked now is asked as soon as that is over.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			target, err := targets.target()
+			if err == nil {
+				err = g.plainFormat()
+			}
+			if err != nil {
+				return err
+			}
+			return g.withResync(cmd, !dry, func(r resyncer) error { return g.request(cmd, r, target, dry) })
+		},
+	}
+	targets.registerClients(cmd)
+	targets.registerCollection(cmd)
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would be done")
+	return cmd
+}
+
+func (g *globals) request(cmd *cobra.Command, r resyncer, target resync.Target, dry bool) error {
+	bar := newBar(cmd.ErrOrStderr(), -1, "request")
+	out, err := r.Request(cmd.Context(), target, resync.RequestOptions{
+		By: caller(), DryRun: dry, Rows: -1, Progress: func(done, total int) { bar.ChangeMax(total); _ = bar.Set(done) },
+	})
+	if err != nil {
+		return err
+	}
+	if out.Clients == 0 {
+		return fmt.Errorf("this site has never heard of %s; nobody to ask", nameUnknown(out.Unknown, out.UnknownTotal))
+	}
+	fields := []field{
+		{"clients", out.Clients}, {"unknown", out.UnknownTotal}, {"issued", out.IssuedTotal}, {"waiting", out.Waiting},
+		{"outstanding", out.Outstanding}, {"dry_run", out.DryRun},
+	}
+	if g.format == "json" || g.format == "jsonl" {
+		fields = append(fields, field{"resyncs", orEmpty(out.Issued)}, field{"held", out.HeldTotals}, field{"unknown_clients", orEmpty(out.Unknown)})
+	}
+	if err := writeRecord(cmd.OutOrStdout(), g.format, fields); err != nil || g.format != "table" {
+		return err
+	}
+	return writeHolds(cmd.OutOrStdout(), out.HeldTotals, out.UnreadReason)
+}
+
+func nameUnknown(names []string, total int) string {
+	if total == 1 {
+		return "client " + names[0]
+	}
+	return fmtCount(total, "client")
+}
+
+// orEmpty writes a list without entries as [].
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func resyncAcceptCommand(g *globals) *cobra.Command {
+	var targets targetFlags
+	var dry bool
+	cmd := &cobra.Command{
+		Use:   "accept",
+		Short: "take what the site has as the whole truth: close gaps without a resync",
+		Long: "Accepts a baseline: for these clients nothing up to the greatest serial seen or claimed counts as missing any more, conflicts\n" +
+			"of serials are settled, and resyncs asked of them are taken back. For a site that was restored or migrated, where everybody has\n" +
+			"gaps that nobody will fill. What arrives later is stored all the same.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			target, err := targets.target()
+			if err == nil {
+				err = g.plainFormat()
+			}
+			if err != nil {
+				return err
+			}
+			return g.withResync(cmd, !dry, func(r resyncer) error { return g.accept(cmd, r, target, dry) })
+		},
+	}
+	targets.registerClients(cmd)
+	targets.registerCollection(cmd)
+	cmd.Flags().BoolVar(&targets.all, "all", false, "every client of the site")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would be done")
+	return cmd
+}
+
+func (g *globals) accept(cmd *cobra.Command, r resyncer, target resync.Target, dry bool) error {
+	bar := newBar(cmd.ErrOrStderr(), -1, "accept")
+	out, err := r.Accept(cmd.Context(), target, resync.AcceptOptions{
+		By: caller(), DryRun: dry, Progress: func(done, total int) { bar.ChangeMax(total); _ = bar.Set(done) },
+	})
+	if err != nil {
+		return err
+	}
+	if out.Clients == 0 && out.UnknownTotal > 0 {
+		return fmt.Errorf("this site has never heard of %s; nothing to accept", nameUnknown(out.Unknown, out.UnknownTotal))
+	}
+	return writeRecord(cmd.OutOrStdout(), g.format, []field{
+		{"clients", out.Clients}, {"unknown", out.UnknownTotal}, {"ranges_closed", out.Ranges}, {"messages_given_up", whole(out.Messages)},
+		{"conflicts_settled", out.Conflicts}, {"resyncs_cancelled", out.Cancelled}, {"dry_run", out.DryRun},
+	})
+}
+
+// whole is a number of messages that may be beyond every integer type.
+type whole float64
+
+func (w whole) String() string { return strconv.FormatFloat(float64(w), 'f', 0, 64) }
+
+// MarshalJSON writes the number.
+func (w whole) MarshalJSON() ([]byte, error) { return []byte(w.String()), nil }
+
+func resyncListCommand(g *globals) *cobra.Command {
+	var client string
+	var open bool
+	var within time.Duration
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "list the resyncs, how far each is and how old",
+		Long: "Lists the resyncs issued within the merge interval, or --within, the latest first. Steps: issued, picked up (the client has the\n" +
+			"request), answering (a report of the answer arrived), completed; or accepted (a baseline was), replaced (asked again), unanswered.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o := resync.ListOptions{Within: within, Open: open}
+			if client != "" {
+				id, err := parseClient(client)
+				if err != nil {
+					return usageError{fmt.Errorf("--client %.60q: %w", client, err)}
+				}
+				o.Client = id
+			}
+			if within < 0 {
+				return usageError{errors.New("--within is negative; write how far to look back, as 72h")}
+			}
+			if err := g.plainFormat(); err != nil {
+				return err
+			}
+			return g.withResync(cmd, false, func(r resyncer) error {
+				list, err := r.List(cmd.Context(), o)
+				if err != nil {
+					return err
+				}
+				return g.writeStatuses(cmd.OutOrStdout(), list)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&client, "client", "", "of this client only")
+	cmd.Flags().BoolVar(&open, "outstanding", false, "only those that are not completed")
+	cmd.Flags().DurationVar(&within, "within", 0, "issued within this time (default the merge interval)")
+	return cmd
+}
+
+// writeStatuses writes all that is known of each resync; a person is shown what fits.
+func (g *globals) writeStatuses(w io.Writer, list []resync.Status) error {
+	rows := make([][]any, len(list))
+	if g.format == "table" {
+		for i, s := range list {
+			rows[i] = []any{s.Client, s.Name, s.Number, why(s), s.Step, s.Age.Truncate(time.Second), stamp(s.Issued), stamp(s.PickedUp), stamp(s.Completed)}
+		}
+		return g.writeCapped(w, []string{"client_id", "netbios_name", "number", "reason", "step", "age", "issued", "picked up", "completed"}, rows)
+	}
+	columns := []string{"client_id", "netbios_name", "number", "reason", "by", "next_serial", "step", "age_seconds", "issued_time", "picked_up_time",
+		"answering_time", "completed_time"}
+	for i, s := range list {
+		rows[i] = []any{s.Client, s.Name, s.Number, s.Reason, s.By, s.NextSerial, s.Step, json3(s.Age.Seconds()), stamp(s.Issued), stamp(s.PickedUp),
+			stamp(s.Answering), stamp(s.Completed)}
+	}
+	return writeRecords(w, g.format, columns, rows)
+}
+
+// why is the reason, and who asked.
+func why(s resync.Status) string {
+	if s.By == "" {
+		return s.Reason
+	}
+	return s.Reason + " by " + s.By
+}
+
+// stamp writes a time as everywhere; nothing for none.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// terminalRows is how many rows a terminal is shown.
+const terminalRows = 40
+
+// writeCapped writes rows; on a terminal the first of them and how many there are.
+func (g *globals) writeCapped(w io.Writer, columns []string, rows [][]any) error {
+	shown := rows
+	if g.format == "table" && isTerminal(w) && len(rows) > terminalRows {
+		shown = rows[:terminalRows]
+	}
+	if err := writeRecords(w, g.format, columns, shown); err != nil {
+		return err
+	}
+	if len(shown) < len(rows) {
+		_, err := fmt.Fprintf(w, "%d of %d; --format csv writes all of them\n", len(shown), len(rows))
+		return err
+	}
+	return nil
+}

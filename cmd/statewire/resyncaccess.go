@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os/user"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"statewire/configs"
+	"statewire/resync"
+	"statewire/smx"
+)
+
+// resyncer is the resync service: the running site's, or one of the command's own.
+type resyncer interface {
+	Check(context.Context, resync.CheckOptions) (resync.Result, error)
+	Request(context.Context, resync.Target, resync.RequestOptions) (resync.RequestResult, error)
+	Accept(context.Context, resync.Target, resync.AcceptOptions) (resync.AcceptResult, error)
+	List(context.Context, resync.ListOptions) ([]resync.Status, error)
+	CreateCollection(context.Context, resync.CollectionSpec) (resync.Collection, error)
+	Collections(context.Context) ([]resync.Collection, error)
+	Collection(context.Context, string) (resync.Collection, []smx.ClientID, error)
+	DeleteCollection(context.Context, string) error
+	SetPolicy(context.Context, string, resync.PolicySettings) (resync.CollectionPolicy, error)
+	Policies(context.Context) ([]resync.CollectionPolicy, error)
+}
+
+// withResync hands f the running site's service, or opens the store for the length of f. A command that writes takes the role's
+// lock meanwhile, so that no site starts the role under it.
+func (g *globals) withResync(cmd *cobra.Command, writes bool, f func(resyncer) error) error {
+	cfg, _, err := g.config(nil)
+	if err != nil {
+		return err
+	}
+	if err := g.needData(cfg); err != nil {
+		return err
+	}
+	running, unlock, err := g.claimResync(cmd.Context(), writes)
+	if err != nil {
+		return err
+	}
+	if running != nil {
+		return asResyncUsage(f(running))
+	}
+	return asResyncUsage(errors.Join(g.ownResync(cmd, cfg, f), unlock()))
+}
+
+// claimResync returns a client of the process that runs the role, or takes the role's lock. Another command that has it is waited
+// for.
+func (g *globals) claimResync(ctx context.Context, writes bool) (*resync.Client, func() error, error) {
+	lock := filepath.Join(g.data, "run", "resync.lock")
+	deadline := time.Now().Add(busyWait)
+	for {
+		holder := roleHolder(lock)
+		switch {
+		case holder != 0 && listens(resyncSocket(g.data)):
+			return resync.Dial(resyncSocket(g.data)), nil, nil
+		case holder == 0 && !writes:
+			return nil, func() error { return nil }, nil
+		case holder == 0:
+			if unlock, err := (roles{"resync"}).lock(g.data); err == nil {
+				return nil, unlock, nil
+			}
+		}
+		if time.Now().After(deadline) {
+			return nil, nil, fmt.Errorf("process %d runs the resync role on %s and does not answer; try again when it has started, or stop it", holder, g.data)
+		}
+		if err := sleep(ctx, siteLook); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// listens says whether a process answers on a socket.
+func listens(path string) bool {
+	conn, err := net.DialTimeout("unix", path, peerTimeout)
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
+}
+
+// ownResync opens the store and the inbox, and makes a service over them.
+func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, f func(resyncer) error) (err error) {
+	dir, err := openInbox(g.data, cfg, g.quiet())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	db, err := openStore(cmd.Context(), g, cfg, g.quiet())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	service, err := resync.New(cfg.Resync, resync.Deps{Store: db, Unread: unreadReports(dir), Log: g.quiet()})
+	if err != nil {
+		return err
+	}
+	return f(service)
+}
+
+// asResyncUsage marks what a person wrote wrongly.
+func asResyncUsage(err error) error {
+	var wrong *resync.InvalidError
+	if errors.As(err, &wrong) || errors.Is(err, resync.ErrNoCollection) {
+		return usageError{err}
+	}
+	return err
+}
+
+// caller names the person who runs the command, for the site's records.
+func caller() string {
+	who, err := user.Current()
+	if err != nil {
+		return "command line"
+	}
+	return who.Username
+}

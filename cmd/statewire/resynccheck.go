@@ -1,0 +1,166 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"statewire/resync"
+)
+
+func resyncCheckCommand(g *globals) *cobra.Command {
+	var at string
+	var o resync.CheckOptions
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "one gap check, as the hourly job does it",
+		Long: "Looks for gaps, and asks the clients that may be asked. Prints the open gaps, the resyncs issued, and who was not asked and why.\n" +
+			"--at is only the clock: all stored rows count.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if o.At, err = parseTime(at); err != nil {
+				return err
+			}
+			if err := g.plainFormat(); err != nil {
+				return err
+			}
+			o.Rows = -1
+			return g.withResync(cmd, !o.DryRun, func(r resyncer) error {
+				result, err := r.Check(cmd.Context(), o)
+				if err != nil {
+					return err
+				}
+				return g.writeCheck(cmd.OutOrStdout(), result)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&at, "at", "", "the clock of the check, as 2026-01-31T12:00:00Z (default now)")
+	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "write nothing; only say what would be found and issued")
+	cmd.Flags().BoolVar(&o.Full, "full", false, "look at every client, not only at those that changed since the last check")
+	return cmd
+}
+
+// timeForms are how a time may be written; without a zone it is UTC.
+var timeForms = [...]string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
+
+// parseTime reads a time; empty is the zero time.
+func parseTime(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, form := range timeForms {
+		t, err := time.Parse(form, text)
+		if err == nil && t.Year() >= 1970 && t.Year() < 2200 {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, usageError{fmt.Errorf("--at is %.60q; write a time from 1970 to 2199 as 2026-01-31T12:00:00Z", text)}
+}
+
+// writeCheck writes what a check found and did.
+func (g *globals) writeCheck(w io.Writer, r resync.Result) error {
+	switch g.format {
+	case "json":
+		return writeJSON(w, checkFields(r))
+	case "table":
+		return g.writeCheckTable(w, r)
+	}
+	return writeRecords(w, g.format, checkColumns, checkRows(r))
+}
+
+func checkFields(r resync.Result) []field {
+	return []field{
+		{"time", r.At}, {"kind", r.Kind}, {"dry_run", r.DryRun},
+		{"clients", r.Gaps.Clients}, {"ranges", r.Gaps.Ranges}, {"messages", whole(r.Gaps.Messages)},
+		{"opened", r.Gaps.Opened}, {"closed", r.Gaps.Closed}, {"conflicts", r.Gaps.Conflicts}, {"differs", r.Gaps.Differs},
+		{"outstanding", r.Outstanding}, {"issued_total", r.IssuedTotal}, {"held_total", r.HeldTotals}, {"unread_reason", r.UnreadReason},
+		{"gaps", orEmpty(r.Gaps.Rows)}, {"issued", orEmpty(r.Issued)}, {"held", orEmpty(r.Held)}, {"seconds", json3(r.Took.Seconds())},
+	}
+}
+
+// checkColumns are those of one table for gaps, resyncs and clients that were not asked: what says which a row is.
+var checkColumns = []string{"what", "client_id", "first_serial", "last_serial", "detected_time", "reason", "hold", "number", "next_serial", "issued_time"}
+
+func checkRows(r resync.Result) [][]any {
+	rows := make([][]any, 0, len(r.Gaps.Rows)+len(r.Issued)+len(r.Held))
+	for _, gap := range r.Gaps.Rows {
+		rows = append(rows, []any{"gap", gap.Client, gap.First, gap.Last, stamp(gap.Detected), "", "", "", "", ""})
+	}
+	for _, one := range r.Issued {
+		rows = append(rows, []any{"issued", one.Client, "", "", "", one.Reason, "", one.Number, one.NextSerial, stamp(one.Time)})
+	}
+	for _, one := range r.Held {
+		rows = append(rows, []any{"held", one.Client, "", "", stamp(one.Since), one.Reason, one.Hold, "", "", ""})
+	}
+	return rows
+}
+
+// writeCheckTable writes for a person: what is missing, who was asked, who was not and why.
+func (g *globals) writeCheckTable(w io.Writer, r resync.Result) error {
+	did, would := "resyncs issued", ""
+	if r.DryRun {
+		did, would = "resyncs that would be issued", "dry run, nothing was written; "
+	}
+	fmt.Fprintf(w, "checked as of %s (%s%s check, %s s)\n", stamp(r.At), would, r.Kind, json3(r.Took.Seconds()))
+	fmt.Fprintf(w, "open gaps: %s of %s, %s missing; %d new, %d closed\n", fmtCount(int(r.Gaps.Ranges), "range"),
+		fmtCount(int(r.Gaps.Clients), "client"), plural(whole(r.Gaps.Messages).String(), "message"), r.Gaps.Opened, r.Gaps.Closed)
+	if r.Gaps.Conflicts+r.Gaps.Differs > 0 {
+		fmt.Fprintf(w, "conflicts of serials: %d; clients that hold other states than the site: %d\n", r.Gaps.Conflicts, r.Gaps.Differs)
+	}
+	if len(r.Gaps.Rows) > 0 {
+		rows := make([][]any, len(r.Gaps.Rows))
+		for i, gap := range r.Gaps.Rows {
+			rows[i] = []any{gap.Client, gap.First, gap.Last, gap.Messages(), stamp(gap.Detected)}
+		}
+		if err := g.writeCapped(w, []string{"client_id", "first_serial", "last_serial", "messages", "detected_time"}, rows); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(w, "%s: %d; outstanding: %d\n", did, r.IssuedTotal, r.Outstanding)
+	if len(r.Issued) > 0 {
+		rows := make([][]any, len(r.Issued))
+		for i, one := range r.Issued {
+			rows[i] = []any{one.Client, one.Number, one.Reason, one.By, one.NextSerial}
+		}
+		if err := g.writeCapped(w, []string{"client_id", "number", "reason", "by", "next_serial"}, rows); err != nil {
+			return err
+		}
+	}
+	return writeHolds(w, r.HeldTotals, r.UnreadReason)
+}
+
+// plural is a number and the word it counts.
+func plural(n, word string) string {
+	if n == "1" {
+		return n + " " + word
+	}
+	return n + " " + word + "s"
+}
+
+// holdWords say why clients were not asked.
+var holdWords = []struct{ hold, words string }{
+	{"unread", "reports of them wait in the inbox, unread"},
+	{"unknown", "nobody can be asked while it is unknown whose reports wait in the inbox"},
+	{"bound", "as many clients owe an answer as resync.max_outstanding allows"},
+	{"interval", "asked less than resync.merge_interval ago"},
+	{"age", "nothing of them is missing for as long as resync.min_missing_message_age"},
+}
+
+// writeHolds says how many clients were not asked, and why.
+func writeHolds(w io.Writer, held map[string]int, unread string) error {
+	for _, h := range holdWords {
+		if n := held[h.hold]; n > 0 {
+			words := h.words
+			if h.hold == "unknown" && unread != "" {
+				words += ": " + unread
+			}
+			if _, err := fmt.Fprintf(w, "not asked yet: %s: %s\n", fmtCount(n, "client"), words); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
