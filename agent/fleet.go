@@ -1,47 +1,69 @@
 package agent
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"statewire/smx"
 )
 
-// stopGrace is how long reports under way may take once Run has to end.
+// stopGrace is how long requests under way may take once Run has to end.
 const stopGrace = 5 * time.Second
 
+// never is a time that does not come.
+const never = time.Duration(math.MaxInt64)
+
 // Fleet is a simulated fleet: the logic of many clients in one process, on accelerated time, with a bounded number of goroutines.
-// What its clients say depends on the configuration alone, never on how fast the relay answers.
+// What its clients raise depends on the configuration alone, never on how fast the relay answers; what they send depends on what
+// the relay lets them know besides.
 type Fleet struct {
 	// Constant after NewFleet.
-	cfg     FleetConfig
-	log     *slog.Logger
-	relay   courier
-	close   func()
-	catalog *catalog
-	began   time.Time // simulated time at which the patch day begins
-	clients []*simulated
-	silent  int
-	counts  counts
+	cfg FleetConfig
+	log *slog.Logger
+	// clientLog has the clients' warnings alone: what every one of many does is no news.
+	clientLog *slog.Logger
+	relay     courier
+	close     func()
+	rack      rack
+	catalog   *catalog
+	clock     fleetClock
+	clients   []*simulated
+	silent    int
+	counts    counts
+	witness   witness // sees what becomes of reports; nil in earnest
+
+	// Changes between two stages only, under mu.
+	settling bool // nothing is raised, no fault happens
 
 	// Guarded by mu.
-	mu      sync.Mutex
-	started time.Time // real time at which Run began, with its monotonic reading
-	queue   agenda
-	wake    chan struct{} // the head of the queue changed
+	mu        sync.Mutex
+	started   time.Time // real time at which Run began, with its monotonic reading
+	queue     agenda
+	unsettled int           // clients that have not settled
+	wake      chan struct{} // the head of the queue changed
 }
 
 type counts struct {
-	reports, messages, retries, refused, lost, duplicated, reordered, damaged atomic.Int64
+	reports, messages, retries, refused, lost, duplicated, reordered, delayed, damaged atomic.Int64
+	polls, pollsFailed, resyncs, reinstalled, restored, clockJumps                     atomic.Int64
 }
 
-// NewFleet makes the fleet's clients; nothing runs until Run.
-func NewFleet(cfg FleetConfig, log *slog.Logger) (*Fleet, error) {
+// witness sees what becomes of reports.
+type witness interface {
+	arrive(client smx.ClientID, report *Report, damage damage)
+	lose(client smx.ClientID, report *Report)
+}
+
+// NewFleet makes the fleet's clients, over their store if there is one and in memory otherwise; nothing runs until Run. A fleet over
+// a store that it used before goes on where it ended.
+func NewFleet(cfg FleetConfig, fs *FleetStore, log *slog.Logger) (*Fleet, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -49,44 +71,112 @@ func NewFleet(cfg FleetConfig, log *slog.Logger) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newFleet(cfg, sender, sender.Close, log), nil
+	if fs == nil {
+		return newFleet(cfg, 0, sender, sender.Close, newMemoryRack(), log)
+	}
+	from, err := fs.begin(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return newFleet(cfg, from, sender, sender.Close, fs, log)
 }
 
-func newFleet(cfg FleetConfig, relay courier, closeRelay func(), log *slog.Logger) *Fleet {
+func newFleet(cfg FleetConfig, from time.Duration, relay courier, closeRelay func(), rack rack, log *slog.Logger) (*Fleet, error) {
 	if cfg.Start.IsZero() {
 		cfg.Start = time.Now()
 	}
 	f := &Fleet{
-		cfg: cfg, log: log, relay: relay, close: closeRelay, catalog: newCatalog(cfg.Seed),
-		began: cfg.Start.UTC().Round(0).Truncate(time.Microsecond).Add(cfg.PatchDay - simulatedDay),
-		wake:  make(chan struct{}, 1),
+		cfg: cfg, log: log, clientLog: slog.New(warnings{log.Handler()}), relay: relay, close: closeRelay, rack: rack, catalog: newCatalog(cfg.Seed),
+		clock: newFleetClock(cfg.Start, from, cfg.PatchDay, cfg.fast()), wake: make(chan struct{}, 1),
 	}
 	for i := range cfg.Clients {
-		c := newSimulated(f, i)
+		c, err := newSimulated(f, i)
+		if err != nil {
+			return nil, err
+		}
 		f.clients = append(f.clients, c)
 		if c.silentFor > 0 {
 			f.silent++
 		}
 	}
-	return f
+	return f, nil
 }
 
-// Run sends until ctx ends, then finishes the reports under way and returns nil. It may be called once.
+// Run lets the clients live until ctx or the configured time ends, then finishes the requests under way and returns nil. It may be
+// called once.
 func (f *Fleet) Run(ctx context.Context) error {
 	if err := f.begin(); err != nil {
 		return err
 	}
 	defer f.close()
-	f.log.Info("fleet started", "clients", len(f.clients), "silent", f.silent, "patch_day", f.cfg.PatchDay, "simulated", f.began)
-	g, ctx := errgroup.WithContext(ctx)
-	sending, stop := withGrace(ctx, stopGrace)
+	if err := f.keepTime(); err != nil {
+		return err
+	}
+	f.log.Info("fleet started", "clients", len(f.clients), "silent", f.silent, "day", f.cfg.PatchDay, "simulated", f.clock.at(f.clock.from))
+	var err error
+	if f.cfg.fast() > 0 {
+		err = f.live(ctx)
+	}
+	if err == nil && f.cfg.Settle > 0 && ctx.Err() == nil {
+		err = f.settle(ctx)
+	}
+	s := f.Stats()
+	f.log.Info("fleet stopped", "reports", s.Reports, "messages", s.Messages, "lost", s.Lost, "duplicated", s.Duplicated,
+		"damaged", s.Damaged, "refused", s.Refused, "polls", s.Polls, "resyncs", s.Resyncs, "unsettled", s.Unsettled)
+	return errors.Join(err, f.keepTime())
+}
+
+// begin starts the clock.
+func (f *Fleet) begin() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.started.IsZero() {
+		return errors.New("the fleet ran already; make a new one")
+	}
+	f.started = time.Now()
+	return nil
+}
+
+// live lets the clients raise, send and poll, with all their faults.
+func (f *Fleet) live(ctx context.Context) error {
+	if f.cfg.ends() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.cfg.For)
+		defer cancel()
+	}
+	for _, c := range f.clients {
+		c.plan()
+		c.pollDue = c.firstPoll()
+	}
+	return f.stage(ctx, never)
+}
+
+// settle lets the clients poll and send, without a fault, until nothing waits.
+func (f *Fleet) settle(ctx context.Context) error {
+	now := f.elapsed()
+	spread := min(f.cfg.Settle/2, max(f.cfg.PolicyInterval, time.Second))
+	f.mu.Lock()
+	f.settling, f.unsettled = true, len(f.clients)-f.silent
+	f.mu.Unlock()
+	for i, c := range f.clients {
+		c.beginToSettle(now + spread*time.Duration(i)/time.Duration(len(f.clients)))
+	}
+	f.log.Info("fleet settles", "clients", len(f.clients)-f.silent, "for", f.cfg.Settle)
+	return f.stage(ctx, now+f.cfg.Settle)
+}
+
+// stage works off the agenda until ctx ends or, from a real time on, until every client has settled.
+func (f *Fleet) stage(ctx context.Context, until time.Duration) error {
+	f.fill()
+	g, gctx := errgroup.WithContext(ctx)
+	sending, stop := withGrace(gctx, stopGrace)
 	defer stop()
 	due := make(chan *simulated)
-	g.Go(func() error { defer close(due); f.dispatch(ctx, due); return nil })
+	g.Go(func() error { defer close(due); return f.dispatch(gctx, due, until) })
 	for range f.cfg.Senders {
 		g.Go(func() error {
 			for c := range due {
-				if err := f.step(ctx, sending, c); err != nil {
+				if err := f.step(gctx, sending, c); err != nil {
 					return err
 				}
 			}
@@ -94,9 +184,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 		})
 	}
 	err := g.Wait()
-	f.deliverHeldBack(sending)
-	s := f.Stats()
-	f.log.Info("fleet stopped", "reports", s.Reports, "messages", s.Messages, "lost", s.Lost, "duplicated", s.Duplicated, "damaged", s.Damaged, "refused", s.Refused)
+	f.deliverLate(sending)
 	return err
 }
 
@@ -120,129 +208,36 @@ func withGrace(ctx context.Context, grace time.Duration) (context.Context, conte
 	return late, cancel
 }
 
-// begin starts the clock and puts every client that will say something on the agenda.
-func (f *Fleet) begin() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.started.IsZero() {
-		return errors.New("the fleet ran already; make a new one")
-	}
-	f.started = time.Now()
-	for _, c := range f.clients {
-		if err := c.recall(); err != nil {
-			return err
-		}
-		if c.plan() {
-			f.queue = append(f.queue, c)
-		}
-	}
-	heap.Init(&f.queue)
-	return nil
-}
-
-// dispatch hands out clients as they fall due, until ctx ends.
-func (f *Fleet) dispatch(ctx context.Context, due chan<- *simulated) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		c, wait := f.head()
-		if c != nil {
-			select {
-			case <-ctx.Done():
-				return
-			case due <- c:
-			}
-			continue
-		}
-		timer.Reset(wait)
-		select {
-		case <-ctx.Done():
-			return
-		case <-f.wake:
-		case <-timer.C:
-		}
-	}
-}
-
-// head takes the client that is due, or says how long to wait for one.
-func (f *Fleet) head() (*simulated, time.Duration) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.queue) == 0 {
-		return nil, time.Hour
-	}
-	if wait := f.queue[0].due - time.Since(f.started); wait > 0 {
-		return nil, wait
-	}
-	return heap.Pop(&f.queue).(*simulated), 0
-}
-
-// step lets one client send what it has and puts it back on the agenda.
-func (f *Fleet) step(ctx, sending context.Context, c *simulated) error {
-	wait, err := c.send(ctx, sending)
-	if err != nil {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if wait > 0 {
-		c.due = time.Since(f.started) + wait
-		c.sendAt = c.cycle(f.simulated(c.due))
-	} else if !c.plan() {
-		return nil
-	}
-	heap.Push(&f.queue, c)
-	select {
-	case f.wake <- struct{}{}:
-	default:
-	}
-	return nil
-}
-
-// deliverHeldBack brings what was kept back for reordering to the relay, when no successor will any more.
-func (f *Fleet) deliverHeldBack(ctx context.Context) {
+// deliverLate brings what is still on its way to the relay, when no later step of its client will.
+func (f *Fleet) deliverLate(ctx context.Context) {
 	var g errgroup.Group
 	g.SetLimit(f.cfg.Senders)
 	for _, c := range f.clients {
-		if c.line.heldBack != nil {
-			g.Go(func() error { c.line.deliverHeldBack(ctx); return nil })
+		if len(c.line.late) > 0 {
+			g.Go(func() error { c.line.deliverLate(ctx, never); return nil })
 		}
 	}
 	_ = g.Wait() // no function returns an error
 }
 
-// real is the real time since Run began at which a simulated time comes.
-func (f *Fleet) real(at time.Duration) time.Duration {
-	if at > simulatedDay {
-		return f.cfg.PatchDay + at - simulatedDay
-	}
-	return time.Duration(float64(at) * float64(f.cfg.PatchDay) / float64(simulatedDay))
+// elapsed is the real time since Run began.
+func (f *Fleet) elapsed() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return time.Since(f.started)
 }
 
-// simulated is the simulated time since the patch day began, a real time after Run began.
-func (f *Fleet) simulated(after time.Duration) time.Duration {
-	if after > f.cfg.PatchDay {
-		return simulatedDay + after - f.cfg.PatchDay
+// keepTime notes how far the simulated time came, where the fleet has a store.
+func (f *Fleet) keepTime() error {
+	if fs, ok := f.rack.(*FleetStore); ok {
+		return fs.keep(f.cfg, f.clock.simulated(min(f.elapsed(), f.clock.fast)))
 	}
-	return time.Duration(float64(after) * float64(simulatedDay) / float64(f.cfg.PatchDay))
+	return nil
 }
 
-// agenda is a heap of clients by when they are due.
-type agenda []*simulated
+// warnings passes warnings and errors on.
+type warnings struct{ slog.Handler }
 
-func (a agenda) Len() int { return len(a) }
-func (a agenda) Less(i, j int) bool {
-	if a[i].due != a[j].due {
-		return a[i].due < a[j].due
-	}
-	return a[i].index < a[j].index
-}
-func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
-func (a *agenda) Push(c any)   { *a = append(*a, c.(*simulated)) }
-func (a *agenda) Pop() any {
-	last := len(*a) - 1
-	c := (*a)[last]
-	(*a)[last] = nil
-	*a = (*a)[:last]
-	return c
+func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
 }

@@ -2,8 +2,10 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -18,75 +20,100 @@ type simulated struct {
 	machine   machine
 	phase     time.Duration // of its send cycle
 	silentFor time.Duration // before the patch day; 0 = it takes part
-	agent     *Agent
-	memory    *Memory
 
 	// Owned by whoever took it from the agenda.
-	planner planner
-	line    line
-	told    bool          // its past is in its store
-	sendAt  time.Duration // simulated time of its next report
-	due     time.Duration // the same in real time since Run began
+	agent    *Agent
+	store    *watched
+	planner  planner
+	line     line
+	mishaps  []mishap // to come, by time
+	image    Image    // of its store; nil when none was taken
+	clockOff time.Duration
+	past     [][]event     // to be told in its first report
+	sendAt   time.Duration // simulated time of its next report
+	sendDue  time.Duration // the same in real time since Run began
+	pollDue  time.Duration // real time of its next policy poll
+	idle     bool          // nothing waited when it sent last
+	claimed  bool          // the site took its last policy poll
+	settled  bool
 }
 
-func newSimulated(f *Fleet, index int) *simulated {
+func newSimulated(f *Fleet, index int) (*simulated, error) {
 	r := rand.New(rand.NewPCG(f.cfg.Seed, uint64(index)))
 	c := &simulated{fleet: f, index: index, machine: newMachine(r, index), phase: time.Duration(r.Int64N(int64(f.cfg.SendInterval)))}
-	if r.IntN(100) < 4 {
+	if r.Float64() < f.cfg.Silent {
 		c.silentFor = time.Duration(8+r.IntN(80))*simulatedDay + time.Duration(r.Int64N(int64(simulatedDay)))
 	}
 	c.planner = planner{catalog: f.catalog, machine: &c.machine, rand: r, pilot: r.IntN(10) == 0}
-	if r.IntN(50) == 0 {
+	if r.Float64() < f.cfg.Leave {
 		c.planner.silentAt = 3*time.Hour + time.Duration(r.Int64N(int64(19*time.Hour)))
 	}
-	last := uint64(0)
-	if f.cfg.Continue != nil {
-		last = f.cfg.Continue(c.machine.id.Client)
-	}
-	c.memory = NewMemory(last)
 	c.line.client = c
-	c.line.first = last + 1
-	c.agent = c.newAgent()
-	return c
-}
-
-// newAgent is the client's logic over its store, on simulated time.
-func (c *simulated) newAgent() *Agent {
-	clock := Clock{Wall: func() time.Time { return c.fleet.began.Add(c.sendAt) }, Steady: func() time.Duration { return c.sendAt }}
-	a, err := New(DefaultConfig(), Deps{
-		Identity: c.machine.id, Store: c.memory, Relay: &c.line, Clock: clock, Log: c.fleet.log, SentLevel: slog.LevelDebug,
-	})
+	c.mishaps = f.planMishaps(index, f.clock.from, f.clock.simulated(f.clock.fast))
+	c.sendAt = f.clock.from
+	c.past = c.planner.past(c.silentFor)
+	st, err := f.rack.open(c.machine.id.Client)
 	if err != nil {
-		panic(err) // an empty store in memory reads without a fault
+		return nil, fmt.Errorf("open the store of %s: %w", c.machine.id.NetBIOSName, err)
 	}
-	return a
-}
-
-// recall makes a client that has not told its past yet raise it, to be told in its first report.
-func (c *simulated) recall() error {
-	if c.told {
-		return nil
-	}
-	c.told = true
-	for _, group := range c.planner.past(c.silentFor) {
-		if err := c.raise(group); err != nil {
-			return err
+	c.store = &watched{vault: st}
+	if f.clock.from > 0 {
+		if err := c.resume(f.clock.from); err != nil {
+			return nil, err
 		}
 	}
+	return c, c.start()
+}
+
+// resume goes on where an earlier run over the same store ended.
+func (c *simulated) resume(from time.Duration) error {
+	sum, err := c.store.Summary()
+	if err != nil {
+		return err
+	}
+	if sum.States > 0 || sum.LastSerial > 0 {
+		c.past = nil // told then
+	}
+	for {
+		if at, ok := c.planner.next(); !ok || at > from {
+			return nil
+		}
+		c.planner.take(from)
+	}
+}
+
+// start starts the client's agent over what its store holds.
+func (c *simulated) start() error {
+	agent, err := New(DefaultConfig(), Deps{
+		Identity: c.machine.id, Store: c.store, Relay: &c.line, Clock: Clock{Wall: c.wall, Steady: c.steady},
+		Log: c.fleet.clientLog, SentLevel: slog.LevelDebug,
+	})
+	if err != nil {
+		return fmt.Errorf("start client %s: %w", c.machine.id.NetBIOSName, err)
+	}
+	c.agent = agent
 	return nil
 }
 
-// plan sets the time of the next report, false when there will be none.
-func (c *simulated) plan() bool {
-	if c.silentFor > 0 {
-		return false
+// wall is what the client's clock shows.
+func (c *simulated) wall() time.Time { return c.fleet.clock.at(c.sendAt).Add(c.clockOff) }
+
+// steady is simulated time: policies count it.
+func (c *simulated) steady() time.Duration { return c.sendAt }
+
+// due is the real time since Run began at which the client has something to do.
+func (c *simulated) due() time.Duration { return min(c.sendDue, c.pollDue, c.line.lateDue()) }
+
+// plan sets the time of the next report, of which there may be none any more.
+func (c *simulated) plan() {
+	c.sendDue = never
+	if c.silentFor > 0 || c.fleet.settling {
+		return
 	}
-	at, ok := c.planner.next()
-	if ok {
+	if at, ok := c.planner.next(); ok {
 		c.sendAt = c.cycle(at)
-		c.due = c.fleet.real(c.sendAt)
+		c.sendDue = c.fleet.clock.real(c.sendAt)
 	}
-	return ok
 }
 
 // cycle is the first send at or after a simulated time.
@@ -99,36 +126,101 @@ func (c *simulated) cycle(at time.Duration) time.Duration {
 	return n*interval + c.phase
 }
 
-// send raises what happened up to now and sends it; it returns how long to wait before trying again, 0 when all is sent.
-func (c *simulated) send(ctx, sending context.Context) (time.Duration, error) {
-	if err := c.raise(c.planner.take(c.sendAt)); err != nil {
-		return 0, err
+// act does what is due.
+func (c *simulated) act(ctx, sending context.Context) error {
+	now := c.fleet.elapsed()
+	if c.line.lateDue() <= now {
+		c.line.deliverLate(sending, now)
 	}
-	for ctx.Err() == nil {
-		attempt, err := c.agent.Send(sending)
-		if err != nil || attempt.Outcome == Idle {
-			return 0, err
-		}
-		if attempt.Outcome == Again {
-			c.fleet.counts.retries.Add(1)
-			return attempt.Wait, nil
+	if c.sendDue <= now {
+		if err := c.send(ctx, sending); err != nil {
+			return err
 		}
 	}
-	return 0, nil
+	if c.pollDue <= now {
+		if err := c.poll(ctx, sending, now); err != nil {
+			return err
+		}
+	}
+	c.settled = c.fleet.settling && c.idle && len(c.line.late) == 0 && (c.claimed || c.pollDue == never)
+	return nil
 }
 
-func (c *simulated) raise(events []event) error {
-	for _, e := range events {
-		if err := c.agent.Raise(c.state(e)); err != nil {
+// send raises what happened up to now and sends it.
+func (c *simulated) send(ctx, sending context.Context) error {
+	if !c.fleet.settling {
+		if err := c.happen(c.sendAt); err != nil {
 			return err
+		}
+	}
+	if err := c.drain(ctx, sending); err != nil {
+		return err
+	}
+	if c.idle {
+		c.plan()
+	}
+	return nil
+}
+
+// drain sends what waits. When the relay has to be left alone it sets the time of the next attempt.
+func (c *simulated) drain(ctx, sending context.Context) error {
+	for c.idle = false; ctx.Err() == nil; {
+		attempt, err := c.agent.Send(sending)
+		switch {
+		case err != nil:
+			return err
+		case attempt.Outcome == Idle:
+			c.idle = true
+			return nil
+		case attempt.Outcome == Again:
+			c.fleet.counts.retries.Add(1)
+			c.sendDue = c.fleet.elapsed() + attempt.Wait
+			c.sendAt = c.cycle(c.fleet.clock.simulated(c.sendDue))
+			return nil
 		}
 	}
 	return nil
 }
 
+// happen raises everything up to a simulated time, and lets mishaps come in between.
+func (c *simulated) happen(until time.Duration) error {
+	if err := c.recall(); err != nil {
+		return err
+	}
+	for len(c.mishaps) > 0 && c.mishaps[0].at <= until {
+		m := c.mishaps[0]
+		c.mishaps = c.mishaps[1:]
+		if err := c.raise(c.planner.take(m.at)); err != nil {
+			return err
+		}
+		if err := c.suffer(m); err != nil {
+			return fmt.Errorf("mishap of %s: %w", c.machine.id.NetBIOSName, err)
+		}
+	}
+	return c.raise(c.planner.take(until))
+}
+
+// recall makes a client that has not told its past yet raise it.
+func (c *simulated) recall() error {
+	past := slices.Concat(c.past...)
+	c.past = nil
+	return c.raise(past)
+}
+
+func (c *simulated) raise(events []event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	states := make([]State, len(events))
+	for i, e := range events {
+		states[i] = c.state(e)
+	}
+	return c.agent.Raise(states...)
+}
+
 func (c *simulated) state(e event) State {
 	s := State{Priority: e.topic.priority, Instant: e.topic.instant}
-	s.Time = c.fleet.began.Add(e.at).Truncate(time.Millisecond)
+	s.Time = c.fleet.clock.at(e.at).Add(c.clockOff).Truncate(time.Millisecond)
 	s.TopicType, s.TopicID, s.TopicIDType = e.topic.kind, e.topic.id, e.topic.idType
 	s.StateID, s.Params = e.state, e.params
 	if s.TopicID == "" {

@@ -52,14 +52,11 @@ func (p pastEvents) sent() time.Duration { return p.events[len(p.events)-1].at }
 func (f *Fleet) pastOfAll() []pastEvents {
 	var past []pastEvents
 	for _, c := range f.clients {
-		if c.told {
-			continue
-		}
-		c.told = true
-		for _, group := range c.planner.past(c.silentFor) {
+		for _, group := range c.past {
 			slices.SortStableFunc(group, func(a, b event) int { return cmp.Compare(a.at, b.at) })
 			past = append(past, pastEvents{c, group})
 		}
+		c.past = nil
 	}
 	slices.SortStableFunc(past, func(a, b pastEvents) int { return cmp.Compare(a.sent(), b.sent()) })
 	return past
@@ -71,7 +68,7 @@ func (c *simulated) report(decoder *smx.Decoder, events []event, reports []PastR
 	if err := c.raise(events); err != nil {
 		return nil, err
 	}
-	for received := c.fleet.began.Add(c.sendAt + 2*time.Second); ; received = received.Add(time.Second) {
+	for received := c.fleet.clock.at(c.sendAt + 2*time.Second); ; received = received.Add(time.Second) {
 		report, err := c.agent.next()
 		if err != nil || report == nil {
 			return reports, err
@@ -80,9 +77,9 @@ func (c *simulated) report(decoder *smx.Decoder, events []event, reports []PastR
 		if err != nil {
 			return nil, err
 		}
-		c.line.arrived.arrive(report, intact)
+		c.line.arrive(report, intact)
 		receipt := fmt.Sprintf("past-%d-%d", c.index+1, report.Last)
-		if err := c.memory.Settle(Settlement{Outcome: Accepted, Receipt: receipt, Time: received}); err != nil {
+		if err := c.store.Settle(Settlement{Outcome: Accepted, Receipt: receipt, Time: received}); err != nil {
 			return nil, err
 		}
 		reports = append(reports, PastReport{

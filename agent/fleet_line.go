@@ -1,30 +1,31 @@
 package agent
 
 import (
-	"bytes"
 	"context"
 	"math/rand/v2"
 	"slices"
-	"strconv"
+	"time"
 
 	"statewire/smx"
 )
 
-// line is the way from a simulated client to the relay, with the faults it has on purpose, and the record of what got through.
-// What happens to a report depends on the seed, the client and the report's place in the client's sequence alone: a repeat of a
-// report meets the same fate.
+// mostLate bounds what is on its way of one client.
+const mostLate = 4
+
+// line is the way from a simulated client to the relay, with the faults it has on purpose. What happens to a report depends on the
+// seed, the client and the report's place in the client's sequence alone: a repeat of a report meets the same fate.
 type line struct {
-	client   *simulated
-	first    uint64 // the client's first serial of this run
-	sent     uint64 // reports that ended
-	heldBack *late
-	arrived  ledger
+	client *simulated
+	sent   uint64 // reports that ended
+	polled uint64 // policy polls
+	late   []*late
 }
 
-// late is a report kept back until its successor arrived.
+// late is a report that the client believes sent.
 type late struct {
 	report *Report
 	body   []byte
+	due    time.Duration // real time since Run began; never = after its successor
 	tried  bool
 }
 
@@ -35,25 +36,25 @@ const (
 	arrives fate = iota
 	vanishes
 	arrivesTwice
-	arrivesLate
+	arrivesLater // than its successor
+	arrivesDelayed
 	arrivesDamaged
 )
 
 // Post implements courier.
 func (l *line) Post(ctx context.Context, body []byte) Answer {
-	report, _ := l.client.memory.Pending() // the one that Send is sending
+	report := l.client.store.report
 	happens, r := l.fate(report)
 	damage := intact
 	switch happens {
 	case vanishes:
 		l.sent++
 		l.count().lost.Add(1)
-		l.arrived.lose(report)
+		l.lose(report)
 		return Answer{Outcome: Accepted}
-	case arrivesLate:
+	case arrivesLater, arrivesDelayed:
 		l.sent++
-		l.count().reordered.Add(1)
-		l.heldBack = &late{report: report, body: body}
+		l.putOff(happens, r, &late{report: report, body: body})
 		return Answer{Outcome: Accepted}
 	case arrivesDamaged:
 		body, damage = damageRecord(r, body, report)
@@ -66,18 +67,64 @@ func (l *line) Post(ctx context.Context, body []byte) Answer {
 	if happens == arrivesTwice && l.client.fleet.relay.Post(ctx, body).Outcome == Accepted {
 		l.count().duplicated.Add(1)
 	}
-	if l.heldBack != nil {
-		l.deliverHeldBack(ctx)
+	if i := slices.IndexFunc(l.late, func(p *late) bool { return p.due == never }); i >= 0 {
+		l.deliverOne(ctx, i)
 	}
 	return answer
 }
 
 // Policy implements courier.
 func (l *line) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer {
+	l.polled++
+	if !l.client.fleet.settling && l.chance(2, l.polled).Float64() < l.client.fleet.cfg.Loss {
+		return PolicyAnswer{Outcome: Again}
+	}
 	return l.client.fleet.relay.Policy(ctx, poll, etag)
 }
 
-// deliver posts a report and records what the relay then has.
+// putOff keeps a report for later.
+func (l *line) putOff(happens fate, r *rand.Rand, p *late) {
+	p.due = never
+	if happens == arrivesLater {
+		l.count().reordered.Add(1)
+	} else {
+		l.count().delayed.Add(1)
+		p.due = l.client.fleet.elapsed() + time.Duration(r.Int64N(int64(l.client.fleet.cfg.DelayBy)+1))
+	}
+	l.late = append(l.late, p)
+}
+
+// lateDue is when the first delayed report is due.
+func (l *line) lateDue() time.Duration {
+	first := never
+	for _, p := range l.late {
+		first = min(first, p.due)
+	}
+	return first
+}
+
+// deliverLate delivers what was due by a real time since Run began. What the relay does not take now is due again a little later.
+func (l *line) deliverLate(ctx context.Context, by time.Duration) {
+	for i := 0; i < len(l.late); {
+		if l.late[i].due > by || !l.deliverOne(ctx, i) {
+			i++
+		}
+	}
+}
+
+// deliverOne tries to deliver the late report at an index; true when it is no longer late.
+func (l *line) deliverOne(ctx context.Context, i int) bool {
+	p := l.late[i]
+	p.tried = true
+	if answer := l.deliver(ctx, p.body, p.report, intact); answer.Outcome == Again {
+		p.due = l.client.fleet.elapsed() + pause(2, answer.After)
+		return false
+	}
+	l.late = slices.Delete(l.late, i, i+1)
+	return true
+}
+
+// deliver posts a report.
 func (l *line) deliver(ctx context.Context, body []byte, report *Report, damage damage) Answer {
 	answer := l.client.fleet.relay.Post(ctx, body)
 	switch answer.Outcome {
@@ -87,28 +134,43 @@ func (l *line) deliver(ctx context.Context, body []byte, report *Report, damage 
 		if damage.kind != none {
 			l.count().damaged.Add(1)
 		}
-		l.arrived.arrive(report, damage)
+		l.arrive(report, damage)
 	case Refused:
 		l.count().refused.Add(1)
-		l.arrived.lose(report)
+		l.lose(report)
 	}
 	return answer
 }
 
-func (l *line) deliverHeldBack(ctx context.Context) {
-	l.heldBack.tried = true
-	if l.deliver(ctx, l.heldBack.body, l.heldBack.report, intact).Outcome != Again {
-		l.heldBack = nil
+func (l *line) count() *counts { return &l.client.fleet.counts }
+
+func (l *line) arrive(report *Report, damage damage) {
+	if w := l.client.fleet.witness; w != nil {
+		w.arrive(l.client.machine.id.Client, report, damage)
 	}
 }
 
-func (l *line) count() *counts { return &l.client.fleet.counts }
+func (l *line) lose(report *Report) {
+	if w := l.client.fleet.witness; w != nil {
+		w.lose(l.client.machine.id.Client, report)
+	}
+}
+
+// chance is the source for what happens to the nth report or poll.
+func (l *line) chance(of, n uint64) *rand.Rand {
+	f := l.client.fleet
+	return rand.New(rand.NewPCG(f.cfg.Seed^uint64(l.client.index)<<32^uint64(f.clock.from), of<<56|n))
+}
 
 // fate decides what happens to the report, and returns the source of chance for the details.
 func (l *line) fate(report *Report) (fate, *rand.Rand) {
 	cfg := &l.client.fleet.cfg
-	r := rand.New(rand.NewPCG(cfg.Seed^uint64(l.client.index)<<32, l.sent))
+	r := l.chance(0, l.sent)
+	if l.client.fleet.settling {
+		return arrives, r
+	}
 	numbered := !slices.ContainsFunc(report.States, func(s State) bool { return s.Instant })
+	reordering := slices.ContainsFunc(l.late, func(p *late) bool { return p.due == never })
 	p := r.Float64()
 	for _, f := range []struct {
 		fate  fate
@@ -117,7 +179,8 @@ func (l *line) fate(report *Report) (fate, *rand.Rand) {
 	}{
 		{vanishes, cfg.Loss, numbered},
 		{arrivesTwice, cfg.Duplicate, true},
-		{arrivesLate, cfg.Reorder, numbered && l.heldBack == nil},
+		{arrivesLater, cfg.Reorder, numbered && !reordering && len(l.late) < mostLate},
+		{arrivesDelayed, cfg.Delay, numbered && len(l.late) < mostLate},
 		{arrivesDamaged, cfg.Damage, numbered && len(report.States) > 1},
 	} {
 		if p -= f.share; p < 0 {
@@ -128,70 +191,4 @@ func (l *line) fate(report *Report) (fate, *rand.Rand) {
 		}
 	}
 	return arrives, r
-}
-
-// damageKind is what is wrong with a record.
-type damageKind uint8
-
-const (
-	none        damageKind = iota
-	badTime                // the month is 13
-	badState               // the state id is larger than 32 bits
-	badTopic               // the topic type is no number
-	wrongSerial            // the serial can't be read: it counts as never arrived
-	damageKinds
-)
-
-// damage is one faulty record of a report.
-type damage struct {
-	kind  damageKind
-	index int
-}
-
-var intact = damage{}
-
-// damageRecord returns the report with one record that no site can load, in an otherwise sound document.
-func damageRecord(r *rand.Rand, body []byte, report *Report) ([]byte, damage) {
-	d := damage{kind: 1 + damageKind(r.IntN(int(damageKinds)-1)), index: r.IntN(len(report.States))}
-	from, to := recordAt(body, d.index)
-	if to < 0 {
-		return body, intact
-	}
-	s := &report.States[d.index]
-	var was, now []byte
-	switch d.kind {
-	case badTime:
-		was = smx.AppendTime(nil, s.Time)
-		now = slices.Clone(was)
-		copy(now[4:], "13")
-	case badState:
-		was, now = []byte(`<State ID="`), []byte(`<State ID="99999999999`)
-	case badTopic:
-		was = strconv.AppendUint([]byte(`Type="`), uint64(s.TopicType), 10)
-		now = []byte(`Type="none`)
-	case wrongSerial:
-		was = strconv.AppendUint([]byte(`SerialNumber="`), s.Serial, 10)
-		now = append([]byte(`SerialNumber="+`), was[len(`SerialNumber="`):]...)
-	}
-	at := bytes.Index(body[from:to], was)
-	if at < 0 {
-		return body, intact
-	}
-	return slices.Concat(body[:from+at], now, body[from+at+len(was):]), d
-}
-
-// recordAt is where the report's StateMessage at an index stands; to is -1 if it has none.
-func recordAt(body []byte, index int) (from, to int) {
-	const opens, closes = "<StateMessage ", "</StateMessage>"
-	for i := 0; ; i++ {
-		at := bytes.Index(body[from:], []byte(opens))
-		end := bytes.Index(body[from:], []byte(closes))
-		if at < 0 || end < at {
-			return 0, -1
-		}
-		if i == index {
-			return from + at, from + end
-		}
-		from += end + len(closes)
-	}
 }

@@ -7,10 +7,8 @@ import (
 	"time"
 )
 
-const (
-	simulatedDay   = 24 * time.Hour
-	trickleStretch = 6 * time.Hour // planned at a time once the patch day is over
-)
+// trickleStretch is planned at a time once the patch day is over.
+const trickleStretch = 6 * time.Hour
 
 // event is one state that a simulated client will raise.
 type event struct {

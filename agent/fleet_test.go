@@ -27,9 +27,10 @@ func testFleet(clients int) FleetConfig {
 }
 
 // simulate runs a fleet against a site for a while of the bubble's time.
-func simulate(t *testing.T, cfg FleetConfig, relay courier, history bool, lasts time.Duration) *Fleet {
+func simulate(t *testing.T, cfg FleetConfig, relay courier, history bool, lasts time.Duration) *books {
 	t.Helper()
-	f := newFleet(cfg, relay, func() {}, quiet)
+	f := makeFleet(t, cfg, relay)
+	b := keepBooks(f)
 	if history {
 		if err := f.History(t.Context(), func(batch []PastReport) error { return relay.(*site).load(smx.AppendFile(nil, batch)) }); err != nil {
 			t.Fatal(err)
@@ -38,6 +39,16 @@ func simulate(t *testing.T, cfg FleetConfig, relay courier, history bool, lasts 
 	ctx, cancel := context.WithTimeout(t.Context(), lasts)
 	defer cancel()
 	if err := f.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// makeFleet is a fleet in memory.
+func makeFleet(t testing.TB, cfg FleetConfig, relay courier) *Fleet {
+	t.Helper()
+	f, err := newFleet(cfg, 0, relay, func() {}, newMemoryRack(), quiet)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -51,9 +62,9 @@ func TestSiteEndsUpWithWhatTheFleetExpects(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				relay := newSite(t)
-				f := simulate(t, testFleet(80), relay, c.history, 12*time.Hour)
-				relay.equal(f.Expected())
-				s := f.Stats()
+				b := simulate(t, testFleet(80), relay, c.history, 12*time.Hour)
+				relay.equal(b.expected(t))
+				s := b.fleet.Stats()
 				for name, n := range map[string]int64{"lost": s.Lost, "duplicated": s.Duplicated, "reordered": s.Reordered, "damaged": s.Damaged, "silent": int64(s.Silent)} {
 					if n == 0 {
 						t.Errorf("nothing was %s", name)
@@ -74,8 +85,8 @@ func TestSameSeedSameReports(t *testing.T) {
 			relay := newSite(t)
 			cfg := testFleet(40)
 			cfg.Seed, cfg.Senders = seed, 1+7*i
-			f := simulate(t, cfg, relay, true, 2*time.Hour)
-			digests[i] = fmt.Sprint(relay.digest, f.Expected())
+			b := simulate(t, cfg, relay, true, 2*time.Hour)
+			digests[i] = fmt.Sprint(relay.digest, b.expected(t))
 		})
 	}
 	if digests[0] != digests[1] {
@@ -99,11 +110,11 @@ func TestOutageOfTheRelayChangesNothingInTheEnd(t *testing.T) {
 			}
 			return nil
 		}
-		f := simulate(t, testFleet(100), relay, true, 4*time.Hour)
+		b := simulate(t, testFleet(100), relay, true, 4*time.Hour)
 		relay.fault = nil
-		f.deliverHeldBack(t.Context())
-		relay.equal(settled(f.Expected()))
-		if f.Stats().Retries == 0 {
+		b.fleet.deliverLate(t.Context())
+		relay.equal(settled(b.expected(t)))
+		if b.fleet.Stats().Retries == 0 {
 			t.Error("nothing was repeated")
 		}
 	})
@@ -155,8 +166,8 @@ func TestStoryHasEveryChapter(t *testing.T) {
 		relay := newSite(t)
 		cfg := testFleet(320)
 		cfg.PatchDay = 24 * time.Hour // of which every send cycle counts: little is superseded unsent
-		f := simulate(t, cfg, relay, true, 26*time.Hour)
-		relay.equal(f.Expected())
+		b := simulate(t, cfg, relay, true, 26*time.Hour)
+		relay.equal(b.expected(t))
 		catalogue := readCatalogue(t)
 		for s, n := range relay.seen {
 			if !catalogue[s] && s.topicType != topicUnknown {
@@ -204,38 +215,13 @@ func readCatalogue(t *testing.T) map[siteState]bool {
 	return known
 }
 
-func TestSecondRunGoesOnAfterTheSitesSerials(t *testing.T) {
-	relay := newSite(t)
-	last := map[smx.ClientID]uint64{}
-	for day := range 2 {
-		synctest.Test(t, func(t *testing.T) {
-			cfg := testFleet(30)
-			cfg.Loss, cfg.Reorder, cfg.Damage = 0, 0, 0
-			cfg.Start = cfg.Start.AddDate(0, 0, day)
-			cfg.Continue = func(id smx.ClientID) uint64 { return last[id] }
-			f := simulate(t, cfg, relay, day == 0, time.Hour)
-			for _, e := range f.Expected() {
-				last[e.Client] = e.LastSerial
-			}
-		})
-	}
-	for id, c := range relay.clients {
-		if missing := c.missing(1); missing != nil {
-			t.Errorf("client %s: missing %v", id, missing)
-		}
-		if len(c.came) != int(last[id]) {
-			t.Errorf("client %s: %d serials came, last is %d", id, len(c.came), last[id])
-		}
-	}
-}
-
 func TestHistoryIsOldAndInOrder(t *testing.T) {
-	f := newFleet(testFleet(300), newSite(t), func() {}, quiet)
+	f := makeFleet(t, testFleet(300), newSite(t))
 	var last time.Time
 	old, reports := 0, 0
 	err := f.History(t.Context(), func(batch []PastReport) error {
 		for _, r := range batch {
-			if r.Received.Before(last.Add(-time.Hour)) || !r.Received.Before(f.began) || r.Messages == 0 {
+			if r.Received.Before(last.Add(-time.Hour)) || !r.Received.Before(f.clock.at(0)) || r.Messages == 0 {
 				t.Errorf("report received %v with %d messages, after one of %v", r.Received, r.Messages, last)
 			}
 			last = r.Received
@@ -257,7 +243,7 @@ func TestHistoryIsOldAndInOrder(t *testing.T) {
 }
 
 func TestDamagedFilesAreRefusedWhole(t *testing.T) {
-	f := newFleet(testFleet(1), newSite(t), func() {}, quiet)
+	f := makeFleet(t, testFleet(1), newSite(t))
 	codes := map[string]bool{}
 	for _, file := range f.Damaged() {
 		var batch smx.Batch
@@ -283,7 +269,7 @@ func TestLargeFleetIsBounded(t *testing.T) {
 	relay := &counter{}
 	var f *Fleet
 	synctest.Test(t, func(t *testing.T) {
-		f = newFleet(cfg, relay, func() {}, quiet)
+		f = makeFleet(t, cfg, relay)
 		goroutines := runtime.NumGoroutine()
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
@@ -324,6 +310,38 @@ func (c *counter) Post(context.Context, []byte) Answer {
 	return Answer{Outcome: Accepted}
 }
 
+// TestFleetOverTLS runs the whole way: fleet, gzip, TLS, a relay that is away for a while, and the comparison at the end.
+func TestFleetOverTLS(t *testing.T) {
+	relay := newSite(t)
+	relay.fault = func(attempt int) *Answer {
+		if attempt%40 == 20 {
+			return &Answer{Outcome: Again, Status: 503, After: time.Second}
+		}
+		return nil
+	}
+	server, authority, pin := listen(t, relay)
+	trust, err := Trust(authority, pin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := testFleet(40)
+	cfg.Relay, cfg.TLS, cfg.PatchDay = server.URL, trust, time.Second
+	f, err := NewFleet(cfg, nil, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := keepBooks(f)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	if err := f.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if s := f.Stats(); s.Reports < 40 || s.Messages < 1000 || s.PatchDay || s.Retries == 0 {
+		t.Errorf("stats %+v", s)
+	}
+	relay.equal(settled(b.expected(t)))
+}
+
 func TestFleetConfigValidate(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -345,7 +363,7 @@ func TestFleetConfigValidate(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.edit(&cfg)
-			if _, err := NewFleet(cfg, quiet); err == nil {
+			if _, err := NewFleet(cfg, nil, quiet); err == nil {
 				t.Error("want a refusal")
 			}
 		})

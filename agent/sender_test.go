@@ -174,37 +174,6 @@ func TestBodiesAreZippedAndConnectionsKept(t *testing.T) {
 	}
 }
 
-// TestFleetOverTLS runs the whole way: fleet, gzip, TLS, a relay that is away for a while, and the comparison at the end.
-func TestFleetOverTLS(t *testing.T) {
-	relay := newSite(t)
-	relay.fault = func(attempt int) *Answer {
-		if attempt%40 == 20 {
-			return &Answer{Outcome: Again, Status: 503, After: time.Second}
-		}
-		return nil
-	}
-	server, authority, pin := listen(t, relay)
-	trust, err := Trust(authority, pin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := testFleet(40)
-	cfg.Relay, cfg.TLS, cfg.PatchDay = server.URL, trust, time.Second
-	f, err := NewFleet(cfg, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-	defer cancel()
-	if err := f.Run(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if s := f.Stats(); s.Reports < 40 || s.Messages < 1000 || s.PatchDay || s.Retries == 0 {
-		t.Errorf("stats %+v", s)
-	}
-	relay.equal(settled(f.Expected()))
-}
-
 func TestNewSenderRefusesOtherAddresses(t *testing.T) {
 	for _, address := range []string{"", "relay", "relay:8443", "ftp://relay", "https://"} {
 		if _, err := NewSender(address, nil, 1); err == nil {

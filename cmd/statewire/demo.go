@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -21,7 +20,6 @@ import (
 	"statewire/inbox"
 	"statewire/relay"
 	"statewire/smx"
-	"statewire/store"
 )
 
 func demoCommand(g *globals) *cobra.Command {
@@ -70,7 +68,7 @@ func (g *globals) demo(cmd *cobra.Command, fleet agent.FleetConfig) error {
 	}
 	group, ctx := errgroup.WithContext(cmd.Context())
 	s.started = func(a addresses) {
-		group.Go(func() error { return g.runFleet(ctx, cmd.OutOrStdout(), cfg, s, a, fleet) })
+		group.Go(func() error { return g.runFleet(ctx, cmd.OutOrStdout(), s, a, fleet) })
 	}
 	group.Go(func() error { return s.run(ctx) })
 	if err := group.Wait(); cmd.Context().Err() == nil {
@@ -96,6 +94,8 @@ func (g *globals) demoConfig() (configs.Config, error) {
 	cfg, _, err := g.config(map[string]string{
 		"relay.listen": "127.0.0.1:0", "relay.auth": relay.AuthNone, "reports.listen": freeAddress("127.0.0.1:8080"),
 		"relay.client_rate": "0", // past reports come in bursts
+		// A lost report is to be noticed, asked for and repaired while somebody watches.
+		"resync.check_interval": "1m", "resync.min_missing_message_age": "2m", "resync.merge_interval": "5m",
 	})
 	return cfg, err
 }
@@ -110,22 +110,26 @@ func freeAddress(addr string) string {
 	return addr
 }
 
-func (g *globals) runFleet(ctx context.Context, out io.Writer, cfg configs.Config, s *site, a addresses, fc agent.FleetConfig) error {
+// runFleet runs the simulated fleet, whose clients keep what they hold beside the site's data: a demo on old data goes on with them.
+func (g *globals) runFleet(ctx context.Context, out io.Writer, s *site, a addresses, fc agent.FleetConfig) (err error) {
 	fc.Relay = a.relay
-	var err error
 	if fc.TLS, err = trust(a.caFile); err != nil {
 		return err
 	}
-	known, err := g.knownSerials(ctx, cfg)
+	fs, err := g.openFleetStore("")
 	if err != nil {
 		return err
 	}
-	fc.Continue = func(client smx.ClientID) uint64 { return known[client] }
-	fleet, err := agent.NewFleet(fc, s.log.With("stage", "fleet"))
+	defer func() { err = errors.Join(err, fs.Close()) }()
+	unused, err := fs.New()
 	if err != nil {
 		return err
 	}
-	if len(known) == 0 {
+	fleet, err := agent.NewFleet(fc, fs, s.log.With("stage", "fleet"))
+	if err != nil {
+		return err
+	}
+	if unused {
 		if err := fillPast(ctx, s.inbox, fleet); err != nil {
 			return err
 		}
@@ -147,30 +151,6 @@ func trust(caFile string) (*tls.Config, error) {
 		return nil, fmt.Errorf("%s holds no PEM certificate", caFile)
 	}
 	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13}, nil
-}
-
-// knownSerials is the greatest serial of every client that the site has, so that a demo on old data goes on after it.
-func (g *globals) knownSerials(ctx context.Context, cfg configs.Config) (_ map[smx.ClientID]uint64, err error) {
-	db, err := store.Open(ctx, cfg.Store, store.Options{Dir: g.data})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	rows, err := db.Conn().Query(ctx, "SELECT ClientID, LastSerialNumber FROM SR_ClientMessageStats")
-	if err != nil {
-		return nil, fmt.Errorf("read the clients' serials: %w", err)
-	}
-	defer rows.Close()
-	known := map[smx.ClientID]uint64{}
-	for rows.Next() {
-		var id uuid.UUID
-		var serial uint64
-		if err := rows.Scan(&id, &serial); err != nil {
-			return nil, fmt.Errorf("read the clients' serials: %w", err)
-		}
-		known[smx.ClientID(id)] = serial
-	}
-	return known, rows.Err()
 }
 
 // fillPast puts the fleet's past, and a few damaged files, into the inbox as a relay and an operator would have.

@@ -3,13 +3,12 @@ package agent
 import (
 	"cmp"
 	"slices"
+	"sync"
+	"testing"
 	"time"
 
 	"statewire/smx"
 )
-
-// SerialRange is a run of serials, both ends included.
-type SerialRange struct{ First, Last uint64 }
 
 // ExpectedState is the current state of one topic of a client.
 type ExpectedState struct {
@@ -25,7 +24,7 @@ type ExpectedState struct {
 type Expected struct {
 	Client      smx.ClientID
 	Name        string          // NetBIOS name
-	FirstSerial uint64          // the first one of this run: 1, or the one after FleetConfig.Continue
+	FirstSerial uint64          // the first one given
 	LastSerial  uint64          // the last one assigned
 	States      []ExpectedState // by topic type, then id: the latest of what reached the relay
 	Lost        []SerialRange   // assigned, but never at the relay
@@ -51,34 +50,73 @@ func (e *Expected) Missing() []SerialRange {
 	return missing
 }
 
-// Expected returns what a site should end up with, per client that ever sent something. Call it after Run returned.
-func (f *Fleet) Expected() []Expected {
-	all := make([]Expected, 0, len(f.clients))
-	for _, c := range f.clients {
-		if e := c.expected(); e.LastSerial >= e.FirstSerial || len(e.States) > 0 {
+// books are the ledgers of a fleet's clients: what a site that asks for nothing ends up with.
+type books struct {
+	fleet   *Fleet
+	mu      sync.Mutex
+	clients map[smx.ClientID]*ledger // Guarded by mu.
+}
+
+// keepBooks makes the fleet's witness.
+func keepBooks(f *Fleet) *books {
+	b := &books{fleet: f, clients: map[smx.ClientID]*ledger{}}
+	f.witness = b
+	return b
+}
+
+func (b *books) of(client smx.ClientID) *ledger {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.clients[client] == nil {
+		b.clients[client] = &ledger{}
+	}
+	return b.clients[client]
+}
+
+func (b *books) arrive(client smx.ClientID, report *Report, damage damage) {
+	b.of(client).arrive(report, damage)
+}
+
+func (b *books) lose(client smx.ClientID, report *Report) { b.of(client).lose(report) }
+
+// expected is what a site should end up with, per client that ever sent something. Call it after Run returned.
+func (b *books) expected(t testing.TB) []Expected {
+	t.Helper()
+	var all []Expected
+	for _, c := range b.fleet.clients {
+		if e := b.expectedOf(t, c); e.LastSerial >= e.FirstSerial || len(e.States) > 0 {
 			all = append(all, e)
 		}
 	}
 	return all
 }
 
-func (c *simulated) expected() Expected {
-	e := Expected{
-		Client: c.machine.id.Client, Name: c.machine.id.NetBIOSName, FirstSerial: c.line.first, LastSerial: c.memory.LastSerial(),
-		States: c.line.arrived.states, Lost: c.line.arrived.lost, SetAside: c.line.arrived.setAside,
+func (b *books) expectedOf(t testing.TB, c *simulated) Expected {
+	t.Helper()
+	l := b.of(c.machine.id.Client)
+	e := Expected{Client: c.machine.id.Client, Name: c.machine.id.NetBIOSName, FirstSerial: 1, LastSerial: lastSerial(t, c),
+		States: l.states, Lost: slices.Clone(l.lost), SetAside: l.setAside}
+	pending, err := c.store.Pending()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if pending, _ := c.memory.Pending(); pending != nil {
+	if pending != nil {
 		e.Unsettled = append(e.Unsettled, pending.serials()...)
 	}
-	if held := c.line.heldBack; held != nil {
-		if held.tried {
-			e.Unsettled = append(e.Unsettled, held.report.serials()...)
+	for _, p := range c.line.late {
+		if p.tried {
+			e.Unsettled = append(e.Unsettled, p.report.serials()...)
 		} else {
-			e.Lost = append(e.Lost, held.report.serials()...)
+			e.Lost = append(e.Lost, p.report.serials()...)
 		}
 	}
 	e.Lost, e.Unsettled = join(e.Lost), join(e.Unsettled)
 	return e
+}
+
+func lastSerial(t testing.TB, c *simulated) uint64 {
+	t.Helper()
+	return c.fleet.rack.(*memoryRack).get(c.machine.id.Client).LastSerial()
 }
 
 func (r *Report) serials() []SerialRange {

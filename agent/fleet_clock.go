@@ -1,0 +1,40 @@
+package agent
+
+import "time"
+
+// simulatedDay is the fleet's day: its clock's zero is the midnight at which the patch day begins.
+const simulatedDay = 24 * time.Hour
+
+// fleetClock turns real time since Run began into simulated time since the patch day began, and back. It runs a simulated day in
+// every real `day` while it is fast, and as fast as any clock afterwards.
+type fleetClock struct {
+	from time.Duration // simulated time at which Run began
+	day  time.Duration // real time of 24 simulated hours
+	fast time.Duration // real time for which it runs fast
+	zero time.Time     // wall time of the simulated zero, such that the two agree once fast is over
+}
+
+func newFleetClock(start time.Time, from, day, fast time.Duration) fleetClock {
+	c := fleetClock{from: from, day: day, fast: fast}
+	c.zero = start.UTC().Round(0).Truncate(time.Microsecond).Add(fast - c.simulated(fast))
+	return c
+}
+
+// simulated is the simulated time, a real time after Run began.
+func (c fleetClock) simulated(after time.Duration) time.Duration {
+	if after > c.fast {
+		return c.simulated(c.fast) + after - c.fast
+	}
+	return c.from + time.Duration(float64(after)*float64(simulatedDay)/float64(c.day))
+}
+
+// real is the real time since Run began at which a simulated time comes; 0 when it is over.
+func (c fleetClock) real(at time.Duration) time.Duration {
+	if turn := c.simulated(c.fast); at > turn {
+		return c.fast + at - turn
+	}
+	return max(0, time.Duration(float64(at-c.from)*float64(c.day)/float64(simulatedDay)))
+}
+
+// at is the wall time of a simulated time.
+func (c fleetClock) at(simulated time.Duration) time.Time { return c.zero.Add(simulated) }

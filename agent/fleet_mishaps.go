@@ -1,0 +1,93 @@
+package agent
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// mishapKind is what happens to a client itself, where faults happen to its reports.
+type mishapKind uint8
+
+const (
+	imaged      mishapKind = iota // somebody takes an image of the machine, which is none in itself
+	reinstalled                   // the store is lost
+	restored                      // the store is the image's again
+	clockJumped                   // the wall clock is years off from here on
+)
+
+// mishap happens once, at a simulated time.
+type mishap struct {
+	kind mishapKind
+	at   time.Duration
+	by   time.Duration // of clockJumped
+}
+
+// planMishaps decides what happens to a client between two simulated times. It depends on the seed, the client and the time alone.
+func (f *Fleet) planMishaps(index int, from, to time.Duration) []mishap {
+	if to-from < time.Hour {
+		return nil // a round that only settles
+	}
+	r := rand.New(rand.NewPCG(f.cfg.Seed^0x5105^uint64(from), uint64(index)))
+	in := func(least, most float64) time.Duration {
+		return from + time.Duration((least+r.Float64()*(most-least))*float64(to-from))
+	}
+	var all []mishap
+	if r.Float64() < f.cfg.Reinstall {
+		all = append(all, mishap{kind: reinstalled, at: in(0.3, 0.8)})
+	}
+	if r.Float64() < f.cfg.Restore {
+		all = append(all, mishap{kind: imaged, at: in(0.2, 0.4)}, mishap{kind: restored, at: in(0.6, 0.8)})
+	}
+	if r.Float64() < f.cfg.ClockJump {
+		years := 1 + r.IntN(15)
+		if r.IntN(2) == 0 {
+			years = -years
+		}
+		all = append(all, mishap{kind: clockJumped, at: in(0.1, 0.9), by: time.Duration(years) * 365 * simulatedDay})
+	}
+	slices.SortFunc(all, func(a, b mishap) int { return cmp.Compare(a.at, b.at) })
+	return all
+}
+
+// suffer lets a mishap happen.
+func (c *simulated) suffer(m mishap) (err error) {
+	counts := &c.fleet.counts
+	switch m.kind {
+	case imaged:
+		c.image, err = c.store.Image()
+		return err
+	case clockJumped:
+		counts.clockJumps.Add(1)
+		c.clockOff += m.by
+		return nil
+	case restored:
+		counts.restored.Add(1)
+		return c.restart(c.image)
+	default:
+		counts.reinstalled.Add(1)
+		if err := c.restart(nil); err != nil {
+			return err
+		}
+		return c.raise(c.freshWords(m.at))
+	}
+}
+
+// restart starts the client's agent over an image of its store; nil is a new installation.
+func (c *simulated) restart(image Image) error {
+	c.image = nil
+	if err := c.store.Restore(image); err != nil {
+		return err
+	}
+	return c.start()
+}
+
+// freshWords is what a reinstalled client finds out about its machine. It knows nothing of what lies behind: what it once said of
+// last month's updates and deployments stays with the site alone.
+func (c *simulated) freshWords(at time.Duration) []event {
+	fresh := planner{catalog: c.planner.catalog, machine: &c.machine, rand: rand.New(rand.NewPCG(c.fleet.cfg.Seed, uint64(at)))}
+	fresh.firstWords(at)
+	fresh.lately(at + 5*minute)
+	return fresh.events
+}

@@ -1,0 +1,47 @@
+package agent
+
+import (
+	"context"
+	"time"
+)
+
+// firstPoll spreads the first polls of a run over one interval.
+func (c *simulated) firstPoll() time.Duration {
+	interval := c.fleet.cfg.PolicyInterval
+	if interval == 0 || c.silentFor > 0 {
+		return never
+	}
+	return time.Duration(c.line.chance(1, 0).Int64N(int64(interval)))
+}
+
+// beginToSettle lets the client send what waits and claim its last serial at a real time, and from then on in every interval.
+func (c *simulated) beginToSettle(at time.Duration) {
+	c.sendDue, c.pollDue, c.idle, c.claimed, c.settled = never, never, false, false, false
+	if c.silentFor > 0 {
+		return
+	}
+	c.sendDue = at
+	if c.fleet.cfg.PolicyInterval > 0 {
+		c.pollDue = at
+	}
+}
+
+// poll asks for the client's policy and does at once what it asks for.
+func (c *simulated) poll(ctx, sending context.Context, now time.Duration) error {
+	c.pollDue = now + c.fleet.cfg.PolicyInterval
+	outcome, err := c.agent.Poll(sending)
+	if err != nil {
+		return err
+	}
+	counts := &c.fleet.counts
+	if c.claimed = outcome.Outcome == PolicyUnchanged || outcome.Outcome == PolicyAdopted; !c.claimed {
+		counts.pollsFailed.Add(1)
+		return nil
+	}
+	counts.polls.Add(1)
+	if !outcome.Resync {
+		return nil
+	}
+	counts.resyncs.Add(1)
+	return c.drain(ctx, sending)
+}

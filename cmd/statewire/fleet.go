@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"statewire/agent"
+)
+
+// fleetStore is the fleet's store file in the data directory, unless --store names another.
+const fleetStore = "fleet.db"
+
+// fleetOptions are the flags of `statewire fleet`.
+type fleetOptions struct {
+	agent.FleetConfig
+	store  string
+	caFile string
+	day    time.Duration // real time of 24 simulated hours; 0 = as long as the fleet raises states
+	send   time.Duration // the send cycle in real time
+}
+
+func fleetCommand(g *globals) *cobra.Command {
+	o := fleetOptions{FleetConfig: agent.DefaultFleetConfig(), send: 5 * time.Second}
+	o.For, o.PolicyInterval, o.Senders = time.Minute, 10*time.Second, 64
+	o.Loss, o.Duplicate, o.Reorder, o.Damage, o.Silent, o.Leave = 0, 0, 0, 0, 0, 0
+	cmd := &cobra.Command{
+		Use:   "fleet",
+		Short: "run a simulated fleet of real clients against a relay; `fleet verify` compares what they hold with the site",
+		Long: "Runs the logic of many clients in one process: they raise the states of a patch day, number and send them over HTTPS,\n" +
+			"poll their policies and answer resyncs, with the faults that the flags ask for. Shares go from 0 to 1, times are real ones.\n" +
+			"The same --seed gives the same clients, who raise the same states. What they hold stays in the store file; another run on\n" +
+			"it goes on where the last one ended, and `--for 0 --settle 30s` raises nothing and only lets them settle.",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("fleet has no command %q; see `statewire fleet --help`", args[0])}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return g.fleet(cmd, &o) },
+	}
+	o.register(cmd)
+	cmd.AddCommand(fleetVerifyCommand(g))
+	return cmd
+}
+
+func (o *fleetOptions) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.IntVar(&o.Clients, "clients", o.Clients, "how many clients to simulate, 1 to 100000")
+	f.StringVar(&o.Relay, "relay", "", "address of the relay, such as https://127.0.0.1:8443")
+	f.StringVar(&o.caFile, "ca", "", "PEM file of the authority that the relay's certificate is from (default: the site's own below --data, else the system's)")
+	f.StringVar(&o.store, "store", "", "file in which the clients keep what they hold (default: "+fleetStore+" in the data directory)")
+	f.Uint64Var(&o.Seed, "seed", o.Seed, "what decides everything that looks like chance")
+	f.DurationVar(&o.For, "for", o.For, "how long the clients raise states")
+	f.DurationVar(&o.Settle, "settle", 0, "how long they then poll and send without a fault; the fleet ends when nothing waits any more")
+	f.DurationVar(&o.day, "day", 0, "time in which 24 simulated hours pass (default: --for)")
+	f.DurationVar(&o.send, "send-interval", o.send, "the clients' send cycle")
+	f.DurationVar(&o.PolicyInterval, "policy-interval", o.PolicyInterval, "time between two policy polls of a client; 0 never polls")
+	f.IntVar(&o.Senders, "senders", o.Senders, "how many requests may be under way at once")
+	f.Float64Var(&o.Loss, "loss", o.Loss, "share of reports that vanish though the client believes them sent, and of polls")
+	f.Float64Var(&o.Duplicate, "duplicate", o.Duplicate, "share of reports that arrive twice")
+	f.Float64Var(&o.Reorder, "reorder", o.Reorder, "share of reports that arrive after their successor")
+	f.Float64Var(&o.Delay, "delay", o.Delay, "share of reports that arrive late, by up to --delay-by")
+	f.DurationVar(&o.DelayBy, "delay-by", o.DelayBy, "the longest delay")
+	f.Float64Var(&o.Damage, "damage", o.Damage, "share of reports in which one record arrives damaged")
+	f.Float64Var(&o.Reinstall, "reinstall", 0, "share of clients that lose their store once in this run, so that their serials start again")
+	f.Float64Var(&o.Restore, "restore", 0, "share of clients that are set back once in this run to an image of some hours before")
+	f.Float64Var(&o.ClockJump, "clock-jump", 0, "share of clients whose clock jumps once in this run by years, either way")
+}
+
+// config is the fleet's configuration that the flags come to.
+func (o *fleetOptions) config(g *globals) (agent.FleetConfig, error) {
+	c := o.FleetConfig
+	if c.PatchDay = o.day; c.PatchDay == 0 {
+		c.PatchDay = c.For
+	}
+	c.PatchDay = max(c.PatchDay, time.Second)
+	c.SendInterval = max(time.Second, time.Duration(float64(o.send)*float64(24*time.Hour)/float64(c.PatchDay)))
+	if o.For == 0 && o.Settle == 0 {
+		return c, usageError{errors.New("--for and --settle are both 0; give one of them a time, such as --for 60s")}
+	}
+	if c.Relay == "" {
+		return c, usageError{errors.New("--relay is missing; name the relay's address, such as --relay https://127.0.0.1:8443")}
+	}
+	if err := c.Validate(); err != nil {
+		return c, usageError{err}
+	}
+	if o.caFile == "" {
+		own := filepath.Join(g.data, "identity", "ca.crt")
+		if _, err := os.Stat(own); err == nil {
+			o.caFile = own
+		}
+	}
+	if o.caFile == "" {
+		return c, nil
+	}
+	var err error
+	c.TLS, err = trust(o.caFile)
+	return c, err
+}
+
+func (g *globals) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
+	if err := g.plainFormat(); err != nil {
+		return err
+	}
+	cfg, err := o.config(g)
+	if err != nil {
+		return err
+	}
+	fs, err := g.openFleetStore(o.store)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, fs.Close()) }()
+	fleet, err := agent.NewFleet(cfg, fs, g.quiet())
+	if err != nil {
+		return err
+	}
+	if err := runShown(cmd.Context(), cmd.ErrOrStderr(), fleet); err != nil {
+		return err
+	}
+	return g.fleetResult(cmd.OutOrStdout(), fleet.Stats(), fs)
+}
+
+// openFleetStore opens the named store file, or the data directory's.
+func (g *globals) openFleetStore(path string) (*agent.FleetStore, error) {
+	if path == "" {
+		if err := os.MkdirAll(g.data, 0o700); err != nil {
+			return nil, fmt.Errorf("make the data directory: %w", err)
+		}
+		path = filepath.Join(g.data, fleetStore)
+	}
+	return agent.OpenFleetStore(path)
+}
+
+// runShown runs the fleet, and shows on a terminal how it goes.
+func runShown(ctx context.Context, w io.Writer, fleet *agent.Fleet) error {
+	if !isTerminal(w) {
+		return fleet.Run(ctx)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	over, end := context.WithCancel(ctx)
+	group.Go(func() error { defer end(); return fleet.Run(ctx) })
+	group.Go(func() error {
+		for sleep(over, time.Second) == nil {
+			fmt.Fprintf(w, "\r%s\x1b[K", progress(fleet.Stats()))
+		}
+		fmt.Fprint(w, "\r\x1b[K")
+		return nil
+	})
+	return group.Wait()
+}
+
+// progress is one line on how the fleet goes.
+func progress(s agent.FleetStats) string {
+	line := fmt.Sprintf("%s  %d reports  %d messages  %d lost  %d retries  %d polls  %d resyncs",
+		s.Simulated.Format("Jan 2 15:04"), s.Reports, s.Messages, s.Lost, s.Retries, s.Polls, s.Resyncs)
+	if s.Settling {
+		line += fmt.Sprintf("  settling: %d clients to go", s.Unsettled)
+	}
+	return line
+}
+
+// fleetResult prints what happened and what a site should end up with.
+func (g *globals) fleetResult(out io.Writer, s agent.FleetStats, fs *agent.FleetStore) error {
+	t, err := fs.Totals()
+	if err != nil {
+		return err
+	}
+	err = writeRecord(out, g.format, []field{
+		{"store", fs.Path()}, {"clients", t.Clients}, {"topics_held", t.Topics}, {"serials_given", t.Serials},
+		{"greatest_serial", t.GreatestSerial}, {"unsent", t.Unsent}, {"dead_letters", t.DeadLetters},
+		{"reports", s.Reports}, {"messages", s.Messages}, {"retries", s.Retries}, {"refused", s.Refused},
+		{"lost_reports", s.Lost}, {"duplicated_reports", s.Duplicated}, {"reordered_reports", s.Reordered},
+		{"delayed_reports", s.Delayed}, {"damaged_records", s.Damaged}, {"reinstalled", s.Reinstalled}, {"restored", s.Restored},
+		{"clock_jumps", s.ClockJumps}, {"polls", s.Polls}, {"failed_polls", s.PollsFailed}, {"resyncs_answered", s.Resyncs},
+	})
+	if err == nil && s.Settling && s.Unsettled > 0 {
+		return fmt.Errorf("%s did not settle: the relay did not take all they have to say; run again with `--for 0 --settle 30s`",
+			fmtCount(s.Unsettled, "client"))
+	}
+	return err
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"statewire/agent"
+	"statewire/smx"
+)
+
+// mostDifferences bounds the table of differences; the other formats have them all.
+const mostDifferences = 50
+
+func fleetVerifyCommand(g *globals) *cobra.Command {
+	var path, client string
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "compare what every client of the fleet holds with what the site says",
+		Long: "Compares every topic that a client of the fleet's store file holds with the site's current states, lists topics that only\n" +
+			"the site holds and does not mark as unconfirmed, and ranges of serials that are missing. Exit code 0 when all is equal,\n" +
+			"1 when not. The fleet must not run meanwhile.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return g.verifyFleet(cmd, path, client) },
+	}
+	cmd.Flags().StringVar(&path, "store", "", "the fleet's store file (default: "+fleetStore+" in the data directory)")
+	cmd.Flags().StringVar(&client, "client", "", "compare this client only")
+	return cmd
+}
+
+func (g *globals) verifyFleet(cmd *cobra.Command, path, client string) (err error) {
+	if err := g.plainFormat(); err != nil {
+		return err
+	}
+	only := ""
+	if client != "" {
+		id, err := smx.ParseClientID(client)
+		if err != nil {
+			return usageError{fmt.Errorf("--client: %w", err)}
+		}
+		only = id.UUID()
+	}
+	if path == "" {
+		path = filepath.Join(g.data, fleetStore)
+	}
+	fs, err := agent.ReadFleetStore(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, fs.Close()) }()
+	db, _, err := commandStore(cmd.Context(), g)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	v := &verifier{out: cmd.OutOrStdout(), format: g.format}
+	if err := v.run(cmd.Context(), db, fs, only); err != nil {
+		return err
+	}
+	if err := v.end(); err != nil {
+		return err
+	}
+	if v.verdict.Differences > 0 {
+		return &exitStatus{code: exitFailed}
+	}
+	return nil
+}
