@@ -20,6 +20,9 @@ const (
 	keySent    = 'l' // number → Sent
 )
 
+// keyKinds is all of them.
+const keyKinds = "msiwapydl"
+
 // meta is what a client's store knows beside its messages.
 type meta struct {
 	serial   uint64 // the last one given

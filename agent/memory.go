@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -53,10 +54,11 @@ type memoryEngine struct {
 	shelf memoryShelf
 }
 
-// memoryShelf is records by key, ascending. A value is replaced, never changed.
+// memoryShelf is records by key, ascending within their kind: what joins the end of a line finds nothing behind it to move. A value
+// is replaced, never changed.
 type memoryShelf struct {
-	records []record
-	undo    []record // what the running update changed, as it was; nil value = there was none
+	kinds [len(keyKinds)][]record
+	undo  []record // what the running update changed, as it was; nil value = there was none
 }
 
 func (m *memoryEngine) view(fn func(shelf) error) error {
@@ -80,25 +82,37 @@ func (m *memoryEngine) update(fn func(shelf) error) error {
 	return err
 }
 
-func (m *memoryEngine) image() Image {
+func (m *memoryEngine) image() (image Image) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clone(m.shelf.records)
+	for _, records := range m.shelf.kinds {
+		image = append(image, records...)
+	}
+	return image
 }
 
 func (m *memoryEngine) restore(image Image) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.shelf.records = slices.Clone(image)
+	m.shelf = memoryShelf{}
+	for _, r := range image {
+		m.shelf.set(r.key, r.value)
+	}
 }
 
-func (s *memoryShelf) find(key []byte) (int, bool) {
-	return slices.BinarySearchFunc(s.records, key, func(r record, key []byte) int { return bytes.Compare(r.key, key) })
+// kind is the records of a key's kind.
+func (s *memoryShelf) kind(key []byte) *[]record {
+	return &s.kinds[strings.IndexByte(keyKinds, key[0])]
+}
+
+func find(records []record, key []byte) (int, bool) {
+	return slices.BinarySearchFunc(records, key, func(r record, key []byte) int { return bytes.Compare(r.key, key) })
 }
 
 func (s *memoryShelf) get(key []byte) []byte {
-	if at, found := s.find(key); found {
-		return s.records[at].value
+	records := *s.kind(key)
+	if at, found := find(records, key); found {
+		return records[at].value
 	}
 	return nil
 }
@@ -119,21 +133,23 @@ func (s *memoryShelf) delete(key []byte) error {
 
 // set puts a record, or removes it when value is nil.
 func (s *memoryShelf) set(key, value []byte) {
-	at, found := s.find(key)
+	records := s.kind(key)
+	at, found := find(*records, key)
 	switch {
 	case value == nil && found:
-		s.records = slices.Delete(s.records, at, at+1)
+		*records = slices.Delete(*records, at, at+1)
 	case value == nil:
 	case found:
-		s.records[at].value = value
+		(*records)[at].value = value
 	default:
-		s.records = slices.Insert(s.records, at, record{bytes.Clone(key), value})
+		*records = slices.Insert(*records, at, record{bytes.Clone(key), value})
 	}
 }
 
 func (s *memoryShelf) ascend(prefix []byte, fn func(key, value []byte) (bool, error)) error {
-	at, _ := s.find(prefix)
-	for _, r := range s.records[at:] {
+	records := *s.kind(prefix)
+	at, _ := find(records, prefix)
+	for _, r := range records[at:] {
 		if !bytes.HasPrefix(r.key, prefix) {
 			return nil
 		}

@@ -1,0 +1,208 @@
+package agent
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"statewire/smx"
+)
+
+// Bolt is a store file: one client's, or those of a whole fleet. What a call has written is on disk when it returns, and a power
+// cut in the middle leaves what was there before it.
+type Bolt struct {
+	db       *bbolt.DB
+	path     string
+	own      smx.ClientID
+	keepSent uint64
+	coalesce bool
+}
+
+// BoltOptions is how a store file is opened. The zero value is right for a machine's own agent.
+type BoltOptions struct {
+	// Client is the machine's own client id. Zero takes the one in the file; a new file gets a random one.
+	Client smx.ClientID
+	// KeepSent bounds, per client, the list of messages that were sent. 0 = 10000; below 0 keeps none.
+	KeepSent int
+	// Coalesce lets the writes of many clients at once share one commit; each then waits a few milliseconds for others.
+	Coalesce bool
+	// NoSync leaves it to the system when what was written reaches the disk: right for simulated clients, whose serials may be used
+	// again after a power cut. A killed process loses nothing either way.
+	NoSync bool
+}
+
+const (
+	defaultKeepSent = 10_000
+	lockPatience    = time.Second
+	batchDelay      = 2 * time.Millisecond
+)
+
+// OpenBolt opens the store file at path, and makes it when there is none. A file that is damaged, of a later version or no store at
+// all is refused as it is: starting anew in its place would use its serials again.
+func OpenBolt(path string, o BoltOptions) (*Bolt, error) {
+	if err := createBolt(path, o); err != nil {
+		return nil, fmt.Errorf("create the agent's store %s: %w", path, err)
+	}
+	db, err := openChecked(path, o.NoSync)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bolt{db: db, path: path, coalesce: o.Coalesce, keepSent: defaultKeepSent}
+	if o.KeepSent != 0 {
+		b.keepSent = uint64(max(o.KeepSent, 0))
+	}
+	db.MaxBatchDelay = batchDelay
+	if err := b.identify(o.Client); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return b, nil
+}
+
+// Close closes the file. A client's call after it is an error.
+func (b *Bolt) Close() error {
+	if err := b.db.Close(); err != nil {
+		return fmt.Errorf("close the agent's store %s: %w", b.path, err)
+	}
+	return nil
+}
+
+// Own is the machine's own client id.
+func (b *Bolt) Own() smx.ClientID { return b.own }
+
+// identify reads the machine's own client id, and refuses another one.
+func (b *Bolt) identify(want smx.ClientID) error {
+	err := b.db.View(func(tx *bbolt.Tx) error {
+		copy(b.own[:], tx.Bucket(bucketStore).Get(keyOwn))
+		return nil
+	})
+	if err == nil && want != (smx.ClientID{}) && want != b.own {
+		err = fmt.Errorf("the agent's store %s belongs to client %s, not to %s: give the agent a store of its own, or that client's id", b.path, b.own, want)
+	}
+	return err
+}
+
+// Client is the store of one client in a Bolt file. It is safe for concurrent use.
+type Client struct{ cabinet }
+
+// Client returns the store of a client; one never seen before is empty. Nothing is written until the client writes.
+func (b *Bolt) Client(id smx.ClientID) *Client {
+	return &Client{cabinet{engine: &boltEngine{file: b, id: id}, sentKept: b.keepSent}}
+}
+
+// Clients are the ids of all clients that have written something.
+func (b *Bolt) Clients() (ids []smx.ClientID, err error) {
+	err = b.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketClients).ForEachBucket(func(key []byte) error {
+			ids = append(ids, smx.ClientID(key))
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the clients in %s: %w", b.path, err)
+	}
+	return ids, nil
+}
+
+// Image returns a copy of everything the client keeps, to restore it from.
+func (c *Client) Image() (image Image, err error) {
+	err = c.view(func(s shelf) error {
+		image = nil
+		return s.ascend(nil, func(key, value []byte) (bool, error) {
+			image = append(image, record{bytes.Clone(key), bytes.Clone(value)})
+			return true, nil
+		})
+	})
+	return image, err
+}
+
+// Restore makes the client's store what it was when the image was made, as when a machine is restored from a backup. A nil image
+// empties it, as when the client is installed anew. An Agent on this store must be made anew afterwards.
+func (c *Client) Restore(image Image) error {
+	return c.update(func(s shelf) error {
+		var keys [][]byte
+		if err := s.ascend(nil, func(key, _ []byte) (bool, error) {
+			keys = append(keys, bytes.Clone(key))
+			return true, nil
+		}); err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if err := s.delete(key); err != nil {
+				return err
+			}
+		}
+		for _, r := range image {
+			if err := s.put(r.key, r.value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// boltEngine runs a client's transactions on its bucket.
+type boltEngine struct {
+	file *Bolt
+	id   smx.ClientID
+}
+
+func (e *boltEngine) view(fn func(shelf) error) error {
+	err := e.file.db.View(func(tx *bbolt.Tx) error {
+		return fn(boltShelf{tx.Bucket(bucketClients).Bucket(e.id[:])})
+	})
+	return e.explain("read", err)
+}
+
+func (e *boltEngine) update(fn func(shelf) error) error {
+	run := e.file.db.Update
+	if e.file.coalesce {
+		run = e.file.db.Batch
+	}
+	err := run(func(tx *bbolt.Tx) error {
+		bucket, err := tx.Bucket(bucketClients).CreateBucketIfNotExists(e.id[:])
+		if err != nil {
+			return err
+		}
+		return fn(boltShelf{bucket})
+	})
+	return e.explain("write", err)
+}
+
+func (e *boltEngine) explain(doing string, err error) error {
+	switch {
+	case err == nil, errors.Is(err, errFull):
+		return err
+	case errors.Is(err, errDamaged):
+		return damaged(e.file.path, err)
+	}
+	return fmt.Errorf("%s the agent's store %s: %w", doing, e.file.path, err)
+}
+
+// boltShelf is a client's bucket; nil = the client has none yet.
+type boltShelf struct{ bucket *bbolt.Bucket }
+
+func (s boltShelf) get(key []byte) []byte {
+	if s.bucket == nil {
+		return nil
+	}
+	return s.bucket.Get(key)
+}
+
+func (s boltShelf) put(key, value []byte) error { return s.bucket.Put(key, value) }
+func (s boltShelf) delete(key []byte) error     { return s.bucket.Delete(key) }
+
+func (s boltShelf) ascend(prefix []byte, fn func(key, value []byte) (bool, error)) error {
+	if s.bucket == nil {
+		return nil
+	}
+	cursor := s.bucket.Cursor()
+	for key, value := cursor.Seek(prefix); key != nil && bytes.HasPrefix(key, prefix); key, value = cursor.Next() {
+		if more, err := fn(key, value); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,441 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"statewire/smx"
+)
+
+// wholeStore is what both stores can do, beyond what an agent needs.
+type wholeStore interface {
+	store
+	Image() (Image, error)
+	Restore(Image) error
+	Continue(last uint64) error
+}
+
+// opened is a store under test. reopen is a restart: of the process where there is a disk, of nothing where there is none.
+type opened struct {
+	wholeStore
+	reopen func()
+}
+
+// eachStore runs a test of the contract on both stores.
+func eachStore(t *testing.T, test func(t *testing.T, s *opened)) {
+	t.Run("memory", func(t *testing.T) { test(t, openMemory()) })
+	t.Run("bolt", func(t *testing.T) { test(t, openBolt(t, t.TempDir(), BoltOptions{NoSync: true})) })
+	t.Run("bolt, shared", func(t *testing.T) { test(t, openBolt(t, t.TempDir(), BoltOptions{NoSync: true, Coalesce: true})) })
+}
+
+func openMemory() *opened {
+	memory := NewMemory(0)
+	memory.KeepSent(20)
+	return &opened{wholeStore: memory, reopen: func() {}}
+}
+
+func openBolt(t testing.TB, folder string, o BoltOptions) *opened {
+	if o.KeepSent == 0 {
+		o.KeepSent = 20
+	}
+	path := filepath.Join(folder, "agent.db")
+	var file *Bolt
+	s := &opened{}
+	s.reopen = func() {
+		if file != nil {
+			if err := file.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var err error
+		if file, err = OpenBolt(path, o); err != nil {
+			t.Fatal(err)
+		}
+		s.wholeStore = file.Client(testIdentity.Client)
+	}
+	s.reopen()
+	t.Cleanup(func() { _ = file.Close() })
+	return s
+}
+
+// texts is a report in short: serial, topic id and state of every message, and the completion's parameter.
+func texts(report *Report) string {
+	if report == nil {
+		return "none"
+	}
+	var b strings.Builder
+	for i, s := range report.States {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		if s.TopicType == topicResync {
+			fmt.Fprintf(&b, "%d:complete(%s)", s.Serial, s.Params[0])
+			continue
+		}
+		fmt.Fprintf(&b, "%d:%s=%d", s.Serial, s.TopicID, s.StateID)
+	}
+	return b.String()
+}
+
+var testPacking = Packing{
+	Build:      func(r *Report) []byte { return []byte(texts(r)) },
+	Completion: State{Message: smx.Message{TopicType: topicResync, StateID: stateResyncDone, TopicID: "me"}},
+	Time:       time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC),
+}
+
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func put(t failer, s store, states ...State) {
+	t.Helper()
+	if err := s.Put(states...); err != nil {
+		t.Fatalf("put: %v", err)
+	}
+}
+
+func packed(t failer, s store, want string) *Report {
+	t.Helper()
+	return packedBy(t, s, testPacking, want)
+}
+
+func packedBy(t failer, s store, p Packing, want string) *Report {
+	t.Helper()
+	report, err := s.Pack(p)
+	if err != nil {
+		t.Fatalf("pack: %v", err)
+	}
+	if got := texts(report); got != want {
+		t.Fatalf("packed %q, want %q", got, want)
+	}
+	return report
+}
+
+func settle(t failer, s store, outcome Outcome) {
+	t.Helper()
+	if err := s.Settle(Settlement{Outcome: outcome, Receipt: "r", File: "f", Code: "c", Time: testPacking.Time}); err != nil {
+		t.Fatalf("settle: %v", err)
+	}
+}
+
+func pending(t failer, s store, want string) {
+	t.Helper()
+	report, err := s.Pending()
+	if err != nil {
+		t.Fatalf("pending: %v", err)
+	}
+	if got := texts(report); got != want {
+		t.Fatalf("under way is %q, want %q", got, want)
+	}
+	if report != nil && string(report.Body) != want {
+		t.Fatalf("its bytes are %q", report.Body)
+	}
+}
+
+func TestAReportUnderWayOutlivesARestart(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		put(t, s, detected("a", 1), detected("b", 1), detected("a", 2))
+		packed(t, s, "1:b=1 2:a=2")
+		put(t, s, detected("b", 3))
+		s.reopen()
+		pending(t, s, "1:b=1 2:a=2")
+		if _, err := s.Pack(testPacking); err == nil {
+			t.Error("a second report was packed while one is under way")
+		}
+		if sum := summary(t, s); sum.LastSerial != 2 || sum.States != 2 || sum.Unsent != 3 {
+			t.Errorf("summary %+v", sum)
+		}
+		settle(t, s, Accepted)
+		s.reopen()
+		pending(t, s, "none")
+		packed(t, s, "3:b=3")
+		settle(t, s, Accepted)
+		packed(t, s, "none")
+		if sum := summary(t, s); sum.LastSerial != 3 || sum.Unsent != 0 || !sum.LastSent.Equal(testPacking.Time) {
+			t.Errorf("summary %+v", sum)
+		}
+		if err := s.Settle(Settlement{Outcome: Accepted}); err == nil {
+			t.Error("settled what is not under way")
+		}
+	})
+}
+
+func TestHeldBackTopicsWaitAndCoalesce(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		other := detected("x", 1)
+		other.TopicType = 300
+		put(t, s, detected("a", 1), other, detected("b", 1))
+		held := testPacking
+		held.Allow = func(topicType uint32) bool { return topicType != topicUpdateDetection }
+		packedBy(t, s, held, "1:x=1")
+		settle(t, s, Accepted)
+		put(t, s, detected("a", 2))
+		packedBy(t, s, held, "none")
+		s.reopen()
+		packed(t, s, "2:b=1 3:a=2")
+	})
+}
+
+func TestARefusedReportIsHalvedDownToTheGuiltyState(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		put(t, s, detected("a", 1), detected("b", 1), detected("c", 1), detected("d", 1), detected("e", 1))
+		packed(t, s, "1:a=1 2:b=1 3:c=1 4:d=1 5:e=1")
+		halve := func() {
+			t.Helper()
+			if err := s.Halve(testPacking.Build); err != nil {
+				t.Fatal(err)
+			}
+			s.reopen()
+		}
+		halve()
+		pending(t, s, "1:a=1 2:b=1 3:c=1")
+		halve()
+		pending(t, s, "1:a=1 2:b=1")
+		settle(t, s, Accepted)
+		pending(t, s, "3:c=1")
+		if err := s.Halve(testPacking.Build); err == nil {
+			t.Error("a single state was halved")
+		}
+		settle(t, s, Refused)
+		pending(t, s, "4:d=1 5:e=1")
+		put(t, s, detected("d", 2))
+		halve()
+		settle(t, s, Refused) // d=1, which d=2 has replaced
+		pending(t, s, "5:e=1")
+		settle(t, s, Accepted)
+		packed(t, s, "6:d=2")
+		settle(t, s, Accepted)
+		if dead, err := s.DeadLetters(); err != nil || len(dead) != 2 || dead[0].State.TopicID != "c" || dead[0].End.Code != "c" || dead[1].State.TopicID != "d" {
+			t.Errorf("dead letters %+v, %v", dead, err)
+		}
+		if err := s.Resend(); err != nil {
+			t.Fatal(err)
+		}
+		packed(t, s, "7:a=1 8:b=1 9:e=1 10:d=2 11:complete(7)") // c is not held any more
+	})
+}
+
+func TestDeadLettersAreBounded(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		for i := range maxDeadLetters + 5 {
+			put(t, s, detected(fmt.Sprint(i), 1))
+			packed(t, s, fmt.Sprintf("%d:%d=1", i+1, i))
+			settle(t, s, Refused)
+		}
+		dead, err := s.DeadLetters()
+		if err != nil || len(dead) != maxDeadLetters || dead[0].State.TopicID != "5" || summary(t, s).DeadLetters != maxDeadLetters {
+			t.Errorf("%d dead letters from %+v on, %v", len(dead), dead[0], err)
+		}
+	})
+}
+
+func TestTheAnswerToAResync(t *testing.T) {
+	adopt := func(t *testing.T, s store, number uint32, next uint64, issued time.Time, want bool) {
+		t.Helper()
+		begun, err := s.Adopt(PolicyState{ETag: fmt.Sprint(number), Document: []byte("p")}, &smx.ResyncRequest{Number: number, NextSerial: next, Issued: issued})
+		if err != nil || begun != want {
+			t.Fatalf("begun is %v (%v), want %v", begun, err, want)
+		}
+	}
+	t0 := testPacking.Time
+	eachStore(t, func(t *testing.T, s *opened) {
+		adopt(t, s, 1, 1, t0, true)
+		packed(t, s, "1:complete(1)") // an empty cache is answered too
+		settle(t, s, Accepted)
+		put(t, s, detected("a", 1), detected("b", 1))
+		packed(t, s, "2:a=1 3:b=1")
+		put(t, s, detected("c", 1))
+		adopt(t, s, 2, 101, t0.Add(time.Hour), true)
+		s.reopen()
+		pending(t, s, "2:a=1 3:b=1") // what was under way goes first
+		settle(t, s, Accepted)
+		put(t, s, detected("b", 2), detected("d", 1))
+		packed(t, s, "101:d=1") // new states go on
+		settle(t, s, Accepted)
+		if !summary(t, s).Answering {
+			t.Error("the answer is forgotten")
+		}
+		s.reopen()
+		packed(t, s, "102:a=1 103:c=1 104:b=2 105:complete(101)")
+		if sum := summary(t, s); !sum.Answering || sum.Unsent != 4 || sum.LastSerial != 105 {
+			t.Errorf("summary %+v", sum)
+		}
+		settle(t, s, Accepted)
+		if sum := summary(t, s); sum.Answering || sum.Unsent != 0 || sum.States != 4 {
+			t.Errorf("summary %+v", sum)
+		}
+		adopt(t, s, 2, 500, t0.Add(time.Hour), false) // carried out already
+		adopt(t, s, 1, 500, t0, false)                // older: another relay's copy
+		packed(t, s, "none")
+		adopt(t, s, 1, 50, t0.Add(2*time.Hour), true) // a restored site counts anew; own serials are ahead
+		packed(t, s, "106:a=1 107:c=1 108:b=2 109:d=1 110:complete(106)")
+		settle(t, s, Accepted)
+		if kept, err := s.Policy(); err != nil || kept.Number != 2 || !kept.Issued.Equal(t0.Add(2*time.Hour)) || kept.ETag != "1" {
+			t.Errorf("policy %+v, %v", kept, err)
+		}
+		if _, err := s.Adopt(PolicyState{}, &smx.ResyncRequest{Number: 9, NextSerial: smx.MaxSerial + 1}); err == nil {
+			t.Error("an answer begins behind the greatest serial")
+		}
+	})
+}
+
+func TestABigAnswerIsSplitAndItsCompletionComesLast(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		var all []State
+		for i := range maxReportStates {
+			all = append(all, detected(fmt.Sprintf("%06d", i), 1))
+		}
+		put(t, s, all...)
+		if report, err := s.Pack(testPacking); err != nil || len(report.States) != maxReportStates {
+			t.Fatal(err)
+		}
+		settle(t, s, Accepted)
+		if err := s.Resend(); err != nil {
+			t.Fatal(err)
+		}
+		report, err := s.Pack(testPacking)
+		if err != nil || len(report.States) != maxReportStates || !report.Answer || report.First != maxReportStates+1 {
+			t.Fatalf("%d states from %d on, %v", len(report.States), report.First, err)
+		}
+		settle(t, s, Accepted)
+		packed(t, s, fmt.Sprintf("%d:complete(%d)", 2*maxReportStates+1, maxReportStates+1))
+	})
+}
+
+func TestAReportThatIsTooLongIsCutShort(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		long := testPacking
+		long.Build = func(r *Report) []byte { return make([]byte, len(r.States)*(maxReportBytes/2-1)) }
+		put(t, s, detected("a", 1), detected("b", 1), detected("c", 1), detected("d", 1), detected("e", 1))
+		for _, want := range []string{"1:a=1 2:b=1", "3:c=1 4:d=1", "5:e=1"} {
+			packedBy(t, s, long, want)
+			settle(t, s, Accepted)
+		}
+		if err := s.Resend(); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"6:a=1 7:b=1", "8:c=1 9:d=1", "10:e=1 11:complete(6)", "none"} {
+			packedBy(t, s, long, want)
+			if want != "none" {
+				settle(t, s, Accepted)
+			}
+		}
+	})
+}
+
+func TestWhatWasSentIsListedAndBounded(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		for i := range 30 {
+			put(t, s, detected("a", uint32(i)))
+			packed(t, s, fmt.Sprintf("%d:a=%d", i+1, i))
+			settle(t, s, Accepted)
+		}
+		put(t, s, detected("b", 1))
+		packed(t, s, "31:b=1")
+		sent, err := s.Sent()
+		if err != nil || len(sent) != 21 || sent[0].Serial != 11 || sent[19].Receipt != "r" || sent[19].File != "f" || sent[19].StateID != 29 {
+			t.Fatalf("%d sent: %+v, %v", len(sent), sent, err)
+		}
+		if last := sent[20]; last.Serial != 31 || last.Outcome != Again || !last.Sent.IsZero() || !last.Packed.Equal(testPacking.Time) {
+			t.Errorf("under way: %+v", last)
+		}
+	})
+}
+
+func TestHeldTellsWhereAStateStands(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		put(t, s, detected("sent", 1))
+		packed(t, s, "1:sent=1")
+		settle(t, s, Accepted)
+		put(t, s, detected("underway", 1))
+		packed(t, s, "2:underway=1")
+		instant := detected("waits", 1)
+		instant.Instant = true
+		put(t, s, detected("waits", 1), instant)
+		held, err := s.Held()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, h := range held {
+			got = append(got, fmt.Sprint(h.TopicID, " ", h.Place))
+		}
+		if want := []string{"sent sent", "underway under way", "waits waiting", "waits waiting"}; !slices.Equal(got, want) {
+			t.Errorf("held %v, want %v", got, want)
+		}
+	})
+}
+
+func TestTheStoreIsBoundedAndSaysSo(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		var all []State
+		for i := range maxTopics {
+			all = append(all, detected(fmt.Sprintf("%06d", i), 1))
+		}
+		for chunk := range slices.Chunk(all, 2000) { // one transaction of all would take minutes
+			put(t, s, chunk...)
+		}
+		if err := s.Put(detected("one", 1)); !errors.Is(err, errFull) {
+			t.Errorf("one topic more: %v, want a refusal", err)
+		}
+		put(t, s, detected("000000", 2)) // a known topic is still taken
+		if err := s.Put(detected("000000", 3), detected("one", 1)); !errors.Is(err, errFull) {
+			t.Errorf("a known and a new topic: %v, want a refusal", err)
+		}
+		held, err := s.Held()
+		if err != nil || len(held) != maxTopics || held[0].StateID != 2 {
+			t.Errorf("%d held, the first in state %d (%v); want all or none of a refused call", len(held), held[0].StateID, err)
+		}
+	})
+}
+
+func TestRestoredFromAnImage(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		put(t, s, detected("a", 1))
+		packed(t, s, "1:a=1")
+		image, err := s.Image()
+		if err != nil {
+			t.Fatal(err)
+		}
+		settle(t, s, Accepted)
+		put(t, s, detected("b", 1))
+		packed(t, s, "2:b=1")
+		if err := s.Restore(image); err != nil {
+			t.Fatal(err)
+		}
+		pending(t, s, "1:a=1")
+		settle(t, s, Accepted)
+		packed(t, s, "none")
+		if err := s.Restore(nil); err != nil { // installed anew
+			t.Fatal(err)
+		}
+		if sum := summary(t, s); sum != (Summary{}) {
+			t.Errorf("an empty store holds %+v", sum)
+		}
+		if err := s.Continue(41); err != nil {
+			t.Fatal(err)
+		}
+		put(t, s, detected("c", 1))
+		packed(t, s, "42:c=1")
+	})
+}
+
+func TestTheDigestIsThatOfThePayloads(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		a, b := detected("a", 1), detected("b", 2)
+		script := detected("script", 1)
+		script.Instant = true
+		put(t, s, a, b, script, detected("a", 7))
+		a.StateID = 7
+		want := smx.StateDigest(smx.PayloadHash(&a.Message), smx.PayloadHash(&b.Message))
+		if sum := summary(t, s); sum.Digest != want || sum.States != 2 {
+			t.Errorf("summary %+v, want digest %d of 2 states", sum, want)
+		}
+	})
+}
