@@ -122,6 +122,9 @@ func (p *Packages) step(ctx context.Context) (time.Duration, error) {
 	return jitter(p.cfg.ScanInterval*9/10, p.cfg.ScanInterval/10), nil
 }
 
+// Available says whether this machine has the source at all.
+func (p *Packages) Available(ctx context.Context) bool { return !errors.Is(p.apt.prepare(ctx), errNoApt) }
+
 // Scan looks once and raises what has changed; several callers scan one after the other.
 func (p *Packages) Scan(ctx context.Context) (ScanResult, error) {
 	p.scanning.Lock()

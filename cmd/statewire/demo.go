@@ -68,7 +68,13 @@ func (g *globals) demo(cmd *cobra.Command, fleet agent.FleetConfig) error {
 	}
 	group, ctx := errgroup.WithContext(cmd.Context())
 	s.started = func(a addresses) {
-		group.Go(func() error { return g.runFleet(ctx, cmd.OutOrStdout(), s, a, fleet) })
+		group.Go(func() error {
+			machine, err := g.startDemoAgent(ctx, group, cfg, s, a)
+			if err != nil {
+				return err
+			}
+			return g.runFleet(ctx, cmd.OutOrStdout(), s, a, fleet, machine)
+		})
 	}
 	group.Go(func() error { return s.run(ctx) })
 	if err := group.Wait(); cmd.Context().Err() == nil {
@@ -111,7 +117,7 @@ func freeAddress(addr string) string {
 }
 
 // runFleet runs the simulated fleet, whose clients keep what they hold beside the site's data: a demo on old data goes on with them.
-func (g *globals) runFleet(ctx context.Context, out io.Writer, s *site, a addresses, fc agent.FleetConfig) (err error) {
+func (g *globals) runFleet(ctx context.Context, out io.Writer, s *site, a addresses, fc agent.FleetConfig, machine string) (err error) {
 	fc.Relay = a.relay
 	if fc.TLS, err = trust(a.caFile); err != nil {
 		return err
@@ -134,9 +140,9 @@ func (g *globals) runFleet(ctx context.Context, out io.Writer, s *site, a addres
 			return err
 		}
 	}
-	fmt.Fprintf(out, "\n  Dashboard   %s\n  Relay       %s   (CA %s)\n  Data        %s\n  Log         %s\n\n"+
+	fmt.Fprintf(out, "\n  Dashboard   %s\n  Relay       %s   (CA %s)\n  Data        %s\n  Log         %s\n  Machine     %s\n\n"+
 		"%d clients live through a patch day in %v. Ctrl-C stops.\n\n",
-		a.reports, a.relay, a.caFile, g.data, filepath.Join(g.data, "statewire.log"), fc.Clients, fc.PatchDay)
+		a.reports, a.relay, a.caFile, g.data, filepath.Join(g.data, "statewire.log"), machine, fc.Clients, fc.PatchDay)
 	return fleet.Run(ctx)
 }
 

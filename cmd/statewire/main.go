@@ -91,8 +91,8 @@ func newRoot() *cobra.Command {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
 	g.register(root)
-	root.AddCommand(serveCommand(g), demoCommand(g), ingestCommand(g), loadCommand(g), reportCommand(g), sqlCommand(g),
-		resyncCommand(g), collectionCommand(g), policyCommand(g), statusCommand(g), configCommand(g))
+	root.AddCommand(serveCommand(g), demoCommand(g), fleetCommand(g), ingestCommand(g), loadCommand(g), reportCommand(g), sqlCommand(g), explainCommand(g), traceCommand(g),
+		resyncCommand(g), collectionCommand(g), policyCommand(g), statusCommand(g), configCommand(g), agentCommand(g))
 	return root
 }
 

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"statewire/configs"
+)
+
+// In a demo the first word of this machine shall not take a quarter of an hour.
+const (
+	demoSendInterval   = 10 * time.Second
+	demoPolicyInterval = time.Minute
+)
+
+// startDemoAgent runs this machine's own agent beside the simulated fleet, and returns the line that says where to look at it.
+func (g *globals) startDemoAgent(ctx context.Context, group *errgroup.Group, cfg configs.Config, s *site, a addresses) (string, error) {
+	own := cfg.Agent
+	own.Relay, own.CAFile, own.Pin, own.ClientID = a.relay, a.caFile, "", "" // the configured ones are another site's
+	own.SendInterval, own.PolicyInterval, own.StartupJitter = demoSendInterval, demoPolicyInterval, 0
+	l, err := newLocalAgent(ctx, agentDir(g.data), own, s.log.With("stage", "agent"))
+	if err != nil {
+		return "", fmt.Errorf("this machine's own agent: %w", err)
+	}
+	group.Go(func() error { return errors.Join(l.run(ctx), l.store.Close()) })
+	host := l.id.NetBIOSName
+	if !l.packages.Available(ctx) {
+		return host + ", a real client; it has no apt, so it has nothing to tell but what you do:\n" +
+			"              " + os.Args[0] + " --data " + g.data + " agent send --type 500 --topic example --state 2 --now", nil
+	}
+	return fmt.Sprintf("%s, a real client with its real package updates\n              %s/reports/client-states?client=%s\n"+
+		"              %s --data %s report client-states --param client=%s", host, a.reports, url.QueryEscape(host), os.Args[0], g.data, host), nil
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"statewire/agent"
+)
+
+const (
+	agentConns = 2 // a report and a policy poll at a time
+	// localeNeutral and codePageUTF8 are what a client's texts are in, as a report's header says it.
+	localeNeutral = 127
+	codePageUTF8  = "65001"
+)
+
+func agentRunCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "run this machine's client until SIGINT or SIGTERM",
+		Long: "Runs this machine's client: it sends states that local programs tell it and the package updates it finds (apt), polls its\n" +
+			"policy, and answers the other agent commands. Its files lie in DATA/agent. As a service: configs/statewire-agent.service.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, _, err := g.config(nil)
+			if err != nil {
+				return err
+			}
+			if cfg.Agent.Relay == "" {
+				return usageError{errors.New("agent.relay is empty; set it to the address of the relay, such as https://mp.example:8443, in the configuration file or with --set agent.relay=ADDRESS")}
+			}
+			return runAgent(cmd.Context(), agentDir(g.data), cfg.Agent, newSupervisor(), g.logger(os.Stderr))
+		},
+	}
+}
+
+// runAgent runs an agent until ctx is done, and tells the service manager about it.
+func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervisor, log *slog.Logger) error {
+	l, err := newLocalAgent(ctx, dir, cfg, log)
+	if err != nil {
+		return err
+	}
+	log.Info("agent started", "client", l.id.Client, "host", l.id.NetBIOSName, "relay", cfg.Relay, "data", dir)
+	if err := manager.tell(fmt.Sprintf("READY=1\nSTATUS=client %s, relay %s", l.id.Client, cfg.Relay)); err != nil {
+		log.Warn("service manager does not hear this agent", "err", err)
+	}
+	defer context.AfterFunc(ctx, func() { _ = manager.tell("STOPPING=1") })()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return l.run(ctx) })
+	g.Go(func() error {
+		return manager.keepAlive(ctx, func() error { _, err := l.agent.Status(); return err })
+	})
+	err = errors.Join(g.Wait(), l.store.Close())
+	log.Info("agent stopped")
+	return err
+}
+
+// localAgent is this machine's client, wired. It holds its store and its socket from newLocalAgent to the end of run.
+type localAgent struct {
+	id       agent.Identity
+	store    *agent.Bolt
+	agent    *agent.Agent
+	packages *agent.Packages
+	socket   *agent.Socket
+	listener net.Listener
+}
+
+func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.Logger) (_ *localAgent, err error) {
+	own, err := cfg.Client()
+	if err != nil {
+		return nil, err
+	}
+	dial, err := relayDialer(cfg)
+	if err != nil {
+		return nil, err
+	}
+	relay, err := dial(cfg.Relay)
+	if err != nil {
+		return nil, err
+	}
+	l := &localAgent{}
+	if l.store, err = agent.OpenBolt(filepath.Join(dir, "agent.db"), agent.BoltOptions{Client: own}); err != nil {
+		return nil, holder(ctx, dir, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.store.Close())
+		}
+	}()
+	l.id = agent.Identity{Client: l.store.Own(), NetBIOSName: hostName(), ClientVersion: version, CodePage: codePageUTF8, LCID: localeNeutral}
+	l.agent, err = agent.New(cfg, agent.Deps{
+		Identity: l.id, Store: l.store.Client(l.id.Client), Relay: relay, Dial: dial, Log: log, SentLevel: slog.LevelInfo,
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.packages = agent.NewPackages(cfg, l.agent, time.Now, log.With("source", "packages"))
+	l.socket = agent.NewSocket(l.agent, l.packages, agent.About{Host: l.id.NetBIOSName, Version: version, Relay: cfg.Relay}, log)
+	l.listener, err = agent.ListenSocket(dir)
+	return l, err
+}
+
+// run returns when ctx is done, or when a part fails. It closes the socket, not the store.
+func (l *localAgent) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return l.socket.Serve(ctx, l.listener) })
+	g.Go(func() error { return l.agent.Run(ctx) })
+	g.Go(func() error { return l.packages.Run(ctx) })
+	return g.Wait()
+}
+
+// relayDialer makes ways to relays that the configuration trusts.
+func relayDialer(cfg agent.Config) (func(address string) (*agent.Sender, error), error) {
+	var authority []byte
+	if cfg.CAFile != "" {
+		var err error
+		if authority, err = os.ReadFile(cfg.CAFile); err != nil {
+			return nil, fmt.Errorf("read agent.ca_file: %w", err)
+		}
+	}
+	trust, err := agent.Trust(authority, cfg.Pin)
+	if err != nil {
+		return nil, fmt.Errorf("agent.ca_file %s, agent.pin: %w", cfg.CAFile, err)
+	}
+	return func(address string) (*agent.Sender, error) { return agent.NewSender(address, trust, agentConns) }, nil
+}
+
+// holder names the process that has the store, when that is why it cannot be opened.
+func holder(ctx context.Context, dir string, err error) error {
+	ctx, cancel := context.WithTimeout(ctx, peerTimeout)
+	defer cancel()
+	status, asked := agent.DialSocket(dir).Status(ctx)
+	if asked != nil {
+		return err
+	}
+	return fmt.Errorf("process %d runs the agent on %s already; stop that first, or choose another --data", status.Process, dir)
+}
+
+// hostName is what this machine is called, without its domain.
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "unknown"
+	}
+	name, _, _ = strings.Cut(name, ".")
+	return name
+}

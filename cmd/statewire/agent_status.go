@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"statewire/agent"
+)
+
+// An agent whose states, or whose relay, were away for so long needs a person.
+const agentPatience = 24 * time.Hour
+
+func agentStatusCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "how this machine's agent is doing; exit code 0 ok, 1 warning, 2 critical, 3 unknown",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := g.plainFormat(); err != nil {
+				return &exitStatus{int(healthUnknown), err}
+			}
+			status, err := g.agent().Status(cmd.Context())
+			if err != nil {
+				return &exitStatus{int(g.silentAgent(err)), err}
+			}
+			health, why := agentHealth(status, time.Now())
+			if err := writeRecord(cmd.OutOrStdout(), g.format, statusFields(status, health, why)); err != nil {
+				return err
+			}
+			if health == healthOK {
+				return nil
+			}
+			return &exitStatus{code: int(health)}
+		},
+	}
+}
+
+// silentAgent is the health of an agent that cannot be asked: critical where one should run.
+func (g *globals) silentAgent(err error) health {
+	if _, missing := os.Stat(agentDir(g.data)); missing == nil && errors.Is(err, agent.ErrNotRunning) {
+		return healthCritical
+	}
+	return healthUnknown
+}
+
+// agentHealth judges a status: critical when states or the relay are away for a day, warning when anything did not go.
+func agentHealth(s agent.StatusReport, now time.Time) (health, []string) {
+	worst, why := healthOK, []string(nil)
+	note := func(h health, format string, args ...any) {
+		worst, why = worse(worst, h), append(why, fmt.Sprintf(format, args...))
+	}
+	oldest := seconds(s.OldestUnsent)
+	switch lately := max(2*seconds(s.SendInterval), time.Minute); {
+	case oldest > agentPatience:
+		note(healthCritical, "the oldest unsent state has waited for %v", oldest.Round(time.Second))
+	case oldest > lately && len(s.Paused)+len(s.Slowed) == 0:
+		note(healthWarning, "the oldest unsent state has waited for %v", oldest.Round(time.Second))
+	}
+	if s.Problem != "" {
+		since := s.LastContact
+		if since.Before(s.Started) {
+			since = s.Started
+		}
+		if !s.Connected && now.Sub(since) > agentPatience {
+			note(healthCritical, "no relay has answered since %s: %s", whenever(since), s.Problem)
+		} else {
+			note(healthWarning, "%s", s.Problem)
+		}
+	}
+	if s.InUse == "fallback" {
+		note(healthWarning, "the assigned relay %s does not answer; the configured one is used", s.Assigned)
+	}
+	if now.Sub(s.LastRefused) < agentPatience {
+		note(healthWarning, "the relay refused a state for good; `statewire agent messages --refused` shows it")
+	}
+	return worst, why
+}
+
+func statusFields(s agent.StatusReport, h health, why []string) []field {
+	relay := s.Relay
+	if s.InUse == "assigned" {
+		relay = s.Assigned
+	}
+	return []field{
+		{"health", h.String()}, {"why", strings.Join(why, "; ")}, {"client", s.Client}, {"host", s.Host}, {"version", s.Version},
+		{"process", s.Process}, {"started", whenever(s.Started)}, {"connected", s.Connected}, {"relay", relay}, {"relay_in_use", s.InUse},
+		{"assigned_relay", s.Assigned}, {"assigned_notifier", s.Notifier}, {"last_contact", whenever(s.LastContact)},
+		{"last_send", whenever(s.LastSend)}, {"last_serial", s.LastSerial}, {"held", s.Held}, {"unsent", s.Unsent},
+		{"oldest_unsent", seconds(s.OldestUnsent).Round(time.Second).String()}, {"oldest_unsent_seconds", s.OldestUnsent},
+		{"dead_letters", s.DeadLetters}, {"resyncing", s.Resyncing}, {"last_resync", s.ResyncNumber},
+		{"last_policy", whenever(s.LastPolicy)}, {"policy_changed", whenever(s.PolicyChanged)},
+		{"send_interval", seconds(s.SendInterval).String()}, {"policy_interval", seconds(s.PolicyInterval).String()},
+		{"paused_topics", fmt.Sprint(s.Paused)}, {"slowed_topics", fmt.Sprint(s.Slowed)},
+	}
+}
+
+func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
+
+// whenever is a time as people and programs read it, or "never".
+func whenever(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
