@@ -165,7 +165,7 @@ func (s *Service) owingAt(ctx context.Context, now time.Time, line timeline) (ow
 	if line != (timeline{}) {
 		return s.refresh(ctx, now)
 	}
-	owing, _, err := s.ledger.owing(ctx, now.Add(-s.cfg.Load().offeredFor()))
+	owing, _, err := s.ledger.owing(ctx, now.Add(-s.cfg.Load().offeredFor()), now)
 	return owing, err
 }
 

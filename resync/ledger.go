@@ -18,8 +18,8 @@ type ledger interface {
 	wants(ctx context.Context, q wantQuery, take func(want) bool) error
 	// requests yields the clients that a person wants asked, the same way.
 	requests(ctx context.Context, q wantQuery, take func(want) bool) error
-	// owing are the clients asked since a time that have not completed, and which of them picked the request up.
-	owing(ctx context.Context, since time.Time) (owing, map[smx.ClientID]uint32, error)
+	// owing are the clients asked since a time that have not completed as of now, and which of them picked the request up.
+	owing(ctx context.Context, since, now time.Time) (owing, map[smx.ClientID]uint32, error)
 	// issue makes resyncs durable; issuing one again changes nothing.
 	issue(ctx context.Context, list []resync) error
 	// note makes claims and pickups durable.

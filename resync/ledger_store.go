@@ -144,7 +144,7 @@ func (l *storeLedger) wants(ctx context.Context, q wantQuery, take func(want) bo
 
 func (l *storeLedger) requests(ctx context.Context, q wantQuery, take func(want) bool) error {
 	retry := timeArg("retry", q.line.issuedSince(q.now, q.cfg.MergeInterval))
-	err := l.each(ctx, requestsSQL, []any{retry}, func(scan func(...any) error) error {
+	err := l.each(ctx, requestsSQL, []any{retry, latestArg(q.now)}, func(scan func(...any) error) error {
 		var client uuid.UUID
 		w := want{reason: reasonRequested}
 		if err := scan(&client, &w.since, &w.by, &w.number, &w.asked, &w.next); err != nil {
@@ -164,12 +164,18 @@ func (l *storeLedger) requests(ctx context.Context, q wantQuery, take func(want)
 	return wrap(err, "list the resyncs that people asked for")
 }
 
+// latestArg is the parameter that leaves out arrivals of a clock that was years ahead.
+func latestArg(now time.Time) any { return timeArg("latest", now.Add(stampTolerance)) }
+
+// stampTolerance is how far the relay's stamps may be ahead of the service's clock, which stands still while a machine sleeps.
+const stampTolerance = 24 * time.Hour
+
 // errEnough ends a query early.
 var errEnough = errors.New("enough")
 
-func (l *storeLedger) owing(ctx context.Context, since time.Time) (owing, map[smx.ClientID]uint32, error) {
+func (l *storeLedger) owing(ctx context.Context, since, now time.Time) (owing, map[smx.ClientID]uint32, error) {
 	owed, picked := owing{}, map[smx.ClientID]uint32{}
-	err := l.each(ctx, outstandingSQL, []any{timeArg("since", since)}, func(scan func(...any) error) error {
+	err := l.each(ctx, outstandingSQL, []any{timeArg("since", since), latestArg(now)}, func(scan func(...any) error) error {
 		var client uuid.UUID
 		var told uint8
 		var r resync

@@ -75,19 +75,26 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if deps.Store == nil || deps.Unread == nil {
 		return nil, errors.New("resync: a store and a list of unread reports are required")
 	}
-	s := &Service{unread: deps.Unread, log: deps.Log, metrics: newMetrics(deps.Registerer), now: deps.Clock, wake: make(chan struct{}, 1),
-		desk: newDesk(), busy: make(chan struct{}, 1)}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
+	log := deps.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
+	s := newService(cfg, deps, log)
+	s.store = newStoreLedger(deps.Store, log)
+	s.ledger = s.store
+	return s, nil
+}
+
+// newService is a service without a ledger.
+func newService(cfg Config, deps Deps, log *slog.Logger) *Service {
+	s := &Service{unread: deps.Unread, log: log, metrics: newMetrics(deps.Registerer), now: deps.Clock,
+		wake: make(chan struct{}, 1), desk: newDesk(), busy: make(chan struct{}, 1)}
 	if s.now == nil {
 		s.now = steadyClock()
 	}
-	s.store = newStoreLedger(deps.Store, s.log)
-	s.ledger = s.store
-	s.began = s.now()
+	s.began = s.now().UTC()
 	s.cfg.Store(&cfg)
-	return s, nil
+	return s
 }
 
 // steadyClock is the wall clock of this moment plus the time that passes from now on: whoever sets the wall clock neither

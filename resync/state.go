@@ -35,7 +35,7 @@ func (s *Service) load(ctx context.Context) error {
 // refresh reads who owes an answer, counts who completed since the last look, and returns those who still owe.
 func (s *Service) refresh(ctx context.Context, now time.Time) (owing, error) {
 	window := s.cfg.Load().offeredFor()
-	owed, picked, err := s.ledger.owing(ctx, s.line.issuedSince(now, window))
+	owed, picked, err := s.ledger.owing(ctx, s.line.issuedSince(now, window), now)
 	if err != nil {
 		return nil, err
 	}

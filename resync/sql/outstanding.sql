@@ -1,5 +1,6 @@
 -- The latest resync of each client that was asked since {since} and has not completed: no resync complete message arrived after
--- it or under a serial of its answer, and no baseline was accepted since. picked_up says whether the client has been told.
+-- it or under a serial of its answer, and no baseline was accepted since. Times after {latest} were stamped by a clock that was wrong.
+-- picked_up says whether the client has been told.
 WITH latest AS
 (
     SELECT
@@ -25,14 +26,14 @@ LEFT JOIN
 ) AS p ON p.client_id = l.client_id
 LEFT JOIN
 (
-    SELECT client_id, max(completions_data.received_time) AS received, max(completions_data.serial) AS serial
+    SELECT client_id, maxIf(completions_data.received_time, completions_data.received_time <= {latest:DateTime64(6, 'UTC')}) AS received, max(completions_data.serial) AS serial
     FROM completions_data FINAL
     WHERE client_id IN (SELECT client_id FROM latest)
     GROUP BY client_id
 ) AS c ON c.client_id = l.client_id
 LEFT JOIN
 (
-    SELECT client_id, max(baselines.accepted_time) AS accepted
+    SELECT client_id, maxIf(baselines.accepted_time, baselines.accepted_time <= {latest:DateTime64(6, 'UTC')}) AS accepted
     FROM baselines
     WHERE client_id IN (SELECT client_id FROM latest)
     GROUP BY client_id

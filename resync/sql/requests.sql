@@ -27,14 +27,14 @@ FROM requests AS q
 LEFT JOIN latest AS l ON l.client_id = q.client_id
 LEFT JOIN
 (
-    SELECT client_id, max(completions_data.received_time) AS received, max(completions_data.serial) AS serial
+    SELECT client_id, maxIf(completions_data.received_time, completions_data.received_time <= {latest:DateTime64(6, 'UTC')}) AS received, max(completions_data.serial) AS serial
     FROM completions_data FINAL
     WHERE client_id IN (SELECT client_id FROM resync_requests)
     GROUP BY client_id
 ) AS c ON c.client_id = q.client_id
 LEFT JOIN
 (
-    SELECT client_id, max(baselines.accepted_time) AS accepted
+    SELECT client_id, maxIf(baselines.accepted_time, baselines.accepted_time <= {latest:DateTime64(6, 'UTC')}) AS accepted
     FROM baselines
     WHERE client_id IN (SELECT client_id FROM resync_requests)
     GROUP BY client_id
