@@ -27,7 +27,7 @@ type findOptions struct {
 	DryRun bool      // writes nothing
 	Full   bool      // all clients; otherwise those that changed since Since
 	Since  time.Time // watermark of the last check; zero makes the check a full one, and looks for conflicts everywhere
-	Rows   int       // how many gaps are listed in found; 0 lists none and is quicker
+	Rows   int       // how many gaps are listed in found; 0 lists none, which is quicker; below 0 all
 }
 
 // found is the outcome of a check.
@@ -57,13 +57,23 @@ type gap struct {
 func (f *finder) find(ctx context.Context, opt findOptions) (found, error) {
 	opt.Full = opt.Full || opt.Since.IsZero()
 	opt.At = opt.At.UTC().Truncate(time.Microsecond)
-	out := found{Full: opt.Full}
-	var err error
-	if out.Watermark, err = f.engineTime(ctx); err != nil {
+	watermark, err := f.engineTime(ctx)
+	if err != nil {
 		return found{}, err
 	}
-	if err := f.findGaps(ctx, opt, &out); err != nil {
+	out := found{Full: opt.Full, Watermark: watermark}
+	slices, err := f.slices(ctx, opt, &out)
+	if err != nil {
+		return found{}, err
+	}
+	if err := f.findGaps(ctx, opt, slices, &out); err != nil {
 		return found{}, fmt.Errorf("look for missing serials: %w", err)
+	}
+	if err := f.findConflicts(ctx, opt, slices, &out); err != nil {
+		return found{}, fmt.Errorf("look for conflicting serials: %w", err)
+	}
+	if err := f.findDiffering(ctx, opt, &out); err != nil {
+		return found{}, fmt.Errorf("compare the clients' states: %w", err)
 	}
 	return out, nil
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	_ "embed"
 	"math/big"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"statewire/smx"
 )
@@ -17,36 +19,36 @@ var findSQL string
 //go:embed sql/gaps_open.sql
 var openSQL string
 
-//go:embed sql/gaps_changed.sql
-var changedSQL string
-
 // findGaps compares what is missing with the open ranges, slice by slice, and stores the differences.
-func (f *finder) findGaps(ctx context.Context, opt findOptions, out *found) error {
-	messages := new(big.Int)
-	if err := f.store.Conn().QueryRow(ctx, openSQL).Scan(&out.Ranges, messages); err != nil {
+func (f *finder) findGaps(ctx context.Context, opt findOptions, slices []slice, out *found) error {
+	check := gapCheck{opt: opt, out: out, messages: new(big.Int), rows: rangeRows{store: f.store}}
+	if err := f.store.Conn().QueryRow(ctx, openSQL).Scan(&out.Ranges, check.messages); err != nil {
 		return err
 	}
-	if err := f.store.Conn().QueryRow(ctx, changedSQL, opt.since()).Scan(&out.Clients); err != nil {
+	if err := f.checkSlices(ctx, slices, &check); err != nil {
 		return err
 	}
-	slices, err := f.slices(ctx, opt, out.Clients)
-	if err != nil {
-		return err
-	}
-	check := gapCheck{opt: opt, out: out, messages: messages, rows: rangeRows{store: f.store}}
+	out.Messages, _ = new(big.Float).SetInt(check.messages).Float64()
+	return check.rows.flush(ctx)
+}
+
+func (f *finder) checkSlices(ctx context.Context, slices []slice, check *gapCheck) error {
+	work, ctx := errgroup.WithContext(ctx)
+	work.SetLimit(slicesAtOnce)
 	for _, s := range slices {
-		if err := f.checkSlice(ctx, s, &check); err != nil {
-			return err
-		}
+		work.Go(func() error { return f.checkSlice(ctx, s, check) })
 	}
-	out.Messages, _ = new(big.Float).SetInt(messages).Float64()
-	return check.flush(ctx)
+	return work.Wait()
 }
 
 // checkSlice looks at the clients of one slice.
 func (f *finder) checkSlice(ctx context.Context, s slice, check *gapCheck) error {
-	rows, err := f.store.Conn().Query(ctx, findSQL, check.opt.since(), uuidArg("from", s.from), uuidArg("to", s.to),
-		flagArg("full", check.opt.Full), flagArg("all", check.opt.Rows > 0))
+	since := check.opt.since()
+	if check.opt.Full {
+		since = timeArg("since", never) // spares the engine a list that is not asked for
+	}
+	rows, err := f.store.Conn().Query(ctx, findSQL, since, uuidArg("from", s.from), uuidArg("to", s.to),
+		flagArg("full", check.opt.Full), flagArg("all", check.opt.Rows != 0))
 	if err != nil {
 		return err
 	}
@@ -63,17 +65,24 @@ func (f *finder) checkSlice(ctx context.Context, s slice, check *gapCheck) error
 	return rows.Err()
 }
 
+// never is later than anything that was loaded.
+var never = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // gapCheck is what one check has found so far.
 type gapCheck struct {
-	opt      findOptions
-	out      *found
-	messages *big.Int
-	rows     rangeRows
+	opt findOptions
+
+	mu       sync.Mutex
+	out      *found    // Guarded by mu.
+	messages *big.Int  // Guarded by mu.
+	rows     rangeRows // Guarded by mu.
 }
 
 // client takes one client's row. All that is written about it is written at once, open ranges first: a check that is cut
 // short in between leaves ranges that overlap, never less than what is missing.
 func (c *gapCheck) client(ctx context.Context, r *clientRanges) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	at := c.opt.At.UnixMicro()
 	open, want := r.open(), reconcile(r.missing(), r.open(), at)
 	opened, closed := differences(open, want)
@@ -82,9 +91,7 @@ func (c *gapCheck) client(ctx context.Context, r *clientRanges) error {
 	c.out.Ranges += uint64(len(want) - len(open))
 	c.messages.Add(c.messages, total(want))
 	c.messages.Sub(c.messages, total(open))
-	for _, g := range want[:min(len(want), c.opt.Rows-len(c.out.Gaps))] {
-		c.out.Gaps = append(c.out.Gaps, gap{smx.ClientID(r.client), g.first, g.last, time.UnixMicro(g.detected).UTC()})
-	}
+	c.list(r.client, want)
 	if c.opt.DryRun {
 		return nil
 	}
@@ -94,10 +101,18 @@ func (c *gapCheck) client(ctx context.Context, r *clientRanges) error {
 	if c.rows.len() < rowsPerInsert {
 		return nil
 	}
-	return c.flush(ctx)
+	return c.rows.flush(ctx)
 }
 
-func (c *gapCheck) flush(ctx context.Context) error { return c.rows.flush(ctx) }
+// list keeps what find returns.
+func (c *gapCheck) list(client uuid.UUID, open []openSpan) {
+	for _, o := range open {
+		if c.opt.Rows >= 0 && len(c.out.Gaps) >= c.opt.Rows {
+			return
+		}
+		c.out.Gaps = append(c.out.Gaps, gap{smx.ClientID(client), o.first, o.last, time.UnixMicro(o.detected).UTC()})
+	}
+}
 
 // clientRanges is a row of the query.
 type clientRanges struct {

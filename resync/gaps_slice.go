@@ -16,6 +16,8 @@ const (
 	// marksPerSlice are the index marks, of 8,192 runs each, whose clients one query looks at: it bounds the memory of the
 	// engine.
 	marksPerSlice = 1000
+	// slicesAtOnce is how many of the engine's threads a check takes.
+	slicesAtOnce = 2
 	// clientsPerSlice is how many changed clients are looked at in one query.
 	clientsPerSlice = 50_000
 	// watermarkMargin is how far a check looks back behind the watermark of the one before: an insert that was on its way
@@ -23,25 +25,38 @@ const (
 	watermarkMargin = 15 * time.Minute
 )
 
+//go:embed sql/gaps_changed.sql
+var changedSQL string
+
 //go:embed sql/gaps_marks.sql
 var marksSQL string
 
 // slice is a range of client ids in the order of the store, both ends included.
 type slice struct{ from, to uuid.UUID }
 
-// slices cuts the clients into ranges with about as many runs of serials each. Wherever the cuts are, every client is in one
-// slice.
-func (f *finder) slices(ctx context.Context, opt findOptions, clients uint64) ([]slice, error) {
+// slices counts the clients to look at and cuts them into ranges with about as many runs of serials each. Wherever the cuts
+// are, every client is in one slice.
+func (f *finder) slices(ctx context.Context, opt findOptions, out *found) ([]slice, error) {
+	since := opt.since()
+	if opt.Full {
+		since = timeArg("since", time.Unix(0, 0))
+	}
+	if err := f.store.Conn().QueryRow(ctx, changedSQL, since).Scan(&out.Clients); err != nil {
+		return nil, fmt.Errorf("count the clients to look at: %w", err)
+	}
 	all := slice{uuid.Nil, uuid.Max}
-	if !opt.Full && clients <= clientsPerSlice {
+	if out.Clients <= clientsPerSlice {
 		return []slice{all}, nil
 	}
+	return f.cut(ctx, all)
+}
+
+func (f *finder) cut(ctx context.Context, all slice) (out []slice, err error) {
 	rows, err := f.store.Conn().Query(ctx, marksSQL)
 	if err != nil {
 		return nil, fmt.Errorf("cut the clients into slices: %w", err)
 	}
 	defer rows.Close()
-	var out []slice
 	for n := 1; rows.Next(); n++ {
 		var mark uuid.UUID
 		if err := rows.Scan(&mark); err != nil {

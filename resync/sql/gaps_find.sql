@@ -23,9 +23,11 @@ WITH
             arraySort(groupArray(serial_ranges.last_serial)) AS ends,
             arrayPopFront(starts) AS next_starts,
             arrayPopBack(ends) AS their_ends,
-            arrayZip(
-                arrayMap(e -> e + 1, arrayFilter((e, s) -> s > e + 1, their_ends, next_starts)),
-                arrayMap(s -> toUInt64(s - 1), arrayFilter((s, e) -> s > e + 1, next_starts, their_ends))) AS between,
+            if(arrayExists((e, s) -> s > e + 1, their_ends, next_starts),
+                arrayZip(
+                    arrayMap(e -> e + 1, arrayFilter((e, s) -> s > e + 1, their_ends, next_starts)),
+                    arrayMap(s -> toUInt64(s - 1), arrayFilter((s, e) -> s > e + 1, next_starts, their_ends))),
+                []) AS between,
             starts[1] AS seen_first,
             ends[-1] AS seen_last
         FROM serial_ranges
@@ -81,4 +83,4 @@ FROM
     GROUP BY client_id
 )
 WHERE if({all:UInt8}, notEmpty(missing) OR notEmpty(open), missing != arrayMap(o -> (o.1, o.2), open))
-SETTINGS optimize_aggregation_in_order = 1
+SETTINGS optimize_aggregation_in_order = 1, aggregation_in_order_max_block_bytes = 4000000, max_block_size = 2048, max_threads = 1

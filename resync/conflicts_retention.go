@@ -1,0 +1,126 @@
+package resync
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+//go:embed sql/conflicts_dropped.sql
+var droppedSQL string
+
+//go:embed sql/conflicts_runs.sql
+var runsSQL string
+
+//go:embed sql/conflicts_kept.sql
+var keptSQL string
+
+//go:embed sql/conflicts_below_retention.sql
+var belowRetentionSQL string
+
+// findBelowRetention adds the new messages that lie below a serial whose message retention has dropped. Only clients that are
+// known for longer than the retention can have such serials, and few of those have a new message below one.
+func (f *finder) findBelowRetention(ctx context.Context, opt findOptions, s slice, watermark time.Time, to *conflictRows) error {
+	keep := f.store.Retention()
+	if keep == 0 {
+		return nil
+	}
+	suspects, err := f.suspects(ctx, droppedSQL, uuidArg("from", s.from), uuidArg("to", s.to), opt.since(),
+		timeArg("kept_from", opt.At.Add(-keep)))
+	if err != nil {
+		return fmt.Errorf("kind %s: %w", conflictBelowRetention, err)
+	}
+	for _, client := range suspects {
+		dropped, err := f.lastDropped(ctx, client, watermark.Add(-watermarkMargin))
+		if err != nil {
+			return fmt.Errorf("kind %s: %w", conflictBelowRetention, err)
+		}
+		err = f.collect(ctx, to, conflictBelowRetention, belowRetentionSQL, uuidArg("client", client), uintArg("dropped", dropped), opt.since())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// suspects are the clients in a query's first column.
+func (f *finder) suspects(ctx context.Context, sql string, args ...any) ([]uuid.UUID, error) {
+	rows, err := f.store.Conn().Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []uuid.UUID
+	for rows.Next() {
+		var client uuid.UUID
+		var least uint64
+		if err := rows.Scan(&client, &least); err != nil {
+			return nil, err
+		}
+		out = append(out, client)
+	}
+	return out, rows.Err()
+}
+
+// lastDropped is the greatest serial of a client that arrived and is neither stored nor set aside; 0 when there is none.
+func (f *finder) lastDropped(ctx context.Context, client uuid.UUID, settled time.Time) (uint64, error) {
+	kept, err := f.store.Conn().Query(ctx, keptSQL, uuidArg("client", client))
+	if err != nil {
+		return 0, err
+	}
+	defer kept.Close()
+	runs, err := f.store.Conn().Query(ctx, runsSQL, uuidArg("client", client), timeArg("settled", settled))
+	if err != nil {
+		return 0, err
+	}
+	defer runs.Close()
+	stored := descending{next: func() (serial uint64, ok bool, err error) {
+		if !kept.Next() {
+			return 0, false, kept.Err()
+		}
+		return serial, true, kept.Scan(&serial)
+	}}
+	low := ^uint64(0) // everything from here on has been looked at
+	dropped := uint64(0)
+	for runs.Next() {
+		var run span
+		if err := runs.Scan(&run.first, &run.last); err != nil {
+			return 0, err
+		}
+		if run.last = min(run.last, low-1); run.last < run.first {
+			continue
+		}
+		low = run.first
+		if dropped, err = stored.lack(run); err != nil || dropped != 0 {
+			return dropped, err
+		}
+	}
+	return 0, runs.Err()
+}
+
+// descending are serials from the greatest down.
+type descending struct {
+	next func() (serial uint64, ok bool, err error)
+	at   uint64 // the last one read
+	ends bool
+}
+
+// lack is the greatest serial of the run that is not among the serials, 0 when all are. Runs come in descending order, too.
+func (d *descending) lack(run span) (uint64, error) {
+	for want := run.last; want >= run.first && want > 0; want-- {
+		for !d.ends && (d.at == 0 || d.at > want) {
+			serial, ok, err := d.next()
+			if err != nil {
+				return 0, err
+			}
+			d.at, d.ends = serial, !ok
+		}
+		if d.ends || d.at != want {
+			return want, nil
+		}
+	}
+	return 0, nil
+}

@@ -1,0 +1,47 @@
+-- Clients first seen before the retention with a new message above whose serial messages have been dropped: more serials
+-- arrived than are stored or set aside. least is their least new serial.
+WITH
+    new AS
+    (
+        SELECT client_id, min(serial) AS least
+        FROM state_messages
+        WHERE client_id BETWEEN {from:UUID} AND {to:UUID} AND serial > 0
+            AND state_messages.loaded_time >= {since:DateTime64(3, 'UTC')}
+            AND client_id IN
+            (
+                SELECT client_id
+                FROM clients_data
+                WHERE client_id BETWEEN {from:UUID} AND {to:UUID}
+                GROUP BY client_id
+                HAVING min(clients_data.first_report_time) < {kept_from:DateTime64(6, 'UTC')}
+            )
+        GROUP BY client_id
+    )
+SELECT arrived.client_id AS client_id, arrived.least AS least
+FROM
+(
+    SELECT r.client_id AS client_id, any(n.least) AS least,
+           intervalLengthSum(greatest(r.first_serial, n.least), r.last_serial + 1) AS serials
+    FROM serial_ranges AS r
+    INNER JOIN new AS n ON n.client_id = r.client_id
+    WHERE r.client_id BETWEEN {from:UUID} AND {to:UUID} AND r.last_serial >= n.least
+    GROUP BY client_id
+) AS arrived
+LEFT JOIN
+(
+    SELECT client_id, uniqExact(serial) AS serials
+    FROM
+    (
+        SELECT m.client_id AS client_id, m.serial AS serial
+        FROM state_messages AS m
+        INNER JOIN new AS n ON n.client_id = m.client_id
+        WHERE m.client_id BETWEEN {from:UUID} AND {to:UUID} AND m.serial >= n.least
+        UNION ALL
+        SELECT a.client_id, assumeNotNull(a.serial)
+        FROM set_aside_records AS a
+        INNER JOIN new AS n ON n.client_id = a.client_id
+        WHERE a.client_id BETWEEN {from:UUID} AND {to:UUID} AND a.serial >= n.least
+    )
+    GROUP BY client_id
+) AS kept ON kept.client_id = arrived.client_id
+WHERE arrived.serials > kept.serials

@@ -1,0 +1,1 @@
+SELECT count() FROM differing_clients FINAL WHERE differs = 1
