@@ -17,7 +17,6 @@ import (
 type debian struct {
 	t    *testing.T
 	root string
-	env  []string
 }
 
 // newDebian points the package tools of this process at an empty machine of its own.

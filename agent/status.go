@@ -2,7 +2,9 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"time"
 
@@ -28,13 +30,21 @@ func (a *Agent) met(ctx context.Context, status int, err error, code string) {
 	a.contact.attempts, a.contact.connected, a.contact.problem = a.contact.attempts+1, status != 0, ""
 	switch {
 	case status == 0 && err != nil:
-		a.contact.problem = err.Error()
+		a.contact.problem = "the relay does not answer: " + withoutAddress(err)
 	case status >= 300 && status != 304:
 		a.contact.problem = fmt.Sprintf("the relay answered %d %s", status, code)
 	}
 	if status != 0 {
 		a.contact.last = a.clock.Wall()
 	}
+}
+
+// withoutAddress is an error without the request that it ends: the address with its claims says nothing to a person.
+func withoutAddress(err error) string {
+	if request := new(url.Error); errors.As(err, &request) {
+		err = request.Err
+	}
+	return err.Error()
 }
 
 // Status is how a client is doing.

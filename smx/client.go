@@ -1,6 +1,9 @@
 package smx
 
-import "errors"
+import (
+	"errors"
+	"log/slog"
+)
 
 // ClientID identifies a managed machine: a GUID in its textual byte order.
 type ClientID [16]byte
@@ -30,6 +33,9 @@ func ParseUUID(s string) (ClientID, error) {
 
 // String is the id as the wire writes it: "GUID:" and upper-case hex.
 func (c ClientID) String() string { return string(c.append(nil)) }
+
+// LogValue is how a log shows the id, in whatever form the log is written.
+func (c ClientID) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // UUID is the id as the store shows it: lower-case hex, no "GUID:".
 func (c ClientID) UUID() string {

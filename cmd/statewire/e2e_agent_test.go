@@ -209,7 +209,7 @@ func TestKilledAgentReusesNoSerial(t *testing.T) {
 		t.Fatalf("agent send --now ended with %d: %s", r.code, r.errOut)
 	}
 	status, _ := m.status()
-	count := fmt.Sprintf("SELECT max(serial), uniqExact(serial), uniqExact(serial, payload_hash) FROM state_messages")
+	count := "SELECT max(serial), uniqExact(serial), uniqExact(serial, payload_hash) FROM state_messages"
 	want := fmt.Sprintf("[[%d %d %d]]", status.LastSerial, status.LastSerial, status.LastSerial)
 	if !eventually(patience, func() bool { return fmt.Sprint(query(t, m.site, count)) == want }) {
 		t.Errorf("greatest serial, serials, and messages are %v, want %s", query(t, m.site, count), want)
