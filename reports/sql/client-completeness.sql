@@ -14,63 +14,97 @@
 WITH
     wanted AS
     (
-        SELECT client_id FROM clients WHERE {client:String} != '' AND lower(netbios_name) = lower(trim({client:String}))
+        SELECT client_id FROM clients WHERE {client:String} != '' AND toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) = toUUIDOrZero('') AND lower(netbios_name) = lower(trim({client:String}))
         UNION ALL
         SELECT toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS client_id
     ),
+    (SELECT groupArray(client_id) FROM wanted) AS wanted_ids,
     gaps AS
     (
         SELECT client_id, toUInt64(last_serial - first_serial + 1) AS missing, detected_time
         FROM missing_ranges FINAL
-        WHERE closed = 0 AND ({client:String} = '' OR client_id IN (SELECT client_id FROM wanted))
+        WHERE closed = 0 AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
     ),
-    facts AS
+    -- Clients of which messages are missing, all of them: their share decides the order.
+    lacking AS
     (
-        SELECT client_id, client_stats_data.last_serial AS seen, toUInt64(0) AS claimed, toUInt64(0) AS floor, toUInt64(0) AS missing, 0 AS ranges, NULL AS detected
-        FROM client_stats_data
-        WHERE ({client:String} = '' OR client_id IN (SELECT client_id FROM wanted)) AND ({only:String} = 'all' OR client_id IN (SELECT client_id FROM gaps))
-        UNION ALL
-        SELECT client_id, toUInt64(0) AS seen, client_claims.last_serial AS claimed, toUInt64(0) AS floor, toUInt64(0) AS missing, 0 AS ranges, NULL AS detected
-        FROM client_claims
-        WHERE ({client:String} = '' OR client_id IN (SELECT client_id FROM wanted)) AND ({only:String} = 'all' OR client_id IN (SELECT client_id FROM gaps))
-        UNION ALL
-        SELECT client_id, toUInt64(0) AS seen, toUInt64(0) AS claimed, client_floors.floor AS floor, toUInt64(0) AS missing, 0 AS ranges, NULL AS detected
-        FROM client_floors
-        WHERE ({client:String} = '' OR client_id IN (SELECT client_id FROM wanted)) AND ({only:String} = 'all' OR client_id IN (SELECT client_id FROM gaps))
-        UNION ALL
-        SELECT client_id, toUInt64(0) AS seen, toUInt64(0) AS claimed, toUInt64(0) AS floor, missing, 1 AS ranges, toNullable(detected_time) AS detected FROM gaps
+        SELECT g.client_id AS client_id, least(floor(100 * greatest(1 - g.missing / greatest(toUInt64(b.high - b.low + 1), 1), 0), 2), 99.99) AS percent
+        FROM (SELECT client_id, sum(gaps.missing) AS missing FROM gaps GROUP BY client_id) AS g
+        LEFT JOIN
+        (
+            SELECT client_id, max(f.greatest) AS high, greatest(max(f.floor), 1) AS low
+            FROM
+            (
+                SELECT client_id, client_stats_data.last_serial AS greatest, toUInt64(0) AS floor FROM client_stats_data WHERE client_id IN (SELECT client_id FROM gaps)
+                UNION ALL
+                SELECT client_id, client_claims.last_serial AS greatest, toUInt64(0) AS floor FROM client_claims WHERE client_id IN (SELECT client_id FROM gaps)
+                UNION ALL
+                SELECT client_id, toUInt64(0) AS greatest, client_floors.floor AS floor FROM client_floors WHERE client_id IN (SELECT client_id FROM gaps)
+            ) AS f
+            GROUP BY client_id
+        ) AS b ON b.client_id = g.client_id
+    ),
+    -- The others follow in the order of their ids, no more than the page holds.
+    whole AS
+    (
+        SELECT client_id, 100. AS percent
+        FROM
+        (
+            SELECT client_id FROM client_stats_data
+            WHERE {only:String} = 'all' AND client_id NOT IN (SELECT client_id FROM gaps)
+              AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
+              AND ({after:UInt8} = 0 OR (100., client_id) > ({after_percent:Float64}, {after_client_id:UUID}))
+            GROUP BY client_id ORDER BY client_id LIMIT {page_rows:UInt64}
+            UNION ALL
+            SELECT client_id FROM client_claims
+            WHERE {only:String} = 'all' AND client_id NOT IN (SELECT client_id FROM gaps)
+              AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
+              AND ({after:UInt8} = 0 OR (100., client_id) > ({after_percent:Float64}, {after_client_id:UUID}))
+            GROUP BY client_id ORDER BY client_id LIMIT {page_rows:UInt64}
+        )
+        GROUP BY client_id
     ),
     page AS
     (
-        SELECT
-            client_id,
-            greatest(max(facts.floor), 1) AS low,
-            max(facts.seen) AS seen,
-            max(facts.claimed) AS claimed,
-            sum(facts.missing) AS missing,
-            sum(facts.ranges) AS ranges,
-            min(facts.detected) AS oldest,
-            toUInt64(if(greatest(seen, claimed) >= low, greatest(seen, claimed) - low + 1, 0)) AS expected,
-            if(ranges = 0 OR expected = 0, 100., least(floor(100 * greatest(1 - missing / expected, 0), 2), 99.99)) AS percent
-        FROM facts
-        GROUP BY client_id
-        HAVING {after:UInt8} = 0 OR (percent, client_id) > ({after_percent:Float64}, {after_client_id:UUID})
+        SELECT client_id, percent
+        FROM (SELECT client_id, percent FROM lacking UNION ALL SELECT client_id, percent FROM whole)
+        WHERE {after:UInt8} = 0 OR (percent, client_id) > ({after_percent:Float64}, {after_client_id:UUID})
         ORDER BY percent, client_id
         LIMIT {page_rows:UInt64}
     ),
-    (SELECT groupArray(client_id) FROM page) AS page_ids
+    (SELECT groupArray(client_id) FROM page) AS page_ids,
+    facts AS
+    (
+        SELECT client_id, max(f.seen) AS seen, max(f.claimed) AS claimed, greatest(max(f.floor), 1) AS low, sum(f.missing) AS missing, sum(f.ranges) AS ranges, min(f.detected) AS oldest
+        FROM
+        (
+            SELECT client_id, client_stats_data.last_serial AS seen, toUInt64(0) AS claimed, toUInt64(0) AS floor, toUInt64(0) AS missing, 0 AS ranges, NULL AS detected
+            FROM client_stats_data WHERE client_id IN (SELECT arrayJoin(page_ids))
+            UNION ALL
+            SELECT client_id, toUInt64(0) AS seen, client_claims.last_serial AS claimed, toUInt64(0) AS floor, toUInt64(0) AS missing, 0 AS ranges, NULL AS detected
+            FROM client_claims WHERE client_id IN (SELECT arrayJoin(page_ids))
+            UNION ALL
+            SELECT client_id, toUInt64(0) AS seen, toUInt64(0) AS claimed, client_floors.floor AS floor, toUInt64(0) AS missing, 0 AS ranges, NULL AS detected
+            FROM client_floors WHERE client_id IN (SELECT arrayJoin(page_ids))
+            UNION ALL
+            SELECT client_id, toUInt64(0) AS seen, toUInt64(0) AS claimed, toUInt64(0) AS floor, missing, 1 AS ranges, toNullable(detected_time) AS detected
+            FROM gaps WHERE client_id IN (SELECT arrayJoin(page_ids))
+        ) AS f
+        GROUP BY client_id
+    )
 SELECT
     c.netbios_name AS netbios_name,
     page.percent AS percent,
-    page.missing AS missing_messages,
-    toUInt64(page.ranges) AS ranges,
-    page.oldest AS oldest_missing,
-    page.expected AS expected_messages,
-    page.low AS floor,
-    page.seen AS last_serial,
-    page.claimed AS claimed,
+    facts.missing AS missing_messages,
+    toUInt64(facts.ranges) AS ranges,
+    facts.oldest AS oldest_missing,
+    toUInt64(if(greatest(facts.seen, facts.claimed) >= facts.low, greatest(facts.seen, facts.claimed) - facts.low + 1, 0)) AS expected_messages,
+    facts.low AS floor,
+    facts.seen AS last_serial,
+    facts.claimed AS claimed,
     c.last_report_time AS last_report,
     page.client_id AS client_id
 FROM page
+LEFT JOIN facts ON facts.client_id = page.client_id
 LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c ON c.client_id = page.client_id
 ORDER BY percent, client_id

@@ -6,7 +6,6 @@
 --   machine with a wild counter can't drown the others.
 -- note percent: mean of the clients' completeness, rounded down
 -- note complete_percent: clients of which nothing is missing, rounded down
--- note expected: serials from each client's floor to the greatest that it used or claimed
 -- note oldest_missing: first noticed; empty when nothing is missing
 -- link complete_clients: client-completeness?only=all
 -- link missing: missing-ranges?min_age_hours=0
@@ -14,51 +13,50 @@
 -- link incomplete_clients: client-completeness?only=incomplete
 -- link conflicts: conflicts?kind=
 WITH
-    facts AS
+    (SELECT count() FROM (SELECT client_id FROM client_stats_data GROUP BY client_id)) AS reporting,
+    -- Clients that only ever asked for their policy count, too.
+    (SELECT uniqExact(client_id) FROM client_claims WHERE client_id NOT IN (SELECT client_id FROM client_stats_data)) AS claiming,
+    gaps AS
     (
-        SELECT client_id, client_stats_data.last_serial AS greatest, toUInt64(0) AS floor, toUInt64(0) AS missing, 0 AS ranges FROM client_stats_data
-        UNION ALL
-        SELECT client_id, client_claims.last_serial AS greatest, toUInt64(0) AS floor, toUInt64(0) AS missing, 0 AS ranges FROM client_claims
-        UNION ALL
-        SELECT client_id, toUInt64(0) AS greatest, client_floors.floor AS floor, toUInt64(0) AS missing, 0 AS ranges FROM client_floors
-        UNION ALL
-        SELECT client_id, toUInt64(0) AS greatest, toUInt64(0) AS floor, toUInt64(last_serial - first_serial + 1) AS missing, 1 AS ranges
-        FROM missing_ranges FINAL WHERE closed = 0
-    ),
-    per_client AS
-    (
-        SELECT
-            client_id,
-            greatest(max(facts.floor), 1) AS low,
-            max(facts.greatest) AS high,
-            sum(facts.missing) AS lost,
-            sum(facts.ranges) AS open,
-            toUInt64(if(high >= low, high - low + 1, 0)) AS wanted
-        FROM facts
+        SELECT client_id, count() AS ranges, sum(toUInt64(last_serial - first_serial + 1)) AS missing
+        FROM missing_ranges FINAL
+        WHERE closed = 0
         GROUP BY client_id
     ),
-    fleet AS
+    bounds AS
+    (
+        SELECT client_id, max(b.greatest) AS high, greatest(max(b.floor), 1) AS low
+        FROM
+        (
+            SELECT client_id, client_stats_data.last_serial AS greatest, toUInt64(0) AS floor FROM client_stats_data WHERE client_id IN (SELECT client_id FROM gaps)
+            UNION ALL
+            SELECT client_id, client_claims.last_serial AS greatest, toUInt64(0) AS floor FROM client_claims WHERE client_id IN (SELECT client_id FROM gaps)
+            UNION ALL
+            SELECT client_id, toUInt64(0) AS greatest, client_floors.floor AS floor FROM client_floors WHERE client_id IN (SELECT client_id FROM gaps)
+        ) AS b
+        GROUP BY client_id
+    ),
+    lost AS
     (
         SELECT
-            count() AS all_clients,
-            countIf(open = 0) AS whole,
-            avg(if(wanted = 0 OR open = 0, 1., greatest(1 - lost / wanted, 0))) AS share,
-            sum(toFloat64(wanted)) AS wanted_sum,
-            sum(toFloat64(lost)) AS lost_sum,
-            sum(open) AS open_sum
-        FROM per_client
+            count() AS clients,
+            sum(gaps.ranges) AS open,
+            sum(toFloat64(gaps.missing)) AS messages,
+            sum(least(gaps.missing / greatest(toUInt64(high - low + 1), 1), 1)) AS shares
+        FROM gaps
+        LEFT JOIN bounds ON bounds.client_id = gaps.client_id
     )
 SELECT
-    if(all_clients = 0 OR open_sum = 0, 100., least(floor(100 * share, 2), 99.99)) AS percent,
-    all_clients AS clients,
-    whole AS complete_clients,
-    if(all_clients = whole, 100., least(floor(100 * whole / greatest(all_clients, 1), 2), 99.99)) AS complete_percent,
-    toUInt64(all_clients - whole) AS incomplete_clients,
-    wanted_sum AS expected,
-    lost_sum AS missing,
-    toUInt64(open_sum) AS ranges,
+    if(lost.clients = 0, 100., least(floor(100 * (1 - lost.shares / greatest(_all, 1)), 2), 99.99)) AS percent,
+    toUInt64(reporting + claiming) AS _all,
+    _all AS clients,
+    toUInt64(greatest(toInt64(_all) - toInt64(lost.clients), 0)) AS complete_clients,
+    if(lost.clients = 0, 100., least(floor(100 * complete_clients / greatest(_all, 1), 2), 99.99)) AS complete_percent,
+    lost.clients AS incomplete_clients,
+    lost.messages AS missing,
+    toUInt64(lost.open) AS ranges,
     (SELECT toNullable(min(DetectedTime)) FROM SR_MissingMessageRanges HAVING count() > 0) AS oldest_missing,
     (SELECT uniqExact(client_id) FROM open_conflicts) AS conflicts,
     (SELECT count() FROM differing_clients FINAL WHERE differs = 1) AS differing,
     (SELECT toNullable(max(time)) FROM resync_checks HAVING count() > 0) AS last_check
-FROM fleet
+FROM lost

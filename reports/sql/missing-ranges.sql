@@ -15,15 +15,16 @@
 WITH
     wanted AS
     (
-        SELECT client_id FROM clients WHERE {client:String} != '' AND lower(netbios_name) = lower(trim({client:String}))
+        SELECT client_id FROM clients WHERE {client:String} != '' AND toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) = toUUIDOrZero('') AND lower(netbios_name) = lower(trim({client:String}))
         UNION ALL
         SELECT toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS client_id
     ),
+    (SELECT groupArray(client_id) FROM wanted) AS wanted_ids,
     page AS
     (
         SELECT ClientID AS client_id, FirstSerial AS first_serial, LastSerial AS last_serial, DetectedTime AS detected_time
         FROM SR_MissingMessageRanges
-        WHERE ({client:String} = '' OR client_id IN (SELECT client_id FROM wanted))
+        WHERE ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
           AND detected_time <= now64(6, 'UTC') - toIntervalSecond(toInt64({min_age_hours:Float64} * 3600))
           AND detected_time > now64(6, 'UTC') - toIntervalSecond(toInt64({max_age_hours:Float64} * 3600))
           AND ({after:UInt8} = 0 OR (detected_time, client_id, first_serial)

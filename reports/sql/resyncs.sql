@@ -14,16 +14,17 @@
 WITH
     wanted AS
     (
-        SELECT client_id FROM clients WHERE {client:String} != '' AND lower(netbios_name) = lower(trim({client:String}))
+        SELECT client_id FROM clients WHERE {client:String} != '' AND toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) = toUUIDOrZero('') AND lower(netbios_name) = lower(trim({client:String}))
         UNION ALL
         SELECT toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS client_id
     ),
+    (SELECT groupArray(client_id) FROM wanted) AS wanted_ids,
     asked AS
     (
         SELECT client_id, number, issued_time, reason, issued_by, next_serial
         FROM resyncs FINAL
         WHERE issued_time >= now64(6, 'UTC') - toIntervalDay({days:UInt32})
-          AND ({client:String} = '' OR client_id IN (SELECT client_id FROM wanted))
+          AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
     ),
     latest AS (SELECT client_id, max(number) AS newest FROM asked GROUP BY client_id),
     picked AS (SELECT client_id, number, picked_up_time FROM resync_pickups FINAL WHERE client_id IN (SELECT client_id FROM asked)),

@@ -11,40 +11,64 @@
 -- link netbios_name: /clients/{client_id}
 -- link client_id: /clients/{client_id}
 WITH
-    heard AS
+    connecting AS
     (
-        SELECT client_id, clients_data.last_report_time AS reported, toUInt64(0) AS seen, toDateTime64(0, 6, 'UTC') AS polled, toUInt64(0) AS claimed FROM clients_data
-        UNION ALL
-        SELECT client_id, toDateTime64(0, 6, 'UTC') AS reported, toUInt64(0) AS seen, client_claims.claimed_time AS polled, client_claims.last_serial AS claimed FROM client_claims
-    ),
-    quiet AS
-    (
-        SELECT client_id, max(heard.reported) AS last_report, max(heard.polled) AS last_policy, max(heard.claimed) AS claim
-        FROM heard
+        SELECT client_id FROM client_claims
+        WHERE {verdict:String} NOT IN ('', 'never reported')
         GROUP BY client_id
-        HAVING last_report < now64(6, 'UTC') - toIntervalHour({hours:UInt32})
+        HAVING max(client_claims.claimed_time) >= now64(6, 'UTC') - toIntervalHour({hours:UInt32})
     ),
+    longest AS
+    (
+        SELECT client_id, last_report
+        FROM
+        (
+            SELECT client_id, max(clients_data.last_report_time) AS last_report
+            FROM clients_data
+            GROUP BY client_id
+            HAVING last_report < now64(6, 'UTC') - toIntervalHour({hours:UInt32})
+            UNION ALL
+            SELECT DISTINCT client_id, toDateTime64(0, 6, 'UTC') AS last_report
+            FROM client_claims WHERE client_id NOT IN (SELECT client_id FROM clients_data)
+        )
+        WHERE ({after:UInt8} = 0 OR (last_report, client_id) > ({after_last_report:DateTime64(6,'UTC')}, {after_client_id:UUID}))
+          AND multiIf({verdict:String} = '', 1,
+                      toUnixTimestamp64Micro(last_report) = 0, {verdict:String} = 'never reported',
+                      {verdict:String} = 'silent', client_id NOT IN (SELECT client_id FROM connecting),
+                      startsWith({verdict:String}, 'connected'), client_id IN (SELECT client_id FROM connecting),
+                      0)
+        ORDER BY last_report, client_id
+        -- The two kinds of connected clients are told apart below.
+        LIMIT if(startsWith({verdict:String}, 'connected'), toUInt64(1000000000), {page_rows:UInt64})
+    ),
+    (SELECT groupArray((client_id, last_report)) FROM longest) AS quiet_rows,
+    arrayMap(q -> q.1, quiet_rows) AS quiet_ids,
+    quiet AS (SELECT arrayJoin(quiet_rows) AS q, q.1 AS client_id, q.2 AS last_report),
     judged AS
     (
         SELECT
-            quiet.client_id AS client_id, last_report, last_policy, cache.unsent AS unsent,
+            quiet.client_id AS client_id, quiet.last_report AS last_report, claim.polled AS last_policy, cache.unsent AS unsent,
             multiIf(toUnixTimestamp64Micro(last_report) = 0, 'never reported',
                     last_policy < now64(6, 'UTC') - toIntervalHour({hours:UInt32}), 'silent',
-                    cache.unsent = 0 AND claim <= s.seen AND toUnixTimestamp64Micro(cache.claimed_time) > 0, 'connected with nothing to say',
+                    cache.unsent = 0 AND claim.serial <= s.seen AND toUnixTimestamp64Micro(cache.claimed_time) > 0, 'connected with nothing to say',
                     'connected but silent') AS verdict
         FROM quiet
-        LEFT JOIN (SELECT client_id, unsent, claimed_time FROM client_caches FINAL WHERE client_id IN (SELECT client_id FROM quiet)) AS cache ON cache.client_id = quiet.client_id
         LEFT JOIN
         (
-            SELECT client_id, max(client_stats_data.last_serial) AS seen FROM client_stats_data WHERE client_id IN (SELECT client_id FROM quiet) GROUP BY client_id
+            SELECT client_id, max(client_claims.claimed_time) AS polled, max(client_claims.last_serial) AS serial
+            FROM client_claims WHERE client_id IN (SELECT arrayJoin(quiet_ids)) GROUP BY client_id
+        ) AS claim ON claim.client_id = quiet.client_id
+        LEFT JOIN (SELECT client_id, unsent, claimed_time FROM client_caches FINAL WHERE client_id IN (SELECT arrayJoin(quiet_ids))) AS cache ON cache.client_id = quiet.client_id
+        LEFT JOIN
+        (
+            SELECT client_id, max(client_stats_data.last_serial) AS seen FROM client_stats_data WHERE client_id IN (SELECT arrayJoin(quiet_ids)) GROUP BY client_id
         ) AS s ON s.client_id = quiet.client_id
     ),
     page AS
     (
         SELECT client_id, last_report, last_policy, unsent, verdict
         FROM judged
-        WHERE ({verdict:String} = '' OR verdict = {verdict:String})
-          AND ({after:UInt8} = 0 OR (last_report, client_id) > ({after_last_report:DateTime64(6,'UTC')}, {after_client_id:UUID}))
+        WHERE {verdict:String} = '' OR verdict = {verdict:String}
         ORDER BY last_report, client_id
         LIMIT {page_rows:UInt64}
     ),

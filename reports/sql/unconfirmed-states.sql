@@ -11,15 +11,16 @@
 WITH
     wanted AS
     (
-        SELECT client_id FROM clients WHERE {client:String} != '' AND lower(netbios_name) = lower(trim({client:String}))
+        SELECT client_id FROM clients WHERE {client:String} != '' AND toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) = toUUIDOrZero('') AND lower(netbios_name) = lower(trim({client:String}))
         UNION ALL
         SELECT toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS client_id
     ),
+    (SELECT groupArray(client_id) FROM wanted) AS wanted_ids,
     page AS
     (
         SELECT client_id, topic_type, topic_id, state_id, serial, message_time, since
         FROM unconfirmed_states
-        WHERE ({client:String} = '' OR client_id IN (SELECT client_id FROM wanted))
+        WHERE ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
           AND ({topic_type:UInt32} = 0 OR topic_type = {topic_type:UInt32})
           AND ({after:UInt8} = 0 OR (client_id, topic_type, topic_id) > ({after_client_id:UUID}, {after_topic_type:UInt32}, {after_topic_id:String}))
         ORDER BY client_id, topic_type, topic_id
