@@ -47,6 +47,7 @@ type Fleet struct {
 	started   time.Time // real time at which Run began, with its monotonic reading
 	queue     agenda
 	unsettled int           // clients that have not settled
+	behind    time.Duration // by how much the client handed out last was late
 	wake      chan struct{} // the head of the queue changed
 }
 

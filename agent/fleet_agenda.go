@@ -82,7 +82,8 @@ func (f *Fleet) head(until time.Duration) (*simulated, time.Duration) {
 	if len(f.queue) == 0 {
 		return nil, longest
 	}
-	if wait := f.queue[0].due() - time.Since(f.started); wait > 0 {
+	wait := f.queue[0].due() - time.Since(f.started)
+	if f.behind = max(0, -wait); wait > 0 {
 		return nil, min(wait, longest)
 	}
 	return heap.Pop(&f.queue).(*simulated), 0

@@ -49,7 +49,7 @@ func newSimulated(f *Fleet, index int) (*simulated, error) {
 		c.planner.silentAt = 3*time.Hour + time.Duration(r.Int64N(int64(19*time.Hour)))
 	}
 	c.line.client = c
-	c.mishaps = f.planMishaps(index, f.clock.from, f.clock.simulated(f.clock.fast))
+	c.mishaps = f.planMishaps(index, f.clock.from, f.clock.end())
 	c.sendAt = f.clock.from
 	c.past = c.planner.past(c.silentFor)
 	st, err := f.rack.open(c.machine.id.Client)
@@ -148,10 +148,12 @@ func (c *simulated) act(ctx, sending context.Context) error {
 
 // send raises what happened up to now and sends it.
 func (c *simulated) send(ctx, sending context.Context) error {
-	if !c.fleet.settling {
-		if err := c.happen(c.sendAt); err != nil {
-			return err
-		}
+	until := c.sendAt
+	if c.fleet.settling {
+		until = min(until, c.fleet.clock.end())
+	}
+	if err := c.happen(until); err != nil {
+		return err
 	}
 	if err := c.drain(ctx, sending); err != nil {
 		return err

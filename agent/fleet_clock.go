@@ -16,25 +16,28 @@ type fleetClock struct {
 
 func newFleetClock(start time.Time, from, day, fast time.Duration) fleetClock {
 	c := fleetClock{from: from, day: day, fast: fast}
-	c.zero = start.UTC().Round(0).Truncate(time.Microsecond).Add(fast - c.simulated(fast))
+	c.zero = start.UTC().Round(0).Truncate(time.Microsecond).Add(fast - c.end())
 	return c
 }
 
 // simulated is the simulated time, a real time after Run began.
 func (c fleetClock) simulated(after time.Duration) time.Duration {
 	if after > c.fast {
-		return c.simulated(c.fast) + after - c.fast
+		return c.end() + after - c.fast
 	}
 	return c.from + time.Duration(float64(after)*float64(simulatedDay)/float64(c.day))
 }
 
 // real is the real time since Run began at which a simulated time comes; 0 when it is over.
 func (c fleetClock) real(at time.Duration) time.Duration {
-	if turn := c.simulated(c.fast); at > turn {
+	if turn := c.end(); at > turn {
 		return c.fast + at - turn
 	}
 	return max(0, time.Duration(float64(at-c.from)*float64(c.day)/float64(simulatedDay)))
 }
+
+// end is the simulated time at which the clock is no longer fast.
+func (c fleetClock) end() time.Duration { return c.simulated(c.fast) }
 
 // at is the wall time of a simulated time.
 func (c fleetClock) at(simulated time.Duration) time.Time { return c.zero.Add(simulated) }

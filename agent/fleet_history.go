@@ -21,6 +21,9 @@ type PastReport = smx.Accepted
 // each batch into the inbox as one relay-written file (smx.AppendFile). Without it each client tells its past in its first report,
 // and the silent ones never show up.
 func (f *Fleet) History(ctx context.Context, put func(batch []PastReport) error) error {
+	if fs, ok := f.rack.(*FleetStore); ok {
+		defer fs.alone()()
+	}
 	past := f.pastOfAll()
 	decoder := smx.NewDecoder()
 	for batch := range slices.Chunk(past, historyBatch) {

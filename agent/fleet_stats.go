@@ -4,33 +4,34 @@ import "time"
 
 // FleetStats is the fleet's progress.
 type FleetStats struct {
-	Clients     int       `json:"clients"`      // simulated clients
-	Silent      int       `json:"silent"`       // of these, the ones that no longer reported when the patch day began
-	Reports     int64     `json:"reports"`      // accepted by the relay
-	Messages    int64     `json:"messages"`     // in accepted reports
-	Retries     int64     `json:"retries"`      // attempts that were repeated
-	Refused     int64     `json:"refused"`      // reports the relay refused for good
-	Lost        int64     `json:"lost"`         // reports that vanished on purpose
-	Duplicated  int64     `json:"duplicated"`   // reports sent twice on purpose
-	Reordered   int64     `json:"reordered"`    // reports that arrived after their successor on purpose
-	Delayed     int64     `json:"delayed"`      // reports that arrived late on purpose
-	Damaged     int64     `json:"damaged"`      // records damaged on purpose
-	Reinstalled int64     `json:"reinstalled"`  // clients that lost their store
-	Restored    int64     `json:"restored"`     // clients set back to an image
-	ClockJumps  int64     `json:"clock_jumps"`  // clients whose clock jumped
-	Polls       int64     `json:"polls"`        // policy polls that the relay answered
-	PollsFailed int64     `json:"polls_failed"` // and that it did not, or that were lost on purpose
-	Resyncs     int64     `json:"resyncs"`      // resyncs that clients carried out
-	Unsettled   int       `json:"unsettled"`    // clients with something left to say, while the fleet settles
-	Settling    bool      `json:"settling"`     // nothing is raised any more
-	Simulated   time.Time `json:"simulated"`    // the fleet's clock
-	PatchDay    bool      `json:"patch_day"`    // whether simulated time still runs faster than real time
+	Clients     int           `json:"clients"`      // simulated clients
+	Silent      int           `json:"silent"`       // of these, the ones that no longer reported when the patch day began
+	Reports     int64         `json:"reports"`      // accepted by the relay
+	Messages    int64         `json:"messages"`     // in accepted reports
+	Retries     int64         `json:"retries"`      // attempts that were repeated
+	Refused     int64         `json:"refused"`      // reports the relay refused for good
+	Lost        int64         `json:"lost"`         // reports that vanished on purpose
+	Duplicated  int64         `json:"duplicated"`   // reports sent twice on purpose
+	Reordered   int64         `json:"reordered"`    // reports that arrived after their successor on purpose
+	Delayed     int64         `json:"delayed"`      // reports that arrived late on purpose
+	Damaged     int64         `json:"damaged"`      // records damaged on purpose
+	Reinstalled int64         `json:"reinstalled"`  // clients that lost their store
+	Restored    int64         `json:"restored"`     // clients set back to an image
+	ClockJumps  int64         `json:"clock_jumps"`  // clients whose clock jumped
+	Polls       int64         `json:"polls"`        // policy polls that the relay answered
+	PollsFailed int64         `json:"polls_failed"` // and that it did not, or that were lost on purpose
+	Resyncs     int64         `json:"resyncs"`      // resyncs that clients carried out
+	Unsettled   int           `json:"unsettled"`    // clients with something left to say, while the fleet settles
+	Behind      time.Duration `json:"behind"`       // by how much clients act late: the machine, or the relay, does not keep up
+	Settling    bool          `json:"settling"`     // nothing is raised any more
+	Simulated   time.Time     `json:"simulated"`    // the fleet's clock
+	PatchDay    bool          `json:"patch_day"`    // whether simulated time still runs faster than real time
 }
 
 // Stats may be called at any time.
 func (f *Fleet) Stats() FleetStats {
 	f.mu.Lock()
-	started, unsettled, settling := f.started, f.unsettled, f.settling
+	started, unsettled, settling, behind := f.started, f.unsettled, f.settling, f.behind
 	f.mu.Unlock()
 	var after time.Duration
 	if !started.IsZero() {
@@ -43,6 +44,6 @@ func (f *Fleet) Stats() FleetStats {
 		Lost: c.lost.Load(), Duplicated: c.duplicated.Load(), Reordered: c.reordered.Load(), Delayed: c.delayed.Load(),
 		Damaged: c.damaged.Load(), Reinstalled: c.reinstalled.Load(), Restored: c.restored.Load(), ClockJumps: c.clockJumps.Load(),
 		Polls: c.polls.Load(), PollsFailed: c.pollsFailed.Load(), Resyncs: c.resyncs.Load(),
-		Unsettled: unsettled, Settling: settling, Simulated: f.clock.at(f.clock.simulated(after)), PatchDay: after < f.clock.fast,
+		Unsettled: unsettled, Behind: behind, Settling: settling, Simulated: f.clock.at(f.clock.simulated(after)), PatchDay: after < f.clock.fast,
 	}
 }

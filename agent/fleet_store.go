@@ -105,6 +105,12 @@ func (fs *FleetStore) Totals() (t FleetTotals, err error) {
 	return t, nil
 }
 
+// alone lets writes go through at once, for a single caller, until the function it returns is called.
+func (fs *FleetStore) alone() (over func()) {
+	fs.bolt.coalesce = false
+	return func() { fs.bolt.coalesce = true }
+}
+
 func (fs *FleetStore) open(client smx.ClientID) (vault, error) { return fs.bolt.Client(client), nil }
 
 // begin is the simulated time at which a fleet goes on. Another fleet than the one before it is refused: its clients would be

@@ -162,6 +162,9 @@ func runShown(ctx context.Context, w io.Writer, fleet *agent.Fleet) error {
 func progress(s agent.FleetStats) string {
 	line := fmt.Sprintf("%s  %d reports  %d messages  %d lost  %d retries  %d polls  %d resyncs",
 		s.Simulated.Format("Jan 2 15:04"), s.Reports, s.Messages, s.Lost, s.Retries, s.Polls, s.Resyncs)
+	if s.Behind > time.Second {
+		line += fmt.Sprintf("  %v behind", s.Behind.Round(time.Second))
+	}
 	if s.Settling {
 		line += fmt.Sprintf("  settling: %d clients to go", s.Unsettled)
 	}

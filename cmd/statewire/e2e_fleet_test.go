@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// fleetEnv is the number of clients of the fleets in these tests, for runs by hand.
+const fleetEnv = "STATEWIRE_FLEET"
+
+// A fleet with loss, duplicates, reordering and reinstalled clients: after one round without loss the site has every topic as its
+// client holds it, knows of no gap, and marks what only it still holds. Kills of the site on the way change nothing of that.
+func TestOneRoundMakesSiteAndFleetEqual(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		kills int
+	}{{"undisturbed", 0}, {"killed five times", 5}} {
+		t.Run(c.name, func(t *testing.T) { oneRound(t, c.kills) })
+	}
+}
+
+func oneRound(t *testing.T, kills int) {
+	data, relay := dataDir(t), freeRelay(t)
+	s := serveFleet(t, data, relay)
+	run := spawn(t, data, nil, fleetArgs(relay, "--for", "15s", "--settle", "5s", "--loss", "0.02", "--duplicate", "0.05",
+		"--reorder", "0.05", "--reinstall", "0.01")...)
+	chance := rand.New(rand.NewPCG(seed(t, 1), 0))
+	for range kills {
+		eventually(time.Duration(500+chance.IntN(2500))*time.Millisecond, run.ended)
+		s.kill()
+		s = serveFleet(t, data, relay)
+	}
+	if code := run.wait(5 * patience); code != 0 {
+		t.Fatalf("the fleet ended with %d: %s", code, tail(run.text(), 2000))
+	}
+	s.awaitReady()
+	s.awaitDrained()
+	before := verify(t, data, exitFailed)
+	if before["differs"] == 0 {
+		t.Errorf("nothing differs after a run with faults: %v", before)
+	}
+
+	done(t, data, "resync", "check")
+	done(t, data, append([]string{"--format", "json"}, fleetArgs(relay, "--for", "0", "--settle", "3s")...)...)
+	s.awaitDrained()
+	done(t, data, "resync", "check")
+	after := verify(t, data, 0)
+	if ranges := ask(t, data, "SELECT count() FROM SR_MissingMessageRanges"); ranges != 0 {
+		t.Errorf("%d ranges are open after the round", ranges)
+	}
+	unconfirmed := ask(t, data, "SELECT count() FROM unconfirmed_states")
+	if unconfirmed == 0 || int(unconfirmed) != after["unconfirmed"] {
+		t.Errorf("%d states are marked unconfirmed, verify counts %d that only the site holds; want the same, and some", unconfirmed, after["unconfirmed"])
+	}
+	t.Logf("before the round %v, after it %v", before, after)
+}
+
+// verify runs fleet verify, which must end with an exit code, and counts what it says.
+func verify(t *testing.T, data string, code int) map[string]int {
+	t.Helper()
+	r := command(t, data, "--format", "json", "fleet", "verify")
+	var said struct {
+		Differences      []struct{ Client, Difference, What string }
+		Clients          int
+		Unconfirmed      int `json:"unconfirmed_at_site"`
+		TopicsHeld       int `json:"topics_held"`
+		Equal, Different int
+	}
+	if err := json.Unmarshal([]byte(r.out), &said); err != nil {
+		t.Fatalf("fleet verify ended with %d and said %q, %q: %v", r.code, tail(r.out, 500), r.errOut, err)
+	}
+	counts := map[string]int{"clients": said.Clients, "held": said.TopicsHeld, "equal": said.Equal, "unconfirmed": said.Unconfirmed}
+	for i, d := range said.Differences {
+		counts[d.Difference]++
+		if code == 0 && i < 20 {
+			t.Errorf("%s: %s: %s", d.Client, d.Difference, d.What)
+		}
+	}
+	if r.code != code || said.Different != len(said.Differences) || said.Clients != fleetClients() || said.TopicsHeld == 0 {
+		t.Fatalf("fleet verify ended with %d, want %d: %v", r.code, code, counts)
+	}
+	return counts
+}
+
+func fleetClients() int {
+	if n, err := strconv.Atoi(os.Getenv(fleetEnv)); err == nil {
+		return n
+	}
+	return 300
+}
+
+func fleetArgs(relay string, args ...string) []string {
+	return append([]string{"fleet", "--clients", fmt.Sprint(fleetClients()), "--relay", "https://" + relay,
+		"--send-interval", "1s", "--policy-interval", "2s"}, args...)
+}
+
+// serveFleet starts a site that asks for what is missing as soon as it is found.
+func serveFleet(t *testing.T, data, relay string) *server {
+	t.Helper()
+	return serve(t, data, "--set", "relay.listen="+relay, "--set", "resync.min_missing_message_age=0s",
+		"--set", "resync.merge_interval=1s", "--set", "resync.max_outstanding=100000")
+}
+
+// freeRelay is an address for a relay that comes back after a kill.
+func freeRelay(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// What cannot be carried out is said before anything runs, with the exit code of wrong usage.
+func TestFleetRefusesWrongUsage(t *testing.T) {
+	t.Parallel()
+	data := dataDir(t)
+	for _, tc := range []struct {
+		name string
+		args []string
+		code int
+	}{
+		{"no relay", []string{"fleet"}, exitUsage},
+		{"loss above one", []string{"fleet", "--relay", "https://127.0.0.1:1", "--loss", "2"}, exitUsage},
+		{"no time", []string{"fleet", "--relay", "https://127.0.0.1:1", "--for", "0"}, exitUsage},
+		{"another command", []string{"fleet", "verfy"}, exitUsage},
+		{"parquet", []string{"--format", "parquet", "fleet", "--relay", "https://127.0.0.1:1"}, exitUsage},
+		{"verify without a fleet", []string{"fleet", "verify"}, exitFailed},
+		{"verify of no client id", []string{"fleet", "verify", "--client", "x"}, exitUsage},
+	} {
+		if r := command(t, data, tc.args...); r.code != tc.code || r.errOut == "" {
+			t.Errorf("%s: ended with %d and %q, want %d", tc.name, r.code, r.errOut, tc.code)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(data, "*")); len(left) > 0 {
+		t.Errorf("a refused command left %v", left)
+	}
+}
