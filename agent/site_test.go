@@ -30,6 +30,9 @@ type site struct {
 	fault   func(attempt int) *Answer // answers instead of the site, when it returns one
 	times   []time.Time               // of every attempt
 
+	topics map[uint32]int         // messages by topic type
+	poison func(body string) bool // refuses such a report for good
+
 	policy    []byte // handed out to every client; nil = one that wants nothing
 	polls     []smx.Poll
 	pollTimes []time.Time
@@ -47,7 +50,7 @@ type siteClient struct {
 }
 
 func newSite(t testing.TB) *site {
-	return &site{t: t, decoder: smx.NewDecoder(), clients: map[smx.ClientID]*siteClient{}, seen: map[siteState]int{}, digest: map[smx.ClientID][]byte{}}
+	return &site{t: t, decoder: smx.NewDecoder(), clients: map[smx.ClientID]*siteClient{}, seen: map[siteState]int{}, digest: map[smx.ClientID][]byte{}, topics: map[uint32]int{}}
 }
 
 // Post implements courier.
@@ -62,6 +65,9 @@ func (s *site) Post(ctx context.Context, body []byte) Answer {
 		if answer := s.fault(len(s.times) - 1); answer != nil {
 			return *answer
 		}
+	}
+	if s.poison != nil && s.poison(string(body)) {
+		return Answer{Outcome: Refused, Status: 400, Code: "bad_character"}
 	}
 	if err := s.load(body); err != nil {
 		return Answer{Outcome: Refused, Status: 400, Detail: err.Error()}
@@ -115,6 +121,7 @@ func (s *site) load(data []byte) error {
 		m := batch.Message(i)
 		s.clients[batch.Reports[batch.Report[i]].Client].take(m)
 		s.seen[siteState{m.TopicType, m.StateID}]++
+		s.topics[m.TopicType]++
 	}
 	for i := range batch.Bad {
 		b := &batch.Bad[i]
@@ -146,6 +153,9 @@ func (c *siteClient) missing(first uint64) []SerialRange {
 	next := first
 	var missing []SerialRange
 	for _, serial := range slices.Sorted(maps.Keys(c.came)) {
+		if serial < first {
+			continue
+		}
 		if serial > next {
 			missing = append(missing, SerialRange{next, serial - 1})
 		}

@@ -1,0 +1,190 @@
+package agent
+
+import (
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"statewire/smx"
+)
+
+func TestPolicyRequest(t *testing.T) {
+	var asked []*http.Request
+	server, authority, pin := listen(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		asked = append(asked, req)
+		if req.Header.Get("If-None-Match") == `"v1"` {
+			w.WriteHeader(304)
+			return
+		}
+		w.Header().Set("ETag", `"v1"`)
+		_, _ = w.Write([]byte("<Policy/>"))
+	}))
+	claim := smx.Poll{Client: testIdentity.Client, LastSerial: 1431, States: 7, Digest: 0xab, Unsent: 2}
+	for name, s := range map[string]*Sender{"authority": connect(t, server.URL, authority, ""), "pin": connect(t, server.URL, nil, pin)} {
+		asked = nil
+		if got := s.Policy(t.Context(), claim, ""); got.Outcome != Accepted || string(got.Document) != "<Policy/>" || got.ETag != `"v1"` {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if got := s.Policy(t.Context(), claim, `"v1"`); got.Outcome != Idle || got.Status != 304 {
+			t.Errorf("%s, known: %+v", name, got)
+		}
+		want := "client=GUID%3A01020300-0000-0000-0000-000000000000&digest=00000000000000ab&serial=1431&states=7&unsent=2"
+		if len(asked) != 2 || asked[0].Method != http.MethodGet || asked[0].URL.Path != "/mp/policy" || asked[0].URL.RawQuery != want {
+			t.Errorf("%s: asked %v", name, asked[0].URL)
+		}
+	}
+}
+
+func TestPolicyAnswers(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		status  int
+		header  [2]string
+		body    string
+		outcome Outcome
+		after   time.Duration
+	}{
+		{name: "no policies there", status: 404, outcome: Refused},
+		{name: "a claim the relay can't read", status: 400, body: `{"code":"bad_poll","detail":"serial"}`, outcome: Refused},
+		{name: "no identity yet", status: 401, outcome: Again},
+		{name: "another client's identity", status: 403, outcome: Again},
+		{name: "too many polls", status: 429, header: [2]string{"Retry-After", "30"}, outcome: Again, after: 30 * time.Second},
+		{name: "the site is not there", status: 503, header: [2]string{"Retry-After", "60"}, body: `{"code":"policy_unavailable"}`, outcome: Again, after: time.Minute},
+		{name: "a redirect is not followed", status: 307, header: [2]string{"Location", "https://elsewhere.invalid/"}, outcome: Again},
+		{name: "a success that is no policy", status: 204, outcome: Again},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server, authority, _ := listen(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if c.header[0] != "" {
+					w.Header().Set(c.header[0], c.header[1])
+				}
+				w.WriteHeader(c.status)
+				_, _ = w.Write([]byte(c.body))
+			}))
+			got := connect(t, server.URL, authority, "").Policy(t.Context(), smx.Poll{}, "")
+			if got.Outcome != c.outcome || got.After != c.after || got.Status != c.status || got.Err == nil || got.Document != nil {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestAPolicyOfAnUnknownHandIsNotTaken(t *testing.T) {
+	policy := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<Policy/>")) })
+	plain := httptest.NewServer(policy)
+	defer plain.Close()
+	server, _, _ := listen(t, policy)
+	s, err := NewSender(plain.URL, nil, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	blind, err := NewSender(server.URL, &tls.Config{InsecureSkipVerify: true}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer blind.Close()
+	for name, s := range map[string]*Sender{"plain HTTP": s, "certificate not checked": blind} {
+		if got := s.Policy(t.Context(), smx.Poll{}, ""); got.Outcome != Refused || !errors.Is(got.Err, errUntrusted) || got.Document != nil {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestRefusalsThatBlameNoState(t *testing.T) {
+	for _, c := range []struct {
+		name, body string
+		status     int
+		want       Outcome
+	}{
+		{"the client's header", `{"code":"bad_header"}`, 400, Again},
+		{"the client's id", `{"code":"bad_client_id"}`, 400, Again},
+		{"another address", `not here`, 404, Again},
+		{"too early", ``, 425, Again},
+		{"a state", `{"code":"bad_character"}`, 400, Refused},
+		{"too large", `{"code":"too_large"}`, 413, Refused},
+	} {
+		resp := &http.Response{StatusCode: c.status, Header: http.Header{}}
+		if got := judge(resp, []byte(c.body), nil).Outcome; got != c.want {
+			t.Errorf("%s: outcome %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+// TestAnAssignedRelay follows a client from the relay it was configured with to the one it is assigned to, and back while that one
+// does not answer.
+func TestAnAssignedRelay(t *testing.T) {
+	configured, assigned := newSite(t), newSite(t)
+	server, authority, _ := listen(t, assigned)
+	steady := time.Duration(0)
+	dialled := 0
+	dial := func(address string) (*Sender, error) {
+		dialled++
+		return connect(t, address, authority, ""), nil
+	}
+	memory := NewMemory(0)
+	deps := Deps{Identity: testIdentity, Store: memory, Relay: configured, Dial: dial, Log: quiet, Clock: Clock{Steady: func() time.Duration { return steady }}}
+	a, err := New(DefaultConfig(), deps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := func(id, inUse string, outcome Outcome) {
+		t.Helper()
+		raise(t, a, detected(id, 1))
+		send(t, a, outcome)
+		if status, err := a.Status(); err != nil || status.RelayInUse != inUse {
+			t.Fatalf("%s: the relay in use is %s (%s, %v), want %s", id, status.RelayInUse, status.Problem, err, inUse)
+		}
+	}
+	step("a", "configured", Accepted)
+	want(configured, smx.Policy{Relay: server.URL})
+	poll(t, a, PolicyAdopted)
+	step("b", "assigned", Accepted)
+	if a, err = New(DefaultConfig(), deps); err != nil { // the assignment outlives a restart
+		t.Fatal(err)
+	}
+	step("c", "assigned", Accepted)
+	address := server.Listener.Addr().String()
+	server.Close()
+	for range assignedAttempts - 1 {
+		step("d", "assigned", Again)
+	}
+	step("d", "fallback", Again)
+	step("d", "fallback", Accepted)
+	steady += assignedRetry
+	if status, _ := a.Status(); status.RelayInUse != "assigned" || status.AssignedRelay != server.URL || !strings.Contains(server.URL, address) {
+		t.Errorf("after an hour: %+v", status)
+	}
+	step("e", "fallback", Again) // one attempt is enough to know
+	step("e", "fallback", Accepted)
+	want(configured, smx.Policy{})
+	poll(t, a, PolicyAdopted)
+	step("f", "configured", Accepted)
+	drainAll(t, a)
+	if came := assigned.clients[testIdentity.Client].came; len(came) != 2 || !came[2] || !came[3] || dialled != 2 {
+		t.Errorf("to the assigned relay came %v, dialled %d times; want b and c, and twice", came, dialled)
+	}
+	if missing := configured.clients[testIdentity.Client].missing(1); len(missing) != 1 || missing[0] != (SerialRange{2, 3}) {
+		t.Errorf("to the configured relay did not come %v, want b and c only", missing)
+	}
+}
+
+func TestAnAssignedRelayThatCannotBeUsed(t *testing.T) {
+	relay := newSite(t)
+	a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: NewMemory(0), Relay: relay, Log: quiet,
+		Dial: func(string) (*Sender, error) { return nil, errors.New("no such scheme") }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(relay, smx.Policy{Relay: "https://relay.example"})
+	poll(t, a, PolicyAdopted)
+	raise(t, a, detected("a", 1))
+	send(t, a, Accepted)
+	if status, err := a.Status(); err != nil || status.RelayInUse != "fallback" || status.AssignedRelay != "https://relay.example" {
+		t.Errorf("status %+v, %v", status, err)
+	}
+}

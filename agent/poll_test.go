@@ -1,0 +1,337 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"statewire/smx"
+)
+
+func poll(t *testing.T, a *Agent, want PolicyOutcome) PollOutcome {
+	t.Helper()
+	got, err := a.Poll(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Outcome != want {
+		t.Fatalf("outcome is %d (%v), want %d", got.Outcome, got.Err, want)
+	}
+	return got
+}
+
+func want(relay *site, p smx.Policy) {
+	p.Client = testIdentity.Client
+	relay.mu.Lock()
+	defer relay.mu.Unlock()
+	relay.policy = smx.EncodePolicy(p)
+}
+
+func drainAll(t *testing.T, a *Agent) (reports []*Report) {
+	t.Helper()
+	for {
+		attempt, err := a.Send(t.Context())
+		if err != nil || attempt.Outcome == Again {
+			t.Fatalf("%+v, %v", attempt.Answer, err)
+		}
+		if attempt.Outcome == Idle {
+			return reports
+		}
+		reports = append(reports, attempt.Report)
+	}
+}
+
+func TestAPolicyIsAdoptedOnceAndOutlivesARestart(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		relay := newSite(t)
+		a := agentOn(t, s, relay)
+		poll(t, a, PolicyAdopted) // one that wants nothing
+		poll(t, a, PolicyUnchanged)
+		if a.SendInterval() != 15*time.Minute || a.PolicyInterval() != time.Hour {
+			t.Error("an empty policy changed the intervals")
+		}
+		want(relay, smx.Policy{
+			SendInterval: time.Minute, PolicyInterval: 2 * time.Hour, Notifier: "push.example:10123",
+			Topics: []smx.TopicPolicy{{Type: 500, Paused: true}, {Type: 300, Interval: time.Hour}},
+		})
+		poll(t, a, PolicyAdopted)
+		for range 2 {
+			status, err := a.Status()
+			if err != nil || status.SendInterval != time.Minute || status.PolicyInterval != 2*time.Hour || status.Notifier != "push.example:10123" ||
+				fmt.Sprint(status.PausedTopics, status.SlowedTopics) != "[500] [300]" {
+				t.Errorf("status %+v, %v", status, err)
+			}
+			s.reopen()
+			a = agentOn(t, s, relay)
+		}
+	})
+}
+
+func TestAPolicyForSomebodyElseIsDeclined(t *testing.T) {
+	for name, document := range map[string]string{
+		"another client's":  string(smx.EncodePolicy(smx.Policy{Client: smx.ClientID{9}, SendInterval: time.Second})),
+		"no policy":         "<html>log in</html>",
+		"relay without TLS": string(smx.EncodePolicy(smx.Policy{Client: testIdentity.Client, Relay: "http://relay.example"})),
+		"resync behind all serials": string(smx.EncodePolicy(smx.Policy{Client: testIdentity.Client,
+			Resync: &smx.ResyncRequest{Number: 1, NextSerial: smx.MaxSerial + 1, Issued: testPacking.Time}})),
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, memory, relay := testAgent(t, 0)
+			want(relay, smx.Policy{SendInterval: time.Minute})
+			poll(t, a, PolicyAdopted)
+			before, _ := memory.Policy()
+			relay.policy = []byte(document)
+			if got := poll(t, a, PolicyDeclined); got.Err == nil || got.Wait < 54*time.Minute {
+				t.Errorf("declined with %v, next in %v", got.Err, got.Wait)
+			}
+			if after, _ := memory.Policy(); after.ETag != before.ETag || a.SendInterval() != time.Minute {
+				t.Error("the policy in force changed")
+			}
+		})
+	}
+}
+
+func TestAResyncIsAnsweredOnce(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		relay := newSite(t)
+		a := agentOn(t, s, relay)
+		raise(t, a, detected("a", 1), detected("b", 1), detected("c", 1))
+		drainAll(t, a)
+		want(relay, smx.Policy{Resync: &smx.ResyncRequest{Number: 4, NextSerial: 50, Issued: testPacking.Time, Reason: "missing"}})
+		if got := poll(t, a, PolicyAdopted); !got.Resync {
+			t.Fatal("no resync began")
+		}
+		s.reopen()
+		a = agentOn(t, s, relay)
+		raise(t, a, detected("b", 2))
+		reports := drainAll(t, a)
+		if len(reports) != 1 || texts(reports[0])[:19] != "50:a=1 51:c=1 52:b=" || reports[0].States[3].Params[0] != "50" {
+			t.Fatalf("answered with %d reports, the first %s", len(reports), texts(reports[0]))
+		}
+		if body := string(reports[0].Body); !strings.Contains(body, "<Priority>8</Priority>") || !strings.Contains(body, `Topic ID="`+testIdentity.Client.String()+`" Type="700"`) {
+			t.Errorf("the answer is\n%s", body)
+		}
+		poll(t, a, PolicyUnchanged)
+		want(relay, smx.Policy{SendInterval: time.Minute, Resync: &smx.ResyncRequest{Number: 4, NextSerial: 90, Issued: testPacking.Time}})
+		if got := poll(t, a, PolicyAdopted); got.Resync || len(drainAll(t, a)) != 0 {
+			t.Error("a resync was carried out twice")
+		}
+		client := relay.clients[testIdentity.Client]
+		if got := client.states[topic{topicUpdateDetection, "b"}]; got.StateID != 2 || got.Serial != 52 || client.missing(50) != nil {
+			t.Errorf("the site has %+v, missing %v", got, client.missing(50))
+		}
+		if err := a.Resend(); err != nil {
+			t.Fatal(err)
+		}
+		if reports := drainAll(t, a); len(reports) != 1 || reports[0].First != 54 || reports[0].States[3].Params[0] != "54" {
+			t.Errorf("resent %s", texts(reports[0]))
+		}
+	})
+}
+
+func TestTheClaimIsWhatTheSiteShouldHold(t *testing.T) {
+	a, _, relay := testAgent(t, 0)
+	raise(t, a, detected("a", 1), detected("b", 1))
+	poll(t, a, PolicyAdopted)
+	drainAll(t, a)
+	raise(t, a, detected("bad\xff\x01", 3))
+	drainAll(t, a)
+	poll(t, a, PolicyUnchanged)
+	digest := uint64(0)
+	for _, s := range relay.clients[testIdentity.Client].states {
+		digest = smx.StateDigest(digest, smx.PayloadHash(&smx.Message{Time: s.Time, TopicType: s.TopicType, TopicID: s.TopicID, StateID: s.StateID, Params: s.Params}))
+	}
+	if got := relay.polls[0]; got.LastSerial != 0 || got.Unsent != 2 || got.States != 2 || got.Client != testIdentity.Client {
+		t.Errorf("first claim %+v", got)
+	}
+	if got := relay.polls[1]; got.LastSerial != 3 || got.Unsent != 0 || got.States != 3 || got.Digest != digest {
+		t.Errorf("second claim %+v; the site's digest is %d", got, digest)
+	}
+}
+
+func TestPollCycle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _, relay := testAgent(t, 0)
+		defer run(t, a)()
+		began := time.Now()
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if n := len(relay.pollTimes); n < 24 || n > 28 {
+			t.Errorf("%d polls in a day", n)
+		}
+		if first := relay.pollTimes[0].Sub(began); first >= 10*time.Minute {
+			t.Errorf("first poll after %v, want within the startup jitter", first)
+		}
+		want(relay, smx.Policy{PolicyInterval: 10 * time.Minute})
+		time.Sleep(time.Hour)
+		before := len(relay.pollTimes)
+		time.Sleep(10 * time.Hour)
+		synctest.Wait()
+		if n := len(relay.pollTimes) - before; n < 59 || n > 67 {
+			t.Errorf("%d polls in ten hours of ten minutes", n)
+		}
+	})
+}
+
+func TestAPollThatFailsIsRepeatedWithPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _, relay := testAgent(t, 0)
+		relay.pollFault = func(poll int) *PolicyAnswer {
+			if poll < 4 {
+				return &PolicyAnswer{Outcome: Again, Status: 503, After: 2 * time.Minute}
+			}
+			return nil
+		}
+		defer run(t, a)()
+		time.Sleep(50 * time.Minute)
+		synctest.Wait()
+		if len(relay.pollTimes) != 5 {
+			t.Fatalf("%d polls, want 5", len(relay.pollTimes))
+		}
+		for i, at := range relay.pollTimes[1:] {
+			if wait := at.Sub(relay.pollTimes[i]); wait < 2*time.Minute || wait > 3*time.Minute {
+				t.Errorf("poll %d came after %v; the relay asked for 2 minutes", i+2, wait)
+			}
+		}
+	})
+}
+
+func TestANewSendIntervalCountsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _, relay := testAgent(t, 0)
+		a.cfg.SendInterval = 24 * time.Hour
+		want(relay, smx.Policy{SendInterval: time.Minute})
+		defer run(t, a)()
+		time.Sleep(20 * time.Minute) // sent and polled once
+		raise(t, a, detected("a", 1))
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if len(relay.times) != 1 {
+			t.Errorf("%d reports two minutes after a state was raised, want 1", len(relay.times))
+		}
+	})
+}
+
+func TestPausedAndSlowedTopics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, memory, relay := testAgent(t, 0)
+		want(relay, smx.Policy{Topics: []smx.TopicPolicy{{Type: 300, Interval: 2 * time.Hour}, {Type: 500, Paused: true}}})
+		defer run(t, a)()
+		time.Sleep(15 * time.Minute)
+		for i := range 4 * 10 { // ten hours
+			slowed, paused, usual := detected("s", uint32(i)), detected("p", uint32(i)), detected("u", uint32(i))
+			slowed.TopicType, usual.TopicType = 300, 400
+			raise(t, a, slowed, paused, usual)
+			time.Sleep(15 * time.Minute)
+		}
+		synctest.Wait()
+		if n := relay.topics[300]; n < 5 || n > 6 {
+			t.Errorf("the slowed topic came %d times in ten hours, want every two hours", n)
+		}
+		if relay.topics[500] != 0 || relay.topics[400] < 35 {
+			t.Errorf("the paused topic came %d times, the usual one %d times", relay.topics[500], relay.topics[400])
+		}
+		want(relay, smx.Policy{})
+		time.Sleep(90 * time.Minute)
+		synctest.Wait()
+		client := relay.clients[testIdentity.Client]
+		if got := client.states[topic{500, "p"}]; got.StateID != 39 || relay.topics[500] != 1 {
+			t.Errorf("after the pause the site has %+v, from %d messages", got, relay.topics[500])
+		}
+		if missing := client.missing(1); missing != nil || waiting(t, memory) != 0 {
+			t.Errorf("missing %v, %d waiting", missing, waiting(t, memory))
+		}
+	})
+}
+
+// TestTheWallClockDecidesNothing lets the wall clock jump by years, to and fro, while the client works for a week.
+func TestTheWallClockDecidesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		relay, memory, off := newSite(t), NewMemory(0), time.Duration(0)
+		a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: memory, Relay: relay, Log: quiet,
+			Clock: Clock{Wall: func() time.Time { return time.Now().Add(off) }}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want(relay, smx.Policy{Topics: []smx.TopicPolicy{{Type: 300, Interval: 6 * time.Hour}}})
+		stop, began := run(t, a), time.Now()
+		const decade = 10 * 365 * 24 * time.Hour
+		for hour := range 7 * 24 {
+			synctest.Wait()
+			off = []time.Duration{0, decade, -decade, 0, 17 * time.Hour}[hour%5]
+			slowed, usual := detected("s", uint32(hour)), detected(fmt.Sprint("u", hour%9), uint32(hour))
+			slowed.TopicType = 300
+			slowed.Time, usual.Time = time.Now().Add(off), time.Now().Add(off)
+			raise(t, a, slowed, usual)
+			if status, err := a.Status(); err != nil || status.OldestUnsent > 8*time.Hour {
+				t.Fatalf("hour %d: %+v, %v", hour, status, err)
+			}
+			time.Sleep(time.Hour)
+		}
+		synctest.Wait()
+		time.Sleep(7 * time.Hour)
+		synctest.Wait()
+		stop()
+		if n := len(relay.pollTimes); n < 7*24 || n > 8*24+8 {
+			t.Errorf("%d polls in a week", n)
+		}
+		if n := relay.topics[300]; n < 27 || n > 31 {
+			t.Errorf("the slowed topic came %d times, want every six hours", n)
+		}
+		for i, at := range relay.times[1:] {
+			if wait := at.Sub(relay.times[i]); wait > 80*time.Minute && at.Before(began.Add(7*24*time.Hour)) {
+				t.Errorf("%v between two reports, of states raised every hour", wait)
+			}
+		}
+		if missing := relay.clients[testIdentity.Client].missing(1); missing != nil || waiting(t, memory) != 0 {
+			t.Errorf("missing %v, %d waiting", missing, waiting(t, memory))
+		}
+	})
+}
+
+func TestPoisonIsSetAsideAndAResyncConverges(t *testing.T) {
+	for _, guilty := range []int{1, 2, 3} {
+		a, memory, relay := testAgent(t, 0)
+		relay.poison = func(body string) bool { return strings.Contains(body, "poison") }
+		for i := range 20 {
+			id := fmt.Sprint("sound", i)
+			if i%7 < guilty && i < 15 && i%7 > 0 {
+				id = fmt.Sprint("poison", i)
+			}
+			raise(t, a, detected(id, 1))
+		}
+		drainAll(t, a)
+		dead, err := memory.DeadLetters()
+		if err != nil || (len(dead) > 0) != (guilty > 1) {
+			t.Fatalf("%d dead letters, %v", len(dead), err)
+		}
+		client := relay.clients[testIdentity.Client]
+		if len(client.states)+len(dead) != 20 {
+			t.Errorf("%d states at the site and %d dead letters of 20", len(client.states), len(dead))
+		}
+		if err := a.Resend(); err != nil {
+			t.Fatal(err)
+		}
+		if reports := drainAll(t, a); len(reports) != 1 {
+			t.Errorf("the answer took %d reports: it brought again what was refused", len(reports))
+		}
+		if missing := client.missing(21); missing != nil {
+			t.Errorf("missing %v of the answer", missing)
+		}
+	}
+}
+
+func TestARelayThatIsNotThereIsNotBlamedOnTheContext(t *testing.T) {
+	a, _, _ := testAgent(t, 0)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := a.Poll(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if status, err := a.Status(); err != nil || status.Attempts > 0 || status.Problem != "" {
+		t.Errorf("status %+v, %v: stopping says nothing of the relay", status, err)
+	}
+}
