@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"time"
 )
 
@@ -43,7 +44,8 @@ type apt struct {
 	// Constant after newApt.
 	run func(ctx context.Context, name string, args ...string) ([]byte, error)
 
-	// Filled by prepare, constant afterwards.
+	mu sync.Mutex
+	// Guarded by mu until prepare has filled them, constant afterwards.
 	arch   string // the machine's own
 	state  string // apt's folder
 	lists  string // apt's folder of package lists
@@ -54,6 +56,8 @@ func newApt() *apt { return &apt{run: runTool} }
 
 // prepare finds the tools and where they keep their files. It does so once; errNoApt is for good.
 func (a *apt) prepare(ctx context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.status != "" {
 		return nil
 	}
@@ -142,6 +146,8 @@ func (a *apt) listsTime() (time.Time, error) {
 
 // traces are the files and folders that change when anything changes that a scan looks at.
 func (a *apt) traces() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.status == "" {
 		return nil
 	}

@@ -123,7 +123,9 @@ func (p *Packages) step(ctx context.Context) (time.Duration, error) {
 }
 
 // Available says whether this machine has the source at all.
-func (p *Packages) Available(ctx context.Context) bool { return !errors.Is(p.apt.prepare(ctx), errNoApt) }
+func (p *Packages) Available(ctx context.Context) bool {
+	return !errors.Is(p.apt.prepare(ctx), errNoApt)
+}
 
 // Scan looks once and raises what has changed; several callers scan one after the other.
 func (p *Packages) Scan(ctx context.Context) (ScanResult, error) {

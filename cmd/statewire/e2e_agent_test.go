@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -366,5 +368,32 @@ func TestDemoHasThisMachine(t *testing.T) {
 	p.signal(syscall.SIGINT)
 	if code := p.wait(patience); code != 0 {
 		t.Errorf("it ended with %d, want 0", code)
+	}
+}
+
+// The shipped unit is one that systemd takes, and starts the program with arguments that it knows.
+func TestServiceUnit(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "configs", "statewire-agent.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := regexp.MustCompile(`(?m)^ExecStart=/usr/bin/statewire (.+)$`).FindSubmatch(text)
+	if start == nil {
+		t.Fatal("the unit starts no /usr/bin/statewire")
+	}
+	cmd := exec.Command(program(t), append(strings.Fields(string(start[1])), "--help")...)
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "this machine's client") {
+		t.Errorf("its arguments give %v: %s", err, out)
+	}
+	if _, err := exec.LookPath("systemd-analyze"); err != nil {
+		return // no systemd to ask
+	}
+	unit := filepath.Join(dataDir(t), "statewire-agent.service")
+	if err := os.WriteFile(unit, bytes.ReplaceAll(text, []byte("/usr/bin/statewire"), []byte(program(t))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("systemd-analyze", "verify", unit).CombinedOutput(); err != nil || strings.Contains(string(out), "statewire-agent") {
+		t.Errorf("systemd says %v: %s", err, out)
 	}
 }
