@@ -21,6 +21,8 @@ var (
 	outstandingSQL string
 	//go:embed sql/requests.sql
 	requestsSQL string
+	//go:embed sql/watermark.sql
+	watermarkSQL string
 	//go:embed sql/open.sql
 	openRangesSQL string
 )
@@ -42,6 +44,12 @@ func newStoreLedger(s *store.Store, log *slog.Logger) *storeLedger {
 }
 
 func (l *storeLedger) clock(ctx context.Context) (row clockRow, err error) {
+	if err := l.store.Conn().QueryRow(ctx, watermarkSQL).Scan(&l.watermark); err != nil {
+		return row, wrap(err, "read where the last gap check began")
+	}
+	if l.watermark.Unix() <= 0 {
+		l.watermark = time.Time{}
+	}
 	err = l.each(ctx, clockSQL, nil, func(scan func(...any) error) error {
 		var epoch, before *time.Time
 		if err := scan(&row.number, &row.checked, &epoch, &before); err != nil {
@@ -78,11 +86,12 @@ func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
 	if rows < 0 || q.dry {
 		rows = mostRows
 	}
-	since := l.watermark
-	if q.full {
-		since = time.Time{}
+	opt := findOptions{At: q.at, DryRun: q.dry, Full: q.full, Since: l.watermark, Rows: rows}
+	f, err := l.finder.find(ctx, opt)
+	if err == nil && f.Watermark.Before(opt.Since) { // the store's clock was set back: what was loaded since may carry any time
+		opt.Since = time.Time{}
+		f, err = l.finder.find(ctx, opt)
 	}
-	f, err := l.finder.find(ctx, findOptions{At: q.at, DryRun: q.dry, Full: q.full, Since: since, Rows: rows})
 	if err != nil {
 		return Gaps{}, err
 	}

@@ -43,7 +43,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		missingRanges:   gauge("missing_ranges", "Open missing ranges, as of the last gap check."),
 		gapClients:      gauge("missing_clients", "Clients with an open missing range, as of the last gap check."),
 		oldestRange:     gauge("missing_oldest_age_seconds", "Age of the open missing range that was detected first."),
-		conflicts:       gauge("serial_conflict_clients", "Clients with an unsettled conflict of serials."),
+		conflicts:       gauge("serial_conflicts_open", "Conflicts of serials that no completion has settled yet, as of the last gap check."),
 		differs:         gauge("state_differs_clients", "Clients whose states differ from the site's though no serial is missing."),
 		outstanding:     gauge("resync_outstanding", "Clients that were asked for a resync and owe the answer."),
 		waiting:         gauge("resync_waiting", "Clients that are to be asked and wait for their turn."),

@@ -22,7 +22,7 @@ type Gaps struct {
 	Messages  float64   `json:"messages"`  // missing in them; beyond what a uint64 holds when counters jumped
 	Opened    uint64    `json:"opened"`    // ranges that were not open before
 	Closed    uint64    `json:"closed"`    // ranges that are open no more, those that shrank or split among them
-	Conflicts uint64    `json:"conflicts"` // clients whose counter went back
+	Conflicts uint64    `json:"conflicts"` // signs of a counter that went back, not settled yet
 	Differs   uint64    `json:"differs"`   // clients that hold other states than the site
 	Oldest    time.Time `json:"oldest"`    // when the oldest open range was detected; zero without one
 	Rows      []Gap     `json:"rows"`      // oldest first; as many as were asked for

@@ -209,3 +209,30 @@ func TestMassGapsArePacedByTheirAnswers(t *testing.T) {
 		}
 	})
 }
+
+// New settings are in force at once: no restart, no waiting for the next check.
+func TestSettingsChangeWhileTheServiceRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := DefaultConfig()
+		cfg.MaxOutstanding = 2
+		w := newWorld(1, cfg, 20)
+		for _, m := range w.clients {
+			m.seen, m.serial, m.lost, m.dead = 9, 9, []hole{{last: 5}}, true
+		}
+		s, stop := w.run(t, 0)
+		defer stop()
+		w.live(t, s, 50*time.Hour, 0, 0)
+		if w.issued != 2 {
+			t.Errorf("issued %d, want 2", w.issued)
+		}
+		bad := cfg
+		bad.MaxOutstanding = 0
+		s.Configure(bad)
+		w.cfg.MaxOutstanding = 7
+		s.Configure(w.cfg)
+		synctest.Wait()
+		if w.issued != 7 || len(w.violations) > 0 {
+			t.Errorf("issued %d, want 7; violations %v", w.issued, w.violations)
+		}
+	})
+}
