@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,16 +35,16 @@ func TestWithoutAptThereIsNoSource(t *testing.T) {
 
 // script answers like the package tools of a machine without updates, in no time, and counts the scans.
 type script struct {
-	scans int
-	fails bool
+	scans atomic.Int64
+	fails atomic.Bool
 }
 
 func (s *script) run(_ context.Context, name string, args ...string) ([]byte, error) {
 	if name == "dpkg-query" {
 		return nil, nil
 	}
-	s.scans++
-	if s.fails {
+	s.scans.Add(1)
+	if s.fails.Load() {
 		return nil, fmt.Errorf("%s: %w", name, context.DeadlineExceeded)
 	}
 	return nil, nil
@@ -73,18 +74,18 @@ func TestScansKeepTheirInterval(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() { _ = p.Run(ctx) }()
-		after := func(d time.Duration, least, most int) {
+		after := func(d time.Duration, least, most int64) {
 			t.Helper()
-			before := tools.scans
+			before := tools.scans.Load()
 			time.Sleep(d)
 			synctest.Wait()
-			if n := tools.scans - before; n < least || n > most {
+			if n := tools.scans.Load() - before; n < least || n > most {
 				t.Errorf("%d scans in %v, want %d to %d", n, d, least, most)
 			}
 		}
 		after(10*time.Minute, 1, 1)
 		after(10*24*time.Hour, 20, 23)
-		tools.fails = true
+		tools.fails.Store(true)
 		after(12*time.Hour, 2, 100)
 		after(24*time.Hour, 24, 200)
 		if got := book.state(topicUpdateScan, packageSource); !strings.HasPrefix(got, "5 [0x800705B4 ") {
