@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -14,11 +15,14 @@ import (
 // Bolt is a store file: one client's, or those of a whole fleet. What a call has written is on disk when it returns, and a power
 // cut in the middle leaves what was there before it.
 type Bolt struct {
+	// Constant after OpenBolt.
 	db       *bbolt.DB
 	path     string
 	own      smx.ClientID
 	keepSent uint64
 	coalesce bool
+
+	failed atomic.Pointer[error] // why the file takes no more writes
 }
 
 // BoltOptions is how a store file is opened. The zero value is right for a machine's own agent.
@@ -156,18 +160,27 @@ func (e *boltEngine) view(fn func(shelf) error) error {
 	return e.explain("read", err)
 }
 
+// update runs a transaction. After a commit that failed nobody can tell what is on the disk, and a system that failed to write once
+// may call the same pages clean the next time: from then on the file takes no more writes, until it is opened anew.
 func (e *boltEngine) update(fn func(shelf) error) error {
+	if failed := e.file.failed.Load(); failed != nil {
+		return fmt.Errorf("the agent's store %s failed before; start the agent again once the disk is well and has space: %w", e.file.path, *failed)
+	}
 	run := e.file.db.Update
 	if e.file.coalesce {
 		run = e.file.db.Batch
 	}
+	var refused error // by fn: nothing was to be written
 	err := run(func(tx *bbolt.Tx) error {
-		bucket, err := tx.Bucket(bucketClients).CreateBucketIfNotExists(e.id[:])
-		if err != nil {
-			return err
+		var bucket *bbolt.Bucket
+		if bucket, refused = tx.Bucket(bucketClients).CreateBucketIfNotExists(e.id[:]); refused == nil {
+			refused = fn(boltShelf{bucket})
 		}
-		return fn(boltShelf{bucket})
+		return refused
 	})
+	if err != nil && refused == nil {
+		e.file.failed.CompareAndSwap(nil, &err)
+	}
 	return e.explain("write", err)
 }
 

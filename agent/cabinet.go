@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -276,5 +275,3 @@ func (c cabinet) Continue(last uint64) error {
 		return nil
 	})
 }
-
-func bigEndian(b []byte) uint64 { return binary.BigEndian.Uint64(b) }

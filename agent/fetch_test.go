@@ -104,6 +104,7 @@ func TestRefusalsThatBlameNoState(t *testing.T) {
 		{"the client's header", `{"code":"bad_header"}`, 400, Again},
 		{"the client's id", `{"code":"bad_client_id"}`, 400, Again},
 		{"another address", `not here`, 404, Again},
+		{"something on the way", `<html>bad request</html>`, 400, Again},
 		{"too early", ``, 425, Again},
 		{"a state", `{"code":"bad_character"}`, 400, Refused},
 		{"too large", `{"code":"too_large"}`, 413, Refused},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +24,37 @@ func TestAPowerCutNeverMakesASerialUsedTwice(t *testing.T) {
 	}
 	if w.last < 50 {
 		t.Errorf("only %d serials were used", w.last)
+	}
+}
+
+// TestAStoreThatFailedOnceTakesNoMoreWrites: what a disk that is gone has of the last commit, nobody knows.
+func TestAStoreThatFailedOnceTakesNoMoreWrites(t *testing.T) {
+	disk := newDisk(t)
+	path := filepath.Join(disk.folder, "agent.db")
+	file, err := OpenBolt(path, BoltOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	s := file.Client(file.Own())
+	put(t, s, detected("a", 1))
+	disk.cut()
+	for _, want := range []string{"write the agent's store", "failed before"} {
+		if err := s.Put(detected("b", 1)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v, want one that says %q", err, want)
+		}
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	disk.restart()
+	if file, err = OpenBolt(path, BoltOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s = file.Client(file.Own())
+	packed(t, s, "1:a=1")
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -25,6 +25,7 @@ const (
 	idleTimeout    = 90 * time.Second
 	maxAnswerBytes = 64 << 10
 	leastToGzip    = 512 // bytes; smaller bodies gain nothing
+	mostExpansion  = 90  // a relay takes a body for an attack that expands to more than 100 times its size
 )
 
 // Answer is what became of one attempt to post a report.
@@ -103,11 +104,13 @@ func (s *Sender) Post(ctx context.Context, body []byte) Answer {
 func (s *Sender) request(ctx context.Context, body []byte) (*http.Request, error) {
 	encoding := ""
 	if len(body) >= leastToGzip {
-		var err error
-		if body, err = s.compress(body); err != nil {
+		zipped, err := s.compress(body)
+		if err != nil {
 			return nil, err
 		}
-		encoding = "gzip"
+		if len(body) <= mostExpansion*len(zipped) {
+			body, encoding = zipped, "gzip"
+		}
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
 	if err != nil {
@@ -151,7 +154,7 @@ func judge(resp *http.Response, text []byte, readErr error) Answer {
 		answer.Outcome = Accepted
 	case code/100 != 4 || said.Retry:
 		answer.Outcome = Again
-	case passing(code), code == http.StatusNotFound, code == http.StatusMethodNotAllowed, blamesClient(answer.Code):
+	case passing(code), !blamesReport(code, answer.Code):
 		answer.Outcome = Again
 	default:
 		answer.Outcome = Refused
@@ -173,12 +176,20 @@ func retryAfter(h http.Header) time.Duration {
 	return max(0, until.Sub(sent))
 }
 
-// blamesClient tells which refusals are about the header, not about a state: no half of the report would fare better.
-func blamesClient(code string) bool {
+// blamesReport tells whether a 4xx is about the report, and so about one of its states. Other refusals are about the address or the
+// request, or about the header that all of the client's reports share: no half of the report would fare better.
+func blamesReport(status int, code string) bool {
+	switch status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired, http.StatusLengthRequired,
+		http.StatusExpectationFailed, http.StatusMisdirectedRequest, http.StatusUpgradeRequired, http.StatusRequestHeaderFieldsTooLarge:
+		return false
+	}
 	switch code {
 	case smx.CodeClientID, smx.CodeHeader, smx.CodeDate, smx.CodeContent, "empty_body", "bad_compression", "bad_request",
-		"unsupported_media_type", "unsupported_encoding":
-		return true
+		"ambiguous_length", "bad_chunk", "bare_line_feed", "folded_header", "pipelined":
+		return false
+	case "":
+		return status != http.StatusBadRequest // a relay says why, something else on the way does not
 	}
-	return false
+	return true
 }

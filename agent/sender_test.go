@@ -161,7 +161,7 @@ func TestBodiesAreZippedAndConnectionsKept(t *testing.T) {
 		w.WriteHeader(202)
 	}))
 	s := connect(t, server.URL, authority, "")
-	for _, body := range []string{"<short/>", strings.Repeat("<long/>", 1000), strings.Repeat("<long/>", 1000)} {
+	for _, body := range []string{"<short/>", strings.Repeat("<long/>", 1000), strings.Repeat("<long/>", 1000), strings.Repeat("x", 1<<20)} {
 		if answer := s.Post(t.Context(), []byte(body)); answer.Outcome != Accepted {
 			t.Fatalf("%+v", answer)
 		}
@@ -169,8 +169,11 @@ func TestBodiesAreZippedAndConnectionsKept(t *testing.T) {
 	if sizes[0] != 8 || sizes[1] > 1000 || sizes[1] != sizes[2] || !encodings["gzip"] || !encodings[""] {
 		t.Errorf("bodies of %v bytes, encodings %v; want the short one plain, the long ones zipped and equal", sizes, encodings)
 	}
+	if sizes[3] != 1<<20 {
+		t.Errorf("a body that expands a thousandfold came as %d bytes; want it plain, or the relay takes it for an attack", sizes[3])
+	}
 	if len(remotes) != 1 {
-		t.Errorf("%d connections for three reports, want one", len(remotes))
+		t.Errorf("%d connections for four reports, want one", len(remotes))
 	}
 }
 
