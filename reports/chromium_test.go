@@ -169,6 +169,43 @@ func countPanels(n *atomic.Int64) func(*Config, *Deps) {
 	}
 }
 
+// clientPages are pages about completeness and single clients.
+var clientPages = map[string]string{
+	"completeness": "/completeness", "complete-dashboard": "/", "client-gap": "/clients/PC-0007?serial=14", "client-unconfirmed": "/clients/pc-0010?serial=39",
+	"client-conflict": "/clients/PC-0008?serial=3", "client-healthy": "/clients/PC-0013?serial=31", "client-silent": "/clients/PC-0006", "client-topic": "/clients/PC-0013?topic=500%2Fother",
+	"client-aside": "/clients/PC-0004?serial=11", "client-many": "/clients/PC-0012?serial=x", "client-unknown": "/clients/" + "00000000-0000-4000-8000-000000000001", "client-nobody": "/clients/NOBODY",
+	"client-twins": "/clients/twin",
+}
+
+// brokenSite serves the broken clients with messages, namesakes and a client full of holes.
+func brokenSite(t *testing.T) (*site, string) {
+	s := tracedSite(t)
+	s.reports(report{client: 20, name: "twin", received: hour, file: "a"}, report{client: 21, name: "TWIN", received: 2 * hour, file: "b"})
+	for n := uint64(100); n < 1000; n += 10 {
+		s.arrived(12, n, n+6)
+	}
+	return s, serveSeeded(t, s.seed, func(_ *Config, d *Deps) { s.deps(d) })
+}
+
+func TestPagesOfClientsRunInABrowserWithoutAComplaint(t *testing.T) {
+	_, site := brokenSite(t)
+	for name, page := range clientPages {
+		dom, console := browse(t, site+page)
+		if status := strings.Contains(console, "404"); console != "" && !status {
+			t.Errorf("%s: the console says: %s", name, console)
+		}
+		for _, want := range map[string][]string{
+			"client-gap": {"67 messages of PC-0007 are missing", "answer.SMX", `class="serials"`, "Picked up", "first noticed"}, "client-unconfirmed": {"unconfirmed", "Closed: the client sent everything"},
+			"completeness": {"ring-value", "Least complete clients", "PC-0012", "Gap checks"}, "complete-dashboard": {`id="panel-complete"`, "ring-value"},
+			"client-many": {"Serials are whole numbers"}, "client-twins": {"2 clients are called twin"}, "client-unknown": {"has never heard of"}, "client-nobody": {"No client of this site is called NOBODY"},
+		}[name] {
+			if !strings.Contains(dom, want) {
+				t.Errorf("%s has no %s", name, want)
+			}
+		}
+	}
+}
+
 // TestScreenshots draws the pages into STATEWIRE_SCREENSHOTS, for a look at them.
 func TestScreenshots(t *testing.T) {
 	folder := os.Getenv("STATEWIRE_SCREENSHOTS")
@@ -177,7 +214,17 @@ func TestScreenshots(t *testing.T) {
 	}
 	s := patchDay(t)
 	site := serveSeeded(t, s)
-	for name, page := range pagesToTry {
+	screenshots(t, folder, site, pagesToTry)
+	_, site = brokenSite(t)
+	screenshots(t, folder, site, clientPages)
+}
+
+func screenshots(t *testing.T, folder, site string, pages map[string]string) {
+	only := os.Getenv("STATEWIRE_SCREENSHOTS_ONLY")
+	for name, page := range pages {
+		if only != "" && !strings.Contains(name, only) {
+			continue
+		}
 		for _, look := range []struct{ suffix, size, dark string }{{"", "1280,1500", ""}, {"-phone", "500,2600", ""}, {"-dark", "1280,1500", "--force-dark-mode"}} {
 			args := []string{"--screenshot=" + filepath.Join(folder, name+look.suffix+".png"), "--window-size=" + look.size, "--hide-scrollbars"}
 			if look.dark != "" {

@@ -25,6 +25,7 @@ func (s *Server) panelMakers() []panelMaker {
 	return []panelMaker{
 		{"tiles", "At a glance", "", false, s.fillTiles},
 		{"throughput", "Throughput", "/reports/throughput", true, s.fillThroughput},
+		{"complete", "Completeness", "/completeness", false, s.fillComplete},
 		{"inbox", "Inbox", "/reports/freshness", false, s.fillInbox},
 		{"compliance", "Compliance", "/reports/topics", true, s.fillCompliance},
 		{"fleet", "Clients by last report", "/reports/report-age", false, s.fillFleet},
@@ -46,7 +47,7 @@ func (s *Server) dashboard(w http.ResponseWriter, r *http.Request) {
 
 // panel is one box by itself, for the refresh.
 func (s *Server) panel(w http.ResponseWriter, r *http.Request) {
-	for _, maker := range s.panels {
+	for _, maker := range slices.Concat(s.panels, s.complete) {
 		if maker.name != r.PathValue("name") {
 			continue
 		}

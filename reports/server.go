@@ -28,7 +28,8 @@ type Server struct {
 	ready     func(context.Context) error
 	log       *slog.Logger
 	handler   http.Handler
-	panels    []panelMaker
+	panels    []panelMaker // of the dashboard
+	complete  []panelMaker // of the page of completeness
 	snapshots *snapshots
 }
 
@@ -52,7 +53,7 @@ func NewServer(runner *Runner, deps Deps) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: runner.cfg, runner: runner, pages: pages, ready: deps.Ready, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler))}
-	s.panels = s.panelMakers()
+	s.panels, s.complete = s.panelMakers(), s.completePanels()
 	s.snapshots = newSnapshots(runner, runner.cfg.Refresh*9/10)
 	s.handler = s.routes(deps)
 	return s, nil
@@ -65,6 +66,8 @@ func (s *Server) routes(deps Deps) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.dashboard)
 	mux.HandleFunc("GET /panels/{name}", s.panel)
+	mux.HandleFunc("GET /completeness", s.completeness)
+	mux.HandleFunc("GET /clients/{id}", s.clientPage)
 	mux.HandleFunc("GET /reports", s.reportList)
 	mux.HandleFunc("GET /reports/{name}", s.reportPage)
 	mux.Handle("GET /static/", http.StripPrefix("/static/", web.Static()))

@@ -30,15 +30,14 @@ func tracedSite(t testing.TB) *site {
 		VALUES ('%s', 31, %d, '%s', '%s', 402, 'x', 10, [], 'relay-31.SMX', 'R-31', 5)`, id(13), s.now.Add(-4*hour).UnixMicro(), at, s.micros(3*hour-time.Second)))
 	s.exec(fmt.Sprintf("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES ('%s', 30, 31, '%s', '%s', 1)", id(13), s.micros(5*hour), s.micros(2*hour)))
 	// Message 39 of client 10 never came before its answer began.
+	s.exec(fmt.Sprintf("ALTER TABLE serial_ranges DELETE WHERE client_id = '%s' SETTINGS mutations_sync = 2", id(10)))
+	s.arrived(10, 1, 38, 40, 59)
 	s.exec(fmt.Sprintf("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES ('%s', 39, 39, '%s', '%s', 1)", id(10), s.micros(20*day), s.micros(hour)))
 	return s
 }
 
 func TestEachMessageIsTracedToWhereItIsOrWentMissing(t *testing.T) {
 	s := tracedSite(t)
-	// Of client 10 serials 39 and below never came.
-	s.exec(fmt.Sprintf("ALTER TABLE serial_ranges DELETE WHERE client_id = '%s' SETTINGS mutations_sync = 2", id(10)))
-	s.arrived(10, 1, 38, 40, 59)
 	r := s.detective(func(d *Deps) {
 		d.AgentLog = func(_ context.Context, client uuid.UUID, serial uint64) ([]AgentEvent, error) {
 			if client != id(13) || serial != 33 {

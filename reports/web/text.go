@@ -67,3 +67,20 @@ func Clock(t time.Time) string {
 
 // ISO is a time for machines.
 func ISO(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// Piece is a part of a sentence: words, or a command to be set off.
+type Piece struct {
+	Text    string
+	Command bool
+}
+
+// Pieces splits a sentence at its backquotes.
+func Pieces(text string) []Piece {
+	var out []Piece
+	for i, part := range strings.Split(text, "`") {
+		if part != "" {
+			out = append(out, Piece{part, i%2 == 1})
+		}
+	}
+	return out
+}

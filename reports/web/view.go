@@ -31,10 +31,19 @@ type Panel struct {
 	Quiet    []Entry // topics not drawn
 	Failures []Failure
 	SetAside *SetAside
+	Ring     *Ring
+	Stages   []Stage
+	Table    *Table
 }
 
 // Dashboard is the page at /.
 type Dashboard struct {
+	Tiles  Panel
+	Panels []Panel
+}
+
+// Completeness is the page at /completeness.
+type Completeness struct {
 	Tiles  Panel
 	Panels []Panel
 }

@@ -28,7 +28,7 @@ type Pages struct {
 // New parses the templates.
 func New(version string) (*Pages, error) {
 	set, err := template.New("").Funcs(template.FuncMap{
-		"asset": asset, "number": Number, "label": Label, "clock": Clock, "iso": ISO,
+		"asset": asset, "number": Number, "label": Label, "clock": Clock, "iso": ISO, "pieces": Pieces,
 	}).ParseFS(templates, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse page templates: %w", err)
@@ -39,7 +39,7 @@ func New(version string) (*Pages, error) {
 // Page is what every page needs around its content.
 type Page struct {
 	Title   string
-	Section string // which entry of the menu is the current one: dashboard or reports
+	Section string // which entry of the menu is the current one: dashboard, completeness or reports
 	Find    string // what the search box holds
 	Version string // set by Render
 	Body    any
