@@ -32,7 +32,7 @@ var openConflictsSQL string
 func (f *finder) findConflicts(ctx context.Context, opt findOptions, slices []slice, out *found) error {
 	rows := conflictRows{store: f.store, at: opt.At, dry: opt.DryRun}
 	for _, s := range slices {
-		args := []any{uuidArg("from", s.from), uuidArg("to", s.to), opt.since(), flagArg("everywhere", opt.Since.IsZero())}
+		args := []any{uuidArg("from", s.from), uuidArg("to", s.to), f.since(opt), flagArg("everywhere", opt.Since.IsZero())}
 		if err := f.collect(ctx, &rows, conflictReused, reusedSQL, args...); err != nil {
 			return err
 		}

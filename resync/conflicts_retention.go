@@ -28,17 +28,17 @@ func (f *finder) findBelowRetention(ctx context.Context, opt findOptions, s slic
 	if keep == 0 {
 		return nil
 	}
-	suspects, err := f.suspects(ctx, droppedSQL, uuidArg("from", s.from), uuidArg("to", s.to), opt.since(),
+	suspects, err := f.suspects(ctx, droppedSQL, uuidArg("from", s.from), uuidArg("to", s.to), f.since(opt),
 		timeArg("kept_from", opt.At.Add(-keep)))
 	if err != nil {
 		return fmt.Errorf("kind %s: %w", conflictBelowRetention, err)
 	}
 	for _, client := range suspects {
-		dropped, err := f.lastDropped(ctx, client, watermark.Add(-watermarkMargin))
+		dropped, err := f.lastDropped(ctx, client, watermark.Add(-f.margin))
 		if err != nil {
 			return fmt.Errorf("kind %s: %w", conflictBelowRetention, err)
 		}
-		err = f.collect(ctx, to, conflictBelowRetention, belowRetentionSQL, uuidArg("client", client), uintArg("dropped", dropped), opt.since())
+		err = f.collect(ctx, to, conflictBelowRetention, belowRetentionSQL, uuidArg("client", client), uintArg("dropped", dropped), f.since(opt))
 		if err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ func (f *finder) findDiffering(ctx context.Context, opt findOptions, out *found)
 	if err := f.store.Conn().QueryRow(ctx, markedSQL).Scan(&out.Differing); err != nil {
 		return err
 	}
-	rows, err := f.store.Conn().Query(ctx, differsSQL, opt.since(), flagArg("full", opt.Full))
+	rows, err := f.store.Conn().Query(ctx, differsSQL, f.since(opt), flagArg("full", opt.Full))
 	if err != nil {
 		return err
 	}

@@ -14,12 +14,15 @@ import (
 // It writes differences only, so that a check that finds nothing new writes nothing, and one that was cut short is completed
 // by the next. Two at once do no harm, but each may write what the other has written.
 type finder struct {
-	store *store.Store
-	log   *slog.Logger
+	store  *store.Store
+	log    *slog.Logger
+	margin time.Duration // watermarkMargin, but for tests
 }
 
 // newFinder returns a finder on an open store.
-func newFinder(s *store.Store, log *slog.Logger) *finder { return &finder{store: s, log: log} }
+func newFinder(s *store.Store, log *slog.Logger) *finder {
+	return &finder{store: s, log: log, margin: watermarkMargin}
+}
 
 // findOptions say what a check looks at, and what time it is.
 type findOptions struct {

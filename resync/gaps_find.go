@@ -43,7 +43,7 @@ func (f *finder) checkSlices(ctx context.Context, slices []slice, check *gapChec
 
 // checkSlice looks at the clients of one slice.
 func (f *finder) checkSlice(ctx context.Context, s slice, check *gapCheck) error {
-	since := check.opt.since()
+	since := f.since(check.opt)
 	if check.opt.Full {
 		since = timeArg("since", never) // spares the engine a list that is not asked for
 	}
@@ -64,9 +64,6 @@ func (f *finder) checkSlice(ctx context.Context, s slice, check *gapCheck) error
 	}
 	return rows.Err()
 }
-
-// never is later than anything that was loaded.
-var never = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // gapCheck is what one check has found so far.
 type gapCheck struct {

@@ -25,6 +25,9 @@ const (
 	watermarkMargin = 15 * time.Minute
 )
 
+// never is later than anything that was loaded.
+var never = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+
 //go:embed sql/gaps_changed.sql
 var changedSQL string
 
@@ -37,7 +40,7 @@ type slice struct{ from, to uuid.UUID }
 // slices counts the clients to look at and cuts them into ranges with about as many runs of serials each. Wherever the cuts
 // are, every client is in one slice.
 func (f *finder) slices(ctx context.Context, opt findOptions, out *found) ([]slice, error) {
-	since := opt.since()
+	since := f.since(opt)
 	if opt.Full {
 		since = timeArg("since", time.Unix(0, 0))
 	}
@@ -88,14 +91,20 @@ func before(id uuid.UUID) uuid.UUID {
 }
 
 // since is the parameter of the queries that look at what changed.
-func (opt findOptions) since() any {
+func (f *finder) since(opt findOptions) any {
 	if opt.Since.IsZero() {
 		return timeArg("since", time.Unix(0, 0))
 	}
-	return timeArg("since", opt.Since.Add(-watermarkMargin))
+	return timeArg("since", opt.Since.Add(-f.margin))
 }
 
+// timeArg is a time as the engine reads it, which knows no years before 1970 and few after 2299.
 func timeArg(name string, t time.Time) any {
+	if t.Before(time.Unix(0, 0)) {
+		t = time.Unix(0, 0)
+	} else if t.After(never) {
+		t = never
+	}
 	return clickhouse.Named(name, t.UTC().Format("2006-01-02 15:04:05.000000"))
 }
 

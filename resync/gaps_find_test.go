@@ -1,0 +1,260 @@
+package resync
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"statewire/store"
+	"statewire/store/storetest"
+)
+
+// epoch is when the tests' checks begin: the stored times are those of the tests, not of the machine.
+var epoch = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+
+func clientN(n int) uuid.UUID {
+	return uuid.UUID{0: 0xF1, 7: byte(n >> 8), 8: byte(n * 37), 15: byte(n)}
+}
+
+// site is a store with the finder under test.
+type site struct {
+	t      testing.TB
+	store  *store.Store
+	finder *finder
+}
+
+func newSite(t testing.TB) *site {
+	s := storetest.New(t)
+	return &site{t, s, newFinder(s, slog.New(slog.DiscardHandler))}
+}
+
+func (s *site) exec(sql string, args ...any) {
+	s.t.Helper()
+	if err := s.store.Conn().Exec(s.store.InsertContext(s.t.Context()), fmt.Sprintf(sql, args...)); err != nil {
+		s.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func (s *site) arrived(client int, runs ...span) {
+	s.t.Helper()
+	for _, r := range runs {
+		s.exec("INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES ('%s', %d, %d)", clientN(client), r.first, r.last)
+	}
+}
+
+func (s *site) claim(client int, serial uint64) {
+	s.t.Helper()
+	s.exec("INSERT INTO client_claims (client_id, last_serial, claimed_time) VALUES ('%s', %d, now64(6))", clientN(client), serial)
+}
+
+func (s *site) check(opt findOptions) found {
+	s.t.Helper()
+	out, err := s.finder.find(s.t.Context(), opt)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return out
+}
+
+const openRanges = "SELECT ClientID, FirstSerial, LastSerial, dateDiff('second', toDateTime64('2026-03-01 08:00:00', 6, 'UTC'), DetectedTime) FROM SR_MissingMessageRanges"
+
+// open are the open ranges of all clients, as the view shows them.
+func (s *site) open() []string {
+	s.t.Helper()
+	return s.rows(openRanges + " ORDER BY ClientID, FirstSerial, LastSerial")
+}
+
+// empty removes all rows.
+func (s *site) empty() {
+	s.t.Helper()
+	for _, table := range []string{"serial_ranges", "state_messages", "completions_data", "client_stats_data", "set_aside_records",
+		"client_claims", "client_caches", "baselines", "missing_ranges", "serial_conflicts", "current_states_data", "differing_clients", "resyncs"} {
+		s.exec("TRUNCATE TABLE %s", table)
+	}
+}
+
+func (s *site) openOf(client int) []string {
+	s.t.Helper()
+	return s.rows(openRanges+" WHERE ClientID = '%s' ORDER BY FirstSerial, LastSerial", clientN(client))
+}
+
+// message stores a message without noting its serial in serial_ranges.
+func (s *site) message(client int, serial uint64, topic int, hash uint64, received time.Time, params string) {
+	s.t.Helper()
+	s.exec("INSERT INTO state_messages (client_id, serial, received_time, topic_type, topic_id, state_id, params, payload_hash, message_us) VALUES ('%s', %d, '%s', %d, 't%d', 2, [%s], %d, %d)",
+		clientN(client), serial, received.UTC().Format("2006-01-02 15:04:05.000000"), topic, hash%7, params, hash, hash)
+}
+
+// rows are the rows of a query as text.
+func (s *site) rows(sql string, args ...any) (out []string) {
+	s.t.Helper()
+	sql = fmt.Sprintf(sql, args...)
+	rows, err := s.store.Conn().Query(s.t.Context(), "SELECT toString(tuple(*)) FROM ("+sql+")")
+	if err != nil {
+		s.t.Fatalf("%s: %v", sql, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var row string
+		if err := rows.Scan(&row); err != nil {
+			s.t.Fatal(err)
+		}
+		out = append(out, row)
+	}
+	return out
+}
+
+func TestGapsAtTheBoundaries(t *testing.T) {
+	const top = 1 << 62
+	tests := []struct {
+		name    string
+		arrived []span
+		claimed uint64
+		want    []span
+	}{
+		{"a client first seen late lacks what came before", []span{{1431, 1431}}, 0, []span{{1, 1430}}},
+		{"nothing is missing of an unbroken run", []span{{1, 5}, {6, 6}, {7, 9}}, 9, nil},
+		{"runs overlap, repeat and nest", []span{{1, 5}, {3, 9}, {4, 4}, {12, 12}, {1, 5}, {12, 12}}, 0, []span{{10, 11}}},
+		{"a duplicate does not stand in for a lost message", []span{{1, 1}, {1, 1}, {3, 3}}, 0, []span{{2, 2}}},
+		{"a run inside another hides nothing behind it", []span{{1, 10}, {2, 3}, {20, 20}}, 0, []span{{11, 19}}},
+		{"a lost last message is seen by the claim", []span{{1, 5}}, 7, []span{{6, 7}}},
+		{"a claim below what was seen says nothing", []span{{1, 5}}, 4, nil},
+		{"a client that only claims", nil, 3, []span{{1, 3}}},
+		{"a client that claims nothing", nil, 0, nil},
+		{"a jump by 10^15 is one range", []span{{1, 2}, {1e15, 1e15}}, 0, []span{{3, 1e15 - 1}}},
+		{"the greatest serial there is", []span{{1, 1}, {top, top}}, 0, []span{{2, top - 1}}},
+		{"the greatest claim there is", []span{{2, 2}}, top, []span{{1, 1}, {3, top}}},
+		{"a run up to the greatest serial", []span{{1, top}}, top, nil},
+	}
+	s := newSite(t)
+	for n, tt := range tests {
+		s.arrived(n, tt.arrived...)
+		if tt.claimed > 0 {
+			s.claim(n, tt.claimed)
+		}
+	}
+	out := s.check(findOptions{At: epoch, Rows: -1})
+	listed := map[string]int{}
+	for _, g := range out.Gaps {
+		listed[fmt.Sprint(uuid.UUID(g.Client), g.First, g.Last, g.Detected.Equal(epoch))]++
+	}
+	for n, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var want []string
+			for _, m := range tt.want {
+				want = append(want, fmt.Sprintf("('%s',%d,%d,0)", clientN(n), m.first, m.last))
+				if key := fmt.Sprint(clientN(n), m.first, m.last, true); listed[key] != 1 {
+					t.Errorf("the check lists %s %d times", key, listed[key])
+				}
+			}
+			if got := s.openOf(n); !slices.Equal(got, want) {
+				t.Errorf("open %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+func TestARangeKeepsItsDetectionTime(t *testing.T) {
+	at := func(hours int) time.Time { return epoch.Add(time.Duration(hours) * time.Hour) }
+	tests := []struct {
+		name    string
+		first   []span // arrived before the check of hour 0
+		claimed uint64
+		second  []span // before that of hour 1
+		third   []span // before that of hour 2
+		want    []string
+	}{
+		{"what a late arrival leaves", []span{{1, 1}, {10, 10}}, 0, []span{{2, 3}}, nil, []string{"4-9@0"}},
+		{"both parts of a split range", []span{{1, 1}, {10, 10}}, 0, []span{{5, 5}}, nil, []string{"2-4@0", "6-9@0"}},
+		{"a range that closes is gone", []span{{1, 1}, {10, 10}}, 0, []span{{2, 9}}, nil, nil},
+		{"a new range has its own", []span{{1, 1}, {3, 3}}, 0, []span{{5, 5}}, nil, []string{"2-2@0", "4-4@1"}},
+		{"a range that grows keeps the earliest", []span{{1, 1}}, 3, []span{{9, 9}}, nil, []string{"2-8@0"}},
+		{"a range that comes back within a longer one", []span{{1, 1}}, 3, []span{{9, 9}}, []span{{4, 8}}, []string{"2-3@0"}},
+	}
+	s := newSite(t)
+	for hour := range 3 {
+		for n, tt := range tests {
+			s.arrived(n, [][]span{tt.first, tt.second, tt.third}[hour]...)
+			if tt.claimed > 0 && hour == 0 {
+				s.claim(n, tt.claimed)
+			}
+		}
+		s.check(findOptions{At: at(hour)})
+	}
+	for n, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := s.rows(fmt.Sprintf("SELECT concat(toString(FirstSerial), '-', toString(LastSerial), '@', toString(dateDiff('hour', toDateTime64('2026-03-01 08:00:00', 6, 'UTC'), DetectedTime))) FROM SR_MissingMessageRanges WHERE ClientID = '%s' ORDER BY FirstSerial", clientN(n)))
+			for i := range got {
+				got[i] = strings.Trim(got[i], "()'")
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("open %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestTheTimeOfACheckOnlyStamps(t *testing.T) {
+	s := newSite(t)
+	s.arrived(1, span{5, 5})
+	s.check(findOptions{At: epoch.AddDate(10, 0, 0)}) // a clock that is far ahead
+	s.arrived(1, span{2, 2})
+	s.check(findOptions{At: epoch}) // and set right
+	s.arrived(2, span{3, 3})
+	s.check(findOptions{At: epoch.AddDate(-10, 0, 0)}) // or back
+	future, past := int(epoch.AddDate(10, 0, 0).Sub(epoch).Seconds()), int(epoch.AddDate(-10, 0, 0).Sub(epoch).Seconds())
+	want := []string{fmt.Sprintf("('%s',1,1,%d)", clientN(1), future), fmt.Sprintf("('%s',3,4,%d)", clientN(1), future), fmt.Sprintf("('%s',1,2,%d)", clientN(2), past)}
+	if got := s.open(); !slices.Equal(got, want) {
+		t.Errorf("open %v, want %v", got, want)
+	}
+}
+
+func TestACheckThatFindsNothingNewWritesNothing(t *testing.T) {
+	s := newSite(t)
+	s.arrived(1, span{5, 5})
+	s.check(findOptions{At: epoch})
+	before := s.rows("SELECT count() FROM missing_ranges")
+	for range 3 {
+		if out := s.check(findOptions{At: epoch.Add(time.Hour)}); out.Opened+out.Closed != 0 {
+			t.Errorf("a check that had nothing new opened %d and closed %d", out.Opened, out.Closed)
+		}
+	}
+	if after := s.rows("SELECT count() FROM missing_ranges"); !slices.Equal(before, after) {
+		t.Errorf("%v rows, were %v", after, before)
+	}
+}
+
+func TestACheckThatWasCutShortIsCompletedByTheNext(t *testing.T) {
+	s := newSite(t)
+	s.arrived(1, span{1, 1}, span{20, 20})
+	s.check(findOptions{At: epoch})
+	s.arrived(1, span{10, 10})
+	// The next check opened one of the parts; then the process died.
+	s.exec("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES ('%s', 11, 19, '2026-03-01 08:00:00', '2026-03-01 09:00:00', 0)", clientN(1))
+	out := s.check(findOptions{At: epoch.Add(2 * time.Hour)})
+	want := []string{fmt.Sprintf("('%s',2,9,0)", clientN(1)), fmt.Sprintf("('%s',11,19,0)", clientN(1))}
+	if got := s.open(); !slices.Equal(got, want) || out.Ranges != 2 || out.Messages != 17 {
+		t.Errorf("open %v (%d with %v messages), want %v", got, out.Ranges, out.Messages, want)
+	}
+}
+
+func TestRetentionOpensAndClosesNothing(t *testing.T) {
+	s := newSite(t)
+	for serial := range uint64(9) {
+		s.message(1, serial+1, 500, serial, epoch, "")
+	}
+	s.arrived(1, span{1, 3}, span{5, 9})
+	s.check(findOptions{At: epoch})
+	before := s.open()
+	s.exec("ALTER TABLE state_messages DELETE WHERE serial < 7 SETTINGS mutations_sync = 2")
+	s.exec("TRUNCATE TABLE client_reports")
+	out := s.check(findOptions{At: epoch.Add(time.Hour)})
+	if got := s.open(); !slices.Equal(got, before) || len(got) != 1 || out.Opened+out.Closed+out.NewConflicts != 0 {
+		t.Errorf("open %v (%+v), was %v", got, out, before)
+	}
+}

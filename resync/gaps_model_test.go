@@ -1,0 +1,363 @@
+package resync
+
+import (
+	"cmp"
+	flags "flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// topSerial is small, so that a trivial set can stand for what arrived.
+const topSerial = 40
+
+// modelClient is what a set knows of a client.
+type modelClient struct {
+	arrived     map[uint64]bool
+	messages    map[modelMessage]int // first arrival, in seconds of the test
+	completions []modelCompletion
+	claimed     uint64
+	baseline    uint64 // the accepted serial plus one
+	accepted    int
+	open        []openSpan // as of the last check
+	conflicts   map[modelConflict]bool
+}
+
+type modelMessage struct{ serial, hash uint64 }
+
+type modelCompletion struct {
+	floor    uint64
+	received int
+}
+
+type modelConflict struct {
+	serial   uint64
+	kind     string
+	received int
+}
+
+func (c *modelClient) floor() uint64 {
+	floor := max(c.baseline, 1)
+	for _, done := range c.completions {
+		floor = max(floor, done.floor)
+	}
+	return floor
+}
+
+// missing counts serials one by one.
+func (c *modelClient) missing() (out []span) {
+	top := c.claimed
+	for s := range c.arrived {
+		top = max(top, s)
+	}
+	for s := c.floor(); s <= top; s++ {
+		switch {
+		case c.arrived[s]:
+		case len(out) > 0 && out[len(out)-1].last == s-1:
+			out[len(out)-1].last = s
+		default:
+			out = append(out, span{s, s})
+		}
+	}
+	return out
+}
+
+// check is a gap check at a time: a range keeps the earliest detection of the open serials in it.
+func (c *modelClient) check(at int64) {
+	var open []openSpan
+	for _, m := range c.missing() {
+		o, known := openSpan{m, at}, false
+		for _, old := range c.open {
+			for s := old.first; s <= old.last; s++ {
+				if s >= m.first && s <= m.last && (!known || old.detected < o.detected) {
+					o.detected, known = old.detected, true
+				}
+			}
+		}
+		open = append(open, o)
+	}
+	c.open = open
+	c.findConflicts()
+}
+
+func (c *modelClient) findConflicts() {
+	last := modelCompletion{}
+	for _, done := range c.completions {
+		if done.floor > last.floor || done.floor == last.floor && done.received < last.received {
+			last = done
+		}
+	}
+	versions, latest := map[uint64]int{}, map[uint64]int{}
+	for m, received := range c.messages {
+		versions[m.serial]++
+		latest[m.serial] = max(latest[m.serial], received)
+		if m.serial < last.floor && received > last.received {
+			c.conflicts[modelConflict{m.serial, conflictBelowCompletion, received}] = true
+		}
+	}
+	for s, n := range versions {
+		if n > 1 {
+			c.conflicts[modelConflict{s, conflictReused, latest[s]}] = true
+		}
+	}
+}
+
+// openConflicts are those later than every completion and baseline, by serial and kind.
+func (c *modelClient) openConflicts() map[string]bool {
+	settled := c.accepted
+	for _, done := range c.completions {
+		settled = max(settled, done.received)
+	}
+	out := map[string]bool{}
+	for k := range c.conflicts {
+		if k.received > settled {
+			out[fmt.Sprint(k.serial, " ", k.kind)] = true
+		}
+	}
+	return out
+}
+
+// fleetModel drives a site and the model with the same events.
+type fleetModel struct {
+	*site
+	rt      *rapid.T
+	clients map[int]*modelClient
+	now     int // seconds of the test; receiving goes by it
+	since   time.Time
+
+	ranges, messages, bad, claims, baselines []string // rows to insert
+}
+
+// message notes a row of state_messages.
+func (f *fleetModel) message(n int, serial, hash uint64, topic int, params string) {
+	f.messages = append(f.messages, fmt.Sprintf("('%s', %d, %s, %d, 'x', 2, [%s], %d, %d)", clientN(n), serial, f.time(f.now), topic, params, hash, hash))
+	c := f.clients[n]
+	c.arrived[serial] = true
+	if at, ok := c.messages[modelMessage{serial, hash}]; !ok || f.now < at {
+		c.messages[modelMessage{serial, hash}] = f.now
+	}
+}
+
+func (f *fleetModel) time(second int) string {
+	return "'" + epoch.Add(time.Duration(second)*time.Second).Format("2006-01-02 15:04:05.000000") + "'"
+}
+
+// report brings serials in any order, some of them for the second time, some of records that were set aside.
+func (f *fleetModel) report(n int) {
+	serials := rapid.SliceOfN(rapid.Uint64Range(1, topSerial), 1, 6).Draw(f.rt, "serials")
+	if from := rapid.Uint64Range(0, topSerial-5).Draw(f.rt, "run"); from > 0 {
+		serials = append(serials, from, from+1, from+2, from+3)
+	}
+	setAside := rapid.IntRange(0, 5).Draw(f.rt, "set_aside") == 0
+	reinstalled := rapid.IntRange(0, 9).Draw(f.rt, "reinstalled") == 0
+	for _, s := range serials {
+		if setAside {
+			f.bad = append(f.bad, fmt.Sprintf("('%s', '%d.SMX', %d, %s)", clientN(n), f.now, s, f.time(f.now)))
+			f.clients[n].arrived[s] = true
+			continue
+		}
+		hash := s * 1000
+		if reinstalled {
+			hash += uint64(f.now)
+		}
+		f.message(n, s, hash, 500, "")
+	}
+	f.arrivedRuns(n, serials)
+}
+
+// arrivedRuns writes serials as the loader does: the runs of one report.
+func (f *fleetModel) arrivedRuns(n int, serials []uint64) {
+	sorted := slices.Compact(slices.Sorted(slices.Values(serials)))
+	for len(sorted) > 0 {
+		end := 1
+		for end < len(sorted) && sorted[end] == sorted[end-1]+1 {
+			end++
+		}
+		f.ranges = append(f.ranges, fmt.Sprintf("('%s', %d, %d)", clientN(n), sorted[0], sorted[end-1]))
+		sorted = sorted[end:]
+	}
+}
+
+// complete is message (700, 2), by our agent and by others.
+func (f *fleetModel) complete(n int) {
+	serial := rapid.Uint64Range(1, topSerial).Draw(f.rt, "completion")
+	first := rapid.Uint64Range(1, topSerial).Draw(f.rt, "first")
+	param, floor := "", serial
+	switch rapid.IntRange(0, 3).Draw(f.rt, "kind of completion") {
+	case 0:
+		param = rapid.SampledFrom([]string{"'0'", "''", "'abc'", "' 3'", "'-1'", "'+2'", "'18446744073709551617'", "'99999999999999999999'", "'4611686018427387904'"}).Draw(f.rt, "param")
+	case 1, 2:
+		param = fmt.Sprintf("'%d', 'more'", first)
+		if first <= serial {
+			floor = first
+		}
+	}
+	f.message(n, serial, serial*7777+first, 700, param)
+	f.arrivedRuns(n, []uint64{serial})
+	f.clients[n].completions = append(f.clients[n].completions, modelCompletion{floor, f.now})
+}
+
+func (f *fleetModel) claim(n int) {
+	serial := rapid.Uint64Range(0, topSerial+5).Draw(f.rt, "claim")
+	f.clients[n].claimed = max(f.clients[n].claimed, serial)
+	f.claims = append(f.claims, fmt.Sprintf("('%s', %d, %s)", clientN(n), serial, f.time(f.now)))
+}
+
+func (f *fleetModel) accept(n int) {
+	serial := rapid.Uint64Range(0, topSerial).Draw(f.rt, "baseline")
+	c := f.clients[n]
+	c.baseline, c.accepted = max(c.baseline, serial+1), f.now
+	f.baselines = append(f.baselines, fmt.Sprintf("('%s', %d, %s)", clientN(n), serial, f.time(f.now)))
+}
+
+// step lets something happen to a client.
+func (f *fleetModel) step(n int) {
+	f.now++
+	switch kind := rapid.IntRange(0, 11).Draw(f.rt, "event"); {
+	case kind == 0:
+		f.complete(n)
+	case kind == 1:
+		f.accept(n)
+	case kind <= 3:
+		f.claim(n)
+	default:
+		f.report(n)
+	}
+}
+
+// flush inserts what happened, messages first, as the loader does.
+func (f *fleetModel) flush() {
+	for _, into := range []struct {
+		table string
+		rows  *[]string
+	}{
+		{"state_messages (client_id, serial, received_time, topic_type, topic_id, state_id, params, payload_hash, message_us)", &f.messages},
+		{"serial_ranges (client_id, first_serial, last_serial)", &f.ranges},
+		{"set_aside_records (client_id, source_file, serial, received_time)", &f.bad},
+		{"client_claims (client_id, last_serial, claimed_time)", &f.claims},
+		{"baselines (client_id, serial, accepted_time)", &f.baselines},
+	} {
+		if len(*into.rows) > 0 {
+			f.exec("INSERT INTO %s VALUES %s", into.table, strings.Join(*into.rows, ", "))
+		}
+		*into.rows = nil
+	}
+}
+
+// checkAndCompare makes a gap check and compares everything that it keeps.
+func (f *fleetModel) checkAndCompare() {
+	at := epoch.Add(time.Duration(f.now+rapid.IntRange(-50, 50).Draw(f.rt, "clock")) * time.Second)
+	full := rapid.Bool().Draw(f.rt, "full")
+	dry := f.dryRun(findOptions{At: at, Full: full, Since: f.since, DryRun: true, Rows: -1})
+	out := f.check(findOptions{At: at, Full: full, Since: f.since, Rows: rapid.IntRange(-1, 3).Draw(f.rt, "rows")})
+	f.since = out.Watermark
+	var want []string
+	var ranges, messages uint64
+	conflicts := 0
+	for _, n := range slices.SortedFunc(maps.Keys(f.clients), storeOrder) {
+		c := f.clients[n]
+		c.check(at.UnixMicro())
+		for _, o := range c.open {
+			want = append(want, fmt.Sprintf("('%s',%d,%d,%d)", clientN(n), o.first, o.last, (o.detected-epoch.UnixMicro())/1e6))
+			ranges, messages = ranges+1, messages+o.last-o.first+1
+		}
+		conflicts += len(c.openConflicts())
+		f.compareConflicts(n, c)
+	}
+	if got := f.open(); !slices.Equal(got, want) {
+		f.rt.Fatalf("open ranges (full %v)\n%v, want\n%v", full, got, want)
+	}
+	if out.Ranges != ranges || out.Messages != float64(messages) {
+		f.rt.Fatalf("the check counts %d ranges and %v messages, want %d and %d", out.Ranges, out.Messages, ranges, messages)
+	}
+	if dry != nil && (dry.Ranges != ranges || dry.Messages != out.Messages || dry.Opened != out.Opened || dry.Closed != out.Closed || len(dry.Gaps) > len(want)) {
+		f.rt.Fatalf("the dry run said %+v, the check %+v", *dry, out)
+	}
+	if out.Conflicts != uint64(conflicts) {
+		f.rt.Fatalf("%d open conflicts, want %d", out.Conflicts, conflicts)
+	}
+	if !rapid.Bool().Draw(f.rt, "again") {
+		return
+	}
+	if again := f.check(findOptions{At: at.Add(time.Hour), Full: true, Rows: 2}); again.Opened+again.Closed+again.NewConflicts != 0 {
+		f.rt.Fatalf("a full check after that changes %+v", again)
+	}
+}
+
+// dryRun makes one now and then, and compares what is stored before and after it.
+func (f *fleetModel) dryRun(opt findOptions) *found {
+	if rapid.IntRange(0, 2).Draw(f.rt, "dry run") > 0 {
+		return nil
+	}
+	before := f.open()
+	out := f.check(opt)
+	if after := f.open(); !slices.Equal(before, after) {
+		f.rt.Fatalf("a dry run changed\n%v\ninto\n%v", before, after)
+	}
+	return &out
+}
+
+func (f *fleetModel) compareConflicts(n int, c *modelClient) {
+	var want []string
+	for k := range c.openConflicts() {
+		want = append(want, k)
+	}
+	got := f.rows(fmt.Sprintf("SELECT concat(toString(serial), ' ', kind) FROM open_conflicts WHERE client_id = '%s'", clientN(n)))
+	for i := range got {
+		got[i] = strings.Trim(got[i], "()'")
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		f.rt.Fatalf("open conflicts of client %d: %v, want %v", n, got, want)
+	}
+}
+
+// storeOrder sorts clients as the store sorts their ids.
+func storeOrder(a, b int) int {
+	x, y := clientN(a), clientN(b)
+	return cmp.Or(slices.Compare(x[8:], y[8:]), slices.Compare(x[:8], y[:8]))
+}
+
+// fewChecks makes rapid draw n times, because every time asks the engine dozens of things.
+func fewChecks(t *testing.T, n int) {
+	t.Helper()
+	have := flags.Lookup("rapid.checks")
+	old := have.Value.String()
+	if old != "100" {
+		return // somebody asked for a number
+	}
+	if err := flags.Set("rapid.checks", fmt.Sprint(n)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = flags.Set("rapid.checks", old) })
+}
+
+func TestGapsAreThoseOfASetModel(t *testing.T) {
+	fewChecks(t, 10)
+	s := newSite(t)
+	s.finder.margin = 0
+	rapid.Check(t, func(rt *rapid.T) {
+		s.empty()
+		f := &fleetModel{site: s, rt: rt, clients: map[int]*modelClient{}}
+		for range rapid.IntRange(1, 5).Draw(rt, "checks") {
+			for range rapid.IntRange(1, 12).Draw(rt, "events") {
+				n := rapid.IntRange(1, 5).Draw(rt, "client")
+				if f.clients[n] == nil {
+					f.clients[n] = &modelClient{arrived: map[uint64]bool{}, messages: map[modelMessage]int{}, conflicts: map[modelConflict]bool{}}
+				}
+				f.step(n)
+				if rapid.Bool().Draw(rt, "separate block") {
+					f.flush()
+				}
+			}
+			f.flush()
+			f.checkAndCompare()
+		}
+	})
+}
