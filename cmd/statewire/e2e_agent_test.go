@@ -365,6 +365,10 @@ func TestDemoHasThisMachine(t *testing.T) {
 	if !eventually(patience, func() bool { return ask(t, data, row) == 1 }) {
 		t.Errorf("no row of this machine after %v", patience)
 	}
+	serial := query(t, data, "SELECT serial FROM current_states WHERE topic_id = 'demo'")[0][0]
+	if way := done(t, data, "trace", hostName(), "--serial", serial); !strings.Contains(way, "got serial "+serial) || !strings.Contains(way, "The relay took the report") {
+		t.Errorf("trace does not begin at the agent:\n%s", way)
+	}
 	p.signal(syscall.SIGINT)
 	if code := p.wait(patience); code != 0 {
 		t.Errorf("it ended with %d, want 0", code)

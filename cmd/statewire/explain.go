@@ -51,7 +51,7 @@ func (g *globals) withDetective(cmd *cobra.Command, f func(*reports.Runner) erro
 	defer func() { err = errors.Join(err, box.Close()) }()
 	schedule := scheduleOf(cfg)
 	runner, err := newRunner(cfg.Reports, db, reports.Deps{
-		Log: g.quiet(), Holding: holding(box), Schedule: func() reports.Schedule { return schedule },
+		Log: g.quiet(), Holding: holding(box), AgentLog: agentLog(g.data), Schedule: func() reports.Schedule { return schedule },
 	})
 	if err != nil {
 		return err
