@@ -140,6 +140,9 @@ func firstPending(s shelf) (report *Report, err error) {
 // Pack implements store: the most urgent waiting states of one priority in the order they were raised; and when none of those
 // waits, the answer to a resync.
 func (c cabinet) Pack(p Packing) (report *Report, err error) {
+	if ready, err := c.ready(p.Allow); err != nil || !ready {
+		return nil, err
+	}
 	err = c.change(func(s shelf, m *meta) error {
 		report = nil
 		if under, err := firstPending(s); err != nil || under != nil {
@@ -157,6 +160,18 @@ func (c cabinet) Pack(p Packing) (report *Report, err error) {
 		return err
 	})
 	return report, err
+}
+
+// ready tells, without writing, whether there is something to pack.
+func (c cabinet) ready(allow func(uint32) bool) (ready bool, err error) {
+	err = c.look(func(s shelf, m meta) error {
+		ready = m.answering
+		return s.ascend([]byte{keyWaiting}, func(_, key []byte) (bool, error) {
+			ready = ready || allow == nil || allow(keyTopicType(key))
+			return !ready, nil
+		})
+	})
+	return ready, err
 }
 
 // urgent is what goes into the next report, and where in the waiting line it stands.

@@ -136,6 +136,8 @@ func (s *memoryShelf) set(key, value []byte) {
 	records := s.kind(key)
 	at, found := find(*records, key)
 	switch {
+	case value == nil && found && len(*records) == 1:
+		*records = nil // a line that is empty again gives back its room
 	case value == nil && found:
 		*records = slices.Delete(*records, at, at+1)
 	case value == nil:
