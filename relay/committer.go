@@ -3,11 +3,8 @@ package relay
 import (
 	"context"
 	"log/slog"
-	"runtime"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"statewire/inbox"
 )
@@ -17,11 +14,10 @@ type putter interface {
 	Put(lane inbox.Lane, data []byte, at time.Time) (name string, err error)
 }
 
-// committer makes reports durable in groups: a writer takes whatever has arrived while it was busy, writes one file per
+// committer makes reports durable in groups: its writer takes whatever has arrived while it was busy, writes one file per
 // lane, and answers only then. With one report waiting it writes a file of one; under load one sync serves many.
 //
-// A further writer joins in when as many reports wait as are under way. Where the disk is slow all clients end up waiting for it, and
-// two files at a time let the file system join their syncs; where it is fast, one writer with larger files costs less.
+// There is one writer. A second one halves the files' sizes, and a file costs as much processor time as the reading of five reports.
 type committer struct {
 	// Constant after newCommitter.
 	inbox    putter
@@ -32,12 +28,11 @@ type committer struct {
 	maxBytes int64
 	timeout  time.Duration
 	wake     chan struct{}
-	writers  []*writer
+	writer   *writer
 
 	// Guarded by mu.
-	mu       sync.Mutex
-	waiting  []*delivery
-	underWay int // reports that writers have taken and not answered
+	mu      sync.Mutex
+	waiting []*delivery
 }
 
 func newCommitter(cfg Config, in putter, g *gate, m *metrics, log *slog.Logger, now func() time.Time) *committer {
@@ -45,9 +40,7 @@ func newCommitter(cfg Config, in putter, g *gate, m *metrics, log *slog.Logger, 
 		inbox: in, gate: g, metrics: m, log: log, now: now,
 		maxBytes: cfg.MaxFileBytes, timeout: cfg.CommitTimeout, wake: make(chan struct{}, 1),
 	}
-	for range writers {
-		c.writers = append(c.writers, &writer{committer: c})
-	}
+	c.writer = &writer{committer: c}
 	return c
 }
 
@@ -55,38 +48,26 @@ func newCommitter(cfg Config, in putter, g *gate, m *metrics, log *slog.Logger, 
 func (c *committer) deliver(d *delivery) *problem {
 	c.mu.Lock()
 	c.waiting = append(c.waiting, d)
-	due := c.due()
+	first := len(c.waiting) == 1
 	c.mu.Unlock()
-	if due {
+	if first {
 		select {
 		case c.wake <- struct{}{}:
-		default: // a writer is about to look
+		default: // the writer has not looked since it was told of another
 		}
 	}
 	<-d.done
 	return d.refused
 }
 
-// due says whether a writer that is free should begin a file. It must be called with mu held.
-func (c *committer) due() bool { return len(c.waiting) > 0 && len(c.waiting) >= c.underWay }
-
 // run commits until ctx is done and nothing waits.
 func (c *committer) run(ctx context.Context) error {
-	var group errgroup.Group
-	for _, w := range c.writers {
-		group.Go(func() error { return w.run(ctx) })
-	}
-	return group.Wait()
-}
-
-func (w *writer) run(ctx context.Context) error {
 	for {
 		select {
-		case <-w.wake:
-			runtime.Gosched() // requests that are ready to run join the file; with none there is no wait
-			w.commit()
+		case <-c.wake:
+			c.writer.commit()
 		case <-ctx.Done():
-			w.commit()
+			c.writer.commit()
 			return nil
 		}
 	}
@@ -111,10 +92,8 @@ func (c *committer) watch(ctx context.Context) error {
 func (c *committer) giveUp(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	hangs := false
-	for _, w := range c.writers {
-		hangs = hangs || !w.since.IsZero() && now.Sub(w.since) > c.timeout
-	}
+	w := c.writer
+	hangs := !w.since.IsZero() && now.Sub(w.since) > c.timeout
 	refused := c.gate.stalled(hangs)
 	if !hangs {
 		return
@@ -123,12 +102,10 @@ func (c *committer) giveUp(now time.Time) {
 		d.abandon(refused)
 	}
 	c.waiting = nil
-	for _, w := range c.writers {
-		for _, d := range w.inHand {
-			d.abandon(refused)
-		}
-		w.inHand = nil
+	for _, d := range w.inHand {
+		d.abandon(refused)
 	}
+	w.inHand = nil
 }
 
 func (d *delivery) abandon(refused *problem) {

@@ -1,20 +1,18 @@
 package relay
 
 import (
+	"runtime"
 	"slices"
 	"time"
 
 	"statewire/smx"
 )
 
-// writers is how many files may be under way at one time.
-const writers = 2
-
 // writer writes one file after the other.
 type writer struct {
 	*committer
 
-	// Owned by run.
+	// Owned by committer.run.
 	batch   []*delivery
 	reports []smx.Accepted
 	file    []byte
@@ -27,6 +25,7 @@ type writer struct {
 // commit writes whatever waits, and what arrives meanwhile.
 func (w *writer) commit() {
 	for {
+		runtime.Gosched() // requests that are ready to run join the file; with none there is no wait
 		batch := w.take()
 		if len(batch) == 0 {
 			return
@@ -39,15 +38,12 @@ func (w *writer) commit() {
 	}
 }
 
-// take returns what waits, the high lane first; nothing while another writer will take it soon.
+// take returns what waits, the high lane first.
 func (w *writer) take() []*delivery {
 	clear(w.batch)
 	w.batch = w.batch[:0]
 	w.mu.Lock()
-	if w.due() {
-		w.batch, w.waiting = w.waiting, w.batch
-		w.underWay += len(w.batch)
-	}
+	w.batch, w.waiting = w.waiting, w.batch
 	w.mu.Unlock()
 	slices.SortStableFunc(w.batch, func(a, b *delivery) int { return int(a.lane) - int(b.lane) })
 	return w.batch
@@ -68,7 +64,7 @@ func (w *writer) fileLen(batch []*delivery) int {
 // commitFile makes one file durable and then answers everybody whose report is in it.
 func (w *writer) commitFile(batch, rest []*delivery) {
 	began := time.Now()
-	w.hold(batch[:len(batch)+len(rest)], began, 0)
+	w.hold(batch[:len(batch)+len(rest)], began)
 	for _, d := range batch {
 		w.reports = append(w.reports, d.report)
 	}
@@ -80,18 +76,17 @@ func (w *writer) commitFile(batch, rest []*delivery) {
 	} else {
 		w.measure(began)
 	}
-	w.hold(rest, time.Time{}, len(batch))
+	w.hold(rest, time.Time{})
 	for _, d := range batch {
 		d.finish(name, refused)
 	}
 	w.forget()
 }
 
-// hold names the reports that giveUp may answer and since when their file is under way, after some were done with.
-func (w *writer) hold(inHand []*delivery, since time.Time, done int) {
+// hold names the reports that giveUp may answer and since when their file is under way.
+func (w *writer) hold(inHand []*delivery, since time.Time) {
 	w.mu.Lock()
 	w.inHand, w.since = inHand, since
-	w.underWay -= done
 	w.mu.Unlock()
 }
 
