@@ -87,7 +87,7 @@ func (s *site) openOf(client int) []string {
 func (s *site) message(client int, serial uint64, topic int, hash uint64, received time.Time, params string) {
 	s.t.Helper()
 	s.exec("INSERT INTO state_messages (client_id, serial, received_time, topic_type, topic_id, state_id, params, payload_hash, message_us) VALUES ('%s', %d, '%s', %d, 't%d', 2, [%s], %d, %d)",
-		clientN(client), serial, received.UTC().Format("2006-01-02 15:04:05.000000"), topic, hash%7, params, hash, hash)
+		clientN(client), serial, received.UTC().Format("2006-01-02 15:04:05.000000"), topic, hash%7, params, hash, hash%1_000_000)
 }
 
 // rows are the rows of a query as text.
