@@ -163,8 +163,6 @@ func poke(c chan struct{}) {
 // only if the store fails.
 func (a *Agent) Run(ctx context.Context) error {
 	defer a.relay.close()
-	a.log.Info("agent started", "client", a.id.Client, "send_interval", a.SendInterval(), "policy_interval", a.PolicyInterval())
-	defer a.log.Info("agent stopped", "client", a.id.Client)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.sendLoop(ctx) })
 	g.Go(func() error { return a.pollLoop(ctx) })
