@@ -224,16 +224,15 @@ func (s *Socket) status(w http.ResponseWriter, _ *http.Request) {
 		PolicyChanged: status.PolicyChanged.UTC(), Paused: status.PausedTopics, Slowed: status.SlowedTopics,
 		ResyncNumber: status.ResyncNumber, ResyncIssued: status.ResyncIssued.UTC(),
 	}
-	if status.DeadLetters > 0 {
-		all, err := s.agent.Messages()
-		if err != nil {
-			refuse(w, http.StatusServiceUnavailable, err)
-			return
-		}
-		for _, dead := range all.Dead {
-			report.LastRefused = dead.End.Time.UTC()
-		}
+	all, err := s.agent.Messages()
+	if err != nil {
+		refuse(w, http.StatusServiceUnavailable, err)
+		return
 	}
+	for _, dead := range all.Dead {
+		report.LastRefused = dead.End.Time.UTC()
+	}
+	report.Scan = all.scan()
 	say(w, report)
 }
 

@@ -131,6 +131,32 @@ func TestStatusThroughTheSocket(t *testing.T) {
 	}
 }
 
+func TestStatusShowsTheLastScan(t *testing.T) {
+	o := operate(t)
+	tell := func(states ...RaisedState) *ScanState {
+		t.Helper()
+		if _, err := o.client.Raise(t.Context(), RaiseRequest{States: states}); err != nil {
+			t.Fatal(err)
+		}
+		s, err := o.client.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Scan
+	}
+	if scan := tell(RaisedState{TopicType: 501, TopicID: "another source", StateID: 5}); scan != nil {
+		t.Errorf("without a scan of its own it shows %+v", scan)
+	}
+	if scan := tell(RaisedState{TopicType: 501, TopicID: "apt", StateID: 3, Params: []string{"1"}}, RaisedState{TopicType: 500, TopicID: "a1=2", StateID: 2},
+		RaisedState{TopicType: 500, TopicID: "b1=2", StateID: 3}, RaisedState{TopicType: 402, TopicID: "b1=2", StateID: 9}); scan == nil ||
+		scan.State != "completed" || scan.Required != 1 || scan.Restart != 1 || scan.Reason != "" || time.Since(scan.Time) > time.Minute {
+		t.Errorf("a completed scan is %+v", scan)
+	}
+	if scan := tell(RaisedState{TopicType: 501, TopicID: "apt", StateID: 5, Params: []string{"0x80004005", "no lists"}}); scan == nil || scan.State != "failed" || scan.Reason != "no lists" {
+		t.Errorf("a failed scan is %+v", scan)
+	}
+}
+
 // A relay that is away, and topics that the policy holds back, are said at once; the states stay.
 func TestSendingThatComesToNothingIsSaid(t *testing.T) {
 	o := operate(t)

@@ -103,6 +103,61 @@ type StatusReport struct {
 	Slowed         []uint32  `json:"slowed_topics,omitempty"`
 	ResyncNumber   uint32    `json:"resync_number"`
 	ResyncIssued   time.Time `json:"resync_issued,omitzero"`
+
+	Scan *ScanState `json:"scan,omitempty"` // the last scan for package updates; nil = none yet
+}
+
+// ScanState is how a scan for package updates stands.
+type ScanState struct {
+	Time     time.Time `json:"time"`
+	State    string    `json:"state"` // running, completed, failed, …
+	Required int       `json:"required"`
+	Restart  int       `json:"restart"`          // updates that wait for a restart
+	Reason   string    `json:"reason,omitempty"` // why it failed, or what its result lacks
+}
+
+// scanWord is a scan's state in a word.
+func scanWord(state uint32) string {
+	switch state {
+	case scanRunning:
+		return "running"
+	case scanCompleted:
+		return "completed"
+	case scanRetry:
+		return "pending retry"
+	case scanFailed:
+		return "failed"
+	case scanWithErrors:
+		return "completed with errors"
+	}
+	return "unknown"
+}
+
+// scan is how the last scan stands, by what the agent holds.
+func (m Messages) scan() *ScanState {
+	var scan *ScanState
+	for _, s := range m.latest(topicUpdateScan) {
+		if s.TopicID == packageSource {
+			scan = &ScanState{Time: s.Time.UTC(), State: scanWord(s.StateID)}
+			if (s.StateID == scanFailed || s.StateID == scanWithErrors) && len(s.Params) > 1 {
+				scan.Reason = s.Params[1]
+			}
+		}
+	}
+	if scan == nil {
+		return nil
+	}
+	for _, s := range m.latest(topicUpdateDetection) {
+		if _, _, ours := splitTopicID(s.TopicID); ours && s.StateID == updateRequired {
+			scan.Required++
+		}
+	}
+	for _, s := range m.latest(topicUpdateEnforcement) {
+		if s.StateID == enforcementRestart {
+			scan.Restart++
+		}
+	}
+	return scan
 }
 
 // HeldState is one state that the agent holds.

@@ -78,7 +78,22 @@ func agentHealth(s agent.StatusReport, now time.Time) (health, []string) {
 	if now.Sub(s.LastRefused) < agentPatience {
 		note(healthWarning, "the relay refused a state for good; `statewire agent messages --refused` shows it")
 	}
+	if s.Scan != nil && s.Scan.Reason != "" {
+		note(healthWarning, "package scan %s: %s", s.Scan.State, s.Scan.Reason)
+	}
 	return worst, why
+}
+
+// lastScan is the last scan in a few words.
+func lastScan(s *agent.ScanState) string {
+	if s == nil {
+		return "never"
+	}
+	text := fmt.Sprintf("%s %s, %s required", s.State, whenever(s.Time), fmtCount(s.Required, "update"))
+	if s.Restart > 0 {
+		text += ", a restart is pending"
+	}
+	return text
 }
 
 func statusFields(s agent.StatusReport, h health, why []string) []field {
@@ -95,7 +110,7 @@ func statusFields(s agent.StatusReport, h health, why []string) []field {
 		{"dead_letters", s.DeadLetters}, {"resyncing", s.Resyncing}, {"last_resync", s.ResyncNumber},
 		{"last_policy", whenever(s.LastPolicy)}, {"policy_changed", whenever(s.PolicyChanged)},
 		{"send_interval", seconds(s.SendInterval).String()}, {"policy_interval", seconds(s.PolicyInterval).String()},
-		{"paused_topics", fmt.Sprint(s.Paused)}, {"slowed_topics", fmt.Sprint(s.Slowed)},
+		{"last_scan", lastScan(s.Scan)}, {"paused_topics", fmt.Sprint(s.Paused)}, {"slowed_topics", fmt.Sprint(s.Slowed)},
 	}
 }
 

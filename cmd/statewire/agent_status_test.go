@@ -1,0 +1,51 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"statewire/agent"
+)
+
+func TestAgentHealth(t *testing.T) {
+	now := time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC)
+	well := agent.StatusReport{Connected: true, Started: now.Add(-48 * time.Hour), LastContact: now.Add(-time.Minute), SendInterval: 900, InUse: "configured"}
+	for _, tt := range []struct {
+		name   string
+		change func(*agent.StatusReport)
+		want   health
+		why    string
+	}{
+		{"all is well", func(*agent.StatusReport) {}, healthOK, ""},
+		{"just started", func(s *agent.StatusReport) { *s = agent.StatusReport{Started: now, SendInterval: 900} }, healthOK, ""},
+		{"states wait for the next send", func(s *agent.StatusReport) { s.Unsent, s.OldestUnsent = 3, 1700 }, healthOK, ""},
+		{"states wait for longer than two intervals", func(s *agent.StatusReport) { s.Unsent, s.OldestUnsent = 3, 1900 }, healthWarning, "31m40s"},
+		{"the policy holds them back", func(s *agent.StatusReport) { s.Unsent, s.OldestUnsent, s.Paused = 3, 1900, []uint32{500} }, healthOK, ""},
+		{"states wait for a day", func(s *agent.StatusReport) { s.Unsent, s.OldestUnsent, s.Paused = 3, 90000, []uint32{500} }, healthCritical, "25h0m0s"},
+		{"a second's interval is no reason to worry", func(s *agent.StatusReport) { s.OldestUnsent, s.SendInterval = 30, 1 }, healthOK, ""},
+		{"the relay refuses the client", func(s *agent.StatusReport) { s.Problem = "the relay answered 401 no_identity" }, healthWarning, "no_identity"},
+		{"the relay is away", func(s *agent.StatusReport) { s.Connected, s.Problem = false, "connection refused" }, healthWarning, "connection refused"},
+		{"the relay is away for a day", func(s *agent.StatusReport) {
+			s.Connected, s.Problem, s.LastContact = false, "connection refused", now.Add(-25*time.Hour)
+		}, healthCritical, "no relay has answered since 2026-03-09T07:00:00Z"},
+		{"no answer since a start today", func(s *agent.StatusReport) {
+			s.Connected, s.Problem, s.LastContact, s.Started = false, "connection refused", time.Time{}, now.Add(-time.Hour)
+		}, healthWarning, "connection refused"},
+		{"no answer since a start long ago", func(s *agent.StatusReport) { s.Connected, s.Problem, s.LastContact = false, "refused", time.Time{} }, healthCritical, "2026-03-08"},
+		{"the assigned relay is away", func(s *agent.StatusReport) { s.InUse, s.Assigned = "fallback", "https://b:1" }, healthWarning, "https://b:1"},
+		{"a state was refused today", func(s *agent.StatusReport) { s.LastRefused = now.Add(-time.Hour) }, healthWarning, "--refused"},
+		{"a state was refused last week", func(s *agent.StatusReport) { s.LastRefused = now.Add(-7 * 24 * time.Hour) }, healthOK, ""},
+		{"a scan failed", func(s *agent.StatusReport) { s.Scan = &agent.ScanState{State: "failed", Reason: "no lists"} }, healthWarning, "package scan failed: no lists"},
+		{"several at once", func(s *agent.StatusReport) { s.Problem, s.OldestUnsent = "no", 90000 }, healthCritical, "no"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			status := well
+			tt.change(&status)
+			got, why := agentHealth(status, now)
+			if text := strings.Join(why, "; "); got != tt.want || !strings.Contains(text, tt.why) || (got == healthOK) != (text == "") {
+				t.Errorf("health is %v because of %q; want %v with %q", got, text, tt.want, tt.why)
+			}
+		})
+	}
+}
