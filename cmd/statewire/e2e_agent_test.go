@@ -259,7 +259,7 @@ func TestAgentExitCodes(t *testing.T) {
 	}
 }
 
-var listed = regexp.MustCompile(`(?m)^([^/\s]+)/\S+ (\S+) (\S+) \[upgradable from: (\S+)\]$`)
+var aptLine = regexp.MustCompile(`(?m)^([^/\s]+)/\S+ (\S+) (\S+) \[upgradable from: (\S+)\]$`)
 
 // What the site shows of this machine is what `apt list --upgradable` lists on it.
 func TestTheSiteShowsThisMachinesUpdates(t *testing.T) {
@@ -291,7 +291,7 @@ func TestTheSiteShowsThisMachinesUpdates(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{}
-	for _, f := range listed.FindAllStringSubmatch(string(out), -1) {
+	for _, f := range aptLine.FindAllStringSubmatch(string(out), -1) {
 		if f[3] != "all" && f[3] != strings.TrimSpace(string(native)) {
 			f[1] += ":" + f[3]
 		}
