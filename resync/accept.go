@@ -3,7 +3,6 @@ package resync
 import (
 	"context"
 	_ "embed"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,10 +48,15 @@ func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (A
 		return AcceptResult{}, err
 	}
 	out := AcceptResult{DryRun: o.DryRun}
+	if target.All {
+		if err := s.store.open(ctx, nil, &out); err != nil {
+			return out, err
+		}
+	}
 	err = s.store.known(ctx, clients, target.All, func(part []want, unknown []smx.ClientID) error {
 		out.Unknown = nameSome(out.Unknown, unknown)
 		out.UnknownTotal += len(unknown)
-		if err := s.acceptPart(ctx, part, o, now, &out); err != nil {
+		if err := s.acceptPart(ctx, part, target.All, o, now, &out); err != nil {
 			return err
 		}
 		if o.Progress != nil {
@@ -68,18 +72,16 @@ func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (A
 	return out, s.settle(ctx, now)
 }
 
-// acceptPart counts what a baseline for these clients settles, and stores it.
-func (s *Service) acceptPart(ctx context.Context, part []want, o AcceptOptions, now time.Time, out *AcceptResult) error {
+// acceptPart counts what a baseline for these clients settles, unless that was counted for all, and stores it.
+func (s *Service) acceptPart(ctx context.Context, part []want, counted bool, o AcceptOptions, now time.Time, out *AcceptResult) error {
 	ids := make([]smx.ClientID, len(part))
 	for i, w := range part {
 		ids[i] = w.client
 	}
-	for names := range slices.Chunk(ids, clientsPerQuery) {
-		ranges, messages, conflicts, err := s.store.open(ctx, names)
-		if err != nil {
+	if !counted && len(ids) > 0 {
+		if err := s.store.open(ctx, ids, out); err != nil {
 			return err
 		}
-		out.Ranges, out.Messages, out.Conflicts = out.Ranges+ranges, out.Messages+messages, out.Conflicts+conflicts
 	}
 	out.Clients += len(part)
 	if o.DryRun {
@@ -107,10 +109,16 @@ func (s *Service) settle(ctx context.Context, now time.Time) error {
 //go:embed sql/accepted.sql
 var acceptedSQL string
 
-// open counts what is open for these clients.
-func (l *storeLedger) open(ctx context.Context, clients []smx.ClientID) (ranges uint64, messages float64, conflicts uint64, err error) {
-	err = l.store.Conn().QueryRow(ctx, acceptedSQL, clientsArg(clients)).Scan(&ranges, &messages, &conflicts)
-	return ranges, messages, conflicts, wrap(err, "count the open ranges of the clients")
+// open adds what is open for these clients, or for all when none is named.
+func (l *storeLedger) open(ctx context.Context, clients []smx.ClientID, out *AcceptResult) error {
+	var ranges, conflicts uint64
+	var messages float64
+	args := []any{clientsArg(clients), flagArg("all", len(clients) == 0)}
+	if err := l.store.Conn().QueryRow(ctx, acceptedSQL, args...).Scan(&ranges, &messages, &conflicts); err != nil {
+		return wrap(err, "count the open ranges of the clients")
+	}
+	out.Ranges, out.Messages, out.Conflicts = out.Ranges+ranges, out.Messages+messages, out.Conflicts+conflicts
+	return nil
 }
 
 func (l *storeLedger) putBaselines(ctx context.Context, part []want, now time.Time) error {

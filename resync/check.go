@@ -100,6 +100,7 @@ func (s *Service) checkOnce(ctx context.Context, o CheckOptions) (Result, error)
 	if err := s.ask(ctx, &r, line, unread, o); err != nil || o.DryRun {
 		return r, err
 	}
+	s.lastRound = s.now().UTC()
 	if !o.At.IsZero() {
 		return r, nil // a person's clock leaves no trace in the site's own
 	}

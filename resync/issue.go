@@ -72,12 +72,12 @@ type round struct {
 
 	outstanding int
 	issue       []resync
-	asked       map[smx.ClientID]bool // by this round
+	decided     map[smx.ClientID]bool // asked by this round, or held though a person wants it asked
 	held        map[string]int
 }
 
 func newRound(now time.Time, line timeline, cfg Config, unread Unread, owing owing) *round {
-	return &round{now: now, line: line, cfg: cfg, unread: unread, owing: owing, asked: map[smx.ClientID]bool{}, held: map[string]int{},
+	return &round{now: now, line: line, cfg: cfg, unread: unread, owing: owing, decided: map[smx.ClientID]bool{}, held: map[string]int{},
 		outstanding: owing.within(cfg.MergeInterval, line, now)}
 }
 
@@ -90,10 +90,13 @@ func (r *round) free() int { return r.cfg.MaxOutstanding - r.outstanding }
 // take asks the client, or says why not; empty when it is asked. Wants come in the order in which they are served; a client's
 // first one counts.
 func (r *round) take(w want) string {
-	if r.asked[w.client] {
+	if r.decided[w.client] {
 		return ""
 	}
 	hold := r.hold(w)
+	if hold == "" || w.reason == reasonRequested {
+		r.decided[w.client] = true
+	}
 	if hold != "" {
 		r.held[hold]++
 		return hold
@@ -101,7 +104,6 @@ func (r *round) take(w want) string {
 	if !r.owes(w.client) {
 		r.outstanding++
 	}
-	r.asked[w.client] = true
 	r.issue = append(r.issue, resync{client: w.client, number: w.number + 1, issued: r.now, reason: w.reason, by: w.by, next: w.next})
 	return ""
 }

@@ -36,7 +36,7 @@ type RequestResult struct {
 }
 
 // clientsPerQuery is how many clients are named in one query.
-const clientsPerQuery = 5000
+const clientsPerQuery = 10_000
 
 // Request asks clients for a resync because a person wants it: no age and no interval holds it, but unread reports and the bound
 // do. Whoever cannot be asked now is asked as soon as that is over; the wish is kept.

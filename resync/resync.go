@@ -64,7 +64,8 @@ type Service struct {
 	clockRow  clockRow
 	lastFull  time.Time
 	waiting   int       // clients that could be asked but for unread reports or the bound, as of the last round
-	lastCheck time.Time // by now; zero before the first of this process
+	lastCheck time.Time // the last one that was due, by now; zero before the first of this process
+	lastRound time.Time // the last look at who is to be asked
 }
 
 // New checks the configuration; nothing starts before Run, and nothing is read before the first call that needs it.

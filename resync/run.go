@@ -11,6 +11,8 @@ import (
 const (
 	// lookInterval is the time between two looks at what is to be done: a check that is due, or places that became free.
 	lookInterval = time.Minute
+	// refillWait is how long a few free places may wait for more.
+	refillWait = 10 * time.Minute
 	// flushInterval is how long a claim or a pickup may wait for the store.
 	flushInterval = 5 * time.Second
 	// stopTimeout bounds the last flush.

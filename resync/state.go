@@ -105,7 +105,7 @@ func (s *Service) step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.waiting > 0 && s.free(owed, now) > 0 {
+	if s.waiting > 0 && s.worth(s.free(owed, now), now) {
 		_, err = s.check(ctx, CheckOptions{refill: true})
 	}
 	return err
@@ -118,6 +118,11 @@ func (s *Service) dueCheck(ctx context.Context, now time.Time) error {
 		s.lastCheck = now
 	}
 	return err
+}
+
+// worth says whether filling so many free places is worth a search for gaps: a twentieth of all, or some after a while.
+func (s *Service) worth(free int, now time.Time) bool {
+	return free > 0 && (free*20 >= s.cfg.Load().MaxOutstanding || now.Sub(s.lastRound) >= refillWait)
 }
 
 // free is how many more clients may be asked.

@@ -1,5 +1,5 @@
--- What a baseline for these clients would settle, as of the last check.
-SELECT
-    (SELECT count() FROM missing_ranges FINAL WHERE closed = 0 AND client_id IN ({clients:Array(UUID)})) AS ranges,
-    (SELECT sum(toFloat64(last_serial - first_serial) + 1) FROM missing_ranges FINAL WHERE closed = 0 AND client_id IN ({clients:Array(UUID)})) AS messages,
-    (SELECT count() FROM open_conflicts WHERE client_id IN ({clients:Array(UUID)})) AS conflicts
+-- What a baseline for these clients, or for all, would settle, as of the last check.
+WITH (SELECT count() FROM open_conflicts WHERE {all:UInt8} OR client_id IN ({clients:Array(UUID)})) AS conflicts
+SELECT count() AS ranges, sum(toFloat64(last_serial - first_serial) + 1) AS messages, conflicts
+FROM missing_ranges FINAL
+WHERE closed = 0 AND ({all:UInt8} OR client_id IN ({clients:Array(UUID)}))

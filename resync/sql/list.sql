@@ -22,7 +22,7 @@ SELECT
         arrayMap(x -> x.1, arrayFilter(x -> x.2 >= r.next_serial AND x.1 > greatest(r.issued_time, p.picked_up_time), a.arrived)))) AS answering,
     arrayMin(arrayConcat([toDateTime64('2299-01-01', 6, 'UTC')],
         arrayMap(x -> x.1, arrayFilter(x -> x.1 > r.issued_time OR x.2 >= r.next_serial, c.completions)))) AS completed,
-    if(b.accepted > r.issued_time, b.accepted, toDateTime64(0, 6, 'UTC')) AS accepted
+    if(b.accepted >= r.issued_time, b.accepted, toDateTime64(0, 6, 'UTC')) AS accepted
 FROM chosen AS r
 LEFT JOIN
 (

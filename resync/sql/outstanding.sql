@@ -38,4 +38,4 @@ LEFT JOIN
     WHERE client_id IN (SELECT client_id FROM latest)
     GROUP BY client_id
 ) AS b ON b.client_id = l.client_id
-WHERE c.received <= l.issued AND c.serial < l.next AND b.accepted <= l.issued
+WHERE c.received <= l.issued AND c.serial < l.next AND b.accepted < l.issued
