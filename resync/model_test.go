@@ -37,7 +37,6 @@ type machine struct {
 	done   uint32 // number of the resync that it carried out
 	open   []hole // missing ranges that a check has seen
 	lost   []hole // missing ranges that no check has seen yet
-	since  time.Time
 
 	seen      uint64
 	last      resync // asked of it
