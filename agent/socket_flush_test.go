@@ -1,0 +1,80 @@
+package agent
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// standing is an agent whose status is what a test says, some time after it was asked to send.
+type standing struct {
+	operated
+	asked  time.Time
+	status func(since time.Duration) Status
+}
+
+func (s *standing) SendNow()                    { s.asked = time.Now() }
+func (s *standing) Messages() (Messages, error) { return Messages{}, nil }
+func (s *standing) Status() (Status, error) {
+	if s.asked.IsZero() {
+		return s.status(0), nil
+	}
+	return s.status(time.Since(s.asked)), nil
+}
+
+func TestSendingAtOnceEndsWhenItsOutcomeIsKnown(t *testing.T) {
+	after := func(d, since time.Duration, before, later Status) Status {
+		if since < d {
+			return before
+		}
+		return later
+	}
+	waits := Status{Unsent: 3, Attempts: 7, Problem: "an old one"}
+	for _, tt := range []struct {
+		name        string
+		status      func(since time.Duration) Status
+		done        bool
+		says        string
+		least, most time.Duration
+	}{
+		{"nothing waits", func(time.Duration) Status { return Status{} }, true, "", 0, 0},
+		{"it is sent", func(since time.Duration) Status {
+			return after(300*time.Millisecond, since, waits, Status{Attempts: 8})
+		}, true, "", 300 * time.Millisecond, 2 * time.Second},
+		{"an old problem is no answer, a new one is", func(since time.Duration) Status {
+			return after(3*time.Second, since, waits, Status{Unsent: 3, Attempts: 8, Problem: "a new one"})
+		}, false, "a new one", 3 * time.Second, 5 * time.Second},
+		{"several reports, the last of which fails", func(since time.Duration) Status {
+			return after(time.Second, since, waits, after(20*time.Second, since, Status{Unsent: 2, Attempts: 8}, Status{Unsent: 1, Attempts: 9, Problem: "later"}))
+		}, false, "later", 20 * time.Second, 22 * time.Second},
+		{"the policy holds the rest back", func(time.Duration) Status { return Status{Unsent: 1, PausedTopics: []uint32{500}} }, false, "policy", flushSilence, flushSilence + 2*time.Second},
+		{"a relay that does not end", func(time.Duration) Status { return waits }, false, "in the background", flushTimeout, flushTimeout + time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, began := &Socket{agent: &standing{status: tt.status}}, time.Now()
+				got, err := s.flush(t.Context())
+				took := time.Since(began)
+				if err != nil || got.Done != tt.done || !strings.Contains(got.Problem, tt.says) || took < tt.least || took > tt.most {
+					t.Errorf("after %v: %+v, %v; want done %v, %q, after %v to %v", took, got, err, tt.done, tt.says, tt.least, tt.most)
+				}
+			})
+		})
+	}
+}
+
+// broken is an agent whose store has failed.
+type broken struct{ operated }
+
+var errStore = errors.New("the disk is gone")
+
+func (broken) SendNow()                {}
+func (broken) Status() (Status, error) { return Status{}, errStore }
+
+func TestAStoreThatFailsIsSaid(t *testing.T) {
+	if got, err := (&Socket{agent: broken{}}).flush(t.Context()); !errors.Is(err, errStore) {
+		t.Errorf("flush says %+v, %v; want %v", got, err, errStore)
+	}
+}
