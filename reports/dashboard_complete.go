@@ -17,9 +17,9 @@ func (s *Server) completePanels() []panelMaker {
 		{"complete-tiles", "At a glance", "", false, s.fillCompleteTiles},
 		{"incomplete", "Least complete clients", "/reports/client-completeness", true, s.fillIncomplete},
 		{"owed", "Resyncs under way", "/reports/resyncs", true, s.fillOwed},
+		{"checks", "Gap checks", "/reports/gap-checks", true, s.fillChecks},
 		{"fleet-complete", "Completeness of the fleet", "/reports/completeness", false, s.fillRing},
 		{"ranges", "Missing messages by age", "/reports/open-ranges", false, s.fillRanges},
-		{"checks", "Gap checks", "/reports/gap-checks", false, s.fillChecks},
 	}
 }
 
@@ -64,7 +64,7 @@ func (s *Server) fillRing(ctx context.Context, p *web.Panel) error {
 	}
 	share := floatOf(row["percent"])
 	p.Ring = &web.Ring{
-		Value: completePercent(share), Share: share, Tone: completeTone(share), Label: "of all messages", Link: "/reports/client-completeness",
+		Value: completePercent(share), Share: share, Tone: completeTone(share), Label: "complete", Link: "/reports/client-completeness",
 		Caption: web.Number(row.count("complete_clients")) + " of " + web.Number(row.count("clients")) + " clients are complete.",
 	}
 	if n := floatOf(row["missing"]); n > 0 {
@@ -262,10 +262,12 @@ func (s *Server) fillChecks(ctx context.Context, p *web.Panel) error {
 	if err != nil {
 		return err
 	}
-	p.Table = &web.Table{Columns: []web.Column{{Name: "time"}, {Name: "clients", Numeric: true}, {Name: "ranges", Numeric: true}, {Name: "issued", Numeric: true}}}
+	p.Table = &web.Table{Columns: []web.Column{{Name: "time"}, {Name: "kind"}, {Name: "clients", Numeric: true}, {Name: "ranges_open", Numeric: true}, {Name: "resyncs_issued", Numeric: true},
+		{Name: "held_back", Numeric: true}, {Name: "took", Numeric: true}}}
 	for _, row := range rows[:min(len(rows), 6)] {
 		p.Table.Rows = append(p.Table.Rows, []web.Cell{
-			timeCell(row.time("time")), {Text: web.Number(row.count("clients")), Numeric: true}, {Text: web.Number(row.count("ranges")), Numeric: true}, {Text: web.Number(row.count("issued")), Numeric: true},
+			timeCell(row.time("time")), {Text: row.text("kind")}, numberCell(row, "clients"), numberCell(row, "ranges"), numberCell(row, "issued"), numberCell(row, "held"),
+			{Text: web.Number(row.count("took_ms")) + " ms", Numeric: true},
 		})
 	}
 	if len(rows) == 0 {
@@ -288,4 +290,8 @@ func timeCell(t time.Time) web.Cell {
 		return web.Cell{Text: "never"}
 	}
 	return web.Cell{Text: clockAt(t), Time: web.ISO(t)}
+}
+
+func numberCell(row record, column string) web.Cell {
+	return web.Cell{Text: web.Number(row.count(column)), Numeric: true}
 }

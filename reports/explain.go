@@ -31,7 +31,7 @@ type Explanation struct {
 
 // Client is who an answer is about.
 type Client struct {
-	ID   uuid.UUID `json:"id"`
+	ID   uuid.UUID `json:"id,omitzero" doc:"Absent for a computer name that no client has"`
 	Name string    `json:"name" doc:"Computer name; empty when no report told it"`
 }
 

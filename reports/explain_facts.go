@@ -34,11 +34,11 @@ func (f *facts) add(severity Severity, code string, at time.Time, format string,
 	f.list = append(f.list, fact)
 }
 
-// when is a time with its distance from now.
+// when is a time with its distance from now; a time ahead, as a check that was made for another time stamps it, stands alone.
 func (e *evidence) when(t time.Time) string {
 	switch d := e.now.Sub(t); {
 	case d < -time.Minute:
-		return clockAt(t) + " (in " + span(-d) + ")"
+		return clockAt(t)
 	case d < 2*time.Second:
 		return clockAt(t) + " (just now)"
 	default:
@@ -154,14 +154,22 @@ func (f *facts) setAside() {
 func (f *facts) gaps() {
 	missing := f.missing()
 	f.settled()
-	for i, m := range missing {
+	var noticed, fresh []run
+	for _, m := range missing {
+		if m.last <= f.header.seen && f.detected(m).IsZero() {
+			fresh = append(fresh, m)
+		} else {
+			noticed = append(noticed, m)
+		}
+	}
+	for i, m := range noticed {
 		if i == shownRanges {
-			rest := missing[i:]
-			f.add(Warning, "gap_more", time.Time{}, "%s more messages are missing in %d further ranges.", web.Number(count(rest)), len(rest))
+			f.add(Warning, "gap_more", time.Time{}, "%s more messages are missing in %d further ranges.", web.Number(count(noticed[i:])), len(noticed)-i)
 			break
 		}
 		f.gap(m)
 	}
+	f.freshGaps(fresh)
 	switch {
 	case len(missing) > 0 || f.greatest() == 0 && !f.known():
 	case f.greatest() == 0:
@@ -197,10 +205,19 @@ func (f *facts) gap(m run) {
 	case claimed && m.first > f.header.seen:
 		f.add(Warning, "gap_claimed", later(f.header.claimedTime, detected), "%s: at %s the client said that it has given out serials up to %s, but nothing after %s has arrived.",
 			what, f.when(f.header.claimedTime), web.Number(f.header.claimed), web.Number(f.header.seen))
-	case detected.IsZero():
-		f.add(Note, "gap_new", time.Time{}, "%s; no gap check has run since the messages around them came, so they may still be on their way.", what)
 	default:
 		f.add(Warning, "gap", detected, "%s; first noticed at %s.", what, f.when(detected))
+	}
+}
+
+// freshGaps tells of what no gap check has looked at yet.
+func (f *facts) freshGaps(runs []run) {
+	switch n := count(runs); {
+	case len(runs) == 1:
+		f.add(Note, "gap_new", time.Time{}, "%s; no gap check has looked since what comes after came, so %s may still be on the way.", rangeText(runs[0]), plural(int(min(n, 2)), "it", "they"))
+	case len(runs) > 1:
+		f.add(Note, "gap_new", time.Time{}, "%s messages in %d ranges, the first %s, have not arrived; no gap check has looked since what comes after came, so they may still be on the way.",
+			web.Number(n), len(runs), spanOf(runs[0]))
 	}
 }
 

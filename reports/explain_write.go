@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // errNoRows is said for forms that hold rows only.
@@ -85,8 +87,11 @@ func writeSteps(out *strings.Builder, steps []Step) {
 
 // title names a client by name and id.
 func (c Client) title() string {
-	if c.Name == "" {
+	switch {
+	case c.Name == "":
 		return wireID(c.ID)
+	case c.ID == uuid.Nil: // a name that no client has
+		return terminalSafe(shorten(c.Name, 64))
 	}
 	return terminalSafe(shorten(c.Name, 64)) + " · " + wireID(c.ID)
 }

@@ -126,9 +126,9 @@ func ago(d time.Duration) string {
 	return span(d) + " ago"
 }
 
-// span is a duration in the one or two units that matter.
+// span is a duration in the one or two units that matter. A negative one, from a time ahead of the clock, is none.
 func span(d time.Duration) string {
-	switch {
+	switch d = max(0, d); {
 	case d < time.Minute:
 		return fmt.Sprintf("%d s", int(d.Seconds()))
 	case d < time.Hour:

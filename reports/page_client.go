@@ -210,6 +210,8 @@ func (q issuedResync) view(e *evidence) web.Resync {
 	} {
 		st.at.Label, st.at.Now, st.at.Done = firstUpper(string(st.step)), st.step == now, !st.at.At.IsZero()
 		switch {
+		case st.at.Done && st.at.At.After(e.now):
+			st.at.Note = clockAt(st.at.At)
 		case st.at.Done:
 			st.at.Note = ago(e.now.Sub(st.at.At))
 		case now == stepCompleted:
@@ -275,6 +277,9 @@ func (s *Server) fillTrace(ctx context.Context, e *evidence, view *web.Client, t
 	}
 	t.tell()
 	view.Trace = &web.Trace{Serial: web.Number(serial), Summary: terminalSafe(t.out.Summary), Next: nextView(t.out.Next), Tone: verdictTone(t.out.Verdict)}
+	if t.out.Verdict == "missing" || t.out.Verdict == "unknown_client" {
+		view.Trace.Next = nil // the page tells what happens next beside it
+	}
 	for _, h := range t.out.Hops {
 		hop := web.Hop{Where: h.Where, Text: terminalSafe(h.Text), Word: string(h.Severity), Tone: h.Severity.tone()}
 		if h.Time != nil {

@@ -90,12 +90,20 @@ func (t *tracer) way(v version, counts bool) {
 	t.hop("loader", "loaded", severity, v.loaded, "Loaded, %s after it was received.", span(max(0, waited)))
 	switch {
 	case !counts:
-		t.hop("store", "not_counted", Warning, time.Time{}, "Kept, but another message under the same serial counts: its message time is later.")
+		t.hop("store", "not_counted", Warning, time.Time{}, "Kept, but another message under the same serial counts: %s.", t.whyOther(v))
 	case v.latest > t.serial:
 		t.hop("store", "superseded", OK, v.latestTime, "Superseded by message %s: %s.", web.Number(v.latest), v.latestState)
 	default:
 		t.hop("store", "current", OK, v.loaded, "Current: nothing newer is known about the topic.")
 	}
+}
+
+// whyOther says by which rule another version counts: the later message time, then the greater hash.
+func (t *tracer) whyOther(v version) string {
+	if v.raisedMicros == t.versions[t.counts()].raisedMicros {
+		return "their message times are equal, so the greater hash of their content decides"
+	}
+	return "its message time is later"
 }
 
 // late tells that a message was missing before it came.

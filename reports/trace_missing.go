@@ -14,16 +14,18 @@ func (t *tracer) missing() {
 		t.verdict("missing", "%s has not been stored yet; it may be in what waits in the inbox.", t.out.subject())
 	case detected.IsZero():
 		t.verdict("missing", "%s has not arrived; no gap check has looked for it yet.", t.out.subject())
+	case detected.After(t.now): // a check may be made for another time than now
+		t.verdict("missing", "%s never arrived; a gap check noticed it at %s.", t.out.subject(), clockAt(detected))
 	default:
 		t.verdict("missing", "%s never arrived; it has been missing for at least %s.", t.out.subject(), span(t.now.Sub(detected)))
 	}
 	t.assigned()
 	t.between()
-	t.inInbox()
 	if !detected.IsZero() {
 		t.hop("site", "detected", Warning, detected, "A gap check first noticed that it is missing.")
 	}
 	t.askedFor()
+	t.inInbox()
 	t.out.Next = append(t.out.Next, t.foresee()...)
 }
 

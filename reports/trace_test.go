@@ -117,3 +117,58 @@ func TestAClientIsFoundByIdOrNameAndNamesakesAreTold(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTheTieBetweenTwoMessagesOfOneSerialIsToldAsItIs(t *testing.T) {
+	s := newSite(t)
+	s.client(1, 5, hour)
+	s.messages(message{client: 1, serial: 3, ago: 2 * hour, topic: 500, id: "a", state: 2, file: "one.SMX"}, message{client: 1, serial: 3, ago: 2 * hour, topic: 500, id: "a", state: 3, file: "two.SMX"})
+	trace, err := s.detective().Trace(t.Context(), "PC-0001", 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(strings.Fields(trace.String()), " "); trace.Verdict != "conflict" || !strings.Contains(text, "message times are equal") || strings.Contains(text, "time is later") {
+		t.Errorf("%s", text)
+	}
+}
+
+// A gap check may be made for another time than now, and stamps that time.
+func TestTimesAheadOfTheClockNeverMakeNegativeAges(t *testing.T) {
+	s := newSite(t)
+	s.client(1, 5, hour)
+	s.arrived(1, 9, 12)
+	s.missing(1, 6, 8, -11*day)
+	s.issued(1, 1, "missing", 13, -10*day)
+	s.checked(-11 * day)
+	r := s.detective()
+	e, err := r.Explain(t.Context(), "PC-0001", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trace, err := r.Trace(t.Context(), "PC-0001", 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := e.String() + trace.String(); strings.Contains(text, " -") || strings.Contains(text, "(in ") || !strings.Contains(text, clockAt(s.now.Add(11*day))) {
+		t.Errorf("%s", text)
+	}
+	if rows := s.all(r, "missing-ranges", nil); len(rows) != 1 || rows[0]["missing_hours"] != "0" {
+		t.Errorf("%v", rows)
+	}
+	if rows := s.all(r, "resyncs", nil); len(rows) != 1 || rows[0]["hours"] != "0" {
+		t.Errorf("%v", rows)
+	}
+}
+
+func TestANameNobodyHasGetsNoId(t *testing.T) {
+	e, err := newSite(t).detective().Explain(t.Context(), "NOBODY", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := WriteExplanation(&out, JSON, e); err != nil {
+		t.Fatal(err)
+	}
+	if text := e.String() + out.String(); strings.Contains(text, "0000-") || !strings.HasPrefix(text, "NOBODY\n") {
+		t.Errorf("%s", text)
+	}
+}

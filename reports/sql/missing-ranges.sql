@@ -25,7 +25,8 @@ WITH
         SELECT ClientID AS client_id, FirstSerial AS first_serial, LastSerial AS last_serial, DetectedTime AS detected_time
         FROM SR_MissingMessageRanges
         WHERE ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
-          AND detected_time <= now64(6, 'UTC') - toIntervalSecond(toInt64({min_age_hours:Float64} * 3600))
+          -- A check that was made for another time may have stamped a time ahead; such a range is new, never hidden.
+          AND ({min_age_hours:Float64} = 0 OR detected_time <= now64(6, 'UTC') - toIntervalSecond(toInt64({min_age_hours:Float64} * 3600)))
           AND detected_time > now64(6, 'UTC') - toIntervalSecond(toInt64({max_age_hours:Float64} * 3600))
           AND ({after:UInt8} = 0 OR (detected_time, client_id, first_serial)
                 > ({after_detected_time:DateTime64(6,'UTC')}, {after_client_id:UUID}, {after_first_serial:UInt64}))
@@ -39,7 +40,7 @@ SELECT
     page.last_serial AS last_serial,
     toUInt64(page.last_serial - page.first_serial + 1) AS messages,
     page.detected_time AS detected_time,
-    round(dateDiff('second', page.detected_time, now64(3, 'UTC')) / 3600, 1) AS missing_hours,
+    round(greatest(dateDiff('second', page.detected_time, now64(3, 'UTC')), 0) / 3600, 1) AS missing_hours,
     c.last_report_time AS last_report,
     r.issued AS resync_issued,
     d.completed AS resync_completed,

@@ -42,13 +42,13 @@ WITH
             multiIf(done > issued, 'completed', client_id IN (SELECT client_id FROM answering), 'answering', toUnixTimestamp64Micro(picked_up) > 0, 'picked up', 'issued') AS step,
             count() AS clients,
             toNullable(min(issued)) AS oldest,
-            quantile(0.5)(dateDiff('second', issued, if(done > issued, done, now64(6, 'UTC'))) / 3600) AS median
+            quantile(0.5)(greatest(dateDiff('second', issued, if(done > issued, done, now64(6, 'UTC'))), 0) / 3600) AS median
         FROM stepped
         WHERE done <= issued OR issued >= now64(6, 'UTC') - toIntervalDay({days:UInt32})
         GROUP BY step
         UNION ALL
         SELECT 'requested' AS step, count() AS clients, toNullable(min(r.requested_time)) AS oldest,
-               quantile(0.5)(dateDiff('second', r.requested_time, now64(6, 'UTC')) / 3600) AS median
+               quantile(0.5)(greatest(dateDiff('second', r.requested_time, now64(6, 'UTC')), 0) / 3600) AS median
         FROM resync_requests AS r FINAL
         LEFT JOIN asked ON asked.client_id = r.client_id
         WHERE r.after_number >= asked.newest

@@ -86,7 +86,7 @@ SELECT
     page.picked_up AS picked_up,
     page.answering AS answering,
     page.done AS completed,
-    round(dateDiff('second', page.issued, ifNull(page.done, now64(6, 'UTC'))) / 3600, 1) AS hours,
+    round(greatest(dateDiff('second', page.issued, ifNull(page.done, now64(6, 'UTC'))), 0) / 3600, 1) AS hours,
     c.last_report_time AS last_report,
     page.client_id AS client_id
 FROM page

@@ -1,6 +1,9 @@
 package web
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Client is the page of one client.
 type Client struct {
@@ -101,6 +104,11 @@ type SerialLine struct {
 	To     string
 	Text   string // what the picture shows, in words
 	Legend []LegendEntry
+}
+
+// Labelled says that at least one run has room for its label.
+func (l SerialLine) Labelled() bool {
+	return slices.ContainsFunc(l.Runs, func(r SerialRun) bool { return r.Label != "" })
 }
 
 // SerialRun is one run of serials; X and Width are shares of the picture, in percent.
