@@ -93,7 +93,8 @@ type Agent struct {
 	retime    chan struct{} // an interval changed
 
 	// Owned by whoever calls Send.
-	failures int // attempts for the report under way that came to nothing
+	failures  int           // attempts for the report under way that came to nothing
+	holdUntil time.Duration // the relay asked to be left alone until this steady time
 
 	// Owned by whoever calls Poll.
 	pollFailures int
@@ -180,6 +181,9 @@ func (a *Agent) sendLoop(ctx context.Context) error {
 			timer.Reset(a.nextSend())
 			continue
 		case <-a.wake:
+			if a.refrains() {
+				continue
+			}
 		case <-timer.C:
 		}
 		wait, err := a.drain(ctx)

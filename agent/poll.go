@@ -67,7 +67,11 @@ func (a *Agent) pace(poll *PollOutcome, after time.Duration) {
 	poll.Wait = jitter(interval*9/10, interval/10)
 	switch poll.Outcome {
 	case PolicyAgain:
-		poll.Wait = max(min(pause(a.pollFailures, after), poll.Wait), after)
+		wait := pause(a.pollFailures, after)
+		if after == 0 {
+			wait = min(wait, poll.Wait)
+		}
+		poll.Wait = wait
 		a.pollFailures++
 		a.log.Debug("policy not fetched", "client", a.id.Client, "status", poll.Status, "wait", poll.Wait, "err", poll.Err)
 		return

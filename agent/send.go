@@ -40,12 +40,26 @@ func (a *Agent) Send(ctx context.Context) (Attempt, error) {
 	if answer.Outcome == Again {
 		attempt.Wait = pause(a.failures, answer.After)
 		a.failures++
+		a.holdUntil = a.clock.Steady() + min(answer.After, mostPatience)
 		a.log.Debug("report not delivered", "client", a.id.Client, "first", report.First, "last", report.Last,
 			"status", answer.Status, "code", answer.Code, "wait", attempt.Wait, "err", answer.Err)
 		return attempt, nil
 	}
 	a.failures = 0
 	return attempt, a.settle(report, answer)
+}
+
+// refrains tells whether the relay has asked to be left alone until later: then even a person has to wait.
+func (a *Agent) refrains() bool {
+	left := a.holdUntil - a.clock.Steady()
+	if left <= 0 {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.contact.attempts++
+	a.contact.problem = fmt.Sprintf("the relay asked to be left alone for another %v", left.Round(time.Second))
+	return true
 }
 
 // settle ends a report. A refused one of several states is cut in two, again and again, until the state that no relay takes is
