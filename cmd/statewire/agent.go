@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -23,8 +25,29 @@ func agentCommand(g *globals) *cobra.Command {
 // agentDir is where a data directory has its agent's files.
 func agentDir(data string) string { return filepath.Join(data, "agent") }
 
-// agent is the way to the agent that runs on the data directory.
-func (g *globals) agent() *agent.SocketClient { return agent.DialSocket(agentDir(g.data)) }
+// agentHome is where the shipped unit keeps a machine's agent.
+const agentHome = "/var/lib/statewire-agent"
+
+// agentAt is where the agent is that a command speaks to: on the data directory, or where the shipped unit has it when none was named
+// and none is in the usual place.
+func (g *globals) agentAt(cmd *cobra.Command) string {
+	dir := agentDir(g.data)
+	if cmd.Flags().Changed("data") {
+		return dir
+	}
+	if _, err := os.Stat(dir); err == nil {
+		return dir
+	}
+	if _, err := os.Stat(agentDir(agentHome)); errors.Is(err, fs.ErrNotExist) {
+		return dir // whoever may not look there is told so when asking
+	}
+	return agentDir(agentHome)
+}
+
+// agent is the way to the agent that a command speaks to.
+func (g *globals) agent(cmd *cobra.Command) *agent.SocketClient {
+	return agent.DialSocket(g.agentAt(cmd))
+}
 
 // asked is an agent's refusal with its exit code: a request that no agent would take is wrong usage.
 func asked(err error) error {
@@ -44,7 +67,7 @@ func agentResendCommand(g *globals) *cobra.Command {
 			if err := g.plainFormat(); err != nil {
 				return err
 			}
-			sent, err := g.agent().Resend(cmd.Context())
+			sent, err := g.agent(cmd).Resend(cmd.Context())
 			if err != nil {
 				return asked(err)
 			}
@@ -62,7 +85,7 @@ func agentScanCommand(g *globals) *cobra.Command {
 			if err := g.plainFormat(); err != nil {
 				return err
 			}
-			found, err := g.agent().Scan(cmd.Context())
+			found, err := g.agent(cmd).Scan(cmd.Context())
 			if err != nil {
 				return asked(err)
 			}

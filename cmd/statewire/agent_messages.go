@@ -25,7 +25,7 @@ func agentMessagesCommand(g *globals) *cobra.Command {
 			if err := g.plainFormat(); err != nil {
 				return err
 			}
-			all, err := g.agent().Messages(cmd.Context())
+			all, err := g.agent(cmd).Messages(cmd.Context())
 			if err != nil {
 				return asked(err)
 			}
@@ -55,7 +55,7 @@ func count(flags ...bool) (n int) {
 }
 
 func (g *globals) agentReport(cmd *cobra.Command) error {
-	text, err := g.agent().Report(cmd.Context())
+	text, err := g.agent(cmd).Report(cmd.Context())
 	if err != nil {
 		return asked(err)
 	}

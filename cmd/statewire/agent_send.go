@@ -67,7 +67,7 @@ func (g *globals) agentSend(cmd *cobra.Command, s sending) error {
 		}
 	})
 	if given+others == 0 && s.now {
-		sent, err := g.agent().Send(cmd.Context())
+		sent, err := g.agent(cmd).Send(cmd.Context())
 		if err != nil {
 			return asked(err)
 		}
@@ -79,7 +79,7 @@ func (g *globals) agentSend(cmd *cobra.Command, s sending) error {
 	if err := s.complete(cmd); err != nil {
 		return err
 	}
-	answer, err := g.agent().Raise(cmd.Context(), agent.RaiseRequest{States: []agent.RaisedState{s.state}, Now: s.now})
+	answer, err := g.agent(cmd).Raise(cmd.Context(), agent.RaiseRequest{States: []agent.RaisedState{s.state}, Now: s.now})
 	if err != nil {
 		return asked(err)
 	}

@@ -24,9 +24,9 @@ func agentStatusCommand(g *globals) *cobra.Command {
 			if err := g.plainFormat(); err != nil {
 				return &exitStatus{int(healthUnknown), err}
 			}
-			status, err := g.agent().Status(cmd.Context())
+			status, err := g.agent(cmd).Status(cmd.Context())
 			if err != nil {
-				return &exitStatus{int(g.silentAgent(err)), err}
+				return &exitStatus{int(g.silentAgent(cmd, err)), err}
 			}
 			health, why := agentHealth(status, time.Now())
 			if err := writeRecord(cmd.OutOrStdout(), g.format, statusFields(status, health, why)); err != nil {
@@ -41,8 +41,8 @@ func agentStatusCommand(g *globals) *cobra.Command {
 }
 
 // silentAgent is the health of an agent that cannot be asked: critical where one should run.
-func (g *globals) silentAgent(err error) health {
-	if _, missing := os.Stat(agentDir(g.data)); missing == nil && errors.Is(err, agent.ErrNotRunning) {
+func (g *globals) silentAgent(cmd *cobra.Command, err error) health {
+	if _, missing := os.Stat(g.agentAt(cmd)); missing == nil && errors.Is(err, agent.ErrNotRunning) {
 		return healthCritical
 	}
 	return healthUnknown

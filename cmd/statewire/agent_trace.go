@@ -14,9 +14,6 @@ import (
 	"statewire/smx"
 )
 
-// agentHome is where the shipped unit keeps a machine's agent.
-const agentHome = "/var/lib/statewire-agent"
-
 // agentLog asks the agent of this machine what it knows of a message, if it is the client that the message is of. It runs beside
 // the site's data, or where the shipped unit has it.
 func agentLog(data string) func(context.Context, uuid.UUID, uint64) ([]reports.AgentEvent, error) {
