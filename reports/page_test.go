@@ -56,6 +56,27 @@ func TestPagesAreWellMade(t *testing.T) {
 	}
 }
 
+func TestPagesOfClientsAreWellMade(t *testing.T) {
+	s := tracedSite(t)
+	s.reports(report{client: 20, name: "twin", received: hour, file: "a"}, report{client: 21, name: "TWIN", received: 2 * hour, file: "b"})
+	h := handler(t, s.seed, func(_ *Config, d *Deps) { s.deps(d) })
+	for name, page := range clientPages {
+		w := get(t, h, page)
+		if missing := name == "client-unknown" || name == "client-nobody"; w.Code != map[bool]int{true: http.StatusNotFound, false: http.StatusOK}[missing] {
+			t.Errorf("%s: status %d", name, w.Code)
+		}
+		doc := parse(t, w.Body.String())
+		checkPage(t, name, doc)
+		for n := range doc.Descendants() {
+			if link := attr(n, "href"); n.Type == html.ElementNode && n.Data == "a" && (strings.HasPrefix(link, "/reports/") || strings.HasPrefix(link, "/clients/")) && name == "client-gap" {
+				if w := get(t, h, strings.Split(link, "#")[0]); w.Code != http.StatusOK {
+					t.Errorf("%s: %s: status %d", name, link, w.Code)
+				}
+			}
+		}
+	}
+}
+
 func checkPage(t *testing.T, name string, doc *html.Node) {
 	t.Helper()
 	ids, headings := map[string]bool{}, 0

@@ -1,0 +1,63 @@
+package reports
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestTheAPIExplainsAndTraces(t *testing.T) {
+	s := tracedSite(t)
+	s.reports(report{client: 20, name: "twin", received: hour, file: "a"}, report{client: 21, name: "TWIN", received: 2 * hour, file: "b"})
+	h := handler(t, s.seed, func(_ *Config, d *Deps) { s.deps(d) })
+	w := get(t, h, "/api/v1/clients/PC-0005/explain?topic=500%2Fa%2Fb")
+	var e Explanation
+	if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || w.Code != http.StatusOK {
+		t.Fatalf("%d %v %s", w.Code, err, w.Body)
+	}
+	codes := ""
+	for _, f := range e.Facts {
+		codes += f.Code + " "
+		if f.Text == "" || f.Severity == "" {
+			t.Errorf("an empty fact: %+v", f)
+		}
+	}
+	if e.Client.ID != id(5) || e.Client.Name != "PC-0005" || e.Topic.ID != "a/b" || !strings.Contains(codes, "topic_in_gap") || !strings.Contains(codes, "gap ") || len(e.Next) == 0 || e.Next[0].At == nil {
+		t.Errorf("%s", w.Body)
+	}
+	w = get(t, h, "/api/v1/clients/GUID:"+id(5).String()+"/trace/14")
+	var trace Trace
+	if err := json.Unmarshal(w.Body.Bytes(), &trace); err != nil || w.Code != http.StatusOK || trace.Verdict != "missing" || len(trace.Hops) < 4 {
+		t.Errorf("%d %v %s", w.Code, err, w.Body)
+	}
+	if w := get(t, h, "/api/v1/clients/"+id(999).String()+"/explain"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "unknown_client") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	for path, want := range map[string]string{
+		"/api/v1/clients/NOBODY/trace/1": "404 no_client", "/api/v1/clients/twin/explain": "409 ambiguous_client", "/api/v1/clients/PC-0005/trace/0": "400 bad_parameter",
+		"/api/v1/clients/PC-0005/trace/4611686018427387905": "400 bad_parameter", "/api/v1/clients/PC-0005/explain?topic=x": "400 bad_parameter", "/api/v1/clients/twin/trace/3": "409 ambiguous_client",
+	} {
+		w := get(t, h, path)
+		var p Problem
+		if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || fmt.Sprint(w.Code, " ", p.Code) != want {
+			t.Errorf("%s: %d %s, want %s", path, w.Code, w.Body, want)
+		}
+	}
+	if doc := get(t, h, "/api/v1/openapi.json").Body.String(); !strings.Contains(doc, "/api/v1/clients/{id}/trace/{serial}") || !strings.Contains(doc, "explain-client") {
+		t.Error("the description has no clients")
+	}
+}
+
+func TestPanelsOfCompletenessAnswerByThemselves(t *testing.T) {
+	s := brokenClients(t)
+	h := handler(t, s.seed, func(_ *Config, d *Deps) { s.deps(d) })
+	for panel, want := range map[string]string{
+		"complete": "ring-value", "complete-tiles": "Counters went back", "incomplete": "PC-0005", "owed": "picked up", "fleet-complete": "9 of 14 clients", "ranges": "2 to 7 days", "checks": "incremental",
+	} {
+		if w := get(t, h, "/panels/"+panel); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), want) || strings.Contains(w.Body.String(), "can't be read") {
+			t.Errorf("%s: %d %s", panel, w.Code, w.Body)
+		}
+	}
+}
