@@ -98,6 +98,7 @@ type Agent struct {
 
 	// Owned by whoever calls Poll.
 	pollFailures int
+	askAnew      bool // the policy kept in the store is of no use
 
 	// Guarded by mu.
 	mu      sync.Mutex
@@ -121,8 +122,10 @@ func New(cfg Config, d Deps) (*Agent, error) {
 		return a, nil
 	}
 	policy, err := smx.DecodePolicy(kept.Document)
-	if err != nil {
-		return nil, fmt.Errorf("read the policy kept in the store: %w", err)
+	if err != nil { // another version of the program understood it
+		a.log.Warn("kept policy is not understood: asking for it anew", "client", a.id.Client, "err", err)
+		a.askAnew = true
+		return a, nil
 	}
 	a.obey(policy)
 	return a, nil
@@ -130,6 +133,9 @@ func New(cfg Config, d Deps) (*Agent, error) {
 
 // Raise records states, all or none. They are sent with the next report; an instant state starts one at once.
 func (a *Agent) Raise(states ...State) error {
+	if len(states) == 0 {
+		return nil
+	}
 	now, instant := a.clock.Wall(), false
 	ready := make([]State, len(states))
 	for i, s := range states {

@@ -38,6 +38,9 @@ func (a *Agent) Poll(ctx context.Context) (PollOutcome, error) {
 	if err != nil {
 		return PollOutcome{}, fmt.Errorf("read the policy kept in the store: %w", err)
 	}
+	if a.askAnew {
+		kept.ETag = ""
+	}
 	sum, err := a.store.Summary()
 	if err != nil {
 		return PollOutcome{}, fmt.Errorf("sum up the store: %w", err)
@@ -103,7 +106,7 @@ func (a *Agent) adopt(kept PolicyState, answer PolicyAnswer, poll *PollOutcome) 
 	if poll.Resync, err = a.store.Adopt(state, policy.Resync); err != nil {
 		return fmt.Errorf("keep the policy: %w", err)
 	}
-	poll.Outcome = PolicyAdopted
+	poll.Outcome, a.askAnew = PolicyAdopted, false
 	a.obey(policy)
 	a.log.Info("policy adopted", "client", a.id.Client, "etag", answer.ETag, "relay", policy.Relay, "send_interval", policy.SendInterval, "topics", len(policy.Topics))
 	if poll.Resync {

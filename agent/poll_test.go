@@ -70,6 +70,23 @@ func TestAPolicyIsAdoptedOnceAndOutlivesARestart(t *testing.T) {
 	})
 }
 
+func TestAKeptPolicyThatIsNotUnderstoodIsAskedForAnew(t *testing.T) {
+	memory, relay := NewMemory(0), newSite(t)
+	want(relay, smx.Policy{SendInterval: time.Minute})
+	poll(t, agentOn(t, memory, relay), PolicyAdopted)
+	kept, _ := memory.Policy()
+	kept.Document = []byte(`<Policy Version="99"/>`)
+	if _, err := memory.Adopt(kept, nil); err != nil {
+		t.Fatal(err)
+	}
+	a := agentOn(t, memory, relay)
+	poll(t, a, PolicyAdopted)
+	if a.SendInterval() != time.Minute {
+		t.Error("the policy is not in force")
+	}
+	poll(t, a, PolicyUnchanged)
+}
+
 func TestAPolicyForSomebodyElseIsDeclined(t *testing.T) {
 	for name, document := range map[string]string{
 		"another client's":  string(smx.EncodePolicy(smx.Policy{Client: smx.ClientID{9}, SendInterval: time.Second})),
@@ -159,19 +176,19 @@ func TestPollCycle(t *testing.T) {
 		began := time.Now()
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
-		if n := len(relay.pollTimes); n < 24 || n > 28 {
+		if n := relay.counted(func() int { return len(relay.pollTimes) }); n < 24 || n > 28 {
 			t.Errorf("%d polls in a day", n)
-		}
-		if first := relay.pollTimes[0].Sub(began); first >= 10*time.Minute {
-			t.Errorf("first poll after %v, want within the startup jitter", first)
 		}
 		want(relay, smx.Policy{PolicyInterval: 10 * time.Minute})
 		time.Sleep(time.Hour)
-		before := len(relay.pollTimes)
+		before := relay.counted(func() int { return len(relay.pollTimes) })
 		time.Sleep(10 * time.Hour)
 		synctest.Wait()
 		if n := len(relay.pollTimes) - before; n < 59 || n > 67 {
 			t.Errorf("%d polls in ten hours of ten minutes", n)
+		}
+		if first := relay.pollTimes[0].Sub(began); first >= 10*time.Minute {
+			t.Errorf("first poll after %v, want within the startup jitter", first)
 		}
 	})
 }
@@ -228,11 +245,12 @@ func TestPausedAndSlowedTopics(t *testing.T) {
 			time.Sleep(15 * time.Minute)
 		}
 		synctest.Wait()
-		if n := relay.topics[300]; n < 5 || n > 6 {
+		came := func(topicType uint32) int { return relay.counted(func() int { return relay.topics[topicType] }) }
+		if n := came(300); n < 5 || n > 6 {
 			t.Errorf("the slowed topic came %d times in ten hours, want every two hours", n)
 		}
-		if relay.topics[500] != 0 || relay.topics[400] < 35 {
-			t.Errorf("the paused topic came %d times, the usual one %d times", relay.topics[500], relay.topics[400])
+		if came(500) != 0 || came(400) < 35 {
+			t.Errorf("the paused topic came %d times, the usual one %d times", came(500), came(400))
 		}
 		want(relay, smx.Policy{})
 		time.Sleep(90 * time.Minute)

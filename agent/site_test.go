@@ -53,6 +53,13 @@ func newSite(t testing.TB) *site {
 	return &site{t: t, decoder: smx.NewDecoder(), clients: map[smx.ClientID]*siteClient{}, seen: map[siteState]int{}, digest: map[smx.ClientID][]byte{}, topics: map[uint32]int{}}
 }
 
+// counted is a number of the site's, read while it works.
+func (s *site) counted(n func() int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return n()
+}
+
 // Post implements courier.
 func (s *site) Post(ctx context.Context, body []byte) Answer {
 	s.mu.Lock()
