@@ -107,7 +107,7 @@ func brokenClients(t testing.TB) *site {
 
 	s.client(4, 12, 2*hour) // a record was set aside
 	s.exec(fmt.Sprintf(`INSERT INTO set_aside_records (client_id, source_file, report_index, record_index, serial, code, reason, line, column, received_time, set_aside_time)
-		VALUES ('%s', 'latest.SMX', 0, 3, 11, 'bad_date', 'MessageTime 20110230000000.000000+000 is no date', 3, 77, '%s', '%s')`, id(4), s.micros(2*hour), s.micros(2 * hour)[:23]))
+		VALUES ('%s', 'latest-4.SMX', 0, 3, 11, 'bad_date', 'MessageTime 20110230000000.000000+000 is no date', 3, 77, '%s', '%s')`, id(4), s.micros(2*hour), s.micros(2 * hour)[:23]))
 
 	s.client(5, 11, hour) // a gap, too young for a resync
 	s.arrived(5, 20, 31)

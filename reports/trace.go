@@ -65,13 +65,14 @@ type tracer struct {
 	*evidence
 	serial uint64
 
-	versions   []version
-	aside      []asideRecord // of this serial
-	carriers   []reportRow   // reports that span the serial
-	was        []missingRange
-	neighbours map[string]neighbour
-	kept       *version // the current state it left, when the message itself is no longer stored
-	agent      []AgentEvent
+	versions     []version
+	aside        []asideRecord // of this serial
+	asideReports []reportRow   // that came when the latest of them did
+	carriers     []reportRow   // reports that span the serial
+	was          []missingRange
+	neighbours   map[string]neighbour
+	kept         *version // the current state it left, when the message itself is no longer stored
+	agent        []AgentEvent
 
 	out Trace
 	nth int // the version being told; 0 when there is one
@@ -127,6 +128,13 @@ func (r *Runner) follow(ctx context.Context, t *tracer) error {
 		if err := r.followVersion(ctx, t, &t.versions[i]); err != nil {
 			return err
 		}
+	}
+	if len(t.versions) == 0 && len(t.aside) > 0 {
+		rows, err := r.ask(ctx, "report", map[string]string{"client": t.client.ID.String(), "at": micros(t.aside[0].received)})
+		if err != nil {
+			return err
+		}
+		t.asideReports = reportRows(rows)
 	}
 	if len(t.versions) == 0 {
 		rows, err := r.ask(ctx, "kept", params())

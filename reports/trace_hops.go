@@ -131,7 +131,10 @@ func (t *tracer) repeats() {
 func (t *tracer) setAside() {
 	a := t.aside[0]
 	t.verdict("set_aside", "%s arrived but was set aside as bad: %s (%s).", t.out.subject(), shorten(a.reason, 200), a.code)
-	for _, a := range t.aside {
+	for i, a := range t.aside {
+		if i == 0 {
+			t.asideCarrier(a)
+		}
 		t.hop("inbox", "received", OK, a.received, "Received in %s.", shorten(a.file, 160)).File = a.file
 		t.hop("loader", "set_aside", Bad, a.received, "Set aside as bad: %s (%s). It lies in the inbox's corrupt folder with its reason beside it; its serial counts as received.",
 			shorten(a.reason, 200), a.code)
@@ -139,6 +142,20 @@ func (t *tracer) setAside() {
 	n := next{evidence: t.evidence}
 	n.mend()
 	t.out.Next = append(t.out.Next, n.list...)
+}
+
+// asideCarrier tells of the report that brought a bad record.
+func (t *tracer) asideCarrier(a asideRecord) {
+	for _, r := range t.asideReports {
+		if r.file != a.file {
+			continue
+		}
+		t.hop("client", "packed", OK, r.made, "Put into a report, by the client's clock.")
+		if r.receipt != "" {
+			t.hop("relay", "received", OK, r.received, "Accepted by the relay, which gave the receipt %s.", shorten(r.receipt, 80)).Receipt = r.receipt
+		}
+		return
+	}
 }
 
 // dropped tells of a message that arrived so long ago that only its serial, or the state it left, is still known.

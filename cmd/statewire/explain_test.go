@@ -1,0 +1,90 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"statewire/reports"
+)
+
+// explain and trace answer alike through a running site and by themselves, and see what waits in an inbox that nobody loads.
+func TestExplainAndTraceFollowAMessageWhereverItIs(t *testing.T) {
+	t.Parallel()
+	data := dataDir(t)
+	relay := serve(t, data, "--roles", "relay")
+	to, l := relay.poster(), newLedger()
+	to.accept(t, l, 1, 1, 3)
+	id := clientID(1).String()
+	if text := words(done(t, data, "explain", id)); !strings.Contains(text, "waits in the inbox and is not loaded yet") || !strings.Contains(text, "(normal)") {
+		t.Errorf("a client whose first report waits: %s", text)
+	}
+	loader := serve(t, data, "--roles", "ingest,reports")
+	loader.awaitReady()
+	loader.awaitDrained()
+	to.accept(t, l, 1, 7, 9) // 4 to 6 are lost
+	loader.awaitDrained()
+	done(t, data, "resync", "check")
+	inside := tracesOf(t, data, id)
+	loader.kill()
+	to.accept(t, l, 1, 10, 10)
+	relay.kill()
+	alone := tracesOf(t, data, "e2e-1")
+	for serial, verdict := range map[string]string{"2": "current", "5": "missing", "11": "not_assigned"} {
+		if inside[serial].Verdict != verdict || alone[serial].Verdict != verdict {
+			t.Errorf("message %s: %s inside, %s alone; want %s", serial, inside[serial].Verdict, alone[serial].Verdict, verdict)
+		}
+	}
+	receipt := ""
+	for _, hop := range alone["2"].Hops {
+		receipt += hop.Receipt
+	}
+	if l.receipts[receipt] == 0 {
+		t.Errorf("message 2 was given no receipt that the relay gave: %q", receipt)
+	}
+	if text := alone["5"].Summary; !strings.Contains(text, "may be in what waits") {
+		t.Errorf("message 5 with a file in the inbox: %s", text)
+	}
+	text := words(done(t, data, "explain", "E2E-1", "--topic", "500/{update-2}"))
+	for _, want := range []string{"Messages 4 to 6 are missing (3)", "Reported but not loaded", "in message 2", "No resync is issued while files of this client wait"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("explain lacks %q:\n%s", want, text)
+		}
+	}
+}
+
+func tracesOf(t *testing.T, data, client string) map[string]reports.Trace {
+	t.Helper()
+	out := map[string]reports.Trace{}
+	for _, serial := range []string{"2", "5", "11"} {
+		var trace reports.Trace
+		if err := json.Unmarshal([]byte(done(t, data, "trace", client, "--serial", serial, "--format", "json")), &trace); err != nil {
+			t.Fatal(err)
+		}
+		out[serial] = trace
+	}
+	return out
+}
+
+// words joins the lines of a text.
+func words(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+func TestExplainAndTraceRefuseWhatTheyCannotRead(t *testing.T) {
+	t.Parallel()
+	data := dataDir(t)
+	done(t, data, "ingest", "--once")
+	for want, args := range map[string][]string{
+		"takes one argument": {"explain"}, "write TYPE/ID": {"explain", "X", "--topic", "500"}, "name the message": {"trace", "X"},
+		"from 1 to 4611686018427387904": {"trace", clientID(1).String(), "--serial", "0"}, "--format parquet": {"explain", "X", "--format", "parquet"},
+	} {
+		if r := command(t, data, args...); r.code != exitUsage || !strings.Contains(r.errOut, want) {
+			t.Errorf("%q: %d %s", args, r.code, r.errOut)
+		}
+	}
+	if r := command(t, data, "trace", "NOBODY", "--serial", "1"); r.code != exitFailed || !strings.Contains(r.errOut, "no client has this name") {
+		t.Errorf("%d %s", r.code, r.errOut)
+	}
+	if text := done(t, data, "explain", "NOBODY"); !strings.Contains(text, "No client of this site is called NOBODY") {
+		t.Errorf("%s", text)
+	}
+}
