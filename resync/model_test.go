@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"statewire/smx"
@@ -15,6 +16,7 @@ import (
 // world is a site and its clients in the plainest words, for tests of weeks: the ledger of a service, what waits in the inbox, and
 // the truth about when things happened. It notes whatever breaks rule 7.
 type world struct {
+	mu      sync.Mutex // held by whoever looks at the world: the service's goroutines or the test
 	rand    *rand.Rand
 	cfg     Config
 	stamp   func() time.Time // the machine's wall clock, which may jump
@@ -135,6 +137,8 @@ func (w *world) complete(m *machine) bool { return m.completed.serial >= m.last.
 
 // issue is where the rules are held against what happens.
 func (w *world) issue(_ context.Context, list []resync) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	now, waiting := time.Now(), w.waiting()
 	for _, r := range list {
 		m := w.clients[r.client]
@@ -165,11 +169,22 @@ func (w *world) issue(_ context.Context, list []resync) error {
 	return nil
 }
 
-func (w *world) clock(context.Context) (clockRow, error) { return w.row, nil }
+func (w *world) clock(context.Context) (clockRow, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.row, nil
+}
 
-func (w *world) keepClock(_ context.Context, row clockRow) error { w.row = row; return nil }
+func (w *world) keepClock(_ context.Context, row clockRow) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.row = row
+	return nil
+}
 
 func (w *world) find(_ context.Context, q scan) (Gaps, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	var g Gaps
 	for _, m := range w.clients {
 		for _, h := range m.lost {
@@ -185,6 +200,8 @@ func (w *world) find(_ context.Context, q scan) (Gaps, error) {
 // wants are the clients with gaps: the oldest gap first, and those that did not answer last,
 // the one asked longest ago first.
 func (w *world) wants(_ context.Context, q wantQuery, take func(want) bool) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	var list []want
 	unanswered := map[smx.ClientID]int{}
 	for _, m := range w.sorted() {
@@ -225,6 +242,8 @@ func (w *world) wants(_ context.Context, q wantQuery, take func(want) bool) erro
 func (w *world) requests(context.Context, wantQuery, func(want) bool) error { return nil }
 
 func (w *world) owing(_ context.Context, since, now time.Time) (owing, map[smx.ClientID]uint32, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	owed := owing{}
 	for _, m := range w.clients {
 		received := m.completed.received
@@ -237,6 +256,8 @@ func (w *world) owing(_ context.Context, since, now time.Time) (owing, map[smx.C
 }
 
 func (w *world) note(_ context.Context, _ map[smx.ClientID]claim, pickups []pickup) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, p := range pickups {
 		w.picked[p.client] = p.number
 	}

@@ -16,7 +16,7 @@ func (w *world) run(t *testing.T, off time.Duration) (s *Service, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	w.stamp = func() time.Time { return time.Now().Add(off).UTC() }
-	s = newService(w.cfg, Deps{Clock: w.stamp, Unread: func(context.Context) (Unread, error) { return w.unread(), nil }}, slog.New(slog.DiscardHandler))
+	s = newService(w.cfg, Deps{Clock: w.stamp, Unread: w.listed}, slog.New(slog.DiscardHandler))
 	s.ledger = w
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -28,26 +28,40 @@ func (w *world) run(t *testing.T, off time.Duration) (s *Service, stop func()) {
 	}
 }
 
+// listed is what the service is told of the inbox.
+func (w *world) listed(context.Context) (Unread, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.unread(), nil
+}
+
 // live lets the clients live for so long, in quarters of an hour: they report, now and then a report is lost, they poll hourly and
 // answer what is asked, and the loader lags behind by up to lag.
 func (w *world) live(t *testing.T, s *Service, span, lag time.Duration, loss float64) {
 	t.Helper()
 	for quarter := range int(span / (15 * time.Minute)) {
 		time.Sleep(15 * time.Minute)
-		synctest.Wait()
-		w.load()
-		w.blocked = lag > 0 && quarter%400 < 8
-		for n, m := range w.sorted() {
-			if !m.dead && w.rand.Float64() < 0.05 {
-				w.send(m, 1+w.rand.Uint64N(5), false, w.delay(lag), w.rand.Float64() < loss)
-			}
-			if !m.dead && (quarter+n)%4 == 0 {
-				w.poll(t, s, m, lag, loss)
-			}
-		}
+		w.quarter(t, s, quarter, lag, loss)
 	}
 	time.Sleep(time.Second)
 	synctest.Wait()
+}
+
+// quarter is what happens at the end of a quarter of an hour.
+func (w *world) quarter(t *testing.T, s *Service, quarter int, lag time.Duration, loss float64) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.load()
+	w.blocked = lag > 0 && quarter%400 < 8
+	for n, m := range w.sorted() {
+		if !m.dead && w.rand.Float64() < 0.05 {
+			w.send(m, 1+w.rand.Uint64N(5), false, w.delay(lag), w.rand.Float64() < loss)
+		}
+		if !m.dead && (quarter+n)%4 == 0 {
+			w.poll(t, s, m, lag, loss)
+		}
+	}
 }
 
 // delay is how long a report waits in the inbox: mostly not, now and then for days.
