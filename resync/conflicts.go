@@ -18,6 +18,9 @@ const (
 	conflictBelowRetention  = "below_retention"  // a message below serials whose messages were dropped
 )
 
+//go:embed sql/conflicts_worth.sql
+var worthSQL string
+
 //go:embed sql/conflicts_reused.sql
 var reusedSQL string
 
@@ -29,17 +32,23 @@ var openConflictsSQL string
 
 // findConflicts stores the conflicts among messages loaded since the last check. One that was found before is left alone; a
 // later message under the same serial is another one.
-func (f *finder) findConflicts(ctx context.Context, opt findOptions, slices []slice, out *found) error {
+func (f *finder) findConflicts(ctx context.Context, opt findOptions, out *found) error {
+	changed, err := f.count(ctx, f.since(opt))
+	if err != nil {
+		return err
+	}
+	search := conflictSearch{opt: opt, settled: out.Watermark.Add(-f.margin), keptFrom: timeArg("kept_from", opt.At.Add(-f.store.Retention()))}
+	row := f.store.Conn().QueryRow(ctx, worthSQL, f.since(opt), search.keptFrom)
+	if err := row.Scan(&search.messages, &search.completions, &search.old); err != nil {
+		return err
+	}
+	slices, err := f.slices(ctx, changed)
+	if err != nil {
+		return err
+	}
 	rows := conflictRows{store: f.store, at: opt.At, dry: opt.DryRun}
 	for _, s := range slices {
-		args := []any{uuidArg("from", s.from), uuidArg("to", s.to), f.since(opt), flagArg("everywhere", opt.Since.IsZero())}
-		if err := f.collect(ctx, &rows, conflictReused, reusedSQL, args...); err != nil {
-			return err
-		}
-		if err := f.collect(ctx, &rows, conflictBelowCompletion, belowCompletionSQL, args...); err != nil {
-			return err
-		}
-		if err := f.findBelowRetention(ctx, opt, s, out.Watermark, &rows); err != nil {
+		if err := f.searchSlice(ctx, s, &search, &rows); err != nil {
 			return err
 		}
 	}
@@ -52,6 +61,35 @@ func (f *finder) findConflicts(ctx context.Context, opt findOptions, slices []sl
 	}
 	if opt.DryRun {
 		out.Conflicts += rows.found
+	}
+	return nil
+}
+
+// conflictSearch says what to look for.
+type conflictSearch struct {
+	opt                        findOptions
+	settled                    time.Time // what was loaded before is stored wholly
+	keptFrom                   any       // when the retention begins
+	messages, completions, old bool      // whether there are any
+}
+
+func (f *finder) searchSlice(ctx context.Context, s slice, search *conflictSearch, rows *conflictRows) error {
+	args := []any{uuidArg("from", s.from), uuidArg("to", s.to), f.since(search.opt), flagArg("everywhere", search.opt.Since.IsZero()), search.keptFrom}
+	if search.messages {
+		if err := f.collect(ctx, rows, conflictReused, reusedSQL, args...); err != nil {
+			return err
+		}
+	}
+	if search.completions {
+		if err := f.collect(ctx, rows, conflictBelowCompletion, belowCompletionSQL, args...); err != nil {
+			return err
+		}
+	}
+	if !search.messages || !search.old || f.store.Retention() == 0 {
+		return nil
+	}
+	if err := f.searchBelowRetention(ctx, search, rows, args...); err != nil {
+		return fmt.Errorf("kind %s: %w", conflictBelowRetention, err)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package resync
 import (
 	"context"
 	_ "embed"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,24 +20,19 @@ var keptSQL string
 //go:embed sql/conflicts_below_retention.sql
 var belowRetentionSQL string
 
-// findBelowRetention adds the new messages that lie below a serial whose message retention has dropped. Only clients that are
-// known for longer than the retention can have such serials, and few of those have a new message below one.
-func (f *finder) findBelowRetention(ctx context.Context, opt findOptions, s slice, watermark time.Time, to *conflictRows) error {
-	keep := f.store.Retention()
-	if keep == 0 {
-		return nil
-	}
-	suspects, err := f.suspects(ctx, droppedSQL, uuidArg("from", s.from), uuidArg("to", s.to), f.since(opt),
-		timeArg("kept_from", opt.At.Add(-keep)))
+// searchBelowRetention adds the new messages that lie below a serial whose message retention has dropped. Only clients that
+// are known for longer than the retention can have such serials, and few of those have a new message below one.
+func (f *finder) searchBelowRetention(ctx context.Context, search *conflictSearch, to *conflictRows, args ...any) error {
+	suspects, err := f.suspects(ctx, droppedSQL, args...)
 	if err != nil {
-		return fmt.Errorf("kind %s: %w", conflictBelowRetention, err)
+		return err
 	}
 	for _, client := range suspects {
-		dropped, err := f.lastDropped(ctx, client, watermark.Add(-f.margin))
+		dropped, err := f.lastDropped(ctx, client, search.settled)
 		if err != nil {
-			return fmt.Errorf("kind %s: %w", conflictBelowRetention, err)
+			return err
 		}
-		err = f.collect(ctx, to, conflictBelowRetention, belowRetentionSQL, uuidArg("client", client), uintArg("dropped", dropped), f.since(opt))
+		err = f.collect(ctx, to, conflictBelowRetention, belowRetentionSQL, uuidArg("client", client), uintArg("dropped", dropped), f.since(search.opt))
 		if err != nil {
 			return err
 		}

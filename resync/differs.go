@@ -19,7 +19,8 @@ var markedSQL string
 // findDiffering marks the clients that hold other states than the site, and takes the mark from those that hold the same
 // again. A client that cannot be compared at the moment keeps its mark.
 func (f *finder) findDiffering(ctx context.Context, opt findOptions, out *found) error {
-	if err := f.store.Conn().QueryRow(ctx, markedSQL).Scan(&out.Differing); err != nil {
+	var polled bool
+	if err := f.store.Conn().QueryRow(ctx, markedSQL).Scan(&out.Differing, &polled); err != nil || !polled {
 		return err
 	}
 	rows, err := f.store.Conn().Query(ctx, differsSQL, f.since(opt), flagArg("full", opt.Full))

@@ -65,14 +65,10 @@ func (f *finder) find(ctx context.Context, opt findOptions) (found, error) {
 		return found{}, err
 	}
 	out := found{Full: opt.Full, Watermark: watermark}
-	slices, err := f.slices(ctx, opt, &out)
-	if err != nil {
-		return found{}, err
-	}
-	if err := f.findGaps(ctx, opt, slices, &out); err != nil {
+	if err := f.findGaps(ctx, opt, &out); err != nil {
 		return found{}, fmt.Errorf("look for missing serials: %w", err)
 	}
-	if err := f.findConflicts(ctx, opt, slices, &out); err != nil {
+	if err := f.findConflicts(ctx, opt, &out); err != nil {
 		return found{}, fmt.Errorf("look for conflicting serials: %w", err)
 	}
 	if err := f.findDiffering(ctx, opt, &out); err != nil {

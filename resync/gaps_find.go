@@ -20,7 +20,18 @@ var findSQL string
 var openSQL string
 
 // findGaps compares what is missing with the open ranges, slice by slice, and stores the differences.
-func (f *finder) findGaps(ctx context.Context, opt findOptions, slices []slice, out *found) error {
+func (f *finder) findGaps(ctx context.Context, opt findOptions, out *found) (err error) {
+	since := f.since(opt)
+	if opt.Full {
+		since = timeArg("since", time.Unix(0, 0))
+	}
+	if out.Clients, err = f.count(ctx, since); err != nil {
+		return err
+	}
+	slices, err := f.slices(ctx, out.Clients)
+	if err != nil {
+		return err
+	}
 	check := gapCheck{opt: opt, out: out, messages: new(big.Int), rows: rangeRows{store: f.store}}
 	if err := f.store.Conn().QueryRow(ctx, openSQL).Scan(&out.Ranges, check.messages); err != nil {
 		return err

@@ -13,13 +13,10 @@ import (
 )
 
 const (
-	// marksPerSlice are the index marks, of 8,192 runs each, whose clients one query looks at: it bounds the memory of the
-	// engine.
-	marksPerSlice = 1000
+	// clientsPerSlice bounds the clients that one query looks at, and with them the engine's memory.
+	clientsPerSlice = 100_000
 	// slicesAtOnce is how many of the engine's threads a check takes.
 	slicesAtOnce = 2
-	// clientsPerSlice is how many changed clients are looked at in one query.
-	clientsPerSlice = 50_000
 	// watermarkMargin is how far a check looks back behind the watermark of the one before: an insert that was on its way
 	// then carries a time from before it.
 	watermarkMargin = 15 * time.Minute
@@ -37,43 +34,50 @@ var marksSQL string
 // slice is a range of client ids in the order of the store, both ends included.
 type slice struct{ from, to uuid.UUID }
 
-// slices counts the clients to look at and cuts them into ranges with about as many runs of serials each. Wherever the cuts
-// are, every client is in one slice.
-func (f *finder) slices(ctx context.Context, opt findOptions, out *found) ([]slice, error) {
-	since := f.since(opt)
-	if opt.Full {
-		since = timeArg("since", time.Unix(0, 0))
+// count is how many clients changed since a time.
+func (f *finder) count(ctx context.Context, since any) (clients uint64, err error) {
+	if err := f.store.Conn().QueryRow(ctx, changedSQL, since).Scan(&clients); err != nil {
+		return 0, fmt.Errorf("count the clients to look at: %w", err)
 	}
-	if err := f.store.Conn().QueryRow(ctx, changedSQL, since).Scan(&out.Clients); err != nil {
-		return nil, fmt.Errorf("count the clients to look at: %w", err)
-	}
-	all := slice{uuid.Nil, uuid.Max}
-	if out.Clients <= clientsPerSlice {
-		return []slice{all}, nil
-	}
-	return f.cut(ctx, all)
+	return clients, nil
 }
 
-func (f *finder) cut(ctx context.Context, all slice) (out []slice, err error) {
-	rows, err := f.store.Conn().Query(ctx, marksSQL)
+// slices cuts the clients into ranges that hold about clientsPerSlice each, when more than that are to be looked at. Wherever
+// the cuts are, every client is in one slice.
+func (f *finder) slices(ctx context.Context, clients uint64) ([]slice, error) {
+	all := slice{uuid.Nil, uuid.Max}
+	if clients <= clientsPerSlice {
+		return []slice{all}, nil
+	}
+	out, err := f.cut(ctx, all)
 	if err != nil {
 		return nil, fmt.Errorf("cut the clients into slices: %w", err)
 	}
+	return out, nil
+}
+
+func (f *finder) cut(ctx context.Context, rest slice) (out []slice, err error) {
+	rows, err := f.store.Conn().Query(ctx, marksSQL)
+	if err != nil {
+		return nil, err
+	}
 	defer rows.Close()
-	for n := 1; rows.Next(); n++ {
+	for clients := uint64(0); rows.Next(); {
 		var mark uuid.UUID
-		if err := rows.Scan(&mark); err != nil {
-			return nil, fmt.Errorf("cut the clients into slices: %w", err)
+		var between uint64
+		if err := rows.Scan(&mark, &between); err != nil {
+			return nil, err
 		}
-		if n%marksPerSlice == 0 && mark != all.from {
-			out = append(out, slice{all.from, before(mark)})
-			all.from = mark
+		if clients >= clientsPerSlice && mark != rest.from {
+			out = append(out, slice{rest.from, before(mark)})
+			rest.from, clients = mark, 0
 		}
+		clients += between
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("cut the clients into slices: %w", err)
+		return nil, err
 	}
-	return append(out, all), nil
+	return append(out, rest), nil
 }
 
 // before is the client id just below id, which is not the least one. The store orders ids by their second half, then by the

@@ -1,4 +1,9 @@
--- The first client of every stretch of serial_ranges, in order.
-SELECT client_id
-FROM mergeTreeIndex(currentDatabase(), 'serial_ranges')
+-- The first client of every stretch of the tables with a row per client, in order, and how many rows the stretch has.
+SELECT client_id, toUInt64(rows_in_granule)
+FROM
+(
+    SELECT client_id, rows_in_granule FROM mergeTreeIndex(currentDatabase(), 'client_stats_data')
+    UNION ALL
+    SELECT client_id, rows_in_granule FROM mergeTreeIndex(currentDatabase(), 'client_claims')
+)
 ORDER BY client_id
