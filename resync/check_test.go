@@ -232,3 +232,23 @@ func TestAnOldClockNeitherExpiresNorAsksEverybody(t *testing.T) {
 		})
 	}
 }
+
+func TestThoseWhoDoNotAnswerComeLast(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.MinMissingMessageAge, cfg.MaxOutstanding = 0, 2
+	b := newBench(t, cfg)
+	for n := range 3 {
+		b.arrive(client(n), 5, 9)
+		b.check(CheckOptions{}) // one after the other, so that the oldest gaps are of 0 and 1
+		b.wait(time.Minute)
+	}
+	b.arrive(client(3), 5, 9)
+	var order []string
+	for range 3 {
+		b.wait(73 * time.Hour)
+		for _, one := range b.check(CheckOptions{}).Issued {
+			order = append(order, one.Client[34:])
+		}
+	}
+	b.equal("asked in turn though nobody answers", order, []string{"02", "03", "00", "01", "02", "03"})
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -138,6 +139,8 @@ func (l *storeLedger) openRanges(ctx context.Context, g *Gaps) error {
 	return wrap(err, "count the clients with gaps")
 }
 
+// wants yields those who did not answer the last time after all others, the one asked longest ago first: else machines that died
+// with old gaps would keep every place.
 func (l *storeLedger) wants(ctx context.Context, q wantQuery, take func(want) bool) error {
 	if q.dry {
 		return l.dryWants(ctx, q, take)
@@ -146,9 +149,34 @@ func (l *storeLedger) wants(ctx context.Context, q wantQuery, take func(want) bo
 	if !q.all {
 		opt.MissingBefore, opt.AskedBefore = q.now.Add(-q.cfg.MinMissingMessageAge), q.now.Add(-q.cfg.MergeInterval)
 	}
-	return l.finder.candidates(ctx, opt, func(c candidate) bool {
-		return take(want{client: c.Client, reason: c.Reason, since: c.Since, next: c.NextSerial, number: c.Number, asked: c.Asked})
+	silent, _, err := l.owing(ctx, time.Unix(0, 0), q.now)
+	if err != nil {
+		return err
+	}
+	var last []want
+	more := true
+	err = l.finder.candidates(ctx, opt, func(c candidate) bool {
+		w := want{client: c.Client, reason: c.Reason, since: c.Since, next: c.NextSerial, number: c.Number, asked: c.Asked}
+		if _, ok := silent[c.Client]; ok {
+			last = append(last, w)
+			return true
+		}
+		more = take(w)
+		return more
 	})
+	slices.SortStableFunc(last, func(a, b want) int { return askedBy(a, q.now).Compare(askedBy(b, q.now)) })
+	for i := 0; err == nil && more && i < len(last); i++ {
+		more = take(last[i])
+	}
+	return err
+}
+
+// askedBy is when the client was asked; long ago when a clock that was wrong since says later than now.
+func askedBy(w want, now time.Time) time.Time {
+	if w.asked.After(now) {
+		return time.Time{}
+	}
+	return w.asked
 }
 
 func (l *storeLedger) requests(ctx context.Context, q wantQuery, take func(want) bool) error {
