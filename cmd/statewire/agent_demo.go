@@ -28,7 +28,12 @@ func (g *globals) startDemoAgent(ctx context.Context, group *errgroup.Group, cfg
 	if err != nil {
 		return "", fmt.Errorf("this machine's own agent: %w", err)
 	}
-	group.Go(func() error { return errors.Join(l.run(ctx), l.store.Close()) })
+	group.Go(func() error {
+		if _, err := l.packages.Scan(ctx); err != nil { // before the first report and poll: they shall have something to say
+			s.log.Info("this machine has no package updates to show", "why", err)
+		}
+		return errors.Join(l.run(ctx), l.store.Close())
+	})
 	host := l.id.NetBIOSName
 	if !l.packages.Available(ctx) {
 		return host + ", a real client; it has no apt, so it has nothing to tell but what you do:\n" +
