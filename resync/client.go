@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -144,6 +145,9 @@ func (c *Client) post(ctx context.Context, path string, in any) (*http.Response,
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
+		if wrapped := new(url.Error); errors.As(err, &wrapped) {
+			err = wrapped.Err // the made-up address tells nobody anything
+		}
 		return nil, fmt.Errorf("ask the process that runs the resync role: %w", err)
 	}
 	return resp, nil

@@ -62,6 +62,9 @@ func (s *Service) List(ctx context.Context, o ListOptions) ([]Status, error) {
 	if o.Limit <= 0 || o.Limit > listLimit {
 		o.Limit = listLimit
 	}
+	if err := s.flush(ctx); err != nil {
+		return nil, err // a list without the latest pickups would mislead
+	}
 	now := s.now().UTC()
 	client := ""
 	if o.Client != (smx.ClientID{}) {
