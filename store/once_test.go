@@ -22,6 +22,8 @@ var views = []string{
 	"SELECT * FROM SR_MissingMessageRanges",
 	"SELECT client_id, first_serial, last_serial FROM serial_ranges FINAL",
 	"SELECT client_id, received_time, source_file, report_index FROM client_reports FINAL",
+	"SELECT * FROM client_floors",
+	"SELECT * FROM unconfirmed_states",
 }
 
 // answers are the rows of all views, as text in a fixed order.
@@ -142,8 +144,12 @@ func TestStatsOfAClientWithoutStoredMessages(t *testing.T) {
 		"INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES ('f1000000-0000-0000-0000-000000000009', 4, 7)")
 	var id uuid.UUID
 	var serial uint64
-	if err := s.Conn().QueryRow(t.Context(), "SELECT ClientID, LastSerialNumber FROM SR_ClientMessageStats").Scan(&id, &serial); err != nil {
+	var last time.Time
+	if err := s.Conn().QueryRow(t.Context(), "SELECT ClientID, LastSerialNumber, LastMessageTime FROM SR_ClientMessageStats").Scan(&id, &serial, &last); err != nil {
 		t.Fatal(err)
+	}
+	if !last.Equal(epoch) {
+		t.Errorf("its last message is of %s, want the time of its last report, %s", last, epoch)
 	}
 	if id != clientID(9) || serial != 7 {
 		t.Errorf("client %s has last serial %d, want 7: a record set aside counts as seen", id, serial)
