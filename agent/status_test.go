@@ -1,0 +1,93 @@
+package agent
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"statewire/smx"
+)
+
+func TestEveryMessageSentIsLogged(t *testing.T) {
+	for _, level := range []slog.Level{slog.LevelInfo, slog.LevelDebug} {
+		var out bytes.Buffer
+		log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelInfo}))
+		a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: NewMemory(6), Relay: newSite(t), Log: log, SentLevel: level})
+		if err != nil {
+			t.Fatal(err)
+		}
+		raise(t, a, detected("a", 2), detected("b", 3))
+		send(t, a, Accepted)
+		for _, want := range []string{"topic=500 id=a state=2 serial=7 receipt=r1", "topic=500 id=b state=3 serial=8 receipt=r1"} {
+			if got := strings.Contains(out.String(), want); got != (level == slog.LevelInfo) {
+				t.Errorf("at level %v the log says\n%s", level, &out)
+			}
+		}
+	}
+}
+
+func TestWhatAClientTellsOfItself(t *testing.T) {
+	a, memory, relay := testAgent(t, 0)
+	memory.KeepSent(10)
+	raise(t, a, detected("a", 2))
+	send(t, a, Accepted)
+	relay.fault = func(int) *Answer { return &Answer{Outcome: Again, Status: 503, Code: "backlog"} }
+	raise(t, a, detected("b", 3))
+	send(t, a, Again)
+	raise(t, a, detected("c", 4))
+
+	status, err := a.Status()
+	if err != nil || status.Client != testIdentity.Client || !status.Connected || !strings.Contains(status.Problem, "503 backlog") || status.LastSerial != 2 ||
+		status.Held != 3 || status.Unsent != 2 || status.LastSend.IsZero() || status.OldestUnsent < 0 || status.OldestUnsent > time.Minute {
+		t.Errorf("status %+v, %v", status, err)
+	}
+	for serial, want := range map[uint64]string{1: "r1", 2: ""} {
+		sent, known, err := a.Trace(serial)
+		if err != nil || !known || sent.Receipt != want || sent.Raised.IsZero() || sent.Packed.Before(sent.Raised) || sent.Sent.IsZero() != (serial == 2) {
+			t.Errorf("serial %d: %+v, %v, %v", serial, sent, known, err)
+		}
+	}
+	for _, serial := range []uint64{0, 3} {
+		if sent, known, _ := a.Trace(serial); known {
+			t.Errorf("serial %d, which was never given, is %+v", serial, sent)
+		}
+	}
+	document, err := a.AsReport()
+	var batch smx.Batch
+	if err == nil {
+		err = smx.NewDecoder().Decode(document, &batch)
+	}
+	if err != nil || batch.Len() != 3 || batch.Message(0).Serial != 1 || batch.Message(2).TopicID != "c" {
+		t.Errorf("the cache as a report: %v\n%s", err, document)
+	}
+	messages, err := a.Messages()
+	if err != nil || len(messages.Held) != 3 || len(messages.Sent) != 2 || len(messages.Dead) != 0 || messages.Held[2].Place != Waits {
+		t.Errorf("messages %+v, %v", messages, err)
+	}
+}
+
+// TestAgeAfterAJump: how long a state has waited, told by a clock that jumped.
+func TestAgeAfterAJump(t *testing.T) {
+	start := time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC)
+	const decade = 10 * 365 * 24 * time.Hour
+	for _, c := range []struct {
+		name         string
+		then, now    time.Time
+		steady, want time.Duration
+	}{
+		{"no jump", start.Add(time.Minute), start.Add(time.Hour), time.Hour, 59 * time.Minute},
+		{"raised before the start", start.Add(-time.Hour), start.Add(time.Minute), time.Minute, 61 * time.Minute},
+		{"jumped on since", start.Add(time.Minute), start.Add(decade), time.Hour, 59 * time.Minute},
+		{"jumped back since", start.Add(time.Minute), start.Add(-decade), time.Hour, 59 * time.Minute},
+		{"raised after the jump on", start.Add(decade), start.Add(decade + time.Minute), time.Hour, time.Minute},
+		{"raised after the jump back", start.Add(-decade), start.Add(-decade + time.Minute), time.Hour, time.Minute},
+		{"raised in a future that is none any more", start.Add(decade), start.Add(time.Hour), time.Hour, 0},
+	} {
+		clock := Clock{Wall: func() time.Time { return c.now }, Steady: func() time.Duration { return c.steady }}
+		if got := clock.age(c.then, moment{wall: start}); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
