@@ -149,7 +149,7 @@ func verifiedFleet(clients int) FleetConfig {
 	cfg := testFleet(clients)
 	cfg.Damage, cfg.Silent, cfg.Leave, cfg.Delay = 0, 0, 0, 0.05
 	cfg.Reinstall, cfg.Restore, cfg.ClockJump = 0.1, 0.1, 0.1
-	cfg.PatchDay, cfg.For, cfg.Settle = 10*time.Minute, 10*time.Minute, time.Minute
+	cfg.PatchDay, cfg.For, cfg.Settle, cfg.PolicyInterval = 10*time.Minute, 10*time.Minute, time.Minute, time.Minute
 	return cfg
 }
 

@@ -23,6 +23,7 @@ func testFleet(clients int) FleetConfig {
 	cfg := DefaultFleetConfig()
 	cfg.Clients, cfg.Start, cfg.Relay = clients, fleetStart, "https://relay.invalid"
 	cfg.Loss, cfg.Duplicate, cfg.Reorder, cfg.Damage = 0.02, 0.05, 0.02, 0.02
+	cfg.PolicyInterval = 30 * time.Minute
 	return cfg
 }
 

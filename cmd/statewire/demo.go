@@ -101,7 +101,7 @@ func (g *globals) demoConfig() (configs.Config, error) {
 		"relay.listen": "127.0.0.1:0", "relay.auth": relay.AuthNone, "reports.listen": freeAddress("127.0.0.1:8080"),
 		"relay.client_rate": "0", // past reports come in bursts
 		// A lost report is to be noticed, asked for and repaired while somebody watches.
-		"resync.check_interval": "1m", "resync.min_missing_message_age": "2m", "resync.merge_interval": "5m",
+		"resync.check_interval": "1m", "resync.min_missing_message_age": "1m", "resync.merge_interval": "5m",
 	})
 	return cfg, err
 }
@@ -116,9 +116,12 @@ func freeAddress(addr string) string {
 	return addr
 }
 
+// demoPolls is the time between two policy polls of a simulated client.
+const demoPolls = 30 * time.Second
+
 // runFleet runs the simulated fleet, whose clients keep what they hold beside the site's data: a demo on old data goes on with them.
 func (g *globals) runFleet(ctx context.Context, out io.Writer, s *site, a addresses, fc agent.FleetConfig, machine string) (err error) {
-	fc.Relay = a.relay
+	fc.Relay, fc.PolicyInterval = a.relay, demoPolls
 	if fc.TLS, err = trust(a.caFile); err != nil {
 		return err
 	}

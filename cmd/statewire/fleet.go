@@ -126,7 +126,13 @@ func (g *globals) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
 	if err := runShown(cmd.Context(), cmd.ErrOrStderr(), fleet); err != nil {
 		return err
 	}
-	return g.fleetResult(cmd.OutOrStdout(), fleet.Stats(), fs)
+	if err := g.fleetResult(cmd.OutOrStdout(), fleet.Stats(), fs); err != nil || cmd.Context().Err() != nil {
+		return err
+	}
+	if n := fleet.Stats().Unsettled; n > 0 {
+		return fmt.Errorf("%s did not settle: the relay did not take all they have to say; run again with `--for 0 --settle 30s`", fmtCount(n, "client"))
+	}
+	return nil
 }
 
 // openFleetStore opens the named store file, or the data directory's.
@@ -177,7 +183,7 @@ func (g *globals) fleetResult(out io.Writer, s agent.FleetStats, fs *agent.Fleet
 	if err != nil {
 		return err
 	}
-	err = writeRecord(out, g.format, []field{
+	return writeRecord(out, g.format, []field{
 		{"store", fs.Path()}, {"clients", t.Clients}, {"topics_held", t.Topics}, {"serials_given", t.Serials},
 		{"greatest_serial", t.GreatestSerial}, {"unsent", t.Unsent}, {"dead_letters", t.DeadLetters},
 		{"reports", s.Reports}, {"messages", s.Messages}, {"retries", s.Retries}, {"refused", s.Refused},
@@ -185,9 +191,4 @@ func (g *globals) fleetResult(out io.Writer, s agent.FleetStats, fs *agent.Fleet
 		{"delayed_reports", s.Delayed}, {"damaged_records", s.Damaged}, {"reinstalled", s.Reinstalled}, {"restored", s.Restored},
 		{"clock_jumps", s.ClockJumps}, {"polls", s.Polls}, {"failed_polls", s.PollsFailed}, {"resyncs_answered", s.Resyncs},
 	})
-	if err == nil && s.Settling && s.Unsettled > 0 {
-		return fmt.Errorf("%s did not settle: the relay did not take all they have to say; run again with `--for 0 --settle 30s`",
-			fmtCount(s.Unsettled, "client"))
-	}
-	return err
 }

@@ -60,6 +60,9 @@ func (v *verifier) note(found []agent.Difference) error {
 	for i := range found {
 		d := &found[i]
 		row := []any{d.Client.String(), string(d.Kind), d.TopicType, d.TopicID, d.String()}
+		if d.Kind == agent.OpenRange {
+			row[2] = v.nothing()
+		}
 		if v.format == "table" {
 			if len(v.rows) < mostDifferences {
 				v.rows = append(v.rows, row)
@@ -71,6 +74,14 @@ func (v *verifier) note(found []agent.Difference) error {
 		}
 	}
 	return nil
+}
+
+// nothing stands for the topic type of what is of no topic.
+func (v *verifier) nothing() any {
+	if v.format == "json" || v.format == "jsonl" {
+		return nil
+	}
+	return ""
 }
 
 // line writes one difference at once.
