@@ -12,9 +12,6 @@ import (
 	"statewire/smx"
 )
 
-// maxSerial is the greatest serial that counts.
-const maxSerial = 1 << 62
-
 // claimsKept bounds the claims that wait for a store that is away; a client repeats its own at the next poll.
 const claimsKept = 1_000_000
 
@@ -38,7 +35,7 @@ func newDesk() *desk {
 // quoted already. It notes what the client claims, and that a resync was picked up; both reach the store within seconds, and
 // before the next check looks. It fails with ErrNotReady while the store cannot be read at the start.
 func (s *Service) Policy(ctx context.Context, poll smx.Poll) (document []byte, etag string, err error) {
-	if poll.LastSerial > maxSerial {
+	if poll.LastSerial > smx.MaxSerial {
 		s.metrics.polls.WithLabelValues("failed").Inc()
 		return nil, "", invalid("the claimed serial is above 2^62")
 	}

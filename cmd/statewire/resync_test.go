@@ -225,3 +225,42 @@ func TestResyncRefusals(t *testing.T) {
 		})
 	}
 }
+
+// The flaw that administrators know: a site asks again though the answer lies unread in its inbox. Reports of one client wait in
+// a file of the relay; then a file waits that somebody dropped, and nobody can tell whose it is.
+func TestNobodyIsAskedWhileTheirFileWaits(t *testing.T) {
+	t.Parallel()
+	data := dataDir(t)
+	loadGaps(t, data)
+	relay := spawn(t, data, nil, "serve", "--roles", "relay", "--set", "relay.auth=none")
+	to := newPoster(t, data, relay.await("relay listening", "addr", patience))
+	to.accept(t, newLedger(), 0, 20, 20)
+	relay.signal(syscall.SIGTERM)
+	relay.wait(patience)
+	now := []string{"--set", "resync.min_missing_message_age=0s", "--set", "resync.merge_interval=1s"}
+
+	c := gapCheck(t, data, now...)
+	if c.Total != 1 || c.Issued[0].Client != clientID(1).UUID() || c.Held["unread"] != 1 {
+		t.Errorf("with a file of the relay waiting the check says %+v", c)
+	}
+	said := done(t, data, append(now, "resync", "request", "--client", clientID(0).String())...)
+	if !strings.Contains(said, "reports of them wait in the inbox") {
+		t.Errorf("the request says %s", said)
+	}
+	r, _ := report(2, smx.NoPriority, 6, 6)
+	dropped := filepath.Join(inboxRoot(data), "incoming", "dropped.SMX")
+	if err := os.WriteFile(dropped, smx.AppendReport(nil, r), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if !eventually(patience, func() bool { // until the merge interval of client 1 is over
+		c = gapCheck(t, data, now...)
+		return c.Total > 0 || c.Held["unknown"] == 2
+	}) || c.Total > 0 {
+		t.Errorf("with a dropped file waiting the check says %+v", c)
+	}
+	done(t, data, "ingest", "--once")
+	c = gapCheck(t, data, now...)
+	if c.Total != 2 || c.Issued[0].Reason != "requested" || c.Issued[0].Next != 21 {
+		t.Errorf("with everything read the check says %+v", c)
+	}
+}
