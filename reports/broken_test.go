@@ -166,6 +166,11 @@ func brokenClients(t testing.TB) *site {
 	s.held[id(15)] = waiting("normal", "dropped.smx", 3*time.Minute, false)
 
 	s.client(16, 40, 40*day) // gone for good
+
+	s.client(17, 40, hour) // a policy pauses a topic
+	s.exec("INSERT INTO collections (name, revision, kind, query, changed_time, deleted) VALUES ('calm', 2, 'list', '', now64(6), 0)")
+	s.exec(fmt.Sprintf("INSERT INTO collection_clients (name, revision, client_id) VALUES ('calm', 2, '%s'), ('calm', 1, '%s')", id(17), id(13)))
+	s.exec("INSERT INTO policies (collection, revision, priority, topic_types, topic_paused, topic_interval_s, changed_time, deleted) VALUES ('calm', 1, 1, [402, 500], [0, 1], [60, 0], now64(6), 0)")
 	return s
 }
 
@@ -240,7 +245,7 @@ func TestATopicIsExplained(t *testing.T) {
 	}{
 		{"pc-0013", "500/here", "topic_state"}, {"PC-0013", "500/other", "topic_never_told"}, {"PC-0010", "500/gone", "topic_unconfirmed"},
 		{"PC-0005", "500/here", "topic_in_gap"}, {"PC-0004", "500/here", "topic_set_aside"}, {"PC-0007", "501/WSUS/a", "topic_not_loaded"},
-		{id(2).String(), "500/here", "topic_never_reported"}, {"PC-0011", "402/x", "topic_unsent"},
+		{id(2).String(), "500/here", "topic_never_reported"}, {"PC-0011", "402/x", "topic_unsent"}, {"PC-0017", "500/here", "topic_paused"}, {"PC-0017", "402/here", "topic_never_told"},
 	} {
 		topic, err := ParseTopic(c.topic)
 		if err != nil {

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -62,9 +63,14 @@ func TestCompletenessNeverRoundsUpToAllOfIt(t *testing.T) {
 // TestResyncsAreCountedByStep has one client in each step, one that was asked twice, and one that waits to be asked.
 func TestResyncsAreCountedByStep(t *testing.T) {
 	s := newSite(t)
-	for n := 1; n <= 6; n++ {
+	for n := 1; n <= 8; n++ {
 		s.reports(report{client: n, name: fmt.Sprintf("PC%03d", n), received: hour, file: fmt.Sprint(n)})
 	}
+	s.issued(7, 1, "missing", 11, 7*hour) // then a person accepted what the site holds
+	s.exec(fmt.Sprintf("INSERT INTO baselines (client_id, serial, accepted_time) VALUES ('%s', 10, '%s')", id(7), s.micros(3*hour)))
+	s.issued(8, 1, "missing", 11, 4*hour) // its answer was received before it was issued, by a clock that was wrong
+	s.pickedUp(8, 1, 4*hour)
+	s.messages(message{client: 8, serial: 15, ago: 5 * hour, topic: 700, id: "x", state: 2})
 	s.issued(1, 1, "missing", 11, 5*hour)
 	s.issued(2, 1, "conflict", 11, 6*hour)
 	s.pickedUp(2, 1, 5*hour)
@@ -85,7 +91,7 @@ requested | 1 | `+s.at(2*hour)+` | 2
 issued | 2 | `+s.at(9*hour)+` | 7
 picked up | 1 | `+s.at(6*hour)+` | 6
 answering | 1 | `+s.at(8*hour)+` | 8
-completed | 1 | `+s.at(10*hour)+` | 2`)
+completed | 2 | `+s.at(10*hour)+` | 1`)
 	expect(t, lines(s.all(r, "resyncs", nil), "netbios_name", "number", "step", "reason", "picked_up", "answering", "hours"), `
 PC005 | 1 | issued | missing |  |  | 9
 PC003 | 1 | answering | differs | `+s.at(7*hour)+` | `+s.at(4*hour)+` | 8
@@ -95,8 +101,22 @@ PC001 | 1 | issued | missing |  |  | 5`)
 1 | completed |  | `+s.at(8*hour)+` | 82
 2 | completed | anna | `+s.at(8*hour)+` | 2`)
 	expect(t, lines(s.all(r, "outstanding-resyncs", nil), "question", "clients"), `
-asked again since the last answer | 1
-asked and never answered | 3`)
+asked again since the last answer | 2
+asked and never answered | 4`)
+	expect(t, lines(s.all(r, "resyncs", map[string]string{"step": "accepted"}), "netbios_name", "picked_up"), "PC007 | ")
+	rows, err := s.detective().ask(t.Context(), "check", map[string]string{"since": s.micros(24 * hour)})
+	if err != nil || rows[0].count("outstanding") != 4 {
+		t.Errorf("%v %v", rows, err)
+	}
+	for n, code := range map[int]string{7: "resync_accepted", 8: "resync_completed", 2: "resync_picked_up"} {
+		e, err := s.detective().Explain(t.Context(), id(n).String(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(e.Facts, func(f Fact) bool { return f.Code == code }) {
+			t.Errorf("client %d: no %s in\n%s", n, code, e)
+		}
+	}
 }
 
 func TestConflictsDifferencesAndUnconfirmedStatesAreListed(t *testing.T) {

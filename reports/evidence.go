@@ -76,6 +76,7 @@ type issuedResync struct {
 	issued, pickedUp, answering, completed time.Time
 	reason, by                             string
 	nextSerial                             uint64
+	accepted                               bool // a baseline was accepted since
 }
 
 type conflict struct {

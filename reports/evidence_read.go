@@ -82,8 +82,15 @@ func (e *evidence) readRequests(rows []record) {
 			completed: r.time("completed_time"), reason: r.raw("reason"), by: r.raw("issued_by"), nextSerial: r.uint("next_serial"),
 		})
 	}
-	if len(e.requests) > 0 && e.wish != nil && e.requests[0].number > e.wishAfter {
-		e.wish = nil // it has become a resync
+	for i, q := range e.requests {
+		e.requests[i].accepted = !e.header.baselineTime.IsZero() && !e.header.baselineTime.Before(q.issued)
+	}
+	if e.wish == nil {
+		return
+	}
+	became := len(e.requests) > 0 && e.requests[0].number > e.wishAfter
+	if needless := !e.header.baselineTime.Before(e.wish.time); became || needless {
+		e.wish = nil
 	}
 }
 

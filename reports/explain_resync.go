@@ -16,12 +16,15 @@ const (
 	stepPickedUp  step = "picked up"
 	stepAnswering step = "answering"
 	stepCompleted step = "completed"
+	stepAccepted  step = "accepted" // a person accepted what the site holds since: nobody waits for the answer
 )
 
 func (q issuedResync) step() step {
 	switch {
 	case !q.completed.IsZero():
 		return stepCompleted
+	case q.accepted:
+		return stepAccepted
 	case !q.answering.IsZero():
 		return stepAnswering
 	case !q.pickedUp.IsZero():
@@ -70,6 +73,8 @@ func (f *facts) resync() {
 	switch q.step() {
 	case stepCompleted:
 		f.add(OK, "resync_completed", q.completed, "%s, and completed at %s.", asked, f.when(q.completed))
+	case stepAccepted:
+		f.add(OK, "resync_accepted", f.header.baselineTime, "%s. Nobody waits for its answer: a person accepted what the site holds since, at %s.", asked, clockAt(f.header.baselineTime))
 	case stepAnswering:
 		f.add(Note, "resync_answering", q.answering, "%s. The answer began to arrive at %s; the client has not said yet that it is complete.", asked, f.when(q.answering))
 	case stepPickedUp:
@@ -96,7 +101,7 @@ func (f *facts) requested() {
 // unanswered counts the latest resyncs that were not completed.
 func (e *evidence) unanswered() int {
 	for i, q := range e.requests {
-		if q.step() == stepCompleted {
+		if q.step() == stepCompleted || q.step() == stepAccepted {
 			return i
 		}
 	}
@@ -105,7 +110,7 @@ func (e *evidence) unanswered() int {
 
 // pending is the latest resync when its answer is still to come.
 func (e *evidence) pending() (issuedResync, bool) {
-	if len(e.requests) == 0 || e.requests[0].step() == stepCompleted {
+	if len(e.requests) == 0 || e.requests[0].step() == stepCompleted || e.requests[0].step() == stepAccepted {
 		return issuedResync{}, false
 	}
 	return e.requests[0], true

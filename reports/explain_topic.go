@@ -55,6 +55,14 @@ func (r *Runner) aboutTopic(ctx context.Context, e *evidence, topic Topic) (topi
 		unconfirmed = rows[0].count("states") > 0
 	}
 	f := &facts{evidence: e}
+	paused, err := r.ask(ctx, "paused", params)
+	if err != nil {
+		return topicAnswer{}, err
+	}
+	if len(paused) > 0 {
+		e.paused = true
+		f.add(Note, "topic_paused", paused[0].time("since"), "The policy of the collection %s pauses this topic: the client keeps what it has on it, and sends it once the topic is no longer paused.", shorten(paused[0].raw("collection"), 64))
+	}
 	if row.found {
 		return f.knownTopic(row, unconfirmed), nil
 	}
@@ -130,6 +138,8 @@ func (f *facts) unknownTopic(t topicRow) topicAnswer {
 	case f.asideCount > 0:
 		why = "records of the client were set aside and may hold it"
 		f.add(Warning, "topic_set_aside", f.aside[0].received, "Unknown, and %s %s set aside as bad: the state may be among them.", web.Number(f.asideCount), plural(f.asideCount, "record of this client was", "records of this client were"))
+	case f.paused:
+		why = "a policy pauses the topic, so that the client does not send it"
 	case f.header.cacheUnsent > 0:
 		why = "states wait on the client to be sent and may hold it"
 		f.add(Note, "topic_unsent", f.header.cacheTime, "Unknown, and at %s the client said that %s of its states %s to be sent: it may be among them.", f.when(f.header.cacheTime), web.Number(f.header.cacheUnsent), plural(f.header.cacheUnsent, "waits", "wait"))

@@ -201,7 +201,7 @@ func (e *evidence) completeTile() web.Tile {
 // view is a resync with its four steps.
 func (q issuedResync) view(e *evidence) web.Resync {
 	now := q.step()
-	out := web.Resync{Number: strconv.FormatUint(q.number, 10), Why: firstUpper(terminalSafe(q.why())), Open: now != stepCompleted}
+	out := web.Resync{Number: strconv.FormatUint(q.number, 10), Why: firstUpper(terminalSafe(q.why())), Open: now != stepCompleted && now != stepAccepted}
 	for _, st := range []struct {
 		step step
 		at   *web.Stage
@@ -216,6 +216,8 @@ func (q issuedResync) view(e *evidence) web.Resync {
 			st.at.Note = ago(e.now.Sub(st.at.At))
 		case now == stepCompleted:
 			st.at.Note = "not seen"
+		case now == stepAccepted:
+			st.at.Note = "not needed"
 		default:
 			st.at.Note = "to come"
 		}

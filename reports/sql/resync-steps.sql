@@ -1,7 +1,7 @@
 -- title: Resyncs by step
 -- group: Completeness
 -- description: How far the clients that were asked to send everything again got, each client's latest resync: asked for by a person
---   and not issued yet, issued, picked up, answering, completed.
+--   and not issued yet, issued, picked up, answering, completed. Those that an accepted baseline made needless don't count.
 -- param days UInt32 = 30 in 1..3650: Count completed resyncs of so many days; of the others, all
 -- note oldest: when the resync that has been in this step the longest was issued, or asked for
 -- note median_hours: half of them have waited, or took, no longer than this
@@ -16,13 +16,17 @@ WITH
     (
         SELECT
             asked.client_id AS client_id, asked.newest AS number, asked.issued AS issued, asked.next AS next,
-            picked.picked_up_time AS picked_up, completed.time AS done
+            picked.picked_up_time AS picked_up, arrayFirst(t -> t.1 > issued OR t.2 >= next, completed.times).1 AS done, b.accepted AS accepted
         FROM asked
         LEFT JOIN (SELECT client_id, number, picked_up_time FROM resync_pickups FINAL) AS picked ON picked.client_id = asked.client_id AND picked.number = asked.newest
         LEFT JOIN
         (
-            SELECT client_id, max(received_time) AS time FROM completions_data FINAL WHERE client_id IN (SELECT client_id FROM asked) GROUP BY client_id
+            SELECT client_id, arraySort(groupArray((received_time, serial))) AS times FROM completions_data FINAL WHERE client_id IN (SELECT client_id FROM asked) GROUP BY client_id
         ) AS completed ON completed.client_id = asked.client_id
+        LEFT JOIN
+        (
+            SELECT client_id, max(baselines.accepted_time) AS accepted FROM baselines WHERE client_id IN (SELECT client_id FROM asked) GROUP BY client_id
+        ) AS b ON b.client_id = asked.client_id
     ),
     answering AS
     (
@@ -30,7 +34,7 @@ WITH
         FROM
         (
             SELECT client_id, serial, received_time FROM state_messages
-            WHERE serial > 0 AND client_id IN (SELECT client_id FROM stepped WHERE toUnixTimestamp64Micro(picked_up) > 0 AND done <= issued)
+            WHERE serial > 0 AND client_id IN (SELECT client_id FROM stepped WHERE toUnixTimestamp64Micro(picked_up) > 0 AND toUnixTimestamp64Micro(done) = 0)
         ) AS m
         INNER JOIN (SELECT client_id, next, picked_up FROM stepped) AS w ON w.client_id = m.client_id
         WHERE m.serial >= w.next AND m.received_time >= w.picked_up
@@ -39,19 +43,20 @@ WITH
     counted AS
     (
         SELECT
-            multiIf(done > issued, 'completed', client_id IN (SELECT client_id FROM answering), 'answering', toUnixTimestamp64Micro(picked_up) > 0, 'picked up', 'issued') AS step,
+            multiIf(toUnixTimestamp64Micro(done) > 0, 'completed', client_id IN (SELECT client_id FROM answering), 'answering', toUnixTimestamp64Micro(picked_up) > 0, 'picked up', 'issued') AS step,
             count() AS clients,
             toNullable(min(issued)) AS oldest,
-            quantile(0.5)(greatest(dateDiff('second', issued, if(done > issued, done, now64(6, 'UTC'))), 0) / 3600) AS median
+            quantile(0.5)(greatest(dateDiff('second', issued, if(toUnixTimestamp64Micro(done) > 0, done, now64(6, 'UTC'))), 0) / 3600) AS median
         FROM stepped
-        WHERE done <= issued OR issued >= now64(6, 'UTC') - toIntervalDay({days:UInt32})
+        WHERE if(toUnixTimestamp64Micro(done) = 0, accepted < issued, issued >= now64(6, 'UTC') - toIntervalDay({days:UInt32}))
         GROUP BY step
         UNION ALL
         SELECT 'requested' AS step, count() AS clients, toNullable(min(r.requested_time)) AS oldest,
                quantile(0.5)(greatest(dateDiff('second', r.requested_time, now64(6, 'UTC')), 0) / 3600) AS median
         FROM resync_requests AS r FINAL
         LEFT JOIN asked ON asked.client_id = r.client_id
-        WHERE r.after_number >= asked.newest
+        LEFT JOIN (SELECT client_id, max(baselines.accepted_time) AS accepted FROM baselines GROUP BY client_id) AS b ON b.client_id = r.client_id
+        WHERE r.after_number >= asked.newest AND b.accepted < r.requested_time
         HAVING clients > 0
     )
 SELECT

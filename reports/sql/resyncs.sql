@@ -1,9 +1,10 @@
 -- title: Resyncs
 -- group: Completeness
 -- description: Clients that were asked to send everything again, and how far they got, the longest wait first: issued, picked up by the
---   client with its policy, answering (something of the answer has arrived), completed.
+--   client with its policy, answering (something of the answer has arrived), completed; or accepted, when a person accepted since what the
+--   site holds, so that nobody waits for the answer.
 -- param client String = '': Client id (with or without GUID:) or computer name; empty takes all
--- param step String = 'outstanding' in outstanding, issued, picked up, answering, completed, any: Only resyncs that got this far; outstanding are all that are not completed
+-- param step String = 'outstanding' in outstanding, issued, picked up, answering, completed, accepted, any: Only resyncs that got this far; outstanding are all that still owe their answer
 -- param days UInt32 = 90 in 1..3650: Only resyncs issued within so many days
 -- order: issued DateTime64(6,'UTC'), client_id UUID, number UInt32
 -- note step: how far the resync got; a newer one of the same client stands for an older one that was not completed
@@ -30,7 +31,7 @@ WITH
     picked AS (SELECT client_id, number, picked_up_time FROM resync_pickups FINAL WHERE client_id IN (SELECT client_id FROM asked)),
     completed AS
     (
-        SELECT client_id, arraySort(groupArray(received_time)) AS times FROM completions_data FINAL
+        SELECT client_id, arraySort(groupArray((received_time, serial))) AS times FROM completions_data FINAL
         WHERE client_id IN (SELECT client_id FROM asked) GROUP BY client_id
     ),
     stepped AS
@@ -43,12 +44,17 @@ WITH
             asked.issued_by AS issued_by,
             asked.next_serial AS next_serial,
             nullIf(picked.picked_up_time, toDateTime64(0, 6, 'UTC')) AS picked_up,
-            nullIf(arrayFirst(t -> t > issued, completed.times), toDateTime64(0, 6, 'UTC')) AS done
+            nullIf(arrayFirst(t -> t.1 > issued OR t.2 >= asked.next_serial, completed.times).1, toDateTime64(0, 6, 'UTC')) AS done,
+            done IS NULL AND b.accepted >= issued AS accepted
         FROM asked
         INNER JOIN latest ON latest.client_id = asked.client_id
         LEFT JOIN picked ON picked.client_id = asked.client_id AND picked.number = asked.number
         LEFT JOIN completed ON completed.client_id = asked.client_id
-        WHERE asked.number = latest.newest OR notEmpty(arrayFilter(t -> t > asked.issued_time, completed.times)) OR {step:String} = 'any'
+        LEFT JOIN
+        (
+            SELECT client_id, max(baselines.accepted_time) AS accepted FROM baselines WHERE client_id IN (SELECT client_id FROM asked) GROUP BY client_id
+        ) AS b ON b.client_id = asked.client_id
+        WHERE asked.number = latest.newest OR notEmpty(arrayFilter(t -> t.1 > asked.issued_time OR t.2 >= asked.next_serial, completed.times)) OR {step:String} = 'any'
     ),
     answers AS
     (
@@ -67,10 +73,10 @@ WITH
         SELECT
             s.client_id AS client_id, s.number AS number, s.issued AS issued, s.reason AS reason, s.issued_by AS issued_by,
             s.picked_up AS picked_up, nullIf(a.first, toDateTime64(0, 6, 'UTC')) AS answering, s.done AS done,
-            multiIf(done IS NOT NULL, 'completed', answering IS NOT NULL, 'answering', picked_up IS NOT NULL, 'picked up', 'issued') AS step
+            multiIf(done IS NOT NULL, 'completed', s.accepted, 'accepted', answering IS NOT NULL, 'answering', picked_up IS NOT NULL, 'picked up', 'issued') AS step
         FROM stepped AS s
         LEFT JOIN answers AS a ON a.client_id = s.client_id AND a.number = s.number
-        WHERE ({step:String} = 'any' OR step = {step:String} OR {step:String} = 'outstanding' AND step != 'completed')
+        WHERE ({step:String} = 'any' OR step = {step:String} OR {step:String} = 'outstanding' AND step NOT IN ('completed', 'accepted'))
           AND ({after:UInt8} = 0 OR (issued, client_id, number) > ({after_issued:DateTime64(6,'UTC')}, {after_client_id:UUID}, {after_number:UInt32}))
         ORDER BY issued, client_id, number
         LIMIT {page_rows:UInt64}

@@ -1,13 +1,14 @@
 -- title: Clients unknown on a topic, and why
 -- group: Compliance
 -- description: The clients behind the Unknown bucket: they report to this site but never did on this topic. The reason is the
---   first that applies: messages of the client are missing, records of it were set aside, it has been silent, or it simply
---   never said anything about this topic.
+--   first that applies: messages of the client are missing, records of it were set aside, states wait on the client to be sent,
+--   it has been silent, or it simply never said anything about this topic. `statewire explain CLIENT --topic` also looks into the inbox.
 -- param topic_type UInt32: Topic type
 -- param topic_id String = '': One topic id; empty means never on any topic id of the type
 -- param silent_days UInt32 = 7 in 1..3650: From how many days without a report a client counts as silent
 -- order: last_report DateTime64(6,'UTC'), client_id UUID
 -- note missing_messages: serial numbers of the client that never arrived, as of the last gap check
+-- note unsent: states that the client said wait to be sent, when it last asked for its policy
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
 -- link missing_messages: missing-ranges?client={client_id}
@@ -30,12 +31,14 @@ SELECT
     page.netbios_name AS netbios_name,
     multiIf(g.missing > 0, 'messages missing: the state may be among them',
             b.bad > 0, 'records set aside: the state may be among them',
+            w.unsent > 0 AND page.last_report_time >= now64(3, 'UTC') - toIntervalDay({silent_days:UInt32}), 'states wait on the client to be sent',
             page.last_report_time < now64(3, 'UTC') - toIntervalDay({silent_days:UInt32}), 'silent: no report for a long time',
             'never reported on this topic') AS reason,
     page.last_report_time AS last_report,
     page.first_report_time AS first_report,
     g.missing AS missing_messages,
     b.bad AS bad_records,
+    w.unsent AS unsent,
     page.client_version AS client_version,
     page.client_id AS client_id
 FROM page
@@ -48,4 +51,5 @@ LEFT JOIN
 (
     SELECT client_id, count() AS bad FROM set_aside_records FINAL WHERE client_id IN (SELECT arrayJoin(page_ids)) GROUP BY client_id
 ) AS b ON b.client_id = page.client_id
+LEFT JOIN (SELECT client_id, unsent FROM client_caches FINAL WHERE client_id IN (SELECT arrayJoin(page_ids))) AS w ON w.client_id = page.client_id
 ORDER BY last_report, client_id

@@ -3,11 +3,16 @@ SELECT
     (SELECT max(time) FROM resync_checks) AS time,
     (
         SELECT count()
-        FROM (SELECT client_id, max(issued_time) AS issued FROM resyncs FINAL WHERE issued_time >= {since:DateTime64(6,'UTC')} GROUP BY client_id) AS r
+        FROM
+        (
+            SELECT client_id, max(issued_time) AS issued, argMax(next_serial, resyncs.number) AS next
+            FROM resyncs FINAL WHERE issued_time >= {since:DateTime64(6,'UTC')} GROUP BY client_id
+        ) AS r
         LEFT JOIN
         (
-            SELECT client_id, max(received_time) AS completed FROM completions_data FINAL
+            SELECT client_id, max(received_time) AS completed, max(completions_data.serial) AS serial FROM completions_data FINAL
             WHERE client_id IN (SELECT client_id FROM resyncs) GROUP BY client_id
         ) AS c ON c.client_id = r.client_id
-        WHERE r.issued >= c.completed
+        LEFT JOIN (SELECT client_id, max(baselines.accepted_time) AS accepted FROM baselines GROUP BY client_id) AS b ON b.client_id = r.client_id
+        WHERE r.issued >= c.completed AND r.next > c.serial AND b.accepted < r.issued
     ) AS outstanding

@@ -1,7 +1,7 @@
 -- Resyncs of one client with the times of their steps, the latest first; a step that has not been reached is 1970.
 WITH
     (
-        SELECT arraySort(groupArray(received_time)) FROM completions_data FINAL WHERE client_id = {client:UUID}
+        SELECT arraySort(groupArray((received_time, serial))) FROM completions_data FINAL WHERE client_id = {client:UUID}
     ) AS completed,
     asked AS
     (
@@ -20,7 +20,7 @@ SELECT
     any(asked.next_serial) AS next_serial,
     any(asked.picked_up) AS picked_up,
     minIf(m.received_time, m.serial >= asked.next_serial AND toUnixTimestamp64Micro(asked.picked_up) > 0 AND m.received_time >= asked.picked_up) AS answering,
-    arrayFirst(t -> t > any(asked.issued), completed) AS completed_time
+    arrayFirst(t -> t.1 > any(asked.issued) OR t.2 >= any(asked.next_serial), completed).1 AS completed_time
 FROM asked
 LEFT JOIN (SELECT 1 AS one, serial, received_time FROM state_messages WHERE client_id = {client:UUID} AND serial >= (SELECT min(next_serial) FROM asked)) AS m
     ON m.one = 1
