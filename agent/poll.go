@@ -75,8 +75,8 @@ func (a *Agent) pace(poll *PollOutcome, after time.Duration) {
 			wait = min(wait, poll.Wait)
 		}
 		poll.Wait = wait
+		a.log.Log(context.Background(), a.trouble(a.pollFailures), "policy not fetched", "client", a.id.Client, "status", poll.Status, "wait", poll.Wait, "err", poll.Err)
 		a.pollFailures++
-		a.log.Debug("policy not fetched", "client", a.id.Client, "status", poll.Status, "wait", poll.Wait, "err", poll.Err)
 		return
 	case PolicyDeclined:
 		a.log.Warn("policy declined", "client", a.id.Client, "status", poll.Status, "err", poll.Err)

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -39,14 +40,22 @@ func (a *Agent) Send(ctx context.Context) (Attempt, error) {
 	attempt := Attempt{Outcome: answer.Outcome, Report: report, Answer: answer}
 	if answer.Outcome == Again {
 		attempt.Wait = pause(a.failures, answer.After)
+		a.log.Log(ctx, a.trouble(a.failures), "report not delivered", "client", a.id.Client, "first", report.First, "last", report.Last,
+			"status", answer.Status, "code", answer.Code, "wait", attempt.Wait, "err", answer.Err)
 		a.failures++
 		a.holdUntil = a.clock.Steady() + min(answer.After, mostPatience)
-		a.log.Debug("report not delivered", "client", a.id.Client, "first", report.First, "last", report.Last,
-			"status", answer.Status, "code", answer.Code, "wait", attempt.Wait, "err", answer.Err)
 		return attempt, nil
 	}
 	a.failures = 0
 	return attempt, a.settle(report, answer)
+}
+
+// trouble is the level at which an attempt is logged that came to nothing: the first of a row tells a person, where one looks.
+func (a *Agent) trouble(failures int) slog.Level {
+	if failures == 0 && a.sentLevel > slog.LevelDebug {
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
 }
 
 // refrains tells whether the relay has asked to be left alone until later: then even a person has to wait.
