@@ -8,7 +8,7 @@ import (
 
 const (
 	// keepEvery is the time between two notes of how far the fleet came.
-	keepEvery = 10 * time.Second
+	keepEvery = 2 * time.Second
 	// lookEvery is the time between two looks whether the fleet has settled.
 	lookEvery = 100 * time.Millisecond
 	// settlePatience is how much longer than asked the fleet tries to bring its last states to the relay.

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -29,7 +31,7 @@ func TestOneRoundMakesSiteAndFleetEqual(t *testing.T) {
 func oneRound(t *testing.T, kills int) {
 	data, relay := dataDir(t), freeRelay(t)
 	s := serveFleet(t, data, relay)
-	run := spawn(t, data, nil, fleetArgs(relay, "--for", "15s", "--settle", "5s", "--loss", "0.02", "--duplicate", "0.05",
+	run := spawn(t, data, nil, fleetArgs(fleetClients(), relay, "--for", "15s", "--settle", "5s", "--loss", "0.02", "--duplicate", "0.05",
 		"--reorder", "0.05", "--reinstall", "0.01")...)
 	chance := rand.New(rand.NewPCG(seed(t, 1), 0))
 	for range kills {
@@ -43,12 +45,12 @@ func oneRound(t *testing.T, kills int) {
 	s.awaitReady()
 	s.awaitDrained()
 	before := verify(t, data, exitFailed)
-	if before["differs"] == 0 {
-		t.Errorf("nothing differs after a run with faults: %v", before)
+	if before["differs"] == 0 || before["clients"] != fleetClients() {
+		t.Errorf("after a run with faults: %v; want differences, and all clients", before)
 	}
 
 	done(t, data, "resync", "check")
-	done(t, data, append([]string{"--format", "json"}, fleetArgs(relay, "--for", "0", "--settle", "3s")...)...)
+	done(t, data, append([]string{"--format", "json"}, fleetArgs(fleetClients(), relay, "--for", "0", "--settle", "3s")...)...)
 	s.awaitDrained()
 	done(t, data, "resync", "check")
 	after := verify(t, data, 0)
@@ -83,7 +85,7 @@ func verify(t *testing.T, data string, code int) map[string]int {
 			t.Errorf("%s: %s: %s", d.Client, d.Difference, d.What)
 		}
 	}
-	if r.code != code || said.Different != len(said.Differences) || said.Clients != fleetClients() || said.TopicsHeld == 0 {
+	if r.code != code || said.Different != len(said.Differences) || said.TopicsHeld == 0 {
 		t.Fatalf("fleet verify ended with %d, want %d: %v", r.code, code, counts)
 	}
 	return counts
@@ -96,8 +98,8 @@ func fleetClients() int {
 	return 300
 }
 
-func fleetArgs(relay string, args ...string) []string {
-	return append([]string{"fleet", "--clients", fmt.Sprint(fleetClients()), "--relay", "https://" + relay,
+func fleetArgs(clients int, relay string, args ...string) []string {
+	return append([]string{"fleet", "--clients", fmt.Sprint(clients), "--relay", "https://" + relay,
 		"--send-interval", "1s", "--policy-interval", "2s"}, args...)
 }
 
@@ -117,6 +119,29 @@ func freeRelay(t *testing.T) string {
 	}
 	defer ln.Close()
 	return ln.Addr().String()
+}
+
+// An interrupted fleet ends cleanly, another run goes on where it ended, and without a fault the site has all of it.
+func TestFleetStopsAndGoesOn(t *testing.T) {
+	t.Parallel()
+	data, relay := dataDir(t), freeRelay(t)
+	s := serveFleet(t, data, relay)
+	run := spawn(t, data, nil, fleetArgs(40, relay, "--for", "10m", "--day", "20s")...)
+	if !eventually(patience, func() bool { return ask(t, data, "SELECT uniqExact(client_id) FROM current_states") > 10 }) {
+		t.Fatal("no rows of the fleet")
+	}
+	run.signal(syscall.SIGINT)
+	if code := run.wait(patience); code != 0 || !strings.Contains(run.output(), "greatest_serial") {
+		t.Fatalf("the interrupted fleet ended with %d and said %q, %q", code, run.output(), run.text())
+	}
+	if r := command(t, data, fleetArgs(41, relay, "--for", "1s")...); r.code != exitFailed || !strings.Contains(r.errOut, "40 clients") {
+		t.Errorf("another fleet on the same store ended with %d: %q", r.code, r.errOut)
+	}
+	done(t, data, fleetArgs(40, relay, "--for", "3s", "--day", "20s", "--settle", "2s")...)
+	s.awaitDrained()
+	if counts := verify(t, data, 0); counts["held"] != counts["equal"] {
+		t.Errorf("after two runs without a fault: %v", counts)
+	}
 }
 
 // What cannot be carried out is said before anything runs, with the exit code of wrong usage.
