@@ -33,19 +33,6 @@ func (q issuedResync) step() step {
 	return stepIssued
 }
 
-// since is when the resync reached its step.
-func (q issuedResync) since() time.Time {
-	switch q.step() {
-	case stepCompleted:
-		return q.completed
-	case stepAnswering:
-		return q.answering
-	case stepPickedUp:
-		return q.pickedUp
-	}
-	return q.issued
-}
-
 // why is the reason in words.
 func (q issuedResync) why() string {
 	switch q.reason {
