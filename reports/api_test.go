@@ -281,8 +281,14 @@ func TestAStoreThatIsAwayBreaksNoPage(t *testing.T) {
 	})
 	w := get(t, h, "/")
 	body := w.Body.String()
-	if w.Code != 200 || strings.Count(body, "can&#39;t be read at the moment") != 5 || !strings.Contains(body, "1,312") || strings.Contains(body, "10.1.2.3") {
+	if w.Code != 200 || strings.Count(body, "can&#39;t be read at the moment") != 6 || !strings.Contains(body, "1,312") || strings.Contains(body, "10.1.2.3") {
 		t.Errorf("%d %s", w.Code, body)
+	}
+	if w := get(t, h, "/completeness"); w.Code != 200 || strings.Count(w.Body.String(), "can&#39;t be read at the moment") != 5 || strings.Contains(w.Body.String(), "10.1.2.3") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := get(t, h, "/clients/PC-0001"); w.Code != 503 || !strings.Contains(w.Body.String(), "the store doesn&#39;t answer") || strings.Contains(w.Body.String(), "10.1.2.3") {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	if w := get(t, h, "/reports/compliance"); w.Code != 503 || !strings.Contains(w.Body.String(), "the store doesn&#39;t answer") || strings.Contains(w.Body.String(), "10.1.2.3") {
 		t.Errorf("%d %s", w.Code, w.Body)

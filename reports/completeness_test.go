@@ -92,12 +92,12 @@ issued | 2 | `+s.at(9*hour)+` | 7
 picked up | 1 | `+s.at(6*hour)+` | 6
 answering | 1 | `+s.at(8*hour)+` | 8
 completed | 2 | `+s.at(10*hour)+` | 1`)
-	expect(t, lines(s.all(r, "resyncs", nil), "netbios_name", "number", "step", "reason", "picked_up", "answering", "hours"), `
+	expect(t, lines(s.all(r, "resyncs", nil), "netbios_name", "number", "step", "reason", "picked_up", "answering", "waiting_hours"), `
 PC005 | 1 | issued | missing |  |  | 9
 PC003 | 1 | answering | differs | `+s.at(7*hour)+` | `+s.at(4*hour)+` | 8
 PC002 | 1 | picked up | conflict | `+s.at(5*hour)+` |  | 6
 PC001 | 1 | issued | missing |  |  | 5`)
-	expect(t, lines(s.all(r, "resyncs", map[string]string{"step": "any", "client": "pc004"}), "number", "step", "issued_by", "completed", "hours"), `
+	expect(t, lines(s.all(r, "resyncs", map[string]string{"step": "any", "client": "pc004"}), "number", "step", "issued_by", "completed", "waiting_hours"), `
 1 | completed |  | `+s.at(8*hour)+` | 82
 2 | completed | anna | `+s.at(8*hour)+` | 2`)
 	expect(t, lines(s.all(r, "outstanding-resyncs", nil), "question", "clients"), `

@@ -218,8 +218,8 @@ func TestGapsAndResyncs(t *testing.T) {
 	s := fleet(t)
 	s.exec("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES ('" +
 		id(2).String() + "', 1, 6, '2025-01-01 00:00:00', now64(6), 0), ('" + id(3).String() + "', 5, 5, '2024-01-01 00:00:00', now64(6), 0), ('" + id(1).String() + "', 5, 5, '2024-01-01 00:00:00', now64(6), 1)")
-	s.exec("INSERT INTO resyncs (client_id, issued_time, reason, issued_by, next_serial) SELECT toUUID('" + id(2).String() + "'), now64(6) - 7200, 'gap', 'check', 8")
-	s.exec("INSERT INTO resyncs (client_id, issued_time, reason, issued_by, next_serial) SELECT toUUID('" + id(3).String() + "'), now64(6) - 7200, 'gap', 'check', 8")
+	s.exec("INSERT INTO resyncs (client_id, number, issued_time, reason, issued_by, next_serial) SELECT toUUID('" + id(2).String() + "'), 1, now64(6) - 7200, 'missing', '', 8")
+	s.exec("INSERT INTO resyncs (client_id, number, issued_time, reason, issued_by, next_serial) SELECT toUUID('" + id(3).String() + "'), 1, now64(6) - 7200, 'missing', '', 8")
 	s.messages(message{client: 3, serial: 8, ago: hour, topic: 700, id: "x", state: 2}) // has finished since
 	r := s.runner()
 	expect(t, lines(s.all(r, "missing-ranges", nil), "netbios_name", "first_serial", "last_serial", "messages", "detected_time"), `

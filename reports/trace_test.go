@@ -154,7 +154,7 @@ func TestTimesAheadOfTheClockNeverMakeNegativeAges(t *testing.T) {
 	if rows := s.all(r, "missing-ranges", nil); len(rows) != 1 || rows[0]["missing_hours"] != "0" {
 		t.Errorf("%v", rows)
 	}
-	if rows := s.all(r, "resyncs", nil); len(rows) != 1 || rows[0]["hours"] != "0" {
+	if rows := s.all(r, "resyncs", nil); len(rows) != 1 || rows[0]["waiting_hours"] != "0" {
 		t.Errorf("%v", rows)
 	}
 }

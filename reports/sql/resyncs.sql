@@ -8,7 +8,8 @@
 -- param days UInt32 = 90 in 1..3650: Only resyncs issued within so many days
 -- order: issued DateTime64(6,'UTC'), client_id UUID, number UInt32
 -- note step: how far the resync got; a newer one of the same client stands for an older one that was not completed
--- note hours: from issue to completion, or until now
+-- note waiting_hours: from issue to completion, or until now
+-- note last_completed: when the client last said that it had sent everything again, asked or not
 -- note answering: when the first message of the answer arrived
 -- link netbios_name: /clients/{client_id}
 -- link client_id: client-states?client={client_id}
@@ -92,9 +93,19 @@ SELECT
     page.picked_up AS picked_up,
     page.answering AS answering,
     page.done AS completed,
-    round(greatest(dateDiff('second', page.issued, ifNull(page.done, now64(6, 'UTC'))), 0) / 3600, 1) AS hours,
+    round(greatest(dateDiff('second', page.issued, ifNull(page.done, now64(6, 'UTC'))), 0) / 3600, 1) AS waiting_hours,
+    l.completed AS last_completed,
+    st.seen AS last_serial,
     c.last_report_time AS last_report,
     page.client_id AS client_id
 FROM page
 LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c ON c.client_id = page.client_id
+LEFT JOIN
+(
+    SELECT client_id, toNullable(max(received_time)) AS completed FROM completions_data FINAL WHERE client_id IN (SELECT arrayJoin(page_ids)) GROUP BY client_id
+) AS l ON l.client_id = page.client_id
+LEFT JOIN
+(
+    SELECT client_id, max(client_stats_data.last_serial) AS seen FROM client_stats_data WHERE client_id IN (SELECT arrayJoin(page_ids)) GROUP BY client_id
+) AS st ON st.client_id = page.client_id
 ORDER BY issued, client_id, number
