@@ -200,13 +200,21 @@ func TestRaiseRefusesWhatNoRelayTakes(t *testing.T) {
 		{"long details", func(s *State) { s.Details = long }},
 		{"long parameter", func(s *State) { s.Params = []string{long} }},
 		{"many parameters", func(s *State) { s.Params = make([]string, smx.MaxParams+1) }},
+		{"parameters that escaping blows up", func(s *State) {
+			for range smx.MaxParams - 1 {
+				s.Params = append(s.Params, strings.Repeat("&", smx.MaxTextBytes))
+			}
+		}},
+		{"a parameter that cleaning blows up", func(s *State) { s.Params = []string{strings.Repeat("\x01", smx.MaxTextBytes)} }},
+		{"a time no report can carry", func(s *State) { s.Time = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }},
+		{"what only the agent says", func(s *State) { s.TopicType = topicResync }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a, memory, _ := testAgent(t, 0)
 			s := detected("a", 1)
 			c.edit(&s)
-			if err := a.Raise(s); err == nil || waiting(t, memory) != 0 {
-				t.Errorf("raised, %d waiting; want a refusal", waiting(t, memory))
+			if err := a.Raise(detected("sound", 1), s); err == nil || waiting(t, memory) != 0 {
+				t.Errorf("raised, %d waiting; want a refusal of all", waiting(t, memory))
 			}
 		})
 	}

@@ -10,6 +10,7 @@ import (
 // Memory keeps what a client keeps in memory, for simulated clients and tests: a restart of the process forgets it.
 type Memory struct {
 	cabinet
+	records *memoryEngine // the cabinet's
 }
 
 // NewMemory returns an empty store whose first serial is last+1. It keeps no list of what was sent.
@@ -18,14 +19,14 @@ func NewMemory(last uint64) *Memory {
 	if last > 0 {
 		m.restore(Image{{[]byte{keyMeta}, (&meta{serial: last}).record()}})
 	}
-	return &Memory{cabinet{engine: m}}
+	return &Memory{cabinet: cabinet{engine: m}, records: m}
 }
 
 // LastSerial is the last serial given to a message.
 func (m *Memory) LastSerial() uint64 {
-	m.engine.(*memoryEngine).mu.Lock()
-	defer m.engine.(*memoryEngine).mu.Unlock()
-	known, _ := readMeta(m.engine.(*memoryEngine).shelf.get([]byte{keyMeta})) // what is in memory reads without a fault
+	m.records.mu.Lock()
+	defer m.records.mu.Unlock()
+	known, _ := readMeta(m.records.shelf.get([]byte{keyMeta})) // what is in memory reads without a fault
 	return known.serial
 }
 
@@ -38,12 +39,12 @@ type Image []record
 type record struct{ key, value []byte }
 
 // Image returns a copy of the whole store, to restore it from.
-func (m *Memory) Image() (Image, error) { return m.engine.(*memoryEngine).image(), nil }
+func (m *Memory) Image() (Image, error) { return m.records.image(), nil }
 
 // Restore makes the store what it was when the image was made, as when a machine is restored from a backup. A nil image empties
 // it, as when the client is installed anew. An Agent on this store must be made anew afterwards.
 func (m *Memory) Restore(image Image) error {
-	m.engine.(*memoryEngine).restore(image)
+	m.records.restore(image)
 	return nil
 }
 
