@@ -84,7 +84,8 @@ func (c *simulated) resume(from time.Duration) error {
 
 // start starts the client's agent over what its store holds.
 func (c *simulated) start() error {
-	agent, err := New(DefaultConfig(), Deps{
+	cfg := Config{SendInterval: c.fleet.cfg.SendInterval, PolicyInterval: c.fleet.cfg.PolicyInterval}
+	agent, err := New(cfg, Deps{
 		Identity: c.machine.id, Store: c.store, Relay: &c.line, Clock: Clock{Wall: c.wall, Steady: c.steady},
 		Log: c.fleet.clientLog, SentLevel: slog.LevelDebug,
 	})
@@ -116,9 +117,9 @@ func (c *simulated) plan() {
 	}
 }
 
-// cycle is the first send at or after a simulated time.
+// cycle is the first send at or after a simulated time, in the interval that the client's policy wants or else the configured one.
 func (c *simulated) cycle(at time.Duration) time.Duration {
-	interval := c.fleet.cfg.SendInterval
+	interval := c.agent.SendInterval()
 	n := (at - c.phase) / interval
 	if (at-c.phase)%interval > 0 {
 		n++

@@ -29,11 +29,11 @@ func (c *simulated) beginToSettle(at time.Duration) {
 
 // poll asks for the client's policy and does at once what it asks for.
 func (c *simulated) poll(ctx, sending context.Context, now time.Duration) error {
-	c.pollDue = now + c.fleet.cfg.PolicyInterval
 	outcome, err := c.agent.Poll(sending)
 	if err != nil {
 		return err
 	}
+	c.pollDue = now + c.agent.PolicyInterval()
 	counts := &c.fleet.counts
 	if c.claimed = outcome.Outcome == PolicyUnchanged || outcome.Outcome == PolicyAdopted; !c.claimed {
 		counts.pollsFailed.Add(1)

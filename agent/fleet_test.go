@@ -216,6 +216,37 @@ func readCatalogue(t *testing.T) map[siteState]bool {
 	return known
 }
 
+// slower is a site whose policy wants a longer send cycle of everybody.
+type slower struct{ *site }
+
+func (s slower) Policy(_ context.Context, poll smx.Poll, _ string) PolicyAnswer {
+	return PolicyAnswer{Outcome: Accepted, Status: 200, ETag: "slow", Document: smx.EncodePolicy(smx.Policy{Client: poll.Client, SendInterval: 4 * time.Hour})}
+}
+
+func TestFleetObeysItsPolicy(t *testing.T) {
+	reports := func(slow bool) (n int64) {
+		synctest.Test(t, func(t *testing.T) {
+			cfg, relay := testFleet(30), newSite(t)
+			cfg.PolicyInterval = time.Second
+			var to courier = relay
+			if slow {
+				to = slower{relay}
+			}
+			f := makeFleet(t, cfg, to)
+			ctx, cancel := context.WithTimeout(t.Context(), cfg.PatchDay)
+			defer cancel()
+			if err := f.Run(ctx); err != nil {
+				t.Fatal(err)
+			}
+			n = f.Stats().Reports
+		})
+		return n
+	}
+	if often, seldom := reports(false), reports(true); seldom*3 > often {
+		t.Errorf("%d reports with a send interval of 4 hours, %d with 15 minutes; want a third at most", seldom, often)
+	}
+}
+
 func TestHistoryIsOldAndInOrder(t *testing.T) {
 	f := makeFleet(t, testFleet(300), newSite(t))
 	var last time.Time
