@@ -10,7 +10,7 @@ import (
 func TestCompletenessIsKnownOverExpectedPerClientAndTheMeanOfTheFleet(t *testing.T) {
 	s := newSite(t)
 	r := s.runner()
-	expect(t, lines(s.all(r, "completeness", nil), "percent", "clients", "complete_percent", "oldest_missing", "last_check"), "100 | 0 | 100 |  | ")
+	expect(t, lines(s.all(r, "completeness", nil), "percent", "clients", "complete_percent", "oldest_missing", "last_check"), " | 0 |  |  | ")
 	// 1: all of 1 to 10. 2: 8 of 1 to 10, its last two only claimed. 3: 5 to 10 count after a resync, 8 of them missing none but 6.
 	// 4: a counter that jumped to 2^62. 5: accepted as it was. 6: only asked for its policy.
 	s.arrived(1, 1, 10)
@@ -37,8 +37,8 @@ func TestCompletenessIsKnownOverExpectedPerClientAndTheMeanOfTheFleet(t *testing
 		t.Errorf("%d clients are incomplete", n)
 	}
 	// (100 + 80 + 83.333 + 0 + 100 + 100) / 6
-	expect(t, lines(s.all(r, "completeness", nil), "percent", "clients", "complete_clients", "complete_percent", "incomplete_clients", "ranges", "oldest_missing", "last_check"),
-		"77.22 | 6 | 3 | 50 | 3 | 3 | "+s.at(50*hour)+" | "+s.at(20*time.Minute))
+	expect(t, lines(s.all(r, "completeness", nil), "percent", "clients", "complete_clients", "complete_percent", "incomplete_clients", "ranges", "changed", "oldest_missing", "last_check"),
+		"77.22 | 6 | 3 | 50 | 3 | 3 | 6 | "+s.at(50*hour)+" | "+s.at(20*time.Minute))
 	expect(t, lines(s.all(r, "open-ranges", nil), "missing_for", "ranges", "messages", "clients"), `
 under 1 hour | 0 | 0 | 0
 1 to 24 hours | 1 | 2 | 1
@@ -55,8 +55,9 @@ func TestCompletenessNeverRoundsUpToAllOfIt(t *testing.T) {
 	s := newSite(t)
 	s.arrived(1, 1, 4, 6, 1_000_000)
 	s.missing(1, 5, 5, hour)
+	s.checked(-time.Minute)
 	r := s.runner()
-	expect(t, lines(s.all(r, "completeness", nil), "percent", "complete_percent"), "99.99 | 0")
+	expect(t, lines(s.all(r, "completeness", nil), "percent", "complete_percent", "changed"), "99.99 | 0 | 0")
 	expect(t, lines(s.all(r, "client-completeness", nil), "percent"), "99.99")
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"time"
 
 	"statewire/reports/web"
 )
@@ -69,11 +70,7 @@ func (s *Server) fillRing(ctx context.Context, p *web.Panel) error {
 	if n := floatOf(row["missing"]); n > 0 {
 		p.Ring.Caption += " " + messageCount(n) + " missing."
 	}
-	if at := row.time("last_check"); at.IsZero() {
-		p.Ring.Caption += " No gap check has run yet."
-	} else {
-		p.Ring.Caption += " Last gap check " + ago(s.runner.now().Sub(at)) + "."
-	}
+	sayChecked(p.Ring, row, s.runner.now())
 	steps, err := s.snapshots.get(ctx, "resync-steps", nil)
 	if err != nil {
 		return err
@@ -90,6 +87,21 @@ func (s *Server) fillRing(ctx context.Context, p *web.Panel) error {
 		p.Stages = append(p.Stages, stage)
 	}
 	return nil
+}
+
+// sayChecked says when the figure was made, and what it does not know yet.
+func sayChecked(ring *web.Ring, row record, now time.Time) {
+	at := row.time("last_check")
+	if at.IsZero() {
+		ring.Value, ring.Share, ring.Tone = dash, 0, web.TonePlain
+		ring.Caption = "Not known yet: no gap check has run. The process with the resync role makes one when it starts, and every resync.check_interval."
+		return
+	}
+	ring.Caption += " Last gap check " + ago(now.Sub(at))
+	if n := row.count("changed"); n > 0 {
+		ring.Caption += ", " + web.Number(n) + plural(n, " client has", " clients have") + " sent something since"
+	}
+	ring.Caption += "."
 }
 
 // messageCount says how many, however many a wild counter makes of them.

@@ -16,8 +16,10 @@ func (s *Server) fillCompleteTiles(ctx context.Context, p *web.Panel) error {
 	back := web.Tile{Label: "Counters went back", Value: dash, Note: "clients, not settled yet", Link: "/reports/conflicts", Tone: web.TonePlain}
 	differ := web.Tile{Label: "States differ", Value: dash, Note: "clients, nothing missing", Link: "/reports/differing-clients", Tone: web.TonePlain}
 	if row, err := s.completeRow(ctx); err == nil && row != nil {
-		share := floatOf(row["complete_percent"])
-		whole.Value, whole.Tone = completePercent(share), shareTone(share)
+		if row["complete_percent"] != nil {
+			share := floatOf(row["complete_percent"])
+			whole.Value, whole.Tone = completePercent(share), shareTone(share)
+		}
 		whole.Note = web.Number(row.count("complete_clients")) + " of " + web.Number(row.count("clients"))
 		n := floatOf(row["missing"])
 		lost.Value, lost.Tone, lost.Note = shortNumber(n), countTone(int(min(n, 1)), web.ToneBusy), "nothing is missing"

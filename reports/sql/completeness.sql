@@ -4,8 +4,9 @@
 --   the share of its expected serials that have arrived; expected are those from its floor (1, or where its latest completed
 --   resync or accepted baseline began) to the greatest seen or claimed. The fleet's is the mean of its clients', so that one
 --   machine with a wild counter can't drown the others.
--- note percent: mean of the clients' completeness, rounded down
+-- note percent: mean of the clients' completeness, rounded down; empty until a gap check has run
 -- note complete_percent: clients of which nothing is missing, rounded down
+-- note changed: clients of whom something was loaded or claimed since the last gap check began: the next one looks at them
 -- note oldest_missing: first noticed; empty when nothing is missing
 -- link complete_clients: client-completeness?only=all
 -- link missing: missing-ranges?min_age_hours=0
@@ -13,6 +14,7 @@
 -- link incomplete_clients: client-completeness?only=incomplete
 -- link conflicts: conflicts?kind=
 WITH
+    (SELECT toNullable(max(watermark)) FROM resync_checks HAVING count() > 0) AS looked,
     (SELECT count() FROM (SELECT client_id FROM client_stats_data GROUP BY client_id)) AS reporting,
     -- Clients that only ever asked for their policy count, too.
     (SELECT uniqExact(client_id) FROM client_claims WHERE client_id NOT IN (SELECT client_id FROM client_stats_data)) AS claiming,
@@ -47,16 +49,25 @@ WITH
         LEFT JOIN bounds ON bounds.client_id = gaps.client_id
     )
 SELECT
-    if(lost.clients = 0, 100., least(floor(100 * (1 - lost.shares / greatest(_all, 1)), 2), 99.99)) AS percent,
+    multiIf(looked IS NULL, NULL, lost.clients = 0, 100., least(floor(100 * (1 - lost.shares / greatest(_all, 1)), 2), 99.99)) AS percent,
     toUInt64(reporting + claiming) AS _all,
     _all AS clients,
     toUInt64(greatest(toInt64(_all) - toInt64(lost.clients), 0)) AS complete_clients,
-    if(lost.clients = 0, 100., least(floor(100 * complete_clients / greatest(_all, 1), 2), 99.99)) AS complete_percent,
+    multiIf(looked IS NULL, NULL, lost.clients = 0, 100., least(floor(100 * complete_clients / greatest(_all, 1), 2), 99.99)) AS complete_percent,
     lost.clients AS incomplete_clients,
     lost.messages AS missing,
     toUInt64(lost.open) AS ranges,
     (SELECT toNullable(min(DetectedTime)) FROM SR_MissingMessageRanges HAVING count() > 0) AS oldest_missing,
     (SELECT uniqExact(client_id) FROM open_conflicts) AS conflicts,
     (SELECT count() FROM differing_clients FINAL WHERE differs = 1) AS differing,
+    (
+        SELECT uniqExact(client_id)
+        FROM
+        (
+            SELECT client_id FROM client_stats_data WHERE client_stats_data.loaded_time >= looked
+            UNION ALL
+            SELECT client_id FROM client_claims WHERE client_claims.loaded_time >= looked
+        )
+    ) AS changed,
     (SELECT toNullable(max(time)) FROM resync_checks HAVING count() > 0) AS last_check
 FROM lost
