@@ -18,21 +18,28 @@ import (
 const fleetEnv = "STATEWIRE_FLEET"
 
 // A fleet with loss, duplicates, reordering and reinstalled clients: after one round without loss the site has every topic as its
-// client holds it, knows of no gap, and marks what only it still holds. Kills of the site on the way change nothing of that.
+// client holds it, knows of no gap, and marks what only it still holds. Kills of the site on the way change nothing of that, nor do
+// late reports, clients set back to an image, and clocks that jump by years.
 func TestOneRoundMakesSiteAndFleetEqual(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
-		name  string
-		kills int
-	}{{"undisturbed", 0}, {"killed five times", 5}} {
-		t.Run(c.name, func(t *testing.T) { oneRound(t, c.kills) })
+		name   string
+		kills  int
+		faults []string
+	}{
+		{"undisturbed", 0, nil},
+		{"killed five times", 5, nil},
+		{"set back and late", 0, []string{"--restore", "0.05", "--clock-jump", "0.05", "--delay", "0.05", "--delay-by", "3s"}},
+	} {
+		t.Run(c.name, func(t *testing.T) { t.Parallel(); oneRound(t, c.kills, c.faults...) })
 	}
 }
 
-func oneRound(t *testing.T, kills int) {
+func oneRound(t *testing.T, kills int, faults ...string) {
 	data, relay := dataDir(t), freeRelay(t)
 	s := serveFleet(t, data, relay)
-	run := spawn(t, data, nil, fleetArgs(fleetClients(), relay, "--for", "15s", "--settle", "5s", "--loss", "0.02", "--duplicate", "0.05",
-		"--reorder", "0.05", "--reinstall", "0.01")...)
+	run := spawn(t, data, nil, append(fleetArgs(fleetClients(), relay, "--for", "15s", "--settle", "5s", "--loss", "0.02",
+		"--duplicate", "0.05", "--reorder", "0.05", "--reinstall", "0.01"), faults...)...)
 	chance := rand.New(rand.NewPCG(seed(t, 1), 0))
 	for range kills {
 		eventually(time.Duration(500+chance.IntN(2500))*time.Millisecond, run.ended)
@@ -107,7 +114,7 @@ func fleetArgs(clients int, relay string, args ...string) []string {
 func serveFleet(t *testing.T, data, relay string) *server {
 	t.Helper()
 	return serve(t, data, "--set", "relay.listen="+relay, "--set", "resync.min_missing_message_age=0s",
-		"--set", "resync.merge_interval=1s", "--set", "resync.max_outstanding=100000")
+		"--set", "resync.merge_interval=1s", "--set", "resync.max_outstanding=100000", "--set", "ingest.batch_delay=1s")
 }
 
 // freeRelay is an address for a relay that comes back after a kill.
