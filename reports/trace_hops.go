@@ -11,7 +11,14 @@ import (
 func (t *tracer) tell() {
 	t.out.Client, t.out.Serial, t.out.Next = t.client, t.serial, []Step{}
 	for _, event := range t.agent {
-		t.hop("agent", event.Step, Note, event.Time, "%s", event.Text)
+		severity := OK
+		switch event.Step {
+		case "dead_letter":
+			severity = Bad
+		case "sending":
+			severity = Note
+		}
+		t.hop("agent", event.Step, severity, event.Time, "%s", event.Text)
 	}
 	switch _, arrived := find(t.runs, t.serial); {
 	case len(t.versions) > 0:
