@@ -130,6 +130,35 @@ func TestRefusedReportIsSetAsideAndTheRestGoesOn(t *testing.T) {
 	}
 }
 
+// A wrong address refuses everything. Nothing goes in a loop, and nothing is lost: the states stay in the cache for the resync that
+// their gap leads to.
+func TestARefusalThatBlamesNoStateKeepsTheStates(t *testing.T) {
+	a, memory, relay := testAgent(t, 0)
+	relay.fault = func(attempt int) *Answer {
+		if attempt == 0 {
+			return &Answer{Outcome: Refused, Whole: true, Status: 404}
+		}
+		return nil
+	}
+	raise(t, a, detected("a", 2), detected("b", 2))
+	send(t, a, Refused)
+	send(t, a, Idle)
+	if dead, err := memory.DeadLetters(); len(dead) != 2 || err != nil {
+		t.Fatalf("%d dead letters, %v; want both states of the report", len(dead), err)
+	}
+	raise(t, a, detected("c", 2))
+	send(t, a, Accepted)
+	if err := a.Resend(); err != nil {
+		t.Fatal(err)
+	}
+	send(t, a, Accepted)
+	for _, id := range []string{"a", "b", "c"} {
+		if got := relay.clients[testIdentity.Client].states[topic{topicUpdateDetection, id}]; got.StateID != 2 {
+			t.Errorf("the site has %+v of topic %s after the whole cache was sent again", got, id)
+		}
+	}
+}
+
 func TestReportsHaveOnePriorityUrgentFirst(t *testing.T) {
 	a, _, _ := testAgent(t, 0)
 	low, none, urgent := detected("low", 1), detected("none", 1), detected("urgent", 1)

@@ -100,18 +100,20 @@ func TestRefusalsThatBlameNoState(t *testing.T) {
 		name, body string
 		status     int
 		want       Outcome
+		whole      bool
 	}{
-		{"the client's header", `{"code":"bad_header"}`, 400, Again},
-		{"the client's id", `{"code":"bad_client_id"}`, 400, Again},
-		{"another address", `not here`, 404, Again},
-		{"something on the way", `<html>bad request</html>`, 400, Again},
-		{"too early", ``, 425, Again},
-		{"a state", `{"code":"bad_character"}`, 400, Refused},
-		{"too large", `{"code":"too_large"}`, 413, Refused},
+		{"the client's header", `{"code":"bad_header"}`, 400, Refused, true},
+		{"the client's id", `{"code":"bad_client_id"}`, 400, Refused, true},
+		{"another address", `not here`, 404, Refused, true},
+		{"the request's form", `not that`, 415, Refused, true},
+		{"too early", ``, 425, Again, false},
+		{"a state", `{"code":"bad_character"}`, 400, Refused, false},
+		{"nobody knows what", `<html>bad request</html>`, 400, Refused, false},
+		{"too large", `{"code":"too_large"}`, 413, Refused, false},
 	} {
 		resp := &http.Response{StatusCode: c.status, Header: http.Header{}}
-		if got := judge(resp, []byte(c.body), nil).Outcome; got != c.want {
-			t.Errorf("%s: outcome %d, want %d", c.name, got, c.want)
+		if got := judge(resp, []byte(c.body), nil); got.Outcome != c.want || got.Whole != c.whole {
+			t.Errorf("%s: outcome %d, whole %t, want %d and %t", c.name, got.Outcome, got.Whole, c.want, c.whole)
 		}
 	}
 }

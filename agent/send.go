@@ -72,16 +72,17 @@ func (a *Agent) refrains() bool {
 }
 
 // settle ends a report. A refused one of several states is cut in two, again and again, until the state that no relay takes is
-// alone: only that one is set aside, and the others arrive under the serials they have.
+// alone: only that one is set aside, and the others arrive under the serials they have. A refusal that blames no state sets the whole
+// report aside; its states stay in the cache, and their serials are a gap that the next resync closes.
 func (a *Agent) settle(report *Report, answer Answer) error {
-	if answer.Outcome == Refused && len(report.States) > 1 {
+	if answer.Outcome == Refused && len(report.States) > 1 && !answer.Whole {
 		a.log.Info("report refused: sending its halves", "client", a.id.Client, "first", report.First, "last", report.Last, "code", answer.Code)
 		if err := a.store.Halve(a.encode); err != nil {
 			return fmt.Errorf("halve report %d to %d: %w", report.First, report.Last, err)
 		}
 		return nil
 	}
-	end := Settlement{Outcome: answer.Outcome, Receipt: answer.Receipt, File: answer.File, Code: answer.Code, Detail: answer.Detail, Time: a.clock.Wall()}
+	end := Settlement{Outcome: answer.Outcome, Whole: answer.Whole, Receipt: answer.Receipt, File: answer.File, Code: answer.Code, Detail: answer.Detail, Time: a.clock.Wall()}
 	if err := a.store.Settle(end); err != nil {
 		return fmt.Errorf("settle report %d to %d: %w", report.First, report.Last, err)
 	}
@@ -93,6 +94,11 @@ func (a *Agent) settle(report *Report, answer Answer) error {
 }
 
 func (a *Agent) logSettled(report *Report, answer Answer) {
+	if answer.Outcome == Refused && answer.Whole {
+		a.log.Warn("report set aside: the relay never takes it", "client", a.id.Client, "first", report.First, "last", report.Last,
+			"states", len(report.States), "status", answer.Status, "code", answer.Code, "detail", answer.Detail)
+		return
+	}
 	if answer.Outcome == Refused {
 		s := &report.States[0]
 		a.log.Warn("state set aside: the relay never takes it", "client", a.id.Client, "topic", s.TopicType, "id", s.TopicID,

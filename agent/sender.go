@@ -31,6 +31,7 @@ const (
 // Answer is what became of one attempt to post a report.
 type Answer struct {
 	Outcome Outcome       // Accepted, Refused or Again
+	Whole   bool          // a refusal that blames none of the report's states
 	Receipt string        // the relay's, when Accepted
 	File    string        // that the relay put the report into, when Accepted
 	After   time.Duration // the relay asked to be left alone for so long; 0 = it did not ask
@@ -154,10 +155,10 @@ func judge(resp *http.Response, text []byte, readErr error) Answer {
 		answer.Outcome = Accepted
 	case code/100 != 4 || said.Retry:
 		answer.Outcome = Again
-	case passing(code), !blamesReport(code, answer.Code):
+	case passing(code):
 		answer.Outcome = Again
 	default:
-		answer.Outcome = Refused
+		answer.Outcome, answer.Whole = Refused, !blamesState(code, answer.Code)
 	}
 	return answer
 }
@@ -176,11 +177,12 @@ func retryAfter(h http.Header) time.Duration {
 	return max(0, until.Sub(sent))
 }
 
-// blamesReport tells whether a 4xx is about the report, and so about one of its states. Other refusals are about the address or the
-// request, or about the header that all of the client's reports share: no half of the report would fare better.
-func blamesReport(status int, code string) bool {
+// blamesState tells whether a 4xx is about one of the report's states. Other refusals are about the address or the request, or about
+// the header that all of the client's reports share: no half of the report would fare better.
+func blamesState(status int, code string) bool {
 	switch status {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired, http.StatusLengthRequired,
+		http.StatusUnsupportedMediaType,
 		http.StatusExpectationFailed, http.StatusMisdirectedRequest, http.StatusUpgradeRequired, http.StatusRequestHeaderFieldsTooLarge:
 		return false
 	}
@@ -188,8 +190,6 @@ func blamesReport(status int, code string) bool {
 	case smx.CodeClientID, smx.CodeHeader, smx.CodeDate, smx.CodeContent, "empty_body", "bad_compression", "bad_request",
 		"ambiguous_length", "bad_chunk", "bare_line_feed", "folded_header", "pipelined":
 		return false
-	case "":
-		return status != http.StatusBadRequest // a relay says why, something else on the way does not
 	}
 	return true
 }

@@ -59,7 +59,7 @@ func TestAnswers(t *testing.T) {
 		{name: "400 that says retry goes again", status: 400, body: `{"code":"checksum_mismatch","retry":true}`, outcome: Again},
 		{name: "401 may pass with another certificate", status: 401, outcome: Again},
 		{name: "403 may pass after a migration", status: 403, outcome: Again},
-		{name: "404 speaks of the address, not of the report", status: 404, outcome: Again},
+		{name: "404 is set aside: it never goes in a loop", status: 404, outcome: Refused},
 		{name: "408 goes again", status: 408, outcome: Again},
 		{name: "413 is set aside", status: 413, outcome: Refused},
 		{name: "415 is set aside", status: 415, outcome: Refused},

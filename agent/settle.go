@@ -55,8 +55,10 @@ func (c cabinet) settleState(s shelf, m *meta, report *Report, state *State, end
 		if err := m.dead.add(s, keyDead, letter, maxDeadLetters, maxDeadBytes); err != nil {
 			return err
 		}
-		if err := evict(s, m, state); err != nil {
-			return err
+		if !end.Whole {
+			if err := evict(s, m, state); err != nil {
+				return err
+			}
 		}
 	}
 	if c.sentKept == 0 {

@@ -36,6 +36,7 @@ type Report struct {
 // Settlement is how a report ended.
 type Settlement struct {
 	Outcome Outcome // Accepted or Refused
+	Whole   bool    // a refusal that blames none of the report's states: they stay in the cache
 	Receipt string
 	File    string // that the relay put it into
 	Code    string // of a refusal
