@@ -9,7 +9,7 @@ import (
 
 // tell turns what was found into hops.
 func (t *tracer) tell() {
-	t.out.Client, t.out.Serial, t.out.Next = t.client, t.serial, []Step{}
+	t.out.Client, t.out.Serial, t.out.Hops, t.out.Next = t.client, t.serial, []Hop{}, []Step{}
 	for _, event := range t.agent {
 		severity := OK
 		switch event.Step {

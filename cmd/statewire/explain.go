@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -44,15 +45,18 @@ func (g *globals) withDetective(cmd *cobra.Command, f func(*reports.Runner) erro
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	box, err := openInbox(g.data, cfg, g.quiet())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, box.Close()) }()
 	schedule := scheduleOf(cfg)
-	runner, err := newRunner(cfg.Reports, db, reports.Deps{
-		Log: g.quiet(), Holding: holding(box), AgentLog: agentLog(g.data), Schedule: func() reports.Schedule { return schedule },
-	})
+	deps := reports.Deps{Log: g.quiet(), AgentLog: agentLog(g.data), Schedule: func() reports.Schedule { return schedule }}
+	// Opening an inbox makes its folders: where there is none, as beside a store elsewhere, there shall be none afterwards.
+	if _, missing := os.Stat(inboxRoot(g.data)); missing == nil {
+		box, failed := openInbox(g.data, cfg, g.quiet())
+		if failed != nil {
+			return failed
+		}
+		defer func() { err = errors.Join(err, box.Close()) }()
+		deps.Holding = holding(box)
+	}
+	runner, err := newRunner(cfg.Reports, db, deps)
 	if err != nil {
 		return err
 	}
