@@ -66,8 +66,12 @@ func (f *facts) resync() {
 		f.add(Note, "resync_answering", q.answering, "%s. The answer began to arrive at %s; the client has not said yet that it is complete.", asked, f.when(q.answering))
 	case stepPickedUp:
 		f.add(Note, "resync_picked_up", q.pickedUp, "%s. The client picked it up at %s; nothing of the answer has arrived.", asked, f.when(q.pickedUp))
-	default:
-		f.add(Note, "resync_issued", q.issued, "%s. The client has not picked it up: it has not asked for its policy since.", asked)
+	case stepIssued:
+		since := "it has not asked for its policy since"
+		if f.header.claimedTime.After(q.issued) {
+			since = "it asked for its policy since, at " + f.when(f.header.claimedTime) + ", but did not get this one"
+		}
+		f.add(Note, "resync_issued", q.issued, "%s. The client has not picked it up: %s.", asked, since)
 	}
 	if n := f.unanswered(); n > 1 {
 		f.add(Warning, "resync_unanswered", time.Time{}, "That makes %d resyncs in a row that were not completed.", n)

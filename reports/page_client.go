@@ -227,7 +227,7 @@ func (s *Server) fillTrace(ctx context.Context, e *evidence, view *web.Client, t
 	}
 	t.tell()
 	view.Trace = &web.Trace{Serial: web.Number(serial), Summary: terminalSafe(t.out.Summary), Next: nextView(t.out.Next), Tone: verdictTone(t.out.Verdict)}
-	if t.out.Verdict == "missing" || t.out.Verdict == "unknown_client" {
+	if t.out.Verdict != "not_assigned" {
 		view.Trace.Next = nil // the page tells what happens next beside it
 	}
 	for _, h := range t.out.Hops {
