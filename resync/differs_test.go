@@ -20,6 +20,12 @@ func (s *site) polled(client int, lastSerial uint64, unsent int, at time.Time, h
 		clientN(client), lastSerial, len(hashes), digest, unsent, at.Format("2006-01-02 15:04:05"))
 }
 
+// reported notes when the client's last report came.
+func (s *site) reported(client int, at time.Time) {
+	s.t.Helper()
+	s.exec("INSERT INTO client_stats_data (client_id, last_report_time) VALUES ('%s', '%s')", clientN(client), at.Format("2006-01-02 15:04:05"))
+}
+
 // marked are the clients that differ.
 func (s *site) marked() []string {
 	s.t.Helper()
@@ -43,6 +49,9 @@ func TestClientsWhoseStatesDiffer(t *testing.T) {
 		{"one state more", func(s *site, n int) { s.polled(n, 3, 0, minute(1), 101, huge, 103, 0) }, true},
 		{"unsent states are waited for", func(s *site, n int) { s.polled(n, 3, 1, minute(1), 101) }, false},
 		{"a claim behind what was seen is old", func(s *site, n int) { s.polled(n, 2, 0, minute(1), 101) }, false},
+		{"or its report was on the way", func(s *site, n int) { s.reported(n, minute(0)); s.polled(n, 2, 0, minute(2), 101) }, false},
+		{"well after the last report it says that the counter went back", func(s *site, n int) { s.reported(n, minute(0)); s.polled(n, 2, 0, minute(3), 101) }, true},
+		{"which matters only when the states differ", func(s *site, n int) { s.reported(n, minute(0)); s.polled(n, 2, 0, minute(3), 101, huge, 103) }, false},
 		{"a claim ahead of it is not compared", func(s *site, n int) { s.polled(n, 4, 0, minute(1), 101) }, false},
 		{"an open range explains it", func(s *site, n int) { s.arrived(n, span{6, 6}); s.polled(n, 6, 0, minute(1), 101) }, false},
 		{"only the last claim counts", func(s *site, n int) { s.polled(n, 3, 0, minute(2), 101, huge, 103); s.polled(n, 3, 0, minute(1), 9) }, false},
@@ -115,6 +124,30 @@ func TestAMarkStaysUntilTheStatesAreEqual(t *testing.T) {
 	step(9, 0, "equal after a resync")
 	if got := s.rows("SELECT countIf(detected_time = '2026-03-01 08:03:00') FROM differing_clients"); got[0] != "(2)" {
 		t.Errorf("%s marks carry the first detection", got)
+	}
+}
+
+func TestWhoAnsweredIsNotAskedAgainForWhatDifferedBefore(t *testing.T) {
+	s := newSite(t)
+	s.message(1, 1, 500, 101, minute(0), "")
+	s.arrived(1, span{1, 1})
+	s.polled(1, 1, 0, minute(2), 102)
+	s.check(findOptions{At: minute(3)})
+	if got := s.candidates(candidateOptions{At: minute(60)}, 0); len(got) != 1 {
+		t.Fatalf("%v are to be asked, want the one that differs", got)
+	}
+	s.message(1, 2, 500, 108, minute(7), "")
+	s.event(1, event{3, 1, 7, 700, "'2'"})
+	s.arrived(1, span{2, 2})
+	s.check(findOptions{At: minute(8)}) // its next poll is to come
+	if got := s.candidates(candidateOptions{At: minute(60)}, 0); len(got) != 0 {
+		t.Errorf("%v are to be asked, want nobody until the next poll", got)
+	}
+	s.polled(1, 3, 0, minute(9), 999)
+	s.exec("INSERT INTO differing_clients (client_id, differs, detected_time, checked_time) VALUES ('%s', 0, '2026-03-01 08:03:00', '2026-03-01 08:09:00')", clientN(1))
+	s.check(findOptions{At: minute(10)})
+	if got := s.candidates(candidateOptions{At: minute(60)}, 0); len(got) != 1 {
+		t.Errorf("%v are to be asked, want the one that still differs", got)
 	}
 }
 

@@ -1,11 +1,12 @@
 -- Clients whose states may differ from the site's although nothing is missing: those that claimed what they hold at the
--- greatest serial that the site has seen, with nothing unsent and no range open. States below the first serial of the client's
+-- greatest serial that the site has seen, with nothing unsent and no range open; and those that claimed less well after their
+-- last report came, so that no report was on its way: their counter went back, and they need not raise anything for that to be seen. States below the first serial of the client's
 -- last whole cache do not count: it does not hold them. A client that was given a baseline is not compared until its next
 -- completed resync: what was accepted need not be equal. Yields those whose mark in differing_clients is wrong.
 WITH
     polled AS
     (
-        SELECT client_id, last_serial, states, digest
+        SELECT client_id, last_serial, states, digest, claimed_time
         FROM client_caches FINAL
         WHERE unsent = 0 AND ({full:UInt8} OR client_id IN
         (
@@ -20,7 +21,8 @@ WITH
         FROM polled AS p
         INNER JOIN
         (
-            SELECT client_id, CAST(max(client_stats_data.last_serial), 'UInt64') AS last_serial
+            SELECT client_id, CAST(max(client_stats_data.last_serial), 'UInt64') AS last_serial,
+                   CAST(max(client_stats_data.last_report_time), 'DateTime64(6, \'UTC\')') AS last_report_time
             FROM client_stats_data
             WHERE client_id IN (SELECT client_id FROM polled)
             GROUP BY client_id
@@ -31,7 +33,9 @@ WITH
             FROM client_floors
             WHERE client_id IN (SELECT client_id FROM polled)
         ) AS f ON f.client_id = p.client_id
-        WHERE p.last_serial = s.last_serial AND (f.baseline_floor = 0 OR f.completion_floor > f.baseline_floor)
+        WHERE (f.baseline_floor = 0 OR f.completion_floor > f.baseline_floor)
+            AND (p.last_serial = s.last_serial OR p.last_serial < s.last_serial AND toUnixTimestamp64Micro(s.last_report_time) > 0
+                 AND p.claimed_time > s.last_report_time + INTERVAL 2 MINUTE)
             AND p.client_id NOT IN (SELECT client_id FROM missing_ranges FINAL WHERE closed = 0)
     )
 SELECT

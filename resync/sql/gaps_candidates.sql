@@ -13,7 +13,15 @@ FROM
     (
         SELECT client_id, toUInt8(1) AS urgency, min(detected_time) AS since FROM open_conflicts GROUP BY client_id
         UNION ALL
-        SELECT client_id, toUInt8(2), detected_time FROM differing_clients FINAL WHERE differs = 1
+        SELECT client_id, toUInt8(2), detected_time
+        FROM differing_clients FINAL
+        WHERE differs = 1 AND (client_id, toUInt8(1)) NOT IN -- a client that has answered since is not asked again for what was before
+        (
+            SELECT m.client_id, toUInt8(f.settled_time > m.checked_time)
+            FROM differing_clients AS m FINAL
+            INNER JOIN client_floors AS f ON f.client_id = m.client_id
+            WHERE m.differs = 1 AND f.client_id IN (SELECT client_id FROM differing_clients WHERE differs = 1)
+        )
         UNION ALL
         SELECT client_id, toUInt8(3), min(detected_time) AS since
         FROM missing_ranges FINAL
