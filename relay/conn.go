@@ -39,7 +39,6 @@ type conn struct {
 	in      *bufio.Reader // nil while nothing has come in
 	first   [1]byte       // what await read
 	fresh   bool          // first is still to be read from
-	plain   plainRequest
 	body    body
 	readBy  time.Time // the socket's deadlines
 	writeBy time.Time
@@ -110,10 +109,9 @@ func (c *conn) await(within time.Duration) bool {
 	}
 }
 
-// rest gives up what the last request needed, unless the next lies in it.
+// rest gives the buffer back, unless the next request lies in it.
 func (c *conn) rest() {
 	if c.in.Buffered() == 0 {
-		c.plain.forget()
 		c.l.giveBack(c.in)
 		c.in = nil
 	}

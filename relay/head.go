@@ -26,19 +26,10 @@ func headFault(buf []byte) (code string) {
 		return codeLineEnd
 	case bytes.Contains(buf, []byte("\n ")), bytes.Contains(buf, []byte("\n\t")):
 		return codeFolded
-	case bytes.Count(buf, []byte("\r")) != ends, hasControl(buf):
+	case bytes.Count(buf, []byte("\r")) != ends, bytes.ContainsFunc(buf, isControl):
 		return codeBadRequest
 	}
 	return lengthFault(buf)
-}
-
-func hasControl(buf []byte) bool {
-	for _, b := range buf {
-		if isControl(rune(b)) {
-			return true
-		}
-	}
-	return false
 }
 
 func isControl(r rune) bool { return r < ' ' && r != '\t' && r != '\r' && r != '\n' || r == 0x7f }

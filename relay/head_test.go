@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"net/http"
-	"reflect"
 	"strings"
 	"testing"
 )
@@ -51,66 +50,6 @@ func TestAHeadEndsWithItsBlankLine(t *testing.T) {
 		if got := headEnd([]byte(in)); got != want {
 			t.Errorf("%q ends at %d, not %d", in, got, want)
 		}
-	}
-}
-
-// FuzzPlainRequest holds the reader of plain heads against net/http: whatever it reads, net/http reads the same.
-func FuzzPlainRequest(f *testing.F) {
-	for _, head := range []string{
-		"POST /mp/reports HTTP/1.1\r\nHost: x\r\nContent-Type: application/xml\r\nContent-Length: 3\r\n\r\nabcdef",
-		"GET /mp/policy?client=a&serial=%31#x HTTP/1.1\r\nhost:x\r\nif-none-match: \"a\" \r\nIf-None-Match:b\r\nConnection: Close\r\n\r\n",
-		"POST /a//b/../c HTTP/1.1\r\nHOST: x\r\nX-1a-b2: y\r\nContent-Length: 000\r\nExpect: 100-continue\r\nConnection: keep-alive\r\n\r\n",
-		"GET //a/b?x HTTP/1.1\r\nHost: x\r\nPragma: no-cache\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na",
-	} {
-		f.Add([]byte(head))
-	}
-	var plain plainRequest
-	f.Fuzz(func(t *testing.T, wire []byte) {
-		end := headEnd(wire)
-		if end < 0 || headFault(wire[:end]) != "" {
-			return
-		}
-		got, ok := plain.parse(wire[:end])
-		if !ok {
-			return
-		}
-		want, err := http.ReadRequest(bufio.NewReaderSize(bytes.NewReader(wire), max(16, len(wire))))
-		if err != nil {
-			t.Fatalf("net/http refuses it: %v", err)
-		}
-		if got.Method != want.Method || got.RequestURI != want.RequestURI || *got.URL != *want.URL || got.Host != want.Host || got.Proto != want.Proto ||
-			got.Close != want.Close || got.ContentLength != want.ContentLength || !reflect.DeepEqual(got.Header, want.Header) {
-			t.Fatalf("read as\n%+v\nbut net/http says\n%+v", got, want)
-		}
-		if (got.Body == http.NoBody) != (want.Body == http.NoBody) || len(want.TransferEncoding) > 0 {
-			t.Fatalf("body %T, net/http has %T, %v", got.Body, want.Body, want.TransferEncoding)
-		}
-	})
-}
-
-func TestPlainRequestsAreRecognized(t *testing.T) {
-	for _, tc := range []struct {
-		name, head string
-		plain      bool
-	}{
-		{"a report", "POST /mp/reports HTTP/1.1\r\nHost: x\r\nContent-Type: application/xml\r\nContent-Length: 3\r\n\r\n", true},
-		{"a poll", "GET /mp/policy?client=GUID:1&serial=2 HTTP/1.1\r\nhost: x\r\nAccept-Encoding: gzip\r\n\r\n", true},
-		{"chunked", "POST /mp/reports HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", false},
-		{"two lengths", "POST /mp/reports HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n", false},
-		{"a length with a sign", "POST /mp/reports HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\n", false},
-		{"no host", "POST /mp/reports HTTP/1.1\r\nContent-Length: 3\r\n\r\n", false},
-		{"two hosts", "POST /mp/reports HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", false},
-		{"an escaped path", "POST /mp%2Freports HTTP/1.1\r\nHost: x\r\n\r\n", false},
-		{"an absolute path", "POST http://x/mp/reports HTTP/1.1\r\nHost: x\r\n\r\n", false},
-		{"a space before the colon", "POST / HTTP/1.1\r\nHost : x\r\n\r\n", false},
-		{"the older version", "POST / HTTP/1.0\r\nHost: x\r\n\r\n", false},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			var r plainRequest
-			if _, plain := r.parse([]byte(tc.head)); plain != tc.plain {
-				t.Errorf("plain %v", plain)
-			}
-		})
 	}
 }
 

@@ -18,12 +18,15 @@ func (c *conn) request() (*http.Request, *problem) {
 	if code := headFault(buf); code != "" {
 		return nil, refuse(code, "%s", headDetail(code))
 	}
-	req, plain := c.plain.parse(buf)
-	if plain {
-		c.in.Discard(len(buf))
-		c.plain.body.src = c.in
-	} else if req, p = c.anyRequest(buf); p != nil {
-		return nil, p
+	hasHost := hasField(buf, "host")
+	req, err := http.ReadRequest(c.in)
+	switch {
+	case err != nil:
+		return nil, refuse(codeBadRequest, "the request is not well-formed HTTP/1.1")
+	case req.ProtoMajor != 1:
+		return nil, refuse(codeVersion, "this listener speaks HTTP/1.1")
+	case !hasHost && req.ProtoAtLeast(1, 1):
+		return nil, refuse(codeBadRequest, "the Host header is missing")
 	}
 	req.RemoteAddr, req.TLS = c.remote, &c.peer
 	c.body = body{ReadCloser: req.Body, c: c, ended: req.Body == http.NoBody}
@@ -34,21 +37,6 @@ func (c *conn) request() (*http.Request, *problem) {
 			return nil, refuse(codeExpectation, "the only expectation taken is 100-continue")
 		}
 		c.body.invites = req.ProtoAtLeast(1, 1)
-	}
-	return req, nil
-}
-
-// anyRequest reads a head of any form that HTTP has.
-func (c *conn) anyRequest(buf []byte) (*http.Request, *problem) {
-	hasHost := hasField(buf, "host")
-	req, err := http.ReadRequest(c.in)
-	switch {
-	case err != nil:
-		return nil, refuse(codeBadRequest, "the request is not well-formed HTTP/1.1")
-	case req.ProtoMajor != 1:
-		return nil, refuse(codeVersion, "this listener speaks HTTP/1.1")
-	case !hasHost && req.ProtoAtLeast(1, 1):
-		return nil, refuse(codeBadRequest, "the Host header is missing")
 	}
 	return req, nil
 }
