@@ -16,6 +16,11 @@ type route struct {
 }
 
 // serve answers requests until ctx is done and those in hand are answered.
+//
+// TLS and the parsing of requests are the standard library's; the loop around them is ours. net/http's server reads ahead while a
+// request is answered, sets five deadlines per request and knows no least rate, so that what the relay promises about slow and
+// leaving callers had to be forced upon it through a wrapped connection that nobody liked to read, at a fifth more processor time
+// per report (44 against 56 µs, client included). The loop takes one request at a time, never streams, and speaks HTTP/1.1 only.
 func (r *Relay) serve(ctx context.Context) error {
 	failed := make(chan struct{})
 	go func() { defer close(failed); r.accept() }()
