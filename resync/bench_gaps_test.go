@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -25,11 +26,11 @@ func benchSize(b *testing.B) int {
 	return benchClients
 }
 
-// benchSite has an engine of its own, with room for the query that ours is compared with.
-func benchSite(b *testing.B) *site {
+// benchSite has an engine of its own, with so much memory.
+func benchSite(b *testing.B, memory int64) *site {
 	b.Helper()
 	cfg := store.DefaultConfig()
-	cfg.Memory = 8 << 30
+	cfg.Memory = memory
 	s, err := store.Open(b.Context(), cfg, store.Options{Dir: b.TempDir()})
 	if err != nil {
 		b.Fatal(err)
@@ -144,7 +145,7 @@ func BenchmarkRatioGapCheck(b *testing.B) {
 	}{{"run of 1", 1}, {"run of 10", 10}} {
 		b.Run(shape.name, func(b *testing.B) {
 			clients := benchSize(b)
-			s := benchSite(b)
+			s := benchSite(b, 8<<30) // the window function needs it
 			s.fill(clients, shape.run)
 			s.check(findOptions{At: epoch}) // writes what is open; those after it find it so
 			if want, got := s.sumOf(windowSQL), s.sumOf("SELECT client_id, first_serial AS first, last_serial AS last FROM missing_ranges FINAL WHERE closed = 0"); got != want {
@@ -201,4 +202,60 @@ func (s *site) benchIncremental(b *testing.B, changed int) {
 		b.ReportMetric(p.mib, "changed-MiB")
 		b.ReportMetric(f.seconds, "full-s")
 	}
+}
+
+// maxCheckHeap is what a check may hold in the program itself, in MiB, however much is missing.
+const maxCheckHeap = 128
+
+// BenchmarkLimitGapsOfEverybody is a site that lost everything: of every client something is missing, within the memory of
+// the engine as it ships. Then a baseline is set for all.
+func BenchmarkLimitGapsOfEverybody(b *testing.B) {
+	clients := benchSize(b)
+	s := benchSite(b, store.DefaultConfig().Memory)
+	for b.Loop() {
+		s.empty()
+		s.exec("INSERT INTO serial_ranges (client_id, first_serial, last_serial) SELECT reinterpret(sipHash128(number), 'UUID'), 1000, 1001 FROM numbers(%d)", clients)
+		s.exec("INSERT INTO client_claims (client_id, last_serial, claimed_time) SELECT reinterpret(sipHash128(number), 'UUID'), 1003, now64(6) FROM numbers(%d)", clients)
+		var opened, again, closed found
+		heap := heapOf(func() {
+			b.ReportMetric(s.measure(func() { opened = s.check(findOptions{At: epoch}) }).mib, "open-MiB")
+			b.ReportMetric(s.measure(func() { again = s.check(findOptions{At: epoch}) }).seconds, "again-s")
+			s.exec("INSERT INTO baselines (client_id, serial, accepted_time) SELECT reinterpret(sipHash128(number), 'UUID'), 1003, now64(6) FROM numbers(%d)", clients)
+			u := s.measure(func() { closed = s.check(findOptions{At: epoch}) })
+			b.ReportMetric(u.mib, "close-MiB")
+			b.ReportMetric(u.seconds, "close-s")
+		})
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(heap, "heap-MiB")
+		if n := uint64(clients); opened.Opened != 2*n || opened.Ranges != 2*n || again.Opened+again.Closed != 0 || closed.Closed != 2*n || closed.Ranges != 0 {
+			b.Errorf("opened %+v, again %+v, closed %+v", opened, again, closed)
+		}
+		if heap > maxCheckHeap {
+			b.Errorf("the program held %.0f MiB, at most %d are allowed", heap, maxCheckHeap)
+		}
+	}
+}
+
+// heapOf is the most that the program held, in MiB, while a step ran.
+func heapOf(step func()) float64 {
+	done, most := make(chan struct{}), make(chan uint64)
+	go func() {
+		peak := uint64(0)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			peak = max(peak, m.HeapInuse)
+			select {
+			case <-tick.C:
+			case <-done:
+				most <- peak
+				return
+			}
+		}
+	}()
+	step()
+	close(done)
+	return float64(<-most) / (1 << 20)
 }

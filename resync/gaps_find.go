@@ -4,20 +4,33 @@ import (
 	"context"
 	_ "embed"
 	"math/big"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"statewire/smx"
 )
 
+//go:embed sql/gaps_quick.sql
+var quickSQL string
+
 //go:embed sql/gaps_find.sql
 var findSQL string
 
 //go:embed sql/gaps_open.sql
 var openSQL string
+
+const (
+	// clientsPerLook bounds the clients that one query looks at closely, and lookBytes its text.
+	clientsPerLook = 50_000
+	lookBytes      = 4 << 20
+)
 
 // findGaps compares what is missing with the open ranges, slice by slice, and stores the differences.
 func (f *finder) findGaps(ctx context.Context, opt findOptions, out *found) (err error) {
@@ -28,7 +41,7 @@ func (f *finder) findGaps(ctx context.Context, opt findOptions, out *found) (err
 	if out.Clients, err = f.count(ctx, since); err != nil {
 		return err
 	}
-	slices, err := f.slices(ctx, out.Clients)
+	parts, err := f.slices(ctx, out.Clients)
 	if err != nil {
 		return err
 	}
@@ -36,37 +49,73 @@ func (f *finder) findGaps(ctx context.Context, opt findOptions, out *found) (err
 	if err := f.store.Conn().QueryRow(ctx, openSQL).Scan(&out.Ranges, check.messages); err != nil {
 		return err
 	}
-	if err := f.checkSlices(ctx, slices, &check); err != nil {
+	if err := f.checkSlices(ctx, parts, &check); err != nil {
 		return err
 	}
 	out.Messages, _ = new(big.Float).SetInt(check.messages).Float64()
 	return check.rows.flush(ctx)
 }
 
-func (f *finder) checkSlices(ctx context.Context, slices []slice, check *gapCheck) error {
+func (f *finder) checkSlices(ctx context.Context, parts []slice, check *gapCheck) error {
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(slicesAtOnce)
-	for _, s := range slices {
+	for _, s := range parts {
 		work.Go(func() error { return f.checkSlice(ctx, s, check) })
 	}
 	return work.Wait()
 }
 
-// checkSlice looks at the clients of one slice.
+// checkSlice looks at the clients of one slice, and at those whose serials have a break once more, closely.
 func (f *finder) checkSlice(ctx context.Context, s slice, check *gapCheck) error {
 	since := f.since(check.opt)
 	if check.opt.Full {
 		since = timeArg("since", never) // spares the engine a list that is not asked for
 	}
-	rows, err := f.store.Conn().Query(ctx, findSQL, since, uuidArg("from", s.from), uuidArg("to", s.to),
-		flagArg("full", check.opt.Full), flagArg("all", check.opt.Rows != 0))
+	rows, err := f.store.Conn().Query(ctx, quickSQL, since, uuidArg("from", s.from), uuidArg("to", s.to),
+		flagArg("full", check.opt.Full), flagArg("all", check.opt.Rows != 0), uintArg("seed", rand.Uint64()))
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var c clientRanges
+	var broken []uuid.UUID
 	for rows.Next() {
-		if err := rows.Scan(&c.client, &c.missingFirst, &c.missingLast, &c.openFirst, &c.openLast, &c.openDetected, &c.checked); err != nil {
+		var c clientRanges
+		if err := rows.Scan(append(c.fields(), &c.broken)...); err != nil {
+			return err
+		}
+		if c.broken == 1 {
+			broken = append(broken, c.client)
+		} else if err := check.client(ctx, &c); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for some := range slices.Chunk(broken, clientsPerLook) {
+		if err := f.lookClosely(ctx, some, check); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookClosely looks at some clients, run by run.
+func (f *finder) lookClosely(ctx context.Context, clients []uuid.UUID, check *gapCheck) error {
+	var list strings.Builder
+	for _, id := range clients {
+		list.WriteString(id.String())
+		list.WriteByte('\n')
+	}
+	limited := clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"max_query_size": lookBytes}))
+	rows, err := f.store.Conn().Query(limited, findSQL, list.String(), check.opt.Rows != 0)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var c clientRanges
+		if err := rows.Scan(c.fields()...); err != nil {
 			return err
 		}
 		if err := check.client(ctx, &c); err != nil {
@@ -129,6 +178,12 @@ type clientRanges struct {
 	openFirst, openLast       []uint64
 	openDetected              []int64
 	checked                   int64 // the newest version of the client's rows, in microseconds
+	broken                    uint8 // the rest says nothing: the client has to be looked at closely
+}
+
+// fields are where a row goes.
+func (r *clientRanges) fields() []any {
+	return []any{&r.client, &r.missingFirst, &r.missingLast, &r.openFirst, &r.openLast, &r.openDetected, &r.checked}
 }
 
 func (r *clientRanges) missing() []span {

@@ -1,19 +1,12 @@
--- What is missing of each client, beside the ranges that are open. Runs of serials that arrived may overlap, repeat and
+-- What is missing of some clients, beside the ranges that are open. Runs of serials that arrived may overlap, repeat and
 -- nest: with the starts and the ends sorted each by themselves, serials are missing between the i-th end and the start after
 -- it exactly when that start is greater than the end plus one. Serials are never counted up, and all sums stay below 2^64
 -- because no serial is above 2^62. Clients that have nothing missing and nothing open are left out, and unless all are
 -- wanted those whose open ranges are right.
 WITH
-    changed AS
+    wanted AS
     (
-        SELECT client_id FROM client_stats_data
-        WHERE client_id BETWEEN {from:UUID} AND {to:UUID} AND client_stats_data.loaded_time >= {since:DateTime64(3, 'UTC')}
-        UNION ALL
-        SELECT client_id FROM client_claims
-        WHERE client_id BETWEEN {from:UUID} AND {to:UUID} AND client_claims.loaded_time >= {since:DateTime64(3, 'UTC')}
-        UNION ALL
-        SELECT client_id FROM baselines
-        WHERE client_id BETWEEN {from:UUID} AND {to:UUID} AND baselines.loaded_time >= {since:DateTime64(3, 'UTC')}
+        SELECT client FROM format(CSV, 'client UUID', $1)
     ),
     arrived AS
     (
@@ -31,7 +24,7 @@ WITH
             starts[1] AS seen_first,
             ends[-1] AS seen_last
         FROM serial_ranges
-        WHERE client_id BETWEEN {from:UUID} AND {to:UUID} AND ({full:UInt8} OR client_id IN (changed))
+        WHERE client_id IN (wanted)
         GROUP BY client_id
     ),
     known AS
@@ -42,18 +35,18 @@ WITH
         UNION ALL
         SELECT client_id, 0, 0, [], CAST(max(client_claims.last_serial), 'UInt64'), 0, [], 0
         FROM client_claims
-        WHERE client_id BETWEEN {from:UUID} AND {to:UUID} AND ({full:UInt8} OR client_id IN (changed))
+        WHERE client_id IN (wanted)
         GROUP BY client_id
         UNION ALL
         SELECT client_id, 0, 0, [], 0, client_floors.floor, [], 0
         FROM client_floors
-        WHERE client_id BETWEEN {from:UUID} AND {to:UUID} AND ({full:UInt8} OR client_id IN (changed))
+        WHERE client_id IN (wanted)
         UNION ALL
         SELECT client_id, 0, 0, [], 0, 0,
                groupArrayIf((first_serial, last_serial, toUnixTimestamp64Micro(detected_time)), closed = 0),
                max(toUnixTimestamp64Micro(checked_time))
         FROM missing_ranges FINAL
-        WHERE client_id BETWEEN {from:UUID} AND {to:UUID} AND ({full:UInt8} OR client_id IN (changed))
+        WHERE client_id IN (wanted)
         GROUP BY client_id
     )
 SELECT
@@ -82,5 +75,5 @@ FROM
     FROM known
     GROUP BY client_id
 )
-WHERE if({all:UInt8}, notEmpty(missing) OR notEmpty(open), missing != arrayMap(o -> (o.1, o.2), open))
+WHERE if($2, notEmpty(missing) OR notEmpty(open), missing != arrayMap(o -> (o.1, o.2), open))
 SETTINGS optimize_aggregation_in_order = 1, aggregation_in_order_max_block_bytes = 4000000, max_block_size = 2048, max_threads = 1
