@@ -121,6 +121,8 @@ func TestGapsAtTheBoundaries(t *testing.T) {
 		{"nothing is missing of an unbroken run", []span{{1, 5}, {6, 6}, {7, 9}}, 9, nil},
 		{"runs overlap, repeat and nest", []span{{1, 5}, {3, 9}, {4, 4}, {12, 12}, {1, 5}, {12, 12}}, 0, []span{{10, 11}}},
 		{"a duplicate does not stand in for a lost message", []span{{1, 1}, {1, 1}, {3, 3}}, 0, []span{{2, 2}}},
+		{"nor does an overlap as long as the gap", []span{{1, 2}, {2, 3}, {5, 5}}, 0, []span{{4, 4}}},
+		{"nor a run that repeats all but one serial of another", []span{{1, 10}, {2, 10}, {20, 20}}, 0, []span{{11, 19}}},
 		{"a run inside another hides nothing behind it", []span{{1, 10}, {2, 3}, {20, 20}}, 0, []span{{11, 19}}},
 		{"a lost last message is seen by the claim", []span{{1, 5}}, 7, []span{{6, 7}}},
 		{"a claim below what was seen says nothing", []span{{1, 5}}, 4, nil},
