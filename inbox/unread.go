@@ -19,6 +19,7 @@ type Names func(file io.Reader) (clients [][16]byte, known bool, err error)
 type Unread struct {
 	Everybody bool                  // a report of any client may wait
 	Reason    string                // why everybody's may
+	Backlog   bool                  // more files wait than were looked at
 	Files     int                   // that wait; with a backlog the bound
 	Clients   map[[16]byte]struct{} // whose reports wait; incomplete when everybody's may
 }
@@ -55,7 +56,7 @@ func (d *Dir) Unread(ctx context.Context, names Names, most int) (Unread, error)
 		return nil
 	})
 	if errors.Is(err, errBacklog) {
-		u.Everybody, u.Reason = true, "backlog: more than "+strconv.Itoa(most)+" files wait"
+		u.Everybody, u.Backlog, u.Reason = true, true, "backlog: more than "+strconv.Itoa(most)+" files wait"
 		return u, nil
 	}
 	if err != nil {

@@ -97,7 +97,7 @@ func (s *Service) acceptPart(ctx context.Context, part []want, counted bool, o A
 
 // settle closes, at once, what the new baselines close.
 func (s *Service) settle(ctx context.Context, now time.Time) error {
-	gaps, err := s.ledger.find(ctx, scan{at: now})
+	gaps, err := s.ledger.find(ctx, scan{at: now, unread: s.listUnread(ctx)})
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (s *Service) logCheck(ctx context.Context, r Result, o CheckOptions) {
 		level = slog.LevelDebug
 	}
 	attrs := []any{"kind", r.Kind, "clients", r.Gaps.Clients, "ranges", r.Gaps.Ranges, "messages", r.Gaps.Messages,
-		"opened", r.Gaps.Opened, "closed", r.Gaps.Closed, "conflicts", r.Gaps.Conflicts, "differs", r.Gaps.Differs,
+		"opened", r.Gaps.Opened, "closed", r.Gaps.Closed, "postponed", r.Gaps.Postponed, "conflicts", r.Gaps.Conflicts, "differs", r.Gaps.Differs,
 		"issued", r.IssuedTotal, "outstanding", r.Outstanding, "waiting", r.Waiting}
 	for _, hold := range holds {
 		if n := r.HeldTotals[hold]; n > 0 {
@@ -94,7 +94,7 @@ func (s *Service) checkOnce(ctx context.Context, o CheckOptions) (Result, error)
 		r.Kind = kindFull
 	}
 	unread := s.listUnread(ctx)
-	if r.Gaps, err = s.ledger.find(ctx, scan{at: now, dry: o.DryRun, full: full, rows: o.Rows}); err != nil {
+	if r.Gaps, err = s.ledger.find(ctx, scan{at: now, dry: o.DryRun, full: full, rows: o.Rows, unread: unread}); err != nil {
 		return r, err
 	}
 	if err := s.ask(ctx, &r, line, unread, o); err != nil || o.DryRun {
@@ -106,6 +106,9 @@ func (s *Service) checkOnce(ctx context.Context, o CheckOptions) (Result, error)
 	}
 	if full {
 		s.lastFull = now
+	}
+	if r.Gaps.Postponed > 0 {
+		s.lastFull = time.Time{} // a file that is set aside changes nothing of its clients that would have them looked at again
 	}
 	return r, s.keepClock(ctx, now)
 }

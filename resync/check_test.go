@@ -252,3 +252,32 @@ func TestThoseWhoDoNotAnswerComeLast(t *testing.T) {
 	}
 	b.equal("asked in turn though nobody answers", order, []string{"02", "03", "00", "01", "02", "03"})
 }
+
+func TestWhatWaitsUnreadIsNotMissing(t *testing.T) {
+	b := newBench(t, DefaultConfig())
+	early, other, late := client(1), client(2), client(3)
+	b.arrive(late, 1, 1)
+	b.arrive(late, 5, 5)
+	b.equal("gaps before", b.check(CheckOptions{}).Gaps.Rows, []Gap{{late.UUID(), 2, 4, b.now}})
+	known := b.now
+
+	b.wait(time.Hour)
+	b.unread = Unread{Clients: map[smx.ClientID]struct{}{early: {}, late: {}},
+		Arriving: map[smx.ClientID][]Run{early: {{4, 4}, {2, 3}}, late: {{6, 7}, {2, 2}}}}
+	b.arrive(early, 1, 1)
+	b.poll(early, 4) // its claim was quicker than its last report
+	b.arrive(other, 2, 2)
+	b.arrive(late, 3, 3)
+	b.arrive(late, 9, 9)
+	r := b.check(CheckOptions{Rows: -1})
+	b.equal("while they wait", r.Gaps.Rows, []Gap{{late.UUID(), 2, 2, known}, {late.UUID(), 4, 4, known}, {other.UUID(), 1, 1, b.now}, {late.UUID(), 8, 8, b.now}})
+	b.equal("postponed", r.Gaps.Postponed, 2)
+
+	b.unread = Unread{Everybody: true, Partly: true}
+	b.arrive(client(4), 2, 2)
+	b.equal("with more than can be read", b.check(CheckOptions{}).Gaps.Opened, 0)
+
+	b.unread = Unread{} // the files were set aside: nothing of these clients was loaded
+	b.check(CheckOptions{})
+	b.equal("missing afterwards", b.count("SELECT sum(LastSerial - FirstSerial + 1) FROM SR_MissingMessageRanges"), 2+3+1+3+1)
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"statewire/smx"
 	"statewire/store"
 )
 
@@ -33,6 +34,9 @@ func (f *finder) findDiffering(ctx context.Context, opt findOptions, out *found)
 		var d differing
 		if err := rows.Scan(&d.client, &d.clientStates, &d.clientDigest, &d.siteStates, &d.siteDigest, &d.marked, &d.detected, &d.checked); err != nil {
 			return err
+		}
+		if _, waits := opt.Unread.Clients[smx.ClientID(d.client)]; waits || opt.Unread.Partly {
+			continue
 		}
 		d.turn(opt.At, out)
 		if opt.DryRun {

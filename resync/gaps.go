@@ -31,6 +31,9 @@ type findOptions struct {
 	Full   bool      // all clients; otherwise those that changed since Since
 	Since  time.Time // watermark of the last check; zero makes the check a full one, and looks for conflicts everywhere
 	Rows   int       // how many gaps are listed in found; 0 lists none, which is quicker; below 0 all
+
+	// Unread says whose reports wait, and what they bring: that is not opened, and those clients' states are not compared.
+	Unread Unread
 }
 
 // found is the outcome of a check.
@@ -43,6 +46,7 @@ type found struct {
 	Messages       float64 // in them
 	Opened, Closed uint64  // rows of missing_ranges; a range that shrinks is one of each
 	Gaps           []gap   // some of the open ranges of the clients looked at, at most Rows
+	Postponed      uint64  // clients of whom more would be missing but for unread reports
 
 	Conflicts    uint64 // open after the check, of all clients
 	NewConflicts uint64 // found by this check

@@ -141,7 +141,12 @@ func (c *gapCheck) client(ctx context.Context, r *clientRanges) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at := c.opt.At.UnixMicro()
-	open, want := r.open(), reconcile(r.missing(), r.open(), at)
+	open, missing := r.open(), r.missing()
+	if unopened := c.opt.Unread.unopened(smx.ClientID(r.client), missing, open); len(unopened) > 0 {
+		missing = subtract(missing, unopened)
+		c.out.Postponed++
+	}
+	want := reconcile(missing, open, at)
 	opened, closed := differences(open, want)
 	c.out.Opened += uint64(len(opened))
 	c.out.Closed += uint64(len(closed))

@@ -35,6 +35,8 @@ type scan struct {
 	dry  bool // write nothing
 	full bool // every client, not only those that changed since the last scan
 	rows int  // how many gaps to return; below 0 all
+
+	unread Unread // listed before the scan
 }
 
 // wantQuery selects clients to ask.

@@ -87,7 +87,7 @@ func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
 	if rows < 0 || q.dry {
 		rows = mostRows
 	}
-	opt := findOptions{At: q.at, DryRun: q.dry, Full: q.full, Since: l.watermark, Rows: rows}
+	opt := findOptions{At: q.at, DryRun: q.dry, Full: q.full, Since: l.watermark, Rows: rows, Unread: q.unread}
 	f, err := l.finder.find(ctx, opt)
 	if err == nil && f.Watermark.Before(opt.Since) { // the store's clock was set back: what was loaded since may carry any time
 		opt.Since = time.Time{}
@@ -101,7 +101,8 @@ func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
 	} else {
 		l.watermark = f.Watermark
 	}
-	g := Gaps{Ranges: f.Ranges, Messages: f.Messages, Opened: f.Opened, Closed: f.Closed, Conflicts: f.Conflicts, Differs: f.Differing}
+	slices.SortStableFunc(f.Gaps, func(a, b gap) int { return a.Detected.Compare(b.Detected) })
+	g := Gaps{Ranges: f.Ranges, Messages: f.Messages, Opened: f.Opened, Closed: f.Closed, Conflicts: f.Conflicts, Differs: f.Differing, Postponed: f.Postponed}
 	for i, one := range f.Gaps {
 		if q.rows >= 0 && i >= q.rows {
 			break

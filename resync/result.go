@@ -24,8 +24,9 @@ type Gaps struct {
 	Closed    uint64    `json:"closed"`    // ranges that are open no more, those that shrank or split among them
 	Conflicts uint64    `json:"conflicts"` // signs of a counter that went back, not settled yet
 	Differs   uint64    `json:"differs"`   // clients that hold other states than the site
+	Postponed uint64    `json:"postponed"` // clients of whom more would be missing but for unread reports
 	Oldest    time.Time `json:"oldest"`    // when the oldest open range was detected; zero without one
-	Rows      []Gap     `json:"rows"`      // oldest first; as many as were asked for
+	Rows      []Gap     `json:"rows"`      // as many as were asked for, the oldest of them first
 }
 
 // Issued is a resync that was issued, or would be.

@@ -25,7 +25,15 @@ type Unread struct {
 	Everybody bool   // a file whose clients cannot be told waits: it may hold anybody's reports
 	Reason    string // why it is everybody, for people
 	Clients   map[smx.ClientID]struct{}
+
+	// Arriving are the serials in those reports: they are not missing. With Partly set there are more than could be read, and no new
+	// range is opened at all.
+	Arriving map[smx.ClientID][]Run
+	Partly   bool
 }
+
+// Run is a run of serials, both ends included.
+type Run struct{ First, Last uint64 }
 
 // holds says whether a client's report may be waiting.
 func (u Unread) holds(client smx.ClientID) bool {

@@ -75,7 +75,7 @@ func checkFields(r resync.Result) []field {
 	return []field{
 		{"time", r.At}, {"kind", r.Kind}, {"dry_run", r.DryRun},
 		{"clients", r.Gaps.Clients}, {"ranges", r.Gaps.Ranges}, {"messages", whole(r.Gaps.Messages)},
-		{"opened", r.Gaps.Opened}, {"closed", r.Gaps.Closed}, {"conflicts", r.Gaps.Conflicts}, {"differs", r.Gaps.Differs},
+		{"opened", r.Gaps.Opened}, {"closed", r.Gaps.Closed}, {"conflicts", r.Gaps.Conflicts}, {"differs", r.Gaps.Differs}, {"postponed", r.Gaps.Postponed},
 		{"outstanding", r.Outstanding}, {"issued_total", r.IssuedTotal}, {"held_total", r.HeldTotals}, {"unread_reason", r.UnreadReason},
 		{"gaps", orEmpty(r.Gaps.Rows)}, {"issued", orEmpty(r.Issued)}, {"held", orEmpty(r.Held)}, {"seconds", json3(r.Took.Seconds())},
 	}
@@ -109,6 +109,9 @@ func (g *globals) writeCheckTable(w io.Writer, r resync.Result) error {
 		fmtCount(int(r.Gaps.Clients), "client"), plural(whole(r.Gaps.Messages).String(), "message"), r.Gaps.Opened, r.Gaps.Closed)
 	if r.Gaps.Conflicts+r.Gaps.Differs > 0 {
 		fmt.Fprintf(w, "conflicts of serials: %d; clients that hold other states than the site: %d\n", r.Gaps.Conflicts, r.Gaps.Differs)
+	}
+	if r.Gaps.Postponed > 0 {
+		fmt.Fprintf(w, "not looked at to the end: %s whose unread reports may bring what seems to be missing\n", fmtCount(int(r.Gaps.Postponed), "client"))
 	}
 	if len(r.Gaps.Rows) > 0 {
 		rows := make([][]any, len(r.Gaps.Rows))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 
@@ -16,6 +17,8 @@ const (
 	// unreadFiles is how many waiting files are looked at for the clients they name. With more waiting the loader is behind, and
 	// no client is asked to send even more.
 	unreadFiles = 20_000
+	// unreadBytes is how much of them is read for the serials they bring.
+	unreadBytes = 256 << 20
 	// heldFiles is how many waiting files of a client are shown to a person.
 	heldFiles = 20
 )
@@ -33,14 +36,16 @@ func fileNames(file io.Reader) (clients [][16]byte, known bool, err error) {
 	return clients, index.Known, nil
 }
 
-// unreadReports shows the resync stage whose reports wait in the inbox.
+// unreadReports shows the resync stage whose reports wait in the inbox, and which serials they bring.
 func unreadReports(dir *inbox.Dir) func(context.Context) (resync.Unread, error) {
 	return func(ctx context.Context) (resync.Unread, error) {
-		found, err := dir.Unread(ctx, fileNames, unreadFiles)
+		arriving := newArriving()
+		found, err := dir.Unread(ctx, arriving.read, unreadFiles)
 		if err != nil {
 			return resync.Unread{}, err
 		}
-		out := resync.Unread{Everybody: found.Everybody, Reason: found.Reason, Clients: make(map[smx.ClientID]struct{}, len(found.Clients))}
+		out := resync.Unread{Everybody: found.Everybody, Reason: found.Reason, Clients: make(map[smx.ClientID]struct{}, len(found.Clients)),
+			Arriving: arriving.runs, Partly: found.Backlog || arriving.left < 0}
 		for client := range found.Clients {
 			out.Clients[client] = struct{}{}
 		}
@@ -48,14 +53,64 @@ func unreadReports(dir *inbox.Dir) func(context.Context) (resync.Unread, error) 
 	}
 }
 
+// arriving gathers the serials in unread files.
+type arriving struct {
+	decoder *smx.Decoder
+	batch   smx.Batch
+	runs    map[smx.ClientID][]resync.Run
+	left    int64 // bytes that may still be read; below 0 not all files were
+}
+
+func newArriving() *arriving {
+	return &arriving{decoder: smx.NewDecoder(), runs: map[smx.ClientID][]resync.Run{}, left: unreadBytes}
+}
+
+// read is fileNames, and notes the serials of what loads.
+func (a *arriving) read(file io.Reader) (clients [][16]byte, known bool, err error) {
+	data, err := io.ReadAll(io.LimitReader(file, min(max(a.left, 0), smx.MaxFileBytes)+1))
+	if err != nil {
+		return nil, false, err
+	}
+	if a.left -= int64(len(data)); a.left >= 0 {
+		a.batch.Reset()
+		if a.decoder.Decode(data, &a.batch) == nil {
+			a.note()
+		}
+	}
+	return fileNames(io.MultiReader(bytes.NewReader(data), file))
+}
+
+// note adds the serials of the batch, those of records that will be set aside among them.
+func (a *arriving) note() {
+	for i, serial := range a.batch.Serial {
+		a.add(a.batch.Reports[a.batch.Report[i]].Client, serial)
+	}
+	for i := range a.batch.Bad {
+		if bad := &a.batch.Bad[i]; bad.HasSerial {
+			a.add(a.batch.Reports[bad.Report].Client, bad.Serial)
+		}
+	}
+}
+
+func (a *arriving) add(client smx.ClientID, serial uint64) {
+	runs := a.runs[client]
+	if n := len(runs); n > 0 && runs[n-1].Last+1 == serial {
+		runs[n-1].Last = serial
+		return
+	}
+	if serial > 0 {
+		a.runs[client] = append(runs, resync.Run{First: serial, Last: serial})
+	}
+}
+
 // holding shows the reports stage which waiting files hold a client's reports.
 func holding(dir *inbox.Dir) func(context.Context, uuid.UUID) (reports.Held, error) {
 	return func(ctx context.Context, client uuid.UUID) (reports.Held, error) {
-		files, _, err := dir.Holding(ctx, client, fileNames, unreadFiles)
+		files, all, err := dir.Holding(ctx, client, fileNames, unreadFiles)
 		if err != nil {
 			return reports.Held{}, err
 		}
-		var held reports.Held
+		held := reports.Held{Part: !all}
 		for i, f := range files {
 			if i == heldFiles {
 				held.More = len(files) - i
