@@ -105,7 +105,7 @@ func (r *Relay) lookUp(ctx context.Context, poll smx.Poll) (document []byte, eta
 	defer cancel()
 	document, etag, err := r.policies.Policy(ctx, poll)
 	if err != nil {
-		r.withoutPolicy.Do(func() { r.log.Error("policy not known", "client", poll.Client.UUID(), "err", err) })
+		r.withoutPolicy.Do(func() { r.log.Warn("policy not known", "client", poll.Client.UUID(), "err", err) })
 		return nil, "", refuse(codePolicy, "the site's policies can't be read at this moment").later(r.cfg.RetryAfter)
 	}
 	if !strings.HasSuffix(etag, `"`) {
