@@ -97,12 +97,12 @@ func (s *Service) acceptPart(ctx context.Context, part []want, counted bool, o A
 
 // settle closes, at once, what the new baselines close.
 func (s *Service) settle(ctx context.Context, now time.Time) error {
-	gaps, err := s.ledger.find(ctx, scan{at: now, unread: s.listUnread(ctx)})
-	if err != nil {
+	var r Result
+	if _, err := s.find(ctx, &r, scan{at: now}); err != nil {
 		return err
 	}
-	s.metrics.found(gaps, now)
-	_, err = s.refresh(ctx, now)
+	s.metrics.found(r.Gaps, now)
+	_, err := s.refresh(ctx, now)
 	return err
 }
 

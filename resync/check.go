@@ -93,8 +93,8 @@ func (s *Service) checkOnce(ctx context.Context, o CheckOptions) (Result, error)
 	if full {
 		r.Kind = kindFull
 	}
-	unread := s.listUnread(ctx)
-	if r.Gaps, err = s.ledger.find(ctx, scan{at: now, dry: o.DryRun, full: full, rows: o.Rows, unread: unread}); err != nil {
+	unread, err := s.find(ctx, &r, scan{at: now, dry: o.DryRun, full: full, rows: o.Rows})
+	if err != nil {
 		return r, err
 	}
 	if err := s.ask(ctx, &r, line, unread, o); err != nil || o.DryRun {
@@ -111,6 +111,17 @@ func (s *Service) checkOnce(ctx context.Context, o CheckOptions) (Result, error)
 		s.lastFull = time.Time{} // a file that is set aside changes nothing of its clients that would have them looked at again
 	}
 	return r, s.keepClock(ctx, now)
+}
+
+// find lists the unread reports and then searches for gaps. No claim is stored meanwhile: one that came after the list may be of
+// a report that came after it, too, and would open a range that was never missing.
+func (s *Service) find(ctx context.Context, r *Result, q scan) (Unread, error) {
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
+	q.unread = s.listUnread(ctx)
+	var err error
+	r.Gaps, err = s.ledger.find(ctx, q)
+	return q.unread, err
 }
 
 // prepare reads what the service remembers, makes claims and pickups visible, and says what time it is.
