@@ -30,7 +30,7 @@ var openSQL string
 
 const (
 	// clientsPerLook bounds the clients that are named in one query, and lookBytes its text.
-	clientsPerLook = 50_000
+	clientsPerLook = 20_000
 	lookBytes      = 4 << 20
 )
 
