@@ -15,8 +15,6 @@ import (
 const (
 	// clientsPerSlice bounds the clients that one query looks at, and with them the engine's memory.
 	clientsPerSlice = 100_000
-	// slicesAtOnce is how many of the engine's threads a check takes.
-	slicesAtOnce = 2
 	// watermarkMargin is how far a check looks back behind the watermark of the one before: an insert that was on its way
 	// then carries a time from before it.
 	watermarkMargin = 15 * time.Minute
