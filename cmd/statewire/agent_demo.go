@@ -39,6 +39,6 @@ func (g *globals) startDemoAgent(ctx context.Context, group *errgroup.Group, cfg
 		return host + ", a real client; it has no apt, so it has nothing to tell but what you do:\n" +
 			"              " + os.Args[0] + " --data " + g.data + " agent send --type 500 --topic example --state 2 --now", nil
 	}
-	return fmt.Sprintf("%s, a real client with its real package updates\n              %s/reports/client-states?client=%s\n"+
-		"              %s --data %s report client-states --param client=%s", host, a.reports, url.QueryEscape(host), os.Args[0], g.data, host), nil
+	return fmt.Sprintf("%s, a real client with its real package updates\n              %s/clients/%s\n"+
+		"              %s --data %s report client-states --param client=%s", host, a.reports, url.PathEscape(host), os.Args[0], g.data, host), nil
 }

@@ -66,6 +66,12 @@ func (g *globals) demo(cmd *cobra.Command, fleet agent.FleetConfig) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Reports.Listen == demoPages { // nobody has chosen another one
+		if s.pages, err = listenPages(demoPages); err != nil {
+			return err
+		}
+		defer s.pages.Close()
+	}
 	group, ctx := errgroup.WithContext(cmd.Context())
 	s.started = func(a addresses) {
 		group.Go(func() error {
@@ -98,7 +104,7 @@ func (g *globals) demoData(cmd *cobra.Command) (data string, cleanUp func(), err
 // demoConfig is the configuration with addresses on this machine only, on free ports.
 func (g *globals) demoConfig() (configs.Config, error) {
 	cfg, _, err := g.config(map[string]string{
-		"relay.listen": "127.0.0.1:0", "relay.auth": relay.AuthNone, "reports.listen": freeAddress("127.0.0.1:8080"),
+		"relay.listen": "127.0.0.1:0", "relay.auth": relay.AuthNone, "reports.listen": demoPages,
 		"relay.client_rate": "0", // past reports come in bursts
 		// A lost report is to be noticed, asked for and repaired while somebody watches.
 		"resync.check_interval": "1m", "resync.min_missing_message_age": "1m", "resync.merge_interval": "5m",
@@ -106,14 +112,19 @@ func (g *globals) demoConfig() (configs.Config, error) {
 	return cfg, err
 }
 
-// freeAddress is addr, or a free port beside it when somebody has it.
-func freeAddress(addr string) string {
+// demoPages is where the demo's pages are when nobody else has the address.
+const demoPages = "127.0.0.1:8080"
+
+// listenPages takes the pages' address before anything else starts, or a free port beside it when somebody has it.
+func listenPages(addr string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return "127.0.0.1:0"
+		ln, err = net.Listen("tcp", "127.0.0.1:0")
 	}
-	ln.Close()
-	return addr
+	if err != nil {
+		return nil, fmt.Errorf("listen for the demo's pages: %w", err)
+	}
+	return ln, nil
 }
 
 // demoPolls is the time between two policy polls of a simulated client.

@@ -48,6 +48,7 @@ type site struct {
 	registry *prometheus.Registry
 	inbox    *inbox.Dir
 	policies policySource
+	pages    net.Listener    // of the reports; nil listens on reports.listen
 	started  func(addresses) // called once everything listens; nil is not called
 	reload   *reloader       // follows the configuration file; nil does not
 	files    []string        // the files it follows
@@ -270,9 +271,11 @@ func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.St
 	if err != nil {
 		return err
 	}
-	ln, err := net.Listen("tcp", s.cfg.Reports.Listen)
-	if err != nil {
-		return fmt.Errorf("listen for the reports' pages: %w; set reports.listen to a free address", err)
+	ln := s.pages
+	if ln == nil {
+		if ln, err = net.Listen("tcp", s.cfg.Reports.Listen); err != nil {
+			return fmt.Errorf("listen for the reports' pages: %w; set reports.listen to a free address", err)
+		}
 	}
 	s.addresses.reports = "http://" + reachable(ln.Addr())
 	g.Go(func() error { return server.Serve(ctx, ln) })
