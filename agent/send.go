@@ -17,7 +17,7 @@ type Outcome uint8
 const (
 	Idle     Outcome = iota // nothing to send
 	Accepted                // the relay has the report
-	Refused                 // the relay will never take this report: it is cut in two, or its only state is set aside
+	Refused                 // the relay will never take this report: it is cut in two or set aside
 	Again                   // no answer, or not now: the same bytes go again after Wait
 )
 

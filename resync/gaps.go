@@ -30,7 +30,7 @@ type findOptions struct {
 	DryRun bool      // writes nothing
 	Full   bool      // all clients; otherwise those that changed since Since
 	Since  time.Time // watermark of the last check; zero makes the check a full one, and looks for conflicts everywhere
-	Rows   int       // how many gaps are listed in found; 0 lists none, which is quicker; below 0 all
+	Rows   int       // how many gaps are listed in found; 0 lists none, below 0 all
 
 	// Unread says whose reports wait, and what they bring: that is not opened, and those clients' states are not compared.
 	Unread Unread

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// clientsPerSlice bounds the clients that one query looks at, and with them the engine's memory.
+	// clientsPerSlice bounds the clients that one search for conflicts looks at, and with them the engine's memory.
 	clientsPerSlice = 100_000
 	// watermarkMargin is how far a check looks back behind the watermark of the one before: an insert that was on its way
 	// then carries a time from before it.

@@ -33,20 +33,25 @@ func resyncRequestCommand(g *globals) *cobra.Command {
 			"wait unread and resync.max_outstanding do. Who cannot be asked now is asked as soon as that is over.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			target, err := targets.target()
-			if err == nil {
-				err = g.plainFormat()
-			}
-			if err != nil {
-				return err
-			}
-			return g.withResync(cmd, !dry, func(r resyncer) error { return g.request(cmd, r, target, dry) })
+			return g.withTarget(cmd, &targets, !dry, func(r resyncer, t resync.Target) error { return g.request(cmd, r, t, dry) })
 		},
 	}
 	targets.registerClients(cmd)
 	targets.registerCollection(cmd)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would be done")
 	return cmd
+}
+
+// withTarget is withResync for a command that concerns the clients named by its flags.
+func (g *globals) withTarget(cmd *cobra.Command, targets *targetFlags, writes bool, do func(resyncer, resync.Target) error) error {
+	target, err := targets.target()
+	if err == nil {
+		err = g.plainFormat()
+	}
+	if err != nil {
+		return err
+	}
+	return g.withResync(cmd, writes, func(r resyncer) error { return do(r, target) })
 }
 
 func (g *globals) request(cmd *cobra.Command, r resyncer, target resync.Target, dry bool) error {
@@ -99,14 +104,7 @@ func resyncAcceptCommand(g *globals) *cobra.Command {
 			"gaps that nobody will fill. What arrives later is stored all the same.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			target, err := targets.target()
-			if err == nil {
-				err = g.plainFormat()
-			}
-			if err != nil {
-				return err
-			}
-			return g.withResync(cmd, !dry, func(r resyncer) error { return g.accept(cmd, r, target, dry) })
+			return g.withTarget(cmd, &targets, !dry, func(r resyncer, t resync.Target) error { return g.accept(cmd, r, t, dry) })
 		},
 	}
 	targets.registerClients(cmd)

@@ -1,0 +1,51 @@
+package agent
+
+import "testing"
+
+func TestRefusedReportIsSetAsideAndTheRestGoesOn(t *testing.T) {
+	a, memory, relay := testAgent(t, 0)
+	relay.fault = func(attempt int) *Answer {
+		if attempt == 0 {
+			return &Answer{Outcome: Refused, Status: 400, Code: "xml_syntax"}
+		}
+		return nil
+	}
+	raise(t, a, detected("a", 2))
+	send(t, a, Refused)
+	raise(t, a, detected("b", 2))
+	if got := send(t, a, Accepted).Report; got.First != 2 {
+		t.Errorf("the next report begins with serial %d, want 2: a serial is never used twice", got.First)
+	}
+	if dead, err := memory.DeadLetters(); len(dead) != 1 || dead[0].State.Serial != 1 || dead[0].End.Code != "xml_syntax" || err != nil {
+		t.Errorf("dead letters %+v, %v; want the first state", dead, err)
+	}
+}
+
+// A wrong address refuses everything. Nothing goes in a loop, and nothing is lost: the states stay in the cache for the resync that
+// their gap leads to.
+func TestARefusalThatBlamesNoStateKeepsTheStates(t *testing.T) {
+	a, memory, relay := testAgent(t, 0)
+	relay.fault = func(attempt int) *Answer {
+		if attempt == 0 {
+			return &Answer{Outcome: Refused, Whole: true, Status: 404}
+		}
+		return nil
+	}
+	raise(t, a, detected("a", 2), detected("b", 2))
+	send(t, a, Refused)
+	send(t, a, Idle)
+	if dead, err := memory.DeadLetters(); len(dead) != 2 || err != nil {
+		t.Fatalf("%d dead letters, %v; want both states of the report", len(dead), err)
+	}
+	raise(t, a, detected("c", 2))
+	send(t, a, Accepted)
+	if err := a.Resend(); err != nil {
+		t.Fatal(err)
+	}
+	send(t, a, Accepted)
+	for _, id := range []string{"a", "b", "c"} {
+		if got := relay.clients[testIdentity.Client].states[topic{topicUpdateDetection, id}]; got.StateID != 2 {
+			t.Errorf("the site has %+v of topic %s after the whole cache was sent again", got, id)
+		}
+	}
+}
