@@ -11,10 +11,14 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"statewire/smx"
 )
+
+// errStopped is a call that the site's end cut short. Every call may be made again.
+var errStopped = errors.New("the site stopped before it was done; ask again")
 
 // Client is a Service in another process, reached over its control socket.
 type Client struct {
@@ -148,6 +152,9 @@ func (c *Client) post(ctx context.Context, path string, in any) (*http.Response,
 		if wrapped := new(url.Error); errors.As(err, &wrapped) {
 			err = wrapped.Err // the made-up address tells nobody anything
 		}
+		if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+			return nil, errStopped
+		}
 		return nil, fmt.Errorf("ask the process that runs the resync role: %w", err)
 	}
 	return resp, nil
@@ -169,7 +176,7 @@ func call[Out any](ctx context.Context, c *Client, path string, in any, each fun
 		err := lines.Decode(&l)
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return out, errors.New("the site stopped before it was done; ask again")
+			return out, errStopped
 		case err != nil:
 			return out, fmt.Errorf("read the answer of the running site: %w", err)
 		case l.Problem != nil:

@@ -227,7 +227,7 @@ func (l *storeLedger) runQuery(ctx context.Context, query string) (members []smx
 		}
 	}
 	slices.SortFunc(members, compareClients)
-	return members, queryProblem(rows.Err())
+	return slices.Compact(members), queryProblem(rows.Err()) // a union that reaches out of the parentheses may repeat clients
 }
 
 // queryProblem tells a query that the engine refuses from a store that cannot be reached.

@@ -3,6 +3,7 @@ package resync
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"statewire/smx"
+	"statewire/store/storetest"
 )
 
 // service is what a Service and a Client have in common.
@@ -142,6 +144,22 @@ func TestADryRunWritesNothing(t *testing.T) {
 	})
 }
 
+func TestADryRunNamesWhomTheCheckWillAsk(t *testing.T) {
+	cfg := soon()
+	cfg.MaxOutstanding = 4
+	b := newBench(t, cfg)
+	silent := smx.ClientID{8: 1}
+	b.arrive(silent, 5, 9)
+	b.equal("asked first", b.check(CheckOptions{Rows: -1}).Issued[0].Client, silent.UUID())
+	b.wait(cfg.MergeInterval)
+	for n := range byte(8) {
+		b.arrive(smx.ClientID{0: 9 - n, 8: 1 + n/2}, 3, 4)
+	}
+	dry := b.check(CheckOptions{DryRun: true, Rows: -1})
+	b.equal("dry and real", dry.Issued, b.check(CheckOptions{Rows: -1}).Issued)
+	b.equal("the one that did not answer waits behind all others", issuedTo(dry)[silent.UUID()], Issued{})
+}
+
 func TestABaselineClosesWhatIsMissing(t *testing.T) {
 	eachWay(t, soon(), func(t *testing.T, b *bench, s service) {
 		b.arrive(client(1), 5, 9)
@@ -193,6 +211,11 @@ func TestCollectionsAndTheirPolicies(t *testing.T) {
 		b.equal("members by query", []any{c.Kind, c.Clients}, []any{kindQuery, 1})
 		_, members, err := s.Collection(ctx, "behind")
 		b.equal("who", []any{members, err}, []any{[]smx.ClientID{client(2)}, nil})
+		c, err = s.CreateCollection(ctx, CollectionSpec{Name: "twice", Query: "SELECT client_id FROM clients) UNION ALL SELECT toUUID('" + client(7).UUID() + "') FROM numbers(3"})
+		b.equal("a client counts once", []any{c.Clients, err}, []any{1, nil})
+		if err := s.DeleteCollection(ctx, "twice"); err != nil {
+			t.Fatal(err)
+		}
 
 		if _, err := s.SetPolicy(ctx, "list", PolicySettings{SendInterval: time.Hour}); err != nil {
 			t.Fatal(err)
@@ -227,6 +250,20 @@ func TestCollectionsAndTheirPolicies(t *testing.T) {
 		again, err := s.CreateCollection(ctx, CollectionSpec{Name: "behind", Clients: []smx.ClientID{client(9)}})
 		b.equal("a name may come again", []any{again.Clients, err}, []any{1, nil})
 	})
+}
+
+func TestAClaimOfAClockThatWasAheadDoesNotOutliveIt(t *testing.T) {
+	b := newBenchOn(t, storetest.New(t), soon(), today.AddDate(0, 1, 0))
+	b.check(CheckOptions{})
+	b.poll(client(1), 3)
+	b.poll(client(2), 3)
+	b.check(CheckOptions{})
+	b = newBenchOn(t, b.db, soon(), today)
+	b.check(CheckOptions{})
+	b.poll(client(1), 4)
+	b.check(CheckOptions{})
+	b.equal("the claim that counts", b.count("SELECT last_serial FROM client_caches FINAL"), 4)
+	b.equal("the serials claimed are still known", b.count("SELECT uniqExact(client_id) FROM client_claims WHERE last_serial >= 3"), 2)
 }
 
 func TestPoliciesAndCollectionsOutliveTheProcess(t *testing.T) {
@@ -289,6 +326,17 @@ func TestWrongCallsSayWhatToDo(t *testing.T) {
 			_, err := s.SetPolicy(ctx, "x", PolicySettings{SendInterval: time.Millisecond, Relay: "ftp://x", Notifier: "x", Topics: []smx.TopicPolicy{{Type: 700, Paused: true}}})
 			return err
 		}, "topic type 700 cannot be paused"},
+		{"relays and notifiers that nobody can dial", func(ctx context.Context, s service) error {
+			for _, notifier := range []string{"push", ":10123", "push:http", "push:0", "push:65536", "a b:1", "[::1", "user@push:1"} {
+				for _, p := range []PolicySettings{{Notifier: notifier}, {Relay: "https://" + notifier + "/x"}, {Relay: "https://" + notifier}} {
+					if _, err := s.SetPolicy(ctx, "x", p); !errors.As(err, new(*InvalidError)) && p.Relay != "https://push" {
+						return fmt.Errorf("%v: %w", p, err)
+					}
+				}
+			}
+			_, err := s.SetPolicy(ctx, "x", PolicySettings{Relay: "https://[::1]:8443/", Notifier: "push-1.example:65536"})
+			return err
+		}, `notifier "push-1.example:65536" is no address; write HOST:PORT`},
 		{"a poll beyond every serial", func(ctx context.Context, s service) error {
 			_, _, err := s.Policy(ctx, smx.Poll{Client: client(1), LastSerial: 1<<62 + 1})
 			return err

@@ -1,6 +1,8 @@
 package resync
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -21,7 +23,7 @@ func (l *storeLedger) dryWants(ctx context.Context, q wantQuery, take func(want)
 	err := l.finder.candidates(ctx, candidateOptions{At: q.now}, func(c candidate) bool {
 		since, missing := open[c.Client]
 		delete(open, c.Client)
-		w := want{client: c.Client, reason: c.Reason, since: c.Since, next: c.NextSerial, number: c.Number, asked: c.Asked}
+		w := c.want()
 		if c.Reason == reasonMissing {
 			w.since = since
 			if !missing {
@@ -37,14 +39,23 @@ func (l *storeLedger) dryWants(ctx context.Context, q wantQuery, take func(want)
 	return l.newWants(ctx, open, take)
 }
 
-// newWants yields clients with gaps that no check has written yet.
+// newWants yields clients with gaps that no check has written yet, in the store's order.
 func (l *storeLedger) newWants(ctx context.Context, open map[smx.ClientID]time.Time, take func(want) bool) error {
-	more := true
-	return l.known(ctx, slices.Collect(maps.Keys(open)), false, func(part []want, _ []smx.ClientID) error {
-		for _, w := range part {
-			w.reason, w.since = reasonMissing, open[w.client]
-			more = more && take(w)
-		}
+	var wants []want
+	err := l.known(ctx, slices.Collect(maps.Keys(open)), false, func(part []want, _ []smx.ClientID) error {
+		wants = append(wants, part...)
 		return nil
 	})
+	for i := range wants {
+		wants[i].reason, wants[i].since = reasonMissing, open[wants[i].client]
+	}
+	slices.SortFunc(wants, func(a, b want) int { return cmp.Or(a.since.Compare(b.since), compareStored(a.client, b.client)) })
+	for i := 0; err == nil && i < len(wants) && take(wants[i]); i++ {
+	}
+	return err
+}
+
+// compareStored compares clients as the store orders its UUIDs: by the second half first.
+func compareStored(a, b smx.ClientID) int {
+	return cmp.Or(bytes.Compare(a[8:], b[8:]), bytes.Compare(a[:8], b[:8]))
 }

@@ -2,6 +2,7 @@ package resync
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"time"
 
@@ -29,6 +30,24 @@ func (l *storeLedger) noteClaims(ctx context.Context, claims map[smx.ClientID]cl
 	err := l.store.Insert(ctx, `INSERT INTO client_claims (client_id, last_serial, claimed_time)`, clients, last, times)
 	return errors.Join(err, l.store.Insert(ctx, `INSERT INTO client_caches (client_id, last_serial, states, digest, unsent, claimed_time)`,
 		clients, last, states, digests, unsent, times))
+}
+
+var (
+	//go:embed sql/claims_ahead.sql
+	claimsAheadSQL string
+	//go:embed sql/forget_claims.sql
+	forgetClaimsSQL string
+)
+
+// forgetClaims forgets what clients said they hold when a clock was ahead: the store takes it for newer than what they say now.
+// They repeat it at their next poll.
+func (l *storeLedger) forgetClaims(ctx context.Context, now time.Time) error {
+	var ahead uint64
+	if err := l.store.Conn().QueryRow(ctx, claimsAheadSQL, latestArg(now)).Scan(&ahead); err != nil || ahead == 0 {
+		return wrap(err, "look for claims of a clock that was ahead")
+	}
+	l.log.Warn("claims of a clock that was ahead are forgotten, clients repeat them", "clients", ahead)
+	return wrap(l.store.Conn().Exec(ctx, forgetClaimsSQL, latestArg(now)), "forget claims of a clock that was ahead")
 }
 
 func (l *storeLedger) notePickups(ctx context.Context, pickups []pickup) error {

@@ -79,7 +79,7 @@ func orNil(t time.Time) *time.Time {
 func (l *storeLedger) keepClock(ctx context.Context, row clockRow) error {
 	err := l.store.Insert(ctx, `INSERT INTO resync_clock (id, number, checked_time, epoch_time, before_time)`,
 		[]uint8{1}, []uint64{row.number}, []time.Time{row.checked}, []*time.Time{orNil(row.epoch)}, []*time.Time{orNil(row.before)})
-	return wrap(err, "store when the gap check ran")
+	return errors.Join(wrap(err, "store when the gap check ran"), l.forgetClaims(ctx, row.checked))
 }
 
 func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
@@ -143,22 +143,18 @@ func (l *storeLedger) openRanges(ctx context.Context, g *Gaps) error {
 // wants yields those who did not answer the last time after all others, the one asked longest ago first: else machines that died
 // with old gaps would keep every place.
 func (l *storeLedger) wants(ctx context.Context, q wantQuery, take func(want) bool) error {
-	if q.dry {
-		return l.dryWants(ctx, q, take)
-	}
-	opt := candidateOptions{At: q.now}
-	if !q.all {
-		opt.MissingBefore, opt.AskedBefore = q.now.Add(-q.cfg.MinMissingMessageAge), q.now.Add(-q.cfg.MergeInterval)
-	}
 	silent, _, err := l.owing(ctx, time.Unix(0, 0), q.now)
 	if err != nil {
 		return err
 	}
+	source := l.storedWants
+	if q.dry {
+		source = l.dryWants
+	}
 	var last []want
 	more := true
-	err = l.finder.candidates(ctx, opt, func(c candidate) bool {
-		w := want{client: c.Client, reason: c.Reason, since: c.Since, next: c.NextSerial, number: c.Number, asked: c.Asked}
-		if _, ok := silent[c.Client]; ok {
+	err = source(ctx, q, func(w want) bool {
+		if _, ok := silent[w.client]; ok {
 			last = append(last, w)
 			return true
 		}
@@ -170,6 +166,19 @@ func (l *storeLedger) wants(ctx context.Context, q wantQuery, take func(want) bo
 		more = take(last[i])
 	}
 	return err
+}
+
+// storedWants yields who is to be asked by what the last check wrote.
+func (l *storeLedger) storedWants(ctx context.Context, q wantQuery, take func(want) bool) error {
+	opt := candidateOptions{At: q.now}
+	if !q.all {
+		opt.MissingBefore, opt.AskedBefore = q.now.Add(-q.cfg.MinMissingMessageAge), q.now.Add(-q.cfg.MergeInterval)
+	}
+	return l.finder.candidates(ctx, opt, func(c candidate) bool { return take(c.want()) })
+}
+
+func (c candidate) want() want {
+	return want{client: c.Client, reason: c.Reason, since: c.Since, next: c.NextSerial, number: c.Number, asked: c.Asked}
 }
 
 // askedBy is when the client was asked; long ago when a clock that was wrong since says later than now.

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -78,7 +80,7 @@ func (p PolicySettings) check() error {
 	if !isBaseAddress(p.Relay) {
 		bad("relay %.200q is no base address; write https://HOST or https://HOST:PORT", p.Relay)
 	}
-	if _, _, err := net.SplitHostPort(p.Notifier); p.Notifier != "" && err != nil {
+	if p.Notifier != "" && !isAddress(p.Notifier) {
 		bad("notifier %.200q is no address; write HOST:PORT", p.Notifier)
 	}
 	if len(errs) > 0 {
@@ -93,5 +95,16 @@ func isBaseAddress(address string) bool {
 		return true
 	}
 	u, err := url.Parse(address)
-	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil && strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == ""
+	return err == nil && u.Scheme == "https" && isAddress(net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443"))) && u.User == nil &&
+		strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == ""
 }
+
+// isAddress says whether the text is a host and a port that a client can dial.
+func isAddress(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	number, wrong := strconv.ParseUint(port, 10, 16)
+	return err == nil && wrong == nil && number > 0 && hostName.MatchString(host)
+}
+
+// hostName has what names, IPv4 and IPv6 addresses are written with.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9._:%-]+$`)
