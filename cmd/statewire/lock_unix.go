@@ -20,7 +20,7 @@ func lockRole(path string) (*os.File, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		pid := lockHolder(f)
 		f.Close()
-		return nil, fmt.Errorf("process %d runs it on this data directory; stop that first, or choose other --roles", pid)
+		return nil, heldError{pid}
 	}
 	if err := writePID(f); err != nil {
 		f.Close()

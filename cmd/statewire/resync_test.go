@@ -160,6 +160,26 @@ func TestResyncThroughTheRunningSite(t *testing.T) {
 	}
 }
 
+// A command that changes something without a running site has the resync role's lock for a moment: a site that starts then waits.
+func TestASiteWaitsForACommandThatWrites(t *testing.T) {
+	t.Parallel()
+	data := dataDir(t)
+	unlock, err := (roles{"resync"}).lock(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const waits = "waiting for a command that has the resync role"
+	site := spawn(t, data, nil, "serve", "--roles", "resync")
+	site.await(waits, "at_most", patience)
+	if by := fmt.Sprint(site.logged(waits)["process"]); by != fmt.Sprint(os.Getpid()) {
+		t.Errorf("it waits for process %s, want %d", by, os.Getpid())
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	site.await("site started", "roles", patience)
+}
+
 // policy asks for a client's policy as the client does.
 func (s *server) policy(t *testing.T, client int, lastSerial uint64) smx.Policy {
 	t.Helper()

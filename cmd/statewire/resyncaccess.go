@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os/user"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -53,10 +52,9 @@ func (g *globals) withResync(cmd *cobra.Command, writes bool, f func(resyncer) e
 // claimResync returns a client of the process that runs the role, or takes the role's lock. Another command that has it is waited
 // for.
 func (g *globals) claimResync(ctx context.Context, writes bool) (*resync.Client, func() error, error) {
-	lock := filepath.Join(g.data, "run", "resync.lock")
 	deadline := time.Now().Add(busyWait)
 	for {
-		holder := roleHolder(lock)
+		holder := roleHolder(resyncLock(g.data))
 		switch {
 		case holder != 0 && listens(resyncSocket(g.data)):
 			return resync.Dial(resyncSocket(g.data)), nil, nil
@@ -68,7 +66,7 @@ func (g *globals) claimResync(ctx context.Context, writes bool) (*resync.Client,
 			}
 		}
 		if time.Now().After(deadline) {
-			return nil, nil, fmt.Errorf("process %d runs the resync role on %s and does not answer; try again when it has started, or stop it", holder, g.data)
+			return nil, nil, fmt.Errorf("process %d has the resync role on %s and does not answer; try again when it has started or is done, or stop it", holder, g.data)
 		}
 		if err := sleep(ctx, siteLook); err != nil {
 			return nil, nil, err

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -21,6 +23,9 @@ var errNoPolicies = errors.New("the resync stage has not started yet")
 // resyncSocket is where the process that runs the resync role answers the site's other processes and commands.
 func resyncSocket(data string) string { return filepath.Join(data, "run", "resync.sock") }
 
+// resyncLock is held by the process that runs the resync role, and by a command that writes without one.
+func resyncLock(data string) string { return filepath.Join(data, "run", "resync.lock") }
+
 // policySource yields clients' policies to the relay: from this process's resync stage, or from the process that runs it.
 type policySource struct {
 	other *resync.Client // nil when this process runs the role
@@ -36,6 +41,42 @@ func (p *policySource) Policy(ctx context.Context, poll smx.Poll) (document []by
 		return nil, "", errNoPolicies
 	}
 	return p.other.Policy(ctx, poll)
+}
+
+// lockRoles takes the locks of the site's roles, and says how to give them back.
+func (s *site) lockRoles(ctx context.Context) (func() error, error) {
+	if !s.roles.has("resync") {
+		return s.roles.lock(s.data)
+	}
+	unlock, err := s.awaitResync(ctx)
+	if err != nil {
+		return nil, err
+	}
+	others := slices.DeleteFunc(slices.Clone(s.roles), func(role string) bool { return role == "resync" })
+	unlockOthers, err := others.lock(s.data)
+	if err != nil {
+		return nil, errors.Join(err, unlock())
+	}
+	return func() error { return errors.Join(unlockOthers(), unlock()) }, nil
+}
+
+// awaitResync takes the resync role's lock. A command that has it, to change something without a running site, is waited for; a
+// site that runs the role is not.
+func (s *site) awaitResync(ctx context.Context) (func() error, error) {
+	deadline := time.Now().Add(busyWait)
+	for waits := false; ; waits = true {
+		unlock, err := roles{"resync"}.lock(s.data)
+		var held heldError
+		if !errors.As(err, &held) || time.Now().After(deadline) || listens(resyncSocket(s.data)) {
+			return unlock, err
+		}
+		if !waits {
+			s.log.Info("waiting for a command that has the resync role", "process", held.process, "at_most", busyWait)
+		}
+		if err := sleep(ctx, siteLook); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // startResync runs the gap checks, and answers other processes of the site on the role's socket.

@@ -40,6 +40,13 @@ func (r roles) has(name string) bool { return slices.Contains(r, name) }
 // needStore says whether any role reads or writes the store.
 func (r roles) needStore() bool { return r.has("ingest") || r.has("resync") || r.has("reports") }
 
+// heldError is a role's lock that another process has.
+type heldError struct{ process int }
+
+func (e heldError) Error() string {
+	return fmt.Sprintf("process %d runs it on this data directory; stop that first, or choose other --roles", e.process)
+}
+
 // lock takes each role's lock in the data directory, so that no role runs twice on it, and returns how to give them back.
 func (r roles) lock(data string) (func() error, error) {
 	var held []*os.File

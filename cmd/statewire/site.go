@@ -101,7 +101,7 @@ func (s *site) run(ctx context.Context) (err error) {
 	case s.roles.has("ingest"):
 		debug.SetMemoryLimit(ingest.MemoryLimit)
 	}
-	unlock, err := s.roles.lock(s.data)
+	unlock, err := s.lockRoles(ctx)
 	if err != nil {
 		return err
 	}
