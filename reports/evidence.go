@@ -31,6 +31,7 @@ type evidence struct {
 	wish        *wish       // nil: nobody asked for a resync that has not been issued
 	wishAfter   uint64      // the number of the resync after which it was asked for
 	unconfirmed int         // states that the client's latest whole cache left out
+	badFiles    badFiles    // that may have held what is missing
 	lastCheck   time.Time   // zero: there was none
 	outstanding int         // clients that owe an answer, this one included
 	paused      bool        // the client's policy pauses the topic asked about
@@ -96,6 +97,13 @@ type reportRow struct {
 	file, receipt          string
 	received, made, loaded time.Time
 	first, last            uint64
+}
+
+// badFiles are files that could not be read at all.
+type badFiles struct {
+	count       int
+	latest, why string // name and reason of the latest one
+	time        time.Time
 }
 
 // difference is a client's cache beside what the site holds of it.
@@ -213,6 +221,13 @@ func (r *Runner) gatherMore(ctx context.Context, e *evidence) error {
 			return err
 		}
 		e.lastReports = reportRows(rows)
+	}
+	if missing := e.missing(); len(missing) > 0 {
+		rows, err := r.ask(ctx, "bad-files", map[string]string{"client": e.client.ID.String(), "serial": fmt.Sprint(missing[0].first)})
+		if err != nil {
+			return err
+		}
+		e.readBadFiles(rows)
 	}
 	if floor := e.confirmedFrom(); floor > 0 {
 		rows, err := r.ask(ctx, "unconfirmed", map[string]string{"client": e.client.ID.String(), "floor": fmt.Sprint(floor), "type": "-1", "id": ""})

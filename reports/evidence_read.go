@@ -49,6 +49,9 @@ func (e *evidence) readHeader(rows []record) {
 		baselineFloor: r.uint("baseline_floor"), baselineTime: r.time("baseline_time"),
 		online: r.uint("online") == 1, onlineTime: r.time("online_time"),
 	}
+	if h := &e.header; h.lastReport.After(h.cacheTime) { // what it said of its states before its latest report is no longer so
+		h.cacheStates, h.cacheUnsent, h.cacheTime = 0, 0, time.Time{}
+	}
 	if at := r.time("differs_time"); !at.IsZero() {
 		e.differs = &difference{r.count("differs_client"), r.count("differs_site"), at}
 	}
@@ -109,6 +112,11 @@ func (e *evidence) readAside(rows []record) {
 		}
 		e.aside, e.asideCount = append(e.aside, rec), r.count("all_records")
 	}
+}
+
+func (e *evidence) readBadFiles(rows []record) {
+	r := rows[0]
+	e.badFiles = badFiles{count: r.count("files"), latest: r.raw("latest"), why: r.raw("why"), time: r.time("time")}
 }
 
 func (e *evidence) readCheck(rows []record) {

@@ -170,6 +170,9 @@ func (f *facts) gaps() {
 		f.gap(m)
 	}
 	f.freshGaps(fresh)
+	if len(missing) > 0 && f.badFiles.count > 0 {
+		f.add(Note, "bad_files", f.badFiles.time, "%s", f.badFiles.text("what is missing"))
+	}
 	switch {
 	case len(missing) > 0 || f.greatest() == 0 && !f.known():
 	case f.greatest() == 0:
@@ -219,6 +222,16 @@ func (f *facts) freshGaps(runs []run) {
 		f.add(Note, "gap_new", time.Time{}, "%s messages in %d ranges, the first %s, have not arrived; no gap check has looked since what comes after came, so they may still be on the way.",
 			web.Number(n), len(runs), spanOf(runs[0]))
 	}
+}
+
+// text says that unreadable files may have held something.
+func (b badFiles) text(what string) string {
+	files, latest := "One file that could not be read was", ""
+	if b.count > 1 {
+		files, latest = web.Number(b.count)+" files that could not be read were", "the latest "
+	}
+	return fmt.Sprintf("%s set aside since the last message before it arrived, %sat %s: %s (%s). Such a file does not say whose reports it held, so %s may have been in it: `statewire report bad-files`",
+		files, latest, clockAt(b.time), shorten(b.latest, 120), shorten(b.why, 200), what)
 }
 
 // rangeText says which messages are missing.

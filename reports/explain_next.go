@@ -56,11 +56,7 @@ func (n *next) load() {
 		n.add(time.Time{}, "The inbox should have been emptied by now: `statewire status` says whether the loader runs and how large the backlog is.")
 		return
 	}
-	if n.schedule.PollInterval > 0 {
-		n.add(oldest.Since.Add(n.schedule.PollInterval), "The loader takes the waiting %s as soon as it gets to it, usually within seconds.", plural(len(n.held.Files)+n.held.More, "file", "files"))
-		return
-	}
-	n.add(time.Time{}, "The loader takes the waiting %s as soon as it gets to it, usually within seconds.", plural(len(n.held.Files)+n.held.More, "file", "files"))
+	n.add(n.inFuture(oldest.Since, n.schedule.PollInterval), "A running loader takes the waiting %s, usually within seconds; `statewire status` says whether one runs.", plural(len(n.held.Files)+n.held.More, "file", "files"))
 }
 
 // answer tells when the answer to a resync is to be expected.

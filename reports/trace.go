@@ -117,6 +117,7 @@ func (r *Runner) follow(ctx context.Context, t *tracer) error {
 		{"carriers", params(), func(rows []record) { t.carriers = carrierRows(rows) }},
 		{"ranges", params("most", "100"), t.readWas},
 		{"neighbours", params(), t.readNeighbours},
+		{"bad-files", params(), t.readBadFiles},
 	} {
 		rows, err := r.ask(ctx, part.query, part.params)
 		if err != nil {
@@ -141,9 +142,28 @@ func (r *Runner) follow(ctx context.Context, t *tracer) error {
 		if err != nil {
 			return err
 		}
-		t.readKept(rows)
+		if err := r.followKept(ctx, t, rows); err != nil {
+			return err
+		}
 	}
 	return r.askAgent(ctx, t)
+}
+
+// followKept finds the state that a message left when the message itself is no longer stored.
+func (r *Runner) followKept(ctx context.Context, t *tracer, rows []record) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	topic := Topic{uint32(rows[0].uint("topic")), rows[0].raw("id")}
+	now, err := r.topicNow(ctx, t, topic)
+	t.kept = &version{topic: now.title, state: now.state, raised: now.raised, received: now.received}
+	return err
+}
+
+// topicNow is what a topic of the client is in.
+func (r *Runner) topicNow(ctx context.Context, t *tracer, topic Topic) (topicRow, error) {
+	rows, err := r.ask(ctx, "topic", map[string]string{"client": t.client.ID.String(), "type": fmt.Sprint(topic.Type), "id": topic.ID})
+	return readTopic(rows, topic), err
 }
 
 // followVersion finds the report that brought a message, and what its topic is in now.
@@ -157,13 +177,9 @@ func (r *Runner) followVersion(ctx context.Context, t *tracer, v *version) error
 			v.made = row.made
 		}
 	}
-	rows, err = r.ask(ctx, "topic", map[string]string{"client": t.client.ID.String(), "type": fmt.Sprint(v.rawTopic.Type), "id": v.rawTopic.ID})
-	if err != nil {
-		return err
-	}
-	now := readTopic(rows, v.rawTopic)
+	now, err := r.topicNow(ctx, t, v.rawTopic)
 	v.latest, v.latestState, v.latestTime = now.serial, now.state, now.received
-	return nil
+	return err
 }
 
 // askAgent asks this machine's own agent. One that does not answer is no error: the site's own knowledge is told anyway.

@@ -170,7 +170,7 @@ func (t *tracer) dropped() {
 	t.verdict("dropped", "%s arrived, but is no longer stored: retention drops history, never the knowledge that it came.", t.out.subject())
 	if t.kept != nil {
 		t.hop("client", "raised", OK, t.kept.raised, "Raised by the client, by its own clock: %s on %s.", t.kept.state, t.kept.topic)
-		t.hop("relay", "received", OK, t.kept.received, "Received.")
+		t.hop("relay", "received", OK, t.kept.received, "Received; where is no longer known.")
 		t.hop("store", "current", OK, time.Time{}, "What it told is still current, and is kept.")
 		return
 	}

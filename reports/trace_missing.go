@@ -24,6 +24,9 @@ func (t *tracer) missing() {
 	if !detected.IsZero() {
 		t.hop("site", "detected", Warning, detected, "A gap check first noticed that it is missing.")
 	}
+	if t.badFiles.count > 0 {
+		t.hop("inbox", "bad_files", Note, t.badFiles.time, "%s", t.badFiles.text("the message")).File = t.badFiles.latest
+	}
 	t.askedFor()
 	t.inInbox()
 	t.out.Next = append(t.out.Next, t.foresee()...)
@@ -32,8 +35,11 @@ func (t *tracer) missing() {
 // assigned tells how the site knows that the client gave the serial out.
 func (t *tracer) assigned() {
 	if t.serial > t.header.seen {
-		t.hop("client", "claimed", Note, t.header.claimedTime, "The client said that it has given out serials up to %s, so this one exists; none after %s has arrived.",
-			web.Number(t.header.claimed), web.Number(t.header.seen))
+		arrived := "none has arrived"
+		if t.header.seen > 0 {
+			arrived = "none after " + web.Number(t.header.seen) + " has arrived"
+		}
+		t.hop("client", "claimed", Note, t.header.claimedTime, "The client said that it has given out serials up to %s, so this one exists; %s.", web.Number(t.header.claimed), arrived)
 		return
 	}
 	t.hop("client", "assigned", Note, time.Time{}, "The client gave the serial out: it has used greater ones, up to %s.", web.Number(t.header.seen))
@@ -159,11 +165,14 @@ func (t *tracer) notAssigned() {
 		t.hop("client", "claimed", Note, t.header.claimedTime, "The client said that it has given out serials up to %s.", web.Number(t.header.claimed))
 	}
 	t.inInbox()
-	if t.header.claimedTime.IsZero() {
-		t.out.Next = append(t.out.Next, Step{Text: "If the client has given it out and it was lost, the site learns of it with the next greater serial that arrives, or when the client asks for its policy."})
-		return
-	}
 	n := next{evidence: t.evidence}
-	n.add(n.nextPoll(), "If the client has given it out since, the site learns of it when the client next asks for its policy.")
+	switch {
+	case t.heldByName() > 0:
+		n.load()
+	case t.header.claimedTime.IsZero():
+		n.add(time.Time{}, "If the client has given it out and it was lost, the site learns of it with the next greater serial that arrives, or when the client asks for its policy.")
+	default:
+		n.add(n.nextPoll(), "If the client has given it out since, the site learns of it when the client next asks for its policy.")
+	}
 	t.out.Next = append(t.out.Next, n.list...)
 }

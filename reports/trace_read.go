@@ -44,13 +44,3 @@ func (t *tracer) readNeighbours(rows []record) {
 		t.neighbours[r.raw("side")] = neighbour{r.uint("serial"), r.time("received_time"), r.time("loaded_time"), r.raw("source_file")}
 	}
 }
-
-func (t *tracer) readKept(rows []record) {
-	if len(rows) == 0 {
-		return
-	}
-	r := rows[0]
-	topic := Topic{uint32(r.uint("topic")), r.raw("id")}
-	named := readTopic([]record{{"state": r["state"]}}, topic)
-	t.kept = &version{rawTopic: topic, topic: named.title, state: named.state, raised: timeOf(r["raised"]), received: r.time("received")}
-}

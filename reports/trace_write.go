@@ -2,9 +2,6 @@ package reports
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -14,29 +11,31 @@ import (
 )
 
 // WriteTrace writes a trace for a person (table), a program (json, jsonl) or a sheet (csv).
-func WriteTrace(w io.Writer, f Format, t *Trace) error {
-	switch f {
-	case Table:
-		_, err := io.WriteString(w, t.String())
-		return err
-	case JSON:
-		return writeIndented(w, t)
-	case JSONL:
-		return json.NewEncoder(w).Encode(t)
-	case CSV:
-		lines := [][]string{{"version", "where", "code", "severity", "time", "text", "file", "receipt"}}
-		for _, h := range t.Hops {
-			lines = append(lines, []string{strconv.Itoa(h.Version), h.Where, h.Code, string(h.Severity), timePointer(h.Time), spreadsheetSafe(h.Text), spreadsheetSafe(h.File), spreadsheetSafe(h.Receipt)})
+func WriteTrace(w io.Writer, f Format, t *Trace) error { return writeSentences(w, f, t) }
+
+// sheet is the trace as lines of cells.
+func (t *Trace) sheet() [][]string {
+	lines := [][]string{{"kind", "version", "where", "code", "severity", "time", "text", "file", "receipt"}, {"summary", "", "", t.Verdict, "", "", t.Summary, "", ""}}
+	for _, h := range t.Hops {
+		version := ""
+		if h.Version > 0 {
+			version = strconv.Itoa(h.Version)
 		}
-		return csv.NewWriter(w).WriteAll(lines)
+		lines = append(lines, []string{"hop", version, h.Where, h.Code, string(h.Severity), timePointer(h.Time), h.Text, h.File, h.Receipt})
 	}
-	return errors.New("a trace has no parquet form: use table, json, jsonl or csv")
+	for _, step := range t.Next {
+		lines = append(lines, []string{"next", "", "", "", "", timePointer(step.At), step.Text, "", ""})
+	}
+	return lines
 }
 
 // String is the trace as a person reads it in a terminal.
 func (t *Trace) String() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s, message %s\n%s\n", t.Client.title(), web.Number(t.Serial), wrapped(t.Summary, "", ""))
+	fmt.Fprintf(&out, "%s, message %s\n%s", t.Client.title(), web.Number(t.Serial), wrapped(t.Summary, "", ""))
+	if len(t.Hops) > 0 {
+		out.WriteString("\n")
+	}
 	version := 0
 	for _, h := range t.Hops {
 		if h.Version != version && h.Version > 0 {
@@ -49,9 +48,6 @@ func (t *Trace) String() string {
 		}
 		first := fmt.Sprintf("  %s %-6s  %s  ", h.Severity.mark(), h.Where, at)
 		out.WriteString(wrapped(h.Text, first, strings.Repeat(" ", len([]rune(first)))))
-	}
-	if len(t.Next) > 0 {
-		out.WriteString("\nWhat happens next\n")
 	}
 	writeSteps(&out, t.Next)
 	return out.String()

@@ -7,7 +7,7 @@
 -- order: last_report DateTime64(6,'UTC'), client_id UUID
 -- note last_report: 1970 stands for never
 -- note last_policy: when it last asked for its policy
--- note unsent: states that it said wait to be sent
+-- note unsent: states that it said wait to be sent; empty when it never said
 -- link netbios_name: /clients/{client_id}
 -- link client_id: /clients/{client_id}
 WITH
@@ -58,7 +58,11 @@ WITH
             SELECT client_id, max(client_claims.claimed_time) AS polled, max(client_claims.last_serial) AS serial
             FROM client_claims WHERE client_id IN (SELECT arrayJoin(quiet_ids)) GROUP BY client_id
         ) AS claim ON claim.client_id = quiet.client_id
-        LEFT JOIN (SELECT client_id, unsent, claimed_time FROM client_caches FINAL WHERE client_id IN (SELECT arrayJoin(quiet_ids))) AS cache ON cache.client_id = quiet.client_id
+        LEFT JOIN
+        (
+            SELECT client_id, toNullable(client_caches.unsent) AS unsent, client_caches.claimed_time AS claimed_time
+            FROM client_caches FINAL WHERE client_id IN (SELECT arrayJoin(quiet_ids)) AND client_caches.unsent < 4294967295
+        ) AS cache ON cache.client_id = quiet.client_id
         LEFT JOIN
         (
             SELECT client_id, max(client_stats_data.last_serial) AS seen FROM client_stats_data WHERE client_id IN (SELECT arrayJoin(quiet_ids)) GROUP BY client_id

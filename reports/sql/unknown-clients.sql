@@ -8,7 +8,7 @@
 -- param silent_days UInt32 = 7 in 1..3650: From how many days without a report a client counts as silent
 -- order: last_report DateTime64(6,'UTC'), client_id UUID
 -- note missing_messages: serial numbers of the client that never arrived, as of the last gap check
--- note unsent: states that the client said wait to be sent, when it last asked for its policy
+-- note unsent: states that the client said wait to be sent, when it last asked for its policy; empty when it never said
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
 -- link missing_messages: missing-ranges?client={client_id}
@@ -51,5 +51,9 @@ LEFT JOIN
 (
     SELECT client_id, count() AS bad FROM set_aside_records FINAL WHERE client_id IN (SELECT arrayJoin(page_ids)) GROUP BY client_id
 ) AS b ON b.client_id = page.client_id
-LEFT JOIN (SELECT client_id, unsent FROM client_caches FINAL WHERE client_id IN (SELECT arrayJoin(page_ids))) AS w ON w.client_id = page.client_id
+LEFT JOIN
+(
+    SELECT client_id, toNullable(client_caches.unsent) AS unsent
+    FROM client_caches FINAL WHERE client_id IN (SELECT arrayJoin(page_ids)) AND client_caches.unsent < 4294967295
+) AS w ON w.client_id = page.client_id
 ORDER BY last_report, client_id

@@ -44,7 +44,7 @@ LEFT JOIN
 LEFT JOIN
 (
     SELECT client_id, states, unsent, claimed_time AS time
-    FROM client_caches FINAL WHERE client_id = {client:UUID}
+    FROM client_caches FINAL WHERE client_id = {client:UUID} AND unsent < 4294967295 -- that many: it did not say
 ) AS cache ON cache.client_id = one.client_id
 LEFT JOIN
 (

@@ -1,0 +1,112 @@
+package reports
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+)
+
+// codes are the facts' codes with their texts.
+func codes(e *Explanation) map[string]string {
+	out := map[string]string{}
+	for _, f := range e.Facts {
+		out[f.Code] = f.Text
+	}
+	return out
+}
+
+func (s *site) explained(client int) map[string]string {
+	s.t.Helper()
+	e, err := s.detective().Explain(s.t.Context(), id(client).String(), nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return codes(e)
+}
+
+func TestAPollThatDoesNotTellOfItsStatesSaysNothingOfThem(t *testing.T) {
+	s := newSite(t)
+	s.client(1, 9, 3*day)
+	s.polled(1, 9, 0, math.MaxUint32, hour)
+	if facts := s.explained(1); facts["unsent"] != "" || facts["no_states"] != "" || facts["quiet"] != "" || facts["connected_silent"] == "" {
+		t.Errorf("%v", facts)
+	}
+	rows := s.all(s.runner(), "silent-clients", nil)
+	expect(t, lines(rows, "netbios_name", "verdict", "unsent"), "PC-0001 | connected but silent | ")
+	rows = s.all(s.runner(), "unknown-clients", map[string]string{"topic_type": "500"})
+	expect(t, lines(rows, "reason", "unsent"), "never reported on this topic | ")
+}
+
+func TestWhatAClientSaidOfItsStatesEndsWithItsNextReport(t *testing.T) {
+	s := newSite(t)
+	s.client(1, 9, hour) // its states came after it said that they wait
+	s.polled(1, 9, 9, 9, 2*hour)
+	s.client(2, 9, 2*hour)
+	s.polled(2, 9, 9, 9, hour)
+	if facts := s.explained(1); facts["unsent"] != "" {
+		t.Errorf("%v", facts)
+	}
+	if facts := s.explained(2); !strings.Contains(facts["unsent"], "9 of its states wait") {
+		t.Errorf("%v", facts)
+	}
+}
+
+func TestAMendedRecordIsNoLongerSetAside(t *testing.T) {
+	s := newSite(t)
+	s.client(1, 9, hour)
+	for _, serial := range []string{"4", "5", "NULL"} {
+		s.exec(fmt.Sprintf(`INSERT INTO set_aside_records (client_id, source_file, report_index, record_index, serial, code, reason, line, column, received_time, set_aside_time)
+			VALUES ('%s', 'f%[2]s.SMX', 0, 3, %[2]s, 'bad_date', 'no date', 3, 77, '%[3]s', '%[4]s')`, id(1), serial, s.micros(hour), s.micros(hour)[:23]))
+	}
+	if text := s.explained(1)["set_aside"]; !strings.HasPrefix(text, "3 records") {
+		t.Errorf("%q", text)
+	}
+	s.messages(message{client: 1, serial: 4, ago: hour, topic: 500, id: "a", state: 2})
+	if text := s.explained(1)["set_aside"]; !strings.HasPrefix(text, "2 records") {
+		t.Errorf("message 4 came, mended: %q", text)
+	}
+	s.messages(message{client: 1, serial: 5, ago: hour, topic: 500, id: "b", state: 2})
+	if text := s.explained(1)["set_aside"]; !strings.HasPrefix(text, "One record") {
+		t.Errorf("one without a readable serial stays: %q", text)
+	}
+}
+
+func TestAnUnreadableFileMayHaveHeldWhatIsMissing(t *testing.T) {
+	s := newSite(t)
+	s.client(1, 9, hour)
+	s.arrived(1, 12, 20)
+	s.messages(message{client: 1, serial: 9, ago: 3 * hour, topic: 500, id: "a", state: 2}, message{client: 1, serial: 12, ago: hour, topic: 500, id: "b", state: 2})
+	bad := func(name string, ago string) {
+		s.exec(fmt.Sprintf("INSERT INTO bad_files (name, code, reason, line, column, bytes, set_aside_time) VALUES ('%s', 'xml_syntax', 'ends too early', 1, 2, 3, '%s')", name, ago[:23]))
+	}
+	bad("before.SMX", s.micros(4*hour))
+	if text := s.explained(1)["bad_files"]; text != "" {
+		t.Errorf("a file that was set aside before message 9 came: %q", text)
+	}
+	bad("between.SMX", s.micros(2*hour))
+	if text := s.explained(1)["bad_files"]; !strings.HasPrefix(text, "One file that could not be read was set aside") || !strings.Contains(text, "between.SMX (ends too early)") {
+		t.Errorf("%q", text)
+	}
+	trace, err := s.detective().Trace(t.Context(), "PC-0001", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(strings.Join(strings.Fields(trace.String()), " "), "so the message may have been in it: `statewire report bad-files`") {
+		t.Errorf("%s", trace)
+	}
+}
+
+func TestAStateWhoseMessageIsNoLongerStoredHasItsName(t *testing.T) {
+	s := newSite(t)
+	s.client(1, 9, hour)
+	s.messages(message{client: 1, serial: 4, ago: 2 * hour, topic: 500, id: "a", state: 2})
+	s.exec(fmt.Sprintf("ALTER TABLE state_messages DELETE WHERE client_id = '%s' SETTINGS mutations_sync = 2", id(1)))
+	trace, err := s.detective().Trace(t.Context(), "PC-0001", 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := trace.Hops[0].Text; trace.Verdict != "dropped" || !strings.HasSuffix(text, "state 2 (Update is required) on update detection 500/a.") {
+		t.Errorf("%s: %s", trace.Verdict, text)
+	}
+}

@@ -1,0 +1,112 @@
+package reports
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// sentences are what explain and trace give: sentences.
+type sentences interface {
+	String() string    // for a terminal
+	sheet() [][]string // lines of cells, the first names them
+}
+
+// writeSentences writes sentences for a person (table), a program (json, jsonl) or a sheet (csv). What a client wrote into its reports
+// can't move the cursor or become a formula.
+func writeSentences(w io.Writer, f Format, a sentences) error {
+	switch f {
+	case Table:
+		_, err := io.WriteString(w, a.String())
+		return err
+	case JSON:
+		out := json.NewEncoder(w)
+		out.SetIndent("", "  ")
+		return out.Encode(a)
+	case JSONL:
+		return json.NewEncoder(w).Encode(a)
+	case CSV:
+		lines := a.sheet()
+		for _, line := range lines {
+			for i, cell := range line {
+				line[i] = spreadsheetSafe(cell)
+			}
+		}
+		return csv.NewWriter(w).WriteAll(lines)
+	}
+	return errors.New("sentences have no parquet form: use table, json, jsonl or csv")
+}
+
+// lineWidth is where sentences for a terminal are broken.
+const lineWidth = 110
+
+// writeSteps writes what happens next.
+func writeSteps(out *strings.Builder, steps []Step) {
+	if len(steps) > 0 {
+		out.WriteString("\nWhat happens next\n")
+	}
+	for _, step := range steps {
+		text := step.Text
+		if step.At != nil {
+			text = clockAt(*step.At) + "  " + text
+		}
+		out.WriteString(wrapped(text, "  → ", "    "))
+	}
+}
+
+// title names a client by name and id.
+func (c Client) title() string {
+	switch {
+	case c.Name == "":
+		return wireID(c.ID)
+	case c.ID == uuid.Nil: // a name that no client has
+		return terminalSafe(shorten(c.Name, 64))
+	}
+	return terminalSafe(shorten(c.Name, 64)) + " · " + wireID(c.ID)
+}
+
+// mark is the sign before a fact; the sentence itself says the same.
+func (s Severity) mark() string {
+	switch s {
+	case OK:
+		return "✓"
+	case Warning:
+		return "!"
+	case Bad:
+		return "✗"
+	}
+	return "·"
+}
+
+// unbroken is what stays on one line: a command between backquotes, a time, any other word.
+var unbroken = regexp.MustCompile("\\(?`[^`]*`\\S*|\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\dZ\\S*|\\S+")
+
+// wrapped breaks a sentence into lines, control characters shown as escapes.
+func wrapped(text, first, rest string) string {
+	var out strings.Builder
+	line, start := first, true
+	for _, word := range unbroken.FindAllString(terminalSafe(text), -1) {
+		if !start && len([]rune(line))+1+len([]rune(word)) > lineWidth {
+			out.WriteString(line + "\n")
+			line, start = rest, true
+		}
+		if !start {
+			line += " "
+		}
+		line, start = line+word, false
+	}
+	return out.String() + line + "\n"
+}
+
+func timePointer(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return timeText(*t)
+}
