@@ -24,6 +24,7 @@ func (s *Server) routeAPI(mux *http.ServeMux, version string) {
 	api := humago.New(mux, config)
 	huma.Register(api, huma.Operation{
 		OperationID: "list-reports", Method: http.MethodGet, Path: "/api/v1/reports", Summary: "All reports with their parameters", Tags: []string{"reports"},
+		Responses: refusals(api.OpenAPI().Components.Schemas),
 	}, s.apiList)
 	huma.Register(api, huma.Operation{
 		OperationID: "run-report", Method: http.MethodGet, Path: "/api/v1/reports/{name}", Summary: "Run a report",
@@ -32,6 +33,7 @@ func (s *Server) routeAPI(mux *http.ServeMux, version string) {
 	}, s.apiRun)
 	huma.Register(api, huma.Operation{
 		OperationID: "site-status", Method: http.MethodGet, Path: "/api/v1/status", Summary: "Age of the data and backlog of the inbox", Tags: []string{"site"},
+		Responses: refusals(api.OpenAPI().Components.Schemas),
 	}, s.apiStatus)
 	s.routeClients(api)
 	for _, r := range s.runner.Catalog().List() {

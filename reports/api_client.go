@@ -3,7 +3,11 @@ package reports
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -13,15 +17,16 @@ func (s *Server) routeClients(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "explain-client", Method: http.MethodGet, Path: "/api/v1/clients/{id}/explain", Summary: "Why a client is unknown, stale or incomplete, and what happens next",
 		Description: "Facts in plain sentences, each with a stable code, a severity and mostly a time. A client that the site has never heard of gets an explanation, too.",
-		Tags:        []string{"clients"},
+		Tags:        []string{"clients"}, Responses: refusals(api.OpenAPI().Components.Schemas),
 	}, s.apiExplain)
 	huma.Register(api, huma.Operation{
 		OperationID: "trace-message", Method: http.MethodGet, Path: "/api/v1/clients/{id}/trace/{serial}", Summary: "One message's way from the client to the store, or what is known of one that never arrived",
-		Tags: []string{"clients"},
+		Tags: []string{"clients"}, Responses: refusals(api.OpenAPI().Components.Schemas),
 	}, s.apiTrace)
 }
 
 type explainInput struct {
+	givenQuery
 	ID    string `path:"id" doc:"Client id, with or without GUID:, or computer name; a name that several clients have is refused with their ids"`
 	Topic string `query:"topic" doc:"TYPE/ID: also say what the client's state is on this topic, and why"`
 }
@@ -29,6 +34,9 @@ type explainInput struct {
 type explainOutput struct{ Body *Explanation }
 
 func (s *Server) apiExplain(ctx context.Context, in *explainInput) (*explainOutput, error) {
+	if err := in.refuse("topic"); err != nil {
+		return nil, err
+	}
 	var topic *Topic
 	if in.Topic != "" {
 		var err error
@@ -44,18 +52,39 @@ func (s *Server) apiExplain(ctx context.Context, in *explainInput) (*explainOutp
 }
 
 type traceInput struct {
+	givenQuery
 	ID     string `path:"id" doc:"Client id, with or without GUID:, or computer name; a name that several clients have is refused with their ids"`
-	Serial uint64 `path:"serial" doc:"Serial number of the message, from 1"`
+	Serial string `path:"serial" doc:"Serial number of the message, from 1 to 4611686018427387904"`
 }
 
 type traceOutput struct{ Body *Trace }
 
 func (s *Server) apiTrace(ctx context.Context, in *traceInput) (*traceOutput, error) {
-	t, err := s.runner.Trace(ctx, in.ID, in.Serial)
+	if err := in.refuse(); err != nil {
+		return nil, err
+	}
+	serial, err := strconv.ParseUint(in.Serial, 10, 64)
+	if err != nil {
+		return nil, s.clientProblem("trace", ErrSerial)
+	}
+	t, err := s.runner.Trace(ctx, in.ID, serial)
 	if err != nil {
 		return nil, s.clientProblem("trace", err)
 	}
 	return &traceOutput{t}, nil
+}
+
+// refuse says which parameter is none of the known ones: a misspelt one is never passed over.
+func (in *givenQuery) refuse(known ...string) error {
+	for _, name := range slices.Sorted(maps.Keys(in.query)) {
+		if !slices.Contains(known, name) {
+			return newProblem(http.StatusBadRequest, "bad_parameter", fmt.Sprintf("parameter %.40q is unknown", name))
+		}
+		if len(in.query[name]) > 1 {
+			return newProblem(http.StatusBadRequest, "bad_parameter", fmt.Sprintf("parameter %.40q is given more than once", name))
+		}
+	}
+	return nil
 }
 
 // clientProblem says what was wrong with the client or the serial asked about.

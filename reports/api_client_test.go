@@ -38,6 +38,8 @@ func TestTheAPIExplainsAndTraces(t *testing.T) {
 	for path, want := range map[string]string{
 		"/api/v1/clients/NOBODY/trace/1": "404 no_client", "/api/v1/clients/twin/explain": "409 ambiguous_client", "/api/v1/clients/PC-0005/trace/0": "400 bad_parameter",
 		"/api/v1/clients/PC-0005/trace/4611686018427387905": "400 bad_parameter", "/api/v1/clients/PC-0005/explain?topic=x": "400 bad_parameter", "/api/v1/clients/twin/trace/3": "409 ambiguous_client",
+		"/api/v1/clients/PC-0005/trace/abc": "400 bad_parameter", "/api/v1/clients/PC-0005/trace/-1": "400 bad_parameter", "/api/v1/clients/PC-0005/explain?topics=500/a": "400 bad_parameter",
+		"/api/v1/clients/PC-0005/explain?topic=500/a&topic=500/b": "400 bad_parameter", "/api/v1/clients/PC-0005/trace/3?serial=4": "400 bad_parameter",
 	} {
 		w := get(t, h, path)
 		var p Problem

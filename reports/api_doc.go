@@ -51,22 +51,27 @@ func (p Param) schema() *huma.Schema {
 	return out
 }
 
-// reportAnswer is the shape of a JSON answer, for the API's description.
-type reportAnswer struct {
-	jsonHead
+// ReportAnswer is the shape of a JSON answer, for the API's description.
+type ReportAnswer struct {
+	Head
 	Rows []map[string]any `json:"rows" doc:"One object per row, its members named as the columns"`
 	Next string           `json:"next,omitempty" doc:"Cursor of the following page"`
 	More bool             `json:"more" doc:"Whether the report has rows after these"`
 }
 
 func reportResponses(registry huma.Registry) map[string]*huma.Response {
-	answer := huma.SchemaFromType(registry, reflect.TypeFor[reportAnswer]())
-	problem := huma.SchemaFromType(registry, reflect.TypeFor[Problem]())
 	text := &huma.Schema{Type: "string"}
-	return map[string]*huma.Response{
-		"200": {Description: "The rows", Content: map[string]*huma.MediaType{
-			"application/json": {Schema: answer}, "application/x-ndjson": {Schema: text}, "text/csv": {Schema: text}, "application/vnd.apache.parquet": {Schema: text},
-		}},
-		"default": {Description: "Error", Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}},
-	}
+	out := refusals(registry)
+	out["200"] = &huma.Response{Description: "The rows", Content: map[string]*huma.MediaType{
+		"application/json":     {Schema: registry.Schema(reflect.TypeFor[ReportAnswer](), true, "ReportAnswer")},
+		"application/x-ndjson": {Schema: text}, "text/csv": {Schema: text}, "application/vnd.apache.parquet": {Schema: text},
+	}}
+	return out
+}
+
+// refusals describes what every path answers when it can't: never the framework's own kind of error.
+func refusals(registry huma.Registry) map[string]*huma.Response {
+	return map[string]*huma.Response{"default": {Description: "Error", Content: map[string]*huma.MediaType{
+		"application/problem+json": {Schema: registry.Schema(reflect.TypeFor[Problem](), true, "Problem")},
+	}}}
 }

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,17 +21,8 @@ type runInput struct {
 	Limit  string `query:"limit" doc:"Rows of this page"`
 	Cursor string `query:"cursor" doc:"Where to continue: next of the page before"`
 	Param  string `query:"param" doc:"Another way to give a parameter: NAME=VALUE; may be repeated"`
-	query  url.Values
+	givenQuery
 }
-
-// Resolve keeps the whole query.
-func (in *runInput) Resolve(ctx huma.Context) []error {
-	address := ctx.URL()
-	in.query = address.Query()
-	return nil
-}
-
-var _ huma.Resolver = (*runInput)(nil)
 
 // request is what one address asks for.
 type request struct {
@@ -38,6 +30,18 @@ type request struct {
 	params map[string]string
 	page   Page
 }
+
+// givenQuery is a request's whole query.
+type givenQuery struct{ query url.Values }
+
+// Resolve keeps it.
+func (in *givenQuery) Resolve(ctx huma.Context) []error {
+	address := ctx.URL()
+	in.query = address.Query()
+	return nil
+}
+
+var _ huma.Resolver = (*givenQuery)(nil)
 
 // readRequest refuses what is given twice, and what is none of ours when it is used.
 func readRequest(name string, query url.Values) (request, error) {
@@ -52,7 +56,7 @@ func readRequest(name string, query url.Values) (request, error) {
 			req.format, err = ParseFormat(value)
 		case "limit":
 			if value != "" {
-				req.page.Limit, err = strconv.Atoi(value)
+				req.page.Limit, err = parseLimit(value)
 			}
 		case "cursor":
 			req.page.Cursor = value
@@ -66,6 +70,14 @@ func readRequest(name string, query url.Values) (request, error) {
 		}
 	}
 	return req, nil
+}
+
+func parseLimit(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, errors.New("has to be a whole number from 1")
+	}
+	return n, nil
 }
 
 func addPairs(params map[string]string, pairs []string) error {
@@ -92,7 +104,7 @@ func (s *Server) apiRun(ctx context.Context, in *runInput) (*huma.StreamResponse
 		if req.page.Limit == 0 {
 			req.page.Limit = pageRows
 		}
-		if req.page.Limit < 1 || req.page.Limit > maxPageRows {
+		if req.page.Limit > maxPageRows {
 			return nil, problemOf(&ParamError{report.Name, "limit", fmt.Sprintf("has to be from 1 to %d", maxPageRows)})
 		}
 	}

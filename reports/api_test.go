@@ -133,6 +133,7 @@ func TestEveryRefusalIsAProblemWithACode(t *testing.T) {
 		{"/api/v1/reports/client-states", "bad_parameter", 400},
 		{"/api/v1/reports/clients?limit=0x", "bad_parameter", 400},
 		{"/api/v1/reports/clients?limit=-1", "bad_parameter", 400},
+		{"/api/v1/reports/clients?limit=0", "bad_parameter", 400},
 		{"/api/v1/reports/clients?limit=10001", "bad_parameter", 400},
 		{"/api/v1/reports/clients?cursor=abc", "bad_parameter", 400},
 		{"/api/v1/reports/clients?format=xml", "bad_parameter", 400},
@@ -205,6 +206,92 @@ func TestTheDescriptionNamesEveryReport(t *testing.T) {
 	var list struct{ Reports []Listed }
 	if err := json.Unmarshal(get(t, handler(t, fleet(t)), "/api/v1/reports").Body.Bytes(), &list); err != nil || len(list.Reports) != len(catalog.List()) {
 		t.Errorf("%v %d", err, len(list.Reports))
+	}
+}
+
+// described checks that an answer has no member that its schema does not name, and all that it requires.
+func described(t *testing.T, schemas, schema map[string]any, value any, at string) {
+	t.Helper()
+	if ref, ok := schema["$ref"].(string); ok {
+		schema, _ = schemas[ref[strings.LastIndex(ref, "/")+1:]].(map[string]any)
+	}
+	switch value := value.(type) {
+	case []any:
+		items, _ := schema["items"].(map[string]any)
+		for _, v := range value {
+			described(t, schemas, items, v, at+"[]")
+		}
+	case map[string]any:
+		properties, _ := schema["properties"].(map[string]any)
+		if properties == nil {
+			return // any members
+		}
+		for name, v := range value {
+			property, ok := properties[name].(map[string]any)
+			if !ok {
+				t.Errorf("%s.%s is not described", at, name)
+			}
+			described(t, schemas, property, v, at+"."+name)
+		}
+		required, _ := schema["required"].([]any)
+		for _, name := range required {
+			if _, ok := value[name.(string)]; !ok {
+				t.Errorf("%s.%s is required and not there", at, name)
+			}
+		}
+	}
+}
+
+func TestEveryAnswerIsAsTheDescriptionSays(t *testing.T) {
+	s := brokenClients(t)
+	h := handler(t, s.seed, func(_ *Config, d *Deps) { s.deps(d) })
+	var doc struct {
+		Paths map[string]struct {
+			Get struct {
+				Responses map[string]struct {
+					Content map[string]struct{ Schema map[string]any }
+				}
+			}
+		}
+		Components struct{ Schemas map[string]any }
+	}
+	if err := json.Unmarshal(get(t, h, "/api/v1/openapi.json").Body.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	for target, path := range map[string]string{
+		"/api/v1/reports": "", "/api/v1/status": "", "/api/v1/reports/clients?limit=2": "/api/v1/reports/clients", "/api/v1/reports/nothing": "/api/v1/reports/{name}",
+		"/api/v1/reports/missing-ranges": "/api/v1/reports/{name}", "/api/v1/clients/PC-0005/explain?topic=500/a": "/api/v1/clients/{id}/explain",
+		"/api/v1/clients/PC-0005/explain?x=1": "/api/v1/clients/{id}/explain", "/api/v1/clients/PC-0005/trace/14": "/api/v1/clients/{id}/trace/{serial}",
+		"/api/v1/clients/NOBODY/trace/1": "/api/v1/clients/{id}/trace/{serial}", "/api/v1/clients/NOBODY/explain": "/api/v1/clients/{id}/explain",
+	} {
+		if path == "" {
+			path = target
+		}
+		w := get(t, h, target)
+		code, media := "200", "application/json"
+		if w.Code != http.StatusOK {
+			code, media = "default", "application/problem+json"
+		}
+		var value any
+		if err := json.Unmarshal(w.Body.Bytes(), &value); err != nil {
+			t.Fatal(err)
+		}
+		schema := doc.Paths[path].Get.Responses[code].Content[media].Schema
+		if schema == nil {
+			t.Errorf("%s %s has no schema", path, code)
+		}
+		described(t, doc.Components.Schemas, schema, value, target)
+	}
+}
+
+func TestWhatIsOnlyReadSaysSo(t *testing.T) {
+	h := handler(t, newSeed(t))
+	for _, target := range []string{"/", "/completeness", "/reports/clients", "/api/v1/reports/clients", "/api/v1/clients/X/explain", "/healthz"} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "http://localhost"+target, nil))
+		if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "GET, HEAD" || !strings.Contains(w.Body.String(), `"code":"method"`) {
+			t.Errorf("%s: %d %s", target, w.Code, w.Body)
+		}
 	}
 }
 

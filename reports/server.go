@@ -77,7 +77,7 @@ func (s *Server) routes(deps Deps) http.Handler {
 		mux.Handle("GET /metrics", deps.Metrics)
 	}
 	s.routeAPI(mux, deps.Version)
-	mux.HandleFunc("/", s.notFound)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.unserved(mux, w, r) })
 	return s.guard(mux)
 }
 
@@ -144,6 +144,18 @@ func (r *Runner) ping(ctx context.Context) error {
 		return fmt.Errorf("ask the store: %w", err)
 	}
 	return rows.Close()
+}
+
+// unserved says whether it is the path or the method that nothing answers: every path here is only read.
+func (s *Server) unserved(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+	read := r.Clone(r.Context())
+	read.Method = http.MethodGet
+	if _, pattern := mux.Handler(read); pattern != "/" {
+		w.Header().Set("Allow", "GET, HEAD")
+		newProblem(http.StatusMethodNotAllowed, "method", "this path is only read: use GET").serve(w)
+		return
+	}
+	s.notFound(w, r)
 }
 
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// jsonHead is what stands before and after the rows of a JSON answer.
-type jsonHead struct {
+// Head is what stands before the rows of a JSON answer.
+type Head struct {
 	Report    string            `json:"report,omitempty"`
 	Title     string            `json:"title,omitempty"`
 	Params    map[string]string `json:"params,omitempty"`
@@ -22,7 +22,7 @@ type jsonHead struct {
 // Rows are streamed; "rows" and "next" come last.
 func writeJSON(w io.Writer, rows *Rows, age *Freshness) error {
 	out := bufio.NewWriter(w)
-	head := jsonHead{Freshness: age, Columns: rows.Columns, Params: rows.Params}
+	head := Head{Freshness: age, Columns: rows.Columns, Params: rows.Params}
 	if rows.Report != nil {
 		head.Report, head.Title = rows.Report.Name, rows.Report.Title
 	}
