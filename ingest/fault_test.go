@@ -93,7 +93,7 @@ func away() map[string]error {
 }
 
 // tables are those that a batch with everything in it is stored in, in their order as far as they have one.
-var tables = []string{"state_messages", "client_reports", "serial_ranges", "set_aside_records", "bad_files"}
+var tables = []string{"state_messages", "client_reports", "serial_ranges", "arrivals", "set_aside_records", "bad_files"}
 
 // steps are the steps of storing such a batch.
 func steps() (all []string) {
@@ -124,6 +124,7 @@ func (s *site) everything(first int) (check func()) {
 		s.expect("SELECT source_file, record_index, serial FROM set_aside_records FINAL", "'records.SMX',1,1")
 		s.expect("SELECT name FROM bad_files FINAL", "'bad.SMX'")
 		s.expect("SELECT first_serial, last_serial FROM serial_ranges FINAL", "1,4", "1,2", "4,6")
+		s.expect("SELECT first_serial, last_serial FROM arrivals FINAL", "1,4", "1,2", "4,6")
 		if have := s.left("corrupt"); !slices.Equal(have, []string{"bad.SMX", "bad.SMX.reason.json", "records.SMX.1.SMX", "records.SMX.1.SMX.reason.json"}) {
 			s.t.Errorf("corrupt holds %q", have)
 		}

@@ -245,6 +245,7 @@ func TestBadRecordIsSetAsideAndItsNeighboursLoad(t *testing.T) {
 	s.expectTotals(Totals{Files: 1, Messages: 5, InvalidRecords: 1, Batches: 1})
 	s.expect("SELECT serial FROM state_messages", "1", "2", "4", "5")
 	s.expect("SELECT first_serial, last_serial FROM serial_ranges", "1,5")
+	s.expect("SELECT first_serial, last_serial, fingerprint = sipHash64(toUInt64(6)) - sipHash64(toUInt64(1)) FROM arrivals", "1,5,1")
 	s.expect("SELECT messages, set_aside FROM client_reports", "5,1")
 	r := s.reason("a.SMX.3.SMX")
 	s.expect("SELECT client_id, source_file, report_index, record_index, serial, code, reason, line, column FROM set_aside_records",
@@ -396,4 +397,14 @@ func TestVanishedFileIsCountedAndNoError(t *testing.T) {
 		t.Errorf("%v files vanished, want 1", n)
 	}
 	s.expectEmpty()
+}
+
+func TestRunsOfABatchAreAddedUpAsTheyAreStored(t *testing.T) {
+	s := newSite(t)
+	for n := range uint64(5) {
+		s.drop(fmt.Sprintf("%d.SMX", n), bare(client(1), message(n+1)))
+	}
+	s.expectTotals(Totals{Files: 5, Messages: 5, Batches: 1})
+	s.expect("SELECT count() FROM serial_ranges", "5")
+	s.expect("SELECT first_serial, last_serial, fingerprint = sipHash64(toUInt64(6)) - sipHash64(toUInt64(1)) FROM arrivals", "1,5,1")
 }

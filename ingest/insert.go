@@ -24,10 +24,20 @@ func (l *Loader) insertMessages(ctx context.Context, b batch) error {
 
 func (l *Loader) insertRest(ctx context.Context, b batch) error {
 	g, gctx := errgroup.WithContext(ctx)
-	for _, t := range []table{reportsTable(b), rangesTable(b), recordsTable(b, l.now()), badReportsTable(b, l.now())} {
+	for _, t := range []table{reportsTable(b), recordsTable(b, l.now()), badReportsTable(b, l.now())} {
 		g.Go(func() error { return l.insertTable(gctx, t) })
 	}
+	g.Go(func() error { return l.insertRanges(gctx, b) })
 	return g.Wait()
+}
+
+// insertRanges keeps an order on which the gap check rests: a run that is added up can be read.
+func (l *Loader) insertRanges(ctx context.Context, b batch) error {
+	ranges, arrivals := rangesTables(b)
+	if err := l.insertTable(ctx, ranges); err != nil {
+		return err
+	}
+	return l.insertTable(ctx, arrivals)
 }
 
 // table is the rows for one table, in blocks of columns in the order of its statement.

@@ -19,12 +19,13 @@ type runs struct {
 // run is serials without a gap, first and last included.
 type run struct{ first, last uint64 }
 
-// runsOf goes over the runs of sorted serials, leaving out 0.
+// runsOf goes over the runs of sorted serials, leaving out 0. A serial that repeats begins a run of its own: the store counts on
+// seeing it twice.
 func runsOf(serials []uint64) iter.Seq[run] {
 	return func(yield func(run) bool) {
 		for i := 0; i < len(serials); {
 			at := run{serials[i], serials[i]}
-			for i++; i < len(serials) && serials[i] <= at.last+1; i++ {
+			for i++; i < len(serials) && serials[i] == at.last+1; i++ {
 				at.last = serials[i]
 			}
 			if at.first = max(at.first, 1); at.last > 0 && !yield(at) {

@@ -60,7 +60,7 @@ func TestRunsOfSerials(t *testing.T) {
 		{"none", nil, nil},
 		{"only messages without one", []uint64{0, 0}, nil},
 		{"neighbours are one", []uint64{1, 2, 3}, []run{{1, 3}}},
-		{"copies are one", []uint64{2, 2, 3, 3}, []run{{2, 3}}},
+		{"a copy begins a run of its own", []uint64{2, 2, 3, 3}, []run{{2, 2}, {2, 3}, {3, 3}}},
 		{"gaps part them", []uint64{0, 1, 3, 4, 1 << 62}, []run{{1, 1}, {3, 4}, {1 << 62, 1 << 62}}},
 	} {
 		if have := slices.Collect(runsOf(tt.serials)); !slices.Equal(have, tt.want) {

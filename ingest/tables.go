@@ -52,9 +52,9 @@ func serialBounds(serials []uint64) (low, high uint64) {
 	return low, high
 }
 
-// rangesTable is the runs of serials that arrived, per report. Those of records that were set aside count: asking again
-// would bring the same records.
-func rangesTable(b batch) table {
+// rangesTables are the runs of serials that arrived, per report, for the table that keeps them and for the one that adds them up.
+// Those of records that were set aside count: asking again would bring the same records.
+func rangesTables(b batch) (ranges, arrivals table) {
 	var clients []uuid.UUID
 	var first, last, serials []uint64
 	for r := range b.reports() {
@@ -67,12 +67,9 @@ func rangesTable(b batch) table {
 			clients, first, last = append(clients, r.client()), append(first, at.first), append(last, at.last)
 		}
 	}
-	return table{
-		name:   "serial_ranges",
-		sql:    `INSERT INTO serial_ranges (client_id, first_serial, last_serial)`,
-		rows:   len(clients),
-		blocks: [][]any{{clients, first, last}},
-	}
+	rows, blocks := len(clients), [][]any{{clients, first, last}}
+	return table{"serial_ranges", `INSERT INTO serial_ranges (client_id, first_serial, last_serial)`, rows, blocks},
+		table{"arrivals", `INSERT INTO arrivals (client_id, first_serial, last_serial) SETTINGS optimize_on_insert = 1`, rows, blocks}
 }
 
 // recordsTable is the bad records of readable reports.

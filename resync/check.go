@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	// fullInterval is the time between two checks of every client; those between look at the clients that changed.
+	// fullInterval is the time between two checks that compare the states of every client; those between compare clients that
+	// changed. Serials are compared of every client each time.
 	fullInterval = 24 * time.Hour
 	// heldRows is how many held clients a result names.
 	heldRows = 1000
@@ -93,7 +94,7 @@ func (s *Service) checkOnce(ctx context.Context, o CheckOptions) (Result, error)
 	if full {
 		r.Kind = kindFull
 	}
-	unread, err := s.find(ctx, &r, scan{at: now, dry: o.DryRun, full: full, rows: o.Rows})
+	unread, err := s.find(ctx, &r, scan{at: now, dry: o.DryRun, full: full, anew: o.Full, rows: o.Rows})
 	if err != nil {
 		return r, err
 	}
@@ -106,9 +107,6 @@ func (s *Service) checkOnce(ctx context.Context, o CheckOptions) (Result, error)
 	}
 	if full {
 		s.lastFull = now
-	}
-	if r.Gaps.Postponed > 0 {
-		s.lastFull = time.Time{} // a file that is set aside changes nothing of its clients that would have them looked at again
 	}
 	return r, s.keepClock(ctx, now)
 }

@@ -30,73 +30,60 @@ var belowCompletionSQL string
 //go:embed sql/conflicts_open.sql
 var openConflictsSQL string
 
-// findConflicts stores the conflicts among messages loaded since the last check. One that was found before is left alone; a
-// later message under the same serial is another one.
-func (f *finder) findConflicts(ctx context.Context, opt findOptions, out *found) error {
-	changed, err := f.count(ctx, f.since(opt))
-	if err != nil {
-		return err
-	}
-	search := conflictSearch{opt: opt, settled: out.Watermark.Add(-f.margin), keptFrom: timeArg("kept_from", opt.At.Add(-f.store.Retention()))}
-	row := f.store.Conn().QueryRow(ctx, worthSQL, f.since(opt), search.keptFrom)
-	if err := row.Scan(&search.messages, &search.completions, &search.old); err != nil {
-		return err
-	}
-	slices, err := f.slices(ctx, changed)
-	if err != nil {
-		return err
-	}
-	rows := conflictRows{store: f.store, at: opt.At, dry: opt.DryRun}
-	for _, s := range slices {
-		if err := f.searchSlice(ctx, s, &search, &rows); err != nil {
-			return err
-		}
-	}
-	if err := rows.flush(ctx); err != nil {
-		return err
-	}
-	out.NewConflicts = rows.found
-	if err := f.store.Conn().QueryRow(ctx, openConflictsSQL).Scan(&out.Conflicts); err != nil {
-		return err
-	}
-	if opt.DryRun {
-		out.Conflicts += rows.found
-	}
-	return nil
-}
-
-// conflictSearch says what to look for.
+// conflictSearch looks for conflicts among the messages of clients whose serials did not simply continue: every kind of them
+// is a serial that came a second time, or below others. One that was found before is left alone; a later message under the same
+// serial is another one.
 type conflictSearch struct {
+	*finder
 	opt                        findOptions
 	settled                    time.Time // what was loaded before is stored wholly
 	keptFrom                   any       // when the retention begins
 	messages, completions, old bool      // whether there are any
+	rows                       conflictRows
 }
 
-func (f *finder) searchSlice(ctx context.Context, s slice, search *conflictSearch, rows *conflictRows) error {
-	args := []any{uuidArg("from", s.from), uuidArg("to", s.to), f.since(search.opt), flagArg("everywhere", search.opt.Since.IsZero()), search.keptFrom}
-	if search.messages {
-		if err := f.collect(ctx, rows, conflictReused, reusedSQL, args...); err != nil {
+func (f *finder) newConflictSearch(ctx context.Context, opt findOptions, watermark time.Time) (conflictSearch, error) {
+	s := conflictSearch{finder: f, opt: opt, settled: watermark.Add(-f.margin), keptFrom: timeArg("kept_from", opt.At.Add(-f.store.Retention())),
+		rows: conflictRows{store: f.store, at: opt.At, dry: opt.DryRun}}
+	row := f.store.Conn().QueryRow(ctx, worthSQL, f.since(opt), s.keptFrom)
+	return s, row.Scan(&s.messages, &s.completions, &s.old)
+}
+
+// search stores the conflicts of some clients among the messages loaded since the last check.
+func (s *conflictSearch) search(ctx context.Context, clients []any) error {
+	args := append(clients, s.since(s.opt), flagArg("everywhere", s.opt.Since.IsZero()), s.keptFrom)
+	if s.messages {
+		if err := s.collect(ctx, conflictReused, reusedSQL, args...); err != nil {
 			return err
 		}
 	}
-	if search.completions {
-		if err := f.collect(ctx, rows, conflictBelowCompletion, belowCompletionSQL, args...); err != nil {
+	if s.completions {
+		if err := s.collect(ctx, conflictBelowCompletion, belowCompletionSQL, args...); err != nil {
 			return err
 		}
 	}
-	if !search.messages || !search.old || f.store.Retention() == 0 {
-		return nil
+	if s.messages && s.old && s.store.Retention() != 0 {
+		if err := s.searchBelowRetention(ctx, args...); err != nil {
+			return fmt.Errorf("kind %s: %w", conflictBelowRetention, err)
+		}
 	}
-	if err := f.searchBelowRetention(ctx, search, rows, args...); err != nil {
-		return fmt.Errorf("kind %s: %w", conflictBelowRetention, err)
+	return s.rows.flush(ctx)
+}
+
+// countConflicts counts those that are open.
+func (f *finder) countConflicts(ctx context.Context, opt findOptions, out *found) error {
+	if err := f.store.Conn().QueryRow(ctx, openConflictsSQL).Scan(&out.Conflicts); err != nil {
+		return err
+	}
+	if opt.DryRun {
+		out.Conflicts += out.NewConflicts
 	}
 	return nil
 }
 
-// collect adds a query's conflicts to rows.
-func (f *finder) collect(ctx context.Context, to *conflictRows, kind, sql string, args ...any) error {
-	rows, err := f.store.Conn().Query(ctx, sql, args...)
+// collect adds a query's conflicts to the rows.
+func (s *conflictSearch) collect(ctx context.Context, kind, sql string, args ...any) error {
+	rows, err := s.store.Conn().Query(listed(ctx), sql, args...)
 	if err != nil {
 		return fmt.Errorf("kind %s: %w", kind, err)
 	}
@@ -108,7 +95,7 @@ func (f *finder) collect(ctx context.Context, to *conflictRows, kind, sql string
 		if err := rows.Scan(&client, &serial, &received); err != nil {
 			return fmt.Errorf("kind %s: %w", kind, err)
 		}
-		if err := to.add(ctx, client, serial, kind, received); err != nil {
+		if err := s.rows.add(ctx, client, serial, kind, received); err != nil {
 			return err
 		}
 	}

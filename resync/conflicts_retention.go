@@ -3,7 +3,6 @@ package resync
 import (
 	"context"
 	_ "embed"
-	"time"
 
 	"github.com/google/uuid"
 )
@@ -22,17 +21,17 @@ var belowRetentionSQL string
 
 // searchBelowRetention adds the new messages that lie below a serial whose message retention has dropped. Only clients that
 // are known for longer than the retention can have such serials, and few of those have a new message below one.
-func (f *finder) searchBelowRetention(ctx context.Context, search *conflictSearch, to *conflictRows, args ...any) error {
-	suspects, err := f.suspects(ctx, droppedSQL, args...)
+func (s *conflictSearch) searchBelowRetention(ctx context.Context, args ...any) error {
+	suspects, err := s.suspects(ctx, droppedSQL, args...)
 	if err != nil {
 		return err
 	}
 	for _, client := range suspects {
-		dropped, err := f.lastDropped(ctx, client, search.settled)
+		dropped, err := s.lastDropped(ctx, client)
 		if err != nil {
 			return err
 		}
-		err = f.collect(ctx, to, conflictBelowRetention, belowRetentionSQL, uuidArg("client", client), uintArg("dropped", dropped), f.since(search.opt))
+		err = s.collect(ctx, conflictBelowRetention, belowRetentionSQL, uuidArg("client", client), uintArg("dropped", dropped), s.since(s.opt))
 		if err != nil {
 			return err
 		}
@@ -41,8 +40,8 @@ func (f *finder) searchBelowRetention(ctx context.Context, search *conflictSearc
 }
 
 // suspects are the clients in a query's first column.
-func (f *finder) suspects(ctx context.Context, sql string, args ...any) ([]uuid.UUID, error) {
-	rows, err := f.store.Conn().Query(ctx, sql, args...)
+func (s *conflictSearch) suspects(ctx context.Context, sql string, args ...any) ([]uuid.UUID, error) {
+	rows, err := s.store.Conn().Query(listed(ctx), sql, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -60,13 +59,13 @@ func (f *finder) suspects(ctx context.Context, sql string, args ...any) ([]uuid.
 }
 
 // lastDropped is the greatest serial of a client that arrived and is neither stored nor set aside; 0 when there is none.
-func (f *finder) lastDropped(ctx context.Context, client uuid.UUID, settled time.Time) (uint64, error) {
-	kept, err := f.store.Conn().Query(ctx, keptSQL, uuidArg("client", client))
+func (s *conflictSearch) lastDropped(ctx context.Context, client uuid.UUID) (uint64, error) {
+	kept, err := s.store.Conn().Query(ctx, keptSQL, uuidArg("client", client))
 	if err != nil {
 		return 0, err
 	}
 	defer kept.Close()
-	runs, err := f.store.Conn().Query(ctx, runsSQL, uuidArg("client", client), timeArg("settled", settled))
+	runs, err := s.store.Conn().Query(ctx, runsSQL, uuidArg("client", client), timeArg("settled", s.settled))
 	if err != nil {
 		return 0, err
 	}

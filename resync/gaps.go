@@ -28,8 +28,8 @@ func newFinder(s *store.Store, log *slog.Logger) *finder {
 type findOptions struct {
 	At     time.Time // stamps what is found; decides nothing else
 	DryRun bool      // writes nothing
-	Full   bool      // all clients; otherwise those that changed since Since
-	Since  time.Time // watermark of the last check; zero makes the check a full one, and looks for conflicts everywhere
+	Full   bool      // compares the states of all clients; otherwise of those that changed since Since
+	Since  time.Time // watermark of the last check; zero looks at the serials and the conflicts of everybody anew
 	Rows   int       // how many gaps are listed in found; 0 lists none, below 0 all
 
 	// Unread says whose reports wait, and what they bring: that is not opened, and those clients' states are not compared.
@@ -39,13 +39,13 @@ type findOptions struct {
 // found is the outcome of a check.
 type found struct {
 	Watermark time.Time // the engine's time when the check began to read: Since of the next one
-	Full      bool      // all clients were looked at
-	Clients   uint64    // looked at
+	Clients   uint64    // compared
+	Looked    uint64    // whose serials were read again
 
 	Ranges         uint64  // open after the check, of all clients
 	Messages       float64 // in them
 	Opened, Closed uint64  // rows of missing_ranges; a range that shrinks is one of each
-	Gaps           []gap   // some of the open ranges of the clients looked at, at most Rows
+	Gaps           []gap   // some of the open ranges, at most Rows
 	Postponed      uint64  // clients of whom more would be missing but for unread reports
 
 	Conflicts    uint64 // open after the check, of all clients
@@ -68,12 +68,12 @@ func (f *finder) find(ctx context.Context, opt findOptions) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	out := found{Full: opt.Full, Watermark: watermark}
+	out := found{Watermark: watermark}
 	if err := f.findGaps(ctx, opt, &out); err != nil {
 		return found{}, fmt.Errorf("look for missing serials: %w", err)
 	}
-	if err := f.findConflicts(ctx, opt, &out); err != nil {
-		return found{}, fmt.Errorf("look for conflicting serials: %w", err)
+	if err := f.countConflicts(ctx, opt, &out); err != nil {
+		return found{}, fmt.Errorf("count the open conflicts: %w", err)
 	}
 	if err := f.findDiffering(ctx, opt, &out); err != nil {
 		return found{}, fmt.Errorf("compare the clients' states: %w", err)

@@ -3,9 +3,9 @@ package resync
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"math/big"
 	"strings"
-	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
@@ -13,14 +13,11 @@ import (
 	"statewire/smx"
 )
 
+//go:embed sql/gaps_suspects.sql
+var suspectsSQL string
+
 //go:embed sql/gaps_arrived.sql
 var arrivedSQL string
-
-//go:embed sql/gaps_arrived_of.sql
-var arrivedOfSQL string
-
-//go:embed sql/gaps_others.sql
-var othersSQL string
 
 //go:embed sql/gaps_known.sql
 var knownSQL string
@@ -34,149 +31,135 @@ const (
 	lookBytes      = 4 << 20
 )
 
-// findGaps compares what is missing with the open ranges and stores the differences. All that arrived is read once, for the
-// clients with a break in their serials; only of those, and of the clients with open ranges or a claim beyond what arrived, is
-// anything else read.
-func (f *finder) findGaps(ctx context.Context, opt findOptions, out *found) (err error) {
-	since := f.since(opt)
-	if opt.Full {
-		since = timeArg("since", time.Unix(0, 0))
-	}
-	if out.Clients, err = f.count(ctx, since); err != nil {
-		return err
-	}
-	if opt.Full {
-		since = timeArg("since", never) // spares the engine a list that is not asked for
-	}
-	check := gapCheck{finder: f, opt: opt, out: out, messages: new(big.Int), rows: rangeRows{store: f.store}, done: map[uuid.UUID]struct{}{}}
-	if err := f.store.Conn().QueryRow(ctx, openSQL).Scan(&out.Ranges, check.messages); err != nil {
-		return err
-	}
-	full := flagArg("full", opt.Full)
-	if err := check.arrived(ctx, arrivedSQL, since, full); err != nil {
-		return err
-	}
-	if err := check.others(ctx, since, full); err != nil {
-		return err
-	}
-	out.Messages, _ = new(big.Float).SetInt(check.messages).Float64()
-	return check.rows.flush(ctx)
-}
-
 // gapCheck is what one check has found so far.
 type gapCheck struct {
 	*finder
-	opt      findOptions
-	out      *found
-	messages *big.Int
-	rows     rangeRows
-	done     map[uuid.UUID]struct{} // clients that were looked at
+	opt       findOptions
+	out       *found
+	messages  *big.Int
+	rows      rangeRows
+	looks     lookRows
+	conflicts conflictSearch
+	listed    map[uuid.UUID]struct{} // clients whose gaps are in the list
 }
 
-// arrived looks at the clients that the query yields.
-func (c *gapCheck) arrived(ctx context.Context, sql string, args ...any) error {
-	rows, err := c.store.Conn().Query(ctx, sql, args...)
+// findGaps compares every client's fingerprint with that of the last look at its serials, looks again at those where it tells
+// of more than the next serials, and stores the differences: the cost goes with what changed, not with what ever arrived.
+func (f *finder) findGaps(ctx context.Context, opt findOptions, out *found) error {
+	c := gapCheck{finder: f, opt: opt, out: out, messages: new(big.Int), listed: map[uuid.UUID]struct{}{},
+		rows: rangeRows{store: f.store, dry: opt.DryRun}, looks: lookRows{store: f.store, dry: opt.DryRun}}
+	if err := f.store.Conn().QueryRow(ctx, openSQL).Scan(&out.Ranges, c.messages); err != nil {
+		return err
+	}
+	slices, err := f.slices(ctx)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	var some []arrived
-	for rows.Next() {
-		var a arrived
-		if err := rows.Scan(&a.client, &a.first, &a.last, &a.breakEnds, &a.breakStarts); err != nil {
-			return err
-		}
-		if some = append(some, a); len(some) < clientsPerLook {
-			continue
-		}
-		if err := c.look(ctx, some); err != nil {
-			return err
-		}
-		some = some[:0]
-	}
-	if err := rows.Err(); err != nil {
+	if c.conflicts, err = f.newConflictSearch(ctx, opt, out.Watermark); err != nil {
 		return err
 	}
-	return c.look(ctx, some)
+	if err := c.compare(ctx, slices); err != nil {
+		return err
+	}
+	out.Messages, _ = new(big.Float).SetInt(c.messages).Float64()
+	out.NewConflicts = c.conflicts.rows.found
+	return c.list(ctx)
 }
 
-// others looks at the clients of whom something is open or claimed, and that were not looked at for a break.
-func (c *gapCheck) others(ctx context.Context, args ...any) error {
-	rows, err := c.store.Conn().Query(ctx, othersSQL, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	var some []uuid.UUID
-	for rows.Next() {
-		var client uuid.UUID
-		if err := rows.Scan(&client); err != nil {
+// compare looks at the suspects among all clients, in the order of the store: so a look reads one stretch of every table.
+func (c *gapCheck) compare(ctx context.Context, all []slice) error {
+	var suspects []standing
+	for _, s := range all {
+		some, err := c.suspects(ctx, s)
+		if err != nil {
 			return err
 		}
-		if _, done := c.done[client]; done {
-			continue
+		for suspects = append(suspects, some...); len(suspects) >= clientsPerLook; suspects = suspects[clientsPerLook:] {
+			if err := c.look(ctx, suspects[:clientsPerLook]); err != nil {
+				return err
+			}
 		}
-		if some = append(some, client); len(some) < clientsPerLook {
-			continue
-		}
-		if err := c.closely(ctx, some); err != nil {
-			return err
-		}
-		some = some[:0]
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	return c.closely(ctx, some)
+	return c.look(ctx, suspects)
 }
 
-// closely looks at some clients whatever arrived of them, and if nothing did.
-func (c *gapCheck) closely(ctx context.Context, clients []uuid.UUID) error {
-	if len(clients) == 0 {
-		return nil
+// suspects are the clients of a slice of whom something else may be missing than is recorded, in the order of the store.
+func (c *gapCheck) suspects(ctx context.Context, s slice) ([]standing, error) {
+	var compared uint64
+	var clients []uuid.UUID
+	var fingerprints, lasts, claims, floors []uint64
+	var checked []int64
+	everybody := flagArg("everybody", c.opt.Since.IsZero())
+	row := c.store.Conn().QueryRow(ctx, suspectsSQL, uuidArg("from", s.from), uuidArg("to", s.to), everybody)
+	if err := row.Scan(&compared, &clients, &fingerprints, &lasts, &claims, &floors, &checked); err != nil {
+		return nil, fmt.Errorf("compare fingerprints: %w", err)
 	}
-	if err := c.arrived(listed(ctx), arrivedOfSQL, list(clients)); err != nil {
-		return err
+	c.out.Clients += compared
+	c.out.Looked += uint64(len(clients))
+	suspects := make([]standing, len(clients))
+	for i := range suspects {
+		suspects[i] = standing{clients[i], fingerprints[i], lasts[i], claims[i], floors[i], checked[i]}
 	}
-	var silent []arrived
-	for _, client := range clients {
-		if _, done := c.done[client]; !done {
-			silent = append(silent, arrived{client: client})
-		}
-	}
-	return c.look(ctx, silent)
+	return suspects, nil
 }
 
-// look reads what else is known of some clients and compares.
-func (c *gapCheck) look(ctx context.Context, some []arrived) error {
+// look reads the serials of some clients and what else is known of them, and compares. Their standing is stored last: a check
+// that is cut short before looks at them again.
+func (c *gapCheck) look(ctx context.Context, some []standing) error {
 	if len(some) == 0 {
 		return nil
 	}
-	clients := make([]uuid.UUID, len(some))
-	for i := range some {
-		clients[i] = some[i].client
-		c.done[some[i].client] = struct{}{}
+	wanted := c.named(some)
+	arrived, err := c.arrived(ctx, wanted)
+	if err != nil {
+		return err
 	}
-	known, err := c.known(ctx, clients)
+	known, err := c.known(ctx, wanted)
 	if err != nil {
 		return err
 	}
 	for i := range some {
-		if err := c.client(ctx, &clientRanges{some[i], known[some[i].client]}); err != nil {
+		r := clientRanges{arrived[some[i].client], known[some[i].client]}
+		if err := c.client(ctx, some[i], &r); err != nil {
 			return err
 		}
 	}
-	return nil
+	if err := c.rows.flush(ctx); err != nil {
+		return err
+	}
+	if err := c.conflicts.search(ctx, wanted); err != nil {
+		return fmt.Errorf("look for conflicting serials: %w", err)
+	}
+	return c.looks.flush(ctx)
 }
 
-// known reads what is known of some clients beside what arrived.
-func (c *gapCheck) known(ctx context.Context, clients []uuid.UUID) (map[uuid.UUID]known, error) {
-	rows, err := c.store.Conn().Query(listed(ctx), knownSQL, list(clients))
+// arrived reads what arrived of some clients. Those of whom nothing did are left out.
+func (c *gapCheck) arrived(ctx context.Context, clients []any) (map[uuid.UUID]arrived, error) {
+	rows, err := c.store.Conn().Query(listed(ctx), arrivedSQL, clients...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	all := make(map[uuid.UUID]known, len(clients))
+	all := map[uuid.UUID]arrived{}
+	for rows.Next() {
+		var client uuid.UUID
+		var a arrived
+		if err := rows.Scan(&client, &a.first, &a.last, &a.breakEnds, &a.breakStarts); err != nil {
+			return nil, err
+		}
+		all[client] = a
+	}
+	return all, rows.Err()
+}
+
+// known reads what is known of some clients beside what arrived.
+func (c *gapCheck) known(ctx context.Context, clients []any) (map[uuid.UUID]known, error) {
+	rows, err := c.store.Conn().Query(listed(ctx), knownSQL, clients...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := map[uuid.UUID]known{}
 	for rows.Next() {
 		var client uuid.UUID
 		var k known
@@ -193,21 +176,26 @@ func listed(ctx context.Context) context.Context {
 	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"max_query_size": lookBytes}))
 }
 
-func list(clients []uuid.UUID) string {
-	var text strings.Builder
-	for _, id := range clients {
-		text.WriteString(id.String())
-		text.WriteByte('\n')
+// named are some clients, in the order of the store, as the parameters of queries: the ids between which they lie, and a list of
+// them unless they are most of those that lie there.
+func (c *gapCheck) named(some []standing) []any {
+	var list strings.Builder
+	most := 2*c.out.Looked >= c.out.Clients
+	for i := 0; i < len(some) && !most; i++ {
+		list.WriteString(some[i].client.String())
+		list.WriteByte('\n')
 	}
-	return text.String()
+	return []any{uuidArg("from", some[0].client), uuidArg("to", some[len(some)-1].client), flagArg("all", most),
+		clickhouse.Named("clients", list.String())}
 }
 
 // client takes one client's row. All that is written about it is written at once, open ranges first: a check that is cut
 // short in between leaves ranges that overlap, never less than what is missing.
-func (c *gapCheck) client(ctx context.Context, r *clientRanges) error {
+func (c *gapCheck) client(ctx context.Context, s standing, r *clientRanges) error {
 	at := c.opt.At.UnixMicro()
 	open, missing := r.open(), r.missing()
-	if unopened := c.opt.Unread.unopened(smx.ClientID(r.client), missing, open); len(unopened) > 0 {
+	unopened := c.opt.Unread.unopened(smx.ClientID(s.client), missing, open)
+	if len(unopened) > 0 {
 		missing = subtract(missing, unopened)
 		c.out.Postponed++
 	}
@@ -218,33 +206,28 @@ func (c *gapCheck) client(ctx context.Context, r *clientRanges) error {
 	c.out.Ranges += uint64(len(want) - len(open))
 	c.messages.Add(c.messages, total(want))
 	c.messages.Sub(c.messages, total(open))
-	c.show(r.client, want)
 	if c.opt.DryRun {
-		return nil
+		c.show(s.client, want)
 	}
 	version := max(at, r.checked+1)
-	c.rows.add(r.client, version, opened, 0)
-	c.rows.add(r.client, version, closed, 1)
+	// A look that left something out, or saw what the comparison did not, is not one to continue from.
+	if len(unopened) == 0 && s.same(r) {
+		if len(opened)+len(closed) > 0 {
+			s.checked = version
+		}
+		c.looks.add(s)
+	}
+	c.rows.add(s.client, version, opened, 0)
+	c.rows.add(s.client, version, closed, 1)
 	if c.rows.len() < rowsPerInsert {
 		return nil
 	}
 	return c.rows.flush(ctx)
 }
 
-// show keeps what find returns.
-func (c *gapCheck) show(client uuid.UUID, open []openSpan) {
-	for _, o := range open {
-		if c.opt.Rows >= 0 && len(c.out.Gaps) >= c.opt.Rows {
-			return
-		}
-		c.out.Gaps = append(c.out.Gaps, gap{smx.ClientID(client), o.first, o.last, time.UnixMicro(o.detected).UTC()})
-	}
-}
-
 // arrived is what arrived of a client: its first and last serial, and what stands on both sides of each break. The zero value is
 // a client of whom nothing did.
 type arrived struct {
-	client                 uuid.UUID
 	first, last            uint64
 	breakEnds, breakStarts []uint64
 }

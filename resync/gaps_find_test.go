@@ -43,7 +43,9 @@ func (s *site) exec(sql string, args ...any) {
 func (s *site) arrived(client int, runs ...span) {
 	s.t.Helper()
 	for _, r := range runs {
-		s.exec("INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES ('%s', %d, %d)", clientN(client), r.first, r.last)
+		for _, table := range []string{"serial_ranges", "arrivals"} {
+			s.exec("INSERT INTO %s (client_id, first_serial, last_serial) VALUES ('%s', %d, %d)", table, clientN(client), r.first, r.last)
+		}
 	}
 }
 
@@ -61,6 +63,9 @@ func (s *site) check(opt findOptions) found {
 	return out
 }
 
+// aCheck is a time at which there was one: those after it go by what changed.
+var aCheck = time.Unix(1, 0)
+
 const openRanges = "SELECT ClientID, FirstSerial, LastSerial, dateDiff('second', toDateTime64('2026-03-01 08:00:00', 6, 'UTC'), DetectedTime) FROM SR_MissingMessageRanges"
 
 // open are the open ranges of all clients, as the view shows them.
@@ -72,7 +77,7 @@ func (s *site) open() []string {
 // empty removes all rows.
 func (s *site) empty() {
 	s.t.Helper()
-	for _, table := range []string{"serial_ranges", "state_messages", "completions_data", "client_stats_data", "set_aside_records",
+	for _, table := range []string{"serial_ranges", "arrivals", "gap_looks", "state_messages", "completions_data", "client_stats_data", "set_aside_records",
 		"client_claims", "client_caches", "baselines", "missing_ranges", "serial_conflicts", "current_states_data", "differing_clients", "resyncs"} {
 		s.exec("TRUNCATE TABLE %s", table)
 	}
@@ -140,7 +145,11 @@ func TestGapsAtTheBoundaries(t *testing.T) {
 			s.claim(n, tt.claimed)
 		}
 	}
-	out := s.check(findOptions{At: epoch, Rows: -1})
+	s.check(findOptions{At: epoch, Since: aCheck, DryRun: true})
+	out := s.check(findOptions{At: epoch, Since: aCheck, Rows: -1})
+	if anew := s.check(findOptions{At: epoch.Add(time.Hour)}); anew.Opened+anew.Closed != 0 || anew.Looked != anew.Clients {
+		t.Errorf("reading everything anew changes %+v", anew)
+	}
 	listed := map[string]int{}
 	for _, g := range out.Gaps {
 		listed[fmt.Sprint(uuid.UUID(g.Client), g.First, g.Last, g.Detected.Equal(epoch))]++
@@ -258,5 +267,70 @@ func TestRetentionOpensAndClosesNothing(t *testing.T) {
 	out := s.check(findOptions{At: epoch.Add(time.Hour)})
 	if got := s.open(); !slices.Equal(got, before) || len(got) != 1 || out.Opened+out.Closed+out.NewConflicts != 0 {
 		t.Errorf("open %v (%+v), was %v", got, out, before)
+	}
+}
+
+func TestOnlyClientsOfWhomSomethingElseThanTheNextSerialsCameAreLookedAt(t *testing.T) {
+	tests := []struct {
+		name    string
+		arrived []span
+		then    func(s *site, client int)
+		looked  bool
+	}{
+		{"nothing came", []span{{1, 5}}, func(*site, int) {}, false},
+		{"nor of a client with a gap", []span{{1, 5}, {7, 9}}, func(*site, int) {}, false},
+		{"the next serials came", []span{{1, 5}}, func(s *site, n int) { s.arrived(n, span{6, 6}, span{7, 9}) }, false},
+		{"out of order", []span{{1, 5}}, func(s *site, n int) { s.arrived(n, span{8, 9}, span{6, 7}) }, false},
+		{"to a client with a gap", []span{{1, 5}, {7, 9}}, func(s *site, n int) { s.arrived(n, span{10, 12}) }, false},
+		{"a first report", nil, func(s *site, n int) { s.arrived(n, span{1, 3}) }, false},
+		{"a first report that comes late", nil, func(s *site, n int) { s.arrived(n, span{2, 3}) }, true},
+		{"one was lost", []span{{1, 5}}, func(s *site, n int) { s.arrived(n, span{7, 9}) }, true},
+		{"one came twice", []span{{1, 5}}, func(s *site, n int) { s.arrived(n, span{5, 5}) }, true},
+		{"one was lost and another came twice", []span{{1, 5}}, func(s *site, n int) { s.arrived(n, span{6, 6}, span{6, 6}, span{8, 8}) }, true},
+		{"a late one came", []span{{1, 5}, {7, 9}}, func(s *site, n int) { s.arrived(n, span{6, 6}) }, true},
+		{"a claim of what arrived", []span{{1, 5}}, func(s *site, n int) { s.claim(n, 5) }, false},
+		{"a claim of more", []span{{1, 5}}, func(s *site, n int) { s.claim(n, 6) }, true},
+		{"a baseline", []span{{3, 5}}, func(s *site, n int) {
+			s.exec("INSERT INTO baselines (client_id, serial, accepted_time) VALUES ('%s', 2, now64(6))", clientN(n))
+		}, true},
+		{"ranges that another check wrote", []span{{3, 5}}, func(s *site, n int) {
+			s.exec("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES ('%s', 1, 2, '2026-03-01 08:00:00', '2026-03-01 09:00:00', 1)", clientN(n))
+		}, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSite(t)
+			s.arrived(1, tt.arrived...)
+			s.check(findOptions{At: epoch})
+			tt.then(s, 1)
+			out := s.check(findOptions{At: epoch, Since: aCheck})
+			if (out.Looked == 1) != tt.looked {
+				t.Errorf("looked at %d of %d clients, want %v", out.Looked, out.Clients, tt.looked)
+			}
+			if again := s.check(findOptions{At: epoch, Since: aCheck}); again.Looked != 0 {
+				t.Errorf("the check after that looks at it again")
+			}
+			if anew := s.check(findOptions{At: epoch}); anew.Opened+anew.Closed != 0 {
+				t.Errorf("reading everything anew changes %+v", anew)
+			}
+		})
+	}
+}
+
+// A run that is not added up yet is of a file that the loader will store again: the look at it is not one to continue from.
+func TestALookAtRunsThatAreNotAddedUpYetIsRepeated(t *testing.T) {
+	s := newSite(t)
+	s.arrived(1, span{1, 5})
+	s.check(findOptions{At: epoch})
+	s.claim(1, 7)
+	s.exec("INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES ('%s', 7, 7)", clientN(1))
+	s.check(findOptions{At: epoch, Since: aCheck})
+	if got, want := s.openOf(1), []string{fmt.Sprintf("('%s',6,6,0)", clientN(1))}; !slices.Equal(got, want) {
+		t.Fatalf("open %v, want %v", got, want)
+	}
+	s.arrived(1, span{6, 7})
+	s.check(findOptions{At: epoch, Since: aCheck})
+	if got := s.openOf(1); len(got) > 0 {
+		t.Errorf("open %v although all arrived", got)
 	}
 }

@@ -77,6 +77,7 @@ const rowsPerInsert = 50_000
 // rangeRows are rows of missing_ranges on their way.
 type rangeRows struct {
 	store             *store.Store
+	dry               bool
 	clients           []uuid.UUID
 	first, last       []uint64
 	detected, checked []time.Time
@@ -94,8 +95,12 @@ func (r *rangeRows) add(client uuid.UUID, version int64, ranges []openSpan, clos
 	}
 }
 
-// flush stores the rows as one block.
+// flush stores the rows as one block, unless nothing is to be written.
 func (r *rangeRows) flush(ctx context.Context) error {
+	if r.dry {
+		*r = rangeRows{store: r.store, dry: true}
+		return nil
+	}
 	const sql = `INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed)`
 	if err := r.store.Insert(ctx, sql, r.clients, r.first, r.last, r.detected, r.checked, r.closed); err != nil {
 		return err

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// clientsPerSlice bounds the clients that one search for conflicts looks at, and with them the engine's memory.
-	clientsPerSlice = 100_000
+	// clientsPerSlice bounds the rows of clients that one query compares, and with them the engine's memory.
+	clientsPerSlice = 500_000
 	// watermarkMargin is how far a check looks back behind the watermark of the one before: an insert that was on its way
 	// then carries a time from before it.
 	watermarkMargin = 15 * time.Minute
@@ -23,31 +23,15 @@ const (
 // never is later than anything that was loaded.
 var never = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 
-//go:embed sql/gaps_changed.sql
-var changedSQL string
-
 //go:embed sql/gaps_marks.sql
 var marksSQL string
 
 // slice is a range of client ids in the order of the store, both ends included.
 type slice struct{ from, to uuid.UUID }
 
-// count is how many clients changed since a time.
-func (f *finder) count(ctx context.Context, since any) (clients uint64, err error) {
-	if err := f.store.Conn().QueryRow(ctx, changedSQL, since).Scan(&clients); err != nil {
-		return 0, fmt.Errorf("count the clients to look at: %w", err)
-	}
-	return clients, nil
-}
-
-// slices cuts the clients into ranges that hold about clientsPerSlice each, when more than that are to be looked at. Wherever
-// the cuts are, every client is in one slice.
-func (f *finder) slices(ctx context.Context, clients uint64) ([]slice, error) {
-	all := slice{uuid.Nil, uuid.Max}
-	if clients <= clientsPerSlice {
-		return []slice{all}, nil
-	}
-	out, err := f.cut(ctx, all)
+// slices cuts the clients into ranges that hold about clientsPerSlice each. Wherever the cuts are, every client is in one slice.
+func (f *finder) slices(ctx context.Context) ([]slice, error) {
+	out, err := f.cut(ctx, slice{uuid.Nil, uuid.Max})
 	if err != nil {
 		return nil, fmt.Errorf("cut the clients into slices: %w", err)
 	}

@@ -33,7 +33,8 @@ type ledger interface {
 type scan struct {
 	at   time.Time
 	dry  bool // write nothing
-	full bool // every client, not only those that changed since the last scan
+	full bool // compares the states of every client, not only of those that changed since the last scan
+	anew bool // reads the serials of every client, whatever the last scan found
 	rows int  // how many gaps to return; below 0 all
 
 	unread Unread // listed before the scan

@@ -88,6 +88,9 @@ func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
 		rows = mostRows
 	}
 	opt := findOptions{At: q.at, DryRun: q.dry, Full: q.full, Since: l.watermark, Rows: rows, Unread: q.unread}
+	if q.anew {
+		opt.Since = time.Time{}
+	}
 	f, err := l.finder.find(ctx, opt)
 	if err == nil && f.Watermark.Before(opt.Since) { // the store's clock was set back: what was loaded since may carry any time
 		opt.Since = time.Time{}

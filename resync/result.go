@@ -75,7 +75,7 @@ const (
 type CheckOptions struct {
 	At     time.Time // the clock of the check; zero is now
 	DryRun bool      // writes nothing
-	Full   bool      // looks at every client, not only at those that changed
+	Full   bool      // reads the serials of every client anew, and compares the states of all
 	Rows   int       // how many gaps and issued resyncs Result carries; 0 none, below 0 all
 
 	refill bool // only fills free places

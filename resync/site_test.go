@@ -57,10 +57,10 @@ func newBenchOn(t *testing.T, db *store.Store, cfg Config, now time.Time) *bench
 // arrive stores that serials first to last of a client arrived.
 func (b *bench) arrive(c smx.ClientID, first, last uint64) {
 	b.t.Helper()
-	err := b.db.Insert(b.t.Context(), `INSERT INTO serial_ranges (client_id, first_serial, last_serial)`,
-		[]uuid.UUID{uuid.UUID(c)}, []uint64{first}, []uint64{last})
-	if err != nil {
-		b.t.Fatal(err)
+	for _, sql := range []string{`INSERT INTO serial_ranges (client_id, first_serial, last_serial)`, `INSERT INTO arrivals (client_id, first_serial, last_serial)`} {
+		if err := b.db.Insert(b.t.Context(), sql, []uuid.UUID{uuid.UUID(c)}, []uint64{first}, []uint64{last}); err != nil {
+			b.t.Fatal(err)
+		}
 	}
 }
 

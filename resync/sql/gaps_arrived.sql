@@ -1,14 +1,10 @@
--- Clients whose serials did not arrive without a break from 1 on: the first and the last one that arrived, and what stands on
--- both sides of each break. Runs of serials may overlap, repeat and nest: with the starts and the ends sorted each by themselves,
--- serials are missing between the i-th end and the start after it exactly when that start is greater than the end plus one.
--- Serials are never counted up. The small blocks keep the arrays of all threads within some hundred MiB.
-WITH changed AS
+-- What arrived of some clients: the first and the last serial, and what stands on both sides of each break. Runs of serials may
+-- overlap, repeat and nest: with the starts and the ends sorted each by themselves, serials are missing between the i-th end and
+-- the start after it exactly when that start is greater than the end plus one. Serials are never counted up. The small blocks
+-- keep the arrays of all threads within some ten MiB.
+WITH wanted AS
 (
-    SELECT client_id FROM client_stats_data WHERE client_stats_data.loaded_time >= {since:DateTime64(3, 'UTC')}
-    UNION ALL
-    SELECT client_id FROM client_claims WHERE client_claims.loaded_time >= {since:DateTime64(3, 'UTC')}
-    UNION ALL
-    SELECT client_id FROM baselines WHERE baselines.loaded_time >= {since:DateTime64(3, 'UTC')}
+    SELECT client FROM format(CSV, 'client UUID', @clients)
 )
 SELECT
     client_id,
@@ -20,8 +16,7 @@ FROM
 (
     SELECT client_id, arraySort(groupArray(first_serial)) AS starts, arraySort(groupArray(last_serial)) AS ends
     FROM serial_ranges
-    WHERE {full:UInt8} OR client_id IN (changed)
+    WHERE client_id BETWEEN toUUID(@from) AND toUUID(@to) AND (@all = '1' OR client_id IN (wanted))
     GROUP BY client_id
 )
-WHERE first > 1 OR notEmpty(break_starts)
 SETTINGS optimize_aggregation_in_order = 1, aggregation_in_order_max_block_bytes = 4000000, max_block_size = 4096, max_threads = 2

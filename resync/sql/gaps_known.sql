@@ -2,7 +2,7 @@
 -- and the newest version of their rows. Clients of whom nothing of this is known are left out.
 WITH wanted AS
 (
-    SELECT client FROM format(CSV, 'client UUID', $1)
+    SELECT client FROM format(CSV, 'client UUID', @clients)
 )
 SELECT
     client_id,
@@ -17,18 +17,18 @@ FROM
     SELECT client_id, CAST(max(client_claims.last_serial), 'UInt64') AS claimed, toUInt64(0) AS floor,
            CAST([], 'Array(Tuple(UInt64, UInt64, Int64))') AS ranges, toInt64(0) AS version
     FROM client_claims
-    WHERE client_id IN (wanted)
+    WHERE client_id BETWEEN toUUID(@from) AND toUUID(@to) AND (@all = '1' OR client_id IN (wanted))
     GROUP BY client_id
     UNION ALL
     SELECT client_id, 0, client_floors.floor, [], 0
     FROM client_floors
-    WHERE client_id IN (wanted)
+    WHERE client_id BETWEEN toUUID(@from) AND toUUID(@to) AND (@all = '1' OR client_id IN (wanted))
     UNION ALL
     SELECT client_id, 0, 0,
            groupArrayIf((first_serial, last_serial, toUnixTimestamp64Micro(detected_time)), closed = 0),
            max(toUnixTimestamp64Micro(checked_time))
     FROM missing_ranges FINAL
-    WHERE client_id IN (wanted)
+    WHERE client_id BETWEEN toUUID(@from) AND toUUID(@to) AND (@all = '1' OR client_id IN (wanted))
     GROUP BY client_id
 ) AS k
 GROUP BY client_id

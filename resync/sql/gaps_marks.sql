@@ -2,7 +2,7 @@
 SELECT client_id, toUInt64(rows_in_granule)
 FROM
 (
-    SELECT client_id, rows_in_granule FROM mergeTreeIndex(currentDatabase(), 'client_stats_data')
+    SELECT client_id, rows_in_granule FROM mergeTreeIndex(currentDatabase(), 'arrivals')
     UNION ALL
     SELECT client_id, rows_in_granule FROM mergeTreeIndex(currentDatabase(), 'client_claims')
 )
