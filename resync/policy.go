@@ -36,8 +36,8 @@ type CollectionPolicy struct {
 	revision uint64
 }
 
-// says reports whether the settings say anything.
-func (p PolicySettings) says() bool {
+// Says reports whether the settings say anything.
+func (p PolicySettings) Says() bool {
 	return p.SendInterval != 0 || p.PolicyInterval != 0 || len(p.Topics) > 0 || p.Relay != "" || p.Notifier != ""
 }
 
@@ -65,10 +65,10 @@ func (s *Service) SetPolicy(ctx context.Context, collection string, p PolicySett
 	if out.revision, err = s.store.nextRevision(ctx, collection, out.Changed); err != nil {
 		return out, err
 	}
-	if err := s.store.putPolicy(ctx, out, !p.says()); err != nil {
+	if err := s.store.putPolicy(ctx, out, !p.Says()); err != nil {
 		return out, err
 	}
-	s.log.Info("policy set", "collection", collection, "priority", p.Priority, "says", p.says())
+	s.log.Info("policy set", "collection", collection, "priority", p.Priority, "says", p.Says())
 	return out, s.reloadRules(ctx)
 }
 

@@ -31,12 +31,15 @@ func collectionCreateCommand(g *globals) *cobra.Command {
 			"  statewire collection create pilot --file pilot.txt",
 		Args: oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			spec.Name = args[0]
-			var err error
-			if spec.Clients, err = targets.list(); err != nil {
+			if err := g.plainFormat(); err != nil {
 				return err
 			}
-			if err := g.plainFormat(); err != nil {
+			list, err := targets.list()
+			if err != nil {
+				return err
+			}
+			spec.Name = args[0]
+			if spec.Clients, err = g.clientsOf(cmd.Context(), list); err != nil {
 				return err
 			}
 			return g.withResync(cmd, true, func(r resyncer) error {
@@ -70,7 +73,7 @@ func collectionListCommand(g *globals) *cobra.Command {
 				}
 				rows := make([][]any, len(list))
 				for i, c := range list {
-					rows[i] = []any{c.Name, c.Kind, members(c), c.Query, stamp(c.Changed)}
+					rows[i] = []any{c.Name, c.Kind, g.members(c), c.Query, stamp(c.Changed)}
 				}
 				return writeRecords(cmd.OutOrStdout(), g.format, []string{"name", "kind", "clients", "query", "changed_time"}, rows)
 			})
@@ -79,11 +82,14 @@ func collectionListCommand(g *globals) *cobra.Command {
 }
 
 // members is a collection's number of clients; of a query only `show` knows it.
-func members(c resync.Collection) any {
-	if c.Kind == "query" {
-		return ""
+func (g *globals) members(c resync.Collection) any {
+	switch {
+	case c.Kind == "list":
+		return c.Clients
+	case g.format == "json" || g.format == "jsonl":
+		return nil
 	}
-	return c.Clients
+	return ""
 }
 
 func collectionShowCommand(g *globals) *cobra.Command {

@@ -37,6 +37,9 @@ type policyFlags struct {
 	clear         bool
 }
 
+// policyChanges are the flags that change something.
+var policyChanges = []string{"priority", "send-interval", "policy-interval", "pause", "resume", "topic-interval", "relay", "notifier", "clear"}
+
 func policySetCommand(g *globals) *cobra.Command {
 	var f policyFlags
 	cmd := &cobra.Command{
@@ -49,6 +52,9 @@ func policySetCommand(g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.collection == "" {
 				return usageError{errors.New("name the collection with --collection")}
+			}
+			if !slices.ContainsFunc(policyChanges, cmd.Flags().Changed) {
+				return usageError{errors.New("name what is to change, as --send-interval 1h, or --clear for a policy that says nothing")}
 			}
 			if err := g.plainFormat(); err != nil {
 				return err
@@ -110,6 +116,10 @@ func (g *globals) setPolicy(cmd *cobra.Command, r resyncer, f policyFlags) error
 	}
 	p, err := r.SetPolicy(cmd.Context(), f.collection, settings)
 	if err != nil {
+		return err
+	}
+	if g.format == "table" && !p.Says() {
+		_, err := fmt.Fprintf(cmd.OutOrStdout(), "nothing is said to the clients of %s any more\n", p.Collection)
 		return err
 	}
 	return writeRecords(cmd.OutOrStdout(), g.format, policyColumns, [][]any{policyRow(p)})

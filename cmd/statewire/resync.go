@@ -44,10 +44,10 @@ func resyncRequestCommand(g *globals) *cobra.Command {
 
 // withTarget is withResync for a command that concerns the clients named by its flags.
 func (g *globals) withTarget(cmd *cobra.Command, targets *targetFlags, writes bool, do func(resyncer, resync.Target) error) error {
-	target, err := targets.target()
-	if err == nil {
-		err = g.plainFormat()
+	if err := g.plainFormat(); err != nil {
+		return err
 	}
+	target, err := g.target(cmd.Context(), targets)
 	if err != nil {
 		return err
 	}
@@ -125,19 +125,35 @@ func (g *globals) accept(cmd *cobra.Command, r resyncer, target resync.Target, d
 	if out.Clients == 0 && out.UnknownTotal > 0 {
 		return fmt.Errorf("this site has never heard of %s; nothing to accept", nameUnknown(out.Unknown, out.UnknownTotal))
 	}
+	messages := any(whole(out.Messages))
+	if g.format == "table" {
+		messages = whole(out.Messages).words()
+	}
 	return writeRecord(cmd.OutOrStdout(), g.format, []field{
-		{"clients", out.Clients}, {"unknown", out.UnknownTotal}, {"ranges_closed", out.Ranges}, {"messages_given_up", whole(out.Messages)},
+		{"clients", out.Clients}, {"unknown", out.UnknownTotal}, {"ranges_closed", out.Ranges}, {"messages_given_up", messages},
 		{"conflicts_settled", out.Conflicts}, {"resyncs_cancelled", out.Cancelled}, {"dry_run", out.DryRun},
 	})
 }
 
-// whole is a number of messages that may be beyond every integer type.
+// whole is a number of messages, which may be beyond every integer type.
 type whole float64
 
-func (w whole) String() string { return strconv.FormatFloat(float64(w), 'f', 0, 64) }
+func (w whole) String() string { return strconv.FormatFloat(float64(w), 'f', -1, 64) }
 
 // MarshalJSON writes the number.
 func (w whole) MarshalJSON() ([]byte, error) { return []byte(w.String()), nil }
+
+// words is the number for a person: above 2^53 it is not exact any more.
+func (w whole) words() string {
+	if w <= 1<<53 {
+		return w.String()
+	}
+	units, n := []string{"quadrillion", "quintillion", "sextillion", "septillion"}, float64(w)/1e15
+	for n >= 1000 && len(units) > 1 {
+		units, n = units[1:], n/1000
+	}
+	return fmt.Sprintf("about %.1f %s", n, units[0])
+}
 
 func resyncListCommand(g *globals) *cobra.Command {
 	var client string
@@ -150,19 +166,19 @@ func resyncListCommand(g *globals) *cobra.Command {
 			"request), answering (a report of the answer arrived), completed; or accepted (a baseline was), replaced (asked again), unanswered.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o := resync.ListOptions{Within: within, Open: open}
-			if client != "" {
-				id, err := parseClient(client)
-				if err != nil {
-					return usageError{fmt.Errorf("--client %.60q: %w", client, err)}
-				}
-				o.Client = id
-			}
 			if within < 0 {
 				return usageError{errors.New("--within is negative; write how far to look back, as 72h")}
 			}
 			if err := g.plainFormat(); err != nil {
 				return err
+			}
+			o := resync.ListOptions{Within: within, Open: open}
+			if client != "" {
+				target, err := g.target(cmd.Context(), &targetFlags{clients: []string{client}})
+				if err != nil {
+					return err
+				}
+				o.Client = target.Clients[0]
 			}
 			return g.withResync(cmd, false, func(r resyncer) error {
 				list, err := r.List(cmd.Context(), o)
@@ -173,7 +189,7 @@ func resyncListCommand(g *globals) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&client, "client", "", "of this client only")
+	cmd.Flags().StringVar(&client, "client", "", "of this client only, by its id or computer name")
 	cmd.Flags().BoolVar(&open, "outstanding", false, "only those that are not completed")
 	cmd.Flags().DurationVar(&within, "within", 0, "issued within this time (default the merge interval)")
 	return cmd

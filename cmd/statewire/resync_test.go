@@ -210,7 +210,7 @@ func TestResyncRefusals(t *testing.T) {
 	data := dataDir(t)
 	loadGaps(t, data)
 	list := filepath.Join(data, "list.txt")
-	if err := os.WriteFile(list, []byte("# none\n"+clientID(0).String()+"\nnobody\n"), 0o600); err != nil {
+	if err := os.WriteFile(list, []byte("# none\n"+clientID(0).String()+"\nGUID:nobody\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	known := clientID(0).UUID()
@@ -222,7 +222,8 @@ func TestResyncRefusals(t *testing.T) {
 	}{
 		{"no target", "resync request", exitUsage, "--client"},
 		{"two targets", "resync accept --all --client " + known, exitUsage, "--all"},
-		{"no client id", "resync request --client PC01", exitUsage, "GUID:"},
+		{"no client id", "resync request --client GUID:01", exitUsage, "36 hex digits"},
+		{"no client's name", "resync request --client PC01", exitFailed, "no client has this name"},
 		{"nobody in a list", "resync request --file " + list, exitUsage, "line 3"},
 		{"a list that is not there", "resync request --file " + list + ".old", exitUsage, "no such file"},
 		{"a client never heard of", "resync request --client " + clientID(99).UUID(), exitFailed, "never heard of client " + clientID(99).UUID()},
@@ -233,6 +234,7 @@ func TestResyncRefusals(t *testing.T) {
 		{"an unknown step", "resync chek", exitUsage, "unknown command"},
 		{"a name that is none", "collection create a/b --client " + known, exitUsage, "not allowed"},
 		{"a policy for nobody", "policy set --send-interval 1h", exitUsage, "--collection"},
+		{"a policy that changes nothing", "policy set --collection none", exitUsage, "--send-interval 1h"},
 		{"a policy for no collection", "policy set --collection none --send-interval 1h", exitUsage, "no such collection"},
 		{"a topic that is none", "policy set --collection none --pause updates", exitUsage, "topic type"},
 		{"an interval that is none", "policy set --collection none --topic-interval 500", exitUsage, "500=4h"},

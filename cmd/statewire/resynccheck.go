@@ -106,7 +106,7 @@ func (g *globals) writeCheckTable(w io.Writer, r resync.Result) error {
 	}
 	fmt.Fprintf(w, "checked as of %s (%s%s check, %s s)\n", stamp(r.At), would, r.Kind, json3(r.Took.Seconds()))
 	fmt.Fprintf(w, "open gaps: %s of %s, %s missing; %d new, %d closed\n", fmtCount(int(r.Gaps.Ranges), "range"),
-		fmtCount(int(r.Gaps.Clients), "client"), plural(whole(r.Gaps.Messages).String(), "message"), r.Gaps.Opened, r.Gaps.Closed)
+		fmtCount(int(r.Gaps.Clients), "client"), plural(whole(r.Gaps.Messages).words(), "message"), r.Gaps.Opened, r.Gaps.Closed)
 	if r.Gaps.Conflicts+r.Gaps.Differs > 0 {
 		fmt.Fprintf(w, "conflicts of serials: %d; clients that hold other states than the site: %d\n", r.Gaps.Conflicts, r.Gaps.Differs)
 	}

@@ -2,15 +2,24 @@ package main
 
 import (
 	"bufio"
+	"context"
+	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 
+	"statewire/reports"
 	"statewire/resync"
 	"statewire/smx"
+	"statewire/store"
 )
 
 // targetFlags name the clients that a command is about.
@@ -22,7 +31,7 @@ type targetFlags struct {
 }
 
 func (t *targetFlags) registerClients(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&t.clients, "client", nil, "a client, as GUID:… or as its UUID (repeatable)")
+	cmd.Flags().StringArrayVar(&t.clients, "client", nil, "a client, by its id (GUID:… or its UUID) or computer name (repeatable)")
 	cmd.Flags().StringVar(&t.file, "file", "", "a file with one client per line; - is standard input")
 }
 
@@ -30,14 +39,14 @@ func (t *targetFlags) registerCollection(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.collection, "collection", "", "the clients of a collection")
 }
 
-// target reads the flags.
-func (t *targetFlags) target() (resync.Target, error) {
-	clients, err := t.list()
+// target reads the flags, and looks up the computer names among them.
+func (g *globals) target(ctx context.Context, t *targetFlags) (resync.Target, error) {
+	list, err := t.list()
 	if err != nil {
 		return resync.Target{}, err
 	}
 	kinds := 0
-	for _, given := range []bool{len(clients) > 0, t.collection != "", t.all} {
+	for _, given := range []bool{len(list) > 0, t.collection != "", t.all} {
 		if given {
 			kinds++
 		}
@@ -45,7 +54,8 @@ func (t *targetFlags) target() (resync.Target, error) {
 	if kinds != 1 {
 		return resync.Target{}, usageError{fmt.Errorf("name the clients by --client or --file, or by --collection%s", t.allHint())}
 	}
-	return resync.Target{Clients: clients, Collection: t.collection, All: t.all}, nil
+	clients, err := g.clientsOf(ctx, list)
+	return resync.Target{Clients: clients, Collection: t.collection, All: t.all}, err
 }
 
 func (t *targetFlags) allHint() string {
@@ -55,65 +65,159 @@ func (t *targetFlags) allHint() string {
 	return "; exactly one of them"
 }
 
-// list are the clients named one by one.
-func (t *targetFlags) list() ([]smx.ClientID, error) {
-	var clients []smx.ClientID
+// mention is a client as a person wrote it.
+type mention struct {
+	text  string
+	where string // for messages
+}
+
+// list are the clients named one by one, each an id or what may be a computer's name.
+func (t *targetFlags) list() (list []mention, err error) {
 	for _, text := range t.clients {
-		client, err := parseClient(text)
+		list = append(list, mention{strings.TrimSpace(text), fmt.Sprintf("--client %.60q", text)})
+	}
+	if t.file != "" {
+		listed, err := readClients(t.file)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("--client %.60q: %w", text, err)}
+			return nil, err
 		}
-		clients = append(clients, client)
+		list = append(list, listed...)
 	}
-	if t.file == "" {
-		return clients, nil
+	for _, m := range list {
+		if _, err := parseClient(m.text); err != nil && !mayBeName(m.text) {
+			return nil, usageError{fmt.Errorf("%s: %w", m.where, err)}
+		}
 	}
-	listed, err := readClients(t.file)
-	return append(clients, listed...), err
+	return list, nil
+}
+
+// mayBeName says whether a text that is no client id may be a computer's name, rather than an id with a slip in it.
+func mayBeName(text string) bool {
+	slip := strings.HasPrefix(strings.ToUpper(text), "GUID:") || len(text) > 30 && strings.Count(text, "-") == 4
+	return !slip && text != "" && len(text) <= 64 && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\ufffd' })
 }
 
 // parseClient reads a client id as the wire or the store writes it.
 func parseClient(text string) (smx.ClientID, error) {
-	text = strings.TrimSpace(text)
 	if client, err := smx.ParseClientID(text); err == nil {
 		return client, nil
 	}
 	client, err := smx.ParseUUID(text)
 	if err != nil {
-		return client, fmt.Errorf("write GUID: and 36 hex digits and dashes, or those 36 alone")
+		return client, errors.New("write GUID: and 36 hex digits and dashes, or those 36 alone, or a computer name")
 	}
 	return client, nil
 }
 
-// readClients reads a file with one client per line; empty lines and what follows a # do not count.
-func readClients(path string) ([]smx.ClientID, error) {
-	in := io.Reader(os.Stdin)
+// readClients reads a file with one client per line, in UTF-8 or, with a byte order mark, UTF-16. Empty lines, what follows a #
+// and the header of this program's own csv do not count.
+func readClients(path string) ([]mention, error) {
+	in, name := io.Reader(os.Stdin), "standard input"
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("read the list of clients: %w", err)}
 		}
 		defer file.Close()
-		in = file
+		in, name = file, path
 	}
-	var clients []smx.ClientID
-	lines := bufio.NewScanner(in)
-	for n := 1; lines.Scan(); n++ {
+	var list []mention
+	lines := bufio.NewScanner(transform.NewReader(in, unicode.BOMOverride(unicode.UTF8.NewDecoder())))
+	n := 1
+	for ; lines.Scan(); n++ {
 		text, _, _ := strings.Cut(lines.Text(), "#")
-		if text = strings.TrimSpace(text); text == "" {
-			continue
+		if text = strings.TrimSpace(text); text != "" && (n > 1 || text != "client_id") {
+			list = append(list, mention{text, fmt.Sprintf("%s, line %d, %.60q", name, n, text)})
 		}
-		client, err := parseClient(text)
-		if err != nil {
-			return nil, usageError{fmt.Errorf("%s, line %d: %w", path, n, err)}
-		}
-		clients = append(clients, client)
 	}
-	if err := lines.Err(); err != nil {
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return nil, usageError{fmt.Errorf("%s, line %d: too long to name a client", name, n)}
+	case err != nil:
 		return nil, usageError{fmt.Errorf("read the list of clients: %w", err)}
+	case len(list) == 0:
+		return nil, usageError{fmt.Errorf("%s names no client", name)}
 	}
-	if len(clients) == 0 {
-		return nil, usageError{fmt.Errorf("%s names no client", path)}
+	return list, nil
+}
+
+// clientsOf are the clients that a person named. The store is opened only for computer names.
+func (g *globals) clientsOf(ctx context.Context, list []mention) ([]smx.ClientID, error) {
+	var clients []smx.ClientID
+	var named []mention
+	for _, m := range list {
+		if client, err := parseClient(m.text); err == nil {
+			clients = append(clients, client)
+		} else {
+			named = append(named, m)
+		}
 	}
-	return clients, nil
+	if len(named) == 0 {
+		return clients, nil
+	}
+	db, _, err := commandStore(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	found, err := clientsNamed(ctx, db, named)
+	return append(clients, found...), errors.Join(err, db.Close())
+}
+
+// namesPerQuery is how many names one query looks for.
+const namesPerQuery = 1000
+
+// clientsNamed looks for the one client of each computer name; with a name that none has, or several, it finds nobody.
+func clientsNamed(ctx context.Context, db *store.Store, named []mention) (clients []smx.ClientID, err error) {
+	names := make([]string, len(named))
+	for i, m := range named {
+		names[i] = strings.ToLower(m.text)
+	}
+	slices.Sort(names)
+	have := map[string][]reports.Namesake{}
+	for part := range slices.Chunk(slices.Compact(names), namesPerQuery) {
+		if err := namesakes(ctx, db, part, have); err != nil {
+			return nil, err
+		}
+	}
+	var unknown []mention
+	for _, m := range named {
+		switch same := have[strings.ToLower(m.text)]; len(same) {
+		case 0:
+			unknown = append(unknown, m)
+		case 1:
+			clients = append(clients, smx.ClientID(same[0].ID))
+		default:
+			return nil, fmt.Errorf("%s: %w", m.where, &reports.AmbiguousError{Name: m.text, Clients: same[:min(len(same), 50)]})
+		}
+	}
+	if len(unknown) == 0 {
+		return clients, nil
+	}
+	others := ""
+	if n := len(unknown) - 1; n > 0 {
+		others = fmt.Sprintf(" and %d more", n)
+	}
+	return nil, fmt.Errorf("%s%s: %w: `statewire report clients --param name=PART` finds clients by a part of name or id, "+
+		"and a client that has never reported can be named by its id (GUID:…)", unknown[0].where, others, reports.ErrNoClient)
+}
+
+//go:embed client_names.sql
+var clientNamesSQL string
+
+// namesakes adds the clients that have the names, which are in lower case.
+func namesakes(ctx context.Context, db *store.Store, names []string, have map[string][]reports.Namesake) error {
+	rows, err := db.Conn().Query(ctx, clientNamesSQL, clickhouse.Named("names", strings.Join(names, "\n")))
+	if err != nil {
+		return fmt.Errorf("look for clients by name: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var one reports.Namesake
+		if err := rows.Scan(&one.ID, &one.Name, &one.LastReport); err != nil {
+			return fmt.Errorf("look for clients by name: %w", err)
+		}
+		key := strings.ToLower(one.Name)
+		have[key] = append(have[key], one)
+	}
+	return rows.Err()
 }
