@@ -73,12 +73,18 @@ func (c *Client) Check(ctx context.Context, o CheckOptions) (Result, error) {
 
 // Request is Service.Request.
 func (c *Client) Request(ctx context.Context, t Target, o RequestOptions) (RequestResult, error) {
+	if err := t.check(); err != nil {
+		return RequestResult{}, err
+	}
 	in := targetCall{clientNames(t.Clients), t.Collection, t.All, o.By, o.DryRun, o.Rows}
 	return call(ctx, c, "request", in, tells[RequestResult](o.Progress))
 }
 
 // Accept is Service.Accept.
 func (c *Client) Accept(ctx context.Context, t Target, o AcceptOptions) (AcceptResult, error) {
+	if err := t.check(); err != nil {
+		return AcceptResult{}, err
+	}
 	in := targetCall{clientNames(t.Clients), t.Collection, t.All, o.By, o.DryRun, 0}
 	return call(ctx, c, "accept", in, tells[AcceptResult](o.Progress))
 }
@@ -103,6 +109,9 @@ func (c *Client) List(ctx context.Context, o ListOptions) ([]Status, error) {
 
 // CreateCollection is Service.CreateCollection.
 func (c *Client) CreateCollection(ctx context.Context, spec CollectionSpec) (Collection, error) {
+	if err := spec.check(); err != nil {
+		return Collection{}, err
+	}
 	return call[Collection](ctx, c, "collection/create", collectionCall{spec.Name, clientNames(spec.Clients), spec.Query, spec.Replace}, nil)
 }
 

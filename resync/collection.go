@@ -102,7 +102,7 @@ func (s *Service) CreateCollection(ctx context.Context, spec CollectionSpec) (Co
 		return Collection{}, err
 	}
 	s.log.Info("collection stored", "collection", made.Name, "kind", made.Kind, "clients", made.Clients)
-	return made, s.reloadRules(ctx)
+	return made, errors.Join(s.store.tidyMembers(ctx, made), s.reloadRules(ctx))
 }
 
 // putCollection stores members before the collection that names them.

@@ -236,6 +236,7 @@ func TestCollectionsAndTheirPolicies(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.equal("no member any more", b.poll(client(2), 5).SendInterval, time.Minute)
+		b.equal("nor in the store", b.count("SELECT count() FROM collection_clients"), 1)
 		if err := s.DeleteCollection(ctx, "behind"); err != nil {
 			t.Fatal(err)
 		}
@@ -305,6 +306,17 @@ func TestWrongCallsSayWhatToDo(t *testing.T) {
 			_, err := s.CreateCollection(ctx, CollectionSpec{Name: long, Query: "SELECT 1"})
 			return err
 		}, "at most 63"},
+		{"too many clients for a call", func(ctx context.Context, s service) error {
+			many := Target{Clients: make([]smx.ClientID, MaxMembers+1)}
+			if _, err := s.Request(ctx, many, RequestOptions{DryRun: true}); !errors.As(err, new(*InvalidError)) {
+				return err
+			}
+			if _, err := s.CreateCollection(ctx, CollectionSpec{Name: "x", Clients: many.Clients}); !errors.As(err, new(*InvalidError)) {
+				return err
+			}
+			_, err := s.Accept(ctx, many, AcceptOptions{DryRun: true})
+			return err
+		}, "split the list"},
 		{"a name with a path", func(ctx context.Context, s service) error { return s.DeleteCollection(ctx, "../x") }, "not allowed"},
 		{"an empty collection", func(ctx context.Context, s service) error {
 			_, err := s.CreateCollection(ctx, CollectionSpec{Name: "x"})

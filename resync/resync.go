@@ -142,8 +142,11 @@ type Target struct {
 	All        bool
 }
 
-// check refuses a target that names nobody, or more than one kind.
+// check refuses a target that names nobody, more than one kind, or more clients than a call holds.
 func (t Target) check() error {
+	if len(t.Clients) > MaxMembers {
+		return invalid("at most %d clients can be named, got %d; split the list, or make a collection of a query", MaxMembers, len(t.Clients))
+	}
 	kinds := 0
 	for _, given := range []bool{len(t.Clients) > 0, t.Collection != "", t.All} {
 		if given {

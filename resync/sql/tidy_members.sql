@@ -1,1 +1,1 @@
-ALTER TABLE collection_clients DELETE WHERE name = {name:String} AND revision != {revision:UInt64}
+ALTER TABLE collection_clients DELETE WHERE name = {name:String} AND revision != {revision:UInt64} SETTINGS mutations_sync = 1
