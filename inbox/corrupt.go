@@ -36,26 +36,17 @@ func (d *Dir) BadFiles() iter.Seq2[BadFile, error] {
 
 // eachBad ends early, without an error, when yield says so.
 func (d *Dir) eachBad(yield func(BadFile, error) bool) error {
-	s, err := d.disk.scan(corruptFolder)
-	if err != nil {
-		return err
+	enough := errors.New("enough")
+	err := d.each(corruptFolder, func(e dirEntry) error {
+		if bad, ok := d.bad(e); ok && !yield(bad, nil) {
+			return enough
+		}
+		return nil
+	})
+	if errors.Is(err, enough) {
+		return nil
 	}
-	defer s.close()
-	for {
-		entries, err := s.next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			bad, ok := d.bad(e)
-			if ok && !yield(bad, nil) {
-				return nil
-			}
-		}
-	}
+	return err
 }
 
 // bad looks at one entry of corrupt; a reason, and what vanished meanwhile, is none.
