@@ -19,7 +19,7 @@ func (s *Server) completePanels() []panelMaker {
 		{"owed", "Resyncs under way", "/reports/resyncs", true, s.fillOwed},
 		{"checks", "Gap checks", "/reports/gap-checks", true, s.fillChecks},
 		{"fleet-complete", "Completeness of the fleet", "/reports/completeness", false, s.fillRing},
-		{"ranges", "Missing messages by age", "/reports/open-ranges", false, s.fillRanges},
+		{"ranges", "Missing ranges by age", "/reports/open-ranges", false, s.fillRanges},
 	}
 }
 

@@ -85,7 +85,7 @@ func (s *Server) fillIncomplete(ctx context.Context, p *web.Panel) error {
 		p.Table.Rows = append(p.Table.Rows, []web.Cell{
 			clientCell(row), {Text: completePercent(percent), Numeric: true, Share: percent, Shared: true},
 			{Text: web.Number(row.count("missing_messages")), Numeric: true, Link: "/reports/missing-ranges?" + url.Values{"client": {row.raw("client_id")}}.Encode()},
-			timeCell(row.time("oldest_missing")), timeCell(row.time("last_report")),
+			s.timeCell(row.time("oldest_missing")), s.timeCell(row.time("last_report")),
 		})
 	}
 	if len(rows) == 0 {
@@ -106,7 +106,7 @@ func (s *Server) fillOwed(ctx context.Context, p *web.Panel) error {
 			tone = web.TonePlain
 		}
 		p.Table.Rows = append(p.Table.Rows, []web.Cell{
-			clientCell(row), {Text: row.text("step"), Tone: tone}, {Text: row.text("reason")}, timeCell(row.time("issued")), timeCell(row.time("last_report")),
+			clientCell(row), {Text: row.text("step"), Tone: tone}, {Text: row.text("reason")}, s.timeCell(row.time("issued")), s.timeCell(row.time("last_report")),
 		})
 	}
 	if len(rows) == 0 {
@@ -124,7 +124,7 @@ func (s *Server) fillChecks(ctx context.Context, p *web.Panel) error {
 		{Name: "held_back", Numeric: true}, {Name: "took", Numeric: true}}}
 	for _, row := range rows[:min(len(rows), 6)] {
 		p.Table.Rows = append(p.Table.Rows, []web.Cell{
-			timeCell(row.time("time")), {Text: row.text("kind")}, numberCell(row, "clients"), numberCell(row, "ranges"), numberCell(row, "issued"), numberCell(row, "held"),
+			s.timeCell(row.time("time")), {Text: row.text("kind")}, numberCell(row, "clients"), numberCell(row, "ranges"), numberCell(row, "issued"), numberCell(row, "held"),
 			{Text: web.Number(row.count("took_ms")) + " ms", Numeric: true},
 		})
 	}
@@ -143,11 +143,16 @@ func clientCell(row record) web.Cell {
 	return web.Cell{Text: name, Link: clientPath + url.PathEscape(row.raw("client_id"))}
 }
 
-func timeCell(t time.Time) web.Cell {
+// timeCell says how long ago something was, and exactly when to whoever points at it; a time ahead stands as it is.
+func (s *Server) timeCell(t time.Time) web.Cell {
 	if t.IsZero() {
 		return web.Cell{Text: "never"}
 	}
-	return web.Cell{Text: clockAt(t), Time: web.ISO(t)}
+	cell := web.Cell{Text: clockAt(t), Full: clockAt(t), Time: web.ISO(t)}
+	if past := s.runner.now().Sub(t); past > -time.Minute {
+		cell.Text = ago(past)
+	}
+	return cell
 }
 
 func numberCell(row record, column string) web.Cell {

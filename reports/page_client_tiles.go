@@ -11,12 +11,12 @@ func (e *evidence) tiles() []web.Tile {
 	last := web.Tile{Label: "Last report", Value: dash, Note: "none has been stored", Tone: web.ToneBad}
 	if e.reported() {
 		quiet := e.now.Sub(h.lastReport)
-		last = web.Tile{Label: "Last report", Value: agoShort(quiet), Note: clockAt(h.lastReport), Tone: ageTone(int(quiet.Hours()))}
+		last = web.Tile{Label: "Last report", Value: ago(quiet), Note: clockAt(h.lastReport), Tone: ageTone(int(quiet.Hours()))}
 	}
 	policy := web.Tile{Label: "Last policy request", Value: dash, Note: "it has never asked", Tone: web.TonePlain}
 	if !h.claimedTime.IsZero() {
 		quiet := e.now.Sub(h.claimedTime)
-		policy = web.Tile{Label: "Last policy request", Value: agoShort(quiet), Note: clockAt(h.claimedTime), Tone: ageTone(int(quiet.Hours()))}
+		policy = web.Tile{Label: "Last policy request", Value: ago(quiet), Note: clockAt(h.claimedTime), Tone: ageTone(int(quiet.Hours()))}
 	}
 	agent := web.Tile{Label: "Agent", Value: dash, Note: "version not known", Tone: web.TonePlain}
 	if h.version != "" {

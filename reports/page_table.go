@@ -84,6 +84,10 @@ func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 		switch c.Name {
 		case "state_name":
 			cell.Tone = web.ToneOf(x)
+		case "netbios_name":
+			if x == "" && cell.Link != "" {
+				cell.Text = "(no name)" // a link needs something to point at
+			}
 		case "topic_name":
 			cell.Text, cell.Full = topicTitle(x), cell.Text
 		}

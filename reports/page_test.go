@@ -186,3 +186,24 @@ func TestReportPagesHaveFormDownloadsAndPager(t *testing.T) {
 		t.Error("no bars, or the Unknown bucket leads nowhere")
 	}
 }
+
+func TestPagesSayHowLongAgoAndExactlyWhen(t *testing.T) {
+	s := brokenClients(t)
+	h := handler(t, s.seed, func(_ *Config, d *Deps) { s.deps(d) })
+	exact := clockAt(s.now.Add(-20 * hour))
+	if body := get(t, h, "/panels/incomplete").Body.String(); !strings.Contains(body, `title="`+exact+`">20 h ago</time>`) {
+		t.Errorf("a range that is missing since %s: %s", exact, body)
+	}
+	if body := get(t, h, "/clients/"+id(5).String()).Body.String(); !strings.Contains(body, `<span class="value">1 h ago</span>`) {
+		t.Errorf("the client's latest report: %s", body)
+	}
+}
+
+func TestAClientWithoutANameStillLeadsToItsPage(t *testing.T) {
+	s := newSite(t)
+	s.polled(1, 5, 5, 5, hour)
+	s.missing(1, 1, 5, hour)
+	if body := get(t, handler(t, s.seed), "/reports/missing-ranges").Body.String(); !strings.Contains(body, `<a href="/clients/`+id(1).String()+`">(no name)</a>`) {
+		t.Errorf("%s", body)
+	}
+}

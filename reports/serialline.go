@@ -5,7 +5,6 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
-	"time"
 
 	"statewire/reports/web"
 )
@@ -184,12 +183,4 @@ func (e *evidence) lineText() string {
 		parts = append(parts, spanOf(m))
 	}
 	return fmt.Sprintf("Serials %s to %s; missing: %s.", web.Number(e.floor()), web.Number(e.greatest()), strings.Join(parts, ", "))
-}
-
-// agoShort is an age as a figure.
-func agoShort(d time.Duration) string {
-	if d < 2*time.Second {
-		return "now"
-	}
-	return span(d)
 }
