@@ -68,7 +68,7 @@ func (s *Service) logCheck(ctx context.Context, r Result, o CheckOptions) {
 	if o.refill && r.IssuedTotal == 0 {
 		level = slog.LevelDebug
 	}
-	attrs := []any{"kind", r.Kind, "clients", r.Gaps.Clients, "ranges", r.Gaps.Ranges, "messages", r.Gaps.Messages,
+	attrs := []any{"kind", r.Kind, "compared", r.Gaps.Compared, "looked_at", r.Gaps.Looked, "clients", r.Gaps.Clients, "ranges", r.Gaps.Ranges, "messages", r.Gaps.Messages,
 		"opened", r.Gaps.Opened, "closed", r.Gaps.Closed, "postponed", r.Gaps.Postponed, "conflicts", r.Gaps.Conflicts, "differs", r.Gaps.Differs,
 		"issued", r.IssuedTotal, "outstanding", r.Outstanding, "waiting", r.Waiting}
 	for _, hold := range holds {

@@ -17,6 +17,8 @@ func (g Gap) Messages() uint64 { return g.Last - g.First + 1 }
 
 // Gaps is what a check found.
 type Gaps struct {
+	Compared  uint64    `json:"compared"`  // clients whose serials were compared with what is recorded
+	Looked    uint64    `json:"looked_at"` // those of them whose serials were read again
 	Clients   uint64    `json:"clients"`   // with an open range
 	Ranges    uint64    `json:"ranges"`    // open
 	Messages  float64   `json:"messages"`  // missing in them; beyond what a uint64 holds when counters jumped

@@ -57,9 +57,11 @@ func oneRound(t *testing.T, kills int, faults ...string) {
 	}
 
 	done(t, data, "resync", "check")
+	sameAnew(t, data)
 	done(t, data, append([]string{"--format", "json"}, fleetArgs(fleetClients(), relay, "--for", "0", "--settle", "3s")...)...)
 	s.awaitDrained()
 	done(t, data, "resync", "check")
+	sameAnew(t, data)
 	after := verify(t, data, 0)
 	if ranges := ask(t, data, "SELECT count() FROM SR_MissingMessageRanges"); ranges != 0 {
 		t.Errorf("%d ranges are open after the round", ranges)
@@ -69,6 +71,21 @@ func oneRound(t *testing.T, kills int, faults ...string) {
 		t.Errorf("%d states are marked unconfirmed, verify counts %d that only the site holds; want the same, and some", unconfirmed, after["unconfirmed"])
 	}
 	t.Logf("before the round %v, after it %v", before, after)
+}
+
+// sameAnew fails unless reading the serials of every client finds what the last check did.
+func sameAnew(t *testing.T, data string) {
+	t.Helper()
+	var said struct {
+		Compared, Opened, Closed int
+		Looked                   int `json:"looked_at"`
+	}
+	if err := json.Unmarshal([]byte(done(t, data, "--format", "json", "resync", "check", "--full", "--dry-run")), &said); err != nil {
+		t.Fatal(err)
+	}
+	if said.Opened+said.Closed > 0 || said.Compared != fleetClients() || said.Looked != said.Compared {
+		t.Errorf("reading everything anew: %+v; want all clients, and nothing new", said)
+	}
 }
 
 // verify runs fleet verify, which must end with an exit code, and counts what it says.

@@ -39,7 +39,7 @@ func resyncCheckCommand(g *globals) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&at, "at", "", "the clock of the check, as 2026-01-31T12:00:00Z (default now)")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "write nothing; only say what would be found and issued")
-	cmd.Flags().BoolVar(&o.Full, "full", false, "look at every client, not only at those that changed since the last check")
+	cmd.Flags().BoolVar(&o.Full, "full", false, "read the serials of every client anew, whatever the last check found")
 	return cmd
 }
 
@@ -73,7 +73,7 @@ func (g *globals) writeCheck(w io.Writer, r resync.Result) error {
 
 func checkFields(r resync.Result) []field {
 	return []field{
-		{"time", r.At}, {"kind", r.Kind}, {"dry_run", r.DryRun},
+		{"time", r.At}, {"kind", r.Kind}, {"dry_run", r.DryRun}, {"compared", r.Gaps.Compared}, {"looked_at", r.Gaps.Looked},
 		{"clients", r.Gaps.Clients}, {"ranges", r.Gaps.Ranges}, {"messages", whole(r.Gaps.Messages)},
 		{"opened", r.Gaps.Opened}, {"closed", r.Gaps.Closed}, {"conflicts", r.Gaps.Conflicts}, {"differs", r.Gaps.Differs}, {"postponed", r.Gaps.Postponed},
 		{"outstanding", r.Outstanding}, {"issued_total", r.IssuedTotal}, {"held_total", r.HeldTotals}, {"unread_reason", r.UnreadReason},
@@ -105,6 +105,7 @@ func (g *globals) writeCheckTable(w io.Writer, r resync.Result) error {
 		did, would = "resyncs that would be issued", "dry run, nothing was written; "
 	}
 	fmt.Fprintf(w, "checked as of %s (%s%s check, %s s)\n", stamp(r.At), would, r.Kind, json3(r.Took.Seconds()))
+	fmt.Fprintf(w, "compared %s, read the serials of %d\n", fmtCount(int(r.Gaps.Compared), "client"), r.Gaps.Looked)
 	fmt.Fprintf(w, "open gaps: %s of %s, %s missing; %d new, %d closed\n", fmtCount(int(r.Gaps.Ranges), "range"),
 		fmtCount(int(r.Gaps.Clients), "client"), plural(whole(r.Gaps.Messages).words(), "message"), r.Gaps.Opened, r.Gaps.Closed)
 	if r.Gaps.Conflicts+r.Gaps.Differs > 0 {
