@@ -64,11 +64,18 @@ func parseReport(file, text string) (*Report, error) {
 			return nil, err
 		}
 	}
-	r.Query = strings.TrimRight(strings.Join(lines[at:], "\n"), " \t\n;")
+	body, err := h.share(lines[at:], "\n")
+	if err != nil {
+		return nil, err
+	}
+	r.Query = strings.TrimRight(strings.Join(body, "\n"), " \t\n;")
+	if body, err = h.share(lines[at:], " "); err != nil { // on one line, so that the lines below keep their numbers
+		return nil, err
+	}
 	if r.Title == "" {
 		return nil, h.errorf(1, "the header has no `-- title: …` line")
 	}
-	if err := h.checkQuery(at+1, lines[at:]); err != nil {
+	if err := h.checkQuery(at+1, body); err != nil {
 		return nil, err
 	}
 	return r, h.checkColumns()
@@ -80,6 +87,9 @@ type headerReader struct {
 	report    *Report
 	more      *string // where a continuation line goes
 	orderLine int
+
+	shared     string // parts that the query begins with
+	sharedLine int
 }
 
 func (h *headerReader) errorf(line int, format string, args ...any) error {
@@ -115,6 +125,8 @@ func (h *headerReader) key(n int, key, arg, value string) error {
 	case "order":
 		h.orderLine = n
 		return h.order(n, value)
+	case "with":
+		return h.parts(n, value)
 	case "bars", "lines":
 		return h.picture(n, key, value)
 	case "note", "link":
@@ -130,7 +142,7 @@ func (h *headerReader) key(n int, key, arg, value string) error {
 		if arg != "" || strings.HasPrefix(value, "//") {
 			return nil // an ordinary sentence or an address
 		}
-		return h.errorf(n, "unknown header key %.20q: use title, group, description, param, order, note, link, bars or lines", key)
+		return h.errorf(n, "unknown header key %.20q: use title, group, description, param, order, note, link, with, bars or lines", key)
 	}
 	return nil
 }

@@ -147,7 +147,7 @@ func clientLink(form string, columns []Column, row []any) string {
 	empty := false
 	link := linkColumn.ReplaceAllStringFunc(form, func(name string) string {
 		at := slices.IndexFunc(columns, func(c Column) bool { return c.Name == strings.Trim(name, "{}") })
-		if at < 0 || row[at] == nil {
+		if at < 0 || row[at] == nil || row[at] == uint64(0) { // an instant message has serial 0, which is none
 			empty = true
 			return ""
 		}

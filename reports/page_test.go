@@ -199,6 +199,16 @@ func TestPagesSayHowLongAgoAndExactlyWhen(t *testing.T) {
 	}
 }
 
+func TestASerialLeadsToItsTrace(t *testing.T) {
+	s := newSite(t)
+	s.client(1, 9, hour)
+	s.messages(message{client: 1, serial: 7, ago: hour, topic: 500, id: "a", state: 2}, message{client: 1, ago: hour, topic: 9003, id: "instant", state: 2})
+	body := get(t, handler(t, s.seed), "/reports/messages?client=PC-0001").Body.String()
+	if !strings.Contains(body, `<a href="/clients/`+id(1).String()+`?serial=7">7</a>`) || strings.Contains(body, "serial=0") {
+		t.Errorf("%s", body)
+	}
+}
+
 func TestAClientWithoutANameStillLeadsToItsPage(t *testing.T) {
 	s := newSite(t)
 	s.polled(1, 5, 5, 5, hour)

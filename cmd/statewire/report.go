@@ -109,6 +109,9 @@ func parseParams(params []string) (map[string]string, error) {
 		if !ok {
 			return nil, usageError{fmt.Errorf("--param is %q; write NAME=VALUE", p)}
 		}
+		if _, twice := values[name]; twice {
+			return nil, usageError{fmt.Errorf("--param %s is given twice", name)}
+		}
 		values[name] = value
 	}
 	return values, nil

@@ -11,14 +11,8 @@
 -- link netbios_name: /clients/{client_id}
 -- link client_id: messages?client={client_id}
 -- link ranges: missing-ranges?client={client_id}
+-- with: wanted, bounds
 WITH
-    wanted AS
-    (
-        SELECT client_id FROM clients WHERE {client:String} != '' AND toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) = toUUIDOrZero('') AND lower(netbios_name) = lower(trim({client:String}))
-        UNION ALL
-        SELECT toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS client_id
-    ),
-    (SELECT groupArray(client_id) FROM wanted) AS wanted_ids,
     gaps AS
     (
         SELECT client_id, toUInt64(last_serial - first_serial + 1) AS missing, detected_time
@@ -30,19 +24,7 @@ WITH
     (
         SELECT g.client_id AS client_id, least(floor(100 * greatest(1 - g.missing / greatest(toUInt64(b.high - b.low + 1), 1), 0), 2), 99.99) AS percent
         FROM (SELECT client_id, sum(gaps.missing) AS missing FROM gaps GROUP BY client_id) AS g
-        LEFT JOIN
-        (
-            SELECT client_id, max(f.greatest) AS high, greatest(max(f.floor), 1) AS low
-            FROM
-            (
-                SELECT client_id, client_stats_data.last_serial AS greatest, toUInt64(0) AS floor FROM client_stats_data WHERE client_id IN (SELECT client_id FROM gaps)
-                UNION ALL
-                SELECT client_id, client_claims.last_serial AS greatest, toUInt64(0) AS floor FROM client_claims WHERE client_id IN (SELECT client_id FROM gaps)
-                UNION ALL
-                SELECT client_id, toUInt64(0) AS greatest, client_floors.floor AS floor FROM client_floors WHERE client_id IN (SELECT client_id FROM gaps)
-            ) AS f
-            GROUP BY client_id
-        ) AS b ON b.client_id = g.client_id
+        LEFT JOIN bounds AS b ON b.client_id = g.client_id
     ),
     -- The others follow in the order of their ids, no more than the page holds.
     whole AS

@@ -10,15 +10,8 @@
 -- link topic_id: compliance?topic_type={topic_type}&topic_id={topic_id}
 -- link state_name: clients-in-state?topic_type={topic_type}&state_id={state_id}&topic_id={topic_id}
 -- link serial: messages?client={client_id}&topic_type={topic_type}&topic_id={topic_id}
+-- with: wanted
 WITH
-    toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS asked_id,
-    wanted AS
-    (
-        SELECT client_id FROM clients WHERE client_id = asked_id OR lower(netbios_name) = lower(trim({client:String}))
-        UNION DISTINCT
-        SELECT asked_id AS client_id
-    ),
-    (SELECT groupArray(client_id) FROM wanted) AS wanted_ids,
     page AS
     (
         SELECT client_id, topic_type, topic_id, state_id, criticality, serial, message_time, received_time, params

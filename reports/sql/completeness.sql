@@ -13,6 +13,7 @@
 -- link ranges: missing-ranges?min_age_hours=0
 -- link incomplete_clients: client-completeness?only=incomplete
 -- link conflicts: conflicts?kind=
+-- with: bounds
 WITH
     (SELECT toNullable(max(watermark)) FROM resync_checks HAVING count() > 0) AS looked,
     (SELECT count() FROM (SELECT client_id FROM client_stats_data GROUP BY client_id)) AS reporting,
@@ -23,19 +24,6 @@ WITH
         SELECT client_id, count() AS ranges, sum(toUInt64(last_serial - first_serial + 1)) AS missing
         FROM missing_ranges FINAL
         WHERE closed = 0
-        GROUP BY client_id
-    ),
-    bounds AS
-    (
-        SELECT client_id, max(b.greatest) AS high, greatest(max(b.floor), 1) AS low
-        FROM
-        (
-            SELECT client_id, client_stats_data.last_serial AS greatest, toUInt64(0) AS floor FROM client_stats_data WHERE client_id IN (SELECT client_id FROM gaps)
-            UNION ALL
-            SELECT client_id, client_claims.last_serial AS greatest, toUInt64(0) AS floor FROM client_claims WHERE client_id IN (SELECT client_id FROM gaps)
-            UNION ALL
-            SELECT client_id, toUInt64(0) AS greatest, client_floors.floor AS floor FROM client_floors WHERE client_id IN (SELECT client_id FROM gaps)
-        ) AS b
         GROUP BY client_id
     ),
     lost AS

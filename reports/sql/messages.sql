@@ -6,20 +6,14 @@
 -- param topic_id String = '': One topic id; empty takes all
 -- param state_id Int64 = -1 in -1..4294967295: One state; -1 takes all
 -- param from_serial UInt64 = 0: Only serials from here on
--- param to_serial UInt64 = 18446744073709551615: Only serials up to here
+-- param to_serial UInt64 = 0: Only serials up to here; 0 sets no bound
 -- order: serial UInt64 desc, message_time DateTime64(3,'UTC') desc, client_id UUID, _hash UInt64
 -- note serial: 0 means an instant message without a serial number
 -- note copies: how often the message is stored until the engine merges its copies; they count once everywhere
+-- link serial: /clients/{client_id}?serial={serial}
 -- link topic_id: client-states?client={client_id}&topic_type={topic_type}
+-- with: wanted
 WITH
-    toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS asked_id,
-    wanted AS
-    (
-        SELECT client_id FROM clients WHERE client_id = asked_id OR lower(netbios_name) = lower(trim({client:String}))
-        UNION DISTINCT
-        SELECT asked_id AS client_id
-    ),
-    (SELECT groupArray(client_id) FROM wanted) AS wanted_ids,
     seen AS
     (
         SELECT
@@ -38,7 +32,7 @@ WITH
             count() AS stored
         FROM state_messages
         WHERE client_id IN (SELECT arrayJoin(wanted_ids))
-          AND serial BETWEEN {from_serial:UInt64} AND {to_serial:UInt64}
+          AND serial >= {from_serial:UInt64} AND ({to_serial:UInt64} = 0 OR serial <= {to_serial:UInt64})
           AND ({topic_type:UInt32} = 0 OR topic_type = {topic_type:UInt32})
           AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
           AND ({state_id:Int64} < 0 OR state_id = {state_id:Int64})

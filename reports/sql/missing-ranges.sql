@@ -12,14 +12,8 @@
 -- link netbios_name: /clients/{client_id}
 -- link first_serial: /clients/{client_id}?serial={first_serial}
 -- link resync_issued: resyncs?client={client_id}&step=any
+-- with: wanted
 WITH
-    wanted AS
-    (
-        SELECT client_id FROM clients WHERE {client:String} != '' AND toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) = toUUIDOrZero('') AND lower(netbios_name) = lower(trim({client:String}))
-        UNION ALL
-        SELECT toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS client_id
-    ),
-    (SELECT groupArray(client_id) FROM wanted) AS wanted_ids,
     page AS
     (
         SELECT ClientID AS client_id, FirstSerial AS first_serial, LastSerial AS last_serial, DetectedTime AS detected_time

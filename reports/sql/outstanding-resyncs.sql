@@ -2,10 +2,15 @@
 -- group: Completeness
 -- description: The two classic questions to a site's statistics of clients: how many were asked again after they had answered before,
 --   and how many were asked and have never answered.
-SELECT 'asked again since the last answer' AS question, count() AS clients
-FROM SR_ClientMessageStats
-WHERE LastResyncIssuedTime IS NOT NULL AND LastResyncIssuedTime > LastResyncClientCompletedTime
-UNION ALL
-SELECT 'asked and never answered' AS question, count() AS clients
-FROM SR_ClientMessageStats
-WHERE LastResyncIssuedTime IS NOT NULL AND LastResyncClientCompletedTime IS NULL
+SELECT question, clients
+FROM
+(
+    SELECT 'asked again since the last answer' AS question, count() AS clients
+    FROM SR_ClientMessageStats
+    WHERE LastResyncIssuedTime IS NOT NULL AND LastResyncIssuedTime > LastResyncClientCompletedTime
+    UNION ALL
+    SELECT 'asked and never answered' AS question, count() AS clients
+    FROM SR_ClientMessageStats
+    WHERE LastResyncIssuedTime IS NOT NULL AND LastResyncClientCompletedTime IS NULL
+)
+ORDER BY question

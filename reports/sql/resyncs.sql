@@ -13,14 +13,8 @@
 -- note answering: when the first message of the answer arrived
 -- link netbios_name: /clients/{client_id}
 -- link client_id: client-states?client={client_id}
+-- with: wanted
 WITH
-    wanted AS
-    (
-        SELECT client_id FROM clients WHERE {client:String} != '' AND toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) = toUUIDOrZero('') AND lower(netbios_name) = lower(trim({client:String}))
-        UNION ALL
-        SELECT toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS client_id
-    ),
-    (SELECT groupArray(client_id) FROM wanted) AS wanted_ids,
     asked AS
     (
         SELECT client_id, number, issued_time, reason, issued_by, next_serial

@@ -8,14 +8,8 @@
 -- note unconfirmed_since: arrival of the completion of the answer that left the state out
 -- link netbios_name: /clients/{client_id}
 -- link serial: /clients/{client_id}?serial={serial}
+-- with: wanted
 WITH
-    wanted AS
-    (
-        SELECT client_id FROM clients WHERE {client:String} != '' AND toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) = toUUIDOrZero('') AND lower(netbios_name) = lower(trim({client:String}))
-        UNION ALL
-        SELECT toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS client_id
-    ),
-    (SELECT groupArray(client_id) FROM wanted) AS wanted_ids,
     page AS
     (
         SELECT client_id, topic_type, topic_id, state_id, serial, message_time, since

@@ -29,7 +29,7 @@
     var lines = [color("--sw-line-1"), color("--sw-line-2"), color("--sw-line-3"), color("--sw-line-4")];
     var axis = { stroke: color("--sw-muted"), grid: { stroke: color("--sw-grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     return {
-      width: width, height: 220, padding: [8, 8, 0, 0],
+      width: width, height: 220, padding: [8, 18, 0, 0],
       cursor: { y: false, points: { size: 6 } },
       legend: { live: true },
       tzDate: function (ts) { return uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"); },

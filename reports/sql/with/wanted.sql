@@ -1,0 +1,10 @@
+-- wanted_ids are the clients that the parameter client names by id or computer name. Clients are looked through for a name only.
+    wanted AS
+    (
+        SELECT client_id FROM clients
+        WHERE {client:String} != '' AND toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) = toUUIDOrZero('')
+          AND lower(netbios_name) = lower(trim({client:String}))
+        UNION ALL
+        SELECT toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS client_id
+    ),
+    (SELECT groupArray(client_id) FROM wanted) AS wanted_ids,
