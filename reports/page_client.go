@@ -247,7 +247,7 @@ func verdictTone(verdict string) web.Tone {
 	switch verdict {
 	case "current", "superseded", "dropped", "closed":
 		return web.ToneGood
-	case "missing", "conflict":
+	case "missing", "conflict", "waiting":
 		return web.ToneBusy
 	case "set_aside", "unknown_client":
 		return web.ToneBad

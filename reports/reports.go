@@ -53,7 +53,13 @@ type Held struct {
 	Files []HeldFile // the oldest first; at most a few dozen
 	More  int        // further files, not listed
 	Part  bool       // the inbox holds so many files that not all were looked at
+
+	Serials []SerialRun // the client's serials in the files that name it
+	Read    bool        // those are all: each such file was read
 }
+
+// SerialRun is a run of serial numbers, both ends included.
+type SerialRun struct{ First, Last uint64 }
 
 // HeldFile is one unread file of the inbox.
 type HeldFile struct {

@@ -18,7 +18,7 @@ const maxSerial = 1 << 62
 type Trace struct {
 	Client  Client `json:"client"`
 	Serial  uint64 `json:"serial"`
-	Verdict string `json:"verdict" enum:"current,superseded,conflict,set_aside,dropped,missing,closed,not_assigned,unknown_client" doc:"What became of it"`
+	Verdict string `json:"verdict" enum:"current,superseded,conflict,set_aside,dropped,waiting,missing,closed,not_assigned,unknown_client" doc:"What became of it"`
 	Summary string `json:"summary"`
 	Hops    []Hop  `json:"hops"`
 	Next    []Step `json:"next" doc:"What happens next, when the message has not arrived"`

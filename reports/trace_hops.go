@@ -27,6 +27,8 @@ func (t *tracer) tell() {
 		t.setAside()
 	case t.kept != nil || arrived:
 		t.dropped()
+	case t.heldHere():
+		t.waiting()
 	case !t.known() && t.header.seen == 0 && t.heldByName() == 0:
 		t.verdict("unknown_client", "This site does not know %s, so it knows nothing of the message.", t.client.name())
 		t.out.Next = t.foresee()

@@ -1,16 +1,36 @@
 package reports
 
 import (
+	"slices"
 	"time"
 
 	"statewire/reports/web"
 )
 
+// heldHere says that the message is in a file that waits.
+func (t *tracer) heldHere() bool {
+	return slices.ContainsFunc(t.held.Serials, func(r SerialRun) bool { return r.First <= t.serial && t.serial <= r.Last })
+}
+
+// maybeHeld says that it may be: not every file that names the client was read.
+func (t *tracer) maybeHeld() bool { return t.heldByName() > 0 && !t.held.Read }
+
+// waiting tells of a message that arrived and is not loaded yet.
+func (t *tracer) waiting() {
+	t.verdict("waiting", "%s has arrived and waits in the inbox; it is not loaded yet.", t.out.subject())
+	if detected, _ := t.missingSince(); !detected.IsZero() {
+		t.hop("site", "detected", Note, detected, "A gap check first noticed that it was missing.")
+	}
+	t.askedFor()
+	t.inInbox()
+	t.out.Next = append(t.out.Next, t.foresee()...)
+}
+
 // missing tells what is known of a message that has not arrived.
 func (t *tracer) missing() {
 	detected, _ := t.missingSince()
-	switch named := t.heldByName(); {
-	case named > 0:
+	switch {
+	case t.maybeHeld():
 		t.verdict("missing", "%s has not been stored yet; it may be in what waits in the inbox.", t.out.subject())
 	case detected.IsZero():
 		t.verdict("missing", "%s has not arrived; no gap check has looked for it yet.", t.out.subject())
@@ -98,8 +118,13 @@ func (t *tracer) inInbox() {
 			return
 		}
 		text := "The file %s waits (%s) with reports of this client: the message may be in it."
-		if !file.Names {
+		switch {
+		case !file.Names:
 			text = "The file %s waits (%s); it does not say whose reports it holds, so the message may be in it."
+		case t.held.Read && !t.heldHere():
+			text = "The file %s waits (%s) with reports of this client, the message not among them."
+		case t.heldHere() && t.heldByName() == 1:
+			text = "The file %s waits (%s) with reports of this client: the message is in it."
 		}
 		t.hop("inbox", "waiting", Note, file.Since, text, shorten(file.Name, 160), file.Box).File = file.Name
 	}
@@ -155,7 +180,7 @@ func (t *tracer) closedBy() {
 // notAssigned tells of a serial that the client has not used as far as the site knows.
 func (t *tracer) notAssigned() {
 	t.verdict("not_assigned", "%s is not known to exist: the greatest serial that the site has seen or heard of is %s.", t.out.subject(), web.Number(t.greatest()))
-	if t.heldByName() > 0 {
+	if t.maybeHeld() {
 		t.out.Summary = t.out.subject() + " has not been stored; it may be in what waits in the inbox."
 	}
 	if n, ok := t.neighbours["before"]; ok {

@@ -172,3 +172,32 @@ func TestANameNobodyHasGetsNoId(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 }
+
+func TestAMessageWhoseFileWaitsHasArrived(t *testing.T) {
+	s := newSite(t)
+	s.client(1, 9, hour)
+	held := Held{Files: []HeldFile{{Box: "normal", Name: "late.SMX", Since: s.now.Add(-time.Minute), Names: true}}, Serials: []SerialRun{{12, 14}}, Read: true}
+	s.arrived(1, 15, 20)
+	for _, c := range []struct {
+		name    string
+		serial  uint64
+		read    bool
+		verdict string
+		says    string
+	}{
+		{"in the file", 13, true, "waiting", "the message is in it."},
+		{"not in the file", 11, true, "missing", "the message not among them."},
+		{"the file was not read", 11, false, "missing", "the message may be in it."},
+		{"beyond all that is known", 30, true, "not_assigned", "the message not among them."},
+	} {
+		held.Read = c.read
+		s.held[id(1)] = held
+		trace, err := s.detective().Trace(t.Context(), "PC-0001", c.serial)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(strings.Fields(trace.String()), " "); trace.Verdict != c.verdict || !strings.Contains(text, c.says) || c.read == strings.Contains(trace.Summary, "may be in what waits") {
+			t.Errorf("%s: %s %s", c.name, trace.Verdict, text)
+		}
+	}
+}

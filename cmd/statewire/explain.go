@@ -54,7 +54,7 @@ func (g *globals) withDetective(cmd *cobra.Command, f func(*reports.Runner) erro
 			return failed
 		}
 		defer func() { err = errors.Join(err, box.Close()) }()
-		deps.Holding = holding(box)
+		deps.Holding = heldReports(box)
 	}
 	runner, err := newRunner(cfg.Reports, db, deps)
 	if err != nil {

@@ -19,6 +19,12 @@ func TestExplainAndTraceFollowAMessageWhereverItIs(t *testing.T) {
 	if text := words(done(t, data, "explain", id)); !strings.Contains(text, "waits in the inbox and is not loaded yet") || !strings.Contains(text, "(normal)") {
 		t.Errorf("a client whose first report waits: %s", text)
 	}
+	if text := words(done(t, data, "trace", id, "--serial", "2")); !strings.Contains(text, "has arrived and waits in the inbox") || !strings.Contains(text, "the message is in it") {
+		t.Errorf("a message whose file waits: %s", text)
+	}
+	if text := words(done(t, data, "trace", id, "--serial", "4")); !strings.Contains(text, "is not known to exist") || !strings.Contains(text, "the message not among them") {
+		t.Errorf("a message that the waiting file lacks: %s", text)
+	}
 	loader := serve(t, data, "--roles", "ingest,reports")
 	loader.awaitReady()
 	loader.awaitDrained()
@@ -30,6 +36,9 @@ func TestExplainAndTraceFollowAMessageWhereverItIs(t *testing.T) {
 	to.accept(t, l, 1, 10, 10)
 	relay.kill()
 	alone := tracesOf(t, data, "e2e-1")
+	if alone["10"].Verdict != "waiting" || inside["10"].Verdict != "not_assigned" {
+		t.Errorf("message 10: %s inside, %s alone, when its file waits", inside["10"].Verdict, alone["10"].Verdict)
+	}
 	for serial, verdict := range map[string]string{"2": "current", "5": "missing", "11": "not_assigned"} {
 		if inside[serial].Verdict != verdict || alone[serial].Verdict != verdict {
 			t.Errorf("message %s: %s inside, %s alone; want %s", serial, inside[serial].Verdict, alone[serial].Verdict, verdict)
@@ -42,8 +51,8 @@ func TestExplainAndTraceFollowAMessageWhereverItIs(t *testing.T) {
 	if l.receipts[receipt] == 0 {
 		t.Errorf("message 2 was given no receipt that the relay gave: %q", receipt)
 	}
-	if text := alone["5"].Summary; !strings.Contains(text, "may be in what waits") {
-		t.Errorf("message 5 with a file in the inbox: %s", text)
+	if text := alone["5"].Summary; !strings.Contains(text, "never arrived") {
+		t.Errorf("message 5 with a file in the inbox that lacks it: %s", text)
 	}
 	text := words(done(t, data, "explain", "E2E-1", "--topic", "500/{update-2}"))
 	for _, want := range []string{"Messages 4 to 6 are missing (3)", "Reported but not loaded", "in message 2", "No resync is issued while files of this client wait"} {
@@ -56,7 +65,7 @@ func TestExplainAndTraceFollowAMessageWhereverItIs(t *testing.T) {
 func tracesOf(t *testing.T, data, client string) map[string]reports.Trace {
 	t.Helper()
 	out := map[string]reports.Trace{}
-	for _, serial := range []string{"2", "5", "11"} {
+	for _, serial := range []string{"2", "5", "10", "11"} {
 		var trace reports.Trace
 		if err := json.Unmarshal([]byte(done(t, data, "trace", client, "--serial", serial, "--format", "json")), &trace); err != nil {
 			t.Fatal(err)
