@@ -116,6 +116,9 @@ func (f *facts) waiting() {
 	if f.held.Part {
 		f.add(Note, "inbox_backlog", time.Time{}, "So many files wait in the inbox that not all were looked at: reports of this client may be among the others.")
 	}
+	if f.held.Stopped && len(f.held.Files) > 0 {
+		f.add(Warning, "loader_stopped", time.Time{}, "No loader runs on this site, so nothing that waits is loaded.")
+	}
 	for i, file := range f.held.Files {
 		severity := Note
 		if f.now.Sub(file.Since) > staleAfter {

@@ -50,6 +50,10 @@ func (n *next) load() {
 	if len(n.held.Files) == 0 {
 		return
 	}
+	if n.held.Stopped {
+		n.add(time.Time{}, "What waits is loaded once a loader runs: `statewire serve` has one, and `statewire ingest --once` loads what is there now.")
+		return
+	}
 	oldest := slices.MinFunc(n.held.Files, func(a, b HeldFile) int { return a.Since.Compare(b.Since) })
 	limit := max(n.schedule.PollInterval, staleAfter)
 	if n.now.Sub(oldest.Since) > limit {
@@ -127,7 +131,9 @@ func (n *next) whenIssued(need string) {
 	if n.schedule.CheckInterval == 0 {
 		return
 	}
-	switch at := n.due(); {
+	switch at, again := n.due(); {
+	case again:
+		n.add(at, "The gap check at that time asks the client to send everything again, if that is needed still: a client is asked at most once in %s.", hours(n.schedule.MergeInterval))
 	case need == "missing" && n.schedule.MinMissingAge > 0:
 		n.add(at, "The gap check at that time asks the client to send everything again, unless the messages arrive before: a message has to be missing for %s first.", hours(n.schedule.MinMissingAge))
 	default:

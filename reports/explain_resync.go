@@ -122,8 +122,9 @@ func (e *evidence) needs() string {
 	return ""
 }
 
-// due is the earliest moment at which a gap check issues the resync that the client needs; zero when that is not known.
-func (e *evidence) due() time.Time {
+// due is the earliest moment at which a gap check issues the resync that the client needs; zero when that is not known. Again says
+// that it is the client's latest resync that puts it off.
+func (e *evidence) due() (at time.Time, again bool) {
 	due := e.now
 	if e.needs() == "missing" {
 		oldest := time.Time{}
@@ -138,9 +139,11 @@ func (e *evidence) due() time.Time {
 		due = later(due, oldest.Add(e.schedule.MinMissingAge))
 	}
 	if len(e.requests) > 0 && e.wish == nil {
-		due = later(due, e.requests[0].issued.Add(e.schedule.MergeInterval))
+		next := e.requests[0].issued.Add(e.schedule.MergeInterval)
+		again = next.After(e.checkAfter(due))
+		due = later(due, next)
 	}
-	return e.checkAfter(due)
+	return e.checkAfter(due), again
 }
 
 // nextCheck is when the next gap check runs; now when it is late or unknown.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 )
 
 // codes are the facts' codes with their texts.
@@ -108,5 +109,40 @@ func TestAStateWhoseMessageIsNoLongerStoredHasItsName(t *testing.T) {
 	}
 	if text := trace.Hops[0].Text; trace.Verdict != "dropped" || !strings.HasSuffix(text, "state 2 (Update is required) on update detection 500/a.") {
 		t.Errorf("%s: %s", trace.Verdict, text)
+	}
+}
+
+func TestWhenAResyncIsDueNamesWhatPutsItOff(t *testing.T) {
+	s := newSite(t)
+	s.checked(20 * time.Minute)
+	for client, issued := range map[int]time.Duration{1: 0, 2: 10 * hour, 3: 71 * hour} {
+		s.client(client, 9, hour)
+		s.arrived(client, 12, 50)
+		s.missing(client, 10, 11, 2*hour)
+		if issued > 0 {
+			s.issued(client, 1, "missing", 3, issued)
+			s.messages(message{client: client, serial: 5, ago: issued - 30*time.Minute, topic: 700, id: "x", state: 2, params: []string{"3"}})
+		}
+	}
+	for client, want := range map[int]string{1: "has to be missing for 48 h first", 2: "asked at most once in 72 h", 3: "has to be missing for 48 h first"} {
+		e, err := s.detective().Explain(t.Context(), id(client).String(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(e.Next[0].Text, want) {
+			t.Errorf("client %d: %s", client, e.Next[0].Text)
+		}
+	}
+}
+
+func TestFilesThatNobodyLoadsAreSaidToWaitForALoader(t *testing.T) {
+	s := newSite(t)
+	s.held[id(1)] = Held{Files: []HeldFile{{Box: "normal", Name: "a.SMX", Since: s.now.Add(-time.Minute), Names: true}}, Stopped: true}
+	e, err := s.detective().Explain(t.Context(), id(1).String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if codes(e)["loader_stopped"] == "" || !strings.Contains(e.Next[0].Text, "`statewire ingest --once`") || e.Next[0].At != nil {
+		t.Errorf("%s", e)
 	}
 }

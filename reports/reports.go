@@ -56,6 +56,7 @@ type Held struct {
 
 	Serials []SerialRun // the client's serials in the files that name it
 	Read    bool        // those are all: each such file was read
+	Stopped bool        // no loader runs
 }
 
 // SerialRun is a run of serial numbers, both ends included.

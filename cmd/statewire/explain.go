@@ -54,7 +54,7 @@ func (g *globals) withDetective(cmd *cobra.Command, f func(*reports.Runner) erro
 			return failed
 		}
 		defer func() { err = errors.Join(err, box.Close()) }()
-		deps.Holding = heldReports(box)
+		deps.Holding = heldReports(box, g.data)
 	}
 	runner, err := newRunner(cfg.Reports, db, deps)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"path/filepath"
 	"slices"
 
 	"github.com/google/uuid"
@@ -12,10 +13,11 @@ import (
 	"statewire/reports"
 )
 
-// heldReports is holding, and reads which serials of the client the files that name it bring.
-func heldReports(dir *inbox.Dir) func(context.Context, uuid.UUID) (reports.Held, error) {
+// heldReports is holding, reads which serials of the client the files that name it bring, and says whether anybody loads them.
+func heldReports(dir *inbox.Dir, data string) func(context.Context, uuid.UUID) (reports.Held, error) {
 	return func(ctx context.Context, client uuid.UUID) (reports.Held, error) {
 		held, err := holding(dir)(ctx, client)
+		held.Stopped = roleHolder(filepath.Join(data, "run", "ingest.lock")) == 0
 		if err != nil || !slices.ContainsFunc(held.Files, func(f reports.HeldFile) bool { return f.Names }) {
 			return held, err
 		}

@@ -16,7 +16,7 @@ func TestExplainAndTraceFollowAMessageWhereverItIs(t *testing.T) {
 	to, l := relay.poster(), newLedger()
 	to.accept(t, l, 1, 1, 3)
 	id := clientID(1).String()
-	if text := words(done(t, data, "explain", id)); !strings.Contains(text, "waits in the inbox and is not loaded yet") || !strings.Contains(text, "(normal)") {
+	if text := words(done(t, data, "explain", id)); !strings.Contains(text, "waits in the inbox and is not loaded yet") || !strings.Contains(text, "(normal)") || !strings.Contains(text, "No loader runs") {
 		t.Errorf("a client whose first report waits: %s", text)
 	}
 	if text := words(done(t, data, "trace", id, "--serial", "2")); !strings.Contains(text, "has arrived and waits in the inbox") || !strings.Contains(text, "the message is in it") {
