@@ -69,7 +69,7 @@ func (s *Service) logCheck(ctx context.Context, r Result, o CheckOptions) {
 		level = slog.LevelDebug
 	}
 	attrs := []any{"kind", r.Kind, "compared", r.Gaps.Compared, "looked_at", r.Gaps.Looked, "clients", r.Gaps.Clients, "ranges", r.Gaps.Ranges, "messages", r.Gaps.Messages,
-		"opened", r.Gaps.Opened, "closed", r.Gaps.Closed, "postponed", r.Gaps.Postponed, "conflicts", r.Gaps.Conflicts, "differs", r.Gaps.Differs,
+		"opened", r.Gaps.Opened, "closed", r.Gaps.Closed, "late", r.Gaps.Late, "postponed", r.Gaps.Postponed, "conflicts", r.Gaps.Conflicts, "differs", r.Gaps.Differs,
 		"issued", r.IssuedTotal, "outstanding", r.Outstanding, "waiting", r.Waiting}
 	for _, hold := range holds {
 		if n := r.HeldTotals[hold]; n > 0 {

@@ -45,6 +45,7 @@ type found struct {
 	Ranges         uint64  // open after the check, of all clients
 	Messages       float64 // in them
 	Opened, Closed uint64  // rows of missing_ranges; a range that shrinks is one of each
+	Late           uint64  // messages of open ranges that arrived since the last check
 	Gaps           []gap   // some of the open ranges, at most Rows
 	Postponed      uint64  // clients of whom more would be missing but for unread reports
 

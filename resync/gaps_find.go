@@ -199,13 +199,14 @@ func (c *gapCheck) client(ctx context.Context, s standing, r *clientRanges) erro
 		missing = subtract(missing, unopened)
 		c.out.Postponed++
 	}
+	c.out.Late += r.late(missing).Uint64()
 	want := reconcile(missing, open, at)
 	opened, closed := differences(open, want)
 	c.out.Opened += uint64(len(opened))
 	c.out.Closed += uint64(len(closed))
 	c.out.Ranges += uint64(len(want) - len(open))
-	c.messages.Add(c.messages, total(want))
-	c.messages.Sub(c.messages, total(open))
+	c.messages.Add(c.messages, total(spans(want)))
+	c.messages.Sub(c.messages, total(spans(open)))
 	if c.opt.DryRun {
 		c.show(s.client, want)
 	}
@@ -263,6 +264,17 @@ func (r *clientRanges) missing() (missing []span) {
 		add(r.last+1, r.claimed)
 	}
 	return missing
+}
+
+// late counts the serials of open ranges that arrived. Those below the floor were given up, or sent again under other serials.
+func (r *clientRanges) late(missing []span) *big.Int {
+	var waited []span
+	for i, last := range r.openLast {
+		if first := max(r.openFirst[i], r.floor); first <= last {
+			waited = append(waited, span{first, last})
+		}
+	}
+	return total(subtract(waited, missing))
 }
 
 func (r *clientRanges) open() []openSpan {

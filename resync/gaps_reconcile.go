@@ -62,8 +62,17 @@ func differences(open, want []openSpan) (opened, closed []openSpan) {
 	return opened, closed
 }
 
+// spans are open ranges without their times.
+func spans(open []openSpan) []span {
+	out := make([]span, len(open))
+	for i, o := range open {
+		out[i] = o.span
+	}
+	return out
+}
+
 // total counts the serials; a single gap may have 2^62 of them.
-func total(spans []openSpan) *big.Int {
+func total(spans []span) *big.Int {
 	sum, n := new(big.Int), new(big.Int)
 	for _, s := range spans {
 		sum.Add(sum, n.SetUint64(s.last-s.first+1))

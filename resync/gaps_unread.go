@@ -17,11 +17,7 @@ func (u Unread) unopened(client smx.ClientID, missing []span, open []openSpan) [
 	if len(arriving) == 0 {
 		return nil
 	}
-	known := make([]span, len(open))
-	for i, o := range open {
-		known[i] = o.span
-	}
-	return subtract(arriving, known)
+	return subtract(arriving, spans(open))
 }
 
 // spansOf are the runs in order.

@@ -105,7 +105,7 @@ func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
 		l.watermark = f.Watermark
 	}
 	slices.SortStableFunc(f.Gaps, func(a, b gap) int { return a.Detected.Compare(b.Detected) })
-	g := Gaps{Compared: f.Clients, Looked: f.Looked, Ranges: f.Ranges, Messages: f.Messages, Opened: f.Opened, Closed: f.Closed, Conflicts: f.Conflicts, Differs: f.Differing, Postponed: f.Postponed}
+	g := Gaps{Compared: f.Clients, Looked: f.Looked, Ranges: f.Ranges, Messages: f.Messages, Opened: f.Opened, Closed: f.Closed, Late: f.Late, Conflicts: f.Conflicts, Differs: f.Differing, Postponed: f.Postponed}
 	for i, one := range f.Gaps {
 		if q.rows >= 0 && i >= q.rows {
 			break

@@ -14,6 +14,7 @@ type metrics struct {
 	oldestRange     prometheus.Gauge // seconds
 	conflicts       prometheus.Gauge
 	differs         prometheus.Gauge
+	late            prometheus.Counter
 	outstanding     prometheus.Gauge
 	waiting         prometheus.Gauge
 	held            *prometheus.GaugeVec // by reason: unread, unknown, bound, interval, age
@@ -45,6 +46,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		oldestRange:     gauge("missing_oldest_age_seconds", "Age of the open missing range that was detected first."),
 		conflicts:       gauge("serial_conflicts_open", "Conflicts of serials that no completion has settled yet, as of the last gap check."),
 		differs:         gauge("state_differs_clients", "Clients whose states differ from the site's though no serial is missing."),
+		late:            counter("missing_messages_arrived_late_total", "Messages that arrived after a gap check had found them missing."),
 		outstanding:     gauge("resync_outstanding", "Clients that were asked for a resync and owe the answer."),
 		waiting:         gauge("resync_waiting", "Clients that are to be asked and wait for their turn."),
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -64,7 +66,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		recordsDropped: counter("policy_records_dropped_total", "Claims of clients not recorded because the store was away too long; clients repeat them."),
 	}
 	if reg != nil {
-		reg.MustRegister(m.missingMessages, m.missingRanges, m.gapClients, m.oldestRange, m.conflicts, m.differs, m.outstanding,
+		reg.MustRegister(m.missingMessages, m.missingRanges, m.gapClients, m.oldestRange, m.late, m.conflicts, m.differs, m.outstanding,
 			m.waiting, m.held, m.issued, m.issuedBy, m.completed, m.expired, m.checks, m.checkSeconds, m.lastCheck, m.polls, m.recordsDropped)
 	}
 	return m
@@ -91,6 +93,7 @@ func (m *metrics) found(g Gaps, now time.Time) {
 	m.missingMessages.Set(g.Messages)
 	m.missingRanges.Set(float64(g.Ranges))
 	m.gapClients.Set(float64(g.Clients))
+	m.late.Add(float64(g.Late))
 	m.conflicts.Set(float64(g.Conflicts))
 	m.differs.Set(float64(g.Differs))
 	m.oldestRange.Set(0)

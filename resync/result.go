@@ -24,6 +24,7 @@ type Gaps struct {
 	Messages  float64   `json:"messages"`  // missing in them; beyond what a uint64 holds when counters jumped
 	Opened    uint64    `json:"opened"`    // ranges that were not open before
 	Closed    uint64    `json:"closed"`    // ranges that are open no more, those that shrank or split among them
+	Late      uint64    `json:"late"`      // messages of open ranges that arrived since the last check
 	Conflicts uint64    `json:"conflicts"` // signs of a counter that went back, not settled yet
 	Differs   uint64    `json:"differs"`   // clients that hold other states than the site
 	Postponed uint64    `json:"postponed"` // clients of whom more would be missing but for unread reports

@@ -75,7 +75,7 @@ func checkFields(r resync.Result) []field {
 	return []field{
 		{"time", r.At}, {"kind", r.Kind}, {"dry_run", r.DryRun}, {"compared", r.Gaps.Compared}, {"looked_at", r.Gaps.Looked},
 		{"clients", r.Gaps.Clients}, {"ranges", r.Gaps.Ranges}, {"messages", whole(r.Gaps.Messages)},
-		{"opened", r.Gaps.Opened}, {"closed", r.Gaps.Closed}, {"conflicts", r.Gaps.Conflicts}, {"differs", r.Gaps.Differs}, {"postponed", r.Gaps.Postponed},
+		{"opened", r.Gaps.Opened}, {"closed", r.Gaps.Closed}, {"late", r.Gaps.Late}, {"conflicts", r.Gaps.Conflicts}, {"differs", r.Gaps.Differs}, {"postponed", r.Gaps.Postponed},
 		{"outstanding", r.Outstanding}, {"issued_total", r.IssuedTotal}, {"held_total", r.HeldTotals}, {"unread_reason", r.UnreadReason},
 		{"gaps", orEmpty(r.Gaps.Rows)}, {"issued", orEmpty(r.Issued)}, {"held", orEmpty(r.Held)}, {"seconds", json3(r.Took.Seconds())},
 	}
@@ -108,6 +108,9 @@ func (g *globals) writeCheckTable(w io.Writer, r resync.Result) error {
 	fmt.Fprintf(w, "compared %s, read the serials of %d\n", fmtCount(int(r.Gaps.Compared), "client"), r.Gaps.Looked)
 	fmt.Fprintf(w, "open gaps: %s of %s, %s missing; %d new, %d closed\n", fmtCount(int(r.Gaps.Ranges), "range"),
 		fmtCount(int(r.Gaps.Clients), "client"), plural(whole(r.Gaps.Messages).words(), "message"), r.Gaps.Opened, r.Gaps.Closed)
+	if r.Gaps.Late > 0 {
+		fmt.Fprintf(w, "arrived late, after a check had found them missing: %s\n", fmtCount(int(r.Gaps.Late), "message"))
+	}
 	if r.Gaps.Conflicts+r.Gaps.Differs > 0 {
 		fmt.Fprintf(w, "conflicts of serials: %d; clients that hold other states than the site: %d\n", r.Gaps.Conflicts, r.Gaps.Differs)
 	}
