@@ -120,7 +120,7 @@ func (s *Server) fillChecks(ctx context.Context, p *web.Panel) error {
 	if err != nil {
 		return err
 	}
-	p.Table = &web.Table{Columns: []web.Column{{Name: "time"}, {Name: "kind"}, {Name: "clients", Numeric: true}, {Name: "ranges_open", Numeric: true}, {Name: "resyncs_issued", Numeric: true},
+	p.Table = &web.Table{Columns: []web.Column{{Name: "time"}, {Name: "kind"}, {Name: "incomplete_clients", Numeric: true}, {Name: "ranges_open", Numeric: true}, {Name: "resyncs_issued", Numeric: true},
 		{Name: "held_back", Numeric: true}, {Name: "took", Numeric: true}}}
 	for _, row := range rows[:min(len(rows), 6)] {
 		p.Table.Rows = append(p.Table.Rows, []web.Cell{

@@ -96,7 +96,11 @@ func (t *tracer) way(v version, counts bool) {
 	if waited > staleAfter {
 		severity = Note
 	}
-	t.hop("loader", "loaded", severity, v.loaded, "Loaded, %s after it was received.", span(max(0, waited)))
+	after := "within a second"
+	if waited >= time.Second {
+		after = span(waited) + " after it was received"
+	}
+	t.hop("loader", "loaded", severity, v.loaded, "Loaded, %s.", after)
 	switch {
 	case !counts:
 		t.hop("store", "not_counted", Warning, time.Time{}, "Kept, but another message under the same serial counts: %s.", t.whyOther(v))
