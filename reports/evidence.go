@@ -147,6 +147,14 @@ func (e *evidence) detected(r run) time.Time {
 	return first
 }
 
+// noticed is when a run was first seen missing; now when no check has seen it.
+func (e *evidence) noticed(r run) time.Time {
+	if at := e.detected(r); !at.IsZero() {
+		return at
+	}
+	return e.now
+}
+
 // lastSign is when the client was last heard of, by report, policy request or presence.
 func (e *evidence) lastSign() time.Time {
 	sign := later(e.header.lastReport, e.header.claimedTime)
@@ -223,7 +231,7 @@ func (r *Runner) gatherMore(ctx context.Context, e *evidence) error {
 		e.lastReports = reportRows(rows)
 	}
 	if missing := e.missing(); len(missing) > 0 {
-		rows, err := r.ask(ctx, "bad-files", map[string]string{"client": e.client.ID.String(), "serial": fmt.Sprint(missing[0].first)})
+		rows, err := r.ask(ctx, "bad-files", map[string]string{"client": e.client.ID.String(), "serial": fmt.Sprint(missing[0].first), "until": micros(e.noticed(missing[0]))})
 		if err != nil {
 			return err
 		}

@@ -89,6 +89,11 @@ func TestAnUnreadableFileMayHaveHeldWhatIsMissing(t *testing.T) {
 	if text := s.explained(1)["bad_files"]; !strings.HasPrefix(text, "One file that could not be read was set aside") || !strings.Contains(text, "between.SMX (ends too early)") {
 		t.Errorf("%q", text)
 	}
+	s.missing(1, 10, 11, 90*time.Minute)
+	bad("later.SMX", s.micros(hour))
+	if text := s.explained(1)["bad_files"]; !strings.HasPrefix(text, "One file") {
+		t.Errorf("one was set aside after the gap was seen: %q", text)
+	}
 	trace, err := s.detective().Trace(t.Context(), "PC-0001", 10)
 	if err != nil {
 		t.Fatal(err)

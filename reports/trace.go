@@ -117,7 +117,7 @@ func (r *Runner) follow(ctx context.Context, t *tracer) error {
 		{"carriers", params(), func(rows []record) { t.carriers = carrierRows(rows) }},
 		{"ranges", params("most", "100"), t.readWas},
 		{"neighbours", params(), t.readNeighbours},
-		{"bad-files", params(), t.readBadFiles},
+		{"bad-files", params("until", micros(t.noticed(run{t.serial, t.serial}))), t.readBadFiles},
 	} {
 		rows, err := r.ask(ctx, part.query, part.params)
 		if err != nil {

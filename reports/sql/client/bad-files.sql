@@ -1,5 +1,5 @@
--- Files that could not be read at all, set aside since the last stored message of one client before a serial arrived: such a file
--- does not say whose reports it held.
+-- Files that could not be read at all, set aside since the last stored message of one client before a serial arrived and until it was
+-- seen missing: such a file does not say whose reports it held.
 SELECT count() AS files, argMax(name, set_aside_time) AS latest, argMax(reason, set_aside_time) AS why, max(set_aside_time) AS time
 FROM bad_files FINAL
 WHERE set_aside_time >=
@@ -10,3 +10,4 @@ WHERE set_aside_time >=
         WHERE client_id = {client:UUID} AND serial > 0 AND serial < {serial:UInt64} ORDER BY serial DESC LIMIT 1
     )
 )
+  AND set_aside_time <= {until:DateTime64(6,'UTC')}
