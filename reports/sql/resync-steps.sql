@@ -6,6 +6,7 @@
 -- note oldest: when the resync that has been in this step the longest was issued, or asked for
 -- note median_hours: half of them have waited, or took, no longer than this
 -- link clients: resyncs?step={step}
+-- with: answered
 WITH
     asked AS
     (
@@ -16,17 +17,11 @@ WITH
     (
         SELECT
             asked.client_id AS client_id, asked.newest AS number, asked.issued AS issued, asked.next AS next,
-            picked.picked_up_time AS picked_up, arrayFirst(t -> t.1 > issued OR t.2 >= next, completed.times).1 AS done, b.accepted AS accepted
+            picked.picked_up_time AS picked_up, arrayFirst(t -> t.1 > issued OR t.2 >= next, completed.times).1 AS done, accepted.time AS given_up
         FROM asked
-        LEFT JOIN (SELECT client_id, number, picked_up_time FROM resync_pickups FINAL) AS picked ON picked.client_id = asked.client_id AND picked.number = asked.newest
-        LEFT JOIN
-        (
-            SELECT client_id, arraySort(groupArray((received_time, serial))) AS times FROM completions_data FINAL WHERE client_id IN (SELECT client_id FROM asked) GROUP BY client_id
-        ) AS completed ON completed.client_id = asked.client_id
-        LEFT JOIN
-        (
-            SELECT client_id, max(baselines.accepted_time) AS accepted FROM baselines WHERE client_id IN (SELECT client_id FROM asked) GROUP BY client_id
-        ) AS b ON b.client_id = asked.client_id
+        LEFT JOIN picked ON picked.client_id = asked.client_id AND picked.number = asked.newest
+        LEFT JOIN completed ON completed.client_id = asked.client_id
+        LEFT JOIN accepted ON accepted.client_id = asked.client_id
     ),
     answering AS
     (
@@ -48,7 +43,7 @@ WITH
             toNullable(min(issued)) AS oldest,
             quantile(0.5)(greatest(dateDiff('second', issued, if(toUnixTimestamp64Micro(done) > 0, done, now64(6, 'UTC'))), 0) / 3600) AS median
         FROM stepped
-        WHERE if(toUnixTimestamp64Micro(done) = 0, accepted < issued, issued >= now64(6, 'UTC') - toIntervalDay({days:UInt32}))
+        WHERE if(toUnixTimestamp64Micro(done) = 0, given_up < issued, issued >= now64(6, 'UTC') - toIntervalDay({days:UInt32}))
         GROUP BY step
         UNION ALL
         SELECT 'requested' AS step, count() AS clients, toNullable(min(r.requested_time)) AS oldest,

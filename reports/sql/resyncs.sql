@@ -13,7 +13,7 @@
 -- note answering: when the first message of the answer arrived
 -- link netbios_name: /clients/{client_id}
 -- link client_id: client-states?client={client_id}
--- with: wanted
+-- with: wanted, answered
 WITH
     asked AS
     (
@@ -23,12 +23,6 @@ WITH
           AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
     ),
     latest AS (SELECT client_id, max(number) AS newest FROM asked GROUP BY client_id),
-    picked AS (SELECT client_id, number, picked_up_time FROM resync_pickups FINAL WHERE client_id IN (SELECT client_id FROM asked)),
-    completed AS
-    (
-        SELECT client_id, arraySort(groupArray((received_time, serial))) AS times FROM completions_data FINAL
-        WHERE client_id IN (SELECT client_id FROM asked) GROUP BY client_id
-    ),
     stepped AS
     (
         SELECT
@@ -40,15 +34,12 @@ WITH
             asked.next_serial AS next_serial,
             nullIf(picked.picked_up_time, toDateTime64(0, 6, 'UTC')) AS picked_up,
             nullIf(arrayFirst(t -> t.1 > issued OR t.2 >= asked.next_serial, completed.times).1, toDateTime64(0, 6, 'UTC')) AS done,
-            done IS NULL AND b.accepted >= issued AS accepted
+            done IS NULL AND accepted.time >= issued AS needless
         FROM asked
         INNER JOIN latest ON latest.client_id = asked.client_id
         LEFT JOIN picked ON picked.client_id = asked.client_id AND picked.number = asked.number
         LEFT JOIN completed ON completed.client_id = asked.client_id
-        LEFT JOIN
-        (
-            SELECT client_id, max(baselines.accepted_time) AS accepted FROM baselines WHERE client_id IN (SELECT client_id FROM asked) GROUP BY client_id
-        ) AS b ON b.client_id = asked.client_id
+        LEFT JOIN accepted ON accepted.client_id = asked.client_id
         WHERE asked.number = latest.newest OR notEmpty(arrayFilter(t -> t.1 > asked.issued_time OR t.2 >= asked.next_serial, completed.times)) OR {step:String} = 'any'
     ),
     answers AS
@@ -68,7 +59,7 @@ WITH
         SELECT
             s.client_id AS client_id, s.number AS number, s.issued AS issued, s.reason AS reason, s.issued_by AS issued_by,
             s.picked_up AS picked_up, nullIf(a.first, toDateTime64(0, 6, 'UTC')) AS answering, s.done AS done,
-            multiIf(done IS NOT NULL, 'completed', s.accepted, 'accepted', answering IS NOT NULL, 'answering', picked_up IS NOT NULL, 'picked up', 'issued') AS step
+            multiIf(done IS NOT NULL, 'completed', s.needless, 'accepted', answering IS NOT NULL, 'answering', picked_up IS NOT NULL, 'picked up', 'issued') AS step
         FROM stepped AS s
         LEFT JOIN answers AS a ON a.client_id = s.client_id AND a.number = s.number
         WHERE ({step:String} = 'any' OR step = {step:String} OR {step:String} = 'outstanding' AND step NOT IN ('completed', 'accepted'))
