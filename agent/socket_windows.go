@@ -10,8 +10,9 @@ import (
 	"github.com/Microsoft/go-winio"
 )
 
-// pipeAccess lets the system, administrators and whoever runs the agent open the pipe, and nobody else, over no network.
-const pipeAccess = "D:P(D;;GA;;;NU)(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;OW)"
+// pipeAccess lets the system, administrators and whoever runs the agent open the pipe, and nobody else. Nobody is refused for having
+// logged on over the network, as administrators do with remote shells: the pipe itself refuses callers of other machines.
+const pipeAccess = "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;OW)"
 
 // SocketPath is where the agent with its files in dir listens for commands of this machine: pipes have no folders, so the folder
 // decides the name.
