@@ -25,7 +25,7 @@ type Source struct {
 }
 
 // usualFiles are looked for when no file was named; the first that exists is read.
-var usualFiles = [...]string{"configs/statewire.yaml", "/etc/statewire/statewire.yaml"}
+var usualFiles = [...]string{"configs/statewire.yaml", SystemFile}
 
 // Paths are the files that Load looks for, in this order; it reads the first that exists.
 func (s Source) Paths() []string {

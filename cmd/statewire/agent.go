@@ -25,9 +25,6 @@ func agentCommand(g *globals) *cobra.Command {
 // agentDir is where a data directory has its agent's files.
 func agentDir(data string) string { return filepath.Join(data, "agent") }
 
-// agentHome is where the shipped unit keeps a machine's agent.
-const agentHome = "/var/lib/statewire-agent"
-
 // agentAt is where the agent is that a command speaks to: on the data directory, or where the shipped unit has it when none was named
 // and none is in the usual place.
 func (g *globals) agentAt(cmd *cobra.Command) string {

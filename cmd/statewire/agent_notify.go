@@ -14,6 +14,7 @@ import (
 type supervisor struct {
 	address  string        // empty: there is none
 	watchdog time.Duration // it ends a process that is silent for so long; 0 = never
+	heard    func(string)  // called with every state told; nil: by nobody
 }
 
 // newSupervisor reads what the service manager left in the environment, and takes it out: children don't speak for this process.
@@ -34,6 +35,9 @@ func newSupervisor() supervisor {
 
 // tell sends one state, such as READY=1. Without a service manager it does nothing.
 func (s supervisor) tell(state string) error {
+	if s.heard != nil {
+		s.heard(state)
+	}
 	if s.address == "" {
 		return nil
 	}

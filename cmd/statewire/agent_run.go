@@ -29,17 +29,20 @@ func agentRunCommand(g *globals) *cobra.Command {
 		Use:   "run",
 		Short: "run this machine's client until SIGINT or SIGTERM",
 		Long: "Runs this machine's client: it sends states that local programs tell it and the package updates it finds (apt), polls its\n" +
-			"policy, and answers the other agent commands. Its files lie in DATA/agent. As a service: configs/statewire-agent.service.",
+			"policy, and answers the other agent commands. Its files lie in DATA/agent. As a service of\n" +
+			"systemd, launchd or Windows: docs/agent.md.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, _, err := g.config(nil)
-			if err != nil {
-				return err
-			}
-			if cfg.Agent.Relay == "" {
-				return usageError{errors.New("agent.relay is empty; set it to the address of the relay, such as https://mp.example:8443, in the configuration file or with --set agent.relay=ADDRESS")}
-			}
-			return runAgent(cmd.Context(), agentDir(g.data), cfg.Agent, newSupervisor(), g.logger(os.Stderr))
+			return runAsService(cmd.Context(), g, func(ctx context.Context, manager supervisor, log *slog.Logger) error {
+				cfg, _, err := g.config(nil)
+				if err != nil {
+					return err
+				}
+				if cfg.Agent.Relay == "" {
+					return usageError{errors.New("agent.relay is empty; set it to the address of the relay, such as https://mp.example:8443, in the configuration file or with --set agent.relay=ADDRESS")}
+				}
+				return runAgent(ctx, agentDir(g.data), cfg.Agent, manager, log)
+			})
 		},
 	}
 }

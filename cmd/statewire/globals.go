@@ -32,7 +32,7 @@ var (
 
 func (g *globals) register(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.StringVar(&g.configFile, "config", "", "configuration file (default: configs/statewire.yaml here, then /etc/statewire/statewire.yaml)")
+	f.StringVar(&g.configFile, "config", "", "configuration file (default: configs/statewire.yaml here, then "+configs.SystemFile+")")
 	f.StringVar(&g.data, "data", "./data", "data directory")
 	f.StringVar(&g.format, "format", "table", "output of rows: "+strings.Join(formats, ", "))
 	f.StringVar(&g.logLevel, "log-level", "info", "least level to log: debug, info, warn, error")
@@ -68,13 +68,15 @@ func (g *globals) level() (slog.Level, error) {
 }
 
 // logger writes to w at the level the flags ask for.
-func (g *globals) logger(w io.Writer) *slog.Logger {
+func (g *globals) logger(w io.Writer) *slog.Logger { return slog.New(g.logHandler(w)) }
+
+func (g *globals) logHandler(w io.Writer) slog.Handler {
 	level, _ := g.level() // checked before any command ran
 	opts := &slog.HandlerOptions{Level: level}
 	if g.logFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
+		return slog.NewJSONHandler(w, opts)
 	}
-	return slog.New(slog.NewTextHandler(w, opts))
+	return slog.NewTextHandler(w, opts)
 }
 
 // config loads the configuration, with the flags' values on top.

@@ -47,6 +47,10 @@ func run(args []string) int {
 		return status.code
 	}
 	fmt.Fprintln(os.Stderr, "statewire:", oneLine(err))
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
 	var config *configs.Error
 	if errors.As(err, &config) || errors.As(err, new(usageError)) {
 		return exitUsage

@@ -1,0 +1,14 @@
+//go:build !windows
+
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+)
+
+// runAsService calls run. A service is a process like any other here.
+func runAsService(ctx context.Context, g *globals, run func(context.Context, supervisor, *slog.Logger) error) error {
+	return run(ctx, newSupervisor(), g.logger(os.Stderr))
+}
