@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,9 @@ import (
 // An agent whose states, or whose relay, were away for so long needs a person.
 const agentPatience = 24 * time.Hour
 
+// answerPatience is how long an agent may take to say how it is doing. One that hangs holds up nobody who watches it.
+const answerPatience = 10 * time.Second
+
 func agentStatusCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
@@ -24,7 +28,7 @@ func agentStatusCommand(g *globals) *cobra.Command {
 			if err := g.plainFormat(); err != nil {
 				return &exitStatus{int(healthUnknown), err}
 			}
-			status, err := g.agent(cmd).Status(cmd.Context())
+			status, err := statusWithin(cmd.Context(), g.agent(cmd), answerPatience)
 			if err != nil {
 				return &exitStatus{int(g.silentAgent(cmd, err)), err}
 			}
@@ -40,8 +44,17 @@ func agentStatusCommand(g *globals) *cobra.Command {
 	}
 }
 
-// silentAgent is the health of an agent that cannot be asked: critical where one should run.
+func statusWithin(ctx context.Context, own *agent.SocketClient, patience time.Duration) (agent.StatusReport, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return own.Status(ctx)
+}
+
+// silentAgent is the health of an agent that cannot be asked: critical where one should run, and when it hangs.
 func (g *globals) silentAgent(cmd *cobra.Command, err error) health {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return healthCritical
+	}
 	if _, missing := os.Stat(g.agentAt(cmd)); missing == nil && errors.Is(err, agent.ErrNotRunning) {
 		return healthCritical
 	}

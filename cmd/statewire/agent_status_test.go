@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -47,5 +50,28 @@ func TestAgentHealth(t *testing.T) {
 				t.Errorf("health is %v because of %q; want %v with %q", got, text, tt.want, tt.why)
 			}
 		})
+	}
+}
+
+// Whoever watches an agent is not held up by one that hangs: its socket takes callers and nobody answers them.
+func TestAnAgentThatHangsIsCritical(t *testing.T) {
+	t.Parallel()
+	dir := agentDir(dataDir(t))
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ln, err := agent.ListenSocket(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	late, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	_, err = statusWithin(late, agent.DialSocket(dir), 50*time.Millisecond)
+	if late.Err() != nil || err == nil || !strings.Contains(err.Error(), "does not answer") || errors.Is(err, agent.ErrNotRunning) {
+		t.Fatalf("a silent agent gives %v", err)
+	}
+	if h := new(globals).silentAgent(nil, err); h != healthCritical {
+		t.Errorf("its health is %v", h)
 	}
 }
