@@ -148,8 +148,8 @@ func worst(facts []Fact) web.Tone {
 
 // view is a resync with its four steps.
 func (q issuedResync) view(e *evidence) web.Resync {
-	now := q.step()
-	out := web.Resync{Number: strconv.FormatUint(q.number, 10), Why: firstUpper(terminalSafe(q.why())), Open: now != stepCompleted && now != stepAccepted}
+	now, replaced := q.step(), q.number < e.requests[0].number
+	out := web.Resync{Number: strconv.FormatUint(q.number, 10), Why: firstUpper(terminalSafe(q.why())), Open: now != stepCompleted && now != stepAccepted && !replaced}
 	for _, st := range []struct {
 		step step
 		at   *web.Stage
@@ -166,6 +166,8 @@ func (q issuedResync) view(e *evidence) web.Resync {
 			st.at.Note = "not seen"
 		case now == stepAccepted:
 			st.at.Note = "not needed"
+		case replaced:
+			st.at.Note = "never came"
 		default:
 			st.at.Note = "to come"
 		}

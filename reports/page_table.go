@@ -63,6 +63,10 @@ func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 	c := t.rows.Columns[i]
 	cell := web.Cell{Text: shorten(terminalSafe(textOf(v)), 400), Link: t.rows.Report.link(c.Name, t.rows.Columns, row)}
 	switch x := v.(type) {
+	case nil:
+		if c.Name == "last_report" {
+			cell.Text = "never"
+		}
 	case time.Time:
 		cell.Text = clockAt(x)
 		if !x.IsZero() && x.Unix() != 0 {

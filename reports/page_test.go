@@ -209,11 +209,22 @@ func TestASerialLeadsToItsTrace(t *testing.T) {
 	}
 }
 
+func TestAResyncThatANewerOneReplacedIsNotToCome(t *testing.T) {
+	s := newSite(t)
+	s.client(1, 9, hour)
+	s.issued(1, 1, "missing", 10, 3*day)
+	s.issued(1, 2, "requested", 10, hour)
+	body := get(t, handler(t, s.seed, func(_ *Config, d *Deps) { s.deps(d) }), "/clients/"+id(1).String()).Body.String()
+	if strings.Count(body, "to come") != 3 || strings.Count(body, "never came") != 3 || strings.Count(body, `resync-row open`) != 1 {
+		t.Errorf("%s", body)
+	}
+}
+
 func TestAClientWithoutANameStillLeadsToItsPage(t *testing.T) {
 	s := newSite(t)
 	s.polled(1, 5, 5, 5, hour)
 	s.missing(1, 1, 5, hour)
-	if body := get(t, handler(t, s.seed), "/reports/missing-ranges").Body.String(); !strings.Contains(body, `<a href="/clients/`+id(1).String()+`">(no name)</a>`) {
+	if body := get(t, handler(t, s.seed), "/reports/missing-ranges").Body.String(); !strings.Contains(body, `<a href="/clients/`+id(1).String()+`">(no name)</a>`) || !strings.Contains(body, "<td>never</td>") {
 		t.Errorf("%s", body)
 	}
 }

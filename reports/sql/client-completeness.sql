@@ -88,5 +88,5 @@ SELECT
     page.client_id AS client_id
 FROM page
 LEFT JOIN facts ON facts.client_id = page.client_id
-LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c ON c.client_id = page.client_id
+LEFT JOIN (SELECT client_id, netbios_name, toNullable(clients.last_report_time) AS last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c ON c.client_id = page.client_id
 ORDER BY percent, client_id

@@ -40,7 +40,7 @@ SELECT
     d.completed AS resync_completed,
     page.client_id AS client_id
 FROM page
-LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c ON c.client_id = page.client_id
+LEFT JOIN (SELECT client_id, netbios_name, toNullable(clients.last_report_time) AS last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c ON c.client_id = page.client_id
 LEFT JOIN
 (
     SELECT client_id, toNullable(max(issued_time)) AS issued FROM resyncs FINAL WHERE client_id IN (SELECT arrayJoin(page_ids)) GROUP BY client_id
