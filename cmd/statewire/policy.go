@@ -65,8 +65,8 @@ func policySetCommand(g *globals) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.collection, "collection", "", "the collection")
 	flags.Uint32Var(&f.priority, "priority", 0, "the smallest wins where collections disagree (default 1000)")
-	flags.DurationVar(&f.send, "send-interval", 0, "time between two sends of what changed")
-	flags.DurationVar(&f.poll, "policy-interval", 0, "time between two policy polls")
+	flags.Var((*span)(&f.send), "send-interval", "time between two sends of what changed")
+	flags.Var((*span)(&f.poll), "policy-interval", "time between two policy polls")
 	flags.Var((*topicList)(&f.pause), "pause", "keep the states of this topic type at the client (repeatable)")
 	flags.Var((*topicList)(&f.resume), "resume", "send the states of this topic type again (repeatable)")
 	flags.StringArrayVar(&f.intervals, "topic-interval", nil, "least time between two sends of a topic type, as 500=4h (repeatable)")
@@ -178,10 +178,7 @@ func (f policyFlags) change(cmd *cobra.Command, p *resync.PolicySettings) error 
 func parseTopicInterval(text string) (uint32, time.Duration, error) {
 	left, right, ok := strings.Cut(text, "=")
 	kind, err := parseTopic(left)
-	interval, wrong := time.ParseDuration(right)
-	if right == "0" {
-		interval, wrong = 0, nil
-	}
+	interval, wrong := parseSpan(right)
 	if !ok || err != nil || wrong != nil {
 		return 0, 0, usageError{fmt.Errorf("--topic-interval is %.60q; write TYPE=DURATION, as 500=4h", text)}
 	}

@@ -124,8 +124,8 @@ func TestResyncThroughTheRunningSite(t *testing.T) {
 		t.Error("a client without gaps is asked")
 	}
 	done(t, data, "collection", "create", "one", "--client", clientID(2).String())
-	done(t, data, "policy", "set", "--collection", "one", "--send-interval", "90m", "--pause", "500")
-	if p := s.policy(t, 2, 5); p.SendInterval != 90*time.Minute || len(p.Topics) != 1 {
+	done(t, data, "policy", "set", "--collection", "one", "--send-interval", "90m", "--policy-interval", "1d", "--pause", "500")
+	if p := s.policy(t, 2, 5); p.SendInterval != 90*time.Minute || p.PolicyInterval != 24*time.Hour || len(p.Topics) != 1 {
 		t.Errorf("the policy says %+v", p)
 	}
 	eventually(patience, func() bool { return strings.Contains(done(t, data, "resync", "list"), "picked up") })
@@ -237,6 +237,7 @@ func TestResyncRefusals(t *testing.T) {
 		{"a policy that changes nothing", "policy set --collection none", exitUsage, "--send-interval 1h"},
 		{"a policy for no collection", "policy set --collection none --send-interval 1h", exitUsage, "no such collection"},
 		{"a topic that is none", "policy set --collection none --pause updates", exitUsage, "topic type"},
+		{"a time to look back that is none", "resync list --within 3x", exitUsage, "write it as 900s, 15m, 72h or 7d"},
 		{"an interval that is none", "policy set --collection none --topic-interval 500", exitUsage, "500=4h"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
