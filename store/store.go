@@ -199,8 +199,9 @@ func (s *Store) Conn() driver.Conn { return s.conn }
 // after a minute, at 256 MiB or at a million rows.
 func (s *Store) ReadOnly() driver.Conn { return s.readOnly }
 
-// readOnlyOptions are the options of ReadOnly. Nothing a statement says can lift them:
-// under readonly=1 settings cannot be changed.
+// readOnlyOptions are the options of ReadOnly. Under readonly=1 a statement cannot
+// change settings; the embedded engine's guard refuses those of a subquery, too, which
+// a server lets through: there the rights of the site's user are the wall.
 func (s *Store) readOnlyOptions() *clickhouse.Options {
 	opt := *s.options
 	opt.MaxOpenConns, opt.MaxIdleConns = poolConns/2, poolConns/2

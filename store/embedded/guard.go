@@ -6,9 +6,9 @@ import (
 )
 
 // readonly=1 of the engine refuses writes, DDL and table functions that reach
-// outside. Three things it lets through, because on a server they are harmless or
-// belong to the client: INTO OUTFILE writes files, the function file() reads them,
-// and SYSTEM and KILL act. The guard refuses those before the engine sees them.
+// outside. Four things it lets through: INTO OUTFILE writes files, the function
+// file() reads them, SYSTEM and KILL act, and SETTINGS of a subquery lift readonly
+// itself and every limit. The guard refuses those before the engine sees them.
 
 // checkReadOnly refuses what readonly=1 does not. It looks at the text as the
 // engine's own parser understood it, so that no way of writing it slips through.
@@ -25,6 +25,8 @@ func (c *conn) checkReadOnly(sql string) error {
 		switch {
 		case t[i].is("OUTFILE") && i > 0 && t[i-1].is("INTO"):
 			return refused("INTO OUTFILE is not allowed")
+		case t[i].is("SETTINGS") && i+2 < len(t) && t[i+1].kind <= name && t[i+2].text == "=":
+			return refused("SETTINGS are not allowed")
 		case t[i].kind <= name && strings.EqualFold(t[i].text, "file"):
 			return refused("the name file is not allowed: a function of that name reads files")
 		}
