@@ -180,6 +180,11 @@ func TestAnotherProcessGoesOnWhereTheFirstStopped(t *testing.T) {
 	b.check(CheckOptions{})
 	b.wait(24 * time.Hour)
 	b = newBenchOn(t, b.db, cfg, b.now)
+	if err := b.load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.equal("missing before the first check", metric(t, b.reg, "statewire_missing_messages"), 4)
+	b.equal("for so long", metric(t, b.reg, "statewire_missing_oldest_age_seconds"), 24*3600)
 	b.check(CheckOptions{})
 	b.wait(24 * time.Hour)
 	r := b.check(CheckOptions{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/big"
 	"time"
 
 	"statewire/smx"
@@ -79,6 +80,23 @@ func (f *finder) find(ctx context.Context, opt findOptions) (found, error) {
 	if err := f.findDiffering(ctx, opt, &out); err != nil {
 		return found{}, fmt.Errorf("compare the clients' states: %w", err)
 	}
+	return out, nil
+}
+
+// recorded is how much is open as of the last check.
+func (f *finder) recorded(ctx context.Context) (out found, err error) {
+	const doing = "read what the last gap check found: %w"
+	messages, polled := new(big.Int), false
+	if err := f.store.Conn().QueryRow(ctx, openSQL).Scan(&out.Ranges, messages); err != nil {
+		return out, fmt.Errorf(doing, err)
+	}
+	if err := f.store.Conn().QueryRow(ctx, markedSQL).Scan(&out.Differing, &polled); err != nil {
+		return out, fmt.Errorf(doing, err)
+	}
+	if err := f.countConflicts(ctx, findOptions{}, &out); err != nil {
+		return out, fmt.Errorf(doing, err)
+	}
+	out.Messages, _ = new(big.Float).SetInt(messages).Float64()
 	return out, nil
 }
 

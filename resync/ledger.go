@@ -14,6 +14,8 @@ type ledger interface {
 	keepClock(ctx context.Context, row clockRow) error
 	// find reconciles what is missing with what arrived.
 	find(ctx context.Context, q scan) (Gaps, error)
+	// recorded is what the last find left open.
+	recorded(ctx context.Context) (Gaps, error)
 	// wants yields the clients to ask, in the order in which they are served, until take answers false.
 	wants(ctx context.Context, q wantQuery, take func(want) bool) error
 	// requests yields the clients that a person wants asked, the same way.

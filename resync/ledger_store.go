@@ -119,6 +119,15 @@ func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
 	return g, l.openRanges(ctx, &g)
 }
 
+func (l *storeLedger) recorded(ctx context.Context) (Gaps, error) {
+	f, err := l.finder.recorded(ctx)
+	if err != nil {
+		return Gaps{}, err
+	}
+	g := Gaps{Ranges: f.Ranges, Messages: f.Messages, Conflicts: f.Conflicts, Differs: f.Differing}
+	return g, l.openRanges(ctx, &g)
+}
+
 // countRows adds what openRanges adds, from the rows of a scan that wrote nothing.
 func (g *Gaps) countRows(rows []gap) {
 	clients := map[smx.ClientID]bool{}

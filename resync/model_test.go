@@ -264,6 +264,8 @@ func (w *world) note(_ context.Context, _ map[smx.ClientID]claim, pickups []pick
 	return nil
 }
 
+func (w *world) recorded(context.Context) (Gaps, error) { return Gaps{}, nil }
+
 func (w *world) keepCheck(context.Context, Result) error { return nil }
 
 func (w *world) rules(context.Context, map[string][]smx.ClientID) ([]rule, error) { return nil, nil }

@@ -24,6 +24,11 @@ func (s *Service) load(ctx context.Context) error {
 	if _, err := s.refresh(ctx, s.now().UTC()); err != nil {
 		return err
 	}
+	open, err := s.ledger.recorded(ctx)
+	if err != nil {
+		return err
+	}
+	s.metrics.found(open, s.now())
 	if err := s.reloadRules(ctx); err != nil {
 		return err
 	}

@@ -13,23 +13,30 @@ import (
 	"statewire/reports"
 )
 
-// heldReports is holding, reads which serials of the client the files that name it bring, and says whether anybody loads them.
+// heldFiles is how many waiting files of a client are shown to a person.
+const heldFiles = 20
+
+// heldReports shows the reports stage which waiting files hold a client's reports, which of its serials they bring, and whether
+// anybody loads them.
 func heldReports(dir *inbox.Dir, data string) func(context.Context, uuid.UUID) (reports.Held, error) {
 	return func(ctx context.Context, client uuid.UUID) (reports.Held, error) {
-		held, err := holding(dir)(ctx, client)
-		held.Stopped = roleHolder(filepath.Join(data, "run", "ingest.lock")) == 0
-		if err != nil || !slices.ContainsFunc(held.Files, func(f reports.HeldFile) bool { return f.Names }) {
-			return held, err
-		}
 		arriving := newArriving()
-		_, all, err := dir.Holding(ctx, client, arriving.of(client), unreadFiles)
+		files, all, err := dir.Holding(ctx, client, arriving.of(client), unreadFiles)
 		if err != nil {
 			return reports.Held{}, err
+		}
+		held := reports.Held{Part: !all, Read: all && arriving.left >= 0, Stopped: roleHolder(filepath.Join(data, "run", "ingest.lock")) == 0}
+		held.More = max(len(files)-heldFiles, 0)
+		for _, f := range files[:len(files)-held.More] {
+			shown := reports.HeldFile{Box: f.Box, Name: f.Name, Since: f.Since, Names: f.Names}
+			if !f.Names {
+				shown.Reason = "it does not say whose reports it holds"
+			}
+			held.Files = append(held.Files, shown)
 		}
 		for _, run := range arriving.runs[[16]byte(client)] {
 			held.Serials = append(held.Serials, reports.SerialRun(run))
 		}
-		held.Read = all && arriving.left >= 0
 		return held, nil
 	}
 }

@@ -264,7 +264,7 @@ func (s *site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Sto
 
 func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.Store) error {
 	server, err := newReports(s.cfg.Reports, db, reports.Deps{
-		Backlog: backlog(s.inbox), Holding: holding(s.inbox), Schedule: s.schedule, AgentLog: agentLog(s.data),
+		Backlog: backlog(s.inbox), Holding: heldReports(s.inbox, s.data), Schedule: s.schedule, AgentLog: agentLog(s.data),
 		Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: version, Ready: s.ready,
 		Metrics: promhttp.HandlerFor(peers{s.registry, filepath.Join(s.data, "run")}, promhttp.HandlerOpts{}),
 	})

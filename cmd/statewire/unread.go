@@ -5,10 +5,7 @@ import (
 	"context"
 	"io"
 
-	"github.com/google/uuid"
-
 	"statewire/inbox"
-	"statewire/reports"
 	"statewire/resync"
 	"statewire/smx"
 )
@@ -19,8 +16,6 @@ const (
 	unreadFiles = 20_000
 	// unreadBytes is how much of them is read for the serials they bring.
 	unreadBytes = 256 << 20
-	// heldFiles is how many waiting files of a client are shown to a person.
-	heldFiles = 20
 )
 
 // fileNames reads the clients that a file of the inbox names.
@@ -100,28 +95,5 @@ func (a *arriving) add(client smx.ClientID, serial uint64) {
 	}
 	if serial > 0 {
 		a.runs[client] = append(runs, resync.Run{First: serial, Last: serial})
-	}
-}
-
-// holding shows the reports stage which waiting files hold a client's reports.
-func holding(dir *inbox.Dir) func(context.Context, uuid.UUID) (reports.Held, error) {
-	return func(ctx context.Context, client uuid.UUID) (reports.Held, error) {
-		files, all, err := dir.Holding(ctx, client, fileNames, unreadFiles)
-		if err != nil {
-			return reports.Held{}, err
-		}
-		held := reports.Held{Part: !all}
-		for i, f := range files {
-			if i == heldFiles {
-				held.More = len(files) - i
-				break
-			}
-			shown := reports.HeldFile{Box: f.Box, Name: f.Name, Since: f.Since, Names: f.Names}
-			if !f.Names {
-				shown.Reason = "it does not say whose reports it holds"
-			}
-			held.Files = append(held.Files, shown)
-		}
-		return held, nil
 	}
 }
