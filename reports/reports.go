@@ -103,4 +103,5 @@ type Deps struct {
 	Log        *slog.Logger                // nil discards
 	Registerer prometheus.Registerer       // nil keeps the package's metrics private
 	Version    string                      // shown on the status page and in the API description
+	Notice     string                      // stands on top of every page; empty shows none
 }

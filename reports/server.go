@@ -48,7 +48,7 @@ func NewServer(runner *Runner, deps Deps) (*Server, error) {
 	if runner == nil {
 		return nil, errors.New("reports: a runner is required")
 	}
-	pages, err := web.New(deps.Version)
+	pages, err := web.New(deps.Version, deps.Notice)
 	if err != nil {
 		return nil, err
 	}

@@ -73,6 +73,7 @@ func (g *globals) demo(cmd *cobra.Command, fleet agent.FleetConfig) error {
 		defer s.pages.Close()
 	}
 	group, ctx := errgroup.WithContext(cmd.Context())
+	s.notice = "A demo: its clients are simulated, except for this machine, " + hostName() + "."
 	s.started = func(a addresses) {
 		group.Go(func() error {
 			machine, err := g.startDemoAgent(ctx, group, cfg, s, a)

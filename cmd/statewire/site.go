@@ -49,6 +49,7 @@ type site struct {
 	inbox    *inbox.Dir
 	policies policySource
 	pages    net.Listener    // of the reports; nil listens on reports.listen
+	notice   string          // stands on top of every page
 	started  func(addresses) // called once everything listens; nil is not called
 	reload   *reloader       // follows the configuration file; nil does not
 	files    []string        // the files it follows
@@ -265,7 +266,7 @@ func (s *site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Sto
 func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.Store) error {
 	server, err := newReports(s.cfg.Reports, db, reports.Deps{
 		Backlog: backlog(s.inbox), Holding: heldReports(s.inbox, s.data), Schedule: s.schedule, AgentLog: agentLog(s.data),
-		Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: version, Ready: s.ready,
+		Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: version, Notice: s.notice, Ready: s.ready,
 		Metrics: promhttp.HandlerFor(peers{s.registry, filepath.Join(s.data, "run")}, promhttp.HandlerOpts{}),
 	})
 	if err != nil {

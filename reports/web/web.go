@@ -23,17 +23,18 @@ type Pages struct {
 	// Constant after New.
 	set     *template.Template
 	version string
+	notice  string
 }
 
-// New parses the templates.
-func New(version string) (*Pages, error) {
+// New parses the templates. A notice stands on top of every page; none when it is empty.
+func New(version, notice string) (*Pages, error) {
 	set, err := template.New("").Funcs(template.FuncMap{
 		"asset": asset, "number": Number, "label": Label, "clock": Clock, "iso": ISO, "pieces": Pieces,
 	}).ParseFS(templates, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse page templates: %w", err)
 	}
-	return &Pages{set: set, version: version}, nil
+	return &Pages{set: set, version: version, notice: notice}, nil
 }
 
 // Page is what every page needs around its content.
@@ -42,12 +43,13 @@ type Page struct {
 	Section string // which entry of the menu is the current one: dashboard, completeness or reports
 	Find    string // what the search box holds
 	Version string // set by Render
+	Notice  string // set by Render
 	Body    any
 }
 
 // Render writes a whole page; name is that of its template.
 func (p *Pages) Render(w io.Writer, name string, page Page) error {
-	page.Version = p.version
+	page.Version, page.Notice = p.version, p.notice
 	return p.execute(w, name, page)
 }
 
