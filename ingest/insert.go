@@ -58,12 +58,11 @@ func (l *Loader) insertTable(ctx context.Context, t table) error {
 	return nil
 }
 
-// insertRows and insertBytes bound one insert of messages: what the driver and the engine hold at once. Bytes are those of
-// the stored texts, of which a row has rowBytes besides.
+// insertRows and insertBytes bound one insert of messages: what the driver and the engine hold at once, several times over.
+// Bytes are those of the stored texts.
 const (
-	insertRows  = 128 << 10
-	insertBytes = 24 << 20
-	rowBytes    = 200
+	insertRows  = 80 << 10
+	insertBytes = 12 << 20
 )
 
 // messagesTables is the messages of a batch: one table, or several when the batch is extraordinary.
@@ -75,7 +74,7 @@ func messagesTables(b batch) (all []table) {
 		from := m.from
 		for i := m.from; i < m.to; i++ {
 			t.rows++
-			if bytes += rowBytes + p.textBytes(i); t.rows < insertRows && bytes < insertBytes {
+			if bytes += p.textBytes(i); t.rows < insertRows && bytes < insertBytes {
 				continue
 			}
 			all = append(all, t.with(p, span{from, i + 1}))
