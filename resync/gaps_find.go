@@ -9,6 +9,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"statewire/smx"
 )
@@ -68,59 +69,58 @@ func (f *finder) findGaps(ctx context.Context, opt findOptions, out *found) erro
 
 // compare looks at the suspects among all clients, in the order of the store: so a look reads one stretch of every table.
 func (c *gapCheck) compare(ctx context.Context, all []slice) error {
-	var suspects []standing
+	var next standings // those of the next look
 	for _, s := range all {
-		some, err := c.suspects(ctx, s)
+		suspects, err := c.suspects(ctx, s)
 		if err != nil {
 			return err
 		}
-		for suspects = append(suspects, some...); len(suspects) >= clientsPerLook; suspects = suspects[clientsPerLook:] {
-			if err := c.look(ctx, suspects[:clientsPerLook]); err != nil {
+		for suspects.len() > 0 {
+			suspects.take(min(suspects.len(), clientsPerLook-next.len()), &next)
+			if next.len() < clientsPerLook {
+				break
+			}
+			if err := c.look(ctx, next); err != nil {
 				return err
 			}
+			next = standings{}
 		}
 	}
-	return c.look(ctx, suspects)
+	return c.look(ctx, next)
 }
 
 // suspects are the clients of a slice of whom something else may be missing than is recorded, in the order of the store.
-func (c *gapCheck) suspects(ctx context.Context, s slice) ([]standing, error) {
+func (c *gapCheck) suspects(ctx context.Context, s slice) (some standings, err error) {
 	var compared uint64
-	var clients []uuid.UUID
-	var fingerprints, lasts, claims, floors []uint64
-	var checked []int64
 	everybody := flagArg("everybody", c.opt.Since.IsZero())
 	row := c.store.Conn().QueryRow(ctx, suspectsSQL, uuidArg("from", s.from), uuidArg("to", s.to), everybody)
-	if err := row.Scan(&compared, &clients, &fingerprints, &lasts, &claims, &floors, &checked); err != nil {
-		return nil, fmt.Errorf("compare fingerprints: %w", err)
+	err = row.Scan(&compared, &some.clients, &some.fingerprints, &some.lasts, &some.claims, &some.floors, &some.checked)
+	if err != nil {
+		return standings{}, fmt.Errorf("compare fingerprints: %w", err)
 	}
 	c.out.Clients += compared
-	c.out.Looked += uint64(len(clients))
-	suspects := make([]standing, len(clients))
-	for i := range suspects {
-		suspects[i] = standing{clients[i], fingerprints[i], lasts[i], claims[i], floors[i], checked[i]}
-	}
-	return suspects, nil
+	c.out.Looked += uint64(len(some.clients))
+	return some, nil
 }
 
 // look reads the serials of some clients and what else is known of them, and compares. Their standing is stored last: a check
 // that is cut short before looks at them again.
-func (c *gapCheck) look(ctx context.Context, some []standing) error {
-	if len(some) == 0 {
+func (c *gapCheck) look(ctx context.Context, some standings) error {
+	if some.len() == 0 {
 		return nil
 	}
-	wanted := c.named(some)
-	arrived, err := c.arrived(ctx, wanted)
-	if err != nil {
+	wanted := c.named(some.clients)
+	var arrived map[uuid.UUID]arrived
+	var known map[uuid.UUID]known
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) { arrived, err = c.arrived(gctx, wanted); return err })
+	g.Go(func() (err error) { known, err = c.known(gctx, wanted); return err })
+	if err := g.Wait(); err != nil {
 		return err
 	}
-	known, err := c.known(ctx, wanted)
-	if err != nil {
-		return err
-	}
-	for i := range some {
-		r := clientRanges{arrived[some[i].client], known[some[i].client]}
-		if err := c.client(ctx, some[i], &r); err != nil {
+	for i, client := range some.clients {
+		r := clientRanges{arrived[client], known[client]}
+		if err := c.client(ctx, some.at(i), &r); err != nil {
 			return err
 		}
 	}
@@ -178,14 +178,14 @@ func listed(ctx context.Context) context.Context {
 
 // named are some clients, in the order of the store, as the parameters of queries: the ids between which they lie, and a list of
 // them unless they are most of those that lie there.
-func (c *gapCheck) named(some []standing) []any {
+func (c *gapCheck) named(some []uuid.UUID) []any {
 	var list strings.Builder
 	most := 2*c.out.Looked >= c.out.Clients
 	for i := 0; i < len(some) && !most; i++ {
-		list.WriteString(some[i].client.String())
+		list.WriteString(some[i].String())
 		list.WriteByte('\n')
 	}
-	return []any{uuidArg("from", some[0].client), uuidArg("to", some[len(some)-1].client), flagArg("all", most),
+	return []any{uuidArg("from", some[0]), uuidArg("to", some[len(some)-1]), flagArg("all", most),
 		clickhouse.Named("clients", list.String())}
 }
 

@@ -14,7 +14,7 @@ import (
 
 const (
 	// clientsPerSlice bounds the rows of clients that one query compares, and with them the engine's memory.
-	clientsPerSlice = 500_000
+	clientsPerSlice = 750_000
 	// watermarkMargin is how far a check looks back behind the watermark of the one before: an insert that was on its way
 	// then carries a time from before it.
 	watermarkMargin = 15 * time.Minute
