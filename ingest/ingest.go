@@ -19,8 +19,8 @@ import (
 	"statewire/inbox"
 )
 
-// MemoryLimit is what a process that runs a loader should give to debug.SetMemoryLimit: with it, and the engine's own bound,
-// the process stays below 1 GiB whatever waits in the inbox.
+// MemoryLimit is what a process that runs a loader should give to debug.SetMemoryLimit: with it, the engine's own bound (480 MiB)
+// and the engine's code (200 MiB), the process stays below 1 GiB whatever waits in the inbox.
 const MemoryLimit = 320 << 20
 
 // drainAttempts is how often a drain tries a batch before it gives up and leaves the files waiting: half a minute.
