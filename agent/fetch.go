@@ -22,7 +22,8 @@ type PolicyAnswer struct {
 	After    time.Duration // the relay asked to be left alone for so long; 0 = it did not ask
 	Status   int           // HTTP's; 0 = no answer
 	Code     string        // of the refusal
-	Err      error         // why no policy came
+	Detail   string
+	Err      error // why no policy came
 }
 
 // errUntrusted is what a policy ends with that nobody vouches for.
@@ -73,7 +74,7 @@ func (s *Sender) judgePolicy(resp *http.Response, text []byte, readErr error) Po
 	default:
 		var said struct{ Code, Detail string }
 		_ = json.Unmarshal(text, &said) // a text that is no problem document leaves it empty
-		answer.Code, answer.Err = said.Code, fmt.Errorf("the relay answered %d %s %s", code, said.Code, said.Detail)
+		answer.Code, answer.Detail, answer.Err = said.Code, said.Detail, fmt.Errorf("the relay answered %d %s %s", code, said.Code, said.Detail)
 		if code/100 == 4 && !passing(code) {
 			answer.Outcome = Refused
 		}

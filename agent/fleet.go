@@ -54,6 +54,8 @@ type Fleet struct {
 type counts struct {
 	reports, messages, retries, refused, lost, duplicated, reordered, delayed, damaged atomic.Int64
 	polls, pollsFailed, resyncs, reinstalled, restored, clockJumps                     atomic.Int64
+
+	trouble atomic.Pointer[string] // nil: there was none
 }
 
 // witness sees what becomes of reports.

@@ -177,6 +177,7 @@ func (c *simulated) drain(ctx, sending context.Context) error {
 			return nil
 		case attempt.Outcome == Again:
 			c.fleet.counts.retries.Add(1)
+			c.fleet.counts.trouble.Store(new(c.agent.problem()))
 			c.sendDue = c.fleet.elapsed() + attempt.Wait
 			c.sendAt = c.cycle(c.fleet.clock.simulated(c.sendDue))
 			return nil

@@ -26,6 +26,7 @@ type FleetStats struct {
 	Settling    bool          `json:"settling"`     // nothing is raised any more
 	Simulated   time.Time     `json:"simulated"`    // the fleet's clock
 	PatchDay    bool          `json:"patch_day"`    // whether simulated time still runs faster than real time
+	Trouble     string        `json:"trouble"`      // why the last repeated attempt came to nothing; empty: none was repeated
 }
 
 // Stats may be called at any time.
@@ -38,6 +39,10 @@ func (f *Fleet) Stats() FleetStats {
 		after = time.Since(started)
 	}
 	c := &f.counts
+	trouble := ""
+	if said := c.trouble.Load(); said != nil {
+		trouble = *said
+	}
 	return FleetStats{
 		Clients: len(f.clients), Silent: f.silent,
 		Reports: c.reports.Load(), Messages: c.messages.Load(), Retries: c.retries.Load(), Refused: c.refused.Load(),
@@ -45,5 +50,6 @@ func (f *Fleet) Stats() FleetStats {
 		Damaged: c.damaged.Load(), Reinstalled: c.reinstalled.Load(), Restored: c.restored.Load(), ClockJumps: c.clockJumps.Load(),
 		Polls: c.polls.Load(), PollsFailed: c.pollsFailed.Load(), Resyncs: c.resyncs.Load(),
 		Unsettled: unsettled, Behind: behind, Settling: settling, Simulated: f.clock.at(f.clock.simulated(after)), PatchDay: after < f.clock.fast,
+		Trouble: trouble,
 	}
 }

@@ -261,7 +261,9 @@ func TestAnotherFleetsStoreIsRefused(t *testing.T) {
 func TestUnreachableRelayDoesNotKeepASettlingFleetForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		relay := newSite(t)
-		relay.fault = func(int) *Answer { return &Answer{Outcome: Again, Status: 503, After: time.Second} }
+		relay.fault = func(int) *Answer {
+			return &Answer{Outcome: Again, Status: 503, Code: "backlog", Detail: "the inbox is full"}
+		}
 		cfg := verifiedFleet(5)
 		began := time.Now()
 		f := makeFleet(t, cfg, relay)
@@ -270,6 +272,9 @@ func TestUnreachableRelayDoesNotKeepASettlingFleetForEver(t *testing.T) {
 		}
 		if took := time.Since(began); f.Stats().Unsettled != 5 || took > cfg.For+cfg.Settle+settlePatience+2*stopGrace {
 			t.Errorf("after %v %d clients have not settled, want 5 of 5 and an end", took, f.Stats().Unsettled)
+		}
+		if want := "the relay answered 503 backlog: the inbox is full"; f.Stats().Trouble != want {
+			t.Errorf("the trouble is %q, want %q", f.Stats().Trouble, want)
 		}
 	})
 }

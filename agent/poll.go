@@ -46,7 +46,7 @@ func (a *Agent) Poll(ctx context.Context) (PollOutcome, error) {
 		return PollOutcome{}, fmt.Errorf("sum up the store: %w", err)
 	}
 	answer := a.relay.Policy(ctx, smx.Poll{Client: a.id.Client, LastSerial: sum.LastSerial, States: sum.States, Digest: sum.Digest, Unsent: sum.Unsent}, kept.ETag)
-	a.met(ctx, answer.Status, answer.Err, answer.Code)
+	a.met(ctx, answer.Status, answer.Err, answer.Code, answer.Detail)
 	poll := PollOutcome{Status: answer.Status, Err: answer.Err}
 	switch answer.Outcome {
 	case Idle:

@@ -36,7 +36,7 @@ func (a *Agent) Send(ctx context.Context) (Attempt, error) {
 		return Attempt{}, err
 	}
 	answer := a.relay.Post(ctx, report.Body)
-	a.met(ctx, answer.Status, answer.Err, answer.Code)
+	a.met(ctx, answer.Status, answer.Err, answer.Code, answer.Detail)
 	attempt := Attempt{Outcome: answer.Outcome, Report: report, Answer: answer}
 	if answer.Outcome == Again {
 		attempt.Wait = pause(a.failures, answer.After)

@@ -20,8 +20,8 @@ type contact struct {
 	problem   string    // why the last attempt came to nothing
 }
 
-// met notes an attempt's end.
-func (a *Agent) met(ctx context.Context, status int, err error, code string) {
+// met notes an attempt's end: the HTTP status, 0 without an answer, why there was none, and what the relay said of a failure.
+func (a *Agent) met(ctx context.Context, status int, err error, code, detail string) {
 	if status == 0 && ctx.Err() != nil {
 		return // we stopped, not the relay
 	}
@@ -33,10 +33,20 @@ func (a *Agent) met(ctx context.Context, status int, err error, code string) {
 		a.contact.problem = "the relay does not answer: " + withoutAddress(err)
 	case status >= 300 && status != 304:
 		a.contact.problem = fmt.Sprintf("the relay answered %d %s", status, code)
+		if detail != "" {
+			a.contact.problem += fmt.Sprintf(": %.300s", detail)
+		}
 	}
 	if status != 0 {
 		a.contact.last = a.clock.Wall()
 	}
+}
+
+// problem is why the last attempt to reach the relay came to nothing; empty when it did not.
+func (a *Agent) problem() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.contact.problem
 }
 
 // withoutAddress is an error without the request that it ends: the address with its claims says nothing to a person.

@@ -129,8 +129,12 @@ func (g *globals) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
 	if err := g.fleetResult(cmd.OutOrStdout(), fleet.Stats(), fs); err != nil || cmd.Context().Err() != nil {
 		return err
 	}
-	if n := fleet.Stats().Unsettled; n > 0 {
-		return fmt.Errorf("%s did not settle: the relay did not take all they have to say; run again with `--for 0 --settle 30s`", fmtCount(n, "client"))
+	if s := fleet.Stats(); s.Unsettled > 0 {
+		why := "the relay did not take all they have to say"
+		if s.Trouble != "" {
+			why += ": " + s.Trouble
+		}
+		return fmt.Errorf("%s did not settle: %s; run again with `--for 0 --settle 30s`", fmtCount(s.Unsettled, "client"), why)
 	}
 	return nil
 }
@@ -190,5 +194,6 @@ func (g *globals) fleetResult(out io.Writer, s agent.FleetStats, fs *agent.Fleet
 		{"lost_reports", s.Lost}, {"duplicated_reports", s.Duplicated}, {"reordered_reports", s.Reordered},
 		{"delayed_reports", s.Delayed}, {"damaged_records", s.Damaged}, {"reinstalled", s.Reinstalled}, {"restored", s.Restored},
 		{"clock_jumps", s.ClockJumps}, {"polls", s.Polls}, {"failed_polls", s.PollsFailed}, {"resyncs_answered", s.Resyncs},
+		{"trouble", s.Trouble},
 	})
 }
