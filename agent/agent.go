@@ -39,8 +39,8 @@ type store interface {
 	Resend() error
 	// Summary is what it all comes to.
 	Summary() (Summary, error)
-	// Held is the latest state of every topic.
-	Held() ([]Held, error)
+	// Held is the latest state of every topic of the given types; of all types when none is given.
+	Held(topicTypes ...uint32) ([]Held, error)
 	// Sent is what was sent lately and what is under way.
 	Sent() ([]Sent, error)
 	// DeadLetters are the states refused lately.
@@ -128,6 +128,9 @@ func New(cfg Config, d Deps) (*Agent, error) {
 		return a, nil
 	}
 	a.obey(policy)
+	if err := a.recall(); err != nil {
+		return nil, fmt.Errorf("read when slowed topics were sent: %w", err)
+	}
 	return a, nil
 }
 

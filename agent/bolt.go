@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -22,7 +23,8 @@ type Bolt struct {
 	keepSent uint64
 	coalesce bool
 
-	failed atomic.Pointer[error] // why the file takes no more writes
+	failed   atomic.Pointer[error] // why the file takes no more writes
+	failedAt chan struct{}         // closed then
 }
 
 // BoltOptions is how a store file is opened. The zero value is right for a machine's own agent.
@@ -54,7 +56,7 @@ func OpenBolt(path string, o BoltOptions) (*Bolt, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Bolt{db: db, path: path, coalesce: o.Coalesce, keepSent: defaultKeepSent}
+	b := &Bolt{db: db, path: path, coalesce: o.Coalesce, keepSent: defaultKeepSent, failedAt: make(chan struct{})}
 	if o.KeepSent != 0 {
 		b.keepSent = uint64(max(o.KeepSent, 0))
 	}
@@ -71,6 +73,23 @@ func (b *Bolt) Close() error {
 		return fmt.Errorf("close the agent's store %s: %w", b.path, err)
 	}
 	return nil
+}
+
+// Guard returns an error when the file takes no more writes, and nil when ctx ends. Only opening it anew helps then: a process that
+// went on with it would refuse every state although the disk may be well again.
+func (b *Bolt) Guard(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-b.failedAt:
+		return fmt.Errorf("write the agent's store %s: %w", b.path, *b.failed.Load())
+	}
+}
+
+func (b *Bolt) fail(err error) {
+	if b.failed.CompareAndSwap(nil, &err) {
+		close(b.failedAt)
+	}
 }
 
 // Own is the machine's own client id.
@@ -179,7 +198,7 @@ func (e *boltEngine) update(fn func(shelf) error) error {
 		return refused
 	})
 	if err != nil && refused == nil {
-		e.file.failed.CompareAndSwap(nil, &err)
+		e.file.fail(err)
 	}
 	return e.explain("write", err)
 }

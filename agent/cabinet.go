@@ -15,7 +15,7 @@ const (
 	maxReportBytes = smx.MaxReportBytes - 64<<10
 	// maxTopics and maxCacheBytes bound what a client holds.
 	maxTopics     = 100_000
-	maxCacheBytes = 512 << 20
+	maxCacheBytes = 128 << 20
 	// maxDeadLetters and maxDeadBytes bound the refused states that are kept to be looked at.
 	maxDeadLetters = 100
 	maxDeadBytes   = 16 << 20
@@ -94,7 +94,7 @@ func (c cabinet) Put(states ...State) error {
 
 // putState makes a state the latest of its topic. One that waits for the answer to a resync is replaced in its place.
 func putState(s shelf, m *meta, state State) error {
-	key := stateKey(&state)
+	key, before := stateKey(&state), m.bytes
 	m.raised++
 	state.Serial, state.order = 0, m.raised
 	at := waitingKey(&state)
@@ -114,7 +114,7 @@ func putState(s shelf, m *meta, state State) error {
 		return fmt.Errorf("%w: it holds %d topics, its bound; states of known topics are still taken", errFull, maxTopics)
 	}
 	record := stateRecord(&state)
-	if m.bytes += uint64(len(key) + len(record)); m.bytes > maxCacheBytes {
+	if m.bytes += uint64(len(key) + len(record)); m.bytes > max(maxCacheBytes, before) {
 		return fmt.Errorf("%w: its states take %d MiB, its bound; raise states with less details", errFull, maxCacheBytes>>20)
 	}
 	return errors.Join(s.put(key, record), s.put(at, key))
@@ -176,18 +176,36 @@ func (c cabinet) ready(allow func(uint32) bool) (ready bool, err error) {
 
 // urgent is what goes into the next report, and where in the waiting line it stands.
 func urgent(s shelf, allow func(uint32) bool) (states []State, places [][]byte, err error) {
+	var room load
 	err = s.ascend([]byte{keyWaiting}, func(place, key []byte) (bool, error) {
 		if allow != nil && !allow(keyTopicType(key)) {
 			return true, nil
 		}
-		state, err := readState(key, s.get(key))
+		record := s.get(key)
+		if !room.take(record) {
+			return false, nil
+		}
+		state, err := readState(key, record)
 		if err != nil || len(states) > 0 && state.Priority != states[0].Priority {
 			return false, err
 		}
 		states, places = append(states, state), append(places, append([]byte(nil), place...))
-		return len(states) < maxReportStates, nil
+		return true, nil
 	})
 	return states, places, err
+}
+
+// load is what was taken in for one report. A state takes no less room in XML than in its record: what goes beyond the bounds here has no
+// place in the report, and a cache of hundreds of megabytes is never in memory whole.
+type load struct{ states, bytes int }
+
+// take says whether the state with this record may still be in the report; the first one always may.
+func (l *load) take(record []byte) bool {
+	if l.states > 0 && (l.states == maxReportStates || l.bytes+len(record) > maxReportBytes) {
+		return false
+	}
+	l.states, l.bytes = l.states+1, l.bytes+len(record)
+	return true
 }
 
 // pack numbers states, as many as one report holds, and makes the report the one under way.

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,7 +41,9 @@ func (s *Sender) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyA
 	if etag != "" {
 		req.Header.Set("If-None-Match", etag)
 	}
-	resp, err := s.client.Do(req)
+	ctx, cancel := context.WithTimeout(ctx, postTimeout)
+	defer cancel()
+	resp, err := s.client.Do(req.WithContext(ctx))
 	if err != nil {
 		return PolicyAnswer{Outcome: Again, Err: err}
 	}
@@ -67,6 +70,8 @@ func (s *Sender) judgePolicy(resp *http.Response, text []byte, readErr error) Po
 	case !trusted:
 		answer.Outcome, answer.Err = Refused, errUntrusted
 	case readErr != nil:
+	case code == http.StatusOK && !bytes.Contains(text, []byte("<Policy")):
+		answer.Outcome, answer.Err = Refused, errNotRelay
 	case code == http.StatusOK:
 		answer.Outcome, answer.Document, answer.ETag = Accepted, text, resp.Header.Get("ETag")
 	case code == http.StatusNotModified:
@@ -75,6 +80,9 @@ func (s *Sender) judgePolicy(resp *http.Response, text []byte, readErr error) Po
 		var said struct{ Code, Detail string }
 		_ = json.Unmarshal(text, &said) // a text that is no problem document leaves it empty
 		answer.Code, answer.Detail, answer.Err = said.Code, said.Detail, fmt.Errorf("the relay answered %d %s %s", code, said.Code, said.Detail)
+		if code/100 == 2 || code/100 == 4 && said.Code == "" && !passing(code) {
+			answer.Err = errNotRelay
+		}
 		if code/100 == 4 && !passing(code) {
 			answer.Outcome = Refused
 		}

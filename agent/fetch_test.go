@@ -49,6 +49,7 @@ func TestPolicyAnswers(t *testing.T) {
 		after   time.Duration
 	}{
 		{name: "no policies there", status: 404, outcome: Refused},
+		{name: "a portal's page", status: 200, body: "<html>", outcome: Refused},
 		{name: "a claim the relay can't read", status: 400, body: `{"code":"bad_poll","detail":"serial"}`, outcome: Refused},
 		{name: "no identity yet", status: 401, outcome: Again},
 		{name: "another client's identity", status: 403, outcome: Again},
@@ -104,11 +105,11 @@ func TestRefusalsThatBlameNoState(t *testing.T) {
 	}{
 		{"the client's header", `{"code":"bad_header"}`, 400, Refused, true},
 		{"the client's id", `{"code":"bad_client_id"}`, 400, Refused, true},
-		{"another address", `not here`, 404, Refused, true},
-		{"the request's form", `not that`, 415, Refused, true},
+		{"another address", `{"code":"not_found"}`, 404, Refused, true},
+		{"the request's form", `{"code":"media_type"}`, 415, Refused, true},
 		{"too early", ``, 425, Again, false},
 		{"a state", `{"code":"bad_character"}`, 400, Refused, false},
-		{"nobody knows what", `<html>bad request</html>`, 400, Refused, false},
+		{"not a relay's words", `<html>bad request</html>`, 400, Again, false},
 		{"too large", `{"code":"too_large"}`, 413, Refused, false},
 	} {
 		resp := &http.Response{StatusCode: c.status, Header: http.Header{}}
@@ -173,6 +174,51 @@ func TestAnAssignedRelay(t *testing.T) {
 	}
 	if missing := configured.clients[testIdentity.Client].missing(1); len(missing) != 1 || missing[0] != (SerialRange{2, 3}) {
 		t.Errorf("to the configured relay did not come %v, want b and c only", missing)
+	}
+}
+
+// TestAnAssignmentByMistake is a policy that names what is no relay of this client's. While the client asked only there, no policy
+// could ever correct it.
+func TestAnAssignmentByMistake(t *testing.T) {
+	for _, c := range []struct {
+		name, body string
+		status     int
+		inUse      string
+	}{
+		{"a web server", "<html>welcome", 200, "fallback"},
+		{"another web server", "<html>not found", 404, "fallback"},
+		{"a balancer without a relay", "", 502, "fallback"},
+		{"a relay that does not know the client", `{"code":"unknown_client","retry":true}`, 401, "fallback"},
+		{"a relay that is busy", `{"code":"busy","retry":true}`, 503, "assigned"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server, authority, _ := listen(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(c.status)
+				_, _ = w.Write([]byte(c.body))
+			}))
+			configured := newSite(t)
+			a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: NewMemory(0), Relay: configured, Log: quiet,
+				Dial: func(address string) (*Sender, error) { return connect(t, address, authority, ""), nil }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want(configured, smx.Policy{Relay: server.URL})
+			poll(t, a, PolicyAdopted)
+			raise(t, a, detected("a", 1))
+			for range assignedAttempts {
+				if status, err := a.Status(); err != nil || status.RelayInUse != "assigned" {
+					t.Fatalf("status %+v, %v", status, err)
+				}
+				send(t, a, Again)
+			}
+			status, err := a.Status()
+			if err != nil || status.RelayInUse != c.inUse || status.Problem == "" {
+				t.Fatalf("the relay in use is %s (%q, %v), want %s", status.RelayInUse, status.Problem, err, c.inUse)
+			}
+			if c.inUse == "fallback" {
+				send(t, a, Accepted)
+			}
+		})
 	}
 }
 

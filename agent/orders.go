@@ -46,8 +46,39 @@ func (a *Agent) obey(p smx.Policy) {
 	}
 }
 
-// allowed tells which topics may be sent now; nil when all may. A topic that is slowed waits from its last send on; a restart
-// forgets when that was, lest a machine that is switched off every night never sends it.
+// recall reads, after a start, when the slowed topics were last sent. Time counts while the machine is off; a time in the future was
+// stamped by another clock and counts as none, lest a topic waits for a year.
+func (a *Agent) recall() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.orders.slows() {
+		return nil
+	}
+	sent, err := a.store.Sent()
+	if err != nil {
+		return err
+	}
+	now := a.clock.moment()
+	for i := range sent {
+		s := &sent[i]
+		t, age := a.orders.topics[s.TopicType], now.wall.Sub(s.Sent)
+		if t != nil && s.Outcome == Accepted && age >= 0 {
+			t.sent, t.ever = now.steady-age, true
+		}
+	}
+	return nil
+}
+
+func (o *orders) slows() bool {
+	for _, t := range o.topics {
+		if t.interval > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// allowed tells which topics may be sent now; nil when all may. A topic that is slowed waits from its last send on.
 func (a *Agent) allowed() func(topicType uint32) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,6 +80,9 @@ func (a *Agent) pace(poll *PollOutcome, after time.Duration) {
 		a.pollFailures++
 		return
 	case PolicyDeclined:
+		a.mu.Lock()
+		a.contact.problem = cmp.Or(a.contact.problem, fmt.Sprintf("the policy was declined: %v", poll.Err))
+		a.mu.Unlock()
 		a.log.Warn("policy declined", "client", a.id.Client, "status", poll.Status, "err", poll.Err)
 	default:
 		a.mu.Lock()

@@ -265,6 +265,43 @@ func TestPausedAndSlowedTopics(t *testing.T) {
 	})
 }
 
+// TestARestartRemembersSlowedTopics: an agent that is started again and again sends a slowed topic no more often than the site wants.
+func TestARestartRemembersSlowedTopics(t *testing.T) {
+	relay, memory := newSite(t), NewMemory(0)
+	memory.KeepSent(100)
+	wall := time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC)
+	start := func() *Agent {
+		t.Helper()
+		began := wall
+		a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: memory, Relay: relay, Log: quiet,
+			Clock: Clock{Wall: func() time.Time { return wall }, Steady: func() time.Duration { return wall.Sub(began) }}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	a := start()
+	want(relay, smx.Policy{Topics: []smx.TopicPolicy{{Type: topicUpdateDetection, Interval: 6 * time.Hour}}})
+	poll(t, a, PolicyAdopted)
+	raise(t, a, detected("a", 1))
+	send(t, a, Accepted)
+	step := func(after time.Duration, outcome Outcome) {
+		t.Helper()
+		wall = wall.Add(after)
+		raise(t, a, detected("a", 2))
+		a = start()
+		send(t, a, outcome)
+	}
+	step(time.Hour, Idle)
+	step(4*time.Hour, Idle)
+	step(time.Hour, Accepted)              // it was off in between
+	step(-365*24*time.Hour, Accepted)      // sent in the future, by a clock that was wrong
+	step(2*365*24*time.Hour, Accepted)     // that one was far back
+	step(5*time.Hour+59*time.Minute, Idle) // and now it is right
+	wall = wall.Add(time.Minute)
+	send(t, a, Accepted)
+}
+
 // TestTheWallClockDecidesNothing lets the wall clock jump by years, to and fro, while the client works for a week.
 func TestTheWallClockDecidesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -44,6 +44,9 @@ func TestAStoreThatFailedOnceTakesNoMoreWrites(t *testing.T) {
 			t.Errorf("error is %v, want one that says %q", err, want)
 		}
 	}
+	if err := file.Guard(t.Context()); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("nobody is told to open it anew: %v", err)
+	}
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -104,17 +104,23 @@ func beginAnswer(s shelf, m *meta, next uint64) error {
 func packAnswer(s shelf, m *meta, p Packing) (*Report, error) {
 	var states []State
 	var places [][]byte
+	var room load
+	whole := true // nothing is left for a further report
 	err := s.ascend([]byte{keyAnswer}, func(place, key []byte) (bool, error) {
-		state, err := readState(key, s.get(key))
+		record := s.get(key)
+		if whole = room.take(record); !whole {
+			return false, nil
+		}
+		state, err := readState(key, record)
 		states, places = append(states, state), append(places, append([]byte(nil), place...))
-		return len(states) <= maxReportStates, err
+		return true, err
 	})
 	if err != nil {
 		return nil, err
 	}
 	all := len(states)
-	report := &Report{Packed: p.Time, Answer: true, States: states[:min(all, maxReportStates)]}
-	if all < maxReportStates {
+	report := &Report{Packed: p.Time, Answer: true, States: states}
+	if whole && all < maxReportStates {
 		done := p.Completion
 		done.Params = []string{strconv.FormatUint(m.first, 10)}
 		report.States = append(report.States, done)

@@ -2,7 +2,9 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -10,8 +12,8 @@ import (
 )
 
 const (
-	// assignedAttempts is how many attempts in a row an assigned relay may leave without an answer before the client goes back to
-	// the configured one.
+	// assignedAttempts is how many attempts in a row an assigned relay may leave unserved before the client goes back to the
+	// configured one.
 	assignedAttempts = 5
 	// assignedRetry is the time after which it tries the assigned relay again.
 	assignedRetry = time.Hour
@@ -30,7 +32,7 @@ type route struct {
 	mu       sync.Mutex
 	address  string  // of the assigned relay; empty = none
 	assigned *Sender // nil = none
-	silent   int     // attempts in a row that the assigned relay left without an answer
+	silent   int     // attempts in a row that the assigned relay did not serve
 	retryAt  time.Duration
 }
 
@@ -69,8 +71,20 @@ func (r *route) pick() (relay courier, assigned *Sender) {
 // fellBack tells whether the configured relay stands in. Call it with mu held.
 func (r *route) fellBack() bool { return r.silent >= assignedAttempts && r.steady() < r.retryAt }
 
-// heard notes whether the assigned relay answered.
-func (r *route) heard(ctx context.Context, assigned *Sender, status int) {
+// serves tells whether an answer is that of a relay at work for this client. One that is busy is; one that does not know the client, or
+// stands at no relay's address, would keep it from its site for ever if a policy names it by mistake.
+func serves(status int, err error) bool {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return true
+	case 0, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+		return false
+	}
+	return status < 500 && !errors.Is(err, errNotRelay)
+}
+
+// heard notes whether the assigned relay serves this client.
+func (r *route) heard(ctx context.Context, assigned *Sender, status int, err error) {
 	if assigned == nil || status == 0 && ctx.Err() != nil {
 		return
 	}
@@ -78,12 +92,12 @@ func (r *route) heard(ctx context.Context, assigned *Sender, status int) {
 	defer r.mu.Unlock()
 	switch {
 	case r.assigned != assigned:
-	case status != 0:
+	case serves(status, err):
 		r.silent = 0
 	default:
 		if r.silent++; r.silent >= assignedAttempts {
 			r.retryAt = r.steady() + assignedRetry
-			r.log.Warn("assigned relay does not answer: using the configured one", "relay", r.address, "attempts", r.silent, "again_in", assignedRetry)
+			r.log.Warn("assigned relay does not serve this client: using the configured one", "relay", r.address, "attempts", r.silent, "again_in", assignedRetry)
 		}
 	}
 }
@@ -92,7 +106,7 @@ func (r *route) heard(ctx context.Context, assigned *Sender, status int) {
 func (r *route) Post(ctx context.Context, body []byte) Answer {
 	relay, assigned := r.pick()
 	answer := relay.Post(ctx, body)
-	r.heard(ctx, assigned, answer.Status)
+	r.heard(ctx, assigned, answer.Status, answer.Err)
 	return answer
 }
 
@@ -100,7 +114,7 @@ func (r *route) Post(ctx context.Context, body []byte) Answer {
 func (r *route) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer {
 	relay, assigned := r.pick()
 	answer := relay.Policy(ctx, poll, etag)
-	r.heard(ctx, assigned, answer.Status)
+	r.heard(ctx, assigned, answer.Status, answer.Err)
 	return answer
 }
 

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/tls"
@@ -21,7 +22,8 @@ import (
 const (
 	reportPath     = "/mp/reports"
 	policyPath     = "/mp/policy"
-	postTimeout    = 60 * time.Second // one attempt, from dialling to the answer's last byte
+	postTimeout    = 60 * time.Second // one attempt, from dialling to the answer's last byte, beside what its bytes take
+	slowestLink    = 8 << 10          // bytes per second; the same large report over a slower link would never arrive
 	idleTimeout    = 90 * time.Second
 	maxAnswerBytes = 64 << 10
 	leastToGzip    = 512 // bytes; smaller bodies gain nothing
@@ -77,7 +79,6 @@ func newSender(url string, transport http.RoundTripper) *Sender {
 		url: url,
 		client: &http.Client{
 			Transport:     transport,
-			Timeout:       postTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		zip: sync.Pool{New: func() any { w, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed); return w }},
@@ -93,13 +94,20 @@ func (s *Sender) Post(ctx context.Context, body []byte) Answer {
 	if err != nil {
 		return Answer{Outcome: Again, Err: err}
 	}
-	resp, err := s.client.Do(req)
+	ctx, cancel := context.WithTimeout(ctx, postTime(req.ContentLength))
+	defer cancel()
+	resp, err := s.client.Do(req.WithContext(ctx))
 	if err != nil {
 		return Answer{Outcome: Again, Err: err}
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes))
 	return judge(resp, text, err)
+}
+
+// postTime is how long an attempt with a body of so many bytes may take.
+func postTime(bytes int64) time.Duration {
+	return postTimeout + time.Duration(bytes)*time.Second/slowestLink
 }
 
 func (s *Sender) request(ctx context.Context, body []byte) (*http.Request, error) {
@@ -138,9 +146,13 @@ func (s *Sender) compress(body []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// judge reads the relay's answer. A 2xx is final whatever becomes of its text: the relay acknowledges only what is on disk.
-// What a 4xx says of the report will be the same tomorrow. What it says of the address or of the client itself, in the header that all its
-// reports share, says nothing of the states in it: those stay.
+// errNotRelay is an answer that no relay gives: a proxy, a portal or a balancer stands before it.
+var errNotRelay = errors.New("something that is no relay answered")
+
+// judge reads the relay's answer. A 202 with its receipt is final, and so is one whose text was cut off: the relay acknowledges only what
+// is on disk. What a 4xx of the relay's says of the report will be the same tomorrow. What it says of the address or of the client itself,
+// in the header that all its reports share, says nothing of the states in it: those stay. An answer without the relay's words is
+// somebody else's and decides nothing; only a 413 does, of which smaller reports are the way out.
 func judge(resp *http.Response, text []byte, readErr error) Answer {
 	answer := Answer{Status: resp.StatusCode, After: retryAfter(resp.Header), Err: readErr}
 	var said struct {
@@ -151,8 +163,10 @@ func judge(resp *http.Response, text []byte, readErr error) Answer {
 		answer.Receipt, answer.File, answer.Code, answer.Detail = said.Receipt, said.File, said.Code, said.Detail
 	}
 	switch code := resp.StatusCode; {
-	case code/100 == 2:
+	case code == http.StatusAccepted && (said.Receipt != "" || readErr != nil):
 		answer.Outcome = Accepted
+	case code/100 == 2 || code/100 == 4 && said.Code == "" && code != http.StatusRequestEntityTooLarge && !passing(code):
+		answer.Outcome, answer.Err = Again, cmp.Or(readErr, errNotRelay)
 	case code/100 != 4 || said.Retry:
 		answer.Outcome = Again
 	case passing(code):

@@ -8,11 +8,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -54,15 +56,18 @@ func TestAnswers(t *testing.T) {
 		receipt string
 	}{
 		{name: "202 is final", status: 202, body: `{"receipt":"abc","file":"x.SMX","messages":3}`, outcome: Accepted, receipt: "abc"},
-		{name: "2xx is final whatever its text", status: 200, body: "<html>", outcome: Accepted},
+		{name: "a portal's 200 is no receipt", status: 200, body: "<html>", outcome: Again},
+		{name: "nor is another program's 202", status: 202, body: `{"ok":true}`, outcome: Again},
 		{name: "400 is set aside", status: 400, body: `{"code":"xml_syntax","detail":"line 1"}`, outcome: Refused},
 		{name: "400 that says retry goes again", status: 400, body: `{"code":"checksum_mismatch","retry":true}`, outcome: Again},
 		{name: "401 may pass with another certificate", status: 401, outcome: Again},
 		{name: "403 may pass after a migration", status: 403, outcome: Again},
-		{name: "404 is set aside: it never goes in a loop", status: 404, outcome: Refused},
+		{name: "404 is set aside: it never goes in a loop", status: 404, body: `{"code":"not_found"}`, outcome: Refused},
+		{name: "404 of a balancer may pass", status: 404, body: "<html>", outcome: Again},
+		{name: "400 of a proxy says nothing of the report", status: 400, body: "<html>", outcome: Again},
 		{name: "408 goes again", status: 408, outcome: Again},
-		{name: "413 is set aside", status: 413, outcome: Refused},
-		{name: "415 is set aside", status: 415, outcome: Refused},
+		{name: "413 is cut in two, whoever says it", status: 413, outcome: Refused},
+		{name: "415 is set aside", status: 415, body: `{"code":"media_type"}`, outcome: Refused},
 		{name: "429 goes again after the time asked for", status: 429, header: map[string]string{"Retry-After": "17"}, outcome: Again, after: 17 * time.Second},
 		{name: "503 with a date counts from the answer's date", status: 503, outcome: Again, after: 2 * time.Minute,
 			header: map[string]string{"Date": date.Format(http.TimeFormat), "Retry-After": date.Add(2 * time.Minute).Format(http.TimeFormat)}},
@@ -159,6 +164,7 @@ func TestBodiesAreZippedAndConnectionsKept(t *testing.T) {
 			t.Errorf("HTTP %d over TLS %x", req.ProtoMajor, req.TLS.Version)
 		}
 		w.WriteHeader(202)
+		_, _ = io.WriteString(w, `{"receipt":"abc"}`)
 	}))
 	s := connect(t, server.URL, authority, "")
 	for _, body := range []string{"<short/>", strings.Repeat("<long/>", 1000), strings.Repeat("<long/>", 1000), strings.Repeat("x", 1<<20)} {
@@ -175,6 +181,39 @@ func TestBodiesAreZippedAndConnectionsKept(t *testing.T) {
 	if len(remotes) != 1 {
 		t.Errorf("%d connections for four reports, want one", len(remotes))
 	}
+}
+
+// A report that is larger than the link is fast has the time it takes: its bytes never change, so that it would never arrive otherwise.
+func TestALargeReportMayTakeItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const tenMinutes = 10 * time.Minute
+		var slow roundTrip = func(req *http.Request) (*http.Response, error) {
+			select {
+			case <-req.Context().Done():
+				return nil, req.Context().Err()
+			case <-time.After(tenMinutes):
+				return &http.Response{StatusCode: 202, Body: io.NopCloser(strings.NewReader(`{"receipt":"abc"}`))}, nil
+			}
+		}
+		s := newSender("https://relay.example/mp/reports", slow)
+		if answer := s.Post(t.Context(), incompressible(8<<20)); answer.Outcome != Accepted {
+			t.Errorf("8 MiB in ten minutes: %+v", answer)
+		}
+		began := time.Now()
+		if answer := s.Post(t.Context(), []byte("<Report/>")); answer.Outcome != Again || time.Since(began) > 2*postTimeout {
+			t.Errorf("a relay that hangs gave %+v after %v", answer, time.Since(began))
+		}
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func incompressible(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(b)
+	return b
 }
 
 func TestNewSenderRefusesOtherAddresses(t *testing.T) {

@@ -11,10 +11,18 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"time"
 )
 
 // maxSocketAnswer bounds what is read of an agent's answer: its whole cache, and then some.
 const maxSocketAnswer = 1 << 30
+
+// How long a caller waits for an agent that hangs. Sending and scanning take longer by themselves.
+const (
+	askTimeout  = time.Minute
+	sendTimeout = flushTimeout + askTimeout
+	scanTimeout = socketWriteTimeout
+)
 
 // ErrNotRunning is what asking an agent that does not run ends with.
 var ErrNotRunning = errors.New("no agent runs on this data directory; start it with `statewire agent run`, or as a service")
@@ -32,46 +40,50 @@ func DialSocket(dir string) *SocketClient {
 
 // Raise records states, all or none.
 func (c *SocketClient) Raise(ctx context.Context, request RaiseRequest) (Raised, error) {
-	return call[Raised](ctx, c, http.MethodPost, "/v1/states", request)
+	patience := askTimeout
+	if request.Now {
+		patience = sendTimeout
+	}
+	return call[Raised](ctx, c, patience, http.MethodPost, "/v1/states", request)
 }
 
 // Send makes the agent send what waits.
 func (c *SocketClient) Send(ctx context.Context) (Flushed, error) {
-	return call[Flushed](ctx, c, http.MethodPost, "/v1/send", nil)
+	return call[Flushed](ctx, c, sendTimeout, http.MethodPost, "/v1/send", nil)
 }
 
 // Resend makes the agent send its whole cache again.
 func (c *SocketClient) Resend(ctx context.Context) (Flushed, error) {
-	return call[Flushed](ctx, c, http.MethodPost, "/v1/resend", nil)
+	return call[Flushed](ctx, c, sendTimeout, http.MethodPost, "/v1/resend", nil)
 }
 
 // Scan makes the agent look for changes of the machine.
 func (c *SocketClient) Scan(ctx context.Context) (ScanResult, error) {
-	return call[ScanResult](ctx, c, http.MethodPost, "/v1/scan", nil)
+	return call[ScanResult](ctx, c, scanTimeout, http.MethodPost, "/v1/scan", nil)
 }
 
 // Status asks how the agent is doing.
 func (c *SocketClient) Status(ctx context.Context) (StatusReport, error) {
-	return call[StatusReport](ctx, c, http.MethodGet, "/v1/status", nil)
+	return call[StatusReport](ctx, c, askTimeout, http.MethodGet, "/v1/status", nil)
 }
 
 // Messages asks what the agent holds and sent.
 func (c *SocketClient) Messages(ctx context.Context) (MessageList, error) {
-	return call[MessageList](ctx, c, http.MethodGet, "/v1/messages", nil)
+	return call[MessageList](ctx, c, askTimeout, http.MethodGet, "/v1/messages", nil)
 }
 
 // Trace asks what became of one serial.
 func (c *SocketClient) Trace(ctx context.Context, serial uint64) (SentState, error) {
-	return call[SentState](ctx, c, http.MethodGet, fmt.Sprintf("/v1/messages/%d", serial), nil)
+	return call[SentState](ctx, c, askTimeout, http.MethodGet, fmt.Sprintf("/v1/messages/%d", serial), nil)
 }
 
 // Report is what the agent holds, as the XML of one report.
 func (c *SocketClient) Report(ctx context.Context) ([]byte, error) {
-	return c.ask(ctx, http.MethodGet, "/v1/report", nil)
+	return c.ask(ctx, askTimeout, http.MethodGet, "/v1/report", nil)
 }
 
-func call[T any](ctx context.Context, c *SocketClient, method, path string, request any) (answer T, err error) {
-	text, err := c.ask(ctx, method, path, request)
+func call[T any](ctx context.Context, c *SocketClient, patience time.Duration, method, path string, request any) (answer T, err error) {
+	text, err := c.ask(ctx, patience, method, path, request)
 	if err != nil {
 		return answer, err
 	}
@@ -81,7 +93,9 @@ func call[T any](ctx context.Context, c *SocketClient, method, path string, requ
 	return answer, nil
 }
 
-func (c *SocketClient) ask(ctx context.Context, method, path string, request any) ([]byte, error) {
+func (c *SocketClient) ask(ctx context.Context, patience time.Duration, method, path string, request any) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	var body []byte
 	if request != nil {
 		var err error
@@ -101,7 +115,7 @@ func (c *SocketClient) ask(ctx context.Context, method, path string, request any
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxSocketAnswer))
 	if err != nil {
-		return nil, fmt.Errorf("read the agent's answer: %w", err)
+		return nil, unreachable(err)
 	}
 	if resp.StatusCode == http.StatusOK {
 		return text, nil

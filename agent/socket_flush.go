@@ -51,12 +51,12 @@ func (s *Socket) flush(ctx context.Context) (Flushed, error) {
 // flushed is where things stand.
 func (s *Socket) flushed(now Status, why string) (Flushed, error) {
 	f := Flushed{Done: now.Unsent == 0, Unsent: now.Unsent, LastSerial: now.LastSerial, Problem: why}
-	all, err := s.agent.Messages()
+	sent, err := s.agent.Sent()
 	if err != nil {
 		return f, err
 	}
-	for i := range all.Sent {
-		if m := &all.Sent[i]; m.Outcome == Accepted {
+	for i := range sent {
+		if m := &sent[i]; m.Outcome == Accepted {
 			f.Receipt = m.Receipt
 		}
 	}

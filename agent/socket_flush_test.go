@@ -15,8 +15,8 @@ type standing struct {
 	status func(since time.Duration) Status
 }
 
-func (s *standing) SendNow()                    { s.asked = time.Now() }
-func (s *standing) Messages() (Messages, error) { return Messages{}, nil }
+func (s *standing) SendNow()              { s.asked = time.Now() }
+func (s *standing) Sent() ([]Sent, error) { return nil, nil }
 func (s *standing) Status() (Status, error) {
 	if s.asked.IsZero() {
 		return s.status(0), nil

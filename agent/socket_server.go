@@ -32,7 +32,8 @@ type operated interface {
 	SendNow()
 	Resend() error
 	Status() (Status, error)
-	Messages() (Messages, error)
+	Messages(topicTypes ...uint32) (Messages, error)
+	Sent() ([]Sent, error)
 	AsReport() ([]byte, error)
 	Trace(serial uint64) (Sent, bool, error)
 }
@@ -224,7 +225,7 @@ func (s *Socket) status(w http.ResponseWriter, _ *http.Request) {
 		PolicyChanged: status.PolicyChanged.UTC(), Paused: status.PausedTopics, Slowed: status.SlowedTopics,
 		ResyncNumber: status.ResyncNumber, ResyncIssued: status.ResyncIssued.UTC(),
 	}
-	all, err := s.agent.Messages()
+	all, err := s.agent.Messages(scanTopics...)
 	if err != nil {
 		refuse(w, http.StatusServiceUnavailable, err)
 		return

@@ -158,7 +158,7 @@ func (n *notebook) Raise(states ...State) error {
 	return nil
 }
 
-func (n *notebook) Messages() (m Messages, err error) {
+func (n *notebook) Messages(...uint32) (m Messages, err error) {
 	for _, s := range n.states {
 		m.Held = append(m.Held, Held{State: s})
 	}
@@ -355,4 +355,43 @@ func TestAPendingRestartIsTold(t *testing.T) {
 		t.Errorf("the system is %s, want waiting for a restart", got)
 	}
 	m.scan(p, book, 0)
+}
+
+// crowded is a notebook that takes no new topic.
+type crowded struct{ *notebook }
+
+func (c crowded) Raise(states ...State) error {
+	for _, s := range states {
+		if _, known := c.states[s.topic()]; !known {
+			return fmt.Errorf("keep %d states: %w", len(states), errFull)
+		}
+	}
+	return c.notebook.Raise(states...)
+}
+
+// An agent whose store is full goes on with what it holds: it does not end over a scan, again and again.
+func TestAScanOfAFullStoreIsAFailedScan(t *testing.T) {
+	m := newDebian(t)
+	m.publish(first...)
+	m.run("apt-get", "-qy", "install", "alpha")
+	m.publish(second...)
+	p, book := m.packages()
+	p.book = crowded{book}
+	step := func() {
+		t.Helper()
+		if wait, err := p.step(t.Context()); err != nil || wait > scanRetryInterval {
+			t.Errorf("the source ends with %v, or waits %v", err, wait)
+		}
+	}
+	step()
+	if book.raised != 0 {
+		t.Errorf("%d states were raised into a full store", book.raised)
+	}
+	if err := book.Raise(p.scanState(scanCompleted)); err != nil { // it knows the scan's topic
+		t.Fatal(err)
+	}
+	step()
+	if got := book.state(topicUpdateScan, packageSource); !strings.HasPrefix(got, fmt.Sprint(scanFailed)) || !strings.Contains(got, errFull.Error()) {
+		t.Errorf("the scan's state is %s, want failed because the store is full", got)
+	}
 }

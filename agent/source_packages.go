@@ -41,8 +41,8 @@ const (
 type book interface {
 	// Raise records states, all or none.
 	Raise(states ...State) error
-	// Messages lists what the agent holds.
-	Messages() (Messages, error)
+	// Messages lists what the agent holds of these topic types.
+	Messages(topicTypes ...uint32) (Messages, error)
 }
 
 // Packages is the source that tells which package updates this machine requires: exactly those that `apt list --upgradable`
@@ -135,7 +135,9 @@ func (p *Packages) Scan(ctx context.Context) (ScanResult, error) {
 	if err := p.apt.prepare(ctx); errors.Is(err, errNoApt) {
 		return ScanResult{}, err
 	}
-	if err := p.raiseScan(scanRunning); err != nil {
+	if err := p.raiseScan(scanRunning); errors.Is(err, errFull) {
+		return ScanResult{}, &scanError{err}
+	} else if err != nil {
 		return ScanResult{}, err
 	}
 	found, err := p.apt.look(ctx)
@@ -147,6 +149,9 @@ func (p *Packages) Scan(ctx context.Context) (ScanResult, error) {
 		return ScanResult{}, p.fail(ctx, err)
 	}
 	result, err := p.record(found, waiting)
+	if errors.Is(err, errFull) {
+		return ScanResult{}, p.fail(ctx, err)
+	}
 	result.Took = time.Since(began)
 	return result, err
 }
@@ -154,7 +159,7 @@ func (p *Packages) Scan(ctx context.Context) (ScanResult, error) {
 // record raises what has changed, and that the scan is complete.
 func (p *Packages) record(found packages, waiting restart) (ScanResult, error) {
 	result := ScanResult{Required: len(found.upgrades), Listed: found.listed.UTC()}
-	all, err := p.book.Messages()
+	all, err := p.book.Messages(scanTopics...)
 	if err != nil {
 		return result, err
 	}
@@ -187,7 +192,7 @@ func (p *Packages) fail(ctx context.Context, cause error) error {
 		return errors.Join(&scanError{cause}, p.raiseScan(scanRetry))
 	}
 	failed := &scanError{cause}
-	if err := p.raiseScan(scanFailed, failed.code(), shorten(cause.Error())); err != nil {
+	if err := p.raiseScan(scanFailed, failed.code(), shorten(cause.Error())); err != nil && !errors.Is(err, errFull) {
 		return err
 	}
 	return failed

@@ -10,6 +10,9 @@ import (
 // maxReasonBytes bounds the reason of a failure as it is told to the site.
 const maxReasonBytes = 500
 
+// scanTopics are the topic types that a scan tells of.
+var scanTopics = []uint32{topicUpdateDetection, topicUpdateScan, topicUpdateEnforcement}
+
 // latest are the states of a topic type.
 func (m Messages) latest(topicType uint32) (states []State) {
 	for _, h := range m.Held {

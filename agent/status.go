@@ -31,6 +31,8 @@ func (a *Agent) met(ctx context.Context, status int, err error, code, detail str
 	switch {
 	case status == 0 && err != nil:
 		a.contact.problem = "the relay does not answer: " + withoutAddress(err)
+	case errors.Is(err, errNotRelay):
+		a.contact.problem = fmt.Sprintf("%v with %d: see what stands at the relay's address", errNotRelay, status)
 	case status >= 300 && status != 304:
 		a.contact.problem = fmt.Sprintf("the relay answered %d %s", status, code)
 		if detail != "" {
@@ -134,18 +136,28 @@ type Messages struct {
 	Dead []DeadLetter
 }
 
-// Messages lists what the client holds and sent.
-func (a *Agent) Messages() (m Messages, err error) {
-	if m.Held, err = a.store.Held(); err != nil {
+// Messages lists what the client holds and sent. Of the cache it lists the given topic types, or all when none is given: a cache may
+// be larger than the memory that a client ought to take.
+func (a *Agent) Messages(topicTypes ...uint32) (m Messages, err error) {
+	if m.Held, err = a.store.Held(topicTypes...); err != nil {
 		return m, fmt.Errorf("list the cache: %w", err)
 	}
-	if m.Sent, err = a.store.Sent(); err != nil {
-		return m, fmt.Errorf("list what was sent: %w", err)
+	if m.Sent, err = a.Sent(); err != nil {
+		return m, err
 	}
 	if m.Dead, err = a.store.DeadLetters(); err != nil {
 		return m, fmt.Errorf("list refused states: %w", err)
 	}
 	return m, nil
+}
+
+// Sent lists what the client sent lately, oldest first; then what is under way.
+func (a *Agent) Sent() ([]Sent, error) {
+	sent, err := a.store.Sent()
+	if err != nil {
+		return nil, fmt.Errorf("list what was sent: %w", err)
+	}
+	return sent, nil
 }
 
 // AsReport is the client's cache as one report, whatever its size: for people, not for a relay. A state that waits has no serial
@@ -164,9 +176,9 @@ func (a *Agent) AsReport() ([]byte, error) {
 
 // Trace is what the client knows of one serial; false when it is not in the list of what was sent lately.
 func (a *Agent) Trace(serial uint64) (Sent, bool, error) {
-	sent, err := a.store.Sent()
+	sent, err := a.Sent()
 	if err != nil {
-		return Sent{}, false, fmt.Errorf("list what was sent: %w", err)
+		return Sent{}, false, err
 	}
 	for _, s := range slices.Backward(sent) {
 		if s.Serial == serial && serial > 0 {

@@ -225,6 +225,71 @@ func TestHeldTellsWhereAStateStands(t *testing.T) {
 	})
 }
 
+func TestHeldOfSomeTopicTypes(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		other, instant := detected("b", 1), detected("c", 1)
+		other.TopicType, instant.Instant = topicUpdateScan, true
+		put(t, s, detected("a", 1), other, instant)
+		for _, tt := range []struct {
+			types []uint32
+			want  string
+		}{{nil, "a b c "}, {[]uint32{topicUpdateDetection}, "a c "}, {[]uint32{topicUpdateScan, 7}, "b "}, {[]uint32{7}, ""}} {
+			held, err := s.Held(tt.types...)
+			got := ""
+			for _, h := range held {
+				got += h.TopicID + " "
+			}
+			if err != nil || got != tt.want {
+				t.Errorf("of %v it holds %q, %v; want %q", tt.types, got, err, tt.want)
+			}
+		}
+	})
+}
+
+// A report is made of what has room in it. A client whose cache is larger than its memory would otherwise be ended by the system at every
+// attempt to send.
+func TestAReportIsNotMadeOfTheWholeCache(t *testing.T) {
+	const topics = 40
+	eachStore(t, func(t *testing.T, s *opened) {
+		most, p := 0, testPacking
+		p.Build = func(r *Report) []byte {
+			size := 0
+			for i := range r.States {
+				size += len(r.States[i].Details)
+			}
+			most = max(most, size)
+			return make([]byte, size)
+		}
+		for i := range topics {
+			a := detected(fmt.Sprintf("%02d", i), 1)
+			a.Details = strings.Repeat("d", smx.MaxDetailsBytes)
+			put(t, s, a)
+		}
+		drain := func() (messages int) {
+			for {
+				report, err := s.Pack(p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if report == nil {
+					return messages
+				}
+				messages += len(report.States)
+				settle(t, s, Accepted)
+			}
+		}
+		if n := drain(); n != topics || most > maxReportBytes {
+			t.Errorf("%d messages of reports tried with up to %d bytes; want %d and at most %d", n, most, topics, maxReportBytes)
+		}
+		if err := s.Resend(); err != nil {
+			t.Fatal(err)
+		}
+		if n := drain(); n != topics+1 || most > maxReportBytes || summary(t, s).Answering {
+			t.Errorf("the answer is %d messages of reports tried with up to %d bytes; want %d and at most %d", n, most, topics+1, maxReportBytes)
+		}
+	})
+}
+
 func TestTheStoreIsBoundedAndSaysSo(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *opened) {
 		var all []State

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"encoding/binary"
 	"time"
 
 	"statewire/smx"
@@ -36,16 +37,16 @@ type Held struct {
 	Place Place
 }
 
-// Held returns the latest state of every topic, by topic type and id.
-func (c cabinet) Held() (held []Held, err error) {
+// Held returns the latest state of every topic of the given types, of all types when none is given, by topic type and id.
+func (c cabinet) Held(topicTypes ...uint32) (held []Held, err error) {
 	err = c.view(func(s shelf) error {
 		held = nil
 		under, err := underWay(s)
 		if err != nil {
 			return err
 		}
-		for _, kind := range []byte{keyState, keyInstant} {
-			err := s.ascend([]byte{kind}, func(key, value []byte) (bool, error) {
+		for _, prefix := range heldPrefixes(topicTypes) {
+			err := s.ascend(prefix, func(key, value []byte) (bool, error) {
 				state, err := readState(key, value)
 				held = append(held, Held{State: state, Place: place(s, &state, under)})
 				return true, err
@@ -57,6 +58,19 @@ func (c cabinet) Held() (held []Held, err error) {
 		return nil
 	})
 	return held, err
+}
+
+// heldPrefixes are what the keys of states of these topic types begin with.
+func heldPrefixes(topicTypes []uint32) (prefixes [][]byte) {
+	for _, kind := range []byte{keyState, keyInstant} {
+		if len(topicTypes) == 0 {
+			prefixes = append(prefixes, []byte{kind})
+		}
+		for _, t := range topicTypes {
+			prefixes = append(prefixes, binary.BigEndian.AppendUint32([]byte{kind}, t))
+		}
+	}
+	return prefixes
 }
 
 func place(s shelf, state *State, under map[uint64]bool) Place {

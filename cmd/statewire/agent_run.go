@@ -118,6 +118,7 @@ func (l *localAgent) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return l.socket.Serve(ctx, l.listener) })
 	g.Go(func() error { return l.agent.Run(ctx) })
+	g.Go(func() error { return l.store.Guard(ctx) }) // whoever starts services starts it again
 	g.Go(func() error { return l.packages.Run(ctx) })
 	return g.Wait()
 }
