@@ -123,7 +123,7 @@ func statusFields(s agent.StatusReport, h health, why []string) []field {
 		{"dead_letters", s.DeadLetters}, {"resyncing", s.Resyncing}, {"last_resync", s.ResyncNumber},
 		{"last_policy", whenever(s.LastPolicy)}, {"policy_changed", whenever(s.PolicyChanged)},
 		{"send_interval", seconds(s.SendInterval).String()}, {"policy_interval", seconds(s.PolicyInterval).String()},
-		{"last_scan", lastScan(s.Scan)}, {"paused_topics", fmt.Sprint(s.Paused)}, {"slowed_topics", fmt.Sprint(s.Slowed)},
+		{"last_scan", lastScan(s.Scan)}, {"paused_topics", append([]uint32{}, s.Paused...)}, {"slowed_topics", append([]uint32{}, s.Slowed...)},
 	}
 }
 

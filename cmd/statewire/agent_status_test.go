@@ -53,6 +53,19 @@ func TestAgentHealth(t *testing.T) {
 	}
 }
 
+// A program that reads a status finds lists as lists, and empty ones too.
+func TestTheStatusHasTopicsAsNumbers(t *testing.T) {
+	for want, s := range map[string]agent.StatusReport{
+		`"paused_topics": [500,501], "slowed_topics": [300]`: {Paused: []uint32{500, 501}, Slowed: []uint32{300}},
+		`"paused_topics": [], "slowed_topics": []`:           {},
+	} {
+		var out strings.Builder
+		if err := writeRecord(&out, "json", statusFields(s, healthOK, nil)); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("the status is %s, %v; want %s in it", out.String(), err, want)
+		}
+	}
+}
+
 // Whoever watches an agent is not held up by one that hangs: its socket takes callers and nobody answers them.
 func TestAnAgentThatHangsIsCritical(t *testing.T) {
 	t.Parallel()
