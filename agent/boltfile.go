@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"syscall"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -108,8 +109,8 @@ func openChecked(path string, noSync bool) (*bbolt.DB, error) {
 		return db, nil
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("the agent's store %s is in use: another agent runs on it; stop that one first", path)
-	case errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("open the agent's store %s: %w", path, err)
+	case errors.As(err, new(syscall.Errno)): // the system's refusal says nothing of what is in the file
+		err = fmt.Errorf("open the agent's store %s: %w", path, err)
 	case errors.As(err, &format):
 		err = fmt.Errorf("the agent's store %s %w", path, err)
 	default:

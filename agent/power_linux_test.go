@@ -27,6 +27,25 @@ func TestAPowerCutNeverMakesASerialUsedTwice(t *testing.T) {
 	}
 }
 
+// TestAFileThatCannotBeWrittenIsNotDamaged: whoever moved it away for a damaged one would use its serials again.
+func TestAFileThatCannotBeWrittenIsNotDamaged(t *testing.T) {
+	disk := newDisk(t)
+	path := filepath.Join(disk.folder, "agent.db")
+	file, err := OpenBolt(path, BoltOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("", disk.folder, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenBolt(path, BoltOptions{}); !errors.Is(err, unix.EROFS) || strings.Contains(err.Error(), "damaged") {
+		t.Errorf("on a read-only disk: %v", err)
+	}
+}
+
 // TestAStoreThatFailedOnceTakesNoMoreWrites: what a disk that is gone has of the last commit, nobody knows.
 func TestAStoreThatFailedOnceTakesNoMoreWrites(t *testing.T) {
 	disk := newDisk(t)
