@@ -37,12 +37,13 @@ type packages struct {
 	upgrades  []upgrade // sorted by name
 	installed map[string]installation
 	listed    time.Time // when the package lists were last brought up to date
+	unread    string    // a file of sources or preferences that apt may not read as this user; empty = none
 }
 
 // apt asks the package tools of this machine. It changes nothing on it, not even their caches.
 type apt struct {
 	// Constant after newApt.
-	run func(ctx context.Context, name string, args ...string) ([]byte, error)
+	run func(ctx context.Context, name string, args ...string) (said, warned []byte, err error)
 
 	mu sync.Mutex
 	// Guarded by mu until prepare has filled them, constant afterwards.
@@ -66,20 +67,20 @@ func (a *apt) prepare(ctx context.Context) error {
 			return errNoApt
 		}
 	}
-	said, err := a.run(ctx, "apt-cache", "--version")
+	said, _, err := a.run(ctx, "apt-cache", "--version")
 	if err != nil {
 		return err
 	}
 	if err := checkAptVersion(said); err != nil {
 		return err
 	}
-	if said, err = a.run(ctx, "dpkg", "--print-architecture"); err != nil {
+	if said, _, err = a.run(ctx, "dpkg", "--print-architecture"); err != nil {
 		return err
 	}
 	if a.arch, err = parseArchitecture(said); err != nil {
 		return err
 	}
-	said, err = a.run(ctx, "apt-config", "shell", "state", "Dir::State/d", "lists", "Dir::State::lists/d", "status", "Dir::State::status/f")
+	said, _, err = a.run(ctx, "apt-config", "shell", "state", "Dir::State/d", "lists", "Dir::State::lists/d", "status", "Dir::State::status/f")
 	if err != nil {
 		return err
 	}
@@ -103,14 +104,15 @@ func (a *apt) look(ctx context.Context) (packages, error) {
 		return found, err
 	}
 	// The pattern is the condition of `apt list --upgradable`. apt would write its caches if it were not told to have none.
-	said, err := a.run(ctx, "apt-cache", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=", "policy", "?upgradable")
+	said, warned, err := a.run(ctx, "apt-cache", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=", "policy", "?upgradable")
 	if err != nil {
 		return found, err
 	}
+	found.unread = parseUnread(warned)
 	if found.upgrades, err = parsePolicy(said); err != nil {
 		return found, fmt.Errorf("apt-cache policy: %w", err)
 	}
-	if said, err = a.run(ctx, "dpkg-query", "-W", "-f", installedFormat); err != nil {
+	if said, _, err = a.run(ctx, "dpkg-query", "-W", "-f", installedFormat); err != nil {
 		return found, err
 	}
 	if found.installed, err = parseInstalled(said, a.arch); err != nil {

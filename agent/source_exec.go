@@ -21,8 +21,8 @@ const (
 // errTooMuch is what a tool that says more than anybody asked for ends with.
 var errTooMuch = errors.New("more output than expected")
 
-// runTool runs a program of this machine to its end, in the C locale, and returns what it wrote.
-func runTool(ctx context.Context, name string, args ...string) ([]byte, error) {
+// runTool runs a program of this machine to its end, in the C locale, and returns what it wrote, and what it warned of.
+func runTool(ctx context.Context, name string, args ...string) (said, warned []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, toolTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
@@ -30,16 +30,16 @@ func runTool(ctx context.Context, name string, args ...string) ([]byte, error) {
 	cmd.WaitDelay = toolGrace
 	out, errs := &bounded{most: maxToolOutput, stop: cancel}, &bounded{most: maxToolErrors}
 	cmd.Stdout, cmd.Stderr = out, errs
-	err := cmd.Run()
+	err = cmd.Run()
 	switch {
 	case out.over:
-		return nil, fmt.Errorf("%s: %w: above %d bytes", name, errTooMuch, maxToolOutput)
+		return nil, nil, fmt.Errorf("%s: %w: above %d bytes", name, errTooMuch, maxToolOutput)
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s: %w", name, ctx.Err())
+		return nil, nil, fmt.Errorf("%s: %w", name, ctx.Err())
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w: %s", name, err, complaint(errs.text.Bytes()))
+		return nil, nil, fmt.Errorf("%s: %w: %s", name, err, complaint(errs.text.Bytes()))
 	}
-	return out.text.Bytes(), nil
+	return out.text.Bytes(), errs.text.Bytes(), nil
 }
 
 // bounded keeps the first bytes written to it. At the bound it calls stop, if it has one, and swallows the rest.

@@ -175,11 +175,14 @@ func (p *Packages) record(found packages, waiting restart) (ScanResult, error) {
 		changed[i].Time, changed[i].Priority = p.now(), usualPriority
 	}
 	result.Raised = len(changed)
-	return result, p.book.Raise(append(changed, p.completed(result))...)
+	return result, p.book.Raise(append(changed, p.completed(result, found.unread))...)
 }
 
 // completed is the scan's own state after it.
-func (p *Packages) completed(r ScanResult) State {
+func (p *Packages) completed(r ScanResult, unread string) State {
+	if unread != "" {
+		return p.scanState(scanWithErrors, "", shorten("apt may not read "+unread+" as the agent's user, so its updates may be missing; make it readable, and move passwords to auth.conf.d"))
+	}
 	if age := p.now().Sub(r.Listed); age > listsOld {
 		return p.scanState(scanWithErrors, "", fmt.Sprintf("the package lists are %d days old; run apt-get update", int(age.Hours()/24)))
 	}

@@ -48,6 +48,18 @@ func parseShell(said []byte) map[string]string {
 	return values
 }
 
+// parseUnread is the first file that apt says it left out because this user may not read it. Then it speaks of fewer sources, or of other
+// candidates, than it would to root. Its files of settings are most often kept from others for the password of a proxy, and change nothing.
+func parseUnread(warned []byte) string {
+	for line := range strings.Lines(string(warned)) {
+		path, ok := strings.CutPrefix(strings.TrimSpace(line), "W: Unable to read ")
+		if path, _, _ = strings.Cut(path, " - "); ok && !strings.Contains(path, "/apt.conf") {
+			return path
+		}
+	}
+	return ""
+}
+
 // parsePolicy reads what `apt-cache policy` says of packages that can be upgraded, sorted by name. It refuses what it does not
 // know: half an answer would call the other half up to date.
 func parsePolicy(said []byte) ([]upgrade, error) {

@@ -37,17 +37,18 @@ func TestWithoutAptThereIsNoSource(t *testing.T) {
 type script struct {
 	scans atomic.Int64
 	fails atomic.Bool
+	warns string
 }
 
-func (s *script) run(_ context.Context, name string, args ...string) ([]byte, error) {
+func (s *script) run(_ context.Context, name string, args ...string) (said, warned []byte, err error) {
 	if name == "dpkg-query" {
-		return nil, nil
+		return nil, nil, nil
 	}
 	s.scans.Add(1)
 	if s.fails.Load() {
-		return nil, fmt.Errorf("%s: %w", name, context.DeadlineExceeded)
+		return nil, nil, fmt.Errorf("%s: %w", name, context.DeadlineExceeded)
 	}
-	return nil, nil
+	return nil, []byte(s.warns), nil
 }
 
 func scripted(t *testing.T, cfg Config) (*Packages, *script, *notebook) {
@@ -94,6 +95,24 @@ func TestScansKeepTheirInterval(t *testing.T) {
 	})
 }
 
+// A file of sources that apt may not read would make the machine look better than it is.
+func TestWhatAptMayNotReadIsTold(t *testing.T) {
+	for warns, want := range map[string]string{
+		"": "3 [",
+		"W: Unable to read /etc/apt/apt.conf.d/99proxy - open (13: Permission denied)\n":                                                                                    "3 [",
+		"W: Unable to read /etc/apt/apt.conf.d/99proxy - open (13: Permission denied)\nW: Unable to read /etc/apt/sources.list.d/own.list - open (13: Permission denied)\n": "6 [ apt may not read /etc/apt/sources.list.d/own.list as",
+	} {
+		p, tools, book := scripted(t, DefaultConfig())
+		tools.warns = warns
+		if _, err := p.Scan(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := book.state(topicUpdateScan, packageSource); !strings.HasPrefix(got, want) {
+			t.Errorf("after %q the scan's state is %s, want %s", warns, got, want)
+		}
+	}
+}
+
 // What was installed meanwhile is seen without waiting for the interval, once it has come to rest.
 func TestAChangeIsScannedOnceItRests(t *testing.T) {
 	at := func(minute int) map[string]time.Time {
@@ -135,14 +154,14 @@ func TestToolsAreBounded(t *testing.T) {
 		{"it does not say why", t.Context(), []string{"false"}, nil, "no reason"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			out, err := runTool(tt.ctx, tt.args[0], tt.args[1:]...)
+			out, _, err := runTool(tt.ctx, tt.args[0], tt.args[1:]...)
 			if err == nil || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("got %d bytes and %v, want %v with %q", len(out), err, tt.want, tt.says)
 			}
 		})
 	}
-	out, err := runTool(t.Context(), "sh", "-c", "echo $LC_ALL")
-	if err != nil || string(out) != "C\n" {
-		t.Errorf("the locale is %q, %v", out, err)
+	out, warned, err := runTool(t.Context(), "sh", "-c", "echo $LC_ALL; echo W: take care >&2")
+	if err != nil || string(out) != "C\n" || string(warned) != "W: take care\n" {
+		t.Errorf("the locale is %q, the warning %q, %v", out, warned, err)
 	}
 }
