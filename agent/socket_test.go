@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"statewire/smx"
@@ -333,4 +334,31 @@ func TestManyProgramsTellStatesAtOnce(t *testing.T) {
 	if slices.ContainsFunc(list.Held, func(h HeldState) bool { return h.Place != "waiting" || h.Serial != 0 }) {
 		t.Error("a state that nobody sent has a serial or has left")
 	}
+}
+
+// Nobody waits for ever for an agent that hangs, whatever they ask.
+func TestAnAgentThatHangsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &SocketClient{&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+			<-req.Context().Done()
+			return nil, req.Context().Err()
+		})}}
+		for name, ask := range map[string]func(context.Context) error{
+			"record":   func(ctx context.Context) error { _, err := c.Raise(ctx, RaiseRequest{}); return err },
+			"send":     func(ctx context.Context) error { _, err := c.Raise(ctx, RaiseRequest{Now: true}); return err },
+			"flush":    func(ctx context.Context) error { _, err := c.Send(ctx); return err },
+			"resend":   func(ctx context.Context) error { _, err := c.Resend(ctx); return err },
+			"scan":     func(ctx context.Context) error { _, err := c.Scan(ctx); return err },
+			"status":   func(ctx context.Context) error { _, err := c.Status(ctx); return err },
+			"messages": func(ctx context.Context) error { _, err := c.Messages(ctx); return err },
+			"trace":    func(ctx context.Context) error { _, err := c.Trace(ctx, 1); return err },
+			"report":   func(ctx context.Context) error { _, err := c.Report(ctx); return err },
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			if err := ask(ctx); ctx.Err() != nil || err == nil || !strings.Contains(err.Error(), "does not answer") {
+				t.Errorf("%s: %v", name, err)
+			}
+			cancel()
+		}
+	})
 }
