@@ -93,7 +93,7 @@ func (s *Service) CreateCollection(ctx context.Context, spec CollectionSpec) (Co
 	_, err := s.store.collection(ctx, spec.Name)
 	switch {
 	case err == nil && !spec.Replace:
-		return Collection{}, invalid("collection %s is there already; replace it, or delete it first", spec.Name)
+		return Collection{}, invalid("collection %s is there already; --replace replaces it", spec.Name)
 	case err != nil && !errors.Is(err, ErrNoCollection):
 		return Collection{}, err
 	}

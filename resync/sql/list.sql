@@ -1,4 +1,5 @@
--- Resyncs issued since {since}, latest first, with the moments of their steps; 1970 where a step has not happened.
+-- Resyncs issued since {since}, latest first, with the moments of their steps; 1970 where a step has not happened. What comes before the
+-- client has the request is no answer, although it continues from the same serial.
 WITH chosen AS
 (
     SELECT client_id, number, issued_time, CAST(resyncs.reason, 'String') AS why, issued_by, next_serial
@@ -19,7 +20,7 @@ SELECT
     l.last_number > r.number AS replaced,
     p.picked_up_time AS picked_up,
     arrayMin(arrayConcat([toDateTime64('2299-01-01', 6, 'UTC')],
-        arrayMap(x -> x.1, arrayFilter(x -> x.2 >= r.next_serial AND x.1 > greatest(r.issued_time, p.picked_up_time), a.arrived)))) AS answering,
+        arrayMap(x -> x.1, arrayFilter(x -> toUnixTimestamp64Micro(p.picked_up_time) > 0 AND x.2 >= r.next_serial AND x.1 > p.picked_up_time, a.arrived)))) AS answering,
     arrayMin(arrayConcat([toDateTime64('2299-01-01', 6, 'UTC')],
         arrayMap(x -> x.1, arrayFilter(x -> x.1 > r.issued_time OR x.2 >= r.next_serial, c.completions)))) AS completed,
     if(b.accepted >= r.issued_time, b.accepted, toDateTime64(0, 6, 'UTC')) AS accepted
