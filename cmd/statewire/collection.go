@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -12,7 +13,7 @@ func collectionCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "collection",
 		Short: "named lists or saved queries of clients",
-		Args:  func(_ *cobra.Command, args []string) error { return unknownCommand(args) },
+		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(collectionCreateCommand(g), collectionListCommand(g), collectionShowCommand(g), collectionDeleteCommand(g))
@@ -37,6 +38,9 @@ func collectionCreateCommand(g *globals) *cobra.Command {
 			list, err := targets.list()
 			if err != nil {
 				return err
+			}
+			if len(list) == 0 && spec.Query == "" {
+				return usageError{errors.New("name the clients by --client or --file, or by --query")}
 			}
 			spec.Name = args[0]
 			if spec.Clients, err = g.clientsOf(cmd.Context(), list); err != nil {

@@ -28,7 +28,8 @@ func demoCommand(g *globals) *cobra.Command {
 		Use:   "demo",
 		Short: "start a site with a simulated fleet on its patch day, and print the dashboard's address",
 		Long: "Starts a whole site on free ports of this machine, without client certificates, and a simulated fleet that reports to it\n" +
-			"over HTTPS. Without --data everything lies in a temporary folder that is removed at the end.",
+			"over HTTPS. Without --data everything lies in a temporary folder that is removed at the end. Addresses and intervals are the\n" +
+			"demo's own, whatever the configuration says; --set KEY=VALUE changes one.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if fleet.Clients < 1 || fleet.Clients > 100_000 {
@@ -109,6 +110,7 @@ func (g *globals) demoConfig() (configs.Config, error) {
 		"relay.client_rate": "0", // past reports come in bursts
 		// A lost report is to be noticed, asked for and repaired while somebody watches.
 		"resync.check_interval": "1m", "resync.min_missing_message_age": "1m", "resync.merge_interval": "5m",
+		"agent.policy_interval": demoPolls.String(), // when explain expects the fleet's next poll
 	})
 	return cfg, err
 }

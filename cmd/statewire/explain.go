@@ -45,7 +45,10 @@ func (g *globals) withDetective(cmd *cobra.Command, f func(*reports.Runner) erro
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	schedule := scheduleOf(cfg)
+	schedule, err := g.scheduleInForce(cmd.Context(), cfg)
+	if err != nil {
+		return err
+	}
 	deps := reports.Deps{Log: g.quiet(), AgentLog: agentLog(g.data), Schedule: func() reports.Schedule { return schedule }}
 	// Opening an inbox makes its folders: where there is none, as beside a store elsewhere, there shall be none afterwards.
 	if _, missing := os.Stat(inboxRoot(g.data)); missing == nil {

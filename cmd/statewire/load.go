@@ -57,7 +57,7 @@ func (g *globals) load(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	bar := newBar(cmd.ErrOrStderr(), len(names), "load")
+	bar := newBar(cmd.ErrOrStderr(), len(names), "load", "files")
 	summary, err := g.drain(cmd.Context(), g.quiet(), func(t ingest.Totals) { _ = bar.Set(min(t.Files, len(names))) })
 	if lockedBySite(err) {
 		return g.awaitLoad(cmd, names, skipped, bar)
@@ -110,7 +110,7 @@ func (g *globals) copyIn(cmd *cobra.Command, files []string) (names []string, er
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	bar := newBar(cmd.ErrOrStderr(), len(files), "copy")
+	bar := newBar(cmd.ErrOrStderr(), len(files), "copy", "files")
 	names = make([]string, len(files))
 	var next atomic.Int64
 	workers, ctx := errgroup.WithContext(cmd.Context())
@@ -172,13 +172,13 @@ func stillThere(paths []string) []string {
 	return there
 }
 
-// newBar is a progress bar on a terminal, and nothing elsewhere.
-func newBar(w io.Writer, total int, what string) *progressbar.ProgressBar {
+// newBar is a progress bar on a terminal, counting units, and nothing elsewhere.
+func newBar(w io.Writer, total int, what, units string) *progressbar.ProgressBar {
 	if !isTerminal(w) {
 		w = io.Discard
 	}
 	return progressbar.NewOptions(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
-		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(units), progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionOnCompletion(func() { fmt.Fprintln(w) }))
 }
 

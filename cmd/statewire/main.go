@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"statewire/configs"
 )
@@ -90,11 +91,11 @@ func newRoot() *cobra.Command {
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          func(_ *cobra.Command, args []string) error { return unknownCommand(args) },
+		Args:          unknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+		return usageError{fmt.Errorf("%s; see `%s --help`", flagProblem(err), cmd.CommandPath())}
 	})
 	g.register(root)
 	root.AddCommand(serveCommand(g), demoCommand(g), fleetCommand(g), ingestCommand(g), loadCommand(g), reportCommand(g), sqlCommand(g), explainCommand(g), traceCommand(g),
@@ -102,11 +103,28 @@ func newRoot() *cobra.Command {
 	return root
 }
 
-func unknownCommand(args []string) error {
+func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usageError{fmt.Errorf("unknown command %q; see `statewire --help`", args[0])}
+	return usageError{fmt.Errorf("unknown command %q; see `%s --help`", args[0], cmd.CommandPath())}
+}
+
+// flagProblem says what a flag takes rather than how its parser failed.
+func flagProblem(err error) string {
+	var wrong *pflag.InvalidValueError
+	if !errors.As(err, &wrong) {
+		return err.Error()
+	}
+	flag := wrong.GetFlag()
+	takes, known := map[string]string{
+		"int": "a whole number", "uint": "a whole number from 0 on", "uint64": "a whole number from 0 to 18446744073709551615",
+		"float64": "a number", "bool": "true or false", "duration": "a duration, as 900s, 15m or 72h",
+	}[flag.Value.Type()]
+	if !known {
+		return fmt.Sprintf("--%s: %v", flag.Name, errors.Unwrap(wrong))
+	}
+	return fmt.Sprintf("--%s is %.60q; write %s", flag.Name, wrong.GetValue(), takes)
 }
 
 // noArgs refuses arguments with the exit code of wrong usage.

@@ -86,7 +86,7 @@ func writeCSV(w io.Writer, columns []string, rows [][]any) error {
 	for _, row := range rows {
 		line := make([]string, len(row))
 		for i, v := range row {
-			line[i] = fmt.Sprint(v)
+			line[i] = cell(v)
 		}
 		if err := out.Write(line); err != nil {
 			return err
@@ -94,6 +94,14 @@ func writeCSV(w io.Writer, columns []string, rows [][]any) error {
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// cell is a value as text; nothing for none.
+func cell(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
 }
 
 func writeJSONArray(w io.Writer, columns []string, rows [][]any) error {

@@ -71,13 +71,7 @@ func (p peers) Gather() ([]*dto.MetricFamily, error) {
 
 // scrape reads the metrics behind a socket, none when nobody answers.
 func scrape(socket string) map[string]*dto.MetricFamily {
-	client := http.Client{Timeout: peerTimeout, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		},
-	}}
-	resp, err := client.Get("http://statewire/metrics")
+	resp, err := socketClient(socket).Get("http://statewire/metrics")
 	if err != nil {
 		return nil
 	}
@@ -96,4 +90,14 @@ func removeSocket(path string) error {
 		return fmt.Errorf("remove the socket that a dead process left: %w", err)
 	}
 	return nil
+}
+
+// socketClient asks the process behind a socket, once.
+func socketClient(socket string) *http.Client {
+	return &http.Client{Timeout: peerTimeout, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		},
+	}}
 }

@@ -18,7 +18,7 @@ func policyCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "what the clients of a collection are told: intervals, paused topics, relay and notifier",
-		Args:  func(_ *cobra.Command, args []string) error { return unknownCommand(args) },
+		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(policySetCommand(g), policyListCommand(g))

@@ -17,7 +17,7 @@ func resyncCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resync",
 		Short: "gaps in the clients' serials, and the resyncs that close them",
-		Args:  func(_ *cobra.Command, args []string) error { return unknownCommand(args) },
+		Args:  unknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(resyncCheckCommand(g), resyncRequestCommand(g), resyncAcceptCommand(g), resyncListCommand(g))
@@ -56,7 +56,7 @@ func (g *globals) withTarget(cmd *cobra.Command, targets *targetFlags, writes bo
 }
 
 func (g *globals) request(cmd *cobra.Command, r resyncer, target resync.Target, dry bool) error {
-	bar := newBar(cmd.ErrOrStderr(), -1, "request")
+	bar := newBar(cmd.ErrOrStderr(), -1, "request", "clients")
 	out, err := r.Request(cmd.Context(), target, resync.RequestOptions{
 		By: caller(), DryRun: dry, Rows: -1, Progress: func(done, total int) { bar.ChangeMax(total); _ = bar.Set(done) },
 	})
@@ -110,13 +110,13 @@ func resyncAcceptCommand(g *globals) *cobra.Command {
 	}
 	targets.registerClients(cmd)
 	targets.registerCollection(cmd)
-	cmd.Flags().BoolVar(&targets.all, "all", false, "every client of the site")
+	targets.registerAll(cmd)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would be done")
 	return cmd
 }
 
 func (g *globals) accept(cmd *cobra.Command, r resyncer, target resync.Target, dry bool) error {
-	bar := newBar(cmd.ErrOrStderr(), -1, "accept")
+	bar := newBar(cmd.ErrOrStderr(), -1, "accept", "clients")
 	out, err := r.Accept(cmd.Context(), target, resync.AcceptOptions{
 		By: caller(), DryRun: dry, Progress: func(done, total int) { bar.ChangeMax(total); _ = bar.Set(done) },
 	})
@@ -234,8 +234,8 @@ func (g *globals) writeStatuses(w io.Writer, list []resync.Status) error {
 	columns := []string{"client_id", "netbios_name", "number", "reason", "by", "next_serial", "step", "age_seconds", "issued_time", "picked_up_time",
 		"answering_time", "completed_time"}
 	for i, s := range list {
-		rows[i] = []any{s.Client, s.Name, s.Number, s.Reason, s.By, s.NextSerial, s.Step, json3(s.Age.Seconds()), stamp(s.Issued), stamp(s.PickedUp),
-			stamp(s.Answering), stamp(s.Completed)}
+		rows[i] = []any{s.Client, s.Name, s.Number, s.Reason, s.By, s.NextSerial, s.Step, json3(s.Age.Seconds()), moment(s.Issued), moment(s.PickedUp),
+			moment(s.Answering), moment(s.Completed)}
 	}
 	return writeRecords(w, g.format, columns, rows)
 }
@@ -254,6 +254,14 @@ func stamp(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339)
+}
+
+// moment is a time as a value of its own: null in JSON, an empty cell elsewhere, for none.
+func moment(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return stamp(t)
 }
 
 // terminalRows is how many rows a terminal is shown.

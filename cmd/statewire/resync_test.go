@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/reports"
 	"statewire/smx"
 )
 
@@ -109,7 +110,7 @@ func TestCheckByAGivenClock(t *testing.T) {
 func TestResyncThroughTheRunningSite(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
-	args := []string{"--set", "resync.min_missing_message_age=0s", "--set", "relay.auth=none"}
+	args := []string{"--set", "resync.min_missing_message_age=0s", "--set", "resync.merge_interval=9h", "--set", "relay.auth=none"}
 	s := serve(t, data, args...)
 	s.awaitReady()
 	loadGaps(t, data)
@@ -129,6 +130,13 @@ func TestResyncThroughTheRunningSite(t *testing.T) {
 		t.Errorf("the policy says %+v", p)
 	}
 	eventually(patience, func() bool { return strings.Contains(done(t, data, "resync", "list"), "picked up") })
+	var foreseen reports.Explanation
+	if err := json.Unmarshal([]byte(done(t, data, "--format", "json", "explain", clientID(1).String())), &foreseen); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(foreseen.Next); n == 0 || foreseen.Next[n-1].At == nil || time.Until(*foreseen.Next[n-1].At) > 9*time.Hour {
+		t.Errorf("explain foresees %+v by other settings than the running site's", foreseen.Next)
+	}
 
 	s.kill()
 	s = serve(t, data, args...)
@@ -143,7 +151,7 @@ func TestResyncThroughTheRunningSite(t *testing.T) {
 		t.Errorf("after the restart the policy says %+v", p)
 	}
 	list := done(t, data, "--format", "jsonl", "resync", "list", "--outstanding")
-	if strings.Count(list, "\n") != 2 || !strings.Contains(list, `"step": "picked up"`) {
+	if strings.Count(list, "\n") != 2 || !strings.Contains(list, `"step": "picked up"`) || !strings.Contains(list, `"completed_time": null`) {
 		t.Errorf("after the restart the list says %s", list)
 	}
 	done(t, data, "resync", "request", "--collection", "one")

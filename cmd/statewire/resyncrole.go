@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
@@ -11,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"statewire/configs"
-	"statewire/reports"
 	"statewire/resync"
 	"statewire/smx"
 	"statewire/store"
@@ -95,7 +95,10 @@ func (s *site) startResync(ctx context.Context, g *errgroup.Group, db *store.Sto
 	if err != nil {
 		return err
 	}
-	serveHTTP(ctx, g, ln, service.Handler())
+	mux := http.NewServeMux()
+	mux.Handle(resync.SocketPath, service.Handler())
+	mux.HandleFunc("GET "+schedulePath, s.serveSchedule)
+	serveHTTP(ctx, g, ln, mux)
 	s.policies.own.Store(service)
 	g.Go(func() error { return service.Run(ctx) })
 	return nil
@@ -106,17 +109,5 @@ func (s *site) configure(cfg configs.Config) {
 	s.live.Store(&cfg)
 	if service := s.policies.own.Load(); service != nil {
 		service.Configure(cfg.Resync)
-	}
-}
-
-// schedule tells the reports when the site looks for gaps, as its settings are now.
-func (s *site) schedule() reports.Schedule { return scheduleOf(*s.live.Load()) }
-
-func scheduleOf(cfg configs.Config) reports.Schedule {
-	return reports.Schedule{
-		CheckInterval: cfg.Resync.CheckInterval, MinMissingAge: cfg.Resync.MinMissingMessageAge,
-		MergeInterval: cfg.Resync.MergeInterval, MaxOutstanding: cfg.Resync.MaxOutstanding,
-		PolicyInterval: cfg.Agent.PolicyInterval, SendInterval: cfg.Agent.SendInterval,
-		PollInterval: cfg.Ingest.InboxPollingInterval,
 	}
 }

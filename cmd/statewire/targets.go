@@ -28,6 +28,7 @@ type targetFlags struct {
 	collection string
 	file       string
 	all        bool
+	takesAll   bool
 }
 
 func (t *targetFlags) registerClients(cmd *cobra.Command) {
@@ -37,6 +38,11 @@ func (t *targetFlags) registerClients(cmd *cobra.Command) {
 
 func (t *targetFlags) registerCollection(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&t.collection, "collection", "", "the clients of a collection")
+}
+
+func (t *targetFlags) registerAll(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&t.all, "all", false, "every client of the site")
+	t.takesAll = true
 }
 
 // target reads the flags, and looks up the computer names among them.
@@ -52,17 +58,17 @@ func (g *globals) target(ctx context.Context, t *targetFlags) (resync.Target, er
 		}
 	}
 	if kinds != 1 {
-		return resync.Target{}, usageError{fmt.Errorf("name the clients by --client or --file, or by --collection%s", t.allHint())}
+		return resync.Target{}, usageError{errors.New(t.hint())}
 	}
 	clients, err := g.clientsOf(ctx, list)
 	return resync.Target{Clients: clients, Collection: t.collection, All: t.all}, err
 }
 
-func (t *targetFlags) allHint() string {
-	if t.all {
-		return ", or --all; not several of them"
+func (t *targetFlags) hint() string {
+	if t.takesAll {
+		return "name the clients by --client or --file, by --collection, or by --all; exactly one of them"
 	}
-	return "; exactly one of them"
+	return "name the clients by --client or --file, or by --collection; exactly one of them"
 }
 
 // mention is a client as a person wrote it.

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"statewire/configs"
+	"statewire/reports"
+)
+
+// schedulePath is where the resync role's socket tells the settings in force.
+const schedulePath = "/schedule"
+
+// schedule tells the reports when the site looks for gaps, as its settings are now.
+func (s *site) schedule() reports.Schedule { return scheduleOf(*s.live.Load()) }
+
+func scheduleOf(cfg configs.Config) reports.Schedule {
+	return reports.Schedule{
+		CheckInterval: cfg.Resync.CheckInterval, MinMissingAge: cfg.Resync.MinMissingMessageAge,
+		MergeInterval: cfg.Resync.MergeInterval, MaxOutstanding: cfg.Resync.MaxOutstanding,
+		PolicyInterval: cfg.Agent.PolicyInterval, SendInterval: cfg.Agent.SendInterval,
+		PollInterval: cfg.Ingest.InboxPollingInterval,
+	}
+}
+
+func (s *site) serveSchedule(w http.ResponseWriter, _ *http.Request) {
+	_ = json.NewEncoder(w).Encode(s.schedule()) // the command that hung up does without
+}
+
+// scheduleInForce is the running site's schedule, whatever the command's own configuration says: the site may have been started
+// with other flags. Where no site runs, the configuration decides.
+func (g *globals) scheduleInForce(ctx context.Context, cfg configs.Config) (reports.Schedule, error) {
+	own := scheduleOf(cfg)
+	if roleHolder(resyncLock(g.data)) == 0 || !listens(resyncSocket(g.data)) {
+		return own, nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://statewire"+schedulePath, nil)
+	if err != nil {
+		return own, err
+	}
+	resp, err := socketClient(resyncSocket(g.data)).Do(req)
+	if err != nil {
+		return own, fmt.Errorf("ask the site for its settings: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNotFound { // a site of an earlier version
+		return own, nil
+	}
+	var running reports.Schedule
+	if err := json.NewDecoder(resp.Body).Decode(&running); err != nil {
+		return own, fmt.Errorf("ask the site for its settings: %w", err)
+	}
+	return running, nil
+}
