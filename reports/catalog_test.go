@@ -173,10 +173,10 @@ func TestParametersAreRequiredKnownAndFilledIn(t *testing.T) {
 		t.Errorf("%v %v", got, err)
 	}
 	for want, given := range map[string]map[string]string{
-		"report r: parameter a: is required: which":                     {},
-		`report r: parameter "c": is unknown: this report takes a, b`:   {"a": "1", "c": "2"},
-		"report r: parameter a: has to be a whole number from 0 to 255": {"a": "x"},
-		`report r: parameter "a'": is unknown: this report takes a, b`:  {"a": "1", "a'": "1"},
+		"report r: parameter a is required: which":                     {},
+		`report r: parameter "c" is unknown: this report takes a, b`:   {"a": "1", "c": "2"},
+		"report r: parameter a has to be a whole number from 0 to 255": {"a": "x"},
+		`report r: parameter "a'" is unknown: this report takes a, b`:  {"a": "1", "a'": "1"},
 	} {
 		if _, err := r.values(given); err == nil || err.Error() != want {
 			t.Errorf("got %v\nwant %s", err, want)

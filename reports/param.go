@@ -30,7 +30,7 @@ type Param struct {
 type ParamError struct{ Report, Param, Reason string }
 
 func (e *ParamError) Error() string {
-	return fmt.Sprintf("report %s: parameter %s: %s", e.Report, e.Param, e.Reason)
+	return fmt.Sprintf("report %s: parameter %s %s", e.Report, e.Param, e.Reason)
 }
 
 // maxParamBytes bounds one parameter's text.

@@ -7,7 +7,7 @@ import (
 )
 
 func configCommand(g *globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "look at the effective configuration", Args: noArgs,
+	cmd := &cobra.Command{Use: "config", Short: "look at the effective configuration", Args: unknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(
 		&cobra.Command{

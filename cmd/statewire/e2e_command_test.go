@@ -154,6 +154,23 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// A file of reports.dir that is no report is the business of who asks for it, and of the site's log.
+func TestAReportThatWasLeftOut(t *testing.T) {
+	t.Parallel()
+	data, dir := dataDir(t), t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "mine.sql"), []byte("SELECT 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := command(t, data, "report", "mine", "--set", "reports.dir="+dir)
+	if r.code != exitUsage || !strings.Contains(r.errOut, "mine.sql:1: ") {
+		t.Errorf("it ended with %d and said %q", r.code, r.errOut)
+	}
+	done(t, data, "ingest", "--once")
+	if r := command(t, data, "sql", "SELECT 1", "--set", "reports.dir="+dir); r.code != 0 || r.errOut != "" {
+		t.Errorf("another question ended with %d and said %q", r.code, r.errOut)
+	}
+}
+
 // status ends with 0 ok, 1 warning, 2 critical or 3 unknown.
 func TestStatusCodes(t *testing.T) {
 	t.Parallel()

@@ -118,7 +118,8 @@ func flagProblem(err error) string {
 	}
 	flag := wrong.GetFlag()
 	takes, known := map[string]string{
-		"int": "a whole number", "uint": "a whole number from 0 on", "uint64": "a whole number from 0 to 18446744073709551615",
+		"int": "a whole number", "uint8": "a whole number from 0 to 255", "uint16": "a whole number from 0 to 65535",
+		"uint32": "a whole number from 0 to 4294967295", "uint64": "a whole number from 0 to 18446744073709551615",
 		"float64": "a number", "bool": "true or false", "duration": "a duration, as 900s, 15m or 72h",
 	}[flag.Value.Type()]
 	if !known {

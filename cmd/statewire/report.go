@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -77,6 +78,11 @@ func (g *globals) knownReport(name string) error {
 		return err
 	}
 	_, err = catalog.Get(name)
+	for _, problem := range catalog.Problems() {
+		if errors.Is(err, reports.ErrNoReport) && strings.Contains(problem.Error(), string(filepath.Separator)+name+".sql:") {
+			return usageError{fmt.Errorf("report %q was left out: %w", name, problem)}
+		}
+	}
 	return asUsage(err)
 }
 

@@ -63,6 +63,9 @@ func newReports(cfg reports.Config, db *store.Store, deps reports.Deps) (*report
 	if err != nil {
 		return nil, err
 	}
+	for _, problem := range runner.Catalog().Problems() {
+		deps.Log.Warn("report left out", "err", problem)
+	}
 	return reports.NewServer(runner, deps)
 }
 
@@ -70,11 +73,6 @@ func newRunner(cfg reports.Config, db *store.Store, deps reports.Deps) (*reports
 	catalog, err := reports.LoadCatalog(cfg.Dir)
 	if err != nil {
 		return nil, err
-	}
-	if deps.Log != nil {
-		for _, problem := range catalog.Problems() {
-			deps.Log.Warn("report left out", "err", problem)
-		}
 	}
 	deps.Conn = db.ReadOnly()
 	return reports.NewRunner(cfg, catalog, deps)

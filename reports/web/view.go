@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -211,6 +212,9 @@ type Cell struct {
 	Shared  bool // Share is to be drawn
 	Numeric bool
 }
+
+// Sentence says whether the text is one of several words, which may take several lines.
+func (c Cell) Sentence() bool { return c.Time == "" && strings.Count(c.Text, " ") >= 3 }
 
 // Download is one file form of the same answer.
 type Download struct{ Label, Link string }
