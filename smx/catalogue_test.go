@@ -154,6 +154,24 @@ func TestSeed002(t *testing.T) {
 	}
 }
 
+// The bare report that the documentation prints is one, and has the payload hash printed there.
+func TestTheDocumentedReport(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/smx-format.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := bytes.Cut(page, []byte("```xml\n"))
+	block, _, _ = bytes.Cut(block, []byte("```"))
+	var b Batch
+	if err := NewDecoder().Decode(block, &b); err != nil || b.Len() != 1 {
+		t.Fatalf("%d messages: %v", b.Len(), err)
+	}
+	if hash := fmt.Sprintf("%#016x", b.Hash[0]); !bytes.Contains(page, []byte("`"+hash+"`")) {
+		t.Errorf("its payload hash is %s", hash)
+	}
+}
+
 // Whatever one byte of a report becomes, the decoder and the reference agree:
 // the decoder compares names many bytes at once.
 func TestEveryByteChanged(t *testing.T) {
