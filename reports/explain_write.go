@@ -39,11 +39,15 @@ func (e *Explanation) String() string {
 
 // unknownName is the explanation of a computer name that no client has.
 func unknownName(name string) *Explanation {
+	shown := shorten(name, 64)
+	text := fmt.Sprintf("No report that was stored came from a computer called %s: names are those that clients put into their reports.", shown)
+	if strings.HasPrefix(strings.ToUpper(name), "GUID:") || len(name) > 30 && strings.Count(name, "-") == 4 {
+		text = fmt.Sprintf("%s looks like a client id and is none: an id is 36 hex digits and dashes, with or without GUID: before them.", shown)
+	}
 	return &Explanation{
 		Client:  Client{Name: name},
-		Summary: fmt.Sprintf("No client of this site is called %s.", shorten(name, 64)),
-		Facts: []Fact{{Code: "unknown_name", Severity: Bad,
-			Text: fmt.Sprintf("No report that was stored came from a computer called %s: names are those that clients put into their reports.", shorten(name, 64))}},
+		Summary: fmt.Sprintf("No client of this site is called %s.", shown),
+		Facts:   []Fact{{Code: "unknown_name", Severity: Bad, Text: text}},
 		Next: []Step{
 			{Text: "A client becomes known when its first report is loaded, or when it first asks for its policy. One whose reports only wait in the inbox is found by its id, not by its name."},
 			{Text: "`statewire report clients --param name=PART` finds clients by a part of their name or id; one that never reported can be asked about by its id (GUID:…)."},

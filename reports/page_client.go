@@ -64,7 +64,10 @@ func (s *Server) clientView(ctx context.Context, client string, query url.Values
 		return nil, err
 	}
 	view := explanationView(explanation)
-	view.Topic, view.Problem, view.Known = query.Get("topic"), problem, e.known() || len(e.held.Files) > 0
+	if topic != nil {
+		view.Topic = query.Get("topic")
+	}
+	view.Problem, view.Known = problem, e.known() || len(e.held.Files) > 0
 	view.Header = e.tiles()
 	view.Line = e.line()
 	for _, q := range e.requests[:min(len(e.requests), shownResyncs)] {
@@ -141,6 +144,8 @@ func worst(facts []Fact) web.Tone {
 			return web.ToneBad
 		case f.Severity == Warning:
 			tone = web.ToneBusy
+		case f.Code == "topic_never_told" && tone == web.ToneGood: // nothing is wrong, and yet nothing is known
+			tone = web.ToneUnknown
 		}
 	}
 	return tone

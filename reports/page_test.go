@@ -220,6 +220,18 @@ func TestAResyncThatANewerOneReplacedIsNotToCome(t *testing.T) {
 	}
 }
 
+// A client that is well, and of whose state on a topic nothing is known.
+func TestAPageSaysWhatItsTopicIs(t *testing.T) {
+	s := tracedSite(t)
+	h := handler(t, s.seed, func(_ *Config, d *Deps) { s.deps(d) })
+	if body := get(t, h, "/clients/PC-0013?topic=500%2Fother").Body.String(); !strings.Contains(body, `verdict unknown`) || !strings.Contains(body, "<small>topic 500/other</small>") {
+		t.Errorf("a topic of which it never said anything: %s", body)
+	}
+	if body := get(t, h, "/clients/PC-0013?topic=other").Body.String(); !strings.Contains(body, "The topic could not be read") || strings.Contains(body, "<small>topic other</small>") {
+		t.Errorf("no topic: %s", body)
+	}
+}
+
 func TestAClientWithoutANameStillLeadsToItsPage(t *testing.T) {
 	s := newSite(t)
 	s.polled(1, 5, 5, 5, hour)

@@ -97,4 +97,7 @@ func TestExplainAndTraceRefuseWhatTheyCannotRead(t *testing.T) {
 	if text := done(t, data, "explain", "NOBODY"); !strings.Contains(text, "No client of this site is called NOBODY") {
 		t.Errorf("%s", text)
 	}
+	if text := words(done(t, data, "explain", "GUID:F1B03089")); !strings.Contains(text, "GUID:F1B03089 looks like a client id and is none") {
+		t.Errorf("%s", text)
+	}
 }

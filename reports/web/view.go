@@ -214,7 +214,9 @@ type Cell struct {
 }
 
 // Sentence says whether the text is one of several words and long, which may take several lines.
-func (c Cell) Sentence() bool { return c.Time == "" && len(c.Text) > 28 && strings.Count(c.Text, " ") >= 3 }
+func (c Cell) Sentence() bool {
+	return c.Time == "" && len(c.Text) > 28 && strings.Count(c.Text, " ") >= 3
+}
 
 // Download is one file form of the same answer.
 type Download struct{ Label, Link string }
