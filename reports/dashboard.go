@@ -104,7 +104,7 @@ func (s *Server) fillThroughput(ctx context.Context, p *web.Panel) error {
 		return err
 	}
 	c := &web.Chart{Series: []web.Series{{Label: "Messages"}, {Label: "Reports"}}, Link: p.Link}
-	messages, reports := 0, 0
+	messages, reports := lastHour(rows)
 	if len(rows) > 1 {
 		rows = rows[:len(rows)-1] // the running minute is not a low one
 	}
@@ -112,13 +112,20 @@ func (s *Server) fillThroughput(ctx context.Context, p *web.Panel) error {
 		c.X = append(c.X, unixOf(row["minute"]))
 		c.Series[0].Values = append(c.Series[0].Values, float64(row.count("messages")))
 		c.Series[1].Values = append(c.Series[1].Values, float64(row.count("reports")))
-		messages += row.count("messages")
-		reports += row.count("reports")
 	}
 	c.Text = fmt.Sprintf("Last hour: %s messages in %s reports. Last full minute: %s messages.",
 		web.Number(messages), web.Number(reports), web.Number(lastMinute(rows)))
 	p.Chart = c
 	return nil
+}
+
+// lastHour adds up the running minute and the 59 before it.
+func lastHour(minutes []record) (messages, reports int) {
+	for _, row := range minutes[max(0, len(minutes)-60):] {
+		messages += row.count("messages")
+		reports += row.count("reports")
+	}
+	return messages, reports
 }
 
 func lastMinute(fullMinutes []record) int {

@@ -106,12 +106,8 @@ func (s *Server) throughputTile(ctx context.Context) web.Tile {
 	if err != nil {
 		return tile
 	}
-	rows = rows[:max(0, len(rows)-1)]
-	tile.Value = web.Number(lastMinute(rows))
-	total := 0
-	for _, row := range rows {
-		total += row.count("messages")
-	}
+	total, _ := lastHour(rows)
+	tile.Value = web.Number(lastMinute(rows[:max(0, len(rows)-1)]))
 	tile.Note = web.Number(total) + " in the last hour"
 	return tile
 }

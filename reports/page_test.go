@@ -220,6 +220,18 @@ func TestAResyncThatANewerOneReplacedIsNotToCome(t *testing.T) {
 	}
 }
 
+func TestTheLastHourHasTheRunningMinute(t *testing.T) {
+	s := newSeed(t)
+	s.reports(report{client: 1, name: "A", file: "a", messages: 25}, report{client: 1, name: "A", file: "b", received: 2 * hour / 3, messages: 4000},
+		report{client: 1, name: "A", file: "c", received: hour + hour/30, messages: 1})
+	body := get(t, handler(t, s), "/").Body.String()
+	for _, want := range []string{"4,025 in the last hour", "Last hour: 4,025 messages in 2 reports."} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the dashboard does not say %q: %s", want, body)
+		}
+	}
+}
+
 // A client that is well, and of whose state on a topic nothing is known.
 func TestAPageSaysWhatItsTopicIs(t *testing.T) {
 	s := tracedSite(t)
