@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -122,8 +124,9 @@ func flagProblem(err error) string {
 		"uint32": "a whole number from 0 to 4294967295", "uint64": "a whole number from 0 to 18446744073709551615",
 		"float64": "a number", "bool": "true or false", "duration": "a duration, as 900s, 15m or 72h",
 	}[flag.Value.Type()]
-	if !known {
-		return fmt.Sprintf("--%s: %v", flag.Name, errors.Unwrap(wrong))
+	cause := errors.Unwrap(wrong)
+	if parser := errors.As(cause, new(*strconv.NumError)) || strings.HasPrefix(cause.Error(), "time: "); !known || !parser {
+		return fmt.Sprintf("--%s: %v", flag.Name, cause) // the flag's own words
 	}
 	return fmt.Sprintf("--%s is %.60q; write %s", flag.Name, wrong.GetValue(), takes)
 }

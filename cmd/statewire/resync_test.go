@@ -113,6 +113,9 @@ func TestResyncThroughTheRunningSite(t *testing.T) {
 	args := []string{"--set", "resync.min_missing_message_age=0s", "--set", "resync.merge_interval=9h", "--set", "relay.auth=none"}
 	s := serve(t, data, args...)
 	s.awaitReady()
+	if !eventually(patience, func() bool { return strings.Contains(s.text(), "gap check") }) {
+		t.Fatal("no check at the start")
+	}
 	loadGaps(t, data)
 	if c := gapCheck(t, data); c.Total != 2 || c.Outstanding != 2 {
 		t.Fatalf("the check says %+v", c)
