@@ -21,6 +21,7 @@ import (
 
 const (
 	socketReadTimeout  = 10 * time.Second // a request, from its first byte to its last
+	socketHeadTimeout  = 2 * time.Second  // a caller on this machine that says nothing for so long holds a place of others
 	socketWriteTimeout = toolTimeout + 3*time.Minute
 	socketStopTimeout  = 5 * time.Second
 	socketHeaderBytes  = 8 << 10
@@ -68,8 +69,8 @@ func NewSocket(a *Agent, scanner *Packages, about About, log *slog.Logger) *Sock
 // Serve answers until ctx ends, then lets what is in hand finish.
 func (s *Socket) Serve(ctx context.Context, ln net.Listener) error {
 	server := &http.Server{
-		Handler: s.handler(), ReadHeaderTimeout: socketReadTimeout, ReadTimeout: socketReadTimeout, WriteTimeout: socketWriteTimeout,
-		IdleTimeout: socketReadTimeout, MaxHeaderBytes: socketHeaderBytes, BaseContext: func(net.Listener) context.Context { return ctx },
+		Handler: s.handler(), ReadHeaderTimeout: socketHeadTimeout, ReadTimeout: socketReadTimeout, WriteTimeout: socketWriteTimeout,
+		IdleTimeout: socketHeadTimeout, MaxHeaderBytes: socketHeaderBytes, BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	stopped := make(chan error, 1)

@@ -362,3 +362,45 @@ func TestAnAgentThatHangsIsGivenUp(t *testing.T) {
 		}
 	})
 }
+
+// pipes is a listener of connections within this process.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	if c, open := <-p; open {
+		return c, nil
+	}
+	return nil, net.ErrClosed
+}
+func (p pipes) Close() error   { close(p); return nil }
+func (p pipes) Addr() net.Addr { return &net.UnixAddr{} }
+
+// Callers that connect and say nothing hold up nobody for longer than somebody who watches the agent waits.
+func TestSilentCallersDoNotHoldUpOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _, _ := testAgent(t, 0)
+		ln := make(pipes)
+		ctx, cancel := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() { served <- NewSocket(a, nil, About{}, quiet).Serve(ctx, ln) }()
+		connect := func() net.Conn {
+			here, there := net.Pipe()
+			go func() { ln <- there }()
+			return here
+		}
+		for range 3 * maxSocketCallers {
+			defer connect().Close()
+		}
+		synctest.Wait()
+		began := time.Now()
+		c := &SocketClient{&http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return connect(), nil }}}}
+		if _, err := c.Status(t.Context()); err != nil || time.Since(began) > 8*time.Second {
+			t.Errorf("the status came after %v, %v", time.Since(began), err)
+		}
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+}
