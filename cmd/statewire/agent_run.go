@@ -57,8 +57,12 @@ func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervi
 	if err := manager.tell(fmt.Sprintf("READY=1\nSTATUS=client %s, relay %s", l.id.Client, cfg.Relay)); err != nil {
 		log.Warn("service manager does not hear this agent", "err", err)
 	}
-	defer context.AfterFunc(ctx, func() { _ = manager.tell("STOPPING=1") })()
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { // the process does not end before this is said
+		<-ctx.Done()
+		_ = manager.tell("STOPPING=1")
+		return nil
+	})
 	g.Go(func() error { return l.run(ctx) })
 	g.Go(func() error {
 		return manager.keepAlive(ctx, func() error { _, err := l.agent.Status(); return err })
