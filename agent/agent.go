@@ -94,6 +94,7 @@ type Agent struct {
 
 	// Owned by whoever calls Send.
 	failures  int           // attempts for the report under way that came to nothing
+	forbidden int           // the last of them, in a row, in which something before the relay refused its content
 	holdUntil time.Duration // the relay asked to be left alone until this steady time
 
 	// Owned by whoever calls Poll.

@@ -21,6 +21,38 @@ func TestRefusedReportIsSetAsideAndTheRestGoesOn(t *testing.T) {
 	}
 }
 
+// A filter before the relay that takes offence at one report does not keep back the others for ever, nor for one bad hour lose a state.
+func TestWhatAFilterRefusesStopsNothing(t *testing.T) {
+	a, memory, relay := testAgent(t, 0)
+	filter := &Answer{Outcome: Again, Status: 400, Err: errNotRelay}
+	relay.fault = func(attempt int) *Answer {
+		switch {
+		case attempt == 5:
+			return &Answer{Outcome: Again, Status: 503}
+		case attempt < 5+forbiddenAttempts+1:
+			return filter
+		}
+		return nil
+	}
+	raise(t, a, detected("a", 2))
+	for range 5 + forbiddenAttempts {
+		send(t, a, Again)
+	}
+	send(t, a, Refused)
+	raise(t, a, detected("b", 2))
+	send(t, a, Accepted)
+	if dead, err := memory.DeadLetters(); len(dead) != 1 || err != nil {
+		t.Errorf("%d dead letters, %v; want the state of the report", len(dead), err)
+	}
+	if err := a.Resend(); err != nil {
+		t.Fatal(err)
+	}
+	send(t, a, Accepted)
+	if got := relay.clients[testIdentity.Client].states[topic{topicUpdateDetection, "a"}]; got.StateID != 2 {
+		t.Errorf("the site has %+v after the whole cache was sent again", got)
+	}
+}
+
 // A wrong address refuses everything. Nothing goes in a loop, and nothing is lost: the states stay in the cache for the resync that
 // their gap leads to.
 func TestARefusalThatBlamesNoStateKeepsTheStates(t *testing.T) {

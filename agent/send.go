@@ -29,6 +29,10 @@ type Attempt struct {
 	Wait    time.Duration // before the next attempt, when Again
 }
 
+// forbiddenAttempts is after how many attempts in a row a report is set aside whole of which not the relay, but something before it,
+// refuses the content: a quarter of an hour. Its states stay in the cache, and the resync that their gap leads to brings them again.
+const forbiddenAttempts = 10
+
 // Send makes one attempt: the report under way, or else the next one. It never waits between attempts. The error is the store's.
 func (a *Agent) Send(ctx context.Context) (Attempt, error) {
 	report, err := a.next()
@@ -37,6 +41,11 @@ func (a *Agent) Send(ctx context.Context) (Attempt, error) {
 	}
 	answer := a.relay.Post(ctx, report.Body)
 	a.met(ctx, answer.Status, answer.Err, answer.Code, answer.Detail)
+	if a.forbidden++; !answer.forbids() {
+		a.forbidden = 0
+	} else if a.forbidden >= forbiddenAttempts {
+		answer.Outcome, answer.Whole = Refused, true
+	}
 	attempt := Attempt{Outcome: answer.Outcome, Report: report, Answer: answer}
 	if answer.Outcome == Again {
 		attempt.Wait = pause(a.failures, answer.After)
@@ -46,7 +55,7 @@ func (a *Agent) Send(ctx context.Context) (Attempt, error) {
 		a.holdUntil = a.clock.Steady() + min(answer.After, mostPatience)
 		return attempt, nil
 	}
-	a.failures = 0
+	a.failures, a.forbidden = 0, 0
 	return attempt, a.settle(report, answer)
 }
 

@@ -177,6 +177,15 @@ func judge(resp *http.Response, text []byte, readErr error) Answer {
 	return answer
 }
 
+// forbids tells whether somebody else than a relay refuses what is in the report, as a filter does that sees an attack in it.
+func (a *Answer) forbids() bool {
+	switch a.Status {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotAcceptable, http.StatusUnprocessableEntity:
+		return a.Code == "" && a.Outcome == Again
+	}
+	return false
+}
+
 // retryAfter reads Retry-After in seconds or as a date. A date counts from the answer's own Date: clients' clocks are wrong.
 func retryAfter(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
