@@ -93,7 +93,7 @@ func away() map[string]error {
 }
 
 // tables are those that a batch with everything in it is stored in, in their order as far as they have one.
-var tables = []string{"state_messages", "client_reports", "serial_ranges", "arrivals", "set_aside_records", "bad_files"}
+var tables = []string{"state_messages", "serial_ranges", "arrivals", "set_aside_records", "bad_files", "client_reports"}
 
 // steps are the steps of storing such a batch.
 func steps() (all []string) {
@@ -204,6 +204,29 @@ func TestDrainGivesUpOnAStoreThatStaysAwayAndKeepsTheFiles(t *testing.T) {
 	}
 	s.store = healthy
 	s.drain() // the same inbox hands the files out again
+	check()
+}
+
+// A site that dies in between would count bad records that nobody can look up.
+func TestNoReportIsListedBeforeTheRecordsItCounts(t *testing.T) {
+	s := newSite(t)
+	check := s.everything(1)
+	healthy := s.store
+	s.faulty(func(step string, _ []string) error {
+		switch step {
+		case "send set_aside_records":
+			return syscall.ECONNRESET
+		case "send client_reports":
+			t.Error("reports are stored, their bad records are not")
+		}
+		return nil
+	})
+	if _, err := s.quick().Drain(t.Context()); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("have %v, want the store's error", err)
+	}
+	s.expect("SELECT count() FROM client_reports", "0")
+	s.store = healthy
+	s.drain()
 	check()
 }
 
