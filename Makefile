@@ -38,7 +38,8 @@ lint: ## gofmt, go vet, staticcheck, and a build for every platform
 	  echo "build $$p"; CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null ./... || exit 1; done
 
 test: deps build lint ## everything that must pass before a change lands
-	set -o pipefail; $(GO) test $(TEST_FLAGS) ./... 2>&1 | scripts/test-summary
+	@mkdir -p build
+	set -o pipefail; $(GO) test $(TEST_FLAGS) ./... 2>&1 | tee build/test.log || { scripts/test-summary build/test.log; exit 1; }
 
 bench: build ## the speed claims, as ratios measured side by side
 	$(GO) test -run '^$$' -bench 'Ratio|Limit' -benchtime 1x -timeout 60m ./... | scripts/bench-table
