@@ -32,6 +32,8 @@ var errUntrusted = errors.New("a policy is taken only over TLS from a relay whos
 
 // Policy implements courier. It takes a policy only from the relay it was made for, over a connection whose certificate was checked.
 func (s *Sender) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer {
+	ctx, cancel := context.WithTimeout(ctx, postTimeout)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.policy+"?"+pollQuery(poll), nil)
 	if err != nil {
 		return PolicyAnswer{Outcome: Again, Err: err}
@@ -41,9 +43,7 @@ func (s *Sender) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyA
 	if etag != "" {
 		req.Header.Set("If-None-Match", etag)
 	}
-	ctx, cancel := context.WithTimeout(ctx, postTimeout)
-	defer cancel()
-	resp, err := s.client.Do(req.WithContext(ctx))
+	resp, err := s.client.Do(req)
 	if err != nil {
 		return PolicyAnswer{Outcome: Again, Err: err}
 	}
@@ -80,7 +80,7 @@ func (s *Sender) judgePolicy(resp *http.Response, text []byte, readErr error) Po
 		var said struct{ Code, Detail string }
 		_ = json.Unmarshal(text, &said) // a text that is no problem document leaves it empty
 		answer.Code, answer.Detail, answer.Err = said.Code, said.Detail, fmt.Errorf("the relay answered %d %s %s", code, said.Code, said.Detail)
-		if code/100 == 2 || code/100 == 4 && said.Code == "" && !passing(code) {
+		if foreign(code, said.Code) {
 			answer.Err = errNotRelay
 		}
 		if code/100 == 4 && !passing(code) {

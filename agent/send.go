@@ -41,9 +41,12 @@ func (a *Agent) Send(ctx context.Context) (Attempt, error) {
 	}
 	answer := a.relay.Post(ctx, report.Body)
 	a.met(ctx, answer.Status, answer.Err, answer.Code, answer.Detail)
-	if a.forbidden++; !answer.forbids() {
+	if answer.forbids() {
+		a.forbidden++
+	} else {
 		a.forbidden = 0
-	} else if a.forbidden >= forbiddenAttempts {
+	}
+	if a.forbidden >= forbiddenAttempts {
 		answer.Outcome, answer.Whole = Refused, true
 	}
 	attempt := Attempt{Outcome: answer.Outcome, Report: report, Answer: answer}

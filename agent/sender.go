@@ -165,7 +165,7 @@ func judge(resp *http.Response, text []byte, readErr error) Answer {
 	switch code := resp.StatusCode; {
 	case code == http.StatusAccepted && (said.Receipt != "" || readErr != nil):
 		answer.Outcome = Accepted
-	case code/100 == 2 || code/100 == 4 && said.Code == "" && code != http.StatusRequestEntityTooLarge && !passing(code):
+	case foreign(code, said.Code) && code != http.StatusRequestEntityTooLarge:
 		answer.Outcome, answer.Err = Again, cmp.Or(readErr, errNotRelay)
 	case code/100 != 4 || said.Retry:
 		answer.Outcome = Again
@@ -175,6 +175,12 @@ func judge(resp *http.Response, text []byte, readErr error) Answer {
 		answer.Outcome, answer.Whole = Refused, !blamesState(code, answer.Code)
 	}
 	return answer
+}
+
+// foreign tells whether an answer that is not the one asked for comes from somebody else than a relay: a relay says nothing with 2xx then,
+// and gives a 4xx its code.
+func foreign(status int, code string) bool {
+	return status/100 == 2 || status/100 == 4 && code == "" && !passing(status)
 }
 
 // forbids tells whether somebody else than a relay refuses what is in the report, as a filter does that sees an attack in it.

@@ -30,10 +30,16 @@ type Catalog struct {
 	shipped map[string]*Report
 
 	// Guarded by mu.
-	mu       sync.Mutex
-	seen     string // names, sizes and times of the folder's files when it was last read
-	reports  map[string]*Report
-	problems []error
+	mu      sync.Mutex
+	seen    string // names, sizes and times of the folder's files when it was last read
+	reports map[string]*Report
+	leftOut []leftOut
+}
+
+// leftOut is a file of the folder that is no report.
+type leftOut struct {
+	name string // of the report it would be; empty = the folder itself
+	why  error
 }
 
 // LoadCatalog reads the built-in reports and, when dir isn't empty, every .sql file in it.
@@ -72,7 +78,24 @@ func (c *Catalog) Problems() []error {
 	c.refresh()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.problems)
+	var all []error
+	for _, l := range c.leftOut {
+		all = append(all, l.why)
+	}
+	return all
+}
+
+// LeftOut returns why the file that should be this report was left out, nil when none was.
+func (c *Catalog) LeftOut(name string) error {
+	c.refresh()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, l := range c.leftOut {
+		if l.name == name {
+			return l.why
+		}
+	}
+	return nil
 }
 
 // List returns all reports in the order of their group and name.
@@ -105,7 +128,7 @@ func (c *Catalog) refresh() {
 	defer c.mu.Unlock()
 	files, seen, err := listFolder(c.dir)
 	if err != nil {
-		c.problems = []error{fmt.Errorf("reports.dir: %w", err)} // what was read before stays
+		c.leftOut = []leftOut{{why: fmt.Errorf("reports.dir: %w", err)}} // what was read before stays
 		c.seen = ""
 		return
 	}
@@ -113,10 +136,10 @@ func (c *Catalog) refresh() {
 		return
 	}
 	c.seen = seen
-	c.reports, c.problems = maps.Clone(c.shipped), nil
+	c.reports, c.leftOut = maps.Clone(c.shipped), nil
 	for _, file := range files {
 		if err := c.add(file); err != nil {
-			c.problems = append(c.problems, err)
+			c.leftOut = append(c.leftOut, leftOut{strings.TrimSuffix(filepath.Base(file), ".sql"), err})
 		}
 	}
 }

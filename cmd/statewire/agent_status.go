@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -130,9 +131,4 @@ func statusFields(s agent.StatusReport, h health, why []string) []field {
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
 // whenever is a time as people and programs read it, or "never".
-func whenever(t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	return t.UTC().Format(time.RFC3339)
-}
+func whenever(t time.Time) string { return cmp.Or(stamp(t), "never") }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,10 +77,8 @@ func (g *globals) knownReport(name string) error {
 		return err
 	}
 	_, err = catalog.Get(name)
-	for _, problem := range catalog.Problems() {
-		if errors.Is(err, reports.ErrNoReport) && strings.Contains(problem.Error(), string(filepath.Separator)+name+".sql:") {
-			return usageError{fmt.Errorf("report %q was left out: %w", name, problem)}
-		}
+	if why := catalog.LeftOut(name); why != nil && errors.Is(err, reports.ErrNoReport) {
+		return usageError{fmt.Errorf("report %q was left out: %w", name, why)}
 	}
 	return asUsage(err)
 }

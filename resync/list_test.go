@@ -1,0 +1,37 @@
+package resync
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// A client's next ordinary message has the serial from which its answer would go on.
+func TestNoAnswerComesBeforeTheClientHasTheRequest(t *testing.T) {
+	b := newBench(t, soon())
+	c := client(1)
+	step := func() string {
+		list, err := b.List(t.Context(), ListOptions{Client: c})
+		if err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		return list[0].Step
+	}
+	report := func(serial uint64) {
+		b.wait(time.Second)
+		if err := b.db.Insert(t.Context(), `INSERT INTO client_reports (client_id, received_time, first_serial, last_serial)`,
+			[]uuid.UUID{uuid.UUID(c)}, []time.Time{b.now}, []uint64{serial}, []uint64{serial}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.arrive(c, 5, 9)
+	b.equal("asked to go on from", b.check(CheckOptions{}).Issued[0].NextSerial, 10)
+	report(10)
+	b.equal("an ordinary report came", step(), stepIssued)
+	b.wait(time.Second)
+	b.poll(c, 10)
+	b.equal("it has the request", step(), stepPickedUp)
+	report(11)
+	b.equal("then a report came", step(), stepAnswering)
+}
