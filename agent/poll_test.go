@@ -154,7 +154,7 @@ func TestTheClaimIsWhatTheSiteShouldHold(t *testing.T) {
 	raise(t, a, detected("a", 1), detected("b", 1))
 	poll(t, a, PolicyAdopted)
 	drainAll(t, a)
-	raise(t, a, detected("bad\xff\x01", 3))
+	raise(t, a, detected("odd\uFFFD\r\n\t<", 3))
 	drainAll(t, a)
 	poll(t, a, PolicyUnchanged)
 	digest := uint64(0)

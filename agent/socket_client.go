@@ -38,8 +38,14 @@ func DialSocket(dir string) *SocketClient {
 	}}}
 }
 
-// Raise records states, all or none.
+// Raise records states, all or none. Texts that JSON would change on the way are refused as the agent would refuse them.
 func (c *SocketClient) Raise(ctx context.Context, request RaiseRequest) (Raised, error) {
+	for i := range request.States {
+		s := request.States[i].state(time.Now())
+		if err := s.checkTexts(); err != nil {
+			return Raised{}, &SocketError{Status: http.StatusBadRequest, Text: err.Error()}
+		}
+	}
 	patience := askTimeout
 	if request.Now {
 		patience = sendTimeout

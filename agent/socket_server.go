@@ -246,13 +246,9 @@ func (s *Socket) read(w http.ResponseWriter, r *http.Request, into any) bool {
 			return false
 		}
 	}
-	body := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxSocketBody))
-	body.DisallowUnknownFields()
-	err := body.Decode(into)
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSocketBody))
 	if err == nil {
-		if _, more := body.Token(); more != io.EOF {
-			err = errors.New("something follows the request")
-		}
+		err = decodeRequest(text, into)
 	}
 	var large *http.MaxBytesError
 	switch {

@@ -174,14 +174,33 @@ func (p *Packages) record(found packages, waiting restart) (ScanResult, error) {
 	for i := range changed {
 		changed[i].Time, changed[i].Priority = p.now(), usualPriority
 	}
-	result.Raised = len(changed)
-	return result, p.book.Raise(append(changed, p.completed(result, found.unread))...)
+	sound, refused := sift(changed)
+	if refused != nil {
+		p.log.Warn("a package's state is not told", "err", refused)
+	}
+	result.Raised = len(sound)
+	return result, p.book.Raise(append(sound, p.completed(result, found.unread, refused))...)
+}
+
+// sift leaves out the states that no report can carry, so that one of them stops no other, and returns why the first of them is out.
+func sift(states []State) (sound []State, refused error) {
+	for i := range states {
+		if err := states[i].check(); err == nil {
+			sound = append(sound, states[i])
+		} else if refused == nil {
+			refused = err
+		}
+	}
+	return sound, refused
 }
 
 // completed is the scan's own state after it.
-func (p *Packages) completed(r ScanResult, unread string) State {
+func (p *Packages) completed(r ScanResult, unread string, refused error) State {
 	if unread != "" {
 		return p.scanState(scanWithErrors, "", shorten("apt may not read "+unread+" as the agent's user, so its updates may be missing; make it readable, and move passwords to auth.conf.d"))
+	}
+	if refused != nil {
+		return p.scanState(scanWithErrors, "", shorten("a package's state is not told: "+refused.Error()))
 	}
 	if age := p.now().Sub(r.Listed); age > listsOld {
 		return p.scanState(scanWithErrors, "", fmt.Sprintf("the package lists are %d days old; run apt-get update", int(age.Hours()/24)))
@@ -205,7 +224,11 @@ func (p *Packages) raiseScan(state uint32, params ...string) error {
 	return p.book.Raise(p.scanState(state, params...))
 }
 
+// scanState is the scan's own state. Its parameters are words for people, of tools that may say any bytes.
 func (p *Packages) scanState(state uint32, params ...string) State {
+	for i := range params {
+		params[i] = smx.Spell(params[i])
+	}
 	return State{Priority: usualPriority, Message: smx.Message{
 		Time: p.now(), TopicType: topicUpdateScan, TopicID: packageSource, StateID: state, Params: params,
 	}}

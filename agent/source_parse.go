@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"statewire/smx"
 )
 
 // leastApt is the first version of apt whose commands take patterns; an older one takes them for names that match nothing.
@@ -105,7 +107,7 @@ func (u *upgrade) take(line string, indent int, version string) string {
 		}
 	case indent >= 7: // a source: its priority, its address, suite/component
 		if version == u.candidate && u.origin == "" && len(fields) >= 3 {
-			u.origin = fields[2]
+			u.origin = smx.Spell(fields[2])
 		}
 		return version
 	case len(fields) > 0: // a version and its priority

@@ -165,3 +165,34 @@ func TestToolsAreBounded(t *testing.T) {
 		t.Errorf("the locale is %q, the warning %q, %v", out, warned, err)
 	}
 }
+
+// What a tool says may hold any bytes. They are spelled out in the reason, and neither end the agent nor hide the failure.
+func TestAReasonMayHoldAnyBytes(t *testing.T) {
+	p, tools, book := scripted(t, DefaultConfig())
+	tools.warns = "W: Unable to read /etc/apt/sources.list.d/b\x01\xff.list - open (13: Permission denied)\n"
+	if _, err := p.Scan(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := book.state(topicUpdateScan, packageSource), "6 [ apt may not read /etc/apt/sources.list.d/b<U+0001><byte 0xFF>.list as"; !strings.HasPrefix(got, want) {
+		t.Errorf("the scan's state is %s, want %s", got, want)
+	}
+}
+
+// A package whose state no report can carry is named; the other packages are told.
+func TestAStateThatNoReportCarriesStopsNoOther(t *testing.T) {
+	p, _, book := scripted(t, DefaultConfig())
+	long := strings.Repeat("1", 9000)
+	found := packages{listed: time.Now(), upgrades: []upgrade{
+		{name: "odd", installed: "1", candidate: long}, {name: "sound", installed: "1", candidate: "2"},
+	}}
+	result, err := p.record(found, restart{})
+	if err != nil || result.Raised != 1 || result.Required != 2 {
+		t.Fatalf("recorded %+v, %v; want one of two raised", result, err)
+	}
+	if got := book.state(topicUpdateDetection, "sound=2"); !strings.HasPrefix(got, "2 [sound 1 2") {
+		t.Errorf("the sound package's state is %s", got)
+	}
+	if got, want := book.state(topicUpdateScan, packageSource), "6 [ a package's state is not told: topic id of topic 500 has 9004 bytes; allowed are 1 to 8192]"; got != want {
+		t.Errorf("the scan's state is %s, want %s", got, want)
+	}
+}

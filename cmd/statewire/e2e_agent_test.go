@@ -83,6 +83,28 @@ func (m *member) tell(topic string, state int, more ...string) result {
 	return m.send(append([]string{"--type", "402", "--topic", topic, "--state", fmt.Sprint(state)}, more...)...)
 }
 
+// Topics that XML cannot tell apart are refused, each by its character: none replaces another.
+func TestAgentSendNamesWhatXMLCannotCarry(t *testing.T) {
+	t.Parallel()
+	m := newMember(t, "--set", "agent.ca_file=") // there is no site
+	m.run()
+	for topic, want := range map[string]string{
+		"job\x01": "topic id of topic 402: character 4 is U+0001, which XML cannot carry",
+		"job\x02": "character 4 is U+0002", "job\xff": "character 4 is byte 0xFF", "job\uFFFE": "character 4 is U+FFFE", "job": "",
+	} {
+		r := m.tell(topic, 1)
+		if refused := want != ""; r.code != map[bool]int{true: exitUsage}[refused] || !strings.Contains(r.errOut, want) {
+			t.Errorf("%q ended with %d and %q, want %q", topic, r.code, r.errOut, want)
+		}
+	}
+	if r := m.tell("job", 2, "--param", "a", "--param", "b\x1b"); r.code != exitUsage || !strings.Contains(r.errOut, "parameter 2 of topic 402: character 2 is U+001B") {
+		t.Errorf("a parameter ended with %d and %q", r.code, r.errOut)
+	}
+	if out := done(t, m.data, "--format", "csv", "agent", "messages"); strings.Count(out, "402") != 1 || !strings.Contains(out, "job") {
+		t.Errorf("the agent holds\n%s\nwant one topic, job", out)
+	}
+}
+
 // A state told on the command line is a row at the site, as it was told; the agent shows what it holds and sent.
 func TestAgentTellsTheSite(t *testing.T) {
 	t.Parallel()
