@@ -52,10 +52,24 @@ func Default() Config {
 	}
 }
 
+// section is a part of the configuration: what one stage owns.
+type section struct {
+	name string
+	part interface{ Validate() error }
+}
+
+func (c Config) sections() []section {
+	return []section{{"relay", c.Relay}, {"fsp", c.FSP}, {"ingest", c.Ingest}, {"store", c.Store},
+		{"resync", c.Resync}, {"reports", c.Reports}, {"notifier", c.Notifier}, {"agent", c.Agent}}
+}
+
 // Validate reports every problem of every stage at once.
 func (c Config) Validate() error {
-	return errors.Join(c.Relay.Validate(), c.FSP.Validate(), c.Ingest.Validate(), c.Store.Validate(),
-		c.Resync.Validate(), c.Reports.Validate(), c.Notifier.Validate(), c.Agent.Validate())
+	var errs []error
+	for _, s := range c.sections() {
+		errs = append(errs, s.part.Validate())
+	}
+	return errors.Join(errs...)
 }
 
 // Error is a configuration that cannot be used; the command ends with exit code 2.

@@ -98,6 +98,39 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	}
 }
 
+// A command is stopped by what is wrong in the sections that it uses, and by no other.
+func TestOnlySectionsInUseStopACommand(t *testing.T) {
+	for _, tt := range []struct {
+		name, key, value string
+		used             []string
+		want             string // in the error; empty = none
+	}{
+		{"wrong in another section", "relay.auth", "none", []string{"agent"}, ""},
+		{"wrong in the section in use", "relay.auth", "none", []string{"agent", "relay"}, "relay.auth"},
+		{"wrong anywhere when all are in use", "relay.auth", "none", nil, "relay.auth"},
+		{"no section in use", "relay.auth", "none", []string{}, ""},
+		{"a wrong type in another section", "ingest.loader_threads", "many", []string{"agent"}, ""},
+		{"a wrong type in the section in use", "agent.send_interval", "often", []string{"agent"}, "agent.send_interval"},
+		{"an unknown key in another section", "relay.speed", "9", []string{"agent"}, "unknown key relay.speed"},
+		{"an unknown section", "relais.auth", "none", []string{"agent"}, "unknown key relais.auth"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, _, err := configs.Load(configs.Source{
+				File: write(t, "relay: {listen: '0.0.0.0:1'}"), Flags: map[string]string{tt.key: tt.value, "agent.policy_interval": "7m"}, Sections: tt.used,
+			})
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("error is %v, want one with %q", err, tt.want)
+			}
+			if err == nil && cfg.Agent.PolicyInterval != 7*time.Minute {
+				t.Errorf("the section in use has %v", cfg.Agent.PolicyInterval)
+			}
+			if err == nil && cfg.Validate() != nil {
+				t.Errorf("the others are not at their defaults: %v", cfg.Validate())
+			}
+		})
+	}
+}
+
 func TestAMissingFileThatWasNamedIsAnError(t *testing.T) {
 	if _, _, err := configs.Load(configs.Source{File: filepath.Join(t.TempDir(), "none.yaml")}); err == nil {
 		t.Error("no error")

@@ -22,6 +22,13 @@ type Source struct {
 	File  string            // path of the file; empty looks in the usual places
 	Env   []string          // environment as NAME=value
 	Flags map[string]string // values given on the command line, by key
+	// Sections are the stages whose part is used; nil = all. What is wrong with a value of another part is no error: that part
+	// stands at its defaults then. An unknown key is an error wherever it is.
+	Sections []string
+}
+
+func (s Source) uses(section string) bool {
+	return s.Sections == nil || slices.Contains(s.Sections, section)
 }
 
 // usualFiles are looked for when no file was named; the first that exists is read.
@@ -71,13 +78,40 @@ func Load(src Source) (Config, []Value, error) {
 	if len(errs) > 0 {
 		return cfg, nil, &Error{errors.Join(errs...)}
 	}
-	if err := v.Unmarshal(&cfg, viper.DecodeHook(decodeHook())); err != nil {
-		return cfg, nil, &Error{plain(err)}
+	for _, part := range cfg.sections() {
+		err := decode(&cfg, part.name, v.AllSettings())
+		if src.uses(part.name) {
+			errs = append(errs, err)
+		}
 	}
-	if err := cfg.Validate(); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return cfg, nil, &Error{err}
 	}
 	return cfg, values(cfg, origins), nil
+}
+
+// decode reads one section into cfg and checks it. A section with a problem stays as it was.
+func decode(cfg *Config, section string, settings map[string]any) error {
+	next := *cfg
+	reader, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
+		Result: &next, WeaklyTypedInput: true, DecodeHook: decodeHook(),
+	})
+	if err == nil {
+		err = reader.Decode(map[string]any{section: settings[section]})
+	}
+	if err != nil {
+		return plain(err)
+	}
+	for _, s := range next.sections() {
+		if s.name != section {
+			continue
+		}
+		if err := s.part.Validate(); err != nil {
+			return err
+		}
+	}
+	*cfg = next
+	return nil
 }
 
 // readFile merges the configuration file into v and returns the path it read, empty for none.

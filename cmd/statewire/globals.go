@@ -23,6 +23,8 @@ type globals struct {
 	logLevel   string
 	logFormat  string
 	set        []string
+
+	sections []string // of the configuration, that the command uses
 }
 
 var (
@@ -38,7 +40,10 @@ func (g *globals) register(root *cobra.Command) {
 	f.StringVar(&g.logLevel, "log-level", "info", "least level to log: debug, info, warn, error")
 	f.StringVar(&g.logFormat, "log-format", "text", "log lines as text or json")
 	f.StringArrayVar(&g.set, "set", nil, "override one configuration key, as KEY=VALUE (repeatable)")
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return g.check() }
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		g.sections = sections(cmd)
+		return g.check()
+	}
 }
 
 func (g *globals) check() error {
@@ -79,7 +84,7 @@ func (g *globals) logHandler(w io.Writer) slog.Handler {
 	return slog.NewTextHandler(w, opts)
 }
 
-// config loads the configuration, with the flags' values on top.
+// config loads the configuration, with the flags' values on top. It is checked as far as the command uses it.
 func (g *globals) config(flags map[string]string) (configs.Config, []configs.Value, error) {
 	all := map[string]string{}
 	for key, value := range flags {
@@ -92,7 +97,7 @@ func (g *globals) config(flags map[string]string) (configs.Config, []configs.Val
 		}
 		all[key] = value
 	}
-	return configs.Load(configs.Source{File: g.configFile, Env: os.Environ(), Flags: all})
+	return configs.Load(configs.Source{File: g.configFile, Env: os.Environ(), Flags: all, Sections: g.sections})
 }
 
 // oneLine writes an error for a terminal: one plain line, or one per problem when there are several.

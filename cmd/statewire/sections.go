@@ -1,0 +1,31 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// sections are the parts of the configuration that a command uses, and so the only ones whose values can stop it: an agent does
+// not end because the relay's key is wrong in the same file. nil is all of them, for commands that run or check a whole site.
+func sections(cmd *cobra.Command) []string {
+	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
+	top, _, _ := strings.Cut(path, " ")
+	switch top {
+	case "agent":
+		return []string{"agent"}
+	case "fleet":
+		return []string{"store"}
+	case "report", "sql":
+		return []string{"store", "reports"}
+	case "explain", "trace":
+		return []string{"store", "reports", "ingest", "resync", "agent"} // whose intervals say what happens next
+	case "status":
+		return []string{"store", "ingest"}
+	case "ingest", "load":
+		return []string{"store", "ingest"}
+	case "resync", "collection", "policy":
+		return []string{"store", "ingest", "resync"}
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"statewire/configs"
+)
+
+// wrongValues has a value for one key of every section that nobody may start with.
+var wrongValues = map[string]string{
+	"relay.auth": "none", "fsp.messages": "many", "ingest.loader_threads": "0", "store.tls": "maybe", "resync.max_outstanding": "0",
+	"reports.max_rows": "0", "notifier.throttle": "0", "agent.send_interval": "0s",
+}
+
+// A wrong value stops the commands that use its section, and only those.
+func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
+	for path, used := range map[string]string{
+		"agent run": "agent", "agent send": "agent", "agent status": "agent", "fleet": "store", "fleet verify": "store",
+		"sql": "store reports", "report": "store reports", "report list": "store reports", "status": "store ingest",
+		"load": "store ingest", "ingest": "store ingest", "resync list": "store ingest resync", "policy list": "store ingest resync",
+		"explain": "store reports ingest resync agent", "trace": "store reports ingest resync agent",
+		"serve": "", "demo": "", "config check": "", "config show": "",
+	} {
+		cmd, _, err := newRoot().Find(strings.Fields(path))
+		if err != nil || !strings.HasSuffix(cmd.CommandPath(), path) {
+			t.Errorf("there is no command %s: %v", path, err)
+			continue
+		}
+		for key, value := range wrongValues {
+			section, _, _ := strings.Cut(key, ".")
+			_, _, err := configs.Load(configs.Source{
+				Env: []string{configs.EnvName("relay.listen") + "=0.0.0.0:1", configs.EnvName(key) + "=" + value}, Sections: sections(cmd),
+			})
+			if stops := used == "" || slices.Contains(strings.Fields(used), section); (err != nil) != stops {
+				t.Errorf("%s with %s=%s: %v; it uses %q", path, key, value, err, used)
+			}
+		}
+	}
+}
