@@ -21,7 +21,8 @@ type Loader struct {
 	kicked     chan struct{} // has a value when Wake must look at what is due
 
 	claiming sync.Mutex
-	windows  [lanes]window // Guarded by claiming.
+	windows  [lanes]window // Guarded by claiming, like the other.
+	growing  growing
 
 	mu        sync.Mutex
 	claimed   map[laneName]*entry // Guarded by mu, like the others. Files in chunks, returned or postponed.
@@ -30,6 +31,7 @@ type Loader struct {
 	retired   []*claimList // all done, but the folders not synced since
 	serial    int          // of lists
 	freed     bool         // a file stopped being claimed and is still there
+	look      look         // when to look for files that grew after they were set aside
 }
 
 type laneName struct {
@@ -92,6 +94,7 @@ func (l *Loader) Claim() (*Chunk, error) {
 func (l *Loader) next() (entries []*entry, fresh bool, err error) {
 	l.claiming.Lock()
 	defer l.claiming.Unlock()
+	l.lookAgain()
 	var errs []error
 	for lane := range lanes {
 		if entries := l.takeReturned(lane); len(entries) > 0 {

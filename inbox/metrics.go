@@ -8,7 +8,7 @@ import (
 )
 
 // counters counts what happened to files. Events: put, put_failed, copied, copied_failed, replayed, replayed_failed, claimed,
-// done, vanished, changed, set_aside, record_set_aside, postponed, watch_overflow.
+// done, vanished, changed, set_aside, record_set_aside, grown, postponed, watch_overflow.
 type counters struct {
 	mu     sync.Mutex
 	events map[string]int // Guarded by mu.

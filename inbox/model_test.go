@@ -37,6 +37,7 @@ type inode struct {
 	dirty  bool
 	lost   bool // a sync failed: what was dirty then will never be written, and nobody is told again
 	mtime  time.Time
+	ctime  time.Time
 }
 
 // nameOp is one change of names: a name goes, a name comes, or both at once.
@@ -67,8 +68,16 @@ func (m *model) drop(at folder, name string, data string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.inodes++
-	f := &inode{number: m.inodes, kind: regular, data: []byte(data), synced: []byte(data), mtime: time.Now().Add(-time.Hour)}
+	since := time.Now().Add(-time.Hour)
+	f := &inode{number: m.inodes, kind: regular, data: []byte(data), synced: []byte(data), mtime: since, ctime: since}
 	m.now[at][name], m.durable[at][name] = f, f
+}
+
+// rewrite writes a file as somebody who has it open does: through its old name, wherever it is now.
+func (m *model) rewrite(f *inode, data string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f.data, f.synced, f.mtime, f.ctime = []byte(data), []byte(data), time.Now(), time.Now()
 }
 
 // read returns a file's bytes, ok false when there is none.
@@ -106,7 +115,7 @@ func (m *model) do(call string, at folder, name string, change func() error) err
 }
 
 func (m *model) create(at folder, name string) (output, error) {
-	f := &inode{kind: regular, mtime: time.Now()}
+	f := &inode{kind: regular, mtime: time.Now(), ctime: time.Now()}
 	err := m.do("create", at, name, func() error {
 		if m.now[at][name] != nil {
 			return fs.ErrExist
@@ -156,6 +165,7 @@ func (m *model) move(from folder, name string, to folder, newName string) error 
 	if f == nil {
 		return fs.ErrNotExist
 	}
+	f.ctime = time.Now()
 	m.change(nameOp{goes: place{from, name}, comes: place{to, newName}, file: f})
 	return nil
 }
@@ -207,7 +217,7 @@ func (m *model) stat(at folder, name string) (stat, error) {
 }
 
 func (f *inode) stat() stat {
-	return stat{kind: f.kind, size: int64(len(f.data)), inode: f.number, mtime: f.mtime, ctime: f.mtime}
+	return stat{kind: f.kind, size: int64(len(f.data)), inode: f.number, mtime: f.mtime, ctime: f.ctime}
 }
 
 func (m *model) scan(at folder) (scan, error) {

@@ -87,12 +87,12 @@ func (m *model) left(ops []nameOp, kept uint, dirty []*inode, part int) *model {
 	copies := map[*inode]*inode{}
 	for i, f := range dirty {
 		data := [][]byte{f.synced, f.data[:len(f.data)/2], f.data}[part/power(3, i)%3]
-		copies[f] = &inode{number: f.number, kind: f.kind, data: data, synced: data, mtime: f.mtime}
+		copies[f] = &inode{number: f.number, kind: f.kind, data: data, synced: data, mtime: f.mtime, ctime: f.ctime}
 	}
 	for at := range names {
 		for name, f := range names[at] {
 			if copies[f] == nil {
-				copies[f] = &inode{number: f.number, kind: f.kind, data: f.synced, synced: f.synced, mtime: f.mtime}
+				copies[f] = &inode{number: f.number, kind: f.kind, data: f.synced, synced: f.synced, mtime: f.mtime, ctime: f.ctime}
 			}
 			after.now[at][name], after.durable[at][name] = copies[f], copies[f]
 		}

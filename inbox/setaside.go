@@ -18,6 +18,11 @@ type Reason struct {
 	Reason string    `json:"reason"`
 	Line   int       `json:"line"`
 	Column int       `json:"column"`
+
+	// Filled in when a file or record of a chunk is set aside.
+	File  string `json:"file,omitempty"`     // the name it had where it waited; of a record the file's
+	Size  int64  `json:"size,omitempty"`     // bytes of the file that was found bad
+	MTime int64  `json:"mtime_ns,omitempty"` // when they were last written, in nanoseconds since 1970; 0 for a record
 }
 
 // SetAside moves a bad file to corrupt with its reason beside it, both durable. When that fails the file stays, is out of
@@ -49,6 +54,7 @@ func (c *Chunk) setAside(e *entry, r Reason) error {
 	case !there:
 		return nil
 	}
+	r.File, r.Size, r.MTime = e.name, e.id.size, e.id.mtime
 	err := d.banish(folder(e.lane), e.name, r)
 	if errors.Is(err, fs.ErrNotExist) {
 		c.end(e, "vanished")
@@ -58,6 +64,7 @@ func (c *Chunk) setAside(e *entry, r Reason) error {
 		return err
 	}
 	c.end(e, "set_aside")
+	c.loader.watchGrowth()
 	return c.loader.retire(spareLists)
 }
 
@@ -74,10 +81,13 @@ func (c *Chunk) Settled(f File) (bool, error) {
 	return c.same(f.entry)
 }
 
-// settled waits until a dropped file has been left alone for Config.Settle: whoever copies it may be in the middle.
+// settled waits until a dropped file has been left alone for Config.Settle: whoever copies it may be in the middle. What has
+// the bytes that its name promises appeared whole.
 func (d *Dir) settled(e *entry) error {
-	if isPutName(e.name) {
-		return nil // appeared whole
+	if _, want, ok := parsePutName(e.name); ok {
+		if sum, err := d.hash(folder(e.lane), e.name); err == nil && sum == want {
+			return nil
+		}
 	}
 	s, err := d.disk.stat(folder(e.lane), e.name)
 	if err != nil {
@@ -101,6 +111,7 @@ func (c *Chunk) SetAsideRecord(f File, n int, smx []byte, r Reason) error {
 	if f.entry.chunk != c {
 		return nil
 	}
+	r.File = f.Name
 	name := shortened(f.Name) + "." + strconv.Itoa(n) + suffix
 	if err := c.loader.dir.keepRecord(name, smx, r); err != nil {
 		c.Postpone(f)

@@ -132,7 +132,8 @@ func TestAFileThatIsStillArrivingIsNotCalledBad(t *testing.T) {
 		m.drop(folder(Normal), "cp.SMX", "<Rep")
 		l := loader(t, d, 2, 1)
 		c := claim(t, l)
-		m.now[folder(Normal)]["cp.SMX"].mtime = time.Now()
+		m.now[folder(Normal)]["cp.SMX"].mtime = time.Now().AddDate(-1, 0, 0) // cp -p
+		m.now[folder(Normal)]["cp.SMX"].ctime = time.Now()
 		c.Files[0].entry.id = m.now[folder(Normal)]["cp.SMX"].stat().identity()
 		wake := l.Wake(t.Context())
 		go func() {

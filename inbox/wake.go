@@ -160,12 +160,20 @@ func (h *hints) rearm(due *time.Timer) {
 	}
 }
 
-// takeDue tells whether a claim was given up since the last call, and when the first postponed file is due.
+// takeDue tells whether a claim was given up since the last call, and when the first postponed file or look is due.
 func (l *Loader) takeDue() (freed bool, due time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	freed, l.freed = l.freed, false
-	return freed, l.firstDue()
+	return freed, earlier(l.firstDue(), l.look.alarm())
+}
+
+// earlier is the earlier of two times that may be zero for never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // kick makes Wake look at what is due.

@@ -206,3 +206,39 @@ func TestInboxThatCannotBeReadEndsADrain(t *testing.T) {
 		t.Error("drained an inbox that is not there")
 	}
 }
+
+// An upload that stalls for longer than a dropped file is waited for goes to corrupt as a half file, and its writer goes on
+// there: once it is whole it loads.
+func TestAnUploadThatStallsLoadsOnceItIsWhole(t *testing.T) {
+	s := newSite(t)
+	s.cfg.BatchDelay = time.Millisecond
+	stop := s.running(s.loader())
+	doc := bare(client(1), message(1), message(2))
+	upload, err := os.Create(filepath.Join(s.root, "incoming", "stall.SMX"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(data []byte) {
+		if _, err := upload.Write(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await := func(what string, done func() bool) {
+		t.Helper()
+		for began := time.Now(); !done(); time.Sleep(20 * time.Millisecond) {
+			if time.Since(began) > time.Minute {
+				t.Fatalf("waited a minute for %s", what)
+			}
+		}
+	}
+	write(doc[:len(doc)/2])
+	await("the half file to be set aside", func() bool { return len(s.left("corrupt")) == 2 })
+	write(doc[len(doc)/2:])
+	if err := upload.Close(); err != nil {
+		t.Fatal(err)
+	}
+	await("the whole file to load", func() bool { return len(s.rows("SELECT serial FROM state_messages")) == 2 })
+	stop()
+	s.closeInbox()
+	s.expectEmpty()
+}
