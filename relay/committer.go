@@ -87,8 +87,8 @@ func (c *committer) watch(ctx context.Context) error {
 	}
 }
 
-// giveUp answers everybody who waits for a file that has been under way for too long. What becomes of it is not known: it may
-// yet reach the disk, and then a resend is the same messages again.
+// giveUp answers everybody who waits for a file that has been under way for too long. What becomes of that file is not known: it may
+// yet reach the disk, and then a resend is the same messages again. The reports behind it are not written any more.
 func (c *committer) giveUp(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -98,17 +98,16 @@ func (c *committer) giveUp(now time.Time) {
 	if !hangs {
 		return
 	}
-	for _, d := range c.waiting {
-		d.abandon(refused)
-	}
-	c.waiting = nil
-	for _, d := range w.inHand {
-		d.abandon(refused)
-	}
-	w.inHand = nil
+	abandon(c.waiting, refused)
+	abandon(w.inHand, refused)
+	c.waiting, w.inHand = nil, nil
 }
 
-func (d *delivery) abandon(refused *problem) {
-	d.refused, d.abandoned = refused, true
-	d.done <- struct{}{}
+// abandon answers requests without their reports. The caller holds mu, so it never waits: a delivery is answered once, and done has
+// room for that one answer.
+func abandon(deliveries []*delivery, refused *problem) {
+	for _, d := range deliveries {
+		d.refused, d.abandoned = refused, true
+		d.done <- struct{}{}
+	}
 }

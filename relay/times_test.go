@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -227,5 +228,55 @@ func TestStopWhileTheDiskHangs(t *testing.T) {
 		}
 		s.stop = func() error { return nil }
 		close(goOn)
+	})
+}
+
+// TestADiskThatHangsForSeveralFiles: three files of one batch, and then more, are each later than commit_timeout. Everybody is told
+// so once, and the first report after the disk's recovery is taken without anybody's help.
+func TestADiskThatHangsForSeveralFiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := newMemoryInbox()
+		var delay atomic.Int64
+		delay.Store(int64(20 * time.Second)) // the first file is slow enough for a batch of three to gather
+		in.put = func(inboxLane, []byte) error { time.Sleep(time.Duration(delay.Load())); return nil }
+		s, dial := startPiped(t, testConfig(), Deps{Inbox: in})
+		var clients []*tls.Conn
+		send := func(priority string) {
+			c := s.shake(t, dial())
+			io.WriteString(c, post(report(client(len(clients)), 1, "<Priority>"+priority+"</Priority>")))
+			clients = append(clients, c)
+			synctest.Wait()
+		}
+		for _, priority := range []string{"5", "0", "5", "9"} {
+			send(priority)
+		}
+		delay.Store(int64(45 * time.Second)) // of the batch, and of what follows it
+		statuses := func() (got []int) {
+			for _, c := range clients {
+				resp, _ := answerOf(t, c)
+				got = append(got, resp.StatusCode)
+			}
+			clients = nil
+			return got
+		}
+		if got := fmt.Sprint(statuses()); got != "[202 503 503 503]" {
+			t.Errorf("the batch was answered %s", got)
+		}
+		for round := range 2 {
+			for s.relay.Ready() != nil {
+				time.Sleep(time.Second)
+			}
+			send("0")
+			send("5")
+			if got := fmt.Sprint(statuses()); got != "[503 503]" {
+				t.Errorf("round %d was answered %s", round, got)
+			}
+		}
+		delay.Store(0)
+		time.Sleep(time.Minute)
+		send("5")
+		if got := fmt.Sprint(statuses()); got != "[202]" {
+			t.Errorf("after the disk's recovery: %s", got)
+		}
 	})
 }

@@ -33,7 +33,7 @@ func (w *writer) commit() {
 		for len(batch) > 0 {
 			n := w.fileLen(batch)
 			w.commitFile(batch[:n], batch[n:])
-			batch = batch[n:]
+			batch = stillAwaited(batch[n:])
 		}
 	}
 }
@@ -61,10 +61,16 @@ func (w *writer) fileLen(batch []*delivery) int {
 	return len(batch)
 }
 
+// stillAwaited is the part of the batch whose requests were not given up meanwhile. A report that nobody waits for comes again, and
+// a disk that has just recovered serves those who wait.
+func stillAwaited(batch []*delivery) []*delivery {
+	return slices.DeleteFunc(batch, func(d *delivery) bool { return d.abandoned })
+}
+
 // commitFile makes one file durable and then answers everybody whose report is in it.
 func (w *writer) commitFile(batch, rest []*delivery) {
 	began := time.Now()
-	w.hold(batch[:len(batch)+len(rest)], began)
+	w.hold(batch[:len(batch)+len(rest)], began) // they lie one behind the other
 	for _, d := range batch {
 		w.reports = append(w.reports, d.report)
 	}
@@ -76,14 +82,15 @@ func (w *writer) commitFile(batch, rest []*delivery) {
 	} else {
 		w.measure(began)
 	}
-	w.hold(rest, time.Time{})
+	w.hold(nil, time.Time{})
 	for _, d := range batch {
 		d.finish(name, refused)
 	}
 	w.forget()
 }
 
-// hold names the reports that giveUp may answer and since when their file is under way.
+// hold names the reports that giveUp may answer and since when their file is under way; nil and zero between two files. giveUp takes
+// them out again when it answers them, so that it answers each once.
 func (w *writer) hold(inHand []*delivery, since time.Time) {
 	w.mu.Lock()
 	w.inHand, w.since = inHand, since
