@@ -88,7 +88,7 @@ func (e errand) run() error {
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(context.Background(), store.DefaultConfig(), store.Options{Dir: e.Store})
+	db, err := store.Open(context.Background(), store.DefaultConfig(), store.Options{Access: store.Own, Dir: e.Store})
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func peakOf(t *testing.T, data string) int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := exec.Command(program, "ingest", "--once", "--data", data, "--log-level", "error", "--set", "store.engine="+library)
+	run := exec.Command(program, "ingest", "--once", "--create", "--data", data, "--log-level", "error", "--set", "store.engine="+library)
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}

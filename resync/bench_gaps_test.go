@@ -31,7 +31,7 @@ func benchSite(b *testing.B, memory int64) *site {
 	b.Helper()
 	cfg := store.DefaultConfig()
 	cfg.Memory = memory
-	s, err := store.Open(b.Context(), cfg, store.Options{Dir: b.TempDir()})
+	s, err := store.Open(b.Context(), cfg, store.Options{Access: store.Own, Dir: b.TempDir()})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -37,13 +37,18 @@ type conflictSearch struct {
 	*finder
 	opt                        findOptions
 	settled                    time.Time // what was loaded before is stored wholly
-	keptFrom                   any       // when the retention begins
+	drops                      bool      // whether there is a retention
+	keptFrom                   any       // when it begins
 	messages, completions, old bool      // whether there are any
 	rows                       conflictRows
 }
 
 func (f *finder) newConflictSearch(ctx context.Context, opt findOptions, watermark time.Time) (conflictSearch, error) {
-	s := conflictSearch{finder: f, opt: opt, settled: watermark.Add(-f.margin), keptFrom: timeArg("kept_from", opt.At.Add(-f.store.Retention())),
+	keep, err := f.store.Retention(ctx)
+	if err != nil {
+		return conflictSearch{}, err
+	}
+	s := conflictSearch{finder: f, opt: opt, settled: watermark.Add(-f.margin), drops: keep != 0, keptFrom: timeArg("kept_from", opt.At.Add(-keep)),
 		rows: conflictRows{store: f.store, at: opt.At, dry: opt.DryRun}}
 	row := f.store.Conn().QueryRow(ctx, worthSQL, f.since(opt), s.keptFrom)
 	return s, row.Scan(&s.messages, &s.completions, &s.old)
@@ -62,7 +67,7 @@ func (s *conflictSearch) search(ctx context.Context, clients []any) error {
 			return err
 		}
 	}
-	if s.messages && s.old && s.store.Retention() != 0 {
+	if s.messages && s.old && s.drops {
 		if err := s.searchBelowRetention(ctx, args...); err != nil {
 			return fmt.Errorf("kind %s: %w", conflictBelowRetention, err)
 		}

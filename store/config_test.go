@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -121,25 +122,22 @@ func TestInsertSettingsFitTheServersVersion(t *testing.T) {
 	}
 }
 
-func TestRetentionChange(t *testing.T) {
-	const days = "CREATE TABLE s.t (a DateTime) ENGINE = MergeTree ORDER BY a TTL toDateTime(a) + toIntervalDay(400) SETTINGS x = 1"
-	const hours = "CREATE TABLE s.t (a DateTime) ENGINE = MergeTree ORDER BY a TTL toDateTime(a) + toIntervalHour(36) SETTINGS x = 1"
-	const none = "CREATE TABLE s.t (a DateTime) ENGINE = MergeTree ORDER BY a SETTINGS x = 1"
-	tests := []struct {
-		name, have string
-		keep       time.Duration
-		want       string
+func TestTheLifeInADefinition(t *testing.T) {
+	const table = "CREATE TABLE s.t (`TTL` DateTime) ENGINE = MergeTree ORDER BY a%s SETTINGS x = 1"
+	for _, tt := range []struct {
+		name, ttl string
+		want      time.Duration
+		wrong     bool
 	}{
-		{"as it is, in days", days, 400 * 24 * time.Hour, ""},
-		{"as it is, in hours", hours, 36 * time.Hour, ""},
-		{"shorter", days, 36 * time.Hour, "MODIFY TTL toDateTime(a) + INTERVAL 36 HOUR DELETE"},
-		{"from none", none, 24 * time.Hour, "MODIFY TTL toDateTime(a) + INTERVAL 24 HOUR DELETE"},
-		{"for ever", days, 0, "REMOVE TTL"},
-		{"for ever already", none, 0, ""},
-	}
-	for _, tt := range tests {
-		if got := retentionChange(tt.have, "a", tt.keep); got != tt.want {
-			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		{"in days", " TTL toDateTime(a) + toIntervalDay(400)", 400 * 24 * time.Hour, false},
+		{"in hours", " TTL toDateTime(a) + toIntervalHour(36)", 36 * time.Hour, false},
+		{"none", "", 0, false},
+		{"on a line of its own", "\nTTL toDateTime(a) + toIntervalHour(1)", time.Hour, false},
+		{"somebody else's", " TTL a + toIntervalWeek(1)", 0, true},
+	} {
+		got, err := lifeIn(fmt.Sprintf(table, tt.ttl))
+		if got != tt.want || (err != nil) != tt.wrong {
+			t.Errorf("%s: %v, %v", tt.name, got, err)
 		}
 	}
 }

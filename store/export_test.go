@@ -1,4 +1,15 @@
 package store
 
+import "time"
+
 // ForCluster shows the tests what a cluster gets.
 var ForCluster = forCluster
+
+// HistoryStep is one look at the retention.
+var HistoryStep = (*Store).historyStep
+
+// PruneAtOnce sets how many rows one mutation removes.
+func PruneAtOnce(s *Store, rows int) { s.pruneRows = rows }
+
+// SetRetention is a restart with another configuration.
+func SetRetention(s *Store, keep time.Duration) { s.cfg.Retention = keep }

@@ -28,7 +28,7 @@ func TestFullDiskFailsInsertsAndRecovers(t *testing.T) {
 // fillDisk inserts until the disk is full, makes room and inserts again.
 func fillDisk(dir string) error {
 	ctx := context.Background()
-	s, err := store.Open(ctx, store.DefaultConfig(), store.Options{Dir: dir})
+	s, err := store.Open(ctx, store.DefaultConfig(), store.Options{Access: store.Own, Dir: dir})
 	if err != nil {
 		return err
 	}

@@ -133,7 +133,7 @@ const manyParts = 110
 // parts makes many of them.
 func parts(dir string) error {
 	ctx := context.Background()
-	s, err := store.Open(ctx, store.DefaultConfig(), store.Options{Dir: dir})
+	s, err := store.Open(ctx, store.DefaultConfig(), store.Options{Access: store.Own, Dir: dir})
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func TestMemoryStaysBoundedWhileInserting(t *testing.T) {
 func fill(dir string) error {
 	const batches = 6
 	ctx := context.Background()
-	s, err := store.Open(ctx, store.DefaultConfig(), store.Options{Dir: dir})
+	s, err := store.Open(ctx, store.DefaultConfig(), store.Options{Access: store.Own, Dir: dir})
 	if err != nil {
 		return err
 	}

@@ -3,9 +3,7 @@ package store
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -28,9 +26,9 @@ func (s *Store) migrate(ctx context.Context) error {
 	opt.Settings = clickhouse.Settings{"async_insert": 0}
 	db := clickhouse.OpenDB(&opt)
 	defer db.Close()
-	steps, err := s.migrations()
-	if err != nil {
-		return err
+	steps := s.steps
+	if s.replicated() {
+		steps = clusterFS{steps, s.cfg.Cluster}
 	}
 	bookkeeping, err := newVersionStore(s.onCluster(), s.replicated())
 	if err != nil {
@@ -40,9 +38,6 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
-	if err := refuseNewer(ctx, provider); err != nil {
-		return err
-	}
 	began := time.Now()
 	applied, err := provider.Up(ctx)
 	if err != nil {
@@ -51,33 +46,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if len(applied) > 0 {
 		s.log.Info("store migrated", "steps", len(applied), "version", applied[len(applied)-1].Source.Version, "took", time.Since(began))
 	}
-	return errors.Join(s.applyRetention(ctx), s.pruneInstants(ctx), s.linkDBO(ctx))
-}
-
-// refuseNewer stops a program that is older than the schema.
-func refuseNewer(ctx context.Context, p *goose.Provider) error {
-	known := p.ListSources()
-	newest := known[len(known)-1].Version
-	current, err := p.GetDBVersion(ctx)
-	if err != nil {
-		return fmt.Errorf("read the schema's version: %w", err)
-	}
-	if current > newest {
-		return fmt.Errorf("%w: it has version %d, this program knows up to %d; start the version of statewire that last ran here, or a newer one", ErrNewerSchema, current, newest)
-	}
 	return nil
-}
-
-// migrations are the numbered steps, for a cluster rewritten.
-func (s *Store) migrations() (fs.FS, error) {
-	dir, err := fs.Sub(migrationFiles, "migrations")
-	if err != nil {
-		return nil, fmt.Errorf("read the migrations: %w", err)
-	}
-	if s.cfg.Cluster == "" {
-		return dir, nil
-	}
-	return clusterFS{dir, s.cfg.Cluster}, nil
 }
 
 // versionStore is goose's own bookkeeping for ClickHouse, in a table that is as

@@ -3,7 +3,6 @@ package store_test
 import (
 	"errors"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,61 +107,6 @@ func TestRetentionDropsRowsThatShareAPartWithYoungerOnes(t *testing.T) {
 	exec(t, s, "OPTIMIZE TABLE state_messages FINAL")
 	if n := count(t, s, "SELECT sum(serial) FROM state_messages"); n != 2 {
 		t.Errorf("the serials left add up to %d, want the younger message's 2", n)
-	}
-}
-
-func TestRetentionKeepsTheLatestMessageWithoutASerial(t *testing.T) {
-	s := storetest.New(t)
-	for i := range 5 {
-		insert(t, t.Context(), s, message{Client: 1, Topic: 9003, TopicID: "x", State: uint32(i), Hash: uint64(i), Received: int64(i)})
-	}
-	want := currentStates(t, t.Context(), s, "")
-	cfg := store.DefaultConfig()
-	cfg.Retention = 48 * time.Hour
-	for range 2 {
-		if _, err := storetest.AgainWith(t, s, cfg, store.Options{}); err != nil {
-			t.Fatal(err)
-		}
-		exec(t, s, "OPTIMIZE TABLE instant_states_data FINAL") // waits for the removal
-		if n := count(t, s, "SELECT count() FROM instant_states_data"); n != 1 {
-			t.Errorf("%d messages are kept, want the latest", n)
-		}
-	}
-	if got := currentStates(t, t.Context(), s, ""); !slices.Equal(got, want) {
-		t.Errorf("current states %v, want %v", got, want)
-	}
-	if n := count(t, s, "SELECT count() FROM system.mutations WHERE database = currentDatabase() AND table = 'instant_states_data'"); n != 1 {
-		t.Errorf("%d removals, want 1", n)
-	}
-}
-
-func TestRetentionFollowsTheConfiguration(t *testing.T) {
-	s := storetest.New(t)
-	ttl := func() string {
-		var text string
-		row := s.Conn().QueryRow(t.Context(), "SELECT extract(create_table_query, 'TTL (.*) SETTINGS') FROM system.tables WHERE database = currentDatabase() AND name = 'state_messages'")
-		if err := row.Scan(&text); err != nil {
-			t.Fatal(err)
-		}
-		return text
-	}
-	for _, tt := range []struct {
-		keep time.Duration
-		want string
-	}{
-		{400 * 24 * time.Hour, "toDateTime(received_time) + toIntervalDay(400)"},
-		{36 * time.Hour, "toDateTime(received_time) + toIntervalHour(36)"},
-		{0, ""},
-		{24 * time.Hour, "toDateTime(received_time) + toIntervalHour(24)"},
-	} {
-		cfg := store.DefaultConfig()
-		cfg.Retention = tt.keep
-		if _, err := storetest.AgainWith(t, s, cfg, store.Options{}); err != nil {
-			t.Fatal(err)
-		}
-		if got := ttl(); got != tt.want {
-			t.Errorf("retention %s: TTL %q, want %q", tt.keep, got, tt.want)
-		}
 	}
 }
 

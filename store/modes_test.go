@@ -40,7 +40,7 @@ func TestServerOverHTTP(t *testing.T) {
 	t.Cleanup(srv.Close)
 	cfg := store.DefaultConfig()
 	cfg.Addr, cfg.Database = []string{srv.URL}, "over_http"
-	storesAndAnswers(t, openAt(t, cfg, store.Options{}))
+	storesAndAnswers(t, openAt(t, cfg, store.Options{Access: store.Own}))
 }
 
 func TestServerOverTLSWithItsOwnAuthority(t *testing.T) {
@@ -59,11 +59,11 @@ func TestServerOverTLSWithItsOwnAuthority(t *testing.T) {
 	write(t, secret, "geheim\n")
 	cfg := store.DefaultConfig()
 	cfg.Addr, cfg.Database, cfg.User, cfg.PasswordFile = []string{srv.URL}, "over_tls", "site", secret
-	if _, err := store.Open(t.Context(), cfg, store.Options{}); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if _, err := store.Open(t.Context(), cfg, store.Options{Access: store.Own}); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a server whose certificate nobody vouches for: %v", err)
 	}
 	cfg.CAFile = ca
-	storesAndAnswers(t, openAt(t, cfg, store.Options{}))
+	storesAndAnswers(t, openAt(t, cfg, store.Options{Access: store.Own}))
 	if user != "site" || password != "geheim" {
 		t.Errorf("signed in as %q with %q", user, password)
 	}
@@ -97,7 +97,7 @@ func TestOpenGoesThroughTheOwnersSocket(t *testing.T) {
 	cfg := store.DefaultConfig()
 	cfg.Database = "over_socket"
 	var log bytes.Buffer
-	s := openAt(t, cfg, store.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	s := openAt(t, cfg, store.Options{Access: store.Own, Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if !strings.Contains(log.String(), "engine=socket") {
 		t.Errorf("log %s", log.String())
 	}

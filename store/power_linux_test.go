@@ -184,7 +184,7 @@ var roles = map[string]func(dir string) error{"write": powerWrite, "check": powe
 // powerWrite inserts for ever and says so after each acknowledgement.
 func powerWrite(dir string) error {
 	ctx := context.Background()
-	s, err := store.Open(ctx, store.DefaultConfig(), store.Options{Dir: dir})
+	s, err := store.Open(ctx, store.DefaultConfig(), store.Options{Access: store.Own, Dir: dir})
 	if err != nil {
 		return err
 	}
@@ -236,7 +236,7 @@ func mutate(ctx context.Context, s *store.Store) error {
 // current states.
 func powerCheck(dir string) error {
 	ctx := context.Background()
-	s, err := store.Open(ctx, store.DefaultConfig(), store.Options{Dir: dir})
+	s, err := store.Open(ctx, store.DefaultConfig(), store.Options{Access: store.Own, Dir: dir})
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,9 @@ package store
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
-	"strings"
+	"regexp"
+	"strconv"
 	"time"
 )
 
@@ -19,69 +19,115 @@ var history = []struct{ table, column string }{
 	{"resync_checks", "time"},
 }
 
-// Retention is how long history is kept; zero keeps it for ever.
-func (s *Store) Retention() time.Duration { return s.cfg.Retention }
+// Retention is how long the store keeps history, zero for ever. It is what is in force
+// there, whatever this process's configuration says.
+func (s *Store) Retention(ctx context.Context) (time.Duration, error) {
+	return s.life(ctx, "state_messages")
+}
 
-// applyRetention gives the tables of history the configured life, where theirs
-// differs.
-func (s *Store) applyRetention(ctx context.Context) error {
+// life reads how long a table keeps its rows; zero is for ever.
+func (s *Store) life(ctx context.Context, table string) (time.Duration, error) {
+	var definition string
+	row := s.conn.QueryRow(ctx, "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}",
+		namedArg("name", table))
+	if err := row.Scan(&definition); err != nil {
+		return 0, fmt.Errorf("read the definition of %s: %w", table, err)
+	}
+	keep, err := lifeIn(definition)
+	if err != nil {
+		return 0, fmt.Errorf("table %s: %w", table, err)
+	}
+	return keep, nil
+}
+
+var (
+	anyTTL = regexp.MustCompile(`\sTTL\s`)
+	ourTTL = regexp.MustCompile(`\sTTL toDateTime\(\w+\) \+ toInterval(Day|Hour)\((\d+)\)`)
+)
+
+// lifeIn finds the life in a table's definition.
+func lifeIn(definition string) (time.Duration, error) {
+	if !anyTTL.MatchString(definition) {
+		return 0, nil
+	}
+	m := ourTTL.FindStringSubmatch(definition)
+	if m == nil {
+		return 0, fmt.Errorf("its TTL is none that store.retention has made; change it back")
+	}
+	n, err := strconv.ParseInt(m[2], 10, 32)
+	if err != nil {
+		return 0, fmt.Errorf("its TTL: %w", err)
+	}
+	if m[1] == "Day" {
+		n *= 24
+	}
+	return time.Duration(n) * time.Hour, nil
+}
+
+// shortens says whether rows live less long with another life.
+func shortens(have, want time.Duration) bool { return want != 0 && (have == 0 || want < have) }
+
+// applyRetention gives the tables of history their life, where theirs differs. What it
+// changes is the definition: rows that are there keep the end that they were stored
+// with until materializeRetention.
+func (s *Store) applyRetention(ctx context.Context, keep time.Duration) error {
 	for _, h := range history {
-		var have string
-		row := s.conn.QueryRow(ctx, "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}",
-			namedArg("name", h.table))
-		if err := row.Scan(&have); err != nil {
-			return fmt.Errorf("read the definition of %s: %w", h.table, err)
+		have, err := s.life(ctx, h.table)
+		if err != nil {
+			return err
 		}
-		change := retentionChange(have, h.column, s.cfg.Retention)
-		if change == "" {
+		if have == keep {
 			continue
 		}
+		change := "REMOVE TTL"
+		if keep != 0 {
+			change = fmt.Sprintf("MODIFY TTL toDateTime(%s) + INTERVAL %d HOUR DELETE SETTINGS materialize_ttl_after_modify = 0", h.column, keep/time.Hour)
+		}
 		if err := s.conn.Exec(ctx, "ALTER TABLE "+h.table+s.onCluster()+" "+change); err != nil {
-			return fmt.Errorf("set the retention of %s to %s: %w", h.table, s.cfg.Retention, err)
+			return fmt.Errorf("set the retention of %s to %s: %w", h.table, inDays(keep), err)
 		}
-		s.log.Info("retention changed", "table", h.table, "retention", s.cfg.Retention)
 	}
 	return nil
 }
 
-// retentionChange is the ALTER that leads from the definition to the retention;
-// empty when there is nothing to do.
-func retentionChange(definition, column string, keep time.Duration) string {
-	if keep == 0 {
-		if strings.Contains(definition, "\nTTL ") || strings.Contains(definition, " TTL ") {
-			return "REMOVE TTL"
+// materializeRetention has the engine give the rows that are there their new end, and
+// drop those that are past it. It does so in the background, and goes on after a
+// restart. Without it the old end would hold: a part whose rows were all due goes as a
+// whole, whatever the definition says by then.
+func (s *Store) materializeRetention(ctx context.Context) error {
+	for _, h := range history {
+		if err := s.conn.Exec(ctx, "ALTER TABLE "+h.table+s.onCluster()+" MATERIALIZE TTL SETTINGS mutations_sync = 0"); err != nil {
+			return fmt.Errorf("apply the retention to the rows of %s: %w", h.table, err)
 		}
-		return ""
 	}
-	hours := int64(keep / time.Hour)
-	days := fmt.Sprintf("toIntervalDay(%d)", hours/24)
-	want := fmt.Sprintf("toIntervalHour(%d)", hours)
-	if strings.Contains(definition, want) || hours%24 == 0 && strings.Contains(definition, days) {
-		return ""
-	}
-	return fmt.Sprintf("MODIFY TTL toDateTime(%s) + INTERVAL %d HOUR DELETE", column, hours)
+	return nil
 }
 
-//go:embed prune.sql
-var pruneCondition string
+// beyond counts the rows of history that are older than a retention.
+func (s *Store) beyond(ctx context.Context, keep time.Duration) (rows uint64, err error) {
+	before := namedArg("before", s.before(keep))
+	for _, h := range history {
+		var n uint64
+		if err := s.conn.QueryRow(ctx, "SELECT count() FROM "+h.table+" WHERE "+h.column+" < {before:DateTime64(6, 'UTC')}", before).Scan(&n); err != nil {
+			return 0, fmt.Errorf("count the rows of %s beyond %s: %w", h.table, inDays(keep), err)
+		}
+		rows += n
+	}
+	return rows, nil
+}
 
-// pruneInstants removes messages without a serial that are past retention and are
-// no longer anybody's current state. No table TTL can tell which those are.
-func (s *Store) pruneInstants(ctx context.Context) error {
-	if s.cfg.Retention == 0 {
-		return nil
+// before is the time before which a retention drops rows, as a parameter.
+func (s *Store) before(keep time.Duration) string {
+	return s.clock().Add(-keep).UTC().Format("2006-01-02 15:04:05.000000")
+}
+
+// inDays writes a retention for a person.
+func inDays(keep time.Duration) string {
+	switch {
+	case keep == 0:
+		return "for ever"
+	case keep%(24*time.Hour) == 0:
+		return fmt.Sprintf("%dd", keep/(24*time.Hour))
 	}
-	before := namedArg("before", s.clock().Add(-s.cfg.Retention).UTC().Format("2006-01-02 15:04:05.000000"))
-	var old uint64
-	if err := s.conn.QueryRow(ctx, "SELECT count() FROM instant_states_data WHERE "+pruneCondition, before).Scan(&old); err != nil {
-		return fmt.Errorf("count old messages without a serial: %w", err)
-	}
-	if old == 0 {
-		return nil
-	}
-	if err := s.conn.Exec(ctx, "ALTER TABLE instant_states_data"+s.onCluster()+" DELETE WHERE "+pruneCondition, before); err != nil {
-		return fmt.Errorf("remove %d old messages without a serial: %w", old, err)
-	}
-	s.log.Info("old messages without a serial removed", "rows", old)
-	return nil
+	return fmt.Sprintf("%dh", keep/time.Hour)
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -38,6 +39,8 @@ const SocketPath = "/clickhouse"
 // Options are what Open needs beside the configuration.
 type Options struct {
 	Dir        string                // data directory; the embedded engine lives in Dir/store
+	Access     Access                // what Open may do to the store
+	Migrations fs.FS                 // the schema's numbered steps; nil are this program's
 	Catalog    []byte                // the state catalog as CSV; empty leaves the names as they are
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
@@ -54,37 +57,55 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Store is an open, migrated database.
+// Store is an open database.
 type Store struct {
 	// Constant after Open.
-	cfg      Config
-	log      *slog.Logger
-	clock    func() time.Time
-	engine   *embedded.Engine // nil unless this process runs it
-	options  *clickhouse.Options
-	conn     driver.Conn
-	readOnly driver.Conn
-	version  string
-	inserts  clickhouse.Settings
-	metrics  *metrics
-	shapes   shapes
+	cfg       Config
+	log       *slog.Logger
+	clock     func() time.Time
+	steps     fs.FS            // the migrations
+	known     int64            // the last of them
+	found     Schema           // when it was opened
+	pruneRows int              // removed by one mutation
+	engine    *embedded.Engine // nil unless this process runs it
+	options   *clickhouse.Options
+	conn      driver.Conn
+	readOnly  driver.Conn
+	version   string
+	inserts   clickhouse.Settings
+	metrics   *metrics
+	shapes    shapes
 }
 
 // Open connects to the configured servers, or to the process that serves
-// Dir/statewire.sock, or opens the embedded engine, in that order, and brings the
-// schema up to date. It fails with ErrInUse when another process runs the engine
-// and serves no socket, and with ErrNewerSchema rather than touch what it does not
-// know.
+// Dir/statewire.sock, or opens the embedded engine, in that order, and does to the
+// schema what opt.Access allows. It fails with ErrInUse when another process runs the
+// engine and serves no socket, with ErrNewerSchema rather than touch what it does not
+// know, and with ErrNotServed, ErrEmpty or ErrOlderSchema where the access is too small.
 func Open(ctx context.Context, cfg Config, opt Options) (*Store, error) {
-	opt = opt.withDefaults()
-	if err := cfg.Validate(); err != nil {
+	s, opt, err := newStore(cfg, opt)
+	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, log: opt.Log, clock: opt.Clock, metrics: newMetrics(opt.Registerer)}
 	if err := s.open(ctx, opt); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// newStore is a store that nothing was done to yet.
+func newStore(cfg Config, opt Options) (_ *Store, _ Options, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, opt, err
+	}
+	opt = opt.withDefaults()
+	if opt.Migrations == nil {
+		if opt.Migrations, err = fs.Sub(migrationFiles, "migrations"); err != nil {
+			return nil, opt, fmt.Errorf("read the migrations: %w", err)
+		}
+	}
+	known, err := newestStep(opt.Migrations)
+	return &Store{cfg: cfg, log: opt.Log, clock: opt.Clock, steps: opt.Migrations, known: known, pruneRows: pruneRows, metrics: newMetrics(opt.Registerer)}, opt, err
 }
 
 func (s *Store) open(ctx context.Context, opt Options) error {
@@ -112,6 +133,9 @@ func (s *Store) choose(ctx context.Context, opt Options) (string, error) {
 		s.options = s.cfg.transportOptions(rt)
 		return "socket", nil
 	}
+	if err := mayStart(opt); err != nil {
+		return "", err
+	}
 	library, err := embedded.FindLibrary(s.cfg.Engine)
 	if err != nil {
 		return "", err
@@ -122,6 +146,21 @@ func (s *Store) choose(ctx context.Context, opt Options) (string, error) {
 	}
 	s.options = s.cfg.transportOptions(s.engine)
 	return "embedded", nil
+}
+
+// mayStart says why the access does not start the embedded engine.
+func mayStart(opt Options) error {
+	if opt.Access == Look {
+		return ErrNotServed
+	}
+	if opt.Access >= Create {
+		return nil
+	}
+	there, err := engineThere(opt.Dir)
+	if err == nil && !there {
+		err = fmt.Errorf("%w: nothing lies in %s; the first start of a site makes it", ErrEmpty, filepath.Join(opt.Dir, "store"))
+	}
+	return err
 }
 
 // explain says what to do about an engine that does not open because of its files.
@@ -157,11 +196,8 @@ func answers(ctx context.Context, rt http.RoundTripper) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// connect makes the database and opens the connections to it.
-func (s *Store) connect(ctx context.Context) error {
-	if err := s.createDatabase(ctx); err != nil {
-		return err
-	}
+// connect opens the connections to the database.
+func (s *Store) connect() error {
 	var err error
 	if s.conn, err = clickhouse.Open(s.options); err != nil {
 		return fmt.Errorf("open the store's connections: %w", err)
@@ -273,6 +309,10 @@ func (s *Store) Version() string { return s.version }
 
 // Database is the name of the store's database.
 func (s *Store) Database() string { return s.cfg.Database }
+
+// SchemaAtOpen is how far the schema was when the store was opened, before anything
+// was done to it.
+func (s *Store) SchemaAtOpen() Schema { return s.found }
 
 // Embedded says whether this process runs the engine.
 func (s *Store) Embedded() bool { return s.engine != nil }

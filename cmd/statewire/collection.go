@@ -58,6 +58,7 @@ func collectionCreateCommand(g *globals) *cobra.Command {
 	targets.registerClients(cmd)
 	cmd.Flags().StringVar(&spec.Query, "query", "", "a SELECT that yields client_id")
 	cmd.Flags().BoolVar(&spec.Replace, "replace", false, "replace the collection of this name")
+	g.registerCreate(cmd)
 	return cmd
 }
 

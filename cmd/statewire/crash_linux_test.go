@@ -177,7 +177,7 @@ func TestNoKillOfALoadBreaksThePromises(t *testing.T) {
 		}
 		write(rounds)
 		rounds++
-		p := spawn(t, data, at.strace(data), "load", folder)
+		p := spawn(t, data, at.strace(data), "load", "--create", folder)
 		if p.wait(2*patience) != 0 {
 			hits++
 		}
@@ -187,7 +187,7 @@ func TestNoKillOfALoadBreaksThePromises(t *testing.T) {
 			t.Fatalf("after a kill at %v", at)
 		}
 	}
-	done(t, data, "load", folder)
+	done(t, data, "load", "--create", folder)
 	for k := range l.unknown {
 		l.acked[k] = true
 	}
@@ -204,7 +204,7 @@ func drained(t *testing.T, data string) {
 	if _, err := os.Stat(boxOf(data)); os.IsNotExist(err) {
 		return // killed before there was anything
 	}
-	done(t, data, "ingest", "--once")
+	done(t, data, "ingest", "--once", "--create")
 	if left := append(waiting(t, data), claims(t, data)...); len(left) > 0 {
 		t.Errorf("left in the inbox: %v", left)
 	}

@@ -72,7 +72,7 @@ func TestLoadingTwiceChangesNothing(t *testing.T) {
 		{"files": 42, "messages": 203, "duplicates": 202, "invalid_records": 1, "bad_files": 1, "skipped_files": 1},
 	} {
 		var got map[string]any
-		if err := json.Unmarshal([]byte(done(t, data, "--format", "json", "load", folder)), &got); err != nil {
+		if err := json.Unmarshal([]byte(done(t, data, "--format", "json", "load", "--create", folder)), &got); err != nil {
 			t.Fatal(err)
 		}
 		for name, n := range want {
@@ -117,9 +117,9 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"help", data, []string{"--help"}, 0, ""},
 		{"good configuration", data, []string{"config", "check"}, 0, ""},
-		{"an empty folder is done at once", data, []string{"load", empty}, 0, ""},
+		{"an empty folder is done at once", data, []string{"load", "--create", empty}, 0, ""},
 		{"rows", data, []string{"sql", "SELECT 1"}, 0, ""},
-		{"no data directory", filepath.Join(data, "none"), []string{"ingest", "--once"}, exitFailed, "statewire serve"},
+		{"no data directory", filepath.Join(data, "none"), []string{"ingest", "--once"}, exitFailed, "--create"},
 		{"no such file", data, []string{"load", filepath.Join(data, "nowhere.SMX")}, exitFailed, "nowhere.SMX"},
 		{"SQL that is wrong", data, []string{"sql", "SELECT nothing"}, exitFailed, "nothing"},
 		{"SQL that writes", data, []string{"sql", "DROP TABLE state_messages"}, exitFailed, ""},
@@ -169,7 +169,7 @@ func TestAReportThatWasLeftOut(t *testing.T) {
 	if r.code != exitUsage || !strings.Contains(r.errOut, "mine.sql:1: ") {
 		t.Errorf("it ended with %d and said %q", r.code, r.errOut)
 	}
-	done(t, data, "ingest", "--once")
+	done(t, data, "ingest", "--once", "--create")
 	if r := command(t, data, "sql", "SELECT 1", "--set", "reports.dir="+dir); r.code != 0 || r.errOut != "" {
 		t.Errorf("another question ended with %d and said %q", r.code, r.errOut)
 	}
@@ -194,7 +194,7 @@ func TestStatusCodes(t *testing.T) {
 	expect("disk below the reserve", healthCritical, "--set", "relay.disk_reserve=1000000GiB")
 	s.signal(syscall.SIGTERM)
 	s.wait(patience)
-	expect("stopped", healthWarning)
+	expect("stopped", healthUnknown)
 	drop := func(at time.Time) {
 		name := fmt.Sprintf("%s-%x.SMX", at.UTC().Format("20060102T150405.000000Z"), sha256.Sum256([]byte("x")))
 		if err := os.WriteFile(filepath.Join(boxOf(data), "incoming", name), []byte("x"), 0o600); err != nil {
@@ -202,7 +202,7 @@ func TestStatusCodes(t *testing.T) {
 		}
 	}
 	drop(time.Now())
-	expect("a file waits and nothing runs", healthWarning)
+	expect("a file waits and nothing runs", healthUnknown)
 	drop(time.Now().Add(-backlogCritical - time.Hour))
 	expect("it has waited for hours", healthCritical)
 }
@@ -246,7 +246,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 			t.Errorf("%v ended with %d: %q; want a refusal that names version 99999", args, r.code, r.errOut)
 		}
 	}
-	if r := command(t, data, "status"); r.code != int(healthCritical) || !strings.Contains(r.out, "newer") {
+	if r := command(t, data, "status"); r.code != int(healthUnknown) || !strings.Contains(r.out, "no site runs; stored bytes ") {
 		t.Errorf("status ended with %d: %s", r.code, r.out)
 	}
 	if _, err := os.Stat(drop); err != nil {

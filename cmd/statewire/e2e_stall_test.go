@@ -14,6 +14,7 @@ func TestFilesStayWhileTheStoreHangs(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
 	relay := serve(t, data, "--roles", "relay")
+	done(t, data, "ingest", "--once", "--create") // else the reports wait for the loader to make the store
 	owner := serve(t, data, "--roles", "reports")
 	loader := serve(t, data, "--roles", "ingest")
 	to, l := relay.poster(), newLedger()

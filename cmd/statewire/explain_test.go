@@ -81,7 +81,7 @@ func words(text string) string { return strings.Join(strings.Fields(text), " ") 
 func TestExplainAndTraceRefuseWhatTheyCannotRead(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
-	done(t, data, "ingest", "--once")
+	done(t, data, "ingest", "--once", "--create")
 	for want, args := range map[string][]string{
 		"takes one argument": {"explain"}, "write TYPE/ID": {"explain", "X", "--topic", "500"}, "name the message": {"trace", "X"},
 		"--param client is given twice": {"report", "messages", "--param", "client=a", "--param", "client=b"},

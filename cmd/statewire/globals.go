@@ -23,6 +23,8 @@ type globals struct {
 	logLevel   string
 	logFormat  string
 	set        []string
+	create     bool // of commands that write: make the site where there is none
+	warned     bool // that the store is of an earlier version
 
 	sections []string // of the configuration, that the command uses
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/inbox"
 	"statewire/ingest"
 )
 
@@ -41,6 +42,7 @@ func ingestCommand(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "drain the inbox and exit")
+	g.registerCreate(cmd)
 	return cmd
 }
 
@@ -115,8 +117,11 @@ func (g *globals) drain(ctx context.Context, log *slog.Logger, progress func(ing
 	if err != nil {
 		return summary{}, err
 	}
-	if err := g.needData(cfg); err != nil {
+	if err := g.needSite(cfg); err != nil {
 		return summary{}, err
+	}
+	if pid := roleHolder(roleLock(g.data, "ingest")); pid != 0 { // it may be starting, and not have the inbox yet
+		return summary{}, &inbox.LockedError{Path: roleLock(g.data, "ingest"), PID: pid}
 	}
 	debug.SetMemoryLimit(ingest.MemoryLimit)
 	began := time.Now()
@@ -130,7 +135,7 @@ func (g *globals) drain(ctx context.Context, log *slog.Logger, progress func(ing
 		return summary{}, err
 	}
 	defer func() { err = errors.Join(err, box.Close()) }()
-	db, err := openStore(ctx, g, cfg, log)
+	db, err := g.openStore(ctx, cfg, g.writing(), log)
 	if err != nil {
 		return summary{}, err
 	}

@@ -27,7 +27,7 @@ const copiers = 16
 const siteLook = 200 * time.Millisecond
 
 func loadCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "load PATH…",
 		Short: "copy report or SMX files, or folders of them, into the inbox and load them",
 		Long: "Copies files into the inbox and loads it. In a folder, and below it, files named *.SMX, *.SMW or *.xml count, in any\n" +
@@ -40,6 +40,8 @@ func loadCommand(g *globals) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return g.load(cmd, args) },
 	}
+	g.registerCreate(cmd)
+	return cmd
 }
 
 func (g *globals) load(cmd *cobra.Command, args []string) error {
@@ -50,8 +52,12 @@ func (g *globals) load(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(g.data, 0o700); err != nil {
-		return fmt.Errorf("make the data directory: %w", err)
+	cfg, _, err := g.config(nil)
+	if err != nil {
+		return err
+	}
+	if err := g.needSite(cfg); err != nil {
+		return err
 	}
 	names, err := g.copyIn(cmd, files)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"time"
@@ -18,10 +17,16 @@ import (
 const busyWait = 15 * time.Second
 
 // openStore opens the store for a command: through the running site when there is one, else by itself.
-func openStore(ctx context.Context, g *globals, cfg configs.Config, log *slog.Logger) (*store.Store, error) {
+func (g *globals) openStore(ctx context.Context, cfg configs.Config, access store.Access, log *slog.Logger) (*store.Store, error) {
 	deadline := time.Now().Add(busyWait)
 	for {
-		db, err := store.Open(ctx, cfg.Store, store.Options{Dir: g.data, Catalog: configs.StateCatalog, Log: log})
+		db, err := store.Open(ctx, cfg.Store, store.Options{Dir: g.data, Access: access, Catalog: configs.StateCatalog, Log: log})
+		switch {
+		case err == nil:
+			g.warnOlder(db.SchemaAtOpen(), access)
+		case errors.Is(err, store.ErrEmpty):
+			err = fmt.Errorf("no site has run on %s yet; name the site's data directory with --data, or start one with `statewire serve`: %w", g.data, err)
+		}
 		if !errors.Is(err, store.ErrInUse) || time.Now().After(deadline) {
 			return db, err
 		}
@@ -33,8 +38,15 @@ func openStore(ctx context.Context, g *globals, cfg configs.Config, log *slog.Lo
 	}
 }
 
-// commandStore opens the store for a command that only reads, and refuses a data directory that is not there: most likely
-// the command was started in the wrong folder.
+// warnOlder says once that an earlier version of the program made the store that a command reads.
+func (g *globals) warnOlder(schema store.Schema, access store.Access) {
+	if schema.Older() && access < store.Create && !g.warned {
+		g.warned = true
+		fmt.Fprintf(os.Stderr, "statewire: the site's store has schema %d, this program knows %d: restart the site\n", schema.Found, schema.Known)
+	}
+}
+
+// commandStore opens the store for a command that only reads: it changes nothing there.
 func commandStore(ctx context.Context, g *globals) (*store.Store, configs.Config, error) {
 	cfg, _, err := g.config(nil)
 	if err != nil {
@@ -43,16 +55,8 @@ func commandStore(ctx context.Context, g *globals) (*store.Store, configs.Config
 	if err := g.needData(cfg); err != nil {
 		return nil, cfg, err
 	}
-	db, err := openStore(ctx, g, cfg, g.quiet())
+	db, err := g.openStore(ctx, cfg, store.Read, g.quiet())
 	return db, cfg, err
-}
-
-// needData says which directory is missing and what to do.
-func (g *globals) needData(cfg configs.Config) error {
-	if _, err := os.Stat(g.data); errors.Is(err, fs.ErrNotExist) && len(cfg.Store.Addr) == 0 {
-		return fmt.Errorf("no data directory at %s; name the site's with --data, or start one with `statewire serve`", g.data)
-	}
-	return nil
 }
 
 // quiet logs warnings and errors only, to standard error: the output of a command is its result.

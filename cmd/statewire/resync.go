@@ -40,6 +40,7 @@ func resyncRequestCommand(g *globals) *cobra.Command {
 	targets.registerClients(cmd)
 	targets.registerCollection(cmd)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would be done")
+	g.registerCreate(cmd)
 	return cmd
 }
 
@@ -112,6 +113,7 @@ func resyncAcceptCommand(g *globals) *cobra.Command {
 	targets.registerCollection(cmd)
 	targets.registerAll(cmd)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would be done")
+	g.registerCreate(cmd)
 	return cmd
 }
 

@@ -29,7 +29,7 @@ func loadGaps(t *testing.T, data string) {
 			t.Fatal(err)
 		}
 	}
-	done(t, data, "load", folder)
+	done(t, data, "load", "--create", folder)
 }
 
 // checked is what `resync check --format json` prints.
@@ -292,7 +292,7 @@ func TestNobodyIsAskedWhileTheirFileWaits(t *testing.T) {
 	}) || c.Total > 0 {
 		t.Errorf("with a dropped file waiting the check says %+v", c)
 	}
-	done(t, data, "ingest", "--once")
+	done(t, data, "ingest", "--once", "--create")
 	c = gapCheck(t, data, now...)
 	if c.Total != 2 || c.Issued[0].Reason != "requested" || c.Issued[0].Next != 21 {
 		t.Errorf("with everything read the check says %+v", c)

@@ -13,6 +13,7 @@ import (
 	"statewire/configs"
 	"statewire/resync"
 	"statewire/smx"
+	"statewire/store"
 )
 
 // resyncer is the resync service: the running site's, or one of the command's own.
@@ -36,7 +37,7 @@ func (g *globals) withResync(cmd *cobra.Command, writes bool, f func(resyncer) e
 	if err != nil {
 		return err
 	}
-	if err := g.needData(cfg); err != nil {
+	if err := g.needSite(cfg); err != nil {
 		return err
 	}
 	running, unlock, err := g.claimResync(cmd.Context(), writes)
@@ -46,7 +47,11 @@ func (g *globals) withResync(cmd *cobra.Command, writes bool, f func(resyncer) e
 	if running != nil {
 		return asResyncUsage(f(running))
 	}
-	return asResyncUsage(errors.Join(g.ownResync(cmd, cfg, f), unlock()))
+	access := store.Read
+	if writes {
+		access = g.writing()
+	}
+	return asResyncUsage(errors.Join(g.ownResync(cmd, cfg, access, f), unlock()))
 }
 
 // claimResync returns a client of the process that runs the role, or takes the role's lock. Another command that has it is waited
@@ -84,13 +89,13 @@ func listens(path string) bool {
 }
 
 // ownResync opens the store and the inbox, and makes a service over them.
-func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, f func(resyncer) error) (err error) {
+func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store.Access, f func(resyncer) error) (err error) {
 	dir, err := openInbox(g.data, cfg, g.quiet())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
-	db, err := openStore(cmd.Context(), g, cfg, g.quiet())
+	db, err := g.openStore(cmd.Context(), cfg, access, g.quiet())
 	if err != nil {
 		return err
 	}

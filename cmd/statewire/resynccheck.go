@@ -38,6 +38,7 @@ func resyncCheckCommand(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&at, "at", "", "the clock of the check, as 2026-01-31T12:00:00Z (default now)")
+	g.registerCreate(cmd)
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "write nothing; only say what would be found and issued")
 	cmd.Flags().BoolVar(&o.Full, "full", false, "read the serials of every client anew, whatever the last check found")
 	return cmd

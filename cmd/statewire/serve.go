@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"os"
 	"strings"
 	"time"
@@ -20,16 +21,20 @@ type certificateSource = func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 func serveCommand(g *globals) *cobra.Command {
 	var list string
+	var retentionNow bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "run a whole site, or some of its roles",
 		Long: "Runs a site until SIGINT or SIGTERM. With --roles the site can be split into processes on one data directory;\n" +
-			"the first that needs the embedded engine opens it and serves the others.",
+			"the first that needs the embedded engine opens it and serves the others. The one with the ingest role makes and migrates the store.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := parseRoles(list)
 			if err != nil {
 				return err
+			}
+			if retentionNow && !r.has("ingest") {
+				return usageError{errors.New("--retention-now is for the process with the ingest role")}
 			}
 			cfg, values, err := g.config(nil)
 			if err != nil {
@@ -43,6 +48,7 @@ func serveCommand(g *globals) *cobra.Command {
 			s.started = func(a addresses) {
 				log.Info("site started", "roles", strings.Join(r, ","), "relay", a.relay, "reports", a.reports, "data", g.data)
 			}
+			s.retentionNow = retentionNow
 			s.files = configs.Source{File: g.configFile}.Paths()
 			s.reload = &reloader{
 				load:  func() (configs.Config, []configs.Value, error) { return g.config(nil) },
@@ -54,6 +60,7 @@ func serveCommand(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&list, "roles", strings.Join(built, ","), "the roles to run: "+strings.Join(allRoles, ", "))
+	cmd.Flags().BoolVar(&retentionNow, "retention-now", false, "apply a shorter store.retention now, and not a day after it was first seen")
 	return cmd
 }
 

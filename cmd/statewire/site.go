@@ -28,31 +28,22 @@ import (
 	"statewire/store"
 )
 
-// storeRetry is the pause after a ClickHouse server could not be reached at start.
-const storeRetry = 10 * time.Second
-
-// An embedded engine that another process has open is tried this often, two minutes in all: the other may be a role that
-// migrates its tables and does not serve it yet, or a command.
-const (
-	busyRetry    = time.Second
-	busyAttempts = 120
-)
-
 // site is the stages that this process runs, wired together.
 type site struct {
 	// Constant after newSite.
-	data     string
-	cfg      configs.Config
-	roles    roles
-	log      *slog.Logger
-	registry *prometheus.Registry
-	inbox    *inbox.Dir
-	policies policySource
-	pages    net.Listener    // of the reports; nil listens on reports.listen
-	notice   string          // stands on top of every page
-	started  func(addresses) // called once everything listens; nil is not called
-	reload   *reloader       // follows the configuration file; nil does not
-	files    []string        // the files it follows
+	data         string
+	cfg          configs.Config
+	roles        roles
+	log          *slog.Logger
+	registry     *prometheus.Registry
+	inbox        *inbox.Dir
+	policies     policySource
+	pages        net.Listener    // of the reports; nil listens on reports.listen
+	notice       string          // stands on top of every page
+	started      func(addresses) // called once everything listens; nil is not called
+	reload       *reloader       // follows the configuration file; nil does not
+	files        []string        // the files it follows
+	retentionNow bool            // a shorter retention does not wait for its day
 
 	live atomic.Pointer[configs.Config] // the settings in force; only live keys differ from cfg
 
@@ -185,48 +176,29 @@ func (s *site) certificate() (certificateSource, error) {
 func (s *site) runStored(ctx context.Context) error {
 	db, err := s.openStore(ctx)
 	if err != nil {
-		return err
+		return unlessDone(ctx, err)
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	if err := s.startStored(gctx, g, db); err != nil {
-		return errors.Join(err, db.Close())
-	}
-	if s.started != nil {
+	stages, stop := context.WithCancel(ctx)
+	defer stop()
+	g, gctx := errgroup.WithContext(stages)
+	err = s.startOnceMade(gctx, g, db)
+	if err != nil {
+		stop() // what has started must not outlive the store
+	} else if s.started != nil {
 		s.started(s.addresses)
 	}
-	return errors.Join(g.Wait(), db.Close())
+	return errors.Join(unlessDone(ctx, err), g.Wait(), db.Close())
 }
 
-// openStore opens the store. A server that cannot be reached is tried again for as long as it takes: reports keep arriving
-// meanwhile. So is an embedded engine that another role is opening at this moment, or that a command uses; one that does not
-// open needs a person.
-func (s *site) openStore(ctx context.Context) (*store.Store, error) {
-	for attempt := 1; ; attempt++ {
-		db, err := store.Open(ctx, s.cfg.Store, store.Options{
-			Dir: s.data, Catalog: configs.StateCatalog, Log: s.log.With("stage", "store"), Registerer: s.registry,
-		})
-		retry := storeRetry
-		switch {
-		case err == nil || ctx.Err() != nil || errors.Is(err, store.ErrNewerSchema):
-			return db, err
-		case errors.Is(err, store.ErrInUse) && attempt <= busyAttempts:
-			retry = busyRetry
-		case len(s.cfg.Store.Addr) == 0:
-			return db, err
-		}
-		s.log.Warn("store cannot be reached yet, files stay in the inbox", "retry_in", retry, "err", err)
-		if err := sleep(ctx, retry); err != nil {
-			return nil, err
-		}
+// unlessDone is what stopped a start, unless it was a person.
+func unlessDone(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
 	}
+	return err
 }
 
 func (s *site) startStored(ctx context.Context, g *errgroup.Group, db *store.Store) error {
-	if handler := db.Handler(); handler != nil {
-		if err := s.startSocket(ctx, g, handler); err != nil {
-			return err
-		}
-	}
 	if handler := db.ReadOnlyHandler(); handler != nil && s.cfg.Store.Listen != "" {
 		if err := s.startStoreListener(ctx, g, handler); err != nil {
 			return err
@@ -260,6 +232,7 @@ func (s *site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Sto
 		return errors.Join(err, box.Close())
 	}
 	g.Go(func() error { return errors.Join(loader.Run(ctx), box.Close()) })
+	g.Go(func() error { return db.KeepHistory(ctx, s.retentionNow) })
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"statewire/configs"
 	"statewire/inbox"
+	"statewire/store"
 )
 
 // health is how a check ended; its number is the exit code of `status`.
@@ -171,7 +173,10 @@ func diskCheck(dir *inbox.Dir, cfg configs.Config) check {
 }
 
 func (g *globals) checkStore(ctx context.Context, cfg configs.Config) []check {
-	db, err := openStore(ctx, g, cfg, g.quiet())
+	db, err := g.openStore(ctx, cfg, store.Look, g.quiet())
+	if errors.Is(err, store.ErrNotServed) {
+		return []check{{"store", healthUnknown, "no site runs; stored bytes " + fmt.Sprint(folderBytes(filepath.Join(g.data, "store")))}}
+	}
 	if err != nil {
 		return []check{{"store", healthCritical, err.Error()}}
 	}
@@ -189,6 +194,20 @@ func (g *globals) checkStore(ctx context.Context, cfg configs.Config) []check {
 		return []check{c, {"reports", healthOK, "no report was loaded yet"}}
 	}
 	return []check{c, {"reports", healthOK, "last report loaded came " + time.Since(*last).Round(time.Second).String() + " ago"}}
+}
+
+// folderBytes adds up the files below a folder, as far as they can be seen.
+func folderBytes(dir string) (total int64) {
+	_ = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // a part that was merged away, or no store at all
+		}
+		if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
+			total += info.Size()
+		}
+		return nil
+	})
+	return total
 }
 
 // fmtBytes writes a size for a person.

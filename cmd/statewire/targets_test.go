@@ -72,7 +72,7 @@ func TestClientsByComputerName(t *testing.T) {
 	if err := os.WriteFile(path, smx.AppendReport(nil, twin), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	done(t, data, "load", path)
+	done(t, data, "load", "--create", path)
 
 	done(t, data, "collection", "create", "named", "--client", "e2e-0", "--client", clientID(1).UUID(), "--client", "E2E-0")
 	if got := done(t, data, "--format", "csv", "collection", "show", "named"); got != fmt.Sprintf("client_id\n%s\n%s\n", clientID(0).UUID(), clientID(1).UUID()) {

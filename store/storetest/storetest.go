@@ -24,7 +24,7 @@ var (
 func New(t testing.TB) *store.Store { return NewWith(t, store.DefaultConfig(), store.Options{}) }
 
 // NewWith is New with settings of the test's own; the database and the data
-// directory are chosen here.
+// directory are chosen here, and the test owns the store.
 func NewWith(t testing.TB, cfg store.Config, opt store.Options) *store.Store {
 	t.Helper()
 	owner, err := shared()
@@ -32,6 +32,7 @@ func NewWith(t testing.TB, cfg store.Config, opt store.Options) *store.Store {
 		t.Fatalf("start the engine for tests: %v", err)
 	}
 	cfg.Database = fmt.Sprintf("test_%d_%d", os.Getpid(), numbers.Add(1))
+	opt.Access = store.Own
 	s, err := store.Share(t.Context(), owner, cfg, opt)
 	if err != nil {
 		t.Fatalf("open a test database: %v", err)
@@ -54,7 +55,7 @@ func Again(t testing.TB, s *store.Store) (*store.Store, error) {
 	return AgainWith(t, s, store.DefaultConfig(), store.Options{})
 }
 
-// AgainWith is Again with settings of the test's own.
+// AgainWith is Again with settings of the test's own. Without an access it owns the store.
 func AgainWith(t testing.TB, s *store.Store, cfg store.Config, opt store.Options) (*store.Store, error) {
 	t.Helper()
 	owner, err := shared()
@@ -62,6 +63,9 @@ func AgainWith(t testing.TB, s *store.Store, cfg store.Config, opt store.Options
 		return nil, err
 	}
 	cfg.Database = s.Database()
+	if opt.Access == store.Look {
+		opt.Access = store.Own
+	}
 	again, err := store.Share(t.Context(), owner, cfg, opt)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"statewire/configs"
+	"statewire/store"
+)
+
+// storeRetry is the pause after a ClickHouse server could not be reached at start.
+const storeRetry = 10 * time.Second
+
+// An embedded engine that another process has open is tried this often, two minutes in all: the other may be a role that
+// migrates its tables and does not serve it yet, or a command.
+const (
+	busyRetry    = time.Second
+	busyAttempts = 120
+)
+
+// schemaWait is how long a process without the ingest role waits for the one with it to migrate the store.
+const schemaWait = 2 * time.Minute
+
+// access is what the process may do to the store: only the one with the ingest role makes and migrates it.
+func (s *site) access() store.Access {
+	if s.roles.has("ingest") {
+		return store.Own
+	}
+	return store.Read
+}
+
+// openStore opens the store. A server that cannot be reached is tried again for as long as it takes: reports keep arriving
+// meanwhile. So is an embedded engine that another role is opening at this moment, or that a command uses, and a store that the
+// process with the ingest role has yet to make; one that does not open needs a person.
+func (s *site) openStore(ctx context.Context) (*store.Store, error) {
+	for attempt := 1; ; attempt++ {
+		db, err := store.Open(ctx, s.cfg.Store, store.Options{
+			Dir: s.data, Access: s.access(), Catalog: configs.StateCatalog, Log: s.log.With("stage", "store"), Registerer: s.registry,
+		})
+		retry, why := storeRetry, "store cannot be reached yet, files stay in the inbox"
+		switch {
+		case err == nil || ctx.Err() != nil || errors.Is(err, store.ErrNewerSchema):
+			return db, err
+		case errors.Is(err, store.ErrEmpty):
+			retry, why = busyRetry, "waiting for the process with the ingest role to make the store"
+		case errors.Is(err, store.ErrInUse) && attempt <= busyAttempts:
+			retry = busyRetry
+		case len(s.cfg.Store.Addr) == 0:
+			return db, err
+		}
+		if attempt%60 == 1 || retry != busyRetry {
+			s.log.Warn(why, "retry_in", retry, "err", err)
+		}
+		if err := sleep(ctx, retry); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// startOnceMade starts the stages when the schema is this program's. The store is served before: where this process has the
+// engine, the one with the ingest role migrates through it.
+func (s *site) startOnceMade(ctx context.Context, g *errgroup.Group, db *store.Store) error {
+	if handler := db.Handler(); handler != nil {
+		if err := s.startSocket(ctx, g, handler); err != nil {
+			return err
+		}
+	}
+	if err := s.awaitSchema(ctx, db); err != nil {
+		return err
+	}
+	return s.startStored(ctx, g, db)
+}
+
+// awaitSchema waits for the process with the ingest role to migrate the store. When none does in time, this one runs at the
+// schema it finds: what an earlier version knew still answers.
+func (s *site) awaitSchema(ctx context.Context, db *store.Store) error {
+	schema := db.SchemaAtOpen()
+	if s.roles.has("ingest") || !schema.Older() {
+		return nil
+	}
+	s.log.Warn("waiting for the process with the ingest role to migrate the store", "schema", schema.Found, "known", schema.Known, "at_most", schemaWait)
+	for deadline := time.Now().Add(schemaWait); time.Now().Before(deadline); {
+		if err := sleep(ctx, busyRetry); err != nil {
+			return err
+		}
+		var err error
+		if schema, err = db.Schema(ctx); err != nil {
+			return err
+		}
+		if !schema.Older() {
+			return nil
+		}
+	}
+	s.log.Warn("the store was not migrated, some answers may fail; start the process with the ingest role", "schema", schema.Found, "known", schema.Known)
+	return nil
+}
