@@ -24,6 +24,7 @@ const versionTable = "goose_db_version"
 func (s *Store) migrate(ctx context.Context) error {
 	opt := *s.options
 	opt.Settings = clickhouse.Settings{"async_insert": 0}
+	opt.DialTimeout = dialTimeout // here it bounds nothing but dialling
 	db := clickhouse.OpenDB(&opt)
 	defer db.Close()
 	steps := s.steps

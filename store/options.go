@@ -22,18 +22,37 @@ const poolConns = 8
 // dialTimeout bounds how long a server may take to accept a connection.
 const dialTimeout = 10 * time.Second
 
+// turnTimeout is how long a statement waits for one of the pool's connections: for ever.
+// The caller's context says when it has waited long enough.
+const turnTimeout = 365 * 24 * time.Hour
+
 // baseOptions are the driver's options that all engines share. Answers may take
 // their time: a caller sets deadlines with its context.
 func (c Config) baseOptions() *clickhouse.Options {
 	return &clickhouse.Options{
 		Auth:            clickhouse.Auth{Database: c.Database, Username: c.User},
-		DialTimeout:     dialTimeout,
+		DialTimeout:     turnTimeout, // the driver's bound of both; dialInTime has the one of dialling
+		DialStrategy:    dialInTime,
 		ReadTimeout:     30 * time.Minute,
 		MaxOpenConns:    poolConns,
 		MaxIdleConns:    poolConns,
 		ConnMaxLifetime: time.Hour,
 		Settings:        clickhouse.Settings{},
 	}
+}
+
+// dialInTime dials as the driver does, each address within dialTimeout.
+func dialInTime(ctx context.Context, id int, opt *clickhouse.Options, dial clickhouse.Dial) (clickhouse.DialResult, error) {
+	timed := *opt
+	timed.DialTimeout = dialTimeout
+	return clickhouse.DefaultDialStrategy(ctx, id, &timed, func(ctx context.Context, addr string, opt *clickhouse.Options) (clickhouse.DialResult, error) {
+		if opt.TransportFunc != nil { // nothing is dialled, and its first answer may wait for a turn, too
+			return dial(ctx, addr, opt)
+		}
+		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+		defer cancel()
+		return dial(ctx, addr, opt)
+	})
 }
 
 // transportOptions reach an engine through rt: the one in this process, or one
