@@ -19,6 +19,7 @@ type Rows struct {
 	shown   []int // indexes of Columns in a scanned row
 	order   []int // indexes of the order columns in a scanned row
 	open    func() (driver.Rows, context.CancelFunc, error)
+	explain func(error) error // in words a reader can act on
 
 	// Owned by the reader.
 	answer  driver.Rows
@@ -174,7 +175,7 @@ func (r *Rows) orderValues(row []any) ([]string, error) {
 func (r *Rows) scan() []any {
 	if !r.answer.Next() {
 		if err := r.answer.Err(); err != nil {
-			r.err = fmt.Errorf("read rows: %w", err)
+			r.err = r.explain(fmt.Errorf("read rows: %w", err))
 		}
 		return nil
 	}

@@ -203,6 +203,7 @@ func (r *Report) afterCursor() string {
 func (r *Runner) start(ctx context.Context, label string, q prepared) (*Rows, error) {
 	began := r.now()
 	rows := &Rows{Report: q.report, Params: q.shown(), query: q}
+	rows.explain = func(err error) error { return queryError(label, err, r.cfg.Timeout) }
 	rows.open = func() (driver.Rows, context.CancelFunc, error) {
 		ctx, release, err := r.slot(ctx)
 		if err != nil {

@@ -24,6 +24,23 @@ func code(err error) string {
 	return fmt.Sprint(err)
 }
 
+// TestAnErrorBehindRowsIsOurSentence has the engine give up when rows are on their way.
+func TestAnErrorBehindRowsIsOurSentence(t *testing.T) {
+	r := newSeed(t).runner()
+	rows, err := r.SQL(t.Context(), "SELECT throwIf(number = 60000, 'stop') FROM numbers(60001)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	n := 0
+	for rows.Next() != nil {
+		n++
+	}
+	if n == 0 || code(rows.Err()) != "query" || !strings.HasPrefix(rows.Err().Error(), "sql: stop") {
+		t.Errorf("%d rows, then %v", n, rows.Err())
+	}
+}
+
 func TestAdHocSQLOnlyReads(t *testing.T) {
 	s := fleet(t)
 	r := s.runner()
@@ -43,7 +60,7 @@ func TestAdHocSQLOnlyReads(t *testing.T) {
 		{"SELECT * FROM url('http://127.0.0.1:1/', LineAsString)", "read_only"},
 		{"SELECT 1 SETTINGS readonly = 0", "read_only"},
 		{"SET readonly = 0", "read_only"},
-		{"SELEC 1", "read_only"},
+		{"SELEC 1", "syntax"},
 		{"SELECT ((1)", "syntax"},
 		{"SELECT nothing FROM clients", "query"},
 	} {

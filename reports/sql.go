@@ -85,7 +85,11 @@ func refusal(e *clickhouse.Exception, timeout time.Duration) (code, text string)
 	case 396, 158:
 		return "too_many_rows", "has more rows than allowed: add a LIMIT or ask for less"
 	case 164, 497, 291:
-		return "read_only", "only reading is allowed here: " + oneLine(e.Message)
+		_, why, found := strings.Cut(oneLine(e.Message), "Cannot execute query in readonly mode: ")
+		if !found {
+			return "read_only", "only reading is allowed here: " + oneLine(e.Message)
+		}
+		return "read_only", "only reading is allowed here: " + strings.TrimSuffix(why, ". (READONLY)")
 	case 62:
 		return "syntax", oneLine(e.Message)
 	case 427, 457, 6, 27, 38, 41, 72: // a pattern or value that passed our own checks

@@ -31,7 +31,7 @@ func child(role string) int {
 	return 0
 }
 
-var roles = map[string]func(*Engine) error{"writer": write, "count": count, "quiet": quiet, "reopen": reopen}
+var roles = map[string]func(*Engine) error{"zone": zone, "writer": write, "count": count, "quiet": quiet, "reopen": reopen}
 
 // write inserts and reports each acknowledgement, until it is killed.
 func write(e *Engine) error {

@@ -36,7 +36,7 @@ func dial(lib *library, args []string, id int) (*conn, error) {
 	handle := lib.connect(int32(len(argv)), unsafe.Pointer(unsafe.SliceData(argv)))
 	runtime.KeepAlive(argv)
 	if handle == nil {
-		return nil, errors.New("the engine refused a connection")
+		return nil, errRefused
 	}
 	c := &conn{lib: lib, handle: handle, ptr: *(*unsafe.Pointer)(handle), tag: fmt.Sprintf("statewire-%d", id)}
 	if err := c.exec("SET session_timezone = 'UTC', log_comment = " + quote(c.tag)); err != nil {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -49,6 +48,7 @@ type Engine struct {
 	version string
 	keeper  *conn // keeps the engine running while the pool is empty
 	pool    *pool
+	outside map[string]bool // table functions that reach outside the store
 
 	closing   context.Context
 	close     context.CancelFunc
@@ -90,52 +90,48 @@ func open(cfg Config) (*Engine, error) {
 	}
 	e := &Engine{args: arguments(cfg, path), lock: lock}
 	e.closing, e.close = context.WithCancel(context.Background())
-	if err := e.start(cfg.Library, path); err != nil {
+	if err := e.start(cfg, path); err != nil {
 		lock.release()
 		return nil, err
 	}
 	return e, nil
 }
 
-func (e *Engine) start(library, path string) error {
-	lib, err := loadLibrary(library)
+func (e *Engine) start(cfg Config, path string) error {
+	if err := settle(path, cfg.memory()); err != nil {
+		return err
+	}
+	lib, err := loadLibrary(cfg.Library)
 	if err != nil {
 		return err
 	}
 	e.lib = lib
 	lib.handleSignals(0) // else the engine takes Go's signals
-	said, err := captureStderr(func() error {
-		var err error
-		e.keeper, err = dial(lib, e.args, 0)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("open the embedded engine on %s: %w", path, refusal(said, err))
+	if err := e.dialKeeper(); err != nil {
+		return fmt.Errorf("open the embedded engine on %s: %w", path, err)
 	}
 	e.pool = newPool(maxConns, func(id int) (*conn, error) { return dial(lib, e.args, id) })
-	e.version, err = e.keeper.scalar("SELECT version()")
+	if e.version, err = e.keeper.scalar("SELECT version()"); err != nil {
+		err = fmt.Errorf("ask the embedded engine for its version: %w", err)
+	} else {
+		err = e.findOutside()
+	}
 	if err != nil {
 		lib.closeConn(e.keeper.handle)
-		return fmt.Errorf("ask the embedded engine for its version: %w", err)
-	}
-	return nil
-}
-
-// refusal prefers what the engine printed to the bare fact that it did not open.
-func refusal(said string, err error) error {
-	if _, rest, ok := strings.Cut(said, "Code: "); ok {
-		line, _, _ := strings.Cut("Code: "+rest, "\n")
-		return exception(line)
 	}
 	return err
 }
 
+func (c Config) memory() int64 {
+	if c.MemoryBytes <= 0 {
+		return defaultMemoryBytes
+	}
+	return c.MemoryBytes
+}
+
 // arguments keeps every cache small: the whole process has to stay below 1 GiB.
 func arguments(cfg Config, path string) []string {
-	memory := cfg.MemoryBytes
-	if memory <= 0 {
-		memory = defaultMemoryBytes
-	}
+	memory := cfg.memory()
 	size := func(n int64) string { return strconv.FormatInt(n, 10) }
 	return append([]string{
 		"clickhouse",
@@ -150,6 +146,9 @@ func arguments(cfg Config, path string) []string {
 		"--parquet_metadata_cache_size=" + size(memory/80),
 		"--uncompressed_cache_size=0",
 		"--logger.level=none",
+		"--compile_expressions=0",
+		"--compile_aggregate_expressions=0",
+		"--compile_sort_description=0",
 	}, cfg.Args...)
 }
 

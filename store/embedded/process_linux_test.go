@@ -115,7 +115,7 @@ func TestEngineThatDoesNotOpenSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := helper(t, "intruder", path).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "open the embedded engine on "+path+": ") {
+	if err == nil || !strings.Contains(string(out), "open the embedded engine on "+path+": ") || !strings.Contains(string(out), "Not a directory") {
 		t.Errorf("said %q (%v)", out, err)
 	}
 	if strings.Count(string(out), "\n") != 1 {

@@ -74,7 +74,13 @@ func (e *Engine) run(ctx context.Context, s *statement) (*body, error) {
 		e.pool.put(c)
 		e.running.Done()
 	}
-	b, err := c.run(s, give, e.version)
+	if s.session.readonly {
+		err = e.checkReadOnly(c, s)
+	}
+	var b *body
+	if err == nil {
+		b, err = c.run(s, give, e.version)
+	}
 	if err != nil {
 		give()
 		return nil, err
@@ -84,14 +90,6 @@ func (e *Engine) run(ctx context.Context, s *statement) (*body, error) {
 
 // run starts the statement and returns its answer, whose Close calls give.
 func (c *conn) run(s *statement, give func(), version string) (*body, error) {
-	if s.session.readonly {
-		if s.rows != nil {
-			return nil, refused("INSERT is not allowed")
-		}
-		if err := c.checkReadOnly(s.sql); err != nil {
-			return nil, err
-		}
-	}
 	switch {
 	case s.rows != nil:
 		return c.runInsert(s, give)
@@ -161,7 +159,7 @@ func (c *conn) withHeader(s *statement, b *body) (*body, error) {
 // piece by piece.
 func streams(sql string) bool {
 	t := tokens(sql)
-	return t[0].is("SELECT") || t[0].is("WITH") || t[0].text == "("
+	return t[0].is("SELECT") || t[0].is("WITH") || t[0].is("FROM") || t[0].text == "("
 }
 
 // watch makes the engine give up the connection's statement when the request ends

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -84,15 +83,6 @@ func orDefault(database string) string {
 		return "default"
 	}
 	return database
-}
-
-func checkSettings(settings map[string]string) error {
-	for name := range settings {
-		if !settingName.MatchString(name) {
-			return &Exception{Code: codeUnknownSetting, Message: fmt.Sprintf("%.80q is no setting's name", name)}
-		}
-	}
-	return nil
 }
 
 // quote writes s as a string literal.

@@ -60,7 +60,7 @@ func parse(req *http.Request, readonly bool) (*statement, error) {
 			return nil, &Exception{Code: codeSyntax, Message: "client_protocol_version is no number"}
 		}
 	}
-	if err := checkSettings(s.session.settings); err != nil {
+	if err := checkSettings(s.session.settings, readonly); err != nil {
 		return nil, err
 	}
 	return s, s.read(q, req)
@@ -183,7 +183,7 @@ func (s *statement) classify() error {
 }
 
 // reads are the first words of statements that answer with rows and change nothing.
-var reads = map[string]bool{"SELECT": true, "WITH": true, "(": true, "SHOW": true, "DESC": true, "DESCRIBE": true, "EXPLAIN": true, "EXISTS": true}
+var reads = map[string]bool{"SELECT": true, "WITH": true, "FROM": true, "(": true, "SHOW": true, "DESC": true, "DESCRIBE": true, "EXPLAIN": true, "EXISTS": true}
 
 // leaves are words that the engine's console takes as a wish to leave.
 var leaves = map[string]bool{"exit": true, "quit": true, "logout": true, "q": true, "учше": true, "йгше": true, "дщпщге": true, "й": true}

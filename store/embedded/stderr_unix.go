@@ -6,38 +6,54 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// captureStderr runs f and returns what was written to standard error meanwhile:
-// the only place where the engine says why it does not open. What came beside a
-// success is passed on.
+// captureStderr runs f and returns what was written to standard error meanwhile: the only
+// place where the engine says why it does not open. Lines of this program's own log that
+// came beside, and all of them beside a success, are passed on.
 func captureStderr(f func() error) (string, error) {
 	kept, err := unix.FcntlInt(2, unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
 		return "", f()
 	}
 	defer unix.Close(kept)
-	file, err := os.CreateTemp("", "statewire-engine-")
+	r, w, err := os.Pipe() // needs no disk, and no temporary folder that may be missing
 	if err != nil {
 		return "", f()
 	}
-	defer file.Close()
-	os.Remove(file.Name())
-	if err := unix.Dup2(int(file.Fd()), 2); err != nil {
+	defer r.Close()
+	text := make(chan string)
+	go func() {
+		said, _ := io.ReadAll(r) // what came before an error is all there is
+		text <- string(said)
+	}()
+	err = unix.Dup2(int(w.Fd()), 2)
+	w.Close()
+	if err != nil {
+		<-text
 		return "", f()
 	}
 	ran := f()
 	if err := unix.Dup2(kept, 2); err != nil {
 		return "", fmt.Errorf("restore standard error: %w", err)
 	}
-	said, err := io.ReadAll(io.NewSectionReader(file, 0, 1<<20))
-	if ran == nil && err == nil {
-		_, err = os.Stderr.Write(said)
+	said := <-text
+	passOn(said, ran == nil)
+	return said, ran
+}
+
+// ownLine is a line of this program's log, as text or JSON, with or without its level as
+// the journal wants it.
+var ownLine = regexp.MustCompile(`^(?:<\d>)?(?:time=|\{"time":)`)
+
+func passOn(said string, all bool) {
+	for line := range strings.Lines(said) {
+		if all || ownLine.MatchString(line) {
+			_, _ = os.Stderr.WriteString(line) // there is no place to report this to
+		}
 	}
-	if ran == nil && err != nil {
-		return "", fmt.Errorf("pass on what was written to standard error: %w", err)
-	}
-	return string(said), ran
 }
