@@ -17,9 +17,8 @@ import (
 )
 
 const (
-	// flagSerialJump marks a message whose serial is more than serialJump above the greatest one seen of its client.
+	// flagSerialJump marks a message whose serial is more than smx.SerialJump above the greatest one seen of its client.
 	flagSerialJump uint8 = 1 << 7
-	serialJump           = 1_000_000
 	// serialsPerQuery bounds one look-up, and lookUpBytes its text.
 	serialsPerQuery = 20_000
 	lookUpBytes     = 4 << 20
@@ -140,7 +139,7 @@ func (s *seen) sift(b batch) (suspects []suspect) {
 			number, top := rows.Serial[i], client.top.last
 			if number == 0 || !client.add(number) {
 				suspects = append(suspects, suspect{r.part, i})
-			} else if number > top && number-top > serialJump {
+			} else if number > top && number-top > smx.SerialJump {
 				rows.Flags[i] |= flagSerialJump
 			}
 		}

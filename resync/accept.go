@@ -14,6 +14,7 @@ import (
 type AcceptOptions struct {
 	By       string // who accepts; it is logged
 	DryRun   bool   // writes nothing
+	Claim    bool   // accepts the claims that are kept aside instead, and no baseline
 	Progress func(done, total int)
 }
 
@@ -25,6 +26,7 @@ type AcceptResult struct {
 	Ranges       uint64   `json:"ranges"`    // open ranges closed
 	Messages     float64  `json:"messages"`  // given up for lost
 	Conflicts    uint64   `json:"conflicts"` // settled
+	Claims       int      `json:"claims"`    // that were kept aside and are believed now
 	Cancelled    int      `json:"cancelled"` // outstanding resyncs that nobody waits for any more
 	DryRun       bool     `json:"dry_run"`
 }
@@ -34,6 +36,9 @@ type AcceptResult struct {
 func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (AcceptResult, error) {
 	if err := target.check(); err != nil {
 		return AcceptResult{}, err
+	}
+	if o.Claim && target.All {
+		return AcceptResult{}, invalid("claims of all clients cannot be accepted at once: name those you looked at")
 	}
 	if err := s.enter(ctx); err != nil {
 		return AcceptResult{}, err
@@ -46,6 +51,9 @@ func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (A
 	clients, err := s.store.targets(ctx, target)
 	if err != nil {
 		return AcceptResult{}, err
+	}
+	if o.Claim {
+		return s.acceptClaims(ctx, clients, o, now)
 	}
 	out := AcceptResult{DryRun: o.DryRun}
 	if target.All {

@@ -14,7 +14,7 @@ func TestAGapIsAskedForOnceItIsOldEnoughAndNotAgainBefore72Hours(t *testing.T) {
 	b.arrive(c, 1, 3)
 	b.arrive(c, 7, 9)
 	r := b.check(CheckOptions{})
-	b.equal("gaps", r.Gaps.Rows, []Gap{{c.UUID(), 4, 6, b.now}})
+	b.equal("gaps", r.Gaps.Rows, []Gap{{c.UUID(), 4, 6, b.now, false}})
 	b.equal("clients, ranges, messages", []any{r.Gaps.Clients, r.Gaps.Ranges, r.Gaps.Messages}, []any{1, 1, 3})
 	b.equal("issued at first sight", r.IssuedTotal, 0)
 	b.equal("held at first sight", r.HeldTotals, map[string]int{heldAge: 1})
@@ -263,7 +263,7 @@ func TestWhatWaitsUnreadIsNotMissing(t *testing.T) {
 	early, other, late := client(1), client(2), client(3)
 	b.arrive(late, 1, 1)
 	b.arrive(late, 5, 5)
-	b.equal("gaps before", b.check(CheckOptions{}).Gaps.Rows, []Gap{{late.UUID(), 2, 4, b.now}})
+	b.equal("gaps before", b.check(CheckOptions{}).Gaps.Rows, []Gap{{late.UUID(), 2, 4, b.now, false}})
 	known := b.now
 
 	b.wait(time.Hour)
@@ -275,7 +275,7 @@ func TestWhatWaitsUnreadIsNotMissing(t *testing.T) {
 	b.arrive(late, 3, 3)
 	b.arrive(late, 9, 9)
 	r := b.check(CheckOptions{Rows: -1})
-	b.equal("while they wait", r.Gaps.Rows, []Gap{{late.UUID(), 2, 2, known}, {late.UUID(), 4, 4, known}, {other.UUID(), 1, 1, b.now}, {late.UUID(), 8, 8, b.now}})
+	b.equal("while they wait", r.Gaps.Rows, []Gap{{late.UUID(), 2, 2, known, false}, {late.UUID(), 4, 4, known, false}, {other.UUID(), 1, 1, b.now, false}, {late.UUID(), 8, 8, b.now, false}})
 	b.equal("postponed", r.Gaps.Postponed, 2)
 
 	b.unread = Unread{Everybody: true, Partly: true}

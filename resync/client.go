@@ -76,7 +76,7 @@ func (c *Client) Request(ctx context.Context, t Target, o RequestOptions) (Reque
 	if err := t.check(); err != nil {
 		return RequestResult{}, err
 	}
-	in := targetCall{clientNames(t.Clients), t.Collection, t.All, o.By, o.DryRun, o.Rows}
+	in := targetCall{Clients: clientNames(t.Clients), Collection: t.Collection, All: t.All, By: o.By, DryRun: o.DryRun, Rows: o.Rows}
 	return call(ctx, c, "request", in, tells[RequestResult](o.Progress))
 }
 
@@ -85,7 +85,7 @@ func (c *Client) Accept(ctx context.Context, t Target, o AcceptOptions) (AcceptR
 	if err := t.check(); err != nil {
 		return AcceptResult{}, err
 	}
-	in := targetCall{clientNames(t.Clients), t.Collection, t.All, o.By, o.DryRun, 0}
+	in := targetCall{Clients: clientNames(t.Clients), Collection: t.Collection, All: t.All, By: o.By, DryRun: o.DryRun, Claim: o.Claim}
 	return call(ctx, c, "accept", in, tells[AcceptResult](o.Progress))
 }
 

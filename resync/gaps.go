@@ -18,11 +18,12 @@ type finder struct {
 	store  *store.Store
 	log    *slog.Logger
 	margin time.Duration // watermarkMargin, but for tests
+	jump   uint64        // smx.SerialJump, but for tests
 }
 
 // newFinder returns a finder on an open store.
 func newFinder(s *store.Store, log *slog.Logger) *finder {
-	return &finder{store: s, log: log, margin: watermarkMargin}
+	return &finder{store: s, log: log, margin: watermarkMargin, jump: smx.SerialJump}
 }
 
 // findOptions say what a check looks at, and what time it is.
@@ -45,6 +46,8 @@ type found struct {
 
 	Ranges         uint64  // open after the check, of all clients
 	Messages       float64 // in them
+	Jumps          uint64  // ranges below serials that jumped, beside Ranges
+	JumpMessages   float64 // in those
 	Opened, Closed uint64  // rows of missing_ranges; a range that shrinks is one of each
 	Late           uint64  // messages of open ranges that arrived since the last check
 	Gaps           []gap   // some of the open ranges, at most Rows
@@ -60,6 +63,7 @@ type gap struct {
 	Client      smx.ClientID
 	First, Last uint64
 	Detected    time.Time
+	Jump        bool // below a serial that jumped
 }
 
 // find brings the three tables up to date. A dry run returns what it would find.
@@ -86,8 +90,8 @@ func (f *finder) find(ctx context.Context, opt findOptions) (found, error) {
 // recorded is how much is open as of the last check.
 func (f *finder) recorded(ctx context.Context) (out found, err error) {
 	const doing = "read what the last gap check found: %w"
-	messages, polled := new(big.Int), false
-	if err := f.store.Conn().QueryRow(ctx, openSQL).Scan(&out.Ranges, messages); err != nil {
+	messages, apart, polled := new(big.Int), new(big.Int), false
+	if err := f.store.Conn().QueryRow(ctx, openSQL).Scan(&out.Ranges, messages, &out.Jumps, apart); err != nil {
 		return out, fmt.Errorf(doing, err)
 	}
 	if err := f.store.Conn().QueryRow(ctx, markedSQL).Scan(&out.Differing, &polled); err != nil {
@@ -96,7 +100,7 @@ func (f *finder) recorded(ctx context.Context) (out found, err error) {
 	if err := f.countConflicts(ctx, findOptions{}, &out); err != nil {
 		return out, fmt.Errorf(doing, err)
 	}
-	out.Messages, _ = new(big.Float).SetInt(messages).Float64()
+	out.Messages, out.JumpMessages = float(messages), float(apart)
 	return out, nil
 }
 

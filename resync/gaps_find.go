@@ -37,7 +37,8 @@ type gapCheck struct {
 	*finder
 	opt       findOptions
 	out       *found
-	messages  *big.Int
+	messages  *big.Int // in open ranges
+	apart     *big.Int // in those below serials that jumped
 	rows      rangeRows
 	looks     lookRows
 	conflicts conflictSearch
@@ -47,9 +48,9 @@ type gapCheck struct {
 // findGaps compares every client's fingerprint with that of the last look at its serials, looks again at those where it tells
 // of more than the next serials, and stores the differences: the cost goes with what changed, not with what ever arrived.
 func (f *finder) findGaps(ctx context.Context, opt findOptions, out *found) error {
-	c := gapCheck{finder: f, opt: opt, out: out, messages: new(big.Int), listed: map[uuid.UUID]struct{}{},
+	c := gapCheck{finder: f, opt: opt, out: out, messages: new(big.Int), apart: new(big.Int), listed: map[uuid.UUID]struct{}{},
 		rows: rangeRows{store: f.store, dry: opt.DryRun}, looks: lookRows{store: f.store, dry: opt.DryRun}}
-	if err := f.store.Conn().QueryRow(ctx, openSQL).Scan(&out.Ranges, c.messages); err != nil {
+	if err := f.store.Conn().QueryRow(ctx, openSQL).Scan(&out.Ranges, c.messages, &out.Jumps, c.apart); err != nil {
 		return err
 	}
 	slices, err := f.slices(ctx)
@@ -62,9 +63,15 @@ func (f *finder) findGaps(ctx context.Context, opt findOptions, out *found) erro
 	if err := c.compare(ctx, slices); err != nil {
 		return err
 	}
-	out.Messages, _ = new(big.Float).SetInt(c.messages).Float64()
+	out.Messages, out.JumpMessages = float(c.messages), float(c.apart)
 	out.NewConflicts = c.conflicts.rows.found
 	return c.list(ctx)
+}
+
+// float is a count that may be beyond every integer type.
+func float(n *big.Int) float64 {
+	f, _ := new(big.Float).SetInt(n).Float64()
+	return f
 }
 
 // compare looks at the suspects among all clients, in the order of the store: so a look reads one stretch of every table.
@@ -163,7 +170,7 @@ func (c *gapCheck) known(ctx context.Context, clients []any) (map[uuid.UUID]know
 	for rows.Next() {
 		var client uuid.UUID
 		var k known
-		if err := rows.Scan(&client, &k.claimed, &k.floor, &k.openFirst, &k.openLast, &k.openDetected, &k.checked); err != nil {
+		if err := rows.Scan(&client, &k.claimed, &k.floor, &k.openFirst, &k.openLast, &k.openDetected, &k.openJump, &k.checked); err != nil {
 			return nil, err
 		}
 		all[client] = k
@@ -201,12 +208,13 @@ func (c *gapCheck) client(ctx context.Context, s standing, r *clientRanges) erro
 	}
 	c.out.Late += r.late(missing).Uint64()
 	want := reconcile(missing, open, at)
+	for i := range want {
+		want[i].jump = r.jumped(want[i].span, c.jump)
+	}
 	opened, closed := differences(open, want)
 	c.out.Opened += uint64(len(opened))
 	c.out.Closed += uint64(len(closed))
-	c.out.Ranges += uint64(len(want) - len(open))
-	c.messages.Add(c.messages, total(spans(want)))
-	c.messages.Sub(c.messages, total(spans(open)))
+	c.count(open, want)
 	if c.opt.DryRun {
 		c.show(s.client, want)
 	}
@@ -226,6 +234,18 @@ func (c *gapCheck) client(ctx context.Context, s standing, r *clientRanges) erro
 	return c.rows.flush(ctx)
 }
 
+// count replaces what was open of a client by what is. Ranges below serials that jumped are counted apart.
+func (c *gapCheck) count(open, want []openSpan) {
+	lost, apart := parted(want)
+	before, beforeApart := parted(open)
+	c.out.Ranges += uint64(len(lost) - len(before))
+	c.out.Jumps += uint64(len(apart) - len(beforeApart))
+	c.messages.Add(c.messages, total(lost))
+	c.messages.Sub(c.messages, total(before))
+	c.apart.Add(c.apart, total(apart))
+	c.apart.Sub(c.apart, total(beforeApart))
+}
+
 // arrived is what arrived of a client: its first and last serial, and what stands on both sides of each break. The zero value is
 // a client of whom nothing did.
 type arrived struct {
@@ -238,6 +258,7 @@ type known struct {
 	claimed, floor      uint64
 	openFirst, openLast []uint64
 	openDetected        []int64
+	openJump            []uint8
 	checked             int64 // the newest version of the client's rows, in microseconds
 }
 
@@ -266,10 +287,22 @@ func (r *clientRanges) missing() (missing []span) {
 	return missing
 }
 
-// late counts the serials of open ranges that arrived. Those below the floor were given up, or sent again under other serials.
+// jumped says whether the serial above a missing range is more than jump above the one below it. What a claim alone says to be
+// missing ends with the claim itself.
+func (r *clientRanges) jumped(missing span, jump uint64) bool {
+	above := missing.last
+	if above < r.last {
+		above++
+	}
+	return above-missing.first >= jump
+}
+
+// late counts the serials of open ranges that arrived. Those below the floor were given up, or sent again under other serials;
+// those above all that arrived were claimed, and are claimed no more.
 func (r *clientRanges) late(missing []span) *big.Int {
 	var waited []span
 	for i, last := range r.openLast {
+		last = min(last, r.last)
 		if first := max(r.openFirst[i], r.floor); first <= last {
 			waited = append(waited, span{first, last})
 		}
@@ -280,7 +313,7 @@ func (r *clientRanges) late(missing []span) *big.Int {
 func (r *clientRanges) open() []openSpan {
 	out := make([]openSpan, len(r.openFirst))
 	for i := range out {
-		out[i] = openSpan{span{r.openFirst[i], r.openLast[i]}, r.openDetected[i]}
+		out[i] = openSpan{span{r.openFirst[i], r.openLast[i]}, r.openDetected[i], r.openJump[i] == 1}
 	}
 	return out
 }

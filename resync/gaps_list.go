@@ -23,7 +23,7 @@ func (c *gapCheck) show(client uuid.UUID, open []openSpan) {
 		if c.full() {
 			return
 		}
-		c.out.Gaps = append(c.out.Gaps, gap{smx.ClientID(client), o.first, o.last, time.UnixMicro(o.detected).UTC()})
+		c.out.Gaps = append(c.out.Gaps, gap{smx.ClientID(client), o.first, o.last, time.UnixMicro(o.detected).UTC(), o.jump})
 	}
 }
 
@@ -43,13 +43,14 @@ func (c *gapCheck) list(ctx context.Context) error {
 	for rows.Next() && !c.full() {
 		var g gap
 		var client uuid.UUID
-		if err := rows.Scan(&client, &g.First, &g.Last, &g.Detected); err != nil {
+		var jump uint8
+		if err := rows.Scan(&client, &g.First, &g.Last, &g.Detected, &jump); err != nil {
 			return err
 		}
 		if _, already := c.listed[client]; already {
 			continue
 		}
-		g.Client = smx.ClientID(client)
+		g.Client, g.Jump = smx.ClientID(client), jump == 1
 		c.out.Gaps = append(c.out.Gaps, g)
 	}
 	return rows.Err()

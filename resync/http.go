@@ -40,7 +40,7 @@ func (s *Service) Handler() http.Handler {
 		if err != nil {
 			return out, err
 		}
-		return s.Accept(ctx, target, AcceptOptions{By: in.By, DryRun: in.DryRun, Progress: say.progress})
+		return s.Accept(ctx, target, AcceptOptions{By: in.By, DryRun: in.DryRun, Claim: in.Claim, Progress: say.progress})
 	})
 	handle(mux, "list", func(ctx context.Context, in listCall, _ *teller[[]Status]) ([]Status, error) {
 		o := ListOptions{Within: in.Within, Open: in.Open, Limit: in.Limit}

@@ -13,8 +13,9 @@ import (
 
 // dryWants yields who would be asked had the scan before been written: the store still says what the last real one found.
 func (l *storeLedger) dryWants(ctx context.Context, q wantQuery, take func(want) bool) error {
-	open := make(map[smx.ClientID]time.Time)
+	open, news := make(map[smx.ClientID]time.Time), make(map[smx.ClientID]bool)
 	for _, g := range l.unwritten {
+		news[g.Client] = news[g.Client] || !g.Jump || !g.Detected.Before(q.now) // a jump that was known is asked for once
 		if since, ok := open[g.Client]; !ok || g.Detected.Before(since) {
 			open[g.Client] = g.Detected
 		}
@@ -36,6 +37,7 @@ func (l *storeLedger) dryWants(ctx context.Context, q wantQuery, take func(want)
 	if err != nil || !more {
 		return err
 	}
+	maps.DeleteFunc(open, func(client smx.ClientID, _ time.Time) bool { return !news[client] })
 	return l.newWants(ctx, open, take)
 }
 

@@ -16,22 +16,6 @@ func (l *storeLedger) note(ctx context.Context, claims map[smx.ClientID]claim, p
 	return errors.Join(l.noteClaims(ctx, claims), l.notePickups(ctx, pickups))
 }
 
-func (l *storeLedger) noteClaims(ctx context.Context, claims map[smx.ClientID]claim) error {
-	var (
-		clients        = make([]uuid.UUID, 0, len(claims))
-		last, digests  = make([]uint64, 0, len(claims)), make([]uint64, 0, len(claims))
-		states, unsent = make([]uint32, 0, len(claims)), make([]uint32, 0, len(claims))
-		times          = make([]time.Time, 0, len(claims))
-	)
-	for client, c := range claims {
-		clients, last, times = append(clients, uuid.UUID(client)), append(last, c.LastSerial), append(times, c.at)
-		states, digests, unsent = append(states, c.States), append(digests, c.Digest), append(unsent, c.Unsent)
-	}
-	err := l.store.Insert(ctx, `INSERT INTO client_claims (client_id, last_serial, claimed_time)`, clients, last, times)
-	return errors.Join(err, l.store.Insert(ctx, `INSERT INTO client_caches (client_id, last_serial, states, digest, unsent, claimed_time)`,
-		clients, last, states, digests, unsent, times))
-}
-
 var (
 	//go:embed sql/claims_ahead.sql
 	claimsAheadSQL string

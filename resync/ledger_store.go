@@ -38,10 +38,13 @@ type storeLedger struct {
 	// Guarded by the service's busy.
 	watermark time.Time // where the last scan began to read
 	unwritten []gap     // what a dry scan found and did not write
+
+	// Guarded by the service's flushing.
+	aside map[uuid.UUID]struct{} // clients whose jumping claims were logged
 }
 
 func newStoreLedger(s *store.Store, log *slog.Logger) *storeLedger {
-	return &storeLedger{store: s, finder: newFinder(s, log), log: log}
+	return &storeLedger{store: s, finder: newFinder(s, log), log: log, aside: map[uuid.UUID]struct{}{}}
 }
 
 func (l *storeLedger) clock(ctx context.Context) (row clockRow, err error) {
@@ -105,18 +108,18 @@ func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
 		l.watermark = f.Watermark
 	}
 	slices.SortStableFunc(f.Gaps, func(a, b gap) int { return a.Detected.Compare(b.Detected) })
-	g := Gaps{Compared: f.Clients, Looked: f.Looked, Ranges: f.Ranges, Messages: f.Messages, Opened: f.Opened, Closed: f.Closed, Late: f.Late, Conflicts: f.Conflicts, Differs: f.Differing, Postponed: f.Postponed}
+	g := Gaps{Compared: f.Clients, Looked: f.Looked, Ranges: f.Ranges, Messages: f.Messages, Jumps: f.Jumps, JumpMessages: f.JumpMessages, Opened: f.Opened, Closed: f.Closed, Late: f.Late, Conflicts: f.Conflicts, Differs: f.Differing, Postponed: f.Postponed}
 	for i, one := range f.Gaps {
 		if q.rows >= 0 && i >= q.rows {
 			break
 		}
-		g.Rows = append(g.Rows, Gap{Client: one.Client.UUID(), First: one.First, Last: one.Last, Detected: one.Detected})
+		g.Rows = append(g.Rows, Gap{Client: one.Client.UUID(), First: one.First, Last: one.Last, Detected: one.Detected, Jump: one.Jump})
 	}
 	if q.dry {
 		g.countRows(f.Gaps)
-		return g, nil
+		return g, l.countAside(ctx, &g)
 	}
-	return g, l.openRanges(ctx, &g)
+	return g, errors.Join(l.openRanges(ctx, &g), l.countAside(ctx, &g))
 }
 
 func (l *storeLedger) recorded(ctx context.Context) (Gaps, error) {
@@ -124,14 +127,24 @@ func (l *storeLedger) recorded(ctx context.Context) (Gaps, error) {
 	if err != nil {
 		return Gaps{}, err
 	}
-	g := Gaps{Ranges: f.Ranges, Messages: f.Messages, Conflicts: f.Conflicts, Differs: f.Differing}
-	return g, l.openRanges(ctx, &g)
+	g := Gaps{Ranges: f.Ranges, Messages: f.Messages, Jumps: f.Jumps, JumpMessages: f.JumpMessages, Conflicts: f.Conflicts, Differs: f.Differing}
+	return g, errors.Join(l.openRanges(ctx, &g), l.countAside(ctx, &g))
+}
+
+// countAside adds how many clients have a claim that is kept aside.
+func (l *storeLedger) countAside(ctx context.Context, g *Gaps) error {
+	claims, err := l.claimsAside(ctx, nil)
+	g.Aside = uint64(len(claims))
+	return err
 }
 
 // countRows adds what openRanges adds, from the rows of a scan that wrote nothing.
 func (g *Gaps) countRows(rows []gap) {
 	clients := map[smx.ClientID]bool{}
 	for _, one := range rows {
+		if one.Jump {
+			continue
+		}
 		clients[one.Client] = true
 		if g.Oldest.IsZero() || one.Detected.Before(g.Oldest) {
 			g.Oldest = one.Detected

@@ -10,6 +10,9 @@ import (
 type metrics struct {
 	missingMessages prometheus.Gauge
 	missingRanges   prometheus.Gauge
+	jumpMessages    prometheus.Gauge
+	jumpRanges      prometheus.Gauge
+	claimsAside     prometheus.Gauge
 	gapClients      prometheus.Gauge
 	oldestRange     prometheus.Gauge // seconds
 	conflicts       prometheus.Gauge
@@ -42,6 +45,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
 		missingMessages: gauge("missing_messages", "Messages in open missing ranges, as of the last gap check."),
 		missingRanges:   gauge("missing_ranges", "Open missing ranges, as of the last gap check."),
+		jumpMessages:    gauge("serial_jump_messages", "Messages missing below serials that jumped by more than 1,000,000, counted apart from missing_messages."),
+		jumpRanges:      gauge("serial_jump_ranges", "Open ranges below serials that jumped, counted apart from missing_ranges."),
+		claimsAside:     gauge("claims_aside", "Clients with a claim more than 1,000,000 above all that was received, kept aside."),
 		gapClients:      gauge("missing_clients", "Clients with an open missing range, as of the last gap check."),
 		oldestRange:     gauge("missing_oldest_age_seconds", "Age of the open missing range that was detected first."),
 		conflicts:       gauge("serial_conflicts_open", "Conflicts of serials that no completion has settled yet, as of the last gap check."),
@@ -66,7 +72,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		recordsDropped: counter("policy_records_dropped_total", "Claims of clients not recorded because the store was away too long; clients repeat them."),
 	}
 	if reg != nil {
-		reg.MustRegister(m.missingMessages, m.missingRanges, m.gapClients, m.oldestRange, m.late, m.conflicts, m.differs, m.outstanding,
+		reg.MustRegister(m.missingMessages, m.missingRanges, m.jumpMessages, m.jumpRanges, m.claimsAside, m.gapClients, m.oldestRange, m.late, m.conflicts, m.differs, m.outstanding,
 			m.waiting, m.held, m.issued, m.issuedBy, m.completed, m.expired, m.checks, m.checkSeconds, m.lastCheck, m.polls, m.recordsDropped)
 	}
 	return m
@@ -92,6 +98,9 @@ func (m *metrics) check(r Result, err error) {
 func (m *metrics) found(g Gaps, now time.Time) {
 	m.missingMessages.Set(g.Messages)
 	m.missingRanges.Set(float64(g.Ranges))
+	m.jumpMessages.Set(g.JumpMessages)
+	m.jumpRanges.Set(float64(g.Jumps))
+	m.claimsAside.Set(float64(g.Aside))
 	m.gapClients.Set(float64(g.Clients))
 	m.late.Add(float64(g.Late))
 	m.conflicts.Set(float64(g.Conflicts))

@@ -71,6 +71,7 @@ type targetCall struct {
 	By         string   `json:"by"`
 	DryRun     bool     `json:"dry_run"`
 	Rows       int      `json:"rows"`
+	Claim      bool     `json:"claim,omitempty"`
 }
 
 func (c targetCall) target() (Target, error) {

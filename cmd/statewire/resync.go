@@ -97,16 +97,18 @@ func orEmpty[T any](list []T) []T {
 
 func resyncAcceptCommand(g *globals) *cobra.Command {
 	var targets targetFlags
-	var dry bool
+	var dry, claim bool
 	cmd := &cobra.Command{
 		Use:   "accept",
 		Short: "take what the site has as the whole truth: close gaps without a resync",
 		Long: "Accepts a baseline: for these clients nothing up to the greatest serial seen or claimed counts as missing any more, conflicts\n" +
 			"of serials are settled, and resyncs asked of them are taken back. For a site that was restored or migrated, where everybody has\n" +
-			"gaps that nobody will fill. What arrives later is stored all the same.",
+			"gaps that nobody will fill. What arrives later is stored all the same.\n\n" +
+			"With --claim it accepts claims instead: a client said that it gave out serials more than 1,000,000 above all that was received of\n" +
+			"it, which the site kept aside. From then on policies tell the client to continue behind that serial. Nothing is closed.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return g.withTarget(cmd, &targets, !dry, func(r resyncer, t resync.Target) error { return g.accept(cmd, r, t, dry) })
+			return g.withTarget(cmd, &targets, !dry, func(r resyncer, t resync.Target) error { return g.accept(cmd, r, t, resync.AcceptOptions{DryRun: dry, Claim: claim}) })
 		},
 	}
 	targets.registerClients(cmd)
@@ -114,19 +116,22 @@ func resyncAcceptCommand(g *globals) *cobra.Command {
 	targets.registerAll(cmd)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would be done")
 	g.registerCreate(cmd)
+	cmd.Flags().BoolVar(&claim, "claim", false, "accept the claims of these clients that are kept aside, and no baseline")
 	return cmd
 }
 
-func (g *globals) accept(cmd *cobra.Command, r resyncer, target resync.Target, dry bool) error {
+func (g *globals) accept(cmd *cobra.Command, r resyncer, target resync.Target, o resync.AcceptOptions) error {
 	bar := newBar(cmd.ErrOrStderr(), -1, "accept", "clients")
-	out, err := r.Accept(cmd.Context(), target, resync.AcceptOptions{
-		By: caller(), DryRun: dry, Progress: func(done, total int) { bar.ChangeMax(total); _ = bar.Set(done) },
-	})
+	o.By, o.Progress = caller(), func(done, total int) { bar.ChangeMax(total); _ = bar.Set(done) }
+	out, err := r.Accept(cmd.Context(), target, o)
 	if err != nil {
 		return err
 	}
 	if out.Clients == 0 && out.UnknownTotal > 0 {
 		return fmt.Errorf("this site has never heard of %s; nothing to accept", nameUnknown(out.Unknown, out.UnknownTotal))
+	}
+	if o.Claim {
+		return writeRecord(cmd.OutOrStdout(), g.format, []field{{"claims_accepted", out.Claims}, {"dry_run", out.DryRun}})
 	}
 	messages := any(whole(out.Messages))
 	if g.format == "table" {

@@ -76,6 +76,7 @@ func checkFields(r resync.Result) []field {
 	return []field{
 		{"time", r.At}, {"kind", r.Kind}, {"dry_run", r.DryRun}, {"compared", r.Gaps.Compared}, {"looked_at", r.Gaps.Looked},
 		{"clients", r.Gaps.Clients}, {"ranges", r.Gaps.Ranges}, {"messages", whole(r.Gaps.Messages)},
+		{"jump_ranges", r.Gaps.Jumps}, {"jump_messages", whole(r.Gaps.JumpMessages)}, {"claims_aside", r.Gaps.Aside},
 		{"opened", r.Gaps.Opened}, {"closed", r.Gaps.Closed}, {"late", r.Gaps.Late}, {"conflicts", r.Gaps.Conflicts}, {"differs", r.Gaps.Differs}, {"postponed", r.Gaps.Postponed},
 		{"outstanding", r.Outstanding}, {"issued_total", r.IssuedTotal}, {"held_total", r.HeldTotals}, {"unread_reason", r.UnreadReason},
 		{"gaps", orEmpty(r.Gaps.Rows)}, {"issued", orEmpty(r.Issued)}, {"held", orEmpty(r.Held)}, {"seconds", json3(r.Took.Seconds())},
@@ -83,18 +84,18 @@ func checkFields(r resync.Result) []field {
 }
 
 // checkColumns are those of one table for gaps, resyncs and clients that were not asked: what says which a row is.
-var checkColumns = []string{"what", "client_id", "first_serial", "last_serial", "detected_time", "reason", "hold", "number", "next_serial", "issued_time"}
+var checkColumns = []string{"what", "client_id", "first_serial", "last_serial", "detected_time", "reason", "hold", "number", "next_serial", "issued_time", "serial_jump"}
 
 func checkRows(r resync.Result) [][]any {
 	rows := make([][]any, 0, len(r.Gaps.Rows)+len(r.Issued)+len(r.Held))
 	for _, gap := range r.Gaps.Rows {
-		rows = append(rows, []any{"gap", gap.Client, gap.First, gap.Last, stamp(gap.Detected), "", "", "", "", ""})
+		rows = append(rows, []any{"gap", gap.Client, gap.First, gap.Last, stamp(gap.Detected), "", "", "", "", "", gap.Jump})
 	}
 	for _, one := range r.Issued {
-		rows = append(rows, []any{"issued", one.Client, "", "", "", one.Reason, "", one.Number, one.NextSerial, stamp(one.Time)})
+		rows = append(rows, []any{"issued", one.Client, "", "", "", one.Reason, "", one.Number, one.NextSerial, stamp(one.Time), ""})
 	}
 	for _, one := range r.Held {
-		rows = append(rows, []any{"held", one.Client, "", "", stamp(one.Since), one.Reason, one.Hold, "", "", ""})
+		rows = append(rows, []any{"held", one.Client, "", "", stamp(one.Since), one.Reason, one.Hold, "", "", "", ""})
 	}
 	return rows
 }
@@ -109,6 +110,13 @@ func (g *globals) writeCheckTable(w io.Writer, r resync.Result) error {
 	fmt.Fprintf(w, "compared %s, read the serials of %d\n", fmtCount(int(r.Gaps.Compared), "client"), r.Gaps.Looked)
 	fmt.Fprintf(w, "open gaps: %s of %s, %s missing; %d new, %d closed\n", fmtCount(int(r.Gaps.Ranges), "range"),
 		fmtCount(int(r.Gaps.Clients), "client"), plural(whole(r.Gaps.Messages).words(), "message"), r.Gaps.Opened, r.Gaps.Closed)
+	if r.Gaps.Jumps > 0 {
+		fmt.Fprintf(w, "counted apart, below serials that jumped by more than a million: %s, %s missing\n", fmtCount(int(r.Gaps.Jumps), "range"),
+			plural(whole(r.Gaps.JumpMessages).words(), "message"))
+	}
+	if r.Gaps.Aside > 0 {
+		fmt.Fprintf(w, "claims kept aside, far above all that was received: of %s; `statewire report serial-jumps` lists them\n", fmtCount(int(r.Gaps.Aside), "client"))
+	}
 	if r.Gaps.Late > 0 {
 		fmt.Fprintf(w, "arrived late, after a check had found them missing: %s\n", fmtCount(int(r.Gaps.Late), "message"))
 	}

@@ -25,7 +25,14 @@ FROM
         UNION ALL
         SELECT client_id, toUInt8(3), min(detected_time) AS since
         FROM missing_ranges FINAL
-        WHERE closed = 0
+        WHERE closed = 0 AND (jump = 0 OR (client_id, first_serial) NOT IN -- what a completed resync did not close, another won't
+        (
+            SELECT m.client_id, m.first_serial
+            FROM missing_ranges AS m FINAL
+            INNER JOIN client_floors AS f ON f.client_id = m.client_id
+            WHERE m.closed = 0 AND m.jump = 1 AND f.settled_time > m.detected_time
+                AND f.client_id IN (SELECT client_id FROM missing_ranges WHERE jump = 1)
+        ))
         GROUP BY client_id
         HAVING since <= {missing_before:DateTime64(6, 'UTC')} OR max(detected_time) > {at:DateTime64(6, 'UTC')}
     ) AS wants

@@ -1,5 +1,5 @@
 -- The ranges that are open, the oldest first.
-SELECT client_id, first_serial, last_serial, detected_time
+SELECT client_id, first_serial, last_serial, detected_time, jump
 FROM missing_ranges FINAL
 WHERE closed = 0
 ORDER BY detected_time, client_id, first_serial
