@@ -37,6 +37,8 @@ type store interface {
 	Adopt(p PolicyState, request *smx.ResyncRequest) (begun bool, err error)
 	// Resend begins to send the whole cache again.
 	Resend() error
+	// AcceptSerial continues from a serial that was declined, and begins to send the whole cache again from there.
+	AcceptSerial(next uint64) error
 	// Summary is what it all comes to.
 	Summary() (Summary, error)
 	// Held is the latest state of every topic of the given types; of all types when none is given.
@@ -105,6 +107,7 @@ type Agent struct {
 	mu      sync.Mutex
 	orders  orders
 	contact contact
+	usedUp  bool // a report could not be made for want of serials
 }
 
 // New returns a client over its store. It reads the policy kept there, and otherwise does nothing until Run, Send or Poll.

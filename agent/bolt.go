@@ -205,7 +205,7 @@ func (e *boltEngine) update(fn func(shelf) error) error {
 
 func (e *boltEngine) explain(doing string, err error) error {
 	switch {
-	case err == nil, errors.Is(err, errFull):
+	case err == nil, errors.Is(err, errFull), errors.Is(err, errUsedUp):
 		return err
 	case errors.Is(err, errDamaged):
 		return damaged(e.file.path, err)

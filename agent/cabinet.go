@@ -148,13 +148,17 @@ func (c cabinet) Pack(p Packing) (report *Report, err error) {
 		if under, err := firstPending(s); err != nil || under != nil {
 			return errors.Join(err, errors.New("a report is under way already"))
 		}
-		states, places, err := urgent(s, p.Allow)
-		if err == nil && len(states) == 0 && m.answering {
+		states, places, held, err := urgent(s, p.Allow, smx.MaxSerial-min(m.serial, smx.MaxSerial))
+		switch {
+		case err != nil:
+			return err
+		case len(states) == 0 && m.answering:
 			report, err = packAnswer(s, m, p)
 			return err
-		}
-		if err != nil || len(states) == 0 {
-			return err
+		case len(states) == 0 && held:
+			return errUsedUp
+		case len(states) == 0:
+			return nil
 		}
 		report, err = pack(s, m, p, states, places)
 		return err
@@ -174,14 +178,19 @@ func (c cabinet) ready(allow func(uint32) bool) (ready bool, err error) {
 	return ready, err
 }
 
-// urgent is what goes into the next report, and where in the waiting line it stands.
-func urgent(s shelf, allow func(uint32) bool) (states []State, places [][]byte, err error) {
+// urgent is what goes into the next report, and where in the waiting line it stands. serials are left; held says that states stay
+// behind because there are no more.
+func urgent(s shelf, allow func(uint32) bool, serials uint64) (states []State, places [][]byte, held bool, err error) {
 	var room load
 	err = s.ascend([]byte{keyWaiting}, func(place, key []byte) (bool, error) {
 		if allow != nil && !allow(keyTopicType(key)) {
 			return true, nil
 		}
 		record := s.get(key)
+		if key[0] == keyState && serials == 0 {
+			held = true
+			return true, nil
+		}
 		if !room.take(record) {
 			return false, nil
 		}
@@ -189,10 +198,13 @@ func urgent(s shelf, allow func(uint32) bool) (states []State, places [][]byte, 
 		if err != nil || len(states) > 0 && state.Priority != states[0].Priority {
 			return false, err
 		}
+		if !state.Instant {
+			serials--
+		}
 		states, places = append(states, state), append(places, append([]byte(nil), place...))
 		return true, nil
 	})
-	return states, places, err
+	return states, places, held, err
 }
 
 // load is what was taken in for one report. A state takes no less room in XML than in its record: what goes beyond the bounds here has no
@@ -262,7 +274,7 @@ func build(report *Report, last uint64, encode func(*Report) []byte) error {
 			report.Last = serial
 		}
 		if serial > smx.MaxSerial {
-			return fmt.Errorf("the client's serials are used up at %d: it needs a new client id", last)
+			return errUsedUp
 		}
 		report.Body = encode(report)
 		if len(report.Body) <= maxReportBytes || len(report.States) == 1 {

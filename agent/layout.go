@@ -9,19 +9,20 @@ import (
 
 // A client's records by the first byte of their keys. The layout is version 1 of the store; docs/agent.md lists it.
 const (
-	keyMeta    = 'm' // meta
-	keyState   = 's' // topic → the latest state: the cache
-	keyInstant = 'i' // topic → the latest instant state that waits
-	keyWaiting = 'w' // urgency and order → key of a state that waits for a report
-	keyAnswer  = 'a' // order → key of a state that waits for the answer to a resync
-	keyPending = 'p' // place → a report under way
-	keyPolicy  = 'y' // PolicyState
-	keyDead    = 'd' // number → DeadLetter
-	keySent    = 'l' // number → Sent
+	keyMeta     = 'm' // meta
+	keyState    = 's' // topic → the latest state: the cache
+	keyInstant  = 'i' // topic → the latest instant state that waits
+	keyWaiting  = 'w' // urgency and order → key of a state that waits for a report
+	keyAnswer   = 'a' // order → key of a state that waits for the answer to a resync
+	keyPending  = 'p' // place → a report under way
+	keyPolicy   = 'y' // PolicyState
+	keyDead     = 'd' // number → DeadLetter
+	keySent     = 'l' // number → Sent
+	keyDeclined = 'n' // Declined: a serial to continue from that was not taken
 )
 
 // keyKinds is all of them.
-const keyKinds = "msiwapydl"
+const keyKinds = "msiwapydln"
 
 // meta is what a client's store knows beside its messages.
 type meta struct {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -110,6 +109,7 @@ func (a *Agent) adopt(kept PolicyState, answer PolicyAnswer, poll *PollOutcome) 
 	if poll.Resync, err = a.store.Adopt(state, policy.Resync); err != nil {
 		return fmt.Errorf("keep the policy: %w", err)
 	}
+	a.tellDeclined(kept, policy.Resync)
 	poll.Outcome, a.askAnew = PolicyAdopted, false
 	a.obey(policy)
 	a.log.Info("policy adopted", "client", a.id.Client, "etag", answer.ETag, "relay", policy.Relay, "send_interval", policy.SendInterval, "topics", len(policy.Topics))
@@ -125,9 +125,6 @@ func (a *Agent) adopt(kept PolicyState, answer PolicyAnswer, poll *PollOutcome) 
 func (a *Agent) ours(p smx.Policy) error {
 	if p.Client != a.id.Client {
 		return fmt.Errorf("the relay handed out the policy of client %s", p.Client)
-	}
-	if p.Resync != nil && p.Resync.NextSerial > smx.MaxSerial {
-		return errors.New("the resync begins behind the greatest serial")
 	}
 	if p.Relay == "" {
 		return nil

@@ -92,8 +92,6 @@ func TestAPolicyForSomebodyElseIsDeclined(t *testing.T) {
 		"another client's":  string(smx.EncodePolicy(smx.Policy{Client: smx.ClientID{9}, SendInterval: time.Second})),
 		"no policy":         "<html>log in</html>",
 		"relay without TLS": string(smx.EncodePolicy(smx.Policy{Client: testIdentity.Client, Relay: "http://relay.example"})),
-		"resync behind all serials": string(smx.EncodePolicy(smx.Policy{Client: testIdentity.Client,
-			Resync: &smx.ResyncRequest{Number: 1, NextSerial: smx.MaxSerial + 1, Issued: testPacking.Time}})),
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, memory, relay := testAgent(t, 0)

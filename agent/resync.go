@@ -2,7 +2,6 @@ package agent
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -56,30 +55,42 @@ func (c cabinet) Adopt(p PolicyState, request *smx.ResyncRequest) (begun bool, e
 		}
 		p.Number, p.Issued = known.Number, known.Issued
 		if known.fresh(request) {
-			if err := beginAnswer(s, m, request.NextSerial); err != nil {
+			if begun, err = answer(s, m, request, p.Accepted); err != nil {
 				return err
 			}
 			p.done(request)
-			begun = true
 		}
 		return s.put([]byte{keyPolicy}, policyRecord(&p))
 	})
 	return begun, err
 }
 
+// answer begins the answer to a request, unless the client has no serials left for one. A serial to continue from that jumps is
+// declined: the answer then begins behind the client's own serials, so that what was lost is repaired all the same.
+func answer(s shelf, m *meta, request *smx.ResyncRequest, at time.Time) (begun bool, err error) {
+	declined := Declined{}
+	if jumps(request.NextSerial, m.serial) {
+		declined = Declined{NextSerial: request.NextSerial, Number: request.Number, Time: at}
+	} else {
+		m.serial = max(m.serial, request.NextSerial-1)
+	}
+	err = errors.Join(keepDeclined(s, declined), beginAnswer(s, m))
+	if errors.Is(err, errUsedUp) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Resend begins an answer that nobody's policy asked for.
 func (c cabinet) Resend() error {
-	return c.change(func(s shelf, m *meta) error { return beginAnswer(s, m, 0) })
+	return c.change(func(s shelf, m *meta) error { return beginAnswer(s, m) })
 }
 
 // beginAnswer puts the whole cache into line for the answer: what was sent already, and what still waits. The answer begins
-// behind the client's own serials and not before next; an answer that is not yet through begins anew.
-func beginAnswer(s shelf, m *meta, next uint64) error {
-	if next > 0 {
-		m.serial = max(m.serial, next-1)
-	}
+// behind the client's own serials; an answer that is not yet through begins anew.
+func beginAnswer(s shelf, m *meta) error {
 	if m.serial >= smx.MaxSerial {
-		return fmt.Errorf("resync from serial %d: serials end at %d", m.serial+1, uint64(smx.MaxSerial))
+		return errUsedUp
 	}
 	m.answering, m.first = true, m.serial+1
 	var keys, waiting, places [][]byte
@@ -105,10 +116,14 @@ func packAnswer(s shelf, m *meta, p Packing) (*Report, error) {
 	var states []State
 	var places [][]byte
 	var room load
+	left := smx.MaxSerial - min(m.serial, smx.MaxSerial)
+	if left == 0 {
+		return nil, errUsedUp
+	}
 	whole := true // nothing is left for a further report
 	err := s.ascend([]byte{keyAnswer}, func(place, key []byte) (bool, error) {
 		record := s.get(key)
-		if whole = room.take(record); !whole {
+		if whole = room.take(record) && uint64(len(states)) < left; !whole {
 			return false, nil
 		}
 		state, err := readState(key, record)
@@ -120,7 +135,7 @@ func packAnswer(s shelf, m *meta, p Packing) (*Report, error) {
 	}
 	all := len(states)
 	report := &Report{Packed: p.Time, Answer: true, States: states}
-	if whole && all < maxReportStates {
+	if whole && all < maxReportStates && uint64(all) < left {
 		done := p.Completion
 		done.Params = []string{strconv.FormatUint(m.first, 10)}
 		report.States = append(report.States, done)

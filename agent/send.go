@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -135,7 +136,11 @@ func (a *Agent) next() (*Report, error) {
 	}
 	now := a.clock.Wall()
 	report, err = a.store.Pack(Packing{Build: a.encode, Allow: a.allowed(), Completion: a.completion(now), Time: now})
-	if err != nil {
+	switch {
+	case errors.Is(err, errUsedUp):
+		a.spent()
+		return nil, nil
+	case err != nil:
 		return nil, fmt.Errorf("make a report of waiting states: %w", err)
 	}
 	return report, nil

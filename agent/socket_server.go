@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -32,6 +33,7 @@ type operated interface {
 	Raise(states ...State) error
 	SendNow()
 	Resend() error
+	AcceptSerial(next uint64) error
 	Status() (Status, error)
 	Messages(topicTypes ...uint32) (Messages, error)
 	Sent() ([]Sent, error)
@@ -49,6 +51,7 @@ type About struct {
 	Host    string
 	Version string
 	Relay   string // the configured one
+	Fixed   bool   // the configuration names the client's id
 }
 
 // Socket answers the commands and programs of this machine: JSON over HTTP on a socket that only the agent's user can open. What it
@@ -59,11 +62,14 @@ type Socket struct {
 	about   About
 	started time.Time
 	log     *slog.Logger
+	renew   chan struct{} // closed once somebody asked for a new client id
+
+	renewing sync.Once
 }
 
 // NewSocket returns the socket's side of an agent. Nothing listens until Serve.
 func NewSocket(a *Agent, scanner *Packages, about About, log *slog.Logger) *Socket {
-	return &Socket{agent: a, scanner: scanner, about: about, started: time.Now(), log: log}
+	return &Socket{agent: a, scanner: scanner, about: about, started: time.Now(), log: log, renew: make(chan struct{})}
 }
 
 // Serve answers until ctx ends, then lets what is in hand finish.
@@ -95,6 +101,8 @@ func (s *Socket) handler() http.Handler {
 	mux.HandleFunc("POST /v1/send", s.send)
 	mux.HandleFunc("POST /v1/resend", s.resend)
 	mux.HandleFunc("POST /v1/scan", s.scan)
+	mux.HandleFunc("POST /v1/accept-serial", s.acceptSerial)
+	mux.HandleFunc("POST /v1/new-id", s.newID)
 	mux.HandleFunc("GET /v1/status", s.status)
 	mux.HandleFunc("GET /v1/messages", s.messages)
 	mux.HandleFunc("GET /v1/messages/{serial}", s.trace)
@@ -224,6 +232,7 @@ func (s *Socket) status(w http.ResponseWriter, _ *http.Request) {
 		OldestUnsent: status.OldestUnsent.Seconds(), Resyncing: status.Answering, DeadLetters: status.DeadLetters,
 		SendInterval: status.SendInterval.Seconds(), PolicyInterval: status.PolicyInterval.Seconds(), LastPolicy: status.LastPolicy.UTC(),
 		PolicyChanged: status.PolicyChanged.UTC(), Paused: status.PausedTopics, Slowed: status.SlowedTopics,
+		UsedUp: status.UsedUp, DeclinedSerial: status.Declined.NextSerial, DeclinedTime: status.Declined.Time.UTC(),
 		ResyncNumber: status.ResyncNumber, ResyncIssued: status.ResyncIssued.UTC(),
 	}
 	all, err := s.agent.Messages(scanTopics...)

@@ -94,6 +94,10 @@ type StatusReport struct {
 	Resyncing    bool      `json:"resyncing"`
 	DeadLetters  int       `json:"dead_letters"`
 	LastRefused  time.Time `json:"last_refused,omitzero"`
+	UsedUp       bool      `json:"serials_used_up"` // no state can be sent any more: it needs a new client id
+
+	DeclinedSerial uint64    `json:"declined_serial,omitempty"` // that a policy named to continue from, and the agent did not take
+	DeclinedTime   time.Time `json:"declined_time,omitzero"`
 
 	SendInterval   float64   `json:"send_interval_seconds"`
 	PolicyInterval float64   `json:"policy_interval_seconds"`

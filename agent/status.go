@@ -73,6 +73,8 @@ type Status struct {
 	OldestUnsent time.Duration // how long the oldest of them has waited; 0 = none waits
 	DeadLetters  int           // states the relay never takes
 	Answering    bool          // a resync's answer is on its way
+	UsedUp       bool          // no serial is left
+	Declined     Declined      // a serial to continue from that was not taken
 
 	SendInterval, PolicyInterval time.Duration // in force
 
@@ -100,7 +102,7 @@ func (a *Agent) Status() (Status, error) {
 	}
 	s := Status{
 		Client: a.id.Client, LastSend: sum.LastSent, LastSerial: sum.LastSerial, Held: int(sum.States), Unsent: int(sum.Unsent),
-		DeadLetters: sum.DeadLetters, Answering: sum.Answering, SendInterval: a.SendInterval(), PolicyInterval: a.PolicyInterval(),
+		DeadLetters: sum.DeadLetters, Answering: sum.Answering, UsedUp: sum.LastSerial >= smx.MaxSerial, Declined: sum.Declined, SendInterval: a.SendInterval(), PolicyInterval: a.PolicyInterval(),
 		PolicyChanged: kept.Accepted, PolicyETag: kept.ETag, ResyncNumber: kept.Number, ResyncIssued: kept.Issued, RelayInUse: "configured",
 	}
 	if !sum.OldestUnsent.IsZero() {

@@ -17,6 +17,7 @@ type Summary struct {
 	LastSent     time.Time // when the relay last took a report
 	DeadLetters  int
 	Answering    bool // the answer to a resync is not all at the relay yet
+	Declined     Declined
 }
 
 // Place is where a state stands on its way.
@@ -103,6 +104,10 @@ func underWay(s shelf) (map[uint64]bool, error) {
 func (c cabinet) Summary() (sum Summary, err error) {
 	err = c.look(func(s shelf, m meta) error {
 		sum = Summary{LastSerial: m.serial, LastSent: m.lastSent, DeadLetters: int(m.dead.count), Answering: m.answering}
+		var err error
+		if sum.Declined, err = readDeclined(s, m); err != nil {
+			return err
+		}
 		if err := s.ascend([]byte{keyState}, func(key, value []byte) (bool, error) {
 			state, err := readState(key, value)
 			sum.States++

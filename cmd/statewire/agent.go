@@ -18,7 +18,8 @@ func agentCommand(g *globals) *cobra.Command {
 		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(agentRunCommand(g), agentSendCommand(g), agentStatusCommand(g), agentMessagesCommand(g), agentResendCommand(g), agentScanCommand(g))
+	cmd.AddCommand(agentRunCommand(g), agentSendCommand(g), agentStatusCommand(g), agentMessagesCommand(g), agentResendCommand(g), agentScanCommand(g),
+		agentNewIDCommand(g), agentAcceptSerialCommand(g))
 	return cmd
 }
 

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -47,8 +46,21 @@ func agentRunCommand(g *globals) *cobra.Command {
 	}
 }
 
-// runAgent runs an agent until ctx is done, and tells the service manager about it.
+// runAgent runs an agent until ctx is done. One that is to get a new client id goes on under that.
 func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervisor, log *slog.Logger) error {
+	for {
+		err := runAgentOnce(ctx, dir, cfg, manager, log)
+		if !errors.Is(err, agent.ErrNewID) {
+			return err
+		}
+		if err := renewAgent(dir, log); err != nil {
+			return err
+		}
+	}
+}
+
+// runAgentOnce runs an agent under its id, and tells the service manager about it.
+func runAgentOnce(ctx context.Context, dir string, cfg agent.Config, manager supervisor, log *slog.Logger) error {
 	l, err := newLocalAgent(ctx, dir, cfg, log)
 	if err != nil {
 		return err
@@ -60,7 +72,9 @@ func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervi
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { // the process does not end before this is said
 		<-ctx.Done()
-		_ = manager.tell("STOPPING=1")
+		if !errors.Is(context.Cause(ctx), agent.ErrNewID) {
+			_ = manager.tell("STOPPING=1")
+		}
 		return nil
 	})
 	g.Go(func() error { return l.run(ctx) })
@@ -96,7 +110,7 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 		return nil, err
 	}
 	l := &localAgent{}
-	if l.store, err = agent.OpenBolt(filepath.Join(dir, "agent.db"), agent.BoltOptions{Client: own}); err != nil {
+	if l.store, err = agent.OpenBolt(agentStore(dir), agent.BoltOptions{Client: own}); err != nil {
 		return nil, holder(ctx, dir, err)
 	}
 	defer func() {
@@ -112,7 +126,7 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 		return nil, err
 	}
 	l.packages = agent.NewPackages(cfg, l.agent, time.Now, log.With("source", "packages"))
-	l.socket = agent.NewSocket(l.agent, l.packages, agent.About{Host: l.id.NetBIOSName, Version: version, Relay: cfg.Relay}, log)
+	l.socket = agent.NewSocket(l.agent, l.packages, agent.About{Host: l.id.NetBIOSName, Version: version, Relay: cfg.Relay, Fixed: cfg.ClientID != ""}, log)
 	l.listener, err = agent.ListenSocket(dir)
 	return l, err
 }
@@ -124,6 +138,7 @@ func (l *localAgent) run(ctx context.Context) error {
 	g.Go(func() error { return l.agent.Run(ctx) })
 	g.Go(func() error { return l.store.Guard(ctx) }) // whoever starts services starts it again
 	g.Go(func() error { return l.packages.Run(ctx) })
+	g.Go(func() error { return l.socket.Renewal(ctx) })
 	return g.Wait()
 }
 

@@ -86,6 +86,13 @@ func agentHealth(s agent.StatusReport, now time.Time) (health, []string) {
 			note(healthWarning, "%s", s.Problem)
 		}
 	}
+	if s.UsedUp {
+		note(healthCritical, "its serials are used up and nothing more of it can reach a site: give it a new client id with `statewire agent new-id`")
+	}
+	if now.Sub(s.DeclinedTime) < agentPatience && !s.UsedUp {
+		note(healthWarning, "a policy named serial %d to continue from, far above its own %d: declined. If this machine gave out so many, `statewire agent accept-serial %d` continues there; else its id was misused at the site, and `statewire agent new-id` gives it another",
+			s.DeclinedSerial, s.LastSerial, s.DeclinedSerial)
+	}
 	if s.InUse == "fallback" {
 		note(healthWarning, "the assigned relay %s does not answer; the configured one is used", s.Assigned)
 	}
@@ -119,7 +126,7 @@ func statusFields(s agent.StatusReport, h health, why []string) []field {
 		{"health", h.String()}, {"why", strings.Join(why, "; ")}, {"client", s.Client}, {"host", s.Host}, {"version", s.Version},
 		{"process", s.Process}, {"started", whenever(s.Started)}, {"connected", s.Connected}, {"relay", relay}, {"relay_in_use", s.InUse},
 		{"assigned_relay", s.Assigned}, {"assigned_notifier", s.Notifier}, {"last_contact", whenever(s.LastContact)},
-		{"last_send", whenever(s.LastSend)}, {"last_serial", s.LastSerial}, {"held", s.Held}, {"unsent", s.Unsent},
+		{"last_send", whenever(s.LastSend)}, {"last_serial", s.LastSerial}, {"declined_serial", s.DeclinedSerial}, {"serials_used_up", s.UsedUp}, {"held", s.Held}, {"unsent", s.Unsent},
 		{"oldest_unsent", seconds(s.OldestUnsent).Round(time.Second).String()}, {"oldest_unsent_seconds", s.OldestUnsent},
 		{"dead_letters", s.DeadLetters}, {"resyncing", s.Resyncing}, {"last_resync", s.ResyncNumber},
 		{"last_policy", whenever(s.LastPolicy)}, {"policy_changed", whenever(s.PolicyChanged)},

@@ -108,7 +108,9 @@ func resyncAcceptCommand(g *globals) *cobra.Command {
 			"it, which the site kept aside. From then on policies tell the client to continue behind that serial. Nothing is closed.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return g.withTarget(cmd, &targets, !dry, func(r resyncer, t resync.Target) error { return g.accept(cmd, r, t, resync.AcceptOptions{DryRun: dry, Claim: claim}) })
+			return g.withTarget(cmd, &targets, !dry, func(r resyncer, t resync.Target) error {
+				return g.accept(cmd, r, t, resync.AcceptOptions{DryRun: dry, Claim: claim})
+			})
 		},
 	}
 	targets.registerClients(cmd)

@@ -1,0 +1,104 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"statewire/smx"
+)
+
+// errUsedUp is what giving a serial ends with when there is none left. The client goes on holding what it has.
+var errUsedUp = fmt.Errorf("this client's serials are used up at %d, and no state of it can reach a site any more; "+
+	"give it a new client id with `statewire agent new-id`", uint64(smx.MaxSerial))
+
+// Declined is a serial to continue from that a policy named and the client did not take.
+type Declined struct {
+	NextSerial uint64 // 0 = none was
+	Number     uint32 // of the resync
+	Time       time.Time
+}
+
+// jumps tells whether a serial to continue from is too far above the client's last one to be believed: a relay that lies, or a site
+// that believed somebody's lie, could use up all serials with one policy.
+func jumps(next, last uint64) bool {
+	return next > smx.MaxSerial || next > last && next-last > smx.SerialJump
+}
+
+// keepDeclined notes a serial that was declined, or, with a zero one, that the latest request's was not.
+func keepDeclined(s shelf, d Declined) error {
+	if d.NextSerial == 0 {
+		return s.delete([]byte{keyDeclined})
+	}
+	w := &writer{}
+	w.number(d.NextSerial)
+	w.number(uint64(d.Number))
+	w.time(d.Time)
+	return s.put([]byte{keyDeclined}, w.sealed())
+}
+
+// readDeclined is the serial that was declined last, unless the client has come near it since.
+func readDeclined(s shelf, m meta) (Declined, error) {
+	record := s.get([]byte{keyDeclined})
+	if record == nil {
+		return Declined{}, nil
+	}
+	r := openRecord(record)
+	d := Declined{NextSerial: r.number(), Number: uint32(r.number()), Time: r.time()}
+	if !jumps(d.NextSerial, m.serial) {
+		return Declined{}, r.done()
+	}
+	return d, r.done()
+}
+
+// AcceptSerial makes the client continue from a serial that it declined, and begins to send the whole cache again from there.
+func (c cabinet) AcceptSerial(next uint64) error {
+	return c.change(func(s shelf, m *meta) error {
+		d, err := readDeclined(s, *m)
+		switch {
+		case err != nil:
+			return err
+		case d.NextSerial == 0:
+			return errors.New("no serial was declined: there is nothing to accept")
+		case d.NextSerial != next:
+			return fmt.Errorf("the serial that was declined is %d: name that one", d.NextSerial)
+		case next > smx.MaxSerial:
+			return errUsedUp
+		}
+		m.serial = next - 1
+		return errors.Join(keepDeclined(s, Declined{}), beginAnswer(s, m))
+	})
+}
+
+// AcceptSerial makes the client continue from a serial that a policy named and that it declined.
+func (a *Agent) AcceptSerial(next uint64) error {
+	if err := a.store.AcceptSerial(next); err != nil {
+		return fmt.Errorf("accept serial %d: %w", next, err)
+	}
+	a.log.Info("declined serial accepted: sending the whole cache from there", "client", a.id.Client, "next_serial", next)
+	a.SendNow()
+	return nil
+}
+
+// spent notes that there is no serial left, the first time in the log, and tells whoever waits for the states to be sent.
+func (a *Agent) spent() {
+	a.mu.Lock()
+	first := !a.usedUp
+	a.usedUp = true
+	a.contact.attempts++
+	a.contact.problem = errUsedUp.Error()
+	a.mu.Unlock()
+	if first {
+		a.log.Error("serials are used up, nothing is sent any more", "client", a.id.Client, "err", errUsedUp)
+	}
+}
+
+// tellDeclined logs that a new request named a serial that was not taken.
+func (a *Agent) tellDeclined(kept PolicyState, request *smx.ResyncRequest) {
+	sum, err := a.store.Summary()
+	if err != nil || !kept.fresh(request) || sum.Declined.NextSerial != request.NextSerial {
+		return
+	}
+	a.log.Warn("serial to continue from declined: it is far above this client's own; the answer goes on with its own serials",
+		"client", a.id.Client, "number", request.Number, "next_serial", request.NextSerial, "last_serial", sum.LastSerial)
+}
