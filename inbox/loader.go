@@ -21,7 +21,8 @@ type Loader struct {
 	kicked     chan struct{} // has a value when Wake must look at what is due
 
 	claiming sync.Mutex
-	windows  [lanes]window // Guarded by claiming, like the other.
+	windows  [lanes]window // Guarded by claiming, like the others.
+	turns    turns
 	growing  growing
 
 	mu        sync.Mutex
@@ -71,8 +72,9 @@ func (l *Loader) Close() error {
 	return errors.Join(append(errs, l.retire(0), l.lock.Close())...)
 }
 
-// Claim returns the next chunk, nil when nothing waits. It comes from the first lane that has files, the oldest of the
-// lane's current window first. The claim is durable before Claim returns.
+// Claim returns the next chunk, nil when nothing waits. It comes from the first lane that has files, but of eight chunks in a
+// row at least one from each lane that has some all the time; the oldest files of the lane's current window come first. The claim
+// is durable before Claim returns.
 func (l *Loader) Claim() (*Chunk, error) {
 	entries, fresh, err := l.next()
 	if err != nil {
@@ -96,17 +98,24 @@ func (l *Loader) next() (entries []*entry, fresh bool, err error) {
 	defer l.claiming.Unlock()
 	l.lookAgain()
 	var errs []error
-	for lane := range lanes {
-		if entries := l.takeReturned(lane); len(entries) > 0 {
-			return entries, false, nil
-		}
-		entries, err := l.takeWaiting(lane)
+	for _, lane := range l.turns.order() {
+		entries, fresh, err := l.take(lane)
+		l.turns.took(lane, len(entries) > 0)
 		if len(entries) > 0 {
-			return entries, true, nil
+			return entries, fresh, nil
 		}
 		errs = append(errs, err)
 	}
 	return nil, false, errors.Join(errs...)
+}
+
+// take takes files from one lane, those first that were claimed before.
+func (l *Loader) take(lane Lane) (entries []*entry, fresh bool, err error) {
+	if entries := l.takeReturned(lane); len(entries) > 0 {
+		return entries, false, nil
+	}
+	entries, err = l.takeWaiting(lane)
+	return entries, true, err
 }
 
 // takeReturned takes files that were claimed before and came back: released, recovered, or postponed and due now.
