@@ -30,7 +30,7 @@ type Stats struct {
 type Box struct {
 	Files  int
 	Bytes  int64     // estimated beyond 10,000 files
-	Oldest time.Time // when the oldest file came; zero when there is none
+	Oldest time.Time // when the file that is longest in this inbox came; zero when there is none
 }
 
 // Age is how long the oldest file has been waiting.
@@ -166,22 +166,20 @@ const (
 	sampled    = 16
 )
 
-// weigh adds a file to a box, unless it vanished meanwhile. A file that Put wrote came when its name says.
+// weigh adds a file to a box, unless it vanished meanwhile. It came when the system says that its name, bytes or mode last changed: a
+// copy of an old file is new here, whatever its name and its modification time say. Only a name that Put gave is believed that far
+// that the file did not come before.
 func (d *Dir) weigh(b *Box, at folder, e dirEntry) {
-	received, _, ours := parsePutName(e.name)
-	if ours = ours && at != corruptFolder; ours && b.Files >= exactFiles && b.Files%sampled != 0 {
+	if named, _, ours := parsePutName(e.name); ours && at != corruptFolder && b.Files >= exactFiles && b.Files%sampled != 0 && !named.Before(b.Oldest) {
 		n := int64(b.Files)
-		b.add((b.Bytes+n/2)/n, received)
+		b.add((b.Bytes+n/2)/n, b.Oldest)
 		return
 	}
 	s, err := d.disk.stat(at, e.name)
 	if err != nil {
 		return
 	}
-	if !ours {
-		received = s.ctime.UTC()
-	}
-	b.add(s.size, received)
+	b.add(s.size, s.ctime.UTC())
 }
 
 // claimed reads the lists in process/, so that any process can tell what is claimed.

@@ -41,6 +41,7 @@ func everyKind(t *testing.T, d *Dir, lane Lane) map[string]string {
 func TestStatsCountEveryFileOnceAndForeignEntriesByKind(t *testing.T) {
 	d := open(t)
 	at := time.Now().UTC().Add(-time.Hour).Truncate(time.Microsecond)
+	d.disk = nameTimes{d.disk}
 	for lane := range lanes {
 		for i := range int(lane) + 1 {
 			_, err := d.Put(lane, []byte("12345"), at.Add(time.Duration(i)*time.Minute))
@@ -78,6 +79,73 @@ func TestStatsCountEveryFileOnceAndForeignEntriesByKind(t *testing.T) {
 	d.stats.took = 0
 	if s, err = d.Stats(); err != nil || s.Waiting().Files != 5 {
 		t.Errorf("after one was done: %d waiting, %v", s.Waiting().Files, err)
+	}
+}
+
+// nameTimes is a disk on which every file came when the name that Put gave it says.
+type nameTimes struct{ disk }
+
+func (n nameTimes) stat(at folder, name string) (stat, error) {
+	s, err := n.disk.stat(at, name)
+	if named, _, ok := parsePutName(name); ok {
+		s.ctime = named
+	}
+	return s, err
+}
+
+func TestAgeCountsFromWhenAFileCameIntoThisInbox(t *testing.T) {
+	week := time.Now().AddDate(0, 0, -7)
+	d := open(t)
+	began := time.Now().Add(-coarse) // the system's file times are coarse
+	_, err := d.Put(Normal, []byte("a relay's file of last week, loaded today"), week)
+	check(t, err)
+	source := filepath.Join(t.TempDir(), putName(week, [32]byte{1}))
+	check(t, os.WriteFile(source, []byte("x"), 0o600))
+	name, err := d.Copy(t.Context(), source)
+	check(t, err)
+	if !isPutName(name) {
+		t.Fatalf("copied as %s", name)
+	}
+	check(t, os.Chtimes(dropAt(t, d, High, "cp-p.SMX", "x"), week, week))
+	check(t, d.Close())
+	d = openAt(t, d.Root()) // a restart changes nothing
+	claimIn(t, d, 1)
+	s, err := d.Stats()
+	check(t, err)
+	if since := s.Waiting().Oldest; s.Waiting().Files != 3 || since.Before(began) || since.After(time.Now().Add(coarse)) {
+		t.Errorf("%d files wait since %v, want 3 since %v", s.Waiting().Files, since, began)
+	}
+	files, _, err := d.Holding(t.Context(), client(1), readNames, 10)
+	check(t, err)
+	for _, f := range files {
+		if f.Since.Before(began) {
+			t.Errorf("%s waits since %v, want since %v", f.Name, f.Since, began)
+		}
+	}
+}
+
+func TestTheOldestOfAVeryLongLaneIsExact(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		stamps time.Duration // between the time in a name and when the file came
+	}{{"what the relay wrote", 0}, {"relay files of last week, copied", 7 * 24 * time.Hour}} {
+		t.Run(test.name, func(t *testing.T) {
+			m := newModel()
+			d := newDir(quick(), "/model", m, slog.New(slog.DiscardHandler))
+			at := time.Now().UTC().Truncate(time.Microsecond)
+			const files = exactFiles + 2000
+			for i := range files {
+				came := at.Add(-time.Duration(i*7919%files) * time.Second)
+				name := putName(came.Add(-test.stamps), [32]byte{byte(i), byte(i >> 8)})
+				m.drop(folder(Normal), name, "x")
+				m.now[folder(Normal)][name].ctime = came
+			}
+			s, err := d.Stats()
+			check(t, err)
+			if want := at.Add(-(files - 1) * time.Second); s.Normal.Files != files || !s.Normal.Oldest.Equal(want) {
+				t.Errorf("%d files, the oldest of %v, want %v", s.Normal.Files, s.Normal.Oldest, want)
+			}
+		})
 	}
 }
 

@@ -28,7 +28,7 @@ type Unread struct {
 type UnreadFile struct {
 	Name  string
 	Box   string    // high, normal or low, or process when a loader has claimed it
-	Since time.Time // when it came
+	Since time.Time // when it came into this inbox
 	Names bool      // it names the client; else it may hold anybody's reports
 }
 
@@ -140,11 +140,8 @@ func (d *Dir) namesIn(at folder, name string, names Names) (clients [][16]byte, 
 	return clients, "", nil
 }
 
-// since is when a file came.
+// since is when a file came into this inbox.
 func (d *Dir) since(at folder, name string) (time.Time, error) {
-	if received, _, ours := parsePutName(name); ours {
-		return received, nil
-	}
 	s, err := d.disk.stat(at, name)
 	return s.ctime.UTC(), err
 }

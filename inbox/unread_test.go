@@ -213,6 +213,7 @@ func TestAFolderThatCannotBeListedIsAnError(t *testing.T) {
 
 func TestHoldingListsTheFilesOfOneClient(t *testing.T) {
 	d := open(t)
+	d.disk = nameTimes{d.disk}
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i, file := range []struct {
 		lane Lane
