@@ -39,7 +39,7 @@ func newChunk(l *Loader, entries []*entry) *Chunk {
 }
 
 // Read returns the file's bytes, in buf when they fit. It fails with ErrTooLarge, ErrHashMismatch, or fs.ErrNotExist when
-// the file vanished or was changed since it was claimed (then call Done, which deletes nothing it did not claim).
+// the file vanished or was changed since it was claimed (then call Vanished).
 func (f File) Read(buf []byte) ([]byte, error) {
 	data, err := f.read(buf)
 	if err != nil {
@@ -85,20 +85,38 @@ type changedError struct{}
 func (changedError) Error() string        { return "file changed since it was claimed" }
 func (changedError) Is(target error) bool { return target == fs.ErrNotExist }
 
-// Done deletes files whose messages are stored. A file that vanished is done; one that changed since it was claimed stays,
-// to be claimed again. One that can't be deleted is postponed: loading it again changes nothing.
+// Done deletes files whose messages are stored. A file that vanished is done; one that changed since it was claimed stays, to be
+// claimed again. One that can't be deleted is done too: it is not handed out again, stays on a durable list, and deleting it is tried
+// again with a growing delay. The error says why, once.
 func (c *Chunk) Done(files ...File) error {
 	var errs []error
+	var stuck []*entry
 	for _, f := range files {
 		if f.entry.chunk != c {
 			continue
 		}
 		if err := c.remove(f.entry); err != nil {
 			errs = append(errs, fmt.Errorf("delete %s/%s: %w", folder(f.Lane), f.Name, err))
-			c.Postpone(f)
+			stuck = append(stuck, f.entry)
 		}
 	}
-	return errors.Join(append(errs, c.loader.retire(spareLists))...)
+	return errors.Join(append(errs, c.loader.remember(stuck), c.loader.retire(spareLists))...)
+}
+
+// Vanished ends the claim of a file that Read found gone or changed; what replaced it is claimed by itself. A file that is there all
+// the same is postponed.
+func (c *Chunk) Vanished(f File) error {
+	if f.entry.chunk != c {
+		return nil
+	}
+	there, err := c.same(f.entry)
+	if there || err != nil {
+		c.Postpone(f)
+	}
+	if err != nil {
+		return fmt.Errorf("look at %s/%s: %w", folder(f.Lane), f.Name, err)
+	}
+	return c.loader.retire(spareLists)
 }
 
 func (c *Chunk) remove(e *entry) error {
@@ -145,12 +163,18 @@ func (c *Chunk) end(e *entry, event string) {
 	} else {
 		delete(l.claimed, laneName{e.lane, e.name})
 	}
+	l.unlist(e)
+}
+
+// unlist takes a file off its list. Callers hold mu.
+func (l *Loader) unlist(e *entry) {
 	if e.list == nil {
 		return
 	}
 	if e.list.open--; e.list.open == 0 {
 		l.retired = append(l.retired, e.list)
 	}
+	e.list = nil
 }
 
 // Release gives every file that has not ended back to waiting, under the claim times they have.
@@ -180,14 +204,19 @@ func (c *Chunk) Postpone(f File) {
 	l.dir.counts.add("postponed", 1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	e.chunk, e.due = nil, l.nextTry(e)
+	l.postponed = append(l.postponed, e)
+	l.kick()
+}
+
+// nextTry is after a delay that doubles with every try. Callers hold mu.
+func (l *Loader) nextTry(e *entry) time.Time {
 	delay := l.dir.config.RetryMax
 	if e.tries < 30 {
 		delay = min(delay, l.dir.config.RetryMin<<e.tries)
 	}
-	e.chunk, e.due = nil, time.Now().Add(delay)
 	e.tries++
-	l.postponed = append(l.postponed, e)
-	l.kick()
+	return time.Now().Add(delay)
 }
 
 // Postponed returns how many files wait for their delay to pass, and when the first is due.

@@ -29,6 +29,7 @@ type Loader struct {
 	claimed   map[laneName]*entry // Guarded by mu, like the others. Files in chunks, returned or postponed.
 	returned  [lanes][]*entry
 	postponed []*entry
+	stuck     []*entry     // loaded, and could not be deleted
 	retired   []*claimList // all done, but the folders not synced since
 	serial    int          // of lists
 	freed     bool         // a file stopped being claimed and is still there
@@ -97,6 +98,7 @@ func (l *Loader) next() (entries []*entry, fresh bool, err error) {
 	l.claiming.Lock()
 	defer l.claiming.Unlock()
 	l.lookAgain()
+	l.deleteAgain()
 	var errs []error
 	for _, lane := range l.turns.order() {
 		entries, fresh, err := l.take(lane)
@@ -176,7 +178,7 @@ func (l *Loader) hold(lane Lane, name string, claimed time.Time) *entry {
 // record makes the claim of fresh entries durable. When it can't, it gives up those that need it: files that Put wrote carry
 // their time themselves, so that a full disk does not keep them from being loaded and making room.
 func (l *Loader) record(entries []*entry) ([]*entry, error) {
-	list, err := l.writeList(entries)
+	list, err := l.writeList(entries, listSuffix)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil {
@@ -200,14 +202,15 @@ func (l *Loader) record(entries []*entry) ([]*entry, error) {
 	return kept, nil
 }
 
-func (l *Loader) writeList(entries []*entry) (*claimList, error) {
+// writeList makes a list of files durable; it ends in suffix.
+func (l *Loader) writeList(entries []*entry, suffix string) (*claimList, error) {
 	l.mu.Lock()
 	l.serial++
 	serial := l.serial
 	l.mu.Unlock()
 	stamp := entries[0].claimed.Format(stampLayout)
 	name, err := l.dir.place(processFolder, bytes.NewReader(encodeList(os.Getpid(), entries)), func(n int) string {
-		return fmt.Sprintf("%s-%d-%d%s", stamp, serial, n, listSuffix)
+		return fmt.Sprintf("%s-%d-%d%s", stamp, serial, n, suffix)
 	})
 	if err != nil && name != "" {
 		// Best effort: a list that stays is dropped at the next start, when its files are gone.

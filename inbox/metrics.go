@@ -8,7 +8,7 @@ import (
 )
 
 // counters counts what happened to files. Events: put, put_failed, copied, copied_failed, replayed, replayed_failed, claimed,
-// done, vanished, changed, set_aside, record_set_aside, grown, postponed, watch_overflow.
+// done, vanished, changed, set_aside, record_set_aside, grown, postponed, undeleted, watch_overflow.
 type counters struct {
 	mu     sync.Mutex
 	events map[string]int // Guarded by mu.
@@ -40,7 +40,7 @@ func (c *counters) each(do func(event string, n int)) {
 
 var (
 	filesDesc = prometheus.NewDesc("statewire_inbox_files",
-		"Files in the inbox: waiting by lane, claimed (process), set aside (corrupt).", []string{"box"}, nil)
+		"Files in the inbox: waiting by lane, claimed (process), set aside (corrupt), stored but not deletable (loaded).", []string{"box"}, nil)
 	bytesDesc = prometheus.NewDesc("statewire_inbox_bytes", "Bytes of those files.", []string{"box"}, nil)
 	ageDesc   = prometheus.NewDesc("statewire_inbox_oldest_age_seconds", "Age of the oldest of those files.", []string{"box"}, nil)
 	otherDesc = prometheus.NewDesc("statewire_inbox_foreign_entries", "Entries in the lanes that are no SMX files.", []string{"kind"}, nil)
@@ -80,7 +80,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		return
 	}
 	at := time.Now()
-	for name, b := range map[string]Box{"high": s.High, "normal": s.Normal, "low": s.Low, "process": s.Process, "corrupt": s.Corrupt} {
+	for name, b := range map[string]Box{"high": s.High, "normal": s.Normal, "low": s.Low, "process": s.Process, "corrupt": s.Corrupt, "loaded": s.Loaded} {
 		gauge(filesDesc, float64(b.Files), name)
 		gauge(bytesDesc, float64(b.Bytes), name)
 		gauge(ageDesc, b.Age(at).Seconds(), name)

@@ -17,7 +17,15 @@ func (l *Loader) recover() error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
+		if filepath.Ext(name) == loadedSuffix { // first: a claim list may still name the same files
+			if err := l.recoverLoaded(name); err != nil {
+				return fmt.Errorf("%s/%s: %w", processFolder, name, err)
+			}
+		}
+	}
+	for _, name := range names {
 		switch {
+		case filepath.Ext(name) == loadedSuffix:
 		case filepath.Ext(name) == listSuffix:
 			err = l.recoverList(name)
 		case isReport(name):
@@ -44,6 +52,11 @@ func (d *Dir) names(at folder) (names []string, err error) {
 }
 
 func (l *Loader) recoverList(name string) error {
+	return l.takeList(name, func(e *entry) { l.returned[e.lane] = append(l.returned[e.lane], e) })
+}
+
+// takeList reads a list and does something with its files that are still there, under mu.
+func (l *Loader) takeList(name string, do func(e *entry)) error {
 	entries, err := l.dir.readList(name)
 	if errors.Is(err, errListBroken) {
 		l.dir.log.Error("broken claim list set aside", "file", name, "err", err)
@@ -62,7 +75,7 @@ func (l *Loader) recoverList(name string) error {
 		e.list = list
 		list.open++
 		l.claimed[laneName{e.lane, e.name}] = e
-		l.returned[e.lane] = append(l.returned[e.lane], e)
+		do(e)
 	}
 	if list.open == 0 {
 		l.retired = append(l.retired, list)

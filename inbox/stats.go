@@ -19,6 +19,9 @@ type Stats struct {
 	Low     Box       // waiting
 	Process Box       // claimed by a loader, not yet stored
 	Corrupt Box       // bad files and records, without their reasons
+	Loaded  Box       // stored, and can't be deleted
+	// LoadedNames are at most 100 of them, as paths below the root.
+	LoadedNames []string
 	// Foreign counts entries that are no SMX files, by kind: dir, symlink, fifo, device, socket, hidden, tmp, suffix.
 	// They are left alone.
 	Foreign map[string]int
@@ -76,7 +79,7 @@ type statsCache struct {
 	took time.Duration // that counting it took
 }
 
-const maxForeignNames = 100
+const maxNames = 100
 
 // Stats returns counts that are at most Config.StatsInterval old, or, when counting is slow, twenty times as old as
 // counting takes. It reads the folders itself when it has to, so call it beside the work, not within a request.
@@ -124,11 +127,18 @@ func (d *Dir) count() (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
+	loaded, err := d.loaded()
+	if err != nil {
+		return Stats{}, err
+	}
 	boxes := [lanes]*Box{&s.High, &s.Normal, &s.Low}
 	for lane, box := range boxes {
 		err := d.each(folder(lane), func(e dirEntry) error {
 			if kind := foreign(e); kind != "" {
 				s.foreign(Lane(lane), e, kind)
+			} else if d.isLoaded(loaded, folder(lane), e.name) {
+				d.weigh(&s.Loaded, folder(lane), e)
+				s.LoadedNames = appendName(s.LoadedNames, folder(lane), e.name)
 			} else if claimed[laneName{Lane(lane), e.name}] {
 				d.weigh(&s.Process, folder(lane), e)
 			} else {
@@ -154,9 +164,15 @@ func (s *Stats) foreign(lane Lane, e dirEntry, kind string) {
 		return
 	}
 	s.Foreign[kind]++
-	if len(s.ForeignNames) < maxForeignNames {
-		s.ForeignNames = append(s.ForeignNames, path)
+	s.ForeignNames = appendName(s.ForeignNames, folder(lane), e.name)
+}
+
+// appendName adds a path below the root, when there are not too many.
+func appendName(names []string, at folder, name string) []string {
+	if len(names) < maxNames {
+		names = append(names, at.String()+"/"+name)
 	}
+	return names
 }
 
 // Beyond exactFiles files in a box one in sampled is asked for its size, and the others are taken for as large as the mean:
@@ -182,15 +198,20 @@ func (d *Dir) weigh(b *Box, at folder, e dirEntry) {
 	b.add(s.size, s.ctime.UTC())
 }
 
-// claimed reads the lists in process/, so that any process can tell what is claimed.
+// claimed is what the claim lists name.
 func (d *Dir) claimed() (map[laneName]bool, error) {
+	claimed := map[laneName]bool{}
+	return claimed, d.eachListed(listSuffix, func(e *entry) { claimed[laneName{e.lane, e.name}] = true })
+}
+
+// eachListed reads the lists in process/ that end in suffix, so that any process can tell what is claimed.
+func (d *Dir) eachListed(suffix string, do func(e *entry)) error {
 	names, err := d.names(processFolder)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	claimed := map[laneName]bool{}
 	for _, name := range names {
-		if filepath.Ext(name) != listSuffix {
+		if filepath.Ext(name) != suffix {
 			continue
 		}
 		entries, err := d.readList(name)
@@ -198,13 +219,13 @@ func (d *Dir) claimed() (map[laneName]bool, error) {
 			continue // done meanwhile, or for the next loader to judge
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, e := range entries {
-			claimed[laneName{e.lane, e.name}] = true
+			do(e)
 		}
 	}
-	return claimed, nil
+	return nil
 }
 
 // each calls do for every entry of a folder, up to the first error of its.

@@ -100,12 +100,16 @@ var errBacklog = errors.New("backlog")
 
 // eachUnread calls do for every unread file, of at most most files.
 func (d *Dir) eachUnread(ctx context.Context, most int, do func(at folder, name string) error) error {
+	loaded, err := d.loaded()
+	if err != nil {
+		return err
+	}
 	for _, at := range unreadFolders {
 		if err := d.disk.check(at); err != nil {
 			return err
 		}
 		err := d.each(at, func(e dirEntry) error {
-			if foreign(e) != "" {
+			if foreign(e) != "" || d.isLoaded(loaded, at, e.name) {
 				return nil // no loader will ever take it
 			}
 			if most--; most < 0 {

@@ -160,12 +160,16 @@ func (h *hints) rearm(due *time.Timer) {
 	}
 }
 
-// takeDue tells whether a claim was given up since the last call, and when the first postponed file or look is due.
+// takeDue tells whether a claim was given up since the last call, and when the first file is due to be tried again, or a look.
 func (l *Loader) takeDue() (freed bool, due time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	freed, l.freed = l.freed, false
-	return freed, earlier(l.firstDue(), l.look.alarm())
+	due = earlier(l.firstDue(), l.look.alarm())
+	for _, e := range l.stuck {
+		due = earlier(due, e.due)
+	}
+	return freed, due
 }
 
 // earlier is the earlier of two times that may be zero for never.

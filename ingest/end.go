@@ -33,7 +33,7 @@ func (p *pipeline) endPart(ctx, late context.Context, part *part) {
 		}
 	}
 	if err := chunk.Done(loaded...); err != nil {
-		p.log.Error("loaded files cannot be deleted; they load again and change nothing", "files", len(loaded), "err", err)
+		p.log.Warn("loaded files cannot be deleted; they stay, and are not loaded again", "err", err)
 	}
 	p.countLoaded(part, len(loaded))
 	p.endBad(ctx, late, part)

@@ -127,7 +127,7 @@ func (t *thread) read(f inbox.File) {
 func (t *thread) vanished(f inbox.File) {
 	t.log.Info("file vanished or changed before it was read", "file", f.Name)
 	t.metrics.files.WithLabelValues("vanished").Inc()
-	if err := t.claim.chunk.Done(f); err != nil {
+	if err := t.claim.chunk.Vanished(f); err != nil {
 		t.log.Warn("claim of a vanished file cannot be ended", "file", f.Name, "err", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,7 +121,32 @@ func (g *globals) checkInbox(cfg configs.Config, running bool) []check {
 	}
 	now := time.Now()
 	waiting := stats.Waiting()
-	return []check{backlogCheck(waiting, now, running), corruptCheck(stats.Corrupt, now), foreignCheck(stats), diskCheck(dir, cfg)}
+	checks := []check{backlogCheck(waiting, now, running), corruptCheck(stats.Corrupt, now), foreignCheck(stats), diskCheck(dir, cfg)}
+	if stats.Loaded.Files > 0 {
+		checks = append(checks, loadedCheck(stats))
+	}
+	return checks
+}
+
+// loadedCheck names the files that the loader is done with and can't delete.
+func loadedCheck(stats inbox.Stats) check {
+	const named = 3
+	names := stats.LoadedNames[:min(named, len(stats.LoadedNames))]
+	c := check{"loaded", healthWarning, fmt.Sprintf("%s stored but cannot be deleted: %s", fmtCount(stats.Loaded.Files, "file"), quoted(names))}
+	if more := stats.Loaded.Files - len(names); more > 0 {
+		c.detail += fmt.Sprintf(" and %d more", more)
+	}
+	c.detail += "; delete them, or let the site's user delete in that folder (look for an immutable file, a sticky or read-only folder)"
+	return c
+}
+
+// quoted lists names that anybody may have chosen, safe for a terminal.
+func quoted(names []string) string {
+	var list []string
+	for _, name := range names {
+		list = append(list, strconv.Quote(name))
+	}
+	return strings.Join(list, ", ")
 }
 
 func backlogCheck(waiting inbox.Box, now time.Time, running bool) check {
@@ -156,7 +182,7 @@ func foreignCheck(stats inbox.Stats) check {
 		return check{"foreign", healthOK, "nothing in the inbox but SMX files"}
 	}
 	return check{"foreign", healthWarning, fmt.Sprintf("%d entries that are no SMX files lie in the inbox and are left alone: %s",
-		n, strings.Join(stats.ForeignNames, ", "))}
+		n, quoted(stats.ForeignNames))}
 }
 
 func diskCheck(dir *inbox.Dir, cfg configs.Config) check {
