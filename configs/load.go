@@ -25,6 +25,8 @@ type Source struct {
 	// Sections are the stages whose part is used; nil = all. What is wrong with a value of another part is no error: that part
 	// stands at its defaults then. An unknown key is an error wherever it is.
 	Sections []string
+	// Read reads the file; nil is os.ReadFile.
+	Read func(path string) ([]byte, error)
 }
 
 func (s Source) uses(section string) bool {
@@ -55,7 +57,7 @@ func Load(src Source) (Config, []Value, error) {
 	known := flatten(reflect.ValueOf(cfg), "")
 	v := viper.New()
 	origins, errs := map[string]string{}, []error{}
-	path, err := readFile(v, src.File)
+	path, err := readFile(v, src)
 	if err != nil {
 		return cfg, nil, &Error{err}
 	}
@@ -115,10 +117,14 @@ func decode(cfg *Config, section string, settings map[string]any) error {
 }
 
 // readFile merges the configuration file into v and returns the path it read, empty for none.
-func readFile(v *viper.Viper, path string) (string, error) {
-	for _, p := range (Source{File: path}).Paths() {
-		data, err := os.ReadFile(p)
-		if errors.Is(err, fs.ErrNotExist) && path == "" {
+func readFile(v *viper.Viper, src Source) (string, error) {
+	read := src.Read
+	if read == nil {
+		read = os.ReadFile
+	}
+	for _, p := range src.Paths() {
+		data, err := read(p)
+		if errors.Is(err, fs.ErrNotExist) && src.File == "" {
 			continue
 		}
 		if err != nil {

@@ -20,6 +20,16 @@ func (d *Dir) Copy(ctx context.Context, path string) (name string, err error) {
 	return name, nil
 }
 
+// CopyFile is Copy of a file that is open. It is read from where it stands, and not closed; path gives its name.
+func (d *Dir) CopyFile(ctx context.Context, in *os.File, path string) (name string, err error) {
+	name, err = d.copyFile(ctx, in, path)
+	d.counts.count("copied", err)
+	if err != nil {
+		return "", fmt.Errorf("copy %s into the inbox: %w", path, err)
+	}
+	return name, nil
+}
+
 func (d *Dir) copy(ctx context.Context, path string) (name string, err error) {
 	// Looked at before it is opened: opening a pipe would wait for its writer.
 	info, err := os.Stat(path)
@@ -29,18 +39,26 @@ func (d *Dir) copy(ctx context.Context, path string) (name string, err error) {
 	if !info.Mode().IsRegular() {
 		return "", fmt.Errorf("a %s, not a file", kindOf(info.Mode()))
 	}
-	if info.Size() > d.config.MaxFileBytes {
-		return "", fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, info.Size(), d.config.MaxFileBytes)
-	}
 	in, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
+	name, err = d.copyFile(ctx, in, path)
+	return name, errors.Join(err, in.Close())
+}
+
+func (d *Dir) copyFile(ctx context.Context, in *os.File, path string) (name string, err error) {
+	info, err := in.Stat()
+	if err != nil {
+		return "", err
+	}
+	if info.Size() > d.config.MaxFileBytes {
+		return "", fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, info.Size(), d.config.MaxFileBytes)
+	}
 	src := &source{ctx: ctx, in: in, left: d.config.MaxFileBytes}
-	name, err = d.place(folder(Normal), src, func(n int) string {
+	return d.place(folder(Normal), src, func(n int) string {
 		return near(spelled(filepath.Base(path)), n)
 	})
-	return name, errors.Join(err, in.Close())
 }
 
 // source is what Copy copies. Its own errors are told from those of the inbox's disk.

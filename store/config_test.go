@@ -88,12 +88,12 @@ func TestPasswordFile(t *testing.T) {
 		if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := Config{PasswordFile: path}.password()
+		got, err := Config{PasswordFile: path}.password(os.ReadFile)
 		if got != tt.want || (err == nil) != (tt.want != "") {
 			t.Errorf("%s: %q, %v", tt.name, got, err)
 		}
 	}
-	if _, err := (Config{PasswordFile: path + "x"}).password(); err == nil {
+	if _, err := (Config{PasswordFile: path + "x"}).password(os.ReadFile); err == nil {
 		t.Error("a missing file is accepted")
 	}
 }

@@ -6,10 +6,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -67,7 +65,7 @@ func (c Config) transportOptions(rt http.RoundTripper) *clickhouse.Options {
 }
 
 // serverOptions reach the configured servers.
-func (c Config) serverOptions() (*clickhouse.Options, error) {
+func (c Config) serverOptions(read func(string) ([]byte, error)) (*clickhouse.Options, error) {
 	where, err := c.endpoint()
 	if err != nil {
 		return nil, err
@@ -80,22 +78,22 @@ func (c Config) serverOptions() (*clickhouse.Options, error) {
 		opt.Protocol = clickhouse.HTTP
 	}
 	if where.tls {
-		if opt.TLS, err = c.tlsConfig(); err != nil {
+		if opt.TLS, err = c.tlsConfig(read); err != nil {
 			return nil, err
 		}
 	}
-	if opt.Auth.Password, err = c.password(); err != nil {
+	if opt.Auth.Password, err = c.password(read); err != nil {
 		return nil, err
 	}
 	return opt, nil
 }
 
-func (c Config) tlsConfig() (*tls.Config, error) {
+func (c Config) tlsConfig(read func(string) ([]byte, error)) (*tls.Config, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CAFile == "" {
 		return conf, nil
 	}
-	pem, err := os.ReadFile(c.CAFile)
+	pem, err := read(c.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("store.ca_file: %w", err)
 	}
@@ -107,16 +105,11 @@ func (c Config) tlsConfig() (*tls.Config, error) {
 }
 
 // password reads the password's file; one line end at its end is no part of it.
-func (c Config) password() (string, error) {
+func (c Config) password(read func(string) ([]byte, error)) (string, error) {
 	if c.PasswordFile == "" {
 		return "", nil
 	}
-	file, err := os.Open(c.PasswordFile)
-	if err != nil {
-		return "", fmt.Errorf("store.password_file: %w", err)
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, 4096))
+	text, err := read(c.PasswordFile)
 	if err != nil {
 		return "", fmt.Errorf("store.password_file: %w", err)
 	}

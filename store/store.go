@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -45,6 +46,8 @@ type Options struct {
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
 	Clock      func() time.Time      // nil is time.Now
+	// ReadFile reads the password and the certificates that the configuration names; nil is os.ReadFile.
+	ReadFile func(path string) ([]byte, error)
 }
 
 func (o Options) withDefaults() Options {
@@ -53,6 +56,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
+	}
+	if o.ReadFile == nil {
+		o.ReadFile = os.ReadFile
 	}
 	return o
 }
@@ -125,7 +131,7 @@ func (s *Store) open(ctx context.Context, opt Options) error {
 func (s *Store) choose(ctx context.Context, opt Options) (string, error) {
 	if len(s.cfg.Addr) > 0 {
 		var err error
-		s.options, err = s.cfg.serverOptions()
+		s.options, err = s.cfg.serverOptions(opt.ReadFile)
 		return "server", err
 	}
 	socket := filepath.Join(opt.Dir, "statewire.sock")

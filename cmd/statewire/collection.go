@@ -35,7 +35,7 @@ func collectionCreateCommand(g *globals) *cobra.Command {
 			if err := g.plainFormat(); err != nil {
 				return err
 			}
-			list, err := targets.list()
+			list, err := targets.list(g.openFile)
 			if err != nil {
 				return err
 			}

@@ -26,7 +26,8 @@ type globals struct {
 	create     bool // of commands that write: make the site where there is none
 	warned     bool // that the store is of an earlier version
 
-	sections []string // of the configuration, that the command uses
+	sections []string          // of the configuration, that the command uses
+	kept     map[string][]byte // files that were read before the process became another user; nil for one that was not there
 }
 
 var (
@@ -42,10 +43,7 @@ func (g *globals) register(root *cobra.Command) {
 	f.StringVar(&g.logLevel, "log-level", "info", "least level to log: debug, info, warn, error")
 	f.StringVar(&g.logFormat, "log-format", "text", "log lines as text or json")
 	f.StringArrayVar(&g.set, "set", nil, "override one configuration key, as KEY=VALUE (repeatable)")
-	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		g.sections = sections(cmd)
-		return g.check()
-	}
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return g.prepare(cmd, nil) }
 }
 
 func (g *globals) check() error {
@@ -99,7 +97,7 @@ func (g *globals) config(flags map[string]string) (configs.Config, []configs.Val
 		}
 		all[key] = value
 	}
-	return configs.Load(configs.Source{File: g.configFile, Env: os.Environ(), Flags: all, Sections: g.sections})
+	return configs.Load(configs.Source{File: g.configFile, Env: os.Environ(), Flags: all, Sections: g.sections, Read: g.readFile})
 }
 
 // oneLine writes an error for a terminal: one plain line, or one per problem when there are several.

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +25,7 @@ const copiers = 16
 const siteLook = 200 * time.Millisecond
 
 func loadCommand(g *globals) *cobra.Command {
+	var found *reportSources // by root, before it became another user
 	cmd := &cobra.Command{
 		Use:   "load PATH…",
 		Short: "copy report or SMX files, or folders of them, into the inbox and load them",
@@ -38,18 +37,20 @@ func loadCommand(g *globals) *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return g.load(cmd, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return g.load(cmd, args, found) },
+	}
+	cmd.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
+		return g.prepare(cmd, func() (err error) {
+			found, err = openReports(args, mostOpen())
+			return err
+		})
 	}
 	g.registerCreate(cmd)
 	return cmd
 }
 
-func (g *globals) load(cmd *cobra.Command, args []string) error {
+func (g *globals) load(cmd *cobra.Command, args []string, found *reportSources) error {
 	if err := g.plainFormat(); err != nil {
-		return err
-	}
-	files, skipped, err := findReports(args)
-	if err != nil {
 		return err
 	}
 	cfg, _, err := g.config(nil)
@@ -59,7 +60,13 @@ func (g *globals) load(cmd *cobra.Command, args []string) error {
 	if err := g.needSite(cfg); err != nil {
 		return err
 	}
-	names, err := g.copyIn(cmd, files)
+	if found == nil {
+		if found, err = findReports(args); err != nil {
+			return err
+		}
+	}
+	skipped := found.skipped
+	names, err := g.copyIn(cmd, found.files)
 	if err != nil {
 		return err
 	}
@@ -75,38 +82,8 @@ func (g *globals) load(cmd *cobra.Command, args []string) error {
 	return writeRecord(cmd.OutOrStdout(), g.format, append(summary.fields(), field{"skipped_files", skipped}))
 }
 
-// findReports lists the files to load and counts the ones in folders that do not look like reports.
-func findReports(args []string) (files []string, skipped int, err error) {
-	for _, root := range args {
-		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-			switch {
-			case err != nil:
-				return err
-			case entry.IsDir():
-			case path == root || entry.Type().IsRegular() && isReportName(entry.Name()):
-				files = append(files, path)
-			default:
-				skipped++
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, 0, fmt.Errorf("look for reports: %w", err)
-		}
-	}
-	return files, skipped, nil
-}
-
-func isReportName(name string) bool {
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".smx", ".smw", ".xml":
-		return true
-	}
-	return false
-}
-
 // copyIn copies files into the inbox and returns their names there.
-func (g *globals) copyIn(cmd *cobra.Command, files []string) (names []string, err error) {
+func (g *globals) copyIn(cmd *cobra.Command, files []reportSource) (names []string, err error) {
 	cfg, _, err := g.config(nil)
 	if err != nil {
 		return nil, err
@@ -123,9 +100,9 @@ func (g *globals) copyIn(cmd *cobra.Command, files []string) (names []string, er
 	for range min(copiers, len(files)) {
 		workers.Go(func() error {
 			for i := int(next.Add(1)) - 1; i < len(files) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				name, err := dir.Copy(ctx, files[i])
+				name, err := files[i].copyTo(ctx, dir)
 				if err != nil {
-					return fmt.Errorf("copy %s into the inbox: %w", files[i], err)
+					return fmt.Errorf("copy %s into the inbox: %w", files[i].path, err)
 				}
 				names[i] = name
 				_ = bar.Add(1)

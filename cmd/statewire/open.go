@@ -20,7 +20,7 @@ const busyWait = 15 * time.Second
 func (g *globals) openStore(ctx context.Context, cfg configs.Config, access store.Access, log *slog.Logger) (*store.Store, error) {
 	deadline := time.Now().Add(busyWait)
 	for {
-		db, err := store.Open(ctx, cfg.Store, store.Options{Dir: g.data, Access: access, Catalog: configs.StateCatalog, Log: log})
+		db, err := store.Open(ctx, cfg.Store, store.Options{Dir: g.data, Access: access, Catalog: configs.StateCatalog, Log: log, ReadFile: g.readFile})
 		switch {
 		case err == nil:
 			g.warnOlder(db.SchemaAtOpen(), access)

@@ -47,7 +47,7 @@ func (t *targetFlags) registerAll(cmd *cobra.Command) {
 
 // target reads the flags, and looks up the computer names among them.
 func (g *globals) target(ctx context.Context, t *targetFlags) (resync.Target, error) {
-	list, err := t.list()
+	list, err := t.list(g.openFile)
 	if err != nil {
 		return resync.Target{}, err
 	}
@@ -78,12 +78,12 @@ type mention struct {
 }
 
 // list are the clients named one by one, each an id or what may be a computer's name.
-func (t *targetFlags) list() (list []mention, err error) {
+func (t *targetFlags) list(open func(string) (io.ReadCloser, error)) (list []mention, err error) {
 	for _, text := range t.clients {
 		list = append(list, mention{strings.TrimSpace(text), fmt.Sprintf("--client %.60q", text)})
 	}
 	if t.file != "" {
-		listed, err := readClients(t.file)
+		listed, err := readClients(t.file, open)
 		if err != nil {
 			return nil, err
 		}
@@ -117,10 +117,10 @@ func parseClient(text string) (smx.ClientID, error) {
 
 // readClients reads a file with one client per line, in UTF-8 or, with a byte order mark, UTF-16. Empty lines, what follows a #
 // and the header of this program's own csv do not count.
-func readClients(path string) ([]mention, error) {
+func readClients(path string, open func(string) (io.ReadCloser, error)) ([]mention, error) {
 	in, name := io.Reader(os.Stdin), "standard input"
 	if path != "-" {
-		file, err := os.Open(path)
+		file, err := open(path)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("read the list of clients: %w", err)}
 		}

@@ -46,7 +46,7 @@ func TestListsOfClients(t *testing.T) {
 			if err := os.WriteFile(path, tc.file, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			list, err := (&targetFlags{file: path}).list()
+			list, err := (&targetFlags{file: path}).list((&globals{}).openFile)
 			var got []string
 			for _, m := range list {
 				got = append(got, m.text)

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"statewire/configs"
+)
+
+// Root works on a site as the site's own user, or it would leave files there that the site cannot open. What the command line names
+// may be for root's eyes only: it is opened before.
+
+// prepare checks the flags and becomes the owner of the data directory. Before that it opens what the command line names, and calls
+// open when that is not nil.
+func (g *globals) prepare(cmd *cobra.Command, open func() error) error {
+	g.sections = sections(cmd)
+	if err := g.check(); err != nil {
+		return err
+	}
+	who, err := foreignOwner(g.data)
+	if err != nil || who == nil {
+		return err
+	}
+	if err := g.keepNamed(cmd); err != nil {
+		return err
+	}
+	if open != nil {
+		if err := open(); err != nil {
+			return err
+		}
+	}
+	if err := who.become(); err != nil {
+		return usageError{fmt.Errorf("%s belongs to %s, and this process cannot become that user (%w); run it as %[2]s: sudo -u %[2]s statewire …", g.data, who.name, err)}
+	}
+	if _, err := os.Stat("."); err != nil { // a folder that the other user may not enter, and the engine wants to
+		return os.Chdir(g.data)
+	}
+	return nil
+}
+
+// keepNamed reads the files that flags and configuration name.
+func (g *globals) keepNamed(cmd *cobra.Command) error {
+	g.kept = map[string][]byte{}
+	for _, path := range (configs.Source{File: g.configFile}).Paths() {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			g.kept[path] = nil // in a folder that the other user may not even enter
+		}
+		g.keep(path)
+	}
+	if list := cmd.Flags().Lookup("file"); list != nil && list.Changed {
+		g.keep(list.Value.String())
+	}
+	cfg, _, err := g.config(nil)
+	if err != nil {
+		return nil // the command says so, when it uses what is wrong
+	}
+	g.keep(cfg.Store.PasswordFile)
+	g.keep(cfg.Store.CAFile)
+	return nil
+}
+
+// maxKept bounds a file that is kept: lists and secrets are small.
+const maxKept = 64 << 20
+
+// keep remembers a file's text. Whatever is wrong with the file, its reader says.
+func (g *globals) keep(path string) {
+	info, err := os.Stat(path)
+	if err != nil || info.IsDir() || info.Size() > maxKept {
+		return
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	if text, err := io.ReadAll(io.LimitReader(file, maxKept)); err == nil {
+		g.kept[path] = text
+	}
+}
+
+// readFile is os.ReadFile, also of a file that only root may read and that was kept.
+func (g *globals) readFile(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	kept, ok := g.kept[path]
+	switch {
+	case !ok || !errors.Is(err, fs.ErrPermission):
+		return text, err
+	case kept == nil:
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	}
+	return kept, nil
+}
+
+// openFile is os.Open, of the kept text where there is one.
+func (g *globals) openFile(path string) (io.ReadCloser, error) {
+	if kept, ok := g.kept[path]; ok {
+		return io.NopCloser(bytes.NewReader(kept)), nil
+	}
+	return os.Open(path)
+}
