@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"statewire/internal/control"
 	"statewire/smx"
 )
 
@@ -30,7 +31,7 @@ type Client struct {
 func Dial(socketPath string) *Client {
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socketPath)
+			return control.Dial(ctx, socketPath)
 		},
 		MaxIdleConnsPerHost: 64,
 		IdleConnTimeout:     time.Minute,

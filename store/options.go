@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"statewire/internal/control"
 )
 
 // poolConns bounds the statements that one process runs at once.
@@ -124,7 +126,9 @@ func (c Config) password(read func(string) ([]byte, error)) (string, error) {
 func socketTransport(path, prefix string) http.RoundTripper {
 	return &prefixed{prefix: prefix, next: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "unix", path)
+			ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+			defer cancel()
+			return control.Dial(ctx, path)
 		},
 		MaxIdleConns:    poolConns,
 		IdleConnTimeout: time.Minute,

@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -55,15 +54,4 @@ func lockHolder(f *os.File) int {
 	n, _ := f.ReadAt(text, 0)
 	pid, _ := strconv.Atoi(strings.TrimSpace(string(text[:n])))
 	return pid
-}
-
-// listenPrivate listens on a Unix socket that only this user can open.
-func listenPrivate(path string) (net.Listener, error) {
-	old := syscall.Umask(0o177)
-	ln, err := net.Listen("unix", path)
-	syscall.Umask(old)
-	if err != nil {
-		return nil, fmt.Errorf("listen on the store's socket: %w", err)
-	}
-	return ln, nil
 }

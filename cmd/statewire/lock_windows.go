@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"net"
 	"os"
 )
 
@@ -11,5 +10,3 @@ var errServer = errors.New("a site runs on Linux and macOS; on this system only 
 func lockRole(string) (*os.File, error) { return nil, errServer }
 
 func roleHolder(string) int { return 0 }
-
-func listenPrivate(string) (net.Listener, error) { return nil, errServer }

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -16,6 +14,8 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
+
+	"statewire/internal/control"
 )
 
 // peerTimeout bounds the asking of another process of the site.
@@ -24,13 +24,11 @@ const peerTimeout = 2 * time.Second
 // metricsSocket ends the name of the socket on which a process shows its metrics.
 const metricsSocket = "-metrics.sock"
 
+func metricsPath(data, role string) string { return filepath.Join(data, "run", role+metricsSocket) }
+
 // startPeer shows this process's metrics to the process that runs the reports, on a socket beside the role locks.
 func (s *site) startPeer(ctx context.Context, g *errgroup.Group) error {
-	path := filepath.Join(s.data, "run", s.roles[0]+metricsSocket)
-	if err := removeSocket(path); err != nil {
-		return err
-	}
-	ln, err := listenPrivate(path)
+	ln, err := control.Listen(metricsPath(s.data, s.roles[0]))
 	if err != nil {
 		return err
 	}
@@ -84,20 +82,12 @@ func scrape(socket string) map[string]*dto.MetricFamily {
 	return families
 }
 
-// removeSocket removes the socket that a dead process left.
-func removeSocket(path string) error {
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return fmt.Errorf("remove the socket that a dead process left: %w", err)
-	}
-	return nil
-}
-
 // socketClient asks the process behind a socket, once.
 func socketClient(socket string) *http.Client {
 	return &http.Client{Timeout: peerTimeout, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+			return control.Dial(ctx, socket)
 		},
 	}}
 }

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os/user"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"statewire/configs"
+	"statewire/internal/control"
 	"statewire/resync"
 	"statewire/smx"
 	"statewire/store"
@@ -81,7 +81,9 @@ func (g *globals) claimResync(ctx context.Context, writes bool) (*resync.Client,
 
 // listens says whether a process answers on a socket.
 func listens(path string) bool {
-	conn, err := net.DialTimeout("unix", path, peerTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), peerTimeout)
+	defer cancel()
+	conn, err := control.Dial(ctx, path)
 	if err != nil {
 		return false
 	}

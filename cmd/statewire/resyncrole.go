@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"statewire/configs"
+	"statewire/internal/control"
 	"statewire/resync"
 	"statewire/smx"
 	"statewire/store"
@@ -87,11 +88,7 @@ func (s *site) startResync(ctx context.Context, g *errgroup.Group, db *store.Sto
 	if err != nil {
 		return err
 	}
-	path := resyncSocket(s.data)
-	if err := removeSocket(path); err != nil {
-		return err
-	}
-	ln, err := listenPrivate(path)
+	ln, err := control.Listen(resyncSocket(s.data))
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 	"statewire/identity"
 	"statewire/inbox"
 	"statewire/ingest"
+	"statewire/internal/control"
 	"statewire/relay"
 	"statewire/reports"
 	"statewire/resync"
@@ -60,8 +61,13 @@ type addresses struct {
 	caFile  string
 }
 
-// newSite prepares the data directory; nothing runs before run.
+// newSite prepares the data directory; nothing runs before run. Nothing is made where the site's sockets could not be.
 func newSite(data string, cfg configs.Config, r roles, log *slog.Logger) (*site, error) {
+	for _, role := range allRoles {
+		if err := control.Fits(metricsPath(data, role)); err != nil { // the longest names of sockets
+			return nil, usageError{fmt.Errorf("the data directory: %w", err)}
+		}
+	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
@@ -258,11 +264,7 @@ func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.St
 
 // startSocket lets other processes of the site use the store, and nobody else: the socket is the owner's alone.
 func (s *site) startSocket(ctx context.Context, g *errgroup.Group, handler http.Handler) error {
-	path := filepath.Join(s.data, "statewire.sock")
-	if err := removeSocket(path); err != nil {
-		return err
-	}
-	ln, err := listenPrivate(path)
+	ln, err := control.Listen(filepath.Join(s.data, "statewire.sock"))
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,15 @@ func child(role string) int {
 
 var roles = map[string]func(*Engine) error{"zone": zone, "writer": write, "count": count, "quiet": quiet, "reopen": reopen}
 
+// zone says in which time zone the engine is and which environment this program has.
+func zone(e *Engine) error {
+	said, err := e.keeper.scalar("SELECT concat(timezone(), ' ', formatDateTime(toDateTime('2026-07-01 12:00:00'), '%F %T %z'))")
+	if err == nil {
+		fmt.Printf("%s TZ=%s", said, os.Getenv("TZ"))
+	}
+	return errors.Join(err, e.Close())
+}
+
 // write inserts and reports each acknowledgement, until it is killed.
 func write(e *Engine) error {
 	err := e.keeper.exec("CREATE TABLE IF NOT EXISTS default.killed (a UInt64) ENGINE = MergeTree ORDER BY a")

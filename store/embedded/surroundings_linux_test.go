@@ -2,7 +2,6 @@ package embedded
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"os"
@@ -13,15 +12,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// zone says in which time zone the engine is and which environment this program has.
-func zone(e *Engine) error {
-	said, err := e.keeper.scalar("SELECT concat(timezone(), ' ', formatDateTime(toDateTime('2026-07-01 12:00:00'), '%F %T %z'))")
-	if err == nil {
-		fmt.Printf("%s TZ=%s", said, os.Getenv("TZ"))
-	}
-	return errors.Join(err, e.Close())
-}
 
 func TestSurroundingsDoNotReachTheEngine(t *testing.T) {
 	library, err := FindLibrary("")
