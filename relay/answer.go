@@ -2,107 +2,34 @@ package relay
 
 import (
 	"net/http"
-	"strconv"
-	"strings"
-	"sync/atomic"
 	"time"
 )
 
-// answer gathers one answer, so that it leaves in one piece. It is the http.ResponseWriter of the routes.
+// answer is the http.ResponseWriter of the routes. It knows whether anything was said yet, and gives an answer its full time: the
+// server counts WriteTimeout from the request's head, and a report may wait as long as that for the disk.
 type answer struct {
-	header http.Header
-	status int
-	body   []byte
-	wire   []byte
+	http.ResponseWriter
+	head   time.Time // when the request's head had come
+	within time.Duration
+	begun  bool
 }
 
-func (r *Relay) newAnswer() *answer {
-	if a, ok := r.answers.Get().(*answer); ok {
-		return a
-	}
-	return &answer{header: http.Header{}}
-}
-
-// done takes an answer back, with its buffers when they are of the common size.
-func (r *Relay) done(a *answer) {
-	a.reset()
-	if cap(a.body) <= keptBody && cap(a.wire) <= keptBody {
-		r.answers.Put(a)
-	}
-}
-
-// reset forgets what was gathered.
-func (a *answer) reset() {
-	clear(a.header)
-	a.status, a.body = 0, a.body[:0]
-}
-
-// Header implements http.ResponseWriter.
-func (a *answer) Header() http.Header { return a.header }
-
-// WriteHeader sets the status; the first one counts.
+// WriteHeader implements http.ResponseWriter.
 func (a *answer) WriteHeader(status int) {
-	if a.status == 0 {
-		a.status = status
+	if now := time.Now(); !a.begun && now.Sub(a.head) > a.within/8 { // setting a deadline costs more than it is worth for most answers
+		http.NewResponseController(a.ResponseWriter).SetWriteDeadline(now.Add(a.within))
 	}
+	a.begun = true
+	a.ResponseWriter.WriteHeader(status)
 }
 
-// Write appends to the body.
+// Write implements http.ResponseWriter.
 func (a *answer) Write(p []byte) (int, error) {
-	a.WriteHeader(http.StatusOK)
-	a.body = append(a.body, p...)
-	return len(p), nil
-}
-
-// send sends the answer. With last the client is told that it is the connection's last.
-func (a *answer) send(c *conn, method, date string, last bool) error {
-	a.WriteHeader(http.StatusOK)
-	if last {
-		a.header.Set("Connection", "close")
+	if !a.begun {
+		a.WriteHeader(http.StatusOK)
 	}
-	a.wire = a.appendHead(a.wire[:0], date)
-	if method != http.MethodHead && hasBody(a.status) {
-		a.wire = append(a.wire, a.body...)
-	}
-	return c.write(a.wire)
+	return a.ResponseWriter.Write(p)
 }
 
-func (a *answer) appendHead(dst []byte, date string) []byte {
-	dst = append(dst, "HTTP/1.1 "...)
-	dst = strconv.AppendInt(dst, int64(a.status), 10)
-	dst = append(append(append(dst, ' '), http.StatusText(a.status)...), "\r\nDate: "...)
-	dst = append(dst, date...)
-	for name, values := range a.header {
-		for _, value := range values {
-			dst = append(append(append(dst, "\r\n"...), name...), ": "...)
-			dst = append(dst, oneLine.Replace(value)...)
-		}
-	}
-	if hasBody(a.status) {
-		dst = strconv.AppendInt(append(dst, "\r\nContent-Length: "...), int64(len(a.body)), 10)
-	}
-	return append(dst, "\r\n\r\n"...)
-}
-
-var oneLine = strings.NewReplacer("\r", " ", "\n", " ")
-
-func hasBody(status int) bool {
-	return status != http.StatusNotModified && status != http.StatusNoContent
-}
-
-// dates writes the time as the Date header has it; the text of a second is made once.
-type dates struct{ last atomic.Pointer[datedSecond] }
-
-type datedSecond struct {
-	second int64
-	text   string
-}
-
-func (d *dates) text(now time.Time) string {
-	last := d.last.Load()
-	if second := now.Unix(); last == nil || last.second != second {
-		last = &datedSecond{second, now.UTC().Format(http.TimeFormat)}
-		d.last.Store(last)
-	}
-	return last.text
-}
+// Unwrap is for http.ResponseController: a route may flush as it goes, and set deadlines of its own.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -181,7 +181,7 @@ func TestAnswers(t *testing.T) {
 			if resp.Close && resp.Header.Get("Connection") == "" {
 				got.WriteString(" close")
 			}
-			fmt.Fprintf(&got, "\n%s", body)
+			fmt.Fprintf(&got, "\n%s\n", strings.TrimSuffix(body, "\n"))
 		}
 	}
 	golden(t, "relay-answers.txt", got.String())

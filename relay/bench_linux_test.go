@@ -32,8 +32,9 @@ const (
 	benchRounds      = 5
 )
 
-// BenchmarkRatioRelayToBareHandler compares durable acknowledgements with a TLS handler that discards the body: same
-// machine, same certificate, same client, turn by turn. Goal: at least 0.4, better 0.6; p99 below 50 ms.
+// BenchmarkRatioRelayToBareHandler compares the processor time of a durable acknowledgement with that of a TLS handler of net/http
+// that discards the body, client included: same machine, same certificate, same client, turn by turn. Goal: at most 3.0, better
+// 2.2; p99 below 50 ms.
 func BenchmarkRatioRelayToBareHandler(b *testing.B) {
 	id, err := identity.Open(b.TempDir()+"/identity", identity.Options{})
 	if err != nil {
@@ -42,7 +43,7 @@ func BenchmarkRatioRelayToBareHandler(b *testing.B) {
 	bare := benchFleet(b, bareServer(b, id))
 	s := start(b, testConfig(), Deps{Inbox: benchInbox(b)})
 	durable := benchFleet(b, s.addr)
-	var ratios, rates, bares []float64
+	var rates, bares []float64
 	var took []time.Duration
 	var bareCPU, relayCPU cpu
 	for b.Loop() {
@@ -53,13 +54,13 @@ func BenchmarkRatioRelayToBareHandler(b *testing.B) {
 			relayCPU.start()
 			rate, times := durable.drive(b)
 			relayCPU.stop(len(times))
-			ratios, rates, bares = append(ratios, rate/limit), append(rates, rate), append(bares, limit)
+			rates, bares = append(rates, rate), append(bares, limit)
 			took = append(took, times...)
 		}
 	}
 	slices.Sort(took)
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(median(ratios), "ratio")
+	b.ReportMetric(relayCPU.each()/bareCPU.each(), "ratio")
 	b.ReportMetric(median(rates), "reports/s")
 	b.ReportMetric(median(bares), "bare/s")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")

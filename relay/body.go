@@ -42,18 +42,19 @@ func (b *budget) take(n int64) bool {
 func (b *budget) give(n int64) { b.used.Add(-n) }
 
 // read reads the whole body, as sent, within the bounds of size, time and memory.
-func (r *Relay) read(req *http.Request, c *conn, d *delivery) *problem {
+func (r *Relay) read(w http.ResponseWriter, req *http.Request, d *delivery) *problem {
 	limit := rawLimit(req.Header)
 	var err error
-	d.raw, err = d.fill(d.raw, req.Body, limit, req.ContentLength, r.memory)
+	var large *http.MaxBytesError
+	d.raw, err = d.fill(d.raw, http.MaxBytesReader(w, req.Body, limit), limit, req.ContentLength, r.memory)
 	switch {
-	case err == nil && int64(len(d.raw)) > limit:
+	case errors.As(err, &large):
 		return tooLarge(limit)
 	case err == nil && len(d.raw) == 0:
 		return refuse(codeEmptyBody, "the body is empty; a report was expected")
 	case err == nil:
 		return checksum(req.Header, d.raw)
-	case c.body.slow || errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		return refuse(codeBodySlow, "after %v a body must keep up %d bytes per second; %d bytes had come", r.cfg.BodyTimeout, r.cfg.BodyRate, len(d.raw))
 	case errors.Is(err, errNoMemory):
 		return overloaded()
@@ -100,11 +101,9 @@ func (d *delivery) grow(buf []byte, limit, expected int64, memory *budget) ([]by
 	return append(make([]byte, 0, size), buf...), nil
 }
 
-// overloaded refuses a report for which there is no memory; the rest of it stays unread.
+// overloaded refuses a report for which there is no memory.
 func overloaded() *problem {
-	p := refuse(codeOverloaded, "too many large reports at once").later(5 * time.Second)
-	p.hangs = true
-	return p
+	return refuse(codeOverloaded, "too many large reports at once").later(5 * time.Second)
 }
 
 // checksum compares the body with the digest of it that the client sent, if any.

@@ -31,10 +31,14 @@ type Config struct {
 	// ClientsTracked is how many clients' rates are remembered; the longest silent one is forgotten first. Default 65536; at least 1.
 	ClientsTracked int `mapstructure:"clients_tracked"`
 
-	// MaxConnections bounds the open connections. Default 4096; at least 1.
+	// MaxConnections bounds the open connections. Beyond it the one that has waited longest for a request gives way. Default 4096; at least 1.
 	MaxConnections int `mapstructure:"max_connections"`
 	// MaxConnectionsPerIP bounds those from one address. Default 1024; at least 1.
 	MaxConnectionsPerIP int `mapstructure:"max_connections_per_ip"`
+	// MaxHandshakes bounds the connections beside them that have not finished their TLS handshake. The oldest gives way. Default 1024; at least 1.
+	MaxHandshakes int `mapstructure:"max_handshakes"`
+	// MaxHandshakesPerIP bounds those from one address. Default 256; at least 1.
+	MaxHandshakesPerIP int `mapstructure:"max_handshakes_per_ip"`
 	// MaxBodyMemory bounds the bytes of report bodies held at one time, in all requests. Default 64MiB; at least 24MiB.
 	MaxBodyMemory int64 `mapstructure:"max_body_memory"`
 	// MaxFileBytes is the size at which a file is full and a further one begins. Default 16MiB; 64KiB to 32MiB.
@@ -79,6 +83,8 @@ func DefaultConfig() Config {
 		ClientsTracked:      65_536,
 		MaxConnections:      4096,
 		MaxConnectionsPerIP: 1024,
+		MaxHandshakes:       1024,
+		MaxHandshakesPerIP:  256,
 		MaxBodyMemory:       64 << 20,
 		MaxFileBytes:        16 << 20,
 		DiskReserve:         1 << 30,
@@ -134,6 +140,8 @@ func (c Config) validateBounds() error {
 	within("clients_tracked", int64(c.ClientsTracked), 1, 4_000_000)
 	within("max_connections", int64(c.MaxConnections), 1, 1_000_000)
 	within("max_connections_per_ip", int64(c.MaxConnectionsPerIP), 1, 1_000_000)
+	within("max_handshakes", int64(c.MaxHandshakes), 1, 1_000_000)
+	within("max_handshakes_per_ip", int64(c.MaxHandshakesPerIP), 1, 1_000_000)
 	within("max_body_memory", c.MaxBodyMemory, 24<<20, 1<<40)
 	within("max_file_bytes", c.MaxFileBytes, 64<<10, 32<<20)
 	within("disk_reserve", c.DiskReserve, 0, 1<<50)

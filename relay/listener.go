@@ -1,8 +1,8 @@
 package relay
 
 import (
-	"bufio"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -12,7 +12,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// listener accepts connections up to the caps and closes the rest at once, so that those it has are served unharmed.
+// listener shakes hands and gives the server only connections that have. Those in their handshake have a share of their own, of each
+// address and in all, where the oldest gives way to the newest: whoever opens connections and says nothing takes no place from
+// those who speak. Among the others the one that has waited longest without a request gives way.
 type listener struct {
 	net.Listener
 
@@ -21,13 +23,12 @@ type listener struct {
 	tls     *tls.Config
 	metrics *metrics
 	log     *slog.Logger
-	readers sync.Pool // buffers for the connections on which something comes in; a silent one has none
+	shaken  chan *tls.Conn
+	stopped chan struct{}
 
-	// Guarded by mu.
-	mu       sync.Mutex
-	conns    map[*conn]struct{}
-	perIP    map[netip.Addr]int
-	complain rate.Sometimes
+	shakers sync.WaitGroup
+
+	places // the connections, under its mu
 }
 
 func newListener(tcp net.Listener, config *tls.Config, cfg Config, m *metrics, log *slog.Logger) *listener {
@@ -37,105 +38,95 @@ func newListener(tcp net.Listener, config *tls.Config, cfg Config, m *metrics, l
 		tls:      config,
 		metrics:  m,
 		log:      log,
-		conns:    map[*conn]struct{}{},
-		perIP:    map[netip.Addr]int{},
-		complain: rate.Sometimes{Interval: time.Minute},
+		shaken:   make(chan *tls.Conn),
+		stopped:  make(chan struct{}),
+		places:   places{of: map[netip.Addr]*counts{}, complain: rate.Sometimes{Interval: time.Minute}},
 	}
 }
 
-// accept returns the next connection within the caps.
-func (l *listener) accept() (*conn, error) {
-	for {
-		raw, err := l.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if c := l.admit(raw); c != nil {
-			return c, nil
-		}
-		raw.Close()
+// Accept returns the next connection that has shaken hands.
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.shaken:
+		return c, nil
+	case <-l.stopped:
+		return nil, net.ErrClosed
 	}
 }
 
-// admit counts the connection in, or returns nil when a cap is reached.
-func (l *listener) admit(raw net.Conn) *conn {
-	from := network(raw.RemoteAddr())
+// run accepts connections until the listener is closed. What keeps it from taking one, such as too many open files, passes.
+func (l *listener) run() {
+	defer l.shakers.Wait()
+	for delay := time.Duration(0); ; {
+		raw, err := l.Listener.Accept()
+		switch {
+		case err == nil:
+			delay = 0
+			if c := l.admit(raw); c != nil {
+				l.shakers.Go(func() { l.shake(c) })
+			}
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
+			l.stuck(err)
+			time.Sleep(delay)
+		}
+	}
+}
+
+// shake shakes hands and gives the connection to the server. The goroutine ends here, and with it the stack that a handshake needs.
+func (l *listener) shake(c *conn) {
+	c.SetDeadline(time.Now().Add(l.cfg.HandshakeTimeout))
+	secure := tls.Server(c, l.tls)
+	if err := secure.Handshake(); err != nil {
+		l.tlsRefused(c, err)
+		c.Close()
+		return
+	}
+	c.SetDeadline(time.Time{})
+	if !l.settle(c) {
+		c.Close()
+		return
+	}
+	select {
+	case l.shaken <- secure:
+	case <-l.stopped:
+		c.Close()
+	}
+}
+
+// tlsRefused counts a failed handshake and speaks of it once a minute.
+func (l *listener) tlsRefused(c *conn, err error) {
+	reason := tlsReason(err)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case len(l.conns) >= l.cfg.MaxConnections:
-		l.refused(raw, "limit")
-		return nil
-	case l.perIP[from] >= l.cfg.MaxConnectionsPerIP:
-		l.refused(raw, "ip_limit")
-		return nil
+	if c.gone {
+		return // counted when it gave way
 	}
-	c := newConn(raw, l, from)
-	l.conns[c] = struct{}{}
-	l.perIP[from]++
-	l.metrics.connections.Inc()
-	return c
-}
-
-func (l *listener) reader(c *conn) *bufio.Reader {
-	if in, ok := l.readers.Get().(*bufio.Reader); ok {
-		in.Reset(c)
-		return in
-	}
-	return bufio.NewReaderSize(c, maxHeaderBytes)
-}
-
-func (l *listener) giveBack(in *bufio.Reader) {
-	in.Reset(nil)
-	l.readers.Put(in)
-}
-
-func (l *listener) refused(raw net.Conn, reason string) {
-	l.metrics.connRefused.WithLabelValues(reason).Inc()
+	l.metrics.tlsRefused.WithLabelValues(reason).Inc()
 	l.complain.Do(func() {
-		l.log.Warn("connection refused", "reason", reason, "remote", raw.RemoteAddr().String(), "open", len(l.conns))
+		l.log.Warn("tls handshake failed", "reason", reason, "remote", c.RemoteAddr().String(), "err", err)
 	})
-}
-
-// release counts a closed connection out.
-func (l *listener) release(c *conn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.conns, c)
-	if l.perIP[c.from]--; l.perIP[c.from] == 0 {
-		delete(l.perIP, c.from)
-	}
-	l.metrics.connections.Dec()
 }
 
 // stuck speaks once a minute of what keeps connections out.
 func (l *listener) stuck(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.complain.Do(func() { l.log.Warn("no connection taken", "err", err, "open", len(l.conns)) })
+	l.complain.Do(func() { l.log.Warn("no connection taken", "err", err, "open", l.open.Len()) })
 }
 
-// end ends the connections on which no request is worked on, or all of them.
-func (l *listener) end(all bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for c := range l.conns {
-		if c.state.CompareAndSwap(waiting, ended) || all {
-			c.raw.Close()
-		}
+// stop takes no further connection and ends those on which no request is worked on.
+func (l *listener) stop() {
+	l.Listener.Close()
+	for _, c := range l.end() {
+		c.Conn.Close()
 	}
 }
 
-// network is the address a cap counts by: an IPv4 address, or the /64 that one IPv6 host has for itself.
-func network(addr net.Addr) netip.Addr {
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
-	if ip.Is6() {
-		prefix, _ := ip.Prefix(64)
-		return prefix.Addr()
-	}
-	return ip
+// Close implements net.Listener; the server calls it too.
+func (l *listener) Close() error {
+	l.stop()
+	return nil
 }

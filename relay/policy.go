@@ -28,7 +28,7 @@ type policies interface {
 }
 
 // servePolicy answers one poll and counts what became of it.
-func (r *Relay) servePolicy(w http.ResponseWriter, req *http.Request, _ *conn) *problem {
+func (r *Relay) servePolicy(w http.ResponseWriter, req *http.Request) *problem {
 	result, p := r.policy(w, req)
 	switch {
 	case p == nil:
@@ -45,9 +45,7 @@ func (r *Relay) servePolicy(w http.ResponseWriter, req *http.Request, _ *conn) *
 // from it: nothing is stored here.
 func (r *Relay) policy(w http.ResponseWriter, req *http.Request) (result string, p *problem) {
 	if req.ContentLength != 0 || len(req.TransferEncoding) > 0 {
-		p = badPoll("a poll has no body")
-		p.hangs = true
-		return "", p
+		return "", badPoll("a poll has no body")
 	}
 	poll, p := r.pollOf(req)
 	if p != nil {

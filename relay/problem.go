@@ -16,15 +16,8 @@ import (
 const (
 	codeNotFound       = "not_found"
 	codeMethod         = "method_not_allowed"
-	codeBadRequest     = "bad_request"
-	codeHeaderLarge    = "header_too_large"
-	codeHeaderSlow     = "header_too_slow"
-	codeTransfer       = "transfer_encoding_unsupported"
+	codeBadRequest     = "bad_request" // for the metric: net/http answers it
 	codeVersion        = "http_version_unsupported"
-	codeExpectation    = "expectation_failed"
-	codeAmbiguous      = "ambiguous_length"
-	codeLineEnd        = "bare_line_feed"
-	codeFolded         = "folded_header"
 	codeNoIdentity     = "no_identity"
 	codeUnknown        = "unknown_identity"
 	codeMismatch       = "identity_mismatch"
@@ -62,7 +55,7 @@ type problem struct {
 	after time.Duration // least time to wait before another try; zero says nothing about it
 	cause error         // for the log: it may hold paths
 	allow string        // the methods allowed
-	hangs bool          // what follows on the connection is unknown or unwanted: it is closed
+	hangs bool          // what follows on the connection is unknown or unwanted: it is closed, as it is behind any body left unread
 }
 
 // Error is the refusal in one line, for logs and readiness.
@@ -81,22 +74,17 @@ func (p *problem) later(d time.Duration) *problem {
 	return p
 }
 
-// kindOf is the one table of what a code means.
+// kindOf is the one table of what a code means. The connection ends behind every body that is answered 400: what was wrong with it may
+// be its length, and then what follows is no request of this client's.
 func kindOf(code string) problem {
 	switch code {
 	case codeNotFound:
 		return problem{Status: 404, Title: "No such path", hangs: true}
 	case codeMethod:
 		return problem{Status: 405, Title: "Method not allowed", hangs: true}
-	case codeHeaderLarge:
-		return problem{Status: 431, Title: "Header too large", hangs: true}
-	case codeTransfer:
-		return problem{Status: 501, Title: "Transfer encoding not supported", hangs: true}
 	case codeVersion:
 		return problem{Status: 505, Title: "HTTP version not supported", hangs: true}
-	case codeExpectation:
-		return problem{Status: 417, Title: "Expectation not supported", hangs: true}
-	case codeBadRequest, codeAmbiguous, codeLineEnd, codeFolded, codeBodyFraming:
+	case codeBodyFraming:
 		return problem{Status: 400, Title: "Malformed request", hangs: true}
 	case codeNoIdentity, codeUnknown:
 		return problem{Status: 401, Title: "Unknown caller", Retry: true, hangs: true}
@@ -107,13 +95,13 @@ func kindOf(code string) problem {
 	case codeRatio, smx.CodeTooLarge:
 		return problem{Status: 413, Title: "Report too large", hangs: true}
 	case codeEmptyBody, codeCompression:
-		return problem{Status: 400, Title: "Not a report"}
+		return problem{Status: 400, Title: "Not a report", hangs: true}
 	case codeBodySlow:
 		return problem{Status: 408, Title: "Body too slow", Retry: true, hangs: true}
 	case codeBodyCut:
 		return problem{Status: 400, Title: "Body incomplete", Retry: true, hangs: true}
 	case codeChecksum:
-		return problem{Status: 400, Title: "Body damaged on its way", Retry: true}
+		return problem{Status: 400, Title: "Body damaged on its way", Retry: true, hangs: true}
 	case codeRate:
 		return problem{Status: 429, Title: "Too many requests", Retry: true}
 	case codeDiskFull, codeStorageFault, codeBacklog, codeOverloaded:
@@ -125,13 +113,13 @@ func kindOf(code string) problem {
 	case codeInternal:
 		return problem{Status: 500, Title: "Fault of the relay", Retry: true, hangs: true}
 	}
-	return problem{Status: 400, Title: "Not a report"} // the codes of package smx
+	return problem{Status: 400, Title: "Not a report", hangs: true} // the codes of package smx
 }
 
 // notReport turns the validator's finding into a refusal.
 func notReport(err *smx.Error) *problem {
 	p := refuse(err.Code, "%s", err.Detail)
-	p.Line, p.Column, p.hangs = err.Line, err.Column, false
+	p.Line, p.Column = err.Line, err.Column
 	return p
 }
 
@@ -146,8 +134,10 @@ func (p *problem) write(w http.ResponseWriter) {
 	if p.allow != "" {
 		header.Set("Allow", p.allow)
 	}
+	text := p.text()
+	header.Set("Content-Length", strconv.Itoa(len(text))) // the answer is whole though the connection lingers
 	w.WriteHeader(p.Status)
-	w.Write(p.text())
+	w.Write(text)
 }
 
 func (p *problem) text() []byte {

@@ -11,8 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,11 +73,6 @@ type Relay struct {
 
 	// Set by Listen, before Run serves.
 	listener *listener
-
-	serving  sync.WaitGroup // the connections
-	stopping atomic.Bool
-	answers  sync.Pool
-	dates    dates
 }
 
 // New checks the configuration and what it was given; nothing starts before Run.
@@ -116,7 +109,7 @@ func (r *Relay) Listen() (net.Addr, error) {
 	if r.listener != nil {
 		return r.listener.Addr(), nil
 	}
-	if err := enoughFiles(r.cfg.MaxConnections); err != nil {
+	if err := enoughFiles(r.cfg.MaxConnections + r.cfg.MaxHandshakes); err != nil {
 		return nil, err
 	}
 	tcp, err := net.Listen("tcp", r.cfg.Listen)

@@ -16,9 +16,9 @@ import (
 var contentTypeJSON = []string{"application/json"}
 
 // serveReport takes one report and counts what became of it.
-func (r *Relay) serveReport(w http.ResponseWriter, req *http.Request, c *conn) *problem {
+func (r *Relay) serveReport(w http.ResponseWriter, req *http.Request) *problem {
 	began := time.Now()
-	p := r.report(w, req, c)
+	p := r.report(w, req)
 	switch {
 	case p == nil:
 		r.metrics.accepted.Inc()
@@ -32,7 +32,7 @@ func (r *Relay) serveReport(w http.ResponseWriter, req *http.Request, c *conn) *
 }
 
 // report checks the report, makes it durable in the inbox, and then acknowledges it.
-func (r *Relay) report(w http.ResponseWriter, req *http.Request, c *conn) *problem {
+func (r *Relay) report(w http.ResponseWriter, req *http.Request) *problem {
 	if p := r.admit(req); p != nil {
 		return p
 	}
@@ -45,7 +45,7 @@ func (r *Relay) report(w http.ResponseWriter, req *http.Request, c *conn) *probl
 		return overloaded()
 	}
 	defer r.desk.put(d)
-	if p := r.take(req, c, d, caller); p != nil {
+	if p := r.take(w, req, d, caller); p != nil {
 		return p
 	}
 	r.acknowledge(w, d)
@@ -78,12 +78,7 @@ func (r *Relay) admit(req *http.Request) *problem {
 	if req.ContentLength == 0 {
 		return refuse(codeEmptyBody, "the body is empty; a report was expected")
 	}
-	if p := r.gate.refusal(); p != nil {
-		hung := *p
-		hung.hangs = true
-		return &hung
-	}
-	return nil
+	return r.gate.refusal()
 }
 
 // shown refuses callers that show no certificate where they must.
@@ -106,15 +101,12 @@ func (r *Relay) identify(req *http.Request) (caller smx.ClientID, p *problem) {
 	if err != nil {
 		return caller, refuse(codeUnknown, "%v", err)
 	}
-	if p = r.rates.take(caller, r.now()); p != nil {
-		p.hangs = true // the body stays unread
-	}
-	return caller, p
+	return caller, r.rates.take(caller, r.now())
 }
 
 // take reads, checks and commits the report.
-func (r *Relay) take(req *http.Request, c *conn, d *delivery, caller smx.ClientID) *problem {
-	if p := r.read(req, c, d); p != nil {
+func (r *Relay) take(w http.ResponseWriter, req *http.Request, d *delivery, caller smx.ClientID) *problem {
+	if p := r.read(w, req, d); p != nil {
 		return p
 	}
 	checked, p := r.check(d, req.Header)
