@@ -32,6 +32,7 @@ type disk interface {
 	sync(at folder) error
 	scan(at folder) (scan, error)
 	check(at folder) error              // ErrMoved when the path no longer leads to the folder held open
+	reopen(before func()) error         // the folders that are no longer where they were; before: when nothing can fail any more
 	stamp(at folder) (time.Time, error) // when a name last came or went
 	free() (bytes, inodes uint64, err error)
 	lock() (io.Closer, error) // the loader's lock; a *LockedError when it is taken

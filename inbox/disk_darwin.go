@@ -21,3 +21,12 @@ func fullSync(fd int) error {
 	}
 	return err
 }
+
+// duplicate makes the descriptor to stand for what from does.
+func duplicate(from, to int) error {
+	if err := unix.Dup2(from, to); err != nil {
+		return err
+	}
+	unix.CloseOnExec(to)
+	return nil
+}

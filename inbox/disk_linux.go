@@ -14,3 +14,6 @@ func renameNew(from int, name string, to int, newName string) error {
 
 // fullSync returns once what the descriptor stands for is on the disk.
 func fullSync(fd int) error { return again(func() error { return unix.Fsync(fd) }) }
+
+// duplicate makes the descriptor to stand for what from does.
+func duplicate(from, to int) error { return unix.Dup3(from, to, unix.O_CLOEXEC) }

@@ -26,6 +26,7 @@ type unixDisk struct {
 	log   *slog.Logger
 
 	making sync.Mutex
+	loader *os.File                  // Guarded by making. The loader's lock, when this process has it
 	own    atomic.Pointer[ownFolder] // made by the first who needs it, when the disk was full at the start
 }
 
@@ -37,9 +38,11 @@ func openDisk(root string, log *slog.Logger) (disk, error) {
 	for at := range folder(folders) {
 		k.paths[at] = filepath.Join(root, at.String())
 	}
-	if err := k.openFolders(); err != nil {
-		return nil, errors.Join(err, k.close())
+	dirs, err := openFolders(k.paths)
+	if err != nil {
+		return nil, err
 	}
+	k.dirs = dirs
 	switch err := k.makeTemp(); {
 	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
 		log.Warn("the disk is full; what waits can be loaded, nothing new can come in", "root", root)
@@ -64,38 +67,42 @@ func (k *unixDisk) makeTemp() error {
 	return nil
 }
 
-func (k *unixDisk) openFolders() error {
+// openFolders opens all folders, or none.
+func openFolders(paths [folders]string) (dirs [folders]*os.File, err error) {
 	var device uint64
-	for at, path := range k.paths {
-		dir, err := os.OpenFile(path, unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
-		if err != nil {
-			return err
-		}
-		k.dirs[at] = dir
+	for at, path := range paths {
 		var st unix.Stat_t
-		if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
-			return fmt.Errorf("stat %s: %w", path, err)
+		if dirs[at], err = os.OpenFile(path, unix.O_DIRECTORY|unix.O_NOFOLLOW, 0); err == nil {
+			err = unix.Fstat(int(dirs[at].Fd()), &st)
 		}
-		if at > 0 && uint64(st.Dev) != device {
-			return fmt.Errorf("%s is on another file system than %s: all folders of an inbox must share one, files move between them by rename",
-				path, k.paths[0])
+		if at > 0 && err == nil && uint64(st.Dev) != device {
+			err = fmt.Errorf("%s is on another file system than %s: all folders of an inbox must share one, files move between them by rename",
+				path, paths[0])
+		}
+		if err != nil {
+			return dirs, errors.Join(err, closeAll(dirs))
 		}
 		device = uint64(st.Dev)
 	}
-	return nil
+	return dirs, nil
 }
 
-func (k *unixDisk) close() error {
+func closeAll(dirs [folders]*os.File) error {
 	var errs []error
-	for _, dir := range k.dirs {
+	for _, dir := range dirs {
 		if dir != nil {
 			errs = append(errs, dir.Close())
 		}
 	}
-	if own := k.own.Load(); own != nil {
-		errs = append(errs, own.release())
-	}
 	return errors.Join(errs...)
+}
+
+func (k *unixDisk) close() error {
+	err := closeAll(k.dirs)
+	if own := k.own.Load(); own != nil {
+		err = errors.Join(err, own.release())
+	}
+	return err
 }
 
 // fd of the folder for temporary files is that of this process's own, which create has made.
@@ -169,7 +176,7 @@ func (k *unixDisk) check(at folder) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("stat %s: %w", path, err)
 	}
-	return fmt.Errorf("%w: %s is not the folder it was at the start: put it back, or restart to use what is there now", ErrMoved, path)
+	return fmt.Errorf("%w: %s is not the folder that was in use: put it back, or make a new one", ErrMoved, path)
 }
 
 func (k *unixDisk) stamp(at folder) (time.Time, error) {

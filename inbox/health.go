@@ -18,6 +18,8 @@ type health struct {
 	last   error     // the latest fault
 	open   bool      // no probe has succeeded since
 	probed time.Time // when the latest probe began
+
+	reopened time.Time // when it was last tried to open moved folders
 }
 
 // faults counts storage faults; two equal values mean that none came between.
@@ -61,6 +63,17 @@ func (h *health) due(interval time.Duration) (began faults, ok bool) {
 	return h.count, true
 }
 
+// mayReopen tells one caller per interval to open moved folders anew.
+func (h *health) mayReopen(interval time.Duration) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.reopened.IsZero() && time.Since(h.reopened) < interval {
+		return false
+	}
+	h.reopened = time.Now()
+	return true
+}
+
 func (h *health) clear(began faults) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -70,9 +83,10 @@ func (h *health) clear(began faults) {
 }
 
 // Ready returns nil when Put may be tried: the folders are in place and no storage fault is open. After a fault it syncs
-// a fresh probe file, at most once per Config.ProbeInterval, and stays an ErrFault until one succeeds.
+// a fresh probe file, at most once per Config.ProbeInterval, and stays an ErrFault until one succeeds. Folders that were moved
+// away are opened anew once all are there again.
 func (d *Dir) Ready() error {
-	if err := d.moved(); err != nil {
+	if err := d.inPlace(); err != nil {
 		return err
 	}
 	_, err := d.recheck()
@@ -86,6 +100,39 @@ func (d *Dir) moved() error {
 		}
 	}
 	return nil
+}
+
+// inPlace is moved after an attempt, at most one per Config.ProbeInterval, to open the folders anew. Whoever is in the middle of a
+// write then is not vouched for: it may have gone into a folder that nobody reads.
+func (d *Dir) inPlace() error {
+	moved := d.moved()
+	if !errors.Is(moved, ErrMoved) || !d.reopening.TryLock() {
+		return moved
+	}
+	defer d.reopening.Unlock()
+	if !d.health.mayReopen(d.config.ProbeInterval) {
+		return moved
+	}
+	if err := d.disk.reopen(func() { d.health.fail(moved) }); err != nil {
+		return fmt.Errorf("%w (%w)", moved, err)
+	}
+	d.reopened.Add(1)
+	began, _ := d.health.begin()
+	if err := d.probe(); err != nil {
+		return err
+	}
+	d.health.clear(began)
+	d.log.Warn("inbox folders were moved or deleted; what is in their place is used now", "root", d.root, "was", moved)
+	return d.moved()
+}
+
+// held is check of one folder, after an attempt to open it anew.
+func (d *Dir) held(at folder) error {
+	err := d.disk.check(at)
+	if errors.Is(err, ErrMoved) && d.inPlace() == nil {
+		return nil
+	}
+	return err
 }
 
 // begin opens a write: it fails while a fault is open.

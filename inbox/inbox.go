@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -28,6 +29,9 @@ type Dir struct {
 	counts counters
 	stats  statsCache
 	serial atomic.Uint64 // of temporary files
+
+	reopening sync.Mutex
+	reopened  atomic.Uint64 // how often folders were opened anew
 }
 
 // Open opens the inbox below root with DefaultConfig. It makes missing folders (mode 0700), makes them durable, and sweeps
@@ -73,7 +77,8 @@ var (
 	ErrDiskFull = errors.New("disk full")
 	// ErrFault says that the storage failed a write or a sync; the inbox refuses new files until a fresh probe file syncs.
 	ErrFault = errors.New("storage fault")
-	// ErrMoved says that a folder of the inbox was deleted or renamed under the running process.
+	// ErrMoved says that a folder of the inbox was deleted or renamed under the running process. Once it is there again, or a new
+	// one, the inbox goes on by itself.
 	ErrMoved = errors.New("folder moved or deleted")
 	// ErrLocked says that another loader holds the inbox; the error is a *LockedError.
 	ErrLocked = errors.New("another loader holds the inbox")

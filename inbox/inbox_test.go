@@ -130,7 +130,8 @@ func TestAFolderThatWasMovedAwayIsNoticed(t *testing.T) {
 				if _, err := d.Put(test.lane, []byte("x"), time.Now()); !errors.Is(err, ErrMoved) {
 					t.Errorf("Put = %v", err)
 				}
-				if err := d.Ready(); !errors.Is(err, ErrMoved) {
+				whole := how == "renamed and made again" && test.away != "." // not all of the inbox was made again
+				if err := d.Ready(); !errors.Is(err, ErrMoved) && !whole || err != nil && whole {
 					t.Errorf("Ready = %v", err)
 				}
 				if how == "renamed" {

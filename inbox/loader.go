@@ -78,6 +78,9 @@ func (l *Loader) Close() error {
 // is durable before Claim returns.
 func (l *Loader) Claim() (*Chunk, error) {
 	entries, fresh, err := l.next()
+	if errors.Is(err, ErrMoved) && l.dir.inPlace() == nil {
+		entries, fresh, err = l.next()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("claim files in %s: %w", l.dir.root, err)
 	}

@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -44,7 +45,7 @@ var (
 	bytesDesc = prometheus.NewDesc("statewire_inbox_bytes", "Bytes of those files.", []string{"box"}, nil)
 	ageDesc   = prometheus.NewDesc("statewire_inbox_oldest_age_seconds", "Age of the oldest of those files.", []string{"box"}, nil)
 	otherDesc = prometheus.NewDesc("statewire_inbox_foreign_entries", "Entries in the lanes that are no SMX files.", []string{"kind"}, nil)
-	faultDesc = prometheus.NewDesc("statewire_inbox_fault", "1 while the inbox refuses files for a storage fault.", nil, nil)
+	faultDesc = prometheus.NewDesc("statewire_inbox_fault", "1 while the inbox refuses files for a storage fault, or its folders are gone.", nil, nil)
 	eventDesc = prometheus.NewDesc("statewire_inbox_events_total", "What this process did with files.", []string{"event"}, nil)
 )
 
@@ -69,12 +70,15 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	c.dir.counts.each(func(event string, n int) {
 		out <- prometheus.MustNewConstMetric(eventDesc, prometheus.CounterValue, float64(n), event)
 	})
+	s, err := c.dir.Stats()
 	fault := 0.0
-	if _, err := c.dir.health.begin(); err != nil {
+	if _, open := c.dir.health.begin(); open != nil || errors.Is(err, ErrMoved) {
 		fault = 1
 	}
 	gauge(faultDesc, fault)
-	s, err := c.dir.Stats()
+	if errors.Is(err, ErrMoved) {
+		return // nothing to count; the other metrics go on
+	}
 	if err != nil {
 		out <- prometheus.NewInvalidMetric(filesDesc, err)
 		return

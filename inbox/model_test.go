@@ -232,6 +232,8 @@ func (m *model) scan(at folder) (scan, error) {
 
 func (m *model) check(folder) error { return nil }
 
+func (m *model) reopen(func()) error { return nil }
+
 func (m *model) stamp(folder) (time.Time, error) { return time.Now(), nil }
 
 func (m *model) free() (bytes, inodes uint64, err error) { return 1 << 40, 1 << 20, nil }

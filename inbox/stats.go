@@ -123,6 +123,11 @@ func (c *statsCache) put(s Stats, took time.Duration) {
 // count reads every folder.
 func (d *Dir) count() (Stats, error) {
 	s := Stats{At: now(), Foreign: map[string]int{}}
+	for _, at := range []folder{folder(High), folder(Normal), folder(Low), processFolder, corruptFolder} {
+		if err := d.held(at); err != nil {
+			return Stats{}, err
+		}
+	}
 	claimed, err := d.claimed()
 	if err != nil {
 		return Stats{}, err

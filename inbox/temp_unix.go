@@ -118,8 +118,20 @@ func lockFile(path string, flags int) (*os.File, error) {
 	return f, nil
 }
 
-// lock takes the loader's lock and writes this process's id into it.
+// lock takes the loader's lock.
 func (k *unixDisk) lock() (io.Closer, error) {
+	f, err := k.takeLock()
+	if err != nil {
+		return nil, err
+	}
+	k.making.Lock()
+	defer k.making.Unlock()
+	k.loader = f
+	return loaderHold{k}, nil
+}
+
+// takeLock takes the lock below the root as it is now, and writes this process's id into it.
+func (k *unixDisk) takeLock() (*os.File, error) {
 	path := filepath.Join(k.root, loaderLock)
 	f, err := lockFile(path, unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -134,6 +146,18 @@ func (k *unixDisk) lock() (io.Closer, error) {
 		k.log.Warn("the loader's lock does not name its holder", "file", path, "err", err)
 	}
 	return f, nil
+}
+
+// loaderHold gives the loader's lock up when it is closed.
+type loaderHold struct{ disk *unixDisk }
+
+// Close implements io.Closer.
+func (h loaderHold) Close() error {
+	h.disk.making.Lock()
+	defer h.disk.making.Unlock()
+	f := h.disk.loader
+	h.disk.loader = nil
+	return f.Close()
 }
 
 // makeFolders makes the folders below root, and root itself, and syncs every folder a name may have been added to: a file
@@ -156,6 +180,11 @@ func makeFolders(root string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
+	return syncAbove(root)
+}
+
+// syncAbove syncs every folder that a name of the inbox's folders may have been added to.
+func syncAbove(root string) error {
 	const above = 4 // root is <data>/inboxes/auth/statesys.box
 	paths := []string{filepath.Join(root, folder(Normal).String()), root}
 	for range above {

@@ -105,7 +105,7 @@ func (d *Dir) eachUnread(ctx context.Context, most int, do func(at folder, name 
 		return err
 	}
 	for _, at := range unreadFolders {
-		if err := d.disk.check(at); err != nil {
+		if err := d.held(at); err != nil {
 			return err
 		}
 		err := d.each(at, func(e dirEntry) error {

@@ -20,7 +20,7 @@ type watcher interface {
 // and at the latest every Config.PollInterval. It works, by polling alone, when folders can't be watched. It ends with ctx,
 // without closing the channel.
 func (l *Loader) Wake(ctx context.Context) <-chan struct{} {
-	h := &hints{loader: l, wake: make(chan struct{}, 1)}
+	h := &hints{loader: l, wake: make(chan struct{}, 1), folders: l.dir.reopened.Load()}
 	h.open()
 	go h.run(ctx)
 	return h.wake
@@ -35,6 +35,7 @@ type hints struct {
 	// Owned by run.
 	watcher watcher // nil when folders can't be watched, until the next poll
 	blind   bool    // the latest attempt to watch failed
+	folders uint64  // which opening of the folders is watched
 }
 
 func (h *hints) run(ctx context.Context) {
@@ -43,6 +44,8 @@ func (h *hints) run(ctx context.Context) {
 	defer poll.Stop()
 	due := time.NewTimer(0) // looks at once whether something is due
 	defer due.Stop()
+	look := time.NewTicker(h.loader.dir.config.ProbeInterval)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -58,6 +61,8 @@ func (h *hints) run(ctx context.Context) {
 			h.rearm(due)
 		case <-h.loader.kicked:
 			h.rearm(due)
+		case <-look.C:
+			h.look()
 		}
 	}
 }
@@ -96,6 +101,18 @@ func (h *hints) poll() {
 		h.open()
 	}
 	h.send()
+}
+
+// look has folders opened anew that were moved or deleted, and watches those that are in their place.
+func (h *hints) look() {
+	dir := h.loader.dir
+	_ = dir.inPlace() // the next claim says what is wrong
+	if n := dir.reopened.Load(); n != h.folders {
+		h.folders = n
+		h.close()
+		h.open()
+		h.send()
+	}
 }
 
 func (h *hints) open() {
