@@ -92,7 +92,8 @@ type Agent struct {
 	log       *slog.Logger
 	sentLevel slog.Level
 	wake      chan struct{} // send now
-	retime    chan struct{} // an interval changed
+	retime    chan struct{} // the send interval changed
+	repoll    chan struct{} // the policy interval changed
 
 	// Owned by whoever calls Send.
 	failures  int           // attempts for the report under way that came to nothing
@@ -108,13 +109,18 @@ type Agent struct {
 	orders  orders
 	contact contact
 	usedUp  bool // a report could not be made for want of serials
+	own     intervals
 }
+
+// intervals are the configured ones, which a policy may overrule.
+type intervals struct{ send, policy time.Duration }
 
 // New returns a client over its store. It reads the policy kept there, and otherwise does nothing until Run, Send or Poll.
 func New(cfg Config, d Deps) (*Agent, error) {
 	a := &Agent{
 		cfg: cfg, id: d.Identity, store: d.Store, clock: d.Clock.orSystem(), log: d.Log, sentLevel: d.SentLevel,
-		wake: make(chan struct{}, 1), retime: make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), retime: make(chan struct{}, 1), repoll: make(chan struct{}, 1),
+		own: intervals{cfg.SendInterval, cfg.PolicyInterval},
 	}
 	a.began = a.clock.moment()
 	a.relay = &route{configured: d.Relay, dial: d.Dial, steady: a.clock.Steady, log: d.Log}
@@ -191,7 +197,7 @@ func (a *Agent) sendLoop(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-a.retime:
-			timer.Reset(a.nextSend())
+			timer.Reset(max(a.nextSend(), a.holdUntil-a.clock.Steady()))
 			continue
 		case <-a.wake:
 			if a.refrains() {
@@ -229,16 +235,29 @@ func (a *Agent) nextSend() time.Duration {
 	return jitter(interval*9/10, interval/10)
 }
 
+// nextPoll is the time to the next regular poll: the interval, less up to a tenth of it.
+func (a *Agent) nextPoll() time.Duration {
+	interval := a.PolicyInterval()
+	return jitter(interval*9/10, interval/10)
+}
+
 func (a *Agent) pollLoop(ctx context.Context) error {
 	timer := time.NewTimer(jitter(0, a.cfg.StartupJitter))
 	defer timer.Stop()
+	var poll PollOutcome
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-a.repoll:
+			if poll.Outcome != PolicyAgain { // else the relay is to be left alone until the timer says so
+				timer.Reset(a.nextPoll())
+			}
+			continue
 		case <-timer.C:
 		}
-		poll, err := a.Poll(ctx)
+		var err error
+		poll, err = a.Poll(ctx)
 		if err != nil {
 			return err
 		}

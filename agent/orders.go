@@ -46,6 +46,23 @@ func (a *Agent) obey(p smx.Policy) {
 	}
 }
 
+// Configure puts the send and policy intervals of cfg into force while the client runs; those of a policy go on to overrule them.
+// The rest of cfg takes effect in a new Agent.
+func (a *Agent) Configure(cfg Config) {
+	next := intervals{cfg.SendInterval, cfg.PolicyInterval}
+	a.mu.Lock()
+	before := a.own
+	a.own = next
+	sends, polls := a.orders.sendInterval == 0 && before.send != next.send, a.orders.policyInterval == 0 && before.policy != next.policy
+	a.mu.Unlock()
+	if sends { // and only then: whoever configures often shall not put off what is due
+		poke(a.retime)
+	}
+	if polls {
+		poke(a.repoll)
+	}
+}
+
 // recall reads, after a start, when the slowed topics were last sent. Time counts while the machine is off; a time in the future was
 // stamped by another clock and counts as none, lest a topic waits for a year.
 func (a *Agent) recall() error {
@@ -115,7 +132,7 @@ func (a *Agent) SendInterval() time.Duration {
 	if a.orders.sendInterval > 0 {
 		return a.orders.sendInterval
 	}
-	return a.cfg.SendInterval
+	return a.own.send
 }
 
 // PolicyInterval is the time between two policy polls now in force.
@@ -125,7 +142,7 @@ func (a *Agent) PolicyInterval() time.Duration {
 	if a.orders.policyInterval > 0 {
 		return a.orders.policyInterval
 	}
-	return a.cfg.PolicyInterval
+	return a.own.policy
 }
 
 // Notifier is the address of the notifier that the policy assigns; empty = none.

@@ -66,8 +66,7 @@ func (a *Agent) Poll(ctx context.Context) (PollOutcome, error) {
 
 // pace sets the time to the next poll, and says what went wrong.
 func (a *Agent) pace(poll *PollOutcome, after time.Duration) {
-	interval := a.PolicyInterval()
-	poll.Wait = jitter(interval*9/10, interval/10)
+	poll.Wait = a.nextPoll()
 	switch poll.Outcome {
 	case PolicyAgain:
 		wait := pause(a.pollFailures, after)

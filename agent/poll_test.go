@@ -191,6 +191,63 @@ func TestPollCycle(t *testing.T) {
 	})
 }
 
+// Other intervals take effect at once, neither put off what is due nor undercut what a relay asked for, and leave the policy's alone.
+func TestIntervalsChangeWhileTheClientRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _, relay := testAgent(t, 0)
+		defer run(t, a)()
+		time.Sleep(time.Hour)
+		polls := func(d time.Duration) int {
+			before := relay.counted(func() int { return len(relay.pollTimes) })
+			time.Sleep(d)
+			synctest.Wait()
+			return relay.counted(func() int { return len(relay.pollTimes) }) - before
+		}
+		a.Configure(Config{SendInterval: time.Minute, PolicyInterval: 10 * time.Minute})
+		raise(t, a, detected("a", 1))
+		if n := polls(2 * time.Minute); n > 0 || len(relay.times) != 1 {
+			t.Errorf("two minutes later %d polls and %d reports, want none and one", n, len(relay.times))
+		}
+		if n := polls(10 * time.Hour); n < 59 || n > 67 {
+			t.Errorf("%d polls in ten hours of ten minutes", n)
+		}
+		for range 600 { // the same again and again: it puts nothing off
+			a.Configure(Config{SendInterval: time.Minute, PolicyInterval: 10 * time.Minute})
+			time.Sleep(time.Minute)
+		}
+		if n := polls(0); n < 0 || len(relay.pollTimes) < 2*59 {
+			t.Errorf("%d polls in twenty hours", len(relay.pollTimes))
+		}
+		want(relay, smx.Policy{PolicyInterval: time.Hour, SendInterval: time.Hour})
+		polls(time.Hour)
+		a.Configure(Config{SendInterval: time.Second, PolicyInterval: time.Second})
+		if n := polls(10 * time.Hour); n > 12 || a.SendInterval() != time.Hour {
+			t.Errorf("%d polls in ten hours although the policy says one an hour", n)
+		}
+	})
+}
+
+// A relay that asked to be left alone is, whatever the intervals become meanwhile.
+func TestOtherIntervalsUndercutNoRelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _, relay := testAgent(t, 0)
+		relay.fault = func(int) *Answer { return &Answer{Outcome: Again, Status: 503, After: 30 * time.Minute} }
+		relay.pollFault = func(int) *PolicyAnswer { return &PolicyAnswer{Outcome: Again, Status: 503, After: 30 * time.Minute} }
+		defer run(t, a)()
+		raise(t, a, detected("a", 1))
+		time.Sleep(10*time.Minute + time.Second)
+		a.SendNow()
+		synctest.Wait()
+		sent, polled := relay.counted(func() int { return len(relay.times) }), len(relay.pollTimes)
+		a.Configure(Config{SendInterval: time.Second, PolicyInterval: time.Second})
+		time.Sleep(15 * time.Minute)
+		synctest.Wait()
+		if len(relay.times) != sent || len(relay.pollTimes) != polled || sent == 0 || polled == 0 {
+			t.Errorf("%d reports and %d polls went to a relay that asked to be left alone; before it were %d and %d", len(relay.times)-sent, len(relay.pollTimes)-polled, sent, polled)
+		}
+	})
+}
+
 func TestAPollThatFailsIsRepeatedWithPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, _, relay := testAgent(t, 0)
@@ -217,7 +274,7 @@ func TestAPollThatFailsIsRepeatedWithPatience(t *testing.T) {
 func TestANewSendIntervalCountsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, _, relay := testAgent(t, 0)
-		a.cfg.SendInterval = 24 * time.Hour
+		a.own.send = 24 * time.Hour
 		want(relay, smx.Policy{SendInterval: time.Minute})
 		defer run(t, a)()
 		time.Sleep(20 * time.Minute) // sent and polled once

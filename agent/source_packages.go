@@ -55,13 +55,37 @@ type Packages struct {
 	log    *slog.Logger
 	apt    *apt
 	marker string // the system's file that asks for a restart
+	retime chan struct{}
 
 	scanning sync.Mutex // held during a scan
+
+	// Guarded by mu.
+	mu       sync.Mutex
+	interval time.Duration // between two scans; 0 = none
 }
 
 // NewPackages returns the source. Nothing runs until Run or Scan.
 func NewPackages(cfg Config, b book, now func() time.Time, log *slog.Logger) *Packages {
-	return &Packages{cfg: cfg, book: b, now: now, log: log, apt: newApt(), marker: restartMarker}
+	return &Packages{cfg: cfg, book: b, now: now, log: log, apt: newApt(), marker: restartMarker,
+		retime: make(chan struct{}, 1), interval: cfg.ScanInterval}
+}
+
+// Configure puts the scan interval of cfg into force while the source runs.
+func (p *Packages) Configure(cfg Config) {
+	p.mu.Lock()
+	changed := p.interval != cfg.ScanInterval
+	p.interval = cfg.ScanInterval
+	p.mu.Unlock()
+	if changed {
+		poke(p.retime)
+	}
+}
+
+// scanInterval is the one in force.
+func (p *Packages) scanInterval() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.interval
 }
 
 // ScanResult is what a scan found.
@@ -76,8 +100,12 @@ type ScanResult struct {
 // Run scans after the startup jitter, in every scan interval, and soon after packages were installed or lists brought up to date,
 // until ctx ends. On a machine without apt it says so once and returns. A scan that fails is told to the site, not to the caller.
 func (p *Packages) Run(ctx context.Context) error {
-	if p.cfg.ScanInterval == 0 {
-		return nil
+	for p.scanInterval() == 0 {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.retime:
+		}
 	}
 	if err := p.apt.prepare(ctx); errors.Is(err, errNoApt) {
 		p.log.Info("no package updates are reported", "why", err)
@@ -92,8 +120,11 @@ func (p *Packages) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-p.retime:
+			timer.Reset(p.nextScan())
+			continue
 		case <-look.C:
-			if !seen.changed(p.traces()) {
+			if p.scanInterval() == 0 || !seen.changed(p.traces()) {
 				continue
 			}
 		case <-timer.C:
@@ -107,6 +138,24 @@ func (p *Packages) Run(ctx context.Context) error {
 	}
 }
 
+// nextScan is the time to the next regular scan: the interval, less up to a tenth of it.
+func (p *Packages) nextScan() time.Duration {
+	interval := p.scanInterval()
+	if interval == 0 {
+		return never
+	}
+	return jitter(interval*9/10, interval/10)
+}
+
+// retryScan is the time to the next scan after one that failed.
+func (p *Packages) retryScan() time.Duration {
+	interval := p.scanInterval()
+	if interval == 0 {
+		return never
+	}
+	return jitter(0, min(interval, scanRetryInterval))
+}
+
 // step scans and returns how long to wait for the next one. The error is the store's, or errNoApt.
 func (p *Packages) step(ctx context.Context) (time.Duration, error) {
 	result, err := p.Scan(ctx)
@@ -114,12 +163,12 @@ func (p *Packages) step(ctx context.Context) (time.Duration, error) {
 	switch {
 	case errors.As(err, &failed):
 		p.log.Warn("package scan failed", "err", err)
-		return jitter(0, min(p.cfg.ScanInterval, scanRetryInterval)), nil
+		return p.retryScan(), nil
 	case err != nil:
 		return 0, err
 	}
 	p.log.Info("packages scanned", "required", result.Required, "restart", result.Restart, "raised", result.Raised, "took", result.Took)
-	return jitter(p.cfg.ScanInterval*9/10, p.cfg.ScanInterval/10), nil
+	return p.nextScan(), nil
 }
 
 // Available says whether this machine has the source at all.

@@ -72,6 +72,7 @@ func scripted(t *testing.T, cfg Config) (*Packages, *script, *notebook) {
 func TestScansKeepTheirInterval(t *testing.T) {
 	p, tools, book := scripted(t, Config{ScanInterval: 12 * time.Hour, StartupJitter: 10 * time.Minute})
 	synctest.Test(t, func(t *testing.T) {
+		p.retime = make(chan struct{}, 1) // of this bubble
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() { _ = p.Run(ctx) }()
@@ -91,6 +92,48 @@ func TestScansKeepTheirInterval(t *testing.T) {
 		after(24*time.Hour, 24, 200)
 		if got := book.state(topicUpdateScan, packageSource); !strings.HasPrefix(got, "5 [0x800705B4 ") {
 			t.Errorf("the scan's state is %s, want failed because of the time", got)
+		}
+	})
+}
+
+// The scan interval changes while the source runs: none at all, and one again.
+func TestTheScanIntervalChanges(t *testing.T) {
+	cfg := Config{StartupJitter: time.Minute}
+	p, tools, _ := scripted(t, cfg)
+	synctest.Test(t, func(t *testing.T) {
+		p.retime = make(chan struct{}, 1) // of this bubble
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { _ = p.Run(ctx) }()
+		scans := func(d time.Duration) int64 {
+			before := tools.scans.Load()
+			time.Sleep(d)
+			synctest.Wait()
+			return tools.scans.Load() - before
+		}
+		if n := scans(24 * time.Hour); n != 0 {
+			t.Errorf("%d scans without an interval", n)
+		}
+		cfg.ScanInterval = time.Hour
+		p.Configure(cfg)
+		if n := scans(24 * time.Hour); n < 24 || n > 28 {
+			t.Errorf("%d scans in a day with an interval of an hour", n)
+		}
+		cfg.ScanInterval = 0
+		p.Configure(cfg)
+		if n := scans(24 * time.Hour); n != 0 {
+			t.Errorf("%d scans after the interval was taken away", n)
+		}
+		tools.fails.Store(true)
+		cfg.ScanInterval = 10 * time.Hour
+		p.Configure(cfg)
+		if n := scans(11 * time.Hour); n < 1 {
+			t.Errorf("%d scans after an interval was given again", n)
+		}
+		cfg.ScanInterval = 0
+		p.Configure(cfg)
+		if n := scans(24 * time.Hour); n != 0 {
+			t.Errorf("%d repeats of a failed scan after the interval was taken away", n)
 		}
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"statewire/agent"
+	"statewire/configs"
 )
 
 const (
@@ -33,23 +34,24 @@ func agentRunCommand(g *globals) *cobra.Command {
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runAsService(cmd.Context(), g, func(ctx context.Context, manager supervisor, log *slog.Logger) error {
-				cfg, _, err := g.config(nil)
+				hangup := hangups()
+				cfg, values, err := g.config(nil)
 				if err != nil {
 					return err
 				}
 				if cfg.Agent.Relay == "" {
 					return usageError{errors.New("agent.relay is empty; set it to the address of the relay, such as https://mp.example:8443, in the configuration file or with --set agent.relay=ADDRESS")}
 				}
-				return runAgent(ctx, agentDir(g.data), cfg.Agent, manager, log)
+				return runAgent(ctx, agentDir(g.data), cfg.Agent, g.agentReloader(hangup, values, manager, log), log)
 			})
 		},
 	}
 }
 
 // runAgent runs an agent until ctx is done. One that is to get a new client id goes on under that.
-func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervisor, log *slog.Logger) error {
+func runAgent(ctx context.Context, dir string, cfg agent.Config, r *reloader, log *slog.Logger) error {
 	for {
-		err := runAgentOnce(ctx, dir, cfg, manager, log)
+		err := runAgentOnce(ctx, dir, &cfg, r, log)
 		if !errors.Is(err, agent.ErrNewID) {
 			return err
 		}
@@ -60,11 +62,13 @@ func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervi
 }
 
 // runAgentOnce runs an agent under its id, and tells the service manager about it.
-func runAgentOnce(ctx context.Context, dir string, cfg agent.Config, manager supervisor, log *slog.Logger) error {
-	l, err := newLocalAgent(ctx, dir, cfg, log)
+func runAgentOnce(ctx context.Context, dir string, cfg *agent.Config, r *reloader, log *slog.Logger) error {
+	l, err := newLocalAgent(ctx, dir, *cfg, log)
 	if err != nil {
 		return err
 	}
+	manager := r.manager
+	r.apply = func(next configs.Config) { l.configure(cfg, next.Agent) }
 	log.Info("agent started", "client", l.id.Client, "host", l.id.NetBIOSName, "relay", cfg.Relay, "data", dir)
 	if err := manager.tell(fmt.Sprintf("READY=1\nSTATUS=client %s, relay %s", l.id.Client, cfg.Relay)); err != nil {
 		log.Warn("service manager does not hear this agent", "err", err)
@@ -78,6 +82,7 @@ func runAgentOnce(ctx context.Context, dir string, cfg agent.Config, manager sup
 		return nil
 	})
 	g.Go(func() error { return l.run(ctx) })
+	g.Go(func() error { r.run(ctx, nil); return nil })
 	g.Go(func() error {
 		return manager.keepAlive(ctx, func() error { _, err := l.agent.Status(); return err })
 	})

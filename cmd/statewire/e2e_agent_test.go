@@ -372,6 +372,62 @@ func TestAgentSpeaksToItsServiceManager(t *testing.T) {
 	}
 }
 
+// SIGHUP makes the agent read its intervals again, and never ends it: not with a broken file, and not while it starts.
+func TestAgentReadsItsIntervalsAgain(t *testing.T) {
+	address := filepath.Join(dataDir(t), "notify.sock")
+	ln, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	t.Setenv("NOTIFY_SOCKET", address)
+	heard := func() string {
+		t.Helper()
+		_ = ln.SetReadDeadline(time.Now().Add(patience))
+		buf := make([]byte, 4096)
+		n, err := ln.Read(buf)
+		if err != nil {
+			t.Fatalf("the service manager hears nothing more: %v", err)
+		}
+		return string(buf[:n])
+	}
+	m := newMember(t)
+	file := filepath.Join(m.data, "statewire.yaml")
+	relay := "agent: {relay: 'https://" + m.addr + "', scan_interval: 0, "
+	writeConfig(t, file, relay+"send_interval: 10m}\n")
+	p := spawn(t, m.data, nil, "--config", file, "agent", "run")
+	if got := heard(); !strings.HasPrefix(got, "READY=1") {
+		t.Fatalf("the service manager hears %q", got)
+	}
+	for _, tt := range []struct{ text, says string }{
+		{relay + "send_interval: 7m, policy_interval: 3m, startup_jitter: 1m}\n", "settings changed\",\"keys\":\"agent.policy_interval=3m, agent.send_interval=7m"},
+		{relay + "send_interval: 0s}\n", "the settings in force stay\",\"err\":\"configuration: agent.send_interval is 0s; allowed is 1s or more"},
+		{"agent: {", "the settings in force stay\",\"err\":\"configuration: " + file},
+	} {
+		writeConfig(t, file, tt.text)
+		p.signal(syscall.SIGHUP)
+		if got := heard(); !regexp.MustCompile(`^RELOADING=1\nMONOTONIC_USEC=[1-9][0-9]+$`).MatchString(got) {
+			t.Errorf("the service manager hears %q", got)
+		}
+		if got := heard(); got != "READY=1" {
+			t.Errorf("after the reload the service manager hears %q", got)
+		}
+		if !eventually(patience, func() bool { return strings.Contains(p.text(), tt.says) }) {
+			t.Errorf("the log does not say %q", tt.says)
+		}
+	}
+	if line := p.logged("these settings take effect at the next start"); line == nil || line["keys"] != "agent.startup_jitter" {
+		t.Errorf("the log says %v of what waits for the next start", line)
+	}
+	if out := done(t, m.data, "--format", "json", "agent", "status"); !strings.Contains(out, `"send_interval": "7m0s"`) || !strings.Contains(out, `"policy_interval": "3m0s"`) {
+		t.Errorf("the intervals in force are in\n%s", out)
+	}
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(patience); code != 0 {
+		t.Errorf("the agent ended with %d", code)
+	}
+}
+
 // A demo shows the machine that it runs on beside its simulated fleet.
 func TestDemoHasThisMachine(t *testing.T) {
 	t.Parallel()

@@ -19,26 +19,36 @@ import (
 // settleDelay lets an editor finish writing the configuration file before it is read.
 const settleDelay = 200 * time.Millisecond
 
-// livePrefix begins the keys that take effect while the site runs.
-const livePrefix = "resync."
+// liveKeys are the keys, or the sections, that take effect while a site runs.
+func liveKeys() []string { return []string{"resync."} }
 
-// reloader applies changes of the configuration file to a running site: on SIGHUP, and when the file changes where the
-// system can tell. A file with a problem changes nothing.
+// reloader applies changes of the configuration to what runs: on SIGHUP, and when a file changes where the system can tell. A
+// configuration with a problem changes nothing.
 type reloader struct {
 	// Constant after it was made.
 	load  func() (configs.Config, []configs.Value, error)
 	apply func(configs.Config)
 	log   *slog.Logger
+	// hangup yields a value per SIGHUP; nil: there are none.
+	hangup <-chan os.Signal
+	// live are the keys that apply puts into force, and sections that end with a dot; concerns those whose change is said at all,
+	// all when it is nil.
+	live, concerns []string
+	manager        supervisor // is told that a reload begins and ends; the zero one is nobody
 
 	// Owned by run.
-	values []configs.Value
+	values []configs.Value // in force
+}
+
+// hangups takes SIGHUP from now to the end of the process. One that comes while a long start or stop goes on does not end it.
+func hangups() <-chan os.Signal {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	return hangup
 }
 
 // run follows the files until ctx is done.
 func (r *reloader) run(ctx context.Context, paths []string) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
 	events, faults, stop := watchFolders(paths, r.log)
 	defer stop()
 	settled := time.NewTimer(0)
@@ -48,7 +58,7 @@ func (r *reloader) run(ctx context.Context, paths []string) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-hangup:
+		case <-r.hangup:
 			r.reload()
 		case event := <-events:
 			if slices.ContainsFunc(paths, func(p string) bool { return samePath(p, event.Name) }) {
@@ -64,6 +74,9 @@ func (r *reloader) run(ctx context.Context, paths []string) {
 
 // watchFolders hints at changes in the files' folders: an editor may replace a file, and a watch on the file would go with it.
 func watchFolders(paths []string, log *slog.Logger) (<-chan fsnotify.Event, <-chan error, func()) {
+	if len(paths) == 0 {
+		return nil, nil, func() {}
+	}
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		log.Warn("configuration file is not watched; send SIGHUP after a change", "err", err)
@@ -83,38 +96,49 @@ func samePath(a, b string) bool {
 	return errA == nil && errB == nil && a == b
 }
 
-// reload reads the configuration anew and applies the keys that may change while the site runs.
+// reload reads the configuration anew and applies the keys that may change while the process runs.
 func (r *reloader) reload() {
+	_ = r.manager.reloading() // whoever does not hear it waits for nothing
+	defer func() { _ = r.manager.tell("READY=1") }()
 	cfg, values, err := r.load()
 	if err != nil {
 		r.log.Error("configuration not taken, the settings in force stay", "err", oneLine(err))
 		return
 	}
-	live, later := changedKeys(r.values, values)
+	live, later := r.changedKeys(values)
 	if len(later) > 0 {
 		r.log.Warn("these settings take effect at the next start", "keys", strings.Join(later, ", "))
 	}
 	if len(live) > 0 {
 		r.log.Info("settings changed", "keys", strings.Join(live, ", "))
 		r.apply(cfg)
+	} else if len(later) == 0 {
+		r.log.Info("configuration read again, nothing in it has changed")
 	}
-	r.values = values
 }
 
-// changedKeys names the keys whose values differ: those that take effect at once, and the others.
-func changedKeys(before, after []configs.Value) (live, later []string) {
-	old := make(map[string]string, len(before))
-	for _, v := range before {
-		old[v.Key] = v.Value
+// changedKeys names the keys whose values differ from those in force: those that take effect at once, and are in force from now on,
+// and the others.
+func (r *reloader) changedKeys(next []configs.Value) (live, later []string) {
+	now := make(map[string]int, len(r.values))
+	for i, v := range r.values {
+		now[v.Key] = i
 	}
-	for _, v := range after {
+	for _, v := range next {
+		i, known := now[v.Key]
 		switch {
-		case old[v.Key] == v.Value:
-		case strings.HasPrefix(v.Key, livePrefix):
+		case known && r.values[i].Value == v.Value, r.concerns != nil && !covers(r.concerns, v.Key):
+		case known && covers(r.live, v.Key):
 			live = append(live, v.Key+"="+v.Value)
+			r.values[i] = v
 		default:
 			later = append(later, v.Key)
 		}
 	}
 	return live, later
+}
+
+// covers tells whether a key is among keys, or in a section that is.
+func covers(keys []string, key string) bool {
+	return slices.ContainsFunc(keys, func(k string) bool { return k == key || strings.HasSuffix(k, ".") && strings.HasPrefix(key, k) })
 }

@@ -23,7 +23,7 @@ func reloading(t *testing.T, text string) (file string, applied <-chan configs.C
 		t.Fatal(err)
 	}
 	out := make(chan configs.Config, 16)
-	r := &reloader{load: load, apply: func(c configs.Config) { out <- c }, log: slog.New(slog.DiscardHandler), values: values}
+	r := &reloader{load: load, apply: func(c configs.Config) { out <- c }, log: slog.New(slog.DiscardHandler), live: liveKeys(), values: values}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); r.run(ctx, []string{file}) }()
@@ -83,8 +83,22 @@ func TestAFileWithAProblemChangesNothing(t *testing.T) {
 func TestOnlyLiveKeysAreApplied(t *testing.T) {
 	before := []configs.Value{{Key: "relay.listen", Value: ":1"}, {Key: "resync.merge_interval", Value: "72h"}, {Key: "store.memory", Value: "1"}}
 	after := []configs.Value{{Key: "relay.listen", Value: ":2"}, {Key: "resync.merge_interval", Value: "24h"}, {Key: "store.memory", Value: "1"}}
-	live, later := changedKeys(before, after)
+	r := &reloader{live: liveKeys(), values: before}
+	live, later := r.changedKeys(after)
 	if strings.Join(live, " ") != "resync.merge_interval=24h" || strings.Join(later, " ") != "relay.listen" {
 		t.Errorf("live %v, later %v", live, later)
+	}
+	live, later = r.changedKeys(after)
+	if len(live) > 0 || strings.Join(later, " ") != "relay.listen" {
+		t.Errorf("read again: live %v, later %v; want only what is still not in force", live, later)
+	}
+	after[0].Value = ":1"
+	if live, later = r.changedKeys(after); len(live)+len(later) > 0 {
+		t.Errorf("set back: live %v, later %v; want nothing", live, later)
+	}
+	r.concerns = []string{"agent."}
+	after[0].Value = ":3"
+	if live, later = r.changedKeys(after); len(live)+len(later) > 0 {
+		t.Errorf("of another section: live %v, later %v; want nothing", live, later)
 	}
 }

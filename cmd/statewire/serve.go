@@ -36,6 +36,7 @@ func serveCommand(g *globals) *cobra.Command {
 			if retentionNow && !r.has("ingest") {
 				return usageError{errors.New("--retention-now is for the process with the ingest role")}
 			}
+			hangup := hangups()
 			cfg, values, err := g.config(nil)
 			if err != nil {
 				return err
@@ -52,7 +53,7 @@ func serveCommand(g *globals) *cobra.Command {
 			s.files = configs.Source{File: g.configFile}.Paths()
 			s.reload = &reloader{
 				load:  func() (configs.Config, []configs.Value, error) { return g.config(nil) },
-				apply: s.configure, log: log, values: values,
+				apply: s.configure, log: log, hangup: hangup, live: liveKeys(), values: values,
 			}
 			err = s.run(cmd.Context())
 			log.Info("site stopped")

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+
+	"statewire/agent"
+	"statewire/configs"
+)
+
+// liveAgentKeys are the keys that take effect while an agent runs.
+func liveAgentKeys() []string {
+	return []string{"agent.send_interval", "agent.policy_interval", "agent.scan_interval"}
+}
+
+// agentReloader follows SIGHUP for an agent. What other sections hold is no concern of it.
+func (g *globals) agentReloader(hangup <-chan os.Signal, values []configs.Value, manager supervisor, log *slog.Logger) *reloader {
+	return &reloader{
+		load:   func() (configs.Config, []configs.Value, error) { return g.config(nil) },
+		hangup: hangup, live: liveAgentKeys(), concerns: []string{"agent."}, manager: manager, values: values, log: log,
+	}
+}
+
+// configure puts the intervals of next into force, and into cfg for an agent that goes on under another id.
+func (l *localAgent) configure(cfg *agent.Config, next agent.Config) {
+	cfg.SendInterval, cfg.PolicyInterval, cfg.ScanInterval = next.SendInterval, next.PolicyInterval, next.ScanInterval
+	l.agent.Configure(next)
+	l.packages.Configure(next)
+}
+
+// reloading tells the service manager that the configuration is read again, until READY=1 says that this is over.
+func (s supervisor) reloading() error {
+	return s.tell(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", monotonic().Microseconds()))
+}
