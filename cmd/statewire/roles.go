@@ -16,6 +16,8 @@ type roles []string
 var (
 	allRoles = []string{"relay", "fsp", "ingest", "resync", "reports", "notifier"}
 	built    = []string{"relay", "ingest", "resync", "reports"}
+
+	storeRoles = roles{"ingest", "resync", "reports"} // that read or write the store
 )
 
 // parseRoles reads a list as --roles takes it.
@@ -38,7 +40,7 @@ func parseRoles(list string) (roles, error) {
 func (r roles) has(name string) bool { return slices.Contains(r, name) }
 
 // needStore says whether any role reads or writes the store.
-func (r roles) needStore() bool { return r.has("ingest") || r.has("resync") || r.has("reports") }
+func (r roles) needStore() bool { return slices.ContainsFunc(storeRoles, r.has) }
 
 // heldError is a role's lock that another process has.
 type heldError struct{ process int }

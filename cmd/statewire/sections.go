@@ -14,7 +14,7 @@ func sections(cmd *cobra.Command) []string {
 	switch top {
 	case "agent":
 		return []string{"agent"}
-	case "fleet":
+	case "fleet", "store":
 		return []string{"store"}
 	case "report", "sql":
 		return []string{"store", "reports"}

@@ -17,7 +17,7 @@ var wrongValues = map[string]string{
 // A wrong value stops the commands that use its section, and only those.
 func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
 	for path, used := range map[string]string{
-		"agent run": "agent", "agent send": "agent", "agent status": "agent", "fleet": "store", "fleet verify": "store",
+		"agent run": "agent", "agent send": "agent", "agent status": "agent", "fleet": "store", "fleet verify": "store", "store migrate": "store",
 		"sql": "store reports", "report": "store reports", "report list": "store reports", "status": "store ingest",
 		"load": "store ingest", "ingest": "store ingest", "resync list": "store ingest resync", "policy list": "store ingest resync",
 		"explain": "store reports ingest resync agent", "trace": "store reports ingest resync agent",
