@@ -93,6 +93,12 @@ func TestTimeLimits(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 		}, 5 * time.Second, codeBodySlow},
+		{"C1.4 a body that was fast and then stops", func(t *testing.T, s *site, c net.Conn) {
+			client := s.shake(t, c)
+			go io.Copy(io.Discard, client)
+			io.WriteString(client, request("POST /mp/reports HTTP/1.1", "Content-Length: 100000")+strings.Repeat(" ", 20<<10))
+			s.untilReleased(t, time.Now())
+		}, 20 * time.Second, codeBodySlow},
 		{"C1.5 the answer is not read", func(t *testing.T, s *site, c net.Conn) {
 			io.WriteString(s.shake(t, c), post(good))
 			s.untilReleased(t, time.Now())
@@ -166,6 +172,40 @@ func TestABodyThatKeepsItsRateMayTakeLong(t *testing.T) {
 		}
 		if resp, body := answerOf(t, client); resp.StatusCode != http.StatusAccepted {
 			t.Errorf("%d %s", resp.StatusCode, body)
+		}
+	})
+}
+
+// TestAnAnswerHasItsTimeHoweverLongItsReportTook: the time to write counts from the answer, not from the request.
+func TestAnAnswerHasItsTimeHoweverLongItsReportTook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := testConfig()
+		cfg.CommitTimeout, cfg.WriteTimeout = time.Minute, 10*time.Second
+		in := newMemoryInbox()
+		in.put = func(inboxLane, []byte) error { time.Sleep(40 * time.Second); return nil }
+		s, dial := startPiped(t, cfg, Deps{Inbox: in})
+		client := s.shake(t, dial())
+		io.WriteString(client, post(report(testClient, 1)))
+		time.Sleep(45 * time.Second)
+		if resp, body := answerOf(t, client); resp.StatusCode != http.StatusAccepted {
+			t.Errorf("%d %s", resp.StatusCode, body)
+		}
+	})
+}
+
+// TestARefusedClientThatSendsNoMoreIsLetGo: its body never comes, so that the relay waits no longer than it lingers.
+func TestARefusedClientThatSendsNoMoreIsLetGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, dial := startPiped(t, testConfig(), Deps{})
+		client := s.shake(t, dial())
+		began := time.Now()
+		io.WriteString(client, request("PUT /mp/reports HTTP/1.1", "Content-Length: 1000000"))
+		if resp, body := answerOf(t, client); resp.StatusCode != http.StatusMethodNotAllowed || !resp.Close {
+			t.Errorf("%d %s, close %v", resp.StatusCode, body, resp.Close)
+		}
+		go io.Copy(io.Discard, client)
+		if took := s.untilReleased(t, began); took < lingering || took > 2*lingering {
+			t.Errorf("let go after %v", took)
 		}
 	})
 }

@@ -120,6 +120,29 @@ func TestClientThatLeavesBeforeTheAnswerIsServed(t *testing.T) {
 	eventually(t, "the report is stored", func() bool { return in.count() == 1 })
 }
 
+func TestTheHeaderIsBounded(t *testing.T) {
+	s := start(t, testConfig(), Deps{})
+	for _, tc := range []struct {
+		name   string
+		size   int
+		status string
+	}{
+		{"of 16 KiB", 16 << 10, "405 "},
+		{"of a byte more", 16<<10 + 1, "431 "},
+	} {
+		head := request("GET /mp/reports HTTP/1.1", "X: ")
+		head = strings.Replace(head, "X: ", "X: "+strings.Repeat("x", tc.size-len(head)), 1)
+		c := s.dial(t)
+		io.WriteString(c, head)
+		if got := answers(t, c); len(got) != 1 || !strings.HasPrefix(got[0], tc.status) {
+			t.Errorf("a header %s: %q", tc.name, got)
+		}
+	}
+	eventually(t, "what net/http refuses is counted", func() bool {
+		return s.metric(t, "statewire_relay_refusals_total", codeBadRequest) == 1
+	})
+}
+
 // answers reads answers until the connection ends.
 func answers(t *testing.T, c net.Conn) (got []string) {
 	t.Helper()
