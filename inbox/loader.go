@@ -19,6 +19,8 @@ type Loader struct {
 	lock       io.Closer
 	watch      func() (watcher, error)
 	kicked     chan struct{} // has a value when Wake must look at what is due
+	closed     chan struct{}
+	wakers     sync.WaitGroup
 
 	claiming sync.Mutex
 	windows  [lanes]window // Guarded by claiming, like the others.
@@ -52,7 +54,10 @@ func (d *Dir) Loader(chunkFiles, maxChunks int) (*Loader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load inbox %s: %w", d.root, err)
 	}
-	l := &Loader{dir: d, chunkFiles: chunkFiles, lock: lock, watch: d.disk.watch, kicked: make(chan struct{}, 1), claimed: map[laneName]*entry{}}
+	l := &Loader{
+		dir: d, chunkFiles: chunkFiles, lock: lock, watch: d.disk.watch,
+		kicked: make(chan struct{}, 1), closed: make(chan struct{}), claimed: map[laneName]*entry{},
+	}
 	for lane := range lanes {
 		l.windows[lane] = window{disk: d.disk, at: folder(lane), size: chunkFiles * maxChunks}
 	}
@@ -62,8 +67,11 @@ func (d *Dir) Loader(chunkFiles, maxChunks int) (*Loader, error) {
 	return l, nil
 }
 
-// Close gives up the lock. Chunks still out go back to waiting when the next Loader starts.
+// Close gives up the lock and ends what Wake began; it is called once. Chunks still out go back to waiting when the next Loader
+// starts.
 func (l *Loader) Close() error {
+	close(l.closed)
+	l.wakers.Wait()
 	l.claiming.Lock()
 	defer l.claiming.Unlock()
 	var errs []error

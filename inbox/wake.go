@@ -17,12 +17,12 @@ type watcher interface {
 }
 
 // Wake returns a channel that gets a value when files may be waiting: soon after one arrives, when a postponed file is due,
-// and at the latest every Config.PollInterval. It works, by polling alone, when folders can't be watched. It ends with ctx,
-// without closing the channel.
+// and at the latest every Config.PollInterval. It works, by polling alone, when folders can't be watched. It ends with ctx
+// or the loader, without closing the channel.
 func (l *Loader) Wake(ctx context.Context) <-chan struct{} {
 	h := &hints{loader: l, wake: make(chan struct{}, 1), folders: l.dir.reopened.Load()}
 	h.open()
-	go h.run(ctx)
+	l.wakers.Go(func() { h.run(ctx) })
 	return h.wake
 }
 
@@ -49,6 +49,8 @@ func (h *hints) run(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			return
+		case <-h.loader.closed:
 			return
 		case e, ok := <-h.events():
 			h.event(e, ok)
