@@ -163,6 +163,7 @@ func pageAge(f *Freshness) web.Age {
 // render writes a page, or an error when its template fails.
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, page web.Page) {
 	var out bytes.Buffer
+	page.Alarm = s.alarm(r.Context()).Text
 	if err := s.pages.Render(&out, name, page); err != nil {
 		s.log.Error("render page", "page", r.URL.Path, "err", err)
 		newProblem(http.StatusInternalServerError, "internal", "the page could not be made: the server's log says why").serve(w)

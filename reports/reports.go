@@ -104,4 +104,11 @@ type Deps struct {
 	Registerer prometheus.Registerer       // nil keeps the package's metrics private
 	Version    string                      // shown on the status page and in the API description
 	Notice     string                      // stands on top of every page; empty shows none
+	Alarm      func(context.Context) Alarm // what is wrong with the site now; nil: nothing ever is
+}
+
+// Alarm is what a person has to know before trusting any figure: it stands on top of every page. The zero Alarm is none.
+type Alarm struct {
+	Text     string
+	Critical bool // the site is not ready, and /readyz gives the text as its reason
 }

@@ -26,6 +26,7 @@ type Server struct {
 	runner    *Runner
 	pages     *web.Pages
 	ready     func(context.Context) error
+	alarm     func(context.Context) Alarm
 	log       *slog.Logger
 	handler   http.Handler
 	panels    []panelMaker // of the dashboard
@@ -52,7 +53,10 @@ func NewServer(runner *Runner, deps Deps) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: runner.cfg, runner: runner, pages: pages, ready: deps.Ready, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler))}
+	s := &Server{cfg: runner.cfg, runner: runner, pages: pages, ready: deps.Ready, alarm: deps.Alarm, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler))}
+	if s.alarm == nil {
+		s.alarm = func(context.Context) Alarm { return Alarm{} }
+	}
 	s.panels, s.complete = s.panelMakers(), s.completePanels()
 	s.snapshots = newSnapshots(runner, runner.cfg.Refresh*9/10)
 	s.handler = s.routes(deps)
@@ -132,6 +136,10 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		s.log.Debug("not ready", "err", err)
 		newProblem(http.StatusServiceUnavailable, "not_ready", "not ready: the server's log says why").serve(w)
+		return
+	}
+	if alarm := s.alarm(ctx); alarm.Critical {
+		newProblem(http.StatusServiceUnavailable, "not_ready", alarm.Text).serve(w)
 		return
 	}
 	s.healthz(w, r)

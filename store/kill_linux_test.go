@@ -117,12 +117,12 @@ func TestBrokenPartsAreReported(t *testing.T) {
 	exec(t, s, "ATTACH TABLE serial_ranges")
 	var log strings.Builder
 	reg := prometheus.NewRegistry()
-	opt := store.Options{Registerer: reg, Log: slog.New(slog.NewTextHandler(&log, nil))}
+	opt := store.Options{Keep: true, Registerer: reg, Log: slog.New(slog.NewTextHandler(&log, nil))}
 	if _, err := storetest.AgainWith(t, s, store.DefaultConfig(), opt); err != nil {
 		t.Fatal(err)
 	}
 	got, err := reg.Gather()
-	if err != nil || len(got) != 1 || got[0].GetMetric()[0].GetGauge().GetValue() != 1 || !strings.Contains(log.String(), "level=ERROR") {
+	if err != nil || len(got) != 4 || got[0].GetMetric()[0].GetGauge().GetValue() != 1 || !strings.Contains(log.String(), "level=ERROR") {
 		t.Errorf("metrics %v, %v, log %q", got, err, log.String())
 	}
 }

@@ -38,14 +38,21 @@ func (s *Store) ready(ctx context.Context, opt Options) (err error) {
 	if err := s.connect(); err != nil {
 		return err
 	}
+	standing, err := s.compare(ctx, opt)
+	if err != nil {
+		return err
+	}
 	migrates, err := s.admit(ctx, opt.Access)
 	if err == nil && migrates {
 		err = s.bringUp(ctx, opt)
 	}
+	if err == nil {
+		err = s.settle(ctx, opt, standing)
+	}
 	if err != nil {
 		return err
 	}
-	if err := s.reportBroken(ctx); err != nil {
+	if err := s.reportCondition(ctx); err != nil {
 		return err
 	}
 	if s.readOnly, err = clickhouse.Open(s.readOnlyOptions()); err != nil {

@@ -46,6 +46,8 @@ type Options struct {
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
 	Clock      func() time.Time      // nil is time.Now
+	Keep       bool                  // this process stores reports: it keeps the store's mark in Dir; one at a time
+	NewStore   bool                  // a new or another store in a data directory that had one is welcome
 	// ReadFile reads the password and the certificates that the configuration names; nil is os.ReadFile.
 	ReadFile func(path string) ([]byte, error)
 }
@@ -81,13 +83,16 @@ type Store struct {
 	inserts   clickhouse.Settings
 	metrics   *metrics
 	shapes    shapes
+	dir       string  // data directory
+	keeper    *keeper // nil in a process that doesn't keep the mark
 }
 
 // Open connects to the configured servers, or to the process that serves
 // Dir/statewire.sock, or opens the embedded engine, in that order, and does to the
 // schema what opt.Access allows. It fails with ErrInUse when another process runs the
 // engine and serves no socket, with ErrNewerSchema rather than touch what it does not
-// know, and with ErrNotServed, ErrEmpty or ErrOlderSchema where the access is too small.
+// know, and with ErrNotServed, ErrEmpty or ErrOlderSchema where the access is too small,
+// and with ErrNewStore where another store belongs.
 func Open(ctx context.Context, cfg Config, opt Options) (*Store, error) {
 	s, opt, err := newStore(cfg, opt)
 	if err != nil {
@@ -111,11 +116,14 @@ func newStore(cfg Config, opt Options) (_ *Store, _ Options, err error) {
 		}
 	}
 	known, err := newestStep(opt.Migrations)
-	return &Store{cfg: cfg, log: opt.Log, clock: opt.Clock, steps: opt.Migrations, known: known, pruneRows: pruneRows, metrics: newMetrics(opt.Registerer)}, opt, err
+	return &Store{cfg: cfg, log: opt.Log, clock: opt.Clock, dir: opt.Dir, steps: opt.Migrations, known: known, pruneRows: pruneRows, metrics: newMetrics(opt.metricsRegisterer())}, opt, err
 }
 
 func (s *Store) open(ctx context.Context, opt Options) error {
 	began := time.Now()
+	if err := s.expect(opt); err != nil {
+		return err
+	}
 	kind, err := s.choose(ctx, opt)
 	if err != nil {
 		return err
@@ -325,7 +333,7 @@ func (s *Store) Embedded() bool { return s.engine != nil }
 
 // Close ends all connections and, when embedded, the engine.
 func (s *Store) Close() error {
-	var errs []error
+	errs := []error{s.lastLook()}
 	for _, conn := range []driver.Conn{s.conn, s.readOnly} {
 		if conn != nil {
 			errs = append(errs, conn.Close())

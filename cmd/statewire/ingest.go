@@ -16,6 +16,7 @@ import (
 
 	"statewire/inbox"
 	"statewire/ingest"
+	"statewire/store"
 )
 
 func ingestCommand(g *globals) *cobra.Command {
@@ -123,6 +124,9 @@ func (g *globals) drain(ctx context.Context, log *slog.Logger, progress func(ing
 	if pid := roleHolder(roleLock(g.data, "ingest")); pid != 0 { // it may be starting, and not have the inbox yet
 		return summary{}, &inbox.LockedError{Path: roleLock(g.data, "ingest"), PID: pid}
 	}
+	if err := store.Prepare(g.data); err != nil {
+		return summary{}, err
+	}
 	debug.SetMemoryLimit(ingest.MemoryLimit)
 	began := time.Now()
 	dir, err := openInbox(g.data, cfg, log)
@@ -135,7 +139,7 @@ func (g *globals) drain(ctx context.Context, log *slog.Logger, progress func(ing
 		return summary{}, err
 	}
 	defer func() { err = errors.Join(err, box.Close()) }()
-	db, err := g.openStore(ctx, cfg, g.writing(), log)
+	db, err := g.openStoreWith(ctx, cfg, store.Options{Access: g.writing(), Log: log, Keep: true})
 	if err != nil {
 		return summary{}, err
 	}

@@ -26,6 +26,11 @@ func (g *globals) needData(cfg configs.Config) error {
 
 // needSite refuses a data directory that is no site to a command that writes, unless it is to make one.
 func (g *globals) needSite(cfg configs.Config) error {
+	if len(cfg.Store.Addr) == 0 {
+		if err := store.Expect(g.data); err != nil {
+			return err
+		}
+	}
 	if g.create {
 		if err := os.MkdirAll(g.data, 0o700); err != nil {
 			return fmt.Errorf("make the data directory: %w", err)

@@ -18,12 +18,18 @@ const busyWait = 15 * time.Second
 
 // openStore opens the store for a command: through the running site when there is one, else by itself.
 func (g *globals) openStore(ctx context.Context, cfg configs.Config, access store.Access, log *slog.Logger) (*store.Store, error) {
+	return g.openStoreWith(ctx, cfg, store.Options{Access: access, Log: log})
+}
+
+// openStoreWith is openStore with options of the command's own.
+func (g *globals) openStoreWith(ctx context.Context, cfg configs.Config, opt store.Options) (*store.Store, error) {
+	opt.Dir, opt.Catalog, opt.ReadFile = g.data, configs.StateCatalog, g.readFile
 	deadline := time.Now().Add(busyWait)
 	for {
-		db, err := store.Open(ctx, cfg.Store, store.Options{Dir: g.data, Access: access, Catalog: configs.StateCatalog, Log: log, ReadFile: g.readFile})
+		db, err := store.Open(ctx, cfg.Store, opt)
 		switch {
 		case err == nil:
-			g.warnOlder(db.SchemaAtOpen(), access)
+			g.warnOlder(db.SchemaAtOpen(), opt.Access)
 		case errors.Is(err, store.ErrEmpty):
 			err = fmt.Errorf("no site has run on %s yet; name the site's data directory with --data, or start one with `statewire serve`: %w", g.data, err)
 		}

@@ -21,7 +21,7 @@ type certificateSource = func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 func serveCommand(g *globals) *cobra.Command {
 	var list string
-	var retentionNow bool
+	var retentionNow, newStore bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "run a whole site, or some of its roles",
@@ -49,7 +49,7 @@ func serveCommand(g *globals) *cobra.Command {
 			s.started = func(a addresses) {
 				log.Info("site started", "roles", strings.Join(r, ","), "relay", a.relay, "reports", a.reports, "data", g.data)
 			}
-			s.retentionNow = retentionNow
+			s.retentionNow, s.newStore = retentionNow, newStore
 			s.files = configs.Source{File: g.configFile}.Paths()
 			s.reload = &reloader{
 				load:  func() (configs.Config, []configs.Value, error) { return g.config(nil) },
@@ -61,6 +61,7 @@ func serveCommand(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&list, "roles", strings.Join(built, ","), "the roles to run: "+strings.Join(allRoles, ", "))
+	cmd.Flags().BoolVar(&newStore, "new-store", false, "begin with a new store, or another one, in a data directory that had one; for one start")
 	cmd.Flags().BoolVar(&retentionNow, "retention-now", false, "apply a shorter store.retention now, and not a day after it was first seen")
 	return cmd
 }

@@ -45,6 +45,7 @@ type site struct {
 	reload       *reloader       // follows the configuration file; nil does not
 	files        []string        // the files it follows
 	retentionNow bool            // a shorter retention does not wait for its day
+	newStore     bool            // a new store in a data directory that had one is welcome
 
 	live atomic.Pointer[configs.Config] // the settings in force; only live keys differ from cfg
 
@@ -70,6 +71,9 @@ func newSite(data string, cfg configs.Config, r roles, log *slog.Logger) (*site,
 	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	if err := store.Prepare(data); err != nil {
+		return nil, err
 	}
 	s := &site{data: data, cfg: cfg, roles: r, log: log, registry: prometheus.NewRegistry()}
 	s.live.Store(&cfg)
@@ -238,6 +242,7 @@ func (s *site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Sto
 		return errors.Join(err, box.Close())
 	}
 	g.Go(func() error { return errors.Join(loader.Run(ctx), box.Close()) })
+	g.Go(func() error { return db.Watch(ctx) })
 	g.Go(func() error { return db.KeepHistory(ctx, s.retentionNow) })
 	return nil
 }

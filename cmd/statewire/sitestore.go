@@ -39,10 +39,11 @@ func (s *site) openStore(ctx context.Context) (*store.Store, error) {
 	for attempt := 1; ; attempt++ {
 		db, err := store.Open(ctx, s.cfg.Store, store.Options{
 			Dir: s.data, Access: s.access(), Catalog: configs.StateCatalog, Log: s.log.With("stage", "store"), Registerer: s.registry,
+			Keep: s.roles.has("ingest"), NewStore: s.newStore,
 		})
 		retry, why := storeRetry, "store cannot be reached yet, files stay in the inbox"
 		switch {
-		case err == nil || ctx.Err() != nil || errors.Is(err, store.ErrNewerSchema):
+		case err == nil || ctx.Err() != nil || errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrNewStore):
 			return db, err
 		case errors.Is(err, store.ErrEmpty):
 			retry, why = busyRetry, "waiting for the process with the ingest role to make the store"

@@ -216,10 +216,11 @@ func (g *globals) checkStore(ctx context.Context, cfg configs.Config) []check {
 		return []check{{"store", healthCritical, err.Error()}}
 	}
 	c := check{"store", healthOK, fmt.Sprintf("engine %s, %s, %s", db.Version(), fmtCount(int(clients), "client"), fmtCount(int(states), "current state"))}
+	checks := append([]check{c}, storeChecks(ctx, db)...)
 	if last == nil {
-		return []check{c, {"reports", healthOK, "no report was loaded yet"}}
+		return append(checks, check{"reports", healthOK, "no report was loaded yet"})
 	}
-	return []check{c, {"reports", healthOK, "last report loaded came " + time.Since(*last).Round(time.Second).String() + " ago"}}
+	return append(checks, check{"reports", healthOK, "last report loaded came " + time.Since(*last).Round(time.Second).String() + " ago"})
 }
 
 // folderBytes adds up the files below a folder, as far as they can be seen.

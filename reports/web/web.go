@@ -44,6 +44,7 @@ type Page struct {
 	Find    string // what the search box holds
 	Version string // set by Render
 	Notice  string // set by Render
+	Alarm   string // what is wrong with the site; empty shows none
 	Body    any
 }
 
