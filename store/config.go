@@ -33,7 +33,7 @@ type Config struct {
 	// Engine is the path of the engine library. Default none: looked for.
 	Engine string `mapstructure:"engine" yaml:"engine"`
 	// Retention is how long history is kept, in whole hours. Default 400 days; zero
-	// keeps it for ever.
+	// keeps it for ever. A shorter one than is in force waits for a day.
 	Retention time.Duration `mapstructure:"retention" yaml:"retention"`
 	// Listen is a loopback address where the embedded store answers read-only to
 	// dashboards. Default none.
