@@ -52,8 +52,8 @@ type Fleet struct {
 }
 
 type counts struct {
-	reports, messages, retries, refused, lost, duplicated, reordered, delayed, damaged atomic.Int64
-	polls, pollsFailed, resyncs, reinstalled, restored, clockJumps                     atomic.Int64
+	reports, messages, retries, refused, lost, duplicated, reordered, delayed, damaged       atomic.Int64
+	polls, pollsFailed, resyncs, reinstalled, restored, clockJumps, serialJumps, falseClaims atomic.Int64
 
 	trouble atomic.Pointer[string] // nil: there was none
 }
@@ -102,6 +102,7 @@ func newFleet(cfg FleetConfig, from time.Duration, relay courier, closeRelay fun
 			f.silent++
 		}
 	}
+	f.misnumber()
 	return f, nil
 }
 

@@ -22,20 +22,21 @@ type simulated struct {
 	silentFor time.Duration // before the patch day; 0 = it takes part
 
 	// Owned by whoever took it from the agenda.
-	agent    *Agent
-	store    *watched
-	planner  planner
-	line     line
-	mishaps  []mishap // to come, by time
-	image    Image    // of its store; nil when none was taken
-	clockOff time.Duration
-	past     [][]event     // to be told in its first report
-	sendAt   time.Duration // simulated time of its next report
-	sendDue  time.Duration // the same in real time since Run began
-	pollDue  time.Duration // real time of its next policy poll
-	idle     bool          // nothing waited when it sent last
-	claimed  bool          // the site took its last policy poll
-	settled  bool
+	agent      *Agent
+	store      *watched
+	planner    planner
+	line       line
+	mishaps    []mishap // to come, by time
+	image      Image    // of its store; nil when none was taken
+	clockOff   time.Duration
+	claimedFor bool          // somebody polls in its name, too
+	past       [][]event     // to be told in its first report
+	sendAt     time.Duration // simulated time of its next report
+	sendDue    time.Duration // the same in real time since Run began
+	pollDue    time.Duration // real time of its next policy poll
+	idle       bool          // nothing waited when it sent last
+	claimed    bool          // the site took its last policy poll
+	settled    bool
 }
 
 func newSimulated(f *Fleet, index int) (*simulated, error) {

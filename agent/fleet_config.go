@@ -55,6 +55,10 @@ type FleetConfig struct {
 	Restore float64
 	// ClockJump is the share of clients whose wall clock jumps by years, once during a run, either way. Default 0.
 	ClockJump float64
+	// SerialJumps is of how many clients the counter of serials jumps to 10^15, once during a run. Default 0.
+	SerialJumps int
+	// FalseClaims is of how many clients somebody claims a serial near the end of all with every poll, from some moment on. Default 0.
+	FalseClaims int
 	// Silent is the share of clients that went silent weeks before Run and never say anything. Default 0.04.
 	Silent float64
 	// Leave is the share of clients that go silent during the patch day. Default 0.02.
@@ -87,6 +91,8 @@ func (c FleetConfig) Validate() error {
 	refuse(c.SendInterval < time.Second, "fleet send interval is %v; allowed is 1s or more", c.SendInterval)
 	refuse(c.PolicyInterval != 0 && c.PolicyInterval < 100*time.Millisecond, "fleet policy interval is %v; allowed is 0, or 100ms or more", c.PolicyInterval)
 	refuse(c.Senders < 1 || c.Senders > 1024, "fleet senders is %d; allowed is 1 to 1024", c.Senders)
+	refuse(c.SerialJumps < 0 || c.SerialJumps > c.Clients, "fleet serial-jump is %d; allowed is 0 to the number of clients", c.SerialJumps)
+	refuse(c.FalseClaims < 0 || c.FalseClaims > c.Clients, "fleet false-claim is %d; allowed is 0 to the number of clients", c.FalseClaims)
 	refuse(c.DelayBy < 0, "fleet delay-by is %v; allowed is 0 or more", c.DelayBy)
 	for _, s := range []struct {
 		name  string

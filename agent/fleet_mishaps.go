@@ -5,16 +5,20 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"statewire/smx"
 )
 
 // mishapKind is what happens to a client itself, where faults happen to its reports.
 type mishapKind uint8
 
 const (
-	imaged      mishapKind = iota // somebody takes an image of the machine, which is none in itself
-	reinstalled                   // the store is lost
-	restored                      // the store is the image's again
-	clockJumped                   // the wall clock is years off from here on
+	imaged       mishapKind = iota // somebody takes an image of the machine, which is none in itself
+	reinstalled                    // the store is lost
+	restored                       // the store is the image's again
+	clockJumped                    // the wall clock is years off from here on
+	serialJumped                   // the counter of serials jumps, as when its file is damaged
+	lied                           // somebody asks for a policy in the client's name and claims a serial near the end of all
 )
 
 // mishap happens once, at a simulated time.
@@ -51,6 +55,26 @@ func (f *Fleet) planMishaps(index int, from, to time.Duration) []mishap {
 	return all
 }
 
+// misnumber lets the counters of the first clients to which nothing else happens jump, and others be claimed for, as many as the
+// configuration says.
+func (f *Fleet) misnumber() {
+	if f.clock.end()-f.clock.from < time.Hour {
+		return
+	}
+	at := f.clock.from + (f.clock.end()-f.clock.from)/3
+	kinds := slices.Concat(slices.Repeat([]mishapKind{serialJumped}, f.cfg.SerialJumps), slices.Repeat([]mishapKind{lied}, f.cfg.FalseClaims))
+	for _, c := range f.clients {
+		if len(kinds) > 0 && len(c.mishaps) == 0 && c.silentFor == 0 && c.planner.silentAt == 0 {
+			c.mishaps, kinds = []mishap{{kind: kinds[0], at: at}}, kinds[1:]
+		}
+	}
+}
+
+const (
+	jumpedSerial  = 1_000_000_000_000_000 // what a counter jumps to
+	claimedSerial = smx.MaxSerial - 2     // what is claimed in a client's name
+)
+
 // suffer lets a mishap happen.
 func (c *simulated) suffer(m mishap) (err error) {
 	counts := &c.fleet.counts
@@ -61,6 +85,12 @@ func (c *simulated) suffer(m mishap) (err error) {
 	case clockJumped:
 		counts.clockJumps.Add(1)
 		c.clockOff += m.by
+		return nil
+	case serialJumped:
+		counts.serialJumps.Add(1)
+		return c.store.Continue(jumpedSerial)
+	case lied:
+		c.claimedFor = true
 		return nil
 	case restored:
 		counts.restored.Add(1)

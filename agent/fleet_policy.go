@@ -2,7 +2,10 @@ package agent
 
 import (
 	"context"
+	"net/http"
 	"time"
+
+	"statewire/smx"
 )
 
 // firstPoll spreads the first polls of a run over one interval.
@@ -40,6 +43,12 @@ func (c *simulated) poll(ctx, sending context.Context, now time.Duration) error 
 		return nil
 	}
 	counts.polls.Add(1)
+	if c.claimedFor && !c.fleet.settling {
+		forged := smx.Poll{Client: c.machine.id.Client, LastSerial: claimedSerial, States: 1}
+		if c.fleet.relay.Policy(sending, forged, "").Status == http.StatusOK {
+			counts.falseClaims.Add(1)
+		}
+	}
 	if !outcome.Resync {
 		return nil
 	}

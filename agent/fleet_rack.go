@@ -17,6 +17,7 @@ type vault interface {
 	store
 	Image() (Image, error)
 	Restore(image Image) error
+	Continue(last uint64) error
 }
 
 // watched remembers the report under way, so that the line knows what it carries.

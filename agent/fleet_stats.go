@@ -18,6 +18,8 @@ type FleetStats struct {
 	Reinstalled int64         `json:"reinstalled"`  // clients that lost their store
 	Restored    int64         `json:"restored"`     // clients set back to an image
 	ClockJumps  int64         `json:"clock_jumps"`  // clients whose clock jumped
+	SerialJumps int64         `json:"serial_jumps"` // clients whose counter of serials jumped
+	FalseClaims int64         `json:"false_claims"` // polls in a client's name that claimed too much
 	Polls       int64         `json:"polls"`        // policy polls that the relay answered
 	PollsFailed int64         `json:"polls_failed"` // and that it did not, or that were lost on purpose
 	Resyncs     int64         `json:"resyncs"`      // resyncs that clients carried out
@@ -48,6 +50,7 @@ func (f *Fleet) Stats() FleetStats {
 		Reports: c.reports.Load(), Messages: c.messages.Load(), Retries: c.retries.Load(), Refused: c.refused.Load(),
 		Lost: c.lost.Load(), Duplicated: c.duplicated.Load(), Reordered: c.reordered.Load(), Delayed: c.delayed.Load(),
 		Damaged: c.damaged.Load(), Reinstalled: c.reinstalled.Load(), Restored: c.restored.Load(), ClockJumps: c.clockJumps.Load(),
+		SerialJumps: c.serialJumps.Load(), FalseClaims: c.falseClaims.Load(),
 		Polls: c.polls.Load(), PollsFailed: c.pollsFailed.Load(), Resyncs: c.resyncs.Load(),
 		Unsettled: unsettled, Behind: behind, Settling: settling, Simulated: f.clock.at(f.clock.simulated(after)), PatchDay: after < f.clock.fast,
 		Trouble: trouble,

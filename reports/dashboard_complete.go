@@ -70,6 +70,9 @@ func (s *Server) fillRing(ctx context.Context, p *web.Panel) error {
 	if n := floatOf(row["missing"]); n > 0 {
 		p.Ring.Caption += " " + messageCount(n) + " missing."
 	}
+	if n := row.count("jumped_clients") + row.count("claims_aside"); n > 0 {
+		p.Ring.Caption += " Serials of " + web.Number(n) + plural(n, " client", " clients") + " jumped, and are counted apart."
+	}
 	sayChecked(p.Ring, row, s.runner.now())
 	steps, err := s.snapshots.get(ctx, "resync-steps", nil)
 	if err != nil {

@@ -59,6 +59,8 @@ type header struct {
 	baselineTime            time.Time
 	online                  bool
 	onlineTime              time.Time
+	asideClaim              uint64 // far above all that arrived, kept aside; 0 = none
+	asideTime               time.Time
 }
 
 type missingRange struct {
@@ -133,8 +135,17 @@ func (e *evidence) greatest() uint64 { return max(e.header.seen, e.header.claime
 // floor is the first serial that counts.
 func (e *evidence) floor() uint64 { return max(1, e.header.floor) }
 
-// missing are the runs that have not arrived, now.
-func (e *evidence) missing() []run { return missingRuns(e.runs, e.floor(), e.greatest()) }
+// missing are the runs that have not arrived, now, but for those below serials that jumped.
+func (e *evidence) missing() []run {
+	missing, _ := parted(missingRuns(e.runs, e.floor(), e.greatest()), e.header.seen)
+	return missing
+}
+
+// jumps are the runs below serials that jumped: nobody lost so many messages.
+func (e *evidence) jumps() []run {
+	_, jumps := parted(missingRuns(e.runs, e.floor(), e.greatest()), e.header.seen)
+	return jumps
+}
 
 // detected is when a gap check first saw any of a run missing; zero when none has yet.
 func (e *evidence) detected(r run) time.Time {

@@ -47,7 +47,7 @@ func (e *evidence) readHeader(rows []record) {
 		cacheStates: r.count("cache_states"), cacheUnsent: r.count("cache_unsent"), cacheTime: r.time("cache_time"),
 		floor: r.uint("floor"), completionFloor: r.uint("completion_floor"), completionTime: r.time("completion_time"),
 		baselineFloor: r.uint("baseline_floor"), baselineTime: r.time("baseline_time"),
-		online: r.uint("online") == 1, onlineTime: r.time("online_time"),
+		online: r.uint("online") == 1, onlineTime: r.time("online_time"), asideClaim: r.uint("aside_claim"), asideTime: r.time("aside_time"),
 	}
 	if h := &e.header; h.lastReport.After(h.cacheTime) { // what it said of its states before its latest report is no longer so
 		h.cacheStates, h.cacheUnsent, h.cacheTime = 0, 0, time.Time{}

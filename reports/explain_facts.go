@@ -64,6 +64,7 @@ func (e *evidence) collect() []Fact {
 	f.waiting()
 	f.setAside()
 	f.gaps()
+	f.jumped()
 	f.counter()
 	f.resync()
 	f.silence()
@@ -177,7 +178,7 @@ func (f *facts) gaps() {
 		f.add(Note, "bad_files", f.badFiles.time, "%s", f.badFiles.text("what is missing"))
 	}
 	switch {
-	case len(missing) > 0 || f.greatest() == 0 && !f.known():
+	case len(missing) > 0 || len(f.jumps()) > 0 || f.greatest() == 0 && !f.known():
 	case f.greatest() == 0:
 		f.add(Note, "no_serials", time.Time{}, "It has not sent any numbered message yet, so nothing can be missing.")
 	case f.floor() > f.greatest():

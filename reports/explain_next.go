@@ -32,6 +32,7 @@ func (e *evidence) foresee() []Step {
 	n.answer()
 	n.issue()
 	n.mend()
+	n.judge()
 	n.appear()
 	if len(n.list) == 0 {
 		n.nothing()

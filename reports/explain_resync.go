@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"statewire/reports/web"
@@ -116,7 +117,7 @@ func (e *evidence) needs() string {
 		return "conflict"
 	case e.differs != nil:
 		return "differs"
-	case len(e.missing()) > 0:
+	case len(e.missing()) > 0, e.owesJump():
 		return "missing"
 	}
 	return ""
@@ -128,7 +129,7 @@ func (e *evidence) due() (at time.Time, again bool) {
 	due := e.now
 	if e.needs() == "missing" {
 		oldest := time.Time{}
-		for _, m := range e.missing() {
+		for _, m := range slices.Concat(e.missing(), e.jumps()) {
 			if d := e.detected(m); !d.IsZero() && (oldest.IsZero() || d.Before(oldest)) {
 				oldest = d
 			}

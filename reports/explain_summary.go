@@ -41,6 +41,12 @@ func (e *evidence) calmSummary(name string) string {
 	if n := len(e.held.Files) + e.held.More; n > 0 {
 		but = append(but, fmt.Sprintf("%s %s to be loaded", web.Number(n), plural(n, "file waits", "files wait")))
 	}
+	if len(e.jumps()) > 0 {
+		but = append(but, "its serials jumped")
+	}
+	if e.header.asideClaim > 0 {
+		but = append(but, "a claim of it is kept aside")
+	}
 	quiet := e.now.Sub(e.lastSign())
 	if quiet > silentAfter {
 		but = append(but, "the client has been silent for "+span(quiet))

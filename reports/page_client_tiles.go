@@ -45,7 +45,7 @@ func (e *evidence) completeTile() web.Tile {
 	}
 	missing, expected := count(e.missing()), uint64(0)
 	if e.greatest() >= e.floor() {
-		expected = e.greatest() - e.floor() + 1
+		expected = e.greatest() - e.floor() + 1 - count(e.jumps())
 	}
 	tile.Value, tile.Note, tile.Tone = "100 %", "nothing is missing", web.ToneGood
 	if missing > 0 {

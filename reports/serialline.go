@@ -171,6 +171,9 @@ func place(runs []lineRun, total float64, serial uint64) (float64, bool) {
 // lineText says the picture in words.
 func (e *evidence) lineText() string {
 	missing := e.missing()
+	if len(e.jumps()) > 0 {
+		missing = missingRuns(e.runs, e.floor(), e.greatest())
+	}
 	if len(missing) == 0 {
 		return fmt.Sprintf("Serials %s to %s: all arrived.", web.Number(e.floor()), web.Number(e.greatest()))
 	}

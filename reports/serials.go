@@ -29,6 +29,26 @@ func missingRuns(arrived []run, floor, greatest uint64) []run {
 	return missing
 }
 
+// serialJump is how far above the one before a serial may be; what is farther has jumped.
+const serialJump = 1_000_000
+
+// parted parts missing runs into those that count and those below serials that jumped. seen is the greatest serial that arrived: what
+// is missing above it is claimed, and ends with the claim itself.
+func parted(missing []run, seen uint64) (lost, jumps []run) {
+	for _, m := range missing {
+		above := m.last
+		if above < seen {
+			above++
+		}
+		if above-m.first >= serialJump {
+			jumps = append(jumps, m)
+		} else {
+			lost = append(lost, m)
+		}
+	}
+	return lost, jumps
+}
+
 // count is how many serials the runs have in all.
 func count(runs []run) uint64 {
 	var n uint64

@@ -30,7 +30,13 @@ func (l *storeLedger) noteClaims(ctx context.Context, claims map[smx.ClientID]cl
 	var believed, polled claimRows
 	var aside asideRows
 	for client, c := range claims {
-		if greatest := known[client]; c.LastSerial > greatest && c.LastSerial-greatest > smx.SerialJump {
+		greatest := known[client]
+		if high := (claim{Poll: smx.Poll{Client: client, LastSerial: c.high}, at: c.highAt}); jumps(c.high, greatest) {
+			aside.add(high, greatest)
+		} else if c.high > 0 {
+			polled.add(high)
+		}
+		if jumps(c.LastSerial, greatest) {
 			aside.add(c, greatest)
 			c.LastSerial = 0 // it polled: that much is believed
 			polled.add(c)
@@ -47,6 +53,9 @@ func (l *storeLedger) noteClaims(ctx context.Context, claims map[smx.ClientID]cl
 	return errors.Join(err, l.store.Insert(ctx, `INSERT INTO client_caches (client_id, last_serial, states, digest, unsent, claimed_time)`,
 		believed.clients, believed.last, believed.states, believed.digests, believed.unsent, believed.times))
 }
+
+// jumps says whether a serial is too far above what is known of its client.
+func jumps(serial, known uint64) bool { return serial > known && serial-known > smx.SerialJump }
 
 // claimRows are claims as columns.
 type claimRows struct {
@@ -77,7 +86,7 @@ func (r *asideRows) add(c claim, seen uint64) {
 func (l *storeLedger) measure(ctx context.Context, claims map[smx.ClientID]claim) (map[smx.ClientID]uint64, error) {
 	var high []smx.ClientID
 	for client, c := range claims {
-		if c.LastSerial > smx.SerialJump {
+		if max(c.LastSerial, c.high) > smx.SerialJump {
 			high = append(high, client)
 		}
 	}

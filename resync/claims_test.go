@@ -187,3 +187,24 @@ func TestAJumpIsAskedForOnce(t *testing.T) {
 	b.arrive(forged, 65, 65)
 	b.equal("a lost message beside it counts", b.check(CheckOptions{}).IssuedTotal, 1)
 }
+
+// A lie does not vanish behind the truth that is told before the store hears of either.
+func TestALieBetweenTwoPollsIsNoted(t *testing.T) {
+	b := newBench(t, soon())
+	b.check(CheckOptions{})
+	lied, honest := client(1), client(2)
+	b.arrive(lied, 1, 10)
+	b.arrive(honest, 3_000_000, 3_000_000)
+	b.poll(lied, 10)
+	b.poll(lied, smx.MaxSerial-2)
+	b.wait(time.Second)
+	b.poll(lied, 11)
+	b.poll(lied, 12)
+	b.poll(honest, 3_000_002) // believed, although an older poll comes behind it
+	b.poll(honest, 4)
+	r := b.check(CheckOptions{})
+	b.equal("gaps", r.Gaps.Rows, []Gap{{lied.UUID(), 11, 12, b.now, false}, {honest.UUID(), 1, 2_999_999, b.now, true}, {honest.UUID(), 3_000_001, 3_000_002, b.now, false}})
+	b.equal("aside", r.Gaps.Aside, 1)
+	b.equal("what was claimed", b.count("SELECT any(last_serial) FROM claims_aside"), uint64(smx.MaxSerial-2))
+	b.equal("what it holds", b.count("SELECT any(last_serial) FROM client_caches FINAL WHERE client_id = '"+lied.UUID()+"'"), 12)
+}

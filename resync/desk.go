@@ -67,8 +67,8 @@ func (d *desk) answer(poll smx.Poll, now time.Time) (smx.Policy, error) {
 	if !d.loaded {
 		return policy, ErrNotReady
 	}
-	if _, again := d.claims[poll.Client]; again || len(d.claims) < claimsKept {
-		d.claims[poll.Client] = claim{poll, now}
+	if before, again := d.claims[poll.Client]; again || len(d.claims) < claimsKept {
+		d.claims[poll.Client] = claim{Poll: poll, at: now}.after(before)
 	}
 	if asked, ok := d.owing[poll.Client]; ok {
 		policy.Resync = &smx.ResyncRequest{Number: asked.number, NextSerial: asked.next, Issued: asked.issued.Truncate(time.Second), Reason: asked.reason}
@@ -180,8 +180,9 @@ func (d *desk) giveBack(claims map[smx.ClientID]claim, pickups []pickup) (droppe
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for client, c := range claims {
-		switch _, newer := d.claims[client]; {
+		switch now, newer := d.claims[client]; {
 		case newer:
+			d.claims[client] = now.after(c)
 		case len(d.claims) >= claimsKept:
 			dropped++
 		default:

@@ -63,6 +63,21 @@ type clockRow struct {
 type claim struct {
 	smx.Poll
 	at time.Time
+
+	high   uint64 // the greatest serial claimed before, since the store last heard, if it is far above this one's; 0 = none
+	highAt time.Time
+}
+
+// after is the claim with what the one before it said too much: a lie must not vanish behind the truth.
+func (c claim) after(before claim) claim {
+	c.high, c.highAt = before.high, before.highAt
+	if before.LastSerial > c.high {
+		c.high, c.highAt = before.LastSerial, before.at
+	}
+	if c.high <= c.LastSerial || c.high-c.LastSerial <= smx.SerialJump {
+		c.high, c.highAt = 0, time.Time{}
+	}
+	return c
 }
 
 // pickup is the moment a client was first given a request.

@@ -72,6 +72,8 @@ func (o *fleetOptions) register(cmd *cobra.Command) {
 	f.Float64Var(&o.Damage, "damage", o.Damage, "share of reports in which one record arrives damaged")
 	f.Float64Var(&o.Reinstall, "reinstall", 0, "share of clients that lose their store once in this run, so that their serials start again")
 	f.Float64Var(&o.Restore, "restore", 0, "share of clients that are set back once in this run to an image of some hours before")
+	f.IntVar(&o.SerialJumps, "serial-jump", 0, "number of clients whose counter of serials jumps to 10^15 once in this run")
+	f.IntVar(&o.FalseClaims, "false-claim", 0, "number of clients in whose name somebody claims a serial near 2^62 with every poll")
 	f.Float64Var(&o.ClockJump, "clock-jump", 0, "share of clients whose clock jumps once in this run by years, either way")
 }
 
@@ -193,7 +195,8 @@ func (g *globals) fleetResult(out io.Writer, s agent.FleetStats, fs *agent.Fleet
 		{"reports", s.Reports}, {"messages", s.Messages}, {"retries", s.Retries}, {"refused", s.Refused},
 		{"lost_reports", s.Lost}, {"duplicated_reports", s.Duplicated}, {"reordered_reports", s.Reordered},
 		{"delayed_reports", s.Delayed}, {"damaged_records", s.Damaged}, {"reinstalled", s.Reinstalled}, {"restored", s.Restored},
-		{"clock_jumps", s.ClockJumps}, {"polls", s.Polls}, {"failed_polls", s.PollsFailed}, {"resyncs_answered", s.Resyncs},
+		{"clock_jumps", s.ClockJumps},
+		{"serial_jumps", s.SerialJumps}, {"false_claims", s.FalseClaims}, {"polls", s.Polls}, {"failed_polls", s.PollsFailed}, {"resyncs_answered", s.Resyncs},
 		{"trouble", s.Trouble},
 	})
 }

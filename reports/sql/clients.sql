@@ -20,7 +20,7 @@ SELECT
     g.ranges AS open_gaps,
     c.client_id AS client_id
 FROM clients AS c
-LEFT JOIN (SELECT ClientID AS client_id, count() AS ranges FROM SR_MissingMessageRanges GROUP BY client_id) AS g ON g.client_id = c.client_id
+LEFT JOIN (SELECT ClientID AS client_id, count() AS ranges FROM SR_MissingMessageRanges WHERE SerialJump = 0 GROUP BY client_id) AS g ON g.client_id = c.client_id
 WHERE ({name:String} = ''
        OR positionCaseInsensitiveUTF8(c.netbios_name, {name:String}) > 0
        OR position(toString(c.client_id), lower(replaceRegexpOne({name:String}, '(?i)^guid:', ''))) > 0)

@@ -3,17 +3,22 @@
 -- description: How much of what the clients gave out has arrived, in one row, as of the last gap check. A client's completeness is
 --   the share of its expected serials that have arrived; expected are those from its floor (1, or where its latest completed
 --   resync or accepted baseline began) to the greatest seen or claimed. The fleet's is the mean of its clients', so that one
---   machine with a wild counter can't drown the others.
+--   machine with a wild counter can't drown the others. What is missing below a serial that jumped by more than 1,000,000 is counted apart.
 -- note percent: mean of the clients' completeness, rounded down; empty until a gap check has run
 -- note complete_percent: clients of which nothing is missing, rounded down
 -- note changed: clients of whom something was loaded or claimed since the last gap check began: the next one looks at them
 -- note oldest_missing: first noticed; empty when nothing is missing
+-- note jumped_clients: with messages missing below a serial that jumped; nobody lost so many
+-- note jumped_missing: missing there, beside those in missing
+-- note claims_aside: clients that claimed a serial more than 1,000,000 above all that was received; nobody acts on it
+-- link jumped_clients: serial-jumps?kind=messages
+-- link claims_aside: serial-jumps?kind=claim
 -- link complete_clients: client-completeness?only=all
 -- link missing: missing-ranges?min_age_hours=0
 -- link ranges: missing-ranges?min_age_hours=0
 -- link incomplete_clients: client-completeness?only=incomplete
 -- link conflicts: conflicts?kind=
--- with: bounds
+-- with: aside, bounds
 WITH
     (SELECT toNullable(max(watermark)) FROM resync_checks HAVING count() > 0) AS looked,
     (SELECT count() FROM (SELECT client_id FROM client_stats_data GROUP BY client_id)) AS reporting,
@@ -21,7 +26,8 @@ WITH
     (SELECT uniqExact(client_id) FROM client_claims WHERE client_id NOT IN (SELECT client_id FROM client_stats_data)) AS claiming,
     gaps AS
     (
-        SELECT client_id, count() AS ranges, sum(toUInt64(last_serial - first_serial + 1)) AS missing
+        SELECT client_id, countIf(jump = 0) AS ranges, sumIf(toUInt64(last_serial - first_serial + 1), jump = 0) AS missing,
+               sumIf(toUInt64(last_serial - first_serial + 1), jump = 1) AS apart
         FROM missing_ranges FINAL
         WHERE closed = 0
         GROUP BY client_id
@@ -29,10 +35,12 @@ WITH
     lost AS
     (
         SELECT
-            count() AS clients,
+            countIf(gaps.ranges > 0) AS clients,
             sum(gaps.ranges) AS open,
             sum(toFloat64(gaps.missing)) AS messages,
-            sum(least(gaps.missing / greatest(toUInt64(high - low + 1), 1), 1)) AS shares
+            countIf(gaps.apart > 0) AS jumped,
+            sum(toFloat64(gaps.apart)) AS apart_messages,
+            sum(least(gaps.missing / greatest(toInt64(high - low + 1 - gaps.apart), 1), 1)) AS shares
         FROM gaps
         LEFT JOIN bounds ON bounds.client_id = gaps.client_id
     )
@@ -45,7 +53,7 @@ SELECT
     lost.clients AS incomplete_clients,
     lost.messages AS missing,
     toUInt64(lost.open) AS ranges,
-    (SELECT toNullable(min(DetectedTime)) FROM SR_MissingMessageRanges HAVING count() > 0) AS oldest_missing,
+    (SELECT toNullable(min(DetectedTime)) FROM SR_MissingMessageRanges WHERE SerialJump = 0 HAVING count() > 0) AS oldest_missing,
     (SELECT uniqExact(client_id) FROM open_conflicts) AS conflicts,
     (SELECT count() FROM differing_clients FINAL WHERE differs = 1) AS differing,
     (
@@ -57,5 +65,8 @@ SELECT
             SELECT client_id FROM client_claims WHERE client_claims.loaded_time >= looked
         )
     ) AS changed,
-    (SELECT toNullable(max(time)) FROM resync_checks HAVING count() > 0) AS last_check
+    (SELECT toNullable(max(time)) FROM resync_checks HAVING count() > 0) AS last_check,
+    lost.jumped AS jumped_clients,
+    lost.apart_messages AS jumped_missing,
+    (SELECT count() FROM aside) AS claims_aside
 FROM lost

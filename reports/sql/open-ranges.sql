@@ -24,6 +24,7 @@ WITH
         (
             SELECT ClientID AS client_id, LastSerial - FirstSerial + 1 AS messages, dateDiff('second', DetectedTime, now64(3, 'UTC')) / 3600 AS hours
             FROM SR_MissingMessageRanges
+            WHERE SerialJump = 0
         )
         GROUP BY from_hours
     )

@@ -45,7 +45,7 @@ FROM page
 LEFT JOIN
 (
     SELECT ClientID AS client_id, toUInt64(sum(LastSerial - FirstSerial + 1)) AS missing FROM SR_MissingMessageRanges
-    WHERE ClientID IN (SELECT arrayJoin(page_ids)) GROUP BY client_id
+    WHERE ClientID IN (SELECT arrayJoin(page_ids)) AND SerialJump = 0 GROUP BY client_id
 ) AS g ON g.client_id = page.client_id
 LEFT JOIN
 (

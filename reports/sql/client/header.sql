@@ -24,7 +24,9 @@ SELECT
     w.time AS wish_time,
     w.by AS wish_by,
     w.after AS wish_after,
-    w.found AS wish_found
+    w.found AS wish_found,
+    if(a.last_serial > greatest(s.seen, k.last_serial) + 1000000 AND a.time > b.time, a.last_serial, 0) AS aside_claim,
+    a.time AS aside_time
 FROM (SELECT toUUID({client:UUID}) AS client_id) AS one
 LEFT JOIN
 (
@@ -70,3 +72,11 @@ LEFT JOIN
     SELECT client_id, requested_time AS time, requested_by AS by, after_number AS after, 1 AS found
     FROM resync_requests FINAL WHERE client_id = {client:UUID}
 ) AS w ON w.client_id = one.client_id
+LEFT JOIN
+(
+    SELECT client_id, last_serial, claimed_time AS time FROM claims_aside FINAL WHERE client_id = {client:UUID}
+) AS a ON a.client_id = one.client_id
+LEFT JOIN
+(
+    SELECT client_id, max(accepted_claims.last_serial) AS last_serial FROM accepted_claims WHERE client_id = {client:UUID} GROUP BY client_id
+) AS k ON k.client_id = one.client_id

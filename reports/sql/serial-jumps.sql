@@ -1,0 +1,48 @@
+-- title: Serials that jumped
+-- group: Completeness
+-- description: Clients with a serial more than 1,000,000 above all that was known: a message that arrived, or only a claim. What is missing
+--   below it counts in no other number: nobody lost so many messages. A counter that is broken, a machine that was moved here, or
+--   somebody who speaks in the client's name.
+-- param client String = '': Client id (with or without GUID:) or computer name; empty takes all
+-- param kind String = '' in '', messages, claim: Only jumps of messages, or only claims
+-- order: noticed DateTime64(6,'UTC') desc, client_id UUID, first_serial UInt64
+-- note kind: messages = the serial after last_serial arrived, those of the range did not; claim = the client said that it gave out last_serial, the site keeps that aside
+-- note noticed: the first gap check that saw the range; of a claim, when it was last made
+-- note flagged: messages of the client that are stored with the mark of a jump
+-- link netbios_name: /clients/{client_id}
+-- link client_id: messages?client={client_id}
+-- with: wanted, aside
+WITH
+    jumped AS
+    (
+        SELECT kind, client_id, first_serial, last_serial, noticed
+        FROM
+        (
+            SELECT 'messages' AS kind, client_id, first_serial, last_serial, detected_time AS noticed
+            FROM missing_ranges FINAL
+            WHERE closed = 0 AND jump = 1
+            UNION ALL
+            SELECT 'claim' AS kind, client_id, known + 1 AS first_serial, aside.last_serial AS last_serial, claimed_time AS noticed
+            FROM aside
+        )
+        WHERE ({kind:String} = '' OR kind = {kind:String})
+          AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
+    ),
+    (SELECT groupUniqArray(client_id) FROM jumped) AS jumped_ids
+SELECT
+    c.netbios_name AS netbios_name,
+    jumped.kind AS kind,
+    jumped.first_serial AS first_serial,
+    jumped.last_serial AS last_serial,
+    toUInt64(jumped.last_serial - jumped.first_serial + 1) AS serials,
+    jumped.noticed AS noticed,
+    f.flagged AS flagged,
+    c.last_report_time AS last_report,
+    jumped.client_id AS client_id
+FROM jumped
+LEFT JOIN (SELECT client_id, netbios_name, toNullable(clients.last_report_time) AS last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(jumped_ids))) AS c ON c.client_id = jumped.client_id
+LEFT JOIN
+(
+    SELECT client_id, uniqExact(serial) AS flagged FROM state_messages
+    WHERE client_id IN (SELECT arrayJoin(jumped_ids)) AND bitTest(flags, 7) = 1 GROUP BY client_id
+) AS f ON f.client_id = jumped.client_id
