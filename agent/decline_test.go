@@ -206,3 +206,59 @@ func TestANewIDKeepsWhatTheClientHolds(t *testing.T) {
 	settle(t, s, Accepted)
 	packed(t, s, "none")
 }
+
+// One lie with the greatest number, from the end of time, does not make a client deaf; an old copy is no new request.
+func TestARequestWithTheGreatestNumberEndsNothing(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		adopt := func(number uint32, issued time.Time, want bool) {
+			t.Helper()
+			begun, err := s.Adopt(PolicyState{}, &smx.ResyncRequest{Number: number, NextSerial: 1, Issued: issued})
+			if err != nil || begun != want {
+				t.Errorf("request %d of %v: begun %v, %v", number, issued, begun, err)
+			}
+			s.reopen()
+		}
+		end := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+		adopt(1, testPacking.Time, true)
+		adopt(1<<32-1, end, true)
+		adopt(2, testPacking.Time.Add(time.Hour), true)
+		adopt(1, testPacking.Time, false)
+		adopt(1<<32-1, end, false)
+		adopt(2, testPacking.Time.Add(time.Hour), false)
+		adopt(2, testPacking.Time.Add(2*time.Hour), true)
+		for n := range uint32(requestsKept) {
+			adopt(100+n, testPacking.Time, true)
+		}
+		adopt(100, testPacking.Time, false)
+	})
+}
+
+// A store of an earlier version knows the last request alone.
+func TestAnOldStoreKnowsItsLastRequest(t *testing.T) {
+	old := PolicyState{Number: 5, Issued: testPacking.Time}
+	for _, tc := range []struct {
+		number uint32
+		issued time.Time
+		fresh  bool
+	}{{5, testPacking.Time, false}, {4, testPacking.Time.Add(-time.Hour), false}, {6, testPacking.Time, true}, {1, testPacking.Time.Add(time.Hour), true}} {
+		if got := old.fresh(&smx.ResyncRequest{Number: tc.number, Issued: tc.issued}); got != tc.fresh {
+			t.Errorf("request %d of %v: %v", tc.number, tc.issued, got)
+		}
+	}
+	old.done(&smx.ResyncRequest{Number: 6, Issued: testPacking.Time.Add(time.Hour)})
+	if old.fresh(&smx.ResyncRequest{Number: 5, Issued: testPacking.Time}) {
+		t.Error("the request that the old store knew is carried out again")
+	}
+}
+
+// No policy silences a client for longer than a week.
+func TestIntervalsOfAPolicyAreBounded(t *testing.T) {
+	a, _, relay := testAgent(t, 0)
+	want(relay, smx.Policy{SendInterval: smx.MaxPolicyInterval, PolicyInterval: smx.MaxPolicyInterval,
+		Topics: []smx.TopicPolicy{{Type: 300, Interval: smx.MaxPolicyInterval}, {Type: 500, Interval: time.Hour}}})
+	got := poll(t, a, PolicyAdopted)
+	if a.SendInterval() != mostInterval || a.PolicyInterval() != mostInterval || got.Wait > mostInterval ||
+		a.orders.topics[300].interval != mostInterval || a.orders.topics[500].interval != time.Hour {
+		t.Errorf("send %v, poll %v, next in %v", a.SendInterval(), a.PolicyInterval(), got.Wait)
+	}
+}

@@ -18,11 +18,12 @@ const (
 	keyPolicy   = 'y' // PolicyState
 	keyDead     = 'd' // number → DeadLetter
 	keySent     = 'l' // number → Sent
+	keyRequests = 'q' // the requests for a resync carried out lately
 	keyDeclined = 'n' // Declined: a serial to continue from that was not taken
 )
 
 // keyKinds is all of them.
-const keyKinds = "msiwapydln"
+const keyKinds = "msiwapydlnq"
 
 // meta is what a client's store knows beside its messages.
 type meta struct {

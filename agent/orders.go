@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"time"
 
 	"statewire/smx"
@@ -23,8 +24,28 @@ type topicOrder struct {
 	ever     bool          // there was one since the client started
 }
 
+// mostInterval bounds what a policy may slow: a client that polled once a year could not be told to poll more often.
+const mostInterval = 7 * 24 * time.Hour
+
+// shortened is a policy without intervals that are too long.
+func shortened(p smx.Policy) (out smx.Policy, cut bool) {
+	out = p
+	out.SendInterval, out.PolicyInterval = min(p.SendInterval, mostInterval), min(p.PolicyInterval, mostInterval)
+	out.Topics = slices.Clone(p.Topics)
+	cut = out.SendInterval != p.SendInterval || out.PolicyInterval != p.PolicyInterval
+	for i, t := range out.Topics {
+		out.Topics[i].Interval = min(t.Interval, mostInterval)
+		cut = cut || t.Interval > mostInterval
+	}
+	return out, cut
+}
+
 // obey puts a policy into force.
 func (a *Agent) obey(p smx.Policy) {
+	p, cut := shortened(p)
+	if cut {
+		a.log.Warn("policy has intervals that are too long: they are cut", "client", a.id.Client, "most", mostInterval)
+	}
 	next := orders{sendInterval: p.SendInterval, policyInterval: p.PolicyInterval, relay: p.Relay, notifier: p.Notifier}
 	a.mu.Lock()
 	for _, t := range p.Topics {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,18 +18,41 @@ type PolicyState struct {
 	ETag     string
 	Document []byte    // as accepted; nil = none yet
 	Accepted time.Time // when it last changed
-	// The resync carried out last. A request is new when either is greater: a site restored from backup counts anew.
+	// The greatest number and time of the resyncs carried out.
 	Number uint32
 	Issued time.Time
+
+	requests []request // those carried out lately, the latest last; nil in a store of an earlier version
 }
 
-// fresh tells whether a request was not carried out yet.
+// request is what tells one request for a resync from another: a site restored from backup counts anew.
+type request struct {
+	number uint32
+	issued time.Time
+}
+
+// requestsKept is how many requests a client remembers: an old copy of a policy at another relay is no new one.
+const requestsKept = 64
+
+// fresh tells whether a request was not carried out yet. It need not be a later one: one lie with the greatest number, or from the end
+// of time, would make the client deaf to all that follow.
 func (p *PolicyState) fresh(r *smx.ResyncRequest) bool {
-	return r != nil && (r.Number > p.Number || r.Issued.After(p.Issued))
+	switch {
+	case r == nil:
+		return false
+	case p.requests == nil:
+		return r.Number > p.Number || r.Issued.After(p.Issued)
+	}
+	return !slices.Contains(p.requests, request{r.Number, r.Issued.UTC()})
 }
 
 // done remembers a request as carried out.
 func (p *PolicyState) done(r *smx.ResyncRequest) {
+	if p.requests == nil && p.Number > 0 {
+		p.requests = []request{{p.Number, p.Issued}}
+	}
+	p.requests = append(p.requests, request{r.Number, r.Issued.UTC()})
+	p.requests = p.requests[max(0, len(p.requests)-requestsKept):]
 	p.Number = max(p.Number, r.Number)
 	if r.Issued.After(p.Issued) {
 		p.Issued = r.Issued
@@ -38,9 +62,19 @@ func (p *PolicyState) done(r *smx.ResyncRequest) {
 // Policy implements store.
 func (c cabinet) Policy() (p PolicyState, err error) {
 	err = c.view(func(s shelf) (err error) {
-		p, err = readPolicy(s.get([]byte{keyPolicy}))
+		p, err = keptPolicy(s)
 		return err
 	})
+	return p, err
+}
+
+// keptPolicy is what a client knows of its policy.
+func keptPolicy(s shelf) (PolicyState, error) {
+	p, err := readPolicy(s.get([]byte{keyPolicy}))
+	if err != nil {
+		return p, err
+	}
+	p.requests, err = readRequests(s.get([]byte{keyRequests}))
 	return p, err
 }
 
@@ -49,16 +83,19 @@ func (c cabinet) Policy() (p PolicyState, err error) {
 func (c cabinet) Adopt(p PolicyState, request *smx.ResyncRequest) (begun bool, err error) {
 	err = c.change(func(s shelf, m *meta) error {
 		begun = false
-		known, err := readPolicy(s.get([]byte{keyPolicy}))
+		known, err := keptPolicy(s)
 		if err != nil {
 			return err
 		}
-		p.Number, p.Issued = known.Number, known.Issued
+		p.Number, p.Issued, p.requests = known.Number, known.Issued, known.requests
 		if known.fresh(request) {
 			if begun, err = answer(s, m, request, p.Accepted); err != nil {
 				return err
 			}
 			p.done(request)
+			if err := s.put([]byte{keyRequests}, requestsRecord(p.requests)); err != nil {
+				return err
+			}
 		}
 		return s.put([]byte{keyPolicy}, policyRecord(&p))
 	})
@@ -169,4 +206,26 @@ func readPolicy(record []byte) (PolicyState, error) {
 	r := openRecord(record)
 	p := PolicyState{ETag: r.text(), Document: append([]byte(nil), r.bytes()...), Accepted: r.time(), Number: uint32(r.number()), Issued: r.time()}
 	return p, r.done()
+}
+
+func requestsRecord(all []request) []byte {
+	w := &writer{}
+	w.number(uint64(len(all)))
+	for _, r := range all {
+		w.number(uint64(r.number))
+		w.time(r.issued)
+	}
+	return w.sealed()
+}
+
+func readRequests(record []byte) ([]request, error) {
+	if record == nil {
+		return nil, nil
+	}
+	r := openRecord(record)
+	all := make([]request, r.count())
+	for i := range all {
+		all[i] = request{uint32(r.number()), r.time()}
+	}
+	return all, r.done()
 }
