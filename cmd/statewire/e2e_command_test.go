@@ -72,8 +72,14 @@ func TestLoadingTwiceChangesNothing(t *testing.T) {
 		{"files": 42, "messages": 203, "duplicates": 202, "invalid_records": 1, "bad_files": 1, "skipped_files": 1},
 	} {
 		var got map[string]any
-		if err := json.Unmarshal([]byte(done(t, data, "--format", "json", "load", "--create", folder)), &got); err != nil {
+		r := command(t, data, "--format", "json", "load", "--create", folder)
+		if err := json.Unmarshal([]byte(r.out), &got); err != nil {
 			t.Fatal(err)
+		}
+		said := strings.Split(strings.TrimSpace(r.errOut), "\n")
+		if r.code != exitFailed || len(said) != 2 || !strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, column 23: ") ||
+			!strings.HasPrefix(said[1], folder+"/one-bad-record.SMX: ") || !strings.Contains(said[1], "SerialNumber") {
+			t.Errorf("load %d ended with %d and said %q, want a line for the bad file and one for the bad record", round+1, r.code, said)
 		}
 		for name, n := range want {
 			if got[name] != n {

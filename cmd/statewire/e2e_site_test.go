@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"statewire/smx"
 )
 
 // A report that was posted over HTTPS is a row of current_states within ten seconds of the first one.
@@ -123,8 +126,48 @@ func TestASecondProcessOnTheSameDataIsRefused(t *testing.T) {
 	if r := command(t, data, "ingest", "--once"); r.code != 0 || !strings.Contains(r.out, "running site") || len(waiting(t, data)) > 0 {
 		t.Errorf("ingest beside a site ended with %d: %q %q; want it to say who loads", r.code, r.out, r.errOut)
 	}
+	loadBeside(t, data, l)
 	s.awaitDrained()
 	l.check(t, data)
+}
+
+// loadBeside loads files through the running site, some of them bad: the command says of exactly these what it would say of its own.
+func loadBeside(t *testing.T, data string, l *ledger) {
+	t.Helper()
+	folder := t.TempDir()
+	write := func(name string, doc []byte) {
+		if err := os.WriteFile(filepath.Join(folder, name), doc, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, keys := report(5, smx.NoPriority, 1, 4)
+	l.ack(keys, "")
+	write("good.SMX", smx.AppendReport(nil, r))
+	write("again.SMX", smx.AppendReport(nil, r))
+	r, keys = report(5, smx.NoPriority, 5, 8) // the last one bad
+	l.ack(keys[:3], "")
+	delete(l.receipts, "")
+	write("half.SMX", []byte(strings.Replace(string(smx.AppendReport(nil, r)), `SerialNumber="8"`, `SerialNumber="0x8"`, 1)))
+	write("bad.SMX", []byte("<Report>"))
+	for round, want := range []map[string]any{
+		{"files": 4., "messages": 12., "duplicates": 4., "invalid_records": 1., "bad_files": 1., "skipped_files": 0.},
+		{"files": 4., "messages": 12., "duplicates": 11., "invalid_records": 1., "bad_files": 1., "skipped_files": 0.},
+	} {
+		var got map[string]any
+		r := command(t, data, "--format", "json", "load", folder)
+		if err := json.Unmarshal([]byte(r.out), &got); err != nil {
+			t.Fatalf("%v in %q, %q", err, r.out, r.errOut)
+		}
+		for name, n := range want {
+			if got[name] != n {
+				t.Errorf("load %d beside a site says %s = %v, want %v", round+1, name, got[name], n)
+			}
+		}
+		said := strings.Split(strings.TrimSpace(r.errOut), "\n")
+		if r.code != exitFailed || len(said) != 2 || !strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, ") || !strings.HasPrefix(said[1], folder+"/half.SMX: ") {
+			t.Errorf("load %d beside a site ended with %d and said %q", round+1, r.code, said)
+		}
+	}
 }
 
 // SIGTERM and SIGINT stop a busy site cleanly: exit code 0, nothing acknowledged is missing, nothing temporary stays.

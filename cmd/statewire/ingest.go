@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,14 +29,7 @@ func ingestCommand(g *globals) *cobra.Command {
 			if err := g.plainFormat(); err != nil {
 				return err
 			}
-			summary, err := g.drain(cmd.Context(), g.logger(os.Stderr), nil)
-			if lockedBySite(err) {
-				return g.awaitSite(cmd)
-			}
-			if err != nil {
-				return err
-			}
-			return writeRecord(cmd.OutOrStdout(), g.format, summary.fields())
+			return g.ingestOnce(cmd)
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "drain the inbox and exit")
@@ -47,47 +37,33 @@ func ingestCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// awaitSite lets the running site do the work: it waits until what waited at the call has been taken.
-func (g *globals) awaitSite(cmd *cobra.Command) error {
-	began := time.Now()
-	waiting, err := g.waitingFiles()
+// ingestOnce drains the inbox, or lets the running site load what waits.
+func (g *globals) ingestOnce(cmd *cobra.Command) error {
+	cfg, _, err := g.config(nil)
 	if err != nil {
 		return err
 	}
-	left := waiting
-	for len(left) > 0 {
-		if err := sleep(cmd.Context(), siteLook); err != nil {
-			return fmt.Errorf("stopped waiting with %s in the inbox; the running site goes on loading them", fmtCount(len(left), "file"))
-		}
-		left = stillThere(left)
-	}
-	return writeRecord(cmd.OutOrStdout(), g.format, []field{
-		{"files", len(waiting)}, {"seconds", json3(time.Since(began).Seconds())}, {"loaded_by", "the running site"},
-	})
-}
-
-// waitingFiles lists the files in the lanes by path.
-func (g *globals) waitingFiles() ([]string, error) {
-	var paths []string
-	for _, lane := range []string{"high", "", "low"} {
-		dir := filepath.Join(inboxRoot(g.data), "incoming", lane)
-		entries, err := os.ReadDir(dir)
+	w := given{began: time.Now(), all: true}
+	summary, err := g.drain(cmd.Context(), g.logger(os.Stderr), nil)
+	if !lockedBySite(err) {
 		if err != nil {
-			return nil, fmt.Errorf("list the inbox: %w", err)
+			return err
 		}
-		for _, entry := range entries {
-			if entry.Type().IsRegular() && isSMXName(entry.Name()) {
-				paths = append(paths, filepath.Join(dir, entry.Name()))
-			}
-		}
+		return g.told(cmd, cfg, w, summary)
 	}
-	return paths, nil
-}
-
-// isSMXName says whether the loader takes a file of this name.
-func isSMXName(name string) bool {
-	ext := strings.ToLower(filepath.Ext(name))
-	return !strings.HasPrefix(name, ".") && (ext == ".smx" || ext == ".smw")
+	dir, err := openInbox(g.data, cfg, g.quiet())
+	if err != nil {
+		return err
+	}
+	files, err := dir.Waiting()
+	if err = errors.Join(err, dir.Close()); err != nil {
+		return err
+	}
+	w.all, w.names = false, make(map[string]string, len(files))
+	for _, f := range files {
+		w.names[f.Name] = f.Name
+	}
+	return g.awaitSite(cmd, cfg, w, files, func(int) {})
 }
 
 // summary is what one drain did.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -65,21 +63,27 @@ func (g *globals) load(cmd *cobra.Command, args []string, found *reportSources) 
 			return err
 		}
 	}
-	skipped := found.skipped
+	w := given{began: time.Now(), names: map[string]string{}, all: true}
 	names, err := g.copyIn(cmd, found.files)
 	if err != nil {
 		return err
 	}
+	files := make([]inbox.LaneFile, len(names))
+	for i, name := range names {
+		w.names[name], files[i] = found.files[i].path, inbox.LaneFile{Lane: inbox.Normal, Name: name}
+	}
 	bar := newBar(cmd.ErrOrStderr(), len(names), "load", "files")
-	summary, err := g.drain(cmd.Context(), g.quiet(), func(t ingest.Totals) { _ = bar.Set(min(t.Files, len(names))) })
+	skipped := field{"skipped_files", found.skipped}
+	summary, err := g.drain(cmd.Context(), untold(g.quiet()), func(t ingest.Totals) { _ = bar.Set(min(t.Files, len(names))) })
 	if lockedBySite(err) {
-		return g.awaitLoad(cmd, names, skipped, bar)
+		w.all = false
+		return g.awaitSite(cmd, cfg, w, files, func(left int) { _ = bar.Set(len(names) - left) }, skipped)
 	}
 	if err != nil {
 		return err
 	}
 	_ = bar.Finish()
-	return writeRecord(cmd.OutOrStdout(), g.format, append(summary.fields(), field{"skipped_files", skipped}))
+	return g.told(cmd, cfg, w, summary, skipped)
 }
 
 // copyIn copies files into the inbox and returns their names there.
@@ -115,44 +119,6 @@ func (g *globals) copyIn(cmd *cobra.Command, files []reportSource) (names []stri
 	}
 	_ = bar.Finish()
 	return names, cmd.Context().Err()
-}
-
-// awaitLoad waits until the running site has taken every copied file out of the inbox, and says what became of them.
-func (g *globals) awaitLoad(cmd *cobra.Command, names []string, skipped int, bar *progressbar.ProgressBar) error {
-	began := time.Now()
-	waiting := below(filepath.Join(inboxRoot(g.data), "incoming"), names)
-	for len(waiting) > 0 {
-		if err := sleep(cmd.Context(), siteLook); err != nil {
-			return fmt.Errorf("stopped waiting with %s in the inbox; the running site goes on loading them", fmtCount(len(waiting), "file"))
-		}
-		waiting = stillThere(waiting)
-		_ = bar.Set(len(names) - len(waiting))
-	}
-	_ = bar.Finish()
-	bad := len(stillThere(below(filepath.Join(inboxRoot(g.data), "corrupt"), names)))
-	return writeRecord(cmd.OutOrStdout(), g.format, []field{
-		{"files", len(names)}, {"bad_files", bad}, {"skipped_files", skipped}, {"seconds", json3(time.Since(began).Seconds())},
-		{"loaded_by", "the running site"},
-	})
-}
-
-func below(dir string, names []string) []string {
-	paths := make([]string, len(names))
-	for i, name := range names {
-		paths[i] = filepath.Join(dir, name)
-	}
-	return paths
-}
-
-// stillThere keeps the paths that exist.
-func stillThere(paths []string) []string {
-	var there []string
-	for _, path := range paths {
-		if _, err := os.Lstat(path); err == nil {
-			there = append(there, path)
-		}
-	}
-	return there
 }
 
 // newBar is a progress bar on a terminal, counting units, and nothing elsewhere.
