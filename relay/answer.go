@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// answer is the http.ResponseWriter of the routes. It knows whether anything was said yet, and gives an answer its full time: the
-// server counts WriteTimeout from the request's head, and a report may wait as long as that for the disk.
+// answer is the http.ResponseWriter of the routes. It knows whether anything was said yet, and gives an answer its
+// full time: the server counts WriteTimeout from the request's head, and a report may wait as long as that for the
+// disk.
 type answer struct {
 	http.ResponseWriter
 	head   time.Time // when the request's head had come
@@ -16,7 +17,8 @@ type answer struct {
 
 // WriteHeader implements http.ResponseWriter.
 func (a *answer) WriteHeader(status int) {
-	if now := time.Now(); !a.begun && now.Sub(a.head) > a.within/8 { // setting a deadline costs more than it is worth for most answers
+	// Setting a deadline costs more than it is worth for an answer that comes at once.
+	if now := time.Now(); !a.begun && now.Sub(a.head) > a.within/8 {
 		http.NewResponseController(a.ResponseWriter).SetWriteDeadline(now.Add(a.within))
 	}
 	a.begun = true

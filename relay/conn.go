@@ -50,8 +50,8 @@ func withConn(ctx context.Context, nc net.Conn) context.Context {
 
 func connOf(req *http.Request) *conn { return req.Context().Value(connKey{}).(*conn) }
 
-// state hears from the server what a connection does. A request that ends its connection and was seen by no route is one that
-// net/http refused by itself.
+// state hears from the server what a connection does. A request that ends its connection and was seen by no route is
+// one that net/http refused by itself.
 func (l *listener) state(nc net.Conn, state http.ConnState) {
 	c := below(nc)
 	switch state {

@@ -12,9 +12,10 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// listener shakes hands and gives the server only connections that have. Those in their handshake have a share of their own, of each
-// address and in all, where the oldest gives way to the newest: whoever opens connections and says nothing takes no place from
-// those who speak. Among the others the one that has waited longest without a request gives way.
+// listener shakes hands and gives the server only connections that have. Those in their handshake have a share of
+// their own, of each address and in all, where the oldest gives way to the newest: whoever opens connections and says
+// nothing takes no place from those who speak. Among the others the one that has waited longest without a request
+// gives way.
 type listener struct {
 	net.Listener
 
@@ -54,7 +55,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// run accepts connections until the listener is closed. What keeps it from taking one, such as too many open files, passes.
+// run accepts connections until the listener is closed. What keeps it from taking one, such as too many open files,
+// passes.
 func (l *listener) run() {
 	defer l.shakers.Wait()
 	for delay := time.Duration(0); ; {
@@ -75,7 +77,8 @@ func (l *listener) run() {
 	}
 }
 
-// shake shakes hands and gives the connection to the server. The goroutine ends here, and with it the stack that a handshake needs.
+// shake shakes hands and gives the connection to the server. The goroutine ends here, and with it the stack that a
+// handshake needs.
 func (l *listener) shake(c *conn) {
 	c.SetDeadline(time.Now().Add(l.cfg.HandshakeTimeout))
 	secure := tls.Server(c, l.tls)

@@ -60,8 +60,8 @@ func (l *listener) idle() (n int) {
 	return n
 }
 
-// TestSilentConnectionsTakeNoPlaceOfOthers: a few addresses open many connections that say nothing, or begin a handshake and stop. They
-// push out each other, and everybody else is served.
+// TestSilentConnectionsTakeNoPlaceOfOthers: a few addresses open many connections that say nothing, or begin a
+// handshake and stop. They push out each other, and everybody else is served.
 func TestSilentConnectionsTakeNoPlaceOfOthers(t *testing.T) {
 	cfg := testConfig()
 	cfg.MaxConnections, cfg.MaxConnectionsPerIP, cfg.MaxHandshakes, cfg.MaxHandshakesPerIP = 8, 4, 20, 6
@@ -129,8 +129,8 @@ func TestTheOldestHandshakeGivesWay(t *testing.T) {
 	}
 }
 
-// TestTheLongestIdleConnectionGivesWay: with all places taken a newcomer that has shaken hands takes that of the client that has waited
-// longest for a request, never that of one whose request is worked on.
+// TestTheLongestIdleConnectionGivesWay: with all places taken a newcomer that has shaken hands takes that of the
+// client that has waited longest for a request, never that of one whose request is worked on.
 func TestTheLongestIdleConnectionGivesWay(t *testing.T) {
 	for _, tc := range []struct {
 		name, limit string

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// pace reads a request's body at no less than the least rate: any body may take BodyTimeout, and one that takes longer must have
-// kept BodyRate since its first read.
+// pace reads a request's body at no less than the least rate: any body may take BodyTimeout, and one that takes
+// longer must have kept BodyRate since its first read.
 type pace struct {
 	io.ReadCloser
 	w     http.ResponseWriter

@@ -23,8 +23,8 @@ type places struct {
 // counts are the connections of one address.
 type counts struct{ shaking, open int }
 
-// admit counts a connection in that begins its handshake, in the place of the oldest one when the share of its address, or of all,
-// is used up. It is nil after a stop.
+// admit counts a connection in that begins its handshake, in the place of the oldest one when the share of its
+// address, or of all, is used up. It is nil after a stop.
 func (l *listener) admit(raw net.Conn) *conn {
 	c := &conn{Conn: raw, l: l, from: network(raw.RemoteAddr())}
 	l.mu.Lock()
@@ -49,28 +49,22 @@ func (l *listener) admit(raw net.Conn) *conn {
 	return c
 }
 
-// settle moves a connection that has shaken hands to the others, in the place of the one that has waited longest when the share of its
-// address, or of all, is used up. It is false when there is no place: all of them are at work.
+// settle moves a connection that has shaken hands to the others, in the place of the one that has waited longest when
+// the share of its address, or of all, is used up. It is false when there is no place: all of them are at work.
 func (l *listener) settle(c *conn) bool {
 	l.mu.Lock()
 	if c.place == nil || l.closed {
 		l.mu.Unlock()
 		return false
 	}
-	var away *conn
-	limit := ""
-	switch n := l.countsOf(c.from); {
-	case n.open >= l.cfg.MaxConnectionsPerIP:
-		away, limit = oldest(&l.open, &c.from), "ip_limit"
-	case l.open.Len() >= l.cfg.MaxConnections:
-		away, limit = oldest(&l.open, nil), "limit"
-	}
-	if limit != "" && away == nil {
+	away, limit := l.full(c.from)
+	switch {
+	case limit == "":
+	case away == nil:
 		l.refused(c, limit)
 		l.mu.Unlock()
 		return false
-	}
-	if away != nil {
+	default:
 		l.giveWay(away, "idle_"+limit)
 	}
 	l.shaking.Remove(c.place)
@@ -81,6 +75,18 @@ func (l *listener) settle(c *conn) bool {
 	l.mu.Unlock()
 	away.hangUp()
 	return true
+}
+
+// full is the limit that a further connection of the address would exceed, or empty, and who may give way. It must be
+// called with mu held.
+func (l *listener) full(from netip.Addr) (away *conn, limit string) {
+	switch {
+	case l.countsOf(from).open >= l.cfg.MaxConnectionsPerIP:
+		return oldest(&l.open, &from), "ip_limit"
+	case l.open.Len() >= l.cfg.MaxConnections:
+		return oldest(&l.open, nil), "limit"
+	}
+	return nil, ""
 }
 
 // works says that a request is worked on.
@@ -155,7 +161,8 @@ func (c *conn) hangUp() {
 func (l *listener) refused(c *conn, reason string) {
 	l.metrics.connRefused.WithLabelValues(reason).Inc()
 	l.complain.Do(func() {
-		l.log.Warn("connection refused", "reason", reason, "remote", c.RemoteAddr().String(), "open", l.open.Len(), "handshakes", l.shaking.Len())
+		l.log.Warn("connection refused", "reason", reason, "remote", c.RemoteAddr().String(), "open", l.open.Len(),
+			"handshakes", l.shaking.Len())
 	})
 }
 

@@ -18,15 +18,16 @@ import (
 // maxHeaderBytes bounds a request's head; the server adds 4 KiB of its own to what it is told.
 const maxHeaderBytes = 16 << 10
 
-// route is what one path answers: with a problem, or with what it wrote itself. Further paths of the relay join the table in New.
-// A route may stream: the writer unwraps to net/http's own.
+// route is what one path answers: with a problem, or with what it wrote itself. Further paths of the relay join the
+// table in New. A route may stream: the writer unwraps to net/http's own.
 type route struct {
 	method string
 	serve  func(w http.ResponseWriter, req *http.Request) *problem
 }
 
-// server is net/http's, which watches how requests are framed and what they may hold. HTTP/2 is off: a client sends one report now and
-// then, which gains nothing from streams, and whoever resets them by the thousand makes work (CVE-2023-44487).
+// server is net/http's, which watches how requests are framed and what they may hold. HTTP/2 is off: a client sends
+// one report now and then, which gains nothing from streams, and whoever resets them by the thousand makes work
+// (CVE-2023-44487).
 func (r *Relay) server() *http.Server {
 	s := &http.Server{
 		Handler:                      http.HandlerFunc(r.serveHTTP),
@@ -65,7 +66,8 @@ func (r *Relay) serve(ctx context.Context) error {
 	return nil
 }
 
-// serveHTTP answers one request. What the client sent of a body that nobody wanted is no next request: the connection ends.
+// serveHTTP answers one request. What the client sent of a body that nobody wanted is no next request: the connection
+// ends.
 func (r *Relay) serveHTTP(w http.ResponseWriter, req *http.Request) {
 	c := connOf(req)
 	c.unheard = false
@@ -86,9 +88,9 @@ func (r *Relay) serveHTTP(w http.ResponseWriter, req *http.Request) {
 
 var closing = []string{"close"}
 
-// mayFollow says whether another request may come on the connection. Behind a chunked body none may: net/http drops a Content-Length
-// that stands beside it without a word, and RFC 9112 (6.1) wants the connection of such a pair closed. HTTP/1.0 knows no chunks, so
-// that what was sent as chunks would be read as a request.
+// mayFollow says whether another request may come on the connection. Behind a chunked body none may: net/http drops a
+// Content-Length that stands beside it without a word, and RFC 9112 (6.1) wants the connection of such a pair closed.
+// HTTP/1.0 knows no chunks, so that what was sent as chunks would be read as a request.
 func mayFollow(req *http.Request) bool {
 	return req.ProtoAtLeast(1, 1) && len(req.TransferEncoding) == 0
 }
@@ -124,7 +126,8 @@ func (r *Relay) refuse(w http.ResponseWriter, req *http.Request, p *problem, unr
 	r.metrics.refused(p.Code)
 	said := *p // the gate's refusals are shared
 	said.RequestID = newID()
-	r.log.Debug("request refused", "request", said.RequestID, "status", p.Status, "code", p.Code, "detail", p.Detail, "remote", req.RemoteAddr)
+	r.log.Debug("request refused", "request", said.RequestID, "status", p.Status, "code", p.Code, "detail", p.Detail,
+		"remote", req.RemoteAddr)
 	if p.hangs || unread {
 		w.Header()["Connection"] = closing
 	}
@@ -134,8 +137,8 @@ func (r *Relay) refuse(w http.ResponseWriter, req *http.Request, p *problem, unr
 // lingering bounds the time in which a client that was refused may finish sending.
 const lingering = 2 * time.Second
 
-// linger reads on without a look at it: a connection closed on unread bytes is reset, and the reset would overtake the answer. Another
-// client that needs the place may have it meanwhile.
+// linger reads on without a look at it: a connection closed on unread bytes is reset, and the reset would overtake
+// the answer. Another client that needs the place may have it meanwhile.
 func (r *Relay) linger(w http.ResponseWriter, c *conn) {
 	r.listener.waits(c)
 	control := http.NewResponseController(w)

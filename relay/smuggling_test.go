@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// TestNoRequestIsHiddenInAnother sends requests whose end two programs may see at different places, each with a request hidden where
-// one of them would see the next one. The relay answers one request, runs none that is hidden, and ends the connection.
+// TestNoRequestIsHiddenInAnother sends requests whose end two programs may see at different places, each with a
+// request hidden where one of them would see the next one. The relay answers one request, runs none that is hidden,
+// and ends the connection.
 func TestNoRequestIsHiddenInAnother(t *testing.T) {
 	hidden := poll("?client=" + thatClient)
 	good := report(testClient, 1)
