@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/inbox"
 	"statewire/smx"
 )
 
@@ -201,16 +201,31 @@ func TestStatusCodes(t *testing.T) {
 	s.signal(syscall.SIGTERM)
 	s.wait(patience)
 	expect("stopped", healthUnknown)
-	drop := func(at time.Time) {
-		name := fmt.Sprintf("%s-%x.SMX", at.UTC().Format("20060102T150405.000000Z"), sha256.Sum256([]byte("x")))
-		if err := os.WriteFile(filepath.Join(boxOf(data), "incoming", name), []byte("x"), 0o600); err != nil {
-			t.Fatal(err)
+	expect("stopped, and the disk below the reserve: critical beats unknown", healthCritical, "--set", "relay.disk_reserve=1000000GiB")
+}
+
+// How long files wait decides, and whether anybody loads them.
+func TestBacklogCheck(t *testing.T) {
+	now := time.Now()
+	for _, tc := range []struct {
+		name    string
+		files   int
+		age     time.Duration
+		running bool
+		want    health
+	}{
+		{"none", 0, 0, false, healthOK},
+		{"one that is loaded in a moment", 1, 0, true, healthOK},
+		{"one that nobody loads", 1, 0, false, healthWarning},
+		{"for half an hour", 1, backlogWarning, true, healthOK},
+		{"for longer", 1, backlogWarning + time.Second, true, healthWarning},
+		{"for three hours", 1, backlogCritical, false, healthWarning},
+		{"for hours", 1, backlogCritical + time.Second, false, healthCritical},
+	} {
+		if got := backlogCheck(inbox.Box{Files: tc.files, Oldest: now.Add(-tc.age)}, now, tc.running); got.health != tc.want {
+			t.Errorf("%s: %v, want %v: %s", tc.name, got.health, tc.want, got.detail)
 		}
 	}
-	drop(time.Now())
-	expect("a file waits and nothing runs", healthUnknown)
-	drop(time.Now().Add(-backlogCritical - time.Hour))
-	expect("it has waited for hours", healthCritical)
 }
 
 // A store that a newer version has migrated is refused by every command, and nothing in it is touched.

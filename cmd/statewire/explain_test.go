@@ -12,6 +12,7 @@ import (
 func TestExplainAndTraceFollowAMessageWhereverItIs(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
+	done(t, data, "ingest", "--once", "--create") // else there is no store to ask
 	relay := serve(t, data, "--roles", "relay")
 	to, l := relay.poster(), newLedger()
 	to.accept(t, l, 1, 1, 3)

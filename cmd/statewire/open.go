@@ -31,7 +31,8 @@ func (g *globals) openStoreWith(ctx context.Context, cfg configs.Config, opt sto
 		case err == nil:
 			g.warnOlder(db.SchemaAtOpen(), opt.Access)
 		case errors.Is(err, store.ErrEmpty):
-			err = fmt.Errorf("no site has run on %s yet; name the site's data directory with --data, or start one with `statewire serve`: %w", g.data, err)
+			err = fmt.Errorf("the site on %s has no store yet; name its data directory with --data, or start the process with the ingest role, as `statewire serve` has: %w",
+				g.data, err)
 		}
 		if !errors.Is(err, store.ErrInUse) || time.Now().After(deadline) {
 			return db, err
