@@ -34,6 +34,9 @@ var ErrNewerSchema = errors.New("the store's schema is newer than this program")
 // ErrDamaged says that the engine found its files broken and did not open.
 var ErrDamaged = errors.New("the store's files are damaged")
 
+// ErrForbidden says that the engine may not read or write its files.
+var ErrForbidden = errors.New("the store's files belong to another user")
+
 // SocketPath is where, below the owner's socket, Handler is expected.
 const SocketPath = "/clickhouse"
 
@@ -182,17 +185,24 @@ func mayStart(opt Options) error {
 func explain(err error) error {
 	const keep = 400
 	text := err.Error()
-	if !brokenFiles.MatchString(text) {
-		return err
-	}
 	if len(text) > keep {
 		text = text[:keep] + "…"
+	}
+	if forbidden.MatchString(text) {
+		return fmt.Errorf("%w: give everything below the data directory to the user that runs the site (chown -R), nothing is lost: %s", ErrForbidden, text)
+	}
+	if !brokenFiles.MatchString(err.Error()) {
+		return err
 	}
 	return fmt.Errorf("%w: change nothing there, and see \"When the store is damaged\" in docs/store.md; relays go on taking reports: %s", ErrDamaged, text)
 }
 
-// brokenFiles matches the engine's codes for broken parts, checksums and metadata.
-var brokenFiles = regexp.MustCompile(`Code: (?:226|228|231|246|40|33|32|479|117)\.`)
+// brokenFiles matches the engine's codes for broken parts, checksums and metadata, and
+// what it says of a definition that it can't read.
+var brokenFiles = regexp.MustCompile(`Code: (?:226|228|231|246|40|33|32|479|117)\.|Syntax error \(in file |Cannot parse definition from metadata file`)
+
+// forbidden matches what the engine says of a file that is not this user's.
+var forbidden = regexp.MustCompile(`errno: 13,|Permission denied`)
 
 // answers says whether an owner serves its store at the other end.
 func answers(ctx context.Context, rt http.RoundTripper) bool {

@@ -67,6 +67,7 @@ func (g *globals) demo(cmd *cobra.Command, fleet agent.FleetConfig) error {
 	if err != nil {
 		return err
 	}
+	s.needsStore = true                  // whoever looks at a demo wants to know at once
 	if cfg.Reports.Listen == demoPages { // nobody has chosen another one
 		if s.pages, err = listenPages(demoPages); err != nil {
 			return err

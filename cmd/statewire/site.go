@@ -39,13 +39,15 @@ type site struct {
 	registry     *prometheus.Registry
 	inbox        *inbox.Dir
 	policies     policySource
-	pages        net.Listener    // of the reports; nil listens on reports.listen
+	pages        net.Listener    // of the reports; nil before the start listens on reports.listen
 	notice       string          // stands on top of every page
 	started      func(addresses) // called once everything listens; nil is not called
 	reload       *reloader       // follows the configuration file; nil does not
 	files        []string        // the files it follows
 	retentionNow bool            // a shorter retention does not wait for its day
 	newStore     bool            // a new store in a data directory that had one is welcome
+	needsStore   bool            // it ends when the store does not open, though it has a relay
+	repairRetry  time.Duration   // 0 is repairRetry
 
 	live atomic.Pointer[configs.Config] // the settings in force; only live keys differ from cfg
 
@@ -184,7 +186,7 @@ func (s *site) certificate() (certificateSource, error) {
 
 // runStored runs the stages that need the store.
 func (s *site) runStored(ctx context.Context) error {
-	db, err := s.openStore(ctx)
+	db, err := s.openStoreBehindPages(ctx)
 	if err != nil {
 		return unlessDone(ctx, err)
 	}
@@ -256,14 +258,8 @@ func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.St
 	if err != nil {
 		return err
 	}
-	ln := s.pages
-	if ln == nil {
-		if ln, err = net.Listen("tcp", s.cfg.Reports.Listen); err != nil {
-			return fmt.Errorf("listen for the reports' pages: %w; set reports.listen to a free address", err)
-		}
-	}
-	s.addresses.reports = "http://" + reachable(ln.Addr())
-	g.Go(func() error { return server.Serve(ctx, ln) })
+	s.addresses.reports = "http://" + reachable(s.pages.Addr())
+	g.Go(func() error { return server.Serve(ctx, s.pages) })
 	return nil
 }
 

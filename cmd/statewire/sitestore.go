@@ -34,8 +34,9 @@ func (s *site) access() store.Access {
 
 // openStore opens the store. A server that cannot be reached is tried again for as long as it takes: reports keep arriving
 // meanwhile. So is an embedded engine that another role is opening at this moment, or that a command uses, and a store that the
-// process with the ingest role has yet to make; one that does not open needs a person.
+// process with the ingest role has yet to make. One that does not open needs a person, and a relay in this process outlives that.
 func (s *site) openStore(ctx context.Context) (*store.Store, error) {
+	s.forgetProblem() // of the process before
 	for attempt := 1; ; attempt++ {
 		db, err := store.Open(ctx, s.cfg.Store, store.Options{
 			Dir: s.data, Access: s.access(), Catalog: configs.StateCatalog, Log: s.log.With("stage", "store"), Registerer: s.registry,
@@ -43,14 +44,23 @@ func (s *site) openStore(ctx context.Context) (*store.Store, error) {
 		})
 		retry, why := storeRetry, "store cannot be reached yet, files stay in the inbox"
 		switch {
-		case err == nil || ctx.Err() != nil || errors.Is(err, store.ErrNewerSchema), errors.Is(err, store.ErrNewStore):
-			return db, err
+		case err == nil:
+			s.forgetProblem()
+			return db, nil
+		case ctx.Err() != nil:
+			return nil, err
 		case errors.Is(err, store.ErrEmpty):
 			retry, why = busyRetry, "waiting for the process with the ingest role to make the store"
 		case errors.Is(err, store.ErrInUse) && attempt <= busyAttempts:
 			retry = busyRetry
-		case len(s.cfg.Store.Addr) == 0:
-			return db, err
+		case len(s.cfg.Store.Addr) > 0 && !errors.Is(err, store.ErrNewerSchema) && !errors.Is(err, store.ErrNewStore):
+		case !s.outlive(err):
+			return nil, err
+		default:
+			if err := sleep(ctx, s.retry()); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if attempt%60 == 1 || retry != busyRetry {
 			s.log.Warn(why, "retry_in", retry, "err", err)

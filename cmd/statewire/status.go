@@ -201,7 +201,7 @@ func diskCheck(dir *inbox.Dir, cfg configs.Config) check {
 func (g *globals) checkStore(ctx context.Context, cfg configs.Config) []check {
 	db, err := g.openStore(ctx, cfg, store.Look, g.quiet())
 	if errors.Is(err, store.ErrNotServed) {
-		return []check{{"store", healthUnknown, "no site runs; stored bytes " + fmt.Sprint(folderBytes(filepath.Join(g.data, "store")))}}
+		return []check{g.unserved()}
 	}
 	if err != nil {
 		return []check{{"store", healthCritical, err.Error()}}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"statewire/store"
+)
+
+// A site whose store does not open goes on taking reports: they wait in the inbox. It says why in its log and to `status`, and
+// tries again, because whoever repairs the store should not have to know that the site is to be started again.
+
+// repairRetry is the pause before a store that did not open is tried again.
+const repairRetry = time.Minute
+
+// problemFile has the reason why the store of the running site is not open; there is none when it is.
+func problemFile(data string) string { return filepath.Join(data, "run", "store-problem") }
+
+// outlive notes why the store does not open, and says whether the process goes on without it: only a relay has something to do.
+func (s *site) outlive(err error) bool {
+	if !s.roles.has("relay") || s.needsStore {
+		return false
+	}
+	s.log.Error("the store does not open; the relay goes on taking reports, and they wait in the inbox", "retry_in", s.retry(), "err", err)
+	if err := os.WriteFile(problemFile(s.data), []byte(oneLine(err)+"\n"), 0o600); err != nil {
+		s.log.Warn("can't note for `statewire status` why the store does not open", "err", err)
+	}
+	return true
+}
+
+func (s *site) retry() time.Duration {
+	if s.repairRetry > 0 {
+		return s.repairRetry
+	}
+	return repairRetry
+}
+
+// forgetProblem is called before the store is opened, and when it is.
+func (s *site) forgetProblem() {
+	if err := os.Remove(problemFile(s.data)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.log.Warn("can't forget why the store did not open", "err", err)
+	}
+}
+
+// unserved is the check of a store that no process serves.
+func (g *globals) unserved() check {
+	for _, role := range []string{"ingest", "resync", "reports"} {
+		pid := roleHolder(filepath.Join(g.data, "run", role+".lock"))
+		if pid == 0 {
+			continue
+		}
+		why, err := os.ReadFile(problemFile(g.data))
+		if err == nil {
+			return check{"store", healthCritical, "does not open: " + strings.TrimSpace(string(why))}
+		}
+		return check{"store", healthUnknown, fmt.Sprintf("process %d has not opened it yet; its log says what it waits for", pid)}
+	}
+	return check{"store", healthUnknown, "no site runs; stored bytes " + fmt.Sprint(folderBytes(filepath.Join(g.data, "store")))}
+}
+
+// openStoreBehindPages opens the store, and answers on the pages' address meanwhile.
+func (s *site) openStoreBehindPages(ctx context.Context) (*store.Store, error) {
+	if !s.roles.has("reports") || s.cfg.Reports.Listen == "" {
+		return s.openStore(ctx)
+	}
+	if s.pages == nil {
+		var err error
+		if s.pages, err = net.Listen("tcp", s.cfg.Reports.Listen); err != nil {
+			return nil, fmt.Errorf("listen for the reports' pages: %w; set reports.listen to a free address", err)
+		}
+		s.closers = append(s.closers, func() error { s.pages.Close(); return nil }) // a server that had it has closed it
+	}
+	giveBack := lend(s.pages, s.waitingPages())
+	db, err := s.openStore(ctx)
+	return db, errors.Join(err, giveBack())
+}
+
+// waitingPages answer while there is no store: the process lives, it is not ready, and its metrics can be read.
+func (s *site) waitingPages() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "The store is not open yet, so there is nothing to show. Reports are taken and wait in the inbox.\n"+
+			"`statewire status` and the site's log say why.", http.StatusServiceUnavailable)
+	})
+	return mux
+}
+
+// lend serves handler on a listener until the returned function is called. The listener is open then.
+func lend(ln net.Listener, handler http.Handler) (giveBack func() error) {
+	tcp, ok := ln.(*net.TCPListener)
+	if !ok {
+		return func() error { return nil }
+	}
+	server, served := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}, make(chan error, 1)
+	go func() { served <- server.Serve(lent{tcp}) }()
+	return func() error {
+		err := server.Close()
+		if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+			err = errors.Join(err, ended)
+		}
+		return errors.Join(err, tcp.SetDeadline(time.Time{}))
+	}
+}
+
+// lent is a listener that stays open: Close only ends the wait for callers.
+type lent struct{ *net.TCPListener }
+
+// Close makes Accept return.
+func (l lent) Close() error { return l.SetDeadline(time.Unix(1, 0)) }

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"statewire/configs"
+)
+
+// TestARelayOutlivesAStoreThatDoesNotOpen runs all roles without an engine: whoever looks is told why, and the site tries again.
+func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
+	g := &globals{data: t.TempDir(), format: "csv", logLevel: "error"}
+	cfg := configs.Default()
+	cfg.Relay.Listen, cfg.Relay.Auth, cfg.Reports.Listen = "127.0.0.1:0", "none", "127.0.0.1:0"
+	cfg.Store.Engine = filepath.Join(g.data, "engine.so")
+	s, err := newSite(g.data, cfg, roles(built), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.repairRetry = 20 * time.Millisecond
+	if s.pages, err = listenPages("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- s.run(ctx) }()
+
+	says := func(want string) func() bool {
+		return func() bool { c := g.unserved(); return c.health == healthCritical && strings.Contains(c.detail, want) }
+	}
+	eventually(patience, says("no engine library at "+cfg.Store.Engine))
+	if !says("no engine library at " + cfg.Store.Engine)() {
+		t.Fatalf("status says %v", g.unserved())
+	}
+	if err := os.WriteFile(cfg.Store.Engine, []byte("no library"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(patience, says("load engine library"))
+	if !says("load engine library")() {
+		t.Errorf("it does not try again: %v", g.unserved())
+	}
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/": 503, "/reports/clients": 503, "/metrics": 200} {
+		resp, err := http.Get("http://" + s.pages.Addr().String() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != want || err != nil || want == 503 && !strings.Contains(string(text), "statewire status") {
+			t.Errorf("%s answers %d %s (%v)", path, resp.StatusCode, text, err)
+		}
+	}
+	select {
+	case err := <-ended:
+		t.Fatalf("the site ended: %v", err)
+	default:
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Errorf("a stopped site ends with %v", err)
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// TestASiteWithoutARelayEndsWhenItsStoreDoesNotOpen: it has nothing to do, and its service manager starts it again.
+func TestASiteWithoutARelayEndsWhenItsStoreDoesNotOpen(t *testing.T) {
+	cfg := configs.Default()
+	cfg.Store.Engine, cfg.Reports.Listen = "/nonexistent", "127.0.0.1:0"
+	s, err := newSite(t.TempDir(), cfg, roles{"ingest", "resync", "reports"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.run(t.Context()); err == nil || !strings.Contains(err.Error(), "no engine library") {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+// TestALentListenerIsGivenBackOpen lets one server after the other have it.
+func TestALentListenerIsGivenBackOpen(t *testing.T) {
+	ln, err := listenPages("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, name := range []string{"first", "second"} {
+		giveBack := lend(ln, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) }))
+		resp, err := client.Get("http://" + ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if string(text) != name || err != nil {
+			t.Errorf("%q answers instead of %s (%v)", text, name, err)
+		}
+		if err := giveBack(); err != nil {
+			t.Error(err)
+		}
+	}
+}
