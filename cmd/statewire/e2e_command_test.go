@@ -262,7 +262,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	if err := os.WriteFile(drop, smx.AppendReport(nil, r), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"serve"}, {"serve", "--roles", "ingest"}, {"ingest", "--once"}, {"sql", "SELECT 1"}} {
+	for _, args := range [][]string{{"serve", "--roles", "ingest,resync,reports"}, {"serve", "--roles", "ingest"}, {"ingest", "--once"}, {"sql", "SELECT 1"}} {
 		if r := command(t, data, args...); r.code != exitFailed || !strings.Contains(r.errOut, "99999") || !strings.Contains(r.errOut, "newer") {
 			t.Errorf("%v ended with %d: %q; want a refusal that names version 99999", args, r.code, r.errOut)
 		}
@@ -273,8 +273,15 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	if _, err := os.Stat(drop); err != nil {
 		t.Errorf("the waiting file is gone: %v", err)
 	}
-	relay := serve(t, data, "--roles", "relay") // goes on without the store
-	relay.poster().accept(t, l, 2, 1, 2)
+	whole := &server{process: spawn(t, data, nil, "serve"), data: data} // its relay goes on without the store
+	whole.poster().accept(t, l, 2, 1, 2)
+	critical := func() bool {
+		r := command(t, data, "status")
+		return r.code == int(healthCritical) && strings.Contains(r.out, "99999")
+	}
+	if !eventually(patience, critical) {
+		t.Errorf("status of a site that waits for a repair: %s", command(t, data, "status").out)
+	}
 }
 
 var dashboard = regexp.MustCompile(`Dashboard\s+(http://\S+)`)

@@ -47,6 +47,9 @@ func (s *site) retry() time.Duration {
 
 // forgetProblem is called before the store is opened, and when it is.
 func (s *site) forgetProblem() {
+	if !s.roles.has("relay") {
+		return // it is another process's
+	}
 	if err := os.Remove(problemFile(s.data)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.log.Warn("can't forget why the store did not open", "err", err)
 	}
