@@ -155,6 +155,7 @@ func (c *Chunk) same(e *entry) (bool, error) {
 func (c *Chunk) end(e *entry, event string) {
 	l := c.loader
 	l.dir.counts.add(event, 1)
+	l.forgetKept(e)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e.chunk = nil

@@ -82,8 +82,8 @@ func TestNoPowerCutBreaksThePromises(t *testing.T) {
 				data := read(t, f)
 				record := fmt.Sprint("record of ", data)
 				g.offer(record)
-				check(t, c.SetAsideRecord(f, i, []byte(record), reason))
-				g.records[fmt.Sprintf("%s.%d.SMX", f.Name, i)] = record
+				check(t, setRecordAside(c, f, i+1, []byte(record), reason))
+				g.records[fmt.Sprintf("%s.%d.SMX", f.Name, i+1)] = record
 				check(t, c.SetAside(f, reason))
 				g.aside[data] = true
 			}
@@ -92,7 +92,9 @@ func TestNoPowerCutBreaksThePromises(t *testing.T) {
 			m.drop(corruptFolder, "A.SMX", "bad")
 			m.drop(corruptFolder, "A.SMX"+reasonSuffix, `{"code":"x"}`)
 			g.accept("bad")
-			_, err := d.Replay("A.SMX")
+			b, err := d.Bad("A.SMX")
+			check(t, err)
+			_, err = d.Replay(b, []byte("bad"))
 			check(t, err)
 		}},
 		{"a report in process goes back to waiting", func(t *testing.T, m *model, d *Dir, g *ledger) {

@@ -142,7 +142,7 @@ func (d *Dir) alone(s stat, since, now time.Time) bool {
 
 // takeBack moves a file that grew to where it waits. One that can't be moved is left to the next look at everything.
 func (d *Dir) takeBack(name string) {
-	newName, err := d.replay(name)
+	newName, err := d.moveBack(name)
 	d.counts.count("grown", err)
 	if err != nil {
 		d.log.Warn("a file that changed after it was set aside can't be taken back", "file", name, "err", err)

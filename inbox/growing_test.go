@@ -101,7 +101,7 @@ func TestWhatDidNotChangeStaysSetAside(t *testing.T) {
 		m.drop(corruptFolder, "old.SMX"+reasonSuffix, `{"time":"2026-01-01T00:00:00Z","code":"x","reason":"y","line":1,"column":2}`)
 		m.drop(folder(Normal), "record.SMX", "<Report/>")
 		c := claim(t, l)
-		check(t, c.SetAsideRecord(c.Files[0], 3, []byte("r"), Reason{Code: "x"}))
+		check(t, setRecordAside(c, c.Files[0], 3, []byte("r"), Reason{Code: "x"}))
 		check(t, c.Done(c.Files...))
 		for range 100 {
 			time.Sleep(time.Minute)

@@ -103,10 +103,10 @@ func endFile(c *Chunk, f File, n int, say func(said)) error {
 	say(said{What: "claim", Text: text, Time: f.Claimed})
 	record := "record of " + text
 	say(said{What: "offer", Text: record})
-	if err := c.SetAsideRecord(f, n, []byte(record), Reason{Code: "bad_serial"}); err != nil {
+	if err := setRecordAside(c, f, n+1, []byte(record), Reason{Code: "bad_serial"}); err != nil {
 		return err
 	}
-	say(said{What: "record", Text: record, Name: fmt.Sprintf("%s.%d.SMX", f.Name, n)})
+	say(said{What: "record", Text: record, Name: fmt.Sprintf("%s.%d.SMX", f.Name, n+1)})
 	if text == "a bad report" || text == "dropped 1" {
 		if err := c.SetAside(f, Reason{Code: "xml_syntax"}); err != nil {
 			return err

@@ -27,6 +27,10 @@ type Loader struct {
 	turns    turns
 	growing  growing
 
+	keeping sync.Mutex
+	kept    map[*entry]map[int]keptAs // Guarded by keeping, like taken. By report, the names in corrupt of claimed files
+	taken   map[string]*entry
+
 	mu        sync.Mutex
 	claimed   map[laneName]*entry // Guarded by mu, like the others. Files in chunks, returned or postponed.
 	returned  [lanes][]*entry
@@ -57,6 +61,7 @@ func (d *Dir) Loader(chunkFiles, maxChunks int) (*Loader, error) {
 	l := &Loader{
 		dir: d, chunkFiles: chunkFiles, lock: lock, watch: d.disk.watch,
 		kicked: make(chan struct{}, 1), closed: make(chan struct{}), claimed: map[laneName]*entry{},
+		kept: map[*entry]map[int]keptAs{}, taken: map[string]*entry{},
 	}
 	for lane := range lanes {
 		l.windows[lane] = window{disk: d.disk, at: folder(lane), size: chunkFiles * maxChunks}

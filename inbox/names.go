@@ -87,6 +87,21 @@ func repaired(name string, sum [sha256.Size]byte) string {
 	return name
 }
 
+// replayMark stands in the name of a file that is tried again, between the name it has in corrupt and its token.
+const replayMark = ".again-"
+
+// replayName is the name under which what lies in corrupt is tried again.
+func replayName(of, token string) string { return of + replayMark + token + suffix }
+
+// parseReplayName undoes replayName.
+func parseReplayName(name string) (of, token string, ok bool) {
+	at := len(name) - len(suffix) - 2*tokenBytes
+	if at <= len(replayMark) || name[len(name)-len(suffix):] != suffix || !strings.HasSuffix(name[:at], replayMark) {
+		return "", "", false
+	}
+	return name[:at-len(replayMark)], name[at : len(name)-len(suffix)], true
+}
+
 // shortened cuts a name to maxNameBytes, keeping its ending and telling it from others cut alike.
 func shortened(name string) string {
 	if len(name) <= maxNameBytes {

@@ -130,7 +130,7 @@ var promises = []promise{
 		c := claim(t, l)
 		g.accept(text)
 		g.offer("record")
-		check(t, c.SetAsideRecord(c.Files[0], 3, []byte("record"), Reason{Code: "test"}))
+		check(t, setRecordAside(c, c.Files[0], 3, []byte("record"), Reason{Code: "test"}))
 		g.records[c.Files[0].Name+".3.SMX"] = "record"
 	}},
 	{"replay", 10, func(t *testing.T, d *Dir, text string) {
@@ -142,7 +142,9 @@ var promises = []promise{
 	}, func(t *testing.T, d *Dir, g *ledger, text string) {
 		for bad := range d.BadFiles() {
 			if bad.Name == fileOf(text) {
-				_, err := d.Replay(bad.Name)
+				bad, err := d.Bad(bad.Name)
+				check(t, err)
+				_, err = d.Replay(bad, []byte(text))
 				check(t, err)
 			}
 		}

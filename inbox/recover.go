@@ -60,7 +60,7 @@ func (l *Loader) takeList(name string, do func(e *entry)) error {
 	entries, err := l.dir.readList(name)
 	if errors.Is(err, errListBroken) {
 		l.dir.log.Error("broken claim list set aside", "file", name, "err", err)
-		return l.dir.banish(processFolder, name, Reason{Time: now(), Code: "claim_list_broken", Reason: err.Error()})
+		return l.dir.banish(processFolder, name, l.dir.freeName(processFolder, name), Reason{Time: now(), Code: "claim_list_broken", Reason: err.Error()})
 	}
 	if err != nil {
 		return err

@@ -2,28 +2,12 @@ package inbox
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"strconv"
 	"time"
 )
-
-// Reason says why a file or record was set aside; it lies beside it as NAME.reason.json.
-type Reason struct {
-	Time   time.Time `json:"time"`
-	Code   string    `json:"code"`
-	Reason string    `json:"reason"`
-	Line   int       `json:"line"`
-	Column int       `json:"column"`
-
-	// Filled in when a file or record of a chunk is set aside.
-	File  string `json:"file,omitempty"`     // the name it had where it waited; of a record the file's
-	Size  int64  `json:"size,omitempty"`     // bytes of the file that was found bad
-	MTime int64  `json:"mtime_ns,omitempty"` // when they were last written, in nanoseconds since 1970; 0 for a record
-}
 
 // SetAside moves a bad file to corrupt with its reason beside it, both durable. When that fails the file stays, is out of
 // this chunk, and is handed out again after a growing delay. ErrChanged: it was still arriving, and is claimed anew. A file
@@ -55,10 +39,14 @@ func (c *Chunk) setAside(e *entry, r Reason) error {
 		return nil
 	}
 	r.File, r.Size, r.MTime = e.name, e.id.size, e.id.mtime
-	err := d.banish(folder(e.lane), e.name, r)
+	target, _ := c.loader.keepAs(e, 0, nil)
+	err := d.banish(folder(e.lane), e.name, target, r)
 	if errors.Is(err, fs.ErrNotExist) {
 		c.end(e, "vanished")
 		return nil
+	}
+	if errors.Is(err, fs.ErrExist) {
+		c.loader.forgetKept(e) // somebody took the name; the next try finds another
 	}
 	if err != nil {
 		return err
@@ -104,37 +92,6 @@ func (d *Dir) present(e *entry) bool {
 	return err == nil
 }
 
-// SetAsideRecord keeps a bad record of a file, a whole report of its own, as corrupt/NAME.N.SMX with its reason beside it,
-// replacing what a repeat left there. The file itself stays in the chunk; when the record can't be kept the file is
-// postponed, as in SetAside.
-func (c *Chunk) SetAsideRecord(f File, n int, smx []byte, r Reason) error {
-	if f.entry.chunk != c {
-		return nil
-	}
-	r.File = f.Name
-	name := shortened(f.Name) + "." + strconv.Itoa(n) + suffix
-	if err := c.loader.dir.keepRecord(name, smx, r); err != nil {
-		c.Postpone(f)
-		return fmt.Errorf("set record %d of %s/%s aside: %w", n, folder(f.Lane), f.Name, err)
-	}
-	c.loader.dir.counts.add("record_set_aside", 1)
-	return nil
-}
-
-func (d *Dir) keepRecord(name string, smx []byte, r Reason) error {
-	began, err := d.begin()
-	if err != nil {
-		return err
-	}
-	if err := d.overwrite(corruptFolder, name+reasonSuffix, r.encode()); err != nil {
-		return err
-	}
-	if err := d.overwrite(corruptFolder, name, smx); err != nil {
-		return err
-	}
-	return d.settle(corruptFolder, began)
-}
-
 // overwrite writes a file in place of one that may be there; it is durable after settle.
 func (d *Dir) overwrite(at folder, name string, data []byte) error {
 	temp, err := d.stage(bytes.NewReader(data))
@@ -149,16 +106,19 @@ func (d *Dir) overwrite(at folder, name string, data []byte) error {
 	return nil
 }
 
-// banish moves a file to corrupt, under its name or one close to it, its reason first. What lies there is replaced only by
-// the same bytes.
-func (d *Dir) banish(from folder, name string, r Reason) error {
+// banish moves a file to corrupt under a name that is free or has the same bytes already, its reason first.
+func (d *Dir) banish(from folder, name, target string, r Reason) error {
 	began, err := d.begin()
 	if err != nil {
 		return err
 	}
-	target, move, err := d.corruptName(from, name)
-	if err != nil {
+	move := d.disk.rename
+	if same, err := d.sameBytes(from, name, corruptFolder, target); err != nil {
 		return err
+	} else if same {
+		move = d.disk.replace
+	} else if _, err := d.disk.stat(corruptFolder, target); err == nil {
+		return fmt.Errorf("corrupt/%s holds something else: %w", target, fs.ErrExist)
 	}
 	if err := d.overwrite(corruptFolder, target+reasonSuffix, r.encode()); err != nil {
 		return err
@@ -174,28 +134,6 @@ func (d *Dir) banish(from folder, name string, r Reason) error {
 		return d.failed("move "+from.String()+"/"+name+" to corrupt", err)
 	}
 	return d.settle(corruptFolder, began)
-}
-
-type moveFunc func(from folder, name string, to folder, newName string) error
-
-// corruptName chooses where a file goes in corrupt, and the way to move it there.
-func (d *Dir) corruptName(from folder, name string) (target string, move moveFunc, err error) {
-	for n := 0; ; n++ {
-		target = near(shortened(name), n)
-		switch _, err := d.disk.stat(corruptFolder, target); {
-		case errors.Is(err, fs.ErrNotExist):
-			return target, d.disk.rename, nil
-		case err != nil:
-			return "", nil, err
-		}
-		same, err := d.sameBytes(from, name, corruptFolder, target)
-		if err != nil {
-			return "", nil, err
-		}
-		if same {
-			return target, d.disk.replace, nil
-		}
-	}
 }
 
 func (d *Dir) sameBytes(at folder, name string, otherAt folder, otherName string) (bool, error) {
@@ -232,10 +170,4 @@ func ignoreTooLarge(err error) error {
 		return nil
 	}
 	return err
-}
-
-func (r Reason) encode() []byte {
-	r.Time = r.Time.UTC()
-	data, _ := json.MarshalIndent(r, "", "  ") // strings and numbers always encode
-	return append(data, '\n')
 }

@@ -12,6 +12,12 @@ import (
 	"time"
 )
 
+// setRecordAside keeps one bad report of a file, or its bad records.
+func setRecordAside(c *Chunk, f File, report int, doc []byte, r Reason) error {
+	name, _ := c.KeepAs(f, report, doc)
+	return c.SetAsideRecords(f, []Kept{{Name: name, Doc: doc, Reason: r}})
+}
+
 func TestABadFileIsSetAsideAndItsNeighboursGoOn(t *testing.T) {
 	d := open(t)
 	dropAt(t, d, Normal, "bad.SMX", "bad")
@@ -22,8 +28,8 @@ func TestABadFileIsSetAsideAndItsNeighboursGoOn(t *testing.T) {
 	reason := Reason{Time: time.Unix(0, 0), Code: "xml_syntax", Reason: "<&> at line 1", Line: 1, Column: 812}
 	for _, f := range c.Files {
 		if f.Name == "bad.SMX" {
-			check(t, c.SetAsideRecord(f, 7, []byte("old record"), reason))
-			check(t, c.SetAsideRecord(f, 7, []byte("record"), reason))
+			check(t, setRecordAside(c, f, 7, []byte("old record"), reason))
+			check(t, setRecordAside(c, f, 7, []byte("record"), reason))
 			check(t, c.SetAside(f, reason))
 		} else {
 			check(t, c.Done(f))
@@ -56,7 +62,7 @@ func TestWhatLiesInCorruptIsNeverReplacedByOtherBytes(t *testing.T) {
 		for _, name := range []string{"bad.SMX", long} {
 			dropAt(t, d, Normal, name, text)
 			c := claim(t, l)
-			check(t, c.SetAsideRecord(c.Files[0], 10_000, []byte("r"), Reason{Code: "c"}))
+			check(t, setRecordAside(c, c.Files[0], 10_000, []byte("r"), Reason{Code: "c"}))
 			check(t, c.SetAside(c.Files[0], Reason{Code: text}))
 		}
 	}
@@ -111,7 +117,7 @@ func TestAFileThatCannotBeSetAsideBacksOff(t *testing.T) {
 			if c == nil || !c.Files[0].Claimed.Equal(claimed) {
 				t.Fatalf("after %v: %v", delay, c)
 			}
-			if err := c.SetAsideRecord(c.Files[0], 1, nil, Reason{}); err == nil {
+			if err := setRecordAside(c, c.Files[0], 1, nil, Reason{}); err == nil {
 				t.Fatal("kept a record where nothing can be written")
 			}
 		}

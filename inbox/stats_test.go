@@ -3,12 +3,11 @@
 package inbox
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -218,7 +217,7 @@ func TestDeadFilesAreListedShownAndReplayed(t *testing.T) {
 	c := claim(t, l)
 	reason := Reason{Time: time.Unix(5, 0).UTC(), Code: "xml_syntax", Reason: "why", Line: 3, Column: 4}
 	for i, f := range c.Files {
-		check(t, c.SetAsideRecord(f, i, []byte("record"), reason))
+		check(t, setRecordAside(c, f, i+1, []byte("record"), reason))
 		check(t, c.SetAside(f, reason))
 	}
 	check(t, os.Mkdir(filepath.Join(d.Root(), "corrupt", "folder"), 0o700))
@@ -226,7 +225,7 @@ func TestDeadFilesAreListedShownAndReplayed(t *testing.T) {
 	for bad, err := range d.BadFiles() {
 		check(t, err)
 		bad.Reason.File, bad.Reason.Size, bad.Reason.MTime = "", 0, 0
-		if bad.Reason != reason || bad.Size == 0 || time.Since(bad.Since) > time.Minute {
+		if !reflect.DeepEqual(bad.Reason, reason) || bad.Size == 0 || time.Since(bad.Since) > time.Minute {
 			t.Errorf("listed %+v", bad)
 		}
 		if bad.Record {
@@ -246,18 +245,27 @@ func TestDeadFilesAreListedShownAndReplayed(t *testing.T) {
 	if string(data) != "bad 1" {
 		t.Errorf("read %q", data)
 	}
-	dropAt(t, d, Normal, "1.SMX", "waiting")
-	name, err := d.Replay("1.SMX")
+	b, err := d.Bad("1.SMX")
 	check(t, err)
-	if data, _ := (onDisk{d.Root()}).read(folder(Normal), name); name != "1~2.SMX" || string(data) != "bad 1" {
-		t.Errorf("replayed as %s with %q", name, data)
+	for range 2 { // the second changes nothing
+		name, err := d.Replay(b, []byte("mended"))
+		check(t, err)
+		if data, _ := (onDisk{d.Root()}).read(folder(Normal), name); name != "1.SMX.again-"+b.Token+".SMX" || string(data) != "mended" {
+			t.Errorf("replayed as %s with %q", name, data)
+		}
 	}
-	if _, err := os.Stat(filepath.Join(d.Root(), "corrupt", "1.SMX.reason.json")); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("its reason stays: %v", err)
+	if _, err := d.Replay(b, []byte("mended otherwise")); err == nil {
+		t.Error("two mended copies of one file wait")
 	}
-	for _, name := range []string{"", "..", "../incoming/1.SMX", "1.SMX", "0.SMX.reason.json", "folder"} {
-		if _, err := d.Replay(name); err == nil {
-			t.Errorf("replayed %q", name)
+	if name, waits := d.Waits(b); name != "1.SMX.again-"+b.Token+".SMX" || !waits {
+		t.Errorf("Waits says %q, %v", name, waits)
+	}
+	if again, err := d.Bad("1.SMX"); err != nil || again.Token != b.Token {
+		t.Errorf("what is tried again left corrupt before it was stored: %v", err)
+	}
+	for _, name := range []string{"", "..", "../incoming/1.SMX", "9.SMX", "0.SMX.reason.json", "folder"} {
+		if _, err := d.Bad(name); err == nil {
+			t.Errorf("found %q", name)
 		}
 		if _, err := d.ReadBad(name); err == nil {
 			t.Errorf("read %q", name)

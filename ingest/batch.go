@@ -89,6 +89,7 @@ type report struct {
 	part   *part
 	source *source
 	bad    []smx.BadRecord
+	row    int // of the part's reports
 }
 
 func (r report) client() uuid.UUID { return uuid.UUID(r.Client) }
@@ -111,7 +112,7 @@ func (b batch) reports() iter.Seq[report] {
 				bad := p.rows.Bad[s.records.from:s.records.to]
 				for n := s.reports.from; n < s.reports.to; n++ {
 					r := &p.rows.Reports[n]
-					if !yield(report{r, p.part, s, bad[:r.BadRecords]}) {
+					if !yield(report{r, p.part, s, bad[:r.BadRecords], n}) {
 						return
 					}
 					bad = bad[r.BadRecords:]
@@ -120,6 +121,9 @@ func (b batch) reports() iter.Seq[report] {
 		}
 	}
 }
+
+// reports goes over the readable reports of one file.
+func (p *part) reports(i int) iter.Seq[report] { return batch{{p, i, i + 1}}.reports() }
 
 // halve splits the files of a batch.
 func (b batch) halve() (left, right batch) {

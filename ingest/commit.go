@@ -47,6 +47,7 @@ func (p *pipeline) storeMessages(ctx, failed context.Context, fail context.Cance
 func (p *pipeline) storeRest(ctx, failed context.Context, fail context.CancelFunc) (err error) {
 	defer close(p.stored)
 	for s := range p.saved {
+		p.plan(s.batch)
 		if err == nil {
 			err = p.saveRest(ctx, failed, s.batch)
 		}

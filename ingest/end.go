@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"statewire/inbox"
-	"statewire/smx"
 )
 
 // end ends the files of stored parts: loaded ones are deleted, bad ones set aside. What fails here stays in the inbox and is
@@ -28,7 +27,7 @@ func (p *pipeline) endPart(ctx, late context.Context, part *part) {
 	chunk := part.claim.chunk
 	var loaded []inbox.File
 	for i := range part.sources {
-		if s := &part.sources[i]; s.bad == nil && p.setAsideRecords(chunk, part, s) {
+		if s := &part.sources[i]; s.bad == nil && p.endLoaded(ctx, late, part, i) {
 			loaded = append(loaded, s.file)
 		}
 	}
@@ -36,12 +35,31 @@ func (p *pipeline) endPart(ctx, late context.Context, part *part) {
 		p.log.Warn("loaded files cannot be deleted; they stay, and are not loaded again", "err", err)
 	}
 	p.countLoaded(part, len(loaded))
+	p.logAsides(part)
 	p.endBad(ctx, late, part)
 	p.leave(part)
+	p.limit(ctx, late)
 	select {
 	case p.ended <- struct{}{}:
 	default:
 	}
+}
+
+// endLoaded keeps what is bad in a file that loaded otherwise, and ends what was tried again with it; false when that failed and
+// the inbox hands the file out again.
+func (p *pipeline) endLoaded(ctx, late context.Context, part *part, i int) bool {
+	s := &part.sources[i]
+	again, ok := p.endReplayed(ctx, late, part, i)
+	if !ok {
+		return false
+	}
+	kept := p.keptRecords(part, i)
+	if err := part.claim.chunk.SetAsideRecords(s.file, kept); err != nil {
+		p.log.Error("bad records cannot be set aside, trying again later", "file", s.file.Name, "err", err)
+		return false
+	}
+	p.corrupt.add(kept)
+	return p.removeReplayed(part.claim.chunk, s, again, kept)
 }
 
 // endBad sets the bad files of a part aside, once the store lists them as bad.
@@ -51,7 +69,8 @@ func (p *pipeline) endBad(ctx, late context.Context, part *part) {
 	var bad []*source
 	for i := range part.sources {
 		if s := &part.sources[i]; s.bad != nil && p.settled(chunk, s) {
-			listed.add(s.file.Name, s.file.Size, s.bad)
+			name, _ := chunk.KeepAs(s.file, 0, nil)
+			listed.add(name, s.file.Size, s.bad)
 			bad = append(bad, s)
 		}
 	}
@@ -66,8 +85,8 @@ func (p *pipeline) endBad(ctx, late context.Context, part *part) {
 	if err != nil {
 		p.log.Error("bad files are not in the store's list of them", "files", len(bad), "err", err)
 	}
-	for _, s := range bad {
-		p.setAside(chunk, s)
+	for i, s := range bad {
+		p.setAside(chunk, s, listed.names[i])
 	}
 }
 
@@ -86,47 +105,60 @@ func (l *Loader) settled(chunk *inbox.Chunk, s *source) bool {
 }
 
 // setAside moves a bad file to corrupt. When that fails the file stays and is tried again later.
-func (l *Loader) setAside(chunk *inbox.Chunk, s *source) {
-	if err := chunk.SetAside(s.file, reason(s.bad, l.now())); err != nil {
+func (l *Loader) setAside(chunk *inbox.Chunk, s *source, name string) {
+	if err := chunk.SetAside(s.file, reason(s.bad, s, l.now())); err != nil {
 		l.log.Error("bad file cannot be set aside, trying again later", "file", s.file.Name, "code", s.bad.Code, "err", err)
 		return
 	}
-	l.log.Warn("bad file set aside", "file", s.file.Name, "code", s.bad.Code, "line", s.bad.Line, "column", s.bad.Column,
+	l.log.Warn("bad file set aside", "file", s.file.Name, "kept_as", name, "code", s.bad.Code, "line", s.bad.Line, "column", s.bad.Column,
 		"reason", s.bad.Detail)
 	l.metrics.files.WithLabelValues("bad").Inc()
+	l.corrupt.grow(s.file.Size)
 	l.add(Totals{Files: 1, BadFiles: 1})
 }
 
-// setAsideRecords keeps the bad records and reports of a file that loaded otherwise; false when that failed and the
-// inbox hands the file out again.
-func (l *Loader) setAsideRecords(chunk *inbox.Chunk, p *part, s *source) bool {
-	for i := s.records.from; i < s.records.to; i++ {
-		r := &p.rows.Bad[i]
-		if !l.setAsideRecord(chunk, s, r.Number, r.Raw(), &r.Err) {
-			return false
+// logAsides tells of a part's bad records in one line, and in one for those that are only counted.
+func (l *Loader) logAsides(p *part) {
+	kept, dropped := size{}, size{}
+	var first, firstDropped report
+	for r := range whole([]*part{p}).reports() {
+		switch {
+		case len(r.bad) == 0:
+			continue
+		case r.dropped() > 0:
+			if dropped.files++; dropped.files == 1 {
+				firstDropped = r
+			}
+			dropped.records += len(r.bad)
+		default:
+			if kept.files++; kept.files == 1 {
+				first = r
+			}
+			kept.records += len(r.bad)
+			l.logRecords(r)
 		}
 	}
-	for i := s.badReports.from; i < s.badReports.to; i++ {
-		r := &p.rows.BadReports[i]
-		if !l.setAsideRecord(chunk, s, r.Number, r.Raw, &r.Err) {
-			return false
-		}
+	if kept.files > 0 {
+		l.log.Warn("bad records set aside", "records", kept.records, "reports", kept.files, "client", first.Client.String(),
+			"kept_as", p.asides[first.row].name, "code", first.bad[0].Err.Code, "reason", first.bad[0].Err.Detail)
 	}
-	return true
+	if dropped.files > 0 {
+		l.metrics.dropped.WithLabelValues("hourly_bound").Add(float64(dropped.records))
+		l.log.Warn("bad records only counted: ingest.set_aside_per_hour is reached", "records", dropped.records,
+			"reports", dropped.files, "client", firstDropped.Client.String(), "code", firstDropped.bad[0].Err.Code)
+	}
 }
 
-func (l *Loader) setAsideRecord(chunk *inbox.Chunk, s *source, number int, doc []byte, why *smx.Error) bool {
-	if err := chunk.SetAsideRecord(s.file, number, doc, reason(why, l.now())); err != nil {
-		l.log.Error("bad record cannot be set aside, trying again later", "file", s.file.Name, "record", number, "err", err)
-		return false
+// logRecords tells of each bad record of a report, for who looks for it.
+func (l *Loader) logRecords(r report) {
+	if !l.log.Enabled(context.Background(), slog.LevelDebug) {
+		return
 	}
-	l.log.Warn("bad record set aside", "file", s.file.Name, "record", number, "code", why.Code, "line", why.Line,
-		"column", why.Column, "reason", why.Detail)
-	return true
-}
-
-func reason(e *smx.Error, at time.Time) inbox.Reason {
-	return inbox.Reason{Time: at.UTC(), Code: e.Code, Reason: e.Detail, Line: e.Line, Column: e.Column}
+	for i := range r.bad {
+		why := &r.bad[i].Err
+		l.log.Debug("bad record set aside", "file", r.source.file.Name, "report", r.Index+1, "record", r.bad[i].Index, "code", why.Code,
+			"line", why.Line, "column", why.Column, "reason", why.Detail)
+	}
 }
 
 // countLoaded counts and logs the loaded files of a part: a line for each.

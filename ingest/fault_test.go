@@ -281,7 +281,7 @@ func TestFilesStayWhileTheirRecordsCannotBeSetAside(t *testing.T) {
 	s := newSite(t)
 	check := s.everything(1)
 	var inTheWay []string
-	for _, name := range []string{"bad.SMX.reason.json", "records.SMX.1.SMX"} {
+	for _, name := range []string{"bad.SMX.reason.json", "records.SMX.1.SMX.reason.json"} {
 		inTheWay = append(inTheWay, filepath.Join(s.root, "corrupt", name))
 	}
 	for _, folder := range inTheWay {

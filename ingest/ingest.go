@@ -54,9 +54,11 @@ type Loader struct {
 	now      func() time.Time
 	progress func(Totals)
 	retryMin time.Duration // the first delay while the store is away
+	corrupt  corrupt
 
 	running sync.Mutex // held by Run and Drain
 	seen    *seen      // Guarded by running; owned by the storer.
+	quota   quota      // Guarded by running; owned by who stores what else is known.
 	tries   int        // Guarded by running. Of an insert, before a drain gives up; 0 never gives up.
 
 	mu     sync.Mutex
@@ -89,6 +91,7 @@ func New(cfg Config, deps Deps) (*Loader, error) {
 		progress: deps.Progress,
 		retryMin: retryMin,
 		seen:     newSeen(),
+		quota:    quota{most: cfg.SetAsidePerHour},
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)

@@ -247,7 +247,7 @@ func TestBadRecordIsSetAsideAndItsNeighboursLoad(t *testing.T) {
 	s.expect("SELECT first_serial, last_serial FROM serial_ranges", "1,5")
 	s.expect("SELECT first_serial, last_serial, fingerprint = sipHash64(toUInt64(6)) - sipHash64(toUInt64(1)) FROM arrivals", "1,5,1")
 	s.expect("SELECT messages, set_aside FROM client_reports", "5,1")
-	r := s.reason("a.SMX.3.SMX")
+	r := s.reason("a.SMX.1.SMX")
 	s.expect("SELECT client_id, source_file, report_index, record_index, serial, code, reason, line, column FROM set_aside_records",
 		fmt.Sprintf("'%s','a.SMX',0,3,3,'%s','%s',%d,%d", client(1).UUID(), r.Code, strings.ReplaceAll(r.Reason, `'`, `\'`), r.Line, r.Column))
 	if r.Code != smx.CodeNumber {
@@ -255,7 +255,7 @@ func TestBadRecordIsSetAsideAndItsNeighboursLoad(t *testing.T) {
 	}
 	s.expectEmpty()
 
-	repaired, err := os.ReadFile(filepath.Join(s.root, "corrupt", "a.SMX.3.SMX"))
+	repaired, err := os.ReadFile(filepath.Join(s.root, "corrupt", "a.SMX.1.SMX"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -156,7 +156,7 @@ func TestEveryMessageIsStoredOnceWhereverTheProcessDies(t *testing.T) {
 	for _, delay := range []time.Duration{200 * time.Microsecond, time.Millisecond} {
 		deaths = append(deaths, errand{Kill: "processed batch", Nth: 1, Delay: delay}) // amid the deleting
 	}
-	deaths = append(deaths, errand{Kill: "processed batch", Nth: 1}, errand{Kill: "bad record set aside", Nth: 1},
+	deaths = append(deaths, errand{Kill: "processed batch", Nth: 1}, errand{Kill: "bad records set aside", Nth: 1},
 		errand{Kill: "bad file set aside", Nth: 1}, errand{Kill: "processed file", Nth: 1}, errand{Kill: "processed file", Nth: 2},
 		errand{Kill: "processed file", Nth: 4}, errand{Kill: "processed file", Nth: 20})
 	dir := t.TempDir()

@@ -4,7 +4,8 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // metrics counts every outcome of a message and of a file.
 type metrics struct {
-	messages    *prometheus.CounterVec // result: stored, duplicate, set_aside
+	messages    *prometheus.CounterVec // result: stored, duplicate, set_aside, dropped
+	dropped     *prometheus.CounterVec // reason: hourly_bound, limit
 	conflicts   prometheus.Counter
 	files       *prometheus.CounterVec // result: loaded, bad, vanished, postponed
 	lag         prometheus.Histogram
@@ -17,8 +18,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "statewire_loader_messages_total",
-			Help: "Messages by what became of them: stored, duplicate or set_aside.",
+			Help: "Messages by what became of them: stored, duplicate, set_aside, or dropped (bad, and only counted).",
 		}, []string{"result"}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "statewire_loader_dropped_records_total",
+			Help: "Bad records that are only counted: beyond ingest.set_aside_per_hour (hourly_bound) or removed from corrupt (limit).",
+		}, []string{"reason"}),
 		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "statewire_loader_conflicts_total",
 			Help: "Messages that came under a serial number already taken by a different message; both are kept.",
@@ -48,10 +53,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"reason"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.messages, m.conflicts, m.files, m.lag, m.insert, m.insertRows, m.insertFails)
+		reg.MustRegister(m.messages, m.dropped, m.conflicts, m.files, m.lag, m.insert, m.insertRows, m.insertFails)
 	}
-	for _, result := range []string{"stored", "duplicate", "set_aside"} {
+	for _, result := range []string{"stored", "duplicate", "set_aside", "dropped"} {
 		m.messages.WithLabelValues(result)
+	}
+	for _, reason := range []string{"hourly_bound", "limit"} {
+		m.dropped.WithLabelValues(reason)
 	}
 	for _, result := range []string{"loaded", "bad", "vanished", "postponed"} {
 		m.files.WithLabelValues(result)

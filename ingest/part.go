@@ -32,6 +32,9 @@ type part struct {
 	received []time.Time
 	filesOf  []string
 	receipts []string
+
+	asides     map[int]aside  // what is set aside of its reports, by report; filled by plan
+	badReports map[int]string // names in corrupt of its bad reports; filled by plan
 }
 
 // source is one file of a part and the rows that came from it.
@@ -115,6 +118,8 @@ func (p *part) reset() {
 	clear(p.sources)
 	clear(p.filesOf)
 	clear(p.receipts)
+	clear(p.asides)
+	clear(p.badReports)
 	p.claim, p.room, p.bytes, p.started = nil, 0, 0, time.Time{}
 	p.sources, p.clients, p.received = p.sources[:0], p.clients[:0], p.received[:0]
 	p.filesOf, p.receipts = p.filesOf[:0], p.receipts[:0]

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,6 +18,7 @@ func reportsTable(b batch) table {
 		files, receipts         []string
 		names, versions         []string
 		indexes, messages, bad  []uint32
+		dropped                 []uint32
 		types                   []uint8
 		firstSerial, lastSerial []uint64
 	)
@@ -29,14 +29,15 @@ func reportsTable(b batch) table {
 		names, versions, types = append(names, r.NetBIOSName), append(versions, r.ClientVersion), append(types, r.ClientType)
 		indexes = append(indexes, uint32(r.Index))
 		messages, bad = append(messages, uint32(r.Messages+r.BadRecords)), append(bad, uint32(r.BadRecords))
+		dropped = append(dropped, uint32(r.dropped()))
 		firstSerial, lastSerial = append(firstSerial, low), append(lastSerial, high)
 	}
 	return table{
 		name: "client_reports",
 		sql: `INSERT INTO client_reports (client_id, received_time, source_file, report_index, receipt, netbios_name, client_version,
-			client_type, report_time, messages, set_aside, first_serial, last_serial)`,
+			client_type, report_time, messages, set_aside, dropped, first_serial, last_serial)`,
 		rows: len(clients),
-		blocks: [][]any{{clients, received, files, indexes, receipts, names, versions, types, reported, messages, bad,
+		blocks: [][]any{{clients, received, files, indexes, receipts, names, versions, types, reported, messages, bad, dropped,
 			firstSerial, lastSerial}},
 	}
 }
@@ -72,17 +73,21 @@ func rangesTables(b batch) (ranges, arrivals table) {
 		table{"arrivals", `INSERT INTO arrivals (client_id, first_serial, last_serial) SETTINGS optimize_on_insert = 1`, rows, blocks}
 }
 
-// recordsTable is the bad records of readable reports.
+// recordsTable is the bad records of readable reports that are kept.
 func recordsTable(b batch, now time.Time) table {
 	var (
 		clients              []uuid.UUID
 		files, codes, whys   []string
+		keptAs               []string
 		reports, records     []uint32
 		serials              []*uint64
 		lines, columns       []uint32
 		received, setAsideAt []time.Time
 	)
 	for r := range b.reports() {
+		if r.dropped() > 0 {
+			continue
+		}
 		for i := range r.bad {
 			bad := &r.bad[i]
 			var serial *uint64
@@ -95,14 +100,15 @@ func recordsTable(b batch, now time.Time) table {
 			codes, whys = append(codes, bad.Err.Code), append(whys, bad.Err.Detail)
 			lines, columns = append(lines, uint32(bad.Err.Line)), append(columns, uint32(bad.Err.Column))
 			received, setAsideAt = append(received, r.received()), append(setAsideAt, now)
+			keptAs = append(keptAs, r.part.asides[r.row].name)
 		}
 	}
 	return table{
 		name: "set_aside_records",
 		sql: `INSERT INTO set_aside_records (client_id, source_file, report_index, record_index, serial, code, reason, line, column,
-			received_time, set_aside_time)`,
+			received_time, set_aside_time, kept_as)`,
 		rows:   len(clients),
-		blocks: [][]any{{clients, files, reports, records, serials, codes, whys, lines, columns, received, setAsideAt}},
+		blocks: [][]any{{clients, files, reports, records, serials, codes, whys, lines, columns, received, setAsideAt, keptAs}},
 	}
 }
 
@@ -114,7 +120,7 @@ func badReportsTable(b batch, now time.Time) table {
 			s := &p.files()[i]
 			for n := s.badReports.from; s.bad == nil && n < s.badReports.to; n++ {
 				r := &p.rows.BadReports[n]
-				bad.add(s.file.Name+"."+strconv.Itoa(r.Number)+".SMX", int64(len(r.Raw)), &r.Err)
+				bad.add(p.badReports[n], int64(len(r.Raw)), &r.Err)
 			}
 		}
 	}

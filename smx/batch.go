@@ -67,7 +67,7 @@ type ReportRow struct {
 type BadRecord struct {
 	Report    int    // index into Reports
 	Index     int    // position in its report, from 1
-	Number    int    // position in the file, from 1: the N of NAME.N.SMX
+	Number    int    // position in the file, from 1
 	Serial    uint64 // when HasSerial; it counts as received
 	HasSerial bool
 	Err       Error
@@ -75,20 +75,29 @@ type BadRecord struct {
 	header, record []byte
 }
 
-// Raw is a complete report with the header and this record alone. It loads by
-// itself, and the record with it once it is repaired. Call it before the
-// batch's Reset.
-func (r *BadRecord) Raw() []byte {
-	doc := make([]byte, 0, len(declarationUTF8)+len(r.header)+len(r.record)+64)
+// Raw is RawReport of this record alone.
+func (r *BadRecord) Raw() []byte { return RawReport([]BadRecord{*r}) }
+
+// RawReport is a complete report with the header and the given records, which are all of one report. It loads by itself, and
+// the records with it once they are repaired. Call it before the batch's Reset.
+func RawReport(records []BadRecord) []byte {
+	size := len(declarationUTF8) + len(records[0].header) + 64
+	for i := range records {
+		size += len(records[i].record)
+	}
+	doc := make([]byte, 0, size)
 	doc = append(append(doc, declarationUTF8...), "<Report>"...)
-	doc = append(append(doc, r.header...), "<ReportBody>"...)
-	return append(append(doc, r.record...), "</ReportBody></Report>"...)
+	doc = append(append(doc, records[0].header...), "<ReportBody>"...)
+	for i := range records {
+		doc = append(doc, records[i].record...)
+	}
+	return append(doc, "</ReportBody></Report>"...)
 }
 
 // BadReport is a report set aside whole: the others of its file load.
 type BadReport struct {
-	Index    int // position in the file, from 0
-	Number   int // the N of NAME.N.SMX; no record of the file has it
+	Index    int // position in the file, from 0; the N of NAME.N.SMX is one more
+	Number   int // of its first record in the file; no readable record has it
 	Received int64
 	Receipt  string
 	Err      Error

@@ -14,6 +14,7 @@ var history = []struct{ table, column string }{
 	{"state_messages", "received_time"},
 	{"client_reports", "received_time"},
 	{"set_aside_records", "received_time"},
+	{"set_aside_ends", "received_time"},
 	{"bad_files", "set_aside_time"},
 	{"component_status", "time"},
 	{"resync_checks", "time"},

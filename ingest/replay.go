@@ -1,0 +1,58 @@
+package ingest
+
+import (
+	"context"
+
+	"statewire/inbox"
+)
+
+// endReplayed tells the store that what a loaded file tries again has come to its end: before anything in corrupt changes, so that
+// a crash repeats it and counts it once. again is what may be removed then. It is false when that failed.
+func (p *pipeline) endReplayed(ctx, late context.Context, part *part, i int) (again *inbox.BadFile, ok bool) {
+	s := &part.sources[i]
+	b, there, err := part.claim.chunk.Replayed(s.file)
+	if err != nil {
+		p.log.Error("what is tried again cannot be looked at, trying later", "file", s.file.Name, "err", err)
+		part.claim.chunk.Postpone(s.file)
+		return nil, false
+	}
+	if !there {
+		return nil, true
+	}
+	messages := 0
+	for r := range part.reports(i) {
+		messages += r.Messages + len(r.bad)
+	}
+	var ends ends
+	ends.replayed(b, s.file.Name, messages)
+	list := ends.table(p.now())
+	err = p.insist(ctx, late, size{files: 1}, func(ctx context.Context) error { return p.insertTable(ctx, list) })
+	if err != nil {
+		if ctx.Err() == nil {
+			p.log.Error("the end of what was set aside is not stored, trying later", "file", b.Name, "err", err)
+			part.claim.chunk.Postpone(s.file)
+		}
+		return nil, false
+	}
+	return &b, true
+}
+
+// removeReplayed removes what was tried again from corrupt, unless records that are still bad took its place. False when that failed.
+func (p *pipeline) removeReplayed(chunk *inbox.Chunk, s *source, again *inbox.BadFile, kept []inbox.Kept) bool {
+	if again == nil {
+		return true
+	}
+	for _, k := range kept {
+		if k.Name == again.Name {
+			return true
+		}
+	}
+	if err := chunk.RemoveBad(*again); err != nil {
+		p.log.Error("what was replayed cannot be deleted from corrupt, trying later", "file", again.Name, "err", err)
+		chunk.Postpone(s.file)
+		return false
+	}
+	p.log.Info("set-aside file replayed", "file", again.Name, "records", again.Number)
+	p.corrupt.grow(-again.Disk)
+	return true
+}
