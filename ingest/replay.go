@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"statewire/inbox"
+	"statewire/smx"
 )
 
 // endReplayed tells the store that what a loaded file tries again has come to its end: before anything in corrupt changes, so that
@@ -55,4 +56,39 @@ func (p *pipeline) removeReplayed(chunk *inbox.Chunk, s *source, again *inbox.Ba
 	p.log.Info("set-aside file replayed", "file", again.Name, "records", again.Number)
 	p.corrupt.grow(-again.Disk)
 	return true
+}
+
+// Replay puts what lies in corrupt, or a mended copy of it, into the inbox, and returns its name there. It stays in corrupt until
+// the loader has stored it. The error is an *smx.Error when it would not load: then nothing has changed. A report keeps the time it
+// first arrived at, and its receipt.
+func Replay(dir *inbox.Dir, name string, mended []byte) (as string, err error) {
+	b, err := dir.Bad(name)
+	if err != nil {
+		return "", err
+	}
+	doc := mended
+	if doc == nil {
+		if doc, err = dir.ReadBad(name); err != nil {
+			return "", err
+		}
+	}
+	var batch smx.Batch
+	if err := smx.NewDecoder().Decode(doc, &batch); err != nil {
+		return "", err
+	}
+	return dir.Replay(b, asItArrived(b, doc))
+}
+
+// asItArrived gives a bare report the frame of a relay-written file, when it is known when it arrived.
+func asItArrived(b inbox.BadFile, doc []byte) []byte {
+	if b.Reason.Received.IsZero() {
+		return doc
+	}
+	checked, err := smx.NewDecoder().Check(doc)
+	if err != nil {
+		return doc // a relay-written file
+	}
+	return smx.AppendFile(nil, []smx.Accepted{{
+		Client: checked.Client, Received: b.Reason.Received, Receipt: b.Reason.Receipt, Messages: checked.Messages, Body: checked.Body,
+	}})
 }

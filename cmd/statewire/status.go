@@ -168,7 +168,7 @@ func corruptCheck(corrupt inbox.Box, now time.Time) check {
 	c := check{"corrupt", healthOK, fmtCount(corrupt.Files, "file") + " set aside"}
 	if corrupt.Files > 0 {
 		c.health = healthWarning
-		c.detail += ", oldest " + corrupt.Age(now).Round(time.Second).String() + "; `statewire report bad-files` says why"
+		c.detail += ", oldest " + corrupt.Age(now).Round(time.Second).String() + "; `statewire dead list` says why"
 	}
 	return c
 }

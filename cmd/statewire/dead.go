@@ -1,0 +1,163 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"statewire/inbox"
+	"statewire/reports"
+	"statewire/smx"
+)
+
+func deadCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "dead",
+		Short: "what was set aside as bad: list it, look at it, try it again, or drop it",
+		Long: "Files and records that could not be loaded lie in the inbox's folder corrupt, each with its reason beside it.\n" +
+			"`dead list` shows them, `dead show` one of them, `dead replay` tries it again, as it is or mended, `dead drop` removes it.",
+		Args: unknownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(deadListCommand(g), deadShowCommand(g), deadReplayCommand(g), deadDropCommand(g))
+	return cmd
+}
+
+// deadChoice says which files a command is about.
+type deadChoice struct {
+	names        []string
+	all          bool
+	code, client string
+}
+
+func (c *deadChoice) filters(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.code, "code", "", "only what was set aside for this reason code")
+	cmd.Flags().StringVar(&c.client, "client", "", "only records of the client with this id")
+}
+
+// some refuses a command that does not say what it is about.
+func (c *deadChoice) some(cmd *cobra.Command, args []string) error {
+	c.names = args
+	if filtered := c.all || c.code != "" || c.client != ""; filtered == (len(args) > 0) {
+		return usageError{fmt.Errorf("%s takes either names, as `statewire dead list` shows them, or --all, --code or --client; see `%s --help`",
+			cmd.Name(), cmd.CommandPath())}
+	}
+	return nil
+}
+
+// of lists what the choice is of; everything when it is empty. The oldest come first.
+func (c *deadChoice) of(dir *inbox.Dir) ([]inbox.BadFile, error) {
+	if len(c.names) > 0 {
+		return deadNamed(dir, c.names)
+	}
+	client := ""
+	if c.client != "" {
+		id, err := smx.ParseClientID("GUID:" + strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(c.client)), "GUID:"))
+		if err != nil {
+			return nil, usageError{fmt.Errorf("--client is %.60q; write the id of a client, as GUID:F1B03089-9EA1-4A64-83DC-5F8E77BDDEB4", c.client)}
+		}
+		client = id.String()
+	}
+	var files []inbox.BadFile
+	for b, err := range dir.BadFiles() {
+		if err != nil {
+			return nil, err
+		}
+		if (c.code == "" || b.Reason.Code == c.code) && (client == "" || b.Reason.Client == client) {
+			files = append(files, b)
+		}
+	}
+	slices.SortFunc(files, func(a, b inbox.BadFile) int {
+		return cmp.Or(a.Until().Compare(b.Until()), strings.Compare(a.Name, b.Name))
+	})
+	return files, nil
+}
+
+func deadNamed(dir *inbox.Dir, names []string) (files []inbox.BadFile, err error) {
+	for _, name := range names {
+		b, err := dir.Bad(name)
+		if err != nil {
+			return nil, deadMissing(name, err)
+		}
+		files = append(files, b)
+	}
+	return files, nil
+}
+
+// deadMissing says what to do about a name that nothing in corrupt has.
+func deadMissing(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+		return fmt.Errorf("nothing called %q was set aside; `statewire dead list` shows the names", name)
+	}
+	return err
+}
+
+// deadInbox opens the inbox of the data directory.
+func (g *globals) deadInbox() (*inbox.Dir, error) {
+	cfg, _, err := g.config(nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.needInbox(); err != nil {
+		return nil, err
+	}
+	return openInbox(g.data, cfg, g.quiet())
+}
+
+func deadListCommand(g *globals) *cobra.Command {
+	var choice deadChoice
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "list what was set aside, the oldest first",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if err := g.plainFormat(); err != nil {
+				return err
+			}
+			dir, err := g.deadInbox()
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, dir.Close()) }()
+			files, err := choice.of(dir)
+			if err != nil {
+				return err
+			}
+			rows := make([][]any, len(files))
+			for i, b := range files {
+				rows[i] = []any{b.Name, deadKind(b), b.Number, b.Reason.Code, b.Reason.Client, b.Size, b.Until().UTC().Format(time.RFC3339),
+					b.Reason.Line, b.Reason.Column, b.Reason.Reason}
+			}
+			return writeSafe(cmd, g.format, []string{"name", "kind", "records", "code", "client", "bytes", "set_aside", "line", "column", "reason"}, rows)
+		},
+	}
+	choice.filters(cmd)
+	return cmd
+}
+
+// deadKind says what a file of corrupt is: some records of a report, or something bad as a whole.
+func deadKind(b inbox.BadFile) string {
+	if b.Record {
+		return "records"
+	}
+	return "file"
+}
+
+// writeSafe writes rows whose texts others chose: safe for the terminal or spreadsheet that reads them.
+func writeSafe(cmd *cobra.Command, format string, columns []string, rows [][]any) error {
+	safe := map[string]func(string) string{"table": reports.TerminalSafe, "csv": reports.SpreadsheetSafe}[format]
+	for _, row := range rows {
+		for i, v := range row {
+			if text, ok := v.(string); ok && safe != nil {
+				row[i] = safe(text)
+			}
+		}
+	}
+	return writeRecords(cmd.OutOrStdout(), format, columns, rows)
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"statewire/ingest"
+)
+
+func deadDropCommand(g *globals) *cobra.Command {
+	var choice deadChoice
+	var reason string
+	cmd := &cobra.Command{
+		Use:   "drop NAME…",
+		Short: "delete set-aside files for good; who did it, when and why is kept",
+		Long: "Deletes set-aside files. What they held counts as dropped from then on, and the store keeps who dropped it, when and why\n" +
+			"(`statewire report set-aside-ends`).",
+		Args: choice.some,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := g.plainFormat(); err != nil {
+				return err
+			}
+			if strings.TrimSpace(reason) == "" {
+				return usageError{errors.New("dead drop needs --reason 'why nobody will miss it'; it is kept with your name")}
+			}
+			return g.dropDead(cmd, choice, reason)
+		},
+	}
+	choice.filters(cmd)
+	cmd.Flags().BoolVar(&choice.all, "all", false, "everything that was set aside")
+	cmd.Flags().StringVar(&reason, "reason", "", "why; mandatory")
+	return cmd
+}
+
+func (g *globals) dropDead(cmd *cobra.Command, choice deadChoice, reason string) (err error) {
+	dir, err := g.deadInbox()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	files, err := choice.of(dir)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(files))
+	for i, b := range files {
+		names[i] = b.Name
+	}
+	db, _, err := commandStore(cmd.Context(), g)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	done, err := ingest.Drop(cmd.Context(), dir, db, names, systemUser(), reason)
+	if err != nil {
+		return err
+	}
+	return writeRecord(cmd.OutOrStdout(), g.format, []field{{"files", done.Files}, {"records", done.Records}, {"bytes", done.Bytes}})
+}
+
+// systemUser is who runs this program, as the system knows them; with sudo, who asked for it.
+func systemUser() string {
+	name := fmt.Sprint("uid ", os.Getuid())
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if asked := os.Getenv("SUDO_USER"); asked != "" && asked != name {
+		name += " (sudo: " + asked + ")"
+	}
+	return name
+}
