@@ -104,7 +104,7 @@ func (g *globals) deadInbox() (*inbox.Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.needInbox(); err != nil {
+	if err := g.needSite(cfg); err != nil {
 		return nil, err
 	}
 	return openInbox(g.data, cfg, g.quiet())

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/ingest"
+	"statewire/store"
 )
 
 func deadDropCommand(g *globals) *cobra.Command {
@@ -51,7 +52,11 @@ func (g *globals) dropDead(cmd *cobra.Command, choice deadChoice, reason string)
 	for i, b := range files {
 		names[i] = b.Name
 	}
-	db, _, err := commandStore(cmd.Context(), g)
+	cfg, _, err := g.config(nil)
+	if err != nil {
+		return err
+	}
+	db, err := g.openStore(cmd.Context(), cfg, store.Write, g.quiet())
 	if err != nil {
 		return err
 	}

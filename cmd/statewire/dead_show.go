@@ -12,7 +12,7 @@ import (
 )
 
 // shownBytes is how much of a bad file `dead show` quotes.
-const shownBytes = 400
+const shownBytes = 160
 
 func deadShowCommand(g *globals) *cobra.Command {
 	var raw bool
