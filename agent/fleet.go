@@ -39,6 +39,10 @@ type Fleet struct {
 	counts    counts
 	witness   witness // sees what becomes of reports; nil in earnest
 
+	// Owned by the caller of History.
+	spoiled []byte // the report that Damaged damages; nil before it was found
+	passed  int    // of its client's reports
+
 	// Changes between two stages only, under mu.
 	settling bool // nothing is raised, no fault happens
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -275,7 +276,20 @@ func TestHistoryIsOldAndInOrder(t *testing.T) {
 }
 
 func TestDamagedFilesAreRefusedWhole(t *testing.T) {
-	f := makeFleet(t, testFleet(1), newSite(t))
+	f := makeFleet(t, testFleet(20), newSite(t))
+	var left []PastReport
+	err := f.History(t.Context(), func(batch []PastReport) error {
+		for i := range batch {
+			if f.Spoils(&batch[i]) {
+				batch[i].Body = slices.Clone(batch[i].Body)
+				left = append(left, batch[i])
+			}
+		}
+		return nil
+	})
+	if err != nil || len(left) != 1 {
+		t.Fatalf("%d reports of the past arrive damaged only: %v", len(left), err)
+	}
 	codes := map[string]bool{}
 	for _, file := range f.Damaged() {
 		var batch smx.Batch
@@ -287,9 +301,17 @@ func TestDamagedFilesAreRefusedWhole(t *testing.T) {
 		}
 		codes[fault.Code] = true
 	}
+	// Mending the first brings what its client never got through otherwise.
+	mended := bytes.Replace(f.Damaged()[0].Data, []byte(damagedTag), []byte(mendedTag), 1)
 	var batch smx.Batch
-	if err := smx.NewDecoder().Decode(f.clients[0].sample(), &batch); err != nil || batch.Len() != 1 {
-		t.Errorf("the sound sample: %v", err)
+	if err := smx.NewDecoder().Decode(mended, &batch); err != nil || batch.Len() != left[0].Messages || batch.Reports[0].Client != left[0].Client ||
+		slices.Min(batch.Serial) <= 1 {
+		t.Errorf("mended: %v, %d messages with serials %v of %v; want %d of %v", err, batch.Len(), batch.Serial, batch.Reports, left[0].Messages, left[0].Client)
+	}
+	for _, c := range f.clients {
+		if c.machine.id.Client == left[0].Client && c.silentFor == 0 {
+			t.Error("the client of the damaged report is not silent: it may send it again")
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -180,6 +181,7 @@ func trust(caFile string) (*tls.Config, error) {
 // fillPast puts the fleet's past, and a few damaged files, into the inbox as a relay and an operator would have.
 func fillPast(ctx context.Context, dir *inbox.Dir, fleet *agent.Fleet) error {
 	err := fleet.History(ctx, func(past []agent.PastReport) error {
+		past = slices.DeleteFunc(past, func(r agent.PastReport) bool { return fleet.Spoils(&r) })
 		_, err := dir.Put(inbox.Normal, smx.AppendFile(nil, past), past[len(past)-1].Received)
 		return err
 	})
