@@ -116,6 +116,27 @@ func TestAConflictThatWasSettledOpensAgainWithALaterMessage(t *testing.T) {
 	}
 }
 
+func TestAMendedRecordBelowACompletionIsNoConflict(t *testing.T) {
+	s := newSite(t)
+	for client := range 2 {
+		s.event(client, event{1, 10, 1, 500, ""})
+		s.event(client, event{5, 50, 3, 700, "'5'"})
+	}
+	s.exec("INSERT INTO set_aside_records (client_id, source_file, serial, received_time) VALUES ('%s', 'bad.SMX', 2, '%s')", clientN(1),
+		minute(1).Format("2006-01-02 15:04:05"))
+	s.arrived(1, span{2, 2})
+	s.check(findOptions{At: minute(10)})
+	for client := range 2 {
+		s.event(client, event{2, 20, 6, 500, ""}) // with client 1 the mended record, with client 0 news
+	}
+	s.check(findOptions{At: minute(11)})
+	for client, want := range [][]string{{"2 below_completion"}, nil} {
+		if got := s.conflicts(client); !slices.Equal(got, want) {
+			t.Errorf("client %d: open conflicts %q, want %q", client, got, want)
+		}
+	}
+}
+
 func TestAMessageBelowWhatRetentionDropped(t *testing.T) {
 	cfg := store.DefaultConfig()
 	cfg.Retention = 48 * time.Hour
@@ -124,7 +145,7 @@ func TestAMessageBelowWhatRetentionDropped(t *testing.T) {
 	s.finder.margin = 0
 	now := time.Now().UTC().Truncate(time.Second)
 	young := now.Add(-time.Hour)
-	for client := range 4 {
+	for client := range 5 {
 		s.exec("INSERT INTO client_reports (client_id, received_time, source_file) VALUES ('%s', '%s', 'first.SMX')", clientN(client), now.Add(-100*time.Hour).Format("2006-01-02 15:04:05"))
 		s.arrived(client, span{1, 4}, span{6, 7}, span{8, 9}) // of which 1 to 4 and 7 were dropped
 		s.exec("INSERT INTO set_aside_records (client_id, source_file, serial, received_time) VALUES ('%s', 'bad.SMX', 6, '%s')", clientN(client), young.Format("2006-01-02 15:04:05"))
@@ -138,8 +159,9 @@ func TestAMessageBelowWhatRetentionDropped(t *testing.T) {
 	s.message(2, 10, 500, 10, young, "")
 	s.arrived(2, span{10, 10})
 	s.message(3, 8, 500, 8, young, "") // a copy
+	s.message(4, 6, 500, 6, young, "") // the record that was set aside, mended
 	out := s.check(findOptions{At: now, Since: since})
-	for client, want := range [][]string{nil, {"5 below_retention"}, nil, nil} {
+	for client, want := range [][]string{nil, {"5 below_retention"}, nil, nil, nil} {
 		if got := s.conflicts(client); !slices.Equal(got, want) {
 			t.Errorf("client %d: open conflicts %q, want %q", client, got, want)
 		}

@@ -1,5 +1,5 @@
 -- Messages below a completion that arrived after it. Only a first arrival counts: a copy of an older message may come back
--- at any time. Looked for among the messages loaded since a time, and among all of clients whose completion was.
+-- at any time. A serial whose record was set aside has arrived before: mended and loaded, it is no sign either. Looked for among the messages loaded since a time, and among all of clients whose completion was.
 WITH
     wanted AS
     (
@@ -34,7 +34,13 @@ FROM
     GROUP BY client_id, serial, payload_hash
 ) AS m
 INNER JOIN completed AS c ON c.client_id = m.client_id
-WHERE m.first_received > c.completion_time AND (m.client_id, m.serial, m.first_received) NOT IN
+WHERE m.first_received > c.completion_time AND (m.client_id, m.serial) NOT IN
+(
+    SELECT client_id, assumeNotNull(serial)
+    FROM set_aside_records
+    WHERE client_id BETWEEN toUUID(@from) AND toUUID(@to) AND (@all = '1' OR client_id IN (wanted)) AND serial > 0
+)
+AND (m.client_id, m.serial, m.first_received) NOT IN
 (
     SELECT client_id, serial, received_time
     FROM serial_conflicts
