@@ -78,6 +78,20 @@ func TestAClaimedRangeTurnsIntoAJump(t *testing.T) {
 	}
 }
 
+// What was claimed and is claimed no more did not arrive late.
+func TestAClaimThatIsWithdrawnDidNotArrive(t *testing.T) {
+	s := newSite(t)
+	s.arrived(1, span{1, 5}, span{8, 9})
+	s.claim(1, 900_000)
+	s.check(findOptions{At: epoch})
+	s.exec("ALTER TABLE client_claims DELETE WHERE 1 SETTINGS mutations_sync = 1")
+	s.arrived(1, span{7, 7})
+	out := s.check(findOptions{At: epoch.Add(time.Hour)})
+	if out.Late != 1 || out.Ranges != 1 || out.Messages != 1 {
+		t.Errorf("%+v", out)
+	}
+}
+
 // A lie in a claim is a flag: it opens no range, reaches no policy, hides no claim that can be true.
 func TestAClaimThatJumpsIsKeptAside(t *testing.T) {
 	eachWay(t, soon(), func(t *testing.T, b *bench, s service) {
@@ -137,8 +151,9 @@ func TestAnAcceptedClaimReachesPolicies(t *testing.T) {
 		r := b.check(CheckOptions{})
 		b.equal("counted apart", []any{r.Gaps.Ranges, r.Gaps.Jumps, int(r.Gaps.JumpMessages), r.Gaps.Aside}, []any{0, 1, 6_999_990, 0})
 		b.equal("policy", b.poll(c, 7_000_003).Resync.NextSerial, 7_000_001)
+		b.equal("measured from there", int(b.check(CheckOptions{}).Gaps.JumpMessages), 6_999_993)
 		b.poll(c, 8_000_001)
-		b.equal("measured from there", b.check(CheckOptions{}).Gaps.Aside, 1)
+		b.equal("and no farther", b.check(CheckOptions{}).Gaps.Aside, 1)
 	})
 }
 
