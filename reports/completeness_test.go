@@ -145,7 +145,7 @@ PC003 | 1 | answering | differs | `+s.at(7*hour)+` | `+s.at(4*hour)+` | 8
 PC002 | 1 | picked up | conflict | `+s.at(5*hour)+` |  | 6
 PC001 | 1 | issued | missing |  |  | 5`)
 	expect(t, lines(s.all(r, "resyncs", map[string]string{"step": "any", "client": "pc004"}), "number", "step", "issued_by", "completed", "waiting_hours"), `
-1 | completed |  | `+s.at(8*hour)+` | 82
+1 | replaced |  |  | 80
 2 | completed | anna | `+s.at(8*hour)+` | 2`)
 	expect(t, lines(s.all(r, "outstanding-resyncs", nil), "question", "clients"), `
 asked again since the last answer | 2

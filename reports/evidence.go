@@ -79,7 +79,7 @@ type issuedResync struct {
 	issued, pickedUp, answering, completed time.Time
 	reason, by                             string
 	nextSerial                             uint64
-	accepted                               bool // a baseline was accepted since
+	reached                                step
 }
 
 type conflict struct {

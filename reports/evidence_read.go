@@ -83,10 +83,8 @@ func (e *evidence) readRequests(rows []record) {
 		e.requests = append(e.requests, issuedResync{
 			number: r.uint("number"), issued: r.time("issued"), pickedUp: r.time("picked_up"), answering: r.time("answering"),
 			completed: r.time("completed_time"), reason: r.raw("reason"), by: r.raw("issued_by"), nextSerial: r.uint("next_serial"),
+			reached: step(r.raw("step")),
 		})
-	}
-	for i, q := range e.requests {
-		e.requests[i].accepted = !e.header.baselineTime.IsZero() && !e.header.baselineTime.Before(q.issued)
 	}
 	if e.wish == nil {
 		return

@@ -11,28 +11,17 @@ import (
 // step is how far a resync got.
 type step string
 
-// The steps of a resync, as reports and pages name them.
+// The steps of a resync, as the view resync_outcomes, reports and pages name them.
 const (
 	stepIssued    step = "issued"
 	stepPickedUp  step = "picked up"
 	stepAnswering step = "answering"
 	stepCompleted step = "completed"
 	stepAccepted  step = "accepted" // a person accepted what the site holds since: nobody waits for the answer
+	stepReplaced  step = "replaced" // asked again before it was completed
 )
 
-func (q issuedResync) step() step {
-	switch {
-	case !q.completed.IsZero():
-		return stepCompleted
-	case q.accepted:
-		return stepAccepted
-	case !q.answering.IsZero():
-		return stepAnswering
-	case !q.pickedUp.IsZero():
-		return stepPickedUp
-	}
-	return stepIssued
-}
+func (q issuedResync) step() step { return q.reached }
 
 // why is the reason in words.
 func (q issuedResync) why() string {

@@ -153,7 +153,7 @@ func worst(facts []Fact) web.Tone {
 
 // view is a resync with its four steps.
 func (q issuedResync) view(e *evidence) web.Resync {
-	now, replaced := q.step(), q.number < e.requests[0].number
+	now, replaced := q.step(), q.step() == stepReplaced
 	out := web.Resync{Number: strconv.FormatUint(q.number, 10), Why: firstUpper(terminalSafe(q.why())), Open: now != stepCompleted && now != stepAccepted && !replaced}
 	for _, st := range []struct {
 		step step

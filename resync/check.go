@@ -204,7 +204,9 @@ func (s *Service) issue(ctx context.Context, list []resync) error {
 	if err := s.ledger.issue(ctx, list); err != nil {
 		return err
 	}
-	s.desk.add(list)
+	for _, before := range s.desk.add(list) {
+		s.replaced(before, list[0].issued) // all of a round at once
+	}
 	for _, one := range list {
 		s.metrics.issued.Inc()
 		s.metrics.issuedBy.WithLabelValues(one.reason).Inc()

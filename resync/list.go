@@ -12,7 +12,7 @@ import (
 	"statewire/smx"
 )
 
-// Steps of a resync.
+// Steps of a resync: the store's view resync_outcomes says them, but for the last, which depends on the merge interval.
 const (
 	stepIssued    = "issued"    // the client has not asked for its policy since
 	stepPickedUp  = "picked up" // the client has the request
@@ -90,35 +90,23 @@ func (s Status) open() bool {
 func scanStatus(scan func(...any) error, now time.Time, interval time.Duration) (Status, error) {
 	var client uuid.UUID
 	var one Status
-	var replaced uint8
-	var accepted time.Time
-	err := scan(&client, &one.Name, &one.Number, &one.Reason, &one.By, &one.NextSerial, &one.Issued, &replaced,
-		&one.PickedUp, &one.Answering, &one.Completed, &accepted)
+	err := scan(&client, &one.Name, &one.Number, &one.Reason, &one.By, &one.NextSerial, &one.Issued, &one.Step,
+		&one.PickedUp, &one.Answering, &one.Completed)
 	if err != nil {
 		return one, err
 	}
 	one.Client = client.String()
-	for _, t := range []*time.Time{&one.PickedUp, &one.Answering, &one.Completed, &accepted} {
-		if t.Unix() <= 0 || t.Year() >= 2299 {
+	for _, t := range []*time.Time{&one.PickedUp, &one.Answering, &one.Completed} {
+		if t.Unix() <= 0 {
 			*t = time.Time{}
 		}
 	}
 	one.Age = max(now.Sub(one.Issued), 0)
 	switch {
-	case !one.Completed.IsZero():
-		one.Step, one.Age = stepCompleted, max(one.Completed.Sub(one.Issued), 0)
-	case !accepted.IsZero():
-		one.Step = stepAccepted
-	case replaced == 1:
-		one.Step = stepReplaced
-	case one.Age >= interval:
+	case one.Step == stepCompleted:
+		one.Age = max(one.Completed.Sub(one.Issued), 0)
+	case one.open() && one.Age >= interval:
 		one.Step = stepExpired
-	case !one.Answering.IsZero():
-		one.Step = stepAnswering
-	case !one.PickedUp.IsZero():
-		one.Step = stepPickedUp
-	default:
-		one.Step = stepIssued
 	}
 	return one, nil
 }

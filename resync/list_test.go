@@ -3,8 +3,6 @@ package resync
 import (
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 // A client's next ordinary message has the serial from which its answer would go on.
@@ -19,17 +17,14 @@ func TestNoAnswerComesBeforeTheClientHasTheRequest(t *testing.T) {
 		return list[0].Step
 	}
 	report := func(serial uint64) {
-		b.wait(time.Second)
-		if err := b.db.Insert(t.Context(), `INSERT INTO client_reports (client_id, received_time, first_serial, last_serial)`,
-			[]uuid.UUID{uuid.UUID(c)}, []time.Time{b.now}, []uint64{serial}, []uint64{serial}); err != nil {
-			t.Fatal(err)
-		}
+		b.wait(time.Minute)
+		history{b, c}.reported(int(b.now.Sub(today)/time.Minute), serial)
 	}
 	b.arrive(c, 5, 9)
 	b.equal("asked to go on from", b.check(CheckOptions{}).Issued[0].NextSerial, 10)
 	report(10)
 	b.equal("an ordinary report came", step(), stepIssued)
-	b.wait(time.Second)
+	b.wait(time.Minute)
 	b.poll(c, 10)
 	b.equal("it has the request", step(), stepPickedUp)
 	report(11)

@@ -37,22 +37,30 @@ func (s *Service) load(ctx context.Context) error {
 	return nil
 }
 
+// expirySlack is for how long after its end a request is still looked at, to tell one that expired from one completed at the last moment.
+const expirySlack = time.Hour
+
 // refresh reads who owes an answer, counts who completed since the last look, and returns those who still owe.
 func (s *Service) refresh(ctx context.Context, now time.Time) (owing, error) {
-	window := s.cfg.Load().offeredFor()
-	owed, picked, err := s.ledger.owing(ctx, s.line.issuedSince(now, window), now)
+	cfg := s.cfg.Load()
+	window := cfg.offeredFor()
+	owed, picked, err := s.ledger.owing(ctx, s.line.issuedSince(now, window+expirySlack), now)
 	if err != nil {
 		return nil, err
 	}
+	late := owing{}
 	for client, r := range owed {
 		if s.line.askedFor(r.issued, now) >= window {
+			late[client] = r
 			delete(owed, client)
 		}
 	}
 	for client, r := range s.desk.replace(owed, picked) {
-		switch _, still := owed[client]; {
-		case still: // asked again
-		case s.line.askedFor(r.issued, now) >= window:
+		again, still := owed[client]
+		switch {
+		case still: // asked again by another process
+			s.replaced(r, again.issued)
+		case late[client].number == r.number || s.line.askedFor(r.issued, now) >= window+expirySlack:
 			s.metrics.expired.Inc()
 		default:
 			s.metrics.completed.Inc()
@@ -60,6 +68,13 @@ func (s *Service) refresh(ctx context.Context, now time.Time) (owing, error) {
 	}
 	s.metrics.outstanding.Set(float64(owed.within(s.cfg.Load().MergeInterval, s.line, now)))
 	return owed, nil
+}
+
+// replaced counts a request that was not completed when its client was asked again. A person may do so before it has expired.
+func (s *Service) replaced(r resync, again time.Time) {
+	if s.line.askedFor(r.issued, again) >= s.cfg.Load().MergeInterval {
+		s.metrics.expired.Inc()
+	}
 }
 
 // keepClock notes that a check ran, for the next process.

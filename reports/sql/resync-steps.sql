@@ -6,44 +6,21 @@
 -- note oldest: when the resync that has been in this step the longest was issued, or asked for
 -- note median_hours: half of them have waited, or took, no longer than this
 -- link clients: resyncs?step={step}
--- with: answered
 WITH
     asked AS
     (
-        SELECT client_id, max(number) AS newest, argMax(issued_time, resyncs.number) AS issued, argMax(next_serial, resyncs.number) AS next
-        FROM resyncs FINAL GROUP BY client_id
-    ),
-    stepped AS
-    (
-        SELECT
-            asked.client_id AS client_id, asked.newest AS number, asked.issued AS issued, asked.next AS next,
-            picked.picked_up_time AS picked_up, arrayFirst(t -> t.1 > issued OR t.2 >= next, completed.times).1 AS done, accepted.time AS given_up
-        FROM asked
-        LEFT JOIN picked ON picked.client_id = asked.client_id AND picked.number = asked.newest
-        LEFT JOIN completed ON completed.client_id = asked.client_id
-        LEFT JOIN accepted ON accepted.client_id = asked.client_id
-    ),
-    answering AS
-    (
-        SELECT m.client_id AS client_id
-        FROM
-        (
-            SELECT client_id, serial, received_time FROM state_messages
-            WHERE serial > 0 AND client_id IN (SELECT client_id FROM stepped WHERE toUnixTimestamp64Micro(picked_up) > 0 AND toUnixTimestamp64Micro(done) = 0)
-        ) AS m
-        INNER JOIN (SELECT client_id, next, picked_up FROM stepped) AS w ON w.client_id = m.client_id
-        WHERE m.serial >= w.next AND m.received_time >= w.picked_up
-        GROUP BY client_id
+        SELECT client_id, max(number) AS newest, argMax(step, number) AS step, argMax(issued_time, number) AS issued, argMax(completed_time, number) AS done
+        FROM resync_outcomes GROUP BY client_id
     ),
     counted AS
     (
         SELECT
-            multiIf(toUnixTimestamp64Micro(done) > 0, 'completed', client_id IN (SELECT client_id FROM answering), 'answering', toUnixTimestamp64Micro(picked_up) > 0, 'picked up', 'issued') AS step,
+            step,
             count() AS clients,
             toNullable(min(issued)) AS oldest,
             quantile(0.5)(greatest(dateDiff('second', issued, if(toUnixTimestamp64Micro(done) > 0, done, now64(6, 'UTC'))), 0) / 3600) AS median
-        FROM stepped
-        WHERE if(toUnixTimestamp64Micro(done) = 0, given_up < issued, issued >= now64(6, 'UTC') - toIntervalDay({days:UInt32}))
+        FROM asked
+        WHERE step != 'accepted' AND (step != 'completed' OR issued >= now64(6, 'UTC') - toIntervalDay({days:UInt32}))
         GROUP BY step
         UNION ALL
         SELECT 'requested' AS step, count() AS clients, toNullable(min(r.requested_time)) AS oldest,

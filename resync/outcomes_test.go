@@ -1,0 +1,194 @@
+package resync
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"statewire/smx"
+)
+
+// history is what happened to one client, in minutes after today.
+type history struct {
+	b *bench
+	c smx.ClientID
+}
+
+func (h history) at(minute int) []time.Time {
+	return []time.Time{today.Add(time.Duration(minute) * time.Minute)}
+}
+
+func (h history) insert(sql string, columns ...any) {
+	h.b.t.Helper()
+	if err := h.b.db.Insert(h.b.t.Context(), sql, append([]any{[]uuid.UUID{uuid.UUID(h.c)}}, columns...)...); err != nil {
+		h.b.t.Fatal(err)
+	}
+}
+
+// asked issues a resync that continues from serial next.
+func (h history) asked(minute int, number uint32, next uint64) {
+	h.insert(`INSERT INTO resyncs (client_id, number, issued_time, reason, issued_by, next_serial)`,
+		[]uint32{number}, h.at(minute), []string{reasonMissing}, []string{""}, []uint64{next})
+}
+
+func (h history) pickedUp(minute int, number uint32) {
+	h.insert(`INSERT INTO resync_pickups (client_id, number, picked_up_time)`, []uint32{number}, h.at(minute))
+}
+
+func (h history) reported(minute int, serial uint64) {
+	h.insert(`INSERT INTO state_messages (client_id, serial, received_time, topic_type, topic_id, payload_hash)`,
+		[]uint64{serial}, h.at(minute), []uint32{500}, []string{"a"}, []uint64{serial})
+}
+
+func (h history) completed(minute int, serial uint64) {
+	h.b.now = h.at(minute)[0]
+	h.b.complete(h.c, 0, serial)
+}
+
+func (h history) accepted(minute int) {
+	h.insert(`INSERT INTO baselines (client_id, serial, accepted_time)`, []uint64{99}, h.at(minute))
+}
+
+// outcome writes a client's requests as "number step answering completed", times in minutes.
+func (h history) outcome() string {
+	h.b.t.Helper()
+	h.b.now = h.at(5000)[0] // nothing is younger than the merge interval, unless a case says so
+	list, err := h.b.List(h.b.t.Context(), ListOptions{Client: h.c, Within: 10000 * time.Minute})
+	if err != nil {
+		h.b.t.Fatal(err)
+	}
+	var lines []string
+	for i := len(list) - 1; i >= 0; i-- {
+		line := fmt.Sprintf("%d %s", list[i].Number, list[i].Step)
+		for _, t := range []time.Time{list[i].Answering, list[i].Completed} {
+			if !t.IsZero() {
+				line += fmt.Sprintf(" %g", t.Sub(today).Minutes())
+			}
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, ", ")
+}
+
+// Each request has an outcome of its own: what another one comes to, later, changes it no more.
+func TestEachRequestHasItsOwnOutcome(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.MergeInterval = 10000 * time.Minute
+	b := newBench(t, cfg)
+	for i, tt := range []struct {
+		name string
+		live func(h history)
+		want string
+	}{
+		{"nothing came", func(h history) { h.asked(0, 1, 11) }, "1 issued"},
+		{"it was picked up", func(h history) { h.asked(0, 1, 11); h.pickedUp(5, 1) }, "1 picked up"},
+		{"a report from before the pickup is no answer", func(h history) { h.asked(0, 1, 11); h.reported(4, 11); h.pickedUp(5, 1) }, "1 picked up"},
+		{"a report below the next serial is no answer", func(h history) { h.asked(0, 1, 11); h.pickedUp(5, 1); h.reported(6, 10) }, "1 picked up"},
+		{"the first report of the answer", func(h history) { h.asked(0, 1, 11); h.pickedUp(5, 1); h.reported(7, 12); h.reported(6, 11) }, "1 answering 6"},
+		{"the first completion counts", func(h history) { h.asked(0, 1, 11); h.completed(7, 13); h.completed(9, 20) }, "1 completed 7"},
+		{"a completion from before the request", func(h history) { h.completed(-1, 5); h.asked(0, 1, 11) }, "1 issued"},
+		{"a completion of the moment of the request", func(h history) { h.completed(0, 10); h.asked(0, 1, 11) }, "1 issued"},
+		{"one under its serials, by a clock that was wrong", func(h history) { h.asked(0, 1, 11); h.completed(-60, 11) }, "1 completed -60"},
+		{"never answered, then asked again and answered", func(h history) {
+			h.asked(0, 1, 11)
+			h.asked(100, 2, 11)
+			h.completed(110, 12)
+		}, "1 replaced, 2 completed 110"},
+		{"answered each time", func(h history) {
+			h.asked(0, 1, 11)
+			h.completed(20, 15)
+			h.asked(100, 2, 16)
+			h.completed(130, 20)
+		}, "1 completed 20, 2 completed 130"},
+		{"two within an hour, the answer between them", func(h history) {
+			h.asked(0, 1, 11)
+			h.completed(10, 12)
+			h.asked(20, 2, 13)
+		}, "1 completed 10, 2 issued"},
+		{"the answer to the first comes after the second was issued", func(h history) {
+			h.asked(0, 1, 11)
+			h.pickedUp(5, 1)
+			h.asked(20, 2, 11)
+			h.reported(21, 11)
+			h.completed(22, 12)
+		}, "1 replaced, 2 completed 22"},
+		{"the answer comes at the very moment of the second", func(h history) {
+			h.asked(0, 1, 11)
+			h.asked(20, 2, 16)
+			h.completed(20, 15)
+		}, "1 completed 20, 2 issued"},
+		{"what answered the first is no answer to the second", func(h history) {
+			h.asked(0, 1, 11)
+			h.pickedUp(5, 1)
+			h.reported(6, 11)
+			h.asked(20, 2, 12)
+			h.pickedUp(25, 2)
+		}, "1 replaced, 2 picked up"},
+		{"three, and only the last is answered", func(h history) {
+			h.asked(0, 1, 11)
+			h.asked(100, 2, 11)
+			h.asked(200, 3, 11)
+			h.completed(230, 12)
+		}, "1 replaced, 2 replaced, 3 completed 230"},
+		{"a person accepts what the site has", func(h history) { h.asked(0, 1, 11); h.pickedUp(5, 1); h.accepted(10) }, "1 accepted"},
+		{"accepted before it was asked", func(h history) { h.accepted(-1); h.asked(0, 1, 11) }, "1 issued"},
+		{"accepted, then answered all the same", func(h history) { h.asked(0, 1, 11); h.accepted(10); h.completed(20, 15) }, "1 accepted"},
+		{"answered, then accepted", func(h history) { h.asked(0, 1, 11); h.completed(10, 15); h.accepted(20) }, "1 completed 10"},
+		{"accepted, then asked again", func(h history) { h.asked(0, 1, 11); h.accepted(10); h.asked(20, 2, 100); h.completed(30, 101) }, "1 accepted, 2 completed 30"},
+		{"accepted each time", func(h history) { h.asked(0, 1, 11); h.accepted(10); h.asked(20, 2, 100); h.accepted(30) }, "1 accepted, 2 accepted"},
+		{"accepted at the moment of the second", func(h history) { h.asked(0, 1, 11); h.asked(20, 2, 100); h.accepted(20) }, "1 replaced, 2 accepted"},
+		{"replaced, then the second accepted", func(h history) { h.asked(0, 1, 11); h.asked(20, 2, 11); h.accepted(30) }, "1 replaced, 2 accepted"},
+	} {
+		h := history{b, client(100 + i)}
+		tt.live(h)
+		if got := h.outcome(); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+	cfg.MergeInterval = 5000 * time.Minute // and now those that are still open are unanswered
+	b.Configure(cfg)
+	b.equal("at the merge interval", history{b, client(100)}.outcome(), "1 unanswered")
+	b.equal("what has ended stays", history{b, client(109)}.outcome(), "1 replaced, 2 completed 110")
+	cfg.MergeInterval++
+	b.Configure(cfg)
+	b.equal("a moment before", history{b, client(100)}.outcome(), "1 issued")
+}
+
+// A request that nobody answered is counted as expired once, whatever the merge interval: asked again, or not.
+func TestAnExpiredRequestIsCountedOnce(t *testing.T) {
+	for _, interval := range []time.Duration{5 * time.Minute, time.Hour, 72 * time.Hour} {
+		t.Run(interval.String(), func(t *testing.T) {
+			cfg := DefaultConfig()
+			cfg.MinMissingMessageAge, cfg.MergeInterval = 0, interval
+			b := newBench(t, cfg)
+			b.arrive(client(1), 5, 9) // never answers
+			b.arrive(client(2), 5, 9) // answers the second time
+			counted := func(expired, completed int) {
+				t.Helper()
+				b.equal("expired", metric(t, b.reg, "statewire_resync_expired_total"), expired)
+				b.equal("completed", metric(t, b.reg, "statewire_resync_completed_total"), completed)
+			}
+			b.equal("asked", b.check(CheckOptions{}).IssuedTotal, 2)
+			b.wait(interval - time.Second)
+			b.equal("asked again too early", b.check(CheckOptions{}).IssuedTotal, 0)
+			counted(0, 0)
+			b.wait(time.Second)
+			b.equal("asked again", b.check(CheckOptions{}).IssuedTotal, 2)
+			b.check(CheckOptions{})
+			counted(2, 0)
+			b.wait(time.Minute)
+			b.complete(client(2), 0, 20)
+			b.check(CheckOptions{})
+			counted(2, 1)
+			cfg.MaxOutstanding, b.unread = 1, Unread{Everybody: true} // nobody is asked any more
+			b.Configure(cfg)
+			b.wait(max(interval, time.Hour))
+			b.check(CheckOptions{})
+			b.check(CheckOptions{})
+			counted(3, 1)
+		})
+	}
+}
