@@ -262,10 +262,13 @@ func TestStopAnswersWhatIsInHand(t *testing.T) {
 	c := s.dial(t)
 	io.WriteString(c, post(report(testClient, 1)))
 	<-reached
-	stopped := make(chan error, 1)
+	stopped, began := make(chan error, 1), time.Now()
 	go func() { stopped <- s.stop() }()
 	closed(t, idle)
 	closed(t, half)
+	if took := time.Since(began); took > 4*time.Second { // net/http by itself leaves such connections five seconds
+		t.Errorf("unused connections were closed after %v", took)
+	}
 	select {
 	case err := <-stopped:
 		t.Fatalf("stopped with a report in hand: %v", err)
