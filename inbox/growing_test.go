@@ -71,6 +71,25 @@ func TestAFileThatGrewWhileNoLoaderRanIsLookedAtAtTheStart(t *testing.T) {
 	})
 }
 
+func TestEveryChangeCounts(t *testing.T) {
+	for name, change := range map[string]func(m *model, f *inode){
+		"shorter":                       func(m *model, f *inode) { m.rewrite(f, "<R") },
+		"other bytes of the length":     func(m *model, f *inode) { m.rewrite(f, "<!!>") },
+		"longer, and its time put back": func(m *model, f *inode) { was := f.mtime; m.rewrite(f, "<Report/>"); f.mtime = was },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m, _, l, f := arriving(t, "slow.SMX")
+				change(m, f)
+				time.Sleep(2 * time.Second)
+				if c := claim(t, l); c == nil {
+					t.Error("not looked at again")
+				}
+			})
+		})
+	}
+}
+
 func TestAFileIsNotTakenBackBeforeItWasLeftAlone(t *testing.T) {
 	for _, clock := range []time.Duration{0, 24 * time.Hour} { // what the file's time is ahead
 		synctest.Test(t, func(t *testing.T) {

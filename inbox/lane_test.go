@@ -79,6 +79,18 @@ func TestALaneThatRanDryHasNoTurnsToCatchUp(t *testing.T) {
 	}
 }
 
+func TestLookingInVainPassesNobodyOver(t *testing.T) {
+	var turns turns
+	for range 100 {
+		for _, lane := range turns.order() {
+			turns.took(lane, false)
+		}
+	}
+	if turns.passed != [lanes]int{} {
+		t.Errorf("passed over: %v", turns.passed)
+	}
+}
+
 // Whatever the mixture, every file is taken in the end, and those of a lane that waits longest within its share.
 func TestTurnsOfRandomLanes(t *testing.T) {
 	for seed := range uint64(200) {

@@ -124,20 +124,22 @@ func TestAgeCountsFromWhenAFileCameIntoThisInbox(t *testing.T) {
 }
 
 func TestTheOldestOfAVeryLongLaneIsExact(t *testing.T) {
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	const files = exactFiles + 2000
 	for _, test := range []struct {
-		name   string
-		stamps time.Duration // between the time in a name and when the file came
-	}{{"what the relay wrote", 0}, {"relay files of last week, copied", 7 * 24 * time.Hour}} {
+		name  string
+		stamp func(i int) time.Time // in the name of the i-th file; the last came first
+	}{
+		{"what the relay wrote", func(i int) time.Time { return at.Add(-time.Duration(i) * time.Second) }},
+		{"relay files of last week, copied", func(i int) time.Time { return at.AddDate(0, 0, -7).Add(time.Duration(i) * time.Second) }},
+	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := newModel()
 			d := newDir(quick(), "/model", m, slog.New(slog.DiscardHandler))
-			at := time.Now().UTC().Truncate(time.Microsecond)
-			const files = exactFiles + 2000
 			for i := range files {
-				came := at.Add(-time.Duration(i*7919%files) * time.Second)
-				name := putName(came.Add(-test.stamps), [32]byte{byte(i), byte(i >> 8)})
+				name := putName(test.stamp(i), [32]byte{byte(i), byte(i >> 8)})
 				m.drop(folder(Normal), name, "x")
-				m.now[folder(Normal)][name].ctime = came
+				m.now[folder(Normal)][name].ctime = at.Add(-time.Duration(i) * time.Second)
 			}
 			s, err := d.Stats()
 			check(t, err)
