@@ -207,7 +207,7 @@ func moveLost(path, dir string) error {
 		path = filepath.Join(dir, path)
 	}
 	if err := os.Rename(path, filepath.Join(folder, filepath.Base(path))); err != nil {
-		return fmt.Errorf("move a damaged part away: %w", err)
+		return fmt.Errorf("move a damaged part away; do it by hand and accept again: %w", err)
 	}
 	return nil
 }

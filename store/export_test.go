@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // ForCluster shows the tests what a cluster gets.
 var ForCluster = forCluster
@@ -13,3 +16,6 @@ func PruneAtOnce(s *Store, rows int) { s.pruneRows = rows }
 
 // SetRetention is a restart with another configuration.
 func SetRetention(s *Store, keep time.Duration) { s.cfg.Retention = keep }
+
+// LookNow compares a store with its mark now.
+func LookNow(ctx context.Context, s *Store) error { return s.look(ctx) }

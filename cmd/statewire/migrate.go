@@ -26,6 +26,7 @@ func storeCommand(g *globals) *cobra.Command {
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.migrate(cmd) },
 	})
+	cmd.AddCommand(acceptLossCommand(g))
 	return cmd
 }
 

@@ -1,0 +1,387 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"statewire/store"
+	"statewire/store/storetest"
+)
+
+// kept is a store whose mark lies in a folder of the test's own.
+func kept(t testing.TB) (*store.Store, string) {
+	dir := t.TempDir()
+	return storetest.NewWith(t, store.DefaultConfig(), store.Options{Dir: dir, Keep: true}), dir
+}
+
+// fillMonths inserts parts of state_messages: three in this month, one of three months ago.
+func fillMonths(t testing.TB, s *store.Store) {
+	t.Helper()
+	const month = int64(32 * 24 * time.Hour / time.Microsecond)
+	for n := range uint64(3) {
+		insert(t, t.Context(), s, message{Client: 1, Serial: 2*n + 1, Hash: n}, message{Client: 1, Serial: 2*n + 2, Hash: n})
+	}
+	insert(t, t.Context(), s, message{Client: 2, Serial: 1, Received: 2 * month, Hash: 9})
+}
+
+func TestOnlyRowsThatAreGoneCountAsLost(t *testing.T) {
+	first, later := epoch.Format("200601"), epoch.Add(64*24*time.Hour).Format("200601")
+	tests := []struct {
+		name   string
+		do     []string
+		parts  uint64
+		rows   uint64
+		tables []string
+	}{
+		{"nothing happened", nil, 0, 0, nil},
+		{"parts merged", []string{"OPTIMIZE TABLE state_messages FINAL"}, 0, 0, nil},
+		{"retention dropped a month", []string{"ALTER TABLE state_messages MODIFY TTL toDateTime(received_time) + INTERVAL 80 DAY DELETE SETTINGS mutations_sync = 2",
+			"OPTIMIZE TABLE state_messages FINAL"}, 0, 0, nil},
+		{"a mutation took rows", []string{"ALTER TABLE state_messages DELETE WHERE serial <= 2 SETTINGS mutations_sync = 2"}, 0, 0, nil},
+		{"a part was dropped", []string{"ALTER TABLE state_messages DROP PART '" + first + "_2_2_0'"}, 1, 2, []string{"state_messages"}},
+		{"a month was dropped", []string{"ALTER TABLE state_messages DROP PARTITION " + later}, 1, 1, []string{"state_messages"}},
+		{"a table was emptied", []string{"TRUNCATE TABLE state_messages"}, 4, 7, []string{"state_messages"}},
+		{"a table is gone", []string{"DROP TABLE arrivals SYNC"}, 1, 1, []string{"arrivals"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, dir := kept(t)
+			exec(t, s, "SYSTEM STOP MERGES state_messages")
+			fillMonths(t, s)
+			exec(t, s, "INSERT INTO arrivals (client_id, first_serial, last_serial) SELECT generateUUIDv4(), 1, 9")
+			look(t, s)
+			exec(t, s, append([]string{"SYSTEM START MERGES state_messages"}, tt.do...)...)
+			look(t, s)
+			look(t, s)
+			wantLost(t, s, tt.parts, tt.rows, tt.tables)
+			again := reopen(t, s, dir)
+			wantLost(t, again, tt.parts, tt.rows, tt.tables)
+		})
+	}
+}
+
+func look(t testing.TB, s *store.Store) {
+	t.Helper()
+	if err := store.LookNow(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reopen starts once more on the same data folder.
+func reopen(t testing.TB, s *store.Store, dir string) *store.Store {
+	t.Helper()
+	again, err := storetest.AgainWith(t, s, store.DefaultConfig(), store.Options{Dir: dir, Keep: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return again
+}
+
+func condition(t testing.TB, s *store.Store) store.Condition {
+	t.Helper()
+	c, err := s.Condition(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func wantLost(t testing.TB, s *store.Store, parts, rows uint64, tables []string) {
+	t.Helper()
+	c := condition(t, s)
+	if c.LostParts != parts || c.LostRows != rows || !slices.Equal(c.LostTables, tables) || (c.Lost() != "") != (parts > 0) {
+		t.Errorf("lost %d parts, %d rows of %v; want %d, %d of %v", c.LostParts, c.LostRows, c.LostTables, parts, rows, tables)
+	}
+}
+
+// The site is down while the part disappears; the next one gets its block number.
+func TestAPartLostWhileStoppedStaysKnown(t *testing.T) {
+	s, dir := kept(t)
+	exec(t, s, "SYSTEM STOP MERGES state_messages")
+	fillMonths(t, s)
+	look(t, s)
+	exec(t, s, "ALTER TABLE state_messages DROP PART '"+epoch.Add(64*24*time.Hour).Format("200601")+"_4_4_0'")
+	again := reopen(t, s, dir)
+	wantLost(t, again, 1, 1, []string{"state_messages"})
+	insert(t, t.Context(), again, message{Client: 2, Serial: 1, Hash: 9})
+	look(t, again)
+	wantLost(t, reopen(t, again, dir), 1, 1, []string{"state_messages"})
+}
+
+// A part's folder goes while the engine runs; then an operator accepts it.
+func TestAFolderThatIsGoneIsFoundAndAccepted(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	dir := t.TempDir()
+	s := storetest.NewWith(t, store.DefaultConfig(), store.Options{Dir: dir, Keep: true, Registerer: reg})
+	exec(t, s, "INSERT INTO serial_ranges (client_id, first_serial, last_serial) SELECT generateUUIDv4(), 1, 9 FROM numbers(5)")
+	look(t, s)
+	var path string
+	if err := s.Conn().QueryRow(t.Context(), "SELECT path FROM system.parts WHERE active AND database = currentDatabase() AND table = 'serial_ranges'").Scan(&path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+	look(t, s)
+	look(t, s)
+	wantLost(t, s, 1, 5, []string{"serial_ranges"})
+	if got := gaugeValue(t, reg, "statewire_store_lost_rows"); got != 5 {
+		t.Errorf("lost_rows %v", got)
+	}
+	if was, err := s.AcceptLoss(t.Context()); err != nil || was.LostRows != 5 {
+		t.Errorf("accepted %+v, %v", was, err)
+	}
+	look(t, s)
+	wantLost(t, s, 0, 0, nil)
+	if got := gaugeValue(t, reg, "statewire_store_lost_rows"); got != 0 {
+		t.Errorf("lost_rows %v after it was accepted", got)
+	}
+	if c := condition(t, reopen(t, s, dir)); c.LostParts != 0 {
+		t.Errorf("known again after another start: %+v", c)
+	}
+	exec(t, s, "INSERT INTO arrivals (client_id, first_serial, last_serial) SELECT generateUUIDv4(), 1, 9")
+	look(t, s)
+	exec(t, s, "TRUNCATE TABLE arrivals")
+	look(t, s)
+	wantLost(t, s, 1, 1, []string{"arrivals"})
+}
+
+func gaugeValue(t testing.TB, reg *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
+}
+
+// What the engine sets aside is critical until it is accepted, and moved, not deleted.
+func TestPartsThatAreSetAsideAreMovedAway(t *testing.T) {
+	dir := besideTheEngine(t)
+	s := storetest.NewWith(t, store.DefaultConfig(), store.Options{Dir: dir, Keep: true})
+	exec(t, s, "INSERT INTO serial_ranges (client_id, first_serial, last_serial) SELECT generateUUIDv4(), 1, 9 FROM numbers(3)")
+	look(t, s)
+	exec(t, s, "ALTER TABLE serial_ranges DETACH PART 'all_1_1_0'")
+	c := condition(t, s)
+	if len(c.Detached) != 1 || c.LostParts != 0 || !strings.Contains(c.Lost(), "all_1_1_0") || !strings.Contains(c.Lost(), "store accept-loss") {
+		t.Errorf("before the look: %+v, %q", c, c.Lost())
+	}
+	look(t, s)
+	wantLost(t, s, 1, 3, []string{"serial_ranges"})
+	if _, err := s.AcceptLoss(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c := condition(t, s); c.Lost() != "" {
+		t.Errorf("after it was accepted: %q", c.Lost())
+	}
+	moved, err := filepath.Glob(filepath.Join(dir, "store.lost", "*", "all_1_1_0", "checksums.txt"))
+	if err != nil || len(moved) != 1 {
+		t.Errorf("moved %v, %v", moved, err)
+	}
+}
+
+// besideTheEngine is a data folder on the engine's file system.
+func besideTheEngine(t testing.TB) string {
+	t.Helper()
+	var path string
+	if err := storetest.Owner(t).Conn().QueryRow(t.Context(), "SELECT path FROM system.disks").Scan(&path); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(filepath.Clean(path)), "folder")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// forget makes the store as old as its mark'th mark.
+func forget(t testing.TB, s *store.Store, number int) {
+	t.Helper()
+	exec(t, s, "CREATE TABLE copy AS store_marks", "INSERT INTO copy SELECT * FROM store_marks ORDER BY number LIMIT 1",
+		"TRUNCATE TABLE store_marks", fmt.Sprintf("INSERT INTO store_marks SELECT store_id, %d, marked_time FROM copy", number), "DROP TABLE copy SYNC")
+}
+
+func TestAnOlderCopyIsRestoredUntilItsGapsAreClosed(t *testing.T) {
+	s, dir := kept(t)
+	const clients = "SELECT toUUID(concat('f1000000-0000-0000-0000-00000000000', toString(number))) FROM numbers(1, 4)"
+	now := "now64(6, 'UTC')"
+	exec(t, s, "SYSTEM STOP MERGES",
+		"INSERT INTO client_stats_data (client_id, last_serial, last_report_time) SELECT *, 10, "+now+" - INTERVAL 1 DAY FROM ("+clients+")",
+		"INSERT INTO client_stats_data (client_id, last_serial, last_report_time) VALUES ('f1000000-0000-0000-0000-000000000009', 10, "+now+" - INTERVAL 60 DAY)")
+	defer exec(t, s, "SYSTEM START MERGES")
+	look(t, s)
+	forget(t, s, 1)
+	exec(t, s, "TRUNCATE TABLE state_catalog") // a part that the copy does not have yet is none that is lost
+	again := reopen(t, s, dir)
+	wantLost(t, again, 0, 0, nil)
+	want := func(step string, clients, gaps, unheard uint64) {
+		t.Helper()
+		look(t, again)
+		r := condition(t, again).Restored
+		if r == nil || r.Clients != clients || r.Gaps != gaps || r.Unheard != unheard {
+			t.Errorf("%s: %+v, want %d clients, %d with a gap, %d not heard of", step, r, clients, gaps, unheard)
+		}
+	}
+	want("nobody came", 5, 0, 4)
+	if text := condition(t, again).Warning(); !strings.Contains(text, "0 of 5 clients have a gap since, 4 were not heard of yet") ||
+		!strings.Contains(text, "from a copy of "+time.Now().UTC().Format("2 Jan 15:")) {
+		t.Errorf("said %q", text)
+	}
+	gap := "INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES "
+	heard := "INSERT INTO client_stats_data (client_id, last_serial, last_report_time) VALUES ('f1000000-0000-0000-0000-00000000000%d', 30, " + now + ")"
+	exec(t, again, fmt.Sprintf(heard, 1), fmt.Sprintf(heard, 2),
+		gap+"('f1000000-0000-0000-0000-000000000001', 11, 20, "+now+", "+now+", 0)",                                   // what came in between
+		gap+"('f1000000-0000-0000-0000-000000000002', 5, 6, "+now+" - INTERVAL 9 DAY, "+now+", 0)",                    // was missing before
+		gap+"('f1000000-0000-0000-0000-000000000003', 11, 12, "+now+" - INTERVAL 9 DAY, "+now+" - INTERVAL 1 DAY, 0)") // so was this
+	want("two came", 5, 1, 2)
+	exec(t, again, "INSERT INTO baselines (client_id, serial, accepted_time) VALUES ('f1000000-0000-0000-0000-000000000003', 12, "+now+")",
+		"INSERT INTO client_claims (client_id, last_serial, claimed_time) VALUES ('f1000000-0000-0000-0000-000000000004', 10, "+now+")")
+	want("one was accepted, one polled", 5, 1, 0)
+	exec(t, again, gap+"('f1000000-0000-0000-0000-000000000001', 11, 20, "+now+", "+now+" + INTERVAL 1 SECOND, 1)",
+		gap+"('f1000000-0000-0000-0000-000000000001', 25, 25, "+now+" + INTERVAL 1 SECOND, "+now+" + INTERVAL 1 SECOND, 0)") // an ordinary gap
+	want("its gap is closed", 5, 0, 0)
+	want("no check ran since", 5, 0, 0)
+	exec(t, again, "INSERT INTO resync_clock (id, number, checked_time) VALUES (1, 1, "+now+" + INTERVAL 1 SECOND)")
+	look(t, again)
+	if r := condition(t, again).Restored; r != nil {
+		t.Errorf("after a check: %+v", r)
+	}
+	if r := condition(t, reopen(t, again, dir)).Restored; r != nil {
+		t.Errorf("after another start: %+v", r)
+	}
+}
+
+func TestANewStoreInAUsedFolderIsRefused(t *testing.T) {
+	tests := []struct {
+		name    string
+		prepare func(t *testing.T, dir string)
+		opt     store.Options
+		want    error
+	}{
+		{"a fresh folder", func(*testing.T, string) {}, store.Options{}, nil},
+		{"a folder with its mark", func(t *testing.T, dir string) {
+			s := storetest.NewWith(t, store.DefaultConfig(), store.Options{Dir: dir, Keep: true})
+			look(t, s)
+		}, store.Options{}, store.ErrNewStore},
+		{"the same, accepted", func(t *testing.T, dir string) {
+			look(t, storetest.NewWith(t, store.DefaultConfig(), store.Options{Dir: dir, Keep: true}))
+		}, store.Options{NewStore: true}, nil},
+		{"an earlier version's folder", func(t *testing.T, dir string) { mkdir(t, dir, "identity") }, store.Options{}, store.ErrNewStore},
+		{"a loader's folder", func(t *testing.T, dir string) {
+			write(t, filepath.Join(mkdir(t, dir, "inboxes/auth/statesys.box"), "loader.lock"), "7")
+		}, store.Options{}, store.ErrNewStore},
+		{"a relay began on a fresh folder", func(t *testing.T, dir string) {
+			if err := store.Prepare(dir); err != nil {
+				t.Fatal(err)
+			}
+			mkdir(t, dir, "identity")
+		}, store.Options{}, nil},
+		{"preparing hides no use", func(t *testing.T, dir string) {
+			mkdir(t, dir, "identity")
+			if err := store.Prepare(dir); err != nil {
+				t.Fatal(err)
+			}
+		}, store.Options{}, store.ErrNewStore},
+		{"a mark that cannot be read", func(t *testing.T, dir string) { write(t, filepath.Join(dir, store.MarkName), "{") }, store.Options{}, errAny},
+		{"a later version's mark", func(t *testing.T, dir string) { write(t, filepath.Join(dir, store.MarkName), `{"format":2}`) }, store.Options{}, errAny},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			tt.prepare(t, dir)
+			tt.opt.Dir, tt.opt.Keep, tt.opt.Access = dir, true, store.Own
+			cfg := store.DefaultConfig()
+			cfg.Database = "fresh_" + strings.NewReplacer(" ", "_", ",", "", "'", "").Replace(tt.name)
+			t.Cleanup(func() {
+				if err := storetest.Owner(t).Conn().Exec(context.Background(), "DROP DATABASE IF EXISTS "+cfg.Database+" SYNC"); err != nil {
+					t.Error(err)
+				}
+			})
+			s, err := store.Share(t.Context(), storetest.Owner(t), cfg, tt.opt)
+			switch {
+			case err == nil:
+				t.Cleanup(func() { s.Close() })
+				fallthrough
+			case tt.want == nil:
+				if err != nil || tt.want != nil {
+					t.Errorf("%v, want %v", err, tt.want)
+				}
+			case tt.want != errAny && (!errors.Is(err, tt.want) || !strings.Contains(err.Error(), "statewire serve --new-store")):
+				t.Errorf("%v, want %v", err, tt.want)
+			}
+		})
+	}
+}
+
+var errAny = errors.New("any")
+
+func mkdir(t testing.TB, dir, name string) string {
+	t.Helper()
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Another site's store, with another identity, is not this folder's.
+func TestAnotherSitesStoreIsRefused(t *testing.T) {
+	s, _ := kept(t)
+	_, other := kept(t)
+	_, err := storetest.AgainWith(t, s, store.DefaultConfig(), store.Options{Dir: other, Keep: true})
+	if !errors.Is(err, store.ErrNewStore) {
+		t.Fatalf("%v", err)
+	}
+	if _, err := storetest.AgainWith(t, s, store.DefaultConfig(), store.Options{Dir: other, Keep: true, NewStore: true}); err != nil {
+		t.Errorf("accepted: %v", err)
+	}
+	if _, err := storetest.AgainWith(t, s, store.DefaultConfig(), store.Options{Dir: other, Keep: true}); err != nil {
+		t.Errorf("the start after: %v", err)
+	}
+}
+
+// A crash between the store's mark and the folder's leaves the folder's behind: that is
+// no older copy, and nothing is lost.
+func TestAMarkThatIsBehindIsTrue(t *testing.T) {
+	s, dir := kept(t)
+	fillMonths(t, s)
+	look(t, s)
+	was, err := os.ReadFile(filepath.Join(dir, store.MarkName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	insert(t, t.Context(), s, message{Client: 3, Serial: 1, Hash: 1})
+	look(t, s)
+	exec(t, s, "OPTIMIZE TABLE state_messages FINAL")
+	look(t, s)
+	write(t, filepath.Join(dir, store.MarkName), string(was))
+	again := reopen(t, s, dir)
+	if c := condition(t, again); c.Lost() != "" || c.Warning() != "" {
+		t.Errorf("%q %q", c.Lost(), c.Warning())
+	}
+}
+
+// A reader of an earlier schema has no events yet.
+func TestConditionOfAnEarlierSchema(t *testing.T) {
+	s := storetest.New(t)
+	exec(t, s, "DROP TABLE store_events SYNC")
+	if c, err := s.Condition(context.WithoutCancel(t.Context())); err != nil || c.Lost() != "" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
