@@ -47,7 +47,7 @@ func stuckFile(t *testing.T) (*model, *Dir, *Loader) {
 
 func TestALoadedFileThatCannotBeDeletedIsNotLoadedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, d, l := stuckFile(t)
+		m, _, l := stuckFile(t)
 		again := func(l *Loader) {
 			t.Helper()
 			for range 20 {
@@ -64,7 +64,7 @@ func TestALoadedFileThatCannotBeDeletedIsNotLoadedAgain(t *testing.T) {
 			}
 		}
 		again(l)
-		d = newDir(quick(), "/model", m, slog.New(slog.DiscardHandler)) // a restart
+		d := newDir(quick(), "/model", m, slog.New(slog.DiscardHandler)) // a restart
 		l = loader(t, d, 2, 1)
 		again(l)
 		immutable(m, false)

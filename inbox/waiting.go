@@ -8,6 +8,9 @@ type LaneFile struct {
 	Name string
 }
 
+// Path is where the file is below the root.
+func (f LaneFile) Path() string { return folder(f.Lane).String() + "/" + f.Name }
+
 // Waiting lists the files in the lanes that are neither stored nor set aside, claimed or not.
 func (d *Dir) Waiting() (files []LaneFile, err error) {
 	loaded, err := d.loaded()

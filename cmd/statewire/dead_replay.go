@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -65,34 +64,28 @@ func (g *globals) replay(cmd *cobra.Command, choice deadChoice, file string) (er
 		return err
 	}
 	all := make([]tried, len(files))
-	var waiting []string
+	var waiting []inbox.LaneFile
 	for i, b := range files {
 		all[i].before = b
 		if all[i].as, all[i].why = ingest.Replay(dir, b.Name, mended); all[i].why == nil {
-			waiting = append(waiting, filepath.Join(inboxRoot(g.data), "incoming", all[i].as))
+			waiting = append(waiting, inbox.LaneFile{Lane: inbox.Normal, Name: all[i].as})
 		}
 	}
-	if err := g.loadAgain(cmd.Context(), waiting); err != nil {
+	if err := g.loadAgain(cmd.Context(), dir, waiting); err != nil {
 		return err
 	}
 	return g.replayed(cmd, dir, all)
 }
 
 // loadAgain has the inbox loaded, by this process or by the site that runs, until none of the files waits.
-func (g *globals) loadAgain(ctx context.Context, waiting []string) error {
+func (g *globals) loadAgain(ctx context.Context, dir *inbox.Dir, waiting []inbox.LaneFile) error {
 	if len(waiting) == 0 {
 		return nil
 	}
 	if _, err := g.drain(ctx, g.quiet(), nil); !lockedBySite(err) {
 		return err
 	}
-	for len(waiting) > 0 {
-		if err := sleep(ctx, siteLook); err != nil {
-			return fmt.Errorf("stopped waiting with %s in the inbox; the running site goes on loading them", fmtCount(len(waiting), "file"))
-		}
-		waiting = stillThere(waiting)
-	}
-	return nil
+	return await(ctx, dir, waiting, func(int) {})
 }
 
 // replayed says what became of each file, and fails when one is still bad.

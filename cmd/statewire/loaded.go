@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -61,14 +62,20 @@ func (w given) refused(dir *inbox.Dir) (r refused, err error) {
 	return r, nil
 }
 
+// add notes a file of corrupt, with a line for it or for each of its records.
 func (r *refused) add(file string, b inbox.BadFile) {
-	switch {
-	case b.Record:
-		r.records++
-	default:
-		r.files++
+	line := func(where string, line, column int, why string) {
+		r.lines = append(r.lines, plainText(file)+": "+where+plainText(placed(line, column, why)))
 	}
-	r.lines = append(r.lines, plainText(file)+": "+plainText(placed(b.Reason.Line, b.Reason.Column, b.Reason.Reason)))
+	if !b.Record {
+		r.files++
+		line("", b.Reason.Line, b.Reason.Column, b.Reason.Reason)
+		return
+	}
+	r.records += b.Number
+	for _, bad := range b.Reason.Records {
+		line(fmt.Sprintf("report %d, record %d: ", b.Reason.Report, bad.Record), bad.Line, bad.Column, bad.Reason)
+	}
 }
 
 // placed is a reason with its place, which most reasons name.
@@ -152,6 +159,23 @@ func (g *globals) awaitSite(cmd *cobra.Command, cfg configs.Config, w given, fil
 		return err
 	}
 	return r.write(cmd.ErrOrStderr(), done.BadFiles+done.InvalidRecords > 0)
+}
+
+// waitingFiles lists the files that wait in the lanes by path.
+func (g *globals) waitingFiles() (paths []string, err error) {
+	cfg, _, err := g.config(nil)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := openInbox(g.data, cfg, g.quiet())
+	if err != nil {
+		return nil, err
+	}
+	files, err := dir.Waiting()
+	for _, f := range files {
+		paths = append(paths, filepath.Join(dir.Root(), f.Path()))
+	}
+	return paths, errors.Join(err, dir.Close())
 }
 
 // await waits until none of the files waits any more.
