@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -50,7 +49,7 @@ type tried struct {
 func (g *globals) replay(cmd *cobra.Command, choice deadChoice, file string) (err error) {
 	var mended []byte
 	if file != "" {
-		if mended, err = os.ReadFile(file); err != nil {
+		if mended, err = g.readFile(file); err != nil {
 			return fmt.Errorf("read the mended copy: %w", err)
 		}
 	}
