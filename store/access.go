@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/pressly/goose/v3"
@@ -118,18 +116,6 @@ func (s *Store) holdsNothing(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("look whether the store is empty: %w", err)
 	}
 	return rows == 0, nil
-}
-
-// engineThere says whether a data directory has files of the embedded engine.
-func engineThere(dir string) (bool, error) {
-	entries, err := os.ReadDir(filepath.Join(dir, "store"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("look for the store: %w", err)
-	}
-	return len(entries) > 0, nil
 }
 
 // newestStep is the number of the last migration.

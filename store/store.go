@@ -87,6 +87,7 @@ type Store struct {
 	metrics   *metrics
 	shapes    shapes
 	dir       string  // data directory
+	temporary string  // the same where Close removes it, else empty
 	keeper    *keeper // nil in a process that doesn't keep the mark
 }
 
@@ -173,11 +174,10 @@ func mayStart(opt Options) error {
 	if opt.Access >= Create {
 		return nil
 	}
-	there, err := engineThere(opt.Dir)
-	if err == nil && !there {
-		err = fmt.Errorf("%w: nothing lies in %s; the first start of a site makes it", ErrEmpty, filepath.Join(opt.Dir, "store"))
+	if !hasStore(opt.Dir) {
+		return fmt.Errorf("%w: nothing lies in %s; the first start of a site makes it", ErrEmpty, filepath.Join(opt.Dir, "store"))
 	}
-	return err
+	return nil
 }
 
 // explain says what to do about an engine that does not open because of its files.
@@ -351,6 +351,9 @@ func (s *Store) Close() error {
 	}
 	if s.engine != nil {
 		errs = append(errs, s.engine.Close())
+	}
+	if s.temporary != "" {
+		errs = append(errs, os.RemoveAll(s.temporary))
 	}
 	return errors.Join(errs...)
 }

@@ -94,7 +94,7 @@ func (g *globals) drain(ctx context.Context, log *slog.Logger, progress func(ing
 	if err != nil {
 		return summary{}, err
 	}
-	if err := g.needSite(cfg); err != nil {
+	if err := g.needLoadable(cfg); err != nil {
 		return summary{}, err
 	}
 	if pid := roleHolder(roleLock(g.data, "ingest")); pid != 0 { // it may be starting, and not have the inbox yet
@@ -115,7 +115,7 @@ func (g *globals) drain(ctx context.Context, log *slog.Logger, progress func(ing
 		return summary{}, err
 	}
 	defer func() { err = errors.Join(err, box.Close()) }()
-	db, err := g.openStoreWith(ctx, cfg, store.Options{Access: g.writing(), Log: log, Keep: true})
+	db, err := g.openStoreWith(ctx, cfg, store.Options{Access: g.loading(), Log: log, Keep: true})
 	if err != nil {
 		return summary{}, err
 	}

@@ -13,8 +13,8 @@ import (
 	"statewire/store"
 )
 
-// A data directory is a site when it has an inbox and a store: the folder store, or a server named in the configuration. While
-// the process with the ingest role starts, it is one, too.
+// A data directory is a site when it has an inbox. Its store is the folder store, or a server named in the configuration. The
+// first process that stores a report makes it.
 
 // needData says which directory is missing and what to do: most likely the command was started in the wrong folder.
 func (g *globals) needData(cfg configs.Config) error {
@@ -24,31 +24,46 @@ func (g *globals) needData(cfg configs.Config) error {
 	return nil
 }
 
-// needSite refuses a data directory that is no site to a command that writes, unless it is to make one.
-func (g *globals) needSite(cfg configs.Config) error {
+// needLoadable refuses a data directory that is no site to a command that loads, unless it is to make one.
+func (g *globals) needLoadable(cfg configs.Config) error {
 	if len(cfg.Store.Addr) == 0 {
 		if err := store.Expect(g.data); err != nil {
 			return err
 		}
 	}
-	if g.create {
-		if err := os.MkdirAll(g.data, 0o700); err != nil {
-			return fmt.Errorf("make the data directory: %w", err)
-		}
+	if !g.create {
+		return g.needInbox()
+	}
+	if err := os.MkdirAll(g.data, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	return nil
+}
+
+// needSite refuses a data directory that is no site, or whose store is not made yet, to a command that changes what is stored,
+// unless it is to make both.
+func (g *globals) needSite(cfg configs.Config) error {
+	if err := g.needLoadable(cfg); err != nil || g.create {
+		return err
+	}
+	if len(cfg.Store.Addr) > 0 || roleHolder(roleLock(g.data, "ingest")) != 0 {
 		return nil
 	}
-	needs := []struct{ what, path string }{{"inbox", filepath.Join(inboxRoot(g.data), "incoming")}}
-	if len(cfg.Store.Addr) == 0 && roleHolder(roleLock(g.data, "ingest")) == 0 {
-		needs = append(needs, struct{ what, path string }{"store", filepath.Join(g.data, "store")})
+	return g.needFolder("store", filepath.Join(g.data, "store"))
+}
+
+// needInbox refuses a data directory that is no site.
+func (g *globals) needInbox() error {
+	return g.needFolder("inbox", filepath.Join(inboxRoot(g.data), "incoming"))
+}
+
+func (g *globals) needFolder(what, path string) error {
+	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is no site, it has no %s; name the site's data directory with --data, or make a site there with --create", g.data, what)
 	}
-	for _, need := range needs {
-		_, err := os.Stat(need.path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s is no site, it has no %s; name the site's data directory with --data, or make a site there with --create", g.data, need.what)
-		}
-		if err != nil {
-			return fmt.Errorf("look for the site's %s: %w", need.what, err)
-		}
+	if err != nil {
+		return fmt.Errorf("look for the site's %s: %w", what, err)
 	}
 	return nil
 }
@@ -64,6 +79,14 @@ func (g *globals) writing() store.Access {
 		return store.Create
 	}
 	return store.Write
+}
+
+// loading is what a command that loads may do to the store: the first one of a site makes it.
+func (g *globals) loading() store.Access {
+	if g.needFolder("store", filepath.Join(g.data, "store")) != nil {
+		return store.Create
+	}
+	return g.writing()
 }
 
 // roleLock is held by the process that runs a role.

@@ -55,7 +55,7 @@ func (g *globals) load(cmd *cobra.Command, args []string, found *reportSources) 
 	if err != nil {
 		return err
 	}
-	if err := g.needSite(cfg); err != nil {
+	if err := g.needLoadable(cfg); err != nil {
 		return err
 	}
 	if found == nil {

@@ -30,6 +30,8 @@ func (g *globals) openStoreWith(ctx context.Context, cfg configs.Config, opt sto
 		switch {
 		case err == nil:
 			g.warnOlder(db.SchemaAtOpen(), opt.Access)
+		case errors.Is(err, store.ErrEmpty) && opt.Access == store.Read && g.needInbox() == nil:
+			return g.openEmpty(ctx, cfg, opt)
 		case errors.Is(err, store.ErrEmpty):
 			err = fmt.Errorf("the site on %s has no store yet; name its data directory with --data, or start the process with the ingest role, as `statewire serve` has: %w",
 				g.data, err)
@@ -43,6 +45,12 @@ func (g *globals) openStoreWith(ctx context.Context, cfg configs.Config, opt sto
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// openEmpty answers for a site that has an inbox and no store yet: nothing was stored, and a command that reads makes no store.
+func (g *globals) openEmpty(ctx context.Context, cfg configs.Config, opt store.Options) (*store.Store, error) {
+	fmt.Fprintf(os.Stderr, "statewire: the site on %s has no store yet, so nothing is stored; `statewire serve` or `statewire ingest --once` makes it\n", g.data)
+	return store.OpenEmpty(ctx, cfg.Store, opt)
 }
 
 // warnOlder says once that an earlier version of the program made the store that a command reads.
