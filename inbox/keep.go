@@ -16,9 +16,12 @@ type Kept struct {
 }
 
 // Disk is the bytes that it takes, about.
-func (k Kept) Disk() int64 {
-	const reason, record = 400, 250
-	return blocks(int64(len(k.Doc))) + blocks(int64(reason+record*len(k.Reason.Records)))
+func (k Kept) Disk() int64 { return DiskBytes(int64(len(k.Doc)), len(k.Reason.Records)) }
+
+// DiskBytes is what a file of corrupt takes on the disk with its reason, which lists so many records, about.
+func DiskBytes(size int64, records int) int64 {
+	const reason, record = 400, 250 // bytes
+	return blocks(size) + blocks(int64(reason+record*records))
 }
 
 // KeepAs returns the name under which something of a file will lie in corrupt: the file itself for report 0, else what is set
@@ -40,9 +43,11 @@ func (l *Loader) keepAs(e *entry, report int, doc []byte) (name string, repeat b
 		if other := l.taken[name]; other != nil && other != e {
 			continue
 		}
-		free, same := l.dir.keepable(e, report, name, doc)
-		if !free && !same {
-			continue
+		same := false
+		if !l.dir.nothingAs(name, n) {
+			if same = l.dir.keepsSame(e, report, name, doc); !same {
+				continue
+			}
 		}
 		if l.kept[e] == nil {
 			l.kept[e] = map[int]keptAs{}
@@ -83,31 +88,34 @@ func keptName(name string, report int) string {
 	return shortened(name) + "." + strconv.Itoa(report) + suffix
 }
 
-// keepable tells whether a name in corrupt is free for something of a file, or holds the same already. The records that a replay
-// leaves take the place of those it was made of.
-func (d *Dir) keepable(e *entry, report int, name string, doc []byte) (free, same bool) {
+// nothingAs tells whether nothing in corrupt has a name, the n-th to be tried. Where the disk doesn't say, a random name counts as
+// unused: whoever looks for a name must come to an end, and hears from the write what is wrong.
+func (d *Dir) nothingAs(name string, n int) bool {
 	_, err := d.disk.stat(corruptFolder, name)
-	if err != nil {
-		return errors.Is(err, fs.ErrNotExist), false
-	}
+	return errors.Is(err, fs.ErrNotExist) || err != nil && n >= numberedNames
+}
+
+// keepsSame tells whether a name in corrupt holds something of a file already. The records that a replay leaves take the place of
+// those it was made of.
+func (d *Dir) keepsSame(e *entry, report int, name string, doc []byte) bool {
 	if of, token, replay := parseReplayName(e.name); replay && report > 0 && of == name && recordName.MatchString(of) {
 		if b, err := d.Bad(name); err == nil && b.Token == token {
-			return false, true
+			return true
 		}
 	}
 	if report == 0 {
-		same, err = d.sameBytes(folder(e.lane), e.name, corruptFolder, name)
-		return false, same && err == nil
+		same, err := d.sameBytes(folder(e.lane), e.name, corruptFolder, name)
+		return same && err == nil
 	}
 	there, err := d.contents(corruptFolder, name)
-	return false, err == nil && bytes.Equal(there, doc)
+	return err == nil && bytes.Equal(there, doc)
 }
 
 // freeName is a name in corrupt for a file that no loader has.
 func (d *Dir) freeName(from folder, name string) (target string) {
 	for n := 0; ; n++ {
 		target = near(shortened(name), n)
-		if _, err := d.disk.stat(corruptFolder, target); errors.Is(err, fs.ErrNotExist) {
+		if d.nothingAs(target, n) {
 			return target
 		}
 		if same, err := d.sameBytes(from, name, corruptFolder, target); same && err == nil {

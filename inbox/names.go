@@ -119,6 +119,9 @@ func shortened(name string) string {
 	return fmt.Sprintf("%s~%x%s", name[:cut], sum[:8], ext)
 }
 
+// numberedNames is how many names near tries in order; those after them are random, and so as good as free.
+const numberedNames = 9
+
 // near is the n-th name to try when the ones before are taken: NAME.SMX, NAME~2.SMX … NAME~9.SMX, then random ones.
 func near(name string, n int) string {
 	if n == 0 {
@@ -126,7 +129,7 @@ func near(name string, n int) string {
 	}
 	ext := filepath.Ext(name)
 	stem := strings.TrimSuffix(name, ext)
-	if n < 9 {
+	if n < numberedNames {
 		return fmt.Sprintf("%s~%d%s", stem, n+1, ext)
 	}
 	return fmt.Sprintf("%s~%08x%s", stem, rand.Uint32(), ext)

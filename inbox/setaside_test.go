@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,4 +163,37 @@ func TestAFileThatIsStillArrivingIsNotCalledBad(t *testing.T) {
 		}
 		check(t, c.Done(c.Files...))
 	})
+}
+
+// blind is a disk that can't say whether corrupt has a file.
+type blind struct{ disk }
+
+func (b blind) stat(at folder, name string) (stat, error) {
+	if at == corruptFolder {
+		return stat{}, syscall.EIO
+	}
+	return b.disk.stat(at, name)
+}
+
+func TestADiskThatDoesNotAnswerEndsTheSearchForAName(t *testing.T) {
+	d := open(t)
+	dropAt(t, d, Normal, "bad.SMX", "bad")
+	l := loader(t, d, 1, 1)
+	defer l.Close()
+	c := claim(t, l)
+	sound := d.disk
+	d.disk = blind{sound}
+	names := map[string]bool{}
+	for report := range 3 {
+		name, repeat := c.KeepAs(c.Files[0], report, []byte("x"))
+		names[name] = true
+		if repeat || !strings.Contains(name, "~") {
+			t.Errorf("report %d would be kept as %q, repeat %t", report, name, repeat)
+		}
+	}
+	if name := d.freeName(folder(Normal), "bad.SMX"); names[name] || len(names) != 3 {
+		t.Errorf("the same name twice: %q, %v", name, names)
+	}
+	d.disk = sound
+	check(t, c.SetAside(c.Files[0], Reason{Code: "xml_syntax"}))
 }

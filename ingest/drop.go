@@ -47,22 +47,16 @@ func (d *dropping) store(ctx context.Context, dir *inbox.Dir, to inserter) error
 	return nil
 }
 
-func (d *dropping) remove(dir *inbox.Dir) (bytes int64, err error) {
+// remove deletes the files and says how many of them went.
+func (d *dropping) remove(dir *inbox.Dir) (gone Dropped, err error) {
 	for _, b := range d.files {
 		if e := dir.RemoveBad(b); e != nil {
 			err = errors.Join(err, e)
 			continue
 		}
-		bytes += b.Disk
+		gone.Files, gone.Records, gone.Bytes = gone.Files+1, gone.Records+b.Number, gone.Bytes+b.Disk
 	}
-	return bytes, err
-}
-
-func (d *dropping) records() (n int) {
-	for _, b := range d.files {
-		n += b.Number
-	}
-	return n
+	return gone, err
 }
 
 // inserter is what a drop needs of the store.
@@ -92,6 +86,5 @@ func Drop(ctx context.Context, dir *inbox.Dir, to inserter, names []string, by, 
 	if err := d.store(ctx, dir, to); err != nil {
 		return Dropped{}, err
 	}
-	bytes, err := d.remove(dir)
-	return Dropped{Files: len(d.files), Records: d.records(), Bytes: bytes}, err
+	return d.remove(dir)
 }

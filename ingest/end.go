@@ -113,7 +113,7 @@ func (l *Loader) setAside(chunk *inbox.Chunk, s *source, name string) {
 	l.log.Warn("bad file set aside", "file", s.file.Name, "kept_as", name, "code", s.bad.Code, "line", s.bad.Line, "column", s.bad.Column,
 		"reason", s.bad.Detail)
 	l.metrics.files.WithLabelValues("bad").Inc()
-	l.corrupt.grow(s.file.Size)
+	l.corrupt.grow(inbox.DiskBytes(s.file.Size, 0))
 	l.add(Totals{Files: 1, BadFiles: 1})
 }
 

@@ -165,8 +165,8 @@ func most(held map[string]int64, queues map[string][]inbox.BadFile) (client stri
 	return client
 }
 
-// dropBeyondLimit removes files and returns their bytes.
-func (l *Loader) dropBeyondLimit(ctx, late context.Context, victims []inbox.BadFile) (bytes int64) {
+// dropBeyondLimit removes files and returns their bytes. What the store does not list as dropped stays.
+func (l *Loader) dropBeyondLimit(ctx, late context.Context, victims []inbox.BadFile) int64 {
 	why := fmt.Sprintf("beyond ingest.corrupt_limit (%d bytes) or ingest.corrupt_age (%v)", l.cfg.CorruptLimit, l.cfg.CorruptAge)
 	d := dropping{how: howLimit, by: limitedBy, why: why, now: l.now()}
 	for _, b := range victims {
@@ -177,14 +177,17 @@ func (l *Loader) dropBeyondLimit(ctx, late context.Context, victims []inbox.BadF
 		return 0
 	}
 	err := l.insist(ctx, late, size{files: len(d.files)}, func(ctx context.Context) error { return d.store(ctx, l.inbox.Dir(), l.store) })
+	var gone Dropped
 	if err == nil {
-		bytes, err = d.remove(l.inbox.Dir())
+		gone, err = d.remove(l.inbox.Dir())
 	}
 	if err != nil {
-		l.log.Error("what is beyond the limit stays in corrupt", "files", len(d.files), "err", err)
+		l.log.Error("what is beyond the limit stays in corrupt", "files", len(d.files)-gone.Files, "err", err)
 	}
-	l.metrics.dropped.WithLabelValues("limit").Add(float64(d.records()))
-	l.log.Warn("set-aside files dropped: ingest.corrupt_limit or ingest.corrupt_age is reached", "files", len(d.files),
-		"records", d.records(), "bytes", bytes)
-	return bytes
+	if gone.Files > 0 {
+		l.metrics.dropped.WithLabelValues("limit").Add(float64(gone.Records))
+		l.log.Warn("set-aside files dropped: ingest.corrupt_limit or ingest.corrupt_age is reached", "files", gone.Files,
+			"records", gone.Records, "bytes", gone.Bytes)
+	}
+	return gone.Bytes
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -87,5 +88,53 @@ func TestBeyondTheHourlyBoundBadRecordsAreOnlyCounted(t *testing.T) {
 	s.expect("SELECT sum(last_serial - first_serial + 1) FROM serial_ranges FINAL WHERE client_id = '"+client(1).UUID()+"'", "12") // they count as received
 	if n := counter(t, l.metrics.dropped.WithLabelValues("hourly_bound")); n != 5 {
 		t.Errorf("%v records are counted as dropped, want 5", n)
+	}
+}
+
+// Each file takes blocks on the disk, however small it is, and one loader looks at corrupt again only when it has grown.
+func TestManySmallBadFilesStayWithinTheLimit(t *testing.T) {
+	s := newSite(t)
+	l := s.loader()
+	l.cfg.CorruptLimit = 64 << 10
+	for n := range 12 {
+		if n == 1 { // corrupt has been looked at by now
+			drainWith(t, l)
+		}
+		s.put(inbox.Normal, []byte(fmt.Sprintf("<no report %d", n)))
+	}
+	drainWith(t, l)
+	if left := len(s.left("corrupt")) / 2; left > 8 || left < 6 {
+		t.Errorf("corrupt holds %d files of 8 KiB with a limit of 64 KiB", left)
+	}
+	if n := counter(t, l.metrics.dropped.WithLabelValues("limit")); n != 0 {
+		t.Errorf("%v records are counted as dropped; the files had none", n)
+	}
+}
+
+func TestWhatTheStoreDoesNotListStaysInCorruptAndIsNotCounted(t *testing.T) {
+	s := newSite(t)
+	s.cfg.CorruptLimit, s.cfg.SetAsidePerHour = 1<<20, 0
+	pad := strings.Repeat(`<Param>`+strings.Repeat("x", 60_000)+`</Param>`, 5)
+	for n := range 4 {
+		doc := string(badly(1, uint64(10*n+1), uint64(10*n+5), uint64(10*n+1)))
+		s.drop(fmt.Sprintf("%d.SMX", n), []byte(strings.Replace(doc, "<Param>", pad+"<Param>", 1)))
+	}
+	s.faulty(func(step string, _ []string) error {
+		if step == "send set_aside_ends" {
+			return syscall.ECONNRESET
+		}
+		return nil
+	})
+	l := s.quick()
+	_, _ = l.Drain(t.Context())
+	if left, n := len(s.left("corrupt")), counter(t, l.metrics.dropped.WithLabelValues("limit")); left != 8 || n != 0 {
+		t.Errorf("corrupt holds %d files, want 8; %v records are counted as dropped, want 0", left, n)
+	}
+}
+
+func drainWith(t *testing.T, l *Loader) {
+	t.Helper()
+	if _, err := l.Drain(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }
