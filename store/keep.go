@@ -195,11 +195,13 @@ func (s *Store) look(ctx context.Context) error {
 	unfounded = slices.DeleteFunc(unfounded, func(p lostPart) bool { return k.reported[p.key()] })
 	gone := slices.DeleteFunc(missing(k.mark, tables, s.clock()), func(p lostPart) bool { return k.reported[p.key()] })
 	for _, p := range unfounded {
-		k.reported[p.key()] = true
 		gone = slices.DeleteFunc(gone, func(g lostPart) bool { return g.key() == p.key() })
 	}
 	if err := s.recordLost(ctx, append(gone, unfounded...)); err != nil {
-		return err
+		return err // and the next look finds it again
+	}
+	for _, p := range unfounded {
+		k.reported[p.key()] = true
 	}
 	if !maps.EqualFunc(k.mark.Tables, partsOf(tables), sameParts) {
 		if err := s.writeMark(ctx, k, tables); err != nil {

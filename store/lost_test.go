@@ -131,6 +131,11 @@ func TestAFolderThatIsGoneIsFoundAndAccepted(t *testing.T) {
 	if err := os.RemoveAll(path); err != nil {
 		t.Fatal(err)
 	}
+	exec(t, s, "RENAME TABLE store_events TO away")
+	if err := store.LookNow(t.Context(), s); err == nil {
+		t.Error("a look that could not note the loss says nothing")
+	}
+	exec(t, s, "RENAME TABLE away TO store_events")
 	look(t, s)
 	look(t, s)
 	wantLost(t, s, 1, 5, []string{"serial_ranges"})
