@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"time"
 )
 
@@ -56,7 +54,8 @@ func (s *Store) tables(ctx context.Context) (map[string]*tableParts, error) {
 		if err := scan(&name, &definition, &t.mutated); err != nil {
 			return err
 		}
-		t.keep, all[name] = kept(definition), &t
+		t.keep, _ = lifeIn(definition) // a TTL of somebody else's counts as none
+		all[name] = &t
 		return nil
 	})
 	if err != nil {
@@ -92,24 +91,6 @@ func (s *Store) each(ctx context.Context, sql string, do func(scan func(...any) 
 		}
 	}
 	return rows.Err()
-}
-
-var keptForm = regexp.MustCompile(`\sTTL .*toInterval(Hour|Day)\((\d+)\)`)
-
-// kept is how long a table with this definition keeps its rows; 0 is for ever.
-func kept(definition string) time.Duration {
-	m := keptForm.FindStringSubmatch(definition)
-	if m == nil {
-		return 0
-	}
-	n, err := strconv.ParseInt(m[2], 10, 32)
-	if err != nil {
-		return 0
-	}
-	if m[1] == "Day" {
-		n *= 24
-	}
-	return time.Duration(n) * time.Hour
 }
 
 // lost are the marked parts whose rows no part has any more.

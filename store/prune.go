@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // pruneRows is how many rows one mutation removes: their keys are constants in it.
@@ -24,7 +25,7 @@ func (s *Store) pruneInstants(ctx context.Context) error {
 	if err != nil || keep == 0 {
 		return err
 	}
-	before, removed := s.before(keep), 0
+	before, removed := s.clock().Add(-keep), 0
 	for {
 		keys, err := s.oldInstants(ctx, before)
 		if err != nil || len(keys) == 0 {
@@ -43,18 +44,15 @@ func (s *Store) pruneInstants(ctx context.Context) error {
 
 // oldInstants are the keys of rows to remove, as the engine writes and reads them. A
 // topic's id goes as hex digits, so that whatever is in it needs no quoting.
-func (s *Store) oldInstants(ctx context.Context, before string) (keys []string, err error) {
-	rows, err := s.conn.Query(ctx, pruneSQL, namedArg("before", before), namedArg("limit", fmt.Sprint(s.pruneRows)))
+func (s *Store) oldInstants(ctx context.Context, before time.Time) (keys []string, err error) {
+	err = s.each(ctx, pruneSQL, func(scan func(...any) error) error {
+		var key string
+		err := scan(&key)
+		keys = append(keys, key)
+		return err
+	}, timeArg("before", before), namedArg("limit", fmt.Sprint(s.pruneRows)))
 	if err != nil {
 		return nil, fmt.Errorf("look for old messages without a serial: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var key string
-		if err := rows.Scan(&key); err != nil {
-			return nil, fmt.Errorf("look for old messages without a serial: %w", err)
-		}
-		keys = append(keys, key)
-	}
-	return keys, rows.Err()
+	return keys, nil
 }

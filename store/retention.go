@@ -106,7 +106,7 @@ func (s *Store) materializeRetention(ctx context.Context) error {
 
 // beyond counts the rows of history that are older than a retention.
 func (s *Store) beyond(ctx context.Context, keep time.Duration) (rows uint64, err error) {
-	before := namedArg("before", s.before(keep))
+	before := timeArg("before", s.clock().Add(-keep))
 	for _, h := range history {
 		var n uint64
 		if err := s.conn.QueryRow(ctx, "SELECT count() FROM "+h.table+" WHERE "+h.column+" < {before:DateTime64(6, 'UTC')}", before).Scan(&n); err != nil {
@@ -115,11 +115,6 @@ func (s *Store) beyond(ctx context.Context, keep time.Duration) (rows uint64, er
 		rows += n
 	}
 	return rows, nil
-}
-
-// before is the time before which a retention drops rows, as a parameter.
-func (s *Store) before(keep time.Duration) string {
-	return s.clock().Add(-keep).UTC().Format("2006-01-02 15:04:05.000000")
 }
 
 // inDays writes a retention for a person.
