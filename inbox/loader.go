@@ -205,7 +205,7 @@ func (l *Loader) record(entries []*entry) ([]*entry, error) {
 	}
 	var kept []*entry
 	for _, e := range entries {
-		if isPutName(e.name) {
+		if IsPutName(e.name) {
 			kept = append(kept, e)
 		} else {
 			l.free(e)

@@ -37,8 +37,9 @@ func parsePutName(name string) (at time.Time, sum [sha256.Size]byte, ok bool) {
 	return at, sum, err == nil
 }
 
-// isPutName tells, as cheaply as a million names need, whether a name is of putName's form.
-func isPutName(name string) bool {
+// IsPutName tells, as cheaply as a million names need, whether a name is of the form that Put gives: a time and a hash. No other file has
+// such a name.
+func IsPutName(name string) bool {
 	_, _, ok := parsePutName(name)
 	return ok
 }

@@ -102,7 +102,7 @@ func TestAgeCountsFromWhenAFileCameIntoThisInbox(t *testing.T) {
 	check(t, os.WriteFile(source, []byte("x"), 0o600))
 	name, err := d.Copy(t.Context(), source)
 	check(t, err)
-	if !isPutName(name) {
+	if !IsPutName(name) {
 		t.Fatalf("copied as %s", name)
 	}
 	check(t, os.Chtimes(dropAt(t, d, High, "cp-p.SMX", "x"), week, week))

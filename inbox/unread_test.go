@@ -230,7 +230,7 @@ func TestHoldingListsTheFilesOfOneClient(t *testing.T) {
 	var got []string
 	for _, f := range files {
 		name := f.Name
-		if isPutName(name) {
+		if IsPutName(name) {
 			name = f.Since.Format(time.TimeOnly)
 		} else if time.Since(f.Since) > time.Minute {
 			t.Errorf("%s came at %v", f.Name, f.Since)

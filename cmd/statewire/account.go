@@ -2,15 +2,20 @@ package main
 
 import (
 	"context"
+	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
+	"slices"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
 
+	"statewire/inbox"
 	"statewire/reports"
 	"statewire/smx"
 	"statewire/store"
@@ -43,7 +48,7 @@ func (g *globals) account(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := leaveOutLoaded(cmd.Context(), db, files); err != nil {
+	if files, err = unloaded(cmd.Context(), db, files); err != nil {
 		return err
 	}
 	runner, err := newRunner(cfg.Reports, db, reports.Deps{Log: g.quiet()})
@@ -89,20 +94,20 @@ func accountOf(ctx context.Context, runner *reports.Runner) (map[string]int64, e
 
 // waitingFile is what is known of a file that waits.
 type waitingFile struct {
+	name     string
 	messages int64
 	readable bool
 }
 
-// waitingMessages reads what waits in the inbox, by the files' names.
-func (g *globals) waitingMessages() (map[string]waitingFile, error) {
+// waitingMessages reads what waits in the inbox.
+func (g *globals) waitingMessages() (files []waitingFile, err error) {
 	paths, err := g.waitingFiles()
 	if err != nil {
 		return nil, err
 	}
 	decoder := smx.NewDecoder()
-	files := map[string]waitingFile{}
 	for _, path := range paths {
-		data, err := os.ReadFile(path)
+		data, err := readWaiting(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // loaded meanwhile
 		}
@@ -110,40 +115,62 @@ func (g *globals) waitingMessages() (map[string]waitingFile, error) {
 			return nil, fmt.Errorf("read what waits: %w", err)
 		}
 		var batch smx.Batch
-		f := waitingFile{readable: decoder.Decode(data, &batch) == nil}
+		f := waitingFile{name: filepath.Base(path), readable: decoder.Decode(data, &batch) == nil}
 		if f.readable {
 			f.messages = int64(batch.Len() + len(batch.Bad))
 		}
-		files[filepath.Base(path)] = f
+		files = append(files, f)
 	}
 	return files, nil
 }
 
-// leaveOutLoaded leaves out the relay's files that are loaded and only not deleted yet. No other file has such a name.
-func leaveOutLoaded(ctx context.Context, db *store.Store, files map[string]waitingFile) error {
+// readWaiting reads a file as far as the loader would: one that is larger is no report.
+func readWaiting(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(file, inbox.DefaultConfig().MaxFileBytes+1))
+	return data, errors.Join(err, file.Close())
+}
+
+//go:embed loaded_names.sql
+var loadedNamesSQL string
+
+// unloaded leaves out the relay's files that are loaded and only not deleted yet.
+func unloaded(ctx context.Context, db *store.Store, files []waitingFile) ([]waitingFile, error) {
 	var names []string
-	for name := range files {
-		if relayName.MatchString(name) {
-			names = append(names, name)
+	for _, f := range files {
+		if inbox.IsPutName(f.name) {
+			names = append(names, f.name)
 		}
 	}
-	if len(names) == 0 {
-		return nil
+	loaded := map[string]bool{}
+	for some := range slices.Chunk(names, filesPerQuery) {
+		if err := namesLoaded(ctx, db, some, loaded); err != nil {
+			return nil, fmt.Errorf("ask which waiting files are loaded: %w", err)
+		}
 	}
-	rows, err := db.ReadOnly().Query(ctx, "SELECT DISTINCT source_file FROM client_reports WHERE source_file IN ($1)", names)
+	return slices.DeleteFunc(files, func(f waitingFile) bool { return loaded[f.name] }), nil
+}
+
+// namesLoaded adds those of the names that the store has reports of.
+func namesLoaded(ctx context.Context, db *store.Store, names []string, loaded map[string]bool) error {
+	list, err := json.Marshal(names)
 	if err != nil {
-		return fmt.Errorf("ask which waiting files are loaded: %w", err)
+		return err
+	}
+	rows, err := db.ReadOnly().Query(ctx, loadedNamesSQL, clickhouse.Named("names", string(list)))
+	if err != nil {
+		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var name string
 		if err := rows.Scan(&name); err != nil {
-			return fmt.Errorf("ask which waiting files are loaded: %w", err)
+			return err
 		}
-		delete(files, name)
+		loaded[name] = true
 	}
 	return rows.Err()
 }
-
-// relayName is the form of the names that the relay gives: a time and a hash.
-var relayName = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}\.[0-9]{6}Z-[0-9a-f]{64}\.SMX$`)

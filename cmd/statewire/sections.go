@@ -20,9 +20,9 @@ func sections(cmd *cobra.Command) []string {
 		return []string{"store", "reports"}
 	case "explain", "trace":
 		return []string{"store", "reports", "ingest", "resync", "agent"} // whose intervals say what happens next
-	case "status":
-		return []string{"store", "ingest"}
-	case "ingest", "load":
+	case "account":
+		return []string{"store", "ingest", "reports"}
+	case "status", "ingest", "load", "dead":
 		return []string{"store", "ingest"}
 	case "resync", "collection", "policy":
 		return []string{"store", "ingest", "resync"}

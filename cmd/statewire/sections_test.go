@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -16,13 +17,20 @@ var wrongValues = map[string]string{
 
 // A wrong value stops the commands that use its section, and only those.
 func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
-	for path, used := range map[string]string{
+	uses := map[string]string{
 		"agent run": "agent", "agent send": "agent", "agent status": "agent", "fleet": "store", "fleet verify": "store", "store migrate": "store",
 		"sql": "store reports", "report": "store reports", "report list": "store reports", "status": "store ingest",
+		"dead list": "store ingest", "dead drop": "store ingest", "account": "store ingest reports", "collection list": "store ingest resync",
 		"load": "store ingest", "ingest": "store ingest", "resync list": "store ingest resync", "policy list": "store ingest resync",
 		"explain": "store reports ingest resync agent", "trace": "store reports ingest resync agent",
 		"serve": "", "demo": "", "config check": "", "config show": "",
-	} {
+	}
+	for _, cmd := range newRoot().Commands() {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(uses)), func(path string) bool { return strings.HasPrefix(path+" ", cmd.Name()+" ") }) {
+			t.Errorf("which sections does %s use?", cmd.Name())
+		}
+	}
+	for path, used := range uses {
 		cmd, _, err := newRoot().Find(strings.Fields(path))
 		if err != nil || !strings.HasSuffix(cmd.CommandPath(), path) {
 			t.Errorf("there is no command %s: %v", path, err)
