@@ -13,7 +13,6 @@ import (
 
 	"statewire/inbox"
 	"statewire/reports"
-	"statewire/smx"
 )
 
 func deadCommand(g *globals) *cobra.Command {
@@ -58,7 +57,7 @@ func (c *deadChoice) of(dir *inbox.Dir) ([]inbox.BadFile, error) {
 	}
 	client := ""
 	if c.client != "" {
-		id, err := smx.ParseClientID("GUID:" + strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(c.client)), "GUID:"))
+		id, err := parseClient(strings.TrimSpace(c.client))
 		if err != nil {
 			return nil, usageError{fmt.Errorf("--client is %.60q; write the id of a client, as GUID:F1B03089-9EA1-4A64-83DC-5F8E77BDDEB4", c.client)}
 		}

@@ -2,9 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"os/user"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,21 +58,9 @@ func (g *globals) dropDead(cmd *cobra.Command, choice deadChoice, reason string)
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	done, err := ingest.Drop(cmd.Context(), dir, db, names, systemUser(), reason)
+	done, err := ingest.Drop(cmd.Context(), dir, db, names, caller(), reason)
 	if err != nil {
 		return err
 	}
 	return writeRecord(cmd.OutOrStdout(), g.format, []field{{"files", done.Files}, {"records", done.Records}, {"bytes", done.Bytes}})
-}
-
-// systemUser is who runs this program, as the system knows them; with sudo, who asked for it.
-func systemUser() string {
-	name := fmt.Sprint("uid ", os.Getuid())
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	if asked := os.Getenv("SUDO_USER"); asked != "" && asked != name {
-		name += " (sudo: " + asked + ")"
-	}
-	return name
 }

@@ -89,5 +89,8 @@ func (g *globals) loading() store.Access {
 	return g.writing()
 }
 
-// roleLock is held by the process that runs a role.
-func roleLock(data, role string) string { return filepath.Join(data, "run", role+".lock") }
+// runDir has what belongs to running processes: the locks of roles, sockets, and why the store is not open.
+func runDir(data string) string { return filepath.Join(data, "run") }
+
+// roleLock is held by the process that runs a role; that of resync also by a command that writes without one.
+func roleLock(data, role string) string { return filepath.Join(runDir(data), role+".lock") }

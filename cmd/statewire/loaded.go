@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
@@ -20,6 +19,7 @@ import (
 	"statewire/configs"
 	"statewire/inbox"
 	"statewire/ingest"
+	"statewire/reports"
 	"statewire/store"
 )
 
@@ -65,7 +65,7 @@ func (w given) refused(dir *inbox.Dir) (r refused, err error) {
 // add notes a file of corrupt, with a line for it or for each of its records.
 func (r *refused) add(file string, b inbox.BadFile) {
 	line := func(where string, line, column int, why string) {
-		r.lines = append(r.lines, plainText(file)+": "+where+plainText(placed(line, column, why)))
+		r.lines = append(r.lines, reports.TerminalSafe(file)+": "+where+reports.TerminalSafe(placed(line, column, why)))
 	}
 	if !b.Record {
 		r.files++
@@ -85,19 +85,6 @@ func placed(line, column int, why string) string {
 		return why
 	}
 	return place + ": " + why
-}
-
-// plainText makes text that anybody may have chosen safe for a terminal: what does not print is written as its number.
-func plainText(s string) string {
-	var out strings.Builder
-	for _, c := range s {
-		if unicode.IsPrint(c) && c != unicode.ReplacementChar {
-			out.WriteRune(c)
-		} else {
-			fmt.Fprintf(&out, `\u%04x`, c)
-		}
-	}
-	return out.String()
 }
 
 // write prints a line for each, up to a bound. With anything set aside the command ends with 1.

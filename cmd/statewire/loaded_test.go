@@ -58,10 +58,10 @@ func TestWhatWasSetAsideIsSaidInALineEach(t *testing.T) {
 		want  []string
 	}{
 		{"ours, as the user named them", given{began: began, names: names}, []string{
-			`./b: line 2, column 822: it is \u001b[31mred\u202e`, `dir/A\u000a.xml: line 2, column 822: it is \u001b[31mred\u202e`}},
+			`./b: line 2, column 822: it is \x1b[31mred\u202e`, `dir/A\n.xml: line 2, column 822: it is \x1b[31mred\u202e`}},
 		{"all that was loaded", given{began: began, names: names, all: true}, []string{
-			`./b: line 2, column 822: it is \u001b[31mred\u202e`, `c.SMX: line 2, column 822: it is \u001b[31mred\u202e`,
-			`dir/A\u000a.xml: line 2, column 822: it is \u001b[31mred\u202e`}},
+			`./b: line 2, column 822: it is \x1b[31mred\u202e`, `c.SMX: line 2, column 822: it is \x1b[31mred\u202e`,
+			`dir/A\n.xml: line 2, column 822: it is \x1b[31mred\u202e`}},
 		{"nothing from before", given{began: began.Add(time.Nanosecond), names: names, all: true}, nil},
 		{"nothing of others", given{began: began, names: map[string]string{"d.SMX": "d"}}, nil},
 	} {

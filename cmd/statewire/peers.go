@@ -24,7 +24,7 @@ const peerTimeout = 2 * time.Second
 // metricsSocket ends the name of the socket on which a process shows its metrics.
 const metricsSocket = "-metrics.sock"
 
-func metricsPath(data, role string) string { return filepath.Join(data, "run", role+metricsSocket) }
+func metricsPath(data, role string) string { return filepath.Join(runDir(data), role+metricsSocket) }
 
 // startPeer shows this process's metrics to the process that runs the reports, on a socket beside the role locks.
 func (s *site) startPeer(ctx context.Context, g *errgroup.Group) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/user"
 	"time"
 
@@ -59,7 +60,7 @@ func (g *globals) withResync(cmd *cobra.Command, writes bool, f func(resyncer) e
 func (g *globals) claimResync(ctx context.Context, writes bool) (*resync.Client, func() error, error) {
 	deadline := time.Now().Add(busyWait)
 	for {
-		holder := roleHolder(resyncLock(g.data))
+		holder := roleHolder(roleLock(g.data, "resync"))
 		switch {
 		case holder != 0 && listens(resyncSocket(g.data)):
 			return resync.Dial(resyncSocket(g.data)), nil, nil
@@ -118,11 +119,14 @@ func asResyncUsage(err error) error {
 	return err
 }
 
-// caller names the person who runs the command, for the site's records.
+// caller is who runs this program, as the system knows them; with sudo, who asked for it.
 func caller() string {
-	who, err := user.Current()
-	if err != nil {
-		return "command line"
+	name := fmt.Sprint("uid ", os.Getuid())
+	if u, err := user.Current(); err == nil {
+		name = u.Username
 	}
-	return who.Username
+	if asked := os.Getenv("SUDO_USER"); asked != "" && asked != name {
+		name += " (sudo: " + asked + ")"
+	}
+	return name
 }

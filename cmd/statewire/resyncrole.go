@@ -22,10 +22,7 @@ import (
 var errNoPolicies = errors.New("the resync stage has not started yet")
 
 // resyncSocket is where the process that runs the resync role answers the site's other processes and commands.
-func resyncSocket(data string) string { return filepath.Join(data, "run", "resync.sock") }
-
-// resyncLock is held by the process that runs the resync role, and by a command that writes without one.
-func resyncLock(data string) string { return filepath.Join(data, "run", "resync.lock") }
+func resyncSocket(data string) string { return filepath.Join(runDir(data), "resync.sock") }
 
 // policySource yields clients' policies to the relay: from this process's resync stage, or from the process that runs it.
 type policySource struct {

@@ -59,7 +59,7 @@ func (r roles) lock(data string) (func() error, error) {
 		}
 		return errors.Join(errs...)
 	}
-	dir := filepath.Join(data, "run")
+	dir := runDir(data)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of role locks: %w", err)
 	}

@@ -33,7 +33,7 @@ func (s *site) serveSchedule(w http.ResponseWriter, _ *http.Request) {
 // with other flags. Where no site runs, the configuration decides.
 func (g *globals) scheduleInForce(ctx context.Context, cfg configs.Config) (reports.Schedule, error) {
 	own := scheduleOf(cfg)
-	if roleHolder(resyncLock(g.data)) == 0 || !listens(resyncSocket(g.data)) {
+	if roleHolder(roleLock(g.data, "resync")) == 0 || !listens(resyncSocket(g.data)) {
 		return own, nil
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://statewire"+schedulePath, nil)

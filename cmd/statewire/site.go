@@ -254,7 +254,7 @@ func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.St
 	server, err := newReports(s.cfg.Reports, db, reports.Deps{
 		Backlog: backlog(s.inbox), Holding: heldReports(s.inbox, s.data), Schedule: s.schedule, AgentLog: agentLog(s.data),
 		Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: version, Notice: s.notice, Ready: s.ready, Alarm: state.alarm,
-		Metrics: promhttp.HandlerFor(peers{s.registry, filepath.Join(s.data, "run")}, promhttp.HandlerOpts{}),
+		Metrics: promhttp.HandlerFor(peers{s.registry, runDir(s.data)}, promhttp.HandlerOpts{}),
 	})
 	if err != nil {
 		return err

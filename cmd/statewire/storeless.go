@@ -24,7 +24,7 @@ import (
 const repairRetry = time.Minute
 
 // problemFile has the reason why the store of the running site is not open; there is none when it is.
-func problemFile(data string) string { return filepath.Join(data, "run", "store-problem") }
+func problemFile(data string) string { return filepath.Join(runDir(data), "store-problem") }
 
 // outlive notes why the store does not open, and says whether the process goes on without it: only a relay has something to do.
 func (s *site) outlive(err error) bool {
@@ -57,8 +57,8 @@ func (s *site) forgetProblem() {
 
 // unserved is the check of a store that no process serves.
 func (g *globals) unserved() check {
-	for _, role := range []string{"ingest", "resync", "reports"} {
-		pid := roleHolder(filepath.Join(g.data, "run", role+".lock"))
+	for _, role := range storeRoles {
+		pid := roleHolder(roleLock(g.data, role))
 		if pid == 0 {
 			continue
 		}
@@ -85,7 +85,10 @@ func (s *site) openStoreBehindPages(ctx context.Context) (*store.Store, error) {
 	}
 	giveBack := lend(s.pages, s.waitingPages())
 	db, err := s.openStore(ctx)
-	return db, errors.Join(err, giveBack())
+	if err = errors.Join(err, giveBack()); err != nil && db != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, err
 }
 
 // waitingPages answer while there is no store: the process lives, it is not ready, and its metrics can be read.

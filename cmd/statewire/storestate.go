@@ -25,15 +25,19 @@ type storeState struct {
 	last  store.Condition // of the last answer
 }
 
-// condition is at most conditionAge old, or the last that could be had.
+// condition is at most conditionAge old, or the last that could be had: a store that does not answer is not asked by every page.
 func (s *storeState) condition(ctx context.Context) store.Condition {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if time.Since(s.asked) < conditionAge {
 		return s.last
 	}
-	if c, err := s.db.Condition(ctx); err == nil {
-		s.last, s.asked = c, time.Now()
+	c, err := s.db.Condition(ctx)
+	if err == nil {
+		s.last = c
+	}
+	if err == nil || ctx.Err() == nil { // whoever asked may have left
+		s.asked = time.Now()
 	}
 	return s.last
 }
