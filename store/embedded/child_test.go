@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 // child is what another process of this test binary does.
@@ -14,6 +15,9 @@ func child(role string) int {
 		return 1
 	}
 	e, err := Open(Config{Library: library, Path: os.Getenv("STATEWIRE_TEST_PATH")})
+	if role == "repaired" {
+		return repaired(library, err)
+	}
 	if role == "intruder" {
 		fmt.Println(err)
 		if errors.Is(err, ErrInUse) {
@@ -113,4 +117,24 @@ func reopen(e *Engine) error {
 		}
 	}
 	return e.Close()
+}
+
+// repaired opens an engine that did not open, once its folder is as it should be.
+func repaired(library string, err error) int {
+	path := os.Getenv("STATEWIRE_TEST_PATH")
+	if err == nil {
+		fmt.Println("it opened")
+	}
+	err = os.Remove(filepath.Join(path, "data"))
+	if err == nil {
+		var e *Engine
+		if e, err = Open(Config{Library: library, Path: path}); err == nil {
+			err = e.Close()
+		}
+	}
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	return 0
 }

@@ -3,6 +3,7 @@ package embedded
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 )
@@ -41,10 +42,7 @@ func libraryName() string {
 
 func libraryFolders() []string {
 	var dirs []string
-	if exe, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(exe); err == nil {
-			exe = real
-		}
+	if exe, err := program(os.Executable, os.Args[0]); err == nil {
 		dir := filepath.Dir(exe)
 		dirs = append(dirs, dir, filepath.Join(dir, "bin"), filepath.Join(dir, "..", "lib"), filepath.Join(dir, "..", "lib", "statewire"))
 	}
@@ -52,6 +50,21 @@ func libraryFolders() []string {
 		dirs = append(dirs, filepath.Join(root, "bin"))
 	}
 	return append(dirs, "/usr/local/lib/statewire", "/usr/lib/statewire", "/usr/local/lib", "/usr/lib", "/opt/homebrew/lib")
+}
+
+// program is this program's file. Without /proc, as in some chroots, the system does not
+// tell it: then it is where the name that it was called by leads.
+func program(known func() (string, error), called string) (string, error) {
+	exe, err := known()
+	if err != nil {
+		if exe, err = exec.LookPath(called); err != nil {
+			return "", err
+		}
+	}
+	if exe, err = filepath.Abs(exe); err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(exe)
 }
 
 // moduleRoot walks up from the working directory to a go.mod.

@@ -123,6 +123,40 @@ func TestEngineThatDoesNotOpenSaysWhy(t *testing.T) {
 	}
 }
 
+// What the engine logged to say why it did not open is over when it does.
+func TestEngineSaysNothingOnceItIsRepaired(t *testing.T) {
+	path := t.TempDir()
+	if err := os.WriteFile(filepath.Join(path, "data"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := helper(t, "repaired", path).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("said %q (%v)", out, err)
+	}
+}
+
+// Without /proc nothing says where the program is but its own name.
+func TestTheProgramIsFoundWithoutTheSystem(t *testing.T) {
+	dir := t.TempDir()
+	real, link := filepath.Join(dir, "there"), filepath.Join(dir, "here")
+	if err := errors.Join(os.WriteFile(real, nil, 0o700), os.Symlink(real, link)); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	t.Setenv("PATH", dir)
+	nobody := func() (string, error) { return "", os.ErrNotExist }
+	for _, called := range []string{link, "./here", "here"} {
+		if got, err := program(nobody, called); got != real || err != nil {
+			t.Errorf("called %s it is %q, %v", called, got, err)
+		}
+	}
+	if got, err := program(func() (string, error) { return link, nil }, "else"); got != real || err != nil {
+		t.Errorf("known it is %q, %v", got, err)
+	}
+	if got, err := program(nobody, "else"); err == nil {
+		t.Errorf("unknown it is %q", got)
+	}
+}
+
 func TestFindLibrary(t *testing.T) {
 	dir := t.TempDir()
 	lib := filepath.Join(dir, "x.so")

@@ -10,25 +10,26 @@ import (
 var errRefused = errors.New("the engine refused a connection")
 
 // dialKeeper opens the engine. One that does not open is asked once more with its log on
-// standard error: that is where it gives its reason. Should it open then, the reason has
-// gone, and it is opened as it should be.
+// standard error: that is where it gives its reason. Then it is asked as it should be:
+// the reason may have gone, and where it has not, the engine forgets to log, which it would
+// do at the next start otherwise.
 func (e *Engine) dialKeeper() error {
 	quiet := func() (err error) { e.keeper, err = dial(e.lib, e.args, 0); return err }
 	said, err := captureStderr(quiet)
 	if err == nil {
 		return nil
 	}
-	more, again := captureStderr(func() error {
+	more, _ := captureStderr(func() error {
 		c, err := dial(e.lib, append(e.args[:len(e.args):len(e.args)], "--logger.level=error", "--logger.console=1"), 0)
 		if err == nil {
 			c.close()
 		}
 		return err
 	})
-	if again == nil {
-		said, err = captureStderr(quiet)
+	if _, err = captureStderr(quiet); err == nil {
+		return nil
 	}
-	if err == nil || !errors.Is(err, errRefused) {
+	if !errors.Is(err, errRefused) {
 		return err
 	}
 	return refusal(said+"\n"+more, err)
