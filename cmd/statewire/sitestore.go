@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -79,20 +80,28 @@ func (s *site) startOnceMade(ctx context.Context, g *errgroup.Group, db *store.S
 			return err
 		}
 	}
-	if err := s.awaitSchema(ctx, db); err != nil {
-		return err
+	if !s.roles.has("ingest") {
+		if err := awaitSchema(ctx, db, s.log); err != nil {
+			return err
+		}
 	}
 	return s.startStored(ctx, g, db)
 }
 
+// schemaReader says how far a store's schema is.
+type schemaReader interface {
+	SchemaAtOpen() store.Schema
+	Schema(ctx context.Context) (store.Schema, error)
+}
+
 // awaitSchema waits for the process with the ingest role to migrate the store. When none does in time, this one runs at the
 // schema it finds: what an earlier version knew still answers.
-func (s *site) awaitSchema(ctx context.Context, db *store.Store) error {
+func awaitSchema(ctx context.Context, db schemaReader, log *slog.Logger) error {
 	schema := db.SchemaAtOpen()
-	if s.roles.has("ingest") || !schema.Older() {
+	if !schema.Older() {
 		return nil
 	}
-	s.log.Warn("waiting for the process with the ingest role to migrate the store", "schema", schema.Found, "known", schema.Known, "at_most", schemaWait)
+	log.Warn("waiting for the process with the ingest role to migrate the store", "schema", schema.Found, "known", schema.Known, "at_most", schemaWait)
 	for deadline := time.Now().Add(schemaWait); time.Now().Before(deadline); {
 		if err := sleep(ctx, busyRetry); err != nil {
 			return err
@@ -105,6 +114,6 @@ func (s *site) awaitSchema(ctx context.Context, db *store.Store) error {
 			return nil
 		}
 	}
-	s.log.Warn("the store was not migrated, some answers may fail; start the process with the ingest role", "schema", schema.Found, "known", schema.Known)
+	log.Warn("the store was not migrated, some answers may fail; start the process with the ingest role", "schema", schema.Found, "known", schema.Known)
 	return nil
 }
