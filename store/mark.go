@@ -45,30 +45,28 @@ func refuseNew(dir, found string) error {
 
 // Prepare notes in a data directory that has no store, and never had one, that this is
 // so: the first store is welcome whatever other roles make there before it. Call it
-// before anything else is made there.
+// before anything else is made there. A mark that is there is left to Open: one that
+// cannot be read keeps no relay from starting.
 func Prepare(dir string) error {
-	_, found, err := readMark(dir)
-	if err != nil || found || used(dir) || hasStore(dir) {
-		return err
+	_, err := os.Lstat(filepath.Join(dir, MarkName))
+	if !errors.Is(err, fs.ErrNotExist) || used(dir) || hasStore(dir) {
+		return nil
 	}
 	return writeMark(dir, mark{})
 }
 
-// Expect refuses, with ErrNewStore, a data directory whose store is not there although
-// it had one.
+// Expect refuses a data directory whose mark cannot be read, and, with ErrNewStore, one
+// whose store is not there although it had one.
 func Expect(dir string) error {
-	if hasStore(dir) {
-		return nil
+	m, found, err := readMark(dir)
+	if err != nil || hasStore(dir) {
+		return err
 	}
-	return refuseUnlessFirst(dir)
+	return refuseUnlessFirst(dir, m, found)
 }
 
 // refuseUnlessFirst lets a new store begin only where none was before.
-func refuseUnlessFirst(dir string) error {
-	m, found, err := readMark(dir)
-	if err != nil {
-		return err
-	}
+func refuseUnlessFirst(dir string, m mark, found bool) error {
 	if found && m.Store != uuid.Nil || !found && used(dir) {
 		return refuseNew(dir, "new and empty")
 	}

@@ -81,7 +81,7 @@ func (g *globals) loadAgain(ctx context.Context, dir *inbox.Dir, waiting []inbox
 	if len(waiting) == 0 {
 		return nil
 	}
-	if _, err := g.drain(ctx, g.quiet(), nil); !lockedBySite(err) {
+	if _, err := g.drain(ctx, g.quiet(), nothing, nil); !lockedBySite(err) {
 		return err
 	}
 	return await(ctx, dir, waiting, func(int) {})

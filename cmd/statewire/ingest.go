@@ -44,7 +44,7 @@ func (g *globals) ingestOnce(cmd *cobra.Command) error {
 		return err
 	}
 	w := given{began: time.Now(), all: true}
-	summary, err := g.drain(cmd.Context(), g.logger(os.Stderr), nil)
+	summary, err := g.drain(cmd.Context(), g.logger(os.Stderr), nothing, nil)
 	if !lockedBySite(err) {
 		if err != nil {
 			return err
@@ -88,8 +88,12 @@ func (j json3) String() string { return strconv.FormatFloat(float64(j), 'f', 3, 
 // MarshalJSON writes the number.
 func (j json3) MarshalJSON() ([]byte, error) { return []byte(j.String()), nil }
 
-// drain loads the inbox of the data directory until it is empty. A site that loads it already is an error: it does the work.
-func (g *globals) drain(ctx context.Context, log *slog.Logger, progress func(ingest.Totals)) (_ summary, err error) {
+// nothing fills the inbox with nothing.
+func nothing() error { return nil }
+
+// drain loads the inbox of the data directory until it is empty. Once the store is open, and not before, it calls fill: what the
+// store refuses stays where it is. A site that loads the inbox already is an error: it does the work, and fill was not called.
+func (g *globals) drain(ctx context.Context, log *slog.Logger, fill func() error, progress func(ingest.Totals)) (_ summary, err error) {
 	cfg, _, err := g.config(nil)
 	if err != nil {
 		return summary{}, err
@@ -120,6 +124,9 @@ func (g *globals) drain(ctx context.Context, log *slog.Logger, progress func(ing
 		return summary{}, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := fill(); err != nil {
+		return summary{}, err
+	}
 	loader, err := ingest.New(cfg.Ingest, ingest.Deps{Inbox: box, Store: db, Log: log, Progress: progress})
 	if err != nil {
 		return summary{}, err

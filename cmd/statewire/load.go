@@ -64,20 +64,23 @@ func (g *globals) load(cmd *cobra.Command, args []string, found *reportSources) 
 		}
 	}
 	w := given{began: time.Now(), names: map[string]string{}, all: true}
-	names, err := g.copyIn(cmd, found.files)
-	if err != nil {
+	files, bar := make([]inbox.LaneFile, len(found.files)), newBar(io.Discard, 0, "", "")
+	fill := func() error {
+		names, err := g.copyIn(cmd, found.files)
+		for i, name := range names {
+			w.names[name], files[i] = found.files[i].path, inbox.LaneFile{Lane: inbox.Normal, Name: name}
+		}
+		bar = newBar(cmd.ErrOrStderr(), len(files), "load", "files")
 		return err
 	}
-	files := make([]inbox.LaneFile, len(names))
-	for i, name := range names {
-		w.names[name], files[i] = found.files[i].path, inbox.LaneFile{Lane: inbox.Normal, Name: name}
-	}
-	bar := newBar(cmd.ErrOrStderr(), len(names), "load", "files")
 	skipped := field{"skipped_files", found.skipped}
-	summary, err := g.drain(cmd.Context(), untold(g.quiet()), func(t ingest.Totals) { _ = bar.Set(min(t.Files, len(names))) })
+	summary, err := g.drain(cmd.Context(), untold(g.quiet()), fill, func(t ingest.Totals) { _ = bar.Set(min(t.Files, len(files))) })
 	if lockedBySite(err) {
+		if err := fill(); err != nil {
+			return err
+		}
 		w.all = false
-		return g.awaitSite(cmd, cfg, w, files, func(left int) { _ = bar.Set(len(names) - left) }, skipped)
+		return g.awaitSite(cmd, cfg, w, files, func(left int) { _ = bar.Set(len(files) - left) }, skipped)
 	}
 	if err != nil {
 		return err

@@ -114,6 +114,22 @@ func changed(before, after string) []string {
 	return slices.DeleteFunc(strings.Split(after, "\n"), func(line string) bool { return strings.Contains(before, line) })
 }
 
+// loadsNothing sees a store of an earlier version refuse a file before it is copied into the inbox.
+func loadsNothing(t *testing.T, data string) {
+	t.Helper()
+	r, _ := report(2, smx.NoPriority, 1, 3)
+	path := filepath.Join(dataDir(t), "given.SMX")
+	if err := os.WriteFile(path, smx.AppendReport(nil, r), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := command(t, data, "load", path); r.code != exitFailed || !strings.Contains(r.errOut, "`statewire store migrate`") {
+		t.Errorf("load into a store of an earlier version ended with %d: %s", r.code, r.errOut)
+	}
+	if files, err := filepath.Glob(filepath.Join(boxOf(data), "incoming", "*.SMX")); len(files) > 0 || err != nil {
+		t.Errorf("load left %v in the inbox, %v", files, err)
+	}
+}
+
 // The first process that opens the engine waits for the one with the ingest role, which migrates through it. Without a site
 // `store migrate` does it.
 func TestWhoeverHasTheEngineLetsTheLoaderMigrate(t *testing.T) {
@@ -154,6 +170,7 @@ func TestWhoeverHasTheEngineLetsTheLoaderMigrate(t *testing.T) {
 	again.kill()
 	owner.signal(syscall.SIGTERM)
 	owner.wait(patience)
+	loadsNothing(t, data)
 	if out := done(t, data, "--format", "json", "store", "migrate"); !strings.Contains(out, `"schema_before": 58`) {
 		t.Errorf("the migration says %s", out)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"statewire/configs"
+	"statewire/store"
 )
 
 // TestARelayOutlivesAStoreThatDoesNotOpen runs all roles without an engine: whoever looks is told why, and the site tries again.
@@ -105,5 +107,21 @@ func TestALentListenerIsGivenBackOpen(t *testing.T) {
 		if err := giveBack(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestADamagedMarkIsCriticalAndStopsNoRelay: what is wrong with the store is no reason to refuse reports.
+func TestADamagedMarkIsCriticalAndStopsNoRelay(t *testing.T) {
+	g := &globals{data: t.TempDir(), format: "csv", logLevel: "error"}
+	if err := errors.Join(os.MkdirAll(filepath.Join(g.data, "store", "data"), 0o700),
+		os.WriteFile(filepath.Join(g.data, store.MarkName), []byte(`{"format":1,"sto`), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if checks := g.checkStore(t.Context(), configs.Default()); len(checks) != 1 || checks[0].health != healthCritical ||
+		!strings.Contains(checks[0].detail, "remove the file") {
+		t.Errorf("status says %v", checks)
+	}
+	if _, err := newSite(g.data, configs.Default(), roles(built), slog.New(slog.DiscardHandler)); err != nil {
+		t.Errorf("a site does not start: %v", err)
 	}
 }
