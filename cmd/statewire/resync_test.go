@@ -175,6 +175,7 @@ func TestResyncThroughTheRunningSite(t *testing.T) {
 func TestASiteWaitsForACommandThatWrites(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
+	done(t, data, "ingest", "--once", "--create") // the resync role makes no store
 	unlock, err := (roles{"resync"}).lock(data)
 	if err != nil {
 		t.Fatal(err)
