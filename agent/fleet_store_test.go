@@ -210,7 +210,7 @@ func TestOneRoundMakesTheSiteEqual(t *testing.T) {
 func TestSecondRunGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path, relay := filepath.Join(t.TempDir(), "fleet.db"), newAsker(t)
-		cfg := verifiedFleet(20)
+		cfg := verifiedFleet(8)
 		cfg.Loss, cfg.Duplicate, cfg.Reorder, cfg.Delay, cfg.Reinstall, cfg.Restore, cfg.ClockJump = 0, 0, 0, 0, 0, 0, 0
 		cfg.For = 3 * time.Minute
 		var ends []time.Duration
@@ -311,7 +311,7 @@ func TestFleetClockRunsFastThenPlain(t *testing.T) {
 func TestSameSeedSameHistory(t *testing.T) {
 	lived := func(faults bool, seed uint64) (text string) {
 		synctest.Test(t, func(t *testing.T) {
-			cfg, relay := verifiedFleet(25), newAsker(t)
+			cfg, relay := verifiedFleet(10), newAsker(t)
 			cfg.Seed, cfg.Reinstall, cfg.Restore, cfg.ClockJump = seed, 0, 0, 0
 			if faults {
 				relay.ask()
