@@ -7,7 +7,8 @@ ENGINE       := bin/libchdb.so
 ENGINE_NPM   := store/embedded/npm
 ENGINE_SO    := $(ENGINE_NPM)/node_modules/@chdb/lib-$(shell node -p 'process.platform+"-"+process.arch+(process.platform=="linux"?"-gnu":"")' 2>/dev/null)/libchdb.so
 FUZZTIME     ?= 60s
-TEST_FLAGS   ?= -race -timeout 15m
+TEST_FLAGS   ?= -race -shuffle=on -timeout 15m
+LONG         ?= 10
 STATICCHECK  := $(GO) run -modfile=tools.mod honnef.co/go/tools/cmd/staticcheck
 
 .DEFAULT_GOAL := help
@@ -41,6 +42,11 @@ test: deps build lint ## everything that must pass before a change lands
 	@mkdir -p build
 	set -o pipefail; $(GO) test $(TEST_FLAGS) ./... 2>&1 | tee build/test.log || { scripts/test-summary build/test.log; exit 1; }
 
+long: build ## the same proofs at length (root): LONG times the kills, cuts and traffic, fleets of 300 and 2,000
+	STATEWIRE_LONG=$(LONG) STATEWIRE_TEST_POWER=1 $(GO) test -shuffle=on -timeout 3h -run 'Chaos|Kill|PowerCut' ./cmd/statewire ./store
+	for n in 300 2000; do STATEWIRE_FLEET=$$n $(GO) test -count 1 -timeout 1h \
+	  -run 'OneRoundMakesSite|SerialsThatJumpMove' ./cmd/statewire || exit 1; done
+
 bench: build ## the speed claims, as ratios measured side by side
 	$(GO) test -run '^$$' -bench 'Ratio|Limit' -benchtime 1x -timeout 60m ./... | scripts/bench-table
 
@@ -54,4 +60,4 @@ mutants: engine ## break one promise at a time in a copy of the tree; a test mus
 clean: ## remove what was built
 	rm -rf bin build
 
-.PHONY: help engine build run deps lint test bench fuzz mutants clean
+.PHONY: help engine build run deps lint test long bench fuzz mutants clean

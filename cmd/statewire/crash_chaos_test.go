@@ -19,8 +19,21 @@ import (
 // chaosTime is how long the traffic of TestChaosConservesEveryMessage lasts; checks come on top.
 const chaosTime = 30 * time.Second
 
-// seedEnv repeats a run of the tests that choose by chance.
-const seedEnv = "STATEWIRE_SEED"
+const (
+	// seedEnv repeats a run of the tests that choose by chance.
+	seedEnv = "STATEWIRE_SEED"
+	// longEnv is how many times as much the tests kill, cut and send that go on for a while.
+	longEnv = "STATEWIRE_LONG"
+)
+
+// times is the value of longEnv, 1 without.
+func times(t testing.TB) int {
+	t.Helper()
+	if text := os.Getenv(longEnv); text != "" {
+		return int(number(t, text))
+	}
+	return 1
+}
 
 // seed is what decides everything a test leaves to chance.
 func seed(t testing.TB, otherwise uint64) uint64 {
@@ -53,7 +66,7 @@ func TestChaosConservesEveryMessage(t *testing.T) {
 	b := &books{stored: map[key]bool{}, bad: map[key]bool{}, receipts: map[string]int{}}
 	var now running
 	now.set(t, serve(t, data))
-	ctx, cancel := context.WithTimeout(t.Context(), chaosTime)
+	ctx, cancel := context.WithTimeout(t.Context(), chaosTime*time.Duration(times(t)))
 	defer cancel()
 	var clients sync.WaitGroup
 	for c := range 4 {

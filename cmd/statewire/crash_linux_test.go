@@ -86,7 +86,7 @@ func TestNoKillOfASiteBreaksThePromises(t *testing.T) {
 	for worker := range uint64(2) {
 		t.Run(fmt.Sprint("site ", worker), func(t *testing.T) {
 			t.Parallel()
-			killSites(t, rand.New(rand.NewPCG(n, worker)), 48, 40*time.Second)
+			killSites(t, rand.New(rand.NewPCG(n, worker)), 48*times(t), 40*time.Second*time.Duration(times(t)))
 		})
 	}
 }
@@ -171,8 +171,8 @@ func TestNoKillOfALoadBreaksThePromises(t *testing.T) {
 		}
 	}
 	began, rounds, hits := time.Now(), 0, 0
-	for _, at := range places(chance, 24) {
-		if time.Since(began) > 30*time.Second && rounds >= 8 {
+	for _, at := range places(chance, 24*times(t)) {
+		if time.Since(began) > 30*time.Second*time.Duration(times(t)) && rounds >= 8 {
 			break
 		}
 		write(rounds)

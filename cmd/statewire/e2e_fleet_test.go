@@ -39,7 +39,7 @@ func oneRound(t *testing.T, kills int, faults ...string) {
 	data, relay := dataDir(t), freeRelay(t)
 	s := serveFleet(t, data, relay)
 	run := spawn(t, data, nil, append(fleetArgs(fleetClients(), relay, "--for", "15s", "--settle", "5s", "--loss", "0.02",
-		"--duplicate", "0.05", "--reorder", "0.05", "--reinstall", "0.01"), faults...)...)
+		"--duplicate", "0.05", "--reorder", "0.05", "--reinstall", "0.03"), faults...)...)
 	chance := rand.New(rand.NewPCG(seed(t, 1), 0))
 	for range kills {
 		eventually(time.Duration(500+chance.IntN(2500))*time.Millisecond, run.ended)
@@ -119,7 +119,7 @@ func fleetClients() int {
 	if n, err := strconv.Atoi(os.Getenv(fleetEnv)); err == nil {
 		return n
 	}
-	return 300
+	return 100
 }
 
 func fleetArgs(clients int, relay string, args ...string) []string {

@@ -107,8 +107,8 @@ func (d *disk) restart() {
 // earlier renames too, so each cut follows the first answer of a process.
 func TestPowerCutAfterEachSingleAnswer(t *testing.T) {
 	onDisks(t, func(t *testing.T, d *disk) {
-		l, began, cuts := newLedger(), time.Now(), 0
-		for ; cuts < 50 && (cuts < 20 || time.Since(began) < 40*time.Second); cuts++ {
+		l, began, cuts, long := newLedger(), time.Now(), 0, times(t)
+		for ; cuts < 50*long && (cuts < 20*long || time.Since(began) < 40*time.Second); cuts++ {
 			s := serve(t, d.data(), "--roles", "relay")
 			to, plug := s.poster(), d.plug()
 			to.accept(t, l, 1, uint64(cuts)*3+1, uint64(cuts)*3+3)
@@ -159,9 +159,9 @@ func TestPowerCutWhileLoading(t *testing.T) {
 	onDisks(t, func(t *testing.T, d *disk) {
 		chance := rand.New(rand.NewPCG(n, uint64(len(t.Name()))))
 		l, next := newLedger(), &serials{}
-		for cut := range 4 {
+		for cut := range 4 * times(t) {
 			length := time.Duration(200+chance.IntN(1500)) * time.Millisecond
-			if cut == 3 {
+			if cut%4 == 3 {
 				length = 42 * time.Second
 			}
 			inserts := loadAndCut(t, d, l, next, length, chance.Uint64())
