@@ -54,7 +54,7 @@ func (a *Agent) Send(ctx context.Context) (Attempt, error) {
 	if answer.Outcome == Again {
 		attempt.Wait = pause(a.failures, answer.After)
 		a.log.Log(ctx, a.trouble(a.failures), "report not delivered", "client", a.id.Client, "first", report.First, "last", report.Last,
-			"status", answer.Status, "code", answer.Code, "wait", attempt.Wait, "err", answer.Err)
+			"status", answer.Status, "code", answer.Code, "wait", attempt.Wait, "why", a.problem())
 		a.failures++
 		a.holdUntil = a.clock.Steady() + min(answer.After, mostPatience)
 		return attempt, nil

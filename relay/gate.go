@@ -170,7 +170,11 @@ func (g *gate) set(p *problem) {
 	switch {
 	case p != nil && (was == nil || was.Code != p.Code):
 		g.metrics.ready.Set(0)
-		g.log.Error("reports are refused", "code", p.Code, "why", p.Detail, "err", p.cause)
+		said := []any{"code", p.Code, "why", p.Detail}
+		if p.cause != nil { // a disk that hangs says nothing
+			said = append(said, "err", p.cause)
+		}
+		g.log.Error("reports are refused", said...)
 	case p == nil && was != nil:
 		g.metrics.ready.Set(1)
 		g.log.Info("reports are taken again", "after", was.Code)

@@ -1,7 +1,9 @@
 package relay
 
 import (
+	"bytes"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -131,5 +133,22 @@ func TestMemoryIsGivenBack(t *testing.T) {
 	}
 	if used := s.relay.memory.used.Load(); used != 0 {
 		t.Errorf("%d bytes are still held", used)
+	}
+}
+
+// A refusal that no error caused is logged without one.
+func TestARefusalWithoutAnErrorNamesNone(t *testing.T) {
+	for name, close := range map[string]func(g *gate){
+		"a disk that hangs": func(g *gate) { g.stalled(true) },
+		"a backlog":         func(g *gate) { g.look() },
+	} {
+		var log bytes.Buffer
+		cfg, in := testConfig(), newMemoryInbox()
+		cfg.BacklogFiles = 10
+		in.set(func(m *memoryInbox) { m.stats.Normal.Files = 11 })
+		close(newGate(cfg, in, newMetrics(nil), slog.New(slog.NewTextHandler(&log, nil)), time.Now))
+		if text := log.String(); !strings.Contains(text, "reports are refused") || strings.Contains(text, "nil") {
+			t.Errorf("%s: %s", name, text)
+		}
 	}
 }

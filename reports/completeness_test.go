@@ -132,13 +132,26 @@ func TestResyncsAreCountedByStep(t *testing.T) {
 	s.messages(message{client: 5, serial: 5, ago: 20 * hour, topic: 700, id: "x", state: 2})
 	s.exec(fmt.Sprintf("INSERT INTO resync_requests (client_id, requested_time, requested_by, after_number) VALUES ('%s', '%s', 'anna', 0), ('%s', '%s', 'anna', 1)",
 		id(6), s.micros(2*hour), id(4), s.micros(11*hour)))
+	for n, completed := range map[int]bool{9: false, 10: true} { // two that expired; the answer of one came late
+		s.issued(n, 1, "missing", 11, 80*hour)
+		s.pickedUp(n, 1, 79*hour)
+		s.messages(message{client: n, serial: 11, ago: 50 * hour, topic: 500, id: "a", state: 2})
+		s.exec(fmt.Sprintf("INSERT INTO resync_expiries (client_id, number, expired_time, interval_s) VALUES ('%s', 1, '%s', 144000)", id(n), s.micros(40*hour)))
+		if completed {
+			s.messages(message{client: n, serial: 12, ago: 30 * hour, topic: 700, id: "x", state: 2})
+		}
+	}
 	r := s.runner()
 	expect(t, lines(s.all(r, "resync-steps", nil), "step", "clients", "oldest", "median_hours"), `
 requested | 1 | `+s.at(2*hour)+` | 2
 issued | 2 | `+s.at(9*hour)+` | 7
 picked up | 1 | `+s.at(6*hour)+` | 6
 answering | 1 | `+s.at(8*hour)+` | 8
-completed | 2 | `+s.at(10*hour)+` | 1`)
+completed | 2 | `+s.at(10*hour)+` | 1
+unanswered | 1 | `+s.at(80*hour)+` | 40
+late | 1 | `+s.at(80*hour)+` | 50`)
+	expect(t, lines(s.all(r, "resyncs", map[string]string{"step": "unanswered"}), "expired", "completed", "waiting_hours"), s.at(40*hour)+" |  | 40")
+	expect(t, lines(s.all(r, "resyncs", map[string]string{"step": "late"}), "expired", "completed", "waiting_hours"), s.at(40*hour)+" | "+s.at(30*hour)+" | 50")
 	expect(t, lines(s.all(r, "resyncs", nil), "netbios_name", "number", "step", "reason", "picked_up", "answering", "waiting_hours"), `
 PC005 | 1 | issued | missing |  |  | 9
 PC003 | 1 | answering | differs | `+s.at(7*hour)+` | `+s.at(4*hour)+` | 8
@@ -149,13 +162,13 @@ PC001 | 1 | issued | missing |  |  | 5`)
 2 | completed | anna | `+s.at(8*hour)+` | 2`)
 	expect(t, lines(s.all(r, "outstanding-resyncs", nil), "question", "clients"), `
 asked again since the last answer | 2
-asked and never answered | 4`)
+asked and never answered | 5`)
 	expect(t, lines(s.all(r, "resyncs", map[string]string{"step": "accepted"}), "netbios_name", "picked_up"), "PC007 | ")
-	rows, err := s.detective().ask(t.Context(), "check", map[string]string{"since": s.micros(24 * hour)})
+	rows, err := s.detective().ask(t.Context(), "check", map[string]string{"since": s.micros(100 * hour)})
 	if err != nil || rows[0].count("outstanding") != 4 {
 		t.Errorf("%v %v", rows, err)
 	}
-	for n, code := range map[int]string{7: "resync_accepted", 8: "resync_completed", 2: "resync_picked_up"} {
+	for n, code := range map[int]string{7: "resync_accepted", 8: "resync_completed", 2: "resync_picked_up", 9: "resync_expired", 10: "resync_late"} {
 		e, err := s.detective().Explain(t.Context(), id(n).String(), nil)
 		if err != nil {
 			t.Fatal(err)

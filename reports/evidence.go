@@ -77,6 +77,7 @@ type completion struct {
 type issuedResync struct {
 	number                                 uint64
 	issued, pickedUp, answering, completed time.Time
+	expired                                time.Time // its time was over; zero when it was not
 	reason, by                             string
 	nextSerial                             uint64
 	reached                                step

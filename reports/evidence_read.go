@@ -82,7 +82,7 @@ func (e *evidence) readRequests(rows []record) {
 	for _, r := range rows {
 		e.requests = append(e.requests, issuedResync{
 			number: r.uint("number"), issued: r.time("issued"), pickedUp: r.time("picked_up"), answering: r.time("answering"),
-			completed: r.time("completed_time"), reason: r.raw("reason"), by: r.raw("issued_by"), nextSerial: r.uint("next_serial"),
+			completed: r.time("completed_time"), expired: r.time("expired_time"), reason: r.raw("reason"), by: r.raw("issued_by"), nextSerial: r.uint("next_serial"),
 			reached: step(r.raw("step")),
 		})
 	}

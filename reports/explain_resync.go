@@ -19,6 +19,8 @@ const (
 	stepCompleted step = "completed"
 	stepAccepted  step = "accepted" // a person accepted what the site holds since: nobody waits for the answer
 	stepReplaced  step = "replaced" // asked again before it was completed
+	stepExpired   step = "unanswered"
+	stepLate      step = "late" // completed after it had expired
 )
 
 func (q issuedResync) step() step { return q.reached }
@@ -52,6 +54,10 @@ func (f *facts) resync() {
 		f.add(OK, "resync_completed", q.completed, "%s, and completed at %s.", asked, f.when(q.completed))
 	case stepAccepted:
 		f.add(OK, "resync_accepted", f.header.baselineTime, "%s. Nobody waits for its answer: a person accepted what the site holds since, at %s.", asked, clockAt(f.header.baselineTime))
+	case stepLate:
+		f.add(OK, "resync_late", q.completed, "%s. It was not completed in time, and its answer came late: it was complete at %s.", asked, f.when(q.completed))
+	case stepExpired:
+		f.add(Warning, "resync_expired", q.expired, "%s. Its time was over at %s without a complete answer, and it is not offered any more.", asked, f.when(q.expired))
 	case stepAnswering:
 		f.add(Note, "resync_answering", q.answering, "%s. The answer began to arrive at %s; the client has not said yet that it is complete.", asked, f.when(q.answering))
 	case stepPickedUp:
@@ -82,7 +88,7 @@ func (f *facts) requested() {
 // unanswered counts the latest resyncs that were not completed.
 func (e *evidence) unanswered() int {
 	for i, q := range e.requests {
-		if q.step() == stepCompleted || q.step() == stepAccepted {
+		if q.step() == stepCompleted || q.step() == stepAccepted || q.step() == stepLate {
 			return i
 		}
 	}
@@ -91,10 +97,14 @@ func (e *evidence) unanswered() int {
 
 // pending is the latest resync when its answer is still to come.
 func (e *evidence) pending() (issuedResync, bool) {
-	if len(e.requests) == 0 || e.requests[0].step() == stepCompleted || e.requests[0].step() == stepAccepted {
+	if len(e.requests) == 0 {
 		return issuedResync{}, false
 	}
-	return e.requests[0], true
+	switch q := e.requests[0]; q.step() {
+	case stepIssued, stepPickedUp, stepAnswering:
+		return q, true
+	}
+	return issuedResync{}, false
 }
 
 // needs says why a resync would be issued, in the order in which reasons count; empty when there is none.

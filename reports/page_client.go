@@ -153,8 +153,8 @@ func worst(facts []Fact) web.Tone {
 
 // view is a resync with its four steps.
 func (q issuedResync) view(e *evidence) web.Resync {
-	now, replaced := q.step(), q.step() == stepReplaced
-	out := web.Resync{Number: strconv.FormatUint(q.number, 10), Why: firstUpper(terminalSafe(q.why())), Open: now != stepCompleted && now != stepAccepted && !replaced}
+	now, over := q.step(), q.step() == stepReplaced || q.step() == stepExpired
+	out := web.Resync{Number: strconv.FormatUint(q.number, 10), Why: firstUpper(terminalSafe(q.why())), Open: now == stepIssued || now == stepPickedUp || now == stepAnswering}
 	for _, st := range []struct {
 		step step
 		at   *web.Stage
@@ -163,15 +163,17 @@ func (q issuedResync) view(e *evidence) web.Resync {
 	} {
 		st.at.Label, st.at.Now, st.at.Done = firstUpper(string(st.step)), st.step == now, !st.at.At.IsZero()
 		switch {
+		case st.step == stepCompleted && now == stepLate:
+			st.at.Now, st.at.Note = true, "late, "+ago(e.now.Sub(st.at.At))
 		case st.at.Done && st.at.At.After(e.now):
 			st.at.Note = clockAt(st.at.At)
 		case st.at.Done:
 			st.at.Note = ago(e.now.Sub(st.at.At))
-		case now == stepCompleted:
+		case now == stepCompleted || now == stepLate:
 			st.at.Note = "not seen"
 		case now == stepAccepted:
 			st.at.Note = "not needed"
-		case replaced:
+		case over:
 			st.at.Note = "never came"
 		default:
 			st.at.Note = "to come"

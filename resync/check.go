@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
+
+	"statewire/smx"
 )
 
 const (
@@ -165,7 +168,7 @@ func (s *Service) ask(ctx context.Context, r *Result, line timeline, unread Unre
 		r.UnreadReason = unread.Reason
 	}
 	if !r.DryRun {
-		if err := s.issue(ctx, round.issue); err != nil {
+		if err := s.issue(ctx, round); err != nil {
 			return err
 		}
 	}
@@ -178,7 +181,8 @@ func (s *Service) owingAt(ctx context.Context, now time.Time, line timeline) (ow
 	if line != (timeline{}) {
 		return s.refresh(ctx, now)
 	}
-	owing, _, err := s.ledger.owing(ctx, now.Add(-s.cfg.Load().offeredFor()), now)
+	owing, _, err := s.ledger.owing(ctx, time.Unix(0, 0), now)
+	maps.DeleteFunc(owing, func(_ smx.ClientID, r resync) bool { return r.expired })
 	return owing, err
 }
 
@@ -196,18 +200,19 @@ func (r *Result) taker(round *round, refill bool) func(want) bool {
 	}
 }
 
-// issue makes resyncs durable, then offers them to the relay: no client learns of a request that the site could forget.
-func (s *Service) issue(ctx context.Context, list []resync) error {
-	if len(list) == 0 {
+// issue makes a round's resyncs durable, then offers them to the relay: no client learns of a request that the site could forget.
+func (s *Service) issue(ctx context.Context, r *round) error {
+	if len(r.issue) == 0 {
 		return nil
 	}
-	if err := s.ledger.issue(ctx, list); err != nil {
+	if err := s.expire(ctx, r.givenUp(), r.now); err != nil {
 		return err
 	}
-	for _, before := range s.desk.add(list) {
-		s.replaced(before, list[0].issued) // all of a round at once
+	if err := s.ledger.issue(ctx, r.issue); err != nil {
+		return err
 	}
-	for _, one := range list {
+	s.desk.add(r.issue)
+	for _, one := range r.issue {
 		s.metrics.issued.Inc()
 		s.metrics.issuedBy.WithLabelValues(one.reason).Inc()
 	}

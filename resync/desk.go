@@ -96,17 +96,13 @@ func (d *desk) open() {
 	d.loaded = true
 }
 
-// add offers new requests, and returns those of the same clients that were on offer before.
-func (d *desk) add(list []resync) (replaced []resync) {
+// add offers new requests.
+func (d *desk) add(list []resync) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, one := range list {
-		if before, ok := d.owing[one.client]; ok {
-			replaced = append(replaced, before)
-		}
 		d.owing[one.client] = one
 	}
-	return replaced
 }
 
 // count says how many of the clients have a request on offer.

@@ -45,6 +45,8 @@ type resync struct {
 	reason string
 	by     string
 	next   uint64
+
+	expired bool // it is written down that it was not completed in time
 }
 
 // owing are the clients that were asked and have not completed, with the request.

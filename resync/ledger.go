@@ -21,9 +21,12 @@ type ledger interface {
 	// requests yields the clients that a person wants asked, the same way.
 	requests(ctx context.Context, q wantQuery, take func(want) bool) error
 	// owing are the clients asked since a time that have not completed as of now, and which of them picked the request up.
+	// Those whose expiry is written down are among them.
 	owing(ctx context.Context, since, now time.Time) (owing, map[smx.ClientID]uint32, error)
 	// issue makes resyncs durable; issuing one again changes nothing.
 	issue(ctx context.Context, list []resync) error
+	// expire makes it durable that requests were not completed in time, by the merge interval in force; doing it again changes nothing.
+	expire(ctx context.Context, list []resync, at time.Time, interval time.Duration) error
 	// note makes claims and pickups durable.
 	note(ctx context.Context, claims map[smx.ClientID]claim, pickups []pickup) error
 	keepCheck(ctx context.Context, r Result) error

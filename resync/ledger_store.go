@@ -249,12 +249,12 @@ func (l *storeLedger) owing(ctx context.Context, since, now time.Time) (owing, m
 	owed, picked := owing{}, map[smx.ClientID]uint32{}
 	err := l.each(ctx, outstandingSQL, []any{timeArg("since", since), latestArg(now)}, func(scan func(...any) error) error {
 		var client uuid.UUID
-		var told uint8
+		var told, expired uint8
 		var r resync
-		if err := scan(&client, &r.number, &r.issued, &r.reason, &r.by, &r.next, &told); err != nil {
+		if err := scan(&client, &r.number, &r.issued, &r.reason, &r.by, &r.next, &told, &expired); err != nil {
 			return err
 		}
-		r.client = smx.ClientID(client)
+		r.client, r.expired = smx.ClientID(client), expired == 1
 		owed[r.client] = r
 		if told == 1 {
 			picked[r.client] = r.number

@@ -12,15 +12,16 @@ import (
 	"statewire/smx"
 )
 
-// Steps of a resync: the store's view resync_outcomes says them, but for the last, which depends on the merge interval.
+// Steps of a resync, as the store's view resync_outcomes says them.
 const (
 	stepIssued    = "issued"    // the client has not asked for its policy since
 	stepPickedUp  = "picked up" // the client has the request
 	stepAnswering = "answering" // a report of the answer arrived
 	stepCompleted = "completed"
 	stepAccepted  = "accepted"   // a person accepted a baseline: nobody waits for the answer
-	stepReplaced  = "replaced"   // asked again under a later number
-	stepExpired   = "unanswered" // not completed within the merge interval; asked again when it is still needed and its turn
+	stepReplaced  = "replaced"   // asked again under a later number, before it expired
+	stepExpired   = "unanswered" // not completed in time; asked again when it is still needed and its turn
+	stepLate      = "late"       // completed after it had expired
 )
 
 // Status is a resync and how far it is. Times of steps that have not happened are zero.
@@ -36,7 +37,8 @@ type Status struct {
 	PickedUp   time.Time     `json:"picked_up_time,omitzero"`
 	Answering  time.Time     `json:"answering_time,omitzero"`
 	Completed  time.Time     `json:"completed_time,omitzero"`
-	Age        time.Duration `json:"age_ns"` // since it was issued, or from then until it was completed
+	Expired    time.Time     `json:"expired_time,omitzero"` // not completed by then, which was final
+	Age        time.Duration `json:"age_ns"`                // since it was issued, or from then until it was completed
 }
 
 // ListOptions select resyncs.
@@ -73,7 +75,7 @@ func (s *Service) List(ctx context.Context, o ListOptions) ([]Status, error) {
 	args := []any{timeArg("since", now.Add(-o.Within)), clickhouse.Named("client", client), clickhouse.Named("limit", strconv.Itoa(o.Limit))}
 	var list []Status
 	err := s.store.each(ctx, listSQL, args, func(scan func(...any) error) error {
-		one, err := scanStatus(scan, now, cfg.MergeInterval)
+		one, err := scanStatus(scan, now)
 		if err == nil && (!o.Open || one.open()) {
 			list = append(list, one)
 		}
@@ -87,26 +89,23 @@ func (s Status) open() bool {
 	return s.Step == stepIssued || s.Step == stepPickedUp || s.Step == stepAnswering
 }
 
-func scanStatus(scan func(...any) error, now time.Time, interval time.Duration) (Status, error) {
+func scanStatus(scan func(...any) error, now time.Time) (Status, error) {
 	var client uuid.UUID
 	var one Status
 	err := scan(&client, &one.Name, &one.Number, &one.Reason, &one.By, &one.NextSerial, &one.Issued, &one.Step,
-		&one.PickedUp, &one.Answering, &one.Completed)
+		&one.PickedUp, &one.Answering, &one.Completed, &one.Expired)
 	if err != nil {
 		return one, err
 	}
 	one.Client = client.String()
-	for _, t := range []*time.Time{&one.PickedUp, &one.Answering, &one.Completed} {
+	for _, t := range []*time.Time{&one.PickedUp, &one.Answering, &one.Completed, &one.Expired} {
 		if t.Unix() <= 0 {
 			*t = time.Time{}
 		}
 	}
 	one.Age = max(now.Sub(one.Issued), 0)
-	switch {
-	case one.Step == stepCompleted:
+	if !one.Completed.IsZero() {
 		one.Age = max(one.Completed.Sub(one.Issued), 0)
-	case one.open() && one.Age >= interval:
-		one.Step = stepExpired
 	}
 	return one, nil
 }

@@ -29,6 +29,7 @@ type world struct {
 	picked     map[smx.ClientID]uint32
 	violations []string
 	issued     int
+	expiries   int
 }
 
 // machine is one client, as it is and as the site knows it.
@@ -44,6 +45,7 @@ type machine struct {
 	last      resync // asked of it
 	askedAt   time.Time
 	askedAll  []time.Time
+	expired   uint32 // number of the request that expired last
 	completed struct {
 		received time.Time
 		serial   uint64
@@ -133,6 +135,12 @@ func (w *world) outstanding() (n int) {
 	return n
 }
 
+// with is the request as it is known when the one of that number has expired.
+func (r resync) with(expired uint32) resync {
+	r.expired = r.number == expired
+	return r
+}
+
 func (w *world) complete(m *machine) bool { return m.completed.serial >= m.last.next }
 
 // issue is where the rules are held against what happens.
@@ -151,6 +159,8 @@ func (w *world) issue(_ context.Context, list []resync) error {
 			continue // again the same
 		case r.number != m.last.number+1:
 			w.breaks("number %d follows %d", r.number, m.last.number)
+		case m.last.number > 0 && m.expired != m.last.number && !w.complete(m):
+			w.breaks("request %d follows one that has not ended", r.number)
 		case m.last.number > 0 && now.Sub(m.askedAt) < w.cfg.MergeInterval:
 			w.breaks("asked again after %s", now.Sub(m.askedAt))
 		case waiting.holds(r.client):
@@ -249,10 +259,31 @@ func (w *world) owing(_ context.Context, since, now time.Time) (owing, map[smx.C
 		received := m.completed.received
 		stamped := received.After(m.last.issued) && !received.After(now.Add(stampTolerance))
 		if m.last.number > 0 && m.last.issued.After(since) && !w.complete(m) && !stamped {
-			owed[m.id] = m.last
+			owed[m.id] = m.last.with(m.expired)
 		}
 	}
 	return owed, maps.Clone(w.picked), nil
+}
+
+func (w *world) expire(_ context.Context, list []resync, _ time.Time, interval time.Duration) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range list {
+		m := w.clients[r.client]
+		switch {
+		case r.number != m.last.number:
+			w.breaks("request %d expires after %d", r.number, m.last.number)
+		case m.expired == r.number:
+			w.breaks("request %d expires twice", r.number)
+		case w.complete(m):
+			w.breaks("a completed request expires")
+		case time.Since(m.askedAt) < interval:
+			w.breaks("a request expires after %s", time.Since(m.askedAt))
+		}
+		m.expired = r.number
+		w.expiries++
+	}
+	return nil
 }
 
 func (w *world) note(_ context.Context, _ map[smx.ClientID]claim, pickups []pickup) error {

@@ -38,6 +38,10 @@ func (h history) pickedUp(minute int, number uint32) {
 	h.insert(`INSERT INTO resync_pickups (client_id, number, picked_up_time)`, []uint32{number}, h.at(minute))
 }
 
+func (h history) expired(minute int, number uint32) {
+	h.insert(`INSERT INTO resync_expiries (client_id, number, expired_time, interval_s)`, []uint32{number}, h.at(minute), []uint64{60})
+}
+
 func (h history) reported(minute int, serial uint64) {
 	h.insert(`INSERT INTO state_messages (client_id, serial, received_time, topic_type, topic_id, payload_hash)`,
 		[]uint64{serial}, h.at(minute), []uint32{500}, []string{"a"}, []uint64{serial})
@@ -52,33 +56,36 @@ func (h history) accepted(minute int) {
 	h.insert(`INSERT INTO baselines (client_id, serial, accepted_time)`, []uint64{99}, h.at(minute))
 }
 
-// outcome writes a client's requests as "number step answering completed", times in minutes.
-func (h history) outcome() string {
-	h.b.t.Helper()
-	h.b.now = h.at(5000)[0] // nothing is younger than the merge interval, unless a case says so
-	list, err := h.b.List(h.b.t.Context(), ListOptions{Client: h.c, Within: 10000 * time.Minute})
+// outcomes writes each client's requests as "number step answering completed expired", times in minutes.
+func (b *bench) outcomes() map[string]string {
+	b.t.Helper()
+	now := b.now
+	b.now = today.Add(5000 * time.Minute)
+	list, err := b.List(b.t.Context(), ListOptions{Within: 400 * 24 * time.Hour})
+	b.now = now
 	if err != nil {
-		h.b.t.Fatal(err)
+		b.t.Fatal(err)
 	}
-	var lines []string
+	out := map[string]string{}
 	for i := len(list) - 1; i >= 0; i-- {
 		line := fmt.Sprintf("%d %s", list[i].Number, list[i].Step)
-		for _, t := range []time.Time{list[i].Answering, list[i].Completed} {
+		for _, t := range []time.Time{list[i].Answering, list[i].Completed, list[i].Expired} {
 			if !t.IsZero() {
 				line += fmt.Sprintf(" %g", t.Sub(today).Minutes())
 			}
 		}
-		lines = append(lines, line)
+		if before := out[list[i].Client]; before != "" {
+			line = before + ", " + line
+		}
+		out[list[i].Client] = line
 	}
-	return strings.Join(lines, ", ")
+	return out
 }
 
 // Each request has an outcome of its own: what another one comes to, later, changes it no more.
 func TestEachRequestHasItsOwnOutcome(t *testing.T) {
-	cfg := DefaultConfig()
-	cfg.MergeInterval = 10000 * time.Minute
-	b := newBench(t, cfg)
-	for i, tt := range []struct {
+	b := newBench(t, DefaultConfig())
+	cases := []struct {
 		name string
 		live func(h history)
 		want string
@@ -141,20 +148,93 @@ func TestEachRequestHasItsOwnOutcome(t *testing.T) {
 		{"accepted each time", func(h history) { h.asked(0, 1, 11); h.accepted(10); h.asked(20, 2, 100); h.accepted(30) }, "1 accepted, 2 accepted"},
 		{"accepted at the moment of the second", func(h history) { h.asked(0, 1, 11); h.asked(20, 2, 100); h.accepted(20) }, "1 replaced, 2 accepted"},
 		{"replaced, then the second accepted", func(h history) { h.asked(0, 1, 11); h.asked(20, 2, 11); h.accepted(30) }, "1 replaced, 2 accepted"},
-	} {
-		h := history{b, client(100 + i)}
-		tt.live(h)
-		if got := h.outcome(); got != tt.want {
-			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
-		}
+		{"it expires", func(h history) { h.asked(0, 1, 11); h.pickedUp(5, 1); h.reported(6, 11); h.expired(60, 1) }, "1 unanswered 60"},
+		{"it expires once", func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.expired(70, 1); h.expired(50, 1) }, "1 unanswered 50"},
+		{"an answer after that is late", func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.completed(61, 12) }, "1 late 61 60"},
+		{"one of that moment is in time", func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.completed(60, 12) }, "1 completed 60"},
+		{"one that was received in time and read later", func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.completed(50, 12) }, "1 completed 50"},
+		{"it expires, and the next is asked at once", func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.asked(60, 2, 11) }, "1 unanswered 60, 2 issued"},
+		{"the late answer belongs to the next", func(h history) {
+			h.asked(0, 1, 11)
+			h.expired(60, 1)
+			h.asked(60, 2, 11)
+			h.completed(61, 12)
+		}, "1 unanswered 60, 2 completed 61"},
+		{"what was replaced does not expire", func(h history) { h.asked(0, 1, 11); h.asked(50, 2, 11); h.expired(60, 1) }, "1 replaced, 2 issued"},
+		{"it expires, and a person accepts what there is", func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.accepted(70) }, "1 unanswered 60"},
+		{"accepted before it expires", func(h history) { h.asked(0, 1, 11); h.accepted(50); h.expired(60, 1) }, "1 accepted"},
+		{"each expires on its own", func(h history) {
+			h.asked(0, 1, 11)
+			h.expired(60, 1)
+			h.asked(60, 2, 11)
+			h.expired(130, 2)
+			h.completed(140, 12)
+		}, "1 unanswered 60, 2 late 140 130"},
 	}
-	cfg.MergeInterval = 5000 * time.Minute // and now those that are still open are unanswered
-	b.Configure(cfg)
-	b.equal("at the merge interval", history{b, client(100)}.outcome(), "1 unanswered")
-	b.equal("what has ended stays", history{b, client(109)}.outcome(), "1 replaced, 2 completed 110")
-	cfg.MergeInterval++
-	b.Configure(cfg)
-	b.equal("a moment before", history{b, client(100)}.outcome(), "1 issued")
+	for i, tt := range cases {
+		tt.live(history{b, client(100 + i)})
+	}
+	got := b.outcomes()
+	for i, tt := range cases {
+		b.equal(tt.name, got[client(100+i).UUID()], tt.want)
+	}
+}
+
+// What expired stays so, and what did not expire then does not expire by a later setting: no other row changes.
+func TestAnExpiryIsFinal(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.MinMissingMessageAge, cfg.MergeInterval = 0, 10*time.Hour
+	b := newBench(t, cfg)
+	silent, slow, quick := history{b, client(1)}, history{b, client(2)}, history{b, client(3)}
+	for _, h := range []history{silent, slow, quick} {
+		b.arrive(h.c, 5, 9)
+	}
+	steps := func(what, want string) {
+		t.Helper()
+		got := b.outcomes()
+		b.equal(what, strings.Join([]string{got[silent.c.UUID()], got[slow.c.UUID()], got[quick.c.UUID()]}, "; "), want)
+	}
+	b.check(CheckOptions{})
+	b.unread = Unread{Everybody: true} // nobody is asked any more
+	b.wait(10*time.Hour - time.Minute)
+	b.complete(quick.c, 0, 20)
+	b.wait(30 * time.Second)
+	b.check(CheckOptions{})
+	steps("a moment before", "1 issued; 1 issued; 1 completed 599")
+	b.wait(30 * time.Second)
+	b.check(CheckOptions{DryRun: true})
+	b.check(CheckOptions{})
+	expired := "1 unanswered 600; 1 unanswered 600; 1 completed 599"
+	steps("at the merge interval", expired)
+	for _, interval := range []time.Duration{0, time.Hour, 9 * time.Hour, 1000 * time.Hour} {
+		cfg.MergeInterval = interval
+		b.Configure(cfg)
+		b.wait(time.Minute)
+		b.check(CheckOptions{})
+		steps("with another setting", expired)
+	}
+	b.complete(slow.c, 0, 20)
+	b.check(CheckOptions{})
+	steps("an answer that comes late", "1 unanswered 600; 1 late 604 600; 1 completed 599")
+	b.equal("by the interval of then", b.count("SELECT any(interval_s) FROM resync_expiries"), 36000)
+	b.equal("counted", []any{metric(t, b.reg, "statewire_resync_expired_total"), metric(t, b.reg, "statewire_resync_completed_total")}, []any{2, 1})
+	forgotten, answered := history{b, client(4)}, history{b, client(5)} // of a time when no process of the site ran
+	forgotten.asked(-100*24*60, 1, 11)
+	answered.asked(-100*24*60, 1, 11)
+	now := b.now
+	answered.completed(-50*24*60, 12)
+	again := newBenchOn(t, b.db, cfg, now)
+	again.check(CheckOptions{})
+	b.equal("a restart counts what expired meanwhile", metric(t, again.reg, "statewire_resync_expired_total"), 1)
+	got := b.outcomes()
+	b.equal("asked long ago", []string{got[forgotten.c.UUID()], got[answered.c.UUID()]}, []string{"1 unanswered 604", "1 completed -72000"})
+	b.now = now
+	again.wait(time.Minute)
+	again.unread = Unread{}
+	cfg.MergeInterval = time.Hour
+	again.Configure(cfg)
+	b.equal("asked again", again.check(CheckOptions{}).IssuedTotal, 1)
+	steps("asked again", "1 unanswered 600, 2 issued; 1 late 604 600; 1 completed 599")
 }
 
 // A request that nobody answered is counted as expired once, whatever the merge interval: asked again, or not.

@@ -106,7 +106,7 @@ func nameSome(names []string, clients []smx.ClientID) []string {
 
 // askWished issues what the round decided. The wishes of the others are kept: the next looks meet them.
 func (s *Service) askWished(ctx context.Context, o RequestOptions, round *round, out *RequestResult) error {
-	if err := s.issue(ctx, round.issue); err != nil {
+	if err := s.issue(ctx, round); err != nil {
 		return err
 	}
 	left := out.Clients - len(round.issue)

@@ -74,6 +74,9 @@ type Service struct {
 	waiting   int       // clients that could be asked but for unread reports or the bound, as of the last round
 	lastCheck time.Time // the last one that was due, by now; zero before the first of this process
 	lastRound time.Time // the last look at who is to be asked
+
+	lastLook   time.Time     // the last look at who owes an answer; zero before the first of this process
+	lastWindow time.Duration // for how long requests were offered then
 }
 
 // New checks the configuration; nothing starts before Run, and nothing is read before the first call that needs it.

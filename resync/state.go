@@ -37,44 +37,41 @@ func (s *Service) load(ctx context.Context) error {
 	return nil
 }
 
-// expirySlack is for how long after its end a request is still looked at, to tell one that expired from one completed at the last moment.
-const expirySlack = time.Hour
-
-// refresh reads who owes an answer, counts who completed since the last look, and returns those who still owe.
+// refresh reads who owes an answer, writes down whose time is over, counts who completed since the last look, and returns those who
+// still owe.
 func (s *Service) refresh(ctx context.Context, now time.Time) (owing, error) {
 	cfg := s.cfg.Load()
 	window := cfg.offeredFor()
-	owed, picked, err := s.ledger.owing(ctx, s.line.issuedSince(now, window+expirySlack), now)
+	looked, before := s.lastLook, s.lastWindow
+	owed, picked, err := s.ledger.owing(ctx, s.lookBack(now, window), now)
 	if err != nil {
+		s.lastLook, s.lastWindow = looked, before
 		return nil, err
 	}
 	late := owing{}
+	var news []resync
 	for client, r := range owed {
-		if s.line.askedFor(r.issued, now) >= window {
-			late[client] = r
-			delete(owed, client)
+		if !r.expired && s.line.askedFor(r.issued, now) < window {
+			continue
+		}
+		late[client] = r
+		delete(owed, client)
+		if !r.expired {
+			news = append(news, r)
 		}
 	}
-	for client, r := range s.desk.replace(owed, picked) {
-		again, still := owed[client]
-		switch {
-		case still: // asked again by another process
-			s.replaced(r, again.issued)
-		case late[client].number == r.number || s.line.askedFor(r.issued, now) >= window+expirySlack:
-			s.metrics.expired.Inc()
-		default:
+	if err := s.expire(ctx, news, now); err != nil {
+		s.lastLook, s.lastWindow = looked, before
+		return nil, err
+	}
+	for client := range s.desk.replace(owed, picked) {
+		_, again := owed[client] // asked by another process, which counts what became of this one
+		if _, expired := late[client]; !again && !expired {
 			s.metrics.completed.Inc()
 		}
 	}
-	s.metrics.outstanding.Set(float64(owed.within(s.cfg.Load().MergeInterval, s.line, now)))
+	s.metrics.outstanding.Set(float64(owed.within(cfg.MergeInterval, s.line, now)))
 	return owed, nil
-}
-
-// replaced counts a request that was not completed when its client was asked again. A person may do so before it has expired.
-func (s *Service) replaced(r resync, again time.Time) {
-	if s.line.askedFor(r.issued, again) >= s.cfg.Load().MergeInterval {
-		s.metrics.expired.Inc()
-	}
 }
 
 // keepClock notes that a check ran, for the next process.

@@ -173,7 +173,8 @@ func resyncListCommand(g *globals) *cobra.Command {
 		Use:   "list",
 		Short: "list the resyncs, how far each is and how old",
 		Long: "Lists the resyncs issued within the merge interval, or --within, the latest first. Steps: issued, picked up (the client has the\n" +
-			"request), answering (a report of the answer arrived), completed; or accepted (a baseline was), replaced (asked again), unanswered.",
+			"request), answering (a report of the answer arrived), completed; or accepted (a baseline was), replaced (asked again before its\n" +
+			"time was over), unanswered (not completed within the merge interval of then), late (completed after that).",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if within < 0 {
@@ -200,7 +201,7 @@ func resyncListCommand(g *globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&client, "client", "", "of this client only, by its id or computer name")
-	cmd.Flags().BoolVar(&open, "outstanding", false, "only those that are not completed")
+	cmd.Flags().BoolVar(&open, "outstanding", false, "only those that still owe their answer")
 	cmd.Flags().Var((*span)(&within), "within", "issued within this time, as 72h or 30d (default the merge interval)")
 	return cmd
 }
@@ -241,10 +242,10 @@ func (g *globals) writeStatuses(w io.Writer, list []resync.Status) error {
 		return g.writeCapped(w, []string{"client_id", "netbios_name", "number", "reason", "step", "age", "issued", "picked up", "completed"}, rows)
 	}
 	columns := []string{"client_id", "netbios_name", "number", "reason", "by", "next_serial", "step", "age_seconds", "issued_time", "picked_up_time",
-		"answering_time", "completed_time"}
+		"answering_time", "completed_time", "expired_time"}
 	for i, s := range list {
 		rows[i] = []any{s.Client, s.Name, s.Number, s.Reason, s.By, s.NextSerial, s.Step, json3(s.Age.Seconds()), moment(s.Issued), moment(s.PickedUp),
-			moment(s.Answering), moment(s.Completed)}
+			moment(s.Answering), moment(s.Completed), moment(s.Expired)}
 	}
 	return writeRecords(w, g.format, columns, rows)
 }

@@ -4,11 +4,12 @@
 --   client with its policy, answering (something of the answer has arrived), completed; accepted, when a person accepted since what the
 --   site holds, so that nobody waits for the answer; or replaced by the client's next resync before it was completed.
 -- param client String = '': Client id (with or without GUID:) or computer name; empty takes all
--- param step String = 'outstanding' in outstanding, issued, picked up, answering, completed, accepted, replaced, any: Only resyncs that got this far; outstanding are all that still owe their answer
+-- param step String = 'outstanding' in outstanding, issued, picked up, answering, completed, accepted, unanswered, late, replaced, any: Only resyncs that got this far; outstanding are all that still owe their answer
 -- param days UInt32 = 90 in 1..3650: Only resyncs issued within so many days
 -- order: issued DateTime64(6,'UTC'), client_id UUID, number UInt32
--- note step: how far the resync got; once completed, accepted or replaced it stays so
--- note waiting_hours: from issue to completion, or to the resync that replaced it, or until now
+-- note step: how far the resync got; once completed, accepted, unanswered or replaced it stays so, but that an unanswered one may be late
+-- note expired: when its time was over without an answer, by the merge interval of then; no later setting changes it
+-- note waiting_hours: from issue to completion, or until it expired, or to the resync that replaced it, or until now
 -- note last_completed: when the client last said that it had sent everything again, asked or not
 -- note answering: when the first message of the answer arrived
 -- link netbios_name: /clients/{client_id}
@@ -22,11 +23,12 @@ WITH
             nullIf(picked_up_time, toDateTime64(0, 6, 'UTC')) AS picked_up,
             nullIf(answering_time, toDateTime64(0, 6, 'UTC')) AS answering,
             nullIf(completed_time, toDateTime64(0, 6, 'UTC')) AS done,
-            coalesce(done, nullIf(replaced_time, toDateTime64(0, 6, 'UTC')), now64(6, 'UTC')) AS until
+            nullIf(expired_time, toDateTime64(0, 6, 'UTC')) AS expired,
+            coalesce(done, expired, nullIf(replaced_time, toDateTime64(0, 6, 'UTC')), now64(6, 'UTC')) AS until
         FROM resync_outcomes
         WHERE issued_time >= now64(6, 'UTC') - toIntervalDay({days:UInt32})
           AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
-          AND ({step:String} = 'any' OR step = {step:String} OR {step:String} = 'outstanding' AND step NOT IN ('completed', 'accepted', 'replaced'))
+          AND ({step:String} = 'any' OR step = {step:String} OR {step:String} = 'outstanding' AND step IN ('issued', 'picked up', 'answering'))
           AND ({after:UInt8} = 0 OR (issued, client_id, number) > ({after_issued:DateTime64(6,'UTC')}, {after_client_id:UUID}, {after_number:UInt32}))
         ORDER BY issued, client_id, number
         LIMIT {page_rows:UInt64}
@@ -42,6 +44,7 @@ SELECT
     page.picked_up AS picked_up,
     page.answering AS answering,
     page.done AS completed,
+    page.expired AS expired,
     round(greatest(dateDiff('second', page.issued, page.until), 0) / 3600, 1) AS waiting_hours,
     l.completed AS last_completed,
     st.seen AS last_serial,

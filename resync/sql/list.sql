@@ -10,10 +10,11 @@ SELECT
     r.step,
     r.picked_up_time,
     r.answering_time,
-    r.completed_time
+    r.completed_time,
+    r.expired_time
 FROM
 (
-    SELECT client_id, number, reason, issued_by, next_serial, issued_time, step, picked_up_time, answering_time, completed_time
+    SELECT client_id, number, reason, issued_by, next_serial, issued_time, step, picked_up_time, answering_time, completed_time, expired_time
     FROM resync_outcomes
     WHERE issued_time > {since:DateTime64(6, 'UTC')}
       AND ({client:String} = '' OR client_id = toUUIDOrZero({client:String}))

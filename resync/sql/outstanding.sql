@@ -1,6 +1,6 @@
 -- The latest resync of each client that was asked since {since} and has not completed: no resync complete message arrived after
 -- it or under a serial of its answer, and no baseline was accepted since. Times after {latest} were stamped by a clock that was wrong.
--- picked_up says whether the client has been told.
+-- picked_up says whether the client has been told, expired whether its expiry is written down.
 WITH latest AS
 (
     SELECT
@@ -15,7 +15,7 @@ WITH latest AS
     GROUP BY client_id
     HAVING issued > {since:DateTime64(6, 'UTC')}
 )
-SELECT l.client_id, l.last_number, l.issued, CAST(l.why, 'String') AS reason, l.who, l.next, p.number = l.last_number AS picked_up
+SELECT l.client_id, l.last_number, l.issued, CAST(l.why, 'String') AS reason, l.who, l.next, p.number = l.last_number AS picked_up, x.number = l.last_number AS expired
 FROM latest AS l
 LEFT JOIN
 (
@@ -24,6 +24,13 @@ LEFT JOIN
     WHERE client_id IN (SELECT client_id FROM latest)
     GROUP BY client_id
 ) AS p ON p.client_id = l.client_id
+LEFT JOIN
+(
+    SELECT client_id, max(resync_expiries.number) AS number
+    FROM resync_expiries
+    WHERE client_id IN (SELECT client_id FROM latest)
+    GROUP BY client_id
+) AS x ON x.client_id = l.client_id
 LEFT JOIN
 (
     SELECT client_id, maxIf(completions_data.received_time, completions_data.received_time <= {latest:DateTime64(6, 'UTC')}) AS received, max(completions_data.serial) AS serial

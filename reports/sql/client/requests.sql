@@ -2,7 +2,7 @@
 -- first message of an answer out once the resync is completed; for one client it is cheap to find.
 WITH asked AS
 (
-    SELECT number, issued_time, reason, issued_by, next_serial, picked_up_time, answering_time, completed_time, step
+    SELECT number, issued_time, reason, issued_by, next_serial, picked_up_time, answering_time, completed_time, expired_time, step
     FROM resync_outcomes
     WHERE client_id = {client:UUID}
     ORDER BY number DESC
@@ -15,11 +15,12 @@ SELECT
     any(asked.issued_by) AS issued_by,
     any(asked.next_serial) AS next_serial,
     any(asked.picked_up_time) AS picked_up,
-    if(any(asked.step) = 'completed',
+    if(any(asked.step) IN ('completed', 'unanswered', 'late'),
         minIf(m.received_time, m.serial >= asked.next_serial AND toUnixTimestamp64Micro(asked.picked_up_time) > 0
-            AND m.received_time >= asked.picked_up_time AND m.received_time <= asked.completed_time),
+            AND m.received_time >= asked.picked_up_time AND m.received_time <= if(asked.step = 'unanswered', asked.expired_time, asked.completed_time)),
         any(asked.answering_time)) AS answering,
     any(asked.completed_time) AS completed_time,
+    any(asked.expired_time) AS expired_time,
     any(asked.step) AS step
 FROM asked
 LEFT JOIN (SELECT 1 AS one, serial, received_time FROM state_messages WHERE client_id = {client:UUID} AND serial >= (SELECT min(next_serial) FROM asked)) AS m
