@@ -103,6 +103,15 @@ func TestDecodePolicyKnowsWhatToIgnoreAndWhatToRefuse(t *testing.T) {
 	}
 }
 
+// A document full of faults is refused in a few words: they end in a log and in a status.
+func TestDecodePolicyTellsTheFirstFaults(t *testing.T) {
+	topics := strings.Repeat("<Topic/>", 30_000)
+	_, err := DecodePolicy([]byte(strings.Replace(fullPolicyDocument, "</Policy>", topics+"</Policy>", 1)))
+	if err == nil || len(err.Error()) > 2000 || !strings.Contains(err.Error(), "Type of Topic") {
+		t.Fatalf("%d bytes: %.300v", len(err.Error()), err)
+	}
+}
+
 // FuzzDecodePolicy: what is read can be written, and reads the same again.
 func FuzzDecodePolicy(f *testing.F) {
 	f.Add([]byte(fullPolicyDocument))

@@ -10,13 +10,19 @@ import (
 	"github.com/beevik/etree"
 )
 
-// policyReader takes a policy from its tree and collects every fault on the way.
+// mostFaults is how many faults of a document are told: whoever wrote it chose how many there are.
+const mostFaults = 10
+
+// policyReader takes a policy from its tree and collects the first faults on the way.
 type policyReader struct {
 	root   *etree.Element
 	faults []error
 }
 
 func (r *policyReader) fail(format string, args ...any) {
+	if len(r.faults) >= mostFaults {
+		return
+	}
 	r.faults = append(r.faults, fmt.Errorf(format, args...))
 }
 
