@@ -139,7 +139,7 @@ func (s *seen) sift(b batch) (suspects []suspect) {
 			number, top := rows.Serial[i], client.top.last
 			if number == 0 || !client.add(number) {
 				suspects = append(suspects, suspect{r.part, i})
-			} else if number > top && number-top > smx.SerialJump {
+			} else if smx.Jumps(number, top) {
 				rows.Flags[i] |= flagSerialJump
 			}
 		}

@@ -31,12 +31,12 @@ func (l *storeLedger) noteClaims(ctx context.Context, claims map[smx.ClientID]cl
 	var aside asideRows
 	for client, c := range claims {
 		greatest := known[client]
-		if high := (claim{Poll: smx.Poll{Client: client, LastSerial: c.high}, at: c.highAt}); jumps(c.high, greatest) {
+		if high := (claim{Poll: smx.Poll{Client: client, LastSerial: c.high}, at: c.highAt}); smx.Jumps(c.high, greatest) {
 			aside.add(high, greatest)
 		} else if c.high > 0 {
 			polled.add(high)
 		}
-		if jumps(c.LastSerial, greatest) {
+		if smx.Jumps(c.LastSerial, greatest) {
 			aside.add(c, greatest)
 			c.LastSerial = 0 // it polled: that much is believed
 			polled.add(c)
@@ -53,9 +53,6 @@ func (l *storeLedger) noteClaims(ctx context.Context, claims map[smx.ClientID]cl
 	return errors.Join(err, l.store.Insert(ctx, `INSERT INTO client_caches (client_id, last_serial, states, digest, unsent, claimed_time)`,
 		believed.clients, believed.last, believed.states, believed.digests, believed.unsent, believed.times))
 }
-
-// jumps says whether a serial is too far above what is known of its client.
-func jumps(serial, known uint64) bool { return serial > known && serial-known > smx.SerialJump }
 
 // claimRows are claims as columns.
 type claimRows struct {
@@ -130,13 +127,19 @@ type asideClaim struct {
 
 // claimsAside are the claims of clients that are kept aside; those of everybody when none is named.
 func (l *storeLedger) claimsAside(ctx context.Context, clients []smx.ClientID) (list []asideClaim, err error) {
-	err = l.each(ctx, claimsAsideSQL, []any{clientsArg(clients), uintArg("jump", smx.SerialJump)}, func(scan func(...any) error) error {
+	err = l.eachAside(ctx, clients, func(c asideClaim) { list = append(list, c) })
+	return list, err
+}
+
+// eachAside goes over them without holding them all: anybody may claim in the name of a million clients.
+func (l *storeLedger) eachAside(ctx context.Context, clients []smx.ClientID, take func(asideClaim)) error {
+	err := l.each(ctx, claimsAsideSQL, []any{clientsArg(clients), uintArg("jump", smx.SerialJump)}, func(scan func(...any) error) error {
 		var c asideClaim
 		err := scan(&c.client, &c.serial, &c.at)
-		list = append(list, c)
+		take(c)
 		return err
 	})
-	return list, wrap(err, "list the claims that are kept aside")
+	return wrap(err, "list the claims that are kept aside")
 }
 
 // acceptClaims believes the claims of clients that are kept aside, from now on: policies name what comes after them. It closes

@@ -77,7 +77,7 @@ func (c claim) after(before claim) claim {
 	if before.LastSerial > c.high {
 		c.high, c.highAt = before.LastSerial, before.at
 	}
-	if c.high <= c.LastSerial || c.high-c.LastSerial <= smx.SerialJump {
+	if !smx.Jumps(c.high, c.LastSerial) {
 		c.high, c.highAt = 0, time.Time{}
 	}
 	return c

@@ -108,7 +108,7 @@ func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
 		l.watermark = f.Watermark
 	}
 	slices.SortStableFunc(f.Gaps, func(a, b gap) int { return a.Detected.Compare(b.Detected) })
-	g := Gaps{Compared: f.Clients, Looked: f.Looked, Ranges: f.Ranges, Messages: f.Messages, Jumps: f.Jumps, JumpMessages: f.JumpMessages, Opened: f.Opened, Closed: f.Closed, Late: f.Late, Conflicts: f.Conflicts, Differs: f.Differing, Postponed: f.Postponed}
+	g := f.gaps()
 	for i, one := range f.Gaps {
 		if q.rows >= 0 && i >= q.rows {
 			break
@@ -117,9 +117,19 @@ func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
 	}
 	if q.dry {
 		g.countRows(f.Gaps)
-		return g, l.countAside(ctx, &g)
+		err = l.countAside(ctx, &g)
+	} else {
+		err = errors.Join(l.openRanges(ctx, &g), l.countAside(ctx, &g))
 	}
-	return g, errors.Join(l.openRanges(ctx, &g), l.countAside(ctx, &g))
+	return g, err
+}
+
+// gaps are the numbers of what was found.
+func (f *found) gaps() Gaps {
+	return Gaps{
+		Compared: f.Clients, Looked: f.Looked, Ranges: f.Ranges, Messages: f.Messages, Jumps: f.Jumps, JumpMessages: f.JumpMessages,
+		Opened: f.Opened, Closed: f.Closed, Late: f.Late, Conflicts: f.Conflicts, Differs: f.Differing, Postponed: f.Postponed,
+	}
 }
 
 func (l *storeLedger) recorded(ctx context.Context) (Gaps, error) {
@@ -127,15 +137,14 @@ func (l *storeLedger) recorded(ctx context.Context) (Gaps, error) {
 	if err != nil {
 		return Gaps{}, err
 	}
-	g := Gaps{Ranges: f.Ranges, Messages: f.Messages, Jumps: f.Jumps, JumpMessages: f.JumpMessages, Conflicts: f.Conflicts, Differs: f.Differing}
-	return g, errors.Join(l.openRanges(ctx, &g), l.countAside(ctx, &g))
+	g := f.gaps()
+	err = errors.Join(l.openRanges(ctx, &g), l.countAside(ctx, &g))
+	return g, err
 }
 
 // countAside adds how many clients have a claim that is kept aside.
 func (l *storeLedger) countAside(ctx context.Context, g *Gaps) error {
-	claims, err := l.claimsAside(ctx, nil)
-	g.Aside = uint64(len(claims))
-	return err
+	return l.eachAside(ctx, nil, func(asideClaim) { g.Aside++ })
 }
 
 // countRows adds what openRanges adds, from the rows of a scan that wrote nothing.

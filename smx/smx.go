@@ -48,5 +48,8 @@ const (
 	SerialJump = 1_000_000
 )
 
+// Jumps tells whether a serial is too far above the greatest one known to be believed.
+func Jumps(serial, known uint64) bool { return serial > known && serial-known > SerialJump }
+
 // NoPriority is the priority of a report whose header names none.
 const NoPriority = -1

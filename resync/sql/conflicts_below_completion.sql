@@ -1,5 +1,6 @@
 -- Messages below a completion that arrived after it. Only a first arrival counts: a copy of an older message may come back
--- at any time. A serial whose record was set aside has arrived before: mended and loaded, it is no sign either. Looked for among the messages loaded since a time, and among all of clients whose completion was.
+-- at any time. A serial whose record was set aside has arrived before: mended and loaded, it is no sign either. Looked for
+-- among the messages loaded since a time, and among all of clients whose completion was.
 WITH
     wanted AS
     (
