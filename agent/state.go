@@ -70,31 +70,24 @@ func (s State) canonical() State {
 	return s
 }
 
-// refusedState is a state that no report can carry, and why.
-type refusedState struct{ reason string }
-
-func (e *refusedState) Error() string { return e.reason }
-
-func refusef(format string, args ...any) error { return &refusedState{fmt.Sprintf(format, args...)} }
-
 // check refuses what no relay would take, while the caller can still be told.
 func (s *State) check() error {
 	switch {
 	case s.Time.IsZero():
-		return refusef("state %d of topic %d has no time; set it to when the state changed", s.StateID, s.TopicType)
+		return fmt.Errorf("state %d of topic %d has no time; set it to when the state changed", s.StateID, s.TopicType)
 	case s.Time.Year() < 1 || s.Time.Year() > 9999:
-		return refusef("state %d of topic %d has a time in the year %d; allowed are 1 to 9999", s.StateID, s.TopicType, s.Time.Year())
+		return fmt.Errorf("state %d of topic %d has a time in the year %d; allowed are 1 to 9999", s.StateID, s.TopicType, s.Time.Year())
 	case s.TopicType == topicResync:
-		return refusef("topic type %d tells the site that a resync is complete: only the agent itself says it", topicResync)
+		return fmt.Errorf("topic type %d tells the site that a resync is complete: only the agent itself says it", topicResync)
 	case s.TopicID == "" || len(s.TopicID) > smx.MaxAttributeBytes:
-		return refusef("topic id of topic %d has %d bytes; allowed are 1 to %d", s.TopicType, len(s.TopicID), smx.MaxAttributeBytes)
+		return fmt.Errorf("topic id of topic %d has %d bytes; allowed are 1 to %d", s.TopicType, len(s.TopicID), smx.MaxAttributeBytes)
 	case len(s.User) > smx.MaxAttributeBytes || len(s.UserSID) > smx.MaxAttributeBytes:
-		return refusef("user of topic %d has %d bytes and its SID %d; allowed are %d each",
+		return fmt.Errorf("user of topic %d has %d bytes and its SID %d; allowed are %d each",
 			s.TopicType, len(s.User), len(s.UserSID), smx.MaxAttributeBytes)
 	case len(s.Params) > smx.MaxParams:
-		return refusef("topic %d has %d parameters; allowed are %d", s.TopicType, len(s.Params), smx.MaxParams)
+		return fmt.Errorf("topic %d has %d parameters; allowed are %d", s.TopicType, len(s.Params), smx.MaxParams)
 	case len(s.Details) > smx.MaxDetailsBytes:
-		return refusef("details of topic %d have %d bytes; allowed are %d", s.TopicType, len(s.Details), smx.MaxDetailsBytes)
+		return fmt.Errorf("details of topic %d have %d bytes; allowed are %d", s.TopicType, len(s.Details), smx.MaxDetailsBytes)
 	}
 	if err := s.checkTexts(); err != nil {
 		return err
@@ -102,13 +95,13 @@ func (s *State) check() error {
 	texts := len(s.Details)
 	for i, p := range s.Params {
 		if len(p) > smx.MaxTextBytes {
-			return refusef("parameter %d of topic %d has %d bytes; allowed are %d", i+1, s.TopicType, len(p), smx.MaxTextBytes)
+			return fmt.Errorf("parameter %d of topic %d has %d bytes; allowed are %d", i+1, s.TopicType, len(p), smx.MaxTextBytes)
 		}
 		texts += len(p)
 	}
 	if texts > smx.MaxDetailsBytes { // escaping can blow it up sixfold
 		if n := len(smx.AppendReport(nil, &smx.Report{Messages: []smx.Message{s.Message}})); n > maxReportBytes {
-			return refusef("state of topic %d takes %d bytes in a report; allowed are %d", s.TopicType, n, maxReportBytes)
+			return fmt.Errorf("state of topic %d takes %d bytes in a report; allowed are %d", s.TopicType, n, maxReportBytes)
 		}
 	}
 	return nil
@@ -138,7 +131,7 @@ func (s *State) checkTexts() error {
 
 func (s *State) checkText(what, text string) error {
 	if name, place := smx.Uncarried(text); place > 0 {
-		return refusef("%s of topic %d: character %d is %s, which XML cannot carry; leave it out or write it in another way",
+		return fmt.Errorf("%s of topic %d: character %d is %s, which XML cannot carry; leave it out or write it in another way",
 			what, s.TopicType, place, name)
 	}
 	return nil

@@ -9,7 +9,7 @@ import (
 )
 
 // counters counts what happened to files. Events: put, put_failed, copied, copied_failed, replayed, replayed_failed, claimed,
-// done, vanished, changed, set_aside, record_set_aside, grown, postponed, undeleted, watch_overflow.
+// done, vanished, changed, set_aside, record_set_aside, grown, bad_removed, postponed, undeleted, watch_overflow.
 type counters struct {
 	mu     sync.Mutex
 	events map[string]int // Guarded by mu.

@@ -109,7 +109,7 @@ func (g *globals) copyIn(cmd *cobra.Command, files []reportSource) (names []stri
 			for i := int(next.Add(1)) - 1; i < len(files) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 				name, err := files[i].copyTo(ctx, dir)
 				if err != nil {
-					return fmt.Errorf("copy %s into the inbox: %w", files[i].path, err)
+					return err
 				}
 				names[i] = name
 				_ = bar.Add(1)
