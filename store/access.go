@@ -74,9 +74,19 @@ func (s *Store) Schema(ctx context.Context) (_ Schema, err error) {
 	return schema, nil
 }
 
-// makeDatabase makes the database of a store that has no schema.
-func (s *Store) makeDatabase(ctx context.Context, access Access) error {
-	if access < Create {
+// makeDatabase makes the database of a store that has no schema, unless the data
+// directory had another store.
+func (s *Store) makeDatabase(ctx context.Context, opt Options) error {
+	if s.marked(opt) && !opt.NewStore {
+		m, found, err := readMark(opt.Dir)
+		if err == nil {
+			err = refuseUnlessFirst(opt.Dir, m, found)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if opt.Access < Create {
 		return fmt.Errorf("%w: the first start of a site makes its tables", ErrEmpty)
 	}
 	return s.createDatabase(ctx)

@@ -56,8 +56,7 @@ func (s *Store) compare(ctx context.Context, opt Options) (st standing, err erro
 	if !s.marked(opt) {
 		return st, nil
 	}
-	var found bool
-	if st.mark, found, err = readMark(opt.Dir); err != nil {
+	if st.mark, _, err = readMark(opt.Dir); err != nil {
 		return st, err
 	}
 	tables, err := s.tables(ctx)
@@ -66,8 +65,6 @@ func (s *Store) compare(ctx context.Context, opt Options) (st standing, err erro
 	}
 	if opt.NewStore {
 		st.mark = mark{Number: st.mark.Number}
-	} else if tables[versionTable] == nil {
-		return st, refuseUnlessFirst(opt.Dir, st.mark, found)
 	}
 	broken, err := s.readNumber(ctx, tables, &st)
 	if err != nil || st.mark.Store == uuid.Nil {

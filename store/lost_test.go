@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"statewire/store"
@@ -284,6 +285,9 @@ func TestANewStoreInAUsedFolderIsRefused(t *testing.T) {
 			s := storetest.NewWith(t, store.DefaultConfig(), store.Options{Dir: dir, Keep: true})
 			look(t, s)
 		}, store.Options{}, store.ErrNewStore},
+		{"the same, for a reader", func(t *testing.T, dir string) {
+			look(t, storetest.NewWith(t, store.DefaultConfig(), store.Options{Dir: dir, Keep: true}))
+		}, store.Options{Access: store.Read}, store.ErrNewStore},
 		{"the same, accepted", func(t *testing.T, dir string) {
 			look(t, storetest.NewWith(t, store.DefaultConfig(), store.Options{Dir: dir, Keep: true}))
 		}, store.Options{NewStore: true}, nil},
@@ -310,7 +314,10 @@ func TestANewStoreInAUsedFolderIsRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			tt.prepare(t, dir)
-			tt.opt.Dir, tt.opt.Keep, tt.opt.Access = dir, true, store.Own
+			tt.opt.Dir, tt.opt.Keep = dir, true
+			if tt.opt.Access == store.Look {
+				tt.opt.Access = store.Own
+			}
 			cfg := store.DefaultConfig()
 			cfg.Database = "fresh_" + strings.NewReplacer(" ", "_", ",", "", "'", "").Replace(tt.name)
 			t.Cleanup(func() {
@@ -319,6 +326,9 @@ func TestANewStoreInAUsedFolderIsRefused(t *testing.T) {
 				}
 			})
 			s, err := store.Share(t.Context(), storetest.Owner(t), cfg, tt.opt)
+			if err != nil && databaseThere(t, cfg.Database) {
+				t.Error("it was refused, and its database made")
+			}
 			switch {
 			case err == nil:
 				t.Cleanup(func() { s.Close() })
@@ -332,6 +342,16 @@ func TestANewStoreInAUsedFolderIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+func databaseThere(t testing.TB, name string) bool {
+	t.Helper()
+	var n uint64
+	row := storetest.Owner(t).Conn().QueryRow(t.Context(), "SELECT count() FROM system.databases WHERE name = {name:String}", clickhouse.Named("name", name))
+	if err := row.Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n > 0
 }
 
 var errAny = errors.New("any")

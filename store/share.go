@@ -31,7 +31,7 @@ func (s *Store) ready(ctx context.Context, opt Options) (err error) {
 		return err
 	}
 	if s.found.Found == 0 {
-		if err := s.makeDatabase(ctx, opt.Access); err != nil {
+		if err := s.makeDatabase(ctx, opt); err != nil {
 			return err
 		}
 	}
