@@ -31,8 +31,17 @@ func NewWith(t testing.TB, cfg store.Config, opt store.Options) *store.Store {
 	if err != nil {
 		t.Fatalf("start the engine for tests: %v", err)
 	}
-	cfg.Database = fmt.Sprintf("test_%d_%d", os.Getpid(), numbers.Add(1))
-	opt.Access = store.Own
+	database := fmt.Sprintf("test_%d_%d", os.Getpid(), numbers.Add(1))
+	if fits(cfg, opt) {
+		copied, err := migrated()
+		if err == nil {
+			err = copied.copyTo(t.Context(), owner, database)
+		}
+		if err != nil {
+			t.Fatalf("make a test database: %v", err)
+		}
+	}
+	cfg.Database, opt.Access = database, store.Own
 	s, err := store.Share(t.Context(), owner, cfg, opt)
 	if err != nil {
 		t.Fatalf("open a test database: %v", err)
