@@ -34,6 +34,23 @@ func openDisk(root string, log *slog.Logger) (disk, error) {
 	if err := makeFolders(root); err != nil {
 		return nil, err
 	}
+	k, err := openThere(root, log)
+	if err != nil {
+		return nil, err
+	}
+	switch err := k.makeTemp(); {
+	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
+		log.Warn("the disk is full; what waits can be loaded, nothing new can come in", "root", root)
+	case err != nil:
+		return nil, errors.Join(err, k.close())
+	}
+	return k, nil
+}
+
+// lookDisk opens the folders that are there, and changes nothing.
+func lookDisk(root string, log *slog.Logger) (disk, error) { return openThere(root, log) }
+
+func openThere(root string, log *slog.Logger) (*unixDisk, error) {
 	k := &unixDisk{root: root, log: log}
 	for at := range folder(folders) {
 		k.paths[at] = filepath.Join(root, at.String())
@@ -43,12 +60,6 @@ func openDisk(root string, log *slog.Logger) (disk, error) {
 		return nil, err
 	}
 	k.dirs = dirs
-	switch err := k.makeTemp(); {
-	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
-		log.Warn("the disk is full; what waits can be loaded, nothing new can come in", "root", root)
-	case err != nil:
-		return nil, errors.Join(err, k.close())
-	}
 	return k, nil
 }
 

@@ -40,6 +40,10 @@ func Open(root string, log *slog.Logger) (*Dir, error) { return DefaultConfig().
 
 // Open is the package's Open with this configuration.
 func (c Config) Open(root string, log *slog.Logger) (*Dir, error) {
+	return c.openWith(root, log, openDisk)
+}
+
+func (c Config) openWith(root string, log *slog.Logger, open func(string, *slog.Logger) (disk, error)) (*Dir, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -50,7 +54,7 @@ func (c Config) Open(root string, log *slog.Logger) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open inbox %s: %w", root, err)
 	}
-	disk, err := openDisk(root, log)
+	disk, err := open(root, log)
 	if err != nil {
 		return nil, fmt.Errorf("open inbox %s: %w", root, err)
 	}

@@ -19,8 +19,9 @@ func deadCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dead",
 		Short: "what was set aside as bad: list it, look at it, try it again, or drop it",
-		Long: "Files and records that could not be loaded lie in the inbox's folder corrupt, each with its reason beside it.\n" +
-			"`dead list` shows them, `dead show` one of them, `dead replay` tries it again, as it is or mended, `dead drop` removes it.",
+		Long: "Files and records that could not be loaded lie in the inbox's folder corrupt, each with its reason beside\n" +
+			"it. `dead list` shows them, `dead show` one of them, `dead replay` tries it again, as it is or mended,\n" +
+			"`dead drop` removes it.",
 		Args: unknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -44,8 +45,8 @@ func (c *deadChoice) filters(cmd *cobra.Command) {
 func (c *deadChoice) some(cmd *cobra.Command, args []string) error {
 	c.names = args
 	if filtered := c.all || c.code != "" || c.client != ""; filtered == (len(args) > 0) {
-		return usageError{fmt.Errorf("%s takes either names, as `statewire dead list` shows them, or --all, --code or --client; see `%s --help`",
-			cmd.Name(), cmd.CommandPath())}
+		return usageError{fmt.Errorf("%s takes either names, as `statewire dead list` shows them, or --all, --code or --client; "+
+			"see `%s --help`", cmd.Name(), cmd.CommandPath())}
 	}
 	return nil
 }
@@ -59,7 +60,8 @@ func (c *deadChoice) of(dir *inbox.Dir) ([]inbox.BadFile, error) {
 	if c.client != "" {
 		id, err := parseClient(strings.TrimSpace(c.client))
 		if err != nil {
-			return nil, usageError{fmt.Errorf("--client is %.60q; write the id of a client, as GUID:F1B03089-9EA1-4A64-83DC-5F8E77BDDEB4", c.client)}
+			return nil, usageError{fmt.Errorf("--client is %.60q; write the id of a client, "+
+				"as GUID:F1B03089-9EA1-4A64-83DC-5F8E77BDDEB4", c.client)}
 		}
 		client = id.String()
 	}
@@ -97,8 +99,8 @@ func deadMissing(name string, err error) error {
 	return err
 }
 
-// deadInbox opens the inbox of the data directory.
-func (g *globals) deadInbox() (*inbox.Dir, error) {
+// deadInbox opens the inbox of the data directory, with lookInbox or openInbox.
+func (g *globals) deadInbox(open inboxOpener) (*inbox.Dir, error) {
 	cfg, _, err := g.config(nil)
 	if err != nil {
 		return nil, err
@@ -106,7 +108,7 @@ func (g *globals) deadInbox() (*inbox.Dir, error) {
 	if err := g.needSite(cfg); err != nil {
 		return nil, err
 	}
-	return openInbox(g.data, cfg, g.quiet())
+	return open(g.data, cfg, g.quiet())
 }
 
 func deadListCommand(g *globals) *cobra.Command {
@@ -119,7 +121,7 @@ func deadListCommand(g *globals) *cobra.Command {
 			if err := g.plainFormat(); err != nil {
 				return err
 			}
-			dir, err := g.deadInbox()
+			dir, err := g.deadInbox(lookInbox)
 			if err != nil {
 				return err
 			}
@@ -130,10 +132,11 @@ func deadListCommand(g *globals) *cobra.Command {
 			}
 			rows := make([][]any, len(files))
 			for i, b := range files {
-				rows[i] = []any{b.Name, deadKind(b), b.Number, b.Reason.Code, b.Reason.Client, b.Size, b.Until().UTC().Format(time.RFC3339),
-					b.Reason.Line, b.Reason.Column, b.Reason.Reason}
+				rows[i] = []any{b.Name, deadKind(b), b.Number, b.Reason.Code, b.Reason.Client, b.Size,
+					b.Until().UTC().Format(time.RFC3339), b.Reason.Line, b.Reason.Column, b.Reason.Reason}
 			}
-			return writeSafe(cmd, g.format, []string{"name", "kind", "records", "code", "client", "bytes", "set_aside", "line", "column", "reason"}, rows)
+			return writeSafe(cmd, g.format, []string{"name", "kind", "records", "code", "client", "bytes", "set_aside",
+				"line", "column", "reason"}, rows)
 		},
 	}
 	choice.filters(cmd)

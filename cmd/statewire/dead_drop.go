@@ -16,8 +16,8 @@ func deadDropCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drop NAME…",
 		Short: "delete set-aside files for good; who did it, when and why is kept",
-		Long: "Deletes set-aside files. What they held counts as dropped from then on, and the store keeps who dropped it, when and why\n" +
-			"(`statewire report set-aside-ends`).",
+		Long: "Deletes set-aside files. What they held counts as dropped from then on, and the store keeps who dropped\n" +
+			"it, when and why (`statewire report set-aside-ends`).",
 		Args: choice.some,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := g.plainFormat(); err != nil {
@@ -36,7 +36,7 @@ func deadDropCommand(g *globals) *cobra.Command {
 }
 
 func (g *globals) dropDead(cmd *cobra.Command, choice deadChoice, reason string) (err error) {
-	dir, err := g.deadInbox()
+	dir, err := g.deadInbox(openInbox)
 	if err != nil {
 		return err
 	}
@@ -62,5 +62,7 @@ func (g *globals) dropDead(cmd *cobra.Command, choice deadChoice, reason string)
 	if err != nil {
 		return err
 	}
-	return writeRecord(cmd.OutOrStdout(), g.format, []field{{"files", done.Files}, {"records", done.Records}, {"bytes", done.Bytes}})
+	return writeRecord(cmd.OutOrStdout(), g.format, []field{
+		{"files", done.Files}, {"records", done.Records}, {"bytes", done.Bytes},
+	})
 }

@@ -19,9 +19,9 @@ func deadReplayCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay NAME…",
 		Short: "load set-aside files again, as they are or mended; what is stored then leaves the list",
-		Long: "Puts set-aside files into the inbox again and loads it. Mend a file where it lies, in the inbox's folder corrupt, or mend a\n" +
-			"copy (`dead show NAME --raw`) and name it with --file. A file stays on the list until its messages are stored; records that\n" +
-			"are still bad stay there under the same name. The time at which a report first arrived is kept.",
+		Long: "Puts set-aside files into the inbox again and loads it. Mend a file where it lies, in the inbox's folder\n" +
+			"corrupt, or mend a copy (`dead show NAME --raw`) and name it with --file. A file stays on the list until its\n" +
+			"messages are stored; records that are still bad stay there under the same name. The time at which a report first arrived is kept.",
 		Args: choice.some,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := g.plainFormat(); err != nil {
@@ -53,7 +53,7 @@ func (g *globals) replay(cmd *cobra.Command, choice deadChoice, file string) (er
 			return fmt.Errorf("read the mended copy: %w", err)
 		}
 	}
-	dir, err := g.deadInbox()
+	dir, err := g.deadInbox(openInbox)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (g *globals) loadAgain(ctx context.Context, dir *inbox.Dir, waiting []inbox
 	if len(waiting) == 0 {
 		return nil
 	}
-	if _, err := g.drain(ctx, g.quiet(), nothing, nil); !lockedBySite(err) {
+	if _, err := g.drain(ctx, untold(g.quiet()), nothing, nil); !lockedBySite(err) {
 		return err
 	}
 	return await(ctx, dir, waiting, func(int) {})

@@ -24,7 +24,7 @@ func deadShowCommand(g *globals) *cobra.Command {
 			if err := g.plainFormat(); err != nil {
 				return err
 			}
-			dir, err := g.deadInbox()
+			dir, err := g.deadInbox(lookInbox)
 			if err != nil {
 				return err
 			}
@@ -52,11 +52,12 @@ func deadShowCommand(g *globals) *cobra.Command {
 func (g *globals) showDead(cmd *cobra.Command, b inbox.BadFile, data []byte) error {
 	begins := fmt.Sprintf("%+q", data[:min(len(data), shownBytes)])
 	if g.format == "json" || g.format == "jsonl" {
-		return writeJSON(cmd.OutOrStdout(), []field{{"name", b.Name}, {"kind", deadKind(b)}, {"bytes", b.Size}, {"reason", b.Reason},
-			{"records", b.Number}, {"begins", begins}})
+		return writeJSON(cmd.OutOrStdout(), []field{{"name", b.Name}, {"kind", deadKind(b)}, {"bytes", b.Size},
+			{"reason", b.Reason}, {"records", b.Number}, {"begins", begins}})
 	}
-	rows := [][]any{{"name", b.Name}, {"kind", deadKind(b)}, {"bytes", fmt.Sprint(b.Size)}, {"set_aside", b.Until().UTC().Format(time.RFC3339)},
-		{"code", b.Reason.Code}, {"line", fmt.Sprint(b.Reason.Line)}, {"column", fmt.Sprint(b.Reason.Column)}, {"reason", b.Reason.Reason}}
+	rows := [][]any{{"name", b.Name}, {"kind", deadKind(b)}, {"bytes", fmt.Sprint(b.Size)},
+		{"set_aside", b.Until().UTC().Format(time.RFC3339)}, {"code", b.Reason.Code}, {"line", fmt.Sprint(b.Reason.Line)},
+		{"column", fmt.Sprint(b.Reason.Column)}, {"reason", b.Reason.Reason}}
 	for _, known := range [][]any{{"client", b.Reason.Client}, {"file", b.Reason.File}, {"receipt", b.Reason.Receipt}} {
 		if known[1] != "" {
 			rows = append(rows, known)

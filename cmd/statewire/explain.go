@@ -52,7 +52,7 @@ func (g *globals) withDetective(cmd *cobra.Command, f func(*reports.Runner) erro
 	deps := reports.Deps{Log: g.quiet(), AgentLog: agentLog(g.data), Schedule: func() reports.Schedule { return schedule }}
 	// Opening an inbox makes its folders: where there is none, as beside a store elsewhere, there shall be none afterwards.
 	if _, missing := os.Stat(inboxRoot(g.data)); missing == nil {
-		box, failed := openInbox(g.data, cfg, g.quiet())
+		box, failed := lookInbox(g.data, cfg, g.quiet())
 		if failed != nil {
 			return failed
 		}

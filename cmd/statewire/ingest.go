@@ -51,7 +51,7 @@ func (g *globals) ingestOnce(cmd *cobra.Command) error {
 		}
 		return g.told(cmd, cfg, w, summary)
 	}
-	dir, err := openInbox(g.data, cfg, g.quiet())
+	dir, err := lookInbox(g.data, cfg, g.quiet())
 	if err != nil {
 		return err
 	}

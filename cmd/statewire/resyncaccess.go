@@ -93,22 +93,41 @@ func listens(path string) bool {
 
 // ownResync opens the store and the inbox, and makes a service over them.
 func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store.Access, f func(resyncer) error) (err error) {
-	dir, err := openInbox(g.data, cfg, g.quiet())
+	unread, done, err := g.unreadFor(cfg, access)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, dir.Close()) }()
+	defer func() { err = errors.Join(err, done()) }()
 	db, err := g.openStore(cmd.Context(), cfg, access, g.quiet())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	service, err := resync.New(cfg.Resync, resync.Deps{Store: db, Unread: unreadReports(dir), Log: g.quiet()})
+	service, err := resync.New(cfg.Resync, resync.Deps{Store: db, Unread: unread, Log: g.quiet()})
 	if err != nil {
 		return err
 	}
 	return f(service)
 }
+
+// unreadFor is unreadReports for a command. One that reads makes no inbox where there is none, as beside a store elsewhere.
+func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread unreadLister, done func() error, err error) {
+	open := openInbox
+	if access == store.Read {
+		open = lookInbox
+		if err := g.needInbox(); err != nil {
+			return func(context.Context) (resync.Unread, error) { return resync.Unread{}, err }, func() error { return nil }, nil
+		}
+	}
+	dir, err := open(g.data, cfg, g.quiet())
+	if err != nil {
+		return nil, nil, err
+	}
+	return unreadReports(dir), dir.Close, nil
+}
+
+// unreadLister shows the resync stage whose reports wait.
+type unreadLister = func(context.Context) (resync.Unread, error)
 
 // asResyncUsage marks what a person wrote wrongly.
 func asResyncUsage(err error) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -86,11 +87,27 @@ func newSite(data string, cfg configs.Config, r roles, log *slog.Logger) (*site,
 	return s, nil
 }
 
-// openInbox opens the inbox of a data directory as every stage and command sees it.
+// openInbox opens the inbox of a data directory as every stage and every command that changes it sees it; it makes its folders.
 func openInbox(data string, cfg configs.Config, log *slog.Logger) (*inbox.Dir, error) {
+	return inboxConfig(cfg).Open(inboxRoot(data), log)
+}
+
+// lookInbox is openInbox for a command that only reads: it changes nothing there.
+func lookInbox(data string, cfg configs.Config, log *slog.Logger) (*inbox.Dir, error) {
+	dir, err := inboxConfig(cfg).Look(inboxRoot(data), log)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the inbox is not whole, start the site again to mend it: %w", err)
+	}
+	return dir, err
+}
+
+// inboxOpener is openInbox or lookInbox.
+type inboxOpener func(data string, cfg configs.Config, log *slog.Logger) (*inbox.Dir, error)
+
+func inboxConfig(cfg configs.Config) inbox.Config {
 	c := inbox.DefaultConfig()
 	c.PollInterval = cfg.Ingest.InboxPollingInterval
-	return c.Open(inboxRoot(data), log)
+	return c
 }
 
 // inboxRoot is where a data directory has its inbox.
