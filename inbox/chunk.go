@@ -24,6 +24,7 @@ type File struct {
 	Lane    Lane
 	Size    int64     // bytes
 	Claimed time.Time // when it was first claimed, to the microsecond; a crash does not change it
+	Tries   int       // how often this loader has tried it in vain
 
 	dir   *Dir
 	entry *entry
@@ -33,7 +34,7 @@ func newChunk(l *Loader, entries []*entry) *Chunk {
 	c := &Chunk{loader: l, Files: make([]File, len(entries))}
 	for i, e := range entries {
 		e.chunk = c
-		c.Files[i] = File{Name: e.name, Lane: e.lane, Size: e.id.size, Claimed: e.claimed, dir: l.dir, entry: e}
+		c.Files[i] = File{Name: e.name, Lane: e.lane, Size: e.id.size, Claimed: e.claimed, Tries: e.tries, dir: l.dir, entry: e}
 	}
 	return c
 }
@@ -201,18 +202,23 @@ func (c *Chunk) Postpone(f File) {
 	if f.entry.chunk != c {
 		return
 	}
-	l, e := c.loader, f.entry
+	l := c.loader
 	l.dir.counts.add("postponed", 1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e.chunk, e.due = nil, l.nextTry(e)
+	l.postpone(f.entry, l.dir.config.RetryMax)
+}
+
+// postpone hands a file out again after its next delay. Callers hold mu.
+func (l *Loader) postpone(e *entry, most time.Duration) {
+	e.chunk, e.due = nil, l.nextTry(e, most)
 	l.postponed = append(l.postponed, e)
 	l.kick()
 }
 
 // nextTry is after a delay that doubles with every try. Callers hold mu.
-func (l *Loader) nextTry(e *entry) time.Time {
-	delay := l.dir.config.RetryMax
+func (l *Loader) nextTry(e *entry, most time.Duration) time.Time {
+	delay := most
 	if e.tries < 30 {
 		delay = min(delay, l.dir.config.RetryMin<<e.tries)
 	}

@@ -26,9 +26,9 @@ func (l *Loader) remember(entries []*entry) error {
 			l.unlist(e)
 			e.list = list
 		}
-		e.chunk, e.due = nil, l.nextTry(e)
+		e.chunk, e.due = nil, l.nextTry(e, l.dir.config.RetryMax)
 	}
-	l.stuck = append(l.stuck, entries...)
+	l.undeleted = append(l.undeleted, entries...)
 	l.kick()
 	if err != nil {
 		return fmt.Errorf("note loaded files that can't be deleted: %w", err)
@@ -38,24 +38,24 @@ func (l *Loader) remember(entries []*entry) error {
 
 // deleteAgain tries to delete the loaded files that are due.
 func (l *Loader) deleteAgain() {
-	for _, e := range l.takeStuck() {
+	for _, e := range l.takeUndeleted() {
 		err := (&Chunk{loader: l}).remove(e)
 		if err == nil {
 			l.dir.log.Info("loaded file deleted at last", "lane", e.lane, "file", e.name, "tries", e.tries)
 			continue
 		}
 		l.mu.Lock()
-		e.due = l.nextTry(e)
-		l.stuck = append(l.stuck, e)
+		e.due = l.nextTry(e, l.dir.config.RetryMax)
+		l.undeleted = append(l.undeleted, e)
 		l.mu.Unlock()
 	}
 }
 
-func (l *Loader) takeStuck() (due []*entry) {
+func (l *Loader) takeUndeleted() (due []*entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	l.stuck = slices.DeleteFunc(l.stuck, func(e *entry) bool {
+	l.undeleted = slices.DeleteFunc(l.undeleted, func(e *entry) bool {
 		if e.due.After(now) {
 			return false
 		}
@@ -67,18 +67,18 @@ func (l *Loader) takeStuck() (due []*entry) {
 
 // recoverLoaded takes over a list of loaded files.
 func (l *Loader) recoverLoaded(name string) error {
-	return l.takeList(name, func(e *entry) { l.stuck = append(l.stuck, e) })
+	return l.takeList(name, func(e *entry) { l.undeleted = append(l.undeleted, e) })
 }
 
-// loaded is the loaded files that can't be deleted, from the lists in process/.
-func (d *Dir) loaded() (map[laneName]identity, error) {
-	loaded := map[laneName]identity{}
-	return loaded, d.eachListed(loadedSuffix, func(e *entry) { loaded[laneName{e.lane, e.name}] = e.id })
+// listed is the files on the lists in process/ with a suffix.
+func (d *Dir) listed(suffix string) (map[laneName]identity, error) {
+	files := map[laneName]identity{}
+	return files, d.eachListed(suffix, func(e *entry) { files[laneName{e.lane, e.name}] = e.id })
 }
 
-// isLoaded tells whether a file of a lane is one of those, and no other that took its name.
-func (d *Dir) isLoaded(loaded map[laneName]identity, at folder, name string) bool {
-	id, listed := loaded[laneName{Lane(at), name}]
+// isListed tells whether a file of a lane is one of some listed ones, and no other that took its name.
+func (d *Dir) isListed(files map[laneName]identity, at folder, name string) bool {
+	id, listed := files[laneName{Lane(at), name}]
 	if !listed {
 		return false
 	}

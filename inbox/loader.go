@@ -22,10 +22,11 @@ type Loader struct {
 	closed     chan struct{}
 	wakers     sync.WaitGroup
 
-	claiming sync.Mutex
-	windows  [lanes]window // Guarded by claiming, like the others.
-	turns    turns
-	growing  growing
+	claiming  sync.Mutex
+	windows   [lanes]window // Guarded by claiming, like the others.
+	turns     turns
+	growing   growing
+	stuckSeen time.Time // when the stuck bad files were last looked at
 
 	keeping sync.Mutex
 	kept    map[*entry]map[int]keptAs // Guarded by keeping, like taken. By report, the names in corrupt of claimed files
@@ -35,7 +36,7 @@ type Loader struct {
 	claimed   map[laneName]*entry // Guarded by mu, like the others. Files in chunks, returned or postponed.
 	returned  [lanes][]*entry
 	postponed []*entry
-	stuck     []*entry     // loaded, and could not be deleted
+	undeleted []*entry     // loaded, and could not be deleted
 	retired   []*claimList // all done, but the folders not synced since
 	serial    int          // of lists
 	freed     bool         // a file stopped being claimed and is still there
@@ -115,6 +116,7 @@ func (l *Loader) next() (entries []*entry, fresh bool, err error) {
 	defer l.claiming.Unlock()
 	l.lookAgain()
 	l.deleteAgain()
+	l.freeChanged()
 	var errs []error
 	for _, lane := range l.turns.order() {
 		entries, fresh, err := l.take(lane)

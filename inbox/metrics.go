@@ -41,7 +41,7 @@ func (c *counters) each(do func(event string, n int)) {
 
 var (
 	filesDesc = prometheus.NewDesc("statewire_inbox_files",
-		"Files in the inbox: waiting by lane, claimed (process), set aside (corrupt), stored but not deletable (loaded).", []string{"box"}, nil)
+		"Files in the inbox: waiting by lane, claimed (process), set aside (corrupt), stored but not deletable (loaded), bad but not movable (stuck).", []string{"box"}, nil)
 	bytesDesc = prometheus.NewDesc("statewire_inbox_bytes", "Bytes of those files.", []string{"box"}, nil)
 	ageDesc   = prometheus.NewDesc("statewire_inbox_oldest_age_seconds", "Age of the oldest of those files.", []string{"box"}, nil)
 	otherDesc = prometheus.NewDesc("statewire_inbox_foreign_entries", "Entries in the lanes that are no SMX files.", []string{"kind"}, nil)
@@ -84,7 +84,8 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		return
 	}
 	at := time.Now()
-	for name, b := range map[string]Box{"high": s.High, "normal": s.Normal, "low": s.Low, "process": s.Process, "corrupt": s.Corrupt, "loaded": s.Loaded} {
+	for name, b := range map[string]Box{"high": s.High, "normal": s.Normal, "low": s.Low, "process": s.Process, "corrupt": s.Corrupt, "loaded": s.Loaded,
+		"stuck": s.Stuck} {
 		gauge(filesDesc, float64(b.Files), name)
 		gauge(bytesDesc, float64(b.Bytes), name)
 		gauge(ageDesc, b.Age(at).Seconds(), name)

@@ -17,15 +17,21 @@ func (l *Loader) recover() error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if filepath.Ext(name) == loadedSuffix { // first: a claim list may still name the same files
-			if err := l.recoverLoaded(name); err != nil {
-				return fmt.Errorf("%s/%s: %w", processFolder, name, err)
-			}
+		recover := l.recoverLoaded
+		switch filepath.Ext(name) { // first: a claim list may still name the same files
+		case badSuffix:
+			recover = l.recoverList
+		case loadedSuffix:
+		default:
+			continue
+		}
+		if err := recover(name); err != nil {
+			return fmt.Errorf("%s/%s: %w", processFolder, name, err)
 		}
 	}
 	for _, name := range names {
 		switch {
-		case filepath.Ext(name) == loadedSuffix:
+		case filepath.Ext(name) == loadedSuffix, filepath.Ext(name) == badSuffix:
 		case filepath.Ext(name) == listSuffix:
 			err = l.recoverList(name)
 		case isReport(name):

@@ -10,14 +10,18 @@ import (
 )
 
 // SetAside moves a bad file to corrupt with its reason beside it, both durable. When that fails the file stays, is out of
-// this chunk, and is handed out again after a growing delay. ErrChanged: it was still arriving, and is claimed anew. A file
+// this chunk, and is handed out again after a growing delay, of up to an hour where it may not be moved (fs.ErrPermission). ErrChanged: it was still arriving, and is claimed anew. A file
 // that was dropped within the last Config.Settle is waited for.
 func (c *Chunk) SetAside(f File, r Reason) error {
 	if f.entry.chunk != c {
 		return nil
 	}
 	if err := c.setAside(f.entry, r); err != nil {
-		if !errors.Is(err, ErrChanged) {
+		switch {
+		case errors.Is(err, ErrChanged):
+		case errors.Is(err, fs.ErrPermission):
+			c.stick(f.entry)
+		default:
 			c.Postpone(f)
 		}
 		return fmt.Errorf("set %s/%s aside: %w", folder(f.Lane), f.Name, err)

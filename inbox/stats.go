@@ -22,6 +22,8 @@ type Stats struct {
 	Loaded  Box       // stored, and can't be deleted
 	// LoadedNames are at most 100 of them, as paths below the root.
 	LoadedNames []string
+	Stuck       Box      // bad, and can't be set aside
+	StuckNames  []string // at most 100 of them, as paths below the root
 	// Foreign counts entries that are no SMX files, by kind: dir, symlink, fifo, device, socket, hidden, tmp, suffix.
 	// They are left alone.
 	Foreign map[string]int
@@ -132,7 +134,11 @@ func (d *Dir) count() (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
-	loaded, err := d.loaded()
+	loaded, err := d.listed(loadedSuffix)
+	if err != nil {
+		return Stats{}, err
+	}
+	stuck, err := d.listed(badSuffix)
 	if err != nil {
 		return Stats{}, err
 	}
@@ -141,9 +147,12 @@ func (d *Dir) count() (Stats, error) {
 		err := d.each(folder(lane), func(e dirEntry) error {
 			if kind := foreign(e); kind != "" {
 				s.foreign(Lane(lane), e, kind)
-			} else if d.isLoaded(loaded, folder(lane), e.name) {
+			} else if d.isListed(loaded, folder(lane), e.name) {
 				d.weigh(&s.Loaded, folder(lane), e)
 				s.LoadedNames = appendName(s.LoadedNames, folder(lane), e.name)
+			} else if d.isListed(stuck, folder(lane), e.name) {
+				d.weigh(&s.Stuck, folder(lane), e)
+				s.StuckNames = appendName(s.StuckNames, folder(lane), e.name)
 			} else if claimed[laneName{Lane(lane), e.name}] {
 				d.weigh(&s.Process, folder(lane), e)
 			} else {

@@ -100,7 +100,7 @@ var errBacklog = errors.New("backlog")
 
 // eachUnread calls do for every unread file, of at most most files.
 func (d *Dir) eachUnread(ctx context.Context, most int, do func(at folder, name string) error) error {
-	loaded, err := d.loaded()
+	stays, err := d.stays()
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (d *Dir) eachUnread(ctx context.Context, most int, do func(at folder, name 
 			return err
 		}
 		err := d.each(at, func(e dirEntry) error {
-			if foreign(e) != "" || d.isLoaded(loaded, at, e.name) {
+			if foreign(e) != "" || d.isListed(stays, at, e.name) {
 				return nil // no loader will ever take it
 			}
 			if most--; most < 0 {

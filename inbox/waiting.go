@@ -11,15 +11,21 @@ type LaneFile struct {
 // Path is where the file is below the root.
 func (f LaneFile) Path() string { return folder(f.Lane).String() + "/" + f.Name }
 
+// IsReplay tells whether it has the name of a replay.
+func (f LaneFile) IsReplay() bool {
+	_, _, replay := parseReplayName(f.Name)
+	return replay
+}
+
 // Waiting lists the files in the lanes that are neither stored nor set aside, claimed or not.
 func (d *Dir) Waiting() (files []LaneFile, err error) {
-	loaded, err := d.loaded()
+	stays, err := d.stays()
 	for lane := range lanes {
 		if err != nil {
 			break
 		}
 		err = d.each(folder(lane), func(e dirEntry) error {
-			if foreign(e) == "" && !d.isLoaded(loaded, folder(lane), e.name) {
+			if foreign(e) == "" && !d.isListed(stays, folder(lane), e.name) {
 				files = append(files, LaneFile{lane, e.name})
 			}
 			return nil
@@ -33,13 +39,13 @@ func (d *Dir) Waiting() (files []LaneFile, err error) {
 
 // Left keeps those of the files that still wait. It uses the memory of files.
 func (d *Dir) Left(files []LaneFile) ([]LaneFile, error) {
-	loaded, err := d.loaded()
+	stays, err := d.stays()
 	if err != nil {
 		return nil, fmt.Errorf("list waiting files in %s: %w", d.root, err)
 	}
 	left := files[:0]
 	for _, f := range files {
-		if _, err := d.disk.stat(folder(f.Lane), f.Name); err == nil && !d.isLoaded(loaded, folder(f.Lane), f.Name) {
+		if _, err := d.disk.stat(folder(f.Lane), f.Name); err == nil && !d.isListed(stays, folder(f.Lane), f.Name) {
 			left = append(left, f)
 		}
 	}

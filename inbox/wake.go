@@ -185,7 +185,7 @@ func (l *Loader) takeDue() (freed bool, due time.Time) {
 	defer l.mu.Unlock()
 	freed, l.freed = l.freed, false
 	due = earlier(l.firstDue(), l.look.alarm())
-	for _, e := range l.stuck {
+	for _, e := range l.undeleted {
 		due = earlier(due, e.due)
 	}
 	return freed, due

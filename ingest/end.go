@@ -107,7 +107,12 @@ func (l *Loader) settled(chunk *inbox.Chunk, s *source) bool {
 // setAside moves a bad file to corrupt. When that fails the file stays and is tried again later.
 func (l *Loader) setAside(chunk *inbox.Chunk, s *source, name string) {
 	if err := chunk.SetAside(s.file, reason(s.bad, s, l.now())); err != nil {
-		l.log.Error("bad file cannot be set aside, trying again later", "file", s.file.Name, "code", s.bad.Code, "err", err)
+		level := slog.LevelError
+		if s.file.Tries > 0 {
+			level = slog.LevelDebug // said before
+		}
+		l.log.Log(context.Background(), level, "bad file cannot be set aside, trying again later", "file", s.file.Name,
+			"code", s.bad.Code, "err", err)
 		return
 	}
 	l.log.Warn("bad file set aside", "file", s.file.Name, "kept_as", name, "code", s.bad.Code, "line", s.bad.Line, "column", s.bad.Column,

@@ -110,7 +110,7 @@ func (g *globals) checkInbox(cfg configs.Config, running bool) []check {
 	if _, err := os.Stat(filepath.Join(inboxRoot(g.data), "incoming")); err != nil {
 		return []check{{"inbox", healthCritical, "the inbox is not there: " + err.Error() + "; start the site again to make it"}}
 	}
-	dir, err := openInbox(g.data, cfg, g.quiet())
+	dir, err := lookInbox(g.data, cfg, g.quiet())
 	if err != nil {
 		return []check{{"inbox", healthUnknown, err.Error()}}
 	}
@@ -123,20 +123,25 @@ func (g *globals) checkInbox(cfg configs.Config, running bool) []check {
 	waiting := stats.Waiting()
 	checks := []check{backlogCheck(waiting, now, running), corruptCheck(stats.Corrupt, now), foreignCheck(stats), diskCheck(dir, cfg)}
 	if stats.Loaded.Files > 0 {
-		checks = append(checks, loadedCheck(stats))
+		checks = append(checks, staysCheck("loaded", stats.Loaded.Files, stats.LoadedNames, "stored but cannot be deleted",
+			"delete them, or let the site's user delete in that folder"))
+	}
+	if stats.Stuck.Files > 0 {
+		checks = append(checks, staysCheck("stuck", stats.Stuck.Files, stats.StuckNames, "bad but cannot be set aside",
+			"move them away, or let the site's user move them to corrupt"))
 	}
 	return checks
 }
 
-// loadedCheck names the files that the loader is done with and can't delete.
-func loadedCheck(stats inbox.Stats) check {
+// staysCheck names the files that the loader is done with and that stay where they are.
+func staysCheck(name string, files int, names []string, what, advice string) check {
 	const named = 3
-	names := stats.LoadedNames[:min(named, len(stats.LoadedNames))]
-	c := check{"loaded", healthWarning, fmt.Sprintf("%s stored but cannot be deleted: %s", fmtCount(stats.Loaded.Files, "file"), quoted(names))}
-	if more := stats.Loaded.Files - len(names); more > 0 {
+	names = names[:min(named, len(names))]
+	c := check{name, healthWarning, fmt.Sprintf("%s %s: %s", fmtCount(files, "file"), what, quoted(names))}
+	if more := files - len(names); more > 0 {
 		c.detail += fmt.Sprintf(" and %d more", more)
 	}
-	c.detail += "; delete them, or let the site's user delete in that folder (look for an immutable file, a sticky or read-only folder)"
+	c.detail += "; " + advice + " (look for an immutable file, a sticky or read-only folder)"
 	return c
 }
 
