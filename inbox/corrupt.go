@@ -250,13 +250,18 @@ func (d *Dir) RemoveBad(b BadFile) error {
 	return nil
 }
 
-// Replayed returns what lies in corrupt and is tried again with a claimed file, as long as nothing else has taken its place.
+// Replayed is Dir.Replayed of a claimed file.
 func (c *Chunk) Replayed(f File) (b BadFile, ok bool, err error) {
-	of, token, replay := parseReplayName(f.Name)
+	return c.loader.dir.Replayed(f.Name)
+}
+
+// Replayed returns what lies in corrupt and is tried again with a file of the inbox, as long as nothing else has taken its place.
+func (d *Dir) Replayed(name string) (b BadFile, ok bool, err error) {
+	of, token, replay := parseReplayName(name)
 	if !replay {
 		return BadFile{}, false, nil
 	}
-	b, err = c.loader.dir.Bad(of)
+	b, err = d.Bad(of)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
 		return BadFile{}, false, nil
 	}
@@ -267,10 +272,7 @@ func (c *Chunk) Replayed(f File) (b BadFile, ok bool, err error) {
 func (c *Chunk) RemoveBad(b BadFile) error { return c.loader.dir.RemoveBad(b) }
 
 // IsReplay tells whether a file's name is that of a replay.
-func (f File) IsReplay() bool {
-	_, _, replay := parseReplayName(f.Name)
-	return replay
-}
+func (f File) IsReplay() bool { return IsReplayName(f.Name) }
 
 // Dir is the inbox that the loader loads.
 func (l *Loader) Dir() *Dir { return l.dir }

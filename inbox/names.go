@@ -44,6 +44,12 @@ func IsPutName(name string) bool {
 	return ok
 }
 
+// IsReplayName tells whether a name is of the form that Replay gives.
+func IsReplayName(name string) bool {
+	_, _, ok := parseReplayName(name)
+	return ok
+}
+
 // foreign says why an entry of a lane is no SMX file: dir, symlink, fifo, socket, device, hidden, tmp or suffix. It returns ""
 // for one that is.
 func foreign(e dirEntry) string {

@@ -11,12 +11,6 @@ type LaneFile struct {
 // Path is where the file is below the root.
 func (f LaneFile) Path() string { return folder(f.Lane).String() + "/" + f.Name }
 
-// IsReplay tells whether it has the name of a replay.
-func (f LaneFile) IsReplay() bool {
-	_, _, replay := parseReplayName(f.Name)
-	return replay
-}
-
 // Waiting lists the files in the lanes that are neither stored nor set aside, claimed or not.
 func (d *Dir) Waiting() (files []LaneFile, err error) {
 	stays, err := d.stays()

@@ -48,7 +48,8 @@ func (g *globals) account(cmd *cobra.Command) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if files, err = unloaded(cmd.Context(), db, files); err != nil {
+	files, again, err := unloaded(cmd.Context(), db, files)
+	if err != nil {
 		return err
 	}
 	runner, err := newRunner(cfg.Reports, db, reports.Deps{Log: g.quiet()})
@@ -67,8 +68,8 @@ func (g *globals) account(cmd *cobra.Command) (err error) {
 		}
 	}
 	return writeRecord(cmd.OutOrStdout(), g.format, []field{
-		{"arrived", loaded["loaded"] + waiting}, {"stored", loaded["stored"]}, {"duplicate", loaded["duplicate"]},
-		{"set_aside", loaded["set_aside"]}, {"dropped", loaded["dropped"]}, {"waiting", waiting},
+		{"arrived", loaded["loaded"] - again + waiting}, {"stored", loaded["stored"]}, {"duplicate", loaded["duplicate"]},
+		{"set_aside", loaded["set_aside"] - again}, {"dropped", loaded["dropped"]}, {"waiting", waiting},
 		{"bad_files", loaded["bad_files"]}, {"waiting_files", len(files)}, {"waiting_files_unread", unread},
 	})
 }
@@ -95,33 +96,61 @@ func accountOf(ctx context.Context, runner *reports.Runner) (map[string]int64, e
 // waitingFile is what is known of a file that waits.
 type waitingFile struct {
 	name     string
-	messages int64
+	messages int64 // beyond again
+	again    int64 // set-aside records that it tries again
 	readable bool
 }
 
 // waitingMessages reads what waits in the inbox.
 func (g *globals) waitingMessages() (files []waitingFile, err error) {
-	paths, err := g.waitingFiles()
+	cfg, _, err := g.config(nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(cfg.Store.Addr) > 0 && g.needInbox() != nil {
+		return nil, nil // a store elsewhere, and no inbox here
+	}
+	dir, err := lookInbox(g.data, cfg, g.quiet())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	waiting, err := dir.Waiting()
 	if err != nil {
 		return nil, err
 	}
 	decoder := smx.NewDecoder()
-	for _, path := range paths {
-		data, err := readWaiting(path)
+	for _, f := range waiting {
+		w, err := waitingIn(dir, f, decoder)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // loaded meanwhile
 		}
 		if err != nil {
 			return nil, fmt.Errorf("read what waits: %w", err)
 		}
-		var batch smx.Batch
-		f := waitingFile{name: filepath.Base(path), readable: decoder.Decode(data, &batch) == nil}
-		if f.readable {
-			f.messages = int64(batch.Len() + len(batch.Bad))
-		}
-		files = append(files, f)
+		files = append(files, w)
 	}
 	return files, nil
+}
+
+// waitingIn counts the messages of one file. Those of set-aside records that it tries again are counted as set aside.
+func waitingIn(dir *inbox.Dir, f inbox.LaneFile, decoder *smx.Decoder) (w waitingFile, err error) {
+	data, err := readWaiting(filepath.Join(dir.Root(), f.Path()))
+	if err != nil {
+		return w, err
+	}
+	var batch smx.Batch
+	w = waitingFile{name: f.Name, readable: decoder.Decode(data, &batch) == nil}
+	if !w.readable {
+		return w, nil
+	}
+	w.messages = int64(batch.Len() + len(batch.Bad))
+	b, replay, err := dir.Replayed(f.Name)
+	if replay && err == nil {
+		w.again = min(w.messages, int64(b.Number))
+		w.messages -= w.again
+	}
+	return w, err
 }
 
 // readWaiting reads a file as far as the loader would: one that is larger is no report.
@@ -137,25 +166,33 @@ func readWaiting(path string) ([]byte, error) {
 //go:embed loaded_names.sql
 var loadedNamesSQL string
 
-// unloaded leaves out the relay's files that are loaded and only not deleted yet.
-func unloaded(ctx context.Context, db *store.Store, files []waitingFile) ([]waitingFile, error) {
+// unloaded leaves out the files that are loaded and only not deleted yet, of those whose names no other file has: the relay's and
+// replays. again is how many set-aside records such replays have brought that still count as set aside.
+func unloaded(ctx context.Context, db *store.Store, files []waitingFile) (left []waitingFile, again int64, err error) {
 	var names []string
 	for _, f := range files {
-		if inbox.IsPutName(f.name) {
+		if inbox.IsPutName(f.name) || inbox.IsReplayName(f.name) {
 			names = append(names, f.name)
 		}
 	}
-	loaded := map[string]bool{}
+	ended := map[string]bool{}
 	for some := range slices.Chunk(names, filesPerQuery) {
-		if err := namesLoaded(ctx, db, some, loaded); err != nil {
-			return nil, fmt.Errorf("ask which waiting files are loaded: %w", err)
+		if err := namesLoaded(ctx, db, some, ended); err != nil {
+			return nil, 0, fmt.Errorf("ask which waiting files are loaded: %w", err)
 		}
 	}
-	return slices.DeleteFunc(files, func(f waitingFile) bool { return loaded[f.name] }), nil
+	left = slices.DeleteFunc(files, func(f waitingFile) bool {
+		end, loaded := ended[f.name]
+		if loaded && !end {
+			again += f.again
+		}
+		return loaded
+	})
+	return left, again, nil
 }
 
-// namesLoaded adds those of the names that the store has reports of.
-func namesLoaded(ctx context.Context, db *store.Store, names []string, loaded map[string]bool) error {
+// namesLoaded adds those of the names that the store has reports of, and whether it knows what ended with them.
+func namesLoaded(ctx context.Context, db *store.Store, names []string, ended map[string]bool) error {
 	list, err := json.Marshal(names)
 	if err != nil {
 		return err
@@ -167,10 +204,11 @@ func namesLoaded(ctx context.Context, db *store.Store, names []string, loaded ma
 	defer rows.Close()
 	for rows.Next() {
 		var name string
-		if err := rows.Scan(&name); err != nil {
+		var end uint8
+		if err := rows.Scan(&name, &end); err != nil {
 			return err
 		}
-		loaded[name] = true
+		ended[name] = end != 0
 	}
 	return rows.Err()
 }

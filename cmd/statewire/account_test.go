@@ -22,7 +22,7 @@ func TestTheAccountLeavesOutWhatIsLoadedOfAnyNumberOfFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	left, err := unloaded(t.Context(), db, files)
+	left, _, err := unloaded(t.Context(), db, files)
 	if err != nil || len(left) != 3*filesPerQuery || left[0].name != "dropped.SMX" || left[8].name != name(8) {
 		t.Errorf("%d files are left, %v; want %d", len(left), err, 3*filesPerQuery)
 	}

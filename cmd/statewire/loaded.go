@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -103,7 +102,7 @@ func (r refused) write(w io.Writer, counted bool) error {
 
 // told prints what a drain did, and what was set aside.
 func (g *globals) told(cmd *cobra.Command, cfg configs.Config, w given, done summary, more ...field) error {
-	dir, err := openInbox(g.data, cfg, g.quiet())
+	dir, err := lookInbox(g.data, cfg, g.quiet())
 	if err != nil {
 		return err
 	}
@@ -120,7 +119,7 @@ func (g *globals) told(cmd *cobra.Command, cfg configs.Config, w given, done sum
 
 // awaitSite lets the running site load files, and says what it did with them: from what is durable of exactly these.
 func (g *globals) awaitSite(cmd *cobra.Command, cfg configs.Config, w given, files []inbox.LaneFile, progress func(left int), more ...field) error {
-	dir, err := openInbox(g.data, cfg, g.quiet())
+	dir, err := lookInbox(g.data, cfg, g.quiet())
 	if err != nil {
 		return err
 	}
@@ -146,23 +145,6 @@ func (g *globals) awaitSite(cmd *cobra.Command, cfg configs.Config, w given, fil
 		return err
 	}
 	return r.write(cmd.ErrOrStderr(), done.BadFiles+done.InvalidRecords > 0)
-}
-
-// waitingFiles lists the files that wait in the lanes by path.
-func (g *globals) waitingFiles() (paths []string, err error) {
-	cfg, _, err := g.config(nil)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := openInbox(g.data, cfg, g.quiet())
-	if err != nil {
-		return nil, err
-	}
-	files, err := dir.Waiting()
-	for _, f := range files {
-		paths = append(paths, filepath.Join(dir.Root(), f.Path()))
-	}
-	return paths, errors.Join(err, dir.Close())
 }
 
 // await waits until none of the files waits any more.
