@@ -26,6 +26,7 @@ type evidence struct {
 	conflicts   []conflict
 	aside       []asideRecord
 	asideCount  int
+	asideLying  int         // of them, in corrupt
 	lastReports []reportRow // the reports that arrived at header.lastReport
 	differs     *difference // nil: no difference is known
 	wish        *wish       // nil: nobody asked for a resync that has not been issued
@@ -94,6 +95,9 @@ type asideRecord struct {
 	code, reason, file string
 	record             uint64
 	received           time.Time
+
+	how, by, why string // how it came to its end; empty while it lies in corrupt
+	ended        time.Time
 }
 
 type reportRow struct {

@@ -103,12 +103,13 @@ func (e *evidence) readConflicts(rows []record) {
 
 func (e *evidence) readAside(rows []record) {
 	for _, r := range rows {
-		rec := asideRecord{code: r.raw("code"), reason: r.raw("reason"), file: r.raw("source_file"), record: r.uint("record_index"), received: r.time("received_time")}
+		rec := asideRecord{code: r.raw("code"), reason: r.raw("reason"), file: r.raw("source_file"), record: r.uint("record_index"), received: r.time("received_time"),
+			how: r.raw("how"), by: r.raw("by"), why: r.raw("why"), ended: r.time("end_time")}
 		if r["serial"] != nil {
 			serial := r.uint("serial")
 			rec.serial = &serial
 		}
-		e.aside, e.asideCount = append(e.aside, rec), r.count("all_records")
+		e.aside, e.asideCount, e.asideLying = append(e.aside, rec), r.count("all_records"), r.count("lying")
 	}
 }
 

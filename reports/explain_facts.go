@@ -150,8 +150,21 @@ func (f *facts) setAside() {
 	if last.serial != nil {
 		serial = fmt.Sprintf(" with serial %s", web.Number(*last.serial))
 	}
-	f.add(Warning, "set_aside", last.received, "%s%s: %s (%s). It arrived at %s in %s and lies in the inbox's corrupt folder.",
-		what, serial, shorten(last.reason, 200), last.code, f.when(last.received), shorten(last.file, 120))
+	f.add(Warning, "set_aside", last.received, "%s%s: %s (%s). It arrived at %s in %s. %s",
+		what, serial, shorten(last.reason, 200), last.code, f.when(last.received), shorten(last.file, 120), last.became(f.when))
+}
+
+// became says what happened to a record that was set aside.
+func (a asideRecord) became(when func(time.Time) string) string {
+	switch a.how {
+	case "":
+		return "It lies in the inbox's corrupt folder with its reason beside it."
+	case "replayed":
+		return fmt.Sprintf("A mended copy was loaded at %s, without this serial.", when(a.ended))
+	case "limit":
+		return fmt.Sprintf("It was dropped at %s: %s.", when(a.ended), shorten(a.why, 200))
+	}
+	return fmt.Sprintf("%s dropped it at %s: %s.", shorten(a.by, 80), when(a.ended), shorten(a.why, 200))
 }
 
 // gaps tells which messages are missing, or that none is.

@@ -155,10 +155,10 @@ func hours(d time.Duration) string {
 
 // mend tells what to do about bad records.
 func (n *next) mend() {
-	if n.asideCount == 0 {
+	if n.asideLying == 0 {
 		return
 	}
-	n.add(time.Time{}, "A bad record is not asked for again: the same one would come. Mended and dropped into the inbox, it loads. List them with `statewire report bad-records --param client=%s`", wireID(n.client.ID))
+	n.add(time.Time{}, "A bad record is not asked for again: the same one would come. Mended, it can be replayed. List them with `statewire dead list --client %s`", wireID(n.client.ID))
 }
 
 // appear tells what a silent client needs.

@@ -53,6 +53,42 @@ func TestWhatAClientSaidOfItsStatesEndsWithItsNextReport(t *testing.T) {
 	}
 }
 
+func TestWhatBecameOfABadRecordIsSaid(t *testing.T) {
+	s := newSite(t)
+	s.client(1, 9, hour)
+	aside := func(file, serial, keptAs string, ago time.Duration) {
+		s.exec(fmt.Sprintf(`INSERT INTO set_aside_records (client_id, source_file, report_index, record_index, serial, code, reason, line,
+			column, received_time, set_aside_time, kept_as) VALUES ('%s', '%s', 1, 3, %s, 'bad_date', 'no date', 3, 77, '%s', '%s', '%s')`,
+			id(1), file, serial, s.micros(hour), s.micros(ago)[:23], keptAs))
+	}
+	end := func(name, how, as string, ago time.Duration) {
+		s.exec(fmt.Sprintf(`INSERT INTO set_aside_ends (name, until, received_time, how, client_id, replayed_as, by, reason, time)
+			VALUES ('%s', '%s', '%s', '%s', '%s', '%s', 'ann', 'a test', now64(3))`, name, s.micros(ago), s.micros(hour), how, id(1), as))
+	}
+	said := func(want string) {
+		t.Helper()
+		if text := s.explained(1)["set_aside"]; want == "" && text != "" || !strings.Contains(text, want) {
+			t.Errorf("%q, want %q", text, want)
+		}
+	}
+	aside("f.SMX", "4", "f.SMX.1.SMX", 30*time.Second)
+	said("It lies in the inbox's corrupt folder")
+	end("f.SMX.1.SMX", "replayed", "f.SMX.1.again-0123456789abcdef.SMX", 30*time.Second)
+	said("A mended copy was loaded")
+	aside("f.SMX.1.again-0123456789abcdef.SMX", "4", "f.SMX.1.SMX", 20*time.Second)
+	said("One record was set aside as bad with serial 4")
+	said("It lies in the inbox's corrupt folder")
+	end("f.SMX.1.SMX", "dropped", "", 20*time.Second)
+	said("ann dropped it at")
+	said(": a test.")
+	expect(t, lines(s.all(s.runner(), "bad-records", nil), "is"), "dropped\nreplayed")
+	s.messages(message{client: 1, serial: 4, ago: hour, topic: 500, id: "a", state: 2})
+	aside("g.SMX", "NULL", "g.SMX.1.SMX", 10*time.Second)
+	said("One record was set aside as bad: no date")
+	end("g.SMX.1.SMX", "replayed", "g.SMX.1.again-0123456789abcdef.SMX", 10*time.Second)
+	said("")
+}
+
 func TestAMendedRecordIsNoLongerSetAside(t *testing.T) {
 	s := newSite(t)
 	s.client(1, 9, hour)

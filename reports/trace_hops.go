@@ -149,12 +149,14 @@ func (t *tracer) setAside() {
 			t.asideCarrier(a)
 		}
 		t.hop("inbox", "received", OK, a.received, "Received in %s.", shorten(a.file, 160)).File = a.file
-		t.hop("loader", "set_aside", Bad, a.received, "Set aside as bad: %s (%s). It lies in the inbox's corrupt folder with its reason beside it; its serial counts as received.",
-			shorten(a.reason, 200), a.code)
+		t.hop("loader", "set_aside", Bad, a.received, "Set aside as bad: %s (%s). Its serial counts as received. %s",
+			shorten(a.reason, 200), a.code, a.became(t.when))
 	}
-	n := next{evidence: t.evidence}
-	n.mend()
-	t.out.Next = append(t.out.Next, n.list...)
+	if a.how == "" {
+		n := next{evidence: t.evidence}
+		n.mend()
+		t.out.Next = append(t.out.Next, n.list...)
+	}
 }
 
 // asideCarrier tells of the report that brought a bad record.

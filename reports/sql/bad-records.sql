@@ -5,6 +5,7 @@
 -- param client String = '': Client id (with or without GUID:) or computer name; empty takes all
 -- param hours UInt32 = 0 in 0..100000: Only the last so many hours; 0 takes all
 -- order: set_aside_time DateTime64(3,'UTC') desc, client_id UUID, source_file String, report_index UInt32, record_index UInt32
+-- note is: set aside, replayed, dropped, or limit (dropped by ingest.corrupt_limit)
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
 SELECT
@@ -15,12 +16,18 @@ SELECT
     r.reason AS reason,
     r.line AS line,
     r.column AS column,
+    if(e.how != '', e.how, 'set aside') AS is,
     r.source_file AS source_file,
     r.received_time AS received_time,
     r.report_index AS report_index,
     r.record_index AS record_index,
     r.client_id AS client_id
-FROM set_aside_records AS r FINAL
+FROM
+(
+    SELECT *, if(kept_as != '', kept_as, concat(source_file, '.', toString(record_index), '.SMX')) AS name
+    FROM set_aside_records FINAL
+) AS r
+ASOF LEFT JOIN (SELECT name, until, how FROM set_aside_ends FINAL) AS e ON e.name = r.name AND e.until >= r.set_aside_time
 LEFT JOIN (SELECT client_id, netbios_name FROM clients WHERE client_id IN (SELECT client_id FROM set_aside_records)) AS c ON c.client_id = r.client_id
 WHERE ({code:String} = '' OR r.code = {code:String})
   AND ({client:String} = '' OR lower(c.netbios_name) = lower(trim({client:String}))
