@@ -57,7 +57,7 @@ func (k kill) strace(data string) []string {
 	line := []string{"strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=" + k.call, "-e",
 		fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", k.call, k.nth)}
 	if k.inbox {
-		for _, folder := range []string{"incoming/high", "incoming", "incoming/low", "process"} {
+		for _, folder := range []string{"incoming/high", "incoming", "incoming/low", "process", "corrupt"} {
 			line = append(line, "-P", filepath.Join(boxOf(data), folder))
 		}
 	}
