@@ -53,21 +53,25 @@ func readDeclined(s shelf, m meta) (Declined, error) {
 
 // AcceptSerial makes the client continue from a serial that it declined, and begins to send the whole cache again from there.
 func (c cabinet) AcceptSerial(next uint64) error {
-	return c.change(func(s shelf, m *meta) error {
+	var refused error // not a fault of the disk, as what change returns is
+	err := c.change(func(s shelf, m *meta) error {
 		d, err := readDeclined(s, *m)
 		switch {
 		case err != nil:
 			return err
 		case d.NextSerial == 0:
-			return errors.New("no serial was declined: there is nothing to accept")
+			refused = errors.New("no serial was declined: there is nothing to accept")
 		case d.NextSerial != next:
-			return fmt.Errorf("the serial that was declined is %d: name that one", d.NextSerial)
+			refused = fmt.Errorf("the serial that was declined is %d: name that one", d.NextSerial)
 		case next > smx.MaxSerial:
-			return errUsedUp
+			refused = errUsedUp
+		default:
+			m.serial = next - 1
+			return errors.Join(keepDeclined(s, Declined{}), beginAnswer(s, m))
 		}
-		m.serial = next - 1
-		return errors.Join(keepDeclined(s, Declined{}), beginAnswer(s, m))
+		return nil
 	})
+	return errors.Join(refused, err)
 }
 
 // AcceptSerial makes the client continue from a serial that a policy named and that it declined.

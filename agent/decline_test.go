@@ -67,7 +67,7 @@ func TestADeclinedSerialIsAccepted(t *testing.T) {
 			}
 		}
 		put(t, s, detected("a", 1))
-		if err := s.AcceptSerial(5_000_000); err == nil {
+		if err := s.AcceptSerial(5_000_000); err == nil || strings.Contains(err.Error(), "write") {
 			t.Error("a serial was accepted that nobody declined")
 		}
 		adopt(1, 5_000_000)
@@ -76,7 +76,7 @@ func TestADeclinedSerialIsAccepted(t *testing.T) {
 			t.Errorf("still declined: %+v", got)
 		}
 		adopt(3, 5_000_000)
-		if err := s.AcceptSerial(6_000_000); err == nil || !strings.Contains(err.Error(), "5000000") {
+		if err := s.AcceptSerial(6_000_000); err == nil || !strings.HasPrefix(err.Error(), "the serial that was declined is 5000000") {
 			t.Errorf("another serial was accepted: %v", err)
 		}
 		if err := s.AcceptSerial(5_000_000); err != nil {
