@@ -73,7 +73,7 @@ func explain(err error) error {
 var brokenFiles = regexp.MustCompile(`Code: (?:226|228|231|246|40|33|32|479|117)\.|Syntax error \(in file |Cannot parse definition from metadata file`)
 
 // forbidden matches what the engine says of a file that is not this user's.
-var forbidden = regexp.MustCompile(`errno: 13,|Permission denied`)
+var forbidden = regexp.MustCompile(`errno: 13,|(?i)permission denied`)
 
 // answers says whether an owner serves its store at the other end.
 func answers(ctx context.Context, rt http.RoundTripper) bool {

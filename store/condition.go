@@ -60,14 +60,17 @@ func (c Condition) Warning() string {
 	}
 	text := "from a copy of an unknown time"
 	if r.Copy.Unix() > 0 {
-		text = "from a copy of " + r.Copy.UTC().Format("2 Jan 15:04")
+		text = "from a copy of " + r.Copy.UTC().Format("2006-01-02 15:04Z")
 	}
 	text += fmt.Sprintf("; %d of %s a gap since", r.Gaps, count(r.Clients, "client")+map[bool]string{true: " has", false: " have"}[r.Clients == 1])
 	if r.Unheard > 0 {
 		text += fmt.Sprintf(", %d were not heard of yet", r.Unheard)
 	}
+	if r.Gaps+r.Unheard == 0 {
+		return text + "; every client was heard of: this ends by itself after the next gap check"
+	}
 	return text + "; states can be asked for again, replaced states in between are lost; " +
-		"next: statewire resync check --dry-run, then resync accept --all or wait"
+		"next: `statewire resync check --dry-run`, then wait, or `statewire resync accept --all`"
 }
 
 func count(n uint64, unit string) string {

@@ -246,7 +246,7 @@ func TestAnOlderCopyIsRestoredUntilItsGapsAreClosed(t *testing.T) {
 	}
 	want("nobody came", 5, 0, 4)
 	if text := condition(t, again).Warning(); !strings.Contains(text, "0 of 5 clients have a gap since, 4 were not heard of yet") ||
-		!strings.Contains(text, "from a copy of "+time.Now().UTC().Format("2 Jan 15:")) {
+		!strings.Contains(text, "from a copy of "+time.Now().UTC().Format("2006-01-02 15:")) {
 		t.Errorf("said %q", text)
 	}
 	gap := "INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES "
