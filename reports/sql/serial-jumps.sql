@@ -6,7 +6,7 @@
 -- param client String = '': Client id (with or without GUID:) or computer name; empty takes all
 -- param kind String = '' in '', messages, claim: Only jumps of messages, or only claims
 -- order: noticed DateTime64(6,'UTC') desc, client_id UUID, first_serial UInt64
--- note kind: messages = the serial after last_serial arrived, those of the range did not; claim = the client said that it gave out last_serial, the site keeps that aside
+-- note kind: messages = the serial after last_serial arrived, or a person accepted a claim of last_serial; those of the range did not arrive; claim = the client said that it gave out last_serial, the site keeps that aside
 -- note noticed: the first gap check that saw the range; of a claim, when it was last made
 -- note flagged: messages of the client that are stored with the mark of a jump
 -- link netbios_name: /clients/{client_id}
