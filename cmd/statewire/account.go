@@ -38,6 +38,9 @@ func accountCommand(g *globals) *cobra.Command {
 }
 
 func (g *globals) account(cmd *cobra.Command) (err error) {
+	if err := g.needInbox(); err != nil { // opening an inbox makes one
+		return err
+	}
 	// What waits is counted first: a file that is stored meanwhile is left out again.
 	files, err := g.waitingMessages()
 	if err != nil {

@@ -27,6 +27,7 @@ type globals struct {
 	warned     bool // that the store is of an earlier version
 
 	sections []string          // of the configuration, that the command uses
+	creates  bool              // the command has --create
 	kept     map[string][]byte // files that were read before the process became another user; nil for one that was not there
 }
 

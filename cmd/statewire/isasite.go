@@ -49,24 +49,40 @@ func (g *globals) needSite(cfg configs.Config) error {
 	if len(cfg.Store.Addr) > 0 || roleHolder(roleLock(g.data, "ingest")) != 0 {
 		return nil
 	}
-	return g.needFolder("store", filepath.Join(g.data, "store"))
+	if there, err := isThere(filepath.Join(g.data, "store")); there || err != nil {
+		return err
+	}
+	return fmt.Errorf("the site on %s has no store yet; `statewire serve` or `statewire ingest --once` makes it", g.data)
 }
 
 // needInbox refuses a data directory that is no site.
 func (g *globals) needInbox() error {
-	return g.needFolder("inbox", filepath.Join(inboxRoot(g.data), "incoming"))
+	if there, err := isThere(filepath.Join(inboxRoot(g.data), "incoming")); there || err != nil {
+		return err
+	}
+	make := "start one there with `statewire serve`"
+	if g.creates {
+		make = "make a site there with --create"
+	}
+	return fmt.Errorf("%s is no site, it has no inbox; name the site's data directory with --data, or %s", g.data, make)
 }
 
-func (g *globals) needFolder(what, path string) error {
+// isThere looks for a folder of the site.
+func isThere(path string) (bool, error) {
 	_, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is no site, it has no %s; name the site's data directory with --data, or make a site there with --create", g.data, what)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case errors.Is(err, fs.ErrPermission):
+		return false, fmt.Errorf("look for the site: %w; %s", err, giveBack)
+	case err != nil:
+		return false, fmt.Errorf("look for the site: %w", err)
 	}
-	if err != nil {
-		return fmt.Errorf("look for the site's %s: %w", what, err)
-	}
-	return nil
+	return true, nil
 }
+
+// giveBack is what to do about files of a site that its user may not open.
+const giveBack = "give everything below the data directory to the user that runs the site (chown -R)"
 
 // registerCreate is for commands that write.
 func (g *globals) registerCreate(cmd *cobra.Command) {
@@ -83,7 +99,7 @@ func (g *globals) writing() store.Access {
 
 // loading is what a command that loads may do to the store: the first one of a site makes it.
 func (g *globals) loading() store.Access {
-	if g.needFolder("store", filepath.Join(g.data, "store")) != nil {
+	if there, _ := isThere(filepath.Join(g.data, "store")); !there {
 		return store.Create
 	}
 	return g.writing()

@@ -29,9 +29,11 @@ func (g *globals) openStoreWith(ctx context.Context, cfg configs.Config, opt sto
 		db, err := store.Open(ctx, cfg.Store, opt)
 		switch {
 		case err == nil:
-			g.warnOlder(db.SchemaAtOpen(), opt.Access)
+			g.warnOlder(cfg, db.SchemaAtOpen(), opt.Access)
 		case errors.Is(err, store.ErrEmpty) && opt.Access == store.Read && g.needInbox() == nil:
 			return g.openEmpty(ctx, cfg, opt)
+		case errors.Is(err, store.ErrEmpty) && len(cfg.Store.Addr) == 0 && g.needInbox() != nil:
+			return nil, g.needInbox()
 		case errors.Is(err, store.ErrEmpty):
 			err = fmt.Errorf("the site on %s has no store yet; name its data directory with --data, or start the process with the ingest role, as `statewire serve` has: %w",
 				g.data, err)
@@ -54,11 +56,16 @@ func (g *globals) openEmpty(ctx context.Context, cfg configs.Config, opt store.O
 }
 
 // warnOlder says once that an earlier version of the program made the store that a command reads.
-func (g *globals) warnOlder(schema store.Schema, access store.Access) {
-	if schema.Older() && access < store.Create && !g.warned {
-		g.warned = true
-		fmt.Fprintf(os.Stderr, "statewire: the site's store has schema %d, this program knows %d: restart the site\n", schema.Found, schema.Known)
+func (g *globals) warnOlder(cfg configs.Config, schema store.Schema, access store.Access) {
+	if !schema.Older() || access >= store.Create || g.warned {
+		return
 	}
+	g.warned = true
+	next := "restart the site"
+	if len(cfg.Store.Addr) == 0 && g.checkRoles().health != healthOK {
+		next = "start the site, or run `statewire store migrate`"
+	}
+	fmt.Fprintf(os.Stderr, "statewire: the site's store has schema %d, this program knows %d: %s\n", schema.Found, schema.Known, next)
 }
 
 // commandStore opens the store for a command that only reads: it changes nothing there.

@@ -19,7 +19,7 @@ import (
 // prepare checks the flags and becomes the owner of the data directory. Before that it opens what the command line names, and calls
 // open when that is not nil.
 func (g *globals) prepare(cmd *cobra.Command, open func() error) error {
-	g.sections = sections(cmd)
+	g.sections, g.creates = sections(cmd), cmd.Flags().Lookup("create") != nil
 	if err := g.check(); err != nil {
 		return err
 	}

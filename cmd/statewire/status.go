@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -107,8 +106,13 @@ func (g *globals) checkRoles() check {
 }
 
 func (g *globals) checkInbox(cfg configs.Config, running bool) []check {
-	if _, err := os.Stat(filepath.Join(inboxRoot(g.data), "incoming")); err != nil {
-		return []check{{"inbox", healthCritical, "the inbox is not there: " + err.Error() + "; start the site again to make it"}}
+	switch there, err := isThere(filepath.Join(inboxRoot(g.data), "incoming")); {
+	case err != nil:
+		return []check{{"inbox", healthCritical, err.Error()}}
+	case !there && running:
+		return []check{{"inbox", healthCritical, "the inbox is not there: put its folder back, or make a new one; no restart is needed"}}
+	case !there:
+		return []check{{"inbox", healthCritical, "the inbox is not there: is --data the site's? If it is, `statewire serve` makes a new inbox"}}
 	}
 	dir, err := lookInbox(g.data, cfg, g.quiet())
 	if err != nil {
