@@ -14,7 +14,7 @@ func deadDropCommand(g *globals) *cobra.Command {
 	var choice deadChoice
 	var reason string
 	cmd := &cobra.Command{
-		Use:   "drop NAME…",
+		Use:   "drop [NAME…]",
 		Short: "delete set-aside files for good; who did it, when and why is kept",
 		Long: "Deletes set-aside files. What they held counts as dropped from then on, and the store keeps who dropped\n" +
 			"it, when and why (`statewire report set-aside-ends`).",

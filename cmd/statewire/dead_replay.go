@@ -17,7 +17,7 @@ func deadReplayCommand(g *globals) *cobra.Command {
 	var choice deadChoice
 	var file string
 	cmd := &cobra.Command{
-		Use:   "replay NAME…",
+		Use:   "replay [NAME…]",
 		Short: "load set-aside files again, as they are or mended; what is stored then leaves the list",
 		Long: "Puts set-aside files into the inbox again and loads it. Mend a file where it lies, in the inbox's folder\n" +
 			"corrupt, or mend a copy (`dead show NAME --raw`) and name it with --file. A file stays on the list until its\n" +
@@ -101,7 +101,7 @@ func (g *globals) replayed(cmd *cobra.Command, dir *inbox.Dir, all []tried) erro
 	if err := writeSafe(cmd, g.format, []string{"name", "result", "detail"}, rows); err != nil || bad == 0 {
 		return err
 	}
-	return fmt.Errorf("%s still set aside; `statewire dead show NAME` says why", fmtCount(bad, "file"))
+	return fmt.Errorf("%s still set aside; mend a copy (`statewire dead show NAME --raw`) and name it with --file", fmtCount(bad, "file"))
 }
 
 func (t tried) result(dir *inbox.Dir) (result, detail string) {

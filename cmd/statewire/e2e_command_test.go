@@ -77,7 +77,7 @@ func TestLoadingTwiceChangesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		said := strings.Split(strings.TrimSpace(r.errOut), "\n")
-		if r.code != exitFailed || len(said) != 2 || !strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, column 23: ") ||
+		if r.code != exitFailed || len(said) != 3 || !strings.Contains(said[2], "`statewire dead list`") || !strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, column 23: ") ||
 			!strings.HasPrefix(said[1], folder+"/one-bad-record.SMX: ") || !strings.Contains(said[1], "SerialNumber") {
 			t.Errorf("load %d ended with %d and said %q, want a line for the bad file and one for the bad record", round+1, r.code, said)
 		}

@@ -164,7 +164,7 @@ func loadBeside(t *testing.T, data string, l *ledger) {
 			}
 		}
 		said := strings.Split(strings.TrimSpace(r.errOut), "\n")
-		if r.code != exitFailed || len(said) != 2 || !strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, ") || !strings.HasPrefix(said[1], folder+"/half.SMX: ") {
+		if r.code != exitFailed || len(said) != 3 || !strings.Contains(said[2], "`statewire dead list`") || !strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, ") || !strings.HasPrefix(said[1], folder+"/half.SMX: ") {
 			t.Errorf("load %d beside a site ended with %d and said %q", round+1, r.code, said)
 		}
 	}

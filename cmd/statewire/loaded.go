@@ -92,10 +92,10 @@ func (r refused) write(w io.Writer, counted bool) error {
 		fmt.Fprintln(w, line)
 	}
 	if more := len(r.lines) - mostRefused; more > 0 {
-		fmt.Fprintf(w, "and %d more; `statewire dead list` shows all\n", more)
+		fmt.Fprintf(w, "and %d more\n", more)
 	}
 	if counted || len(r.lines) > 0 {
-		return &exitStatus{code: exitFailed}
+		return &exitStatus{exitFailed, errors.New("some of it was set aside: `statewire dead list` shows it, `statewire dead replay NAME --file MENDED` loads a mended copy")}
 	}
 	return nil
 }
