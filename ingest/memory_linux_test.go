@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"os"
@@ -30,6 +31,8 @@ func peakOf(t *testing.T, data string) int64 {
 		t.Fatal(err)
 	}
 	run := exec.Command(program, "ingest", "--once", "--create", "--data", data, "--log-level", "error", "--set", "store.engine="+library)
+	var said bytes.Buffer
+	run.Stderr = &said
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +44,7 @@ func peakOf(t *testing.T, data string) int64 {
 		select {
 		case err := <-ended:
 			if err != nil {
-				t.Fatalf("ingest: %v", err)
+				t.Fatalf("ingest: %v: %s", err, said.String())
 			}
 			return peak
 		case <-tick.C:
@@ -105,6 +108,9 @@ func TestMemoryIsBoundedWhateverWaits(t *testing.T) {
 				s.put(inbox.Normal, container(t, n, tt.report))
 			}
 			s.closeInbox()
+			if err := os.Remove(filepath.Join(root, "loader.lock")); err != nil { // else the folder has had a loader, and so a store
+				t.Fatal(err)
+			}
 			began := time.Now()
 			kib := peakOf(t, dir)
 			t.Logf("peak %d MiB for %d files of 63 MiB in %v", kib>>10, tt.files, time.Since(began))

@@ -21,9 +21,11 @@ func (s *Service) load(ctx context.Context) error {
 	if s.line.epoch != row.epoch {
 		s.log.Warn("the last gap check lies in the future or long ago; what is missing counts from now on", "last_check", row.checked, "now", s.began)
 	}
-	if _, err := s.refresh(ctx, s.now().UTC()); err != nil {
+	// A check by a given clock must not write what expired by this one: the first check of the site's own clock does.
+	if _, err := s.look(ctx, s.now().UTC(), func(context.Context, []resync, time.Time) error { return nil }); err != nil {
 		return err
 	}
+	s.lastLook = time.Time{}
 	open, err := s.ledger.recorded(ctx)
 	if err != nil {
 		return err
@@ -40,6 +42,11 @@ func (s *Service) load(ctx context.Context) error {
 // refresh reads who owes an answer, writes down whose time is over, counts who completed since the last look, and returns those who
 // still owe.
 func (s *Service) refresh(ctx context.Context, now time.Time) (owing, error) {
+	return s.look(ctx, now, s.expire)
+}
+
+// look is refresh with what is done with those whose time is over.
+func (s *Service) look(ctx context.Context, now time.Time, expire func(context.Context, []resync, time.Time) error) (owing, error) {
 	cfg := s.cfg.Load()
 	window := cfg.offeredFor()
 	looked, before := s.lastLook, s.lastWindow
@@ -60,7 +67,7 @@ func (s *Service) refresh(ctx context.Context, now time.Time) (owing, error) {
 			news = append(news, r)
 		}
 	}
-	if err := s.expire(ctx, news, now); err != nil {
+	if err := expire(ctx, news, now); err != nil {
 		s.lastLook, s.lastWindow = looked, before
 		return nil, err
 	}

@@ -45,8 +45,10 @@ func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
 	if err := os.WriteFile(cfg.Store.Engine, []byte("no library"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	eventually(patience, says("load engine library"))
-	if !says("load engine library")() {
+	// Where another test of this process runs an engine, that is what it says next.
+	again := func() bool { return says("load engine library")() || says("runs an embedded engine already")() }
+	eventually(patience, again)
+	if !again() {
 		t.Errorf("it does not try again: %v", g.unserved())
 	}
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/": 503, "/reports/clients": 503, "/metrics": 200} {
