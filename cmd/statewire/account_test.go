@@ -2,9 +2,14 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"statewire/inbox"
+	"statewire/ingest"
+	"statewire/smx"
 	"statewire/store/storetest"
 )
 
@@ -25,5 +30,48 @@ func TestTheAccountLeavesOutWhatIsLoadedOfAnyNumberOfFiles(t *testing.T) {
 	left, _, err := unloaded(t.Context(), db, files)
 	if err != nil || len(left) != 3*filesPerQuery || left[0].name != "dropped.SMX" || left[8].name != name(8) {
 		t.Errorf("%d files are left, %v; want %d", len(left), err, 3*filesPerQuery)
+	}
+}
+
+// Set-aside records that are tried again count as set aside until the store knows their end, whether the replay waits or is stored.
+func TestWhatIsTriedAgainCountsOnce(t *testing.T) {
+	dir, err := inbox.Open(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	_, mended := badReport(1, 1)
+	reason := []byte(`{"time":"2026-08-01T00:00:00Z","code":"bad_serial","records":[{"record":1},{"record":2}]}`)
+	for name, text := range map[string][]byte{"f.SMX.1.SMX": mended, "f.SMX.1.SMX.reason.json": reason} {
+		if err := os.WriteFile(filepath.Join(dir.Root(), "corrupt", name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	as, err := ingest.Replay(dir, "f.SMX.1.SMX", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := waitingIn(dir, inbox.LaneFile{Lane: inbox.Normal, Name: as}, smx.NewDecoder())
+	if err != nil || w.messages != 1 || w.again != 2 { // two records were set aside, the copy has three messages
+		t.Errorf("%+v, %v", w, err)
+	}
+	db := storetest.New(t)
+	for _, step := range []struct {
+		insert      string
+		left, again int
+	}{
+		{"", 1, 0},
+		{"INSERT INTO client_reports (client_id, received_time, source_file) SELECT generateUUIDv4(), now64(6), $1", 0, 2},
+		{"INSERT INTO set_aside_ends (name, until, received_time, replayed_as) SELECT 'f', now64(6), now64(6), $1", 0, 0},
+	} {
+		if step.insert != "" {
+			if err := db.Conn().Exec(t.Context(), step.insert, as); err != nil {
+				t.Fatal(err)
+			}
+		}
+		left, again, err := unloaded(t.Context(), db, []waitingFile{w})
+		if err != nil || len(left) != step.left || int(again) != step.again {
+			t.Errorf("after %q %d files wait, %d records are stored; %v", step.insert, len(left), again, err)
+		}
 	}
 }
