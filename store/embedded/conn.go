@@ -70,7 +70,8 @@ func (c *conn) scalar(sql string) (string, error) {
 	return strings.TrimRight(string(r.bytes()), "\n"), nil
 }
 
-// query runs a statement to its end. The result must be freed.
+// query runs a statement to its end. The result must be freed. One that failed ends the
+// connection: the rows before the failure stay in it, and come before the next answer.
 func (c *conn) query(sql, format string, p params) (*result, error) {
 	names, values := p.arrays()
 	r := &result{lib: c.lib, ptr: c.lib.query(c.ptr, unsafe.StringData(sql), uintptr(len(sql)),
@@ -80,6 +81,7 @@ func (c *conn) query(sql, format string, p params) (*result, error) {
 	runtime.KeepAlive(values)
 	if err := r.err(); err != nil {
 		r.free()
+		c.broken = true
 		return nil, err
 	}
 	return r, nil

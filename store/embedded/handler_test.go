@@ -266,6 +266,21 @@ func TestReadOnlyHandlerRefuses(t *testing.T) {
 	}
 }
 
+// A connection keeps the rows that came before a failure, and gives them to whoever asks next.
+func TestAFailedStatementLeavesNothingToTheNextOne(t *testing.T) {
+	for _, readonly := range []bool{true, false} {
+		srv := serve(t, readonly)
+		for _, format := range []string{"", " FORMAT Native", " FORMAT JSONEachRow", " FORMAT Null"} {
+			for _, failing := range []string{"SELECT number, throwIf(number = 290000) FROM numbers(300000)", "SELECT number FROM numbers(2000000)", "SELECT nothing"} {
+				ask(t, "POST", srv.URL+"/?max_result_rows=1000000", failing+format)
+				if status, body, _ := ask(t, "POST", srv.URL+"/?max_result_rows=1000000", "SELECT 'mine'"); status != 200 || body != "mine\n" {
+					t.Errorf("readonly %v, after %s%s: %d %.40q", readonly, failing, format, status, body)
+				}
+			}
+		}
+	}
+}
+
 func TestReadOnlyHandlerLimits(t *testing.T) {
 	srv := serve(t, true)
 	tests := []struct{ name, query, want string }{
