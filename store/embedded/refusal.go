@@ -10,7 +10,8 @@ import (
 var errRefused = errors.New("the engine refused a connection")
 
 // dialKeeper opens the engine. One that does not open is asked once more with its log on
-// standard error: that is where it gives its reason. Then it is asked as it should be:
+// standard error: that is where it gives its reason, at once, not by a thread that may come
+// late. Then it is asked as it should be:
 // the reason may have gone, and where it has not, the engine forgets to log, which it would
 // do at the next start otherwise.
 func (e *Engine) dialKeeper() error {
@@ -20,7 +21,7 @@ func (e *Engine) dialKeeper() error {
 		return nil
 	}
 	more, _ := captureStderr(func() error {
-		c, err := dial(e.lib, append(e.args[:len(e.args):len(e.args)], "--logger.level=error", "--logger.console=1"), 0)
+		c, err := dial(e.lib, append(e.args[:len(e.args):len(e.args)], "--logger.level=error", "--logger.console=1", "--logger.async=0"), 0)
 		if err == nil {
 			c.close()
 		}
