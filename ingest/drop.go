@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"statewire/inbox"
 )
 
@@ -15,6 +17,7 @@ type dropping struct {
 	how, by, why string
 	now          time.Time
 	files        []inbox.BadFile
+	known        []ending // what the store knows of them; set by store
 }
 
 // ErrStillWaits says that a set-aside file would come back: what it came from, or a replay of it, waits in the inbox.
@@ -36,10 +39,15 @@ func (d *dropping) store(ctx context.Context, dir *inbox.Dir, to inserter) error
 	if err := dir.SyncLanes(); err != nil {
 		return err
 	}
-	var gone ends
-	for _, b := range d.files {
-		gone.dropped(b, d.how, d.by, d.why)
+	known, err := endings(ctx, to.Conn(), d.files, "")
+	if err != nil {
+		return err
 	}
+	var gone ends
+	for _, e := range known {
+		gone.dropped(e, d.how, d.by, d.why)
+	}
+	d.known = known
 	t := gone.table(d.now)
 	if err := to.InsertPieces(ctx, t.sql, t.blocks); err != nil {
 		return fmt.Errorf("store in %s: %w", t.name, err)
@@ -49,18 +57,19 @@ func (d *dropping) store(ctx context.Context, dir *inbox.Dir, to inserter) error
 
 // remove deletes the files and says how many of them went.
 func (d *dropping) remove(dir *inbox.Dir) (gone Dropped, err error) {
-	for _, b := range d.files {
-		if e := dir.RemoveBad(b); e != nil {
+	for _, f := range d.known {
+		if e := dir.RemoveBad(f.BadFile); e != nil {
 			err = errors.Join(err, e)
 			continue
 		}
-		gone.Files, gone.Records, gone.Bytes = gone.Files+1, gone.Records+b.Number, gone.Bytes+b.Disk
+		gone.Files, gone.Records, gone.Bytes = gone.Files+1, gone.Records+f.records, gone.Bytes+f.Disk
 	}
 	return gone, err
 }
 
 // inserter is what a drop needs of the store.
 type inserter interface {
+	Conn() driver.Conn
 	InsertPieces(ctx context.Context, statement string, pieces [][]any) error
 }
 

@@ -4,9 +4,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"statewire/inbox"
-	"statewire/smx"
 )
 
 // How something that was set aside came to its end.
@@ -26,28 +23,23 @@ type ends struct {
 }
 
 // replayed ends a file with another that loaded. Records that somebody has taken out of it are dropped.
-func (e *ends) replayed(b inbox.BadFile, as string, messages int) {
-	again := min(b.Number, messages)
-	e.add(b, howReplayed, as, "", "", again, b.Number-again)
+func (e *ends) replayed(f ending, as string, messages int) {
+	again := min(f.records, messages)
+	e.add(f, howReplayed, as, "", "", again)
 }
 
 // dropped ends a file that nobody will see again.
-func (e *ends) dropped(b inbox.BadFile, how, by, why string) {
-	e.add(b, how, "", by, why, 0, b.Number)
+func (e *ends) dropped(f ending, how, by, why string) {
+	e.add(f, how, "", by, why, 0)
 }
 
-func (e *ends) add(b inbox.BadFile, how, as, by, why string, replayed, dropped int) {
-	client, _ := smx.ParseClientID(b.Reason.Client) // none for a file that nobody can read
-	received := b.Reason.Received
-	if received.IsZero() {
-		received = b.Until()
-	}
-	e.names, e.hows, e.codes = append(e.names, b.Name), append(e.hows, how), append(e.codes, b.Reason.Code)
+func (e *ends) add(f ending, how, as, by, why string, replayed int) {
+	e.names, e.hows, e.codes = append(e.names, f.Name), append(e.hows, how), append(e.codes, f.Reason.Code)
 	e.as, e.by, e.whys = append(e.as, as), append(e.by, by), append(e.whys, why)
-	e.until, e.received = append(e.until, b.Until()), append(e.received, received)
-	e.clients, e.bytes = append(e.clients, uuid.UUID(client)), append(e.bytes, uint64(b.Size))
-	e.records = append(e.records, uint32(b.Number))
-	e.replayedCount, e.droppedCount = append(e.replayedCount, uint32(replayed)), append(e.droppedCount, uint32(dropped))
+	e.until, e.received = append(e.until, f.until), append(e.received, f.received)
+	e.clients, e.bytes = append(e.clients, f.client), append(e.bytes, uint64(f.Size))
+	e.records = append(e.records, uint32(f.records))
+	e.replayedCount, e.droppedCount = append(e.replayedCount, uint32(replayed)), append(e.droppedCount, uint32(f.records-replayed))
 }
 
 func (e *ends) table(now time.Time) table {

@@ -24,10 +24,15 @@ func (p *pipeline) endReplayed(ctx, late context.Context, part *part, i int) (ag
 	for r := range part.reports(i) {
 		messages += r.Messages + len(r.bad)
 	}
-	var ends ends
-	ends.replayed(b, s.file.Name, messages)
-	list := ends.table(p.now())
-	err = p.insist(ctx, late, size{files: 1}, func(ctx context.Context) error { return p.insertTable(ctx, list) })
+	err = p.insist(ctx, late, size{files: 1}, func(ctx context.Context) error {
+		known, err := endings(ctx, p.store.Conn(), []inbox.BadFile{b}, s.file.Name)
+		if err != nil {
+			return err
+		}
+		var ends ends
+		ends.replayed(known[0], s.file.Name, messages)
+		return p.insertTable(ctx, ends.table(p.now()))
+	})
 	if err != nil {
 		if ctx.Err() == nil {
 			p.log.Error("the end of what was set aside is not stored, trying later", "file", b.Name, "err", err)
