@@ -132,7 +132,7 @@ func (c *Chunk) SetAsideRecords(f File, all []Kept) error {
 		return nil
 	}
 	if err := c.loader.dir.keep(all); err != nil {
-		c.Postpone(f)
+		c.retryAside(f, err)
 		return fmt.Errorf("set bad records of %s/%s aside: %w", folder(f.Lane), f.Name, err)
 	}
 	c.loader.dir.counts.add("record_set_aside", len(all))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"syscall"
 	"time"
 )
 
@@ -19,14 +20,21 @@ func (c *Chunk) SetAside(f File, r Reason) error {
 	if err := c.setAside(f.entry, r); err != nil {
 		switch {
 		case errors.Is(err, ErrChanged):
-		case errors.Is(err, fs.ErrPermission):
-			c.stick(f.entry)
 		default:
-			c.Postpone(f)
+			c.retryAside(f, err)
 		}
 		return fmt.Errorf("set %s/%s aside: %w", folder(f.Lane), f.Name, err)
 	}
 	return nil
+}
+
+// retryAside hands a file out again of which something could not be set aside: ever less often where corrupt may not be written.
+func (c *Chunk) retryAside(f File, err error) {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		c.stick(f.entry)
+		return
+	}
+	c.Postpone(f)
 }
 
 func (c *Chunk) setAside(e *entry, r Reason) error {

@@ -104,7 +104,7 @@ func TestAFileThatCannotBeSetAsideBacksOff(t *testing.T) {
 			t.Fatalf("waiting: %v", got)
 		}
 		check(t, d.Ready()) // the relay goes on
-		for _, delay := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
+		for _, delay := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128} {
 			delay *= time.Second
 			if n, due := l.Postponed(); n != 1 || time.Until(due) != delay {
 				t.Errorf("%d postponed, for %v, want %v", n, time.Until(due), delay)

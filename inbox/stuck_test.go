@@ -119,3 +119,28 @@ func TestABadFileThatStaysAndChangesIsANewOne(t *testing.T) {
 		}
 	})
 }
+
+// Records that corrupt does not take are no backlog either, whatever the disk calls it.
+func TestAFileWhoseRecordsCannotBeSetAsideIsNoBacklog(t *testing.T) {
+	for _, why := range []error{syscall.EPERM, syscall.EACCES, syscall.EROFS} {
+		m := newModel()
+		d := newDir(quick(), "/model", m, slog.New(slog.DiscardHandler))
+		m.drop(folder(Normal), "a.SMX", "a")
+		l := loader(t, d, 2, 1)
+		c := claim(t, l)
+		m.before = func(call string, at folder, _ string) error {
+			if call == "replace" && at == corruptFolder {
+				return why
+			}
+			return nil
+		}
+		if err := c.SetAsideRecords(c.Files[0], []Kept{{Name: "a.SMX.1.SMX", Doc: []byte("a")}}); !errors.Is(err, why) {
+			t.Errorf("%v: %v", why, err)
+		}
+		m.before = nil
+		if s, err := d.count(); err != nil || s.Stuck.Files != 1 || s.Waiting().Files != 0 {
+			t.Errorf("%v: %+v, %v", why, s, err)
+		}
+		check(t, l.Close())
+	}
+}

@@ -55,7 +55,7 @@ func (p *pipeline) endLoaded(ctx, late context.Context, part *part, i int) bool 
 	}
 	kept := p.keptRecords(part, i)
 	if err := part.claim.chunk.SetAsideRecords(s.file, kept); err != nil {
-		p.log.Error("bad records cannot be set aside, trying again later", "file", s.file.Name, "err", err)
+		p.log.Log(ctx, levelOf(s.file), "bad records cannot be set aside, trying again later", "file", s.file.Name, "err", err)
 		return false
 	}
 	p.corrupt.add(kept)
@@ -107,11 +107,7 @@ func (l *Loader) settled(chunk *inbox.Chunk, s *source) bool {
 // setAside moves a bad file to corrupt. When that fails the file stays and is tried again later.
 func (l *Loader) setAside(chunk *inbox.Chunk, s *source, name string) {
 	if err := chunk.SetAside(s.file, reason(s.bad, s, l.now())); err != nil {
-		level := slog.LevelError
-		if s.file.Tries > 0 {
-			level = slog.LevelDebug // said before
-		}
-		l.log.Log(context.Background(), level, "bad file cannot be set aside, trying again later", "file", s.file.Name,
+		l.log.Log(context.Background(), levelOf(s.file), "bad file cannot be set aside, trying again later", "file", s.file.Name,
 			"code", s.bad.Code, "err", err)
 		return
 	}
@@ -120,6 +116,14 @@ func (l *Loader) setAside(chunk *inbox.Chunk, s *source, name string) {
 	l.metrics.files.WithLabelValues("bad").Inc()
 	l.corrupt.grow(inbox.DiskBytes(s.file.Size, 0))
 	l.add(Totals{Files: 1, BadFiles: 1})
+}
+
+// levelOf is an error's at the first try; a file that is tried again and again was told of before, and `status` names it.
+func levelOf(f inbox.File) slog.Level {
+	if f.Tries > 0 {
+		return slog.LevelDebug
+	}
+	return slog.LevelError
 }
 
 // logAsides tells of a part's bad records in one line, and in one for those that are only counted.
