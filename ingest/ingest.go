@@ -111,6 +111,7 @@ func (l *Loader) Run(ctx context.Context) error {
 	beating, stop := context.WithCancel(ctx)
 	var hearts sync.WaitGroup
 	hearts.Go(func() { l.heartbeats(beating) })
+	hearts.Go(func() { l.ages(beating) })
 	_, err := l.pipe(ctx, l.inbox.Wake(beating))
 	stop()
 	hearts.Wait()

@@ -51,7 +51,7 @@ func (l *Loader) limit(ctx, late context.Context) {
 	now := l.now()
 	limit := l.cfg.CorruptLimit
 	tooMuch := limit > 0 && (!c.known || c.bytes > max(limit, c.left+limit/10))
-	tooOld := l.cfg.CorruptAge > 0 && now.Sub(c.looked) >= limitEvery
+	tooOld := l.cfg.CorruptAge > 0 && now.Sub(c.looked) >= limitEvery*9/10 // a tick may come early
 	if !tooMuch && !tooOld {
 		return
 	}
@@ -72,6 +72,20 @@ func (l *Loader) limit(ctx, late context.Context) {
 		c.bytes -= l.dropBeyondLimit(ctx, late, victims)
 	}
 	c.left = c.bytes
+}
+
+// ages keeps corrupt within its limits while no file ends.
+func (l *Loader) ages(ctx context.Context) {
+	ticker := time.NewTicker(limitEvery)
+	defer ticker.Stop()
+	for {
+		l.limit(ctx, ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 func (l *Loader) setAsideFiles() (files []inbox.BadFile, err error) {

@@ -138,3 +138,24 @@ func drainWith(t *testing.T, l *Loader) {
 		t.Fatal(err)
 	}
 }
+
+// A site where nothing arrives any more forgets what is too old all the same.
+func TestAnIdleLoaderDropsWhatIsTooOld(t *testing.T) {
+	s := newSite(t)
+	s.cfg.CorruptAge = time.Hour
+	for n, name := range []string{"a.SMX", "b.SMX"} {
+		s.drop(name, badly(1, uint64(10*n+1), uint64(10*n+2), uint64(10*n+1)))
+		s.drain()
+	}
+	l := s.loader()
+	l.now = func() time.Time { return time.Now().Add(2 * time.Hour) }
+	stop := s.running(l)
+	for end := time.Now().Add(time.Minute); len(s.left("corrupt")) > 2 && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	stop()
+	if have := fmt.Sprint(s.left("corrupt")); have != "[b.SMX.1.SMX b.SMX.1.SMX.reason.json]" {
+		t.Errorf("corrupt holds %s", have)
+	}
+	s.expectAccount("4,2,0,1,1", 1)
+}
