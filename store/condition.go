@@ -29,6 +29,7 @@ type Restored struct {
 	Clients    uint64    // that the copy knows
 	Gaps       uint64    // clients with an open gap of what came since the copy was made
 	Unheard    uint64    // clients of whom nothing came since; those not seen for 30 days before the copy don't count
+	Checked    bool      // a gap check has run since
 	unaccepted uint64    // clients that were heard of and got no baseline since
 }
 
@@ -62,7 +63,11 @@ func (c Condition) Warning() string {
 	if r.Copy.Unix() > 0 {
 		text = "from a copy of " + r.Copy.UTC().Format("2006-01-02 15:04Z")
 	}
-	text += fmt.Sprintf("; %d of %s a gap since", r.Gaps, count(r.Clients, "client")+map[bool]string{true: " has", false: " have"}[r.Clients == 1])
+	if r.Checked {
+		text += fmt.Sprintf("; %d of %s a gap since", r.Gaps, count(r.Clients, "client")+map[bool]string{true: " has", false: " have"}[r.Clients == 1])
+	} else {
+		text += fmt.Sprintf("; no gap check has run yet, so nobody knows which of %s a gap", count(r.Clients, "client")+map[bool]string{true: " has", false: " have"}[r.Clients == 1])
+	}
 	if r.Unheard > 0 {
 		text += fmt.Sprintf(", %d were not heard of yet", r.Unheard)
 	}
@@ -115,7 +120,7 @@ func (s *Store) Condition(ctx context.Context) (Condition, error) {
 		return c, nil
 	}
 	row := s.conn.QueryRow(ctx, restoredSQL, timeArg("restored", r.Time), timeArg("copied", r.Copy), timeArg("now", s.clock()))
-	if err := row.Scan(&r.Clients, &r.Gaps, &r.Unheard, &r.unaccepted); err != nil {
+	if err := row.Scan(&r.Clients, &r.Gaps, &r.Unheard, &r.unaccepted, &r.Checked); err != nil {
 		return c, fmt.Errorf("count the clients of the restored store: %w", err)
 	}
 	c.Restored = &r

@@ -245,9 +245,13 @@ func TestAnOlderCopyIsRestoredUntilItsGapsAreClosed(t *testing.T) {
 		}
 	}
 	want("nobody came", 5, 0, 4)
-	if text := condition(t, again).Warning(); !strings.Contains(text, "0 of 5 clients have a gap since, 4 were not heard of yet") ||
+	if text := condition(t, again).Warning(); !strings.Contains(text, "no gap check has run yet, so nobody knows which of 5 clients have a gap, 4 were not heard of yet") ||
 		!strings.Contains(text, "from a copy of "+time.Now().UTC().Format("2006-01-02 15:")) {
 		t.Errorf("said %q", text)
+	}
+	exec(t, again, "INSERT INTO resync_clock (id, number, checked_time) VALUES (1, 0, "+now+")")
+	if text := condition(t, again).Warning(); !strings.Contains(text, "; 0 of 5 clients have a gap since, 4 were not heard of yet") {
+		t.Errorf("after the first check it said %q", text)
 	}
 	gap := "INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES "
 	heard := "INSERT INTO client_stats_data (client_id, last_serial, last_report_time) VALUES ('f1000000-0000-0000-0000-00000000000%d', 30, " + now + ")"

@@ -1,10 +1,11 @@
 -- How far the clients of a restored store are: how many there are, how many have a gap of what came since the copy was made,
--- how many that lived were not heard of since, and how many of those that were did not get a baseline.
+-- how many that lived were not heard of since, and how many of those that were did not get a baseline; whether a gap check has run.
 SELECT
     count() AS clients,
     countIf(gap) AS gaps,
     countIf(NOT heard AND NOT accepted AND lived) AS unheard,
-    countIf(heard AND NOT accepted) AS unaccepted
+    countIf(heard AND NOT accepted) AS unaccepted,
+    (SELECT max(checked_time) FROM resync_clock) > {restored:DateTime64(6, 'UTC')} AS checked
 FROM
 (
     SELECT
