@@ -14,8 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/netutil"
-
+	"statewire/internal/conns"
 	"statewire/reports/web"
 )
 
@@ -37,6 +36,7 @@ type Server struct {
 // Bounds of the listener; pages are small and readers few.
 const (
 	maxConnections = 512
+	maxPerAddress  = 384 // a proxy may come from one address for all its readers
 	headerTimeout  = 5 * time.Second
 	idleTimeout    = 2 * time.Minute
 	stopTimeout    = 10 * time.Second
@@ -189,8 +189,10 @@ func (s *Server) Run(ctx context.Context) error {
 
 // Serve does the same on a listener that already exists.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	guarded := conns.New(ln, conns.Limits{All: maxConnections, PerAddress: maxPerAddress})
 	server := &http.Server{
 		Handler:           s.handler,
+		ConnState:         guarded.State,
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       2 * headerTimeout,
 		WriteTimeout:      s.cfg.Timeout + time.Minute, // a download ends with its query; extended while it flows
@@ -206,7 +208,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	})
 	defer stop()
 	s.log.Info("reports listening", "addr", ln.Addr().String())
-	if err := server.Serve(netutil.LimitListener(ln, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(guarded); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve reports: %w", err)
 	}
 	if err := <-stopped; err != nil && !errors.Is(err, context.DeadlineExceeded) {
