@@ -99,8 +99,20 @@ func deadMissing(name string, err error) error {
 	return err
 }
 
-// deadInbox opens the inbox of the data directory, with lookInbox or openInbox.
-func (g *globals) deadInbox(open inboxOpener) (*inbox.Dir, error) {
+// deadFolder opens the inbox for who only looks into corrupt: that needs no store.
+func (g *globals) deadFolder() (*inbox.Dir, error) {
+	cfg, _, err := g.config(nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.needInbox(); err != nil {
+		return nil, err
+	}
+	return lookInbox(g.data, cfg, g.quiet())
+}
+
+// deadInbox opens the inbox for who changes what lies in corrupt: the store must be told.
+func (g *globals) deadInbox() (*inbox.Dir, error) {
 	cfg, _, err := g.config(nil)
 	if err != nil {
 		return nil, err
@@ -108,7 +120,7 @@ func (g *globals) deadInbox(open inboxOpener) (*inbox.Dir, error) {
 	if err := g.needSite(cfg); err != nil {
 		return nil, err
 	}
-	return open(g.data, cfg, g.quiet())
+	return openInbox(g.data, cfg, g.quiet())
 }
 
 func deadListCommand(g *globals) *cobra.Command {
@@ -121,7 +133,7 @@ func deadListCommand(g *globals) *cobra.Command {
 			if err := g.plainFormat(); err != nil {
 				return err
 			}
-			dir, err := g.deadInbox(lookInbox)
+			dir, err := g.deadFolder()
 			if err != nil {
 				return err
 			}

@@ -36,7 +36,7 @@ func deadDropCommand(g *globals) *cobra.Command {
 }
 
 func (g *globals) dropDead(cmd *cobra.Command, choice deadChoice, reason string) (err error) {
-	dir, err := g.deadInbox(openInbox)
+	dir, err := g.deadInbox()
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (g *globals) replay(cmd *cobra.Command, choice deadChoice, file string) (er
 			return fmt.Errorf("read the mended copy: %w", err)
 		}
 	}
-	dir, err := g.deadInbox(openInbox)
+	dir, err := g.deadInbox()
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func deadShowCommand(g *globals) *cobra.Command {
 			if err := g.plainFormat(); err != nil {
 				return err
 			}
-			dir, err := g.deadInbox(lookInbox)
+			dir, err := g.deadFolder()
 			if err != nil {
 				return err
 			}

@@ -23,8 +23,9 @@ type globals struct {
 	logLevel   string
 	logFormat  string
 	set        []string
-	create     bool // of commands that write: make the site where there is none
-	warned     bool // that the store is of an earlier version
+	create     bool  // of commands that write: make the site where there is none
+	older      error // that an earlier version made the store; nil as long as none is known
+	ownSQL     bool  // the command runs SQL of its user
 
 	sections []string          // of the configuration, that the command uses
 	creates  bool              // the command has --create

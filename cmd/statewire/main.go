@@ -36,9 +36,10 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go exitOnSecondSignal(ctx)
-	root := newRoot()
+	g := &globals{}
+	root := g.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := g.explainOlder(root.ExecuteContext(ctx))
 	if err == nil {
 		return 0
 	}
@@ -85,8 +86,9 @@ func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
 // newRoot builds the command tree.
-func newRoot() *cobra.Command {
-	g := &globals{}
+func newRoot() *cobra.Command { return (&globals{}).root() }
+
+func (g *globals) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "statewire",
 		Short:         "State messages from a fleet of machines: collected, complete and explained",

@@ -7,7 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"statewire/configs"
 	"statewire/store"
@@ -57,16 +60,33 @@ func (g *globals) openEmpty(ctx context.Context, cfg configs.Config, opt store.O
 
 // warnOlder says once that an earlier version of the program made the store that a command reads.
 func (g *globals) warnOlder(cfg configs.Config, schema store.Schema, access store.Access) {
-	if !schema.Older() || access >= store.Create || g.warned {
+	if !schema.Older() || access >= store.Create || g.older != nil {
 		return
 	}
-	g.warned = true
 	next := "restart the site"
 	if len(cfg.Store.Addr) == 0 && g.checkRoles().health != healthOK {
 		next = "start the site, or run `statewire store migrate`"
 	}
-	fmt.Fprintf(os.Stderr, "statewire: the site's store has schema %d, this program knows %d: %s\n", schema.Found, schema.Known, next)
+	g.older = fmt.Errorf("the site's store has schema %d, this program knows %d: %s", schema.Found, schema.Known, next)
+	fmt.Fprintln(os.Stderr, "statewire:", g.older)
 }
+
+// explainOlder answers in place of the engine when a command asked an older store for what only a newer one has. Whoever wrote the
+// SQL gets the engine's own words.
+func (g *globals) explainOlder(err error) error {
+	var e *clickhouse.Exception
+	if g.older == nil || g.ownSQL || !errors.As(err, &e) || !slices.Contains([]int32{codeNoColumn, codeUnknownIdentifier, codeUnknownTable}, e.Code) {
+		return err
+	}
+	return fmt.Errorf("this command needs what the older store does not have yet: %w", g.older)
+}
+
+// The engine's codes for names that it does not know.
+const (
+	codeNoColumn          = 16
+	codeUnknownIdentifier = 47
+	codeUnknownTable      = 60
+)
 
 // commandStore opens the store for a command that only reads: it changes nothing there.
 func commandStore(ctx context.Context, g *globals) (*store.Store, configs.Config, error) {

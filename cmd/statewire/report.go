@@ -59,6 +59,7 @@ func sqlCommand(g *globals) *cobra.Command {
 		Short: "run one read-only statement on the store",
 		Args:  oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			g.ownSQL = true
 			return g.withRunner(cmd, func(r *reports.Runner) error {
 				return r.WriteSQL(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.format), args[0])
 			})
