@@ -129,6 +129,17 @@ func TestAClaimIsMeasuredByWhatArrived(t *testing.T) {
 	b.equal("believed", []any{r.Gaps.Aside, r.Gaps.Messages, r.Gaps.Jumps}, []any{0, 1, 1})
 }
 
+// What a client claimed before, and claims no more, is measured in the same way.
+func TestAGreaterClaimBeforeIsMeasuredByWhatArrived(t *testing.T) {
+	b := newBench(t, soon())
+	b.check(CheckOptions{})
+	c := client(1)
+	b.arrive(c, 3_000_004, 3_000_004)
+	b.poll(c, 3_000_005)
+	b.poll(c, 5)
+	b.equal("kept aside", b.check(CheckOptions{}).Gaps.Aside, 0)
+}
+
 func TestAnAcceptedClaimReachesPolicies(t *testing.T) {
 	eachWay(t, soon(), func(t *testing.T, b *bench, s service) {
 		b.check(CheckOptions{})

@@ -88,6 +88,7 @@ func TestManyLinesAreCutAndTheCommandFails(t *testing.T) {
 		fails   bool
 	}{
 		{0, false, 0, "", false}, {0, true, 0, "", true}, {1, false, 1, "file 0", true}, {mostRefused, true, mostRefused, "file 19", true},
+		{mostRefused + 1, true, mostRefused + 1, "and 1 more", true},
 		{mostRefused + 5, true, mostRefused + 1, "and 5 more", true},
 	} {
 		var out bytes.Buffer

@@ -175,3 +175,11 @@ func TestOpenReportsOpensWhatItMay(t *testing.T) {
 		file.file.Close()
 	}
 }
+
+func TestRootJoinsEveryGroupOfTheOwner(t *testing.T) {
+	who := &owner{gid: 7, groups: []int{7}}
+	who.joins("100", []string{"100", "4", "27", "none"})
+	if who.gid != 100 || fmt.Sprint(who.groups) != "[100 4 27]" {
+		t.Errorf("group %d of %v", who.gid, who.groups)
+	}
+}

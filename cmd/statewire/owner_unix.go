@@ -47,16 +47,21 @@ func lookUp(uid, gid uint32) *owner {
 		return who
 	}
 	who.name = known.Username
-	if primary, err := strconv.Atoi(known.Gid); err == nil {
-		who.gid, who.groups = primary, []int{primary}
-	}
 	ids, _ := known.GroupIds() // without them it is in its own group
-	for _, id := range ids {
-		if group, err := strconv.Atoi(id); err == nil && group != who.gid {
-			who.groups = append(who.groups, group)
+	who.joins(known.Gid, ids)
+	return who
+}
+
+// joins makes the user a member of its primary group and of others.
+func (o *owner) joins(primary string, others []string) {
+	if gid, err := strconv.Atoi(primary); err == nil {
+		o.gid, o.groups = gid, []int{gid}
+	}
+	for _, id := range others {
+		if gid, err := strconv.Atoi(id); err == nil && gid != o.gid {
+			o.groups = append(o.groups, gid)
 		}
 	}
-	return who
 }
 
 // become gives up root for good, on every thread of the process.
