@@ -3,9 +3,11 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
+	"github.com/google/uuid"
+
+	"statewire/internal/parse"
 	"statewire/smx"
 )
 
@@ -49,8 +51,8 @@ func (c Config) Validate() error {
 	if c.ScanInterval != 0 && c.ScanInterval < time.Minute {
 		errs = append(errs, fmt.Errorf("agent.scan_interval is %v; allowed are 0 and 1m or more", c.ScanInterval))
 	}
-	if u, err := url.Parse(c.Relay); c.Relay != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
-		errs = append(errs, fmt.Errorf("agent.relay is %q; allowed is an address such as https://mp.example:8443", c.Relay))
+	if _, err := parse.URL(c.Relay, "https"); c.Relay != "" && err != nil {
+		errs = append(errs, fmt.Errorf("agent.relay: %w", err))
 	}
 	if _, err := c.Client(); err != nil {
 		errs = append(errs, err)
@@ -66,12 +68,9 @@ func (c Config) Client() (smx.ClientID, error) {
 	if c.ClientID == "" {
 		return smx.ClientID{}, nil
 	}
-	id, err := smx.ParseClientID(c.ClientID)
-	if err != nil {
-		id, err = smx.ParseUUID(c.ClientID)
-	}
-	if err != nil || id == (smx.ClientID{}) {
+	id, err := parse.ClientID(c.ClientID)
+	if err != nil || id == uuid.Nil {
 		return smx.ClientID{}, fmt.Errorf("agent.client_id is %.80q; allowed is a GUID such as GUID:9C0F8D1E-3B44-4E71-8F5A-0D2B6A7C1E33", c.ClientID)
 	}
-	return id, nil
+	return smx.ClientID(id), nil
 }

@@ -4,8 +4,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
+
+	"statewire/internal/parse"
 )
 
 // FleetConfig describes a simulated fleet. The same config gives the same clients, who raise the same states in the same order.
@@ -81,9 +82,8 @@ func (c FleetConfig) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	u, err := url.Parse(c.Relay)
-	refuse(err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"),
-		"fleet relay is %q; give an address such as https://127.0.0.1:8443", c.Relay)
+	_, err := parse.URL(c.Relay, "https", "http")
+	refuse(err != nil, "fleet relay: %w", err)
 	refuse(c.Clients < 1 || c.Clients > 100_000, "fleet clients is %d; allowed is 1 to 100000", c.Clients)
 	refuse(c.PatchDay < time.Second || c.PatchDay > simulatedDay, "fleet patch day is %v; allowed is 1s to 24h", c.PatchDay)
 	refuse(c.For < 0, "fleet for is %v; allowed is 0 or more", c.For)

@@ -5,9 +5,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/url"
 	"time"
 
+	"statewire/internal/parse"
 	"statewire/smx"
 )
 
@@ -128,8 +128,8 @@ func (a *Agent) ours(p smx.Policy) error {
 	if p.Relay == "" {
 		return nil
 	}
-	if u, err := url.Parse(p.Relay); err != nil || u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("the assigned relay %.100q is no https address", p.Relay)
+	if _, err := parse.URL(p.Relay, "https"); err != nil {
+		return fmt.Errorf("the assigned relay: %w", err)
 	}
 	return nil
 }

@@ -11,11 +11,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"sync"
 	"time"
 
+	"statewire/internal/parse"
 	"statewire/smx"
 )
 
@@ -54,9 +54,9 @@ type Sender struct {
 
 // NewSender returns a sender to the relay at address, such as https://mp.example:8443, over at most conns connections.
 func NewSender(address string, trust *tls.Config, conns int) (*Sender, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return nil, fmt.Errorf("relay address %q: want https://host:port", address)
+	u, err := parse.URL(address, "https", "http")
+	if err != nil {
+		return nil, fmt.Errorf("the relay: %w", err)
 	}
 	s := newSender(u.JoinPath(reportPath).String(), &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,

@@ -1,20 +1,16 @@
 package configs
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"maps"
 	"reflect"
 	"slices"
 	"sort"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/go-viper/mapstructure/v2"
-	"github.com/spf13/viper"
+	"statewire/internal/parse"
 )
 
 // Source names where Load looks, in the order in which a later one wins.
@@ -54,109 +50,71 @@ type Value struct {
 // Load reads the configuration. Any problem, all of them at once, is an *Error.
 func Load(src Source) (Config, []Value, error) {
 	cfg := Default()
-	known := flatten(reflect.ValueOf(cfg), "")
-	v := viper.New()
-	origins, errs := map[string]string{}, []error{}
-	path, err := readFile(v, src)
-	if err != nil {
+	l := loader{known: slices.Sorted(maps.Keys(flatten(reflect.ValueOf(cfg), ""))), values: map[string]any{}, origins: map[string]string{}}
+	if err := l.readFile(src); err != nil {
 		return cfg, nil, &Error{err}
 	}
-	for _, key := range sortedKeys(v.AllKeys()) {
-		if _, ok := known[key]; !ok {
-			errs = append(errs, fmt.Errorf("%s: unknown key %s%s", path, key, suggest(key, known)))
-			continue
-		}
-		origins[key] = "file " + path
-	}
-	errs = append(errs, fromEnv(v, src.Env, known, origins)...)
-	for key, value := range src.Flags {
-		if _, ok := known[key]; !ok {
-			errs = append(errs, fmt.Errorf("flag: unknown key %s%s", key, suggest(key, known)))
-			continue
-		}
-		v.Set(key, value)
-		origins[key] = "flag"
-	}
-	if len(errs) > 0 {
-		return cfg, nil, &Error{errors.Join(errs...)}
+	l.readEnv(src.Env)
+	l.readFlags(src.Flags)
+	if err := errors.Join(l.errs...); err != nil {
+		return cfg, nil, &Error{err}
 	}
 	for _, part := range cfg.sections() {
-		err := decode(&cfg, part.name, v.AllSettings())
+		err := decode(&cfg, part.name, l.section(part.name))
 		if src.uses(part.name) {
-			errs = append(errs, err)
+			l.errs = append(l.errs, err)
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(l.errs...); err != nil {
 		return cfg, nil, &Error{err}
 	}
-	return cfg, values(cfg, origins), nil
+	return cfg, values(cfg, l.origins), nil
 }
 
-// decode reads one section into cfg and checks it. A section with a problem stays as it was.
-func decode(cfg *Config, section string, settings map[string]any) error {
-	next := *cfg
-	reader, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
-		Result: &next, WeaklyTypedInput: true, DecodeHook: decodeHook(),
-	})
-	if err == nil {
-		err = reader.Decode(map[string]any{section: settings[section]})
-	}
-	if err != nil {
-		return plain(err)
-	}
-	for _, s := range next.sections() {
-		if s.name != section {
-			continue
-		}
-		if err := s.part.Validate(); err != nil {
-			return err
-		}
-	}
-	*cfg = next
-	return nil
+// loader gathers what the sources say. A later one wins.
+type loader struct {
+	known   []string          // every key, sorted
+	values  map[string]any    // by key
+	origins map[string]string // by key
+	errs    []error
 }
 
-// readFile merges the configuration file into v and returns the path it read, empty for none.
-func readFile(v *viper.Viper, src Source) (string, error) {
-	read := src.Read
-	if read == nil {
-		read = os.ReadFile
-	}
-	for _, p := range src.Paths() {
-		data, err := read(p)
-		if errors.Is(err, fs.ErrNotExist) && src.File == "" {
-			continue
-		}
-		if err != nil {
-			return "", fmt.Errorf("read the configuration file: %w", err)
-		}
-		v.SetConfigType("yaml")
-		if err := v.ReadConfig(bytes.NewReader(data)); err != nil {
-			return "", fmt.Errorf("%s: %w", p, err)
-		}
-		return p, nil
-	}
-	return "", nil
+func (l *loader) set(key string, value any, origin string) {
+	l.values[key], l.origins[key] = value, origin
 }
 
-// EnvName is the environment variable of a key: relay.listen is STATEWIRE_RELAY_LISTEN.
-func EnvName(key string) string {
-	return "STATEWIRE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
-}
-
-func fromEnv(v *viper.Viper, env []string, known map[string]reflect.Value, origins map[string]string) []error {
-	byName := make(map[string]string, len(known))
-	for key := range known {
-		byName[EnvName(key)] = key
-	}
-	for _, entry := range env {
-		name, value, _ := strings.Cut(entry, "=")
-		if key, ok := byName[name]; ok {
-			v.Set(key, value)
-			origins[key] = "environment " + name
+// section is what was said about the keys of one section, by their names there.
+func (l *loader) section(name string) map[string]any {
+	out := map[string]any{}
+	for key, value := range l.values {
+		if in, ok := strings.CutPrefix(key, name+"."); ok {
+			out[in] = value
 		}
 	}
-	return nil
+	return out
+}
+
+func (l *loader) readFlags(flags map[string]string) {
+	for _, key := range slices.Sorted(maps.Keys(flags)) {
+		if slices.Contains(l.known, key) {
+			l.set(key, flags[key], "flag")
+		} else {
+			l.errs = append(l.errs, fmt.Errorf("flag: unknown key %.80s%s", key, l.suggest(key)))
+		}
+	}
+}
+
+// suggest names the known key that an unknown one most likely means, or all of its section.
+func (l *loader) suggest(key string) string {
+	if near := parse.Nearest(key, l.known); near != "" {
+		return "; did you mean " + near + "?"
+	}
+	section, _, _ := strings.Cut(key, ".")
+	same := slices.DeleteFunc(slices.Clone(l.known), func(k string) bool { return !strings.HasPrefix(k, section+".") })
+	if len(same) == 0 {
+		return "; `statewire config show` lists every key"
+	}
+	return "; known in " + section + ": " + strings.Join(same, ", ")
 }
 
 // flatten returns every leaf of a configuration struct by its dotted key.
@@ -212,101 +170,4 @@ func showDuration(d time.Duration) string {
 		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
-}
-
-func decodeHook() mapstructure.DecodeHookFunc {
-	return mapstructure.ComposeDecodeHookFunc(decodeDuration, decodeSize, decodeNumber, mapstructure.StringToSliceHookFunc(","))
-}
-
-// decodeNumber reads a whole number.
-func decodeNumber(_, to reflect.Type, data any) (any, error) {
-	if to.Kind() != reflect.Int {
-		return data, nil
-	}
-	text := strings.TrimSpace(fmt.Sprint(data))
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return nil, fmt.Errorf("%q is not a whole number; allowed are values like 4 or 1000", text)
-	}
-	return n, nil
-}
-
-// decodeDuration reads 15m, 900s, 72h, and 400d for days; a number without a unit has no meaning and is refused.
-func decodeDuration(_, to reflect.Type, data any) (any, error) {
-	if to != reflect.TypeFor[time.Duration]() {
-		return data, nil
-	}
-	if _, ok := data.(time.Duration); ok {
-		return data, nil
-	}
-	text := strings.TrimSpace(fmt.Sprint(data))
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		n, err := strconv.ParseFloat(days, 64)
-		if err == nil && n >= -36500 && n <= 36500 {
-			return time.Duration(n * 24 * float64(time.Hour)), nil
-		}
-	} else if d, err := time.ParseDuration(text); err == nil {
-		return d, nil
-	}
-	return nil, fmt.Errorf("%q is not a duration; allowed are values like 900s, 15m, 72h or 400d", text)
-}
-
-// decodeSize reads 64MiB, 512KiB or 2GiB into a number of bytes.
-func decodeSize(from, to reflect.Type, data any) (any, error) {
-	if from.Kind() != reflect.String || to.Kind() != reflect.Int64 || to == reflect.TypeFor[time.Duration]() {
-		return data, nil
-	}
-	text := strings.TrimSpace(data.(string))
-	for i, unit := range []string{"KiB", "MiB", "GiB", "TiB"} {
-		if number, ok := strings.CutSuffix(text, unit); ok {
-			n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-			if err != nil || n < 0 || n > 1<<20 {
-				return nil, fmt.Errorf("%q is not a size; allowed are values like 512KiB, 64MiB or 2GiB", text)
-			}
-			return int64(n * float64(int64(1)<<(10*(i+1)))), nil
-		}
-	}
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return n, nil
-	}
-	return nil, fmt.Errorf("%q is not a size; allowed are values like 512KiB, 64MiB or 2GiB", text)
-}
-
-// plain rewrites the decoder's report to one line per problem, each with its key and value.
-func plain(err error) error {
-	lines := strings.Split(err.Error(), "\n")
-	var errs []error
-	for _, line := range lines {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "decoding failed") {
-			continue
-		}
-		line = strings.NewReplacer("error decoding ", "", "'", "").Replace(strings.TrimPrefix(line, "* "))
-		errs = append(errs, errors.New(line))
-	}
-	if len(errs) == 0 {
-		return err
-	}
-	return errors.Join(errs...)
-}
-
-// suggest names the known key that an unknown one most likely means.
-func suggest(key string, known map[string]reflect.Value) string {
-	section, _, _ := strings.Cut(key, ".")
-	var same []string
-	for k := range known {
-		if strings.HasPrefix(k, section+".") {
-			same = append(same, k)
-		}
-	}
-	if len(same) == 0 {
-		return "; `statewire config show` lists every key"
-	}
-	slices.Sort(same)
-	return "; known in " + section + ": " + strings.Join(same, ", ")
-}
-
-func sortedKeys(keys []string) []string {
-	slices.Sort(keys)
-	return keys
 }

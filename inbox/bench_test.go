@@ -84,7 +84,7 @@ func share(b *testing.B, threads int, call func(n int) error) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "reports/s")
 }
 
-// BenchmarkClaim claims and ends every file of a backlog of 10,000 and of STATEWIRE_BENCH_FILES: the time per claim and the
+// BenchmarkClaim claims and ends every file of a backlog of 10,000 and of STATEWIRE_TEST_BENCH_FILES: the time per claim and the
 // memory must not depend on how many files wait.
 func BenchmarkClaim(b *testing.B) {
 	for _, files := range []int{10_000, benchFiles()} {
@@ -104,7 +104,7 @@ func BenchmarkClaim(b *testing.B) {
 }
 
 func benchFiles() int {
-	if n, err := strconv.Atoi(os.Getenv("STATEWIRE_BENCH_FILES")); err == nil {
+	if n, err := strconv.Atoi(os.Getenv("STATEWIRE_TEST_BENCH_FILES")); err == nil {
 		return n
 	}
 	return 50_000

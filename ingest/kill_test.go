@@ -21,7 +21,7 @@ import (
 )
 
 // childEnv holds the errand of a child process; without it the test binary tests.
-const childEnv = "STATEWIRE_INGEST_CHILD"
+const childEnv = "STATEWIRE_TEST_INGEST"
 
 // errand is what a child process does: drain an inbox into an engine of its own, and die on the way.
 type errand struct {

@@ -4,8 +4,9 @@ package notifier
 import (
 	"errors"
 	"fmt"
-	"net"
 	"time"
+
+	"statewire/internal/parse"
 )
 
 // Config is the fast channel's.
@@ -42,8 +43,8 @@ func DefaultConfig() Config {
 // Validate reports every field out of range, named as in the configuration file.
 func (c Config) Validate() error {
 	var errs []error
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		errs = append(errs, fmt.Errorf("notifier.listen is %q; allowed is host:port or :port", c.Listen))
+	if _, _, err := parse.Listen(c.Listen); err != nil {
+		errs = append(errs, fmt.Errorf("notifier.listen: %w", err))
 	}
 	atLeast := func(key string, got, min time.Duration) {
 		if got < min {

@@ -3,9 +3,9 @@ package relay
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"time"
+
+	"statewire/internal/parse"
 )
 
 // Who may send reports.
@@ -110,13 +110,14 @@ func (c Config) Validate() error {
 
 func (c Config) validateListener() error {
 	var errs []error
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		errs = append(errs, fmt.Errorf("relay.listen is %q; allowed is HOST:PORT or :PORT", c.Listen))
+	host, _, err := parse.Listen(c.Listen)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("relay.listen: %w", err))
 	}
 	switch c.Auth {
 	case AuthMTLS:
 	case AuthNone:
-		if !loopback(c.Listen) {
+		if err == nil && !parse.Loopback(host) {
 			errs = append(errs, fmt.Errorf("relay.auth is \"none\" while relay.listen is %q; without client certificates only a loopback address such as 127.0.0.1:8443 is allowed", c.Listen))
 		}
 	default:
@@ -168,17 +169,4 @@ func (c Config) validateTimes() error {
 	within("commit_timeout", c.CommitTimeout, time.Millisecond, time.Hour)
 	within("stop_timeout", c.StopTimeout, time.Millisecond, time.Hour)
 	return errors.Join(errs...)
-}
-
-// loopback says whether every connection to the address comes from this machine.
-func loopback(listen string) bool {
-	host, _, err := net.SplitHostPort(listen)
-	if err != nil {
-		return false
-	}
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }

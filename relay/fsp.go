@@ -3,8 +3,9 @@ package relay
 import (
 	"errors"
 	"fmt"
-	"net"
 	"time"
+
+	"statewire/internal/parse"
 )
 
 // FSPConfig belongs to the fallback status point, which takes messages about failing installations from callers without a certificate.
@@ -25,8 +26,8 @@ func DefaultFSPConfig() FSPConfig {
 // Validate reports every problem at once.
 func (c FSPConfig) Validate() error {
 	var errs []error
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil && c.Listen != "off" && c.Listen != "" {
-		errs = append(errs, fmt.Errorf("fsp.listen is %q; allowed are \"off\", HOST:PORT and :PORT", c.Listen))
+	if _, _, err := parse.Listen(c.Listen); err != nil && c.Listen != "off" && c.Listen != "" {
+		errs = append(errs, fmt.Errorf("fsp.listen: %w; \"off\" is allowed, too", err))
 	}
 	if c.Messages < 1 || c.Messages > 1_000_000_000 {
 		errs = append(errs, fmt.Errorf("fsp.messages is %d; allowed are 1 to 1000000000", c.Messages))

@@ -130,7 +130,7 @@ func TestHostileTextsAreOnlyTextInABrowser(t *testing.T) {
 		if console != "" {
 			t.Errorf("%s: the console says: %s", page, console)
 		}
-		doc := parse(t, dom)
+		doc := parsePage(t, dom)
 		for node := range doc.Descendants() {
 			if node.Type == html.ElementNode && node.Data == "img" && attr(node, "alt") == "" && attr(node, "src") != assetPath(attr(node, "src")) {
 				t.Errorf("%s: a foreign image %s", page, attr(node, "src"))
@@ -206,9 +206,9 @@ func TestPagesOfClientsRunInABrowserWithoutAComplaint(t *testing.T) {
 	}
 }
 
-// TestScreenshots draws the pages into STATEWIRE_SCREENSHOTS, for a look at them.
+// TestScreenshots draws the pages into STATEWIRE_TEST_SCREENSHOTS, for a look at them.
 func TestScreenshots(t *testing.T) {
-	folder := os.Getenv("STATEWIRE_SCREENSHOTS")
+	folder := os.Getenv("STATEWIRE_TEST_SCREENSHOTS")
 	if folder == "" {
 		return
 	}
@@ -220,7 +220,7 @@ func TestScreenshots(t *testing.T) {
 }
 
 func screenshots(t *testing.T, folder, site string, pages map[string]string) {
-	only := os.Getenv("STATEWIRE_SCREENSHOTS_ONLY")
+	only := os.Getenv("STATEWIRE_TEST_SCREENSHOTS_ONLY")
 	for name, page := range pages {
 		if only != "" && !strings.Contains(name, only) {
 			continue

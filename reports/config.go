@@ -3,10 +3,10 @@ package reports
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"time"
+
+	"statewire/internal/parse"
 )
 
 // Config of the reports stage; the keys are written reports.NAME in the configuration file.
@@ -58,6 +58,11 @@ func (c Config) Validate() error {
 			wrong("dir", c.Dir, "it must be a folder of .sql files")
 		}
 	}
+	for _, host := range c.Hosts {
+		if err := parse.HostName(host); err != nil {
+			errs = append(errs, fmt.Errorf("reports.hosts: %.80q %w", host, err))
+		}
+	}
 	if c.MaxRows < 1 {
 		wrong("max_rows", c.MaxRows, "1 or more")
 	}
@@ -81,14 +86,11 @@ func validListen(addr string) error {
 	if addr == "" {
 		return nil
 	}
-	host, _, err := net.SplitHostPort(addr)
+	host, _, err := parse.Listen(addr)
 	if err != nil {
-		return fmt.Errorf("reports.listen: %q is not HOST:PORT: write for example 127.0.0.1:8080", addr)
+		return fmt.Errorf("reports.listen: %w; write for example 127.0.0.1:8080", err)
 	}
-	if host == "localhost" {
-		return nil
-	}
-	if ip, err := netip.ParseAddr(host); err == nil && ip.Unmap().IsLoopback() {
+	if parse.Loopback(host) {
 		return nil
 	}
 	return fmt.Errorf("reports.listen: %q can be reached from other machines, and the pages ask nobody for a name or password yet: "+

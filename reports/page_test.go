@@ -8,7 +8,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-func parse(t *testing.T, page string) *html.Node {
+func parsePage(t *testing.T, page string) *html.Node {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(page))
 	if err != nil {
@@ -47,7 +47,7 @@ func TestPagesAreWellMade(t *testing.T) {
 		if want := map[bool]int{true: http.StatusBadRequest, false: http.StatusOK}[name == "problem"]; w.Code != want {
 			t.Errorf("%s: status %d", name, w.Code)
 		}
-		checkPage(t, name, parse(t, w.Body.String()))
+		checkPage(t, name, parsePage(t, w.Body.String()))
 	}
 	for page, want := range map[string]int{"/nowhere": 404, "/reports/nothing": 404, "/panels/nothing": 404, "/static/nothing.js": 404} {
 		if w := get(t, h, page); w.Code != want {
@@ -65,7 +65,7 @@ func TestPagesOfClientsAreWellMade(t *testing.T) {
 		if missing := name == "client-unknown" || name == "client-nobody"; w.Code != map[bool]int{true: http.StatusNotFound, false: http.StatusOK}[missing] {
 			t.Errorf("%s: status %d", name, w.Code)
 		}
-		doc := parse(t, w.Body.String())
+		doc := parsePage(t, w.Body.String())
 		checkPage(t, name, doc)
 		for n := range doc.Descendants() {
 			if link := attr(n, "href"); n.Type == html.ElementNode && n.Data == "a" && (strings.HasPrefix(link, "/reports/") || strings.HasPrefix(link, "/clients/")) && name == "client-gap" {
@@ -138,7 +138,7 @@ func checkElement(t *testing.T, name string, n *html.Node) {
 
 func TestEachFigureLeadsToTheReportBehindIt(t *testing.T) {
 	h := handler(t, patchDay(t))
-	doc := parse(t, get(t, h, "/").Body.String())
+	doc := parsePage(t, get(t, h, "/").Body.String())
 	links := map[string]bool{}
 	for n := range doc.Descendants() {
 		if n.Type == html.ElementNode && n.Data == "a" {
@@ -168,7 +168,7 @@ func TestReportPagesHaveFormDownloadsAndPager(t *testing.T) {
 			t.Errorf("no %s", want)
 		}
 	}
-	doc := parse(t, body)
+	doc := parsePage(t, body)
 	next := ""
 	for n := range doc.Descendants() {
 		if n.Type == html.ElementNode && n.Data == "a" && strings.Contains(attr(n, "href"), "cursor=") {

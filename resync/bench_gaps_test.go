@@ -12,11 +12,11 @@ import (
 	"statewire/store"
 )
 
-// benchClients have a hundred serials each, of which one in a thousand never arrived. STATEWIRE_BENCH_CLIENTS makes it quick.
+// benchClients have a hundred serials each, of which one in a thousand never arrived. STATEWIRE_TEST_BENCH_CLIENTS makes it quick.
 const benchClients = 1_000_000
 
 func benchSize(b *testing.B) int {
-	if text := os.Getenv("STATEWIRE_BENCH_CLIENTS"); text != "" {
+	if text := os.Getenv("STATEWIRE_TEST_BENCH_CLIENTS"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			b.Fatal(err)

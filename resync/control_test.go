@@ -348,7 +348,7 @@ func TestWrongCallsSayWhatToDo(t *testing.T) {
 			}
 			_, err := s.SetPolicy(ctx, "x", PolicySettings{Relay: "https://[::1]:8443/", Notifier: "push-1.example:65536"})
 			return err
-		}, `notifier "push-1.example:65536" is no address; write HOST:PORT`},
+		}, `notifier "push-1.example:65536" has the port "65536"; allowed are 1 to 65535`},
 		{"a poll beyond every serial", func(ctx context.Context, s service) error {
 			_, _, err := s.Policy(ctx, smx.Poll{Client: client(1), LastSerial: 1<<62 + 1})
 			return err

@@ -4,14 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"net"
-	"net/url"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"statewire/internal/parse"
 	"statewire/smx"
 )
 
@@ -77,34 +74,14 @@ func (p PolicySettings) check() error {
 			bad("topic type %d is named twice", t.Type)
 		}
 	}
-	if !isBaseAddress(p.Relay) {
-		bad("relay %.200q is no base address; write https://HOST or https://HOST:PORT", p.Relay)
+	if _, err := parse.Base(p.Relay, "https"); err != nil && p.Relay != "" {
+		bad("relay %v", err)
 	}
-	if p.Notifier != "" && !isAddress(p.Notifier) {
-		bad("notifier %.200q is no address; write HOST:PORT", p.Notifier)
+	if _, _, err := parse.Dial(p.Notifier); err != nil && p.Notifier != "" {
+		bad("notifier %v", err)
 	}
 	if len(errs) > 0 {
 		return invalid("%s", strings.Join(errs, "; "))
 	}
 	return nil
 }
-
-// isBaseAddress says whether a client can be sent to the address; empty says nothing.
-func isBaseAddress(address string) bool {
-	if address == "" {
-		return true
-	}
-	u, err := url.Parse(address)
-	return err == nil && u.Scheme == "https" && isAddress(net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443"))) && u.User == nil &&
-		strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == ""
-}
-
-// isAddress says whether the text is a host and a port that a client can dial.
-func isAddress(text string) bool {
-	host, port, err := net.SplitHostPort(text)
-	number, wrong := strconv.ParseUint(port, 10, 16)
-	return err == nil && wrong == nil && number > 0 && hostName.MatchString(host)
-}
-
-// hostName has what names, IPv4 and IPv6 addresses are written with.
-var hostName = regexp.MustCompile(`^[A-Za-z0-9._:%-]+$`)

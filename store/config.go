@@ -3,11 +3,11 @@ package store
 import (
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
+
+	"statewire/internal/parse"
 )
 
 // Config says where the store is. Without an address it is the embedded engine.
@@ -77,8 +77,12 @@ func (c Config) Validate() error {
 	if c.Memory != 0 && c.Memory < minMemoryBytes {
 		bad("memory", c.Memory, "want at least 128MiB, or 0 for the default")
 	}
-	if c.Listen != "" && !isLoopback(c.Listen) {
-		bad("listen", quoted(c.Listen), "want a loopback address as 127.0.0.1:8123")
+	if c.Listen != "" {
+		if host, _, err := parse.Listen(c.Listen); err != nil {
+			errs = append(errs, fmt.Errorf("store.listen: %w", err))
+		} else if !parse.Loopback(host) {
+			bad("listen", quoted(c.Listen), "want a loopback address as 127.0.0.1:8123")
+		}
 	}
 	if c.Cluster != "" && len(c.Addr) == 0 {
 		bad("cluster", quoted(c.Cluster), "it needs store.addr")
@@ -90,16 +94,6 @@ func (c Config) Validate() error {
 }
 
 func quoted(s string) string { return fmt.Sprintf("%.80q", s) }
-
-// isLoopback says whether a host:port is reached from this machine only.
-func isLoopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
 
 // endpoint is where the servers are and how they are spoken to.
 type endpoint struct {
@@ -120,7 +114,7 @@ func (c Config) endpoint() (endpoint, error) {
 			continue
 		case i > 0 && len(e.hosts) > 0 && (one.http != e.http || one.tls != e.tls):
 			errs = append(errs, fmt.Errorf("store.addr: %s differs in protocol from %s; all servers want one kind", quoted(addr), quoted(c.Addr[0])))
-		case !one.tls && !isLoopback(one.hosts[0]):
+		case !one.tls && !parse.Loopback(hostOf(one.hosts[0])):
 			errs = append(errs, fmt.Errorf("store.addr: %s is not encrypted; store.tls off and http:// are for loopback addresses only", quoted(addr)))
 		}
 		e.http, e.tls = one.http, one.tls
@@ -146,10 +140,10 @@ func parseAddr(addr string, secure bool) (endpoint, error) {
 	default:
 		return endpoint{}, want
 	}
-	u, err := url.Parse("//" + rest)
-	if err != nil || u.Hostname() == "" || u.Port() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" {
-		return endpoint{}, want
+	rest = strings.TrimSuffix(rest, "/")
+	if _, _, err := parse.Dial(rest); err != nil {
+		return endpoint{}, fmt.Errorf("%w: %w", want, err)
 	}
-	e.hosts = []string{u.Host}
+	e.hosts = []string{rest}
 	return e, nil
 }

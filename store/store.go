@@ -20,6 +20,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"statewire/internal/parse"
 	"statewire/store/embedded"
 )
 
@@ -215,10 +216,14 @@ func (s *Store) ReadOnlyHandler() http.Handler {
 	return localOnly(inDatabase(s.cfg.Database, s.engine.Handler(true)))
 }
 
-// inDatabase answers callers that name no database from this one.
+// inDatabase answers callers that name no database from this one. A query that cannot be read whole is refused.
 func inDatabase(name string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		query := req.URL.Query()
+		query, err := parse.Query(req.URL.RawQuery)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
 		if query.Get("database") == "" && req.Header.Get("X-ClickHouse-Database") == "" {
 			query.Set("database", name)
 			req = req.Clone(req.Context())
@@ -233,7 +238,7 @@ func inDatabase(name string, next http.Handler) http.Handler {
 func localOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		site := req.Header.Get("Sec-Fetch-Site")
-		if !isLoopback(withPort(req.Host)) || site != "" && site != "same-origin" && site != "none" {
+		if !parse.Loopback(hostOf(req.Host)) || site != "" && site != "same-origin" && site != "none" {
 			http.Error(w, "this address answers programs on this machine only", http.StatusForbidden)
 			return
 		}
@@ -241,11 +246,12 @@ func localOnly(next http.Handler) http.Handler {
 	})
 }
 
-func withPort(host string) string {
-	if _, _, err := net.SplitHostPort(host); err == nil {
+// hostOf is a Host header without its port.
+func hostOf(header string) string {
+	if host, _, err := net.SplitHostPort(header); err == nil {
 		return host
 	}
-	return net.JoinHostPort(strings.Trim(host, "[]"), "0")
+	return strings.Trim(header, "[]")
 }
 
 // Version is the engine's version, as in 26.7.2.

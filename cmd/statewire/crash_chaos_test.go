@@ -21,9 +21,9 @@ const chaosTime = 30 * time.Second
 
 const (
 	// seedEnv repeats a run of the tests that choose by chance.
-	seedEnv = "STATEWIRE_SEED"
+	seedEnv = "STATEWIRE_TEST_SEED"
 	// longEnv is how many times as much the tests kill, cut and send that go on for a while.
-	longEnv = "STATEWIRE_LONG"
+	longEnv = "STATEWIRE_TEST_LONG"
 )
 
 // times is the value of longEnv, 1 without.

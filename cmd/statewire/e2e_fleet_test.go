@@ -15,7 +15,7 @@ import (
 )
 
 // fleetEnv is the number of clients of the fleets in these tests, for runs by hand.
-const fleetEnv = "STATEWIRE_FLEET"
+const fleetEnv = "STATEWIRE_TEST_FLEET"
 
 // A fleet with loss, duplicates, reordering and reinstalled clients: after one round without loss the site has every topic as its
 // client holds it, knows of no gap, and marks what only it still holds. Kills of the site on the way change nothing of that, nor do

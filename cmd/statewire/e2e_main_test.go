@@ -10,7 +10,7 @@ import (
 )
 
 // These tests drive the built binary as a person and the fleet do: by its command line, its sockets and its folders. Nothing of
-// the program runs in the test process. STATEWIRE_BIN names a binary to test in place of one built from this tree.
+// the program runs in the test process. STATEWIRE_TEST_BIN names a binary to test in place of one built from this tree.
 
 // engineEnv names the engine library for the binary.
 const engineEnv = "STATEWIRE_STORE_ENGINE"
@@ -42,7 +42,7 @@ func program(t testing.TB) string {
 }
 
 func buildBinary() (string, error) {
-	if given := os.Getenv("STATEWIRE_BIN"); given != "" {
+	if given := os.Getenv("STATEWIRE_TEST_BIN"); given != "" {
 		return filepath.Abs(given)
 	}
 	path := filepath.Join(buildDir, "statewire")
@@ -58,7 +58,7 @@ func buildBinary() (string, error) {
 func engineLibrary(t testing.TB) string {
 	t.Helper()
 	candidates := []string{os.Getenv(engineEnv), filepath.Join("..", "..", "bin", "libchdb.so")}
-	if given := os.Getenv("STATEWIRE_BIN"); given != "" {
+	if given := os.Getenv("STATEWIRE_TEST_BIN"); given != "" {
 		candidates = append(candidates, filepath.Join(filepath.Dir(given), "libchdb.so"))
 	}
 	for _, path := range candidates {
