@@ -123,7 +123,7 @@ func TestAFileThatCannotBeSetAsideBacksOff(t *testing.T) {
 			}
 		}
 		m.before = nil
-		time.Sleep(time.Minute)
+		time.Sleep(256 * time.Second)
 		c = claim(t, l)
 		check(t, c.SetAside(c.Files[0], Reason{Code: "x"}))
 		if got := m.list(corruptFolder); len(got) != 2 || claim(t, l) != nil || len(m.list(processFolder)) > 0 {
