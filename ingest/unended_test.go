@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,44 +28,44 @@ func TestTheEndOfAFileIsCountedByTheStoreWhateverItsReasonSays(t *testing.T) {
 		{"nothing", func(string) string { return "" }},
 	}
 	s := newSite(t)
+	write := func(path, reason string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(reason), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for n, tc := range edits {
-		t.Run(tc.name, func(t *testing.T) {
-			first := uint64(100*n + 1)
-			for _, name := range []string{"a.SMX", "b.SMX"} {
-				s.drop(name, badly(10+n, first, first+3, first+1, first+2))
-				s.drain()
-				path := filepath.Join(s.root, "corrupt", name+".1.SMX.reason.json")
-				reason, err := os.ReadFile(path)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(path, []byte(tc.edit(string(reason))), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				first += 4
-			}
-			s.replay("a.SMX.1.SMX", mend(s.bad("a.SMX.1.SMX")))
-			s.drain()
-			s.expectAccount("8,6,0,2,0", 10+n)
-			path := filepath.Join(s.root, "corrupt", "b.SMX.1.SMX.reason.json")
-			if reason, err := os.ReadFile(path); err != nil {
-				t.Error(err)
-			} else if err := os.WriteFile(path, dates.ReplaceAll(reason, []byte(`"$1": "2001-02-03T04:05:06Z"`)), 0o600); err != nil {
-				t.Error(err)
-			}
-			done, err := Drop(t.Context(), s.dir, s.db, []string{"b.SMX.1.SMX"}, "ann", "why")
-			if err != nil || done.Records != 2 {
-				t.Errorf("dropped %+v, %v", done, err)
-			}
-			s.expectAccount("8,6,0,0,2", 10+n)
-			s.drop("b.SMX", badly(10+n, 100*uint64(n)+9, 100*uint64(n)+9, 100*uint64(n)+9)) // later, under the same name
-			s.drain()
-			s.expectAccount("9,6,0,1,2", 10+n)
-			if _, err := Drop(t.Context(), s.dir, s.db, []string{"b.SMX.1.SMX"}, "ann", "why"); err != nil {
-				t.Error(err)
-			}
-			s.expectAccount("9,6,0,0,3", 10+n)
-		})
+		s.drop(fmt.Sprintf("a%d.SMX", n), badly(10+n, 1, 4, 2, 3))
+		s.drop(fmt.Sprintf("b%d.SMX", n), badly(10+n, 5, 8, 6, 7))
+		s.drain()
+		for _, name := range []string{"a", "b"} {
+			path := reasonBeside(s, name, n)
+			write(path, tc.edit(read(t, path)))
+		}
+		s.replay(fmt.Sprintf("a%d.SMX.1.SMX", n), mend(s.bad(fmt.Sprintf("a%d.SMX.1.SMX", n))))
+	}
+	s.drain()
+	drop := func(n int) {
+		t.Helper()
+		if _, err := Drop(t.Context(), s.dir, s.db, []string{fmt.Sprintf("b%d.SMX.1.SMX", n)}, "ann", "why"); err != nil {
+			t.Error(err)
+		}
+	}
+	for n, tc := range edits {
+		t.Log(tc.name)
+		s.expectAccount("8,6,0,2,0", 10+n)
+		path := reasonBeside(s, "b", n)
+		write(path, dates.ReplaceAllString(read(t, path), `"$1": "2001-02-03T04:05:06Z"`))
+		drop(n)
+		s.expectAccount("8,6,0,0,2", 10+n)
+		s.drop(fmt.Sprintf("b%d.SMX", n), badly(10+n, 9, 9, 9)) // later, under the same name
+	}
+	s.drain()
+	for n, tc := range edits {
+		t.Log(tc.name)
+		s.expectAccount("9,6,0,1,2", 10+n)
+		drop(n)
+		s.expectAccount("9,6,0,0,3", 10+n)
 	}
 	s.drop("bad.SMX", []byte("<Report>"))
 	s.drain()
@@ -75,4 +76,18 @@ func TestTheEndOfAFileIsCountedByTheStoreWhateverItsReasonSays(t *testing.T) {
 		t.Errorf("dropped %+v, %v", done, err)
 	}
 	s.expect("SELECT count() FROM bad_files AS b INNER JOIN set_aside_ends AS e ON e.name = b.name WHERE e.until < b.set_aside_time", "0")
+}
+
+// reasonBeside is where the reason of a record of the file NAMEn lies.
+func reasonBeside(s *site, name string, n int) string {
+	return filepath.Join(s.root, "corrupt", fmt.Sprintf("%s%d.SMX.1.SMX.reason.json", name, n))
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
