@@ -14,10 +14,10 @@ WITH
             AND client_id IN
             (
                 SELECT client_id
-                FROM clients_data
+                FROM clients_seen
                 WHERE client_id BETWEEN toUUID(@from) AND toUUID(@to) AND (@all = '1' OR client_id IN (wanted))
                 GROUP BY client_id
-                HAVING min(clients_data.first_report_time) < toDateTime64(@kept_from, 6, 'UTC')
+                HAVING min(clients_seen.first_report_time) < toDateTime64(@kept_from, 6, 'UTC')
             )
         GROUP BY client_id
     )

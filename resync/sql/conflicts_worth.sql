@@ -2,4 +2,4 @@
 SELECT
     (SELECT count() FROM (SELECT 1 FROM state_messages WHERE state_messages.loaded_time >= {since:DateTime64(3, 'UTC')} LIMIT 1)) > 0,
     (SELECT count() FROM (SELECT 1 FROM completions_data LIMIT 1)) > 0,
-    (SELECT count() FROM (SELECT 1 FROM clients_data WHERE clients_data.first_report_time < {kept_from:DateTime64(6, 'UTC')} LIMIT 1)) > 0
+    (SELECT count() FROM (SELECT 1 FROM clients_seen WHERE clients_seen.first_report_time < {kept_from:DateTime64(6, 'UTC')} LIMIT 1)) > 0

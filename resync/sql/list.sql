@@ -21,5 +21,5 @@ FROM
     ORDER BY issued_time DESC, client_id, number DESC
     LIMIT {limit:UInt64}
 ) AS r
-LEFT JOIN (SELECT client_id, netbios_name FROM clients) AS n ON n.client_id = r.client_id
+LEFT JOIN (SELECT client_id, netbios_name FROM clients WHERE client_id IN (SELECT client_id FROM resyncs)) AS n ON n.client_id = r.client_id
 ORDER BY r.issued_time DESC, r.client_id, r.number DESC
