@@ -56,6 +56,8 @@ type Loader struct {
 	retryMin time.Duration // the first delay while the store is away
 	corrupt  corrupt
 
+	flights flights
+
 	running sync.Mutex // held by Run and Drain
 	seen    *seen      // Guarded by running; owned by the storer.
 	quota   quota      // Guarded by running; owned by who stores what else is known.

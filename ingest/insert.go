@@ -60,6 +60,7 @@ func (l *Loader) insertTable(ctx context.Context, t table) error {
 	if t.rows == 0 {
 		return nil
 	}
+	defer l.flights.begin()()
 	if err := l.store.InsertPieces(ctx, t.sql, t.blocks); err != nil {
 		return fmt.Errorf("store in %s: %w", t.name, refused(err))
 	}
