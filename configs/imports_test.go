@@ -21,6 +21,7 @@ var allowed = map[string][]string{
 	"ingest":          {"inbox", "smx", "store"},
 	"resync":          {"smx", "store"},
 	"reports":         {"reports/web", "store", "identity", "audit"},
+	"reports/summary": {"store"},
 	"notifier":        {"notifier/wire", "inbox", "store", "identity", "audit"},
 	"agent":           {"smx", "notifier/wire"},
 	"store":           {"store/embedded"},

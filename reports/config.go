@@ -28,6 +28,9 @@ type Config struct {
 	Hosts []string `yaml:"hosts" mapstructure:"hosts"`
 	// Refresh is how often an open status page asks for new figures. Default 10s; zero is refused.
 	Refresh time.Duration `yaml:"refresh" mapstructure:"refresh"`
+	// SummaryInterval is how often the process with the ingest role brings its summaries up to date, which large sites
+	// are answered from. Default 30s; zero is refused.
+	SummaryInterval time.Duration `yaml:"summary_interval" mapstructure:"summary_interval"`
 }
 
 // DefaultConfig returns the shipped values.
@@ -39,6 +42,8 @@ func DefaultConfig() Config {
 		MaxMemory:  256 << 20,
 		MaxQueries: 4,
 		Refresh:    10 * time.Second,
+
+		SummaryInterval: 30 * time.Second,
 	}
 }
 
@@ -77,6 +82,9 @@ func (c Config) Validate() error {
 	}
 	if c.Refresh < time.Second || c.Refresh > time.Hour {
 		wrong("refresh", c.Refresh, "1s to 1h")
+	}
+	if c.SummaryInterval < time.Second || c.SummaryInterval > 10*time.Minute {
+		wrong("summary_interval", c.SummaryInterval, "1s to 10m")
 	}
 	return errors.Join(errs...)
 }

@@ -26,6 +26,7 @@ import (
 	"statewire/internal/control"
 	"statewire/relay"
 	"statewire/reports"
+	summaries "statewire/reports/summary"
 	"statewire/resync"
 	"statewire/store"
 )
@@ -263,7 +264,19 @@ func (s *site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Sto
 	g.Go(func() error { return errors.Join(loader.Run(ctx), box.Close()) })
 	g.Go(func() error { return db.Watch(ctx) })
 	g.Go(func() error { return db.KeepHistory(ctx, s.retentionNow) })
+	summarizer := summaries.New(s.cfg.Reports.SummaryInterval, summaries.Deps{
+		Store: db, InFlight: loader.InFlight, Orphans: orphans(db), Log: s.log.With("stage", "reports"), Registerer: s.registry,
+	})
+	g.Go(func() error { return summarizer.Run(ctx) })
 	return nil
+}
+
+// orphans is how long inserts of a process that died may go on in an engine that did not die with it.
+func orphans(db *store.Store) time.Duration {
+	if db.Embedded() {
+		return 0
+	}
+	return 15 * time.Minute
 }
 
 func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.Store) error {
