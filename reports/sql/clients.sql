@@ -10,19 +10,34 @@
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
 -- link open_gaps: missing-ranges?client={client_id}
+WITH
+    page AS
+    (
+        SELECT client_id, netbios_name, client_version, client_type, first_report_time, last_report_time
+        FROM clients
+        WHERE ({name:String} = ''
+               OR positionCaseInsensitiveUTF8(netbios_name, {name:String}) > 0
+               OR position(toString(client_id), lower(replaceRegexpOne({name:String}, '(?i)^guid:', ''))) > 0)
+          AND last_report_time <= now64(3, 'UTC') - toIntervalSecond(toInt64({min_age_hours:Float64} * 3600))
+          AND last_report_time > now64(3, 'UTC') - toIntervalSecond(toInt64({max_age_hours:Float64} * 3600))
+          AND ({after:UInt8} = 0 OR (last_report_time, client_id) > ({after_last_report_time:DateTime64(6,'UTC')}, {after_client_id:UUID}))
+        ORDER BY last_report_time, client_id
+        LIMIT {page_rows:UInt64}
+    ),
+    (SELECT groupArray(client_id) FROM page) AS page_ids
 SELECT
-    c.netbios_name AS netbios_name,
-    c.client_version AS client_version,
-    c.client_type AS client_type,
-    c.first_report_time AS first_report_time,
-    c.last_report_time AS last_report_time,
-    round(dateDiff('second', c.last_report_time, now64(3, 'UTC')) / 3600, 1) AS age_hours,
+    page.netbios_name AS netbios_name,
+    page.client_version AS client_version,
+    page.client_type AS client_type,
+    page.first_report_time AS first_report_time,
+    page.last_report_time AS last_report_time,
+    round(dateDiff('second', page.last_report_time, now64(3, 'UTC')) / 3600, 1) AS age_hours,
     g.ranges AS open_gaps,
-    c.client_id AS client_id
-FROM clients AS c
-LEFT JOIN (SELECT ClientID AS client_id, count() AS ranges FROM SR_MissingMessageRanges WHERE SerialJump = 0 GROUP BY client_id) AS g ON g.client_id = c.client_id
-WHERE ({name:String} = ''
-       OR positionCaseInsensitiveUTF8(c.netbios_name, {name:String}) > 0
-       OR position(toString(c.client_id), lower(replaceRegexpOne({name:String}, '(?i)^guid:', ''))) > 0)
-  AND c.last_report_time <= now64(3, 'UTC') - toIntervalSecond(toInt64({min_age_hours:Float64} * 3600))
-  AND c.last_report_time > now64(3, 'UTC') - toIntervalSecond(toInt64({max_age_hours:Float64} * 3600))
+    page.client_id AS client_id
+FROM page
+LEFT JOIN
+(
+    SELECT ClientID AS client_id, count() AS ranges FROM SR_MissingMessageRanges
+    WHERE ClientID IN (SELECT arrayJoin(page_ids)) AND SerialJump = 0 GROUP BY client_id
+) AS g ON g.client_id = page.client_id
+ORDER BY last_report_time, client_id

@@ -2,6 +2,7 @@
 -- group: Compliance
 -- description: How far clients have come with installing a deployment (topic type 301), with the failure codes they gave.
 --   Unknown counts the clients that report to this site but never on that deployment's enforcement.
+--   Topic ids of more than 300,000 states are counted by the site's summary, a minute old at most while the loader keeps up.
 -- param deployment String = '': The deployment's id (topic id); empty takes every deployment
 -- order: deployment String, _place UInt64
 -- bars: deployment, state_name, clients
@@ -10,9 +11,13 @@
 -- link deployment: deployment-enforcement?deployment={deployment}
 -- link clients: clients-in-state?topic_type=301&topic_id={deployment}&state_id={state_id}
 WITH
-    ifNull((SELECT count() FROM clients), 0) AS all_clients,
+    (SELECT count() FROM clients_seen FINAL) AS all_clients,
     counted AS
     (
+        SELECT topic_id, state_id, subject_states.clients AS clients, oldest, newest, codes
+        FROM subject_states
+        WHERE {deployment:String} = '' AND topic_type = 301
+        UNION ALL
         SELECT
             topic_id,
             state_id,
@@ -22,7 +27,7 @@ WITH
             topKIf(3)(arrayFirst(p -> match(p, '^0[xX][89A-Fa-f][0-9A-Fa-f]{7}$'), params),
                       arrayExists(p -> match(p, '^0[xX][89A-Fa-f][0-9A-Fa-f]{7}$'), params)) AS codes
         FROM current_states
-        WHERE topic_type = 301 AND ({deployment:String} = '' OR topic_id = {deployment:String})
+        WHERE {deployment:String} != '' AND topic_type = 301 AND topic_id = {deployment:String}
         GROUP BY topic_id, state_id
         UNION ALL
         SELECT {deployment:String} AS topic_id, toUInt32(0) AS state_id, toUInt64(0) AS clients,

@@ -10,7 +10,7 @@ FROM
 (
     SELECT arrayJoin([
         ('newest report received', (SELECT nullIf(max(received_time), toDateTime64(0, 3, 'UTC')) FROM client_reports)),
-        ('last report stored', (SELECT nullIf(max(loaded_time), toDateTime64(0, 3, 'UTC')) FROM client_reports)),
+        ('last report stored', (SELECT nullIf(max(loaded_time), toDateTime64(0, 3, 'UTC')) FROM clients_seen)),
         ('last heartbeat', (SELECT nullIf(max(time), toDateTime64(0, 3, 'UTC')) FROM component_status)),
         ('last bad file', (SELECT nullIf(max(set_aside_time), toDateTime64(0, 3, 'UTC')) FROM bad_files))]) AS event
 )

@@ -2,6 +2,7 @@
 -- group: Compliance
 -- description: How far clients are with scanning for updates (topic type 501), per update source, with the age of their answers.
 --   Unknown counts the clients that report to this site but never told of a scan at that source.
+--   Topic ids of more than 300,000 states are counted by the site's summary, a minute old at most while the loader keeps up.
 -- param source String = '': The update source's id (topic id); empty takes every source
 -- order: source String, _place UInt64
 -- bars: source, state_name, clients
@@ -9,12 +10,16 @@
 -- link source: scan-states?source={source}
 -- link clients: clients-in-state?topic_type=501&topic_id={source}&state_id={state_id}
 WITH
-    ifNull((SELECT count() FROM clients), 0) AS all_clients,
+    (SELECT count() FROM clients_seen FINAL) AS all_clients,
     counted AS
     (
+        SELECT topic_id, state_id, subject_states.clients AS clients, oldest, newest
+        FROM subject_states
+        WHERE {source:String} = '' AND topic_type = 501
+        UNION ALL
         SELECT topic_id, state_id, count() AS clients, min(message_time) AS oldest, max(message_time) AS newest
         FROM current_states
-        WHERE topic_type = 501 AND ({source:String} = '' OR topic_id = {source:String})
+        WHERE {source:String} != '' AND topic_type = 501 AND topic_id = {source:String}
         GROUP BY topic_id, state_id
         UNION ALL
         SELECT {source:String} AS topic_id, toUInt32(0) AS state_id, toUInt64(0) AS clients,

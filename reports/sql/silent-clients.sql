@@ -23,13 +23,13 @@ WITH
         SELECT client_id, last_report
         FROM
         (
-            SELECT client_id, max(clients_data.last_report_time) AS last_report
-            FROM clients_data
+            SELECT client_id, max(clients_seen.last_report_time) AS last_report
+            FROM clients_seen
             GROUP BY client_id
             HAVING last_report < now64(6, 'UTC') - toIntervalHour({hours:UInt32})
             UNION ALL
             SELECT DISTINCT client_id, toDateTime64(0, 6, 'UTC') AS last_report
-            FROM client_claims WHERE client_id NOT IN (SELECT client_id FROM clients_data)
+            FROM client_claims WHERE client_id NOT IN (SELECT client_id FROM clients_seen)
         )
         WHERE ({after:UInt8} = 0 OR (last_report, client_id) > ({after_last_report:DateTime64(6,'UTC')}, {after_client_id:UUID}))
           AND multiIf({verdict:String} = '', 1,

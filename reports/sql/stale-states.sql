@@ -18,7 +18,7 @@ WITH
           AND received_time < now64(3, 'UTC') - toIntervalHour({older_than_hours:UInt32})
           AND client_id IN
           (
-              SELECT client_id FROM clients
+              SELECT client_id FROM clients_seen
               WHERE last_report_time >= now64(3, 'UTC') - toIntervalHour({reported_within_hours:UInt32})
           )
           AND ({after:UInt8} = 0 OR (received_time, client_id, topic_id)

@@ -13,20 +13,30 @@
 -- link netbios_name: /clients/{client_id}
 -- link missing_messages: missing-ranges?client={client_id}
 WITH
+    -- Whoever ever said anything on the topic has a row in one of the two, merged or not.
+    unknown AS
+    (
+        SELECT client_id, CAST(last_report_time, 'DateTime64(6, \'UTC\')') AS latest
+        FROM clients_seen FINAL
+        WHERE client_id NOT IN
+        (
+            SELECT client_id FROM current_states_data
+            WHERE topic_type = {topic_type:UInt32} AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
+            UNION ALL
+            SELECT client_id FROM instant_states_data
+            WHERE topic_type = {topic_type:UInt32} AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
+        )
+          AND ({after:UInt8} = 0 OR (last_report_time, client_id) > ({after_last_report:DateTime64(6,'UTC')}, {after_client_id:UUID}))
+        ORDER BY latest, client_id
+        LIMIT {page_rows:UInt64}
+    ),
+    (SELECT groupArray(client_id) FROM unknown) AS page_ids,
     page AS
     (
         SELECT client_id, netbios_name, client_version, first_report_time, last_report_time
         FROM clients
-        WHERE client_id NOT IN
-        (
-            SELECT client_id FROM current_states
-            WHERE topic_type = {topic_type:UInt32} AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
-        )
-          AND ({after:UInt8} = 0 OR (last_report_time, client_id) > ({after_last_report:DateTime64(6,'UTC')}, {after_client_id:UUID}))
-        ORDER BY last_report_time, client_id
-        LIMIT {page_rows:UInt64}
-    ),
-    (SELECT groupArray(client_id) FROM page) AS page_ids
+        WHERE client_id IN (SELECT arrayJoin(page_ids))
+    )
 SELECT
     page.netbios_name AS netbios_name,
     multiIf(g.missing > 0, 'messages missing: the state may be among them',

@@ -3,6 +3,12 @@
     (
         SELECT client_id FROM clients
         WHERE {client:String} != '' AND toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) = toUUIDOrZero('')
+          AND client_id IN
+          (
+              SELECT client_id FROM client_names WHERE name_lower = lower(trim({client:String}))
+              UNION ALL
+              SELECT client_id FROM clients_named WHERE client_id IN (SELECT client_id FROM clients_changed) AND lower(netbios_name) = lower(trim({client:String}))
+          )
           AND lower(netbios_name) = lower(trim({client:String}))
         UNION ALL
         SELECT toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS client_id

@@ -1,0 +1,196 @@
+package reports
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"statewire/reports/summary"
+	"statewire/store"
+	"statewire/store/storetest"
+)
+
+// millionClients is the size of the store that the benchmark asks: a tenth of a large site, or what
+// STATEWIRE_BENCH_CLIENTS says; 1000000 takes some minutes and 10 GB. A client has 100 messages and 20 states.
+func millionClients(b *testing.B) int {
+	text, ok := os.LookupEnv("STATEWIRE_BENCH_CLIENTS")
+	if !ok {
+		return 100_000
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1000 {
+		b.Fatalf("STATEWIRE_BENCH_CLIENTS is %q: want a number of clients from 1000", text)
+	}
+	return n
+}
+
+// million is a large site's store, kept in the folder that STATEWIRE_BENCH_STORE names when it does.
+func million(b *testing.B) *store.Store {
+	b.Helper()
+	catalog, err := os.ReadFile(filepath.Join("..", "configs", "state-catalog.csv"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	opt := store.Options{Catalog: catalog}
+	dir := os.Getenv("STATEWIRE_BENCH_STORE")
+	if dir == "" {
+		s := storetest.NewWith(b, store.DefaultConfig(), opt)
+		fillMillion(b, s)
+		return s
+	}
+	opt.Dir, opt.Access = dir, store.Own
+	s, err := store.Open(b.Context(), store.DefaultConfig(), opt)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	var rows uint64
+	if err := s.Conn().QueryRow(b.Context(), "SELECT count() FROM client_reports").Scan(&rows); err != nil {
+		b.Fatal(err)
+	}
+	if rows == 0 {
+		fillMillion(b, s)
+	}
+	return s
+}
+
+// fillMillion makes the store by INSERT … SELECT.
+func fillMillion(b *testing.B, s *store.Store) {
+	b.Helper()
+	began, clients := time.Now(), strconv.Itoa(millionClients(b))
+	epoch := strconv.FormatInt(began.AddDate(0, 0, -400).UnixMicro(), 10)
+	ctx := clickhouse.Context(b.Context(), clickhouse.WithSettings(clickhouse.Settings{
+		"max_insert_threads": 1, "max_partitions_per_insert_block": 0, "optimize_on_insert": 0, "max_memory_usage": 0}))
+	run := func(file string, args ...any) {
+		b.Helper()
+		text, err := os.ReadFile(filepath.Join("testdata", "million", file))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Conn().Exec(ctx, string(text), append(args, clickhouse.Named("clients", clients))...); err != nil {
+			b.Fatalf("%s: %v", file, err)
+		}
+	}
+	for n := range 100 {
+		number := clickhouse.Named("n", strconv.Itoa(n))
+		run("messages.sql", number, clickhouse.Named("epoch", epoch))
+		if n%8 == 0 {
+			run("reports.sql", number, clickhouse.Named("epoch", epoch))
+		}
+	}
+	for _, table := range []string{"serial_ranges", "arrivals"} {
+		run("ranges.sql", clickhouse.Named("table", table))
+	}
+	for _, file := range []string{"claims.sql", "missing.sql", "resyncs.sql"} {
+		run(file)
+	}
+	b.Logf("%s clients in %v", clients, time.Since(began).Round(time.Second))
+}
+
+// summarize makes the summaries of a site that has run for long, and says what that took.
+func summarize(b *testing.B, s *store.Store) {
+	b.Helper()
+	began := time.Now()
+	if err := summary.New(30*time.Second, summary.Deps{Store: s}).Step(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.Logf("summaries in %v", time.Since(began).Round(time.Millisecond))
+	news, err := os.ReadFile(filepath.Join("testdata", "million", "latest.sql"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	clients := clickhouse.Named("clients", strconv.Itoa(millionClients(b)))
+	if err := s.Conn().Exec(s.InsertContext(b.Context()), string(news), clients, clickhouse.Named("n", "7")); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// questions are the reports of a large site as people ask them.
+func questions() (all []question) {
+	return []question{
+		{"topics", nil}, {"compliance", map[string]string{"topic_type": "500"}},
+		{"compliance", map[string]string{"topic_type": "500", "topic_id": "ScopeId_8A4D7C11/Update_7"}},
+		{"compliance", map[string]string{"topic_type": "301"}}, {"deployment-enforcement", nil},
+		{"deployment-enforcement", map[string]string{"deployment": "{DEPLOY1-7D1C-4B5A-8F21}"}}, {"scan-states", nil},
+		{"clients-in-state", map[string]string{"topic_type": "301", "state_id": "8"}},
+		{"clients-in-state", map[string]string{"topic_type": "500", "state_id": "2", "topic_id": "ScopeId_8A4D7C11/Update_7"}},
+		{"unknown-clients", map[string]string{"topic_type": "500", "topic_id": "ScopeId_8A4D7C11/Update_7"}},
+		{"unknown-clients", map[string]string{"topic_type": "300"}},
+		{"clients", nil}, {"clients", map[string]string{"name": "pc-00123"}}, {"stale-states", nil}, {"report-age", nil},
+		{"client-states", map[string]string{"client": "PC-0001234"}}, {"failures", nil},
+		{"failing-clients", map[string]string{"topic_type": "301", "state_id": "6", "code": "0x80240012"}},
+		{"silent-clients", nil}, {"volume", nil}, {"throughput", nil}, {"resyncs", nil}, {"resync-steps", nil}, {"client-completeness", nil},
+		{"completeness", nil}, {"missing-ranges", nil}, {"open-ranges", nil}, {"outstanding-resyncs", nil}, {"unconfirmed-states", nil},
+		{"messages", map[string]string{"client": "PC-0001234"}}, {"bad-files", nil}, {"bad-records", nil}, {"set-aside", nil}, {"state-names", nil},
+		{"gap-checks", nil}, {"differing-clients", nil}, {"conflicts", nil}, {"serial-jumps", nil}, {"freshness", nil},
+	}
+}
+
+type question struct {
+	report string
+	params map[string]string
+}
+
+func (q question) String() string {
+	text := q.report
+	for _, name := range []string{"topic_type", "topic_id", "state_id", "client", "name", "deployment", "code"} {
+		if v := q.params[name]; v != "" {
+			text += "," + name + "=" + v
+		}
+	}
+	return text
+}
+
+// BenchmarkLimitReportsOfAMillion asks every report at the size of a large site.
+func BenchmarkLimitReportsOfAMillion(b *testing.B) {
+	s := million(b)
+	summarize(b, s)
+	r := (&seed{t: b, store: s, now: time.Now()}).runner()
+	for _, q := range questions() {
+		b.Run(q.String(), func(b *testing.B) {
+			for b.Loop() {
+				p50, p95, err := r.timeQuestion(b.Context(), q)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				b.ReportMetric(float64(p50.Microseconds())/1000, "p50_ms")
+				b.ReportMetric(float64(p95.Microseconds())/1000, "p95_ms")
+			}
+		})
+	}
+}
+
+// timeQuestion asks a page of 100 rows, with its freshness, as the API does, a few times after one to warm up.
+func (r *Runner) timeQuestion(ctx context.Context, q question) (p50, p95 time.Duration, err error) {
+	var took []time.Duration
+	for range 6 {
+		began := time.Now()
+		r.Freshness(ctx)
+		rows, err := r.Run(ctx, q.report, q.params, Page{Limit: 100})
+		if err != nil {
+			return 0, 0, err
+		}
+		for rows.Next() != nil {
+		}
+		err = rows.Err()
+		_ = rows.Close()
+		if err != nil {
+			return 0, 0, fmt.Errorf("%s: %w", q, err)
+		}
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took[1:])
+	return took[3], took[5], nil
+}
