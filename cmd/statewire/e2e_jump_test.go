@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strconv"
 	"testing"
@@ -17,7 +18,7 @@ func TestSerialsThatJumpMoveNoNumberOfTheFleet(t *testing.T) {
 	}
 	data, relay := dataDir(t), freeRelay(t)
 	s := serveFleet(t, data, relay)
-	run := done(t, data, append([]string{"--format", "json"}, fleetArgs(clients, relay, "--for", "6s", "--settle", "2s",
+	run := done(t, data, append([]string{"--format", "json"}, fleetArgs(clients, relay, "--for", fmt.Sprint(max(6, clients/50), "s"), "--settle", "2s",
 		"--reinstall", "0.1", "--restore", "0.1", "--serial-jump", "1", "--false-claim", "1")...)...)
 	var fleet struct {
 		SerialJumps int `json:"serial_jumps"`
