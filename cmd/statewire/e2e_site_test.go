@@ -143,8 +143,8 @@ func loadBeside(t *testing.T, data string, l *ledger) {
 	r, keys := report(5, smx.NoPriority, 1, 4)
 	l.ack(keys, "")
 	write("good.SMX", smx.AppendReport(nil, r))
-	write("again.SMX", smx.AppendReport(nil, r))
-	r, keys = report(5, smx.NoPriority, 5, 8) // the last one bad
+	write("again.SMW", smx.AppendReport(nil, r)) // as a child site names it
+	r, keys = report(5, smx.NoPriority, 5, 8)    // the last one bad
 	l.ack(keys[:3], "")
 	delete(l.receipts, "")
 	write("half.SMX", []byte(strings.Replace(string(smx.AppendReport(nil, r)), `SerialNumber="8"`, `SerialNumber="0x8"`, 1)))
