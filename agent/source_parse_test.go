@@ -20,6 +20,16 @@ const (
      7.88.1-10+deb12u5 500
         500 http://deb.debian.org/debian-security bookworm-security/main amd64 Packages
 `
+	policyTwoSources = `libcurl4:
+  Installed: 7.88.1-10+deb12u14
+  Candidate: 7.88.1-10+deb12u15
+  Version table:
+     7.88.1-10+deb12u15 500
+        500 http://deb.debian.org/debian-security bookworm-security/main amd64 Packages
+        500 http://deb.debian.org/debian bookworm/main amd64 Packages
+ *** 7.88.1-10+deb12u14 100
+        100 /var/lib/dpkg/status
+`
 	policyForeign = `zlib1g:i386:
   Installed: 1:1.2.13.dfsg-1
   Candidate: 1:1.3.dfsg-3
@@ -67,7 +77,8 @@ func TestPolicyIsRead(t *testing.T) {
 		want       []upgrade
 	}{
 		{"nothing can be upgraded", "", nil},
-		{"the first source of the candidate is its origin", policyOrdinary, []upgrade{curl}},
+		{"the source of the candidate is its origin, not that of another version", policyOrdinary, []upgrade{curl}},
+		{"of two sources of the candidate the first is its origin", policyTwoSources, []upgrade{{curl.name, curl.installed, curl.candidate, "bookworm-security/main"}}},
 		{"a foreign architecture belongs to the name", policyForeign, []upgrade{zlib}},
 		{"packages are sorted by name", policyForeign + policyOrdinary, []upgrade{curl, zlib}},
 		{"a rebuilt package keeps its version", policyRebuilt, []upgrade{{"same", "1.0", "1.0", "./"}}},
