@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -215,11 +216,48 @@ func TestOnlyAClientWhoseMessagesAllArrivedHasNothingToSay(t *testing.T) {
 			t.Errorf("%s: got\n%s\nwant\n%s", verdict, strings.Join(sorted, "\n"), strings.Join(want[verdict], "\n"))
 		}
 	}
-	all := strings.Split(lines(s.all(r, "silent-clients", nil), "verdict", "netbios_name"), "\n")
+	whole := s.all(r, "silent-clients", nil)
+	for _, row := range whole {
+		if row["netbios_name"] == "it does not say what waits" && row["unsent"] != "" || row["netbios_name"] == "one state waits on it" && row["unsent"] != "1" {
+			t.Errorf("%s: %s states are unsent", row["netbios_name"], row["unsent"])
+		}
+	}
+	all := strings.Split(lines(whole, "verdict", "netbios_name"), "\n")
 	slices.Sort(all)
 	slices.Sort(want[""])
 	if !slices.Equal(all, want[""]) {
 		t.Errorf("all: got\n%s\nwant\n%s", strings.Join(all, "\n"), strings.Join(want[""], "\n"))
+	}
+}
+
+// TestTheReasonWhyAClientIsUnknownIsTheFirstThatApplies has clients to whom several apply, and both sides of each edge.
+func TestTheReasonWhyAClientIsUnknownIsTheFirstThatApplies(t *testing.T) {
+	s := newSite(t)
+	const wait, silent, never = "states wait on the client to be sent", "silent: no report for a long time", "never reported on this topic"
+	cases := []struct {
+		name   string
+		unsent int
+		quiet  time.Duration
+		reason string
+	}{
+		{"it never said what waits", -1, hour, never}, {"nothing waits on it", 0, hour, never}, {"a state waits on it", 1, hour, wait},
+		{"it says nothing of its states", 4294967295, hour, never}, {"a state waits, a minute within a week", 1, 7*day - time.Minute, wait},
+		{"a state waits, a minute beyond a week", 1, 7*day + time.Minute, silent}, {"nothing waits, a minute beyond a week", 0, 7*day + time.Minute, silent},
+	}
+	want := map[string]string{}
+	for n, c := range cases {
+		s.reports(report{client: n, name: c.name, received: c.quiet, file: fmt.Sprint(n)})
+		if c.unsent >= 0 {
+			s.polled(n, 0, 5, c.unsent, hour)
+		}
+		want[c.name] = c.reason
+	}
+	got := map[string]string{}
+	for _, row := range s.all(s.runner(), "unknown-clients", map[string]string{"topic_type": "300"}) {
+		got[row["netbios_name"]] = row["reason"]
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
 	}
 }
 

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"statewire/resync"
+	"statewire/smx"
+)
+
+// What waits brings runs of serials, as far as its bytes may be read. A file beyond that still names its clients.
+func TestSerialsOfWaitingFilesAreReadUpToABound(t *testing.T) {
+	client := clientID(3)
+	file := func(runs ...[2]uint64) (all []byte) {
+		for _, run := range runs {
+			r, _ := report(3, smx.NoPriority, run[0], run[1])
+			all = smx.AppendReport(all, r)
+		}
+		return all
+	}
+	first, second := file([2]uint64{1, 3}), file([2]uint64{4, 5})
+	third := file([2]uint64{8, 8})
+	for _, tc := range []struct {
+		name   string
+		left   int
+		want   []resync.Run
+		partly bool
+	}{
+		{"all may be read", len(first) + len(second) + len(third), []resync.Run{{First: 1, Last: 5}, {First: 8, Last: 8}}, false},
+		{"one byte less", len(first) + len(second) + len(third) - 1, []resync.Run{{First: 1, Last: 5}}, true},
+		{"the first", len(first), []resync.Run{{First: 1, Last: 3}}, true},
+		{"nothing", 0, nil, true},
+	} {
+		a := newArriving()
+		a.left = int64(tc.left)
+		for _, doc := range [][]byte{first, second, third} {
+			if clients, known, err := a.read(bytes.NewReader(doc)); err != nil || !known || len(clients) != 1 || clients[0] != client {
+				t.Errorf("%s: a file names %v, %v, %v", tc.name, clients, known, err)
+			}
+		}
+		if got := a.runs[client]; !slices.Equal(got, tc.want) || (a.left < 0) != tc.partly {
+			t.Errorf("%s: read %v, %d bytes left; want %v", tc.name, got, a.left, tc.want)
+		}
+	}
+}
