@@ -56,7 +56,7 @@ func TestPanelsOfCompletenessAnswerByThemselves(t *testing.T) {
 	s := brokenClients(t)
 	h := handler(t, s.seed, func(_ *Config, d *Deps) { s.deps(d) })
 	for panel, want := range map[string]string{
-		"complete": "ring-value", "complete-tiles": "Counters went back", "incomplete": "PC-0005", "owed": "picked up", "fleet-complete": "10 of 15 clients", "ranges": "2 to 7 days", "checks": "incremental",
+		"complete": "ring-value", "complete-tiles": "Counters went back", "incomplete": "PC-0005", "owed": "picked up", "fleet-complete": "16 of 22 clients", "ranges": "2 to 7 days", "checks": "incremental",
 	} {
 		if w := get(t, h, "/panels/"+panel); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), want) || strings.Contains(w.Body.String(), "can't be read") {
 			t.Errorf("%s: %d %s", panel, w.Code, w.Body)

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,6 +98,37 @@ func TestSerialsThatJumpedAreShown(t *testing.T) {
 	}
 }
 
+// TestClientsOfWhichNothingIsStoredAreNotComplete has one complete client, two that gave out messages of which nothing is stored, one
+// that gave out none, and one whose messages a check has found missing.
+func TestClientsOfWhichNothingIsStoredAreNotComplete(t *testing.T) {
+	s := newSite(t)
+	s.arrived(1, 1, 10)
+	s.polled(1, 10, 10, 0, hour)
+	s.polled(2, 5, 5, 5, hour)
+	s.polled(3, 1, 1, 1, hour)
+	s.polled(4, 0, 0, 0, hour)
+	s.polled(5, 8, 8, 0, hour)
+	s.missing(5, 1, 8, hour)
+	s.checked(time.Minute)
+	r := s.runner()
+	expect(t, lines(s.all(r, "completeness", nil), "percent", "clients", "complete_clients", "complete_percent", "incomplete_clients", "unstored_clients"), "40 | 5 | 2 | 40 | 1 | 2")
+	s.exec("ALTER TABLE missing_ranges DELETE WHERE 1")
+	expect(t, lines(s.all(r, "completeness", nil), "percent", "complete_percent", "unstored_clients"), "40 | 40 | 3")
+	server, err := NewServer(s.runner(func(_ *Config, d *Deps) {
+		d.Now = func() time.Time { return s.now }
+		d.Backlog = func(context.Context) ([]Box, error) {
+			return []Box{{Name: "normal", Files: 3}, {Name: "process", Files: 4}, {Name: "corrupt", Files: 9}}, nil
+		}
+	}), Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := get(t, server.Handler(), "/completeness").Body.String(); !strings.Contains(text, "2 of 5 clients are complete.") ||
+		!strings.Contains(text, "Of 3 clients nothing is stored yet, though messages were given out. 7 files wait to be loaded, and what they hold is not known here.") {
+		t.Error(text)
+	}
+}
+
 func TestCompletenessNeverRoundsUpToAllOfIt(t *testing.T) {
 	s := newSite(t)
 	s.arrived(1, 1, 4, 6, 1_000_000)
@@ -123,7 +155,8 @@ func TestResyncsAreCountedByStep(t *testing.T) {
 	s.pickedUp(2, 1, 5*hour)
 	s.issued(3, 1, "differs", 11, 8*hour)
 	s.pickedUp(3, 1, 7*hour)
-	s.messages(message{client: 3, serial: 10, ago: 6 * hour, topic: 500, id: "a", state: 2}, message{client: 3, serial: 11, ago: 4 * hour, topic: 500, id: "b", state: 2})
+	s.messages(message{client: 3, serial: 10, ago: 6 * hour, topic: 500, id: "a", state: 2}, message{client: 3, serial: 11, ago: 3 * hour, topic: 500, id: "b", state: 2},
+		message{client: 3, serial: 12, ago: 6 * hour, received: 4 * hour, topic: 500, id: "a", state: 2})
 	s.issued(4, 1, "missing", 11, 90*hour) // never answered, asked again, then answered
 	s.issued(4, 2, "requested", 11, 10*hour)
 	s.pickedUp(4, 2, 9*hour)

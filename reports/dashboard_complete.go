@@ -74,6 +74,7 @@ func (s *Server) fillRing(ctx context.Context, p *web.Panel) error {
 		p.Ring.Caption += " Serials of " + web.Number(n) + plural(n, " client", " clients") + " jumped, and are counted apart."
 	}
 	sayChecked(p.Ring, row, s.runner.now())
+	s.sayUnstored(ctx, p.Ring, row)
 	steps, err := s.snapshots.get(ctx, "resync-steps", nil)
 	if err != nil {
 		return err
@@ -105,6 +106,27 @@ func sayChecked(ring *web.Ring, row record, now time.Time) {
 		ring.Caption += ", " + web.Number(n) + plural(n, " client has", " clients have") + " sent something since"
 	}
 	ring.Caption += "."
+}
+
+// sayUnstored says what the figure can't know: what is not stored is in no gap check.
+func (s *Server) sayUnstored(ctx context.Context, ring *web.Ring, row record) {
+	if n := row.count("unstored_clients"); n > 0 {
+		ring.Caption += " Of " + web.Number(n) + plural(n, " client", " clients") + " nothing is stored yet, though messages were given out."
+	}
+	boxes, err := s.boxes(ctx)
+	if err != nil {
+		ring.Caption += " The inbox can't be read, so what waits there is not known."
+		return
+	}
+	files := 0
+	for _, b := range boxes {
+		if waiting(b.Name) {
+			files += b.Files
+		}
+	}
+	if files > 0 {
+		ring.Caption += " " + web.Number(files) + plural(files, " file waits to be loaded, and what it holds", " files wait to be loaded, and what they hold") + " is not known here."
+	}
 }
 
 // messageCount says how many, however many a wild counter makes of them.

@@ -208,21 +208,23 @@ func TestStatusCodes(t *testing.T) {
 func TestBacklogCheck(t *testing.T) {
 	now := time.Now()
 	for _, tc := range []struct {
-		name    string
-		files   int
-		age     time.Duration
-		running bool
-		want    health
+		name   string
+		files  int
+		age    time.Duration
+		loader bool
+		want   health
 	}{
 		{"none", 0, 0, false, healthOK},
 		{"one that is loaded in a moment", 1, 0, true, healthOK},
 		{"one that nobody loads", 1, 0, false, healthWarning},
+		{"one that nobody loads, for a moment less than the grace", 1, loaderGrace - time.Second, false, healthWarning},
+		{"one that nobody loads, for the grace", 1, loaderGrace, false, healthCritical},
 		{"for half an hour", 1, backlogWarning, true, healthOK},
 		{"for longer", 1, backlogWarning + time.Second, true, healthWarning},
-		{"for three hours", 1, backlogCritical, false, healthWarning},
-		{"for hours", 1, backlogCritical + time.Second, false, healthCritical},
+		{"for three hours", 1, backlogCritical, true, healthWarning},
+		{"for hours", 1, backlogCritical + time.Second, true, healthCritical},
 	} {
-		if got := backlogCheck(inbox.Box{Files: tc.files, Oldest: now.Add(-tc.age)}, now, tc.running); got.health != tc.want {
+		if got := backlogCheck(inbox.Box{Files: tc.files, Oldest: now.Add(-tc.age)}, now, tc.loader); got.health != tc.want {
 			t.Errorf("%s: %v, want %v: %s", tc.name, got.health, tc.want, got.detail)
 		}
 	}

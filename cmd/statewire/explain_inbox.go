@@ -24,7 +24,7 @@ func heldReports(dir *inbox.Dir, data string) func(context.Context, uuid.UUID) (
 		if err != nil {
 			return reports.Held{}, err
 		}
-		held := reports.Held{Part: !all, Read: all && arriving.left >= 0, Stopped: roleHolder(roleLock(data, "ingest")) == 0}
+		held := reports.Held{Part: !all, Read: all && arriving.left >= 0, Stopped: !hasLoader(data)}
 		held.More = max(len(files)-heldFiles, 0)
 		for _, f := range files[:len(files)-held.More] {
 			shown := reports.HeldFile{Box: f.Box, Name: f.Name, Since: f.Since, Names: f.Names}

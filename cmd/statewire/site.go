@@ -132,7 +132,7 @@ func (s *site) run(ctx context.Context) (err error) {
 		return err
 	}
 	s.closers = append(s.closers, s.inbox.Close)
-	s.registry.MustRegister(s.inbox.Collector())
+	s.registry.MustRegister(s.inbox.Collector(), s.noLoaderGauge())
 	g, gctx := errgroup.WithContext(ctx)
 	if s.roles.has("relay") {
 		if err := s.startRelay(gctx, g); err != nil {
@@ -283,7 +283,7 @@ func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.St
 	state := &storeState{db: db}
 	server, err := newReports(s.cfg.Reports, db, reports.Deps{
 		Backlog: backlog(s.inbox), Holding: heldReports(s.inbox, s.data), Schedule: s.schedule, AgentLog: agentLog(s.data),
-		Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: version, Notice: s.notice, Ready: s.ready, Alarm: state.alarm,
+		Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: version, Notice: s.notice, Ready: s.ready, Alarm: s.alarm(state),
 		Metrics: promhttp.HandlerFor(peers{s.registry, runDir(s.data)}, promhttp.HandlerOpts{}),
 	})
 	if err != nil {

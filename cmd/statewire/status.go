@@ -125,7 +125,7 @@ func (g *globals) checkInbox(cfg configs.Config, running bool) []check {
 	}
 	now := time.Now()
 	waiting := stats.Waiting()
-	checks := []check{backlogCheck(waiting, now, running), corruptCheck(stats.Corrupt, now), foreignCheck(stats), diskCheck(dir, cfg)}
+	checks := []check{backlogCheck(waiting, now, hasLoader(g.data)), corruptCheck(stats.Corrupt, now), foreignCheck(stats), diskCheck(dir, cfg)}
 	if stats.Loaded.Files > 0 {
 		checks = append(checks, staysCheck("loaded", stats.Loaded.Files, stats.LoadedNames, "stored but cannot be deleted",
 			"delete them, or let the site's user delete in that folder"))
@@ -158,16 +158,19 @@ func quoted(names []string) string {
 	return strings.Join(list, ", ")
 }
 
-func backlogCheck(waiting inbox.Box, now time.Time, running bool) check {
+func backlogCheck(waiting inbox.Box, now time.Time, loader bool) check {
 	age := waiting.Age(now)
 	c := check{"backlog", healthOK, fmt.Sprintf("%s waiting, %s", fmtCount(waiting.Files, "file"), fmtBytes(waiting.Bytes))}
 	if waiting.Files > 0 {
 		c.detail += ", oldest " + age.Round(time.Second).String()
 	}
+	if text := noLoader(waiting, now, loader); text != "" {
+		return check{"backlog", healthCritical, text}
+	}
 	switch {
 	case age > backlogCritical:
 		c.health = healthCritical
-	case age > backlogWarning, waiting.Files > 0 && !running:
+	case age > backlogWarning, waiting.Files > 0 && !loader:
 		c.health = healthWarning
 	}
 	return c

@@ -8,6 +8,8 @@
 -- note complete_percent: clients of which nothing is missing, rounded down
 -- note changed: clients of whom something was loaded or claimed since the last gap check began: the next one looks at them
 -- note oldest_missing: first noticed; empty when nothing is missing
+-- note unstored_clients: gave out messages, of which nothing is stored and no gap check has found any missing: they wait to be loaded, or
+--   are on their way. They are no complete clients, and count as 0 percent
 -- note jumped_clients: with messages missing below a serial that jumped; nobody lost so many
 -- note jumped_missing: missing there, beside those in missing
 -- note claims_aside: clients that claimed a serial more than 1,000,000 above all that was received; nobody acts on it
@@ -24,6 +26,11 @@ WITH
     (SELECT count() FROM (SELECT client_id FROM client_stats_data GROUP BY client_id)) AS reporting,
     -- Clients that only ever asked for their policy count, too.
     (SELECT uniqExact(client_id) FROM client_claims WHERE client_id NOT IN (SELECT client_id FROM client_stats_data)) AS claiming,
+    (
+        SELECT uniqExact(client_id) FROM client_claims
+        WHERE client_claims.last_serial > 0 AND client_id NOT IN (SELECT client_id FROM client_stats_data)
+          AND client_id NOT IN (SELECT client_id FROM missing_ranges FINAL WHERE closed = 0)
+    ) AS unstored,
     gaps AS
     (
         SELECT client_id, countIf(jump = 0) AS ranges, sumIf(toUInt64(last_serial - first_serial + 1), jump = 0) AS missing,
@@ -45,11 +52,11 @@ WITH
         LEFT JOIN bounds ON bounds.client_id = gaps.client_id
     )
 SELECT
-    multiIf(looked IS NULL, NULL, lost.clients = 0, 100., least(floor(100 * (1 - lost.shares / greatest(_all, 1)), 2), 99.99)) AS percent,
+    multiIf(looked IS NULL, NULL, lost.clients + unstored = 0, 100., least(floor(100 * greatest(1 - (lost.shares + unstored) / greatest(_all, 1), 0), 2), 99.99)) AS percent,
     toUInt64(reporting + claiming) AS _all,
     _all AS clients,
-    toUInt64(greatest(toInt64(_all) - toInt64(lost.clients), 0)) AS complete_clients,
-    multiIf(looked IS NULL, NULL, lost.clients = 0, 100., least(floor(100 * complete_clients / greatest(_all, 1), 2), 99.99)) AS complete_percent,
+    toUInt64(greatest(toInt64(_all) - toInt64(lost.clients) - toInt64(unstored), 0)) AS complete_clients,
+    multiIf(looked IS NULL, NULL, lost.clients + unstored = 0, 100., least(floor(100 * complete_clients / greatest(_all, 1), 2), 99.99)) AS complete_percent,
     lost.clients AS incomplete_clients,
     lost.messages AS missing,
     toUInt64(lost.open) AS ranges,
@@ -68,5 +75,6 @@ SELECT
     (SELECT toNullable(max(time)) FROM resync_checks HAVING count() > 0) AS last_check,
     lost.jumped AS jumped_clients,
     lost.apart_messages AS jumped_missing,
-    (SELECT count() FROM aside) AS claims_aside
+    (SELECT count() FROM aside) AS claims_aside,
+    unstored AS unstored_clients
 FROM lost

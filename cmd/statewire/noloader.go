@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"statewire/inbox"
+	"statewire/reports"
+)
+
+// loaderGrace is how long files may wait while no loader runs before a person has to act: one that is being started again needs nobody.
+const loaderGrace = 30 * time.Second
+
+// noLoader says that files wait and that no process of the site loads them; it is empty when they are loaded, or have just come.
+func noLoader(waiting inbox.Box, now time.Time, loader bool) string {
+	if loader || waiting.Files == 0 || waiting.Age(now) < loaderGrace {
+		return ""
+	}
+	return fmt.Sprintf("no loader runs: %s waiting since %s, and nothing that they hold is stored; `statewire serve --roles ingest` loads them",
+		fmtCount(waiting.Files, "file"), waiting.Oldest.UTC().Format(time.DateTime+" UTC"))
+}
+
+// hasLoader says that a process loads what waits in the inbox of a data directory.
+func hasLoader(data string) bool { return roleHolder(roleLock(data, "ingest")) != 0 }
+
+// noLoader is the same of a running site. An inbox that can't be read has an alarm of its own.
+func (s *site) noLoader() string {
+	stats, err := s.inbox.Stats()
+	if err != nil {
+		return ""
+	}
+	return noLoader(stats.Waiting(), time.Now(), hasLoader(s.data))
+}
+
+// noLoaderGauge is 1 while the site has no loader for what waits.
+func (s *site) noLoaderGauge() prometheus.GaugeFunc {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "statewire_inbox_no_loader", Help: "1 while files wait in the inbox and no process of the site loads them.",
+	}, func() float64 {
+		if s.noLoader() != "" {
+			return 1
+		}
+		return 0
+	})
+}
+
+// alarm is what stands on top of every page.
+func (s *site) alarm(store *storeState) func(context.Context) reports.Alarm {
+	return func(ctx context.Context) reports.Alarm { return together(store.alarm(ctx), s.noLoader()) }
+}
+
+// together says first what is wrong with the store, then that nobody loads: neither hides the other.
+func together(store reports.Alarm, nobody string) reports.Alarm {
+	switch {
+	case nobody == "":
+		return store
+	case store.Text != "":
+		return reports.Alarm{Text: store.Text + " Also, " + nobody + ".", Critical: true}
+	}
+	return reports.Alarm{Text: strings.ToUpper(nobody[:1]) + nobody[1:] + ".", Critical: true}
+}
