@@ -21,6 +21,7 @@ func TestNoAnswerComesBeforeTheClientHasTheRequest(t *testing.T) {
 		history{b, c}.reported(int(b.now.Sub(today)/time.Minute), serial)
 	}
 	b.arrive(c, 5, 9)
+	history{b, c}.reported(0, 7)
 	b.equal("asked to go on from", b.check(CheckOptions{}).Issued[0].NextSerial, 10)
 	report(10)
 	b.equal("an ordinary report came", step(), stepIssued)
@@ -28,5 +29,9 @@ func TestNoAnswerComesBeforeTheClientHasTheRequest(t *testing.T) {
 	b.poll(c, 10)
 	b.equal("it has the request", step(), stepPickedUp)
 	report(11)
-	b.equal("then a report came", step(), stepAnswering)
+	b.equal("news came, and nothing of what it sent before", step(), stepPickedUp)
+	history{b, c}.repeated(int(b.now.Sub(today)/time.Minute), 12, 10)
+	b.equal("what it sent before came again", step(), stepPickedUp)
+	history{b, c}.repeated(int(b.now.Sub(today)/time.Minute), 13, 7)
+	b.equal("what it sent before it was asked came again", step(), stepAnswering)
 }

@@ -42,9 +42,13 @@ func (h history) expired(minute int, number uint32) {
 	h.insert(`INSERT INTO resync_expiries (client_id, number, expired_time, interval_s)`, []uint32{number}, h.at(minute), []uint64{60})
 }
 
-func (h history) reported(minute int, serial uint64) {
+// reported is news: a message that the client never sent before.
+func (h history) reported(minute int, serial uint64) { h.repeated(minute, serial, serial) }
+
+// repeated is what the client sent before under serial of.
+func (h history) repeated(minute int, serial, of uint64) {
 	h.insert(`INSERT INTO state_messages (client_id, serial, received_time, topic_type, topic_id, payload_hash)`,
-		[]uint64{serial}, h.at(minute), []uint32{500}, []string{"a"}, []uint64{serial})
+		[]uint64{serial}, h.at(minute), []uint32{500}, []string{"a"}, []uint64{of})
 }
 
 func (h history) completed(minute int, serial uint64) {
@@ -94,7 +98,40 @@ func TestEachRequestHasItsOwnOutcome(t *testing.T) {
 		{"it was picked up", func(h history) { h.asked(0, 1, 11); h.pickedUp(5, 1) }, "1 picked up"},
 		{"a report from before the pickup is no answer", func(h history) { h.asked(0, 1, 11); h.reported(4, 11); h.pickedUp(5, 1) }, "1 picked up"},
 		{"a report below the next serial is no answer", func(h history) { h.asked(0, 1, 11); h.pickedUp(5, 1); h.reported(6, 10) }, "1 picked up"},
-		{"the first report of the answer", func(h history) { h.asked(0, 1, 11); h.pickedUp(5, 1); h.reported(7, 12); h.reported(6, 11) }, "1 answering 6"},
+		{"the first report of the answer", func(h history) {
+			h.reported(-9, 3)
+			h.reported(-8, 4)
+			h.asked(0, 1, 11)
+			h.pickedUp(5, 1)
+			h.repeated(7, 13, 3)
+			h.repeated(6, 12, 4)
+		}, "1 answering 6"},
+		{"news is no answer, however much comes", func(h history) {
+			h.reported(-9, 3)
+			h.asked(0, 1, 11)
+			h.pickedUp(5, 1)
+			h.reported(6, 11)
+			h.reported(7, 12)
+			h.repeated(8, 13, 12)
+		}, "1 picked up"},
+		{"what is repeated before the pickup is no answer", func(h history) {
+			h.reported(-9, 3)
+			h.asked(0, 1, 11)
+			h.repeated(4, 11, 3)
+			h.pickedUp(5, 1)
+		}, "1 picked up"},
+		{"a repetition below the next serial is no answer", func(h history) {
+			h.reported(-9, 3)
+			h.asked(0, 1, 11)
+			h.pickedUp(5, 1)
+			h.repeated(6, 10, 3)
+		}, "1 picked up"},
+		{"a repetition of the moment of the pickup, of the last serial, under the next", func(h history) {
+			h.reported(-9, 10)
+			h.asked(0, 1, 11)
+			h.pickedUp(5, 1)
+			h.repeated(5, 11, 10)
+		}, "1 answering 5"},
 		{"the first completion counts", func(h history) { h.asked(0, 1, 11); h.completed(7, 13); h.completed(9, 20) }, "1 completed 7"},
 		{"a completion from before the request", func(h history) { h.completed(-1, 5); h.asked(0, 1, 11) }, "1 issued"},
 		{"a completion of the moment of the request", func(h history) { h.completed(0, 10); h.asked(0, 1, 11) }, "1 issued"},
@@ -128,9 +165,10 @@ func TestEachRequestHasItsOwnOutcome(t *testing.T) {
 			h.completed(20, 15)
 		}, "1 completed 20, 2 issued"},
 		{"what answered the first is no answer to the second", func(h history) {
+			h.reported(-9, 3)
 			h.asked(0, 1, 11)
 			h.pickedUp(5, 1)
-			h.reported(6, 11)
+			h.repeated(6, 11, 3)
 			h.asked(20, 2, 12)
 			h.pickedUp(25, 2)
 		}, "1 replaced, 2 picked up"},
