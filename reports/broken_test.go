@@ -141,7 +141,8 @@ func brokenClients(t testing.TB) *site {
 	s.pickedUp(10, 1, 2*hour)
 	s.polled(10, 59, 18, 0, 30*time.Minute)
 	s.messages(message{client: 10, serial: 12, ago: 30 * day, topic: 500, id: "gone", state: 2},
-		message{client: 10, serial: 41, ago: 90 * time.Minute, topic: 500, id: "here", state: 3},
+		message{client: 10, serial: 13, ago: 20 * day, topic: 500, id: "here", state: 3},
+		message{client: 10, serial: 41, ago: 20 * day, received: 90 * time.Minute, topic: 500, id: "here", state: 3},
 		message{client: 10, serial: 59, ago: 80 * time.Minute, topic: 700, id: id(10).String(), state: 2, params: []string{"40"}})
 
 	s.client(11, 40, 9*day) // connected, but what it holds does not come
@@ -171,6 +172,7 @@ func brokenClients(t testing.TB) *site {
 	s.exec("INSERT INTO collections (name, revision, kind, query, changed_time, deleted) VALUES ('calm', 2, 'list', '', now64(6), 0)")
 	s.exec(fmt.Sprintf("INSERT INTO collection_clients (name, revision, client_id) VALUES ('calm', 2, '%s'), ('calm', 1, '%s')", id(17), id(13)))
 	s.exec("INSERT INTO policies (collection, revision, priority, topic_types, topic_paused, topic_interval_s, changed_time, deleted) VALUES ('calm', 1, 1, [402, 500], [0, 1], [60, 0], now64(6), 0)")
+	s.strangeClients()
 	return s
 }
 

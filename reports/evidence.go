@@ -35,6 +35,8 @@ type evidence struct {
 	badFiles    badFiles    // that may have held what is missing
 	lastCheck   time.Time   // zero: there was none
 	outstanding int         // clients that owe an answer, this one included
+	clock       clock       // what its messages say of its clock
+	pauses      record      // the topics that policies pause; nil: none
 	paused      bool        // the client's policy pauses the topic asked about
 
 	held      Held
@@ -220,6 +222,8 @@ func (r *Runner) gather(ctx context.Context, id uuid.UUID) (*evidence, error) {
 		{"requests", nil, e.readRequests},
 		{"conflicts", nil, e.readConflicts},
 		{"aside", map[string]string{"serial": "0"}, e.readAside},
+		{"clock", nil, e.readClock},
+		{"pauses", nil, e.readPauses},
 		{"check", map[string]string{"since": micros(e.owedSince())}, e.readCheck},
 	} {
 		given := map[string]string{}

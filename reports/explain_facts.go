@@ -66,6 +66,8 @@ func (e *evidence) collect() []Fact {
 	f.gaps()
 	f.jumped()
 	f.counter()
+	f.wrongClock()
+	f.pausedTopics()
 	f.resync()
 	f.silence()
 	f.cache()
@@ -102,7 +104,7 @@ func (f *facts) lastReport() {
 	took := r.loaded.Sub(r.received)
 	switch {
 	case took > staleAfter:
-		f.add(Note, "loaded_late", r.loaded, "The latest report arrived at %s and was loaded only %s later, from %s: the inbox had a backlog.", f.when(r.received), span(took), shorten(r.file, 120))
+		f.add(Note, "loaded_late", r.loaded, "The latest report arrived at %s and was loaded only %s later, from %s.", f.when(r.received), span(took), shorten(r.file, 120))
 	default:
 		f.add(OK, "loaded", r.loaded, "The latest report arrived at %s and was loaded at %s, from %s.", f.when(r.received), clockAt(r.loaded), shorten(r.file, 120))
 	}

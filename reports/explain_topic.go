@@ -33,6 +33,7 @@ type topicRow struct {
 	serial           uint64
 	raised, received time.Time
 	title            string
+	suspect          bool // raised can't be right
 }
 
 // aboutTopic says what the client last said on a topic, or why it is unknown: never reported, reported but not loaded, set
@@ -84,6 +85,9 @@ func readTopic(rows []record, topic Topic) topicRow {
 		out.state += " (" + name + ")"
 	}
 	out.serial, out.raised, out.received = r.uint("serial"), r.time("raised"), r.time("received")
+	if out.suspect = r.uint("suspect") == 1; out.suspect {
+		out.raised = timeOf(r["raised"])
+	}
 	return out
 }
 
@@ -93,7 +97,14 @@ func (f *facts) knownTopic(t topicRow, unconfirmed bool) topicAnswer {
 	if t.serial > 0 {
 		message = "message " + web.Number(t.serial)
 	}
-	f.add(OK, "topic_state", t.received, "On %s it last said %s, in %s, raised at %s and received at %s.", t.title, t.state, message, clockAt(t.raised), f.when(t.received))
+	raised := "raised at " + clockAt(t.raised) + " and "
+	if t.suspect {
+		raised = ""
+	}
+	f.add(OK, "topic_state", t.received, "On %s it last said %s, in %s, %sreceived at %s.", t.title, t.state, message, raised, f.when(t.received))
+	if t.suspect {
+		f.add(Warning, "topic_clock", t.received, "When it was raised is not known: its clock was wrong, %s.", wrongTime(t.raised, t.received))
+	}
 	answer := fmt.Sprintf("%s is in %s on %s.", f.client.name(), t.state, t.title)
 	doubt := ""
 	if unconfirmed {
@@ -115,6 +126,20 @@ func (f *facts) knownTopic(t topicRow, unconfirmed bool) topicAnswer {
 		answer = strings.TrimSuffix(answer, ".") + ", but " + doubt + "."
 	}
 	return topicAnswer{answer, f.list}
+}
+
+func (e *evidence) readPauses(rows []record) {
+	if len(rows) > 0 {
+		e.pauses = rows[0]
+	}
+}
+
+// pausedTopics tells what the client keeps to itself because it was told to.
+func (f *facts) pausedTopics() {
+	if p := f.pauses; p != nil {
+		f.add(Note, "topics_paused", p.time("since"), "A policy pauses what it says on topic %s %s (%s): the client keeps that until it is no longer paused.",
+			plural(p.count("count"), "type", "types"), p.text("kinds"), shorten(p.raw("collections"), 120))
+	}
 }
 
 // unknownTopic says why there is no state, the likeliest cause first.

@@ -87,6 +87,8 @@ type version struct {
 	raisedMicros             int64
 	file, receipt            string
 	made                     time.Time // when the report was made, by the client's clock; zero when that is not known
+	suspect                  bool      // raised can't be right: its clock was wrong
+	jumped                   bool      // its serial was far above all others
 	latest                   uint64    // serial of the topic's current state
 	latestState              string
 	latestTime               time.Time
@@ -196,12 +198,13 @@ func (r *Runner) askAgent(ctx context.Context, t *tracer) error {
 	return nil
 }
 
-// counts is the version that the site goes by: the later message time, then the greater hash.
-func (t *tracer) counts() int {
-	best := 0
+// counts is the version that the site goes by on the topic of one: the later message time, then the greater hash. Messages on other
+// topics don't take part: each topic has a current state of its own.
+func (t *tracer) counts(one int) int {
+	best := one
 	for i, v := range t.versions {
 		b := t.versions[best]
-		if cmp.Or(cmp.Compare(v.raisedMicros, b.raisedMicros), cmp.Compare(v.hash, b.hash)) > 0 {
+		if v.rawTopic == b.rawTopic && cmp.Or(cmp.Compare(v.raisedMicros, b.raisedMicros), cmp.Compare(v.hash, b.hash)) > 0 {
 			best = i
 		}
 	}

@@ -57,33 +57,58 @@ func (t *tracer) hop(where, code string, severity Severity, at time.Time, format
 
 // stored tells the way of each message that arrived under the serial.
 func (t *tracer) stored() {
-	best := t.counts()
-	v := t.versions[best]
-	if len(t.versions) > 1 {
+	v := t.versions[t.counts(0)]
+	switch topics := t.topics(); {
+	case topics > 1:
+		t.verdict("conflict", "%d different messages came under serial %s of %s, on %d topics; for each topic its own counts.",
+			len(t.versions), web.Number(t.serial), t.client.name(), topics)
+	case len(t.versions) > 1:
 		t.verdict("conflict", "%d different messages came under serial %s of %s; the one that counts tells %s on %s.",
 			len(t.versions), web.Number(t.serial), t.client.name(), v.state, v.topic)
-	} else if v.latest > t.serial {
+	case v.latest > t.serial:
 		t.verdict("superseded", "%s arrived; message %s has told something newer about its topic since.", t.out.subject(), web.Number(v.latest))
-	} else {
+	default:
 		t.verdict("current", "%s arrived, and what it tells is current: %s on %s.", t.out.subject(), v.state, v.topic)
 	}
 	for i, v := range t.versions {
 		if len(t.versions) > 1 {
 			t.nth = i + 1
 		}
-		t.way(v, i == best)
+		t.way(v, t.counts(i))
 	}
 	t.nth = 0
 	t.repeats()
 }
 
-// way tells one message's hops.
-func (t *tracer) way(v version, counts bool) {
+// topics counts the topics that the versions are about.
+func (t *tracer) topics() int {
+	different := map[Topic]bool{}
+	for _, v := range t.versions {
+		different[v.rawTopic] = true
+	}
+	return len(different)
+}
+
+// raised tells when a message was raised, and whether that can be right.
+func (t *tracer) raised(v version) {
+	if v.suspect {
+		t.hop("client", "raised", Warning, v.raised, "Raised by the client, by a clock that is wrong: %s on %s. The message is marked: %s.",
+			v.state, v.topic, wrongTime(v.raised, v.received))
+		return
+	}
 	t.hop("client", "raised", OK, v.raised, "Raised by the client, by its own clock: %s on %s.", v.state, v.topic)
+}
+
+// way tells one message's hops; best is the version that counts on its topic.
+func (t *tracer) way(v version, best int) {
+	t.raised(v)
 	if !v.made.IsZero() {
 		t.hop("client", "packed", OK, v.made, "Put into a report, by the client's clock.")
 	}
 	t.late(v)
+	if v.jumped {
+		t.hop("site", "serial_jump", Warning, v.received, "Its serial is more than 1,000,000 above all that came before it. The message is marked, and what is missing below it is counted apart.")
+	}
 	if v.receipt != "" {
 		t.hop("relay", "received", OK, v.received, "Accepted by the relay, which gave the receipt %s.", v.receipt).Receipt = v.receipt
 	} else {
@@ -102,8 +127,8 @@ func (t *tracer) way(v version, counts bool) {
 	}
 	t.hop("loader", "loaded", severity, v.loaded, "Loaded, %s.", after)
 	switch {
-	case !counts:
-		t.hop("store", "not_counted", Warning, time.Time{}, "Kept, but another message under the same serial counts: %s.", t.whyOther(v))
+	case t.versions[best] != v:
+		t.hop("store", "not_counted", Warning, time.Time{}, "Kept, but another message on its topic under the same serial counts: %s.", whyOther(v, t.versions[best]))
 	case v.latest > t.serial:
 		t.hop("store", "superseded", OK, v.latestTime, "Superseded by message %s: %s.", web.Number(v.latest), v.latestState)
 	default:
@@ -112,8 +137,8 @@ func (t *tracer) way(v version, counts bool) {
 }
 
 // whyOther says by which rule another version counts: the later message time, then the greater hash.
-func (t *tracer) whyOther(v version) string {
-	if v.raisedMicros == t.versions[t.counts()].raisedMicros {
+func whyOther(v, counts version) string {
+	if v.raisedMicros == counts.raisedMicros {
 		return "their message times are equal, so the greater hash of their content decides"
 	}
 	return "its message time is later"

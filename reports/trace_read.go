@@ -8,6 +8,7 @@ func (t *tracer) readVersions(rows []record) {
 			hash: row.uint("payload_hash"), rawTopic: topic, topic: named.title, state: named.state,
 			raised: timeOf(row["raised"]), raisedMicros: intMicros(row["raised_us"]), received: row.time("received"), loaded: row.time("loaded"),
 			file: row.raw("source"), receipt: row.raw("relay_receipt"),
+			suspect: row.uint("suspect") == 1, jumped: row.uint("jumped") == 1,
 		})
 	}
 }

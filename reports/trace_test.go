@@ -19,7 +19,7 @@ func tracedSite(t testing.TB) *site {
 		message{client: 5, serial: 11, ago: 31 * hour, topic: 500, id: "a", state: 2, file: "before.SMX"},
 		message{client: 5, serial: 20, ago: 30 * hour, topic: 500, id: "b", state: 2, file: "after.SMX"},
 		message{client: 8, serial: 3, ago: 20 * day, topic: 500, id: "a", state: 3, file: "old.SMX"},
-		message{client: 8, serial: 3, ago: hour, topic: 501, id: "WSUS", state: 2, file: "latest-8.SMX"},
+		message{client: 8, serial: 3, ago: hour, topic: 500, id: "a", state: 2, file: "latest-8.SMX"},
 	)
 	// Message 31 of client 13 came with a receipt, was missing before, and its report came again.
 	at, again := s.micros(3*hour), s.micros(2*hour)

@@ -6,11 +6,12 @@ SELECT
     s.message_time AS raised,
     s.received_time AS received,
     s.found AS found,
+    bitTest(s.flags, 0) AS suspect,
     t.topic_name AS topic_name
 FROM (SELECT toUInt32({type:UInt32}) AS topic_type) AS one
 LEFT JOIN
 (
-    SELECT topic_type, state_id, serial, message_time, received_time, 1 AS found
+    SELECT topic_type, state_id, serial, message_time, received_time, flags, 1 AS found
     FROM current_states
     WHERE topic_type = {type:UInt32} AND topic_id = {id:String} AND client_id = {client:UUID}
 ) AS s ON s.topic_type = one.topic_type

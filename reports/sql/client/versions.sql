@@ -6,6 +6,8 @@ SELECT
     any(state_id) AS state,
     any(message_time) AS raised,
     any(message_us) AS raised_us,
+    max(bitTest(flags, 0)) AS suspect,
+    max(bitTest(flags, 7)) AS jumped,
     min(received_time) AS received,
     argMin(source_file, received_time) AS source,
     argMin(receipt, received_time) AS relay_receipt,
