@@ -68,34 +68,44 @@ func million(b *testing.B) *store.Store {
 // fillMillion makes the store by INSERT … SELECT.
 func fillMillion(b *testing.B, s *store.Store) {
 	b.Helper()
-	began, clients := time.Now(), strconv.Itoa(millionClients(b))
+	began, all := time.Now(), millionClients(b)
 	epoch := strconv.FormatInt(began.AddDate(0, 0, -400).UnixMicro(), 10)
 	ctx := clickhouse.Context(b.Context(), clickhouse.WithSettings(clickhouse.Settings{
 		"max_insert_threads": 1, "max_partitions_per_insert_block": 0, "optimize_on_insert": 0, "max_memory_usage": 0}))
-	run := func(file string, args ...any) {
+	run := func(file string, clients, from int, args ...any) {
 		b.Helper()
 		text, err := os.ReadFile(filepath.Join("testdata", "million", file))
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := s.Conn().Exec(ctx, string(text), append(args, clickhouse.Named("clients", clients))...); err != nil {
+		args = append(args, clickhouse.Named("clients", strconv.Itoa(clients)), clickhouse.Named("from", strconv.Itoa(from)))
+		if err := s.Conn().Exec(ctx, string(text), args...); err != nil {
 			b.Fatalf("%s: %v", file, err)
+		}
+	}
+	// The engine holds what one statement adds to every client at once.
+	sliced := func(file string, args ...any) {
+		b.Helper()
+		const slice = 100_000
+		for from := 0; from < all; from += slice {
+			run(file, min(slice, all-from), from, slices.Clone(args)...)
 		}
 	}
 	for n := range 100 {
 		number := clickhouse.Named("n", strconv.Itoa(n))
-		run("messages.sql", number, clickhouse.Named("epoch", epoch))
+		sliced("messages.sql", number, clickhouse.Named("epoch", epoch))
 		if n%8 == 0 {
-			run("reports.sql", number, clickhouse.Named("epoch", epoch))
+			sliced("reports.sql", number, clickhouse.Named("epoch", epoch))
 		}
 	}
 	for _, table := range []string{"serial_ranges", "arrivals"} {
-		run("ranges.sql", clickhouse.Named("table", table))
+		sliced("ranges.sql", clickhouse.Named("table", table))
 	}
-	for _, file := range []string{"claims.sql", "missing.sql", "resyncs.sql"} {
-		run(file)
+	sliced("claims.sql")
+	for _, file := range []string{"missing.sql", "resyncs.sql"} {
+		run(file, all, 0)
 	}
-	b.Logf("%s clients in %v", clients, time.Since(began).Round(time.Second))
+	b.Logf("%d clients in %v", all, time.Since(began).Round(time.Second))
 }
 
 // summarize makes the summaries of a site that has run for long, and says what that took.

@@ -16,4 +16,4 @@ SELECT
     'million.SMX',
     sipHash64(number, {n:UInt64}, 1),
     fromUnixTimestamp64Milli(intDiv({epoch:Int64} + toInt64({n:UInt64} * 345600000000 + sipHash64(number, {n:UInt64}) % 345600000000), 1000), 'UTC')
-FROM (SELECT number, {n:UInt64} % 20 AS slot, sipHash64(number, {n:UInt64}, 2) AS chance FROM numbers({clients:UInt64}))
+FROM (SELECT number, {n:UInt64} % 20 AS slot, sipHash64(number, {n:UInt64}, 2) AS chance FROM numbers({from:UInt64}, {clients:UInt64}))

@@ -7,4 +7,4 @@ SELECT
     concat('PC-', leftPad(toString(number), 7, '0')), concat('5.00.9141.', toString(1000 + number % 5)), 1,
     8, {n:UInt64} + 1, {n:UInt64} + 8,
     fromUnixTimestamp64Milli(intDiv({epoch:Int64} + toInt64({n:UInt64} * 345600000000 + sipHash64(number, {n:UInt64}) % 345600000000), 1000), 'UTC')
-FROM numbers({clients:UInt64})
+FROM numbers({from:UInt64}, {clients:UInt64})
