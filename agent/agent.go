@@ -75,8 +75,8 @@ type Deps struct {
 	Dial  func(address string) (*Sender, error)
 	Clock Clock // a zero clock is the system's
 	Log   *slog.Logger
-	// SentLevel is the level at which every message sent is logged: slog.LevelInfo for a machine's own agent, slog.LevelDebug in a
-	// fleet, where there are too many.
+	// SentLevel is the level at which every report sent is logged; its states are Debug. It is slog.LevelInfo for a machine's own
+	// agent, slog.LevelDebug in a fleet, where there are too many.
 	SentLevel slog.Level
 }
 

@@ -118,12 +118,14 @@ func (a *Agent) logSettled(report *Report, answer Answer) {
 			"state", s.StateID, "serial", s.Serial, "code", answer.Code, "detail", answer.Detail)
 		return
 	}
-	if !a.log.Enabled(context.Background(), a.sentLevel) {
+	a.log.Log(context.Background(), a.sentLevel, "report sent", "client", a.id.Client, "first", report.First, "last", report.Last,
+		"states", len(report.States), "receipt", answer.Receipt)
+	if !a.log.Enabled(context.Background(), slog.LevelDebug) {
 		return
 	}
 	for i := range report.States {
 		s := &report.States[i]
-		a.log.Log(context.Background(), a.sentLevel, "state sent", "client", a.id.Client, "topic", s.TopicType, "id", s.TopicID,
+		a.log.Debug("state sent", "client", a.id.Client, "topic", s.TopicType, "id", s.TopicID,
 			"state", s.StateID, "serial", s.Serial, "receipt", answer.Receipt)
 	}
 }

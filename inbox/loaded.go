@@ -41,7 +41,7 @@ func (l *Loader) deleteAgain() {
 	for _, e := range l.takeUndeleted() {
 		err := (&Chunk{loader: l}).remove(e)
 		if err == nil {
-			l.dir.log.Info("loaded file deleted at last", "lane", e.lane, "file", e.name, "tries", e.tries)
+			l.dir.log.Debug("loaded file deleted at last", "lane", e.lane, "file", e.name, "tries", e.tries)
 			continue
 		}
 		l.mu.Lock()

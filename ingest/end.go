@@ -99,7 +99,7 @@ func (l *Loader) settled(chunk *inbox.Chunk, s *source) bool {
 		return false
 	}
 	if !there {
-		l.log.Info("file was still arriving, or is gone", "file", s.file.Name, "code", s.bad.Code)
+		l.log.Debug("file was still arriving, or is gone", "file", s.file.Name, "code", s.bad.Code)
 	}
 	return there
 }
@@ -174,7 +174,7 @@ func (l *Loader) logRecords(r report) {
 func (l *Loader) countLoaded(part *part, loaded int) {
 	for i := range part.sources {
 		if s := &part.sources[i]; s.bad == nil {
-			l.log.LogAttrs(context.Background(), slog.LevelInfo, "processed file", slog.String("file", s.file.Name),
+			l.log.LogAttrs(context.Background(), slog.LevelDebug, "processed file", slog.String("file", s.file.Name),
 				slog.Int("records", s.messages.len()+s.records.len()), slog.Int("invalid", s.records.len()),
 				slog.Int("reports", s.reports.len()), slog.Duration("took", s.took))
 		}

@@ -125,7 +125,7 @@ func (t *thread) read(f inbox.File) {
 
 // vanished ends the claim of a file that somebody took away or replaced; what replaced it is claimed by itself.
 func (t *thread) vanished(f inbox.File) {
-	t.log.Info("file vanished or changed before it was read", "file", f.Name)
+	t.log.Debug("file vanished or changed before it was read", "file", f.Name)
 	t.metrics.files.WithLabelValues("vanished").Inc()
 	if err := t.claim.chunk.Vanished(f); err != nil {
 		t.log.Warn("claim of a vanished file cannot be ended", "file", f.Name, "err", err)
