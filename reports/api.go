@@ -2,10 +2,13 @@ package reports
 
 import (
 	"context"
+	"io"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"statewire/internal/tabular"
 )
 
 // Rows of one JSON answer: when nobody says how many, and at most.
@@ -19,7 +22,8 @@ func (s *Server) routeAPI(mux *http.ServeMux, version string) {
 	config := huma.DefaultConfig("Statewire reports", version)
 	config.OpenAPIPath = "/api/v1/openapi"
 	config.DocsPath, config.SchemasPath = "", "" // no page that loads scripts from elsewhere
-	config.CreateHooks = nil                     // no $schema members in answers
+	config.Formats = map[string]huma.Format{"application/json": safeJSON, "json": safeJSON}
+	config.CreateHooks = nil // no $schema members in answers
 	config.Info.Description = "Read-only answers about stored state. Times are RFC 3339 in UTC; pages continue with the cursor in `next`; errors are problem+json."
 	api := humago.New(mux, config)
 	huma.Register(api, huma.Operation{
@@ -39,6 +43,12 @@ func (s *Server) routeAPI(mux *http.ServeMux, version string) {
 	for _, r := range s.runner.Catalog().List() {
 		s.describe(api.OpenAPI(), r)
 	}
+}
+
+// safeJSON is JSON that a terminal may show: people call the API with curl.
+var safeJSON = huma.Format{
+	Marshal:   func(w io.Writer, v any) error { return tabular.WriteJSON(w, v, false) },
+	Unmarshal: huma.DefaultJSONFormat.Unmarshal,
 }
 
 const pagingText = "JSON answers are pages of `limit` rows (default 100, at most 10,000); the member `next` is the `cursor` of the following page. " +

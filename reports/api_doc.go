@@ -53,7 +53,13 @@ func (p Param) schema() *huma.Schema {
 
 // ReportAnswer is the shape of a JSON answer, for the API's description.
 type ReportAnswer struct {
-	Head
+	Report    string            `json:"report,omitempty"`
+	Title     string            `json:"title,omitempty"`
+	Params    map[string]string `json:"params,omitempty"`
+	Generated string            `json:"generated,omitempty"`
+	Freshness *Freshness        `json:"freshness,omitempty"`
+	Columns   []Column          `json:"columns"`
+
 	Rows []map[string]any `json:"rows" doc:"One object per row, its members named as the columns"`
 	Next string           `json:"next,omitempty" doc:"Cursor of the following page"`
 	More bool             `json:"more" doc:"Whether the report has rows after these"`

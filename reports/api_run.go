@@ -12,6 +12,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"statewire/internal/tabular"
 )
 
 // runInput takes the parameters from the address as they are: which ones there are depends on the report.
@@ -53,7 +55,7 @@ func readRequest(name string, query url.Values) (request, error) {
 		var err error
 		switch value := values[0]; key {
 		case "format":
-			req.format, err = ParseFormat(value)
+			req.format, err = tabular.ParseFormat(value)
 		case "limit":
 			if value != "" {
 				req.page.Limit, err = parseLimit(value)
@@ -159,7 +161,7 @@ func (s *Server) logFailure(report string, err error) {
 	}
 }
 
-func (f Format) mediaType() string {
+func mediaType(f Format) string {
 	switch f {
 	case JSONL:
 		return "application/x-ndjson"
@@ -172,7 +174,7 @@ func (f Format) mediaType() string {
 }
 
 func (s *Server) setType(ctx huma.Context, report *Report, f Format) {
-	ctx.SetHeader("Content-Type", f.mediaType())
+	ctx.SetHeader("Content-Type", mediaType(f))
 	if f != JSON {
 		name := report.Name + "-" + s.runner.now().UTC().Format("20060102T150405Z") + "." + string(f)
 		ctx.SetHeader("Content-Disposition", `attachment; filename="`+name+`"`)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// WriteExplanation writes an explanation for a person (table), a program (json, jsonl) or a sheet (csv).
+// WriteExplanation writes an explanation for a person (table), a program (json, jsonl) or a sheet (csv, parquet).
 func WriteExplanation(w io.Writer, f Format, e *Explanation) error { return writeSentences(w, f, e) }
 
 // sheet is the explanation as lines of cells.

@@ -6,31 +6,28 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
+
+	"statewire/internal/tabular"
 )
 
 // Format is an output format.
-type Format string
+type Format = tabular.Format
 
 // The formats of `--format` and `?format=`.
 const (
-	Table   Format = "table"
-	JSON    Format = "json"
-	JSONL   Format = "jsonl"
-	CSV     Format = "csv"
-	Parquet Format = "parquet"
+	Table   = tabular.Table
+	JSON    = tabular.JSON
+	JSONL   = tabular.JSONL
+	CSV     = tabular.CSV
+	Parquet = tabular.Parquet
 )
-
-// ParseFormat refuses anything but the five formats.
-func ParseFormat(s string) (Format, error) {
-	switch f := Format(strings.ToLower(s)); f {
-	case Table, JSON, JSONL, CSV, Parquet:
-		return f, nil
-	}
-	return "", fmt.Errorf("format %.20q is unknown: use table, json, jsonl, csv or parquet", s)
-}
 
 // tableRows is how many rows a table shows when nobody says how many; the other formats give all.
 const tableRows = 1000
+
+// maxCell is how many characters of a value a table shows.
+const maxCell = 80
 
 // Write writes rows in any format but Parquet, and closes them. Age goes with the formats that have room for it.
 func Write(w io.Writer, f Format, rows *Rows, age *Freshness) error {
@@ -39,17 +36,77 @@ func Write(w io.Writer, f Format, rows *Rows, age *Freshness) error {
 }
 
 func write(w io.Writer, f Format, rows *Rows, age *Freshness) error {
-	switch f {
-	case Table:
-		return writeTable(w, rows, age)
-	case JSON:
-		return writeJSON(w, rows, age)
-	case JSONL:
-		return writeJSONL(w, rows)
-	case CSV:
-		return writeCSV(w, rows)
+	columns := make([]tabular.Column, len(rows.Columns))
+	for i, c := range rows.Columns {
+		columns[i] = tabular.Column{Name: c.Name, Type: c.Type}
 	}
-	return fmt.Errorf("format %s: the engine writes it, not this program", f)
+	out, err := tabular.New(w, f, columns, tabular.Options{MaxCell: maxCell, List: "rows", Head: head(rows, age)})
+	if err != nil {
+		return err
+	}
+	count := 0
+	for row := rows.Next(); row != nil; row = rows.Next() {
+		count++
+		if err := out.Row(row); err != nil {
+			return fmt.Errorf("write %s: %w", f, err)
+		}
+	}
+	if rows.Err() != nil && f != CSV && f != JSONL {
+		return rows.Err() // a JSON object stays open: no reader can take it for whole
+	}
+	if err := errors.Join(out.End(tail(rows)...), rows.Err()); err != nil || f != Table {
+		return err
+	}
+	_, err = io.WriteString(w, tableFoot(rows, count, age))
+	return err
+}
+
+// head stands before the rows of a JSON answer: what was asked, how old the data is, the columns.
+func head(rows *Rows, age *Freshness) (fields []tabular.Field) {
+	if rows.Report != nil {
+		fields = append(fields, tabular.Field{Name: "report", Value: rows.Report.Name}, tabular.Field{Name: "title", Value: rows.Report.Title})
+	}
+	if len(rows.Params) > 0 {
+		fields = append(fields, tabular.Field{Name: "params", Value: rows.Params})
+	}
+	if age != nil {
+		fields = append(fields, tabular.Field{Name: "generated", Value: age.AsOf.Format(time.RFC3339)}, tabular.Field{Name: "freshness", Value: age})
+	}
+	return append(fields, tabular.Field{Name: "columns", Value: rows.Columns})
+}
+
+// tail stands behind them: where to go on.
+func tail(rows *Rows) (fields []tabular.Field) {
+	if rows.NextPage() != "" {
+		fields = append(fields, tabular.Field{Name: "next", Value: rows.NextPage()})
+	}
+	return append(fields, tabular.Field{Name: "more", Value: rows.More()})
+}
+
+// tableFoot says how many rows there are, how to read the columns, and how old the data is.
+func tableFoot(rows *Rows, count int, age *Freshness) string {
+	var foot strings.Builder
+	fmt.Fprintf(&foot, "%d %s", count, plural(count, "row", "rows"))
+	if rows.More() {
+		foot.WriteString(", and more: use --format csv or jsonl for all of them")
+	}
+	foot.WriteByte('\n')
+	for _, c := range rows.Columns {
+		if c.Note != "" {
+			fmt.Fprintf(&foot, "%s: %s\n", c.Name, c.Note)
+		}
+	}
+	if age != nil {
+		foot.WriteString(age.Sentence() + "\n")
+	}
+	return foot.String()
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 // WriteReport runs a report and writes it; the one call for `statewire report NAME`.

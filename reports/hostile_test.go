@@ -236,24 +236,3 @@ func TestNoParameterReachesTheQueryAsText(t *testing.T) {
 		t.Errorf("%d clients are left of %d", len(got), len(tables))
 	}
 }
-
-func FuzzSpreadsheetSafe(f *testing.F) {
-	for _, text := range hostile {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		safe := csvText(text)
-		if strings.TrimPrefix(safe, "'") != strings.ToValidUTF8(text, "\ufffd") && safe != strings.ToValidUTF8(text, "\ufffd") {
-			t.Errorf("%q became %q", text, safe)
-		}
-		trimmed := strings.TrimSpace(safe)
-		if trimmed != "" && strings.ContainsAny(trimmed[:1], "=+-@|%") {
-			t.Errorf("%q stays a formula: %q", text, safe)
-		}
-		for _, c := range terminalSafe(text) {
-			if !unicode.IsPrint(c) {
-				t.Errorf("%q shows %U", text, c)
-			}
-		}
-	})
-}

@@ -1,14 +1,13 @@
 package reports
 
 import (
-	"encoding/csv"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+
+	"statewire/internal/tabular"
 )
 
 // Listed is one report as `report list` and the API show it.
@@ -39,42 +38,33 @@ func (c *Catalog) WriteList(w io.Writer, f Format) error {
 	case Table:
 		return c.writeListTable(w)
 	case JSON:
-		return c.writeListJSON(w)
+		return tabular.WriteJSON(w, c.listed(), true)
 	case JSONL:
-		out := json.NewEncoder(w)
-		for _, r := range c.List() {
-			if err := out.Encode(r.listed()); err != nil {
-				return fmt.Errorf("write list: %w", err)
+		for _, r := range c.listed() {
+			if err := tabular.WriteJSON(w, r, false); err != nil {
+				return err
 			}
 		}
 		return nil
-	case CSV:
-		out := csv.NewWriter(w)
-		lines := [][]string{{"name", "title", "parameters", "source"}}
-		for _, r := range c.List() {
-			lines = append(lines, []string{r.Name, spreadsheetSafe(r.Title), r.usage(), r.listed().Source})
-		}
-		return out.WriteAll(lines)
 	}
-	return errors.New("the list of reports has no parquet form: use table, json, jsonl or csv")
+	var rows [][]any
+	for _, r := range c.List() {
+		rows = append(rows, []any{r.Name, r.Title, r.usage(), r.listed().Source})
+	}
+	return tabular.Write(w, f, tabular.Named("name", "title", "parameters", "source"), rows, tabular.Options{})
 }
 
-func (c *Catalog) writeListJSON(w io.Writer) error {
+func (c *Catalog) listed() []Listed {
 	list := []Listed{}
 	for _, r := range c.List() {
 		list = append(list, r.listed())
 	}
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	if err := out.Encode(list); err != nil {
-		return fmt.Errorf("write list: %w", err)
-	}
-	return nil
+	return list
 }
 
 func (c *Catalog) writeListTable(w io.Writer) error {
 	t := table.NewWriter()
-	t.SetStyle(tableStyle())
+	t.SetStyle(tabular.Style())
 	t.AppendHeader(table.Row{"report", "answers", "parameters"})
 	group := ""
 	for _, r := range c.List() {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"statewire/internal/tabular"
 	"statewire/reports/web"
 )
 
@@ -78,7 +79,7 @@ func (p Param) field(given map[string]string) web.Field {
 	}
 	f := web.Field{
 		Name: p.Name, Label: web.Label(p.Name), Value: value, Description: p.Description,
-		Required: p.Required, Numeric: numeric(p.Type), Options: p.Allowed,
+		Required: p.Required, Numeric: tabular.Numeric(p.Type), Options: p.Allowed,
 	}
 	if p.Type == "Bool" {
 		f.Options = []string{"true", "false"}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"statewire/internal/tabular"
 	"statewire/reports/web"
 )
 
@@ -26,7 +27,7 @@ func newPageTable(rows *Rows, view *web.Report) *pageTable {
 	t := &pageTable{rows: rows, view: view, at: map[string]int{}}
 	for i, c := range rows.Columns {
 		t.at[c.Name] = i
-		view.Columns = append(view.Columns, web.Column{Name: c.Name, Note: c.Note, Numeric: numeric(c.Type)})
+		view.Columns = append(view.Columns, web.Column{Name: c.Name, Note: c.Note, Numeric: tabular.Numeric(c.Type)})
 	}
 	t.bars, t.lines = t.columns(rows.Report.Bars), t.columns(rows.Report.Lines)
 	return t
@@ -75,7 +76,7 @@ func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 			cell.Text = "never"
 		}
 	case []any:
-		cell.Text = tableCell(v)
+		cell.Text = tabular.Cell(v, maxCell)
 	case int64, uint64:
 		cell.Numeric = true
 		if !isID(c.Name) {

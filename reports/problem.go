@@ -1,9 +1,10 @@
 package reports
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
+
+	"statewire/internal/tabular"
 )
 
 // Problem is an error of the API as application/problem+json (RFC 9457).
@@ -71,5 +72,5 @@ func (p *Problem) serve(w http.ResponseWriter) {
 		w.Header().Set("Retry-After", "5")
 	}
 	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // the caller has gone
+	_ = tabular.WriteJSON(w, p, false) // the caller has gone
 }

@@ -3,10 +3,11 @@ package reports
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"statewire/internal/tabular"
 )
 
 // Rows is a running query's answer, read once from front to end. Close it.
@@ -16,8 +17,9 @@ type Rows struct {
 	Params  map[string]string // as given, or their defaults
 	Columns []Column          // the columns shown; those whose name begins with an underscore only order the rows
 	query   prepared
-	shown   []int // indexes of Columns in a scanned row
-	order   []int // indexes of the order columns in a scanned row
+	types   []*tabular.Type // of every column of a scanned row
+	shown   []int           // indexes of Columns in a scanned row
+	order   []int           // indexes of the order columns in a scanned row
 	open    func() (driver.Rows, context.CancelFunc, error)
 	explain func(error) error // in words a reader can act on
 
@@ -57,6 +59,7 @@ func (r *Rows) fetchFirst() error {
 	}
 	types := r.answer.ColumnTypes()
 	for i, name := range r.answer.Columns() {
+		r.types = append(r.types, tabular.ParseType(types[i].DatabaseTypeName()))
 		if r.Report == nil || !strings.HasPrefix(name, "_") { // a report's own order; in ad-hoc SQL any name is a person's wish
 			r.shown = append(r.shown, i)
 			r.Columns = append(r.Columns, r.column(name, types[i].DatabaseTypeName()))
@@ -90,7 +93,7 @@ func (r *Rows) findOrder() error {
 }
 
 // Next returns the shown values of the next row, or nil at the end; Err then says whether it came too early.
-// Values are nil, bool, string, time.Time (UTC), int64, uint64, float64, []any or map[string]any.
+// Values are those of tabular.Plain.
 func (r *Rows) Next() []any {
 	if r.done || r.err != nil {
 		return nil
@@ -183,16 +186,35 @@ func (r *Rows) scan() []any {
 	types := r.answer.ColumnTypes()
 	targets := make([]any, len(types))
 	for i, t := range types {
-		targets[i] = reflect.New(t.ScanType()).Interface()
+		targets[i] = r.types[i].Scan(t.ScanType())
 	}
-	if err := r.answer.Scan(targets...); err != nil {
+	if err := r.scanInto(targets); err != nil {
 		r.err = fmt.Errorf("read row %d: %w", r.count+1, err)
 		return nil
 	}
 	for i, t := range targets {
-		targets[i] = plain(reflect.ValueOf(t).Elem())
+		targets[i] = r.types[i].Value(t)
 	}
 	return targets
+}
+
+// scanInto reads the row's values. Some values of some types make the driver panic (a map of Int256 inside an array): that is the
+// statement's error, not the program's.
+func (r *Rows) scanInto(targets []any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a value of the types %s cannot be read (%v): write toString(…) around it", r.typeNames(), p)
+		}
+	}()
+	return r.answer.Scan(targets...)
+}
+
+func (r *Rows) typeNames() string {
+	var names []string
+	for _, t := range r.answer.ColumnTypes() {
+		names = append(names, strings.Join(strings.Fields(t.DatabaseTypeName()), " "))
+	}
+	return strings.Join(names, ", ")
 }
 
 // Err is the error that ended the rows early, or nil.

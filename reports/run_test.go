@@ -81,7 +81,7 @@ func TestAdHocSQLOnlyReads(t *testing.T) {
 		"SELECT 1 AS _x, 3 AS c":                     "_x=1 c=3",
 		"WITH 1 AS x SELECT x, 'a;b' AS y -- ; end;": "x=1 y=a;b",
 		"SELECT NULL AS a, [1,2] AS b, map('k', toDateTime64('2025-01-31 08:00:00.5', 3, 'UTC')) AS c, toDecimal64(1.5, 2) AS d, (1, 'x') AS e":                                   `a= b=[1,2] c={"k":"2025-01-31T08:00:00.5Z"} d=1.5 e=[1,"x"]`,
-		"SELECT toUInt64(18446744073709551615) AS a, toInt256('-170141183460469231731687303715884105728') AS b, nan AS c, toFloat32(0.1) AS f, toIPv4('1.2.3.4') AS g, true AS h": "a=18446744073709551615 b=-170141183460469231731687303715884105728 c=NaN f=0.1 g=1.2.3.4 h=true",
+		"SELECT toUInt64(18446744073709551615) AS a, toInt256('-170141183460469231731687303715884105728') AS b, nan AS c, toFloat32(0.1) AS f, toIPv4('1.2.3.4') AS g, true AS h": "a=18446744073709551615 b=-170141183460469231731687303715884105728 c=nan f=0.1 g=1.2.3.4 h=true",
 	} {
 		rows, err := r.SQL(t.Context(), sql)
 		if err != nil {
@@ -286,14 +286,11 @@ func TestTheListAndTheTableAreForPeople(t *testing.T) {
 	if err := r.Catalog().WriteList(&out, Table); err != nil || !strings.Contains(out.String(), "clients-in-state") || !strings.Contains(out.String(), "topic_type=… state_id=… [topic_id=]") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
-	for _, f := range []Format{JSON, JSONL, CSV} {
+	for _, f := range []Format{JSON, JSONL, CSV, Parquet} {
 		out.Reset()
 		if err := r.Catalog().WriteList(&out, f); err != nil || !strings.Contains(out.String(), "compliance") {
 			t.Errorf("%s: %v", f, err)
 		}
-	}
-	if err := r.Catalog().WriteList(&out, Parquet); err == nil {
-		t.Error("a list as parquet")
 	}
 	out.Reset()
 	if err := r.WriteReport(t.Context(), &out, Table, "compliance", map[string]string{"topic_id": "DEP2"}, Page{}); err != nil {
@@ -307,9 +304,6 @@ func TestTheListAndTheTableAreForPeople(t *testing.T) {
 	out.Reset()
 	if err := r.WriteReport(t.Context(), &out, Table, "clients", nil, Page{Limit: 2}); err != nil || !strings.Contains(out.String(), "2 rows, and more") {
 		t.Errorf("%v\n%s", err, out.String())
-	}
-	if _, err := ParseFormat("xml"); err == nil {
-		t.Error("xml")
 	}
 }
 

@@ -59,8 +59,10 @@ func queryError(label string, err error, timeout time.Duration) error {
 		out.Code, out.Text = "timeout", fmt.Sprintf("gave up after %s (reports.timeout): ask for less", timeout)
 	case errors.Is(err, context.Canceled):
 		out.Code, out.Text = "canceled", "stopped by the caller"
-	case errors.As(err, &refused):
+	case errors.As(err, &refused) && typeRefusal(err) == "":
 		out.Code, out.Text = refusal(refused, timeout)
+	case typeRefusal(err) != "":
+		out.Code, out.Text = "query", typeRefusal(err)
 	case errors.Is(err, ErrTooManyRows), !isNetwork(err):
 		out.Code, out.Text = "query", err.Error()
 	}

@@ -10,7 +10,7 @@ import (
 	"statewire/reports/web"
 )
 
-// WriteTrace writes a trace for a person (table), a program (json, jsonl) or a sheet (csv).
+// WriteTrace writes a trace for a person (table), a program (json, jsonl) or a sheet (csv, parquet).
 func WriteTrace(w io.Writer, f Format, t *Trace) error { return writeSentences(w, f, t) }
 
 // sheet is the trace as lines of cells.

@@ -1,15 +1,14 @@
 package reports
 
 import (
-	"encoding/csv"
-	"encoding/json"
-	"errors"
 	"io"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+
+	"statewire/internal/tabular"
 )
 
 // sentences are what explain and trace give: sentences.
@@ -18,29 +17,24 @@ type sentences interface {
 	sheet() [][]string // lines of cells, the first names them
 }
 
-// writeSentences writes sentences for a person (table), a program (json, jsonl) or a sheet (csv). What a client wrote into its reports
+// writeSentences writes sentences for a person (table), a program (json, jsonl) or a sheet (csv, parquet). What a client wrote into its reports
 // can't move the cursor or become a formula.
 func writeSentences(w io.Writer, f Format, a sentences) error {
 	switch f {
 	case Table:
 		_, err := io.WriteString(w, a.String())
 		return err
-	case JSON:
-		out := json.NewEncoder(w)
-		out.SetIndent("", "  ")
-		return out.Encode(a)
-	case JSONL:
-		return json.NewEncoder(w).Encode(a)
-	case CSV:
-		lines := a.sheet()
-		for _, line := range lines {
-			for i, cell := range line {
-				line[i] = spreadsheetSafe(cell)
-			}
-		}
-		return csv.NewWriter(w).WriteAll(lines)
+	case JSON, JSONL:
+		return tabular.WriteJSON(w, a, f == JSON)
 	}
-	return errors.New("sentences have no parquet form: use table, json, jsonl or csv")
+	lines := a.sheet()
+	rows := make([][]any, len(lines)-1)
+	for i, line := range lines[1:] {
+		for _, cell := range line {
+			rows[i] = append(rows[i], cell)
+		}
+	}
+	return tabular.Write(w, f, tabular.Named(lines[0]...), rows, tabular.Options{})
 }
 
 // lineWidth is where sentences for a terminal are broken.

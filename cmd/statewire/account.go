@@ -29,9 +29,6 @@ func accountCommand(g *globals) *cobra.Command {
 			"from the store and the inbox. What is in files that nobody can read is not known; those are counted as files.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			return g.account(cmd)
 		},
 	}

@@ -62,9 +62,6 @@ func agentResendCommand(g *globals) *cobra.Command {
 		Short: "send the whole cache again under new serials, then \"resync complete\"",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			sent, err := g.agent(cmd).Resend(cmd.Context())
 			if err != nil {
 				return asked(err)
@@ -80,9 +77,6 @@ func agentScanCommand(g *globals) *cobra.Command {
 		Short: "look for package updates of this machine now; what has changed goes with the next report",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			found, err := g.agent(cmd).Scan(cmd.Context())
 			if err != nil {
 				return asked(err)

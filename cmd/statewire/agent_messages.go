@@ -22,9 +22,6 @@ func agentMessagesCommand(g *globals) *cobra.Command {
 			if asReport {
 				return g.agentReport(cmd)
 			}
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			all, err := g.agent(cmd).Messages(cmd.Context())
 			if err != nil {
 				return asked(err)

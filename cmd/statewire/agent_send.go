@@ -54,9 +54,6 @@ func agentSendCommand(g *globals) *cobra.Command {
 }
 
 func (g *globals) agentSend(cmd *cobra.Command, s sending) error {
-	if err := g.plainFormat(); err != nil {
-		return err
-	}
 	given, others := 0, 0
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		switch {

@@ -28,9 +28,6 @@ func agentNewIDCommand(g *globals) *cobra.Command {
 			"knows the old id as a client that falls silent.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			old, own, err := g.newID(cmd)
 			if err != nil {
 				return asked(err)
@@ -117,9 +114,6 @@ func agentAcceptSerialCommand(g *globals) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			next, err := strconv.ParseUint(args[0], 10, 64)
 			if err != nil {
 				return usageError{fmt.Errorf("%.40q is no serial; name the one that `statewire agent status` shows as declined_serial", args[0])}

@@ -26,9 +26,6 @@ func agentStatusCommand(g *globals) *cobra.Command {
 		Short: "how this machine's agent is doing; exit code 0 ok, 1 warning, 2 critical, 3 unknown",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := g.plainFormat(); err != nil {
-				return &exitStatus{int(healthUnknown), err}
-			}
 			status, err := statusWithin(cmd.Context(), g.agent(cmd), answerPatience)
 			if err != nil {
 				return &exitStatus{int(g.silentAgent(cmd, err)), err}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/internal/tabular"
 	"statewire/resync"
 )
 
@@ -32,9 +33,6 @@ func collectionCreateCommand(g *globals) *cobra.Command {
 			"  statewire collection create pilot --file pilot.txt",
 		Args: oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			list, err := targets.list(g.openFile)
 			if err != nil {
 				return err
@@ -68,9 +66,6 @@ func collectionListCommand(g *globals) *cobra.Command {
 		Short: "list the collections",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			return g.withResync(cmd, false, func(r resyncer) error {
 				list, err := r.Collections(cmd.Context())
 				if err != nil {
@@ -78,7 +73,7 @@ func collectionListCommand(g *globals) *cobra.Command {
 				}
 				rows := make([][]any, len(list))
 				for i, c := range list {
-					rows[i] = []any{c.Name, c.Kind, g.members(c), c.Query, stamp(c.Changed)}
+					rows[i] = []any{c.Name, c.Kind, members(c), c.Query, moment(c.Changed)}
 				}
 				return writeRecords(cmd.OutOrStdout(), g.format, []string{"name", "kind", "clients", "query", "changed_time"}, rows)
 			})
@@ -87,14 +82,11 @@ func collectionListCommand(g *globals) *cobra.Command {
 }
 
 // members is a collection's number of clients; of a query only `show` knows it.
-func (g *globals) members(c resync.Collection) any {
-	switch {
-	case c.Kind == "list":
+func members(c resync.Collection) any {
+	if c.Kind == "list" {
 		return c.Clients
-	case g.format == "json" || g.format == "jsonl":
-		return nil
 	}
-	return ""
+	return nil
 }
 
 func collectionShowCommand(g *globals) *cobra.Command {
@@ -103,18 +95,15 @@ func collectionShowCommand(g *globals) *cobra.Command {
 		Short: "list the clients of a collection as of now",
 		Args:  oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			return g.withResync(cmd, false, func(r resyncer) error {
 				c, clients, err := r.Collection(cmd.Context(), args[0])
 				if err != nil {
 					return err
 				}
 				if g.format == "table" {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s: %s of %s\n", c.Name, c.Kind, fmtCount(len(clients), "client"))
+					fmt.Fprintf(cmd.OutOrStdout(), "%s: %s of %s\n", tabular.TerminalSafe(c.Name), c.Kind, fmtCount(len(clients), "client"))
 					if c.Query != "" {
-						fmt.Fprintln(cmd.OutOrStdout(), c.Query)
+						fmt.Fprintln(cmd.OutOrStdout(), tabular.TerminalSafe(c.Query))
 					}
 				}
 				rows := make([][]any, len(clients))

@@ -7,12 +7,10 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"statewire/inbox"
-	"statewire/reports"
 )
 
 func deadCommand(g *globals) *cobra.Command {
@@ -130,9 +128,6 @@ func deadListCommand(g *globals) *cobra.Command {
 		Short: "list what was set aside, the oldest first",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			dir, err := g.deadFolder()
 			if err != nil {
 				return err
@@ -145,9 +140,9 @@ func deadListCommand(g *globals) *cobra.Command {
 			rows := make([][]any, len(files))
 			for i, b := range files {
 				rows[i] = []any{b.Name, deadKind(b), b.Number, b.Reason.Code, b.Reason.Client, b.Size,
-					b.Until().UTC().Format(time.RFC3339), b.Reason.Line, b.Reason.Column, b.Reason.Reason}
+					moment(b.Until()), b.Reason.Line, b.Reason.Column, b.Reason.Reason}
 			}
-			return writeSafe(cmd, g.format, []string{"name", "kind", "records", "code", "client", "bytes", "set_aside",
+			return writeRecords(cmd.OutOrStdout(), g.format, []string{"name", "kind", "records", "code", "client", "bytes", "set_aside",
 				"line", "column", "reason"}, rows)
 		},
 	}
@@ -161,17 +156,4 @@ func deadKind(b inbox.BadFile) string {
 		return "records"
 	}
 	return "file"
-}
-
-// writeSafe writes rows whose texts others chose: safe for the terminal or spreadsheet that reads them.
-func writeSafe(cmd *cobra.Command, format string, columns []string, rows [][]any) error {
-	safe := map[string]func(string) string{"table": reports.TerminalSafe, "csv": reports.SpreadsheetSafe}[format]
-	for _, row := range rows {
-		for i, v := range row {
-			if text, ok := v.(string); ok && safe != nil {
-				row[i] = safe(text)
-			}
-		}
-	}
-	return writeRecords(cmd.OutOrStdout(), format, columns, rows)
 }

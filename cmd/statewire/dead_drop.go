@@ -20,9 +20,6 @@ func deadDropCommand(g *globals) *cobra.Command {
 			"it, when and why (`statewire report set-aside-ends`).",
 		Args: choice.some,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			if strings.TrimSpace(reason) == "" {
 				return usageError{errors.New("dead drop needs --reason 'why nobody will miss it'; it is kept with your name")}
 			}

@@ -24,9 +24,6 @@ func deadReplayCommand(g *globals) *cobra.Command {
 			"messages are stored; records that are still bad stay there under the same name. The time at which a report first arrived is kept.",
 		Args: choice.some,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			if file != "" && len(choice.names) != 1 {
 				return usageError{errors.New("--file is the mended copy of one file; name that one")}
 			}
@@ -98,7 +95,7 @@ func (g *globals) replayed(cmd *cobra.Command, dir *inbox.Dir, all []tried) erro
 		}
 		rows[i] = []any{t.before.Name, result, detail}
 	}
-	if err := writeSafe(cmd, g.format, []string{"name", "result", "detail"}, rows); err != nil || bad == 0 {
+	if err := writeRecords(cmd.OutOrStdout(), g.format, []string{"name", "result", "detail"}, rows); err != nil || bad == 0 {
 		return err
 	}
 	return fmt.Errorf("%s still set aside; mend a copy (`statewire dead show NAME --raw`) and name it with --file", fmtCount(bad, "file"))

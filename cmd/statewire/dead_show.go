@@ -3,12 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"statewire/inbox"
+	"statewire/internal/tabular"
 )
 
 // shownBytes is how much of a bad file `dead show` quotes.
@@ -21,9 +24,6 @@ func deadShowCommand(g *globals) *cobra.Command {
 		Short: "show one set-aside file: why, each of its records, and how it begins",
 		Args:  oneArg,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			dir, err := g.deadFolder()
 			if err != nil {
 				return err
@@ -38,8 +38,7 @@ func deadShowCommand(g *globals) *cobra.Command {
 				return err
 			}
 			if raw {
-				_, err = cmd.OutOrStdout().Write(data)
-				return err
+				return writeRaw(cmd.OutOrStdout(), data)
 			}
 			return g.showDead(cmd, b, data)
 		},
@@ -48,39 +47,40 @@ func deadShowCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
+// writeRaw writes bytes that a client chose, but not to a terminal that they could command.
+func writeRaw(w io.Writer, data []byte) error {
+	lines := strings.NewReplacer("\r\n", "", "\n", "", "\t", "").Replace(string(data))
+	if isTerminal(w) && tabular.TerminalSafe(lines) != lines {
+		return usageError{errors.New("the file has characters that a terminal would obey; write it to a file with > FILE")}
+	}
+	_, err := w.Write(data)
+	return err
+}
+
 // showDead writes a file's reason; of records, a row for each, in JSON within the file's object.
 func (g *globals) showDead(cmd *cobra.Command, b inbox.BadFile, data []byte) error {
 	begins := fmt.Sprintf("%+q", data[:min(len(data), shownBytes)])
 	if g.format == "json" || g.format == "jsonl" {
-		return writeJSON(cmd.OutOrStdout(), []field{{"name", b.Name}, {"kind", deadKind(b)}, {"bytes", b.Size},
+		return writeRecord(cmd.OutOrStdout(), g.format, []field{{"name", b.Name}, {"kind", deadKind(b)}, {"bytes", b.Size},
 			{"reason", b.Reason}, {"records", b.Number}, {"begins", begins}})
 	}
-	rows := [][]any{{"name", b.Name}, {"kind", deadKind(b)}, {"bytes", fmt.Sprint(b.Size)},
-		{"set_aside", b.Until().UTC().Format(time.RFC3339)}, {"code", b.Reason.Code}, {"line", fmt.Sprint(b.Reason.Line)},
-		{"column", fmt.Sprint(b.Reason.Column)}, {"reason", b.Reason.Reason}}
-	for _, known := range [][]any{{"client", b.Reason.Client}, {"file", b.Reason.File}, {"receipt", b.Reason.Receipt}} {
-		if known[1] != "" {
-			rows = append(rows, known)
-		}
+	fields := []field{{"name", b.Name}, {"kind", deadKind(b)}, {"bytes", b.Size}, {"set_aside", moment(b.Until())},
+		{"code", b.Reason.Code}, {"line", b.Reason.Line}, {"column", b.Reason.Column}, {"reason", b.Reason.Reason},
+		{"client", b.Reason.Client}, {"file", b.Reason.File}, {"receipt", b.Reason.Receipt}, {"received", b.Reason.Received}, {"begins", begins}}
+	if g.format != "table" {
+		return writeRecord(cmd.OutOrStdout(), g.format, append(fields, field{"records", orEmpty(b.Reason.Records)}))
 	}
-	if !b.Reason.Received.IsZero() {
-		rows = append(rows, []any{"received", b.Reason.Received.Format(time.RFC3339Nano)})
-	}
-	rows = append(rows, []any{"begins", begins})
-	if err := writeSafe(cmd, g.format, []string{"what", "is"}, rows); err != nil || len(b.Reason.Records) == 0 {
+	fields = slices.DeleteFunc(fields, func(f field) bool { return f.value == "" || f.value == time.Time{} })
+	if err := writeRecord(cmd.OutOrStdout(), g.format, fields); err != nil || len(b.Reason.Records) == 0 {
 		return err
 	}
 	fmt.Fprintln(cmd.OutOrStdout())
-	return writeSafe(cmd, g.format, []string{"record", "serial", "code", "line", "column", "reason"}, deadRecords(b))
+	return writeRecords(cmd.OutOrStdout(), g.format, []string{"record", "serial", "code", "line", "column", "reason"}, deadRecords(b))
 }
 
 func deadRecords(b inbox.BadFile) (rows [][]any) {
 	for _, r := range b.Reason.Records {
-		serial := ""
-		if r.Serial != nil {
-			serial = fmt.Sprint(*r.Serial)
-		}
-		rows = append(rows, []any{r.Record, serial, r.Code, r.Line, r.Column, strings.TrimSpace(r.Reason)})
+		rows = append(rows, []any{r.Record, r.Serial, r.Code, r.Line, r.Column, strings.TrimSpace(r.Reason)})
 	}
 	return rows
 }

@@ -268,7 +268,7 @@ func TestAgentExitCodes(t *testing.T) {
 		{"a state of the agent's own", []string{"send", "--type", "700", "--topic", "x", "--state", "2"}, exitUsage, "700"},
 		{"details from a missing file", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--details", "@/nowhere"}, exitUsage, "/nowhere"},
 		{"two kinds of messages", []string{"messages", "--sent", "--refused"}, exitUsage, "choose one"},
-		{"an unknown format", []string{"messages", "--format", "parquet"}, exitUsage, "parquet"},
+		{"an unknown format", []string{"messages", "--format", "xml"}, exitUsage, "parquet"},
 		{"a state", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--details", "@/proc/version"}, 0, ""},
 		{"what it holds", []string{"messages"}, 0, ""},
 	} {

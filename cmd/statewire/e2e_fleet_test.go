@@ -181,7 +181,7 @@ func TestFleetRefusesWrongUsage(t *testing.T) {
 		{"loss above one", []string{"fleet", "--relay", "https://127.0.0.1:1", "--loss", "2"}, exitUsage},
 		{"no time", []string{"fleet", "--relay", "https://127.0.0.1:1", "--for", "0"}, exitUsage},
 		{"another command", []string{"fleet", "verfy"}, exitUsage},
-		{"parquet", []string{"--format", "parquet", "fleet", "--relay", "https://127.0.0.1:1"}, exitUsage},
+		{"no format", []string{"--format", "xml", "fleet", "--relay", "https://127.0.0.1:1"}, exitUsage},
 		{"verify without a fleet", []string{"fleet", "verify"}, exitFailed},
 		{"verify of no client id", []string{"fleet", "verify", "--client", "x"}, exitUsage},
 	} {

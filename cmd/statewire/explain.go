@@ -37,9 +37,6 @@ func explainCommand(g *globals) *cobra.Command {
 
 // withDetective opens the store and reads the inbox beside it, for the length of f.
 func (g *globals) withDetective(cmd *cobra.Command, f func(*reports.Runner) error) (err error) {
-	if err := g.plainFormat(); err != nil {
-		return err
-	}
 	db, cfg, err := commandStore(cmd.Context(), g)
 	if err != nil {
 		return err

@@ -109,9 +109,6 @@ func (o *fleetOptions) config(g *globals) (agent.FleetConfig, error) {
 }
 
 func (g *globals) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
-	if err := g.plainFormat(); err != nil {
-		return err
-	}
 	cfg, err := o.config(g)
 	if err != nil {
 		return err

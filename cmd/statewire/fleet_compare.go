@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 
 	"statewire/agent"
+	"statewire/internal/tabular"
 	"statewire/smx"
 	"statewire/store"
 )
@@ -18,13 +18,17 @@ type verifier struct {
 	out     io.Writer
 	format  string
 	verdict agent.Verdict
-	rows    [][]any // of the table
-	lines   int     // written
+	rows    *tabular.Writer
+	lines   int // differences
 }
 
 var differenceColumns = []string{"client", "difference", "topic_type", "topic_id", "what"}
 
 func (v *verifier) run(ctx context.Context, db *store.Store, fs *agent.FleetStore, only string) (err error) {
+	options := tabular.Options{List: "differences"}
+	if v.rows, err = tabular.New(v.out, tabular.Format(v.format), tabular.Named(differenceColumns...), options); err != nil {
+		return err
+	}
 	states, err := readByClient(ctx, db, fleetStatesSQL, only, scanState)
 	if err != nil {
 		return err
@@ -61,65 +65,16 @@ func (v *verifier) note(found []agent.Difference) error {
 		d := &found[i]
 		row := []any{d.Client.String(), string(d.Kind), d.TopicType, d.TopicID, d.String()}
 		if d.Kind == agent.OpenRange {
-			row[2] = v.nothing()
+			row[2] = nil // a range is of no topic
 		}
-		if v.format == "table" {
-			if len(v.rows) < mostDifferences {
-				v.rows = append(v.rows, row)
-			}
+		if v.lines++; v.format == "table" && v.lines > mostDifferences {
 			continue
 		}
-		if err := v.line(row); err != nil {
+		if err := v.rows.Row(row); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// nothing stands for the topic type of what is of no topic.
-func (v *verifier) nothing() any {
-	if v.format == "json" || v.format == "jsonl" {
-		return nil
-	}
-	return ""
-}
-
-// line writes one difference at once.
-func (v *verifier) line(row []any) error {
-	v.lines++
-	switch v.format {
-	case "csv":
-		return v.csvLine(row)
-	case "jsonl":
-		return writeJSON(v.out, zip(differenceColumns, row))
-	}
-	lead := ",\n  "
-	if v.lines == 1 {
-		lead = "{\"differences\": [\n  "
-	}
-	text, err := object(zip(differenceColumns, row))
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(v.out, "%s%s", lead, text)
-	return err
-}
-
-// csvLine writes a row, below the columns' names when it is the first.
-func (v *verifier) csvLine(row []any) error {
-	out := csv.NewWriter(v.out)
-	if v.lines <= 1 {
-		_ = out.Write(differenceColumns) // Error says it
-	}
-	if row != nil {
-		line := make([]string, len(row))
-		for i, value := range row {
-			line[i] = fmt.Sprint(value)
-		}
-		_ = out.Write(line)
-	}
-	out.Flush()
-	return out.Error()
 }
 
 // end writes what is left to say.
@@ -128,32 +83,16 @@ func (v *verifier) end() error {
 		{"clients", v.verdict.Clients}, {"topics_held", v.verdict.Topics}, {"equal", v.verdict.Equal},
 		{"unconfirmed_at_site", v.verdict.Unconfirmed}, {"different", v.verdict.Differences},
 	}
-	switch v.format {
-	case "table":
-		if len(v.rows) > 0 {
-			if err := writeTable(v.out, differenceColumns, v.rows); err != nil {
-				return err
-			}
-		}
-		if more := v.verdict.Differences - len(v.rows); more > 0 {
-			fmt.Fprintf(v.out, "and %d more; --format jsonl prints all\n", more)
-		}
-		return writeRecord(v.out, v.format, verdict)
-	case "json":
-		lead := "\n], "
-		if v.lines == 0 {
-			lead = "{\"differences\": [], "
-		}
-		text, err := object(verdict)
-		if err != nil {
+	if v.format != "table" {
+		return v.rows.End(tabularFields(verdict)...)
+	}
+	if v.lines > 0 {
+		if err := v.rows.End(); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(v.out, "%s%s\n", lead, text[1:])
-		return err
-	case "csv":
-		if v.lines == 0 {
-			return v.csvLine(nil)
-		}
 	}
-	return nil
+	if more := v.lines - mostDifferences; more > 0 {
+		fmt.Fprintf(v.out, "and %d more; --format jsonl prints all\n", more)
+	}
+	return writeRecord(v.out, v.format, verdict)
 }

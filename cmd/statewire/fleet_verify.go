@@ -31,9 +31,6 @@ func fleetVerifyCommand(g *globals) *cobra.Command {
 }
 
 func (g *globals) verifyFleet(cmd *cobra.Command, path, client string) (err error) {
-	if err := g.plainFormat(); err != nil {
-		return err
-	}
 	only := ""
 	if client != "" {
 		id, err := smx.ParseClientID(client)

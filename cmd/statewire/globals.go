@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/configs"
+	"statewire/internal/tabular"
 )
 
 // globals are the flags that every command understands.
@@ -33,7 +34,7 @@ type globals struct {
 }
 
 var (
-	formats    = []string{"table", "json", "jsonl", "csv", "parquet"}
+	formats    = tabular.Formats()
 	logFormats = []string{"text", "json"}
 )
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"os"
@@ -25,9 +26,6 @@ func ingestCommand(g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !once {
 				return usageError{errors.New("ingest needs --once; `statewire serve --roles ingest` loads all the time")}
-			}
-			if err := g.plainFormat(); err != nil {
-				return err
 			}
 			return g.ingestOnce(cmd)
 		},
@@ -81,12 +79,7 @@ func (s summary) fields() []field {
 }
 
 // json3 is a number of seconds with milliseconds.
-type json3 float64
-
-func (j json3) String() string { return strconv.FormatFloat(float64(j), 'f', 3, 64) }
-
-// MarshalJSON writes the number.
-func (j json3) MarshalJSON() ([]byte, error) { return []byte(j.String()), nil }
+func json3(seconds float64) json.Number { return json.Number(strconv.FormatFloat(seconds, 'f', 3, 64)) }
 
 // nothing fills the inbox with nothing.
 func nothing() error { return nil }

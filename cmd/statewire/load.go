@@ -48,9 +48,6 @@ func loadCommand(g *globals) *cobra.Command {
 }
 
 func (g *globals) load(cmd *cobra.Command, args []string, found *reportSources) error {
-	if err := g.plainFormat(); err != nil {
-		return err
-	}
 	cfg, _, err := g.config(nil)
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 	"statewire/configs"
 	"statewire/inbox"
 	"statewire/ingest"
-	"statewire/reports"
+	"statewire/internal/tabular"
 	"statewire/store"
 )
 
@@ -64,7 +64,7 @@ func (w given) refused(dir *inbox.Dir) (r refused, err error) {
 // add notes a file of corrupt, with a line for it or for each of its records.
 func (r *refused) add(file string, b inbox.BadFile) {
 	line := func(where string, line, column int, why string) {
-		r.lines = append(r.lines, reports.TerminalSafe(file)+": "+where+reports.TerminalSafe(placed(line, column, why)))
+		r.lines = append(r.lines, tabular.TerminalSafe(file)+": "+where+tabular.TerminalSafe(placed(line, column, why)))
 	}
 	if !b.Record {
 		r.files++

@@ -31,9 +31,6 @@ func storeCommand(g *globals) *cobra.Command {
 }
 
 func (g *globals) migrate(cmd *cobra.Command) error {
-	if err := g.plainFormat(); err != nil {
-		return err
-	}
 	cfg, _, err := g.config(nil)
 	if err != nil {
 		return err

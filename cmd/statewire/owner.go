@@ -20,7 +20,7 @@ import (
 // open when that is not nil.
 func (g *globals) prepare(cmd *cobra.Command, open func() error) error {
 	g.sections, g.creates = sections(cmd), cmd.Flags().Lookup("create") != nil
-	if err := g.check(); err != nil {
+	if err := errors.Join(g.check(), g.redirected(cmd)); err != nil {
 		return err
 	}
 	who, err := foreignOwner(g.data)

@@ -56,9 +56,6 @@ func policySetCommand(g *globals) *cobra.Command {
 			if !slices.ContainsFunc(policyChanges, cmd.Flags().Changed) {
 				return usageError{errors.New("name what is to change, as --send-interval 1h, or --clear for a policy that says nothing")}
 			}
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			return g.withResync(cmd, true, func(r resyncer) error { return g.setPolicy(cmd, r, f) })
 		},
 	}
@@ -191,9 +188,6 @@ func policyListCommand(g *globals) *cobra.Command {
 		Short: "list the policies of the collections, the one that wins first",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			return g.withResync(cmd, false, func(r resyncer) error {
 				list, err := r.Policies(cmd.Context())
 				if err != nil {
@@ -222,7 +216,7 @@ func policyRow(p resync.CollectionPolicy) []any {
 		}
 	}
 	return []any{p.Collection, p.Priority, interval(p.SendInterval), interval(p.PolicyInterval), strings.Join(paused, ","), strings.Join(intervals, ","),
-		p.Relay, p.Notifier, stamp(p.Changed)}
+		p.Relay, p.Notifier, moment(p.Changed)}
 }
 
 // interval writes a duration without its zero parts; nothing for none.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -46,9 +47,6 @@ func resyncRequestCommand(g *globals) *cobra.Command {
 
 // withTarget is withResync for a command that concerns the clients named by its flags.
 func (g *globals) withTarget(cmd *cobra.Command, targets *targetFlags, writes bool, do func(resyncer, resync.Target) error) error {
-	if err := g.plainFormat(); err != nil {
-		return err
-	}
 	target, err := g.target(cmd.Context(), targets)
 	if err != nil {
 		return err
@@ -135,7 +133,7 @@ func (g *globals) accept(cmd *cobra.Command, r resyncer, target resync.Target, o
 	if o.Claim {
 		return writeRecord(cmd.OutOrStdout(), g.format, []field{{"claims_accepted", out.Claims}, {"dry_run", out.DryRun}})
 	}
-	messages := any(whole(out.Messages))
+	messages := any(whole(out.Messages).number())
 	if g.format == "table" {
 		messages = whole(out.Messages).words()
 	}
@@ -150,8 +148,8 @@ type whole float64
 
 func (w whole) String() string { return strconv.FormatFloat(float64(w), 'f', -1, 64) }
 
-// MarshalJSON writes the number.
-func (w whole) MarshalJSON() ([]byte, error) { return []byte(w.String()), nil }
+// number is the number as rows hold it.
+func (w whole) number() json.Number { return json.Number(w.String()) }
 
 // words is the number for a person: above 2^53 it is not exact any more.
 func (w whole) words() string {
@@ -179,9 +177,6 @@ func resyncListCommand(g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if within < 0 {
 				return usageError{errors.New("--within is negative; write how far to look back, as 72h")}
-			}
-			if err := g.plainFormat(); err != nil {
-				return err
 			}
 			o := resync.ListOptions{Within: within, Open: open}
 			if client != "" {
@@ -266,12 +261,12 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// moment is a time as a value of its own: null in JSON, an empty cell elsewhere, for none.
+// moment is a time as a value of its own, in seconds: null in JSON, an empty cell elsewhere, for none.
 func moment(t time.Time) any {
 	if t.IsZero() {
 		return nil
 	}
-	return stamp(t)
+	return t.Truncate(time.Second)
 }
 
 // terminalRows is how many rows a terminal is shown.

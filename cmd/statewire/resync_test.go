@@ -260,7 +260,6 @@ func TestResyncRefusals(t *testing.T) {
 		{"nothing to accept", "resync accept --client " + clientID(99).UUID(), exitFailed, "never heard of"},
 		{"no such collection", "resync request --collection none", exitUsage, "statewire collection list"},
 		{"a time that is none", "resync check --at tomorrow", exitUsage, "2026-01-31T12:00:00Z"},
-		{"a format for reports", "--format parquet resync check", exitUsage, "parquet"},
 		{"an unknown step", "resync chek", exitUsage, "unknown command"},
 		{"a name that is none", "collection create a/b --client " + known, exitUsage, "not allowed"},
 		{"a policy for nobody", "policy set --send-interval 1h", exitUsage, "--collection"},

@@ -24,9 +24,6 @@ func resyncCheckCommand(g *globals) *cobra.Command {
 			if o.At, err = parseTime(at); err != nil {
 				return err
 			}
-			if err := g.plainFormat(); err != nil {
-				return err
-			}
 			o.Rows = -1
 			return g.withResync(cmd, !o.DryRun, func(r resyncer) error {
 				result, err := r.Check(cmd.Context(), o)
@@ -65,7 +62,7 @@ func parseTime(text string) (time.Time, error) {
 func (g *globals) writeCheck(w io.Writer, r resync.Result) error {
 	switch g.format {
 	case "json":
-		return writeJSON(w, checkFields(r))
+		return writeRecord(w, g.format, checkFields(r))
 	case "table":
 		return g.writeCheckTable(w, r)
 	}
@@ -75,8 +72,8 @@ func (g *globals) writeCheck(w io.Writer, r resync.Result) error {
 func checkFields(r resync.Result) []field {
 	return []field{
 		{"time", r.At}, {"kind", r.Kind}, {"dry_run", r.DryRun}, {"compared", r.Gaps.Compared}, {"looked_at", r.Gaps.Looked},
-		{"clients", r.Gaps.Clients}, {"ranges", r.Gaps.Ranges}, {"messages", whole(r.Gaps.Messages)},
-		{"jump_ranges", r.Gaps.Jumps}, {"jump_messages", whole(r.Gaps.JumpMessages)}, {"claims_aside", r.Gaps.Aside},
+		{"clients", r.Gaps.Clients}, {"ranges", r.Gaps.Ranges}, {"messages", whole(r.Gaps.Messages).number()},
+		{"jump_ranges", r.Gaps.Jumps}, {"jump_messages", whole(r.Gaps.JumpMessages).number()}, {"claims_aside", r.Gaps.Aside},
 		{"opened", r.Gaps.Opened}, {"closed", r.Gaps.Closed}, {"late", r.Gaps.Late}, {"conflicts", r.Gaps.Conflicts}, {"differs", r.Gaps.Differs}, {"postponed", r.Gaps.Postponed},
 		{"outstanding", r.Outstanding}, {"issued_total", r.IssuedTotal}, {"held_total", r.HeldTotals}, {"unread_reason", r.UnreadReason},
 		{"gaps", orEmpty(r.Gaps.Rows)}, {"issued", orEmpty(r.Issued)}, {"held", orEmpty(r.Held)}, {"seconds", json3(r.Took.Seconds())},
@@ -89,13 +86,13 @@ var checkColumns = []string{"what", "client_id", "first_serial", "last_serial", 
 func checkRows(r resync.Result) [][]any {
 	rows := make([][]any, 0, len(r.Gaps.Rows)+len(r.Issued)+len(r.Held))
 	for _, gap := range r.Gaps.Rows {
-		rows = append(rows, []any{"gap", gap.Client, gap.First, gap.Last, stamp(gap.Detected), "", "", "", "", "", gap.Jump})
+		rows = append(rows, []any{"gap", gap.Client, gap.First, gap.Last, moment(gap.Detected), nil, nil, nil, nil, nil, gap.Jump})
 	}
 	for _, one := range r.Issued {
-		rows = append(rows, []any{"issued", one.Client, "", "", "", one.Reason, "", one.Number, one.NextSerial, stamp(one.Time), ""})
+		rows = append(rows, []any{"issued", one.Client, nil, nil, nil, one.Reason, nil, one.Number, one.NextSerial, moment(one.Time), nil})
 	}
 	for _, one := range r.Held {
-		rows = append(rows, []any{"held", one.Client, "", "", stamp(one.Since), one.Reason, one.Hold, "", "", "", ""})
+		rows = append(rows, []any{"held", one.Client, nil, nil, moment(one.Since), one.Reason, one.Hold, nil, nil, nil, nil})
 	}
 	return rows
 }

@@ -52,9 +52,6 @@ func statusCommand(g *globals) *cobra.Command {
 			if err != nil {
 				return &exitStatus{int(healthUnknown), errors.New(oneLine(err))}
 			}
-			if err := g.plainFormat(); err != nil {
-				return &exitStatus{int(healthUnknown), err}
-			}
 			if err := g.needData(cfg); err != nil {
 				return &exitStatus{int(healthUnknown), err}
 			}

@@ -86,7 +86,7 @@ func (g *globals) acceptLoss(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(g.plainFormat(), g.needData(cfg)); err != nil {
+	if err := g.needData(cfg); err != nil {
 		return err
 	}
 	db, err := g.openStoreWith(cmd.Context(), cfg, store.Options{
