@@ -102,9 +102,6 @@ func lookInbox(data string, cfg configs.Config, log *slog.Logger) (*inbox.Dir, e
 	return dir, err
 }
 
-// inboxOpener is openInbox or lookInbox.
-type inboxOpener func(data string, cfg configs.Config, log *slog.Logger) (*inbox.Dir, error)
-
 func inboxConfig(cfg configs.Config) inbox.Config {
 	c := inbox.DefaultConfig()
 	c.PollInterval = cfg.Ingest.InboxPollingInterval
