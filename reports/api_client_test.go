@@ -10,7 +10,7 @@ import (
 
 func TestTheAPIExplainsAndTraces(t *testing.T) {
 	s := tracedSite(t)
-	s.reports(report{client: 20, name: "twin", received: hour, file: "a"}, report{client: 21, name: "TWIN", received: 2 * hour, file: "b"})
+	s.reports(report{client: 40, name: "twin", received: hour, file: "a"}, report{client: 41, name: "TWIN", received: 2 * hour, file: "b"})
 	h := handler(t, s.seed, func(_ *Config, d *Deps) { s.deps(d) })
 	w := get(t, h, "/api/v1/clients/PC-0005/explain?topic=500%2Fa%2Fb")
 	var e Explanation

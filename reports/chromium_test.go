@@ -180,7 +180,7 @@ var clientPages = map[string]string{
 // brokenSite serves the broken clients with messages, namesakes and a client full of holes.
 func brokenSite(t *testing.T) (*site, string) {
 	s := tracedSite(t)
-	s.reports(report{client: 20, name: "twin", received: hour, file: "a"}, report{client: 21, name: "TWIN", received: 2 * hour, file: "b"})
+	s.reports(report{client: 40, name: "twin", received: hour, file: "a"}, report{client: 41, name: "TWIN", received: 2 * hour, file: "b"})
 	for n := uint64(100); n < 1000; n += 10 {
 		s.arrived(12, n, n+6)
 	}

@@ -58,7 +58,7 @@ func TestPagesAreWellMade(t *testing.T) {
 
 func TestPagesOfClientsAreWellMade(t *testing.T) {
 	s := tracedSite(t)
-	s.reports(report{client: 20, name: "twin", received: hour, file: "a"}, report{client: 21, name: "TWIN", received: 2 * hour, file: "b"})
+	s.reports(report{client: 40, name: "twin", received: hour, file: "a"}, report{client: 41, name: "TWIN", received: 2 * hour, file: "b"})
 	h := handler(t, s.seed, func(_ *Config, d *Deps) { s.deps(d) })
 	for name, page := range clientPages {
 		w := get(t, h, page)

@@ -98,7 +98,7 @@ func TestEachMessageIsTracedToWhereItIsOrWentMissing(t *testing.T) {
 
 func TestAClientIsFoundByIdOrNameAndNamesakesAreTold(t *testing.T) {
 	s := brokenClients(t)
-	s.reports(report{client: 20, name: "twin", received: hour, file: "a"}, report{client: 21, name: "TWIN", received: 2 * hour, file: "b"})
+	s.reports(report{client: 40, name: "twin", received: hour, file: "a"}, report{client: 41, name: "TWIN", received: 2 * hour, file: "b"})
 	r := s.detective()
 	for _, text := range []string{"pc-0013", " PC-0013 ", id(13).String(), "GUID:" + strings.ToUpper(id(13).String()), "guid:" + id(13).String()} {
 		if got, err := r.FindClient(t.Context(), text); err != nil || got != id(13) {
@@ -106,7 +106,7 @@ func TestAClientIsFoundByIdOrNameAndNamesakesAreTold(t *testing.T) {
 		}
 	}
 	var several *AmbiguousError
-	if _, err := r.Explain(t.Context(), "Twin", nil); !errors.As(err, &several) || len(several.Clients) != 2 || several.Clients[0].ID != id(20) {
+	if _, err := r.Explain(t.Context(), "Twin", nil); !errors.As(err, &several) || len(several.Clients) != 2 || several.Clients[0].ID != id(40) {
 		t.Errorf("%v", err)
 	}
 	e, err := r.Explain(t.Context(), "NOBODY", nil)
