@@ -56,7 +56,7 @@ func TestWrongFallbackStatusPointValues(t *testing.T) {
 	}{
 		{FSPConfig{Listen: ":8080", Messages: 1, Interval: time.Second}, ""},
 		{FSPConfig{Listen: "", Messages: 1, Interval: time.Second}, ""},
-		{FSPConfig{Listen: "on", Messages: 1, Interval: time.Second}, `fsp.listen is "on"`},
+		{FSPConfig{Listen: "on", Messages: 1, Interval: time.Second}, `fsp.listen: "on" is no address`},
 		{FSPConfig{Listen: "off", Interval: time.Second}, "fsp.messages is 0"},
 		{FSPConfig{Listen: "off", Messages: 1}, "fsp.interval is 0s"},
 	} {

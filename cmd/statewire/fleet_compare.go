@@ -24,11 +24,12 @@ type verifier struct {
 
 var differenceColumns = []string{"client", "difference", "topic_type", "topic_id", "what"}
 
+func newVerifier(out io.Writer, format string) (*verifier, error) {
+	rows, err := tabular.New(out, tabular.Format(format), tabular.Named(differenceColumns...), tabular.Options{List: "differences"})
+	return &verifier{out: out, format: format, rows: rows}, err
+}
+
 func (v *verifier) run(ctx context.Context, db *store.Store, fs *agent.FleetStore, only string) (err error) {
-	options := tabular.Options{List: "differences"}
-	if v.rows, err = tabular.New(v.out, tabular.Format(v.format), tabular.Named(differenceColumns...), options); err != nil {
-		return err
-	}
 	states, err := readByClient(ctx, db, fleetStatesSQL, only, scanState)
 	if err != nil {
 		return err

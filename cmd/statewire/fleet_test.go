@@ -63,7 +63,10 @@ func TestRowsAreReadByClient(t *testing.T) {
 func showDifferences(t *testing.T, format string, n int) string {
 	t.Helper()
 	var out bytes.Buffer
-	v := &verifier{out: &out, format: format}
+	v, err := newVerifier(&out, format)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := range n {
 		held := []agent.Held{{State: agent.State{Message: smx.Message{Time: time.Unix(0, 0), TopicType: 500, TopicID: "x"}}}}
 		if err := v.note(v.verdict.Compare(smx.ClientID{byte(i)}, held, agent.SiteClient{})); err != nil {

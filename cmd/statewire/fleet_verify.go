@@ -52,7 +52,10 @@ func (g *globals) verifyFleet(cmd *cobra.Command, path, client string) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	v := &verifier{out: cmd.OutOrStdout(), format: g.format}
+	v, err := newVerifier(cmd.OutOrStdout(), g.format)
+	if err != nil {
+		return err
+	}
 	if err := v.run(cmd.Context(), db, fs, only); err != nil {
 		return err
 	}
