@@ -215,7 +215,7 @@ asked and never answered | 5`)
 func TestConflictsDifferencesAndUnconfirmedStatesAreListed(t *testing.T) {
 	s := brokenClients(t)
 	r := s.runner()
-	expect(t, lines(s.all(r, "conflicts", nil), "netbios_name", "serial", "kind"), "PC-0008 | 3 | reused")
+	expect(t, lines(s.all(r, "conflicts", nil), "netbios_name", "serial", "kind"), "PC-0008 | 3 | reused\nPC-0021 | 7 | reused")
 	expect(t, lines(s.all(r, "conflicts", map[string]string{"kind": "below_completion"}), "serial"), "")
 	expect(t, lines(s.all(r, "differing-clients", nil), "netbios_name", "client_states", "site_states", "client_digest"), "PC-0009 | 22 | 23 | 0000000000000001")
 	expect(t, lines(s.all(r, "unconfirmed-states", nil), "netbios_name", "topic_id", "state_name", "serial", "unconfirmed_since"), "PC-0010 | gone | Update is required | 12 | "+s.at(80*time.Minute))

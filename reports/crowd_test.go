@@ -58,7 +58,7 @@ var asked = map[string]map[string]string{
 }
 
 // few are the reports of which the crowd has fewer than four rows.
-var few = []string{"account", "completeness", "failures", "volume"}
+var few = []string{"account", "completeness", "failures", "volume", "wrong-clocks"}
 
 // TestEachRowOfAReportIsOnOnePage reads every report whole, and in pages that cut its ties. What it says of a client
 // beside that is the client's: its name, and when its last report came.

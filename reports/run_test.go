@@ -152,7 +152,7 @@ func TestALongAnswerComesInChunksAndWhole(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for line := range strings.Lines(out.String()) {
-		_, id, _ := strings.Cut(line, `"client_id":"`)
+		_, id, _ := strings.Cut(line, `"client_id": "`)
 		seen[id] = true
 	}
 	if n := strings.Count(out.String(), "\n"); n != 60000 || len(seen) != 60000 {
