@@ -13,7 +13,7 @@ import (
 )
 
 // decode reads one section into cfg and checks it. A section with a problem stays as it was.
-func decode(cfg *Config, section string, given map[string]any) error {
+func decode(cfg *Config, section string, given any) error {
 	next := *cfg
 	reader, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
 		Result: &next, WeaklyTypedInput: true, DecodeHook: decodeHook(),

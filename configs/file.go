@@ -56,12 +56,16 @@ func (l *loader) readYAML(path string, data []byte) error {
 			l.errs = append(l.errs, fmt.Errorf("%s: line %d: %s is a section; write its keys below it", path, e.line, key))
 		case !section && !slices.Contains(l.known, key):
 			l.errs = append(l.errs, fmt.Errorf("%s: line %d: unknown key %.80s%s", path, e.line, key, l.suggest(key)))
+		case isMapping(e.value):
+			l.errs = append(l.errs, fmt.Errorf("%s: line %d: %s is a value; nothing stands below it", path, e.line, key))
 		case e.value != nil:
 			l.set(key, e.value, "file "+path)
 		}
 	}
 	return nil
 }
+
+func isMapping(value any) bool { _, ok := value.(map[string]any); return ok }
 
 // entry is what the file says of one key: a text, a list of them, or nil for nothing.
 type entry struct {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/viper"
+
 	"statewire/internal/parse"
 )
 
@@ -50,7 +52,7 @@ type Value struct {
 // Load reads the configuration. Any problem, all of them at once, is an *Error.
 func Load(src Source) (Config, []Value, error) {
 	cfg := Default()
-	l := loader{known: slices.Sorted(maps.Keys(flatten(reflect.ValueOf(cfg), ""))), values: map[string]any{}, origins: map[string]string{}}
+	l := loader{known: slices.Sorted(maps.Keys(flatten(reflect.ValueOf(cfg), ""))), values: viper.New(), origins: map[string]string{}}
 	if err := l.readFile(src); err != nil {
 		return cfg, nil, &Error{err}
 	}
@@ -59,8 +61,9 @@ func Load(src Source) (Config, []Value, error) {
 	if err := errors.Join(l.errs...); err != nil {
 		return cfg, nil, &Error{err}
 	}
+	given := l.values.AllSettings()
 	for _, part := range cfg.sections() {
-		err := decode(&cfg, part.name, l.section(part.name))
+		err := decode(&cfg, part.name, given[part.name])
 		if src.uses(part.name) {
 			l.errs = append(l.errs, err)
 		}
@@ -74,24 +77,14 @@ func Load(src Source) (Config, []Value, error) {
 // loader gathers what the sources say. A later one wins.
 type loader struct {
 	known   []string          // every key, sorted
-	values  map[string]any    // by key
+	values  *viper.Viper      // texts and lists of texts: what YAML makes of them is not asked
 	origins map[string]string // by key
 	errs    []error
 }
 
 func (l *loader) set(key string, value any, origin string) {
-	l.values[key], l.origins[key] = value, origin
-}
-
-// section is what was said about the keys of one section, by their names there.
-func (l *loader) section(name string) map[string]any {
-	out := map[string]any{}
-	for key, value := range l.values {
-		if in, ok := strings.CutPrefix(key, name+"."); ok {
-			out[in] = value
-		}
-	}
-	return out
+	l.values.Set(key, value)
+	l.origins[key] = origin
 }
 
 func (l *loader) readFlags(flags map[string]string) {
