@@ -18,7 +18,7 @@ func TestStandardInputIsTheProgramsOwn(t *testing.T) {
 		want  string
 	}{
 		{"a command that makes the store", []string{"ingest", "--once", "--create"}, "hello\n", `"files": 0`},
-		{"a command that reads none", []string{"sql", "SELECT 1 AS one"}, "hello\n", `{"one":1}`},
+		{"a command that reads none", []string{"sql", "SELECT 1 AS one"}, "hello\n", `{"one": 1}`},
 		{"a command that reads a list", []string{"resync", "request", "--file", "-", "--dry-run"}, clientID(1).String() + "\n", "never heard of client " + clientID(1).UUID()},
 	} {
 		t.Run(test.name, func(t *testing.T) {
