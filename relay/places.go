@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"golang.org/x/time/rate"
+
+	"statewire/internal/conns"
 )
 
 // places are the connections that a listener has.
@@ -26,7 +28,7 @@ type counts struct{ shaking, open int }
 // admit counts a connection in that begins its handshake, in the place of the oldest one when the share of its
 // address, or of all, is used up. It is nil after a stop.
 func (l *listener) admit(raw net.Conn) *conn {
-	c := &conn{Conn: raw, l: l, from: network(raw.RemoteAddr())}
+	c := &conn{Conn: raw, l: l, from: conns.Network(raw.RemoteAddr())}
 	l.mu.Lock()
 	var away *conn
 	n := l.countsOf(c.from)
@@ -197,18 +199,4 @@ func (l *listener) forget(from netip.Addr, n *counts) {
 	if *n == (counts{}) {
 		delete(l.of, from)
 	}
-}
-
-// network is the address a cap counts by: an IPv4 address, or the /64 that one IPv6 host has for itself.
-func network(addr net.Addr) netip.Addr {
-	tcp, ok := addr.(*net.TCPAddr)
-	if !ok {
-		return netip.Addr{}
-	}
-	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
-	if ip.Is6() {
-		prefix, _ := ip.Prefix(64)
-		return prefix.Addr()
-	}
-	return ip
 }

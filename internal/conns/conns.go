@@ -59,7 +59,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 
 // admit is nil when nobody may give way.
 func (l *Listener) admit(raw net.Conn) *conn {
-	c := &conn{Conn: raw, l: l, from: network(raw.RemoteAddr())}
+	c := &conn{Conn: raw, l: l, from: Network(raw.RemoteAddr())}
 	l.mu.Lock()
 	away, full := l.full(c.from)
 	if full && away == nil {
@@ -138,8 +138,8 @@ func (l *Listener) remove(c *conn) {
 	}
 }
 
-// network is the address that a share counts by.
-func network(addr net.Addr) netip.Addr {
+// Network is the address that a share counts by: an IPv4 address, or the /64 that one IPv6 host has for itself.
+func Network(addr net.Addr) netip.Addr {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {
 		return netip.Addr{}

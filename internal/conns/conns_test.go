@@ -116,7 +116,7 @@ func TestAnAddressIsCountedAsOneNetwork(t *testing.T) {
 		{"2001:db8::1", "2001:db8::2", true},
 		{"2001:db8::1", "2001:db8:0:1::1", false},
 	} {
-		a, b := network(&net.TCPAddr{IP: net.ParseIP(tc.a)}), network(&net.TCPAddr{IP: net.ParseIP(tc.b)})
+		a, b := Network(&net.TCPAddr{IP: net.ParseIP(tc.a)}), Network(&net.TCPAddr{IP: net.ParseIP(tc.b)})
 		if (a == b) != tc.same {
 			t.Errorf("%s and %s: %v and %v", tc.a, tc.b, a, b)
 		}
