@@ -54,7 +54,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
 
-mutants: engine ## break one promise at a time in a copy of the tree; a test must notice each
+mutants: engine ## make one bug at a time in a copy of the tree; a test must notice each
 	scripts/mutants
 
 clean: ## remove what was built
