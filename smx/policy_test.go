@@ -78,6 +78,8 @@ func TestDecodePolicyKnowsWhatToIgnoreAndWhatToRefuse(t *testing.T) {
 		{"number 0", swap(`Number="3"`, `Number="0"`), "Number of Resync"},
 		{"number with a sign", swap(`Number="3"`, `Number="+3"`), "Number of Resync"},
 		{"serial above 2^62+1", swap(`NextSerial="1432"`, `NextSerial="4611686018427387906"`), "NextSerial"},
+		{"NextSerial 0", swap(`NextSerial="1432"`, `NextSerial="0"`), "NextSerial"},
+		{"one topic more than allowed", manyTopics(MaxPolicyTopics + 1), "topics; allowed are"},
 		{"no time", swap(`Issued="2026-03-10T08:00:00Z"`, `Issued="yesterday"`), "Issued"},
 		{"interval 0", swap(`Seconds="900"`, `Seconds="0"`), "SendInterval"},
 		{"interval of years", swap(`Seconds="900"`, `Seconds="99999999"`), "SendInterval"},
@@ -100,6 +102,30 @@ func TestDecodePolicyKnowsWhatToIgnoreAndWhatToRefuse(t *testing.T) {
 				t.Errorf("error is %v, want one about %s", err, c.want)
 			}
 		})
+	}
+}
+
+// manyTopics is a policy that speaks of so many topic types.
+func manyTopics(n int) string {
+	p := Policy{Client: fullPolicy.Client}
+	for i := range n {
+		p.Topics = append(p.Topics, TopicPolicy{Type: uint32(i), Paused: true})
+	}
+	return string(EncodePolicy(p))
+}
+
+// The bounds themselves are allowed: the client whose serials are used up continues from 2^62+1, and learns from that number that they are.
+func TestDecodePolicyAtItsBounds(t *testing.T) {
+	for _, serial := range []uint64{1, MaxSerial, MaxSerial + 1} {
+		p := fullPolicy
+		p.Resync = &ResyncRequest{Number: 1<<32 - 1, NextSerial: serial, Issued: fullPolicy.Resync.Issued}
+		if got, err := DecodePolicy(EncodePolicy(p)); err != nil || *got.Resync != *p.Resync {
+			t.Errorf("serial %d is read as %+v, %v", serial, got.Resync, err)
+		}
+	}
+	got, err := DecodePolicy([]byte(manyTopics(MaxPolicyTopics)))
+	if err != nil || len(got.Topics) != MaxPolicyTopics || got.Topics[MaxPolicyTopics-1].Type != MaxPolicyTopics-1 {
+		t.Errorf("%d topics, %v", len(got.Topics), err)
 	}
 }
 

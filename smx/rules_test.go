@@ -85,6 +85,9 @@ func TestTimes(t *testing.T) {
 		{"in UTC", at, instant, false},
 		{"an hour east, same instant", "20110107193046.153000+060", instant, false},
 		{"five and a half hours west, same instant", "20110107130046.153000-330", instant, false},
+		{"as far east as clocks go", "20110108083046.153000+840", instant, false},
+		{"as far west", "20110107043046.153000-840", instant, false},
+		{"leap day of a century that has one", "20000229000000.000000+000", time.Date(2000, 2, 29, 0, 0, 0, 0, time.UTC), false},
 		{"leap day", "20240229000000.000000+000", time.Date(2024, 2, 29, 0, 0, 0, 0, time.UTC), false},
 		{"before 2000 is clamped and flagged", "16010101000000.000000+000", time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), true},
 		{"just before 2000", "19991231235959.999999+000", time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), true},
@@ -113,6 +116,24 @@ func TestTimes(t *testing.T) {
 			if got := b.Message(0).Time; !got.Equal(c.want) || b.Flags[0]&TimeSuspect != 0 != c.suspect {
 				t.Errorf("%s, in a relay-written file: %v: %v, flags %b", c.name, framed, got, b.Flags[0])
 			}
+		}
+	}
+}
+
+func TestTimesThatAreNone(t *testing.T) {
+	t.Parallel()
+	for name, spelling := range map[string]string{
+		"farther east than clocks go":       "20110107183046.153000+841",
+		"farther west":                      "20110107183046.153000-841",
+		"leap day of a year without":        "20110229000000.000000+000",
+		"leap day of a century without":     "21000229000000.000000+000",
+		"hour 24":                           "20110107240000.000000+000",
+		"leap second":                       "20110107235960.000000+000",
+		"no sign before the offset":         "20110107183046.153000 060",
+		"a letter where an offset digit is": "20110107183046.153000+0a0",
+	} {
+		if got, err := ParseTime(spelling); err == nil {
+			t.Errorf("%s: %s is read as %v", name, spelling, got)
 		}
 	}
 }
