@@ -72,6 +72,15 @@ func TestReportsThatArriveTogetherShareAFile(t *testing.T) {
 	if in.count() > 3 {
 		t.Errorf("%d reports lie in %d files", n, in.count())
 	}
+	bytes := 0
+	for _, file := range in.files {
+		bytes += len(file.data)
+	}
+	for name, want := range map[string]int{"statewire_relay_commit_reports": n, "statewire_relay_commit_bytes": bytes} {
+		if files, sum := s.histogram(t, name); files != uint64(in.count()) || sum != float64(want) {
+			t.Errorf("%s has %v in %d files, want %d in %d", name, sum, files, want, in.count())
+		}
+	}
 	checkStored(t, s, in, n)
 }
 
@@ -143,19 +152,25 @@ func TestOneFilePerLaneWithinItsSize(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		in   []*delivery
-		want []int
+		want []string // a file each: its lane, and the sizes of its reports
 	}{
-		{"one of each lane", []*delivery{d(l, 1), d(n, 1), d(h, 1)}, []int{1, 1, 1}},
-		{"lanes are sorted, not mixed", []*delivery{d(n, 1), d(h, 1), d(n, 1), d(h, 1)}, []int{2, 2}},
-		{"a full file ends", []*delivery{d(n, 60), d(n, 40), d(n, 1)}, []int{2, 1}},
-		{"a report larger than a file has one to itself", []*delivery{d(n, 500), d(n, 500)}, []int{1, 1}},
+		{"one of each lane, the high one first", []*delivery{d(l, 1), d(n, 2), d(h, 3)}, []string{"high 3", "normal 2", "low 1"}},
+		{"lanes are sorted, not mixed, each as it came", []*delivery{d(n, 1), d(h, 2), d(n, 3), d(l, 4), d(h, 5), d(n, 6)},
+			[]string{"high 2 5", "normal 1 3 6", "low 4"}},
+		{"a file may be exactly full", []*delivery{d(n, 60), d(n, 40), d(n, 1)}, []string{"normal 60 40", "normal 1"}},
+		{"and no more", []*delivery{d(n, 60), d(n, 41), d(n, 1)}, []string{"normal 60", "normal 41 1"}},
+		{"a report larger than a file has one to itself", []*delivery{d(n, 500), d(n, 501)}, []string{"normal 500", "normal 501"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := &writer{committer: &committer{maxBytes: 100, waiting: tc.in}}
-			var got []int
+			var got []string
 			for batch := w.take(); len(batch) > 0; {
 				k := w.fileLen(batch)
-				got, batch = append(got, k), batch[k:]
+				file := batch[0].lane.String()
+				for _, d := range batch[:k] {
+					file += fmt.Sprint(" ", len(d.report.Body))
+				}
+				got, batch = append(got, file), batch[k:]
 			}
 			if !slices.Equal(got, tc.want) {
 				t.Errorf("files of %v, not %v", got, tc.want)

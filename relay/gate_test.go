@@ -60,6 +60,39 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
+// Exactly what a bound says is within it; one more, or one less, is not.
+func TestTheBoundsThemselves(t *testing.T) {
+	cfg, now := testConfig(), time.Unix(1_800_000_000, 0)
+	cfg.DiskReserve, cfg.InodeReserve, cfg.BacklogFiles, cfg.BacklogAge = 1<<20, 100, 6, time.Hour
+	for _, tc := range []struct {
+		name, code string
+		is         func(*memoryInbox)
+	}{
+		{"space", "", func(m *memoryInbox) { m.bytes = 1 << 20 }},
+		{"a byte less", codeDiskFull, func(m *memoryInbox) { m.bytes = 1<<20 - 1 }},
+		{"inodes", "", func(m *memoryInbox) { m.inodes = 100 }},
+		{"an inode less", codeDiskFull, func(m *memoryInbox) { m.inodes = 99 }},
+		{"files in all lanes, and claimed", "", func(m *memoryInbox) {
+			m.stats.High.Files, m.stats.Normal.Files, m.stats.Low.Files, m.stats.Process.Files = 1, 1, 1, 3
+		}},
+		{"one more", codeBacklog, func(m *memoryInbox) { m.stats.Low.Files, m.stats.Process.Files = 4, 3 }},
+		{"what is set aside is no backlog", "", func(m *memoryInbox) { m.stats.Corrupt.Files, m.stats.Loaded.Files, m.stats.Stuck.Files = 7, 7, 7 }},
+		{"age", "", func(m *memoryInbox) { m.stats.High = inbox.Box{Files: 1, Oldest: now.Add(-time.Hour)} }},
+		{"a moment older", codeBacklog, func(m *memoryInbox) { m.stats.High = inbox.Box{Files: 1, Oldest: now.Add(-time.Hour - 1)} }},
+	} {
+		in := newMemoryInbox()
+		in.set(tc.is)
+		g := newGate(cfg, in, newMetrics(nil), slog.New(slog.DiscardHandler), func() time.Time { return now })
+		code := ""
+		if p := g.find(); p != nil {
+			code = p.Code
+		}
+		if code != tc.code {
+			t.Errorf("%s: %q, want %q", tc.name, code, tc.code)
+		}
+	}
+}
+
 func TestBoundsOfZeroAreOff(t *testing.T) {
 	cfg := testConfig()
 	cfg.DiskReserve, cfg.InodeReserve, cfg.BacklogFiles, cfg.BacklogAge = 0, 0, 0, 0

@@ -76,6 +76,39 @@ func TestAPanicConcernsOneRequest(t *testing.T) {
 	}
 }
 
+// Retry-After has whole seconds only: it never sends a client back before the time is over.
+func TestRetryAfterIsNeverBelowTheWait(t *testing.T) {
+	for _, wait := range []time.Duration{1, time.Millisecond, time.Second, time.Second + 1, 1500 * time.Millisecond, 2*time.Second - 1, 90 * time.Second} {
+		for range 200 {
+			if got := time.Duration(jittered(wait)) * time.Second; got < wait || got >= 2*wait+time.Second {
+				t.Fatalf("a wait of %v is told as %v", wait, got)
+			}
+		}
+	}
+}
+
+// Between two tokens a client gets none, and is asked to wait a second at least.
+func TestTokensComeOneByOne(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.ClientRate, cfg.ClientBurst = 4, 2
+	r, now := newRates(cfg), time.Unix(1_800_000_000, 0)
+	for _, step := range []struct {
+		after time.Duration
+		want  bool
+	}{
+		{0, true}, {0, true}, {0, false}, // the burst
+		{249 * time.Millisecond, false}, {time.Millisecond, true}, {0, false},
+		{500 * time.Millisecond, true}, {0, true}, {0, false},
+		{time.Hour, true}, {0, true}, {0, false}, // no more than the burst is saved up
+	} {
+		now = now.Add(step.after)
+		p := r.take(smx.ClientID{1}, now)
+		if (p == nil) != step.want || p != nil && p.after != time.Second {
+			t.Errorf("%v after the one before: %+v", step.after, p)
+		}
+	}
+}
+
 func TestRetryAfterIsSpread(t *testing.T) {
 	seen := map[int]bool{}
 	for range 1000 {
