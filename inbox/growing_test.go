@@ -112,6 +112,27 @@ func TestAFileIsNotTakenBackBeforeItWasLeftAlone(t *testing.T) {
 	}
 }
 
+// Whoever copies with cp -p puts the modification time back at every step: only the change time says that it is not done.
+func TestAFileWithAnOldTimeIsNotTakenBackBeforeItWasLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, _, l, f := arriving(t, "slow.SMX")
+		for n := range 40 {
+			time.Sleep(500 * time.Millisecond)
+			m.rewrite(f, "<Report>"+string(make([]byte, n)))
+			f.mtime = f.mtime.AddDate(-1, 0, 0)
+			if c := claim(t, l); c != nil {
+				t.Fatalf("claimed %v though it was still being written", names(c))
+			}
+		}
+		time.Sleep(2 * time.Second)
+		c := claim(t, l)
+		time.Sleep(2 * time.Second)
+		if c == nil && claim(t, l) == nil {
+			t.Errorf("not taken back; corrupt holds %v", m.list(corruptFolder))
+		}
+	})
+}
+
 func TestWhatDidNotChangeStaysSetAside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, d, l, _ := arriving(t, "bad.SMX")

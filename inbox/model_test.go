@@ -62,14 +62,14 @@ func newModel() *model {
 	return m
 }
 
-// drop puts a durable file there, as somebody else might.
+// drop puts a durable file there, as somebody else might: it came an hour ago, by cp -p, and is a year old.
 
 func (m *model) drop(at folder, name string, data string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.inodes++
 	since := time.Now().Add(-time.Hour)
-	f := &inode{number: m.inodes, kind: regular, data: []byte(data), synced: []byte(data), mtime: since, ctime: since}
+	f := &inode{number: m.inodes, kind: regular, data: []byte(data), synced: []byte(data), mtime: since.AddDate(-1, 0, 0), ctime: since}
 	m.now[at][name], m.durable[at][name] = f, f
 }
 

@@ -172,15 +172,22 @@ func TestStatsAreKeptForTwentyTimesWhatCountingTakes(t *testing.T) {
 	check(t, err)
 	put(t, d, Normal, "y")
 	d.stats.took = time.Hour // as if it had
-	if again, err := d.Stats(); err != nil || !again.At.Equal(first.At) {
+	d.stats.last.At = first.At.Add(-20*time.Hour + time.Minute)
+	if again, err := d.Stats(); err != nil || again.Normal.Files != 1 {
 		t.Errorf("counted again: %v, %v", again.At, err)
 	}
-	d.stats.took = 0
+	d.stats.last.At = first.At.Add(-20 * time.Hour)
 	if again, err := d.Stats(); err != nil || again.Normal.Files != 2 {
+		t.Errorf("after twenty times what it took: %d files, %v", again.Normal.Files, err)
+	}
+	put(t, d, Normal, "z")
+	d.stats.took = 0
+	if again, err := d.Stats(); err != nil || again.Normal.Files != 3 {
 		t.Errorf("%d files, %v", again.Normal.Files, err)
 	}
+	put(t, d, Normal, "w")
 	d.stats.counting.Lock() // as if another caller counted
-	if again, err := d.Stats(); err != nil || again.Normal.Files != 2 {
+	if again, err := d.Stats(); err != nil || again.Normal.Files != 3 {
 		t.Errorf("while another counts: %d files, %v", again.Normal.Files, err)
 	}
 	d.stats.counting.Unlock()
