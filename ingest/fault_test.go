@@ -309,6 +309,37 @@ func TestFilesStayWhileTheirRecordsCannotBeSetAside(t *testing.T) {
 	check()
 }
 
+// A loader that is stopped while the store is away leaves a bad file where it is: corrupt holds nothing that the store does not list.
+func TestABadFileStaysUntilTheStoreListsIt(t *testing.T) {
+	s := newSite(t)
+	s.drop("bad.SMX", []byte("<Report>"))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	working := s.store
+	s.faulty(func(step string, _ []string) error {
+		if step != "send bad_files" {
+			return nil
+		}
+		stop()
+		return syscall.ECONNRESET
+	})
+	if err := s.quick().Run(ctx); err != nil {
+		t.Error(err)
+	}
+	if have := s.left("corrupt"); len(have) > 0 {
+		t.Errorf("corrupt holds %q", have)
+	}
+	s.expect("SELECT count() FROM bad_files", "0")
+	s.store = working
+	s.restart()
+	s.drain()
+	s.expect("SELECT name FROM bad_files FINAL", "'bad.SMX'")
+	if have := s.left("corrupt"); !slices.Equal(have, []string{"bad.SMX", "bad.SMX.reason.json"}) {
+		t.Errorf("corrupt holds %q", have)
+	}
+	s.expectEmpty()
+}
+
 func TestFileThatWasReplacedMeanwhileIsNotDeleted(t *testing.T) {
 	s := newSite(t)
 	s.drop("once.SMX", bare(client(2), messages(1, 3)...))

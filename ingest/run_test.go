@@ -183,6 +183,39 @@ func TestEveryOutcomeIsCounted(t *testing.T) {
 	}
 }
 
+// A metric's name says its unit: reports that came 90 seconds ago and an hour ago lag by these seconds.
+func TestMetricsHaveTheirUnits(t *testing.T) {
+	s := newSite(t)
+	registry := prometheus.NewRegistry()
+	s.deps.Registerer = registry
+	now := time.Now().Truncate(time.Second)
+	s.deps.Clock = func() time.Time { return now }
+	s.put(inbox.Normal, relayed(s.t, now.Add(-90*time.Second), bare(client(1), messages(1, 4)...)))
+	s.put(inbox.Normal, relayed(s.t, now.Add(-time.Hour), bare(client(2), messages(1, 3)...)))
+	began := time.Now()
+	s.drain()
+	took := time.Since(began).Seconds()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]float64{}
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			have[family.GetName()] += m.GetHistogram().GetSampleSum()
+		}
+	}
+	if lag := have["statewire_loader_lag_seconds"]; lag != 3690 {
+		t.Errorf("a lag of %v, want 3690 s", lag)
+	}
+	if rows := have["statewire_store_insert_rows"]; rows != 7 {
+		t.Errorf("%v rows, want 7", rows)
+	}
+	if insert := have["statewire_store_insert_seconds"]; insert <= 0 || insert > took {
+		t.Errorf("inserts of %v s in a run of %v s", insert, took)
+	}
+}
+
 func TestWrongConfigurationIsRefusedWithEveryKey(t *testing.T) {
 	_, err := New(Config{LoaderThreads: 65, BatchDelay: time.Hour}, Deps{})
 	for _, key := range []string{"loader_threads is 65", "loader_chunk_size", "max_chunks_fetched", "inbox_polling_interval",
