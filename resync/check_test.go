@@ -278,7 +278,7 @@ func TestWhatWaitsUnreadIsNotMissing(t *testing.T) {
 	b.equal("while they wait", r.Gaps.Rows, []Gap{{late.UUID(), 2, 2, known, false}, {late.UUID(), 4, 4, known, false}, {other.UUID(), 1, 1, b.now, false}, {late.UUID(), 8, 8, b.now, false}})
 	b.equal("postponed", r.Gaps.Postponed, 2)
 
-	b.unread = Unread{Everybody: true, Partly: true}
+	b.unread = Unread{Partly: true}
 	b.arrive(client(4), 2, 2)
 	b.equal("with more than can be read", b.check(CheckOptions{}).Gaps.Opened, 0)
 

@@ -20,13 +20,15 @@ func TestAPolicyMergesTheClientsCollections(t *testing.T) {
 		{PolicySettings: PolicySettings{SendInterval: time.Hour, Topics: []smx.TopicPolicy{{Type: 500, Paused: true}, {Type: 600, Interval: time.Hour}}}, members: members},
 		{PolicySettings: PolicySettings{SendInterval: time.Minute, PolicyInterval: time.Minute, Relay: "https://b", Topics: []smx.TopicPolicy{{Type: 400, Paused: true}, {Type: 500}}}, members: members},
 		{PolicySettings: PolicySettings{Notifier: "elsewhere:1"}, members: []smx.ClientID{client(2)}},
+		{PolicySettings: PolicySettings{SendInterval: time.Second, PolicyInterval: time.Second, Relay: "https://c", Notifier: "n:1"}, members: members},
+		{PolicySettings: PolicySettings{Notifier: "m:1"}, members: members},
 	})
 	got, err := d.answer(smx.Poll{Client: c}, today)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := smx.Policy{
-		Client: c, SendInterval: time.Hour, PolicyInterval: time.Minute, Relay: "https://b",
+		Client: c, SendInterval: time.Hour, PolicyInterval: time.Minute, Relay: "https://b", Notifier: "n:1",
 		Topics: []smx.TopicPolicy{{Type: 400, Paused: true}, {Type: 500, Paused: true}, {Type: 600, Interval: time.Hour}},
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {

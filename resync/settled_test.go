@@ -1,0 +1,128 @@
+package resync
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"statewire/smx"
+)
+
+// A person asked, and the client could not be asked yet: what was accepted since settles the request, what was accepted before
+// does not.
+func TestABaselineEndsAnOlderRequest(t *testing.T) {
+	b := newBench(t, soon())
+	b.arrive(client(1), 1, 9)
+	b.arrive(client(2), 1, 9)
+	ask := func(c smx.ClientID) {
+		t.Helper()
+		if _, err := b.Request(t.Context(), Target{Clients: []smx.ClientID{c}}, RequestOptions{By: "ann"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	accept := func(c smx.ClientID) {
+		t.Helper()
+		if _, err := b.Accept(t.Context(), Target{Clients: []smx.ClientID{c}}, AcceptOptions{By: "bob"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.unread = Unread{Everybody: true}
+	ask(client(1))
+	accept(client(2))
+	b.wait(time.Minute)
+	accept(client(1))
+	ask(client(2))
+	b.wait(time.Minute)
+	b.unread = Unread{}
+	r := b.check(CheckOptions{})
+	b.equal("asked", []any{r.IssuedTotal, issuedTo(r)[client(2).UUID()].Reason}, []any{1, reasonRequested})
+	b.wait(100 * time.Hour)
+	b.equal("asked later", issuedTo(b.check(CheckOptions{}))[client(1).UUID()], Issued{})
+}
+
+// The relay's clock was set back while the client answered: its completion came before the request, by the clock, and under a
+// serial of the answer. Serials decide.
+func TestAnAnswerUnderAClockThatWasSetBack(t *testing.T) {
+	b := newBench(t, soon())
+	b.arrive(client(1), 5, 9) // asked by the check
+	b.arrive(client(2), 1, 9) // asked by a person
+	b.arrive(client(3), 5, 9) // completes under a serial of before
+	if _, err := b.Request(t.Context(), Target{Clients: []smx.ClientID{client(2)}}, RequestOptions{By: "ann"}); err != nil {
+		t.Fatal(err)
+	}
+	r := b.check(CheckOptions{})
+	b.equal("outstanding", r.Outstanding, 3)
+	asked := b.now
+	b.wait(-time.Hour)
+	b.arrive(client(1), 10, 11)
+	b.complete(client(1), 10, 12)
+	b.complete(client(2), 10, 10)
+	b.complete(client(3), 0, 9)
+	b.now = asked.Add(time.Minute)
+	b.equal("outstanding after the answers", b.check(CheckOptions{}).Outstanding, 1)
+	b.equal("offered", []bool{b.poll(client(1), 12).Resync != nil, b.poll(client(2), 10).Resync != nil, b.poll(client(3), 9).Resync != nil},
+		[]bool{false, false, true})
+	b.wait(100 * time.Hour)
+	r = b.check(CheckOptions{})
+	b.equal("asked again", []any{issuedTo(r)[client(1).UUID()], issuedTo(r)[client(2).UUID()]}, []any{Issued{}, Issued{}})
+}
+
+// What arrived at the moment of the request was on its way before it.
+func TestACompletionOfTheMomentOfTheRequest(t *testing.T) {
+	b := newBench(t, soon())
+	b.arrive(client(1), 5, 9)
+	b.equal("issued", b.check(CheckOptions{}).IssuedTotal, 1)
+	b.complete(client(1), 0, 8)
+	b.wait(time.Second)
+	b.equal("outstanding", b.check(CheckOptions{}).Outstanding, 1)
+}
+
+// --at is only the clock of the check: neither the site's own clock nor what is due by it changes.
+func TestACheckByAGivenClockLeavesNoTraceInTheSitesOwn(t *testing.T) {
+	b := newBench(t, DefaultConfig())
+	b.arrive(client(1), 1, 9)
+	b.check(CheckOptions{})
+	clock := func() string {
+		return fmt.Sprint(b.count("SELECT count() FROM resync_clock"), " ", b.count("SELECT toUnixTimestamp(max(checked_time)) FROM resync_clock"))
+	}
+	before := clock()
+	for _, at := range []time.Duration{-30 * 24 * time.Hour, 30 * 24 * time.Hour} {
+		b.equal("kind", b.check(CheckOptions{At: b.now.Add(at)}).Kind, kindFull)
+		b.equal("the clock that is kept", clock(), before)
+		b.wait(time.Hour)
+		b.equal("the next own check", b.check(CheckOptions{}).Kind, kindIncremental)
+		before = clock()
+	}
+	b.wait(23 * time.Hour)
+	b.equal("a day after the first", b.check(CheckOptions{}).Kind, kindFull)
+	b.equal("another process", newBenchOn(t, b.db, DefaultConfig(), b.now).check(CheckOptions{}).Gaps.Ranges, 0)
+}
+
+// A range keeps the earliest detection of all it was, whatever order they lie in and however they overlap.
+func TestARangeThatJoinsKeepsTheEarliestDetection(t *testing.T) {
+	open := func(first, last uint64, detected int64) openSpan {
+		return openSpan{span: span{first, last}, detected: detected}
+	}
+	for _, tt := range []struct {
+		name    string
+		missing []span
+		open    []openSpan
+		want    string
+	}{
+		{"the first is the earliest", []span{{1, 9}}, []openSpan{open(1, 3, 5), open(5, 9, 7)}, "[5]"},
+		{"the last is", []span{{1, 9}}, []openSpan{open(1, 3, 7), open(5, 9, 5)}, "[5]"},
+		{"one in the middle, overlapped by both", []span{{1, 9}}, []openSpan{open(1, 6, 7), open(3, 5, 4), open(4, 9, 6)}, "[4]"},
+		{"a short one behind a long one", []span{{1, 2}, {8, 9}}, []openSpan{open(1, 9, 7), open(2, 3, 4)}, "[4 7]"},
+		{"one that only touches", []span{{4, 6}}, []openSpan{open(1, 3, 1), open(7, 9, 2)}, "[99]"},
+		{"one serial in common at either end", []span{{4, 6}}, []openSpan{open(1, 4, 8), open(6, 9, 3)}, "[3]"},
+		{"a later detection than the check's own", []span{{4, 6}}, []openSpan{open(4, 6, 120)}, "[120]"},
+	} {
+		var got []int64
+		for _, r := range reconcile(tt.missing, tt.open, 99) {
+			got = append(got, r.detected)
+		}
+		if fmt.Sprint(got) != tt.want {
+			t.Errorf("%s: detected at %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
