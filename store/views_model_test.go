@@ -67,7 +67,7 @@ func drawLife(r *rand.Rand, client byte) life {
 	at := func() int64 { return r.Int64N(6) }
 	serial := func() uint64 { return r.Uint64N(7) }
 	for i := range r.IntN(4) {
-		l.reports = append(l.reports, reportRow{at(), fmt.Sprintf("%d-%c.SMX", client, 'a'+r.IntN(3)), uint32(i),
+		l.reports = append(l.reports, reportRow{at(), fmt.Sprintf("%d.SMX", client), uint32(i),
 			[]string{"", "PC-1", "PC-2"}[r.IntN(3)], []string{"", "5.0", "5.1"}[r.IntN(3)], uint8(r.IntN(3))})
 	}
 	for range r.IntN(8) {
