@@ -70,7 +70,7 @@ func explain(err error) error {
 
 // brokenFiles matches the engine's codes for broken parts, checksums and metadata, and
 // what it says of a definition that it can't read.
-var brokenFiles = regexp.MustCompile(`Code: (?:226|228|231|246|40|33|32|479|117)\.|Syntax error \(in file |Cannot parse definition from metadata file`)
+var brokenFiles = regexp.MustCompile(`Code: (?:226|228|231|246|40|33|32|27|479|117)\.|Syntax error \(in file |Cannot parse definition from metadata file`)
 
 // forbidden matches what the engine says of a file that is not this user's.
 var forbidden = regexp.MustCompile(`errno: 13,|(?i)permission denied`)
