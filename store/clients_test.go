@@ -98,3 +98,16 @@ func TestClientsOfBeforeArePlainRows(t *testing.T) {
 		t.Errorf("clients are %q", got)
 	}
 }
+
+// What was loaded in the very moment up to which a summary was made is not in it.
+func TestAClientLoadedInTheMomentOfTheSummaryHasChanged(t *testing.T) {
+	s := storetest.New(t)
+	exec(t, s, "INSERT INTO summary_progress (job, number, until) VALUES ('clients', 1, '2026-01-01 00:00:00.005'), ('clients', 0, '2026-01-02 00:00:00')")
+	for _, at := range []string{"004", "005", "006"} {
+		exec(t, s, "INSERT INTO clients_seen (client_id, loaded_time) VALUES ('00000000-0000-0000-0000-000000000"+at+"', '2026-01-01 00:00:00."+at+"')")
+	}
+	got := rowsOf(t, s, "SELECT right(toString(client_id), 3) FROM clients_changed ORDER BY 1")
+	if want := []string{"005", "006"}; !slices.Equal(got, want) {
+		t.Errorf("changed are %q, want %q", got, want)
+	}
+}
