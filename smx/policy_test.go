@@ -81,6 +81,7 @@ func TestDecodePolicyKnowsWhatToIgnoreAndWhatToRefuse(t *testing.T) {
 		{"NextSerial 0", swap(`NextSerial="1432"`, `NextSerial="0"`), "NextSerial"},
 		{"one topic more than allowed", manyTopics(MaxPolicyTopics + 1), "topics; allowed are"},
 		{"no time", swap(`Issued="2026-03-10T08:00:00Z"`, `Issued="yesterday"`), "Issued"},
+		{"a time within a second", swap(`Issued="2026-03-10T08:00:00Z"`, `Issued="2026-03-10T08:00:00.5Z"`), "Issued"},
 		{"interval 0", swap(`Seconds="900"`, `Seconds="0"`), "SendInterval"},
 		{"interval of years", swap(`Seconds="900"`, `Seconds="99999999"`), "SendInterval"},
 		{"two send intervals", swap("<Relay", `<SendInterval Seconds="1"/><Relay`), "a second SendInterval"},

@@ -285,6 +285,24 @@ func TestCountMismatch(t *testing.T) {
 	}
 }
 
+// The type of details is the one number with a sign. What is none sets its record aside.
+func TestDetailsType(t *testing.T) {
+	t.Parallel()
+	for spelling, want := range map[string]string{
+		"0": "0", "-1": "-1", "2147483647": "2147483647", "-2147483648": "-2147483648",
+		"2147483648": "bad", "-2147483649": "bad", "-0": "bad", "01": "bad", "-": "bad", "": "bad", "+1": "bad",
+	} {
+		b := decodeOne(t, fixtures.Report(message("<UserParameters", `<StateDetails Type="`+spelling+`"/><UserParameters`)))
+		got := "bad"
+		if b.Len() == 1 {
+			got = fmt.Sprint(b.DetailsType[0])
+		}
+		if got != want {
+			t.Errorf("%q is read as %s, want %s", spelling, got, want)
+		}
+	}
+}
+
 // Lines and columns count characters of the text as sent, offsets its bytes.
 func TestPlaces(t *testing.T) {
 	t.Parallel()
