@@ -33,6 +33,7 @@ func TestCopyKeepsBytesAndName(t *testing.T) {
 		{"a child site's copy", "abc.SMW", "abc.SMW"},
 		{"another suffix gets ours", "report.xml", "report.xml.SMX"},
 		{"a hidden file is shown", ".hidden.SMX", "hidden.SMX"},
+		{"however many dots it begins with", "..hidden.SMX", "hidden~2.SMX"},
 		{"a relay's file keeps its name", putLike, putLike},
 		{"a relay's name over other bytes too, for the loader to see", wrong, wrong},
 		{"a name too long is cut between characters", long, shortened(long)},

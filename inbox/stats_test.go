@@ -3,6 +3,7 @@
 package inbox
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -271,6 +272,13 @@ func TestDeadFilesAreListedShownAndReplayed(t *testing.T) {
 	}
 	if again, err := d.Bad("1.SMX"); err != nil || again.Token != b.Token {
 		t.Errorf("what is tried again left corrupt before it was stored: %v", err)
+	}
+	check(t, os.WriteFile(filepath.Join(d.Root(), "corrupt", "1.SMX"), []byte("bad, and somebody's edit"), 0o600))
+	if err := d.RemoveBad(b); !errors.Is(err, ErrChanged) {
+		t.Errorf("what has changed since it was looked at is deleted: %v", err)
+	}
+	if data, err := d.ReadBad("1.SMX"); err != nil || string(data) != "bad, and somebody's edit" {
+		t.Errorf("it holds %q, %v", data, err)
 	}
 	for _, name := range []string{"", "..", "../incoming/1.SMX", "9.SMX", "0.SMX.reason.json", "folder"} {
 		if _, err := d.Bad(name); err == nil {
