@@ -148,7 +148,7 @@ func TestWhatIsDroppedIsCountedAndListed(t *testing.T) {
 		t.Errorf("%v, corrupt holds %q", err, s.left("corrupt"))
 	}
 	done, err := Drop(t.Context(), s.dir, s.db, []string{"a.SMX.1.SMX", "bad.SMX"}, "ann", "why")
-	if err != nil || done.Files != 2 || done.Records != 2 || len(s.left("corrupt")) > 0 {
+	if err != nil || done.Files != 2 || done.Records != 2 || done.Bytes != 4*4096 || len(s.left("corrupt")) > 0 {
 		t.Errorf("dropped %+v, %v; corrupt holds %q", done, err, s.left("corrupt"))
 	}
 	s.expectAccount("8,2,4,0,2", 1)

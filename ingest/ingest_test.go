@@ -276,16 +276,18 @@ func TestBadSerialDoesNotCountAsReceived(t *testing.T) {
 
 func TestBadReportInARelayFileIsSetAsideAndItsNeighboursLoad(t *testing.T) {
 	s := newSite(t)
-	data := relayed(t, epoch, bare(client(1), message(1)), bare(client(2), message(1)), bare(client(3), message(1)))
+	data := relayed(t, epoch, bare(client(1), message(1)), bare(client(2), message(1)), bare(client(3), messages(1, 2)...))
 	damaged := strings.Replace(string(data), client(2).String()+"</ClientID>", "nobody</ClientID>", 1)
 	if damaged == string(data) {
 		t.Fatal("nothing was damaged")
 	}
-	s.drop("many.SMX", []byte(damaged))
-	s.expectTotals(Totals{Files: 1, Messages: 2, Batches: 1})
+	last := strings.LastIndex(damaged, `<State ID="`)
+	s.drop("many.SMX", []byte(damaged[:last]+strings.Replace(damaged[last:], `<State ID="`, `<State ID="x`, 1)))
+	s.expectTotals(Totals{Files: 1, Messages: 3, InvalidRecords: 1, Batches: 1})
+	s.expect("SELECT report_index, record_index FROM set_aside_records", "2,4") // the record's place in the file
 	s.expect("SELECT client_id FROM state_messages", "'"+client(1).UUID()+"'", "'"+client(3).UUID()+"'")
 	s.expect("SELECT name, code FROM bad_files", "'many.SMX.2.SMX','"+smx.CodeClientID+"'")
-	if r := s.reason("many.SMX.2.SMX"); r.Code != smx.CodeClientID {
+	if r := s.reason("many.SMX.2.SMX"); r.Code != smx.CodeClientID || r.Report != 2 || r.Receipt != "r-1" || !r.Received.Equal(epoch.Add(time.Second)) {
 		t.Errorf("reason is %+v", r)
 	}
 }

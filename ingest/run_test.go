@@ -119,15 +119,18 @@ func TestHeartbeatsAreComponentStatus(t *testing.T) {
 	at := time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)
 	s.deps.Clock = func() time.Time { return at }
 	l := s.loader()
+	began := time.Now()
 	if err := l.heartbeat(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	took := time.Since(began).Milliseconds()
 	host, err := os.Hostname()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.expect("SELECT toUnixTimestamp(time), component, host, pid, event FROM component_status",
 		fmt.Sprintf("%d,'SMS_STATE_SYSTEM','%s',%d,'heartbeat'", at.Unix(), host, os.Getpid()))
+	s.expect(fmt.Sprintf("SELECT processing_ms <= %d FROM component_status", took), "1") // reaching the store is a part of it
 	s.expect("SELECT count() FROM state_messages", "0")
 }
 

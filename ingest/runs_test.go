@@ -68,3 +68,15 @@ func TestRunsOfSerials(t *testing.T) {
 		}
 	}
 }
+
+// A message without a serial says nothing of the serials of its report.
+func TestSerialBounds(t *testing.T) {
+	for _, tc := range []struct {
+		serials   []uint64
+		low, high uint64
+	}{{nil, 0, 0}, {[]uint64{0, 0}, 0, 0}, {[]uint64{7}, 7, 7}, {[]uint64{0, 7, 3, 0}, 3, 7}, {[]uint64{9, 0}, 9, 9}} {
+		if low, high := serialBounds(tc.serials); low != tc.low || high != tc.high {
+			t.Errorf("%v: %d to %d, want %d to %d", tc.serials, low, high, tc.low, tc.high)
+		}
+	}
+}
