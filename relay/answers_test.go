@@ -185,6 +185,11 @@ func TestAnswers(t *testing.T) {
 		}
 	}
 	golden(t, "relay-answers.txt", got.String())
+	for name, want := range map[string]float64{"bad_records": 1, "encoding_mismatch": 1} { // of one case each
+		if n := s.metric(t, "statewire_relay_"+name+"_total", ""); n != want {
+			t.Errorf("%s: %v counted, want %v", name, n, want)
+		}
+	}
 }
 
 func golden(t *testing.T, name, got string) {
