@@ -63,6 +63,11 @@ func TestACompletionClosesTheRangesAndTheRequest(t *testing.T) {
 	}
 	b.equal("step", list[0].Step, stepCompleted)
 	b.equal("age at completion", list[0].Age, time.Minute)
+	b.wait(time.Hour)
+	if list, err = b.List(t.Context(), ListOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	b.equal("and ever after", list[0].Age, time.Minute)
 }
 
 // The flaw that administrators of the older systems describe: a backlogged site asks again though the answer is waiting.

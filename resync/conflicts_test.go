@@ -56,6 +56,7 @@ func TestConflicts(t *testing.T) {
 		{"nor one in the same report", []event{state(4, 40, 3), done(9, 3, "")}, nil},
 		{"nor a copy of an older one", []event{state(4, 40, 2), done(9, 3, ""), state(4, 40, 8)}, nil},
 		{"lost parts of the answer may come late", []event{done(9, 3, "'5'"), state(6, 60, 5)}, nil},
+		{"its first one, too", []event{done(9, 3, "'5'"), state(5, 50, 5)}, nil},
 		{"below the first serial of the answer nothing may", []event{done(9, 3, "'5'"), state(4, 40, 5)}, []string{"4 below_completion"}},
 		{"below a baseline a late arrival is welcome", []event{baseline(9, 3), state(4, 40, 5)}, nil},
 	}

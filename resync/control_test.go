@@ -1,6 +1,7 @@
 package resync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -227,6 +228,13 @@ func TestCollectionsAndTheirPolicies(t *testing.T) {
 		b.equal("one collection", b.poll(client(1), 9).SendInterval, time.Hour)
 		b.equal("two of them", b.poll(client(2), 5).SendInterval, time.Minute)
 		b.equal("paused", b.poll(client(2), 5).Topics, []smx.TopicPolicy{{Type: 500, Paused: true}})
+		for what, says := range map[string]PolicySettings{"https://r": {Relay: "https://r"}, "n:1": {Notifier: "n:1"}, "2h0m0s": {PolicyInterval: 2 * time.Hour}} {
+			if _, err := s.SetPolicy(ctx, "list", says); err != nil {
+				t.Fatal(err)
+			}
+			p := b.poll(client(1), 9)
+			b.equal("said alone", cmp.Or(p.Relay, p.Notifier, p.PolicyInterval.String()), what)
+		}
 		policies, err := s.Policies(ctx)
 		b.equal("policies", []any{len(policies), policies[0].Collection, policies[1].Priority, err}, []any{2, "behind", 1000, nil})
 

@@ -45,15 +45,23 @@ func TestWhatCouldNotBeStoredIsKept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	claims, pickups := d.take()
-	if _, err := d.answer(smx.Poll{Client: client(2), LastSerial: 6}, today); err != nil {
+	if _, err := d.answer(smx.Poll{Client: client(3), LastSerial: 5_000_000}, today); err != nil {
 		t.Fatal(err)
+	}
+	claims, pickups := d.take()
+	for _, c := range []int{2, 3} {
+		if _, err := d.answer(smx.Poll{Client: client(c), LastSerial: 6}, today); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if dropped := d.giveBack(claims, pickups); dropped != 0 {
 		t.Errorf("dropped %d", dropped)
 	}
 	claims, pickups = d.take()
-	if len(claims) != 3 || claims[client(2)].LastSerial != 6 || len(pickups) != 1 || pickups[0].number != 3 {
+	if c := claims[client(3)]; c.LastSerial != 6 || c.high != 5_000_000 {
+		t.Errorf("the claim after a greater one is %+v", c)
+	}
+	if len(claims) != 4 || claims[client(2)].LastSerial != 6 || len(pickups) != 1 || pickups[0].number != 3 {
 		t.Errorf("claims %v, pickups %v", claims, pickups)
 	}
 }

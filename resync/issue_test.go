@@ -35,6 +35,8 @@ func TestWhoIsAskedNow(t *testing.T) {
 		{"a request keeps the hold", with(func(w *want) { w.reason = reasonRequested }), plain, waits, nil, heldUnread},
 		{"a request keeps the bound", with(func(w *want) { w.reason = reasonRequested }), plain, Unread{}, others, heldBound},
 		{"a request of one that owes takes no other place", with(func(w *want) { w.reason = reasonRequested }), plain, Unread{}, own, ""},
+		{"nor of one whose place was given back", with(func(w *want) { w.reason = reasonRequested }), plain, Unread{},
+			owing{client(1): {client: client(1), issued: now.Add(-72 * time.Hour)}, client(2): others[client(2)]}, heldBound},
 		{"reports wait", old, plain, waits, nil, heldUnread},
 		{"anybody's reports wait", old, plain, Unread{Everybody: true}, nil, heldUnknown},
 		{"another's reports wait", with(func(w *want) { w.client = client(3) }), plain, waits, nil, ""},
@@ -82,6 +84,11 @@ func TestTheTimeToAnswerGoesOnWhereItStood(t *testing.T) {
 	}
 	if followed := (timeline{}).follow(start.Add(-6*24*time.Hour), start); !followed.epoch.IsZero() {
 		t.Error("a pause of six days raises doubts")
+	}
+	for ahead, doubted := range map[time.Duration]bool{futureTolerance: false, futureTolerance + 1: true} {
+		if followed := (timeline{}).follow(start.Add(ahead), start); followed.epoch.IsZero() == doubted {
+			t.Errorf("a last check %v ahead: the clock is doubted %v", ahead, !doubted)
+		}
 	}
 	if followed := line.follow(start.Add(time.Hour), start.Add(2*time.Hour)); followed.epoch != start || followed.before != last {
 		t.Errorf("another start forgets the doubt: %v", followed)

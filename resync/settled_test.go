@@ -126,3 +126,39 @@ func TestARangeThatJoinsKeepsTheEarliestDetection(t *testing.T) {
 		}
 	}
 }
+
+// A check keeps what it found, each number in its own column.
+func TestACheckKeepsEachNumberInItsColumn(t *testing.T) {
+	b := newBench(t, DefaultConfig())
+	r := Result{At: today, Kind: kindFull, Took: 8 * time.Second, IssuedTotal: 6, Waiting: 7, UnreadReason: "why",
+		Gaps: Gaps{Clients: 1, Ranges: 2, Messages: 3, Conflicts: 4, Differs: 5}}
+	if err := b.ledger.keepCheck(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	const columns = "[clients, ranges, toUInt64(messages), conflicts, differing, issued, held, took_ms]"
+	b.equal("rows with the right numbers", b.count("SELECT count() FROM resync_checks WHERE "+columns+" = [1, 2, 3, 4, 5, 6, 7, 8000] AND kind = 'full' AND text = 'why'"), 1)
+}
+
+// Whoever a person asked for is asked before those who were asked and did not answer, however long ago the wish for those was.
+func TestWhoWasNeverAskedComesBeforeWhoDidNotAnswer(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.MaxOutstanding = 1
+	b := newBench(t, cfg)
+	for n := range 2 {
+		b.arrive(client(n), 1, 9)
+	}
+	wish := func(n int) RequestResult {
+		t.Helper()
+		r, err := b.Request(t.Context(), Target{Clients: []smx.ClientID{client(n)}}, RequestOptions{By: "ann", Rows: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	b.equal("asked", wish(0).IssuedTotal, 1)
+	b.wait(time.Minute)
+	b.equal("waits", wish(1).HeldTotals, map[string]int{heldBound: 1})
+	b.wait(cfg.MergeInterval)
+	r := b.check(CheckOptions{})
+	b.equal("asked next", []any{r.IssuedTotal, r.Issued[0].Client}, []any{1, client(1).UUID()})
+}
