@@ -94,6 +94,23 @@ func TestADeclinedSerialIsAccepted(t *testing.T) {
 	})
 }
 
+// What was declined is told no more once the client itself has come near it.
+func TestADeclinedSerialThatCameNearIsToldNoMore(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		if _, err := s.Adopt(PolicyState{}, asks(1, 5_000_000).Resync); err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct{ own, told uint64 }{{3_999_999, 5_000_000}, {4_000_000, 0}} {
+			if err := s.Continue(step.own); err != nil {
+				t.Fatal(err)
+			}
+			if got := summary(t, s).Declined.NextSerial; got != step.told {
+				t.Errorf("at %d it tells of %d, want %d", step.own, got, step.told)
+			}
+		}
+	})
+}
+
 // A client whose serials are used up stays, keeps what it has, and says so: nothing ends, nothing wraps.
 func TestAClientWithoutSerialsStays(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *opened) {
@@ -230,6 +247,7 @@ func TestARequestWithTheGreatestNumberEndsNothing(t *testing.T) {
 			adopt(100+n, testPacking.Time, true)
 		}
 		adopt(100, testPacking.Time, false)
+		adopt(99+requestsKept, testPacking.Time, false)
 	})
 }
 

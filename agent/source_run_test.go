@@ -221,6 +221,24 @@ func TestAReasonMayHoldAnyBytes(t *testing.T) {
 	}
 }
 
+// Lists of more than a week say little of what there is to install.
+func TestOldPackageListsAreTold(t *testing.T) {
+	p, _, book := scripted(t, DefaultConfig())
+	p.now = func() time.Time { return time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC) }
+	for age, want := range map[time.Duration]string{
+		listsOld:                      "3 [0 2026-03-03T08:00:00Z]",
+		listsOld + time.Second:        "6 [ the package lists are 7 days old; run apt-get update]",
+		9*24*time.Hour + 23*time.Hour: "6 [ the package lists are 9 days old; run apt-get update]",
+	} {
+		if _, err := p.record(packages{listed: p.now().Add(-age)}, restart{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := book.state(topicUpdateScan, packageSource); got != want {
+			t.Errorf("lists of %v: the scan's state is %s, want %s", age, got, want)
+		}
+	}
+}
+
 // A package whose state no report can carry is named; the other packages are told.
 func TestAStateThatNoReportCarriesStopsNoOther(t *testing.T) {
 	p, _, book := scripted(t, DefaultConfig())

@@ -58,6 +58,9 @@ func TestDeadLettersAreBounded(t *testing.T) {
 		if err != nil || len(dead) != maxDeadLetters || dead[0].State.TopicID != "5" || summary(t, s).DeadLetters != maxDeadLetters {
 			t.Errorf("%d dead letters from %+v on, %v", len(dead), dead[0], err)
 		}
+		if at := summary(t, s).LastSent; !at.IsZero() {
+			t.Errorf("the relay took nothing, and the last send was at %v", at)
+		}
 	})
 }
 
