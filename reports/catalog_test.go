@@ -167,6 +167,15 @@ func TestParametersAreCheckedByType(t *testing.T) {
 	}
 }
 
+func TestTheEndsOfARangeAreInIt(t *testing.T) {
+	p := Param{Name: "p", Type: "Int64", Low: "-1", High: "400"}
+	for in, ok := range map[string]bool{"-2": false, "-1": true, "0": true, "400": true, "401": false} {
+		if _, err := p.value(in); (err == nil) != ok {
+			t.Errorf("%s: %v", in, err)
+		}
+	}
+}
+
 func TestParametersAreRequiredKnownAndFilledIn(t *testing.T) {
 	r := &Report{Name: "r", Params: []Param{{Name: "a", Type: "UInt8", Required: true, Description: "which"}, {Name: "b", Type: "String", Default: "x"}}}
 	if got, err := r.values(map[string]string{"a": "1"}); err != nil || got["b"] != "x" {

@@ -165,6 +165,8 @@ func TestResyncsAreCountedByStep(t *testing.T) {
 	s.messages(message{client: 5, serial: 5, ago: 20 * hour, topic: 700, id: "x", state: 2})
 	s.exec(fmt.Sprintf("INSERT INTO resync_requests (client_id, requested_time, requested_by, after_number) VALUES ('%s', '%s', 'anna', 0), ('%s', '%s', 'anna', 1)",
 		id(6), s.micros(2*hour), id(4), s.micros(11*hour)))
+	// One of before a baseline.
+	s.exec(fmt.Sprintf("INSERT INTO resync_requests (client_id, requested_time, requested_by, after_number) VALUES ('%s', '%s', 'anna', 1)", id(7), s.micros(4*hour)))
 	for n, completed := range map[int]bool{9: false, 10: true} { // two that expired; the answer of one came late
 		s.issued(n, 1, "missing", 11, 80*hour)
 		s.pickedUp(n, 1, 79*hour)

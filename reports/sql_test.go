@@ -179,6 +179,9 @@ func TestClientsInStateSayWhenTheStateChangedAndHowSurelyThatIsKnown(t *testing.
 		{"retention dropped the older part of the history", []message{
 			{serial: 1, ago: 50 * hour, state: 1}, {serial: 2, ago: 40 * hour, state: 2}, {serial: 3, ago: 30 * hour, state: 2},
 		}, "ALTER TABLE state_messages DELETE WHERE client_id = %s AND serial < 3 SETTINGS mutations_sync = 2", 30 * hour, 30 * hour, "or earlier"},
+		{"the first message came late, and what came before it is held no longer", []message{
+			{serial: 1, ago: 45 * hour, received: 30 * hour, state: 2},
+		}, "", 30 * hour, 45 * hour, "or earlier"},
 		{"a message in between never arrived", []message{
 			{serial: 1, ago: 50 * hour, state: 1}, {serial: 3, ago: 40 * hour, state: 2},
 		}, "INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) SELECT %s, 2, 2, now64(6), now64(6), 0",
