@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"statewire/inbox"
 	"statewire/smx"
 )
 
@@ -78,6 +80,16 @@ func TestDeadFromListToDrop(t *testing.T) {
 	}
 	if !slices.ContainsFunc(rows, func(r map[string]any) bool { return r["name"] == records && r["kind"] == "records" }) {
 		t.Errorf("no %q in %v", records, rows)
+	}
+	for _, row := range rows {
+		text, err := os.ReadFile(filepath.Join(inboxRoot(data), "corrupt", row["name"].(string)+".reason.json"))
+		var reason inbox.Reason
+		if err = errors.Join(err, json.Unmarshal(text, &reason)); err != nil || reason.Line == reason.Column {
+			t.Fatalf("%+v, %v", reason, err)
+		}
+		if row["line"] != float64(reason.Line) || row["column"] != float64(reason.Column) || row["reason"] != reason.Reason {
+			t.Errorf("listed %v, want the place and words of %+v", row, reason)
+		}
 	}
 	if raw := done(t, data, "dead", "show", records, "--raw"); !strings.Contains(raw, `SerialNumber="0x1"`) {
 		t.Errorf("shown raw: %q", raw)

@@ -18,6 +18,7 @@ import (
 	"statewire/reports"
 	"statewire/resync"
 	"statewire/smx"
+	"statewire/store/storetest"
 )
 
 // Of two checks the worse one is the site's: critical beats unknown, which beats a warning.
@@ -231,5 +232,34 @@ func TestTheScheduleIsThatOfTheSettings(t *testing.T) {
 	want := reports.Schedule{CheckInterval: 1, MinMissingAge: 2, MergeInterval: 3, MaxOutstanding: 4, PolicyInterval: 5, SendInterval: 6, PollInterval: 7}
 	if got := scheduleOf(cfg); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// A site that was restored is no healthy one until its clients are known again.
+func TestARestoredSiteIsAWarning(t *testing.T) {
+	db := storetest.New(t)
+	if got := storeChecks(t.Context(), db); len(got) != 1 || got[0].health != healthOK {
+		t.Errorf("a sound store: %+v", got)
+	}
+	for _, sql := range []string{
+		"INSERT INTO restored_clients (client_id, last_serial, last_report_time, restored_time) SELECT generateUUIDv4(), 9, now64(6), now64(6)",
+		"INSERT INTO store_events (kind, event_time, store_time) VALUES ('restored', now64(6), now64(6) - INTERVAL 1 DAY)",
+	} {
+		if err := db.Conn().Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := storeChecks(t.Context(), db)
+	if len(got) != 2 || got[0].health != healthOK || got[1].name != "restored" || got[1].health != healthWarning || !strings.Contains(got[1].detail, "1 client has a gap") {
+		t.Errorf("a restored store: %+v", got)
+	}
+}
+
+// How many clients a saved query yields is known when it is run.
+func TestASavedQueryHasNoNumberOfClients(t *testing.T) {
+	for kind, want := range map[string]any{"list": uint64(5), "query": nil} {
+		if got := members(resync.Collection{Kind: kind, Clients: 5}); got != want {
+			t.Errorf("a %s has %v, want %v", kind, got, want)
+		}
 	}
 }
