@@ -22,6 +22,7 @@ const topSerial = 40
 // modelClient is what a set knows of a client.
 type modelClient struct {
 	arrived     map[uint64]bool
+	setAside    map[uint64]bool      // arrived, and may come again once it is mended
 	messages    map[modelMessage]int // first arrival, in seconds of the test
 	completions []modelCompletion
 	claimed     uint64
@@ -118,7 +119,7 @@ func (c *modelClient) findConflicts() {
 	for m, received := range c.messages {
 		versions[m.serial]++
 		latest[m.serial] = max(latest[m.serial], received)
-		if m.serial < last.floor && received > last.received {
+		if m.serial < last.floor && received > last.received && !c.setAside[m.serial] {
 			c.conflicts[modelConflict{m.serial, conflictBelowCompletion, received}] = true
 		}
 	}
@@ -185,7 +186,7 @@ func (f *fleetModel) report(n int) {
 	for _, s := range serials {
 		if setAside {
 			f.bad = append(f.bad, fmt.Sprintf("('%s', '%d.SMX', %d, %s)", clientN(n), f.now, s, f.time(f.now)))
-			f.clients[n].arrived[s] = true
+			f.clients[n].arrived[s], f.clients[n].setAside[s] = true, true
 			continue
 		}
 		hash := s * 1000
@@ -419,7 +420,7 @@ func TestGapsAreThoseOfASetModel(t *testing.T) {
 			for range rapid.IntRange(1, 12).Draw(rt, "events") {
 				n := rapid.IntRange(1, 5).Draw(rt, "client")
 				if f.clients[n] == nil {
-					f.clients[n] = &modelClient{arrived: map[uint64]bool{}, messages: map[modelMessage]int{}, conflicts: map[modelConflict]bool{}}
+					f.clients[n] = &modelClient{arrived: map[uint64]bool{}, setAside: map[uint64]bool{}, messages: map[modelMessage]int{}, conflicts: map[modelConflict]bool{}}
 				}
 				f.step(n)
 				if rapid.Bool().Draw(rt, "separate block") {

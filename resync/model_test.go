@@ -46,10 +46,7 @@ type machine struct {
 	askedAt   time.Time
 	askedAll  []time.Time
 	expired   uint32 // number of the request that expired last
-	completed struct {
-		received time.Time
-		serial   uint64
-	}
+	completed uint64 // greatest serial of a resync complete message
 }
 
 // hole is a run of serials that never arrived; true is when it was detected in truth.
@@ -113,7 +110,7 @@ func (w *world) load() {
 		}
 		m.seen = max(m.seen, l.last)
 		if l.completion {
-			m.completed.received, m.completed.serial = w.stamp(), max(m.completed.serial, l.last)
+			m.completed = max(m.completed, l.last)
 			closed := func(h hole) bool { return h.last < l.first }
 			m.open, m.lost = slices.DeleteFunc(m.open, closed), slices.DeleteFunc(m.lost, closed)
 		}
@@ -141,7 +138,7 @@ func (r resync) with(expired uint32) resync {
 	return r
 }
 
-func (w *world) complete(m *machine) bool { return m.completed.serial >= m.last.next }
+func (w *world) complete(m *machine) bool { return m.completed >= m.last.next }
 
 // issue is where the rules are held against what happens.
 func (w *world) issue(_ context.Context, list []resync) error {
@@ -251,14 +248,12 @@ func (w *world) wants(_ context.Context, q wantQuery, take func(want) bool) erro
 
 func (w *world) requests(context.Context, wantQuery, func(want) bool) error { return nil }
 
-func (w *world) owing(_ context.Context, since, now time.Time) (owing, map[smx.ClientID]uint32, error) {
+func (w *world) owing(_ context.Context, since, _ time.Time) (owing, map[smx.ClientID]uint32, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	owed := owing{}
 	for _, m := range w.clients {
-		received := m.completed.received
-		stamped := received.After(m.last.issued) && !received.After(now.Add(stampTolerance))
-		if m.last.number > 0 && m.last.issued.After(since) && !w.complete(m) && !stamped {
+		if m.last.number > 0 && m.last.issued.After(since) && !w.complete(m) {
 			owed[m.id] = m.last.with(m.expired)
 		}
 	}

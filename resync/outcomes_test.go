@@ -136,6 +136,17 @@ func TestEachRequestHasItsOwnOutcome(t *testing.T) {
 		{"a completion from before the request", func(h history) { h.completed(-1, 5); h.asked(0, 1, 11) }, "1 issued"},
 		{"a completion of the moment of the request", func(h history) { h.completed(0, 10); h.asked(0, 1, 11) }, "1 issued"},
 		{"one under its serials, by a clock that was wrong", func(h history) { h.asked(0, 1, 11); h.completed(-60, 11) }, "1 completed -60"},
+		{"the second was issued by a clock that was set back", func(h history) {
+			h.asked(0, 1, 11)
+			h.completed(20, 15)
+			h.asked(-9000, 2, 16)
+		}, "2 issued, 1 completed 20"},
+		{"a counter went back, and only times are left", func(h history) {
+			h.asked(0, 1, 11)
+			h.asked(100, 2, 11)
+			h.completed(90, 3)
+			h.completed(110, 4)
+		}, "1 completed 90, 2 completed 110"},
 		{"never answered, then asked again and answered", func(h history) {
 			h.asked(0, 1, 11)
 			h.asked(100, 2, 11)

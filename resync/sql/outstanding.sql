@@ -1,5 +1,6 @@
--- The latest resync of each client that was asked since {since} and has not completed: no resync complete message arrived after
--- it or under a serial of its answer, and no baseline was accepted since. Times after {latest} were stamped by a clock that was wrong.
+-- The latest resync of each client that was asked since {since} and has not completed: no resync complete message has a serial of its
+-- answer, and no baseline was accepted since. One below the serials of every request, of a counter that went back, counts when it
+-- arrived after the request. Times after {latest} were stamped by a clock that was wrong.
 -- picked_up says whether the client has been told, expired whether its expiry is written down.
 WITH latest AS
 (
@@ -9,7 +10,8 @@ WITH latest AS
         argMax(resyncs.issued_time, resyncs.number) AS issued,
         argMax(resyncs.reason, resyncs.number) AS why,
         argMax(resyncs.issued_by, resyncs.number) AS who,
-        argMax(resyncs.next_serial, resyncs.number) AS next
+        argMax(resyncs.next_serial, resyncs.number) AS next,
+        min(resyncs.next_serial) AS first_next
     FROM resyncs FINAL
     WHERE client_id IN (SELECT client_id FROM resyncs WHERE issued_time > {since:DateTime64(6, 'UTC')})
     GROUP BY client_id
@@ -33,9 +35,12 @@ LEFT JOIN
 ) AS x ON x.client_id = l.client_id
 LEFT JOIN
 (
-    SELECT client_id, maxIf(completions_data.received_time, completions_data.received_time <= {latest:DateTime64(6, 'UTC')}) AS received, max(completions_data.serial) AS serial
-    FROM completions_data FINAL
-    WHERE client_id IN (SELECT client_id FROM latest)
+    SELECT
+        d.client_id AS client_id,
+        maxIf(d.received_time, d.serial < f.first_next AND d.received_time <= {latest:DateTime64(6, 'UTC')}) AS received,
+        max(d.serial) AS serial
+    FROM (SELECT client_id, serial, received_time FROM completions_data FINAL WHERE client_id IN (SELECT client_id FROM latest)) AS d
+    INNER JOIN latest AS f ON f.client_id = d.client_id
     GROUP BY client_id
 ) AS c ON c.client_id = l.client_id
 LEFT JOIN

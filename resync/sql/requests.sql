@@ -11,7 +11,8 @@ latest AS
         client_id,
         max(resyncs.number) AS last_number,
         argMax(resyncs.issued_time, resyncs.number) AS issued,
-        argMax(resyncs.next_serial, resyncs.number) AS next
+        argMax(resyncs.next_serial, resyncs.number) AS next,
+        min(resyncs.next_serial) AS first_next
     FROM resyncs FINAL
     WHERE client_id IN (SELECT client_id FROM resync_requests)
     GROUP BY client_id
@@ -27,9 +28,12 @@ FROM requests AS q
 LEFT JOIN latest AS l ON l.client_id = q.client_id
 LEFT JOIN
 (
-    SELECT client_id, maxIf(completions_data.received_time, completions_data.received_time <= {latest:DateTime64(6, 'UTC')}) AS received, max(completions_data.serial) AS serial
-    FROM completions_data FINAL
-    WHERE client_id IN (SELECT client_id FROM resync_requests)
+    SELECT
+        d.client_id AS client_id,
+        maxIf(d.received_time, d.serial < f.first_next AND d.received_time <= {latest:DateTime64(6, 'UTC')}) AS received,
+        max(d.serial) AS serial
+    FROM (SELECT client_id, serial, received_time FROM completions_data FINAL WHERE client_id IN (SELECT client_id FROM latest)) AS d
+    INNER JOIN latest AS f ON f.client_id = d.client_id
     GROUP BY client_id
 ) AS c ON c.client_id = q.client_id
 LEFT JOIN
