@@ -3,13 +3,9 @@
 package storetest
 
 import (
-	"context"
-	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"statewire/store"
 )
@@ -19,8 +15,8 @@ var (
 	shared  = sync.OnceValues(startEngine)
 )
 
-// New returns an open store with an empty database of its own, dropped when the
-// test ends. The engine library must be there: `make engine`.
+// New returns an open store with an empty database of its own, emptied for another
+// test when this one ends. The engine library must be there: `make engine`.
 func New(t testing.TB) *store.Store { return NewWith(t, store.DefaultConfig(), store.Options{}) }
 
 // NewWith is New with settings of the test's own; the database and the data
@@ -31,15 +27,15 @@ func NewWith(t testing.TB, cfg store.Config, opt store.Options) *store.Store {
 	if err != nil {
 		t.Fatalf("start the engine for tests: %v", err)
 	}
-	database := fmt.Sprintf("test_%d_%d", os.Getpid(), numbers.Add(1))
-	if fits(cfg, opt) {
-		copied, err := migrated()
-		if err == nil {
-			err = copied.copyTo(t.Context(), owner, database)
-		}
-		if err != nil {
-			t.Fatalf("make a test database: %v", err)
-		}
+	like, err := migrated()
+	if err != nil {
+		t.Fatalf("read the template of test databases: %v", err)
+	}
+	database, copied := "", fits(cfg, opt)
+	if !copied {
+		database = newName()
+	} else if database, err = like.take(t.Context(), owner); err != nil {
+		t.Fatalf("make a test database: %v", err)
 	}
 	cfg.Database, opt.Access = database, store.Own
 	s, err := store.Share(t.Context(), owner, cfg, opt)
@@ -47,13 +43,11 @@ func NewWith(t testing.TB, cfg store.Config, opt store.Options) *store.Store {
 		t.Fatalf("open a test database: %v", err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := s.Conn().Exec(ctx, "DROP DATABASE "+cfg.Database+" SYNC"); err != nil {
-			t.Errorf("drop the test database: %v", err)
-		}
 		if err := s.Close(); err != nil {
 			t.Errorf("close the test store: %v", err)
+		}
+		if err := like.leave(owner, database, copied && !t.Failed()); err != nil {
+			t.Errorf("leave the test database: %v", err)
 		}
 	})
 	return s
