@@ -10,6 +10,7 @@ import (
 
 	"statewire/inbox"
 	"statewire/smx"
+	"statewire/store/storetest"
 )
 
 // model is what a site must know after everything has loaded: sets, nothing more.
@@ -73,6 +74,7 @@ func doc(base int, records []modelRecord) []byte {
 // TestWhatArrivedIsStoredOrACopyOrSetAside lets clients send what they like, in any order and as often as they like, and
 // restarts the loader in between: arrived = stored + duplicate + set aside, from what the store holds and from the counters.
 func TestWhatArrivedIsStoredOrACopyOrSetAside(t *testing.T) {
+	storetest.Checks(t, 30)
 	s := newSite(t)
 	base := 0
 	rapid.Check(t, func(t *rapid.T) {

@@ -2,7 +2,6 @@ package resync
 
 import (
 	"cmp"
-	flags "flag"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,6 +10,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"statewire/store/storetest"
 )
 
 // modelJump is small, so that serials that jump are as frequent as others.
@@ -394,22 +395,8 @@ func storeOrder(a, b int) int {
 	return cmp.Or(slices.Compare(x[8:], y[8:]), slices.Compare(x[:8], y[:8]))
 }
 
-// fewChecks makes rapid draw n times, because every time asks the engine dozens of things.
-func fewChecks(t *testing.T, n int) {
-	t.Helper()
-	have := flags.Lookup("rapid.checks")
-	old := have.Value.String()
-	if old != "100" {
-		return // somebody asked for a number
-	}
-	if err := flags.Set("rapid.checks", fmt.Sprint(n)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = flags.Set("rapid.checks", old) })
-}
-
 func TestGapsAreThoseOfASetModel(t *testing.T) {
-	fewChecks(t, 10)
+	storetest.Checks(t, 10)
 	s := newSite(t)
 	s.finder.margin, s.finder.jump = 0, modelJump
 	rapid.Check(t, func(rt *rapid.T) {

@@ -77,6 +77,7 @@ func drawMessage(t *rapid.T) message {
 }
 
 func TestCurrentStatesFollowTheRulesMergedOrNot(t *testing.T) {
+	storetest.Checks(t, 30)
 	s := storetest.New(t)
 	ctx := t.Context()
 	rapid.Check(t, func(rt *rapid.T) {
