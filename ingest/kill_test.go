@@ -1,8 +1,10 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -23,7 +25,7 @@ import (
 // childEnv holds the errand of a child process; without it the test binary tests.
 const childEnv = "STATEWIRE_TEST_INGEST"
 
-// errand is what a child process does: drain an inbox into an engine of its own, and die on the way.
+// errand is what a child process does: drain an inbox into an engine of its own, and die on the way or go on with the next one.
 type errand struct {
 	Root  string // of the inbox
 	Store string
@@ -32,6 +34,7 @@ type errand struct {
 	Nth   int    // of them, from 1
 	Delay time.Duration
 	Query []string // asked when it lived to the end
+	Next  *errand  `json:",omitempty"` // of the same store: an engine takes longer to start than a load
 }
 
 // killer kills the process at the nth time something happens.
@@ -78,6 +81,19 @@ func runChild(text string) int {
 
 func (e errand) run() error {
 	debug.SetMemoryLimit(MemoryLimit)
+	db, err := store.Open(context.Background(), store.DefaultConfig(), store.Options{Access: store.Own, Dir: e.Store})
+	if err != nil {
+		return err
+	}
+	for next := &e; next != nil; next = next.Next {
+		if err := next.load(db); err != nil {
+			return err
+		}
+	}
+	return db.Close()
+}
+
+func (e errand) load(db *store.Store) error {
 	k := &killer{errand: e}
 	log := slog.New(&logWatch{f: func(text string, _ map[string]string) { k.happens(text) }})
 	dir, err := inbox.Open(e.Root, log)
@@ -85,10 +101,6 @@ func (e errand) run() error {
 		return err
 	}
 	box, err := dir.Loader(e.Chunk, 100)
-	if err != nil {
-		return err
-	}
-	db, err := store.Open(context.Background(), store.DefaultConfig(), store.Options{Access: store.Own, Dir: e.Store})
 	if err != nil {
 		return err
 	}
@@ -105,7 +117,7 @@ func (e errand) run() error {
 	if err := e.answer(db); err != nil {
 		return err
 	}
-	return db.Close()
+	return errors.Join(box.Close(), dir.Close())
 }
 
 func (e errand) answer(db *store.Store) error {
@@ -120,7 +132,7 @@ func (e errand) answer(db *store.Store) error {
 	return json.NewEncoder(os.Stdout).Encode(answers)
 }
 
-// child runs an errand in a process of its own and returns what it answered; killed says how it ended.
+// child runs an errand in a process of its own and returns what it answered, nil when it died before; killed says how the process ended.
 func (e errand) child(t *testing.T) (answers [][]string, killed bool) {
 	t.Helper()
 	text, err := json.Marshal(e)
@@ -132,15 +144,15 @@ func (e errand) child(t *testing.T) (answers [][]string, killed bool) {
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
-		return nil, true
+		err, killed = nil, true
 	}
 	if err != nil {
 		t.Fatalf("child: %v", err)
 	}
-	if err := json.Unmarshal(out, &answers); err != nil {
+	if err := json.NewDecoder(bytes.NewReader(out)).Decode(&answers); err != nil && !killed {
 		t.Fatalf("child answered %q: %v", out, err)
 	}
-	return answers, false
+	return answers, killed
 }
 
 // TestEveryMessageIsStoredOnceWhereverTheProcessDies kills a process between each pair of steps, starts another, and asks
@@ -160,41 +172,79 @@ func TestEveryMessageIsStoredOnceWhereverTheProcessDies(t *testing.T) {
 		errand{Kill: "bad file set aside", Nth: 1}, errand{Kill: "processed file", Nth: 1}, errand{Kill: "processed file", Nth: 2},
 		errand{Kill: "processed file", Nth: 4}, errand{Kill: "processed file", Nth: 20})
 	dir := t.TempDir()
+	var before *death
 	for n, e := range deaths {
-		t.Run(fmt.Sprintf("%s, no. %d, %v", e.Kill, e.Nth, e.Delay), func(t *testing.T) {
-			e.Root, e.Store = filepath.Join(dir, fmt.Sprint(n), "statesys.box"), dir
-			e.Chunk = []int{1, 4, 256}[n%3]
-			if strings.HasPrefix(e.Kill, "processed") {
-				e.Chunk = 4
-			}
-			dies(t, n, e)
-		})
+		e.Root, e.Store = filepath.Join(dir, fmt.Sprint(n), "statesys.box"), dir
+		e.Chunk = []int{1, 4, 256}[n%3]
+		if strings.HasPrefix(e.Kill, "processed") {
+			e.Chunk = 4
+		}
+		now := prepare(t, n, e)
+		before.goesOn(t, now)
+		before = now
+	}
+	before.goesOn(t, nil)
+}
+
+// death is an errand on which a process dies, and its inbox.
+type death struct {
+	errand
+	site  *site
+	first int // client
+}
+
+// prepare fills the inbox of the n-th death.
+func prepare(t *testing.T, n int, e errand) *death {
+	s := &site{t: t, root: e.Root, cfg: DefaultConfig(), log: slog.New(slog.DiscardHandler)}
+	s.openInbox()
+	d := &death{e, s, 100 * (n + 1)}
+	s.everything(d.first)
+	for i := range 20 {
+		s.drop(name(i), bare(client(d.first+10+i), messages(1, 3)...))
+	}
+	s.closeInbox()
+	return d
+}
+
+// goesOn has another process load what is left after a death, and then die the next one. With no death before it only dies.
+func (d *death) goesOn(t *testing.T, next *death) {
+	t.Helper()
+	var e errand
+	switch {
+	case d == nil:
+		e = next.errand
+	case next == nil:
+		e = d.rest(nil)
+	default:
+		e = d.rest(&next.errand)
+	}
+	have, killed := e.child(t)
+	if next != nil && !killed && next.Delay == 0 {
+		t.Errorf("lived to the end: %s did not come to pass", next.Kill)
+	}
+	if d != nil {
+		t.Run(fmt.Sprintf("%s, no. %d, %v", d.Kill, d.Nth, d.Delay), func(t *testing.T) { d.compare(t, have) })
 	}
 }
 
-func dies(t *testing.T, n int, e errand) {
-	s := &site{t: t, root: e.Root, cfg: DefaultConfig(), log: slog.New(slog.DiscardHandler)}
-	s.openInbox()
-	first := 100 * (n + 1)
-	s.everything(first)
-	for i := range 20 {
-		s.drop(name(i), bare(client(first+10+i), messages(1, 3)...))
-	}
-	s.closeInbox()
-	if _, killed := e.child(t); !killed && e.Delay == 0 {
-		t.Errorf("lived to the end: %s did not come to pass", e.Kill)
-	}
-	e.Kill = ""
-	e.Query = questions(first)
-	have, killed := e.child(t)
-	if killed {
+// rest is the errand that completes what the death left.
+func (d *death) rest(next *errand) errand {
+	e := d.errand
+	e.Kill, e.Query, e.Next = "", questions(d.first), next
+	return e
+}
+
+func (d *death) compare(t *testing.T, have [][]string) {
+	if have == nil {
 		t.Fatal("killed without being told to die")
 	}
+	s := d.site
+	s.t = t
 	want := [][]string{{"68,68"}, {"69"}, {"73,1"}, {"1,4", "1,2", "4,6"}, {"1"}, {"1"}}
 	for range 20 {
 		want[3] = append(want[3], "1,3")
 	}
-	for i, sql := range e.Query {
+	for i, sql := range questions(d.first) {
 		slices.Sort(have[i])
 		slices.Sort(want[i])
 		if !slices.Equal(have[i], want[i]) {
