@@ -31,7 +31,8 @@ LEFT JOIN
         SELECT 1 AS one, serial, received_time, min(serial) OVER (PARTITION BY payload_hash) AS first
         FROM state_messages WHERE client_id = {client:UUID} AND serial > 0
     )
-    WHERE serial >= (SELECT min(next_serial) FROM asked)
+    WHERE serial >= -- of the requests asked about; the view itself would be planned and read once more
+        (SELECT min(next_serial) FROM (SELECT next_serial FROM resyncs FINAL WHERE client_id = {client:UUID} ORDER BY number DESC LIMIT 20))
 ) AS m ON m.one = 1
 GROUP BY number
 ORDER BY number DESC
