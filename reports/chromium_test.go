@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -31,26 +30,10 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-// browse opens an address and returns the document after its scripts ran, and what the console said.
-func browse(t *testing.T, address string, more ...string) (dom, console string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	args := append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(), "--enable-logging=stderr", "--v=0",
-		"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", "--virtual-time-budget=4000", "--dump-dom"}, more...)
-	cmd := exec.CommandContext(ctx, chromium(t), append(args, address)...)
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("chromium %s: %v\n%s", address, err, errs.String())
-	}
-	for line := range strings.Lines(errs.String()) {
-		if strings.Contains(line, "CONSOLE") {
-			console += line
-		}
-	}
-	return out.String(), console
+// chromiumArgs are those of a browser with a profile of the test's own, which reaches this machine only.
+func chromiumArgs(t *testing.T) []string {
+	return []string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(), "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"}
 }
 
 // serveSeeded serves a seeded site on a loopback port.
@@ -100,7 +83,8 @@ func TestPagesRunInABrowserWithoutAComplaint(t *testing.T) {
 	s := patchDay(t)
 	var panels atomic.Int64
 	site := serveSeeded(t, s, func(c *Config, _ *Deps) { c.Refresh = time.Second }, countPanels(&panels))
-	dom, console := browse(t, site+"/")
+	b := openBrowser(t)
+	dom, console := b.browse(site + "/")
 	if console != "" {
 		t.Errorf("the console says: %s", console)
 	}
@@ -117,7 +101,7 @@ func TestPagesRunInABrowserWithoutAComplaint(t *testing.T) {
 	}
 	for _, name := range []string{"throughput", "compliance", "paged", "reports", "empty"} {
 		page := pagesToTry[name]
-		if _, console := browse(t, site+page); console != "" {
+		if _, console := b.browse(site + page); console != "" {
 			t.Errorf("%s: the console says: %s", name, console)
 		}
 	}
@@ -125,8 +109,9 @@ func TestPagesRunInABrowserWithoutAComplaint(t *testing.T) {
 
 func TestHostileTextsAreOnlyTextInABrowser(t *testing.T) {
 	site := serveSeeded(t, hostileSite(t))
+	b := openBrowser(t)
 	for _, page := range []string{"/", "/reports/clients", "/reports/compliance?topic_type=402"} {
-		dom, console := browse(t, site+page)
+		dom, console := b.browse(site + page)
 		if console != "" {
 			t.Errorf("%s: the console says: %s", page, console)
 		}
@@ -155,7 +140,7 @@ func TestALostConnectionIsSaid(t *testing.T) {
 	site := serveSeeded(t, s, func(c *Config, _ *Deps) { c.Refresh = time.Second }, func(_ *Config, d *Deps) {
 		d.Version = "lost" // the wrapper below answers panels with an error
 	})
-	dom, _ := browse(t, site+"/")
+	dom, _ := openBrowser(t).browse(site + "/")
 	note := dom[strings.Index(dom, `id="offline"`):]
 	if note = note[:strings.Index(note, ">")]; strings.Contains(note, "hidden") {
 		t.Errorf("the note stays hidden: %s", note)
@@ -189,8 +174,9 @@ func brokenSite(t *testing.T) (*site, string) {
 
 func TestPagesOfClientsRunInABrowserWithoutAComplaint(t *testing.T) {
 	_, site := brokenSite(t)
+	b := openBrowser(t)
 	for name, page := range clientPages {
-		dom, console := browse(t, site+page)
+		dom, console := b.browse(site + page)
 		if status := strings.Contains(console, "404"); console != "" && !status {
 			t.Errorf("%s: the console says: %s", name, console)
 		}
@@ -226,13 +212,12 @@ func screenshots(t *testing.T, folder, site string, pages map[string]string) {
 			continue
 		}
 		for _, look := range []struct{ suffix, size, dark string }{{"", "1280,1500", ""}, {"-phone", "500,2600", ""}, {"-dark", "1280,1500", "--force-dark-mode"}} {
-			args := []string{"--screenshot=" + filepath.Join(folder, name+look.suffix+".png"), "--window-size=" + look.size, "--hide-scrollbars"}
+			args := append(chromiumArgs(t), "--virtual-time-budget=4000", "--screenshot="+filepath.Join(folder, name+look.suffix+".png"), "--window-size="+look.size, "--hide-scrollbars")
 			if look.dark != "" {
 				args = append(args, "--blink-settings=preferredColorScheme=0")
 			}
-			_, console := browse(t, site+page, args...)
-			if console != "" {
-				t.Logf("%s: %s", name, console)
+			if out, err := exec.CommandContext(t.Context(), chromium(t), append(args, site+page)...).CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", name, err, out)
 			}
 		}
 	}
