@@ -120,6 +120,7 @@ func http4xx() []answerCase {
 		{"C2.29 OPTIONS *", request("OPTIONS * HTTP/1.1")},
 		{"C2.29 unknown path", request("GET /mp/other HTTP/1.1")},
 		{"C2.31 the digest differs", post(good, "Content-Digest: sha-256=:"+digestOf("other")+":")},
+		{"C2.31 the older header differs, in other letters", post(good, "Digest: SHA-256="+digestOf("other"))},
 		{"C2.31 the digest is no base64", post(good, "Content-Digest: sha-256=:?:")},
 		{"C2.35 dots in the path", request("GET /mp/../admin HTTP/1.1")},
 		{"C2.35 dots that lead back", request("POST /mp/../mp/reports HTTP/1.1", "Content-Length: 3") + "abc"},

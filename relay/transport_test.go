@@ -225,6 +225,9 @@ func TestCallersNeedACertificate(t *testing.T) {
 			if resp.StatusCode != tc.status || !strings.Contains(body, tc.code) {
 				t.Errorf("%d %s", resp.StatusCode, body)
 			}
+			if tc.code != "" && !strings.Contains(body, `"retry":true`) { // a caller that is known later has lost nothing
+				t.Errorf("refused for good: %s", body)
+			}
 		})
 	}
 }
