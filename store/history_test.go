@@ -167,6 +167,17 @@ func TestARetentionThatWasCutShortIsFinished(t *testing.T) {
 	}
 }
 
+// Where one table keeps its rows for less long than the others, a retention between the two still takes from those: it waits.
+func TestARetentionIsMeasuredByTheLongestLife(t *testing.T) {
+	s := storetest.New(t)
+	exec(t, s, "ALTER TABLE bad_files MODIFY TTL toDateTime(set_aside_time) + INTERVAL 240 HOUR DELETE SETTINGS materialize_ttl_after_modify = 0")
+	k := keep(t, s, 20*day, time.Now())
+	k.step(t, false)
+	if text := k.log.String(); !strings.Contains(text, "a shorter retention waits for a day") || !strings.Contains(text, "from=400d to=20d") {
+		t.Errorf("it said %q", text)
+	}
+}
+
 func TestRetentionKeepsTheLatestMessageWithoutASerial(t *testing.T) {
 	s := storetest.New(t)
 	topics := []string{"x", `it's \ "q", (1)`, "\t\n\x00é"}
