@@ -15,8 +15,9 @@ type record map[string]any
 // once per interval, and a slow one less often.
 type snapshots struct {
 	// Constant after newSnapshots.
-	runner *Runner
-	keep   time.Duration
+	ask  func(ctx context.Context, name string, params map[string]string) ([]record, error)
+	now  func() time.Time
+	keep time.Duration
 
 	// Guarded by mu.
 	mu   sync.Mutex
@@ -36,8 +37,17 @@ type snapshot struct {
 // slowness is how many times its own duration an answer is kept: a question never takes more than a tenth of the engine's time.
 const slowness = 10
 
+// fresh says whether the latest answer still serves. An error is no answer to a slow question: it is kept as briefly as a quick one.
+func (s *snapshot) fresh(now time.Time, keep time.Duration) bool {
+	if s.err == nil {
+		keep = max(keep, slowness*s.took)
+	}
+	age := now.Sub(s.at)
+	return !s.at.IsZero() && age >= 0 && age < keep
+}
+
 func newSnapshots(runner *Runner, keep time.Duration) *snapshots {
-	return &snapshots{runner: runner, keep: keep, byID: map[string]*snapshot{}}
+	return &snapshots{ask: runner.snapshot, now: runner.now, keep: keep, byID: map[string]*snapshot{}}
 }
 
 // get answers a report's question, from memory when that is recent enough. Its callers ask a small fixed set.
@@ -55,13 +65,13 @@ func (s *snapshots) get(ctx context.Context, name string, params map[string]stri
 	s.mu.Unlock()
 	snap.mu.Lock()
 	defer snap.mu.Unlock()
-	began := s.runner.now()
-	if age := began.Sub(snap.at); !snap.at.IsZero() && age >= 0 && age < max(s.keep, slowness*snap.took) {
+	began := s.now()
+	if snap.fresh(began, s.keep) {
 		return snap.rows, snap.err
 	}
 	// The answer belongs to all who wait: the first one's leaving must not end it.
 	snap.rows, snap.err = s.ask(context.WithoutCancel(ctx), name, params)
-	snap.at = s.runner.now()
+	snap.at = s.now()
 	snap.took = snap.at.Sub(began)
 	return snap.rows, snap.err
 }
@@ -69,8 +79,9 @@ func (s *snapshots) get(ctx context.Context, name string, params map[string]stri
 // snapshotRows bounds what the dashboard keeps of one report.
 const snapshotRows = 2000
 
-func (s *snapshots) ask(ctx context.Context, name string, params map[string]string) ([]record, error) {
-	rows, err := s.runner.Run(ctx, name, params, Page{Limit: snapshotRows})
+// snapshot asks a report's question.
+func (r *Runner) snapshot(ctx context.Context, name string, params map[string]string) ([]record, error) {
+	rows, err := r.Run(ctx, name, params, Page{Limit: snapshotRows})
 	if err != nil {
 		return nil, err
 	}
