@@ -75,15 +75,9 @@ func (s *conflictSearch) search(ctx context.Context, clients []any) error {
 	return s.rows.flush(ctx)
 }
 
-// countConflicts counts those that are open.
-func (f *finder) countConflicts(ctx context.Context, opt findOptions, out *found) error {
-	if err := f.store.Conn().QueryRow(ctx, openConflictsSQL).Scan(&out.Conflicts); err != nil {
-		return err
-	}
-	if opt.DryRun {
-		out.Conflicts += out.NewConflicts
-	}
-	return nil
+// countConflicts counts those that are open by what is stored.
+func (f *finder) countConflicts(ctx context.Context, out *found) error {
+	return f.store.Conn().QueryRow(ctx, openConflictsSQL).Scan(&out.Conflicts)
 }
 
 // collect adds a query's conflicts to the rows.
@@ -127,9 +121,6 @@ type conflictRows struct {
 
 func (r *conflictRows) add(ctx context.Context, client uuid.UUID, serial uint64, kind string, received time.Time) error {
 	r.found++
-	if r.dry {
-		return nil
-	}
 	r.clients, r.serials, r.kinds = append(r.clients, client), append(r.serials, serial), append(r.kinds, kind)
 	r.received, r.detected = append(r.received, received), append(r.detected, r.at)
 	if len(r.clients) < rowsPerInsert {
@@ -138,7 +129,11 @@ func (r *conflictRows) add(ctx context.Context, client uuid.UUID, serial uint64,
 	return r.flush(ctx)
 }
 
+// flush stores the rows. Without writing they stay: whom they make a check ask is decided by them.
 func (r *conflictRows) flush(ctx context.Context) error {
+	if r.dry {
+		return nil
+	}
 	const sql = `INSERT INTO serial_conflicts (client_id, serial, kind, received_time, detected_time)`
 	if err := r.store.Insert(ctx, sql, r.clients, r.serials, r.kinds, r.received, r.detected); err != nil {
 		return err

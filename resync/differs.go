@@ -24,12 +24,12 @@ func (f *finder) findDiffering(ctx context.Context, opt findOptions, out *found)
 	if err := f.store.Conn().QueryRow(ctx, markedSQL).Scan(&out.Differing, &polled); err != nil || !polled {
 		return err
 	}
-	rows, err := f.store.Conn().Query(ctx, differsSQL, f.since(opt), flagArg("full", opt.Full))
+	rows, err := f.store.Conn().Query(ctx, differsSQL, f.since(opt), flagArg("full", opt.Full), flagArg("dry", opt.DryRun))
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	changed := differingRows{store: f.store}
+	changed, incomplete := differingRows{store: f.store}, out.incomplete(opt.DryRun)
 	for rows.Next() {
 		var d differing
 		if err := rows.Scan(&d.client, &d.clientStates, &d.clientDigest, &d.siteStates, &d.siteDigest, &d.marked, &d.detected, &d.checked); err != nil {
@@ -38,8 +38,12 @@ func (f *finder) findDiffering(ctx context.Context, opt findOptions, out *found)
 		if _, waits := opt.Unread.Clients[smx.ClientID(d.client)]; waits || opt.Unread.Partly {
 			continue
 		}
+		if incomplete[smx.ClientID(d.client)] {
+			continue
+		}
 		d.turn(opt.At, out)
 		if opt.DryRun {
+			out.foreseen.mark(&d)
 			continue
 		}
 		if err := changed.add(ctx, &d); err != nil {

@@ -2,6 +2,7 @@ package resync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
@@ -56,6 +57,8 @@ type found struct {
 	Conflicts    uint64 // open after the check, of all clients
 	NewConflicts uint64 // found by this check
 	Differing    uint64 // clients that differ, after the check
+
+	foreseen foreseen // of a dry run
 }
 
 // gap is an open range.
@@ -66,7 +69,7 @@ type gap struct {
 	Jump        bool // below a serial that jumped
 }
 
-// find brings the three tables up to date. A dry run returns what it would find.
+// find brings the three tables up to date. A dry run returns what it would find, with all gaps.
 func (f *finder) find(ctx context.Context, opt findOptions) (found, error) {
 	opt.Full = opt.Full || opt.Since.IsZero()
 	opt.At = opt.At.UTC().Truncate(time.Microsecond)
@@ -75,10 +78,13 @@ func (f *finder) find(ctx context.Context, opt findOptions) (found, error) {
 		return found{}, err
 	}
 	out := found{Watermark: watermark}
+	if opt.DryRun {
+		opt.Rows = mostRows // what follows from the ranges is decided by this list, not by the store
+	}
 	if err := f.findGaps(ctx, opt, &out); err != nil {
 		return found{}, fmt.Errorf("look for missing serials: %w", err)
 	}
-	if err := f.countConflicts(ctx, opt, &out); err != nil {
+	if err := errors.Join(f.countConflicts(ctx, &out), f.foreseeConflicts(ctx, &out)); err != nil {
 		return found{}, fmt.Errorf("count the open conflicts: %w", err)
 	}
 	if err := f.findDiffering(ctx, opt, &out); err != nil {
@@ -97,7 +103,7 @@ func (f *finder) recorded(ctx context.Context) (out found, err error) {
 	if err := f.store.Conn().QueryRow(ctx, markedSQL).Scan(&out.Differing, &polled); err != nil {
 		return out, fmt.Errorf(doing, err)
 	}
-	if err := f.countConflicts(ctx, findOptions{}, &out); err != nil {
+	if err := f.countConflicts(ctx, &out); err != nil {
 		return out, fmt.Errorf(doing, err)
 	}
 	out.Messages, out.JumpMessages = float(messages), float(apart)

@@ -65,6 +65,9 @@ func (f *finder) findGaps(ctx context.Context, opt findOptions, out *found) erro
 	}
 	out.Messages, out.JumpMessages = float(c.messages), float(c.apart)
 	out.NewConflicts = c.conflicts.rows.found
+	if opt.DryRun {
+		out.foreseen.rows = c.conflicts.rows
+	}
 	return c.list(ctx)
 }
 

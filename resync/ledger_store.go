@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
 	"statewire/smx"
@@ -37,7 +38,7 @@ type storeLedger struct {
 
 	// Guarded by the service's busy.
 	watermark time.Time // where the last scan began to read
-	unwritten []gap     // what a dry scan found and did not write
+	unwritten found     // what a dry scan found and did not write
 
 	// Guarded by the service's flushing.
 	aside map[uuid.UUID]struct{} // clients whose jumping claims were logged
@@ -87,7 +88,7 @@ func (l *storeLedger) keepClock(ctx context.Context, row clockRow) error {
 
 func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
 	rows := q.rows
-	if rows < 0 || q.dry {
+	if rows < 0 {
 		rows = mostRows
 	}
 	opt := findOptions{At: q.at, DryRun: q.dry, Full: q.full, Since: l.watermark, Rows: rows, Unread: q.unread}
@@ -102,12 +103,12 @@ func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
 	if err != nil {
 		return Gaps{}, err
 	}
-	if l.unwritten = nil; q.dry {
-		l.unwritten = f.Gaps
+	slices.SortFunc(f.Gaps, compareGaps)
+	if l.unwritten = (found{}); q.dry {
+		l.unwritten = f
 	} else {
 		l.watermark = f.Watermark
 	}
-	slices.SortStableFunc(f.Gaps, func(a, b gap) int { return a.Detected.Compare(b.Detected) })
 	g := f.gaps()
 	for i, one := range f.Gaps {
 		if q.rows >= 0 && i >= q.rows {
@@ -296,7 +297,11 @@ func (l *storeLedger) keepCheck(ctx context.Context, r Result) error {
 
 // each runs a query and hands f the rows one by one.
 func (l *storeLedger) each(ctx context.Context, sql string, args []any, f func(scan func(...any) error) error) error {
-	rows, err := l.store.Conn().Query(ctx, sql, args...)
+	return eachRow(ctx, l.store.Conn(), sql, args, f)
+}
+
+func eachRow(ctx context.Context, conn driver.Conn, sql string, args []any, f func(scan func(...any) error) error) error {
+	rows, err := conn.Query(ctx, sql, args...)
 	if err != nil {
 		return err
 	}

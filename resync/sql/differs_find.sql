@@ -2,7 +2,8 @@
 -- greatest serial that the site has seen, with nothing unsent and no range open; and those that claimed less well after their
 -- last report came, so that no report was on its way: their counter went back, and they need not raise anything for that to be seen. States below the first serial of the client's
 -- last whole cache do not count: it does not hold them. A client that was given a baseline is not compared until its next
--- completed resync: what was accepted need not be equal. Yields those whose mark in differing_clients is wrong.
+-- completed resync: what was accepted need not be equal. Yields those whose mark in differing_clients is wrong. A dry run has written
+-- no ranges: whoever has one open is left out by the caller.
 WITH
     polled AS
     (
@@ -36,7 +37,7 @@ WITH
         WHERE (f.baseline_floor = 0 OR f.completion_floor > f.baseline_floor)
             AND (p.last_serial = s.last_serial OR p.last_serial < s.last_serial AND toUnixTimestamp64Micro(s.last_report_time) > 0
                  AND p.claimed_time > s.last_report_time + INTERVAL 2 MINUTE)
-            AND p.client_id NOT IN (SELECT client_id FROM missing_ranges FINAL WHERE closed = 0)
+            AND ({dry:UInt8} OR p.client_id NOT IN (SELECT client_id FROM missing_ranges FINAL WHERE closed = 0))
     )
 SELECT
     c.client_id AS client_id,
