@@ -101,7 +101,14 @@ PC001 | U2
 PC002 | U1
 PC003 | U1
 PC004 | U1`)
-	expect(t, lines(s.all(r, "failing-clients", map[string]string{"topic_type": "402", "state_id": "11"}), "netbios_name"), `PC005`)
+	expect(t, lines(s.all(r, "failing-clients", map[string]string{"topic_type": "402", "state_id": "11", "code": ""}), "netbios_name"), `PC005`)
+	expect(t, lines(s.all(r, "failing-clients", map[string]string{"topic_type": "402", "state_id": "11"}), "netbios_name", "topic_id", "error_code"), `
+PC001 | U1 | 0x80240022
+PC001 | U2 | 0x80240022
+PC002 | U1 | 0x80240022
+PC003 | U1 | 0x80240022
+PC004 | U1 | 0x80240022
+PC005 | U1 | `)
 }
 
 func TestThroughputFillsEveryMinuteAndCountsAReportOnce(t *testing.T) {

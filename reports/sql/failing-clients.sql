@@ -1,9 +1,9 @@
 -- title: Clients with an error code
 -- group: Compliance
--- description: The clients behind one line of the report failures, newest failure first.
+-- description: The clients in a failed state, newest failure first; with a code, those behind one line of the report failures.
 -- param topic_type UInt32: Topic type
 -- param state_id UInt32: State
--- param code String = '': Error code as the report failures writes it; empty takes failures without a code
+-- param code String = '*': Error code as the report failures writes it; * takes all, empty those without a code
 -- param parameter UInt8 = 0 in 0..64: Which parameter holds the code, counted from 1; 0 takes the first that looks like a failure code
 -- order: message_time DateTime64(3,'UTC') desc, client_id UUID, topic_id String
 -- link client_id: client-states?client={client_id}
@@ -33,7 +33,7 @@ WITH
     (
         SELECT client_id, topic_id, error_code, message_time, received_time, serial, params
         FROM coded
-        WHERE lower(error_code) = lower({code:String})
+        WHERE ({code:String} = '*' OR lower(error_code) = lower({code:String}))
           AND ({after:UInt8} = 0 OR message_time < {after_message_time:DateTime64(3,'UTC')}
                OR message_time = {after_message_time:DateTime64(3,'UTC')} AND (client_id, topic_id) > ({after_client_id:UUID}, {after_topic_id:String}))
         ORDER BY message_time DESC, client_id, topic_id
