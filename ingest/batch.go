@@ -65,6 +65,7 @@ type size struct {
 	bad     int // of the files, as a whole
 	rows    int
 	records int // bad ones
+	reports int // bad as a whole, of files that are not
 }
 
 func (b batch) size() (n size) {
@@ -78,6 +79,7 @@ func (b batch) size() (n size) {
 			}
 			n.rows += s.messages.len()
 			n.records += s.records.len()
+			n.reports += s.badReports.len()
 		}
 	}
 	return n

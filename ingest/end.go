@@ -186,6 +186,8 @@ func (l *Loader) countLoaded(part *part, loaded int) {
 // countStored counts and logs a stored batch.
 func (l *Loader) countStored(b batch, out outcome, took time.Duration) {
 	m, n := l.metrics, b.size()
+	l.log.Info("processed batch", "files", n.files, "bad_files", n.bad, "bad_reports", n.reports, "records", n.rows, "stored", out.stored,
+		"duplicates", out.duplicates, "conflicts", out.conflicts, "invalid", n.records, "took", took)
 	if n.bad == n.files {
 		return
 	}
@@ -193,11 +195,11 @@ func (l *Loader) countStored(b batch, out outcome, took time.Duration) {
 	m.messages.WithLabelValues("duplicate").Add(float64(out.duplicates))
 	m.messages.WithLabelValues("set_aside").Add(float64(n.records))
 	m.conflicts.Add(float64(out.conflicts))
+	m.badReports.Add(float64(n.reports))
 	now := l.now()
 	for r := range b.reports() {
 		m.lag.Observe(now.Sub(r.received()).Seconds())
 	}
-	l.log.Info("processed batch", "files", n.files, "records", n.rows, "stored", out.stored, "duplicates", out.duplicates,
-		"conflicts", out.conflicts, "invalid", n.records, "took", took)
-	l.add(Totals{Messages: n.rows + n.records, Duplicates: out.duplicates, InvalidRecords: n.records, Conflicts: out.conflicts, Batches: 1})
+	l.add(Totals{Messages: n.rows + n.records, Duplicates: out.duplicates, InvalidRecords: n.records, BadReports: n.reports,
+		Conflicts: out.conflicts, Batches: 1})
 }

@@ -74,6 +74,7 @@ type Totals struct {
 	Duplicates     int `json:"duplicates"`      // messages that were stored before
 	InvalidRecords int `json:"invalid_records"` // messages set aside
 	BadFiles       int `json:"bad_files"`       // files set aside whole
+	BadReports     int `json:"bad_reports"`     // reports set aside whole of files whose others load; their messages are in no number
 	Conflicts      int `json:"conflicts"`       // messages under a serial that a different message has
 	Batches        int `json:"batches"`         // inserts
 }
@@ -165,6 +166,7 @@ func (l *Loader) add(done Totals) {
 	t.Duplicates += done.Duplicates
 	t.InvalidRecords += done.InvalidRecords
 	t.BadFiles += done.BadFiles
+	t.BadReports += done.BadReports
 	t.Conflicts += done.Conflicts
 	t.Batches += done.Batches
 	if l.progress != nil {

@@ -283,7 +283,7 @@ func TestBadReportInARelayFileIsSetAsideAndItsNeighboursLoad(t *testing.T) {
 	}
 	last := strings.LastIndex(damaged, `<State ID="`)
 	s.drop("many.SMX", []byte(damaged[:last]+strings.Replace(damaged[last:], `<State ID="`, `<State ID="x`, 1)))
-	s.expectTotals(Totals{Files: 1, Messages: 3, InvalidRecords: 1, Batches: 1})
+	s.expectTotals(Totals{Files: 1, Messages: 3, InvalidRecords: 1, BadReports: 1, Batches: 1})
 	s.expect("SELECT report_index, record_index FROM set_aside_records", "2,4") // the record's place in the file
 	s.expect("SELECT client_id FROM state_messages", "'"+client(1).UUID()+"'", "'"+client(3).UUID()+"'")
 	s.expect("SELECT name, code FROM bad_files", "'many.SMX.2.SMX','"+smx.CodeClientID+"'")

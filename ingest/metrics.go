@@ -8,6 +8,7 @@ type metrics struct {
 	dropped     *prometheus.CounterVec // reason: hourly_bound, limit
 	conflicts   prometheus.Counter
 	files       *prometheus.CounterVec // result: loaded, bad, vanished, postponed
+	badReports  prometheus.Counter
 	lag         prometheus.Histogram
 	insert      prometheus.Histogram
 	insertRows  prometheus.Histogram
@@ -32,6 +33,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "statewire_loader_files_total",
 			Help: "Inbox files by what became of them: loaded, bad, vanished, or postponed.",
 		}, []string{"result"}),
+		badReports: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "statewire_loader_bad_reports_total",
+			Help: "Reports set aside whole out of files whose other reports loaded.",
+		}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "statewire_loader_lag_seconds",
 			Help:    "Time from a report's arrival to its rows being stored.",
@@ -53,7 +58,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"reason"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.messages, m.dropped, m.conflicts, m.files, m.lag, m.insert, m.insertRows, m.insertFails)
+		reg.MustRegister(m.messages, m.dropped, m.conflicts, m.files, m.badReports, m.lag, m.insert, m.insertRows, m.insertFails)
 	}
 	for _, result := range []string{"stored", "duplicate", "set_aside", "dropped"} {
 		m.messages.WithLabelValues(result)

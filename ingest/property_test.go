@@ -161,7 +161,7 @@ func (m *model) compare(t *rapid.T, s *site, base int, sum Totals) {
 func plus(a, b Totals) Totals {
 	return Totals{
 		Files: a.Files + b.Files, Messages: a.Messages + b.Messages, Duplicates: a.Duplicates + b.Duplicates,
-		InvalidRecords: a.InvalidRecords + b.InvalidRecords, BadFiles: a.BadFiles + b.BadFiles, Conflicts: a.Conflicts + b.Conflicts,
+		InvalidRecords: a.InvalidRecords + b.InvalidRecords, BadFiles: a.BadFiles + b.BadFiles, BadReports: a.BadReports + b.BadReports, Conflicts: a.Conflicts + b.Conflicts,
 		Batches: a.Batches + b.Batches,
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -129,6 +130,25 @@ func TestASecondProcessOnTheSameDataIsRefused(t *testing.T) {
 	loadBeside(t, data, l)
 	s.awaitDrained()
 	l.check(t, data)
+	clashBeside(t, data)
+}
+
+// clashBeside loads, through the running site, other messages under serials that are stored, and one of them twice.
+func clashBeside(t *testing.T, data string) {
+	t.Helper()
+	r, _ := report(5, smx.NoPriority, 2, 4)
+	r.Messages = append(r.Messages, r.Messages[0])
+	path := filepath.Join(t.TempDir(), "other.SMX")
+	if err := os.WriteFile(path, smx.AppendReport(nil, r), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal([]byte(done(t, data, "--format", "json", "load", path)), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got["messages"] != 4. || got["duplicates"] != 1. || got["conflicts"] != 3. {
+		t.Errorf("a load beside a site says %v; want 4 messages, 1 duplicate, 3 conflicts", got)
+	}
 }
 
 // loadBeside loads files through the running site, some of them bad: the command says of exactly these what it would say of its own.
@@ -149,9 +169,10 @@ func loadBeside(t *testing.T, data string, l *ledger) {
 	delete(l.receipts, "")
 	write("half.SMX", []byte(strings.Replace(string(smx.AppendReport(nil, r)), `SerialNumber="8"`, `SerialNumber="0x8"`, 1)))
 	write("bad.SMX", []byte("<Report>"))
+	write("relayed.SMX", halfBad(t, l))
 	for round, want := range []map[string]any{
-		{"files": 4., "messages": 12., "duplicates": 4., "invalid_records": 1., "bad_files": 1., "skipped_files": 0.},
-		{"files": 4., "messages": 12., "duplicates": 11., "invalid_records": 1., "bad_files": 1., "skipped_files": 0.},
+		{"files": 5., "messages": 14., "duplicates": 4., "invalid_records": 1., "bad_files": 1., "bad_reports": 1., "conflicts": 0., "skipped_files": 0.},
+		{"files": 5., "messages": 14., "duplicates": 13., "invalid_records": 1., "bad_files": 1., "bad_reports": 1., "conflicts": 0., "skipped_files": 0.},
 	} {
 		var got map[string]any
 		r := command(t, data, "--format", "json", "load", folder)
@@ -164,10 +185,34 @@ func loadBeside(t *testing.T, data string, l *ledger) {
 			}
 		}
 		said := strings.Split(strings.TrimSpace(r.errOut), "\n")
-		if r.code != exitFailed || len(said) != 3 || !strings.Contains(said[2], "`statewire dead list`") || !strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, ") || !strings.HasPrefix(said[1], folder+"/half.SMX: ") {
+		if r.code != exitFailed || len(said) != 4 || !strings.Contains(said[3], "`statewire dead list`") || !strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, ") ||
+			!strings.HasPrefix(said[1], folder+"/half.SMX: ") || !strings.HasPrefix(said[2], folder+"/relayed.SMX: report 2: ") {
 			t.Errorf("load %d beside a site ended with %d and said %q", round+1, r.code, said)
 		}
 	}
+}
+
+// halfBad is a file as a relay writes it, of two reports, the second of which is bad.
+func halfBad(t *testing.T, l *ledger) []byte {
+	t.Helper()
+	good, keys := report(6, smx.NoPriority, 1, 2)
+	l.ack(keys, "")
+	delete(l.receipts, "")
+	bad, _ := report(7, smx.NoPriority, 1, 3)
+	var all []smx.Accepted
+	for _, r := range []*smx.Report{good, bad} {
+		checked, err := smx.NewDecoder().Check(smx.AppendReport(nil, r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, smx.Accepted{Client: checked.Client, Received: time.Now(), Messages: checked.Messages, Body: bytes.Clone(checked.Body)})
+	}
+	file := smx.AppendFile(nil, all)
+	damaged := bytes.Replace(file, []byte(bad.Header.Client.String()+"</ClientID>"), []byte("nobody</ClientID>"), 1)
+	if bytes.Equal(damaged, file) {
+		t.Fatal("nothing was damaged")
+	}
+	return damaged
 }
 
 // SIGTERM and SIGINT stop a busy site cleanly: exit code 0, nothing acknowledged is missing, nothing temporary stays.

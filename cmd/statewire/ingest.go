@@ -73,10 +73,13 @@ type summary struct {
 func (s summary) fields() []field {
 	return []field{
 		{"files", s.Files}, {"messages", s.Messages}, {"invalid_records", s.InvalidRecords}, {"bad_files", s.BadFiles},
-		{"duplicates", s.Duplicates}, {"conflicts", s.Conflicts},
+		{"bad_reports", s.BadReports}, {"duplicates", s.Duplicates}, {"conflicts", s.Conflicts},
 		{"seconds", json3(s.took.Seconds())},
 	}
 }
+
+// refused says that anything was set aside.
+func (s summary) refused() bool { return s.BadFiles+s.BadReports+s.InvalidRecords > 0 }
 
 // json3 is a number of seconds with milliseconds.
 func json3(seconds float64) json.Number { return json.Number(strconv.FormatFloat(seconds, 'f', 3, 64)) }

@@ -38,8 +38,8 @@ type given struct {
 
 // refused is what was set aside of it.
 type refused struct {
-	lines          []string
-	files, records int
+	lines                   []string
+	files, reports, records int
 }
 
 // refused reads what lies in corrupt since the command began.
@@ -66,9 +66,14 @@ func (r *refused) add(file string, b inbox.BadFile) {
 	line := func(where string, line, column int, why string) {
 		r.lines = append(r.lines, tabular.TerminalSafe(file)+": "+where+tabular.TerminalSafe(placed(line, column, why)))
 	}
-	if !b.Record {
+	switch why := b.Reason; {
+	case !b.Record && why.Report > 0:
+		r.reports++
+		line(fmt.Sprintf("report %d: ", why.Report), why.Line, why.Column, why.Reason)
+		return
+	case !b.Record:
 		r.files++
-		line("", b.Reason.Line, b.Reason.Column, b.Reason.Reason)
+		line("", why.Line, why.Column, why.Reason)
 		return
 	}
 	r.records += b.Number
@@ -114,7 +119,7 @@ func (g *globals) told(cmd *cobra.Command, cfg configs.Config, w given, done sum
 	if err := writeRecord(cmd.OutOrStdout(), g.format, append(done.fields(), more...)); err != nil {
 		return err
 	}
-	return r.write(cmd.ErrOrStderr(), done.BadFiles+done.InvalidRecords > 0)
+	return r.write(cmd.ErrOrStderr(), done.refused())
 }
 
 // awaitSite lets the running site load files, and says what it did with them: from what is durable of exactly these.
@@ -139,12 +144,12 @@ func (g *globals) awaitSite(cmd *cobra.Command, cfg configs.Config, w given, fil
 	if err != nil {
 		return err
 	}
-	done.Files, done.BadFiles = len(names), r.files
-	fields := slices.DeleteFunc(done.fields(), func(f field) bool { return f.name == "conflicts" })
-	if err := writeRecord(cmd.OutOrStdout(), g.format, append(append(fields, more...), field{"loaded_by", "the running site"})); err != nil {
+	done.Files, done.BadFiles, done.BadReports = len(names), r.files, r.reports
+	fields := append(append(done.fields(), more...), field{"loaded_by", "the running site"})
+	if err := writeRecord(cmd.OutOrStdout(), g.format, fields); err != nil {
 		return err
 	}
-	return r.write(cmd.ErrOrStderr(), done.BadFiles+done.InvalidRecords > 0)
+	return r.write(cmd.ErrOrStderr(), done.refused())
 }
 
 // await waits until none of the files waits any more.
@@ -175,19 +180,21 @@ func (g *globals) stored(ctx context.Context, cfg configs.Config, names []string
 		if err != nil {
 			return summary{}, err
 		}
-		var messages, setAside, stored uint64
+		var messages, setAside, stored, conflicts uint64
 		row := db.ReadOnly().QueryRow(ctx, loadedFilesSQL, clickhouse.Named("names", string(list)), clickhouse.Named("since", since.UnixMilli()))
-		if err := row.Scan(&messages, &setAside, &stored); err != nil {
+		if err := row.Scan(&messages, &setAside, &stored, &conflicts); err != nil {
 			return summary{}, fmt.Errorf("ask the store what it has of the files: %w", err)
 		}
-		done.Totals = plus(done.Totals, ingest.Totals{Messages: int(messages), InvalidRecords: int(setAside), Duplicates: int(messages-setAside) - int(stored)})
+		done.Totals = plus(done.Totals, ingest.Totals{Messages: int(messages), InvalidRecords: int(setAside),
+			Duplicates: int(messages-setAside) - int(stored), Conflicts: int(conflicts)})
 	}
 	done.took = time.Since(since)
 	return done, nil
 }
 
 func plus(a, b ingest.Totals) ingest.Totals {
-	a.Messages, a.InvalidRecords, a.Duplicates = a.Messages+b.Messages, a.InvalidRecords+b.InvalidRecords, a.Duplicates+b.Duplicates
+	a.Messages, a.InvalidRecords = a.Messages+b.Messages, a.InvalidRecords+b.InvalidRecords
+	a.Duplicates, a.Conflicts = a.Duplicates+b.Duplicates, a.Conflicts+b.Conflicts
 	return a
 }
 
