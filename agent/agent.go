@@ -109,6 +109,7 @@ type Agent struct {
 	orders  orders
 	contact contact
 	usedUp  bool // a report could not be made for want of serials
+	due     due
 	own     intervals
 }
 
@@ -190,14 +191,14 @@ func (a *Agent) Run(ctx context.Context) error {
 }
 
 func (a *Agent) sendLoop(ctx context.Context) error {
-	timer := time.NewTimer(jitter(0, a.cfg.StartupJitter))
+	timer := a.schedule(&a.due.send, nil, jitter(0, a.cfg.StartupJitter))
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-a.retime:
-			timer.Reset(max(a.nextSend(), a.holdUntil-a.clock.Steady()))
+			a.schedule(&a.due.send, timer, max(a.nextSend(), a.holdUntil-a.clock.Steady()))
 			continue
 		case <-a.wake:
 			if a.refrains() {
@@ -209,7 +210,7 @@ func (a *Agent) sendLoop(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		timer.Reset(wait)
+		a.schedule(&a.due.send, timer, wait)
 	}
 }
 
@@ -242,7 +243,7 @@ func (a *Agent) nextPoll() time.Duration {
 }
 
 func (a *Agent) pollLoop(ctx context.Context) error {
-	timer := time.NewTimer(jitter(0, a.cfg.StartupJitter))
+	timer := a.schedule(&a.due.poll, nil, jitter(0, a.cfg.StartupJitter))
 	defer timer.Stop()
 	var poll PollOutcome
 	for {
@@ -251,7 +252,7 @@ func (a *Agent) pollLoop(ctx context.Context) error {
 			return nil
 		case <-a.repoll:
 			if poll.Outcome != PolicyAgain { // else the relay is to be left alone until the timer says so
-				timer.Reset(a.nextPoll())
+				a.schedule(&a.due.poll, timer, a.nextPoll())
 			}
 			continue
 		case <-timer.C:
@@ -261,7 +262,7 @@ func (a *Agent) pollLoop(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		timer.Reset(poll.Wait)
+		a.schedule(&a.due.poll, timer, poll.Wait)
 	}
 }
 

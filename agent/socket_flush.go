@@ -12,9 +12,21 @@ const (
 	flushSilence = 5 * time.Second       // nothing is sent and nothing goes wrong: the rest is held back by the policy
 )
 
+// receipts are those of the reports that the relay took lately.
+func (s *Socket) receipts() (map[string]bool, error) {
+	sent, err := s.agent.Sent()
+	old := map[string]bool{}
+	for i := range sent {
+		if sent[i].Outcome == Accepted {
+			old[sent[i].Receipt] = true
+		}
+	}
+	return old, err
+}
+
 // flush makes the agent send what waits and returns when the relay has it, when an attempt came to nothing, or when what is left
-// is held back. What is not sent stays, and goes with a later report.
-func (s *Socket) flush(ctx context.Context) (Flushed, error) {
+// is held back. What is not sent stays, and goes with a later report. old are the receipts of what was sent before.
+func (s *Socket) flush(ctx context.Context, old map[string]bool) (Flushed, error) {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	before, err := s.agent.Status()
@@ -26,15 +38,15 @@ func (s *Socket) flush(ctx context.Context) (Flushed, error) {
 	for {
 		switch {
 		case now.Unsent == 0:
-			return s.flushed(now, "")
+			return s.flushed(now, "", old)
 		case now.Attempts > before.Attempts && now.Problem != "":
-			return s.flushed(now, now.Problem)
+			return s.flushed(now, now.Problem, old)
 		case time.Since(moved) > flushSilence && len(now.PausedTopics)+len(now.SlowedTopics) > 0:
-			return s.flushed(now, "the site's policy holds back what is left; `statewire agent status` shows which topics")
+			return s.flushed(now, "the site's policy holds back what is left; `statewire agent status` shows which topics", old)
 		}
 		select {
 		case <-ctx.Done():
-			return s.flushed(now, "the relay has not answered yet; it is sent in the background")
+			return s.flushed(now, "the relay has not answered yet; it is sent in the background", old)
 		case <-time.After(wait):
 		}
 		wait = min(2*wait, flushMost)
@@ -48,15 +60,15 @@ func (s *Socket) flush(ctx context.Context) (Flushed, error) {
 	}
 }
 
-// flushed is where things stand.
-func (s *Socket) flushed(now Status, why string) (Flushed, error) {
+// flushed is where things stand. A receipt of before says nothing of what was to be sent now.
+func (s *Socket) flushed(now Status, why string, old map[string]bool) (Flushed, error) {
 	f := Flushed{Done: now.Unsent == 0, Unsent: now.Unsent, LastSerial: now.LastSerial, Problem: why}
 	sent, err := s.agent.Sent()
 	if err != nil {
 		return f, err
 	}
 	for i := range sent {
-		if m := &sent[i]; m.Outcome == Accepted {
+		if m := &sent[i]; m.Outcome == Accepted && !old[m.Receipt] {
 			f.Receipt = m.Receipt
 		}
 	}

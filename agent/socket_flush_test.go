@@ -55,7 +55,7 @@ func TestSendingAtOnceEndsWhenItsOutcomeIsKnown(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, began := &Socket{agent: &standing{status: tt.status}}, time.Now()
-				got, err := s.flush(t.Context())
+				got, err := s.flush(t.Context(), nil)
 				took := time.Since(began)
 				if err != nil || got.Done != tt.done || !strings.Contains(got.Problem, tt.says) || took < tt.least || took > tt.most {
 					t.Errorf("after %v: %+v, %v; want done %v, %q, after %v to %v", took, got, err, tt.done, tt.says, tt.least, tt.most)
@@ -74,7 +74,58 @@ func (broken) SendNow()                {}
 func (broken) Status() (Status, error) { return Status{}, errStore }
 
 func TestAStoreThatFailsIsSaid(t *testing.T) {
-	if got, err := (&Socket{agent: broken{}}).flush(t.Context()); !errors.Is(err, errStore) {
+	if got, err := (&Socket{agent: broken{}}).flush(t.Context(), nil); !errors.Is(err, errStore) {
 		t.Errorf("flush says %+v, %v; want %v", got, err, errStore)
+	}
+}
+
+// posted is an agent that sent reports before, and sends others when it is asked to.
+type posted struct {
+	standing
+	before, after []Sent
+}
+
+func (p *posted) Sent() ([]Sent, error) {
+	if p.asked.IsZero() {
+		return p.before, nil
+	}
+	return append(p.before, p.after...), nil
+}
+
+// The receipt is of what was to be sent now. That of an earlier report, beside a problem, would say that it arrived.
+func TestOnlyTheReceiptOfWhatIsSentNowIsSaid(t *testing.T) {
+	earlier := []Sent{{Serial: 1, Outcome: Accepted, Receipt: "r1"}, {Serial: 2, Outcome: Refused}}
+	fails := Status{Unsent: 1, Attempts: 8, Problem: "the relay does not answer"}
+	for _, tt := range []struct {
+		name   string
+		status Status
+		after  []Sent
+		want   string
+	}{
+		{"it is sent", Status{Attempts: 8}, []Sent{{Serial: 3, Outcome: Accepted, Receipt: "r2"}}, "r2"},
+		{"the last of several", Status{Attempts: 9}, []Sent{{Serial: 3, Outcome: Accepted, Receipt: "r2"}, {Serial: 4, Outcome: Accepted, Receipt: "r3"}}, "r3"},
+		{"it fails", fails, []Sent{{Serial: 3, Outcome: Again}}, ""},
+		{"the first part is sent", fails, []Sent{{Serial: 3, Outcome: Accepted, Receipt: "r2"}, {Serial: 4, Outcome: Again}}, "r2"},
+		{"nothing waits", Status{}, nil, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &posted{before: earlier, after: tt.after}
+				p.status = func(since time.Duration) Status {
+					if since == 0 && tt.status.Attempts > 0 {
+						return Status{Unsent: 1, Attempts: 7}
+					}
+					return tt.status
+				}
+				s := &Socket{agent: p}
+				old, err := s.receipts()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, err := s.flush(t.Context(), old); err != nil || got.Receipt != tt.want {
+					t.Errorf("%+v, %v; want receipt %q", got, err, tt.want)
+				}
+			})
+		})
 	}
 }

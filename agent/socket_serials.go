@@ -19,16 +19,16 @@ func (s *Socket) acceptSerial(w http.ResponseWriter, r *http.Request) {
 	if !s.read(w, r, &request) {
 		return
 	}
-	if err := s.agent.AcceptSerial(request.NextSerial); err != nil {
-		refuse(w, http.StatusBadRequest, err)
-		return
-	}
-	flushed, err := s.flush(r.Context())
+	old, err := s.receipts()
 	if err != nil {
 		refuse(w, http.StatusServiceUnavailable, err)
 		return
 	}
-	say(w, flushed)
+	if err := s.agent.AcceptSerial(request.NextSerial); err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	s.sayFlushed(w, r, old)
 }
 
 // newID has the process give the client a new id, once this is answered.

@@ -127,13 +127,17 @@ func (s *Socket) raise(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if err := s.agent.Raise(states...); err != nil {
+	old, err := s.receipts() // an instant state may be sent before anybody looks
+	if err == nil {
+		err = s.agent.Raise(states...)
+	}
+	if err != nil {
 		refuse(w, http.StatusServiceUnavailable, err)
 		return
 	}
 	answer := Raised{Recorded: len(states)}
 	if request.Now {
-		flushed, err := s.flush(r.Context())
+		flushed, err := s.flush(r.Context(), old)
 		if err != nil {
 			flushed.Problem = err.Error()
 		}
@@ -152,20 +156,28 @@ func checkRaised(s *State) error {
 }
 
 func (s *Socket) send(w http.ResponseWriter, r *http.Request) {
-	flushed, err := s.flush(r.Context())
+	s.sendWhatWaits(w, r, func() error { return nil })
+}
+
+func (s *Socket) resend(w http.ResponseWriter, r *http.Request) {
+	s.sendWhatWaits(w, r, s.agent.Resend)
+}
+
+// sendWhatWaits answers with what came of sending, after a preparation.
+func (s *Socket) sendWhatWaits(w http.ResponseWriter, r *http.Request, prepare func() error) {
+	old, err := s.receipts()
+	if err == nil {
+		err = prepare()
+	}
 	if err != nil {
 		refuse(w, http.StatusServiceUnavailable, err)
 		return
 	}
-	say(w, flushed)
+	s.sayFlushed(w, r, old)
 }
 
-func (s *Socket) resend(w http.ResponseWriter, r *http.Request) {
-	if err := s.agent.Resend(); err != nil {
-		refuse(w, http.StatusServiceUnavailable, err)
-		return
-	}
-	flushed, err := s.flush(r.Context())
+func (s *Socket) sayFlushed(w http.ResponseWriter, r *http.Request, old map[string]bool) {
+	flushed, err := s.flush(r.Context(), old)
 	if err != nil {
 		refuse(w, http.StatusServiceUnavailable, err)
 		return
@@ -230,6 +242,7 @@ func (s *Socket) status(w http.ResponseWriter, _ *http.Request) {
 		Attempts: status.Attempts, Connected: status.Connected, Problem: status.Problem, LastContact: status.LastContact.UTC(),
 		LastSend: status.LastSend.UTC(), LastSerial: status.LastSerial, Held: status.Held, Unsent: status.Unsent,
 		OldestUnsent: status.OldestUnsent.Seconds(), Resyncing: status.Answering, DeadLetters: status.DeadLetters,
+		NextContact: status.NextContact.UTC(), StartupJitter: status.StartupJitter.Seconds(),
 		SendInterval: status.SendInterval.Seconds(), PolicyInterval: status.PolicyInterval.Seconds(), LastPolicy: status.LastPolicy.UTC(),
 		PolicyChanged: status.PolicyChanged.UTC(), Paused: status.PausedTopics, Slowed: status.SlowedTopics,
 		UsedUp: status.UsedUp, DeclinedSerial: status.Declined.NextSerial, DeclinedTime: status.Declined.Time.UTC(),

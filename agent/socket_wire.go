@@ -59,7 +59,7 @@ type Flushed struct {
 	Done       bool   `json:"done"`   // the relay has everything
 	Unsent     int    `json:"unsent"` // states it does not have yet
 	LastSerial uint64 `json:"last_serial"`
-	Receipt    string `json:"receipt,omitempty"` // of the last report it took
+	Receipt    string `json:"receipt,omitempty"` // of the last report of these that it took
 	Problem    string `json:"problem,omitempty"` // why not everything was sent
 }
 
@@ -85,6 +85,9 @@ type StatusReport struct {
 	Connected   bool      `json:"connected"`
 	Problem     string    `json:"problem"`
 	LastContact time.Time `json:"last_contact,omitzero"`
+	NextContact time.Time `json:"next_contact,omitzero"` // when it next asks the relay by itself; none = it is doing so
+
+	StartupJitter float64 `json:"startup_jitter_seconds"` // what bounds the wait before its first contact
 
 	LastSend     time.Time `json:"last_send,omitzero"`
 	LastSerial   uint64    `json:"last_serial"`

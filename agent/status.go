@@ -66,6 +66,7 @@ type Status struct {
 	Connected    bool          // the last attempt to reach the relay had an answer
 	Problem      string        // why the last attempt came to nothing; empty = it did not
 	LastContact  time.Time     // the relay's last answer since the start; zero = none
+	NextContact  time.Time     // when it next asks the relay by itself; zero = it is doing so, or does not run
 	LastSend     time.Time     // when the relay last took a report; zero = never
 	LastSerial   uint64        // the last one given to a message
 	Held         int           // topics in the cache
@@ -77,6 +78,7 @@ type Status struct {
 	Declined     Declined      // a serial to continue from that was not taken
 
 	SendInterval, PolicyInterval time.Duration // in force
+	StartupJitter                time.Duration // bounds the random wait before the first contact
 
 	LastPolicy    time.Time // when the policy last was up to date, since the start; zero = not yet
 	PolicyChanged time.Time // when the policy in force was adopted; zero = none
@@ -103,7 +105,7 @@ func (a *Agent) Status() (Status, error) {
 	s := Status{
 		Client: a.id.Client, LastSend: sum.LastSent, LastSerial: sum.LastSerial, Held: int(sum.States), Unsent: int(sum.Unsent),
 		DeadLetters: sum.DeadLetters, Answering: sum.Answering, UsedUp: sum.LastSerial >= smx.MaxSerial, Declined: sum.Declined, SendInterval: a.SendInterval(), PolicyInterval: a.PolicyInterval(),
-		PolicyChanged: kept.Accepted, PolicyETag: kept.ETag, ResyncNumber: kept.Number, ResyncIssued: kept.Issued, RelayInUse: "configured",
+		StartupJitter: a.cfg.StartupJitter, PolicyChanged: kept.Accepted, PolicyETag: kept.ETag, ResyncNumber: kept.Number, ResyncIssued: kept.Issued, RelayInUse: "configured",
 	}
 	if !sum.OldestUnsent.IsZero() {
 		s.OldestUnsent = a.clock.age(sum.OldestUnsent, a.began)
@@ -118,6 +120,7 @@ func (a *Agent) Status() (Status, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s.Attempts, s.Connected, s.Problem = a.contact.attempts, a.contact.connected, a.contact.problem
+	s.NextContact = a.nextContact(s.Unsent > 0)
 	s.LastContact, s.LastPolicy, s.Notifier = a.contact.last, a.contact.policy, a.orders.notifier
 	for kind, t := range a.orders.topics {
 		if t.paused {

@@ -102,6 +102,15 @@ func agentHealth(s agent.StatusReport, now time.Time) (health, []string) {
 	return worst, why
 }
 
+// firstWait says why a client that has just started has not asked its relay, and when it will; empty once it has.
+func firstWait(s agent.StatusReport) string {
+	if s.Attempts > 0 || s.NextContact.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("it has not asked the relay since its start and does so at %s, a random moment within agent.startup_jitter (%v): "+
+		"machines that start together shall not come together. A state that is sent with --now goes at once", stamp(s.NextContact), seconds(s.StartupJitter))
+}
+
 // lastScan is the last scan in a few words.
 func lastScan(s *agent.ScanState) string {
 	if s == nil {
@@ -121,8 +130,9 @@ func statusFields(s agent.StatusReport, h health, why []string) []field {
 	}
 	return []field{
 		{"health", h.String()}, {"why", strings.Join(why, "; ")}, {"client", s.Client}, {"host", s.Host}, {"version", s.Version},
-		{"process", s.Process}, {"started", whenever(s.Started)}, {"connected", s.Connected}, {"relay", relay}, {"relay_in_use", s.InUse},
+		{"process", s.Process}, {"started", whenever(s.Started)}, {"connected", s.Connected}, {"waits", firstWait(s)}, {"relay", relay}, {"relay_in_use", s.InUse},
 		{"assigned_relay", s.Assigned}, {"assigned_notifier", s.Notifier}, {"last_contact", whenever(s.LastContact)},
+		{"next_contact", cmp.Or(stamp(s.NextContact), "now")},
 		{"last_send", whenever(s.LastSend)}, {"last_serial", s.LastSerial}, {"declined_serial", s.DeclinedSerial}, {"serials_used_up", s.UsedUp}, {"held", s.Held}, {"unsent", s.Unsent},
 		{"oldest_unsent", seconds(s.OldestUnsent).Round(time.Second).String()}, {"oldest_unsent_seconds", s.OldestUnsent},
 		{"dead_letters", s.DeadLetters}, {"resyncing", s.Resyncing}, {"last_resync", s.ResyncNumber},

@@ -88,3 +88,27 @@ func TestAnAgentThatHangsIsCritical(t *testing.T) {
 		t.Errorf("its health is %v", h)
 	}
 }
+
+// Whoever looks at an agent that has just started reads that it waits, until when and why; later that says nothing any more.
+func TestAnAgentThatHasNotAskedYetSaysThatItWaits(t *testing.T) {
+	at := time.Date(2026, 3, 10, 8, 4, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name   string
+		status agent.StatusReport
+		want   []string
+	}{
+		{"just started", agent.StatusReport{NextContact: at, StartupJitter: 600}, []string{"2026-03-10T08:04:00Z", "agent.startup_jitter (10m0s)"}},
+		{"asking now", agent.StatusReport{StartupJitter: 600}, nil},
+		{"it has asked, in vain", agent.StatusReport{NextContact: at, Attempts: 1}, nil},
+	} {
+		got := firstWait(tt.status)
+		for _, want := range tt.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: %q, want %q in it", tt.name, got, want)
+			}
+		}
+		if tt.want == nil && got != "" {
+			t.Errorf("%s: %q, want nothing", tt.name, got)
+		}
+	}
+}
