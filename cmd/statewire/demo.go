@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,8 +30,9 @@ func demoCommand(g *globals) *cobra.Command {
 		Use:   "demo",
 		Short: "start a site with a simulated fleet on its patch day, and print the dashboard's address",
 		Long: "Starts a whole site on free ports of this machine, without client certificates, and a simulated fleet that reports to it\n" +
-			"over HTTPS. Without --data everything lies in a temporary folder that is removed at the end. Addresses and intervals are the\n" +
-			"demo's own, whatever the configuration says; --set KEY=VALUE changes one.",
+			"over HTTPS. Without --data everything lies in a temporary folder that is removed at the end: the system's, or the user's cache\n" +
+			"folder where that is in memory. Addresses and intervals are the demo's own, whatever the configuration says; --set KEY=VALUE\n" +
+			"changes one.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if fleet.Clients < 1 || fleet.Clients > 100_000 {
@@ -49,12 +51,25 @@ func demoCommand(g *globals) *cobra.Command {
 }
 
 func (g *globals) demo(cmd *cobra.Command, fleet agent.FleetConfig) error {
-	data, cleanUp, err := g.demoData(cmd)
+	folder, err := g.demoData(cmd)
 	if err != nil {
 		return err
 	}
-	defer cleanUp()
-	g.data = data
+	g.data = folder.path
+	err = g.demoIn(cmd, &folder, fleet)
+	if cmd.Context().Err() != nil {
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), folder.farewell())
+	} else if folder.temporary {
+		err = errors.Join(err, os.RemoveAll(folder.path))
+	}
+	return err
+}
+
+// demoStop is how long a demo that was stopped waits for its stages. One that hangs on, for a page that is open in a browser or a
+// merge of the engine, ends with the process, as by a power cut: what was acknowledged is on disk.
+const demoStop = time.Second
+
+func (g *globals) demoIn(cmd *cobra.Command, folder *demoFolder, fleet agent.FleetConfig) error {
 	cfg, err := g.demoConfig()
 	if err != nil {
 		return err
@@ -64,7 +79,7 @@ func (g *globals) demo(cmd *cobra.Command, fleet agent.FleetConfig) error {
 		return err
 	}
 	defer closeLog()
-	s, err := newSite(data, cfg, roles(built), log)
+	s, err := newSite(g.data, cfg, roles(built), log)
 	if err != nil {
 		return err
 	}
@@ -83,26 +98,34 @@ func (g *globals) demo(cmd *cobra.Command, fleet agent.FleetConfig) error {
 			if err != nil {
 				return err
 			}
-			return g.runFleet(ctx, cmd.OutOrStdout(), s, a, fleet, machine)
+			return g.runFleet(ctx, cmd.OutOrStdout(), s, a, fleet, machine, folder.note)
 		})
 	}
 	group.Go(func() error { return s.run(ctx) })
-	if err := group.Wait(); cmd.Context().Err() == nil {
-		return err
-	}
-	fmt.Fprintln(cmd.OutOrStdout(), "Stopped.")
-	return nil
+	return stopBriefly(cmd.Context(), group.Wait, demoStop, func() {
+		folder.removeLater()
+		fmt.Fprintln(cmd.OutOrStdout(), "Stopping. Another Ctrl-C ends it at once.")
+	})
 }
 
-// demoData is the folder named with --data, or a temporary one that cleanUp removes.
-func (g *globals) demoData(cmd *cobra.Command) (data string, cleanUp func(), err error) {
-	if cmd.Flags().Changed("data") {
-		return g.data, func() {}, nil
+// stopBriefly waits for something to end. Once ctx is done it calls stopping, and then waits for no longer than patience.
+func stopBriefly(ctx context.Context, wait func() error, patience time.Duration, stopping func()) (err error) {
+	ended := make(chan error, 1)
+	go func() { ended <- wait() }()
+	select {
+	case err = <-ended:
+		ended <- err
+	case <-ctx.Done():
 	}
-	if data, err = os.MkdirTemp("", "statewire-demo-"); err != nil {
-		return "", nil, fmt.Errorf("make the demo's folder: %w", err)
+	if ctx.Err() == nil {
+		return err
 	}
-	return data, func() { _ = os.RemoveAll(data) }, nil
+	stopping()
+	select {
+	case err = <-ended:
+	case <-time.After(patience):
+	}
+	return err
 }
 
 // demoConfig is the configuration with addresses on this machine only, on free ports.
@@ -136,7 +159,7 @@ func listenPages(addr string) (net.Listener, error) {
 const demoPolls = 30 * time.Second
 
 // runFleet runs the simulated fleet, whose clients keep what they hold beside the site's data: a demo on old data goes on with them.
-func (g *globals) runFleet(ctx context.Context, out io.Writer, s *site, a addresses, fc agent.FleetConfig, machine string) (err error) {
+func (g *globals) runFleet(ctx context.Context, out io.Writer, s *site, a addresses, fc agent.FleetConfig, machine, note string) (err error) {
 	fc.Relay, fc.PolicyInterval = a.relay, demoPolls
 	if fc.TLS, err = trust(a.caFile); err != nil {
 		return err
@@ -161,8 +184,16 @@ func (g *globals) runFleet(ctx context.Context, out io.Writer, s *site, a addres
 	}
 	fmt.Fprintf(out, "\n  Dashboard   %s\n  Relay       %s   (CA %s)\n  Data        %s\n  Log         %s\n  Machine     %s\n\n"+
 		"%d clients live through a patch day in %v. Ctrl-C stops.\n\n",
-		a.reports, a.relay, a.caFile, g.data, filepath.Join(g.data, "statewire.log"), machine, fc.Clients, fc.PatchDay)
+		a.reports, a.relay, a.caFile, strings.TrimSpace(g.data+"   "+note), filepath.Join(g.data, "statewire.log"), machine, fc.Clients, fc.PatchDay)
+	over := time.AfterFunc(fc.PatchDay, func() { fmt.Fprint(out, patchDayOver(fc.PatchDay, fleet.Stats())) })
+	defer over.Stop()
 	return fleet.Run(ctx)
+}
+
+// patchDayOver says that the fleet has lived through its day: from then on little happens, and somebody may wait for more.
+func patchDayOver(took time.Duration, s agent.FleetStats) string {
+	return fmt.Sprintf("The patch day is over after %v: the relay took %s with %s. The clients live on, at the pace of a real day. Ctrl-C stops.\n\n",
+		took, fmtCount(int(s.Reports), "report"), fmtCount(int(s.Messages), "message"))
 }
 
 // trust is a TLS configuration for callers of a site that made its own certificates.

@@ -292,7 +292,7 @@ var dashboard = regexp.MustCompile(`Dashboard\s+(http://\S+)`)
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
-	p := spawn(t, data, nil, "demo", "--clients", "40")
+	p := spawn(t, data, nil, "demo", "--clients", "40", "--patch-day", "1s")
 	if !eventually(patience, func() bool { return dashboard.MatchString(p.output()) || p.ended() }) || p.ended() {
 		t.Fatalf("no address was printed: %q", p.output())
 	}
@@ -310,8 +310,14 @@ func TestDemo(t *testing.T) {
 		t.Errorf("no rows in current_states after %v", patience)
 	}
 	promised(t, time.Since(began), readyTime, "rows after the address was printed")
+	if !eventually(patience, func() bool { return strings.Contains(p.output(), "The patch day is over after 1s") }) {
+		t.Errorf("the end of the patch day is not said: %q", p.output())
+	}
 	p.signal(syscall.SIGINT)
 	if code := p.wait(patience); code != 0 {
 		t.Errorf("it ended with %d, want 0", code)
+	}
+	if said := p.output(); !strings.Contains(said, "Stopping.") || !strings.Contains(said, "Stopped. The data stays in "+data) {
+		t.Errorf("it stops with %q", said)
 	}
 }

@@ -104,7 +104,7 @@ func (g *globals) root() *cobra.Command {
 	g.register(root)
 	root.AddCommand(serveCommand(g), demoCommand(g), fleetCommand(g), ingestCommand(g), loadCommand(g), reportCommand(g), sqlCommand(g), explainCommand(g), traceCommand(g),
 		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), configCommand(g), agentCommand(g))
-	root.AddCommand(deadCommand(g), accountCommand(g))
+	root.AddCommand(deadCommand(g), accountCommand(g), demoRemoveCommand())
 	return root
 }
 

@@ -68,10 +68,8 @@ type addresses struct {
 
 // newSite prepares the data directory; nothing runs before run. Nothing is made where the site's sockets could not be.
 func newSite(data string, cfg configs.Config, r roles, log *slog.Logger) (*site, error) {
-	for _, role := range allRoles {
-		if err := control.Fits(metricsPath(data, role)); err != nil { // the longest names of sockets
-			return nil, usageError{fmt.Errorf("the data directory: %w", err)}
-		}
+	if err := socketsFit(data); err != nil {
+		return nil, usageError{fmt.Errorf("the data directory: %w", err)}
 	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
