@@ -235,6 +235,7 @@ func TestCollectionsAndTheirPolicies(t *testing.T) {
 			p := b.poll(client(1), 9)
 			b.equal("said alone", cmp.Or(p.Relay, p.Notifier, p.PolicyInterval.String()), what)
 		}
+		b.equal("the gauge of paused topics", metric(t, b.reg, "statewire_paused_topics"), 1)
 		policies, err := s.Policies(ctx)
 		b.equal("policies", []any{len(policies), policies[0].Collection, policies[1].Priority, err}, []any{2, "behind", 1000, nil})
 

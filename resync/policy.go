@@ -85,7 +85,21 @@ func (s *Service) reloadRules(ctx context.Context) error {
 		return err
 	}
 	s.desk.setRules(policies)
+	s.metrics.pausedTopics.Set(float64(pausedTopics(policies)))
 	return nil
+}
+
+// pausedTopics is how many topic types some policy pauses.
+func pausedTopics(rules []rule) int {
+	paused := map[uint32]bool{}
+	for _, r := range rules {
+		for _, t := range r.Topics {
+			if t.Paused {
+				paused[t.Type] = true
+			}
+		}
+	}
+	return len(paused)
 }
 
 // rules reads the policies and who they are for.
