@@ -85,6 +85,22 @@ func (b batch) size() (n size) {
 	return n
 }
 
+// wrongTimes is how many messages of a batch have a time that can't be right.
+func (b batch) wrongTimes() (n int) {
+	for _, p := range b {
+		for i := range p.files() {
+			s := &p.files()[i]
+			if s.bad != nil {
+				continue
+			}
+			for _, flags := range p.rows.Flags[s.messages.from:s.messages.to] {
+				n += int(flags & smx.TimeSuspect)
+			}
+		}
+	}
+	return n
+}
+
 // report is one readable report of a batch.
 type report struct {
 	*smx.ReportRow

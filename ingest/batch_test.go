@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"statewire/smx"
 )
 
 // partOf is a part with so many rows, and bytes of files.
@@ -89,5 +91,17 @@ func TestPartOfABatchCanBeCutAnywhere(t *testing.T) {
 		if have[i] != want {
 			t.Errorf("file %d is another", i)
 		}
+	}
+}
+
+// A bad file brings no messages, and another flag is no wrong time.
+func TestWrongTimesAreCountedOfWhatLoads(t *testing.T) {
+	p := &part{sources: []source{{messages: span{0, 3}}, {messages: span{3, 4}, bad: &smx.Error{}}, {messages: span{4, 6}}}}
+	p.rows.Flags = []uint8{smx.TimeSuspect, 0, smx.CountMismatch, smx.TimeSuspect, smx.TimeSuspect | flagSerialJump, flagSerialJump}
+	if n := whole([]*part{p}).wrongTimes(); n != 2 {
+		t.Errorf("%d wrong times, want 2", n)
+	}
+	if n := (batch{{p, 2, 3}}).wrongTimes(); n != 1 {
+		t.Errorf("%d wrong times of the last file, want 1", n)
 	}
 }

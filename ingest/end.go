@@ -196,6 +196,7 @@ func (l *Loader) countStored(b batch, out outcome, took time.Duration) {
 	m.messages.WithLabelValues("set_aside").Add(float64(n.records))
 	m.conflicts.Add(float64(out.conflicts))
 	m.badReports.Add(float64(n.reports))
+	m.wrongTimes.Add(float64(b.wrongTimes()))
 	now := l.now()
 	for r := range b.reports() {
 		m.lag.Observe(now.Sub(r.received()).Seconds())

@@ -283,7 +283,11 @@ func TestBadReportInARelayFileIsSetAsideAndItsNeighboursLoad(t *testing.T) {
 	}
 	last := strings.LastIndex(damaged, `<State ID="`)
 	s.drop("many.SMX", []byte(damaged[:last]+strings.Replace(damaged[last:], `<State ID="`, `<State ID="x`, 1)))
-	s.expectTotals(Totals{Files: 1, Messages: 3, InvalidRecords: 1, BadReports: 1, Batches: 1})
+	l := s.loader()
+	totals, err := l.Drain(t.Context())
+	if want := (Totals{Files: 1, Messages: 3, InvalidRecords: 1, BadReports: 1, Batches: 1}); err != nil || totals != want || counter(t, l.metrics.badReports) != 1 {
+		t.Errorf("have %+v, %v, the metric says %v; want %+v", totals, err, counter(t, l.metrics.badReports), want)
+	}
 	s.expect("SELECT report_index, record_index FROM set_aside_records", "2,4") // the record's place in the file
 	s.expect("SELECT client_id FROM state_messages", "'"+client(1).UUID()+"'", "'"+client(3).UUID()+"'")
 	s.expect("SELECT name, code FROM bad_files", "'many.SMX.2.SMX','"+smx.CodeClientID+"'")

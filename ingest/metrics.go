@@ -9,6 +9,7 @@ type metrics struct {
 	conflicts   prometheus.Counter
 	files       *prometheus.CounterVec // result: loaded, bad, vanished, postponed
 	badReports  prometheus.Counter
+	wrongTimes  prometheus.Counter
 	lag         prometheus.Histogram
 	insert      prometheus.Histogram
 	insertRows  prometheus.Histogram
@@ -37,6 +38,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "statewire_loader_bad_reports_total",
 			Help: "Reports set aside whole out of files whose other reports loaded.",
 		}),
+		wrongTimes: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "statewire_loader_wrong_times_total",
+			Help: "Messages whose time can't be right, before 2000 or more than a day after they came, copies included; the report wrong-clocks names the clients.",
+		}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "statewire_loader_lag_seconds",
 			Help:    "Time from a report's arrival to its rows being stored.",
@@ -58,7 +63,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"reason"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.messages, m.dropped, m.conflicts, m.files, m.badReports, m.lag, m.insert, m.insertRows, m.insertFails)
+		reg.MustRegister(m.messages, m.dropped, m.conflicts, m.files, m.badReports, m.wrongTimes, m.lag, m.insert, m.insertRows, m.insertFails)
 	}
 	for _, result := range []string{"stored", "duplicate", "set_aside", "dropped"} {
 		m.messages.WithLabelValues(result)
