@@ -225,7 +225,7 @@ func (g *globals) checkStore(ctx context.Context, cfg configs.Config) []check {
 		return []check{{"store", healthCritical, err.Error()}}
 	}
 	c := check{"store", healthOK, fmt.Sprintf("engine %s, %s, %s", db.Version(), fmtCount(int(clients), "client"), fmtCount(int(states), "current state"))}
-	checks := append([]check{c}, storeChecks(ctx, db)...)
+	checks := append(append([]check{c}, storeChecks(ctx, db)...), factChecks(ctx, db)...)
 	if last == nil {
 		return append(checks, check{"reports", healthOK, "no report was loaded yet"})
 	}
