@@ -283,14 +283,24 @@ func TestBadReportInARelayFileIsSetAsideAndItsNeighboursLoad(t *testing.T) {
 	}
 	last := strings.LastIndex(damaged, `<State ID="`)
 	s.drop("many.SMX", []byte(damaged[:last]+strings.Replace(damaged[last:], `<State ID="`, `<State ID="x`, 1)))
+	s.drop("torn.SMX", []byte("<Report>"))
+	var lines []string
+	s.watchLog(func(text string, attr map[string]string) {
+		if text == "processed batch" {
+			lines = append(lines, strings.Join([]string{attr["files"], attr["bad_files"], attr["bad_reports"], attr["records"], attr["invalid"]}, " "))
+		}
+	})
 	l := s.loader()
 	totals, err := l.Drain(t.Context())
-	if want := (Totals{Files: 1, Messages: 3, InvalidRecords: 1, BadReports: 1, Batches: 1}); err != nil || totals != want || counter(t, l.metrics.badReports) != 1 {
+	if !slices.Equal(lines, []string{"2 1 1 2 1"}) {
+		t.Errorf("the log has %q, want a line with 2 files, 1 of them bad, 1 bad report, 2 records and 1 invalid one", lines)
+	}
+	if want := (Totals{Files: 2, Messages: 3, InvalidRecords: 1, BadFiles: 1, BadReports: 1, Batches: 1}); err != nil || totals != want || counter(t, l.metrics.badReports) != 1 {
 		t.Errorf("have %+v, %v, the metric says %v; want %+v", totals, err, counter(t, l.metrics.badReports), want)
 	}
 	s.expect("SELECT report_index, record_index FROM set_aside_records", "2,4") // the record's place in the file
 	s.expect("SELECT client_id FROM state_messages", "'"+client(1).UUID()+"'", "'"+client(3).UUID()+"'")
-	s.expect("SELECT name, code FROM bad_files", "'many.SMX.2.SMX','"+smx.CodeClientID+"'")
+	s.expect("SELECT name, code FROM bad_files WHERE name != 'torn.SMX'", "'many.SMX.2.SMX','"+smx.CodeClientID+"'")
 	if r := s.reason("many.SMX.2.SMX"); r.Code != smx.CodeClientID || r.Report != 2 || r.Receipt != "r-1" || !r.Received.Equal(epoch.Add(time.Second)) {
 		t.Errorf("reason is %+v", r)
 	}
