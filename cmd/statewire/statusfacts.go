@@ -22,10 +22,10 @@ func factChecks(ctx context.Context, db *store.Store) []check {
 	if db.SchemaAtOpen().Older() {
 		return nil
 	}
-	return []check{told("topics", ctx, db, pausedTopics), told("clocks", ctx, db, wrongClocks)}
+	return []check{told(ctx, "topics", db, pausedTopics), told(ctx, "clocks", db, wrongClocks)}
 }
 
-func told(name string, ctx context.Context, db *store.Store, ask func(context.Context, *store.Store) (string, error)) check {
+func told(ctx context.Context, name string, db *store.Store, ask func(context.Context, *store.Store) (string, error)) check {
 	text, err := ask(ctx, db)
 	if err != nil {
 		return check{name, healthUnknown, err.Error()}
