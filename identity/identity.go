@@ -64,7 +64,7 @@ func Open(dir string, opt Options) (*Site, error) {
 	if s.ca, err = loadAuthority(dir, s.now()); err != nil {
 		return nil, err
 	}
-	if pair, err := loadPair(filepath.Join(dir, serverFile)); err == nil && s.usable(pair) {
+	if pair, err := loadPair(filepath.Join(dir, serverFile)); err == nil && s.ours(pair) && s.fresh(pair) {
 		s.server.Store(pair)
 		return s, nil
 	}
@@ -119,7 +119,7 @@ func (s *Site) sweep() {
 // Certificate is the server certificate at this moment, for tls.Config.GetCertificate.
 func (s *Site) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	pair := s.server.Load()
-	if s.usable(pair) {
+	if s.fresh(pair) {
 		return pair, nil
 	}
 	if err := s.renew(); err != nil {
@@ -132,7 +132,7 @@ func (s *Site) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 func (s *Site) renew() error {
 	s.renewing.Lock()
 	defer s.renewing.Unlock()
-	if pair := s.server.Load(); pair != nil && s.usable(pair) {
+	if pair := s.server.Load(); pair != nil && s.fresh(pair) {
 		return nil
 	}
 	pair, text, err := s.ca.issueServer(s.hosts, s.now())
@@ -144,18 +144,23 @@ func (s *Site) renew() error {
 	return writeFile(s.dir, serverFile, text, 0o600)
 }
 
-// usable says whether the pair comes from this authority, covers every name and has a third of its life left.
-func (s *Site) usable(pair *tls.Certificate) bool {
-	leaf, now := pair.Leaf, s.now()
-	if leaf.CheckSignatureFrom(s.ca.cert) != nil || now.Before(leaf.NotBefore) {
+// ours says whether a pair from the disk comes from this authority and covers every name. Neither changes while the pair is in use.
+func (s *Site) ours(pair *tls.Certificate) bool {
+	if pair.Leaf.CheckSignatureFrom(s.ca.cert) != nil {
 		return false
 	}
 	for _, host := range s.hosts {
-		if leaf.VerifyHostname(host) != nil {
+		if pair.Leaf.VerifyHostname(host) != nil {
 			return false
 		}
 	}
-	return now.Before(leaf.NotBefore.Add(leaf.NotAfter.Sub(leaf.NotBefore) * 2 / 3))
+	return true
+}
+
+// fresh says whether the pair has a third of its life left. Every handshake asks it.
+func (s *Site) fresh(pair *tls.Certificate) bool {
+	leaf, now := pair.Leaf, s.now()
+	return !now.Before(leaf.NotBefore) && now.Before(leaf.NotBefore.Add(leaf.NotAfter.Sub(leaf.NotBefore)*2/3))
 }
 
 // Pool holds the authority's certificate, for callers that want to verify the site.

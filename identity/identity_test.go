@@ -295,3 +295,26 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// A handshake takes the certificate as it is: the signature was checked when it was read, and costs more than all the rest.
+func TestAHandshakeChecksNoSignature(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), "identity"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(10, func() { _, _ = s.Certificate(nil) }); n > 0 {
+		t.Errorf("%v allocations for a certificate that is there", n)
+	}
+}
+
+func BenchmarkCertificate(b *testing.B) {
+	s, err := Open(filepath.Join(b.TempDir(), "identity"), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := s.Certificate(nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -128,26 +128,36 @@ func (s *site) run(ctx context.Context) (err error) {
 	}
 	s.closers = append(s.closers, s.inbox.Close)
 	s.registry.MustRegister(s.inbox.Collector(), s.noLoaderGauge())
-	g, gctx := errgroup.WithContext(ctx)
+	stages, stop := context.WithCancel(ctx)
+	defer stop()
+	g, gctx := errgroup.WithContext(stages)
+	if err = s.start(gctx, g); err != nil {
+		stop() // what has started must not outlive the inbox
+	}
+	return errors.Join(unlessDone(ctx, err), g.Wait())
+}
+
+// start starts the stages in g. When one fails, those before it run.
+func (s *site) start(ctx context.Context, g *errgroup.Group) error {
 	if s.roles.has("relay") {
-		if err := s.startRelay(gctx, g); err != nil {
+		if err := s.startRelay(ctx, g); err != nil {
 			return err
 		}
 	}
 	if !s.roles.has("reports") {
-		if err := s.startPeer(gctx, g); err != nil {
+		if err := s.startPeer(ctx, g); err != nil {
 			return err
 		}
 	}
 	if s.reload != nil {
-		g.Go(func() error { s.reload.run(gctx, s.files); return nil })
+		g.Go(func() error { s.reload.run(ctx, s.files); return nil })
 	}
 	if s.roles.needStore() {
-		g.Go(func() error { return s.runStored(gctx) })
+		g.Go(func() error { return s.runStored(ctx) })
 	} else if s.started != nil {
 		s.started(s.addresses)
 	}
-	return g.Wait()
+	return nil
 }
 
 func (s *site) close() error {
