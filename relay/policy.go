@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"statewire/internal/parse"
 	"statewire/smx"
 )
 
@@ -115,9 +116,9 @@ func (r *Relay) lookUp(ctx context.Context, poll smx.Poll) (document []byte, eta
 // parsePoll reads a poll's query; named says whether it names the client. Parameters that nobody knows are ignored. A poll that does
 // not tell all of states, digest and unsent counts as one with much unsent: then nothing is compared.
 func parsePoll(query string) (poll smx.Poll, named bool, p *problem) {
-	values, err := url.ParseQuery(query)
+	values, err := parse.Query(query)
 	if err != nil {
-		return poll, false, badPoll("the query is malformed")
+		return poll, false, badPoll(err.Error())
 	}
 	q := pollQuery{values: values}
 	poll.LastSerial = q.number("serial", 10, maxSerial)

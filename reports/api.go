@@ -61,7 +61,10 @@ type listOutput struct {
 	}
 }
 
-func (s *Server) apiList(context.Context, *struct{}) (*listOutput, error) {
+func (s *Server) apiList(_ context.Context, in *givenQuery) (*listOutput, error) {
+	if err := in.refuse(); err != nil {
+		return nil, err
+	}
 	out := &listOutput{}
 	out.Body.Reports = []Listed{}
 	for _, r := range s.runner.Catalog().List() {
@@ -85,7 +88,10 @@ type boxJSON struct {
 	OldestSeconds float64 `json:"oldest_seconds" doc:"Age of the oldest file"`
 }
 
-func (s *Server) apiStatus(ctx context.Context, _ *struct{}) (*statusOutput, error) {
+func (s *Server) apiStatus(ctx context.Context, in *givenQuery) (*statusOutput, error) {
+	if err := in.refuse(); err != nil {
+		return nil, err
+	}
 	out := &statusOutput{}
 	out.Body.Freshness = s.runner.Freshness(ctx)
 	out.Body.Boxes = []boxJSON{}

@@ -3,13 +3,12 @@ package reports
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"statewire/internal/parse"
 )
 
 // routeClients adds what is asked about one client.
@@ -38,7 +37,7 @@ func (s *Server) apiExplain(ctx context.Context, in *explainInput) (*explainOutp
 		return nil, err
 	}
 	var topic *Topic
-	if in.Topic != "" {
+	if in.query.Has("topic") {
 		var err error
 		if topic, err = ParseTopic(in.Topic); err != nil {
 			return nil, newProblem(http.StatusBadRequest, "bad_parameter", err.Error())
@@ -76,13 +75,8 @@ func (s *Server) apiTrace(ctx context.Context, in *traceInput) (*traceOutput, er
 
 // refuse says which parameter is none of the known ones: a misspelt one is never passed over.
 func (in *givenQuery) refuse(known ...string) error {
-	for _, name := range slices.Sorted(maps.Keys(in.query)) {
-		if !slices.Contains(known, name) {
-			return newProblem(http.StatusBadRequest, "bad_parameter", fmt.Sprintf("parameter %.40q is unknown", name))
-		}
-		if len(in.query[name]) > 1 {
-			return newProblem(http.StatusBadRequest, "bad_parameter", fmt.Sprintf("parameter %.40q is given more than once", name))
-		}
+	if err := parse.Known(in.query, known...); err != nil {
+		return problemOf(err)
 	}
 	return nil
 }

@@ -10,7 +10,8 @@ import (
 
 func TestTheAPIExplainsAndTraces(t *testing.T) {
 	s := tracedSite(t)
-	s.reports(report{client: 40, name: "twin", received: hour, file: "a"}, report{client: 41, name: "TWIN", received: 2 * hour, file: "b"})
+	s.reports(report{client: 40, name: "twin", received: hour, file: "a"}, report{client: 41, name: "TWIN", received: 2 * hour, file: "b"},
+		report{client: 42, name: "Anger", received: hour, file: "c"})
 	h := handler(t, s.seed, func(_ *Config, d *Deps) { s.deps(d) })
 	w := get(t, h, "/api/v1/clients/PC-0005/explain?topic=500%2Fa%2Fb")
 	var e Explanation
@@ -27,6 +28,11 @@ func TestTheAPIExplainsAndTraces(t *testing.T) {
 	if e.Client.ID != id(5) || e.Client.Name != "PC-0005" || e.Topic.ID != "a/b" || !strings.Contains(codes, "topic_in_gap") || !strings.Contains(codes, "gap ") || len(e.Next) == 0 || e.Next[0].At == nil {
 		t.Errorf("%s", w.Body)
 	}
+	for text, who := range map[string]int{"anger": 22, "%20ANGER%20": 22, "%7B" + id(5).String() + "%7D": 5, "GUID:%7B" + id(5).String() + "%7D%20": 5} {
+		if w := get(t, h, "/api/v1/clients/"+text+"/explain"); json.Unmarshal(w.Body.Bytes(), &e) != nil || e.Client.ID != id(who) {
+			t.Errorf("%s: %d %s", text, w.Code, w.Body)
+		}
+	}
 	w = get(t, h, "/api/v1/clients/GUID:"+id(5).String()+"/trace/14")
 	var trace Trace
 	if err := json.Unmarshal(w.Body.Bytes(), &trace); err != nil || w.Code != http.StatusOK || trace.Verdict != "missing" || len(trace.Hops) < 4 {
@@ -39,6 +45,8 @@ func TestTheAPIExplainsAndTraces(t *testing.T) {
 		"/api/v1/clients/NOBODY/trace/1": "404 no_client", "/api/v1/clients/twin/explain": "409 ambiguous_client", "/api/v1/clients/PC-0005/trace/0": "400 bad_parameter",
 		"/api/v1/clients/PC-0005/trace/4611686018427387905": "400 bad_parameter", "/api/v1/clients/PC-0005/explain?topic=x": "400 bad_parameter", "/api/v1/clients/twin/trace/3": "409 ambiguous_client",
 		"/api/v1/clients/PC-0005/trace/abc": "400 bad_parameter", "/api/v1/clients/PC-0005/trace/-1": "400 bad_parameter", "/api/v1/clients/PC-0005/explain?topics=500/a": "400 bad_parameter",
+		"/api/v1/clients/PC-0005/explain?topic=": "400 bad_parameter", "/api/v1/clients/GUID:123/explain": "400 bad_parameter", "/api/v1/clients/%20/trace/1": "400 bad_parameter",
+		"/api/v1/clients/" + id(5).String()[:35] + "/explain": "400 bad_parameter", "/api/v1/clients/a%00b/explain": "400 bad_parameter",
 		"/api/v1/clients/PC-0005/explain?topic=500/a&topic=500/b": "400 bad_parameter", "/api/v1/clients/PC-0005/trace/3?serial=4": "400 bad_parameter",
 	} {
 		w := get(t, h, path)

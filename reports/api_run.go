@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,30 +50,37 @@ var _ huma.Resolver = (*givenQuery)(nil)
 // readRequest refuses what is given twice, and what is none of ours when it is used.
 func readRequest(name string, query url.Values) (request, error) {
 	req := request{format: JSON, params: map[string]string{}}
-	for key, values := range query {
+	for _, key := range slices.Sorted(maps.Keys(query)) {
+		values := query[key]
 		if len(values) > 1 && key != "param" {
 			return req, &ParamError{name, fmt.Sprintf("%.40q", key), "is given more than once"}
 		}
 		var err error
 		switch value := values[0]; key {
 		case "format":
-			req.format, err = tabular.ParseFormat(value)
+			req.format, err = parseFormat(value)
 		case "limit":
-			if value != "" {
-				req.page.Limit, err = parseLimit(value)
-			}
+			req.page.Limit, err = parseLimit(value)
 		case "cursor":
-			req.page.Cursor = value
+			req.page.Cursor = value // empty is the first page, for loops that begin with no cursor
 		case "param":
 			err = addPairs(req.params, values)
 		default:
-			req.params[key] = value
+			err = addParam(req.params, key, value)
 		}
 		if err != nil {
-			return req, &ParamError{name, key, err.Error()}
+			return req, &ParamError{name, fmt.Sprintf("%.40q", key), err.Error()}
 		}
 	}
 	return req, nil
+}
+
+func parseFormat(text string) (Format, error) {
+	f, err := tabular.ParseFormat(text)
+	if err != nil || f == Table {
+		return "", fmt.Errorf("is %.20q: allowed are json, jsonl, csv and parquet", text)
+	}
+	return f, nil
 }
 
 func parseLimit(text string) (int, error) {
@@ -88,8 +97,18 @@ func addPairs(params map[string]string, pairs []string) error {
 		if !ok {
 			return fmt.Errorf("%.40q is not NAME=VALUE", pair)
 		}
-		params[name] = value
+		if err := addParam(params, name, value); err != nil {
+			return fmt.Errorf("%.40q %w", name, err)
+		}
 	}
+	return nil
+}
+
+func addParam(params map[string]string, name, value string) error {
+	if _, twice := params[name]; twice {
+		return errors.New("is given more than once")
+	}
+	params[name] = value
 	return nil
 }
 
@@ -115,9 +134,6 @@ func (s *Server) apiRun(ctx context.Context, in *runInput) (*huma.StreamResponse
 
 // download starts the query before the answer, so that its refusal still gets a status of its own.
 func (s *Server) download(ctx context.Context, report *Report, req request) (*huma.StreamResponse, error) {
-	if req.format == Table {
-		return nil, problemOf(&ParamError{report.Name, "format", "table is for terminals: use json, jsonl, csv or parquet"})
-	}
 	if req.format == Parquet {
 		return s.downloadParquet(ctx, report, req)
 	}

@@ -154,7 +154,7 @@ func TestParametersAreCheckedByType(t *testing.T) {
 		{"Int64", "-5", "-5", ""}, {"Int64", "1e3", "", "whole number"}, {"Float64", "1.5", "1.5", ""}, {"Float64", "much", "", "number"},
 		{"Bool", "TRUE", "true", ""}, {"Bool", "yes", "", "true or false"},
 		{"UUID", "GUID:F1B03089-9EA1-4A64-83DC-5F8E77BDDEB4", "f1b03089-9ea1-4a64-83dc-5f8e77bddeb4", ""},
-		{"UUID", "f1b030899ea14a6483dc5f8e77bddeb4", "", "GUID"}, {"UUID", "{f1b03089-9ea1-4a64-83dc-5f8e77bddeb4}", "", "GUID"},
+		{"UUID", "f1b030899ea14a6483dc5f8e77bddeb4", "", "GUID"}, {"UUID", "{f1b03089-9ea1-4a64-83dc-5f8e77bddeb4}", "f1b03089-9ea1-4a64-83dc-5f8e77bddeb4", ""},
 		{"Date", "2025-01-31", "2025-01-31", ""}, {"Date", "2025-01-31T23:30:00-02:00", "2025-02-01", ""}, {"Date", "31.1.2025", "", "a time such as"},
 		{"DateTime", "2025-01-31T08:00:00Z", "2025-01-31 08:00:00", ""}, {"DateTime64(3,'UTC')", "2025-01-31 08:00:00.1239", "2025-01-31 08:00:00.123", ""},
 		{"DateTime64(0)", "2025-01-31", "2025-01-31 00:00:00", ""}, {"DateTime64(6,'UTC')", "2025-01-31", "2025-01-31 00:00:00.000000", ""},
@@ -182,10 +182,10 @@ func TestParametersAreRequiredKnownAndFilledIn(t *testing.T) {
 		t.Errorf("%v %v", got, err)
 	}
 	for want, given := range map[string]map[string]string{
-		"report r: parameter a is required: which":                     {},
-		`report r: parameter "c" is unknown: this report takes a, b`:   {"a": "1", "c": "2"},
-		"report r: parameter a has to be a whole number from 0 to 255": {"a": "x"},
-		`report r: parameter "a'" is unknown: this report takes a, b`:  {"a": "1", "a'": "1"},
+		"report r: parameter a is required: which":                                     {},
+		`report r: parameter "c" is unknown: this report takes a, b`:                   {"a": "1", "c": "2"},
+		"report r: parameter a has to be a whole number from 0 to 255":                 {"a": "x"},
+		`report r: parameter "a'" is unknown: this report takes a, b; did you mean a?`: {"a": "1", "a'": "1"},
 	} {
 		if _, err := r.values(given); err == nil || err.Error() != want {
 			t.Errorf("got %v\nwant %s", err, want)

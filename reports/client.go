@@ -8,10 +8,21 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"statewire/internal/parse"
 )
 
 // ErrNoClient is returned for a computer name that no client has.
 var ErrNoClient = errors.New("no client has this name")
+
+// ClientError is a text that names no client, whoever is known.
+type ClientError struct {
+	Text string
+	Err  error // what is wrong with it, and what to write
+}
+
+func (e *ClientError) Error() string { return fmt.Sprintf("client %.64q %v", e.Text, e.Err) }
+func (e *ClientError) Unwrap() error { return e.Err }
 
 // AmbiguousError is a computer name that several clients have.
 type AmbiguousError struct {
@@ -33,25 +44,26 @@ func (e *AmbiguousError) Error() string {
 	return fmt.Sprintf("%d clients are called %s; name one by its id: %s", len(e.Clients), terminalSafe(shorten(e.Name, 64)), strings.Join(lines, ", "))
 }
 
-// FindClient reads a client id, with or without GUID:, or looks for the one client of a computer name. An id need not be known.
+// FindClient reads a client id, with or without GUID:, or looks for the one client of a computer name. An id need not be known. A
+// text that can be neither is a *ClientError.
 func (r *Runner) FindClient(ctx context.Context, text string) (uuid.UUID, error) {
-	text = strings.TrimSpace(text)
-	if id, err := parseClient(text); err == nil {
-		return uuid.Parse(id)
+	id, name, err := parse.Client(text)
+	if err != nil {
+		return uuid.Nil, &ClientError{text, err}
+	}
+	if name == "" {
+		return id, nil
 	}
 	unnamed := fmt.Errorf("%.64q: %w: `statewire report clients --param name=PART` finds clients by a part of name or id, "+
-		"and a client that has never reported can be named by its id (GUID:…)", text, ErrNoClient)
-	if text == "" || len(text) > maxParamBytes {
-		return uuid.Nil, unnamed
-	}
-	rows, err := r.ask(ctx, "find", map[string]string{"name": strings.ToValidUTF8(text, "\ufffd")})
+		"and a client that has never reported can be named by its id (GUID:…)", name, ErrNoClient)
+	rows, err := r.ask(ctx, "find", map[string]string{"name": strings.ToValidUTF8(name, "\ufffd")})
 	if err != nil {
 		return uuid.Nil, err
 	}
 	if len(rows) == 0 {
 		return uuid.Nil, unnamed
 	}
-	several := &AmbiguousError{Name: text}
+	several := &AmbiguousError{Name: name}
 	for _, row := range rows {
 		id, err := uuid.Parse(row.raw("client_id"))
 		if err != nil {

@@ -41,9 +41,6 @@ func (e *Explanation) String() string {
 func unknownName(name string) *Explanation {
 	shown := shorten(name, 64)
 	text := fmt.Sprintf("No report that was stored came from a computer called %s: names are those that clients put into their reports.", shown)
-	if strings.HasPrefix(strings.ToUpper(name), "GUID:") || len(name) > 30 && strings.Count(name, "-") == 4 {
-		text = fmt.Sprintf("%s looks like a client id and is none: an id is 36 hex digits and dashes, with or without GUID: before them.", shown)
-	}
 	return &Explanation{
 		Client:  Client{Name: name},
 		Summary: fmt.Sprintf("No client of this site is called %s.", shown),

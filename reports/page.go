@@ -40,6 +40,9 @@ func (s *Server) reportPage(w http.ResponseWriter, r *http.Request) {
 	view := &web.Report{Name: report.Name, Title: report.Title, Description: report.Description, Query: report.Query}
 	status := http.StatusOK
 	req, err := readRequest(report.Name, r.URL.Query())
+	if err == nil {
+		err = report.misspelt(req.params)
+	}
 	for _, p := range report.Params {
 		view.Fields = append(view.Fields, p.field(req.params))
 	}

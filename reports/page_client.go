@@ -28,7 +28,10 @@ func (s *Server) clientPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status := http.StatusOK
-	if !view.Known {
+	switch {
+	case view.Problem != "":
+		status = http.StatusBadRequest
+	case !view.Known:
 		status = http.StatusNotFound
 	}
 	s.render(w, r, status, "client", web.Page{Title: view.Name, Section: "client", Find: view.Name, Body: *view})
@@ -54,9 +57,9 @@ func (s *Server) clientView(ctx context.Context, client string, query url.Values
 		return nil, err
 	}
 	topic, problem := (*Topic)(nil), ""
-	if text := query.Get("topic"); text != "" {
+	if text := query.Get("topic"); text != "" { // a form sends an empty field
 		if topic, err = ParseTopic(text); err != nil {
-			problem = "The topic could not be read: " + err.Error()
+			problem = "The topic could not be read: " + err.Error() + ". "
 		}
 	}
 	explanation, err := s.runner.explain(ctx, e, topic)
@@ -227,7 +230,7 @@ func (s *Server) fillTrace(ctx context.Context, e *evidence, view *web.Client, t
 	}
 	serial, err := strconv.ParseUint(strings.ReplaceAll(strings.TrimSpace(text), ",", ""), 10, 64)
 	if err != nil || serial == 0 || serial > maxSerial {
-		view.Problem = firstUpper(ErrSerial.Error()) + "."
+		view.Problem += firstUpper(ErrSerial.Error()) + "."
 		return nil
 	}
 	t := &tracer{evidence: e, serial: serial}

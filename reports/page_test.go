@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"testing"
@@ -62,7 +63,8 @@ func TestPagesOfClientsAreWellMade(t *testing.T) {
 	h := handler(t, s.seed, func(_ *Config, d *Deps) { s.deps(d) })
 	for name, page := range clientPages {
 		w := get(t, h, page)
-		if missing := name == "client-unknown" || name == "client-nobody"; w.Code != map[bool]int{true: http.StatusNotFound, false: http.StatusOK}[missing] {
+		want := map[string]int{"client-unknown": http.StatusNotFound, "client-nobody": http.StatusNotFound, "client-many": http.StatusBadRequest}[name]
+		if w.Code != cmp.Or(want, http.StatusOK) {
 			t.Errorf("%s: status %d", name, w.Code)
 		}
 		doc := parsePage(t, w.Body.String())

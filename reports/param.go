@@ -11,7 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
+	"statewire/internal/parse"
 )
 
 // Param is one typed parameter of a report. Its value reaches the engine beside the query, never inside its text.
@@ -143,7 +143,7 @@ func parseAs(typ, text string) (string, error) {
 		bits, _ := strconv.Atoi(typ[len("Int"):])
 		return checked(text, func() (err error) { _, err = strconv.ParseInt(text, 10, bits); return }, "has to be a whole number of %d bits", bits)
 	case typ == "Float64":
-		return checked(text, func() (err error) { _, err = strconv.ParseFloat(text, 64); return }, "has to be a number")
+		return checked(text, func() (err error) { _, err = parse.Float(text); return }, "has to be a number such as 12, 0.5 or 1e6")
 	case typ == "Bool":
 		b, err := strconv.ParseBool(strings.ToLower(text))
 		if err != nil {
@@ -151,7 +151,11 @@ func parseAs(typ, text string) (string, error) {
 		}
 		return strconv.FormatBool(b), nil
 	case typ == "UUID":
-		return parseClient(text)
+		id, err := parse.ClientID(text)
+		if err != nil {
+			return "", err
+		}
+		return id.String(), nil
 	}
 	return parseTime(typ, text)
 }
@@ -163,36 +167,37 @@ func checked(text string, parse func() error, format string, args ...any) (strin
 	return text, nil
 }
 
-// parseClient takes a client id as it stands on the wire (GUID:…) or in the store.
-func parseClient(text string) (string, error) {
-	if len(text) > 5 && strings.EqualFold(text[:5], "GUID:") {
-		text = text[5:]
+// timeRange is the first and the last second that a type of the engine can hold; beyond them it wraps around or cuts.
+func timeRange(typ string) (first, last time.Time) {
+	day := func(year, month, day int) time.Time {
+		return time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
 	}
-	if len(text) != 36 {
-		return "", errors.New("has to be a GUID, with or without GUID: before it")
+	switch typ {
+	case "Date":
+		return day(1970, 1, 1), day(2149, 6, 6)
+	case "DateTime":
+		return time.Unix(0, 0).UTC(), time.Unix(math.MaxUint32, 0).UTC()
+	case "DateTime64(9)", "DateTime64(9,'UTC')":
+		return day(1900, 1, 1), day(2262, 4, 11)
 	}
-	id, err := uuid.Parse(text)
-	if err != nil {
-		return "", errors.New("has to be a GUID, with or without GUID: before it")
-	}
-	return id.String(), nil
+	return day(1900, 1, 1), day(2300, 1, 1).Add(-time.Second)
 }
 
-// parseTime takes RFC 3339, the engine's own form or a bare date; without an offset it is UTC.
+// parseTime writes a time as the engine reads it; without an offset it is UTC.
 func parseTime(typ, text string) (string, error) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999", time.DateOnly} {
-		t, err := time.Parse(layout, text)
-		if err != nil {
-			continue
-		}
-		switch typ {
-		case "Date":
-			return t.UTC().Format(time.DateOnly), nil
-		case "DateTime":
-			return t.UTC().Format(time.DateTime), nil
-		}
-		digits := int(typ[len("DateTime64(")] - '0')
-		return t.UTC().Format(strings.TrimSuffix(time.DateTime+"."+strings.Repeat("0", digits), ".")), nil
+	t, err := parse.Time(text)
+	if err != nil {
+		return "", err
 	}
-	return "", errors.New("has to be a time such as 2025-01-31T08:00:00Z")
+	if first, last := timeRange(typ); t.Before(first) || t.Truncate(time.Second).After(last) {
+		return "", fmt.Errorf("has to be a time from %s to %s", first.Format(time.RFC3339), last.Format(time.RFC3339))
+	}
+	switch typ {
+	case "Date":
+		return t.Format(time.DateOnly), nil
+	case "DateTime":
+		return t.Format(time.DateTime), nil
+	}
+	digits := int(typ[len("DateTime64(")] - '0')
+	return t.Format(strings.TrimSuffix(time.DateTime+"."+strings.Repeat("0", digits), ".")), nil
 }

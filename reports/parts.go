@@ -17,6 +17,7 @@ func (h *headerReader) parts(n int, value string) error {
 			return h.errorf(n, "with: there is no part %.40q: use wanted or bounds", strings.TrimSpace(name))
 		}
 		_, part, _ := strings.Cut(string(text), "\n") // its first line says what it is
+		h.report.namesClient = h.report.namesClient || strings.TrimSpace(name) == "wanted"
 		h.shared += "\n" + strings.TrimRight(part, "\n")
 	}
 	h.sharedLine = n

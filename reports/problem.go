@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 
+	"statewire/internal/parse"
 	"statewire/internal/tabular"
 )
 
@@ -36,6 +37,8 @@ func problemOf(err error) *Problem {
 	var known *Problem
 	var param *ParamError
 	var query *QueryError
+	var malformed *parse.ParamError
+	var client *ClientError
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -43,6 +46,8 @@ func problemOf(err error) *Problem {
 		return newProblem(http.StatusNotFound, "no_report", "there is no report of this name: /api/v1/reports lists them")
 	case errors.As(err, &param):
 		return newProblem(http.StatusBadRequest, "bad_parameter", param.Error())
+	case errors.As(err, &malformed), errors.As(err, &client):
+		return newProblem(http.StatusBadRequest, "bad_parameter", err.Error())
 	case errors.As(err, &query):
 		return queryProblem(query)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"statewire/internal/parse"
 )
 
 // Page says which part of a report to return.
@@ -126,10 +129,8 @@ func (r *Runner) prepare(report *Report, params map[string]string, page Page) (p
 // values checks what was given, fills in defaults and refuses names the report doesn't have.
 func (r *Report) values(given map[string]string) (map[string]string, error) {
 	out := make(map[string]string, len(r.Params)+4)
-	for name := range given {
-		if !slices.ContainsFunc(r.Params, func(p Param) bool { return p.Name == name }) {
-			return nil, &ParamError{r.Name, fmt.Sprintf("%.40q", name), "is unknown: " + r.paramNames()}
-		}
+	if err := r.misspelt(given); err != nil {
+		return nil, err
 	}
 	for _, p := range r.Params {
 		text, ok := given[p.Name]
@@ -140,6 +141,9 @@ func (r *Report) values(given map[string]string) (map[string]string, error) {
 			text = p.Default
 		}
 		value, err := p.value(text)
+		if err == nil && r.namesClient && p.Name == "client" {
+			value, err = clientParam(p, value)
+		}
 		if err != nil {
 			return nil, &ParamError{r.Name, p.Name, err.Error()}
 		}
@@ -148,15 +152,38 @@ func (r *Report) values(given map[string]string) (map[string]string, error) {
 	return out, nil
 }
 
-func (r *Report) paramNames() string {
-	if len(r.Params) == 0 {
-		return "this report takes none"
+// clientParam writes an id or a computer name as the part wanted reads it. Only a parameter that has a default may be empty.
+func clientParam(p Param, text string) (string, error) {
+	if text == "" && !p.Required {
+		return "", nil
 	}
+	id, name, err := parse.Client(text)
+	if err == nil && name == "" {
+		name = id.String()
+	}
+	return name, err
+}
+
+// misspelt refuses a parameter that the report does not have, and says which ones it has.
+func (r *Report) misspelt(given map[string]string) error {
 	names := make([]string, len(r.Params))
 	for i, p := range r.Params {
 		names[i] = p.Name
 	}
-	return "this report takes " + strings.Join(names, ", ")
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if slices.Contains(names, name) {
+			continue
+		}
+		why := "is unknown: this report takes none"
+		if len(names) > 0 {
+			why = "is unknown: this report takes " + strings.Join(names, ", ")
+		}
+		if near := parse.Nearest(name, names); near != "" {
+			why += "; did you mean " + near + "?"
+		}
+		return &ParamError{r.Name, fmt.Sprintf("%.40q", name), why}
+	}
+	return nil
 }
 
 // pageQuery is the report's query, or that query inside a SELECT that continues, orders and bounds it.

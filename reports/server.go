@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"statewire/internal/conns"
+	"statewire/internal/parse"
 	"statewire/reports/web"
 )
 
@@ -68,11 +69,11 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 func (s *Server) routes(deps Deps) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.dashboard)
-	mux.HandleFunc("GET /panels/{name}", s.panel)
-	mux.HandleFunc("GET /completeness", s.completeness)
-	mux.HandleFunc("GET /clients/{id}", s.clientPage)
-	mux.HandleFunc("GET /reports", s.reportList)
+	mux.HandleFunc("GET /{$}", s.asks(s.dashboard))
+	mux.HandleFunc("GET /panels/{name}", s.asks(s.panel))
+	mux.HandleFunc("GET /completeness", s.asks(s.completeness))
+	mux.HandleFunc("GET /clients/{id}", s.asks(s.clientPage, "topic", "serial"))
+	mux.HandleFunc("GET /reports", s.asks(s.reportList))
 	mux.HandleFunc("GET /reports/{name}", s.reportPage)
 	mux.Handle("GET /static/", http.StripPrefix("/static/", web.Static()))
 	mux.HandleFunc("GET /healthz", s.healthz)
@@ -102,8 +103,32 @@ func (s *Server) guard(next http.Handler) http.Handler {
 				"this name is not one of this site's: call it as localhost, or add the name to reports.hosts").serve(w)
 			return
 		}
+		if _, err := parse.Query(r.URL.RawQuery); err != nil { // what follows would not see what could not be read
+			s.refuse(w, r, err)
+			return
+		}
 		own.ServeHTTP(w, r)
 	})
+}
+
+// asks refuses a page's parameters beyond these: a misspelt one is never passed over.
+func (s *Server) asks(page http.HandlerFunc, params ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := parse.Known(r.URL.Query(), params...); err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		page(w, r)
+	}
+}
+
+// refuse answers a request that cannot be read, as its reader expects it.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if p := problemOf(err); strings.HasPrefix(r.URL.Path, "/api/") {
+		p.serve(w)
+	} else {
+		s.errorPage(w, r, p)
+	}
 }
 
 // knownHost keeps web sites that point their own name at this address from reading it through a visitor's browser.

@@ -7,12 +7,12 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"statewire/agent"
+	"statewire/internal/parse"
 	"statewire/smx"
 )
 
@@ -48,6 +48,7 @@ func agentSendCommand(g *globals) *cobra.Command {
 	f.Uint32Var(&s.state.Criticality, "criticality", 0, "criticality of the state")
 	f.Int8Var(&s.priority, "priority", 0, "0 (urgent) to 10; without it the report names none, which counts as 5")
 	f.StringVar(&s.time, "time", "", "when the state changed, such as 2026-03-10T08:00:00Z; default: now")
+	mayBeEmpty(cmd, "param", "details")
 	f.BoolVar(&s.state.Instant, "instant", false, "no serial: sent at once, then forgotten")
 	f.BoolVar(&s.now, "now", false, "send at once, and say what came of it")
 	return cmd
@@ -92,8 +93,8 @@ func (s *sending) complete(cmd *cobra.Command) (err error) {
 		s.state.Priority = &s.priority
 	}
 	if s.time != "" {
-		if s.state.Time, err = time.Parse(time.RFC3339, s.time); err != nil {
-			return usageError{fmt.Errorf("--time is %q; write it like 2026-03-10T08:00:00Z", s.time)}
+		if s.state.Time, err = parse.Time(s.time); err != nil {
+			return usageError{fmt.Errorf("--time is %.60q; write it like 2026-03-10T08:00:00Z", s.time)}
 		}
 	}
 	s.state.Details, err = readDetails(s.details, cmd.InOrStdin())

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/inbox"
+	"statewire/internal/parse"
+	"statewire/smx"
 )
 
 func deadCommand(g *globals) *cobra.Command {
@@ -56,12 +58,12 @@ func (c *deadChoice) of(dir *inbox.Dir) ([]inbox.BadFile, error) {
 	}
 	client := ""
 	if c.client != "" {
-		id, err := parseClient(strings.TrimSpace(c.client))
+		id, err := parse.ClientID(c.client)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("--client is %.60q; write the id of a client, "+
 				"as GUID:F1B03089-9EA1-4A64-83DC-5F8E77BDDEB4", c.client)}
 		}
-		client = id.String()
+		client = smx.ClientID(id).String()
 	}
 	var files []inbox.BadFile
 	for b, err := range dir.BadFiles() {

@@ -46,7 +46,7 @@ func demoCommand(g *globals) *cobra.Command {
 	}
 	cmd.Flags().IntVar(&fleet.Clients, "clients", fleet.Clients, "how many clients to simulate")
 	cmd.Flags().Uint64Var(&fleet.Seed, "seed", fleet.Seed, "what decides everything that looks like chance")
-	cmd.Flags().DurationVar(&fleet.PatchDay, "patch-day", fleet.PatchDay, "the time in which the patch day's 24 hours pass")
+	spanVar(cmd.Flags(), &fleet.PatchDay, "patch-day", "the time in which the patch day's 24 hours pass")
 	return cmd
 }
 

@@ -17,17 +17,17 @@ func explainCommand(g *globals) *cobra.Command {
 		Short: "why a client is unknown, stale or incomplete, and what happens next",
 		Long: "Says in plain sentences what the site knows of a client, what it lacks and why, and what happens next and when.\n" +
 			"CLIENT is a client id, with or without GUID:, or a computer name.",
-		Args: oneArg,
+		Args: oneClientArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var about *reports.Topic
-			if topic != "" {
+			if cmd.Flags().Changed("topic") {
 				var err error
 				if about, err = reports.ParseTopic(topic); err != nil {
 					return usageError{fmt.Errorf("--%w", err)}
 				}
 			}
 			return g.withDetective(cmd, func(r *reports.Runner) error {
-				return r.WriteExplain(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.format), args[0], about)
+				return asUsage(r.WriteExplain(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.format), args[0], about))
 			})
 		},
 	}

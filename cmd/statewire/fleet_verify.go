@@ -2,13 +2,11 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"statewire/agent"
-	"statewire/smx"
 )
 
 // mostDifferences bounds the table of differences; the other formats have them all.
@@ -33,9 +31,9 @@ func fleetVerifyCommand(g *globals) *cobra.Command {
 func (g *globals) verifyFleet(cmd *cobra.Command, path, client string) (err error) {
 	only := ""
 	if client != "" {
-		id, err := smx.ParseClientID(client)
+		id, err := g.oneClient(cmd.Context(), client)
 		if err != nil {
-			return usageError{fmt.Errorf("--client: %w", err)}
+			return err
 		}
 		only = id.UUID()
 	}

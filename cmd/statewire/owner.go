@@ -20,6 +20,9 @@ import (
 // open when that is not nil.
 func (g *globals) prepare(cmd *cobra.Command, open func() error) error {
 	g.sections, g.creates = sections(cmd), cmd.Flags().Lookup("create") != nil
+	if err := refuseEmpty(cmd, cmd.Flags().Args()); err != nil {
+		return err
+	}
 	if err := errors.Join(g.check(), g.redirected(cmd)); err != nil {
 		return err
 	}

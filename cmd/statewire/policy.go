@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/internal/parse"
 	"statewire/resync"
 	"statewire/smx"
 )
@@ -62,13 +63,14 @@ func policySetCommand(g *globals) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.collection, "collection", "", "the collection")
 	flags.Uint32Var(&f.priority, "priority", 0, "the smallest wins where collections disagree (default 1000)")
-	flags.Var((*span)(&f.send), "send-interval", "time between two sends of what changed")
-	flags.Var((*span)(&f.poll), "policy-interval", "time between two policy polls")
+	spanVar(flags, &f.send, "send-interval", "time between two sends of what changed")
+	spanVar(flags, &f.poll, "policy-interval", "time between two policy polls")
 	flags.Var((*topicList)(&f.pause), "pause", "keep the states of this topic type at the client (repeatable)")
 	flags.Var((*topicList)(&f.resume), "resume", "send the states of this topic type again (repeatable)")
 	flags.StringArrayVar(&f.intervals, "topic-interval", nil, "least time between two sends of a topic type, as 500=4h (repeatable)")
 	flags.StringVar(&f.relay, "relay", "", "base address of the relay that the clients are assigned to")
 	flags.StringVar(&f.notifier, "notifier", "", "host and port of the notifier that the clients are assigned to")
+	mayBeEmpty(cmd, "relay", "notifier") // says nothing of it any more
 	flags.BoolVar(&f.clear, "clear", false, "begin with a policy that says nothing")
 	return cmd
 }
@@ -175,7 +177,7 @@ func (f policyFlags) change(cmd *cobra.Command, p *resync.PolicySettings) error 
 func parseTopicInterval(text string) (uint32, time.Duration, error) {
 	left, right, ok := strings.Cut(text, "=")
 	kind, err := parseTopic(left)
-	interval, wrong := parseSpan(right)
+	interval, wrong := parse.Duration(right)
 	if !ok || err != nil || wrong != nil {
 		return 0, 0, usageError{fmt.Errorf("--topic-interval is %.60q; write TYPE=DURATION, as 500=4h", text)}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/internal/parse"
 	"statewire/reports"
 )
 
@@ -84,10 +85,10 @@ func (g *globals) knownReport(name string) error {
 	return asUsage(err)
 }
 
-// asUsage marks a name or parameter that no report has as wrong usage.
+// asUsage marks a name or parameter that no report has, and a client that cannot be one, as wrong usage.
 func asUsage(err error) error {
 	var param *reports.ParamError
-	if errors.Is(err, reports.ErrNoReport) || errors.As(err, &param) {
+	if errors.Is(err, reports.ErrNoReport) || errors.As(err, &param) || errors.As(err, new(*reports.ClientError)) {
 		return usageError{err}
 	}
 	return err
@@ -119,6 +120,17 @@ func parseParams(params []string) (map[string]string, error) {
 		values[name] = value
 	}
 	return values, nil
+}
+
+// oneClientArg refuses what cannot be a client before any store is opened.
+func oneClientArg(cmd *cobra.Command, args []string) error {
+	if err := oneArg(cmd, args); err != nil {
+		return err
+	}
+	if _, _, err := parse.Client(args[0]); err != nil {
+		return usageError{&reports.ClientError{Text: args[0], Err: err}}
+	}
+	return nil
 }
 
 // oneArg refuses any other number of arguments with the exit code of wrong usage.

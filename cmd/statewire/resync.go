@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -180,11 +179,10 @@ func resyncListCommand(g *globals) *cobra.Command {
 			}
 			o := resync.ListOptions{Within: within, Open: open}
 			if client != "" {
-				target, err := g.target(cmd.Context(), &targetFlags{clients: []string{client}})
-				if err != nil {
+				var err error
+				if o.Client, err = g.oneClient(cmd.Context(), client); err != nil {
 					return err
 				}
-				o.Client = target.Clients[0]
 			}
 			return g.withResync(cmd, false, func(r resyncer) error {
 				list, err := r.List(cmd.Context(), o)
@@ -197,34 +195,8 @@ func resyncListCommand(g *globals) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&client, "client", "", "of this client only, by its id or computer name")
 	cmd.Flags().BoolVar(&open, "outstanding", false, "only those that still owe their answer")
-	cmd.Flags().Var((*span)(&within), "within", "issued within this time, as 72h or 30d (default the merge interval)")
+	spanVar(cmd.Flags(), &within, "within", "issued within this time, as 72h or 30d (default the merge interval)")
 	return cmd
-}
-
-// span is a duration on the command line, which may be in days as in the configuration.
-type span time.Duration
-
-func (s *span) String() string { return interval(time.Duration(*s)) }
-func (s *span) Type() string   { return "duration" }
-
-// Set reads one flag.
-func (s *span) Set(text string) error {
-	d, err := parseSpan(text)
-	*s = span(d)
-	return err
-}
-
-func parseSpan(text string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
-			return time.Duration(n) * 24 * time.Hour, nil
-		}
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		return 0, fmt.Errorf("%.40q is no duration; write it as 900s, 15m, 72h or 7d", text)
-	}
-	return d, nil
 }
 
 // writeStatuses writes all that is known of each resync; a person is shown what fits.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/internal/parse"
 	"statewire/resync"
 )
 
@@ -41,21 +42,16 @@ func resyncCheckCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// timeForms are how a time may be written; without a zone it is UTC.
-var timeForms = [...]string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
-
-// parseTime reads a time; empty is the zero time.
+// parseTime reads a time of --at; empty is the zero time.
 func parseTime(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	for _, form := range timeForms {
-		t, err := time.Parse(form, text)
-		if err == nil && t.Year() >= 1970 && t.Year() < 2200 {
-			return t.UTC(), nil
-		}
+	t, err := parse.Time(text)
+	if err != nil || t.Year() < 1970 || t.Year() >= 2200 {
+		return time.Time{}, usageError{fmt.Errorf("--at is %.60q; write a time from 1970 to 2199 as 2026-01-31T12:00:00Z", text)}
 	}
-	return time.Time{}, usageError{fmt.Errorf("--at is %.60q; write a time from 1970 to 2199 as 2026-01-31T12:00:00Z", text)}
+	return t, nil
 }
 
 // writeCheck writes what a check found and did.

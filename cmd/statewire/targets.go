@@ -16,6 +16,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 
+	"statewire/internal/parse"
 	"statewire/reports"
 	"statewire/resync"
 	"statewire/smx"
@@ -32,7 +33,7 @@ type targetFlags struct {
 }
 
 func (t *targetFlags) registerClients(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&t.clients, "client", nil, "a client, by its id (GUID:… or its UUID) or computer name (repeatable)")
+	cmd.Flags().StringArrayVar(&t.clients, "client", nil, "a client, by its id (GUID:… or its UUID, in braces or not) or computer name (repeatable)")
 	cmd.Flags().StringVar(&t.file, "file", "", "a file with one client per line; - is standard input")
 }
 
@@ -80,7 +81,7 @@ type mention struct {
 // list are the clients named one by one, each an id or what may be a computer's name.
 func (t *targetFlags) list(open func(string) (io.ReadCloser, error)) (list []mention, err error) {
 	for _, text := range t.clients {
-		list = append(list, mention{strings.TrimSpace(text), fmt.Sprintf("--client %.60q", text)})
+		list = append(list, mention{text, fmt.Sprintf("--client %.60q", text)})
 	}
 	if t.file != "" {
 		listed, err := readClients(t.file, open)
@@ -90,29 +91,11 @@ func (t *targetFlags) list(open func(string) (io.ReadCloser, error)) (list []men
 		list = append(list, listed...)
 	}
 	for _, m := range list {
-		if _, err := parseClient(m.text); err != nil && !mayBeName(m.text) {
+		if _, _, err := parse.Client(m.text); err != nil {
 			return nil, usageError{fmt.Errorf("%s: %w", m.where, err)}
 		}
 	}
 	return list, nil
-}
-
-// mayBeName says whether a text that is no client id may be a computer's name, rather than an id with a slip in it.
-func mayBeName(text string) bool {
-	slip := strings.HasPrefix(strings.ToUpper(text), "GUID:") || len(text) > 30 && strings.Count(text, "-") == 4
-	return !slip && text != "" && len(text) <= 64 && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\ufffd' })
-}
-
-// parseClient reads a client id as the wire or the store writes it.
-func parseClient(text string) (smx.ClientID, error) {
-	if client, err := smx.ParseClientID(text); err == nil {
-		return client, nil
-	}
-	client, err := smx.ParseUUID(text)
-	if err != nil {
-		return client, errors.New("write GUID: and 36 hex digits and dashes, or those 36 alone, or a computer name")
-	}
-	return client, nil
 }
 
 // readClients reads a file with one client per line, in UTF-8 or, with a byte order mark, UTF-16. Empty lines, what follows a #
@@ -152,10 +135,14 @@ func (g *globals) clientsOf(ctx context.Context, list []mention) ([]smx.ClientID
 	var clients []smx.ClientID
 	var named []mention
 	for _, m := range list {
-		if client, err := parseClient(m.text); err == nil {
-			clients = append(clients, client)
-		} else {
-			named = append(named, m)
+		client, name, err := parse.Client(m.text)
+		switch {
+		case err != nil:
+			return nil, usageError{fmt.Errorf("%s: %w", m.where, err)}
+		case name == "":
+			clients = append(clients, smx.ClientID(client))
+		default:
+			named = append(named, mention{name, m.where})
 		}
 	}
 	if len(named) == 0 {
@@ -167,6 +154,19 @@ func (g *globals) clientsOf(ctx context.Context, list []mention) ([]smx.ClientID
 	}
 	found, err := clientsNamed(ctx, db, named)
 	return append(clients, found...), errors.Join(err, db.Close())
+}
+
+// oneClient is the client that --client names.
+func (g *globals) oneClient(ctx context.Context, text string) (smx.ClientID, error) {
+	list, err := (&targetFlags{clients: []string{text}}).list(nil)
+	if err != nil {
+		return smx.ClientID{}, err
+	}
+	clients, err := g.clientsOf(ctx, list)
+	if err != nil {
+		return smx.ClientID{}, err
+	}
+	return clients[0], nil
 }
 
 // namesPerQuery is how many names one query looks for.

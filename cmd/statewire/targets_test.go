@@ -37,7 +37,9 @@ func TestListsOfClients(t *testing.T) {
 		{"in UTF-16", utf16LE(lines), []string{id, "PC-01", strings.ToLower(id[5:])}, ""},
 		{"a slip in an id is no name", []byte("PC1\n" + id[:len(id)-1] + "g\n"), nil, "line 2"},
 		{"nor is one in a bare id", []byte(id[5:len(id)-1] + "\n"), nil, "line 1"},
-		{"a name with blanks", []byte("PC 1\n"), nil, `line 1, "PC 1": write GUID:`},
+		{"a name with a blank inside", []byte("PC 1 \n"), []string{"PC 1"}, ""},
+		{"an id in braces", []byte("{" + id[5:] + "}\n"), []string{"{" + id[5:] + "}"}, ""},
+		{"a slip in an id in braces", []byte("PC1\n{" + id[5:len(id)-1] + "}\n"), nil, "line 2"},
 		{"a line without end", []byte("PC1\n" + strings.Repeat("x", 100_000)), nil, "line 2: too long"},
 		{"nobody", []byte("# PC1\n\n"), nil, "names no client"},
 		{"no text", make([]byte, 100), nil, "line 1"},
@@ -74,7 +76,7 @@ func TestClientsByComputerName(t *testing.T) {
 	}
 	done(t, data, "load", "--create", path)
 
-	done(t, data, "collection", "create", "named", "--client", "e2e-0", "--client", clientID(1).UUID(), "--client", "E2E-0")
+	done(t, data, "collection", "create", "named", "--client", "e2e-0", "--client", clientID(1).UUID(), "--client", " E2E-0\t", "--client", "{"+clientID(1).UUID()+"} ")
 	if got := done(t, data, "--format", "csv", "collection", "show", "named"); got != fmt.Sprintf("client_id\n%s\n%s\n", clientID(0).UUID(), clientID(1).UUID()) {
 		t.Errorf("the collection has %q", got)
 	}

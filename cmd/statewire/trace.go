@@ -15,7 +15,7 @@ func traceCommand(g *globals) *cobra.Command {
 		Short: "one message's way: client, relay, file, loader, store, with times",
 		Long: "Follows one message from the client to the store, or says what is known of one that never arrived.\n" +
 			"CLIENT is a client id, with or without GUID:, or a computer name.",
-		Args: oneArg,
+		Args: oneClientArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !cmd.Flags().Changed("serial") {
 				return usageError{errors.New("name the message: --serial N")}
@@ -25,7 +25,7 @@ func traceCommand(g *globals) *cobra.Command {
 				if errors.Is(err, reports.ErrSerial) {
 					return usageError{err}
 				}
-				return err
+				return asUsage(err)
 			})
 		},
 	}

@@ -2,15 +2,15 @@
     wanted AS
     (
         SELECT client_id FROM clients
-        WHERE {client:String} != '' AND toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) = toUUIDOrZero('')
+        WHERE {client:String} != '' AND toUUIDOrZero({client:String}) = toUUIDOrZero('')
           AND client_id IN
           (
-              SELECT client_id FROM client_names WHERE name_lower = lower(trim({client:String}))
+              SELECT client_id FROM client_names WHERE name_lower = lower({client:String})
               UNION ALL
-              SELECT client_id FROM clients_named WHERE client_id IN (SELECT client_id FROM clients_changed) AND lower(netbios_name) = lower(trim({client:String}))
+              SELECT client_id FROM clients_named WHERE client_id IN (SELECT client_id FROM clients_changed) AND lower(netbios_name) = lower({client:String})
           )
-          AND lower(netbios_name) = lower(trim({client:String}))
+          AND lower(netbios_name) = lower({client:String})
         UNION ALL
-        SELECT toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')) AS client_id
+        SELECT toUUIDOrZero({client:String}) AS client_id
     ),
     (SELECT groupArray(client_id) FROM wanted) AS wanted_ids,

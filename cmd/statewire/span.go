@@ -1,0 +1,29 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"statewire/internal/parse"
+)
+
+// span is a duration on the command line, which may be in days as in the configuration.
+type span time.Duration
+
+// spanVar is pflag's DurationVar for a span; what d holds is the default.
+func spanVar(flags *pflag.FlagSet, d *time.Duration, name, usage string) {
+	flags.Var((*span)(d), name, usage)
+}
+
+func (s *span) String() string { return interval(time.Duration(*s)) }
+func (s *span) Type() string   { return "duration" }
+
+// Set reads one flag.
+func (s *span) Set(text string) error {
+	d, err := parse.Duration(text)
+	if err == nil {
+		*s = span(d)
+	}
+	return err
+}
