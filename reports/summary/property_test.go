@@ -194,6 +194,9 @@ func (s *site) settles() {
 		s.t.Errorf("after the summaries %q are counted anew", fresh)
 	}
 	s.check("the last summary")
+	if lacking := s.rows("SELECT toString((name_lower, client_id)) FROM client_now FINAL WHERE name_lower != '' AND (name_lower, client_id) NOT IN (SELECT name_lower, client_id FROM client_names)"); len(lacking) > 0 {
+		s.t.Errorf("the names %q are not listed", lacking)
+	}
 	const written = `SELECT toString((SELECT count() FROM client_now)) || ' ' || toString((SELECT count() FROM client_names)) || ' ' ||
 		toString((SELECT count() FROM subject_now)) || ' ' || toString((SELECT count() FROM summary_progress))`
 	before := s.rows(written)
