@@ -188,6 +188,7 @@ func TestReportsSayWhatASmallModelSays(t *testing.T) {
 	}
 	check("failures", map[string]string{"topic_type": "402"}, m.failures(failing, written), "state_id", "error_code", "clients", "topic_ids", "oldest_message", "newest_message")
 	m.checkClients(t, r)
+	m.checkEdges(t)
 }
 
 // failures counts by code, the most clients first.

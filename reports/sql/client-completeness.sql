@@ -12,7 +12,7 @@
 -- link netbios_name: /clients/{client_id}
 -- link client_id: messages?client={client_id}
 -- link ranges: missing-ranges?client={client_id}
--- with: wanted, bounds
+-- with: wanted, bounds, named
 WITH
     gaps AS
     (
@@ -89,5 +89,5 @@ SELECT
     page.client_id AS client_id
 FROM page
 LEFT JOIN facts ON facts.client_id = page.client_id
-LEFT JOIN (SELECT client_id, netbios_name, toNullable(clients.last_report_time) AS last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c ON c.client_id = page.client_id
+LEFT JOIN (SELECT client_id, netbios_name, toNullable(named.last_report_time) AS last_report_time FROM named) AS c ON c.client_id = page.client_id
 ORDER BY percent, client_id

@@ -10,8 +10,9 @@
 -- link topic_id: compliance?topic_type={topic_type}&topic_id={topic_id}
 -- link state_name: clients-in-state?topic_type={topic_type}&state_id={state_id}&topic_id={topic_id}
 -- link serial: messages?client={client_id}&topic_type={topic_type}&topic_id={topic_id}
--- with: wanted
+-- with: wanted, named
 WITH
+    wanted_ids AS page_ids,
     page AS
     (
         SELECT client_id, topic_type, topic_id, state_id, criticality, serial, message_time, received_time, params
@@ -79,7 +80,7 @@ FROM page
 LEFT JOIN history ON history.client_id = page.client_id AND history.topic_type = page.topic_type AND history.topic_id = page.topic_id
 LEFT JOIN arrivals ON arrivals.client_id = page.client_id
 LEFT JOIN gaps ON gaps.client_id = page.client_id
-LEFT JOIN (SELECT client_id, netbios_name, first_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(wanted_ids))) AS c
+LEFT JOIN (SELECT client_id, netbios_name, first_report_time FROM named) AS c
     ON c.client_id = page.client_id
 LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t
     ON t.named_type = page.topic_type

@@ -11,8 +11,9 @@
 -- note change_known: exact; or earlier = the stored history begins within the run, so the change may be older; messages missing = serials after the last different state never arrived
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
+-- with: named
 WITH
-    page AS
+    latest AS
     (
         SELECT client_id, topic_id, serial, message_time, received_time, params
         FROM current_states
@@ -24,7 +25,13 @@ WITH
         ORDER BY received_time, client_id, topic_id
         LIMIT {page_rows:UInt64}
     ),
-    (SELECT groupUniqArray(client_id) FROM page) AS page_ids,
+    -- They are looked for once: read as a table, for their ids and for themselves.
+    (SELECT groupArray((client_id, topic_id, serial, message_time, received_time, params)) FROM latest) AS made,
+    arrayMap(p -> p.1, made) AS page_ids,
+    page AS
+    (
+        SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS topic_id, p.3 AS serial, p.4 AS message_time, p.5 AS received_time, p.6 AS params
+    ),
     -- One entry per message: copies collapse to their first arrival, a serial used twice to the message that counts.
     messages AS
     (
@@ -82,7 +89,7 @@ FROM page
 LEFT JOIN history ON history.client_id = page.client_id AND history.topic_id = page.topic_id
 LEFT JOIN arrivals ON arrivals.client_id = page.client_id
 LEFT JOIN gaps ON gaps.client_id = page.client_id
-LEFT JOIN (SELECT client_id, netbios_name, first_report_time, last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c
+LEFT JOIN (SELECT client_id, netbios_name, first_report_time, last_report_time FROM named) AS c
     ON c.client_id = page.client_id
 LEFT JOIN (SELECT any(state_name) AS state_name, toUInt8(1) AS one FROM state_names
            WHERE topic_type = {topic_type:UInt32} AND state_id = {state_id:UInt32}) AS n ON n.one = toUInt8(1)

@@ -23,14 +23,15 @@
 -- with: aside, bounds
 WITH
     (SELECT toNullable(max(watermark)) FROM resync_checks HAVING count() > 0) AS looked,
-    (SELECT count() FROM (SELECT client_id FROM client_stats_data GROUP BY client_id)) AS reporting,
+    (SELECT count() FROM client_stats_data FINAL) AS reporting,
     -- Clients that only ever asked for their policy count, too.
-    (SELECT uniqExact(client_id) FROM client_claims WHERE client_id NOT IN (SELECT client_id FROM client_stats_data)) AS claiming,
     (
-        SELECT uniqExact(client_id) FROM client_claims
-        WHERE client_claims.last_serial > 0 AND client_id NOT IN (SELECT client_id FROM client_stats_data)
-          AND client_id NOT IN (SELECT client_id FROM missing_ranges FINAL WHERE closed = 0)
-    ) AS unstored,
+        SELECT (uniqExact(client_id), uniqExactIf(client_id, last_serial > 0
+            AND client_id NOT IN (SELECT client_id FROM missing_ranges FINAL WHERE closed = 0)))
+        FROM clients_unheard
+    ) AS unheard,
+    unheard.1 AS claiming,
+    unheard.2 AS unstored,
     gaps AS
     (
         SELECT client_id, countIf(jump = 0) AS ranges, sumIf(toUInt64(last_serial - first_serial + 1), jump = 0) AS missing,

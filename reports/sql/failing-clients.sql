@@ -8,6 +8,7 @@
 -- order: message_time DateTime64(3,'UTC') desc, client_id UUID, topic_id String
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
+-- with: named
 WITH
     coded AS
     (
@@ -29,7 +30,7 @@ WITH
         FROM current_states
         WHERE topic_type = {topic_type:UInt32} AND state_id = {state_id:UInt32}
     ),
-    page AS
+    latest AS
     (
         SELECT client_id, topic_id, error_code, message_time, received_time, serial, params
         FROM coded
@@ -39,7 +40,13 @@ WITH
         ORDER BY message_time DESC, client_id, topic_id
         LIMIT {page_rows:UInt64}
     ),
-    (SELECT groupUniqArray(client_id) FROM page) AS page_ids
+    -- They are looked for once: read as a table, for their ids and for themselves.
+    (SELECT groupArray((client_id, topic_id, error_code, message_time, received_time, serial, params)) FROM latest) AS made,
+    arrayMap(p -> p.1, made) AS page_ids,
+    page AS
+    (
+        SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS topic_id, p.3 AS error_code, p.4 AS message_time, p.5 AS received_time, p.6 AS serial, p.7 AS params
+    )
 SELECT
     c.netbios_name AS netbios_name,
     page.topic_id AS topic_id,
@@ -51,6 +58,6 @@ SELECT
     page.params AS params,
     page.client_id AS client_id
 FROM page
-LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c
+LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM named) AS c
     ON c.client_id = page.client_id
 ORDER BY message_time DESC, client_id, topic_id

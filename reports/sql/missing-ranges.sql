@@ -13,7 +13,7 @@
 -- link netbios_name: /clients/{client_id}
 -- link first_serial: /clients/{client_id}?serial={first_serial}
 -- link resync_issued: resyncs?client={client_id}&step=any
--- with: wanted
+-- with: wanted, named
 WITH
     page AS
     (
@@ -42,7 +42,7 @@ SELECT
     page.jump = 1 AS serial_jump,
     page.client_id AS client_id
 FROM page
-LEFT JOIN (SELECT client_id, netbios_name, toNullable(clients.last_report_time) AS last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c ON c.client_id = page.client_id
+LEFT JOIN (SELECT client_id, netbios_name, toNullable(named.last_report_time) AS last_report_time FROM named) AS c ON c.client_id = page.client_id
 LEFT JOIN
 (
     SELECT client_id, toNullable(max(issued_time)) AS issued FROM resyncs FINAL WHERE client_id IN (SELECT arrayJoin(page_ids)) GROUP BY client_id

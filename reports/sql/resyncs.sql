@@ -14,17 +14,11 @@
 -- note answering: when the first message of the answer arrived
 -- link netbios_name: /clients/{client_id}
 -- link client_id: client-states?client={client_id}
--- with: wanted
+-- with: wanted, named
 WITH
-    page AS
+    outcomes AS
     (
-        SELECT
-            client_id, number, issued_time AS issued, reason, issued_by, step,
-            nullIf(picked_up_time, toDateTime64(0, 6, 'UTC')) AS picked_up,
-            nullIf(answering_time, toDateTime64(0, 6, 'UTC')) AS answering,
-            nullIf(completed_time, toDateTime64(0, 6, 'UTC')) AS done,
-            nullIf(expired_time, toDateTime64(0, 6, 'UTC')) AS expired,
-            coalesce(done, expired, nullIf(replaced_time, toDateTime64(0, 6, 'UTC')), now64(6, 'UTC')) AS until
+        SELECT client_id, number, issued_time AS issued, reason, issued_by, step, picked_up_time, answering_time, completed_time, expired_time, replaced_time
         FROM resync_outcomes
         WHERE issued_time >= now64(6, 'UTC') - toIntervalDay({days:UInt32})
           AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
@@ -33,7 +27,22 @@ WITH
         ORDER BY issued, client_id, number
         LIMIT {page_rows:UInt64}
     ),
-    (SELECT groupUniqArray(client_id) FROM page) AS page_ids
+    -- They are made once: read as a table, they would be made for their ids and for themselves.
+    (
+        SELECT groupArray((client_id, number, issued, reason, issued_by, step, picked_up_time, answering_time, completed_time, expired_time, replaced_time))
+        FROM outcomes
+    ) AS made,
+    arrayMap(p -> p.1, made) AS page_ids,
+    page AS
+    (
+        SELECT
+            arrayJoin(made) AS p, p.1 AS client_id, p.2 AS number, p.3 AS issued, p.4 AS reason, p.5 AS issued_by, p.6 AS step,
+            nullIf(p.7, toDateTime64(0, 6, 'UTC')) AS picked_up,
+            nullIf(p.8, toDateTime64(0, 6, 'UTC')) AS answering,
+            nullIf(p.9, toDateTime64(0, 6, 'UTC')) AS done,
+            nullIf(p.10, toDateTime64(0, 6, 'UTC')) AS expired,
+            coalesce(done, expired, nullIf(p.11, toDateTime64(0, 6, 'UTC')), now64(6, 'UTC')) AS until
+    )
 SELECT
     c.netbios_name AS netbios_name,
     page.number AS number,
@@ -51,7 +60,7 @@ SELECT
     c.last_report_time AS last_report,
     page.client_id AS client_id
 FROM page
-LEFT JOIN (SELECT client_id, netbios_name, toNullable(clients.last_report_time) AS last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c ON c.client_id = page.client_id
+LEFT JOIN (SELECT client_id, netbios_name, toNullable(named.last_report_time) AS last_report_time FROM named) AS c ON c.client_id = page.client_id
 LEFT JOIN
 (
     SELECT client_id, toNullable(max(received_time)) AS completed FROM completions_data FINAL WHERE client_id IN (SELECT arrayJoin(page_ids)) GROUP BY client_id

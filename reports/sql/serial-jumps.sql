@@ -11,7 +11,7 @@
 -- note flagged: messages of the client that are stored with the mark of a jump
 -- link netbios_name: /clients/{client_id}
 -- link client_id: messages?client={client_id}
--- with: wanted, aside
+-- with: wanted, aside, named
 WITH
     jumped AS
     (
@@ -28,7 +28,10 @@ WITH
         WHERE ({kind:String} = '' OR kind = {kind:String})
           AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
     ),
-    (SELECT groupUniqArray(client_id) FROM jumped) AS jumped_ids
+    -- They are looked for once: read as a table, for their ids and for themselves.
+    (SELECT groupArray((kind, client_id, first_serial, last_serial, noticed)) FROM jumped) AS made,
+    arrayMap(p -> p.2, made) AS page_ids,
+    rows AS (SELECT arrayJoin(made) AS p, p.1 AS kind, p.2 AS client_id, p.3 AS first_serial, p.4 AS last_serial, p.5 AS noticed)
 SELECT
     c.netbios_name AS netbios_name,
     jumped.kind AS kind,
@@ -39,10 +42,10 @@ SELECT
     f.flagged AS flagged,
     c.last_report_time AS last_report,
     jumped.client_id AS client_id
-FROM jumped
-LEFT JOIN (SELECT client_id, netbios_name, toNullable(clients.last_report_time) AS last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(jumped_ids))) AS c ON c.client_id = jumped.client_id
+FROM rows AS jumped
+LEFT JOIN (SELECT client_id, netbios_name, toNullable(named.last_report_time) AS last_report_time FROM named) AS c ON c.client_id = jumped.client_id
 LEFT JOIN
 (
     SELECT client_id, uniqExact(serial) AS flagged FROM state_messages
-    WHERE client_id IN (SELECT arrayJoin(jumped_ids)) AND bitTest(flags, 7) = 1 GROUP BY client_id
+    WHERE client_id IN (SELECT arrayJoin(page_ids)) AND bitTest(flags, 7) = 1 GROUP BY client_id
 ) AS f ON f.client_id = jumped.client_id

@@ -10,6 +10,7 @@
 -- note unsent: states that it said wait to be sent; empty when it never said
 -- link netbios_name: /clients/{client_id}
 -- link client_id: /clients/{client_id}
+-- with: named
 WITH
     connecting AS
     (
@@ -23,13 +24,12 @@ WITH
         SELECT client_id, last_report
         FROM
         (
-            SELECT client_id, max(clients_seen.last_report_time) AS last_report
-            FROM clients_seen
-            GROUP BY client_id
-            HAVING last_report < now64(6, 'UTC') - toIntervalHour({hours:UInt32})
+            SELECT client_id, CAST(clients_seen.last_report_time, 'DateTime64(6, \'UTC\')') AS last_report
+            FROM clients_seen FINAL
+            WHERE last_report < now64(6, 'UTC') - toIntervalHour({hours:UInt32})
             UNION ALL
-            SELECT DISTINCT client_id, toDateTime64(0, 6, 'UTC') AS last_report
-            FROM client_claims WHERE client_id NOT IN (SELECT client_id FROM clients_seen)
+            SELECT client_id, toDateTime64(0, 6, 'UTC') AS last_report
+            FROM clients_unreported
         )
         WHERE ({after:UInt8} = 0 OR (last_report, client_id) > ({after_last_report:DateTime64(6,'UTC')}, {after_client_id:UUID}))
           AND multiIf({verdict:String} = '', 1,
@@ -86,5 +86,5 @@ SELECT
     c.client_version AS client_version,
     page.client_id AS client_id
 FROM page
-LEFT JOIN (SELECT client_id, netbios_name, client_version FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c ON c.client_id = page.client_id
+LEFT JOIN (SELECT client_id, netbios_name, client_version FROM named) AS c ON c.client_id = page.client_id
 ORDER BY last_report, client_id

@@ -8,8 +8,9 @@
 -- order: last_message_received DateTime64(6,'UTC'), client_id UUID, topic_id String
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
+-- with: named
 WITH
-    page AS
+    latest AS
     (
         SELECT client_id, topic_id, state_id, received_time, serial
         FROM current_states
@@ -26,7 +27,13 @@ WITH
         ORDER BY received_time, client_id, topic_id
         LIMIT {page_rows:UInt64}
     ),
-    (SELECT groupUniqArray(client_id) FROM page) AS page_ids
+    -- They are looked for once: read as a table, for their ids and for themselves.
+    (SELECT groupArray((client_id, topic_id, state_id, received_time, serial)) FROM latest) AS made,
+    arrayMap(p -> p.1, made) AS page_ids,
+    page AS
+    (
+        SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS topic_id, p.3 AS state_id, p.4 AS received_time, p.5 AS serial
+    )
 SELECT
     c.netbios_name AS netbios_name,
     page.topic_id AS topic_id,
@@ -37,7 +44,7 @@ SELECT
     page.serial AS serial,
     page.client_id AS client_id
 FROM page
-LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c
+LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM named) AS c
     ON c.client_id = page.client_id
 LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_names WHERE topic_type = {topic_type:UInt32} GROUP BY named) AS n
     ON n.named = page.state_id

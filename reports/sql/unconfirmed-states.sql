@@ -8,9 +8,9 @@
 -- note unconfirmed_since: arrival of the completion of the answer that left the state out
 -- link netbios_name: /clients/{client_id}
 -- link serial: /clients/{client_id}?serial={serial}
--- with: wanted
+-- with: wanted, named
 WITH
-    page AS
+    latest AS
     (
         SELECT client_id, topic_type, topic_id, state_id, serial, message_time, since
         FROM unconfirmed_states
@@ -20,7 +20,13 @@ WITH
         ORDER BY client_id, topic_type, topic_id
         LIMIT {page_rows:UInt64}
     ),
-    (SELECT groupUniqArray(client_id) FROM page) AS page_ids
+    -- They are looked for once: read as a table, for their ids and for themselves.
+    (SELECT groupArray((client_id, topic_type, topic_id, state_id, serial, message_time, since)) FROM latest) AS made,
+    arrayMap(p -> p.1, made) AS page_ids,
+    page AS
+    (
+        SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS topic_type, p.3 AS topic_id, p.4 AS state_id, p.5 AS serial, p.6 AS message_time, p.7 AS since
+    )
 SELECT
     c.netbios_name AS netbios_name,
     page.topic_type AS topic_type,
@@ -32,7 +38,7 @@ SELECT
     page.serial AS serial,
     page.client_id AS client_id
 FROM page
-LEFT JOIN (SELECT client_id, netbios_name FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c ON c.client_id = page.client_id
+LEFT JOIN (SELECT client_id, netbios_name FROM named) AS c ON c.client_id = page.client_id
 LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t ON t.named_type = page.topic_type
 LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names GROUP BY named_type, named) AS n
     ON n.named_type = page.topic_type AND n.named = page.state_id

@@ -12,6 +12,7 @@
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
 -- link missing_messages: missing-ranges?client={client_id}
+-- with: named
 WITH
     -- Whoever ever said anything on the topic has a row in one of the two, merged or not.
     unknown AS
@@ -30,13 +31,7 @@ WITH
         ORDER BY latest, client_id
         LIMIT {page_rows:UInt64}
     ),
-    (SELECT groupArray(client_id) FROM unknown) AS page_ids,
-    page AS
-    (
-        SELECT client_id, netbios_name, client_version, first_report_time, last_report_time
-        FROM clients
-        WHERE client_id IN (SELECT arrayJoin(page_ids))
-    )
+    (SELECT groupArray(client_id) FROM unknown) AS page_ids
 SELECT
     page.netbios_name AS netbios_name,
     multiIf(g.missing > 0, 'messages missing: the state may be among them',
@@ -51,7 +46,7 @@ SELECT
     w.unsent AS unsent,
     page.client_version AS client_version,
     page.client_id AS client_id
-FROM page
+FROM named AS page
 LEFT JOIN
 (
     SELECT ClientID AS client_id, toUInt64(sum(LastSerial - FirstSerial + 1)) AS missing FROM SR_MissingMessageRanges

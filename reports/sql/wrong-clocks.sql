@@ -9,6 +9,7 @@
 -- note named_time: the time that one names; 2000-01-01 stands for any time before, 2100-01-01 for any after
 -- link netbios_name: /clients/{client_id}
 -- link client_id: messages?client={client_id}
+-- with: named
 WITH
     wrong AS
     (
@@ -36,6 +37,6 @@ SELECT
     c.last_report_time AS last_report,
     page.client_id AS client_id
 FROM page
-LEFT JOIN (SELECT client_id, netbios_name, toNullable(clients.last_report_time) AS last_report_time FROM clients WHERE client_id IN (SELECT arrayJoin(page_ids))) AS c
+LEFT JOIN (SELECT client_id, netbios_name, toNullable(named.last_report_time) AS last_report_time FROM named) AS c
     ON c.client_id = page.client_id
 ORDER BY last_received DESC, client_id
