@@ -13,6 +13,7 @@ type Freshness struct {
 	AsOf           time.Time  `json:"as_of" doc:"When the answer was made"`
 	LastReceived   *time.Time `json:"last_received,omitempty" doc:"Arrival of the newest report that is stored"`
 	LastStored     *time.Time `json:"last_stored,omitempty" doc:"When the store last took in a report"`
+	LastSummary    *time.Time `json:"last_summary,omitempty" doc:"Counts of whole topics may lack what was stored later; absent when they lack nothing"`
 	WaitingFiles   *int       `json:"waiting_files,omitempty" doc:"Files waiting in the inbox; absent when this process sees no inbox"`
 	WaitingSeconds *float64   `json:"waiting_seconds,omitempty" doc:"Age of the oldest waiting file"`
 	Stale          bool       `json:"stale" doc:"True when reports have waited so long that figures lag behind"`
@@ -56,6 +57,9 @@ func (r *Runner) storedTimes(ctx context.Context, f *Freshness) error {
 	for row := rows.Next(); row != nil; row = rows.Next() {
 		f.addEvent(row[0], row[1])
 	}
+	if f.LastSummary != nil && (f.LastStored == nil || f.LastStored.Before(*f.LastSummary)) {
+		f.LastSummary = nil // nothing came since
+	}
 	return rows.Err()
 }
 
@@ -70,6 +74,8 @@ func (f *Freshness) addEvent(what, when any) {
 		f.LastReceived = &at
 	case "last report stored":
 		f.LastStored = &at
+	case "last summary of topics":
+		f.LastSummary = &at
 	}
 }
 
@@ -94,6 +100,9 @@ func (f *Freshness) Sentence() string {
 	text := "Nothing is stored yet."
 	if f.LastStored != nil {
 		text = "Newest data stored " + ago(f.AsOf.Sub(*f.LastStored)) + "."
+	}
+	if f.LastSummary != nil {
+		text += " Counts of whole topics may lack the last " + span(f.AsOf.Sub(*f.LastSummary)) + "."
 	}
 	if f.Problem != "" {
 		text = "Data age unknown: " + f.Problem + "."

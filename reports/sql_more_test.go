@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"statewire/reports/summary"
 	"statewire/reports/web"
 )
 
@@ -170,6 +172,7 @@ func TestFreshnessKnowsWhenNothingHasHappened(t *testing.T) {
 	expect(t, lines(s.all(r, "freshness", nil), "what", "at", "age_seconds"), `
 newest report received |  | 
 last report stored |  | 
+last summary of topics |  | 
 last heartbeat |  | 
 last bad file |  | `)
 	if f := r.Freshness(t.Context()); f.Sentence() != "Nothing is stored yet." || f.Stale || f.Problem != "" {
@@ -179,6 +182,29 @@ last bad file |  | `)
 	f := r.Freshness(t.Context())
 	if f.LastReceived == nil || !f.LastReceived.Equal(s.now.Add(-5*hour)) || f.LastStored == nil || !f.LastStored.Equal(s.now.Add(-hour)) {
 		t.Errorf("%+v", f)
+	}
+	for i, tt := range []struct {
+		clients string
+		until   time.Duration // ago
+		behind  bool
+		age     time.Duration
+	}{
+		{"[299999, 1]", 2 * hour, false, 2 * hour}, // so few are counted with every question
+		{"[300000, 1]", 2 * hour, true, 2 * hour},
+		{"[300000, 1]", hour, true, hour}, // stored in that very moment
+		{"[300000, 1]", hour - time.Second, false, 0},
+	} {
+		s.exec(fmt.Sprintf("INSERT INTO subject_now (topic_type, topic_id, states, clients, version) VALUES (500, 'A', [1, 2], %s, %d)", tt.clients, i+1))
+		s.exec(fmt.Sprintf("INSERT INTO summary_progress (job, number, until) VALUES ('subjects', %d, fromUnixTimestamp64Milli(%d))", i+1, s.now.Add(-tt.until).UnixMilli()))
+		f := r.Freshness(t.Context())
+		if behind := f.LastSummary != nil; behind != tt.behind || behind && !f.LastSummary.Equal(s.now.Add(-tt.until)) ||
+			behind != strings.Contains(f.Sentence(), " Counts of whole topics may lack the last "+span(f.AsOf.Sub(s.now.Add(-tt.until)))+".") {
+			t.Errorf("%+v: last summary %v: %s", tt, f.LastSummary, f.Sentence())
+		}
+		age, err := summary.Age(t.Context(), s.store.ReadOnly())
+		if err != nil || age < tt.age || age > tt.age+time.Since(s.now)+time.Second && tt.age > 0 || tt.age == 0 && age != 0 {
+			t.Errorf("%+v: the summary is %v old, %v", tt, age, err)
+		}
 	}
 }
 

@@ -229,7 +229,7 @@ func (g *globals) checkStore(ctx context.Context, cfg configs.Config) []check {
 	if last == nil {
 		return append(checks, check{"reports", healthOK, "no report was loaded yet"})
 	}
-	return append(checks, check{"reports", healthOK, "last report loaded came " + time.Since(*last).Round(time.Second).String() + " ago"})
+	return append(checks, check{"reports", healthOK, "last report loaded came " + time.Since(*last).Round(time.Second).String() + " ago"}, summaryCheck(ctx, db))
 }
 
 // folderBytes adds up the files below a folder, as far as they can be seen.

@@ -2,7 +2,8 @@
 -- group: Compliance
 -- description: How many clients are in each state of a topic, one block of rows per topic id (a deployment, an update,
 --   a configuration item). Unknown counts the clients that report to this site but never did on that topic.
---   Topic ids of more than 300,000 states are counted by the site's summary, a minute old at most while the loader keeps up.
+--   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in all. The others
+--   are as old as the summary; the report freshness tells since when that is.
 -- param topic_type UInt32 = 300: Topic type; the report state-names lists them
 -- param topic_id String = '': One topic id; empty takes every topic id of the type
 -- order: topic_id String, _place UInt64

@@ -2,7 +2,8 @@
 -- group: Compliance
 -- description: How far clients have come with installing a deployment (topic type 301), with the failure codes they gave.
 --   Unknown counts the clients that report to this site but never on that deployment's enforcement.
---   Topic ids of more than 300,000 states are counted by the site's summary, a minute old at most while the loader keeps up.
+--   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in all. The others
+--   are as old as the summary; the report freshness tells since when that is.
 -- param deployment String = '': The deployment's id (topic id); empty takes every deployment
 -- order: deployment String, _place UInt64
 -- bars: deployment, state_name, clients

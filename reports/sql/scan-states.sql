@@ -2,7 +2,8 @@
 -- group: Compliance
 -- description: How far clients are with scanning for updates (topic type 501), per update source, with the age of their answers.
 --   Unknown counts the clients that report to this site but never told of a scan at that source.
---   Topic ids of more than 300,000 states are counted by the site's summary, a minute old at most while the loader keeps up.
+--   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in all. The others
+--   are as old as the summary; the report freshness tells since when that is.
 -- param source String = '': The update source's id (topic id); empty takes every source
 -- order: source String, _place UInt64
 -- bars: source, state_name, clients

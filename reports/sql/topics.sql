@@ -3,7 +3,8 @@
 -- description: Every topic type that clients report on, with the number of topic ids, of clients, and of client and topic
 --   pairs per state. Unknown counts clients that never reported on a topic id which several others did report on; where every
 --   client has topic ids of its own, it counts the clients that never reported on the topic type.
---   Topic ids of more than 300,000 states are counted by the site's summary, a minute old at most while the loader keeps up.
+--   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in all. The others
+--   are as old as the summary; the report freshness tells since when that is.
 -- param topic_type UInt32 = 0: One topic type; 0 takes all
 -- order: topic_type UInt32, _place UInt64
 -- bars: topic_type, state_name, pairs

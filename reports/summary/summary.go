@@ -112,9 +112,6 @@ const rest = 10
 // make brings one summary up to date: first the rows, then how far they go.
 func (s *Summarizer) make(ctx context.Context, j *job) error {
 	began := time.Now()
-	if began.Before(j.rests) {
-		return nil
-	}
 	p, err := s.progress(ctx, j)
 	if err != nil {
 		return err
@@ -124,7 +121,7 @@ func (s *Summarizer) make(ctx context.Context, j *job) error {
 		return err
 	}
 	s.metrics.behind.WithLabelValues(j.name).Set(p.behind(before))
-	if before.rows == 0 {
+	if before.rows == 0 || began.Before(j.rests) {
 		return nil
 	}
 	slices := uint64(1)

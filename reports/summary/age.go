@@ -1,0 +1,23 @@
+package summary
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Age is for how long things were stored that the summary of topics may not hold; 0 when it holds all. Where no summary was
+// ever made it is decades.
+func Age(ctx context.Context, conn driver.Conn) (time.Duration, error) {
+	text, err := statement("age")
+	if err != nil {
+		return 0, err
+	}
+	var seconds int64
+	if err := conn.QueryRow(ctx, text).Scan(&seconds); err != nil {
+		return 0, fmt.Errorf("read the age of the summary: %w", err)
+	}
+	return time.Duration(seconds) * time.Second, nil
+}
