@@ -37,6 +37,7 @@ type database interface {
 type Deps struct {
 	Inbox      *inbox.Loader         // the inbox's one loader; the caller closes it
 	Store      database              // where messages go
+	Refused    string                // the file in which the relay notes refused reports; empty: there is none
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
 	Clock      func() time.Time      // nil is time.Now
@@ -62,6 +63,8 @@ type Loader struct {
 	seen    *seen      // Guarded by running; owned by the storer.
 	quota   quota      // Guarded by running; owned by who stores what else is known.
 	tries   int        // Guarded by running. Of an insert, before a drain gives up; 0 never gives up.
+
+	refusedReports refusedReports // Guarded by running.
 
 	mu     sync.Mutex
 	totals Totals // Guarded by mu.
@@ -95,6 +98,8 @@ func New(cfg Config, deps Deps) (*Loader, error) {
 		retryMin: retryMin,
 		seen:     newSeen(),
 		quota:    quota{most: cfg.SetAsidePerHour},
+
+		refusedReports: refusedReports{file: deps.Refused},
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
@@ -115,6 +120,7 @@ func (l *Loader) Run(ctx context.Context) error {
 	var hearts sync.WaitGroup
 	hearts.Go(func() { l.heartbeats(beating) })
 	hearts.Go(func() { l.ages(beating) })
+	hearts.Go(func() { l.copyRefused(beating) })
 	_, err := l.pipe(ctx, l.inbox.Wake(beating))
 	stop()
 	hearts.Wait()
@@ -134,6 +140,7 @@ func (l *Loader) Drain(ctx context.Context) (Totals, error) {
 			return l.Totals(), err
 		}
 		if chunks == 0 || ctx.Err() != nil {
+			l.copyRefusedNow(ctx)
 			return l.Totals(), l.leftOver()
 		}
 	}

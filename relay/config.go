@@ -31,6 +31,10 @@ type Config struct {
 	// ClientsTracked is how many clients' rates are remembered; the longest silent one is forgotten first. Default 65536; at least 1.
 	ClientsTracked int `mapstructure:"clients_tracked"`
 
+	// RefusalsKept is of how many clients the last refused report is remembered, and stored; from one address of a quarter of them. The
+	// oldest gives way. Default 4096; zero remembers none.
+	RefusalsKept int `mapstructure:"refusals_kept"`
+
 	// MaxConnections bounds the open connections. Beyond it the one that has waited longest for a request gives way. Default 4096; at least 1.
 	MaxConnections int `mapstructure:"max_connections"`
 	// MaxConnectionsPerIP bounds those from one address. Default 1024; at least 1.
@@ -81,6 +85,7 @@ func DefaultConfig() Config {
 		ClientRate:          10,
 		ClientBurst:         200,
 		ClientsTracked:      65_536,
+		RefusalsKept:        4096,
 		MaxConnections:      4096,
 		MaxConnectionsPerIP: 1024,
 		MaxHandshakes:       1024,
@@ -139,6 +144,7 @@ func (c Config) validateBounds() error {
 	within("client_rate", int64(c.ClientRate), 0, 1_000_000)
 	within("client_burst", int64(c.ClientBurst), 1, 1_000_000)
 	within("clients_tracked", int64(c.ClientsTracked), 1, 4_000_000)
+	within("refusals_kept", int64(c.RefusalsKept), 0, 65_536)
 	within("max_connections", int64(c.MaxConnections), 1, 1_000_000)
 	within("max_connections_per_ip", int64(c.MaxConnectionsPerIP), 1, 1_000_000)
 	within("max_handshakes", int64(c.MaxHandshakes), 1, 1_000_000)

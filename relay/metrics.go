@@ -22,6 +22,8 @@ type metrics struct {
 	batchBytes     prometheus.Histogram
 	commit         prometheus.Histogram
 	commitFailed   *prometheus.CounterVec
+
+	refusalsForgotten prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -44,16 +46,26 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		batchBytes:  histogram("statewire_relay_commit_bytes", "Bytes per file written.", prometheus.ExponentialBuckets(1024, 4, 9)),
 		commit: histogram("statewire_relay_commit_seconds", "From the first write of a file to its folder's sync.",
 			[]float64{.0002, .0005, .001, .002, .005, .01, .02, .05, .1, .5, 1, 5, 30}),
-		commitFailed: counters("statewire_relay_commit_failures_total", "reason", "Files that did not reach the disk; none of their reports was acknowledged."),
+		commitFailed:      counters("statewire_relay_commit_failures_total", "reason", "Files that did not reach the disk; none of their reports was acknowledged."),
+		refusalsForgotten: counter("statewire_relay_refusals_forgotten_total", "Clients whose last refused report gave way to another client's in the list of relay.refusals_kept."),
 	}
 	if reg != nil {
 		reg.MustRegister(m.reports, m.policies, m.messages, m.badRecords, m.mismatches, m.seconds, m.refusals, m.tlsRefused, m.connRefused,
-			m.connections, m.ready, m.batch, m.batchBytes, m.commit, m.commitFailed)
+			m.connections, m.ready, m.batch, m.batchBytes, m.commit, m.commitFailed, m.refusalsForgotten)
 	}
 	m.accepted = m.reports.WithLabelValues("accepted")
 	m.later = m.reports.WithLabelValues("later")
 	m.refusedForGood = m.reports.WithLabelValues("refused")
 	return m
+}
+
+// countRefused shows how many clients' last report was refused.
+func (m *metrics) countRefused(reg prometheus.Registerer, clients func() int) {
+	if reg != nil {
+		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "statewire_relay_refused_clients", Help: "Clients whose last report was refused, of those in the list of relay.refusals_kept.",
+		}, func() float64 { return float64(clients()) }))
+	}
 }
 
 // refused counts a refused request.

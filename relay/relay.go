@@ -46,7 +46,9 @@ type Deps struct {
 	// Callers knows the clients; nil knows none, so that "mtls" refuses everybody.
 	Callers Callers
 	// Policies answers polls; nil refuses them for now.
-	Policies   policies
+	Policies policies
+	// Refused is the file in which the last refused report of each client is noted; empty notes none there.
+	Refused    string
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
 	Clock      func() time.Time      // nil is time.Now
@@ -68,6 +70,7 @@ type Relay struct {
 	memory      *budget
 	committer   *committer
 	desk        *desk
+	refused     *refused
 
 	withoutPolicy rate.Sometimes // bounds the complaints
 
@@ -92,6 +95,8 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 		r.now = time.Now
 	}
 	r.metrics = newMetrics(deps.Registerer)
+	r.refused = newRefused(cfg, deps.Refused, r.metrics, r.log)
+	r.metrics.countRefused(deps.Registerer, r.refused.open)
 	r.gate = newGate(cfg, deps.Inbox, r.metrics, r.log, r.now)
 	r.rates = newRates(cfg)
 	r.memory = &budget{max: cfg.MaxBodyMemory}
@@ -143,6 +148,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	behind.Go(func() error { return r.committer.run(work) })
 	behind.Go(func() error { return r.committer.watch(work) })
 	behind.Go(func() error { return r.gate.run(work) })
+	behind.Go(func() error { return r.refused.run(work) })
 	err = r.serve(ctx)
 	stopWork()
 	return errors.Join(err, r.settle(behind.Wait))

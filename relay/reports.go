@@ -18,38 +18,59 @@ var contentTypeJSON = []string{"application/json"}
 // serveReport takes one report and counts what became of it.
 func (r *Relay) serveReport(w http.ResponseWriter, req *http.Request) *problem {
 	began := time.Now()
-	p := r.report(w, req)
+	who, name, p := r.report(w, req)
 	switch {
 	case p == nil:
 		r.metrics.accepted.Inc()
+		r.refused.took(who, r.now())
 	case p.Retry:
 		r.metrics.later.Inc()
 	default:
 		r.metrics.refusedForGood.Inc()
 	}
 	r.metrics.seconds.Observe(time.Since(began).Seconds())
+	if p != nil {
+		r.refused.note(who, name, connOf(req).from, p, r.now())
+	}
 	return p
 }
 
-// report checks the report, makes it durable in the inbox, and then acknowledges it.
-func (r *Relay) report(w http.ResponseWriter, req *http.Request) *problem {
+// report checks the report, makes it durable in the inbox, and then acknowledges it. It says whose report it was, as far as that is
+// known, and of a refused one also the computer's name.
+func (r *Relay) report(w http.ResponseWriter, req *http.Request) (who sender, name string, p *problem) {
 	if p := r.admit(req); p != nil {
-		return p
+		return r.shownTo(req, p), "", p
 	}
 	caller, p := r.identify(req)
+	who = sender{caller, caller != smx.ClientID{}}
 	if p != nil {
-		return p
+		return who, "", p
 	}
 	d := r.desk.get()
 	if d == nil {
-		return overloaded()
+		return who, "", overloaded()
 	}
 	defer r.desk.put(d)
-	if p := r.take(w, req, d, caller); p != nil {
-		return p
+	checked, p := r.take(w, req, d, caller)
+	if !who.verified {
+		who.client = checked.Client
 	}
-	r.acknowledge(w, d)
-	return nil
+	if p == nil {
+		r.acknowledge(w, d)
+	}
+	return who, checked.NetBIOSName, p
+}
+
+// shownTo is who was refused by the request's head alone: whom the certificate names.
+func (r *Relay) shownTo(req *http.Request, p *problem) (who sender) {
+	if r.cfg.Auth == AuthNone || r.callers == nil || !concerns(p) || r.shown(req) != nil {
+		return who
+	}
+	client, err := r.callers.Client(req.TLS)
+	if err != nil {
+		return who
+	}
+	return sender{client, true}
 }
 
 // acknowledge writes the 202.
@@ -99,19 +120,19 @@ func (r *Relay) identify(req *http.Request) (caller smx.ClientID, p *problem) {
 	}
 	caller, err := r.callers.Client(req.TLS)
 	if err != nil {
-		return caller, refuse(codeUnknown, "%v", err)
+		return smx.ClientID{}, refuse(codeUnknown, "%v", err)
 	}
 	return caller, r.rates.take(caller, r.now())
 }
 
 // take reads, checks and commits the report.
-func (r *Relay) take(w http.ResponseWriter, req *http.Request, d *delivery, caller smx.ClientID) *problem {
+func (r *Relay) take(w http.ResponseWriter, req *http.Request, d *delivery, caller smx.ClientID) (smx.Checked, *problem) {
 	if p := r.read(w, req, d); p != nil {
-		return p
+		return smx.Checked{}, p
 	}
 	checked, p := r.check(d, req.Header)
 	if p != nil {
-		return p
+		return checked, p
 	}
 	if r.cfg.Auth == AuthNone {
 		p = r.rates.take(checked.Client, r.now())
@@ -120,18 +141,18 @@ func (r *Relay) take(w http.ResponseWriter, req *http.Request, d *delivery, call
 		p = refuse(codeMismatch, "the report's ClientID is not the one that the caller's certificate was issued to")
 	}
 	if p != nil {
-		return p
+		return checked, p
 	}
 	d.lane = inbox.LaneFor(int(checked.Priority), checked.Priority != smx.NoPriority)
 	d.report = smx.Accepted{Client: checked.Client, Received: r.now(), Receipt: newID(), Messages: checked.Messages, Body: checked.Body}
 	if p := r.committer.deliver(d); p != nil {
-		return p
+		return checked, p
 	}
 	r.metrics.badRecords.Add(float64(checked.Bad))
 	if checked.EncodingMismatch {
 		r.metrics.mismatches.Inc()
 	}
-	return nil
+	return checked, nil
 }
 
 // check applies the loader's own rules, so that what is acknowledged loads.

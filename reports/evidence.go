@@ -26,18 +26,19 @@ type evidence struct {
 	conflicts   []conflict
 	aside       []asideRecord
 	asideCount  int
-	asideLying  int         // of them, in corrupt
-	lastReports []reportRow // the reports that arrived at header.lastReport
-	differs     *difference // nil: no difference is known
-	wish        *wish       // nil: nobody asked for a resync that has not been issued
-	wishAfter   uint64      // the number of the resync after which it was asked for
-	unconfirmed int         // states that the client's latest whole cache left out
-	badFiles    badFiles    // that may have held what is missing
-	lastCheck   time.Time   // zero: there was none
-	outstanding int         // clients that owe an answer, this one included
-	clock       clock       // what its messages say of its clock
-	pauses      record      // the topics that policies pause; nil: none
-	paused      bool        // the client's policy pauses the topic asked about
+	asideLying  int            // of them, in corrupt
+	lastReports []reportRow    // the reports that arrived at header.lastReport
+	differs     *difference    // nil: no difference is known
+	wish        *wish          // nil: nobody asked for a resync that has not been issued
+	wishAfter   uint64         // the number of the resync after which it was asked for
+	unconfirmed int            // states that the client's latest whole cache left out
+	badFiles    badFiles       // that may have held what is missing
+	lastCheck   time.Time      // zero: there was none
+	outstanding int            // clients that owe an answer, this one included
+	clock       clock          // what its messages say of its clock
+	refused     *refusedReport // the last one; nil: none is known
+	pauses      record         // the topics that policies pause; nil: none
+	paused      bool           // the client's policy pauses the topic asked about
 
 	held      Held
 	heldKnown bool // this process sees the inbox
@@ -222,6 +223,7 @@ func (r *Runner) gather(ctx context.Context, id uuid.UUID) (*evidence, error) {
 		{"requests", nil, e.readRequests},
 		{"conflicts", nil, e.readConflicts},
 		{"aside", map[string]string{"serial": "0"}, e.readAside},
+		{"refused", nil, e.readRefused},
 		{"clock", nil, e.readClock},
 		{"pauses", nil, e.readPauses},
 		{"check", map[string]string{"since": micros(e.owedSince())}, e.readCheck},

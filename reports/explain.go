@@ -60,7 +60,7 @@ type Step struct {
 func (r *Runner) Explain(ctx context.Context, client string, topic *Topic) (*Explanation, error) {
 	id, err := r.FindClient(ctx, client)
 	if errors.Is(err, ErrNoClient) {
-		return unknownName(strings.TrimSpace(client)), nil
+		return r.explainName(ctx, strings.TrimSpace(client))
 	}
 	if err != nil {
 		return nil, err

@@ -61,6 +61,7 @@ func wireID(id uuid.UUID) string { return "GUID:" + strings.ToUpper(id.String())
 func (e *evidence) collect() []Fact {
 	f := &facts{evidence: e}
 	f.identity()
+	f.refusal()
 	f.waiting()
 	f.setAside()
 	f.gaps()
@@ -79,6 +80,8 @@ func (f *facts) identity() {
 	switch {
 	case !f.known() && f.heldByName() > 0:
 		f.add(Warning, "not_loaded", f.held.Files[0].Since, "No report of this client has been stored yet, but one waits in the inbox.")
+	case !f.known() && f.refused != nil:
+		f.add(Bad, "unknown_client", time.Time{}, "No report of %s has been stored, and the client has never asked for a policy.", wireID(f.client.ID))
 	case !f.known() && f.heldKnown:
 		f.add(Bad, "unknown_client", time.Time{}, "This site has never heard of %s: it has stored no report of it, the client has never asked for a policy, and no file that waits in the inbox names it.", wireID(f.client.ID))
 	case !f.known():

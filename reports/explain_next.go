@@ -28,6 +28,7 @@ func (e *evidence) foresee() []Step {
 		n.becomeKnown()
 		return n.list
 	}
+	n.accept()
 	n.load()
 	n.answer()
 	n.issue()
@@ -41,7 +42,11 @@ func (e *evidence) foresee() []Step {
 }
 
 func (n *next) becomeKnown() {
+	n.accept()
 	n.add(time.Time{}, "A client becomes known when its first report is loaded, or when it first asks for its policy.")
+	if n.refused != nil {
+		return // it reports to this site
+	}
 	n.add(time.Time{}, "On the machine itself, `statewire agent status` says whether it reaches a relay, and which one: it may report to another site.")
 	n.add(time.Time{}, "If the id was typed by hand, `statewire report clients --param name=PART` finds clients by a part of their name or id.")
 }

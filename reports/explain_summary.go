@@ -14,8 +14,12 @@ func (e *evidence) summary() string {
 	switch {
 	case !e.known() && e.heldByName() > 0:
 		return fmt.Sprintf("The first report of %s waits in the inbox and is not loaded yet.", name)
+	case !e.known() && e.refusing():
+		return fmt.Sprintf("This site does not know %s: the relay refused its last report.", name)
 	case !e.known():
 		return fmt.Sprintf("This site does not know %s.", name)
+	case !e.reported() && e.refusing():
+		return fmt.Sprintf("%s asks for its policy, but none of its reports is stored: the relay refused the last one.", name)
 	case !e.reported():
 		return fmt.Sprintf("%s asks for its policy, but has never reported.", name)
 	case len(e.conflicts) > 0:
@@ -32,6 +36,9 @@ func (e *evidence) summary() string {
 // calmSummary is said when nothing is missing.
 func (e *evidence) calmSummary(name string) string {
 	var but []string
+	if e.refusing() {
+		but = append(but, "the relay refused its last report")
+	}
 	if n := e.asideCount; n > 0 {
 		but = append(but, fmt.Sprintf("%s %s set aside as bad", web.Number(n), plural(n, "record was", "records were")))
 	}

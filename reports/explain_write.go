@@ -40,7 +40,7 @@ func (e *Explanation) String() string {
 // unknownName is the explanation of a computer name that no client has.
 func unknownName(name string) *Explanation {
 	shown := shorten(name, 64)
-	text := fmt.Sprintf("No report that was stored came from a computer called %s: names are those that clients put into their reports.", shown)
+	text := fmt.Sprintf("No report that is stored came from a computer called %s: names are those that clients put into their reports.", shown)
 	return &Explanation{
 		Client:  Client{Name: name},
 		Summary: fmt.Sprintf("No client of this site is called %s.", shown),

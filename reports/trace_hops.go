@@ -31,6 +31,7 @@ func (t *tracer) tell() {
 		t.waiting()
 	case !t.known() && t.header.seen == 0 && t.heldByName() == 0:
 		t.verdict("unknown_client", "This site does not know %s, so it knows nothing of the message.", t.client.name())
+		t.refusedHop()
 		t.out.Next = t.foresee()
 	case t.serial > t.greatest():
 		t.notAssigned()

@@ -44,6 +44,7 @@ func (t *tracer) missing() {
 	if !detected.IsZero() {
 		t.hop("site", "detected", Warning, detected, "A gap check first noticed that it is missing.")
 	}
+	t.refusedHop()
 	if t.badFiles.count > 0 {
 		t.hop("inbox", "bad_files", Note, t.badFiles.time, "%s", t.badFiles.text("the message")).File = t.badFiles.latest
 	}
@@ -189,6 +190,7 @@ func (t *tracer) notAssigned() {
 	if !t.header.claimedTime.IsZero() {
 		t.hop("client", "claimed", Note, t.header.claimedTime, "The client said that it has given out serials up to %s.", web.Number(t.header.claimed))
 	}
+	t.refusedHop()
 	t.inInbox()
 	n := next{evidence: t.evidence}
 	switch {

@@ -78,17 +78,20 @@ type Checked struct {
 	// declaration, as AppendFile wants it. Valid until data is changed and
 	// until the decoder's next call.
 	Body []byte
+	// NetBIOSName is that of a refused report.
+	NetBIOSName string
 }
 
 // Check applies the rules of Decode to one bare report without building rows.
-// The error is an *Error.
+// The error is an *Error. With it come Client and NetBIOSName alone, as far as
+// the report named them before its fault.
 func (d *Decoder) Check(data []byte) (Checked, error) {
 	d.begin(nil)
 	defer d.release()
-	if err := d.document(data); err != nil {
-		return Checked{}, err
-	}
 	r := &d.report
+	if err := d.document(data); err != nil {
+		return Checked{Client: r.row.Client, NetBIOSName: string(d.short(r.netbios))}, err
+	}
 	return Checked{
 		Client:           r.row.Client,
 		Priority:         r.row.Priority,
@@ -103,6 +106,7 @@ func (d *Decoder) begin(into *Batch) {
 	d.into, d.checking = into, into == nil
 	d.mismatch, d.framed = false, false
 	d.legal, d.numbers = 0, 0
+	d.report = report{}
 	d.counted, d.refusal, d.entry = place{}, fault{}, entry{clients: d.entry.clients[:0]}
 }
 

@@ -130,10 +130,16 @@ func (d *Decoder) shortHeader() []byte {
 	if header := d.text[r.headerFrom:r.headerTo]; len(header) <= maxRawHeader {
 		return header
 	}
-	short := func(v value) string { return string(d.bytes(v)[:min(len(d.bytes(v)), 64)]) }
 	h := Header{
 		Client: r.row.Client, ClientInstalled: r.row.ClientInstalled, ClientType: r.row.ClientType, LCID: r.row.LCID,
-		Priority: r.row.Priority, ClientVersion: short(r.clientVersion), NetBIOSName: short(r.netbios), CodePage: short(r.codePage),
+		Priority: r.row.Priority, ClientVersion: string(d.short(r.clientVersion)), NetBIOSName: string(d.short(r.netbios)),
+		CodePage: string(d.short(r.codePage)),
 	}
 	return appendHeader(nil, &h, r.row.Date)
+}
+
+// short is at most 64 bytes of a value.
+func (d *Decoder) short(v value) []byte {
+	text := d.bytes(v)
+	return text[:min(len(text), 64)]
 }

@@ -18,6 +18,7 @@ var history = []struct{ table, column string }{
 	{"bad_files", "set_aside_time"},
 	{"component_status", "time"},
 	{"resync_checks", "time"},
+	{"refused_reports", "refused_time"},
 }
 
 // Retention is how long the store keeps history, zero for ever. It is what is in force

@@ -123,7 +123,7 @@ func (g *globals) drain(ctx context.Context, log *slog.Logger, fill func() error
 	if err := fill(); err != nil {
 		return summary{}, err
 	}
-	loader, err := ingest.New(cfg.Ingest, ingest.Deps{Inbox: box, Store: db, Log: log, Progress: progress})
+	loader, err := ingest.New(cfg.Ingest, ingest.Deps{Inbox: box, Store: db, Refused: refusedFile(g.data), Log: log, Progress: progress})
 	if err != nil {
 		return summary{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/configs"
+	"statewire/internal/refusals"
 	"statewire/store"
 )
 
@@ -110,3 +111,6 @@ func runDir(data string) string { return filepath.Join(data, "run") }
 
 // roleLock is held by the process that runs a role; that of resync also by a command that writes without one.
 func roleLock(data, role string) string { return filepath.Join(runDir(data), role+".lock") }
+
+// refusedFile is where the relay notes the last report that it refused of each client.
+func refusedFile(data string) string { return filepath.Join(runDir(data), refusals.FileName) }

@@ -175,7 +175,8 @@ func (s *site) startRelay(ctx context.Context, g *errgroup.Group) error {
 		return err
 	}
 	r, err := relay.New(s.cfg.Relay, relay.Deps{
-		Inbox: s.inbox, Certificate: certificate, Policies: &s.policies, Log: s.log.With("stage", "relay"), Registerer: s.registry,
+		Inbox: s.inbox, Certificate: certificate, Policies: &s.policies, Refused: refusedFile(s.data),
+		Log: s.log.With("stage", "relay"), Registerer: s.registry,
 	})
 	if err != nil {
 		return err
@@ -261,7 +262,7 @@ func (s *site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Sto
 		return err
 	}
 	loader, err := ingest.New(s.cfg.Ingest, ingest.Deps{
-		Inbox: box, Store: db, Log: s.log.With("stage", "ingest"), Registerer: s.registry,
+		Inbox: box, Store: db, Refused: refusedFile(s.data), Log: s.log.With("stage", "ingest"), Registerer: s.registry,
 	})
 	if err != nil {
 		return errors.Join(err, box.Close())

@@ -85,6 +85,7 @@ func (g *globals) checks(ctx context.Context, cfg configs.Config) []check {
 	running := g.checkRoles()
 	checks := []check{running}
 	checks = append(checks, g.checkInbox(cfg, running.health == healthOK)...)
+	checks = append(checks, g.refusedCheck(time.Now())...)
 	return append(checks, g.checkStore(ctx, cfg)...)
 }
 

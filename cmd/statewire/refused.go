@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"statewire/internal/refusals"
+)
+
+// refusedLately is how long a refusal that nothing followed wants to be looked at.
+const refusedLately = 24 * time.Hour
+
+// refusedCheck says of how many clients the relay refused the last report, and the latest of them. A folder in which no relay ran has
+// no such line.
+func (g *globals) refusedCheck(now time.Time) []check {
+	all, err := refusals.Read(refusedFile(g.data))
+	if err != nil {
+		return []check{{"refused", healthUnknown, err.Error()}}
+	}
+	var latest refusals.Refusal
+	clients := 0
+	for _, r := range all {
+		if r.Over() {
+			continue
+		}
+		if clients++; r.Time.After(latest.Time) {
+			latest = r
+		}
+	}
+	switch {
+	case all == nil:
+		return nil
+	case clients == 0:
+		return []check{{"refused", healthOK, "a later report was taken of each client whose report was refused"}}
+	}
+	c := check{"refused", healthOK, fmt.Sprintf("the relay refused the last report of %s, the latest %s ago: %s; `statewire report refused-reports`",
+		fmtCount(clients, "client"), now.Sub(latest.Time).Round(time.Second), latest.Code)}
+	if now.Sub(latest.Time) < refusedLately {
+		c.health = healthWarning
+	}
+	return []check{c}
+}
