@@ -42,6 +42,7 @@ func crowd(t testing.TB) *site {
 			VALUES ('%[1]s', 'f', 0, 3, 11, 'bad_date', 'no date', 3, 77, '%[2]s', '%[3]s'), ('%[1]s', 'f', 0, 4, 12, 'bad_%[4]d', 'no date', 3, 77, '%[2]s', '%[3]s')`, id(n), at, at[:23], n))
 		s.exec(fmt.Sprintf("INSERT INTO bad_files (name, code, reason, line, column, bytes, set_aside_time) VALUES ('f%d.SMX', 'x', 'y', 1, 2, 3, '%s')", n, at[:23]))
 		s.exec(fmt.Sprintf("INSERT INTO set_aside_ends (name, until, received_time, how, client_id, code, records, time) VALUES ('e%[1]d', '%[2]s', '%[2]s', 'dropped', '%[3]s', 'x', 1, '%[4]s')", n, at, id(n), at[:23]))
+		s.exec(fmt.Sprintf("INSERT INTO refused_reports (slot, change, client_id, refused_time, code) VALUES (%d, 1, '%s', '%s', 'x')", n, id(n), at))
 		s.checked(tie + time.Duration(n)*time.Minute) // one check at a time
 	}
 	s.reports(reports...)

@@ -114,6 +114,7 @@ type badFiles struct {
 	count       int
 	latest, why string // name and reason of the latest one
 	time        time.Time
+	before      bool // a message below what is missing is stored; they were set aside after it came
 }
 
 // difference is a client's cache beside what the site holds of it.

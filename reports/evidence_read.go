@@ -115,7 +115,7 @@ func (e *evidence) readAside(rows []record) {
 
 func (e *evidence) readBadFiles(rows []record) {
 	r := rows[0]
-	e.badFiles = badFiles{count: r.count("files"), latest: r.raw("latest"), why: r.raw("why"), time: r.time("time")}
+	e.badFiles = badFiles{count: r.count("files"), latest: r.raw("latest"), why: r.raw("why"), time: r.time("time"), before: r.uint("before") == 1}
 }
 
 func (e *evidence) readCheck(rows []record) {

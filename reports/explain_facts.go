@@ -252,8 +252,12 @@ func (b badFiles) text(what string) string {
 	if b.count > 1 {
 		files, latest = web.Number(b.count)+" files that could not be read were", "the latest "
 	}
-	return fmt.Sprintf("%s set aside since the last message before it arrived, %sat %s: %s (%s). Such a file does not say whose reports it held, so %s may have been in it: `statewire report bad-files`",
-		files, latest, clockAt(b.time), shorten(b.latest, 120), shorten(b.why, 200), what)
+	since := ""
+	if b.before {
+		since = " since the message before it arrived"
+	}
+	return fmt.Sprintf("%s set aside%s, %sat %s: %s (%s). Such a file does not say whose reports it held, so %s may have been in it: `statewire report bad-files`",
+		files, since, latest, clockAt(b.time), shorten(b.latest, 120), shorten(b.why, 200), what)
 }
 
 // rangeText says which messages are missing.
@@ -309,7 +313,7 @@ func (f *facts) silence() {
 func (f *facts) cache() {
 	h := f.header
 	if d := f.differs; d != nil {
-		f.add(Warning, "differs", d.time, "No message is missing, and yet the client holds other states than the site: at %s it counted %s, the site has %s%s.",
+		f.add(Warning, "differs", d.time, "A gap check found at %s that the client holds other states than the site, although no message was missing: the client had said that it holds %s, the site had %s%s.",
 			f.when(d.time), web.Number(d.client), web.Number(d.site), sameNumber(d))
 	}
 	if n := f.unconfirmed; n > 0 {

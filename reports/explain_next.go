@@ -66,7 +66,11 @@ func (n *next) load() {
 		n.add(time.Time{}, "The inbox should have been emptied by now: `statewire status` says whether the loader runs and how large the backlog is.")
 		return
 	}
-	n.add(n.inFuture(oldest.Since, n.schedule.PollInterval), "A running loader takes the waiting %s, usually within seconds; `statewire status` says whether one runs.", plural(len(n.held.Files)+n.held.More, "file", "files"))
+	latest := ""
+	if n.schedule.PollInterval > 0 {
+		latest = ", at the latest when it looks by itself, every " + hours(n.schedule.PollInterval)
+	}
+	n.add(time.Time{}, "A running loader takes the waiting %s, usually within seconds%s; `statewire status` says whether one runs.", plural(len(n.held.Files)+n.held.More, "file", "files"), latest)
 }
 
 // answer tells when the answer to a resync is to be expected.

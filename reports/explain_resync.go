@@ -69,7 +69,11 @@ func (f *facts) resync() {
 		}
 		f.add(Note, "resync_issued", q.issued, "%s. The client has not picked it up: %s.", asked, since)
 	}
-	if n := f.unanswered(); n > 1 {
+	n := f.unanswered()
+	switch _, pending := f.pending(); {
+	case pending && n > 1: // the latest one may still be answered
+		f.add(Warning, "resync_unanswered", time.Time{}, "%s before it %s not completed.", plural(n-1, "The resync", fmt.Sprintf("The %d resyncs", n-1)), plural(n-1, "was", "were"))
+	case n > 1:
 		f.add(Warning, "resync_unanswered", time.Time{}, "That makes %d resyncs in a row that were not completed.", n)
 	}
 }

@@ -98,7 +98,10 @@ func (t *tracer) edge(side string) {
 			nearest = r.first
 		}
 	}
-	if nearest == 0 {
+	switch {
+	case side == "before" && t.serial == 1:
+		return // nothing can
+	case nearest == 0:
 		t.hop("site", "neighbour_"+side, Note, time.Time{}, "Nothing that comes %s it has arrived.", side)
 		return
 	}

@@ -5,8 +5,8 @@
 --   What is missing below a serial that jumped by more than 1,000,000 is not among them; the report serial-jumps shows it.
 -- param client String = '': Client id (with or without GUID:) or computer name; empty takes all
 -- param only String = 'incomplete' in incomplete, all: Only clients of which messages are missing, or all
--- order: percent Float64, client_id UUID
--- note percent: of the expected serials, rounded down
+-- order: _percent Float64, client_id UUID
+-- note percent: of the expected serials, rounded down; empty = no numbered message of the client is stored, and no gap check found any missing
 -- note floor: serials below it no longer count
 -- note claimed: the greatest serial the client says that it has given out
 -- link netbios_name: /clients/{client_id}
@@ -36,13 +36,13 @@ WITH
             SELECT client_id FROM client_stats_data
             WHERE {only:String} = 'all' AND client_id NOT IN (SELECT client_id FROM gaps WHERE jump = 0)
               AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
-              AND ({after:UInt8} = 0 OR (100., client_id) > ({after_percent:Float64}, {after_client_id:UUID}))
+              AND ({after:UInt8} = 0 OR (100., client_id) > ({after__percent:Float64}, {after_client_id:UUID}))
             GROUP BY client_id ORDER BY client_id LIMIT {page_rows:UInt64}
             UNION ALL
             SELECT client_id FROM client_claims
             WHERE {only:String} = 'all' AND client_id NOT IN (SELECT client_id FROM gaps WHERE jump = 0)
               AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
-              AND ({after:UInt8} = 0 OR (100., client_id) > ({after_percent:Float64}, {after_client_id:UUID}))
+              AND ({after:UInt8} = 0 OR (100., client_id) > ({after__percent:Float64}, {after_client_id:UUID}))
             GROUP BY client_id ORDER BY client_id LIMIT {page_rows:UInt64}
         )
         GROUP BY client_id
@@ -51,7 +51,7 @@ WITH
     (
         SELECT client_id, percent
         FROM (SELECT client_id, percent FROM lacking UNION ALL SELECT client_id, percent FROM whole)
-        WHERE {after:UInt8} = 0 OR (percent, client_id) > ({after_percent:Float64}, {after_client_id:UUID})
+        WHERE {after:UInt8} = 0 OR (percent, client_id) > ({after__percent:Float64}, {after_client_id:UUID})
         ORDER BY percent, client_id
         LIMIT {page_rows:UInt64}
     ),
@@ -77,7 +77,7 @@ WITH
     )
 SELECT
     c.netbios_name AS netbios_name,
-    page.percent AS percent,
+    if(facts.seen = 0 AND facts.ranges = 0, NULL, page.percent) AS percent,
     facts.missing AS missing_messages,
     toUInt64(facts.ranges) AS ranges,
     facts.oldest AS oldest_missing,
@@ -86,8 +86,9 @@ SELECT
     facts.seen AS last_serial,
     facts.claimed AS claimed,
     c.last_report_time AS last_report,
-    page.client_id AS client_id
+    page.client_id AS client_id,
+    page.percent AS _percent
 FROM page
 LEFT JOIN facts ON facts.client_id = page.client_id
 LEFT JOIN (SELECT client_id, netbios_name, toNullable(named.last_report_time) AS last_report_time FROM named) AS c ON c.client_id = page.client_id
-ORDER BY percent, client_id
+ORDER BY _percent, client_id

@@ -17,5 +17,5 @@ SELECT
     c.last_report_time AS last_report,
     d.client_id AS client_id
 FROM differing_clients AS d FINAL
-LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM clients WHERE client_id IN (SELECT client_id FROM differing_clients)) AS c ON c.client_id = d.client_id
+LEFT JOIN (SELECT client_id, netbios_name, toNullable(clients.last_report_time) AS last_report_time FROM clients WHERE client_id IN (SELECT client_id FROM differing_clients)) AS c ON c.client_id = d.client_id
 WHERE d.differs = 1

@@ -4,8 +4,8 @@
 --   holds back what it has is a different case from one that is switched off.
 -- param hours UInt32 = 24 in 1..100000: From how many hours without a report on
 -- param verdict String = '' in '', connected but silent, connected with nothing to say, silent, never reported: Only these
--- order: last_report DateTime64(6,'UTC'), client_id UUID
--- note last_report: 1970 stands for never
+-- order: _last_report DateTime64(6,'UTC'), client_id UUID
+-- note last_report: empty = never
 -- note last_policy: when it last asked for its policy
 -- note unsent: states that it said wait to be sent; empty when it never said
 -- link netbios_name: /clients/{client_id}
@@ -31,7 +31,7 @@ WITH
             SELECT client_id, toDateTime64(0, 6, 'UTC') AS last_report
             FROM clients_unreported
         )
-        WHERE ({after:UInt8} = 0 OR (last_report, client_id) > ({after_last_report:DateTime64(6,'UTC')}, {after_client_id:UUID}))
+        WHERE ({after:UInt8} = 0 OR (last_report, client_id) > ({after__last_report:DateTime64(6,'UTC')}, {after_client_id:UUID}))
           AND multiIf({verdict:String} = '', 1,
                       toUnixTimestamp64Micro(last_report) = 0, {verdict:String} = 'never reported',
                       {verdict:String} = 'silent', client_id NOT IN (SELECT client_id FROM connecting),
@@ -80,11 +80,12 @@ WITH
 SELECT
     c.netbios_name AS netbios_name,
     page.verdict AS verdict,
-    page.last_report AS last_report,
+    nullIf(page.last_report, toDateTime64(0, 6, 'UTC')) AS last_report,
     nullIf(page.last_policy, toDateTime64(0, 6, 'UTC')) AS last_policy,
     page.unsent AS unsent,
     c.client_version AS client_version,
-    page.client_id AS client_id
+    page.client_id AS client_id,
+    page.last_report AS _last_report
 FROM page
 LEFT JOIN (SELECT client_id, netbios_name, client_version FROM named) AS c ON c.client_id = page.client_id
-ORDER BY last_report, client_id
+ORDER BY _last_report, client_id
