@@ -47,7 +47,7 @@ func keep(t *testing.T, s *store.Store, retention time.Duration, now time.Time) 
 }
 
 // historyTables are all that retention empties, and nothing else: the current states, the clients and what arrived outlive it.
-var historyTables = []string{"bad_files", "client_reports", "component_status", "resync_checks", "set_aside_ends", "set_aside_records", "state_messages"}
+var historyTables = []string{"bad_files", "client_reports", "component_status", "refused_reports", "resync_checks", "set_aside_ends", "set_aside_records", "state_messages"}
 
 // inForce is the retention of every table of history, which must be one. No other table may have any.
 func inForce(t *testing.T, s *store.Store) string {
