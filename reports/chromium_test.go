@@ -177,7 +177,7 @@ func TestPagesOfClientsRunInABrowserWithoutAComplaint(t *testing.T) {
 	b := openBrowser(t)
 	for name, page := range clientPages {
 		dom, console := b.browse(site + page)
-		if status := strings.Contains(console, "404"); console != "" && !status {
+		if refused := strings.Contains(console, "404") || strings.Contains(console, "400"); console != "" && !refused {
 			t.Errorf("%s: the console says: %s", name, console)
 		}
 		for _, want := range map[string][]string{
