@@ -183,7 +183,7 @@ func TestFleetRefusesWrongUsage(t *testing.T) {
 		{"another command", []string{"fleet", "verfy"}, exitUsage},
 		{"no format", []string{"--format", "xml", "fleet", "--relay", "https://127.0.0.1:1"}, exitUsage},
 		{"verify without a fleet", []string{"fleet", "verify"}, exitFailed},
-		{"verify of no client id", []string{"fleet", "verify", "--client", "x"}, exitUsage},
+		{"verify of no client id", []string{"fleet", "verify", "--client", "GUID:x"}, exitUsage},
 	} {
 		if r := command(t, data, tc.args...); r.code != tc.code || r.errOut == "" {
 			t.Errorf("%s: ended with %d and %q, want %d", tc.name, r.code, r.errOut, tc.code)

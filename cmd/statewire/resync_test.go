@@ -266,7 +266,7 @@ func TestResyncRefusals(t *testing.T) {
 		{"a policy that changes nothing", "policy set --collection none", exitUsage, "--send-interval 1h"},
 		{"a policy for no collection", "policy set --collection none --send-interval 1h", exitUsage, "no such collection"},
 		{"a topic that is none", "policy set --collection none --pause updates", exitUsage, "topic type"},
-		{"a time to look back that is none", "resync list --within 3x", exitUsage, "write it as 900s, 15m, 72h or 7d"},
+		{"a time to look back that is none", "resync list --within 3x", exitUsage, "\"3x\" is not a duration; allowed are values like 900s, 15m, 72h or 400d"},
 		{"an interval that is none", "policy set --collection none --topic-interval 500", exitUsage, "500=4h"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

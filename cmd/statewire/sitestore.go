@@ -49,7 +49,7 @@ func (s *site) openStore(ctx context.Context) (*store.Store, error) {
 			s.forgetProblem()
 			return db, nil
 		case ctx.Err() != nil:
-			return nil, err
+			return nil, errors.Join(ctx.Err(), err) // it was stopped, whatever came of this attempt
 		case errors.Is(err, store.ErrEmpty):
 			retry, why = busyRetry, "waiting for the process with the ingest role to make the store"
 		case errors.Is(err, store.ErrInUse) && attempt <= busyAttempts:
