@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -75,6 +77,9 @@ func shortens(have, want time.Duration) bool { return want != 0 && (have == 0 ||
 func (s *Store) applyRetention(ctx context.Context, keep time.Duration) error {
 	for _, h := range history {
 		have, err := s.life(ctx, h.table)
+		if errors.Is(err, sql.ErrNoRows) {
+			continue // of a step that comes later
+		}
 		if err != nil {
 			return err
 		}
