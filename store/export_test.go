@@ -19,3 +19,10 @@ func SetRetention(s *Store, keep time.Duration) { s.cfg.Retention = keep }
 
 // LookNow compares a store with its mark now.
 func LookNow(ctx context.Context, s *Store) error { return s.look(ctx) }
+
+// What the busy tables are given.
+var (
+	Steady     = steady
+	Thrift     = thrift
+	HasSetting = hasSetting
+)

@@ -18,7 +18,7 @@ func Share(ctx context.Context, owner *Store, cfg Config, opt Options) (*Store, 
 	if err != nil {
 		return nil, err
 	}
-	s.options = cfg.transportOptions(owner.engine)
+	s.options, s.shares = cfg.transportOptions(owner.engine), true
 	if err := s.ready(ctx, opt); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -64,6 +64,9 @@ func (s *Store) ready(ctx context.Context, opt Options) (err error) {
 // bringUp leads the schema to the last step and fills what every store has.
 func (s *Store) bringUp(ctx context.Context, opt Options) error {
 	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if err := s.tune(ctx); err != nil {
 		return err
 	}
 	if s.found.Found == 0 { // nothing is there that a retention could drop

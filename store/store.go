@@ -78,6 +78,7 @@ type Store struct {
 	found     Schema           // when it was opened
 	pruneRows int              // removed by one mutation
 	engine    *embedded.Engine // nil unless this process runs it
+	shares    bool             // another store of this process runs the engine
 	options   *clickhouse.Options
 	conn      driver.Conn
 	readOnly  driver.Conn
