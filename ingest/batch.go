@@ -161,7 +161,7 @@ func (b batch) halve() (left, right batch) {
 
 // gather collects parts until they are worth an insert or the oldest has waited long enough; empty when there are no more.
 func (p *pipeline) gather() (parts []*part) {
-	rows, bytes := 0, int64(0)
+	rows, bytes, idle := 0, int64(0), time.Now()
 	var due <-chan time.Time
 	for rows < maxBatchRows && bytes < maxBatchBytes {
 		next, ok := p.next(due, rows >= p.cfg.BatchRows)
@@ -169,7 +169,8 @@ func (p *pipeline) gather() (parts []*part) {
 			break
 		}
 		if len(parts) == 0 {
-			timer := time.NewTimer(max(0, p.cfg.BatchDelay-time.Since(next.started)))
+			p.pace.begin(time.Since(idle))
+			timer := time.NewTimer(p.pace.due(time.Since(next.started)))
 			defer timer.Stop()
 			due = timer.C
 		}
@@ -180,15 +181,15 @@ func (p *pipeline) gather() (parts []*part) {
 	return parts
 }
 
-// next returns the next decoded part, without waiting for one when there is enough already.
+// next returns the next decoded part: one that is there already, or when there is not enough yet, the next that comes before due.
 func (p *pipeline) next(due <-chan time.Time, enough bool) (*part, bool) {
+	select {
+	case next, ok := <-p.parts:
+		return next, ok
+	default:
+	}
 	if enough {
-		select {
-		case next, ok := <-p.parts:
-			return next, ok
-		default:
-			return nil, false
-		}
+		return nil, false
 	}
 	select {
 	case next, ok := <-p.parts:

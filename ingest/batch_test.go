@@ -27,8 +27,8 @@ func TestBatchIsStoredWhenLargeEnoughOrAfterItsDelay(t *testing.T) {
 		parts    int // of the first batch
 		waited   time.Duration
 	}{
-		{"a single part waits for the delay", []arrival{{0, 10, 1}}, 1, time.Second},
-		{"the delay counts from the first part", []arrival{{0, 10, 1}, {600 * time.Millisecond, 10, 1}, {600 * time.Millisecond, 10, 1}}, 2, time.Second},
+		{"a single part waits for the delay", []arrival{{0, 10, 1}}, 1, 3 * time.Second},
+		{"the delay counts from the first part", []arrival{{0, 10, 1}, {2 * time.Second, 10, 1}, {2 * time.Second, 10, 1}}, 2, 3 * time.Second},
 		{"50,000 rows wait for nothing", []arrival{{0, 49_999, 1}, {100 * time.Millisecond, 1, 1}, {time.Millisecond, 1, 1}}, 2, 100 * time.Millisecond},
 		{"what has piled up goes too", []arrival{{0, 60_000, 1}, {0, 60_000, 1}, {0, 60_000, 1}}, 3, 0},
 		{"but not more than 500,000 rows", []arrival{{0, 300_000, 1}, {0, 300_000, 1}, {0, 1, 1}}, 2, 0},
@@ -40,7 +40,8 @@ func TestBatchIsStoredWhenLargeEnoughOrAfterItsDelay(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				p := &pipeline{Loader: l, parts: make(chan *part, queuedParts)}
+				p := &pipeline{Loader: l, parts: make(chan *part, queuedParts), pace: pace{longest: 4 * time.Second}}
+				p.pace.wait.Store(int64(2 * time.Second)) // the next is the longest
 				go func() {
 					for _, a := range tt.arrivals {
 						time.Sleep(a.after)

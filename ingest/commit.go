@@ -23,10 +23,13 @@ type saved struct {
 	began time.Time
 }
 
-// storeMessages stores the messages of decoded parts, batch by batch. After an error, which means that ctx ended or that a
-// drain has tried often enough, it gives up the parts that are on their way: their files are still claimed.
+// storeMessages stores the messages of decoded parts, batch by batch. After an error, which means that the store cannot be opened,
+// that ctx ended or that a drain has tried often enough, it gives up the parts that are on their way: their files are still claimed.
 func (p *pipeline) storeMessages(ctx, failed context.Context, fail context.CancelFunc) (err error) {
 	defer close(p.saved)
+	if err = p.open(); err != nil {
+		fail()
+	}
 	for parts := p.gather(); len(parts) > 0; parts = p.gather() {
 		s := saved{batch: whole(parts), began: time.Now()}
 		if err == nil {

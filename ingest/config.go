@@ -20,7 +20,8 @@ type Config struct {
 	HeartbeatInterval time.Duration `mapstructure:"heartbeat_interval"`
 	// BatchRows is how many messages an insert waits for, unless BatchDelay comes first; what has piled up goes with them. Default 50000; 1 to 500000.
 	BatchRows int `mapstructure:"batch_rows"`
-	// BatchDelay is the longest time a message waits for others to share its insert. Default 1s; at most 1m, zero waits for none.
+	// BatchDelay is the longest time a message waits, from its arrival on, for others to share its insert. After a rest of half of
+	// it the first waits for none, and the wait doubles while messages keep coming. Default 4s; at most 1m, zero waits for none.
 	BatchDelay time.Duration `mapstructure:"batch_delay"`
 	// SetAsidePerHour is how many bad records of a client are kept in corrupt in an hour; of what comes then only the numbers are
 	// kept. Those of one report are kept all or none. Default 1000; zero keeps all.
@@ -42,7 +43,7 @@ func DefaultConfig() Config {
 		InboxPollingInterval: 900 * time.Second,
 		HeartbeatInterval:    15 * time.Minute,
 		BatchRows:            50_000,
-		BatchDelay:           time.Second,
+		BatchDelay:           4 * time.Second,
 		SetAsidePerHour:      1000,
 		CorruptLimit:         1 << 30,
 	}

@@ -38,6 +38,7 @@ type Deps struct {
 	Inbox      *inbox.Loader         // the inbox's one loader; the caller closes it
 	Store      database              // where messages go
 	Refused    string                // the file in which the relay notes refused reports; empty: there is none
+	Open       func() error          // makes Store ready while files are read already; it is called once, by the first Run or Drain. nil: it is ready
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
 	Clock      func() time.Time      // nil is time.Now
@@ -50,6 +51,7 @@ type Loader struct {
 	cfg      Config
 	inbox    *inbox.Loader
 	store    database
+	open     func() error
 	log      *slog.Logger
 	metrics  *metrics
 	now      func() time.Time
@@ -91,6 +93,7 @@ func New(cfg Config, deps Deps) (*Loader, error) {
 		cfg:      cfg,
 		inbox:    deps.Inbox,
 		store:    deps.Store,
+		open:     sync.OnceValue(deps.Open),
 		log:      deps.Log,
 		metrics:  newMetrics(deps.Registerer),
 		now:      deps.Clock,
@@ -100,6 +103,9 @@ func New(cfg Config, deps Deps) (*Loader, error) {
 		quota:    quota{most: cfg.SetAsidePerHour},
 
 		refusedReports: refusedReports{file: deps.Refused},
+	}
+	if deps.Open == nil {
+		l.open = func() error { return nil }
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)

@@ -39,6 +39,8 @@ type pipeline struct {
 	room   *semaphore.Weighted
 	spare  sync.Pool // of parts
 
+	pace pace
+
 	claimed int // chunks. Owned by the claiming goroutine.
 }
 
@@ -54,6 +56,7 @@ func (l *Loader) pipe(ctx context.Context, wake <-chan struct{}) (chunks int, er
 		stored: make(chan *part, queuedParts),
 		ended:  make(chan struct{}, 1),
 		room:   semaphore.NewWeighted(roomBytes),
+		pace:   pace{longest: l.cfg.BatchDelay, drains: wake == nil},
 	}
 	late, cancel := grace(ctx, finishTimeout)
 	defer cancel()
@@ -82,6 +85,7 @@ func (p *pipeline) claim(ctx, failed context.Context) error {
 			p.claimed++
 			p.log.Debug("claimed chunk", "files", len(chunk.Files), "lane", chunk.Files[0].Lane)
 			p.hand(ctx, failed, chunk)
+			p.breathe(ctx, failed, chunk)
 		case p.wake == nil:
 			return err
 		case err != nil:
@@ -101,6 +105,20 @@ func (p *pipeline) hand(ctx, failed context.Context, chunk *inbox.Chunk) {
 		newClaim(chunk, p.log).leave()
 	case <-failed.Done():
 		newClaim(chunk, p.log).leave()
+	}
+}
+
+// breathe pauses after a chunk that took all there was.
+func (p *pipeline) breathe(ctx, failed context.Context, chunk *inbox.Chunk) {
+	if p.wake == nil || len(chunk.Files) >= p.cfg.LoaderChunkFiles {
+		return
+	}
+	timer := time.NewTimer(p.pace.breath())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-failed.Done():
 	}
 }
 

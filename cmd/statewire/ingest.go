@@ -42,7 +42,7 @@ func (g *globals) ingestOnce(cmd *cobra.Command) error {
 		return err
 	}
 	w := given{began: time.Now(), all: true}
-	summary, err := g.drain(cmd.Context(), g.logger(os.Stderr), nothing, nil)
+	summary, err := g.drain(cmd.Context(), g.logger(os.Stderr), nil, nil)
 	if !lockedBySite(err) {
 		if err != nil {
 			return err
@@ -88,7 +88,8 @@ func json3(seconds float64) json.Number { return json.Number(strconv.FormatFloat
 func nothing() error { return nil }
 
 // drain loads the inbox of the data directory until it is empty. Once the store is open, and not before, it calls fill: what the
-// store refuses stays where it is. A site that loads the inbox already is an error: it does the work, and fill was not called.
+// store refuses stays where it is. Without fill, what waits is read while the store opens. A site that loads the inbox already is an
+// error: it does the work, and fill was not called.
 func (g *globals) drain(ctx context.Context, log *slog.Logger, fill func() error, progress func(ingest.Totals)) (_ summary, err error) {
 	cfg, _, err := g.config(nil)
 	if err != nil {
@@ -115,15 +116,23 @@ func (g *globals) drain(ctx context.Context, log *slog.Logger, fill func() error
 		return summary{}, err
 	}
 	defer func() { err = errors.Join(err, box.Close()) }()
-	db, err := g.openStoreWith(ctx, cfg, store.Options{Access: g.loading(), Log: log, Keep: true})
-	if err != nil {
-		return summary{}, err
+	var db lateStore
+	defer func() { err = errors.Join(err, db.close()) }()
+	open := func() (err error) {
+		db.Store, err = g.openStoreWith(ctx, cfg, store.Options{Access: g.loading(), Log: log, Keep: true})
+		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := fill(); err != nil {
-		return summary{}, err
+	if fill != nil {
+		if err := open(); err != nil {
+			return summary{}, err
+		}
+		open = nil
+		if err := fill(); err != nil {
+			return summary{}, err
+		}
 	}
-	loader, err := ingest.New(cfg.Ingest, ingest.Deps{Inbox: box, Store: db, Refused: refusedFile(g.data), Log: log, Progress: progress})
+	loader, err := ingest.New(cfg.Ingest,
+		ingest.Deps{Inbox: box, Store: &db, Open: open, Refused: refusedFile(g.data), Log: log, Progress: progress})
 	if err != nil {
 		return summary{}, err
 	}
@@ -132,4 +141,14 @@ func (g *globals) drain(ctx context.Context, log *slog.Logger, fill func() error
 		err = ctx.Err()
 	}
 	return summary{totals, time.Since(began)}, err
+}
+
+// lateStore is the store that a drain fills; empty until it is open.
+type lateStore struct{ *store.Store }
+
+func (d *lateStore) close() error {
+	if d.Store == nil {
+		return nil
+	}
+	return d.Store.Close()
 }
