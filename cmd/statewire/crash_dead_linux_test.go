@@ -15,8 +15,7 @@ func TestNoKillOfADeadCommandBreaksTheAccount(t *testing.T) {
 	t.Parallel()
 	needTool(t, "strace")
 	chance := rand.New(rand.NewPCG(seed(t, 1), 78))
-	data, file := dataDir(t), filepath.Join(dataDir(t), "mended.xml")
-	done(t, data, "ingest", "--once", "--create")
+	data, file := siteDir(t), filepath.Join(dataDir(t), "mended.xml")
 	hits, stored, dropped := 0, 0, 0
 	for round, at := range deadPlaces(chance) {
 		name := fmt.Sprintf("f%d.SMX", round)

@@ -35,7 +35,7 @@ func newMember(t *testing.T, args ...string) *member {
 		t.Fatal(err)
 	}
 	defer ln.Close() // the relay comes back to the same address
-	return &member{t: t, site: dataDir(t), data: dataDir(t), addr: ln.Addr().String(), args: args}
+	return &member{t: t, site: siteDir(t), data: dataDir(t), addr: ln.Addr().String(), args: args}
 }
 
 func (m *member) serve() *server {

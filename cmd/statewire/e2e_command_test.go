@@ -233,7 +233,7 @@ func TestBacklogCheck(t *testing.T) {
 // A store that a newer version has migrated is refused by every command, and nothing in it is touched.
 func TestNewerSchemaIsRefused(t *testing.T) {
 	t.Parallel()
-	data := dataDir(t)
+	data := siteDir(t)
 	s := serve(t, data)
 	to, l := s.poster(), newLedger()
 	to.accept(t, l, 1, 1, 3)

@@ -57,8 +57,7 @@ func deadNames(t *testing.T, data string) (names []string) {
 // follows.
 func TestDeadFromListToDrop(t *testing.T) {
 	t.Parallel()
-	data := dataDir(t)
-	done(t, data, "ingest", "--once", "--create")
+	data := siteDir(t)
 	odd := "=cmd|'a' \x1b[31m\u202e \u00e9.SMX"
 	body, mended := badReport(1, 1)
 	drop(t, data, odd, body)

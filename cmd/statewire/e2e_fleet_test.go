@@ -36,7 +36,7 @@ func TestOneRoundMakesSiteAndFleetEqual(t *testing.T) {
 }
 
 func oneRound(t *testing.T, kills int, faults ...string) {
-	data, relay := dataDir(t), freeRelay(t)
+	data, relay := siteDir(t), freeRelay(t)
 	s := serveFleet(t, data, relay)
 	run := spawn(t, data, nil, append(fleetArgs(fleetClients(), relay, "--for", "15s", "--settle", "5s", "--loss", "0.02",
 		"--duplicate", "0.05", "--reorder", "0.05", "--reinstall", "0.03"), faults...)...)
@@ -148,7 +148,7 @@ func freeRelay(t *testing.T) string {
 // An interrupted fleet ends cleanly, another run goes on where it ended, and without a fault the site has all of it.
 func TestFleetStopsAndGoesOn(t *testing.T) {
 	t.Parallel()
-	data, relay := dataDir(t), freeRelay(t)
+	data, relay := siteDir(t), freeRelay(t)
 	s := serveFleet(t, data, relay)
 	run := spawn(t, data, nil, fleetArgs(40, relay, "--for", "10m", "--day", "20s")...)
 	if !eventually(patience, func() bool { return ask(t, data, "SELECT uniqExact(client_id) FROM current_states") > 10 }) {

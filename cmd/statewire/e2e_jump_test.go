@@ -16,7 +16,7 @@ func TestSerialsThatJumpMoveNoNumberOfTheFleet(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv(fleetEnv)); err == nil {
 		clients = n
 	}
-	data, relay := dataDir(t), freeRelay(t)
+	data, relay := siteDir(t), freeRelay(t)
 	s := serveFleet(t, data, relay)
 	run := done(t, data, append([]string{"--format", "json"}, fleetArgs(clients, relay, "--for", fmt.Sprint(max(6, clients/50), "s"), "--settle", "2s",
 		"--reinstall", "0.1", "--restore", "0.1", "--serial-jump", "1", "--false-claim", "1")...)...)

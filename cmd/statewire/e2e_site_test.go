@@ -108,7 +108,7 @@ func TestRelayTakesReportsWithoutAnEngine(t *testing.T) {
 // Every role runs once on a data directory; a second process says which process runs it.
 func TestASecondProcessOnTheSameDataIsRefused(t *testing.T) {
 	t.Parallel()
-	data := dataDir(t)
+	data := siteDir(t)
 	s := serve(t, data)
 	s.awaitReady()
 	pid := fmt.Sprintf("process %d ", s.cmd.Process.Pid)
@@ -218,7 +218,7 @@ func halfBad(t *testing.T, l *ledger) []byte {
 // SIGTERM and SIGINT stop a busy site cleanly: exit code 0, nothing acknowledged is missing, nothing temporary stays.
 func TestSignalsStopCleanly(t *testing.T) {
 	t.Parallel()
-	data := dataDir(t)
+	data := siteDir(t)
 	l, next := newLedger(), &serials{}
 	for n, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		s := serve(t, data)

@@ -12,9 +12,8 @@ import (
 // gives up in time, and a second signal ends the process at once.
 func TestFilesStayWhileTheStoreHangs(t *testing.T) {
 	t.Parallel()
-	data := dataDir(t)
+	data := siteDir(t) // else the reports wait for the loader to make the store
 	relay := serve(t, data, "--roles", "relay")
-	done(t, data, "ingest", "--once", "--create") // else the reports wait for the loader to make the store
 	owner := serve(t, data, "--roles", "reports")
 	loader := serve(t, data, "--roles", "ingest")
 	to, l := relay.poster(), newLedger()

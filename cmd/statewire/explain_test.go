@@ -11,8 +11,7 @@ import (
 // explain and trace answer alike through a running site and by themselves, and see what waits in an inbox that nobody loads.
 func TestExplainAndTraceFollowAMessageWhereverItIs(t *testing.T) {
 	t.Parallel()
-	data := dataDir(t)
-	done(t, data, "ingest", "--once", "--create") // else there is no store to ask
+	data := siteDir(t) // else there is no store to ask
 	relay := serve(t, data, "--roles", "relay")
 	to, l := relay.poster(), newLedger()
 	to.accept(t, l, 1, 1, 3)
@@ -81,8 +80,7 @@ func words(text string) string { return strings.Join(strings.Fields(text), " ") 
 
 func TestExplainAndTraceRefuseWhatTheyCannotRead(t *testing.T) {
 	t.Parallel()
-	data := dataDir(t)
-	done(t, data, "ingest", "--once", "--create")
+	data := siteDir(t)
 	for want, args := range map[string][]string{
 		"takes one argument": {"explain"}, "write TYPE/ID": {"explain", "X", "--topic", "500"}, "name the message": {"trace", "X"},
 		`"GUID:F1B03089" looks like a client id and is none`: {"explain", "GUID:F1B03089"}, `"" names no client`: {"explain", ""},

@@ -30,7 +30,7 @@ func loadGaps(t *testing.T, data string) {
 			t.Fatal(err)
 		}
 	}
-	done(t, data, "load", "--create", folder)
+	done(t, data, "load", folder)
 }
 
 // checked is what `resync check --format json` prints.
@@ -64,7 +64,7 @@ func gapCheck(t *testing.T, data string, args ...string) (c checked) {
 // A check by a given clock, with nothing running: what it finds, whom it asks and when, as the tables show it.
 func TestCheckByAGivenClock(t *testing.T) {
 	t.Parallel()
-	data := dataDir(t)
+	data := siteDir(t)
 	loadGaps(t, data)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	stamp := func(d time.Duration) string { return at.Add(d).Format(time.RFC3339) }
@@ -127,7 +127,7 @@ func agrees(header, row []string, want map[string]string) bool {
 // A client that polls, a request and a baseline go through the running site, and survive its death.
 func TestResyncThroughTheRunningSite(t *testing.T) {
 	t.Parallel()
-	data := dataDir(t)
+	data := siteDir(t)
 	args := []string{"--set", "resync.min_missing_message_age=0s", "--set", "resync.merge_interval=9h", "--set", "relay.auth=none"}
 	s := serve(t, data, args...)
 	s.awaitReady()
@@ -192,8 +192,7 @@ func TestResyncThroughTheRunningSite(t *testing.T) {
 // A command that changes something without a running site has the resync role's lock for a moment: a site that starts then waits.
 func TestASiteWaitsForACommandThatWrites(t *testing.T) {
 	t.Parallel()
-	data := dataDir(t)
-	done(t, data, "ingest", "--once", "--create") // the resync role makes no store
+	data := siteDir(t) // the resync role makes no store
 	unlock, err := (roles{"resync"}).lock(data)
 	if err != nil {
 		t.Fatal(err)
@@ -237,7 +236,7 @@ func (s *server) policy(t *testing.T, client int, lastSerial uint64) smx.Policy 
 // What cannot be carried out is said in one plain line, with the exit code of its kind.
 func TestResyncRefusals(t *testing.T) {
 	t.Parallel()
-	data := dataDir(t)
+	data := siteDir(t)
 	loadGaps(t, data)
 	list := filepath.Join(data, "list.txt")
 	if err := os.WriteFile(list, []byte("# none\n"+clientID(0).String()+"\nGUID:nobody\n"), 0o600); err != nil {
@@ -282,7 +281,7 @@ func TestResyncRefusals(t *testing.T) {
 // a file of the relay; then a file waits that somebody dropped, and nobody can tell whose it is.
 func TestNobodyIsAskedWhileTheirFileWaits(t *testing.T) {
 	t.Parallel()
-	data := dataDir(t)
+	data := siteDir(t)
 	loadGaps(t, data)
 	relay := spawn(t, data, nil, "serve", "--roles", "relay", "--set", "relay.auth=none")
 	to := newPoster(t, data, relay.await("relay listening", "addr", patience))

@@ -66,7 +66,7 @@ func TestListsOfClients(t *testing.T) {
 // A computer's name names its client as well as an id does, unless several have it.
 func TestClientsByComputerName(t *testing.T) {
 	t.Parallel()
-	data := dataDir(t)
+	data := siteDir(t)
 	loadGaps(t, data)
 	twin, _ := report(3, smx.NoPriority, 1, 1)
 	twin.Header.NetBIOSName = "e2e-2"
