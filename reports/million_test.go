@@ -18,20 +18,20 @@ import (
 )
 
 // millionClients is the size of the store that the benchmark asks: a tenth of a large site, or what
-// STATEWIRE_BENCH_CLIENTS says; 1000000 takes some minutes and 10 GB. A client has 100 messages and 20 states.
+// STATEWIRE_TEST_BENCH_CLIENTS says; 1000000 takes some minutes and 10 GB. A client has 100 messages and 20 states.
 func millionClients(b *testing.B) int {
-	text, ok := os.LookupEnv("STATEWIRE_BENCH_CLIENTS")
+	text, ok := os.LookupEnv("STATEWIRE_TEST_BENCH_CLIENTS")
 	if !ok {
 		return 100_000
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1000 {
-		b.Fatalf("STATEWIRE_BENCH_CLIENTS is %q: want a number of clients from 1000", text)
+		b.Fatalf("STATEWIRE_TEST_BENCH_CLIENTS is %q: want a number of clients from 1000", text)
 	}
 	return n
 }
 
-// million is a large site's store, kept in the folder that STATEWIRE_BENCH_STORE names when it does.
+// million is a large site's store, kept in the folder that STATEWIRE_TEST_BENCH_STORE names when it does.
 func million(b *testing.B) *store.Store {
 	b.Helper()
 	catalog, err := os.ReadFile(filepath.Join("..", "configs", "state-catalog.csv"))
@@ -39,7 +39,7 @@ func million(b *testing.B) *store.Store {
 		b.Fatal(err)
 	}
 	opt := store.Options{Catalog: catalog}
-	dir := os.Getenv("STATEWIRE_BENCH_STORE")
+	dir := os.Getenv("STATEWIRE_TEST_BENCH_STORE")
 	if dir == "" {
 		s := storetest.NewWith(b, store.DefaultConfig(), opt)
 		fillMillion(b, s)
