@@ -186,7 +186,7 @@ func (f *fleetModel) report(n int) {
 	reinstalled := rapid.IntRange(0, 9).Draw(f.rt, "reinstalled") == 0
 	for _, s := range serials {
 		if setAside {
-			f.bad = append(f.bad, fmt.Sprintf("('%s', '%d.SMX', %d, %s)", clientN(n), f.now, s, f.time(f.now)))
+			f.bad = append(f.bad, fmt.Sprintf("('%s', '%d.SMX', %d, %d, %s)", clientN(n), f.now, s, s, f.time(f.now))) // a record for each serial
 			f.clients[n].arrived[s], f.clients[n].setAside[s] = true, true
 			continue
 		}
@@ -278,7 +278,7 @@ func (f *fleetModel) flush(cutShort bool) {
 		rows  *[]string
 	}{
 		{"state_messages (client_id, serial, received_time, topic_type, topic_id, state_id, params, payload_hash, message_us)", &f.messages},
-		{"set_aside_records (client_id, source_file, serial, received_time)", &f.bad},
+		{"set_aside_records (client_id, source_file, record_index, serial, received_time)", &f.bad},
 		{"client_claims (client_id, last_serial, claimed_time)", &f.claims},
 		{"baselines (client_id, serial, accepted_time)", &f.baselines},
 		{"serial_ranges (client_id, first_serial, last_serial)", &f.ranges},
