@@ -177,8 +177,9 @@ func TestPagesOfClientsRunInABrowserWithoutAComplaint(t *testing.T) {
 	b := openBrowser(t)
 	for name, page := range clientPages {
 		dom, console := b.browse(site + page)
-		if refused := strings.Contains(console, "404") || strings.Contains(console, "400"); console != "" && !refused {
-			t.Errorf("%s: the console says: %s", name, console)
+		status := map[string]string{"client-many": "400", "client-unknown": "404", "client-nobody": "404"}[name]
+		if complains := console != ""; complains != (status != "") || !strings.Contains(console, status) || strings.Count(console, `"entry"`) > 1 {
+			t.Errorf("%s, whose status is to be %q: the console says: %s", name, status, console)
 		}
 		for _, want := range map[string][]string{
 			"client-gap": {"67 messages of PC-0007 are missing", "answer.SMX", `class="serials"`, "Picked up", "first noticed"}, "client-unconfirmed": {"unconfirmed", "Closed: the client sent everything"},
