@@ -94,7 +94,9 @@ func (b batch) wrongTimes() (n int) {
 				continue
 			}
 			for _, flags := range p.rows.Flags[s.messages.from:s.messages.to] {
-				n += int(flags & smx.TimeSuspect)
+				if flags&smx.TimeSuspect != 0 {
+					n++
+				}
 			}
 		}
 	}

@@ -38,7 +38,7 @@ type Deps struct {
 	Inbox      *inbox.Loader         // the inbox's one loader; the caller closes it
 	Store      database              // where messages go
 	Refused    string                // the file in which the relay notes refused reports; empty: there is none
-	Open       func() error          // makes Store ready while files are read already; it is called once, by the first Run or Drain. nil: it is ready
+	Open       func() error          // makes Store ready while the first Drain reads files already; Run wants it ready. nil: it is
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
 	Clock      func() time.Time      // nil is time.Now

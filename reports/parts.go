@@ -14,7 +14,7 @@ func (h *headerReader) parts(n int, value string) error {
 	for name := range strings.SplitSeq(value, ",") {
 		text, err := partFiles.ReadFile("sql/with/" + strings.TrimSpace(name) + ".sql")
 		if err != nil {
-			return h.errorf(n, "with: there is no part %.40q: use wanted or bounds", strings.TrimSpace(name))
+			return h.errorf(n, "with: there is no part %.40q: use aside, bounds, named or wanted", strings.TrimSpace(name))
 		}
 		_, part, _ := strings.Cut(string(text), "\n") // its first line says what it is
 		h.report.namesClient = h.report.namesClient || strings.TrimSpace(name) == "wanted"

@@ -32,10 +32,11 @@ var thrift = []string{
 	"merge_selector_enable_heuristic_to_remove_small_parts_at_right = 0",
 	"min_parts_to_merge_at_once = 8",
 	"old_parts_lifetime = 10",
-	"packed_skip_index_max_bytes = 1048576",           // one file for all indexes of a part
-	"ratio_of_defaults_for_sparse_serialization = 1",  // a file less, with the next two
-	"serialization_info_version = 'basic'",            // .
-	"string_serialization_version = 'single_stream'",  // .
+	"packed_skip_index_max_bytes = 1048576", // one file for all indexes of a part
+	// These three are a file less together.
+	"ratio_of_defaults_for_sparse_serialization = 1",
+	"serialization_info_version = 'basic'",
+	"string_serialization_version = 'single_stream'",
 	"write_marks_for_substreams_in_compact_parts = 0", // a file less
 }
 
