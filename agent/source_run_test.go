@@ -88,7 +88,7 @@ func TestScansKeepTheirInterval(t *testing.T) {
 		after(10*time.Minute, 1, 1)
 		after(10*24*time.Hour, 20, 23)
 		tools.fails.Store(true)
-		after(12*time.Hour, 2, 100)
+		after(12*time.Hour, 1, 200) // the next one is due within the interval, and fails
 		after(24*time.Hour, 24, 200)
 		if got := book.state(topicUpdateScan, packageSource); !strings.HasPrefix(got, "5 [0x800705B4 ") {
 			t.Errorf("the scan's state is %s, want failed because of the time", got)
