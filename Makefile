@@ -38,6 +38,8 @@ lint: ## gofmt, go vet, staticcheck, and a build for every platform
 	@for p in linux/amd64 linux/arm64 windows/amd64 darwin/arm64; do \
 	  echo "build $$p"; CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null ./... || exit 1; done
 
+test: export RAPID_SEED = 1
+test: export STATEWIRE_TEST_SEED = 1
 test: deps build lint ## everything that must pass before a change lands
 	@mkdir -p build
 	set -o pipefail; $(GO) test $(TEST_FLAGS) ./... 2>&1 | tee build/test.log || { scripts/test-summary build/test.log; exit 1; }

@@ -9,7 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"statewire/store/storetest"
 )
 
 // accountSQL is what the report of that name asks, within some clients.
@@ -279,8 +280,7 @@ func TestADropThatFailsAnywhereIsRepeated(t *testing.T) {
 // counts along.
 func TestTheAccountBalancesWhateverHappens(t *testing.T) {
 	s := newSite(t)
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := storetest.Seed(t)
 	for n := range 12 {
 		m := accountModel{TB: t, s: s, chance: rand.New(rand.NewPCG(seed, uint64(n))), client: 1_000 + n, next: 1}
 		s.cfg.SetAsidePerHour = 3 * m.chance.IntN(2)

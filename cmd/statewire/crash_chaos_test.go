@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"statewire/smx"
+	"statewire/store/storetest"
 )
 
 // chaosTime is how long the traffic of TestChaosConservesEveryMessage lasts; checks come on top.
@@ -60,7 +61,7 @@ type books struct {
 // what arrived = stored + duplicate + set aside + waiting, all of it read from tables and files alone.
 func TestChaosConservesEveryMessage(t *testing.T) {
 	t.Parallel()
-	n := seed(t, uint64(time.Now().UnixNano()))
+	n := storetest.Seed(t)
 	chance := rand.New(rand.NewPCG(n, 1))
 	data := dataDir(t)
 	b := &books{stored: map[key]bool{}, bad: map[key]bool{}, receipts: map[string]int{}}
