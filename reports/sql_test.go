@@ -130,6 +130,12 @@ DEP2 |  | Unknown: never reported on this topic | 4 | 80`)
 DEP2 | 1 | 1
 DEP2 |  | 4`)
 	expect(t, lines(s.all(r, "compliance", map[string]string{"topic_id": "NOBODY"}), "topic_id", "state_id", "clients"), `NOBODY |  | 5`)
+	// One topic id, counted anew, says the same of its states as the summary of all: 40 and 30 hours ago are two Compliant.
+	expect(t, lines(s.all(r, "compliance", map[string]string{"topic_id": "DEP1"}), "state_id", "clients", "newest_message"), `
+1 | 2 | `+s.at(30*hour)+`
+2 | 1 | `+s.at(20*hour)+`
+77 | 1 | `+s.at(10*hour)+`
+ | 1 | `)
 }
 
 func TestTopicsSumUpPairs(t *testing.T) {

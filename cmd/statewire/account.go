@@ -60,6 +60,12 @@ func (g *globals) account(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
+	return writeRecord(cmd.OutOrStdout(), g.format, accountFields(loaded, again, files))
+}
+
+// accountFields adds what waits to what was loaded. Records that a loaded file tried again still count as set aside in the
+// store; their messages are counted where they went.
+func accountFields(loaded map[string]int64, again int64, files []waitingFile) []field {
 	waiting, unread := int64(0), 0
 	for _, f := range files {
 		waiting += f.messages
@@ -67,11 +73,11 @@ func (g *globals) account(cmd *cobra.Command) (err error) {
 			unread++
 		}
 	}
-	return writeRecord(cmd.OutOrStdout(), g.format, []field{
+	return []field{
 		{"arrived", loaded["loaded"] - again + waiting}, {"stored", loaded["stored"]}, {"duplicate", loaded["duplicate"]},
 		{"set_aside", loaded["set_aside"] - again}, {"dropped", loaded["dropped"]}, {"waiting", waiting},
 		{"bad_files", loaded["bad_files"]}, {"waiting_files", len(files)}, {"waiting_files_unread", unread},
-	})
+	}
 }
 
 // accountOf is the report of that name, by column.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,5 +74,19 @@ func TestWhatIsTriedAgainCountsOnce(t *testing.T) {
 		if err != nil || len(left) != step.left || int(again) != step.again {
 			t.Errorf("after %q %d files wait, %d records are stored; %v", step.insert, len(left), again, err)
 		}
+	}
+}
+
+// What arrived is the sum of what became of it, also while records that were tried again still count as set aside in the store.
+func TestWhatArrivedIsTheSumOfWhatBecameOfIt(t *testing.T) {
+	loaded := map[string]int64{"loaded": 10, "stored": 6, "duplicate": 1, "set_aside": 2, "dropped": 1, "bad_files": 3}
+	got := map[string]any{}
+	for _, f := range accountFields(loaded, 2, []waitingFile{{messages: 4, readable: true}, {}}) {
+		got[f.name] = f.value
+	}
+	want := map[string]any{"arrived": int64(12), "stored": int64(6), "duplicate": int64(1), "set_aside": int64(0),
+		"dropped": int64(1), "waiting": int64(4), "bad_files": int64(3), "waiting_files": 2, "waiting_files_unread": 1}
+	if !maps.Equal(got, want) {
+		t.Errorf("the account is %v, want %v", got, want)
 	}
 }
