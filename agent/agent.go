@@ -19,8 +19,8 @@ import (
 	"statewire/smx"
 )
 
-// store keeps what must outlive a restart. Every method is one transaction, durable when it returns.
-type store interface {
+// Store keeps what must outlive a restart. Every method is one transaction, durable when it returns.
+type Store interface {
 	// Put makes each state the latest of its topic; it waits for a report.
 	Put(states ...State) error
 	// Pending is the report under way, nil when there is none.
@@ -49,8 +49,8 @@ type store interface {
 	DeadLetters() ([]DeadLetter, error)
 }
 
-// courier is the way to a relay.
-type courier interface {
+// Relay is the way to a relay.
+type Relay interface {
 	// Post carries a report there.
 	Post(ctx context.Context, body []byte) Answer
 	// Policy asks for the client's policy, unless it is still the one with this ETag.
@@ -69,8 +69,8 @@ type Identity struct {
 // Deps is what a client works with.
 type Deps struct {
 	Identity Identity
-	Store    store   // a Memory, or a Client of a Bolt file
-	Relay    courier // to the configured relay, usually a Sender
+	Store    Store // a Memory, or a Client of a Bolt file
+	Relay    Relay // to the configured relay, usually a Sender
 	// Dial makes the way to a relay that a policy assigns. Nil stays with the configured one.
 	Dial  func(address string) (*Sender, error)
 	Clock Clock // a zero clock is the system's
@@ -85,7 +85,7 @@ type Agent struct {
 	// Constant after New.
 	cfg       Config
 	id        Identity
-	store     store
+	store     Store
 	relay     *route
 	clock     Clock
 	began     moment

@@ -14,6 +14,12 @@ import (
 	"statewire/smx"
 )
 
+const (
+	urgentPriority    = 0
+	latePriority      = 8
+	topicScriptResult = 9003
+)
+
 var testIdentity = Identity{Client: smx.ClientID{1, 2, 3}, NetBIOSName: "MUC-FIN-L0001", ClientVersion: "5.00.9132.1011", CodePage: "1252", LCID: 1031}
 
 func testAgent(t testing.TB, last uint64) (*Agent, *Memory, *site) {
@@ -22,7 +28,7 @@ func testAgent(t testing.TB, last uint64) (*Agent, *Memory, *site) {
 }
 
 // agentOn is an agent over a store that may have lived before.
-func agentOn(t testing.TB, st store, relay courier) *Agent {
+func agentOn(t testing.TB, st Store, relay Relay) *Agent {
 	a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: st, Relay: relay, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +37,7 @@ func agentOn(t testing.TB, st store, relay courier) *Agent {
 }
 
 // summary is what the store holds, in numbers.
-func summary(t interface{ Fatal(args ...any) }, st store) Summary {
+func summary(t interface{ Fatal(args ...any) }, st Store) Summary {
 	sum, err := st.Summary()
 	if err != nil {
 		t.Fatal(err)
@@ -39,11 +45,11 @@ func summary(t interface{ Fatal(args ...any) }, st store) Summary {
 	return sum
 }
 
-func waiting(t interface{ Fatal(args ...any) }, st store) int { return int(summary(t, st).Unsent) }
+func waiting(t interface{ Fatal(args ...any) }, st Store) int { return int(summary(t, st).Unsent) }
 
 func detected(id string, state uint32) State {
 	return State{Priority: usualPriority, Message: smx.Message{
-		Time: time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC), TopicType: topicUpdateDetection, TopicID: id, TopicIDType: 3, StateID: state, Params: []string{"102"},
+		Time: time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC), TopicType: TopicUpdateDetection, TopicID: id, TopicIDType: 3, StateID: state, Params: []string{"102"},
 	}}
 }
 
@@ -76,7 +82,7 @@ func TestSupersededStateLeavesNoGap(t *testing.T) {
 	}
 	send(t, a, Idle)
 	client := relay.clients[testIdentity.Client]
-	if got := client.states[topic{topicUpdateDetection, "a"}]; got.StateID != 3 || got.Serial != 9 {
+	if got := client.states[topic{TopicUpdateDetection, "a"}]; got.StateID != 3 || got.Serial != 9 {
 		t.Errorf("topic a is %+v, want state 3 under serial 9: it was raised last", got)
 	}
 	if missing := client.missing(8); missing != nil {
@@ -350,7 +356,7 @@ func TestPause(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for range 100 {
-				if got := pause(c.failures, c.after); got < c.least || got > c.most {
+				if got := Pause(c.failures, c.after); got < c.least || got > c.most {
 					t.Fatalf("pause is %v, want %v to %v", got, c.least, c.most)
 				}
 			}

@@ -21,7 +21,8 @@ type Bolt struct {
 	path     string
 	own      smx.ClientID
 	keepSent uint64
-	coalesce bool
+
+	coalesce bool // changes while nobody writes
 
 	failed   atomic.Pointer[error] // why the file takes no more writes
 	failedAt chan struct{}         // closed then
@@ -90,6 +91,34 @@ func (b *Bolt) fail(err error) {
 	if b.failed.CompareAndSwap(nil, &err) {
 		close(b.failedAt)
 	}
+}
+
+// Path is the file's.
+func (b *Bolt) Path() string { return b.path }
+
+// Coalesce says whether the writes of many clients at once share one commit. Call it while nobody writes.
+func (b *Bolt) Coalesce(on bool) { b.coalesce = on }
+
+// PutNote keeps, in a bucket beside the clients', what the program that uses the file wants to know of itself.
+func (b *Bolt) PutNote(bucket, key string, value []byte) error {
+	return b.db.Update(func(tx *bbolt.Tx) error {
+		notes, err := tx.CreateBucketIfNotExists([]byte(bucket))
+		if err != nil {
+			return err
+		}
+		return notes.Put([]byte(key), value)
+	})
+}
+
+// Note is what PutNote kept; nil when there is nothing.
+func (b *Bolt) Note(bucket, key string) (value []byte, err error) {
+	err = b.db.View(func(tx *bbolt.Tx) error {
+		if notes := tx.Bucket([]byte(bucket)); notes != nil {
+			value = bytes.Clone(notes.Get([]byte(key)))
+		}
+		return nil
+	})
+	return value, err
 }
 
 // Own is the machine's own client id.

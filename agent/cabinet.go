@@ -80,7 +80,7 @@ func (c cabinet) look(fn func(s shelf, m meta) error) error {
 	})
 }
 
-// Put implements store.
+// Put implements Store.
 func (c cabinet) Put(states ...State) error {
 	return c.change(func(s shelf, m *meta) error {
 		for i := range states {
@@ -120,7 +120,7 @@ func putState(s shelf, m *meta, state State) error {
 	return errors.Join(s.put(key, record), s.put(at, key))
 }
 
-// Pending implements store.
+// Pending implements Store.
 func (c cabinet) Pending() (report *Report, err error) {
 	err = c.view(func(s shelf) (err error) {
 		report, err = firstPending(s)
@@ -284,7 +284,7 @@ func build(report *Report, last uint64, encode func(*Report) []byte) error {
 	}
 }
 
-// Halve implements store.
+// Halve implements Store.
 func (c cabinet) Halve(encode func(*Report) []byte) error {
 	return c.update(func(s shelf) error {
 		report, err := firstPending(s)

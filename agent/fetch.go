@@ -30,7 +30,7 @@ type PolicyAnswer struct {
 // errUntrusted is what a policy ends with that nobody vouches for.
 var errUntrusted = errors.New("a policy is taken only over TLS from a relay whose certificate was checked: give the agent an https address and the authority or pin")
 
-// Policy implements courier. It takes a policy only from the relay it was made for, over a connection whose certificate was checked.
+// Policy implements Relay. It takes a policy only from the relay it was made for, over a connection whose certificate was checked.
 func (s *Sender) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer {
 	ctx, cancel := context.WithTimeout(ctx, postTimeout)
 	defer cancel()

@@ -172,7 +172,7 @@ func TestAnAssignedRelay(t *testing.T) {
 	if came := assigned.clients[testIdentity.Client].came; len(came) != 2 || !came[2] || !came[3] || dialled != 2 {
 		t.Errorf("to the assigned relay came %v, dialled %d times; want b and c, and twice", came, dialled)
 	}
-	if missing := configured.clients[testIdentity.Client].missing(1); len(missing) != 1 || missing[0] != (SerialRange{2, 3}) {
+	if missing := configured.clients[testIdentity.Client].missing(1); len(missing) != 1 || missing[0] != (serialRange{2, 3}) {
 		t.Errorf("to the configured relay did not come %v, want b and c only", missing)
 	}
 }

@@ -69,7 +69,7 @@ func (a *Agent) pace(poll *PollOutcome, after time.Duration) {
 	poll.Wait = a.nextPoll()
 	switch poll.Outcome {
 	case PolicyAgain:
-		wait := pause(a.pollFailures, after)
+		wait := Pause(a.pollFailures, after)
 		if after == 0 {
 			wait = min(wait, poll.Wait)
 		}

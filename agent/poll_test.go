@@ -135,7 +135,7 @@ func TestAResyncIsAnsweredOnce(t *testing.T) {
 			t.Error("a resync was carried out twice")
 		}
 		client := relay.clients[testIdentity.Client]
-		if got := client.states[topic{topicUpdateDetection, "b"}]; got.StateID != 2 || got.Serial != 52 || client.missing(50) != nil {
+		if got := client.states[topic{TopicUpdateDetection, "b"}]; got.StateID != 2 || got.Serial != 52 || client.missing(50) != nil {
 			t.Errorf("the site has %+v, missing %v", got, client.missing(50))
 		}
 		if err := a.Resend(); err != nil {
@@ -336,7 +336,7 @@ func TestARestartRemembersSlowedTopics(t *testing.T) {
 		return a
 	}
 	a := start()
-	want(relay, smx.Policy{Topics: []smx.TopicPolicy{{Type: topicUpdateDetection, Interval: 6 * time.Hour}}})
+	want(relay, smx.Policy{Topics: []smx.TopicPolicy{{Type: TopicUpdateDetection, Interval: 6 * time.Hour}}})
 	poll(t, a, PolicyAdopted)
 	raise(t, a, detected("a", 1))
 	send(t, a, Accepted)

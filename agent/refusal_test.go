@@ -48,7 +48,7 @@ func TestWhatAFilterRefusesStopsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	send(t, a, Accepted)
-	if got := relay.clients[testIdentity.Client].states[topic{topicUpdateDetection, "a"}]; got.StateID != 2 {
+	if got := relay.clients[testIdentity.Client].states[topic{TopicUpdateDetection, "a"}]; got.StateID != 2 {
 		t.Errorf("the site has %+v after the whole cache was sent again", got)
 	}
 }
@@ -76,7 +76,7 @@ func TestARefusalThatBlamesNoStateKeepsTheStates(t *testing.T) {
 	}
 	send(t, a, Accepted)
 	for _, id := range []string{"a", "b", "c"} {
-		if got := relay.clients[testIdentity.Client].states[topic{topicUpdateDetection, id}]; got.StateID != 2 {
+		if got := relay.clients[testIdentity.Client].states[topic{TopicUpdateDetection, id}]; got.StateID != 2 {
 			t.Errorf("the site has %+v of topic %s after the whole cache was sent again", got, id)
 		}
 	}

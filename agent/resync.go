@@ -59,7 +59,7 @@ func (p *PolicyState) done(r *smx.ResyncRequest) {
 	}
 }
 
-// Policy implements store.
+// Policy implements Store.
 func (c cabinet) Policy() (p PolicyState, err error) {
 	err = c.view(func(s shelf) (err error) {
 		p, err = keptPolicy(s)

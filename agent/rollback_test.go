@@ -26,7 +26,7 @@ func TestARollbackOfMoreThanAMillion(t *testing.T) {
 	}
 	a = agentOn(t, memory, relay)
 	held := func(id string) (uint32, uint64) {
-		s := relay.clients[testIdentity.Client].states[topic{topicUpdateDetection, id}]
+		s := relay.clients[testIdentity.Client].states[topic{TopicUpdateDetection, id}]
 		return s.StateID, s.Serial
 	}
 	said := func() smx.Poll {

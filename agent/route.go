@@ -23,7 +23,7 @@ const (
 // happens to be never changes it.
 type route struct {
 	// Constant after New.
-	configured courier
+	configured Relay
 	dial       func(address string) (*Sender, error)
 	steady     func() time.Duration
 	log        *slog.Logger
@@ -59,7 +59,7 @@ func (r *route) assign(address string) {
 }
 
 // pick is the relay for the next attempt.
-func (r *route) pick() (relay courier, assigned *Sender) {
+func (r *route) pick() (relay Relay, assigned *Sender) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.assigned == nil || r.fellBack() {
@@ -102,7 +102,7 @@ func (r *route) heard(ctx context.Context, assigned *Sender, status int, err err
 	}
 }
 
-// Post implements courier.
+// Post implements Relay.
 func (r *route) Post(ctx context.Context, body []byte) Answer {
 	relay, assigned := r.pick()
 	answer := relay.Post(ctx, body)
@@ -110,7 +110,7 @@ func (r *route) Post(ctx context.Context, body []byte) Answer {
 	return answer
 }
 
-// Policy implements courier.
+// Policy implements Relay.
 func (r *route) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer {
 	relay, assigned := r.pick()
 	answer := relay.Policy(ctx, poll, etag)

@@ -36,7 +36,7 @@ const forbiddenAttempts = 10
 
 // Send makes one attempt: the report under way, or else the next one. It never waits between attempts. The error is the store's.
 func (a *Agent) Send(ctx context.Context) (Attempt, error) {
-	report, err := a.next()
+	report, err := a.Next()
 	if err != nil || report == nil {
 		return Attempt{}, err
 	}
@@ -52,9 +52,9 @@ func (a *Agent) Send(ctx context.Context) (Attempt, error) {
 	}
 	attempt := Attempt{Outcome: answer.Outcome, Report: report, Answer: answer}
 	if answer.Outcome == Again {
-		attempt.Wait = pause(a.failures, answer.After)
+		attempt.Wait = Pause(a.failures, answer.After)
 		a.log.Log(ctx, a.trouble(a.failures), "report not delivered", "client", a.id.Client, "first", report.First, "last", report.Last,
-			"status", answer.Status, "code", answer.Code, "wait", attempt.Wait, "why", a.problem())
+			"status", answer.Status, "code", answer.Code, "wait", attempt.Wait, "why", a.Problem())
 		a.failures++
 		a.holdUntil = a.clock.Steady() + min(answer.After, mostPatience)
 		return attempt, nil
@@ -90,7 +90,7 @@ func (a *Agent) refrains() bool {
 func (a *Agent) settle(report *Report, answer Answer) error {
 	if answer.Outcome == Refused && len(report.States) > 1 && !answer.Whole {
 		a.log.Info("report refused: sending its halves", "client", a.id.Client, "first", report.First, "last", report.Last, "code", answer.Code)
-		if err := a.store.Halve(a.encode); err != nil {
+		if err := a.store.Halve(a.Encode); err != nil {
 			return fmt.Errorf("halve report %d to %d: %w", report.First, report.Last, err)
 		}
 		return nil
@@ -130,14 +130,14 @@ func (a *Agent) logSettled(report *Report, answer Answer) {
 	}
 }
 
-// next is the report to send: the one under way, or a new one of what waits.
-func (a *Agent) next() (*Report, error) {
+// Next is the report to send: the one under way, or a new one of what waits.
+func (a *Agent) Next() (*Report, error) {
 	report, err := a.store.Pending()
 	if err != nil || report != nil {
 		return report, err
 	}
 	now := a.clock.Wall()
-	report, err = a.store.Pack(Packing{Build: a.encode, Allow: a.allowed(), Completion: a.completion(now), Time: now})
+	report, err = a.store.Pack(Packing{Build: a.Encode, Allow: a.allowed(), Completion: a.completion(now), Time: now})
 	switch {
 	case errors.Is(err, errUsedUp):
 		a.spent()
@@ -155,7 +155,8 @@ func (a *Agent) completion(now time.Time) State {
 	return s.canonical()
 }
 
-func (a *Agent) encode(report *Report) []byte {
+// Encode is the XML of a report of this client.
+func (a *Agent) Encode(report *Report) []byte {
 	if report.Answer {
 		return a.document(report.States, answerPriority)
 	}
@@ -183,8 +184,8 @@ const (
 	mostPatience = time.Hour // what a relay may ask for
 )
 
-// pause is the time before the next attempt: doubling and jittered, and never less than the relay asked for.
-func pause(failures int, after time.Duration) time.Duration {
+// Pause is the time before the next attempt: doubling and jittered, and never less than the relay asked for.
+func Pause(failures int, after time.Duration) time.Duration {
 	wait := min(firstPause<<min(failures, 20), longPause)
 	wait = jitter(wait/2, wait/2)
 	if after > 0 {

@@ -88,7 +88,7 @@ func newSender(url string, transport http.RoundTripper) *Sender {
 // Close ends idle connections.
 func (s *Sender) Close() { s.client.CloseIdleConnections() }
 
-// Post implements courier.
+// Post implements Relay.
 func (s *Sender) Post(ctx context.Context, body []byte) Answer {
 	req, err := s.request(ctx, body)
 	if err != nil {

@@ -27,7 +27,7 @@ type Sent struct {
 	Code      string // of a refusal
 }
 
-// Settle implements store.
+// Settle implements Store.
 func (c cabinet) Settle(end Settlement) error {
 	return c.change(func(s shelf, m *meta) error {
 		report, err := firstPending(s)

@@ -41,9 +41,30 @@ type site struct {
 
 type siteState struct{ topicType, state uint32 }
 
+// topic is what a state is about: of each topic only the latest state counts.
+type topic struct {
+	kind uint32
+	id   string
+}
+
+func (s *State) topic() topic { return topic{s.TopicType, s.TopicID} }
+
+// currentState is the latest state of a topic, as the site has it.
+type currentState struct {
+	TopicType uint32
+	TopicID   string
+	StateID   uint32
+	Params    []string
+	Serial    uint64 // 0 for an instant message
+	Time      time.Time
+}
+
+// serialRange is a run of serials, both ends included.
+type serialRange struct{ First, Last uint64 }
+
 type siteClient struct {
 	name     string
-	states   map[topic]ExpectedState
+	states   map[topic]currentState
 	came     map[uint64]bool
 	setAside []uint64
 	versions map[string]bool
@@ -60,7 +81,7 @@ func (s *site) counted(n func() int) int {
 	return n()
 }
 
-// Post implements courier.
+// Post implements Relay.
 func (s *site) Post(ctx context.Context, body []byte) Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,7 +103,7 @@ func (s *site) Post(ctx context.Context, body []byte) Answer {
 	return Answer{Outcome: Accepted, Status: 202, Receipt: fmt.Sprint("r", len(s.times))}
 }
 
-// Policy implements courier: the document in policies, behind its checksum.
+// Policy implements Relay: the document in policies, behind its checksum.
 func (s *site) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,7 +137,7 @@ func (s *site) load(data []byte) error {
 	for _, r := range batch.Reports {
 		s.reports++
 		if s.clients[r.Client] == nil {
-			s.clients[r.Client] = &siteClient{name: r.NetBIOSName, states: map[topic]ExpectedState{}, came: map[uint64]bool{}, versions: map[string]bool{}}
+			s.clients[r.Client] = &siteClient{name: r.NetBIOSName, states: map[topic]currentState{}, came: map[uint64]bool{}, versions: map[string]bool{}}
 		}
 		s.clients[r.Client].versions[r.ClientVersion] = true
 		sum := sha256.New()
@@ -152,69 +173,23 @@ func (c *siteClient) take(m smx.Message) {
 	for _, p := range m.Params {
 		params = append(params, string([]byte(p)))
 	}
-	c.states[t] = ExpectedState{TopicType: t.kind, TopicID: t.id, StateID: m.StateID, Params: params, Serial: m.Serial, Time: m.Time.UTC()}
+	c.states[t] = currentState{TopicType: t.kind, TopicID: t.id, StateID: m.StateID, Params: params, Serial: m.Serial, Time: m.Time.UTC()}
 }
 
 // missing is the maximal runs of serials from first that did not come, up to the greatest that did.
-func (c *siteClient) missing(first uint64) []SerialRange {
+func (c *siteClient) missing(first uint64) []serialRange {
 	next := first
-	var missing []SerialRange
+	var missing []serialRange
 	for _, serial := range slices.Sorted(maps.Keys(c.came)) {
 		if serial < first {
 			continue
 		}
 		if serial > next {
-			missing = append(missing, SerialRange{next, serial - 1})
+			missing = append(missing, serialRange{next, serial - 1})
 		}
 		next = serial + 1
 	}
 	return missing
-}
-
-// equal reports every difference between what the fleet expects and what the site has.
-func (s *site) equal(expected []Expected) {
-	s.t.Helper()
-	if len(expected) == 0 {
-		s.t.Fatal("the fleet expects nothing")
-	}
-	for i := range expected {
-		s.equalClient(&expected[i])
-	}
-}
-
-func (s *site) equalClient(e *Expected) {
-	s.t.Helper()
-	c := s.clients[e.Client]
-	if c == nil {
-		if len(e.States) > 0 {
-			s.t.Errorf("client %s is not at the site", e.Client)
-		}
-		return
-	}
-	if len(e.Unsettled) > 0 {
-		s.t.Errorf("client %s has unsettled serials %v", e.Client, e.Unsettled)
-	}
-	if got, want := fmt.Sprint(c.missing(e.FirstSerial)), fmt.Sprint(e.Missing()); got != want {
-		s.t.Errorf("client %s: missing %s, want %s", e.Client, got, want)
-	}
-	slices.Sort(c.setAside)
-	if got, want := fmt.Sprint(c.setAside), fmt.Sprint(slices.Sorted(slices.Values(e.SetAside))); got != want {
-		s.t.Errorf("client %s: set aside %s, want %s", e.Client, got, want)
-	}
-	if c.name != e.Name {
-		s.t.Errorf("client %s is called %q, want %q", e.Client, c.name, e.Name)
-	}
-	if len(c.states) != len(e.States) {
-		s.t.Errorf("client %s has %d topics, want %d", e.Client, len(c.states), len(e.States))
-	}
-	for _, want := range e.States {
-		if want.Params == nil {
-			want.Params = []string{}
-		}
-		if got := c.states[topic{want.TopicType, want.TopicID}]; fmt.Sprint(got) != fmt.Sprint(want) {
-			s.t.Errorf("client %s topic %d %s:\n got %v\nwant %v", e.Client, want.TopicType, want.TopicID, got, want)
-		}
-	}
 }
 
 // ServeHTTP lets the site stand behind a real listener.

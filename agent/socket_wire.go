@@ -143,7 +143,7 @@ func scanWord(state uint32) string {
 // scan is how the last scan stands, by what the agent holds.
 func (m Messages) scan() *ScanState {
 	var scan *ScanState
-	for _, s := range m.latest(topicUpdateScan) {
+	for _, s := range m.latest(TopicUpdateScan) {
 		if s.TopicID == packageSource {
 			scan = &ScanState{Time: s.Time.UTC(), State: scanWord(s.StateID)}
 			if (s.StateID == scanFailed || s.StateID == scanWithErrors) && len(s.Params) > 1 {
@@ -154,12 +154,12 @@ func (m Messages) scan() *ScanState {
 	if scan == nil {
 		return nil
 	}
-	for _, s := range m.latest(topicUpdateDetection) {
+	for _, s := range m.latest(TopicUpdateDetection) {
 		if _, _, ours := splitTopicID(s.TopicID); ours && s.StateID == updateRequired {
 			scan.Required++
 		}
 	}
-	for _, s := range m.latest(topicUpdateEnforcement) {
+	for _, s := range m.latest(TopicUpdateEnforcement) {
 		if s.StateID == enforcementRestart {
 			scan.Restart++
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -36,6 +37,9 @@ const (
 	// tracesInterval is the time between two looks at whether anything was installed meanwhile.
 	tracesInterval = time.Minute
 )
+
+// never is a time that does not come.
+const never = time.Duration(math.MaxInt64)
 
 // book is the agent as a source of state sees it.
 type book interface {
@@ -212,7 +216,7 @@ func (p *Packages) record(found packages, waiting restart) (ScanResult, error) {
 	if err != nil {
 		return result, err
 	}
-	updates, enforced := all.latest(topicUpdateDetection), all.latest(topicUpdateEnforcement)
+	updates, enforced := all.latest(TopicUpdateDetection), all.latest(TopicUpdateEnforcement)
 	restarts := waiting.states(enforced, found.installed)
 	for _, s := range restarts {
 		if s.StateID == enforcementRestart {
@@ -279,6 +283,6 @@ func (p *Packages) scanState(state uint32, params ...string) State {
 		params[i] = smx.Spell(params[i])
 	}
 	return State{Priority: usualPriority, Message: smx.Message{
-		Time: p.now(), TopicType: topicUpdateScan, TopicID: packageSource, StateID: state, Params: params,
+		Time: p.now(), TopicType: TopicUpdateScan, TopicID: packageSource, StateID: state, Params: params,
 	}}
 }

@@ -68,17 +68,17 @@ func (r restart) states(told []State, installed map[string]installation) []State
 		if here, ok := installed[name]; ok {
 			u := upgrade{name: name, candidate: here.version}
 			now[u.topicID()] = true
-			all = append(all, updateState(topicUpdateEnforcement, u.topicID(), enforcementRestart, name, here.version))
+			all = append(all, updateState(TopicUpdateEnforcement, u.topicID(), enforcementRestart, name, here.version))
 		}
 	}
 	if r.pending && len(all) == 0 {
 		now[restartSystem] = true
-		all = append(all, updateState(topicUpdateEnforcement, restartSystem, enforcementRestart))
+		all = append(all, updateState(TopicUpdateEnforcement, restartSystem, enforcementRestart))
 	}
 	for _, s := range told {
 		if _, _, ours := splitTopicID(s.TopicID); (ours || s.TopicID == restartSystem) && !now[s.TopicID] && s.StateID == enforcementRestart {
 			s.StateID = enforcementDone
-			all = append(all, updateState(topicUpdateEnforcement, s.TopicID, enforcementDone, s.Params...))
+			all = append(all, updateState(TopicUpdateEnforcement, s.TopicID, enforcementDone, s.Params...))
 		}
 	}
 	return all

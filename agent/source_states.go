@@ -10,8 +10,11 @@ import (
 // maxReasonBytes bounds the reason of a failure as it is told to the site.
 const maxReasonBytes = 500
 
+// usualPriority is that of the reports which carry a scan's states.
+const usualPriority = 5
+
 // scanTopics are the topic types that a scan tells of.
-var scanTopics = []uint32{topicUpdateDetection, topicUpdateScan, topicUpdateEnforcement}
+var scanTopics = []uint32{TopicUpdateDetection, TopicUpdateScan, TopicUpdateEnforcement}
 
 // latest are the states of a topic type.
 func (m Messages) latest(topicType uint32) (states []State) {
@@ -38,7 +41,7 @@ func (f packages) states(told []State) []State {
 	listed := make(map[string]bool, len(f.upgrades))
 	for _, u := range f.upgrades {
 		listed[u.topicID()] = true
-		all = append(all, updateState(topicUpdateDetection, u.topicID(), updateRequired, u.name, u.installed, u.candidate, u.origin))
+		all = append(all, updateState(TopicUpdateDetection, u.topicID(), updateRequired, u.name, u.installed, u.candidate, u.origin))
 	}
 	for _, s := range told {
 		name, version, ok := splitTopicID(s.TopicID)
@@ -64,7 +67,7 @@ func (f packages) unlisted(told State, name, version string) State {
 	if len(told.Params) > 3 {
 		origin = told.Params[3]
 	}
-	return updateState(topicUpdateDetection, told.TopicID, state, name, here.version, version, origin)
+	return updateState(TopicUpdateDetection, told.TopicID, state, name, here.version, version, origin)
 }
 
 func updateState(topicType uint32, id string, state uint32, params ...string) State {

@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
@@ -43,17 +42,12 @@ type Settlement struct {
 	Time    time.Time
 }
 
-// topic is what a state is about: of each topic only the latest state counts.
-type topic struct {
-	kind uint32
-	id   string
-}
-
-func (s *State) topic() topic { return topic{s.TopicType, s.TopicID} }
-
-func (t topic) compare(o topic) int {
-	return cmp.Or(cmp.Compare(t.kind, o.kind), cmp.Compare(t.id, o.id))
-}
+// Topic types of software updates.
+const (
+	TopicUpdateEnforcement = 402
+	TopicUpdateDetection   = 500
+	TopicUpdateScan        = 501
+)
 
 // Topic type and state of "resync complete", which only the agent itself says.
 const (

@@ -44,8 +44,8 @@ func (a *Agent) met(ctx context.Context, status int, err error, code, detail str
 	}
 }
 
-// problem is why the last attempt to reach the relay came to nothing; empty when it did not.
-func (a *Agent) problem() string {
+// Problem is why the last attempt to reach the relay came to nothing; empty when it did not.
+func (a *Agent) Problem() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.contact.problem

@@ -14,7 +14,7 @@ import (
 
 // wholeStore is what both stores can do, beyond what an agent needs.
 type wholeStore interface {
-	store
+	Store
 	Image() (Image, error)
 	Restore(Image) error
 	Continue(last uint64) error
@@ -93,19 +93,19 @@ type failer interface {
 	Fatalf(format string, args ...any)
 }
 
-func put(t failer, s store, states ...State) {
+func put(t failer, s Store, states ...State) {
 	t.Helper()
 	if err := s.Put(states...); err != nil {
 		t.Fatalf("put: %v", err)
 	}
 }
 
-func packed(t failer, s store, want string) *Report {
+func packed(t failer, s Store, want string) *Report {
 	t.Helper()
 	return packedBy(t, s, testPacking, want)
 }
 
-func packedBy(t failer, s store, p Packing, want string) *Report {
+func packedBy(t failer, s Store, p Packing, want string) *Report {
 	t.Helper()
 	report, err := s.Pack(p)
 	if err != nil {
@@ -117,14 +117,14 @@ func packedBy(t failer, s store, p Packing, want string) *Report {
 	return report
 }
 
-func settle(t failer, s store, outcome Outcome) {
+func settle(t failer, s Store, outcome Outcome) {
 	t.Helper()
 	if err := s.Settle(Settlement{Outcome: outcome, Receipt: "r", File: "f", Code: "c", Time: testPacking.Time}); err != nil {
 		t.Fatalf("settle: %v", err)
 	}
 }
 
-func pending(t failer, s store, want string) {
+func pending(t failer, s Store, want string) {
 	t.Helper()
 	report, err := s.Pending()
 	if err != nil {
@@ -172,7 +172,7 @@ func TestHeldBackTopicsWaitAndCoalesce(t *testing.T) {
 		other.TopicType = 300
 		put(t, s, detected("a", 1), other, detected("b", 1))
 		held := testPacking
-		held.Allow = func(topicType uint32) bool { return topicType != topicUpdateDetection }
+		held.Allow = func(topicType uint32) bool { return topicType != TopicUpdateDetection }
 		packedBy(t, s, held, "1:x=1")
 		settle(t, s, Accepted)
 		put(t, s, detected("a", 2))
@@ -228,12 +228,12 @@ func TestHeldTellsWhereAStateStands(t *testing.T) {
 func TestHeldOfSomeTopicTypes(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *opened) {
 		other, instant := detected("b", 1), detected("c", 1)
-		other.TopicType, instant.Instant = topicUpdateScan, true
+		other.TopicType, instant.Instant = TopicUpdateScan, true
 		put(t, s, detected("a", 1), other, instant)
 		for _, tt := range []struct {
 			types []uint32
 			want  string
-		}{{nil, "a b c "}, {[]uint32{topicUpdateDetection}, "a c "}, {[]uint32{topicUpdateScan, 7}, "b "}, {[]uint32{7}, ""}} {
+		}{{nil, "a b c "}, {[]uint32{TopicUpdateDetection}, "a c "}, {[]uint32{TopicUpdateScan, 7}, "b "}, {[]uint32{7}, ""}} {
 			held, err := s.Held(tt.types...)
 			got := ""
 			for _, h := range held {

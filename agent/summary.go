@@ -100,7 +100,7 @@ func underWay(s shelf) (map[uint64]bool, error) {
 	return under, err
 }
 
-// Summary implements store.
+// Summary implements Store.
 func (c cabinet) Summary() (sum Summary, err error) {
 	err = c.look(func(s shelf, m meta) error {
 		sum = Summary{LastSerial: m.serial, LastSent: m.lastSent, DeadLetters: int(m.dead.count), Answering: m.answering}

@@ -17,15 +17,15 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"statewire/agent"
 	"statewire/configs"
+	"statewire/fleet"
 	"statewire/inbox"
 	"statewire/relay"
 	"statewire/smx"
 )
 
 func demoCommand(g *globals) *cobra.Command {
-	fleet := agent.DefaultFleetConfig()
+	fc := fleet.DefaultConfig()
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "start a site with a simulated fleet on its patch day, and print the dashboard's address",
@@ -35,28 +35,28 @@ func demoCommand(g *globals) *cobra.Command {
 			"changes one.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if fleet.Clients < 1 || fleet.Clients > 100_000 {
-				return usageError{fmt.Errorf("--clients is %d; allowed are 1 to 100000", fleet.Clients)}
+			if fc.Clients < 1 || fc.Clients > 100_000 {
+				return usageError{fmt.Errorf("--clients is %d; allowed are 1 to 100000", fc.Clients)}
 			}
-			if fleet.PatchDay < time.Second {
-				return usageError{fmt.Errorf("--patch-day is %v; allowed is 1s or more", fleet.PatchDay)}
+			if fc.PatchDay < time.Second {
+				return usageError{fmt.Errorf("--patch-day is %v; allowed is 1s or more", fc.PatchDay)}
 			}
-			return g.demo(cmd, fleet)
+			return g.demo(cmd, fc)
 		},
 	}
-	cmd.Flags().IntVar(&fleet.Clients, "clients", fleet.Clients, "how many clients to simulate")
-	cmd.Flags().Uint64Var(&fleet.Seed, "seed", fleet.Seed, "what decides everything that looks like chance")
-	spanVar(cmd.Flags(), &fleet.PatchDay, "patch-day", "the time in which the patch day's 24 hours pass")
+	cmd.Flags().IntVar(&fc.Clients, "clients", fc.Clients, "how many clients to simulate")
+	cmd.Flags().Uint64Var(&fc.Seed, "seed", fc.Seed, "what decides everything that looks like chance")
+	spanVar(cmd.Flags(), &fc.PatchDay, "patch-day", "the time in which the patch day's 24 hours pass")
 	return cmd
 }
 
-func (g *globals) demo(cmd *cobra.Command, fleet agent.FleetConfig) error {
+func (g *globals) demo(cmd *cobra.Command, fc fleet.Config) error {
 	folder, err := g.demoData(cmd)
 	if err != nil {
 		return err
 	}
 	g.data = folder.path
-	err = g.demoIn(cmd, &folder, fleet)
+	err = g.demoIn(cmd, &folder, fc)
 	if cmd.Context().Err() != nil {
 		_, err = fmt.Fprintln(cmd.OutOrStdout(), folder.farewell())
 	} else if folder.temporary {
@@ -69,7 +69,7 @@ func (g *globals) demo(cmd *cobra.Command, fleet agent.FleetConfig) error {
 // merge of the engine, ends with the process, as by a power cut: what was acknowledged is on disk.
 const demoStop = time.Second
 
-func (g *globals) demoIn(cmd *cobra.Command, folder *demoFolder, fleet agent.FleetConfig) error {
+func (g *globals) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Config) error {
 	cfg, err := g.demoConfig()
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (g *globals) demoIn(cmd *cobra.Command, folder *demoFolder, fleet agent.Fle
 			if err != nil {
 				return err
 			}
-			return g.runFleet(ctx, cmd.OutOrStdout(), s, a, fleet, machine, folder.note)
+			return g.runFleet(ctx, cmd.OutOrStdout(), s, a, fc, machine, folder.note)
 		})
 	}
 	group.Go(func() error { return s.run(ctx) })
@@ -159,7 +159,7 @@ func listenPages(addr string) (net.Listener, error) {
 const demoPolls = 30 * time.Second
 
 // runFleet runs the simulated fleet, whose clients keep what they hold beside the site's data: a demo on old data goes on with them.
-func (g *globals) runFleet(ctx context.Context, out io.Writer, s *site, a addresses, fc agent.FleetConfig, machine, note string) (err error) {
+func (g *globals) runFleet(ctx context.Context, out io.Writer, s *site, a addresses, fc fleet.Config, machine, note string) (err error) {
 	fc.Relay, fc.PolicyInterval = a.relay, demoPolls
 	if fc.TLS, err = trust(a.caFile); err != nil {
 		return err
@@ -169,29 +169,29 @@ func (g *globals) runFleet(ctx context.Context, out io.Writer, s *site, a addres
 		return err
 	}
 	defer func() { err = errors.Join(err, fs.Close()) }()
-	unused, err := fs.New()
+	unused, err := fs.Unused()
 	if err != nil {
 		return err
 	}
-	fleet, err := agent.NewFleet(fc, fs, s.log.With("stage", "fleet"))
+	f, err := fleet.New(fc, fs, s.log.With("stage", "fleet"))
 	if err != nil {
 		return err
 	}
 	if unused {
-		if err := fillPast(ctx, s.inbox, fleet); err != nil {
+		if err := fillPast(ctx, s.inbox, f); err != nil {
 			return err
 		}
 	}
 	fmt.Fprintf(out, "\n  Dashboard   %s\n  Relay       %s   (CA %s)\n  Data        %s\n  Log         %s\n  Machine     %s\n\n"+
 		"%d clients live through a patch day in %v. Ctrl-C stops.\n\n",
 		a.reports, a.relay, a.caFile, strings.TrimSpace(g.data+"   "+note), filepath.Join(g.data, "statewire.log"), machine, fc.Clients, fc.PatchDay)
-	over := time.AfterFunc(fc.PatchDay, func() { fmt.Fprint(out, patchDayOver(fc.PatchDay, fleet.Stats())) })
+	over := time.AfterFunc(fc.PatchDay, func() { fmt.Fprint(out, patchDayOver(fc.PatchDay, f.Stats())) })
 	defer over.Stop()
-	return fleet.Run(ctx)
+	return f.Run(ctx)
 }
 
 // patchDayOver says that the fleet has lived through its day: from then on little happens, and somebody may wait for more.
-func patchDayOver(took time.Duration, s agent.FleetStats) string {
+func patchDayOver(took time.Duration, s fleet.Stats) string {
 	return fmt.Sprintf("The patch day is over after %v: the relay took %s with %s. The clients live on, at the pace of a real day. Ctrl-C stops.\n\n",
 		took, fmtCount(int(s.Reports), "report"), fmtCount(int(s.Messages), "message"))
 }
@@ -210,16 +210,16 @@ func trust(caFile string) (*tls.Config, error) {
 }
 
 // fillPast puts the fleet's past, and a few damaged files, into the inbox as a relay and an operator would have.
-func fillPast(ctx context.Context, dir *inbox.Dir, fleet *agent.Fleet) error {
-	err := fleet.History(ctx, func(past []agent.PastReport) error {
-		past = slices.DeleteFunc(past, func(r agent.PastReport) bool { return fleet.Spoils(&r) })
+func fillPast(ctx context.Context, dir *inbox.Dir, f *fleet.Fleet) error {
+	err := f.History(ctx, func(past []fleet.PastReport) error {
+		past = slices.DeleteFunc(past, func(r fleet.PastReport) bool { return f.Spoils(&r) })
 		_, err := dir.Put(inbox.Normal, smx.AppendFile(nil, past), past[len(past)-1].Received)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("fill the demo's past: %w", err)
 	}
-	for _, d := range fleet.Damaged() {
+	for _, d := range f.Damaged() {
 		if err := dropFile(ctx, dir, d); err != nil {
 			return fmt.Errorf("drop the damaged file %s: %w", d.Name, err)
 		}
@@ -228,7 +228,7 @@ func fillPast(ctx context.Context, dir *inbox.Dir, fleet *agent.Fleet) error {
 }
 
 // dropFile copies a damaged file into the inbox, as somebody who got it from elsewhere would.
-func dropFile(ctx context.Context, dir *inbox.Dir, d agent.DamagedFile) error {
+func dropFile(ctx context.Context, dir *inbox.Dir, d fleet.DamagedFile) error {
 	folder, err := os.MkdirTemp("", "statewire-drop-")
 	if err != nil {
 		return err

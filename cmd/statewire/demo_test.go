@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"statewire/agent"
+	"statewire/fleet"
 )
 
 // A demo keeps its gigabytes out of memory: it takes the first place for temporary data that is on a disk.
@@ -113,7 +113,7 @@ func TestOnlyADemosFolderIsRemoved(t *testing.T) {
 }
 
 func TestTheEndOfThePatchDayIsSaid(t *testing.T) {
-	got := patchDayOver(20*time.Minute, agent.FleetStats{Reports: 1, Messages: 300})
+	got := patchDayOver(20*time.Minute, fleet.Stats{Reports: 1, Messages: 300})
 	if want := "The patch day is over after 20m0s: the relay took 1 report with 300 messages."; !strings.HasPrefix(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}

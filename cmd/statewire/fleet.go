@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"statewire/agent"
+	"statewire/fleet"
 )
 
 // fleetStore is the fleet's store file in the data directory, unless --store names another.
@@ -20,7 +20,7 @@ const fleetStore = "fleet.db"
 
 // fleetOptions are the flags of `statewire fleet`.
 type fleetOptions struct {
-	agent.FleetConfig
+	fleet.Config
 	store  string
 	caFile string
 	day    time.Duration // real time of 24 simulated hours; 0 = as long as the fleet raises states
@@ -28,7 +28,7 @@ type fleetOptions struct {
 }
 
 func fleetCommand(g *globals) *cobra.Command {
-	o := fleetOptions{FleetConfig: agent.DefaultFleetConfig(), send: 5 * time.Second}
+	o := fleetOptions{Config: fleet.DefaultConfig(), send: 5 * time.Second}
 	o.For, o.PolicyInterval, o.Senders = time.Minute, 10*time.Second, 64
 	o.Loss, o.Duplicate, o.Reorder, o.Damage, o.Silent, o.Leave = 0, 0, 0, 0, 0, 0
 	cmd := &cobra.Command{
@@ -78,8 +78,8 @@ func (o *fleetOptions) register(cmd *cobra.Command) {
 }
 
 // config is the fleet's configuration that the flags come to.
-func (o *fleetOptions) config(g *globals) (agent.FleetConfig, error) {
-	c := o.FleetConfig
+func (o *fleetOptions) config(g *globals) (fleet.Config, error) {
+	c := o.Config
 	if c.PatchDay = o.day; c.PatchDay == 0 {
 		c.PatchDay = c.For
 	}
@@ -118,17 +118,17 @@ func (g *globals) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, fs.Close()) }()
-	fleet, err := agent.NewFleet(cfg, fs, g.quiet())
+	f, err := fleet.New(cfg, fs, g.quiet())
 	if err != nil {
 		return err
 	}
-	if err := runShown(cmd.Context(), cmd.ErrOrStderr(), fleet); err != nil {
+	if err := runShown(cmd.Context(), cmd.ErrOrStderr(), f); err != nil {
 		return err
 	}
-	if err := g.fleetResult(cmd.OutOrStdout(), fleet.Stats(), fs); err != nil || cmd.Context().Err() != nil {
+	if err := g.fleetResult(cmd.OutOrStdout(), f.Stats(), fs); err != nil || cmd.Context().Err() != nil {
 		return err
 	}
-	if s := fleet.Stats(); s.Unsettled > 0 {
+	if s := f.Stats(); s.Unsettled > 0 {
 		why := "the relay did not take all they have to say"
 		if s.Trouble != "" {
 			why += ": " + s.Trouble
@@ -139,27 +139,27 @@ func (g *globals) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
 }
 
 // openFleetStore opens the named store file, or the data directory's.
-func (g *globals) openFleetStore(path string) (*agent.FleetStore, error) {
+func (g *globals) openFleetStore(path string) (*fleet.Store, error) {
 	if path == "" {
 		if err := os.MkdirAll(g.data, 0o700); err != nil {
 			return nil, fmt.Errorf("make the data directory: %w", err)
 		}
 		path = filepath.Join(g.data, fleetStore)
 	}
-	return agent.OpenFleetStore(path)
+	return fleet.OpenStore(path)
 }
 
 // runShown runs the fleet, and shows on a terminal how it goes.
-func runShown(ctx context.Context, w io.Writer, fleet *agent.Fleet) error {
+func runShown(ctx context.Context, w io.Writer, f *fleet.Fleet) error {
 	if !isTerminal(w) {
-		return fleet.Run(ctx)
+		return f.Run(ctx)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	over, end := context.WithCancel(ctx)
-	group.Go(func() error { defer end(); return fleet.Run(ctx) })
+	group.Go(func() error { defer end(); return f.Run(ctx) })
 	group.Go(func() error {
 		for sleep(over, time.Second) == nil {
-			fmt.Fprintf(w, "\r%s\x1b[K", progress(fleet.Stats()))
+			fmt.Fprintf(w, "\r%s\x1b[K", progress(f.Stats()))
 		}
 		fmt.Fprint(w, "\r\x1b[K")
 		return nil
@@ -168,7 +168,7 @@ func runShown(ctx context.Context, w io.Writer, fleet *agent.Fleet) error {
 }
 
 // progress is one line on how the fleet goes.
-func progress(s agent.FleetStats) string {
+func progress(s fleet.Stats) string {
 	line := fmt.Sprintf("%s  %d reports  %d messages  %d lost  %d retries  %d polls  %d resyncs",
 		s.Simulated.Format("Jan 2 15:04"), s.Reports, s.Messages, s.Lost, s.Retries, s.Polls, s.Resyncs)
 	if s.Behind > time.Second {
@@ -181,7 +181,7 @@ func progress(s agent.FleetStats) string {
 }
 
 // fleetResult prints what happened and what a site should end up with.
-func (g *globals) fleetResult(out io.Writer, s agent.FleetStats, fs *agent.FleetStore) error {
+func (g *globals) fleetResult(out io.Writer, s fleet.Stats, fs *fleet.Store) error {
 	t, err := fs.Totals()
 	if err != nil {
 		return err

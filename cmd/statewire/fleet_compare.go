@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"statewire/agent"
+	"statewire/fleet"
 	"statewire/internal/tabular"
 	"statewire/smx"
 	"statewire/store"
@@ -17,7 +18,7 @@ import (
 type verifier struct {
 	out     io.Writer
 	format  string
-	verdict agent.Verdict
+	verdict fleet.Verdict
 	rows    *tabular.Writer
 	lines   int // differences
 }
@@ -29,7 +30,7 @@ func newVerifier(out io.Writer, format string) (*verifier, error) {
 	return &verifier{out: out, format: format, rows: rows}, err
 }
 
-func (v *verifier) run(ctx context.Context, db *store.Store, fs *agent.FleetStore, only string) (err error) {
+func (v *verifier) run(ctx context.Context, db *store.Store, fs *fleet.Store, only string) (err error) {
 	states, err := readByClient(ctx, db, fleetStatesSQL, only, scanState)
 	if err != nil {
 		return err
@@ -45,7 +46,7 @@ func (v *verifier) run(ctx context.Context, db *store.Store, fs *agent.FleetStor
 		if only != "" && id != only {
 			return nil
 		}
-		var site agent.SiteClient
+		var site fleet.SiteClient
 		if site.States, err = states.of(id); err != nil {
 			return err
 		}
@@ -61,11 +62,11 @@ func (v *verifier) run(ctx context.Context, db *store.Store, fs *agent.FleetStor
 }
 
 // note keeps or writes what differs.
-func (v *verifier) note(found []agent.Difference) error {
+func (v *verifier) note(found []fleet.Difference) error {
 	for i := range found {
 		d := &found[i]
 		row := []any{d.Client.String(), string(d.Kind), d.TopicType, d.TopicID, d.String()}
-		if d.Kind == agent.OpenRange {
+		if d.Kind == fleet.OpenRange {
 			row[2] = nil // a range is of no topic
 		}
 		if v.lines++; v.format == "table" && v.lines > mostDifferences {

@@ -9,7 +9,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"statewire/agent"
+	"statewire/fleet"
 	"statewire/store"
 )
 
@@ -68,14 +68,14 @@ func (b *byClient[T]) of(client string) (rows []T, err error) {
 
 func (b *byClient[T]) close() error { return b.rows.Close() }
 
-func scanState(rows driver.Rows) (client string, s agent.SiteState, err error) {
+func scanState(rows driver.Rows) (client string, s fleet.SiteState, err error) {
 	var unconfirmed uint8
 	err = rows.Scan(&client, &s.TopicType, &s.TopicID, &s.StateID, &s.Params, &s.Time, &s.Serial, &s.Hash, &unconfirmed)
 	s.Unconfirmed = unconfirmed == 1
 	return client, s, err
 }
 
-func scanRange(rows driver.Rows) (client string, r agent.SerialRange, err error) {
+func scanRange(rows driver.Rows) (client string, r fleet.SerialRange, err error) {
 	err = rows.Scan(&client, &r.First, &r.Last)
 	return client, r, err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"statewire/agent"
+	"statewire/fleet"
 	"statewire/smx"
 )
 
@@ -69,7 +70,7 @@ func showDifferences(t *testing.T, format string, n int) string {
 	}
 	for i := range n {
 		held := []agent.Held{{State: agent.State{Message: smx.Message{Time: time.Unix(0, 0), TopicType: 500, TopicID: "x"}}}}
-		if err := v.note(v.verdict.Compare(smx.ClientID{byte(i)}, held, agent.SiteClient{})); err != nil {
+		if err := v.note(v.verdict.Compare(smx.ClientID{byte(i)}, held, fleet.SiteClient{})); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"statewire/agent"
+	"statewire/fleet"
 )
 
 // mostDifferences bounds the table of differences; the other formats have them all.
@@ -40,7 +40,7 @@ func (g *globals) verifyFleet(cmd *cobra.Command, path, client string) (err erro
 	if path == "" {
 		path = filepath.Join(g.data, fleetStore)
 	}
-	fs, err := agent.ReadFleetStore(path)
+	fs, err := fleet.ReadStore(path)
 	if err != nil {
 		return err
 	}

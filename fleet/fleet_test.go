@@ -1,10 +1,15 @@
-package agent
+package fleet
 
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/csv"
+	"encoding/hex"
+	"encoding/pem"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"slices"
@@ -14,14 +19,18 @@ import (
 	"testing/synctest"
 	"time"
 
+	"statewire/agent"
 	"statewire/smx"
 )
+
+// topicResync is the topic type of "resync complete".
+const topicResync = 700
 
 var fleetStart = time.Date(2026, 3, 11, 9, 0, 0, 0, time.UTC)
 
 // testFleet has every fault, often enough for a small fleet to meet it.
-func testFleet(clients int) FleetConfig {
-	cfg := DefaultFleetConfig()
+func testFleet(clients int) Config {
+	cfg := DefaultConfig()
 	cfg.Clients, cfg.Start, cfg.Relay = clients, fleetStart, "https://relay.invalid"
 	cfg.Loss, cfg.Duplicate, cfg.Reorder, cfg.Damage = 0.02, 0.05, 0.02, 0.02
 	cfg.PolicyInterval = 30 * time.Minute
@@ -29,7 +38,7 @@ func testFleet(clients int) FleetConfig {
 }
 
 // simulate runs a fleet against a site for a while of the bubble's time.
-func simulate(t *testing.T, cfg FleetConfig, relay courier, history bool, lasts time.Duration) *books {
+func simulate(t *testing.T, cfg Config, relay agent.Relay, history bool, lasts time.Duration) *books {
 	t.Helper()
 	f := makeFleet(t, cfg, relay)
 	b := keepBooks(f)
@@ -47,9 +56,9 @@ func simulate(t *testing.T, cfg FleetConfig, relay courier, history bool, lasts 
 }
 
 // makeFleet is a fleet in memory.
-func makeFleet(t testing.TB, cfg FleetConfig, relay courier) *Fleet {
+func makeFleet(t testing.TB, cfg Config, relay agent.Relay) *Fleet {
 	t.Helper()
-	f, err := newFleet(cfg, 0, relay, func() {}, newMemoryRack(), quiet)
+	f, err := newFleet(cfg, 0, relay, func() {}, newMemoryStores(), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,12 +112,12 @@ func TestOutageOfTheRelayChangesNothingInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		relay := newSite(t)
 		began := time.Now()
-		relay.fault = func(attempt int) *Answer {
+		relay.fault = func(attempt int) *agent.Answer {
 			switch since := time.Since(began); {
 			case since > 3*time.Minute && since < 11*time.Minute:
-				return &Answer{Outcome: Again, Status: 503, After: 5 * time.Second}
+				return &agent.Answer{Outcome: agent.Again, Status: 503, After: 5 * time.Second}
 			case attempt%17 == 3:
-				return &Answer{Outcome: Again, Err: context.DeadlineExceeded}
+				return &agent.Answer{Outcome: agent.Again, Err: context.DeadlineExceeded}
 			}
 			return nil
 		}
@@ -138,7 +147,7 @@ func TestPatchDayMovesThenTrickles(t *testing.T) {
 		cfg := testFleet(200)
 		var perMinute [20 + 120]int
 		began := time.Now()
-		relay.fault = func(int) *Answer {
+		relay.fault = func(int) *agent.Answer {
 			if m := int(time.Since(began) / time.Minute); m < len(perMinute) {
 				perMinute[m]++
 			}
@@ -220,8 +229,8 @@ func readCatalogue(t *testing.T) map[siteState]bool {
 // slower is a site whose policy wants a longer send cycle of everybody.
 type slower struct{ *site }
 
-func (s slower) Policy(_ context.Context, poll smx.Poll, _ string) PolicyAnswer {
-	return PolicyAnswer{Outcome: Accepted, Status: 200, ETag: "slow", Document: smx.EncodePolicy(smx.Policy{Client: poll.Client, SendInterval: 4 * time.Hour})}
+func (s slower) Policy(_ context.Context, poll smx.Poll, _ string) agent.PolicyAnswer {
+	return agent.PolicyAnswer{Outcome: agent.Accepted, Status: 200, ETag: "slow", Document: smx.EncodePolicy(smx.Policy{Client: poll.Client, SendInterval: 4 * time.Hour})}
 }
 
 func TestFleetObeysItsPolicy(t *testing.T) {
@@ -229,7 +238,7 @@ func TestFleetObeysItsPolicy(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			cfg, relay := testFleet(10), newSite(t)
 			cfg.PolicyInterval = 5 * time.Second
-			var to courier = relay
+			var to agent.Relay = relay
 			if slow {
 				to = slower{relay}
 			}
@@ -356,32 +365,32 @@ func liveBytes() uint64 {
 // counter takes every report and looks at none.
 type counter struct{ posts atomic.Int64 }
 
-func (c *counter) Policy(context.Context, smx.Poll, string) PolicyAnswer {
-	return PolicyAnswer{Outcome: Idle, Status: 304}
+func (c *counter) Policy(context.Context, smx.Poll, string) agent.PolicyAnswer {
+	return agent.PolicyAnswer{Outcome: agent.Idle, Status: 304}
 }
 
-func (c *counter) Post(context.Context, []byte) Answer {
+func (c *counter) Post(context.Context, []byte) agent.Answer {
 	c.posts.Add(1)
-	return Answer{Outcome: Accepted}
+	return agent.Answer{Outcome: agent.Accepted}
 }
 
 // TestFleetOverTLS runs the whole way: fleet, gzip, TLS, a relay that is away for a while, and the comparison at the end.
 func TestFleetOverTLS(t *testing.T) {
 	relay := newSite(t)
-	relay.fault = func(attempt int) *Answer {
+	relay.fault = func(attempt int) *agent.Answer {
 		if attempt%40 == 20 {
-			return &Answer{Outcome: Again, Status: 503, After: time.Second}
+			return &agent.Answer{Outcome: agent.Again, Status: 503, After: time.Second}
 		}
 		return nil
 	}
 	server, authority, pin := listen(t, relay)
-	trust, err := Trust(authority, pin)
+	trust, err := agent.Trust(authority, pin)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := testFleet(40)
 	cfg.Relay, cfg.TLS, cfg.PatchDay = server.URL, trust, time.Second
-	f, err := NewFleet(cfg, nil, quiet)
+	f, err := New(cfg, nil, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -397,20 +406,20 @@ func TestFleetOverTLS(t *testing.T) {
 	relay.equal(settled(b.expected(t)))
 }
 
-func TestFleetConfigValidate(t *testing.T) {
+func TestConfigValidate(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		edit func(*FleetConfig)
+		edit func(*Config)
 	}{
-		{"no relay", func(c *FleetConfig) { c.Relay = "" }},
-		{"relay without a scheme", func(c *FleetConfig) { c.Relay = "relay:8443" }},
-		{"no clients", func(c *FleetConfig) { c.Clients = 0 }},
-		{"short day", func(c *FleetConfig) { c.PatchDay = 0 }},
-		{"long day", func(c *FleetConfig) { c.PatchDay = 25 * time.Hour }},
-		{"short interval", func(c *FleetConfig) { c.SendInterval = 0 }},
-		{"no senders", func(c *FleetConfig) { c.Senders = 0 }},
-		{"loss above one", func(c *FleetConfig) { c.Loss = 1.1 }},
-		{"damage below zero", func(c *FleetConfig) { c.Damage = -0.1 }},
+		{"no relay", func(c *Config) { c.Relay = "" }},
+		{"relay without a scheme", func(c *Config) { c.Relay = "relay:8443" }},
+		{"no clients", func(c *Config) { c.Clients = 0 }},
+		{"short day", func(c *Config) { c.PatchDay = 0 }},
+		{"long day", func(c *Config) { c.PatchDay = 25 * time.Hour }},
+		{"short interval", func(c *Config) { c.SendInterval = 0 }},
+		{"no senders", func(c *Config) { c.Senders = 0 }},
+		{"loss above one", func(c *Config) { c.Loss = 1.1 }},
+		{"damage below zero", func(c *Config) { c.Damage = -0.1 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := testFleet(1)
@@ -418,9 +427,21 @@ func TestFleetConfigValidate(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.edit(&cfg)
-			if _, err := NewFleet(cfg, nil, quiet); err == nil {
+			if _, err := New(cfg, nil, quiet); err == nil {
 				t.Error("want a refusal")
 			}
 		})
 	}
+}
+
+// listen serves h over TLS for the test, and returns its address, its certificate in PEM and its pin.
+func listen(t *testing.T, h http.Handler) (server *httptest.Server, authority []byte, pin string) {
+	server = httptest.NewUnstartedServer(h)
+	server.Config.ErrorLog = nil
+	server.EnableHTTP2 = false
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	cert := server.Certificate()
+	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	return server, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}), hex.EncodeToString(sum[:])
 }

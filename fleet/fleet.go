@@ -1,4 +1,6 @@
-package agent
+// Package fleet simulates clients that run the real agent's code, and compares a site with what they hold. The same configuration
+// gives the same clients, who raise the same states in the same order.
+package fleet
 
 import (
 	"context"
@@ -11,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"statewire/agent"
 	"statewire/smx"
 )
 
@@ -24,16 +27,16 @@ const never = time.Duration(math.MaxInt64)
 // What its clients raise depends on the configuration alone, never on how fast the relay answers; what they send depends on what
 // the relay lets them know besides.
 type Fleet struct {
-	// Constant after NewFleet.
-	cfg FleetConfig
+	// Constant after New.
+	cfg Config
 	log *slog.Logger
 	// clientLog has the clients' warnings alone: what every one of many does is no news.
 	clientLog *slog.Logger
-	relay     courier
+	relay     agent.Relay
 	close     func()
-	rack      rack
+	stores    stores
 	catalog   *catalog
-	clock     fleetClock
+	clock     clock
 	clients   []*simulated
 	silent    int
 	counts    counts
@@ -64,22 +67,22 @@ type counts struct {
 
 // witness sees what becomes of reports.
 type witness interface {
-	arrive(client smx.ClientID, report *Report, damage damage)
-	lose(client smx.ClientID, report *Report)
+	arrive(client smx.ClientID, report *agent.Report, damage damage)
+	lose(client smx.ClientID, report *agent.Report)
 }
 
-// NewFleet makes the fleet's clients, over their store if there is one and in memory otherwise; nothing runs until Run. A fleet over
+// New makes the fleet's clients, over their store if there is one and in memory otherwise; nothing runs until Run. A fleet over
 // a store that it used before goes on where it ended.
-func NewFleet(cfg FleetConfig, fs *FleetStore, log *slog.Logger) (*Fleet, error) {
+func New(cfg Config, fs *Store, log *slog.Logger) (*Fleet, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	sender, err := NewSender(cfg.Relay, cfg.TLS, cfg.Senders)
+	sender, err := agent.NewSender(cfg.Relay, cfg.TLS, cfg.Senders)
 	if err != nil {
 		return nil, err
 	}
 	if fs == nil {
-		return newFleet(cfg, 0, sender, sender.Close, newMemoryRack(), log)
+		return newFleet(cfg, 0, sender, sender.Close, newMemoryStores(), log)
 	}
 	from, err := fs.begin(cfg)
 	if err != nil {
@@ -88,13 +91,13 @@ func NewFleet(cfg FleetConfig, fs *FleetStore, log *slog.Logger) (*Fleet, error)
 	return newFleet(cfg, from, sender, sender.Close, fs, log)
 }
 
-func newFleet(cfg FleetConfig, from time.Duration, relay courier, closeRelay func(), rack rack, log *slog.Logger) (*Fleet, error) {
+func newFleet(cfg Config, from time.Duration, relay agent.Relay, closeRelay func(), in stores, log *slog.Logger) (*Fleet, error) {
 	if cfg.Start.IsZero() {
 		cfg.Start = time.Now()
 	}
 	f := &Fleet{
-		cfg: cfg, log: log, clientLog: slog.New(warnings{log.Handler()}), relay: relay, close: closeRelay, rack: rack, catalog: newCatalog(cfg.Seed),
-		clock: newFleetClock(cfg.Start, from, cfg.PatchDay, cfg.fast()), wake: make(chan struct{}, 1),
+		cfg: cfg, log: log, clientLog: slog.New(warnings{log.Handler()}), relay: relay, close: closeRelay, stores: in, catalog: newCatalog(cfg.Seed),
+		clock: newClock(cfg.Start, from, cfg.PatchDay, cfg.fast()), wake: make(chan struct{}, 1),
 	}
 	for i := range cfg.Clients {
 		c, err := newSimulated(f, i)
@@ -237,7 +240,7 @@ func (f *Fleet) elapsed() time.Duration {
 
 // keepTime notes how far the simulated time came, where the fleet has a store.
 func (f *Fleet) keepTime() error {
-	if fs, ok := f.rack.(*FleetStore); ok {
+	if fs, ok := f.stores.(*Store); ok {
 		return fs.keep(f.cfg, f.clock.simulated(min(f.elapsed(), f.clock.fast)))
 	}
 	return nil

@@ -1,10 +1,12 @@
-package agent
+package fleet
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
 
+	"statewire/agent"
 	"statewire/smx"
 )
 
@@ -47,7 +49,7 @@ type Difference struct {
 	Kind      DifferenceKind
 	TopicType uint32 // of a topic
 	TopicID   string
-	Held      *State       // the client's; nil when it holds none
+	Held      *agent.State // the client's; nil when it holds none
 	Site      *SiteState   // the site's; nil when it has none
 	Range     *SerialRange // that is open
 }
@@ -63,7 +65,7 @@ type Verdict struct {
 
 // Compare compares what one client holds with what a site says of it, and adds to the verdict. A state is equal when its payload
 // is: time, topic, state, parameters, details and user. Serials may differ.
-func (v *Verdict) Compare(client smx.ClientID, held []Held, site SiteClient) (found []Difference) {
+func (v *Verdict) Compare(client smx.ClientID, held []agent.Held, site SiteClient) (found []Difference) {
 	v.Clients++
 	states := site.States
 	for i := range held {
@@ -72,12 +74,12 @@ func (v *Verdict) Compare(client smx.ClientID, held []Held, site SiteClient) (fo
 			continue
 		}
 		v.Topics++
-		for len(states) > 0 && topicOf(&states[0]).compare(h.topic()) < 0 {
+		for len(states) > 0 && topicOf(&states[0]).compare(heldTopic(h)) < 0 {
 			found = v.onlyThere(client, &states[0], found)
 			states = states[1:]
 		}
 		var there *SiteState
-		if len(states) > 0 && topicOf(&states[0]) == h.topic() {
+		if len(states) > 0 && topicOf(&states[0]) == heldTopic(h) {
 			there, states = &states[0], states[1:]
 		}
 		kind := judgeState(h, there)
@@ -98,9 +100,9 @@ func (v *Verdict) Compare(client smx.ClientID, held []Held, site SiteClient) (fo
 }
 
 // judgeState is how a held state and the site's differ; empty when they do not.
-func judgeState(h *Held, there *SiteState) DifferenceKind {
+func judgeState(h *agent.Held, there *SiteState) DifferenceKind {
 	switch {
-	case h.Place != AtRelay:
+	case h.Place != agent.AtRelay:
 		return Unsent
 	case there == nil:
 		return AbsentThere
@@ -120,7 +122,18 @@ func (v *Verdict) onlyThere(client smx.ClientID, s *SiteState, found []Differenc
 	return append(found, Difference{Client: client, Kind: OnlyThere, TopicType: s.TopicType, TopicID: s.TopicID, Site: s})
 }
 
-func topicOf(s *SiteState) topic { return topic{s.TopicType, s.TopicID} }
+// topicKey is what a state is about: of each topic only the latest state counts.
+type topicKey struct {
+	kind uint32
+	id   string
+}
+
+func (t topicKey) compare(o topicKey) int {
+	return cmp.Or(cmp.Compare(t.kind, o.kind), cmp.Compare(t.id, o.id))
+}
+
+func topicOf(s *SiteState) topicKey    { return topicKey{s.TopicType, s.TopicID} }
+func heldTopic(h *agent.Held) topicKey { return topicKey{h.TopicType, h.TopicID} }
 
 // String says in one line what differs.
 func (d *Difference) String() string {
@@ -135,7 +148,7 @@ func (d *Difference) String() string {
 	return fmt.Sprintf("the client holds %s, the site has %s", heldText(d.Held), d.Site)
 }
 
-func heldText(s *State) string { return stateText(s.StateID, s.Params, s.Time, s.Serial) }
+func heldText(s *agent.State) string { return stateText(s.StateID, s.Params, s.Time, s.Serial) }
 
 // String writes the state for a person.
 func (s *SiteState) String() string { return stateText(s.StateID, s.Params, s.Time, s.Serial) }

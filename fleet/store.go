@@ -1,4 +1,4 @@
-package agent
+package fleet
 
 import (
 	"encoding/json"
@@ -7,57 +7,57 @@ import (
 	"os"
 	"time"
 
-	"go.etcd.io/bbolt"
-
+	"statewire/agent"
 	"statewire/smx"
 )
 
-// FleetStore is the one file in which the clients of a fleet keep what they hold, and the fleet how far it came.
-type FleetStore struct{ bolt *Bolt }
+// Store is the one file in which the clients of a fleet keep what they hold, and the fleet how far it came.
+type Store struct{ bolt *agent.Bolt }
 
-var (
-	bucketFleet = []byte("fleet")
-	keyProgress = []byte("progress")
+// Where in the file the fleet notes how far it came.
+const (
+	noteBucket   = "fleet"
+	noteProgress = "progress"
 )
 
-// fleetProgress is what a fleet keeps of itself.
-type fleetProgress struct {
+// progress is what a fleet keeps of itself.
+type progress struct {
 	Clients   int           `json:"clients"`
 	Seed      uint64        `json:"seed"`
 	Simulated time.Duration `json:"simulated"` // since its patch day began
 }
 
-// OpenFleetStore opens a fleet's store file, and makes it when there is none. A power cut may take back what was written last.
-func OpenFleetStore(path string) (*FleetStore, error) {
-	bolt, err := OpenBolt(path, BoltOptions{KeepSent: -1, Coalesce: true, NoSync: true})
+// OpenStore opens a fleet's store file, and makes it when there is none. A power cut may take back what was written last.
+func OpenStore(path string) (*Store, error) {
+	bolt, err := agent.OpenBolt(path, agent.BoltOptions{KeepSent: -1, Coalesce: true, NoSync: true})
 	if err != nil {
 		return nil, err
 	}
-	return &FleetStore{bolt}, nil
+	return &Store{bolt}, nil
 }
 
-// ReadFleetStore opens a fleet's store file that must be there.
-func ReadFleetStore(path string) (*FleetStore, error) {
+// ReadStore opens a fleet's store file that must be there.
+func ReadStore(path string) (*Store, error) {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no fleet's store at %s; name it with --store, or run `statewire fleet` first", path)
 	}
-	return OpenFleetStore(path)
+	return OpenStore(path)
 }
 
 // Close closes the file.
-func (fs *FleetStore) Close() error { return fs.bolt.Close() }
+func (fs *Store) Close() error { return fs.bolt.Close() }
 
 // Path is the file's.
-func (fs *FleetStore) Path() string { return fs.bolt.path }
+func (fs *Store) Path() string { return fs.bolt.Path() }
 
-// New tells whether no fleet has used the file yet.
-func (fs *FleetStore) New() (bool, error) {
+// Unused tells whether no fleet has used the file yet.
+func (fs *Store) Unused() (bool, error) {
 	p, err := fs.progress()
 	return p.Clients == 0, err
 }
 
 // Each calls fn for every client, in the order of their ids, with the latest state of each of its topics by type and id.
-func (fs *FleetStore) Each(fn func(client smx.ClientID, held []Held) error) error {
+func (fs *Store) Each(fn func(client smx.ClientID, held []agent.Held) error) error {
 	clients, err := fs.bolt.Clients()
 	if err != nil {
 		return err
@@ -74,8 +74,8 @@ func (fs *FleetStore) Each(fn func(client smx.ClientID, held []Held) error) erro
 	return nil
 }
 
-// FleetTotals is what the clients of a fleet hold: what a site should end up with.
-type FleetTotals struct {
+// Totals is what the clients of a fleet hold: what a site should end up with.
+type Totals struct {
 	Clients        int
 	Topics         int
 	Serials        uint64 // given, of all clients together
@@ -85,7 +85,7 @@ type FleetTotals struct {
 }
 
 // Totals sums up every client.
-func (fs *FleetStore) Totals() (t FleetTotals, err error) {
+func (fs *Store) Totals() (t Totals, err error) {
 	clients, err := fs.bolt.Clients()
 	if err != nil {
 		return t, err
@@ -106,16 +106,18 @@ func (fs *FleetStore) Totals() (t FleetTotals, err error) {
 }
 
 // alone lets writes go through at once, for a single caller, until the function it returns is called.
-func (fs *FleetStore) alone() (over func()) {
-	fs.bolt.coalesce = false
-	return func() { fs.bolt.coalesce = true }
+func (fs *Store) alone() (over func()) {
+	fs.bolt.Coalesce(false)
+	return func() { fs.bolt.Coalesce(true) }
 }
 
-func (fs *FleetStore) open(client smx.ClientID) (vault, error) { return fs.bolt.Client(client), nil }
+func (fs *Store) open(client smx.ClientID) (clientStore, error) {
+	return fs.bolt.Client(client), nil
+}
 
 // begin is the simulated time at which a fleet goes on. Another fleet than the one before it is refused: its clients would be
 // strangers to the file.
-func (fs *FleetStore) begin(cfg FleetConfig) (time.Duration, error) {
+func (fs *Store) begin(cfg Config) (time.Duration, error) {
 	p, err := fs.progress()
 	if err != nil || p.Clients == 0 {
 		return 0, err
@@ -128,32 +130,23 @@ func (fs *FleetStore) begin(cfg FleetConfig) (time.Duration, error) {
 }
 
 // keep notes how far the fleet came.
-func (fs *FleetStore) keep(cfg FleetConfig, at time.Duration) error {
-	text, err := json.Marshal(fleetProgress{Clients: cfg.Clients, Seed: cfg.Seed, Simulated: at})
+func (fs *Store) keep(cfg Config, at time.Duration) error {
+	text, err := json.Marshal(progress{Clients: cfg.Clients, Seed: cfg.Seed, Simulated: at})
 	if err != nil {
 		return err
 	}
-	err = fs.bolt.db.Update(func(tx *bbolt.Tx) error {
-		bucket, err := tx.CreateBucketIfNotExists(bucketFleet)
-		if err != nil {
-			return err
-		}
-		return bucket.Put(keyProgress, text)
-	})
+	err = fs.bolt.PutNote(noteBucket, noteProgress, text)
 	if err != nil {
 		return fmt.Errorf("note in %s how far the fleet came: %w", fs.Path(), err)
 	}
 	return nil
 }
 
-func (fs *FleetStore) progress() (p fleetProgress, err error) {
-	err = fs.bolt.db.View(func(tx *bbolt.Tx) error {
-		bucket := tx.Bucket(bucketFleet)
-		if bucket == nil {
-			return nil
-		}
-		return json.Unmarshal(bucket.Get(keyProgress), &p)
-	})
+func (fs *Store) progress() (p progress, err error) {
+	text, err := fs.bolt.Note(noteBucket, noteProgress)
+	if err == nil && text != nil {
+		err = json.Unmarshal(text, &p)
+	}
 	if err != nil {
 		return p, fmt.Errorf("read from %s how far the fleet came: %w", fs.Path(), err)
 	}

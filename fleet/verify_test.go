@@ -1,4 +1,4 @@
-package agent
+package fleet
 
 import (
 	"fmt"
@@ -6,16 +6,17 @@ import (
 	"testing"
 	"time"
 
+	"statewire/agent"
 	"statewire/smx"
 )
 
 func TestCompareNoticesEveryDifference(t *testing.T) {
 	at := time.Date(2026, 3, 11, 8, 0, 0, 123_000_000, time.UTC)
-	state := func(kind uint32, id string) State {
-		return State{Message: smx.Message{Time: at, Serial: 7, TopicType: kind, TopicID: id, StateID: 2, Params: []string{"102"}, Details: "why"}}
+	state := func(kind uint32, id string) agent.State {
+		return agent.State{Message: smx.Message{Time: at, Serial: 7, TopicType: kind, TopicID: id, StateID: 2, Params: []string{"102"}, Details: "why"}}
 	}
-	held := func(edit func(*Held)) []Held {
-		h := []Held{{State: state(402, "a"), Place: AtRelay}, {State: state(500, "a"), Place: AtRelay}, {State: state(500, "b"), Place: AtRelay}}
+	held := func(edit func(*agent.Held)) []agent.Held {
+		h := []agent.Held{{State: state(402, "a"), Place: agent.AtRelay}, {State: state(500, "a"), Place: agent.AtRelay}, {State: state(500, "b"), Place: agent.AtRelay}}
 		if edit != nil {
 			edit(&h[1])
 		}
@@ -38,7 +39,7 @@ func TestCompareNoticesEveryDifference(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name        string
-		held        []Held
+		held        []agent.Held
 		site        SiteClient
 		kind        DifferenceKind // empty: equal
 		says        string
@@ -49,16 +50,16 @@ func TestCompareNoticesEveryDifference(t *testing.T) {
 		{"another state", held(nil), there(func(s *SiteState) { s.StateID = 3 }), Differs, "the site has state 3", 0},
 		{"another parameter", held(nil), there(func(s *SiteState) { s.Params = []string{"103"} }), Differs, `["103"]`, 0},
 		{"another time", held(nil), there(func(s *SiteState) { s.Time = at.Add(time.Millisecond) }), Differs, "08:00:00.124Z", 0},
-		{"other details", held(func(h *Held) { h.Details = "else" }), there(nil), Differs, "as serial 7", 0},
+		{"other details", held(func(h *agent.Held) { h.Details = "else" }), there(nil), Differs, "as serial 7", 0},
 		{"the site lacks a topic", held(nil), without(there(nil), 1), AbsentThere, "the client holds state 2", 0},
 		{"the site lacks the last topic", held(nil), without(there(nil), 2), AbsentThere, "the client holds state 2", 0},
 		{"the site lacks the client", held(nil)[:1], SiteClient{}, AbsentThere, "the client holds state 2", 0},
-		{"not sent yet", held(func(h *Held) { h.Place = Waits }), there(nil), Unsent, "the client holds", 0},
-		{"in a report that the relay has not taken", held(func(h *Held) { h.Place = UnderWay }), there(nil), Unsent, "the client holds", 0},
+		{"not sent yet", held(func(h *agent.Held) { h.Place = agent.Waits }), there(nil), Unsent, "the client holds", 0},
+		{"in a report that the relay has not taken", held(func(h *agent.Held) { h.Place = agent.UnderWay }), there(nil), Unsent, "the client holds", 0},
 		{"only the site holds a topic", append(held(nil)[:1:1], held(nil)[2]), there(nil), OnlyThere, "the site has state 2", 0},
 		{"only the site holds the last topic", held(nil)[:2], there(nil), OnlyThere, "the client holds nothing", 0},
 		{"only the site holds a topic, and says so", append(held(nil)[:1:1], held(nil)[2]), there(func(s *SiteState) { s.Unconfirmed = true }), "", "", 1},
-		{"instant states are forgotten", append(held(nil), Held{State: State{Instant: true, Message: smx.Message{TopicType: 9003, TopicID: "x"}}}), there(nil), "", "", 0},
+		{"instant states are forgotten", append(held(nil), agent.Held{State: agent.State{Instant: true, Message: smx.Message{TopicType: 9003, TopicID: "x"}}}), there(nil), "", "", 0},
 		{"a range is open", held(nil), SiteClient{there(nil).States, []SerialRange{{3, 4}}}, OpenRange, "serials 3 to 4 are missing", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -80,18 +81,18 @@ func TestCompareNoticesEveryDifference(t *testing.T) {
 	}
 }
 
-func TestMishapsDependOnTheSeedAlone(t *testing.T) {
+func TestFaultsDependOnTheSeedAlone(t *testing.T) {
 	cfg := testFleet(1)
 	cfg.Reinstall, cfg.Restore, cfg.ClockJump = 0.05, 0.05, 0.1
-	plan := func(seed uint64, from time.Duration) (text string, kinds map[mishapKind]int) {
+	plan := func(seed uint64, from time.Duration) (text string, kinds map[faultKind]int) {
 		cfg.Seed = seed
 		f := makeFleet(t, cfg, newSite(t))
-		kinds = map[mishapKind]int{}
+		kinds = map[faultKind]int{}
 		for i := range 2000 {
 			last := from
-			for _, m := range f.planMishaps(i, from, from+simulatedDay) {
+			for _, m := range f.planFaults(i, from, from+simulatedDay) {
 				if m.at < last || m.at > from+simulatedDay {
-					t.Errorf("client %d: mishap %d at %v, after one at %v", i, m.kind, m.at, last)
+					t.Errorf("client %d: fault %d at %v, after one at %v", i, m.kind, m.at, last)
 				}
 				last = m.at
 				kinds[m.kind]++
@@ -101,18 +102,18 @@ func TestMishapsDependOnTheSeedAlone(t *testing.T) {
 		return text, kinds
 	}
 	first, kinds := plan(1, 0)
-	for kind, share := range map[mishapKind]float64{reinstalled: 0.05, imaged: 0.05, restored: 0.05, clockJumped: 0.1} {
+	for kind, share := range map[faultKind]float64{reinstalled: 0.05, imaged: 0.05, restored: 0.05, clockJumped: 0.1} {
 		if got := float64(kinds[kind]) / 2000; got < share*0.7 || got > share*1.4 {
-			t.Errorf("mishap %d happens to %v of the clients, want about %v", kind, got, share)
+			t.Errorf("fault %d happens to %v of the clients, want about %v", kind, got, share)
 		}
 	}
 	if again, _ := plan(1, 0); again != first {
-		t.Error("the same seed gave other mishaps")
+		t.Error("the same seed gave other faults")
 	}
 	if other, _ := plan(2, 0); other == first {
-		t.Error("another seed gave the same mishaps")
+		t.Error("another seed gave the same faults")
 	}
 	if next, _ := plan(1, simulatedDay); next == first {
-		t.Error("the next run has the same mishaps")
+		t.Error("the next run has the same faults")
 	}
 }

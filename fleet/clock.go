@@ -1,27 +1,27 @@
-package agent
+package fleet
 
 import "time"
 
 // simulatedDay is the fleet's day: its clock's zero is the midnight at which the patch day begins.
 const simulatedDay = 24 * time.Hour
 
-// fleetClock turns real time since Run began into simulated time since the patch day began, and back. It runs a simulated day in
+// clock turns real time since Run began into simulated time since the patch day began, and back. It runs a simulated day in
 // every real `day` while it is fast, and as fast as any clock afterwards.
-type fleetClock struct {
+type clock struct {
 	from time.Duration // simulated time at which Run began
 	day  time.Duration // real time of 24 simulated hours
 	fast time.Duration // real time for which it runs fast
 	zero time.Time     // wall time of the simulated zero, such that the two agree once fast is over
 }
 
-func newFleetClock(start time.Time, from, day, fast time.Duration) fleetClock {
-	c := fleetClock{from: from, day: day, fast: fast}
+func newClock(start time.Time, from, day, fast time.Duration) clock {
+	c := clock{from: from, day: day, fast: fast}
 	c.zero = start.UTC().Round(0).Truncate(time.Microsecond).Add(fast - c.end())
 	return c
 }
 
 // simulated is the simulated time, a real time after Run began.
-func (c fleetClock) simulated(after time.Duration) time.Duration {
+func (c clock) simulated(after time.Duration) time.Duration {
 	if after > c.fast {
 		return c.end() + after - c.fast
 	}
@@ -29,7 +29,7 @@ func (c fleetClock) simulated(after time.Duration) time.Duration {
 }
 
 // real is the real time since Run began at which a simulated time comes; 0 when it is over.
-func (c fleetClock) real(at time.Duration) time.Duration {
+func (c clock) real(at time.Duration) time.Duration {
 	if turn := c.end(); at > turn {
 		return c.fast + at - turn
 	}
@@ -37,7 +37,7 @@ func (c fleetClock) real(at time.Duration) time.Duration {
 }
 
 // end is the simulated time at which the clock is no longer fast.
-func (c fleetClock) end() time.Duration { return c.simulated(c.fast) }
+func (c clock) end() time.Duration { return c.simulated(c.fast) }
 
 // at is the wall time of a simulated time.
-func (c fleetClock) at(simulated time.Duration) time.Time { return c.zero.Add(simulated) }
+func (c clock) at(simulated time.Duration) time.Time { return c.zero.Add(simulated) }

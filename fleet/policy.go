@@ -1,10 +1,11 @@
-package agent
+package fleet
 
 import (
 	"context"
 	"net/http"
 	"time"
 
+	"statewire/agent"
 	"statewire/smx"
 )
 
@@ -38,7 +39,7 @@ func (c *simulated) poll(ctx, sending context.Context, now time.Duration) error 
 	}
 	c.pollDue = now + c.agent.PolicyInterval()
 	counts := &c.fleet.counts
-	if c.claimed = outcome.Outcome == PolicyUnchanged || outcome.Outcome == PolicyAdopted; !c.claimed {
+	if c.claimed = outcome.Outcome == agent.PolicyUnchanged || outcome.Outcome == agent.PolicyAdopted; !c.claimed {
 		counts.pollsFailed.Add(1)
 		return nil
 	}

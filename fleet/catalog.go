@@ -1,8 +1,9 @@
-package agent
+package fleet
 
 import (
 	"encoding/hex"
 	"math/rand/v2"
+	"statewire/agent"
 	"strconv"
 	"strings"
 )
@@ -14,9 +15,6 @@ const (
 	topicDeploymentEvaluation  = 302
 	topicRuleDetection         = 400
 	topicRuleCompliance        = 401
-	topicUpdateEnforcement     = 402
-	topicUpdateDetection       = 500
-	topicUpdateScan            = 501
 	topicClientInstall         = 800
 	topicCoManagement          = 810
 	topicRelayContact          = 1000
@@ -95,7 +93,7 @@ func newCatalog(seed uint64) *catalog {
 	r := rand.New(rand.NewPCG(seed, 0xca7a109))
 	own := func(kind uint32) *topicRef { return &topicRef{kind: kind, priority: usualPriority} }
 	c := &catalog{
-		scan:        &topicRef{kind: topicUpdateScan, id: "{" + strings.ToUpper(newGUID(r)) + "}", priority: usualPriority},
+		scan:        &topicRef{kind: agent.TopicUpdateScan, id: "{" + strings.ToUpper(newGUID(r)) + "}", priority: usualPriority},
 		script:      &topicRef{kind: topicScriptResult, id: newGUID(r), priority: urgentPriority, instant: true},
 		unknown:     &topicRef{kind: topicUnknown, id: newGUID(r), priority: usualPriority},
 		contact:     own(topicRelayContact),
@@ -145,8 +143,8 @@ func (c *catalog) addUpdates(r *rand.Rand) {
 func newUpdate(r *rand.Rand, on platform, restarts bool) update {
 	id := newGUID(r)
 	return update{
-		detection:   &topicRef{kind: topicUpdateDetection, id: id, idType: 3, priority: usualPriority},
-		enforcement: &topicRef{kind: topicUpdateEnforcement, id: id, idType: 3, priority: usualPriority},
+		detection:   &topicRef{kind: agent.TopicUpdateDetection, id: id, idType: 3, priority: usualPriority},
+		enforcement: &topicRef{kind: agent.TopicUpdateEnforcement, id: id, idType: 3, priority: usualPriority},
 		revision:    []string{strconv.Itoa(100 + r.IntN(150))},
 		on:          on,
 		restarts:    restarts,

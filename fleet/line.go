@@ -1,4 +1,4 @@
-package agent
+package fleet
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"statewire/agent"
 	"statewire/smx"
 )
 
@@ -23,7 +24,7 @@ type line struct {
 
 // late is a report that the client believes sent.
 type late struct {
-	report *Report
+	report *agent.Report
 	body   []byte
 	due    time.Duration // real time since Run began; never = after its successor
 	tried  bool
@@ -41,8 +42,8 @@ const (
 	arrivesDamaged
 )
 
-// Post implements courier.
-func (l *line) Post(ctx context.Context, body []byte) Answer {
+// Post implements agent.Relay.
+func (l *line) Post(ctx context.Context, body []byte) agent.Answer {
 	report := l.client.store.report
 	happens, r := l.fate(report)
 	damage := intact
@@ -51,20 +52,20 @@ func (l *line) Post(ctx context.Context, body []byte) Answer {
 		l.sent++
 		l.count().lost.Add(1)
 		l.lose(report)
-		return Answer{Outcome: Accepted}
+		return agent.Answer{Outcome: agent.Accepted}
 	case arrivesLater, arrivesDelayed:
 		l.sent++
 		l.putOff(happens, r, &late{report: report, body: body})
-		return Answer{Outcome: Accepted}
+		return agent.Answer{Outcome: agent.Accepted}
 	case arrivesDamaged:
 		body, damage = damageRecord(r, body, report)
 	}
 	answer := l.deliver(ctx, body, report, damage)
-	if answer.Outcome == Again {
+	if answer.Outcome == agent.Again {
 		return answer
 	}
 	l.sent++
-	if happens == arrivesTwice && l.client.fleet.relay.Post(ctx, body).Outcome == Accepted {
+	if happens == arrivesTwice && l.client.fleet.relay.Post(ctx, body).Outcome == agent.Accepted {
 		l.count().duplicated.Add(1)
 	}
 	if i := slices.IndexFunc(l.late, func(p *late) bool { return p.due == never }); i >= 0 {
@@ -73,11 +74,11 @@ func (l *line) Post(ctx context.Context, body []byte) Answer {
 	return answer
 }
 
-// Policy implements courier.
-func (l *line) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer {
+// Policy implements agent.Relay.
+func (l *line) Policy(ctx context.Context, poll smx.Poll, etag string) agent.PolicyAnswer {
 	l.polled++
 	if !l.client.fleet.settling && l.chance(2, l.polled).Float64() < l.client.fleet.cfg.Loss {
-		return PolicyAnswer{Outcome: Again}
+		return agent.PolicyAnswer{Outcome: agent.Again}
 	}
 	return l.client.fleet.relay.Policy(ctx, poll, etag)
 }
@@ -116,8 +117,8 @@ func (l *line) deliverLate(ctx context.Context, by time.Duration) {
 func (l *line) deliverOne(ctx context.Context, i int) bool {
 	p := l.late[i]
 	p.tried = true
-	if answer := l.deliver(ctx, p.body, p.report, intact); answer.Outcome == Again {
-		p.due = l.client.fleet.elapsed() + pause(2, answer.After)
+	if answer := l.deliver(ctx, p.body, p.report, intact); answer.Outcome == agent.Again {
+		p.due = l.client.fleet.elapsed() + agent.Pause(2, answer.After)
 		return false
 	}
 	l.late = slices.Delete(l.late, i, i+1)
@@ -125,17 +126,17 @@ func (l *line) deliverOne(ctx context.Context, i int) bool {
 }
 
 // deliver posts a report.
-func (l *line) deliver(ctx context.Context, body []byte, report *Report, damage damage) Answer {
+func (l *line) deliver(ctx context.Context, body []byte, report *agent.Report, damage damage) agent.Answer {
 	answer := l.client.fleet.relay.Post(ctx, body)
 	switch answer.Outcome {
-	case Accepted:
+	case agent.Accepted:
 		l.count().reports.Add(1)
 		l.count().messages.Add(int64(len(report.States)))
 		if damage.kind != none {
 			l.count().damaged.Add(1)
 		}
 		l.arrive(report, damage)
-	case Refused:
+	case agent.Refused:
 		l.count().refused.Add(1)
 		l.lose(report)
 	}
@@ -144,13 +145,13 @@ func (l *line) deliver(ctx context.Context, body []byte, report *Report, damage 
 
 func (l *line) count() *counts { return &l.client.fleet.counts }
 
-func (l *line) arrive(report *Report, damage damage) {
+func (l *line) arrive(report *agent.Report, damage damage) {
 	if w := l.client.fleet.witness; w != nil {
 		w.arrive(l.client.machine.id.Client, report, damage)
 	}
 }
 
-func (l *line) lose(report *Report) {
+func (l *line) lose(report *agent.Report) {
 	if w := l.client.fleet.witness; w != nil {
 		w.lose(l.client.machine.id.Client, report)
 	}
@@ -163,13 +164,13 @@ func (l *line) chance(of, n uint64) *rand.Rand {
 }
 
 // fate decides what happens to the report, and returns the source of chance for the details.
-func (l *line) fate(report *Report) (fate, *rand.Rand) {
+func (l *line) fate(report *agent.Report) (fate, *rand.Rand) {
 	cfg := &l.client.fleet.cfg
 	r := l.chance(0, l.sent)
 	if l.client.fleet.settling {
 		return arrives, r
 	}
-	numbered := !slices.ContainsFunc(report.States, func(s State) bool { return s.Instant })
+	numbered := !slices.ContainsFunc(report.States, func(s agent.State) bool { return s.Instant })
 	reordering := slices.ContainsFunc(l.late, func(p *late) bool { return p.due == never })
 	p := r.Float64()
 	for _, f := range []struct {

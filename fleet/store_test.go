@@ -1,4 +1,4 @@
-package agent
+package fleet
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"statewire/agent"
 	"statewire/smx"
 )
 
@@ -32,8 +33,8 @@ func (a *asker) ask() {
 	a.asking = true
 }
 
-// Policy implements courier.
-func (a *asker) Policy(_ context.Context, poll smx.Poll, etag string) PolicyAnswer {
+// Policy implements agent.Relay.
+func (a *asker) Policy(_ context.Context, poll smx.Poll, etag string) agent.PolicyAnswer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.polls[poll.Client] = poll.LastSerial
@@ -47,9 +48,9 @@ func (a *asker) Policy(_ context.Context, poll smx.Poll, etag string) PolicyAnsw
 	}
 	document := smx.EncodePolicy(policy)
 	if tag := fmt.Sprintf("%x", document); tag != etag {
-		return PolicyAnswer{Outcome: Accepted, Status: 200, Document: document, ETag: tag}
+		return agent.PolicyAnswer{Outcome: agent.Accepted, Status: 200, Document: document, ETag: tag}
 	}
-	return PolicyAnswer{Outcome: Idle, Status: 304}
+	return agent.PolicyAnswer{Outcome: agent.Idle, Status: 304}
 }
 
 func (a *asker) greatest(client smx.ClientID) (greatest uint64) {
@@ -69,7 +70,7 @@ func (a *asker) completion(client smx.ClientID) (ExpectedState, bool) {
 	if a.clients[client] == nil {
 		return ExpectedState{}, false
 	}
-	state, ok := a.clients[client].states[topic{topicResync, client.String()}]
+	state, ok := a.clients[client].states[topicKey{topicResync, client.String()}]
 	return state, ok
 }
 
@@ -102,10 +103,10 @@ func (a *asker) holds(client smx.ClientID) (s SiteClient) {
 }
 
 // verify compares every client of the store with the site.
-func (a *asker) verify(t *testing.T, fs *FleetStore) (v Verdict, found []Difference) {
+func (a *asker) verify(t *testing.T, fs *Store) (v Verdict, found []Difference) {
 	t.Helper()
 	var order []string
-	err := fs.Each(func(client smx.ClientID, held []Held) error {
+	err := fs.Each(func(client smx.ClientID, held []agent.Held) error {
 		order = append(order, client.UUID())
 		found = append(found, v.Compare(client, held, a.holds(client))...)
 		return nil
@@ -119,9 +120,9 @@ func (a *asker) verify(t *testing.T, fs *FleetStore) (v Verdict, found []Differe
 	return v, found
 }
 
-func openFleetStore(t *testing.T, path string) *FleetStore {
+func openStore(t *testing.T, path string) *Store {
 	t.Helper()
-	fs, err := OpenFleetStore(path)
+	fs, err := OpenStore(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +130,7 @@ func openFleetStore(t *testing.T, path string) *FleetStore {
 }
 
 // over runs a fleet on a store file to its end.
-func over(t *testing.T, cfg FleetConfig, fs *FleetStore, relay courier) *Fleet {
+func over(t *testing.T, cfg Config, fs *Store, relay agent.Relay) *Fleet {
 	t.Helper()
 	from, err := fs.begin(cfg)
 	if err != nil {
@@ -145,7 +146,7 @@ func over(t *testing.T, cfg FleetConfig, fs *FleetStore, relay courier) *Fleet {
 	return f
 }
 
-func verifiedFleet(clients int) FleetConfig {
+func verifiedFleet(clients int) Config {
 	cfg := testFleet(clients)
 	cfg.Damage, cfg.Silent, cfg.Leave, cfg.Delay = 0, 0, 0, 0.05
 	cfg.Reinstall, cfg.Restore, cfg.ClockJump = 0.1, 0.1, 0.1
@@ -158,8 +159,8 @@ func verifiedFleet(clients int) FleetConfig {
 func TestOneRoundMakesTheSiteEqual(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path, relay, cfg := filepath.Join(t.TempDir(), "fleet.db"), newAsker(t), verifiedFleet(60)
-		fs := openFleetStore(t, path)
-		if unused, err := fs.New(); err != nil || !unused {
+		fs := openStore(t, path)
+		if unused, err := fs.Unused(); err != nil || !unused {
 			t.Fatalf("a new store is used: %v, %v", !unused, err)
 		}
 		s := over(t, cfg, fs, relay).Stats()
@@ -183,7 +184,7 @@ func TestOneRoundMakesTheSiteEqual(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		fs = openFleetStore(t, path)
+		fs = openStore(t, path)
 		relay.ask()
 		cfg.For = 0
 		round := over(t, cfg, fs, relay).Stats()
@@ -215,7 +216,7 @@ func TestSecondRunGoesOn(t *testing.T) {
 		cfg.For = 3 * time.Minute
 		var ends []time.Duration
 		for range 4 {
-			fs := openFleetStore(t, path)
+			fs := openStore(t, path)
 			f := over(t, cfg, fs, relay)
 			ends = append(ends, f.clock.simulated(f.clock.fast))
 			if v, found := relay.verify(t, fs); len(found) > 0 {
@@ -240,7 +241,7 @@ func TestSecondRunGoesOn(t *testing.T) {
 }
 
 func TestAnotherFleetsStoreIsRefused(t *testing.T) {
-	fs := openFleetStore(t, filepath.Join(t.TempDir(), "fleet.db"))
+	fs := openStore(t, filepath.Join(t.TempDir(), "fleet.db"))
 	defer fs.Close()
 	cfg := testFleet(3)
 	if err := fs.keep(cfg, time.Hour); err != nil {
@@ -253,7 +254,7 @@ func TestAnotherFleetsStoreIsRefused(t *testing.T) {
 	if _, err := fs.begin(cfg); err == nil || !strings.Contains(err.Error(), "seed 1") {
 		t.Errorf("another seed: %v; want a refusal that names the right one", err)
 	}
-	if _, err := ReadFleetStore(filepath.Join(t.TempDir(), "none.db")); err == nil {
+	if _, err := ReadStore(filepath.Join(t.TempDir(), "none.db")); err == nil {
 		t.Error("a store that is not there was read")
 	}
 }
@@ -261,8 +262,8 @@ func TestAnotherFleetsStoreIsRefused(t *testing.T) {
 func TestUnreachableRelayDoesNotKeepASettlingFleetForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		relay := newSite(t)
-		relay.fault = func(int) *Answer {
-			return &Answer{Outcome: Again, Status: 503, Code: "backlog", Detail: "the inbox is full"}
+		relay.fault = func(int) *agent.Answer {
+			return &agent.Answer{Outcome: agent.Again, Status: 503, Code: "backlog", Detail: "the inbox is full"}
 		}
 		cfg := verifiedFleet(5)
 		began := time.Now()
@@ -290,7 +291,7 @@ func TestFleetClockRunsFastThenPlain(t *testing.T) {
 		{"only settles", 30 * time.Hour, time.Minute, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			clock := newFleetClock(start, c.from, c.day, c.fast)
+			clock := newClock(start, c.from, c.day, c.fast)
 			if end := clock.at(clock.simulated(c.fast)); !end.Equal(start.Add(c.fast)) {
 				t.Errorf("when fast time is over the fleet's clock shows %v, want %v", end, start.Add(c.fast))
 			}
@@ -318,9 +319,9 @@ func TestSameSeedSameHistory(t *testing.T) {
 			} else {
 				cfg.Loss, cfg.Duplicate, cfg.Reorder, cfg.Delay, cfg.Senders = 0, 0, 0, 0, 1
 			}
-			fs := openFleetStore(t, filepath.Join(t.TempDir(), "fleet.db"))
+			fs := openStore(t, filepath.Join(t.TempDir(), "fleet.db"))
 			over(t, cfg, fs, relay)
-			err := fs.Each(func(client smx.ClientID, held []Held) error {
+			err := fs.Each(func(client smx.ClientID, held []agent.Held) error {
 				for i := range held {
 					h := &held[i]
 					text += fmt.Sprintln(client, h.TopicType, h.TopicID, h.StateID, h.Params, h.Time)

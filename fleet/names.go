@@ -1,9 +1,10 @@
-package agent
+package fleet
 
 import (
 	"fmt"
 	"math/rand/v2"
 
+	"statewire/agent"
 	"statewire/smx"
 )
 
@@ -45,7 +46,7 @@ const (
 
 // machine is what a simulated client is and stays.
 type machine struct {
-	id   Identity
+	id   agent.Identity
 	kind kind
 	on   platform
 	slow float64
@@ -67,7 +68,7 @@ func newMachine(r *rand.Rand, index int) machine {
 		m.on >>= 1
 	}
 	version := clientVersions[weighted(r, len(clientVersions), func(i int) int { return clientVersions[i].weight })].version
-	m.id = Identity{
+	m.id = agent.Identity{
 		Client: smx.ClientID(newGUIDBytes(r)), NetBIOSName: fmt.Sprintf("%s-%s-%s%04d", at.code, unit, letter, index+1),
 		ClientVersion: version, CodePage: at.codePage, LCID: at.lcid,
 	}

@@ -1,4 +1,4 @@
-package agent
+package fleet
 
 import (
 	"cmp"
@@ -6,30 +6,31 @@ import (
 	"slices"
 	"time"
 
+	"statewire/agent"
 	"statewire/smx"
 )
 
-// mishapKind is what happens to a client itself, where faults happen to its reports.
-type mishapKind uint8
+// faultKind is what happens to a client itself, where faults happen to its reports.
+type faultKind uint8
 
 const (
-	imaged       mishapKind = iota // somebody takes an image of the machine, which is none in itself
-	reinstalled                    // the store is lost
-	restored                       // the store is the image's again
-	clockJumped                    // the wall clock is years off from here on
-	serialJumped                   // the counter of serials jumps, as when its file is damaged
-	lied                           // somebody asks for a policy in the client's name and claims a serial near the end of all
+	imaged       faultKind = iota // somebody takes an image of the machine, which is none in itself
+	reinstalled                   // the store is lost
+	restored                      // the store is the image's again
+	clockJumped                   // the wall clock is years off from here on
+	serialJumped                  // the counter of serials jumps, as when its file is damaged
+	lied                          // somebody asks for a policy in the client's name and claims a serial near the end of all
 )
 
-// mishap happens once, at a simulated time.
-type mishap struct {
-	kind mishapKind
+// fault happens once, at a simulated time.
+type fault struct {
+	kind faultKind
 	at   time.Duration
 	by   time.Duration // of clockJumped
 }
 
-// planMishaps decides what happens to a client between two simulated times. It depends on the seed, the client and the time alone.
-func (f *Fleet) planMishaps(index int, from, to time.Duration) []mishap {
+// planFaults decides what happens to a client between two simulated times. It depends on the seed, the client and the time alone.
+func (f *Fleet) planFaults(index int, from, to time.Duration) []fault {
 	if to-from < time.Hour {
 		return nil // a round that only settles
 	}
@@ -37,21 +38,21 @@ func (f *Fleet) planMishaps(index int, from, to time.Duration) []mishap {
 	in := func(least, most float64) time.Duration {
 		return from + time.Duration((least+r.Float64()*(most-least))*float64(to-from))
 	}
-	var all []mishap
+	var all []fault
 	if r.Float64() < f.cfg.Reinstall {
-		all = append(all, mishap{kind: reinstalled, at: in(0.3, 0.8)})
+		all = append(all, fault{kind: reinstalled, at: in(0.3, 0.8)})
 	}
 	if r.Float64() < f.cfg.Restore {
-		all = append(all, mishap{kind: imaged, at: in(0.2, 0.4)}, mishap{kind: restored, at: in(0.6, 0.8)})
+		all = append(all, fault{kind: imaged, at: in(0.2, 0.4)}, fault{kind: restored, at: in(0.6, 0.8)})
 	}
 	if r.Float64() < f.cfg.ClockJump {
 		years := 1 + r.IntN(15)
 		if r.IntN(2) == 0 {
 			years = -years
 		}
-		all = append(all, mishap{kind: clockJumped, at: in(0.1, 0.9), by: time.Duration(years) * 365 * simulatedDay})
+		all = append(all, fault{kind: clockJumped, at: in(0.1, 0.9), by: time.Duration(years) * 365 * simulatedDay})
 	}
-	slices.SortFunc(all, func(a, b mishap) int { return cmp.Compare(a.at, b.at) })
+	slices.SortFunc(all, func(a, b fault) int { return cmp.Compare(a.at, b.at) })
 	return all
 }
 
@@ -62,10 +63,10 @@ func (f *Fleet) misnumber() {
 		return
 	}
 	at := f.clock.from + (f.clock.end()-f.clock.from)/3
-	kinds := slices.Concat(slices.Repeat([]mishapKind{serialJumped}, f.cfg.SerialJumps), slices.Repeat([]mishapKind{lied}, f.cfg.FalseClaims))
+	kinds := slices.Concat(slices.Repeat([]faultKind{serialJumped}, f.cfg.SerialJumps), slices.Repeat([]faultKind{lied}, f.cfg.FalseClaims))
 	for _, c := range f.clients {
-		if len(kinds) > 0 && len(c.mishaps) == 0 && c.silentFor == 0 && c.planner.silentAt == 0 {
-			c.mishaps, kinds = []mishap{{kind: kinds[0], at: at}}, kinds[1:]
+		if len(kinds) > 0 && len(c.faults) == 0 && c.silentFor == 0 && c.planner.silentAt == 0 {
+			c.faults, kinds = []fault{{kind: kinds[0], at: at}}, kinds[1:]
 		}
 	}
 }
@@ -75,16 +76,16 @@ const (
 	claimedSerial = smx.MaxSerial - 2     // what is claimed in a client's name
 )
 
-// suffer lets a mishap happen.
-func (c *simulated) suffer(m mishap) (err error) {
+// suffer lets a fault happen.
+func (c *simulated) suffer(happened fault) (err error) {
 	counts := &c.fleet.counts
-	switch m.kind {
+	switch happened.kind {
 	case imaged:
 		c.image, err = c.store.Image()
 		return err
 	case clockJumped:
 		counts.clockJumps.Add(1)
-		c.clockOff += m.by
+		c.clockOff += happened.by
 		return nil
 	case serialJumped:
 		counts.serialJumps.Add(1)
@@ -100,12 +101,12 @@ func (c *simulated) suffer(m mishap) (err error) {
 		if err := c.restart(nil); err != nil {
 			return err
 		}
-		return c.raise(c.freshWords(m.at))
+		return c.raise(c.freshWords(happened.at))
 	}
 }
 
 // restart starts the client's agent over an image of its store; nil is a new installation.
-func (c *simulated) restart(image Image) error {
+func (c *simulated) restart(image agent.Image) error {
 	c.image = nil
 	if err := c.store.Restore(image); err != nil {
 		return err

@@ -1,4 +1,4 @@
-package agent
+package fleet
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"statewire/agent"
 	"time"
 )
 
@@ -22,12 +23,12 @@ type simulated struct {
 	silentFor time.Duration // before the patch day; 0 = it takes part
 
 	// Owned by whoever took it from the agenda.
-	agent      *Agent
+	agent      *agent.Agent
 	store      *watched
 	planner    planner
 	line       line
-	mishaps    []mishap // to come, by time
-	image      Image    // of its store; nil when none was taken
+	faults     []fault     // to come, by time
+	image      agent.Image // of its store; nil when none was taken
 	clockOff   time.Duration
 	claimedFor bool          // somebody polls in its name, too
 	past       [][]event     // to be told in its first report
@@ -50,14 +51,14 @@ func newSimulated(f *Fleet, index int) (*simulated, error) {
 		c.planner.silentAt = 3*time.Hour + time.Duration(r.Int64N(int64(19*time.Hour)))
 	}
 	c.line.client = c
-	c.mishaps = f.planMishaps(index, f.clock.from, f.clock.end())
+	c.faults = f.planFaults(index, f.clock.from, f.clock.end())
 	c.sendAt = f.clock.from
 	c.past = c.planner.past(c.silentFor)
-	st, err := f.rack.open(c.machine.id.Client)
+	kept, err := f.stores.open(c.machine.id.Client)
 	if err != nil {
 		return nil, fmt.Errorf("open the store of %s: %w", c.machine.id.NetBIOSName, err)
 	}
-	c.store = &watched{vault: st}
+	c.store = &watched{clientStore: kept}
 	if f.clock.from > 0 {
 		if err := c.resume(f.clock.from); err != nil {
 			return nil, err
@@ -85,15 +86,15 @@ func (c *simulated) resume(from time.Duration) error {
 
 // start starts the client's agent over what its store holds.
 func (c *simulated) start() error {
-	cfg := Config{SendInterval: c.fleet.cfg.SendInterval, PolicyInterval: c.fleet.cfg.PolicyInterval}
-	agent, err := New(cfg, Deps{
-		Identity: c.machine.id, Store: c.store, Relay: &c.line, Clock: Clock{Wall: c.wall, Steady: c.steady},
+	cfg := agent.Config{SendInterval: c.fleet.cfg.SendInterval, PolicyInterval: c.fleet.cfg.PolicyInterval}
+	started, err := agent.New(cfg, agent.Deps{
+		Identity: c.machine.id, Store: c.store, Relay: &c.line, Clock: agent.Clock{Wall: c.wall, Steady: c.steady},
 		Log: c.fleet.clientLog, SentLevel: slog.LevelDebug,
 	})
 	if err != nil {
 		return fmt.Errorf("start client %s: %w", c.machine.id.NetBIOSName, err)
 	}
-	c.agent = agent
+	c.agent = started
 	return nil
 }
 
@@ -173,12 +174,12 @@ func (c *simulated) drain(ctx, sending context.Context) error {
 		switch {
 		case err != nil:
 			return err
-		case attempt.Outcome == Idle:
+		case attempt.Outcome == agent.Idle:
 			c.idle = true
 			return nil
-		case attempt.Outcome == Again:
+		case attempt.Outcome == agent.Again:
 			c.fleet.counts.retries.Add(1)
-			c.fleet.counts.trouble.Store(new(c.agent.problem()))
+			c.fleet.counts.trouble.Store(new(c.agent.Problem()))
 			c.sendDue = c.fleet.elapsed() + attempt.Wait
 			c.sendAt = c.cycle(c.fleet.clock.simulated(c.sendDue))
 			return nil
@@ -187,19 +188,19 @@ func (c *simulated) drain(ctx, sending context.Context) error {
 	return nil
 }
 
-// happen raises everything up to a simulated time, and lets mishaps come in between.
+// happen raises everything up to a simulated time, and lets faults come in between.
 func (c *simulated) happen(until time.Duration) error {
 	if err := c.recall(); err != nil {
 		return err
 	}
-	for len(c.mishaps) > 0 && c.mishaps[0].at <= until {
-		m := c.mishaps[0]
-		c.mishaps = c.mishaps[1:]
-		if err := c.raise(c.planner.take(m.at)); err != nil {
+	for len(c.faults) > 0 && c.faults[0].at <= until {
+		next := c.faults[0]
+		c.faults = c.faults[1:]
+		if err := c.raise(c.planner.take(next.at)); err != nil {
 			return err
 		}
-		if err := c.suffer(m); err != nil {
-			return fmt.Errorf("mishap of %s: %w", c.machine.id.NetBIOSName, err)
+		if err := c.suffer(next); err != nil {
+			return fmt.Errorf("fault of %s: %w", c.machine.id.NetBIOSName, err)
 		}
 	}
 	return c.raise(c.planner.take(until))
@@ -216,15 +217,15 @@ func (c *simulated) raise(events []event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	states := make([]State, len(events))
+	states := make([]agent.State, len(events))
 	for i, e := range events {
 		states[i] = c.state(e)
 	}
 	return c.agent.Raise(states...)
 }
 
-func (c *simulated) state(e event) State {
-	s := State{Priority: e.topic.priority, Instant: e.topic.instant}
+func (c *simulated) state(e event) agent.State {
+	s := agent.State{Priority: e.topic.priority, Instant: e.topic.instant}
 	s.Time = c.fleet.clock.at(e.at).Add(c.clockOff).Truncate(time.Millisecond)
 	s.TopicType, s.TopicID, s.TopicIDType = e.topic.kind, e.topic.id, e.topic.idType
 	s.StateID, s.Params = e.state, e.params

@@ -1,4 +1,4 @@
-package agent
+package fleet
 
 import (
 	"crypto/tls"
@@ -9,8 +9,8 @@ import (
 	"statewire/internal/parse"
 )
 
-// FleetConfig describes a simulated fleet. The same config gives the same clients, who raise the same states in the same order.
-type FleetConfig struct {
+// Config describes a simulated fleet. The same config gives the same clients, who raise the same states in the same order.
+type Config struct {
 	// Clients is how many clients are simulated. Default 500; 1 to 100,000.
 	Clients int
 	// Relay is the address reports go to, such as https://127.0.0.1:8443; the paths /mp/reports and /mp/policy are added. No default.
@@ -66,16 +66,16 @@ type FleetConfig struct {
 	Leave float64
 }
 
-// DefaultFleetConfig returns the demo's fleet, without an address.
-func DefaultFleetConfig() FleetConfig {
-	return FleetConfig{
+// DefaultConfig returns the demo's fleet, without an address.
+func DefaultConfig() Config {
+	return Config{
 		Clients: 500, Seed: 1, PatchDay: 20 * time.Minute, SendInterval: 15 * time.Minute, PolicyInterval: time.Minute, Senders: 16,
 		Loss: 0.002, Duplicate: 0.01, Reorder: 0.002, DelayBy: 10 * time.Second, Damage: 0.002, Silent: 0.04, Leave: 0.02,
 	}
 }
 
 // Validate reports every field out of range.
-func (c FleetConfig) Validate() error {
+func (c Config) Validate() error {
 	var errs []error
 	refuse := func(bad bool, format string, args ...any) {
 		if bad {
@@ -107,10 +107,10 @@ func (c FleetConfig) Validate() error {
 }
 
 // ends says whether Run ends by itself.
-func (c FleetConfig) ends() bool { return c.For > 0 || c.Settle > 0 }
+func (c Config) ends() bool { return c.For > 0 || c.Settle > 0 }
 
 // fast is for how long, in real time, the simulated clock runs fast.
-func (c FleetConfig) fast() time.Duration {
+func (c Config) fast() time.Duration {
 	if c.ends() {
 		return c.For
 	}

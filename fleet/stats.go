@@ -1,9 +1,9 @@
-package agent
+package fleet
 
 import "time"
 
-// FleetStats is the fleet's progress.
-type FleetStats struct {
+// Stats is the fleet's progress.
+type Stats struct {
 	Clients     int           `json:"clients"`      // simulated clients
 	Silent      int           `json:"silent"`       // of these, the ones that no longer reported when the patch day began
 	Reports     int64         `json:"reports"`      // accepted by the relay
@@ -32,7 +32,7 @@ type FleetStats struct {
 }
 
 // Stats may be called at any time.
-func (f *Fleet) Stats() FleetStats {
+func (f *Fleet) Stats() Stats {
 	f.mu.Lock()
 	started, unsettled, settling, behind := f.started, f.unsettled, f.settling, f.behind
 	f.mu.Unlock()
@@ -45,7 +45,7 @@ func (f *Fleet) Stats() FleetStats {
 	if said := c.trouble.Load(); said != nil {
 		trouble = *said
 	}
-	return FleetStats{
+	return Stats{
 		Clients: len(f.clients), Silent: f.silent,
 		Reports: c.reports.Load(), Messages: c.messages.Load(), Retries: c.retries.Load(), Refused: c.refused.Load(),
 		Lost: c.lost.Load(), Duplicated: c.duplicated.Load(), Reordered: c.reordered.Load(), Delayed: c.delayed.Load(),

@@ -1,4 +1,4 @@
-package agent
+package fleet
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/agent"
 	"statewire/smx"
 )
 
@@ -73,11 +74,11 @@ func (b *books) of(client smx.ClientID) *ledger {
 	return b.clients[client]
 }
 
-func (b *books) arrive(client smx.ClientID, report *Report, damage damage) {
+func (b *books) arrive(client smx.ClientID, report *agent.Report, damage damage) {
 	b.of(client).arrive(report, damage)
 }
 
-func (b *books) lose(client smx.ClientID, report *Report) { b.of(client).lose(report) }
+func (b *books) lose(client smx.ClientID, report *agent.Report) { b.of(client).lose(report) }
 
 // expected is what a site should end up with, per client that ever sent something. Call it after Run returned.
 func (b *books) expected(t testing.TB) []Expected {
@@ -101,13 +102,13 @@ func (b *books) expectedOf(t testing.TB, c *simulated) Expected {
 		t.Fatal(err)
 	}
 	if pending != nil {
-		e.Unsettled = append(e.Unsettled, pending.serials()...)
+		e.Unsettled = append(e.Unsettled, serials(pending)...)
 	}
 	for _, p := range c.line.late {
 		if p.tried {
-			e.Unsettled = append(e.Unsettled, p.report.serials()...)
+			e.Unsettled = append(e.Unsettled, serials(p.report)...)
 		} else {
-			e.Lost = append(e.Lost, p.report.serials()...)
+			e.Lost = append(e.Lost, serials(p.report)...)
 		}
 	}
 	e.Lost, e.Unsettled = join(e.Lost), join(e.Unsettled)
@@ -116,10 +117,10 @@ func (b *books) expectedOf(t testing.TB, c *simulated) Expected {
 
 func lastSerial(t testing.TB, c *simulated) uint64 {
 	t.Helper()
-	return c.fleet.rack.(*memoryRack).get(c.machine.id.Client).LastSerial()
+	return c.fleet.stores.(*memoryStores).get(c.machine.id.Client).LastSerial()
 }
 
-func (r *Report) serials() []SerialRange {
+func serials(r *agent.Report) []SerialRange {
 	if r.Last == 0 {
 		return nil
 	}
@@ -147,10 +148,10 @@ type ledger struct {
 	setAside []uint64
 }
 
-func (l *ledger) lose(report *Report) { l.lost = append(l.lost, report.serials()...) }
+func (l *ledger) lose(report *agent.Report) { l.lost = append(l.lost, serials(report)...) }
 
 // arrive records a report at the relay, but for its damaged record.
-func (l *ledger) arrive(report *Report, damage damage) {
+func (l *ledger) arrive(report *agent.Report, damage damage) {
 	for i := range report.States {
 		s := &report.States[i]
 		switch {
@@ -166,9 +167,9 @@ func (l *ledger) arrive(report *Report, damage damage) {
 
 // keep makes s the topic's current state unless a later one is known. The greater serial is the later; an instant message gives
 // way to every numbered one.
-func (l *ledger) keep(s *State) {
-	at, found := slices.BinarySearchFunc(l.states, s.topic(), func(e ExpectedState, t topic) int {
-		return topic{e.TopicType, e.TopicID}.compare(t)
+func (l *ledger) keep(s *agent.State) {
+	at, found := slices.BinarySearchFunc(l.states, topicKey{s.TopicType, s.TopicID}, func(e ExpectedState, t topicKey) int {
+		return topicKey{e.TopicType, e.TopicID}.compare(t)
 	})
 	next := ExpectedState{TopicType: s.TopicType, TopicID: s.TopicID, StateID: s.StateID, Params: s.Params, Serial: s.Serial, Time: s.Time}
 	switch {

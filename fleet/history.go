@@ -1,4 +1,4 @@
-package agent
+package fleet
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"statewire/agent"
 	"statewire/smx"
 )
 
@@ -21,7 +22,7 @@ type PastReport = smx.Accepted
 // each batch into the inbox as one relay-written file (smx.AppendFile). Without it each client tells its past in its first report,
 // and the silent ones never show up.
 func (f *Fleet) History(ctx context.Context, put func(batch []PastReport) error) error {
-	if fs, ok := f.rack.(*FleetStore); ok {
+	if fs, ok := f.stores.(*Store); ok {
 		defer fs.alone()()
 	}
 	past := f.pastOfAll()
@@ -72,7 +73,7 @@ func (c *simulated) report(decoder *smx.Decoder, events []event, reports []PastR
 		return nil, err
 	}
 	for received := c.fleet.clock.at(c.sendAt + 2*time.Second); ; received = received.Add(time.Second) {
-		report, err := c.agent.next()
+		report, err := c.agent.Next()
 		if err != nil || report == nil {
 			return reports, err
 		}
@@ -82,7 +83,7 @@ func (c *simulated) report(decoder *smx.Decoder, events []event, reports []PastR
 		}
 		c.line.arrive(report, intact)
 		receipt := fmt.Sprintf("past-%d-%d", c.index+1, report.Last)
-		if err := c.store.Settle(Settlement{Outcome: Accepted, Receipt: receipt, Time: received}); err != nil {
+		if err := c.store.Settle(agent.Settlement{Outcome: agent.Accepted, Receipt: receipt, Time: received}); err != nil {
 			return nil, err
 		}
 		reports = append(reports, PastReport{

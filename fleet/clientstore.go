@@ -1,0 +1,61 @@
+package fleet
+
+import (
+	"sync"
+
+	"statewire/agent"
+	"statewire/smx"
+)
+
+// stores is where a fleet's clients keep what they hold.
+type stores interface {
+	// open returns a client's store, empty when the client is new.
+	open(client smx.ClientID) (clientStore, error)
+}
+
+// clientStore is a client's store, of which images can be taken.
+type clientStore interface {
+	agent.Store
+	Image() (agent.Image, error)
+	Restore(image agent.Image) error
+	Continue(last uint64) error
+}
+
+// watched remembers the report under way, so that the line knows what it carries.
+type watched struct {
+	clientStore
+	report *agent.Report
+}
+
+// Pending implements agent.Store.
+func (w *watched) Pending() (report *agent.Report, err error) {
+	report, err = w.clientStore.Pending()
+	w.report = report
+	return report, err
+}
+
+// Pack implements agent.Store.
+func (w *watched) Pack(p agent.Packing) (report *agent.Report, err error) {
+	report, err = w.clientStore.Pack(p)
+	w.report = report
+	return report, err
+}
+
+// memoryStores keeps stores in memory: they end with the process.
+type memoryStores struct {
+	mu     sync.Mutex
+	stores map[smx.ClientID]*agent.Memory // Guarded by mu.
+}
+
+func newMemoryStores() *memoryStores { return &memoryStores{stores: map[smx.ClientID]*agent.Memory{}} }
+
+func (m *memoryStores) open(client smx.ClientID) (clientStore, error) { return m.get(client), nil }
+
+func (m *memoryStores) get(client smx.ClientID) *agent.Memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stores[client] == nil {
+		m.stores[client] = agent.NewMemory(0)
+	}
+	return m.stores[client]
+}
