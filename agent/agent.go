@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // Store keeps what must outlive a restart. Every method is one transaction, durable when it returns.
@@ -34,7 +35,7 @@ type Store interface {
 	// Policy is the policy adopted last.
 	Policy() (PolicyState, error)
 	// Adopt keeps a policy and begins the answer to its resync unless that was carried out before.
-	Adopt(p PolicyState, request *smx.ResyncRequest) (begun bool, err error)
+	Adopt(p PolicyState, request *policy.Resync) (begun bool, err error)
 	// Resend begins to send the whole cache again.
 	Resend() error
 	// AcceptSerial continues from a serial that was declined, and begins to send the whole cache again from there.
@@ -132,13 +133,13 @@ func New(cfg Config, d Deps) (*Agent, error) {
 	if kept.Document == nil {
 		return a, nil
 	}
-	policy, err := smx.DecodePolicy(kept.Document)
+	p, err := policy.Decode(kept.Document)
 	if err != nil { // another version of the program understood it
 		a.log.Warn("kept policy is not understood: asking for it anew", "client", a.id.Client, "err", err)
 		a.askAnew = true
 		return a, nil
 	}
-	a.obey(policy)
+	a.obey(p)
 	if err := a.recall(); err != nil {
 		return nil, fmt.Errorf("read when slowed topics were sent: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // errUsedUp is what giving a serial ends with when there is none left. The client goes on holding what it has.
@@ -98,7 +99,7 @@ func (a *Agent) spent() {
 }
 
 // tellDeclined logs that a new request named a serial that was not taken.
-func (a *Agent) tellDeclined(kept PolicyState, request *smx.ResyncRequest) {
+func (a *Agent) tellDeclined(kept PolicyState, request *policy.Resync) {
 	sum, err := a.store.Summary()
 	if err != nil || !kept.fresh(request) || sum.Declined.NextSerial != request.NextSerial {
 		return

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // asks is a policy that asks for a resync.
-func asks(number uint32, next uint64) smx.Policy {
-	return smx.Policy{Resync: &smx.ResyncRequest{Number: number, NextSerial: next, Issued: testPacking.Time, Reason: "missing"}}
+func asks(number uint32, next uint64) policy.Document {
+	return policy.Document{Resync: &policy.Resync{Number: number, NextSerial: next, Issued: testPacking.Time, Reason: "missing"}}
 }
 
 // A serial to continue from may be a million above the client's own. One more is declined, and the resync answered all the same.
@@ -229,7 +230,7 @@ func TestARequestWithTheGreatestNumberEndsNothing(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *opened) {
 		adopt := func(number uint32, issued time.Time, want bool) {
 			t.Helper()
-			begun, err := s.Adopt(PolicyState{}, &smx.ResyncRequest{Number: number, NextSerial: 1, Issued: issued})
+			begun, err := s.Adopt(PolicyState{}, &policy.Resync{Number: number, NextSerial: 1, Issued: issued})
 			if err != nil || begun != want {
 				t.Errorf("request %d of %v: begun %v, %v", number, issued, begun, err)
 			}
@@ -259,12 +260,12 @@ func TestAnOldStoreKnowsItsLastRequest(t *testing.T) {
 		issued time.Time
 		fresh  bool
 	}{{5, testPacking.Time, false}, {4, testPacking.Time.Add(-time.Hour), false}, {6, testPacking.Time, true}, {1, testPacking.Time.Add(time.Hour), true}} {
-		if got := old.fresh(&smx.ResyncRequest{Number: tc.number, Issued: tc.issued}); got != tc.fresh {
+		if got := old.fresh(&policy.Resync{Number: tc.number, Issued: tc.issued}); got != tc.fresh {
 			t.Errorf("request %d of %v: %v", tc.number, tc.issued, got)
 		}
 	}
-	old.done(&smx.ResyncRequest{Number: 6, Issued: testPacking.Time.Add(time.Hour)})
-	if old.fresh(&smx.ResyncRequest{Number: 5, Issued: testPacking.Time}) {
+	old.done(&policy.Resync{Number: 6, Issued: testPacking.Time.Add(time.Hour)})
+	if old.fresh(&policy.Resync{Number: 5, Issued: testPacking.Time}) {
 		t.Error("the request that the old store knew is carried out again")
 	}
 }
@@ -272,8 +273,8 @@ func TestAnOldStoreKnowsItsLastRequest(t *testing.T) {
 // No policy silences a client for longer than a week.
 func TestIntervalsOfAPolicyAreBounded(t *testing.T) {
 	a, _, relay := testAgent(t, 0)
-	want(relay, smx.Policy{SendInterval: smx.MaxPolicyInterval, PolicyInterval: smx.MaxPolicyInterval,
-		Topics: []smx.TopicPolicy{{Type: 300, Interval: smx.MaxPolicyInterval}, {Type: 500, Interval: time.Hour}}})
+	want(relay, policy.Document{SendInterval: policy.MaxInterval, PolicyInterval: policy.MaxInterval,
+		Topics: []policy.Topic{{Type: 300, Interval: policy.MaxInterval}, {Type: 500, Interval: time.Hour}}})
 	got := poll(t, a, PolicyAdopted)
 	if a.SendInterval() != mostInterval || a.PolicyInterval() != mostInterval || got.Wait > mostInterval ||
 		a.orders.topics[300].interval != mostInterval || a.orders.topics[500].interval != time.Hour {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // PolicyAnswer is what became of one request for a policy.
@@ -48,7 +49,7 @@ func (s *Sender) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyA
 		return PolicyAnswer{Outcome: Again, Err: err}
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, smx.MaxPolicyBytes+1))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, policy.MaxBytes+1))
 	return s.judgePolicy(resp, text, err)
 }
 

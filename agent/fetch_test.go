@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 func TestPolicyRequest(t *testing.T) {
@@ -75,10 +76,10 @@ func TestPolicyAnswers(t *testing.T) {
 }
 
 func TestAPolicyOfAnUnknownHandIsNotTaken(t *testing.T) {
-	policy := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<Policy/>")) })
-	plain := httptest.NewServer(policy)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<Policy/>")) })
+	plain := httptest.NewServer(handler)
 	defer plain.Close()
-	server, _, _ := listen(t, policy)
+	server, _, _ := listen(t, handler)
 	s, err := NewSender(plain.URL, nil, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +146,7 @@ func TestAnAssignedRelay(t *testing.T) {
 		}
 	}
 	step("a", "configured", Accepted)
-	want(configured, smx.Policy{Relay: server.URL})
+	want(configured, policy.Document{Relay: server.URL})
 	poll(t, a, PolicyAdopted)
 	step("b", "assigned", Accepted)
 	if a, err = New(DefaultConfig(), deps); err != nil { // the assignment outlives a restart
@@ -165,7 +166,7 @@ func TestAnAssignedRelay(t *testing.T) {
 	}
 	step("e", "fallback", Again) // one attempt is enough to know
 	step("e", "fallback", Accepted)
-	want(configured, smx.Policy{})
+	want(configured, policy.Document{})
 	poll(t, a, PolicyAdopted)
 	step("f", "configured", Accepted)
 	drainAll(t, a)
@@ -202,7 +203,7 @@ func TestAnAssignmentByMistake(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want(configured, smx.Policy{Relay: server.URL})
+			want(configured, policy.Document{Relay: server.URL})
 			poll(t, a, PolicyAdopted)
 			raise(t, a, detected("a", 1))
 			for range assignedAttempts {
@@ -229,7 +230,7 @@ func TestAnAssignedRelayThatCannotBeUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want(relay, smx.Policy{Relay: "https://relay.example"})
+	want(relay, policy.Document{Relay: "https://relay.example"})
 	poll(t, a, PolicyAdopted)
 	raise(t, a, detected("a", 1))
 	send(t, a, Accepted)

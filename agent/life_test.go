@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // childStore names the store file of a test's child process.
@@ -54,7 +54,7 @@ func live(path string, rounds int) error {
 			return err
 		}
 		if round%13 == 7 {
-			if _, err := store.Adopt(PolicyState{}, &smx.ResyncRequest{Number: uint32(report.Last), NextSerial: report.Last + 5}); err != nil {
+			if _, err := store.Adopt(PolicyState{}, &policy.Resync{Number: uint32(report.Last), NextSerial: report.Last + 5}); err != nil {
 				return err
 			}
 		}

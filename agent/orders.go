@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // orders is what the adopted policy wants.
@@ -28,7 +28,7 @@ type topicOrder struct {
 const mostInterval = 7 * 24 * time.Hour
 
 // shortened is a policy without intervals that are too long.
-func shortened(p smx.Policy) (out smx.Policy, cut bool) {
+func shortened(p policy.Document) (out policy.Document, cut bool) {
 	out = p
 	out.SendInterval, out.PolicyInterval = min(p.SendInterval, mostInterval), min(p.PolicyInterval, mostInterval)
 	out.Topics = slices.Clone(p.Topics)
@@ -41,7 +41,7 @@ func shortened(p smx.Policy) (out smx.Policy, cut bool) {
 }
 
 // obey puts a policy into force.
-func (a *Agent) obey(p smx.Policy) {
+func (a *Agent) obey(p policy.Document) {
 	p, cut := shortened(p)
 	if cut {
 		a.log.Warn("policy has intervals that are too long: they are cut", "client", a.id.Client, "most", mostInterval)

@@ -9,6 +9,7 @@ import (
 
 	"statewire/internal/parse"
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // PolicyOutcome is how a poll ended.
@@ -92,36 +93,36 @@ func (a *Agent) pace(poll *PollOutcome, after time.Duration) {
 
 // adopt puts what the relay handed out into force, if it is a policy and this client's.
 func (a *Agent) adopt(kept PolicyState, answer PolicyAnswer, poll *PollOutcome) error {
-	policy, err := smx.DecodePolicy(answer.Document)
+	p, err := policy.Decode(answer.Document)
 	if err == nil {
-		err = a.ours(policy)
+		err = a.ours(p)
 	}
 	if err != nil {
 		poll.Outcome, poll.Err = PolicyDeclined, err
 		return nil
 	}
-	if kept.ETag == answer.ETag && bytes.Equal(kept.Document, answer.Document) && !kept.fresh(policy.Resync) {
+	if kept.ETag == answer.ETag && bytes.Equal(kept.Document, answer.Document) && !kept.fresh(p.Resync) {
 		poll.Outcome = PolicyUnchanged
 		return nil
 	}
 	state := PolicyState{ETag: answer.ETag, Document: answer.Document, Accepted: a.clock.Wall()}
-	if poll.Resync, err = a.store.Adopt(state, policy.Resync); err != nil {
+	if poll.Resync, err = a.store.Adopt(state, p.Resync); err != nil {
 		return fmt.Errorf("keep the policy: %w", err)
 	}
-	a.tellDeclined(kept, policy.Resync)
+	a.tellDeclined(kept, p.Resync)
 	poll.Outcome, a.askAnew = PolicyAdopted, false
-	a.obey(policy)
-	a.log.Info("policy adopted", "client", a.id.Client, "etag", answer.ETag, "relay", policy.Relay, "send_interval", policy.SendInterval, "topics", len(policy.Topics))
+	a.obey(p)
+	a.log.Info("policy adopted", "client", a.id.Client, "etag", answer.ETag, "relay", p.Relay, "send_interval", p.SendInterval, "topics", len(p.Topics))
 	if poll.Resync {
-		a.log.Info("resync begins: sending the whole cache", "client", a.id.Client, "number", policy.Resync.Number,
-			"next_serial", policy.Resync.NextSerial, "reason", policy.Resync.Reason)
+		a.log.Info("resync begins: sending the whole cache", "client", a.id.Client, "number", p.Resync.Number,
+			"next_serial", p.Resync.NextSerial, "reason", p.Resync.Reason)
 		a.SendNow()
 	}
 	return nil
 }
 
 // ours refuses a policy that is another client's, or sends the client where it could not be sure whom it talks to.
-func (a *Agent) ours(p smx.Policy) error {
+func (a *Agent) ours(p policy.Document) error {
 	if p.Client != a.id.Client {
 		return fmt.Errorf("the relay handed out the policy of client %s", p.Client)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 func poll(t *testing.T, a *Agent, want PolicyOutcome) PollOutcome {
@@ -23,11 +24,11 @@ func poll(t *testing.T, a *Agent, want PolicyOutcome) PollOutcome {
 	return got
 }
 
-func want(relay *site, p smx.Policy) {
+func want(relay *site, p policy.Document) {
 	p.Client = testIdentity.Client
 	relay.mu.Lock()
 	defer relay.mu.Unlock()
-	relay.policy = smx.EncodePolicy(p)
+	relay.policy = policy.Encode(p)
 }
 
 func drainAll(t *testing.T, a *Agent) (reports []*Report) {
@@ -53,9 +54,9 @@ func TestAPolicyIsAdoptedOnceAndOutlivesARestart(t *testing.T) {
 		if a.SendInterval() != 15*time.Minute || a.PolicyInterval() != time.Hour {
 			t.Error("an empty policy changed the intervals")
 		}
-		want(relay, smx.Policy{
+		want(relay, policy.Document{
 			SendInterval: time.Minute, PolicyInterval: 2 * time.Hour, Notifier: "push.example:10123",
-			Topics: []smx.TopicPolicy{{Type: 500, Paused: true}, {Type: 300, Interval: time.Hour}},
+			Topics: []policy.Topic{{Type: 500, Paused: true}, {Type: 300, Interval: time.Hour}},
 		})
 		poll(t, a, PolicyAdopted)
 		for range 2 {
@@ -72,7 +73,7 @@ func TestAPolicyIsAdoptedOnceAndOutlivesARestart(t *testing.T) {
 
 func TestAKeptPolicyThatIsNotUnderstoodIsAskedForAnew(t *testing.T) {
 	memory, relay := NewMemory(0), newSite(t)
-	want(relay, smx.Policy{SendInterval: time.Minute})
+	want(relay, policy.Document{SendInterval: time.Minute})
 	poll(t, agentOn(t, memory, relay), PolicyAdopted)
 	kept, _ := memory.Policy()
 	kept.Document = []byte(`<Policy Version="99"/>`)
@@ -89,13 +90,13 @@ func TestAKeptPolicyThatIsNotUnderstoodIsAskedForAnew(t *testing.T) {
 
 func TestAPolicyForSomebodyElseIsDeclined(t *testing.T) {
 	for name, document := range map[string]string{
-		"another client's":  string(smx.EncodePolicy(smx.Policy{Client: smx.ClientID{9}, SendInterval: time.Second})),
+		"another client's":  string(policy.Encode(policy.Document{Client: smx.ClientID{9}, SendInterval: time.Second})),
 		"no policy":         "<html>log in</html>",
-		"relay without TLS": string(smx.EncodePolicy(smx.Policy{Client: testIdentity.Client, Relay: "http://relay.example"})),
+		"relay without TLS": string(policy.Encode(policy.Document{Client: testIdentity.Client, Relay: "http://relay.example"})),
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, memory, relay := testAgent(t, 0)
-			want(relay, smx.Policy{SendInterval: time.Minute})
+			want(relay, policy.Document{SendInterval: time.Minute})
 			poll(t, a, PolicyAdopted)
 			before, _ := memory.Policy()
 			relay.policy = []byte(document)
@@ -115,7 +116,7 @@ func TestAResyncIsAnsweredOnce(t *testing.T) {
 		a := agentOn(t, s, relay)
 		raise(t, a, detected("a", 1), detected("b", 1), detected("c", 1))
 		drainAll(t, a)
-		want(relay, smx.Policy{Resync: &smx.ResyncRequest{Number: 4, NextSerial: 50, Issued: testPacking.Time, Reason: "missing"}})
+		want(relay, policy.Document{Resync: &policy.Resync{Number: 4, NextSerial: 50, Issued: testPacking.Time, Reason: "missing"}})
 		if got := poll(t, a, PolicyAdopted); !got.Resync {
 			t.Fatal("no resync began")
 		}
@@ -130,7 +131,7 @@ func TestAResyncIsAnsweredOnce(t *testing.T) {
 			t.Errorf("the answer is\n%s", body)
 		}
 		poll(t, a, PolicyUnchanged)
-		want(relay, smx.Policy{SendInterval: time.Minute, Resync: &smx.ResyncRequest{Number: 4, NextSerial: 90, Issued: testPacking.Time}})
+		want(relay, policy.Document{SendInterval: time.Minute, Resync: &policy.Resync{Number: 4, NextSerial: 90, Issued: testPacking.Time}})
 		if got := poll(t, a, PolicyAdopted); got.Resync || len(drainAll(t, a)) != 0 {
 			t.Error("a resync was carried out twice")
 		}
@@ -177,7 +178,7 @@ func TestPollCycle(t *testing.T) {
 		if n := relay.counted(func() int { return len(relay.pollTimes) }); n < 24 || n > 28 {
 			t.Errorf("%d polls in a day", n)
 		}
-		want(relay, smx.Policy{PolicyInterval: 10 * time.Minute})
+		want(relay, policy.Document{PolicyInterval: 10 * time.Minute})
 		time.Sleep(time.Hour)
 		before := relay.counted(func() int { return len(relay.pollTimes) })
 		time.Sleep(10 * time.Hour)
@@ -218,7 +219,7 @@ func TestIntervalsChangeWhileTheClientRuns(t *testing.T) {
 		if n := polls(0); n < 0 || len(relay.pollTimes) < 2*59 {
 			t.Errorf("%d polls in twenty hours", len(relay.pollTimes))
 		}
-		want(relay, smx.Policy{PolicyInterval: time.Hour, SendInterval: time.Hour})
+		want(relay, policy.Document{PolicyInterval: time.Hour, SendInterval: time.Hour})
 		polls(time.Hour)
 		a.Configure(Config{SendInterval: time.Second, PolicyInterval: time.Second})
 		if n := polls(10 * time.Hour); n > 12 || a.SendInterval() != time.Hour {
@@ -275,7 +276,7 @@ func TestANewSendIntervalCountsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, _, relay := testAgent(t, 0)
 		a.own.send = 24 * time.Hour
-		want(relay, smx.Policy{SendInterval: time.Minute})
+		want(relay, policy.Document{SendInterval: time.Minute})
 		defer run(t, a)()
 		time.Sleep(20 * time.Minute) // sent and polled once
 		raise(t, a, detected("a", 1))
@@ -290,7 +291,7 @@ func TestANewSendIntervalCountsAtOnce(t *testing.T) {
 func TestPausedAndSlowedTopics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, memory, relay := testAgent(t, 0)
-		want(relay, smx.Policy{Topics: []smx.TopicPolicy{{Type: 300, Interval: 2 * time.Hour}, {Type: 500, Paused: true}}})
+		want(relay, policy.Document{Topics: []policy.Topic{{Type: 300, Interval: 2 * time.Hour}, {Type: 500, Paused: true}}})
 		defer run(t, a)()
 		time.Sleep(15 * time.Minute)
 		for i := range 4 * 10 { // ten hours
@@ -307,7 +308,7 @@ func TestPausedAndSlowedTopics(t *testing.T) {
 		if came(500) != 0 || came(400) < 35 {
 			t.Errorf("the paused topic came %d times, the usual one %d times", came(500), came(400))
 		}
-		want(relay, smx.Policy{})
+		want(relay, policy.Document{})
 		time.Sleep(90 * time.Minute)
 		synctest.Wait()
 		client := relay.clients[testIdentity.Client]
@@ -336,7 +337,7 @@ func TestARestartRemembersSlowedTopics(t *testing.T) {
 		return a
 	}
 	a := start()
-	want(relay, smx.Policy{Topics: []smx.TopicPolicy{{Type: TopicUpdateDetection, Interval: 6 * time.Hour}}})
+	want(relay, policy.Document{Topics: []policy.Topic{{Type: TopicUpdateDetection, Interval: 6 * time.Hour}}})
 	poll(t, a, PolicyAdopted)
 	raise(t, a, detected("a", 1))
 	send(t, a, Accepted)
@@ -366,7 +367,7 @@ func TestTheWallClockDecidesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want(relay, smx.Policy{Topics: []smx.TopicPolicy{{Type: 300, Interval: 6 * time.Hour}}})
+		want(relay, policy.Document{Topics: []policy.Topic{{Type: 300, Interval: 6 * time.Hour}}})
 		stop, began := run(t, a), time.Now()
 		const decade = 10 * 365 * 24 * time.Hour
 		for hour := range 7 * 24 {

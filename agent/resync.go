@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // answerPriority puts the answer to a resync into the low lane. Many clients answer at about the same time, after an outage of the
@@ -36,7 +37,7 @@ const requestsKept = 64
 
 // fresh tells whether a request was not carried out yet. It need not be a later one: one lie with the greatest number, or from the end
 // of time, would make the client deaf to all that follow.
-func (p *PolicyState) fresh(r *smx.ResyncRequest) bool {
+func (p *PolicyState) fresh(r *policy.Resync) bool {
 	switch {
 	case r == nil:
 		return false
@@ -47,7 +48,7 @@ func (p *PolicyState) fresh(r *smx.ResyncRequest) bool {
 }
 
 // done remembers a request as carried out.
-func (p *PolicyState) done(r *smx.ResyncRequest) {
+func (p *PolicyState) done(r *policy.Resync) {
 	if p.requests == nil && p.Number > 0 {
 		p.requests = []request{{p.Number, p.Issued}}
 	}
@@ -80,7 +81,7 @@ func keptPolicy(s shelf) (PolicyState, error) {
 
 // Adopt implements store: keeps a policy and, when it asks for a resync that was not carried out, begins the answer, at once or
 // not at all.
-func (c cabinet) Adopt(p PolicyState, request *smx.ResyncRequest) (begun bool, err error) {
+func (c cabinet) Adopt(p PolicyState, request *policy.Resync) (begun bool, err error) {
 	err = c.change(func(s shelf, m *meta) error {
 		begun = false
 		known, err := keptPolicy(s)
@@ -104,7 +105,7 @@ func (c cabinet) Adopt(p PolicyState, request *smx.ResyncRequest) (begun bool, e
 
 // answer begins the answer to a request, unless the client has no serials left for one. A serial to continue from that jumps is
 // declined: the answer then begins behind the client's own serials, so that what was lost is repaired all the same.
-func answer(s shelf, m *meta, request *smx.ResyncRequest, at time.Time) (begun bool, err error) {
+func answer(s shelf, m *meta, request *policy.Resync, at time.Time) (begun bool, err error) {
 	declined := Declined{}
 	if jumps(request.NextSerial, m.serial) {
 		declined = Declined{NextSerial: request.NextSerial, Number: request.Number, Time: at}

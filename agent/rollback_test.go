@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // A machine is set back to an image of a million and more serials ago. It goes on with its own serials and declines the site's, so that
@@ -34,7 +35,7 @@ func TestARollbackOfMoreThanAMillion(t *testing.T) {
 		poll(t, a, PolicyAdopted)
 		return relay.polls[len(relay.polls)-1]
 	}
-	want(relay, smx.Policy{})
+	want(relay, policy.Document{})
 	if got := said(); got.LastSerial != 1_000_002 || got.States != 2 || got.Unsent != 0 || got.Digest == 0 {
 		t.Errorf("it says %+v: the site cannot compare", got)
 	}

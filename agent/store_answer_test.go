@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 func TestARefusedReportIsHalvedDownToTheGuiltyState(t *testing.T) {
@@ -67,7 +67,7 @@ func TestDeadLettersAreBounded(t *testing.T) {
 func TestTheAnswerToAResync(t *testing.T) {
 	adopt := func(t *testing.T, s Store, number uint32, next uint64, issued time.Time, want bool) {
 		t.Helper()
-		begun, err := s.Adopt(PolicyState{ETag: fmt.Sprint(number), Document: []byte("p")}, &smx.ResyncRequest{Number: number, NextSerial: next, Issued: issued})
+		begun, err := s.Adopt(PolicyState{ETag: fmt.Sprint(number), Document: []byte("p")}, &policy.Resync{Number: number, NextSerial: next, Issued: issued})
 		if err != nil || begun != want {
 			t.Fatalf("begun is %v (%v), want %v", begun, err, want)
 		}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // model is a client and its site in the plainest form: what the store holds against it must be the same.
@@ -144,7 +145,7 @@ func (m *model) refuse(*rapid.T) {
 func (m *model) resync(t *rapid.T) {
 	m.number++
 	next := rapid.Uint64Range(1, m.serial+9).Draw(t, "next")
-	if _, err := m.store.Adopt(PolicyState{}, &smx.ResyncRequest{Number: m.number, NextSerial: next, Issued: testPacking.Time}); err != nil {
+	if _, err := m.store.Adopt(PolicyState{}, &policy.Resync{Number: m.number, NextSerial: next, Issued: testPacking.Time}); err != nil {
 		m.t.Fatal(err)
 	}
 	m.serial = max(m.serial, next-1)

@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"collections": {"store", "smx"},
 	"policies":    {"collections", "store", "smx", "smx/policy"},
 	"resync/gaps": {"store", "smx"},
-	"resync":      {"resync/gaps", "collections", "policies", "store", "smx"},
+	"resync":      {"resync/gaps", "collections", "policies", "store", "smx", "smx/policy"}, // the last, until policies have moved
 	"notifier":    {"notifier/wire", "inbox", "identity"},
 
 	"reports":         {"store", "reports/web"}, // the pages, until they have moved

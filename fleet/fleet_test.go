@@ -21,6 +21,7 @@ import (
 
 	"statewire/agent"
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // topicResync is the topic type of "resync complete".
@@ -230,7 +231,7 @@ func readCatalogue(t *testing.T) map[siteState]bool {
 type slower struct{ *site }
 
 func (s slower) Policy(_ context.Context, poll smx.Poll, _ string) agent.PolicyAnswer {
-	return agent.PolicyAnswer{Outcome: agent.Accepted, Status: 200, ETag: "slow", Document: smx.EncodePolicy(smx.Policy{Client: poll.Client, SendInterval: 4 * time.Hour})}
+	return agent.PolicyAnswer{Outcome: agent.Accepted, Status: 200, ETag: "slow", Document: policy.Encode(policy.Document{Client: poll.Client, SendInterval: 4 * time.Hour})}
 }
 
 func TestFleetObeysItsPolicy(t *testing.T) {

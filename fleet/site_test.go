@@ -16,6 +16,7 @@ import (
 
 	"statewire/agent"
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // site does in memory what a whole site does: it decodes reports, keeps the current states and knows which serials came.
@@ -99,7 +100,7 @@ func (s *site) Policy(ctx context.Context, poll smx.Poll, etag string) agent.Pol
 	}
 	document := s.policy
 	if document == nil {
-		document = smx.EncodePolicy(smx.Policy{Client: poll.Client})
+		document = policy.Encode(policy.Document{Client: poll.Client})
 	}
 	tag := fmt.Sprintf(`"%x"`, sha256.Sum256(document))
 	if tag == etag {

@@ -15,6 +15,7 @@ import (
 
 	"statewire/agent"
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // asker is a site that can ask every client for its whole cache, once.
@@ -38,15 +39,15 @@ func (a *asker) Policy(_ context.Context, poll smx.Poll, etag string) agent.Poli
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.polls[poll.Client] = poll.LastSerial
-	policy := smx.Policy{Client: poll.Client}
+	p := policy.Document{Client: poll.Client}
 	if a.asking {
 		next := max(poll.LastSerial, a.greatest(poll.Client)) + 1
 		if state, done := a.completion(poll.Client); done {
 			next = state.Serial // as it was when the site asked
 		}
-		policy.Resync = &smx.ResyncRequest{Number: 1, NextSerial: next, Issued: fleetStart, Reason: "requested"}
+		p.Resync = &policy.Resync{Number: 1, NextSerial: next, Issued: fleetStart, Reason: "requested"}
 	}
-	document := smx.EncodePolicy(policy)
+	document := policy.Encode(p)
 	if tag := fmt.Sprintf("%x", document); tag != etag {
 		return agent.PolicyAnswer{Outcome: agent.Accepted, Status: 200, Document: document, ETag: tag}
 	}

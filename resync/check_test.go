@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 	"statewire/store/storetest"
 )
 
@@ -26,7 +27,7 @@ func TestAGapIsAskedForOnceItIsOldEnoughAndNotAgainBefore72Hours(t *testing.T) {
 	b.equal("issued", r.Issued, []Issued{{c.UUID(), 1, reasonMissing, "", 10, b.now}})
 	asked := b.now
 	p := b.poll(c, 9)
-	b.equal("policy", *p.Resync, smx.ResyncRequest{Number: 1, NextSerial: 10, Issued: b.now, Reason: reasonMissing})
+	b.equal("policy", *p.Resync, policy.Resync{Number: 1, NextSerial: 10, Issued: b.now, Reason: reasonMissing})
 	b.equal("seen by others", b.count(`SELECT count() FROM SR_ClientMessageStats WHERE LastResyncIssuedTime = '`+b.now.Format("2006-01-02 15:04:05")+`'`), 1)
 
 	b.wait(72*time.Hour - time.Second)

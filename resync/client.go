@@ -16,6 +16,7 @@ import (
 
 	"statewire/internal/control"
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // errStopped is a call that the site's end cut short. Every call may be made again.
@@ -46,7 +47,7 @@ func (c *Client) Policy(ctx context.Context, poll smx.Poll) (document []byte, et
 		return nil, "", err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, smx.MaxPolicyBytes))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, policy.MaxBytes))
 	switch {
 	case err != nil:
 		return nil, "", fmt.Errorf("read a policy from the resync service: %w", err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 	"statewire/store/storetest"
 )
 
@@ -221,13 +222,13 @@ func TestCollectionsAndTheirPolicies(t *testing.T) {
 		if _, err := s.SetPolicy(ctx, "list", PolicySettings{SendInterval: time.Hour}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.SetPolicy(ctx, "behind", PolicySettings{Priority: 5, SendInterval: time.Minute, Topics: []smx.TopicPolicy{{Type: 500, Paused: true}}}); err != nil {
+		if _, err := s.SetPolicy(ctx, "behind", PolicySettings{Priority: 5, SendInterval: time.Minute, Topics: []policy.Topic{{Type: 500, Paused: true}}}); err != nil {
 			t.Fatal(err)
 		}
 		b.check(CheckOptions{})
 		b.equal("one collection", b.poll(client(1), 9).SendInterval, time.Hour)
 		b.equal("two of them", b.poll(client(2), 5).SendInterval, time.Minute)
-		b.equal("paused", b.poll(client(2), 5).Topics, []smx.TopicPolicy{{Type: 500, Paused: true}})
+		b.equal("paused", b.poll(client(2), 5).Topics, []policy.Topic{{Type: 500, Paused: true}})
 		for what, says := range map[string]PolicySettings{"https://r": {Relay: "https://r"}, "n:1": {Notifier: "n:1"}, "2h0m0s": {PolicyInterval: 2 * time.Hour}} {
 			if _, err := s.SetPolicy(ctx, "list", says); err != nil {
 				t.Fatal(err)
@@ -284,7 +285,7 @@ func TestPoliciesAndCollectionsOutliveTheProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	settings := PolicySettings{SendInterval: time.Hour, PolicyInterval: 2 * time.Hour, Relay: "https://r", Notifier: "n:1",
-		Topics: []smx.TopicPolicy{{Type: 1, Interval: time.Minute}, {Type: 2, Paused: true}}}
+		Topics: []policy.Topic{{Type: 1, Interval: time.Minute}, {Type: 2, Paused: true}}}
 	if _, err := b.SetPolicy(ctx, "list", settings); err != nil {
 		t.Fatal(err)
 	}
@@ -344,7 +345,7 @@ func TestWrongCallsSayWhatToDo(t *testing.T) {
 			return err
 		}, "must be UUID"},
 		{"a policy out of range", func(ctx context.Context, s service) error {
-			_, err := s.SetPolicy(ctx, "x", PolicySettings{SendInterval: time.Millisecond, Relay: "ftp://x", Notifier: "x", Topics: []smx.TopicPolicy{{Type: 700, Paused: true}}})
+			_, err := s.SetPolicy(ctx, "x", PolicySettings{SendInterval: time.Millisecond, Relay: "ftp://x", Notifier: "x", Topics: []policy.Topic{{Type: 700, Paused: true}}})
 			return err
 		}, "topic type 700 cannot be paused"},
 		{"relays and notifiers that nobody can dial", func(ctx context.Context, s service) error {

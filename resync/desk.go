@@ -10,6 +10,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // claimsKept bounds the claims that wait for a store that is away; a client repeats its own at the next poll.
@@ -39,17 +40,17 @@ func (s *Service) Policy(ctx context.Context, poll smx.Poll) (document []byte, e
 		s.metrics.polls.WithLabelValues("failed").Inc()
 		return nil, "", invalid("the claimed serial is above 2^62")
 	}
-	policy, err := s.desk.answer(poll, s.now().UTC())
+	p, err := s.desk.answer(poll, s.now().UTC())
 	if err != nil {
 		s.metrics.polls.WithLabelValues("failed").Inc()
 		return nil, "", err
 	}
-	s.metrics.polls.WithLabelValues(policyKind(policy)).Inc()
-	document = smx.EncodePolicy(policy)
+	s.metrics.polls.WithLabelValues(policyKind(p)).Inc()
+	document = policy.Encode(p)
 	return document, fmt.Sprintf(`"%016x"`, xxhash.Sum64(document)), nil
 }
 
-func policyKind(p smx.Policy) string {
+func policyKind(p policy.Document) string {
 	switch {
 	case p.Resync != nil:
 		return "resync"
@@ -60,24 +61,24 @@ func policyKind(p smx.Policy) string {
 }
 
 // answer is the policy of the client that polls; what the poll says is noted.
-func (d *desk) answer(poll smx.Poll, now time.Time) (smx.Policy, error) {
-	policy := smx.Policy{Client: poll.Client}
+func (d *desk) answer(poll smx.Poll, now time.Time) (policy.Document, error) {
+	p := policy.Document{Client: poll.Client}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.loaded {
-		return policy, ErrNotReady
+		return p, ErrNotReady
 	}
 	if before, again := d.claims[poll.Client]; again || len(d.claims) < claimsKept {
 		d.claims[poll.Client] = claim{Poll: poll, at: now}.after(before)
 	}
 	if asked, ok := d.owing[poll.Client]; ok {
-		policy.Resync = &smx.ResyncRequest{Number: asked.number, NextSerial: asked.next, Issued: asked.issued.Truncate(time.Second), Reason: asked.reason}
+		p.Resync = &policy.Resync{Number: asked.number, NextSerial: asked.next, Issued: asked.issued.Truncate(time.Second), Reason: asked.reason}
 		d.pick(asked, now)
 	}
 	for _, r := range d.rules {
-		r.apply(&policy)
+		r.apply(&p)
 	}
-	return policy, nil
+	return p, nil
 }
 
 // pick notes that a client was given its request, the first time.

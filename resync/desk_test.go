@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 func TestAPolicyMergesTheClientsCollections(t *testing.T) {
@@ -17,8 +18,8 @@ func TestAPolicyMergesTheClientsCollections(t *testing.T) {
 	d := newDesk()
 	d.open()
 	d.setRules([]rule{
-		{PolicySettings: PolicySettings{SendInterval: time.Hour, Topics: []smx.TopicPolicy{{Type: 500, Paused: true}, {Type: 600, Interval: time.Hour}}}, members: members},
-		{PolicySettings: PolicySettings{SendInterval: time.Minute, PolicyInterval: time.Minute, Relay: "https://b", Topics: []smx.TopicPolicy{{Type: 400, Paused: true}, {Type: 500}}}, members: members},
+		{PolicySettings: PolicySettings{SendInterval: time.Hour, Topics: []policy.Topic{{Type: 500, Paused: true}, {Type: 600, Interval: time.Hour}}}, members: members},
+		{PolicySettings: PolicySettings{SendInterval: time.Minute, PolicyInterval: time.Minute, Relay: "https://b", Topics: []policy.Topic{{Type: 400, Paused: true}, {Type: 500}}}, members: members},
 		{PolicySettings: PolicySettings{Notifier: "elsewhere:1"}, members: []smx.ClientID{client(2)}},
 		{PolicySettings: PolicySettings{SendInterval: time.Second, PolicyInterval: time.Second, Relay: "https://c", Notifier: "n:1"}, members: members},
 		{PolicySettings: PolicySettings{Notifier: "m:1"}, members: members},
@@ -27,9 +28,9 @@ func TestAPolicyMergesTheClientsCollections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := smx.Policy{
+	want := policy.Document{
 		Client: c, SendInterval: time.Hour, PolicyInterval: time.Minute, Relay: "https://b", Notifier: "n:1",
-		Topics: []smx.TopicPolicy{{Type: 400, Paused: true}, {Type: 500, Paused: true}, {Type: 600, Interval: time.Hour}},
+		Topics: []policy.Topic{{Type: 400, Paused: true}, {Type: 500, Paused: true}, {Type: 600, Interval: time.Hour}},
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("merged to %v, want %v", got, want)
@@ -102,7 +103,7 @@ func benchDesk(clients int) *Service {
 	s.desk.setRules([]rule{
 		{PolicySettings: PolicySettings{SendInterval: time.Hour}, members: slices.Clip(members)},
 		{PolicySettings: PolicySettings{Relay: "https://b"}, members: slices.Clone(members)},
-		{PolicySettings: PolicySettings{Topics: []smx.TopicPolicy{{Type: 500, Paused: true}}}, members: slices.Clone(members)},
+		{PolicySettings: PolicySettings{Topics: []policy.Topic{{Type: 500, Paused: true}}}, members: slices.Clone(members)},
 	})
 	var asked []resync
 	for n := range 1000 {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 const (
@@ -19,12 +20,12 @@ const (
 
 // PolicySettings are what the members of a collection are told. Zero and empty say nothing.
 type PolicySettings struct {
-	Priority       uint32            // where a client's collections disagree the smallest wins, then the name that sorts first
-	SendInterval   time.Duration     // whole seconds
-	PolicyInterval time.Duration     // whole seconds
-	Topics         []smx.TopicPolicy // by type
-	Relay          string            // base address
-	Notifier       string            // host and port
+	Priority       uint32         // where a client's collections disagree the smallest wins, then the name that sorts first
+	SendInterval   time.Duration  // whole seconds
+	PolicyInterval time.Duration  // whole seconds
+	Topics         []policy.Topic // by type
+	Relay          string         // base address
+	Notifier       string         // host and port
 }
 
 // CollectionPolicy is the policy of one collection.
@@ -139,7 +140,7 @@ func (l *storeLedger) policies(ctx context.Context) (list []CollectionPolicy, er
 		}
 		p.SendInterval, p.PolicyInterval = seconds(send), seconds(poll)
 		for i, kind := range types {
-			p.Topics = append(p.Topics, smx.TopicPolicy{Type: kind, Paused: paused[i] == 1, Interval: seconds(intervals[i])})
+			p.Topics = append(p.Topics, policy.Topic{Type: kind, Paused: paused[i] == 1, Interval: seconds(intervals[i])})
 		}
 		list = append(list, p)
 		return nil

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // holds stores that a report of now brought a state of a client.
@@ -29,13 +30,13 @@ func (b *bench) holds(c smx.ClientID, serial, hash uint64) {
 }
 
 // said is a poll of a client that holds one state and has sent everything.
-func (b *bench) said(c smx.ClientID, last, hash uint64) *smx.ResyncRequest {
+func (b *bench) said(c smx.ClientID, last, hash uint64) *policy.Resync {
 	b.t.Helper()
 	document, _, err := b.Policy(b.t.Context(), smx.Poll{Client: c, LastSerial: last, States: 1, Digest: smx.StateDigest(0, hash)})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	p, err := smx.DecodePolicy(document)
+	p, err := policy.Decode(document)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"statewire/internal/parse"
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // rule is the policy of one collection and its members.
@@ -20,7 +21,7 @@ type rule struct {
 }
 
 // apply adds what the rule says to a client's policy, where no rule of better priority has spoken.
-func (r rule) apply(p *smx.Policy) {
+func (r rule) apply(p *policy.Document) {
 	if _, member := slices.BinarySearchFunc(r.members, p.Client, compareClients); !member {
 		return
 	}
@@ -30,7 +31,7 @@ func (r rule) apply(p *smx.Policy) {
 	p.Notifier = cmp.Or(p.Notifier, r.Notifier)
 	for _, topic := range r.Topics {
 		at, spoken := slices.BinarySearchFunc(p.Topics, topic, compareTopics)
-		if !spoken && len(p.Topics) < smx.MaxPolicyTopics {
+		if !spoken && len(p.Topics) < policy.MaxTopics {
 			p.Topics = slices.Insert(p.Topics, at, topic)
 		}
 	}
@@ -38,7 +39,7 @@ func (r rule) apply(p *smx.Policy) {
 
 func compareClients(a, b smx.ClientID) int { return bytes.Compare(a[:], b[:]) }
 
-func compareTopics(a, b smx.TopicPolicy) int { return cmp.Compare(a.Type, b.Type) }
+func compareTopics(a, b policy.Topic) int { return cmp.Compare(a.Type, b.Type) }
 
 // Bounds of what a policy may say. A client that polled once a year could not be told to poll more often.
 const (

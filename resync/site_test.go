@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"statewire/smx"
+	"statewire/smx/policy"
 	"statewire/store"
 	"statewire/store/storetest"
 )
@@ -96,13 +97,13 @@ func (b *bench) check(o CheckOptions) Result {
 }
 
 // poll asks for a client's policy, as the relay does.
-func (b *bench) poll(c smx.ClientID, lastSerial uint64) smx.Policy {
+func (b *bench) poll(c smx.ClientID, lastSerial uint64) policy.Document {
 	b.t.Helper()
 	document, _, err := b.Policy(b.t.Context(), smx.Poll{Client: c, LastSerial: lastSerial, Unsent: 1})
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	p, err := smx.DecodePolicy(document)
+	p, err := policy.Decode(document)
 	if err != nil {
 		b.t.Fatal(err)
 	}

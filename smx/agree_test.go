@@ -1,4 +1,4 @@
-package smx
+package smx_test
 
 import (
 	"bytes"
@@ -6,6 +6,9 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"statewire/smx"
+	"statewire/smx/reference"
 )
 
 // testNow is the clock of every decoder in tests that look at suspect times.
@@ -13,20 +16,20 @@ var testNow = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // rows is a batch without what the reference can't know: places and raw bytes.
 type rows struct {
-	Reports    []ReportRow
-	Messages   []Message
+	Reports    []smx.ReportRow
+	Messages   []smx.Message
 	Owner      []int32
 	Hash       []uint64
 	Flags      []uint8
-	Bad        []BadRecord
-	BadReports []BadReport
+	Bad        []smx.BadRecord
+	BadReports []smx.BadReport
 }
 
-func rowsOf(b *Batch) rows {
+func rowsOf(b *smx.Batch) rows {
 	r := rows{
-		Reports: append([]ReportRow(nil), b.Reports...), Owner: append([]int32(nil), b.Report...),
+		Reports: append([]smx.ReportRow(nil), b.Reports...), Owner: append([]int32(nil), b.Report...),
 		Hash: append([]uint64(nil), b.Hash...), Flags: append([]uint8(nil), b.Flags...),
-		Bad: append([]BadRecord(nil), b.Bad...), BadReports: append([]BadReport(nil), b.BadReports...),
+		Bad: append([]smx.BadRecord(nil), b.Bad...), BadReports: append([]smx.BadReport(nil), b.BadReports...),
 	}
 	for i := range b.Serial {
 		m := b.Message(i)
@@ -34,27 +37,29 @@ func rowsOf(b *Batch) rows {
 		r.Messages = append(r.Messages, m)
 	}
 	for i := range r.Bad {
-		r.Bad[i].Err, r.Bad[i].header, r.Bad[i].record = Error{Code: r.Bad[i].Err.Code}, nil, nil
+		bad := r.Bad[i]
+		r.Bad[i] = smx.BadRecord{Report: bad.Report, Index: bad.Index, Number: bad.Number, Serial: bad.Serial,
+			HasSerial: bad.HasSerial, Err: smx.Error{Code: bad.Err.Code}}
 	}
 	for i := range r.BadReports {
-		r.BadReports[i].Err, r.BadReports[i].Raw = Error{}, nil
+		r.BadReports[i].Err, r.BadReports[i].Raw = smx.Error{}, nil
 	}
 	return r
 }
 
 // agree decodes doc by the decoder and by the reference and fails when they
 // differ. It returns the decoder's answer.
-func agree(t *testing.T, doc []byte) (*Batch, error) {
+func agree(t *testing.T, doc []byte) (*smx.Batch, error) {
 	t.Helper()
-	var hot, slow Batch
-	d := NewDecoder()
+	var hot, slow smx.Batch
+	d := smx.NewDecoder()
 	before := bytes.Clone(doc)
 	err := d.Decode(doc, &hot)
-	relayWritten := d.framed
+	relayWritten := smx.Framed(d)
 	if !bytes.Equal(before, doc) {
 		t.Fatalf("Decode changed its input\n%q", before)
 	}
-	referenceErr := Reference(doc, &slow)
+	referenceErr := reference.Decode(doc, &slow)
 	if (err == nil) != (referenceErr == nil) {
 		t.Fatalf("decoder: %v\nreference: %v\n%q", err, referenceErr, doc)
 	}
@@ -62,7 +67,7 @@ func agree(t *testing.T, doc []byte) (*Batch, error) {
 		t.Fatalf("decoder:   %+v\nreference: %+v\n%q", got, want, doc)
 	}
 	if err != nil {
-		if e := err.(*Error); e.Line < 1 || e.Column < 1 || e.Offset < 0 || e.Offset > int64(len(doc)) || e.Code == "" {
+		if e := err.(*smx.Error); e.Line < 1 || e.Column < 1 || e.Offset < 0 || e.Offset > int64(len(doc)) || e.Code == "" {
 			t.Fatalf("error without a place: %+v\n%q", e, doc)
 		}
 		if hot.Len() != 0 || len(hot.Reports)+len(hot.Params)+len(hot.Bad)+len(hot.BadReports) != 0 {
@@ -75,7 +80,7 @@ func agree(t *testing.T, doc []byte) (*Batch, error) {
 }
 
 // checkAgrees holds Check against what Decode did.
-func checkAgrees(t *testing.T, d *Decoder, doc []byte, hot *Batch, err error, relayWritten bool) {
+func checkAgrees(t *testing.T, d *smx.Decoder, doc []byte, hot *smx.Batch, err error, relayWritten bool) {
 	t.Helper()
 	checked, checkErr := d.Check(doc)
 	if err == nil && relayWritten {
@@ -95,8 +100,8 @@ func checkAgrees(t *testing.T, d *Decoder, doc []byte, hot *Batch, err error, re
 		checked.Messages != r.Messages+r.BadRecords || checked.EncodingMismatch != r.EncodingMismatch {
 		t.Fatalf("Check: %+v, %v\nDecode: %+v\n%q", checked, checkErr, r, doc)
 	}
-	file := AppendFile(nil, []Accepted{{Client: r.Client, Received: testNow, Receipt: "r", Messages: checked.Messages, Body: checked.Body}})
-	var framed Batch
+	file := smx.AppendFile(nil, []smx.Accepted{{Client: r.Client, Received: testNow, Receipt: "r", Messages: checked.Messages, Body: checked.Body}})
+	var framed smx.Batch
 	if err := d.Decode(file, &framed); err != nil {
 		t.Fatalf("the report's relay-written file is refused: %v\n%q", err, file)
 	}
@@ -107,10 +112,10 @@ func checkAgrees(t *testing.T, d *Decoder, doc []byte, hot *Batch, err error, re
 
 // setAsideLoads checks that what is set aside loads by itself, and meets the
 // same refusal there.
-func setAsideLoads(t *testing.T, d *Decoder, hot *Batch) {
+func setAsideLoads(t *testing.T, d *smx.Decoder, hot *smx.Batch) {
 	t.Helper()
 	for i := range hot.Bad {
-		var alone Batch
+		var alone smx.Batch
 		bad := &hot.Bad[i]
 		if err := d.Decode(bad.Raw(), &alone); err != nil {
 			t.Fatalf("set-aside record: %v\n%q", err, bad.Raw())
@@ -122,7 +127,7 @@ func setAsideLoads(t *testing.T, d *Decoder, hot *Batch) {
 	}
 	for i := range hot.BadReports {
 		bad := &hot.BadReports[i]
-		if err, ok := d.Decode(bad.Raw, &Batch{}).(*Error); !ok || err.Code != bad.Err.Code {
+		if err, ok := d.Decode(bad.Raw, &smx.Batch{}).(*smx.Error); !ok || err.Code != bad.Err.Code {
 			t.Fatalf("set-aside report: %v, was %v\n%q", err, &bad.Err, bad.Raw)
 		}
 	}

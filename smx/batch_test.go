@@ -1,4 +1,4 @@
-package smx
+package smx_test
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"statewire/fixtures"
+	"statewire/smx"
 )
 
 // A warm decoder allocates nothing for a report, whatever it holds: the
@@ -21,9 +22,9 @@ func TestAllocations(t *testing.T) {
 		{"ordinary", benchReport(10)},
 		{"pretty", pretty},
 		{"details and references", details},
-		{"UTF-16", EncodeUTF16(nil, benchReport(10), false)},
+		{"UTF-16", smx.EncodeUTF16(nil, benchReport(10), false)},
 	} {
-		d, b := NewDecoder(), &Batch{}
+		d, b := smx.NewDecoder(), &smx.Batch{}
 		decode := func() {
 			b.Reset()
 			if err := d.Decode(c.doc, b); err != nil || b.Len() != 10 {
@@ -43,8 +44,8 @@ func TestAllocations(t *testing.T) {
 			t.Errorf("%s: Check makes %v allocations", c.name, got)
 		}
 	}
-	file := AppendFile(nil, []Accepted{accepted(t, clientN(1), 100), accepted(t, clientN(2), 100)})
-	d, b := NewDecoder(), &Batch{}
+	file := smx.AppendFile(nil, []smx.Accepted{accepted(t, clientN(1), 100), accepted(t, clientN(2), 100)})
+	d, b := smx.NewDecoder(), &smx.Batch{}
 	if got := testing.AllocsPerRun(20, func() {
 		b.Reset()
 		if err := d.Decode(file, b); err != nil || b.Len() != 200 {
@@ -59,7 +60,7 @@ func TestAllocations(t *testing.T) {
 func TestAllocationsOfAColdStart(t *testing.T) {
 	doc := fixtures.Report(strings.Repeat(fixtures.Message, 1000))
 	if got := testing.AllocsPerRun(5, func() {
-		if err := NewDecoder().Decode(doc, &Batch{}); err != nil {
+		if err := smx.NewDecoder().Decode(doc, &smx.Batch{}); err != nil {
 			t.Fatal(err)
 		}
 	}); got > 1000 {
@@ -72,8 +73,8 @@ func TestBatchKeepsItsOwnStrings(t *testing.T) {
 	t.Parallel()
 	first := fixtures.Report(message("102", "first"))
 	second := bytes.Replace(fixtures.Report(message("102", strings.Repeat("z", 60_000)), message("1431", "x")), []byte("LAB-01"), []byte("LAB-02"), 1)
-	d, b := NewDecoder(), &Batch{}
-	for _, doc := range [][]byte{first, second, EncodeUTF16(nil, first, true)} {
+	d, b := smx.NewDecoder(), &smx.Batch{}
+	for _, doc := range [][]byte{first, second, smx.EncodeUTF16(nil, first, true)} {
 		if err := d.Decode(doc, b); err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +87,7 @@ func TestBatchKeepsItsOwnStrings(t *testing.T) {
 		if err := d.Decode([]byte("<Report><ReportBody>"+message("102", "junk")), b); err == nil {
 			t.Fatal("accepted")
 		}
-		if _, err := d.Check(EncodeUTF16(nil, fixtures.Report(message("102", "more")), false)); err != nil {
+		if _, err := d.Check(smx.EncodeUTF16(nil, fixtures.Report(message("102", "more")), false)); err != nil {
 			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(rowsOf(b), kept) {
@@ -102,7 +103,7 @@ func TestBatchKeepsItsOwnStrings(t *testing.T) {
 		t.Errorf("%+v", rowsOf(b))
 	}
 	b.Reset()
-	if !reflect.DeepEqual(rowsOf(b), rowsOf(&Batch{})) || b.Len() != 0 {
+	if !reflect.DeepEqual(rowsOf(b), rowsOf(&smx.Batch{})) || b.Len() != 0 {
 		t.Errorf("not empty after Reset: %+v", rowsOf(b))
 	}
 }
@@ -123,8 +124,8 @@ func TestRecordSetAsideIsSmall(t *testing.T) {
 		t.Errorf("%d bytes for a record of %d", len(b.Bad[1].Raw()), len(message("1431", "y")))
 	}
 	repaired := bytes.Replace(b.Bad[1].Raw(), []byte(`"y"`), []byte(`"1432"`), 1)
-	var again Batch
-	if err := NewDecoder().Decode(repaired, &again); err != nil || again.Len() != 1 || again.Serial[0] != 1432 || again.Reports[0].NetBIOSName != "LAB-01" {
+	var again smx.Batch
+	if err := smx.NewDecoder().Decode(repaired, &again); err != nil || again.Len() != 1 || again.Serial[0] != 1432 || again.Reports[0].NetBIOSName != "LAB-01" {
 		t.Errorf("repaired: %v, %+v", err, again.Reports)
 	}
 }
@@ -135,17 +136,17 @@ func TestCheckGivesTheReportAlone(t *testing.T) {
 	for name, doc := range map[string][]byte{
 		"UTF-8":   fixtures.Report(fixtures.Message),
 		"mark":    append([]byte("\xEF\xBB\xBF"), fixtures.Report(fixtures.Message)...),
-		"UTF-16":  EncodeUTF16(nil, fixtures.Report(fixtures.Message), true),
+		"UTF-16":  smx.EncodeUTF16(nil, fixtures.Report(fixtures.Message), true),
 		"around":  append(append([]byte("<!-- a --><?b?>\n"), fixtures.Report(fixtures.Message)[len(fixtures.Declaration):]...), " <!-- c -->"...),
 		"a label": bytes.Replace(fixtures.Report(fixtures.Message), []byte("UTF-8"), []byte("UTF-16"), 1),
 	} {
-		c, err := NewDecoder().Check(doc)
+		c, err := smx.NewDecoder().Check(doc)
 		if err != nil || !bytes.HasPrefix(c.Body, []byte(root)) || !bytes.HasSuffix(c.Body, []byte("</ReportBody></Report>")) ||
 			c.Priority != 5 || c.Messages != 1 || c.Bad != 0 || c.Client.String() != fixtures.Client || c.EncodingMismatch != (name == "a label") {
 			t.Errorf("%s: %+v, %v", name, c, err)
 		}
 	}
-	c, err := NewDecoder().Check(fixtures.Report(fixtures.Message, message("1431", "x"), message(`"500"`, `"x"`)))
+	c, err := smx.NewDecoder().Check(fixtures.Report(fixtures.Message, message("1431", "x"), message(`"500"`, `"x"`)))
 	if err != nil || c.Messages != 3 || c.Bad != 2 {
 		t.Errorf("%+v, %v", c, err)
 	}

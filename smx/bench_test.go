@@ -1,4 +1,4 @@
-package smx
+package smx_test
 
 import (
 	"bytes"
@@ -15,23 +15,25 @@ import (
 
 	"github.com/tdewolff/parse/v2"
 	lexer "github.com/tdewolff/parse/v2/xml"
+
+	"statewire/smx"
 )
 
 // benchReport is an ordinary report of n messages, some 265 bytes each behind
 // a header of some 585.
 func benchReport(n int) []byte {
-	r := Report{Header: Header{
-		Client: ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1}, ClientInstalled: 1, ClientType: 1, ClientVersion: "4.00.6487.2000",
-		NetBIOSName: "STEVERAC64-2", CodePage: "437", LCID: 1033, Priority: NoPriority, Date: benchTime,
+	r := smx.Report{Header: smx.Header{
+		Client: smx.ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1}, ClientInstalled: 1, ClientType: 1, ClientVersion: "4.00.6487.2000",
+		NetBIOSName: "STEVERAC64-2", CodePage: "437", LCID: 1033, Priority: smx.NoPriority, Date: benchTime,
 	}}
 	for i := range n {
-		r.Messages = append(r.Messages, Message{
+		r.Messages = append(r.Messages, smx.Message{
 			Time: benchTime.Add(time.Duration(i) * time.Second), Serial: uint64(1431 + i),
 			TopicType: 500, TopicID: fmt.Sprintf("21e49ac6-a273-4a61-9794-eb675bc7%04x", i), TopicIDType: 3,
 			StateID: 2, Params: []string{"102"},
 		})
 	}
-	return AppendReport(nil, &r)
+	return smx.AppendReport(nil, &r)
 }
 
 var benchTime = time.Date(2011, 1, 7, 18, 30, 46, 153_000_000, time.UTC)
@@ -80,7 +82,7 @@ func interleave(rounds int, ours, theirs func()) (our, their time.Duration) {
 }
 
 // decodeFor decodes doc again and again until it has read n bytes.
-func decodeFor(b *testing.B, d *Decoder, into *Batch, doc []byte, n int) {
+func decodeFor(b *testing.B, d *smx.Decoder, into *smx.Batch, doc []byte, n int) {
 	for done := 0; done < n; done += len(doc) {
 		if into.Len() >= 100_000 {
 			into.Reset()
@@ -109,7 +111,7 @@ func perByte(d time.Duration, n int) float64 { return float64(d) / float64(n) }
 // encoding/xml Unmarshal, reports of ten messages, one core.
 func BenchmarkRatioDecoderToEncodingXML(b *testing.B) {
 	doc := benchReport(10)
-	d, into := NewDecoder(), &Batch{}
+	d, into := smx.NewDecoder(), &smx.Batch{}
 	const ours, theirs = 4 << 20, 256 << 10
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	decodeFor(b, d, into, doc, 128<<20) // warm
@@ -134,7 +136,7 @@ func BenchmarkRatioDecoderToEncodingXML(b *testing.B) {
 // decoder scans by itself.
 func BenchmarkRatioDecoderToLexer(b *testing.B) {
 	doc := benchReport(10)
-	d, into := NewDecoder(), &Batch{}
+	d, into := smx.NewDecoder(), &smx.Batch{}
 	const size = 4 << 20
 	decodeFor(b, d, into, doc, 32*size)
 	for b.Loop() {
@@ -163,12 +165,12 @@ func BenchmarkRatioDecoderToLibxml2(b *testing.B) {
 		b.Skip("xmllint is not installed")
 	}
 	one := benchReport(10_000)
-	body := one[len(declarationUTF8):]
-	reports := make([]Accepted, 0, 10)
+	body := one[len(smx.DeclarationUTF8):]
+	reports := make([]smx.Accepted, 0, 10)
 	for range 10 {
-		reports = append(reports, Accepted{Client: ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1}, Received: benchTime, Messages: 10_000, Body: body})
+		reports = append(reports, smx.Accepted{Client: smx.ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1}, Received: benchTime, Messages: 10_000, Body: body})
 	}
-	doc := AppendFile(nil, reports)
+	doc := smx.AppendFile(nil, reports)
 	dir := b.TempDir()
 	large, tiny := filepath.Join(dir, "large.xml"), filepath.Join(dir, "tiny.xml")
 	if err := os.WriteFile(large, doc, 0o600); err != nil {
@@ -184,7 +186,7 @@ func BenchmarkRatioDecoderToLibxml2(b *testing.B) {
 			}
 		}
 	}
-	d, into, buf := NewDecoder(), &Batch{}, make([]byte, len(doc))
+	d, into, buf := smx.NewDecoder(), &smx.Batch{}, make([]byte, len(doc))
 	decodeFor(b, d, into, doc, 2*len(doc))
 	for b.Loop() {
 		our, their := interleave(7, func() {
@@ -204,14 +206,14 @@ func BenchmarkRatioDecoderToLibxml2(b *testing.B) {
 // one report of ten messages.
 func BenchmarkDecode(b *testing.B) { benchDecode(b, benchReport(10)) }
 
-func BenchmarkDecodeUTF16(b *testing.B) { benchDecode(b, EncodeUTF16(nil, benchReport(10), false)) }
+func BenchmarkDecodeUTF16(b *testing.B) { benchDecode(b, smx.EncodeUTF16(nil, benchReport(10), false)) }
 
 func BenchmarkDecodePretty(b *testing.B) {
 	benchDecode(b, bytes.ReplaceAll(benchReport(10), []byte("><"), []byte(">\r\n  <")))
 }
 
 func benchDecode(b *testing.B, doc []byte) {
-	d, into := NewDecoder(), &Batch{}
+	d, into := smx.NewDecoder(), &smx.Batch{}
 	decodeFor(b, d, into, doc, 64<<20)
 	b.SetBytes(int64(len(doc)))
 	b.ReportAllocs()
@@ -222,7 +224,7 @@ func benchDecode(b *testing.B, doc []byte) {
 
 func BenchmarkCheck(b *testing.B) {
 	doc := benchReport(10)
-	d := NewDecoder()
+	d := smx.NewDecoder()
 	b.SetBytes(int64(len(doc)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -1,4 +1,4 @@
-package smx
+package smx_test
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"statewire/fixtures"
+	"statewire/smx"
 )
 
 // catalogue is built once; nothing changes its documents.
@@ -41,19 +42,19 @@ func codeOf(err error) string {
 	if err == nil {
 		return ""
 	}
-	return err.(*Error).Code
+	return err.(*smx.Error).Code
 }
 
 // The text, place and code of every refusal of the catalogue stay as they are:
 // scripts and people rely on them. UPDATE_GOLDEN=1 rewrites the file.
 func TestErrorsAreGolden(t *testing.T) {
 	t.Parallel()
-	got := map[string][]Error{}
+	got := map[string][]smx.Error{}
 	for _, c := range catalogue() {
-		var b Batch
+		var b smx.Batch
 		name := fmt.Sprintf("%d %s", c.Row, c.Name)
-		if err := NewDecoder().Decode(c.Data, &b); err != nil {
-			got[name] = append(got[name], *err.(*Error))
+		if err := smx.NewDecoder().Decode(c.Data, &b); err != nil {
+			got[name] = append(got[name], *err.(*smx.Error))
 		}
 		for _, bad := range b.Bad {
 			got[name] = append(got[name], bad.Err)
@@ -87,9 +88,9 @@ func TestTruncatedReportsAreRefused(t *testing.T) {
 		if end < 0 {
 			end = bytes.LastIndex(doc, []byte("</Report>")) + len("</Report>") - 2
 		}
-		d := NewDecoder()
+		d := smx.NewDecoder()
 		for i := range doc[:end+2] {
-			if err := d.Decode(doc[:i], &Batch{}); err == nil {
+			if err := d.Decode(doc[:i], &smx.Batch{}); err == nil {
 				t.Fatalf("accepted when cut to %d of %d bytes", i, len(doc))
 			}
 			if _, err := d.Check(doc[:i]); err == nil {
@@ -104,7 +105,7 @@ func TestDoctypeIsRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	large := append([]byte("<!DOCTYPE Report ["), bytes.Repeat([]byte("<!ENTITY a \"b\">"), 500_000)...)
 	for _, c := range catalogue() {
-		if c.Code == CodeDoctype {
+		if c.Code == smx.CodeDoctype {
 			large := large
 			if c.Row == 48 {
 				large = c.Data
@@ -112,7 +113,7 @@ func TestDoctypeIsRefusedAtOnce(t *testing.T) {
 			fastest := time.Hour
 			for range 50 {
 				start := time.Now()
-				if err := NewDecoder().Decode(large, &Batch{}); codeOf(err) != CodeDoctype {
+				if err := smx.NewDecoder().Decode(large, &smx.Batch{}); codeOf(err) != smx.CodeDoctype {
 					t.Fatal(err)
 				}
 				fastest = min(fastest, time.Since(start))
@@ -129,8 +130,8 @@ func TestDoctypeIsRefusedAtOnce(t *testing.T) {
 func TestSeed002(t *testing.T) {
 	t.Parallel()
 	_, err := agree(t, fixtures.Sample(fixtures.Seed002AsPrinted))
-	e, ok := err.(*Error)
-	if !ok || e.Code != CodeSyntax || e.Line != 2 || e.Column != 814 {
+	e, ok := err.(*smx.Error)
+	if !ok || e.Code != smx.CodeSyntax || e.Line != 2 || e.Column != 814 {
 		t.Errorf("as printed: %v", err)
 	}
 	var first uint64
@@ -142,7 +143,7 @@ func TestSeed002(t *testing.T) {
 		}
 		m, r := b.Message(0), b.Reports[0]
 		if r.NetBIOSName != "STEVERAC64-2" || m.Serial != 1431 || m.TopicType != 500 || m.StateID != 2 || len(m.Params) != 1 || m.Params[0] != "102" ||
-			r.Client.UUID() != "f1b03089-9ea1-4a64-83dc-5f8e77bddeb4" || r.Priority != NoPriority || !m.Time.Equal(benchTime) {
+			r.Client.UUID() != "f1b03089-9ea1-4a64-83dc-5f8e77bddeb4" || r.Priority != smx.NoPriority || !m.Time.Equal(benchTime) {
 			t.Errorf("%s: %+v\n%+v", name, r, m)
 		}
 		if first == 0 {
@@ -163,8 +164,8 @@ func TestTheDocumentedReport(t *testing.T) {
 	}
 	_, block, _ := bytes.Cut(page, []byte("```xml\n"))
 	block, _, _ = bytes.Cut(block, []byte("```"))
-	var b Batch
-	if err := NewDecoder().Decode(block, &b); err != nil || b.Len() != 1 {
+	var b smx.Batch
+	if err := smx.NewDecoder().Decode(block, &b); err != nil || b.Len() != 1 {
 		t.Fatalf("%d messages: %v", b.Len(), err)
 	}
 	if hash := fmt.Sprintf("%#016x", b.Hash[0]); !bytes.Contains(page, []byte("`"+hash+"`")) {

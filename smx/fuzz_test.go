@@ -1,27 +1,29 @@
-package smx
+package smx_test
 
 import (
 	"bytes"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
+
+	"statewire/smx"
+	"statewire/smx/reference"
 )
 
 // seeds are documents that fuzzing starts from.
 func seeds() [][]byte {
 	two := benchReport(2)
-	details := AppendReport(nil, &Report{Header: Header{Priority: 5}, Messages: []Message{{
+	details := smx.AppendReport(nil, &smx.Report{Header: smx.Header{Priority: 5}, Messages: []smx.Message{{
 		Time: benchTime, Serial: 7, TopicType: 9003, TopicID: " a&b ", User: "D\\u", UserSID: "S-1", DetailsType: 1, Details: "x]]>y\r\n", Params: []string{" 1", ""},
 	}}})
-	body := two[len(declarationUTF8):]
-	file := AppendFile(nil, []Accepted{
-		{Client: ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1}, Received: benchTime, Receipt: "one", Messages: 2, Body: body},
-		{Client: ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1}, Received: benchTime, Receipt: "two", Messages: 2, Body: body},
+	body := two[len(smx.DeclarationUTF8):]
+	file := smx.AppendFile(nil, []smx.Accepted{
+		{Client: smx.ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1}, Received: benchTime, Receipt: "one", Messages: 2, Body: body},
+		{Client: smx.ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1}, Received: benchTime, Receipt: "two", Messages: 2, Body: body},
 	})
 	all := [][]byte{
 		two, details, file,
-		EncodeUTF16(nil, two, false), EncodeUTF16(nil, two, true), EncodeUTF16(nil, two, false)[2:], EncodeUTF16(nil, file, true),
+		smx.EncodeUTF16(nil, two, false), smx.EncodeUTF16(nil, two, true), smx.EncodeUTF16(nil, two, false)[2:], smx.EncodeUTF16(nil, file, true),
 		append([]byte("\xEF\xBB\xBF"), two...),
 		bytes.ReplaceAll(two, []byte("><"), []byte(">\r\n<!-- c --><?p i?><")),
 		bytes.Replace(two, []byte(`"1432"`), []byte(`"007"`), 1),
@@ -107,52 +109,42 @@ func FuzzRoundTrip(f *testing.F) {
 	f.Fuzz(func(t *testing.T, id, user, details, param string, serial uint64, number uint32, us int64, kind int32, form uint8) {
 		// As many years as a datetime can name, and no text beyond its limit.
 		const span = 250_000_000_000_000_000
-		m := Message{
-			Time: time.UnixMicro(us % span).UTC(), Serial: serial % (MaxSerial + 1), TopicType: number, TopicID: short(id), TopicIDType: uint16(number),
+		m := smx.Message{
+			Time: time.UnixMicro(us % span).UTC(), Serial: serial % (smx.MaxSerial + 1), TopicType: number, TopicID: short(id), TopicIDType: uint16(number),
 			User: short(user), UserSID: short(param), StateID: ^number, Criticality: number / 2, DetailsType: kind, Details: details, Params: []string{param, details},
 		}
-		if m.Time.Year() < 0 || m.Time.Year() > 9999 || len(details) > MaxTextBytes/3 || len(param) > MaxTextBytes/3 {
+		if m.Time.Year() < 0 || m.Time.Year() > 9999 || len(details) > smx.MaxTextBytes/3 || len(param) > smx.MaxTextBytes/3 {
 			return
 		}
-		in := Report{Header: Header{Client: ClientID{1, 15: byte(number)}, Priority: int8(form % 128), NetBIOSName: user, CodePage: param, LCID: number, ClientType: form}, Messages: []Message{m}}
-		if len(user) > MaxTextBytes/3 {
+		in := smx.Report{Header: smx.Header{Client: smx.ClientID{1, 15: byte(number)}, Priority: int8(form % 128), NetBIOSName: user, CodePage: param, LCID: number, ClientType: form}, Messages: []smx.Message{m}}
+		if len(user) > smx.MaxTextBytes/3 {
 			return
 		}
-		doc := AppendReport(nil, &in)
+		doc := smx.AppendReport(nil, &in)
 		switch form % 3 {
 		case 1:
-			doc = EncodeUTF16(nil, doc, false)
+			doc = smx.EncodeUTF16(nil, doc, false)
 		case 2:
-			doc = EncodeUTF16(nil, doc, true)
+			doc = smx.EncodeUTF16(nil, doc, true)
 		}
 		b, err := agree(t, doc)
 		if err != nil || b.Len() != 1 || len(b.Reports) != 1 {
 			t.Fatalf("%v\n%q", err, doc)
 		}
 		for _, s := range []*string{&m.TopicID, &m.User, &m.UserSID, &m.Details, &m.Params[0], &m.Params[1]} {
-			*s = carried(*s)
+			*s = smx.Carried(*s)
 		}
-		if got := b.Message(0); b.Hash[0] != PayloadHash(&m) || got.Details != m.Details || got.TopicID != m.TopicID || got.Serial != m.Serial || got.Params[0] != m.Params[0] {
+		if got := b.Message(0); b.Hash[0] != smx.PayloadHash(&m) || got.Details != m.Details || got.TopicID != m.TopicID || got.Serial != m.Serial || got.Params[0] != m.Params[0] {
 			t.Fatalf("got  %+v\nwant %+v\n%q", got, m, doc)
 		}
-		if r := b.Reports[0]; r.NetBIOSName != carried(user) || r.Client != in.Header.Client || r.ClientType != form || r.EncodingMismatch {
+		if r := b.Reports[0]; r.NetBIOSName != smx.Carried(user) || r.Client != in.Header.Client || r.ClientType != form || r.EncodingMismatch {
 			t.Fatalf("%+v", r)
 		}
 	})
 }
 
 // short keeps an attribute's value within its limit.
-func short(s string) string { return s[:min(len(s), MaxAttributeBytes/3)] }
-
-// carried is text as XML can carry it.
-func carried(s string) string {
-	return strings.Map(func(r rune) rune {
-		if isXMLCharacter(r) {
-			return r
-		}
-		return utf8.RuneError
-	}, s)
-}
+func short(s string) string { return s[:min(len(s), smx.MaxAttributeBytes/3)] }
 
 // FuzzTime: a datetime is read as package time reads it, and what is written
 // is read back.
@@ -161,8 +153,8 @@ func FuzzTime(f *testing.F) {
 		f.Add(s, int64(1294425046153000))
 	}
 	f.Fuzz(func(t *testing.T, s string, us int64) {
-		got, err := ParseTime(s)
-		want, ok := referenceTime(s)
+		got, err := smx.ParseTime(s)
+		want, ok := reference.Time(s)
 		if (err == nil) != ok || ok && got.UnixMicro() != want {
 			t.Fatalf("%q: %v, %v; want %v, %v", s, got, err, time.UnixMicro(want).UTC(), ok)
 		}
@@ -170,7 +162,7 @@ func FuzzTime(f *testing.F) {
 		if year := at.UTC().Year(); year < 0 || year > 9999 {
 			return
 		}
-		if back, err := ParseTime(string(AppendTime(nil, at))); err != nil || !back.Equal(at) {
+		if back, err := smx.ParseTime(string(smx.AppendTime(nil, at))); err != nil || !back.Equal(at) {
 			t.Fatalf("%v became %v, %v", at, back, err)
 		}
 	})
@@ -180,32 +172,32 @@ func FuzzTime(f *testing.F) {
 // their index names their clients, and the index of any bytes is harmless.
 func FuzzFile(f *testing.F) {
 	f.Add([]byte("<Reports Format='1.0'><Clients"), uint8(3), "receipt", int64(1294425046153000))
-	f.Add(AppendFile(nil, nil), uint8(0), "\x00\"<", int64(-1))
+	f.Add(smx.AppendFile(nil, nil), uint8(0), "\x00\"<", int64(-1))
 	f.Fuzz(func(t *testing.T, junk []byte, n uint8, receipt string, us int64) {
-		if _, err := ReadIndex(bytes.NewReader(junk)); err != nil {
+		if _, err := smx.ReadIndex(bytes.NewReader(junk)); err != nil {
 			t.Fatal(err)
 		}
 		received := time.UnixMicro(us % 60_000_000_000_000_000)
-		var accepted []Accepted
+		var accepted []smx.Accepted
 		for i := range int(n % 8) {
-			r := Report{Header: Header{Client: ClientID{byte(i % 3)}}, Messages: make([]Message, i%4)}
-			checked, err := NewDecoder().Check(AppendReport(nil, &r))
+			r := smx.Report{Header: smx.Header{Client: smx.ClientID{byte(i % 3)}}, Messages: make([]smx.Message, i%4)}
+			checked, err := smx.NewDecoder().Check(smx.AppendReport(nil, &r))
 			if err != nil {
 				t.Fatal(err)
 			}
-			accepted = append(accepted, Accepted{Client: checked.Client, Received: received, Receipt: short(receipt), Messages: checked.Messages, Body: checked.Body})
+			accepted = append(accepted, smx.Accepted{Client: checked.Client, Received: received, Receipt: short(receipt), Messages: checked.Messages, Body: checked.Body})
 		}
-		doc := AppendFile(nil, accepted)
+		doc := smx.AppendFile(nil, accepted)
 		b, err := agree(t, doc)
 		if err != nil || len(b.Reports) != len(accepted) {
 			t.Fatalf("%v, %d reports\n%q", err, len(b.Reports), doc)
 		}
-		index, err := ReadIndex(bytes.NewReader(doc))
+		index, err := smx.ReadIndex(bytes.NewReader(doc))
 		if err != nil || !index.Known || index.Reports != len(accepted) || index.Messages != b.Len() || len(index.Clients) != min(3, len(accepted)) {
 			t.Fatalf("%+v, %v\n%q", index, err, doc)
 		}
 		for i, r := range b.Reports {
-			if r.Client != accepted[i].Client || r.Received != received.UnixMicro() || r.Receipt != carried(short(receipt)) || r.Index != i || r.Messages != accepted[i].Messages {
+			if r.Client != accepted[i].Client || r.Received != received.UnixMicro() || r.Receipt != smx.Carried(short(receipt)) || r.Index != i || r.Messages != accepted[i].Messages {
 				t.Fatalf("report %d: %+v\n%q", i, r, doc)
 			}
 		}
@@ -218,8 +210,8 @@ func FuzzPrefix(f *testing.F) {
 		f.Add(doc, uint16(100))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte, cut uint16) {
-		d := NewDecoder()
-		if d.Decode(doc, &Batch{}) != nil {
+		d := smx.NewDecoder()
+		if d.Decode(doc, &smx.Batch{}) != nil {
 			return
 		}
 		rest := bytes.TrimRight(doc, " \t\r\n\x00")
@@ -230,7 +222,7 @@ func FuzzPrefix(f *testing.F) {
 		if bytes.Contains(doc[at:], []byte("--")) || bytes.Contains(doc[at:], []byte("?")) {
 			return // what is lost may be a comment
 		}
-		if err := d.Decode(doc[:at], &Batch{}); err == nil {
+		if err := d.Decode(doc[:at], &smx.Batch{}); err == nil {
 			t.Fatalf("accepted without its last %d bytes\n%q", len(doc)-at, doc)
 		}
 	})

@@ -1,4 +1,4 @@
-package smx
+package smx_test
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package smx
+package smx_test
 
 import (
 	"bytes"
@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"statewire/fixtures"
+	"statewire/smx"
 )
 
 // decodeOne decodes a document that loads.
-func decodeOne(t *testing.T, doc []byte) *Batch {
+func decodeOne(t *testing.T, doc []byte) *smx.Batch {
 	t.Helper()
 	b, err := agree(t, doc)
 	if err != nil {
@@ -99,21 +100,21 @@ func TestTimes(t *testing.T) {
 	} {
 		for _, framed := range []bool{false, true} {
 			doc := fixtures.Report(message(at, c.spelling))
-			d := NewDecoder()
+			d := smx.NewDecoder()
 			d.Now = func() time.Time { return testNow }
 			if framed {
 				checked, err := d.Check(doc)
 				if err != nil {
 					t.Fatal(err)
 				}
-				doc = AppendFile(nil, []Accepted{{Client: checked.Client, Received: testNow, Messages: 1, Body: checked.Body}})
+				doc = smx.AppendFile(nil, []smx.Accepted{{Client: checked.Client, Received: testNow, Messages: 1, Body: checked.Body}})
 				d.Now = func() time.Time { return testNow.AddDate(50, 0, 0) }
 			}
-			var b Batch
+			var b smx.Batch
 			if err := d.Decode(doc, &b); err != nil {
 				t.Fatal(err)
 			}
-			if got := b.Message(0).Time; !got.Equal(c.want) || b.Flags[0]&TimeSuspect != 0 != c.suspect {
+			if got := b.Message(0).Time; !got.Equal(c.want) || b.Flags[0]&smx.TimeSuspect != 0 != c.suspect {
 				t.Errorf("%s, in a relay-written file: %v: %v, flags %b", c.name, framed, got, b.Flags[0])
 			}
 		}
@@ -132,7 +133,7 @@ func TestTimesThatAreNone(t *testing.T) {
 		"no sign before the offset":         "20110107183046.153000 060",
 		"a letter where an offset digit is": "20110107183046.153000+0a0",
 	} {
-		if got, err := ParseTime(spelling); err == nil {
+		if got, err := smx.ParseTime(spelling); err == nil {
 			t.Errorf("%s: %s is read as %v", name, spelling, got)
 		}
 	}
@@ -153,7 +154,7 @@ func TestHashIsOfThePayloadAlone(t *testing.T) {
 	base := decodeOne(t, fixtures.Report(fixtures.Message)).Hash[0]
 	same := map[string][]byte{
 		"another header":   bytes.Replace(fixtures.Report(fixtures.Message), []byte("LAB-01"), []byte("LAB-02"), 1),
-		"another encoding": EncodeUTF16(nil, fixtures.Report(fixtures.Message), true),
+		"another encoding": smx.EncodeUTF16(nil, fixtures.Report(fixtures.Message), true),
 		"another serial":   fixtures.Report(message("1431", "1")),
 		"another Count":    fixtures.Report(message(`Count="1"`, `Count="2"`)),
 		"another Flags":    fixtures.Report(message(`Flags="0"`, `Flags="2"`)),
@@ -256,7 +257,7 @@ func TestPriority(t *testing.T) {
 	t.Parallel()
 	for spelling, want := range map[string]int8{
 		"<Priority>4</Priority>": 4, "<Priority> 5\n</Priority>": 5, "<Priority>0</Priority>": 0, "<Priority>-3</Priority>": 0,
-		"<Priority>100000</Priority>": 127, "<Priority/>": NoPriority, "": NoPriority, "<x:Priority>4</x:Priority>": NoPriority,
+		"<Priority>100000</Priority>": 127, "<Priority/>": smx.NoPriority, "": smx.NoPriority, "<x:Priority>4</x:Priority>": smx.NoPriority,
 	} {
 		doc := bytes.Replace(fixtures.Report(fixtures.Message), []byte("<Priority>5</Priority>"), []byte(spelling), 1)
 		if got := decodeOne(t, doc).Reports[0].Priority; got != want {
@@ -277,7 +278,7 @@ func TestReportWithoutMessages(t *testing.T) {
 
 func TestCountMismatch(t *testing.T) {
 	t.Parallel()
-	for count, want := range map[string]uint8{`Count="1"`: 0, "": 0, `Count="2"`: CountMismatch, `Count=""`: CountMismatch, `Count="x"`: CountMismatch} {
+	for count, want := range map[string]uint8{`Count="1"`: 0, "": 0, `Count="2"`: smx.CountMismatch, `Count=""`: smx.CountMismatch, `Count="x"`: smx.CountMismatch} {
 		b := decodeOne(t, fixtures.Report(message(`Count="1"`, count)))
 		if b.Flags[0] != want || len(b.Params) != 1 {
 			t.Errorf("%q: flags %b, params %q", count, b.Flags[0], b.Params)
@@ -317,7 +318,7 @@ func TestPlaces(t *testing.T) {
 		{"UTF-16", fixtures.UTF16([]byte(text), binary.LittleEndian, true), 50},
 	} {
 		_, err := agree(t, c.doc)
-		if e := err.(*Error); e.Line != 5 || e.Column != 5 || e.Offset != c.offset {
+		if e := err.(*smx.Error); e.Line != 5 || e.Column != 5 || e.Offset != c.offset {
 			t.Errorf("%s: %+v", c.name, e)
 		}
 	}
@@ -332,10 +333,10 @@ func TestErrorsQuoteLittle(t *testing.T) {
 		[]byte("<Report><a></b" + long[:600] + "></Report>"),
 		bytes.Replace(fixtures.Report(), []byte(fixtures.Client), []byte(long), 1), []byte("<" + long[:600] + "/>"),
 	} {
-		var b Batch
+		var b smx.Batch
 		detail := ""
-		if err := NewDecoder().Decode(doc, &b); err != nil {
-			detail = err.(*Error).Detail
+		if err := smx.NewDecoder().Decode(doc, &b); err != nil {
+			detail = err.(*smx.Error).Detail
 		} else {
 			detail = b.Bad[0].Err.Detail
 		}
@@ -347,15 +348,15 @@ func TestErrorsQuoteLittle(t *testing.T) {
 
 func TestParseClientID(t *testing.T) {
 	t.Parallel()
-	id, err := ParseClientID("guid:F1b03089-9EA1-4A64-83DC-5F8E77BDDEB4")
+	id, err := smx.ParseClientID("guid:F1b03089-9EA1-4A64-83DC-5F8E77BDDEB4")
 	if err != nil || id.String() != fixtures.Client || id.UUID() != "f1b03089-9ea1-4a64-83dc-5f8e77bddeb4" {
 		t.Errorf("%v, %v", id, err)
 	}
-	if back, err := ParseUUID(id.UUID()); err != nil || back != id {
+	if back, err := smx.ParseUUID(id.UUID()); err != nil || back != id {
 		t.Errorf("%v, %v", back, err)
 	}
 	for _, bad := range []string{"", "GUID:", id.UUID(), "GUID:F1B030899EA14A6483DC5F8E77BDDEB4", "GUID:F1B03089-9EA1-4A64-83DC-5F8E77BDDEBG", fixtures.Client + " ", "GUID;" + id.UUID()} {
-		if _, err := ParseClientID(bad); err == nil {
+		if _, err := smx.ParseClientID(bad); err == nil {
 			t.Errorf("%q accepted", bad)
 		}
 	}

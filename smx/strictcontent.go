@@ -1,6 +1,10 @@
 package smx
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
 
 // content reads what stands between a start and an end tag.
 func (s *strict) content() {
@@ -67,4 +71,24 @@ func (s *strict) resolve(raw string) string {
 		b.WriteRune(r)
 		raw = rest
 	}
+}
+
+// resolveReference is what stands for a reference's name.
+func resolveReference(name string) (rune, bool) {
+	if r, ok := map[string]rune{"amp": '&', "lt": '<', "gt": '>', "quot": '"', "apos": '\''}[name]; ok {
+		return r, true
+	}
+	number, ok := strings.CutPrefix(name, "#")
+	base := 10
+	if hex, found := strings.CutPrefix(number, "x"); found {
+		number, base = hex, 16
+	}
+	if !ok || strings.ContainsAny(number, "+-_") {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(number, base, 32)
+	if err != nil || n > utf8.MaxRune {
+		return 0, false
+	}
+	return rune(n), isXMLCharacter(rune(n))
 }

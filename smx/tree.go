@@ -1,185 +1,95 @@
 package smx
 
 import (
-	"regexp"
-	"strconv"
+	"encoding/binary"
 	"strings"
-	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/beevik/etree"
+	"golang.org/x/text/encoding/unicode"
 )
 
-// tree fills a batch from an etree document, by lookups where the decoder
-// keeps state.
-type tree struct {
-	into     *Batch
-	mismatch bool
-	size     []int // of the reports in a relay-written file
-	number   int
+// Tree is a document that was read whole.
+type Tree struct {
+	Root        *etree.Element
+	Bytes       int   // of the document in UTF-8
+	ReportBytes []int // of the reports in a relay-written file, in their order
 }
 
-func (t *tree) document(root *etree.Element, size int) *fault {
-	switch {
-	case named(root, "Report"):
-		if size > MaxReportBytes {
-			return &fault{code: CodeTooLarge}
-		}
-		row, f := t.report(root)
-		if f != nil {
-			return f
-		}
-		t.into.Reports = append(t.into.Reports, row)
-		return nil
-	case named(root, "Reports"):
-		return t.file(root)
-	}
-	return &fault{code: CodeNotReport, detail: "the root element is no report"}
-}
-
-func named(e *etree.Element, name string) bool { return e.Space == "" && e.Tag == name }
-
-// children are the elements of a name.
-func children(e *etree.Element, name string) (found []*etree.Element) {
-	for _, c := range e.ChildElements() {
-		if named(c, name) {
-			found = append(found, c)
-		}
-	}
-	return found
-}
-
-// attribute is nil when the element hasn't the attribute.
-func attribute(e *etree.Element, name string) *string {
-	for _, a := range e.Attr {
-		if a.Space == "" && a.Key == name {
-			return &a.Value
-		}
-	}
-	return nil
-}
-
-func valueOf(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-// content is the text directly inside an element.
-func content(e *etree.Element) string {
-	var b strings.Builder
-	for _, token := range e.Child {
-		if c, ok := token.(*etree.CharData); ok {
-			b.WriteString(c.Data)
-		}
-	}
-	return b.String()
-}
-
-// file reads a relay-written file.
-func (t *tree) file(root *etree.Element) *fault {
-	broken := &fault{code: CodeContainer, detail: "the frame of the relay-written file is wrong"}
-	elements := root.ChildElements()
-	lists := children(root, "Clients")
-	if valueOf(attribute(root, "Format")) != fileFormat || len(lists) != 1 || !named(elements[0], "Clients") {
-		return broken
-	}
-	promised := map[string]int{"Reports": 0, "Messages": 0}
-	clients := map[string]bool{}
-	for _, list := range lists {
-		for name := range promised {
-			n, err := strconv.ParseUint(valueOf(attribute(list, name)), 10, 31)
-			if err != nil {
-				return broken
-			}
-			promised[name] = int(n)
-		}
-		for _, c := range children(list, "Client") {
-			id := strings.ToUpper(valueOf(attribute(c, "ID")))
-			if !clientForm.MatchString(id) {
-				return broken
-			}
-			clients[id] = true
-		}
-	}
-	messages := 0
-	for i, received := range children(root, "Received") {
-		n, f := t.received(received, i, clients)
-		if f != nil {
-			return f
-		}
-		messages += n
-	}
-	if promised["Reports"] != len(children(root, "Received")) || promised["Messages"] != messages {
-		return broken
-	}
-	return nil
-}
-
-// received reads one report of a file and returns how many messages it has.
-func (t *tree) received(e *etree.Element, index int, clients map[string]bool) (int, *fault) {
-	at, ok := referenceTime(valueOf(attribute(e, "Time")))
-	reports := children(e, "Report")
-	if !ok || len(reports) != 1 {
-		return 0, &fault{code: CodeContainer, detail: "a Received element has no Time or not one Report"}
-	}
-	before, numberBefore := t.into.mark(), t.number
-	row, f := t.report(reports[0], at)
-	if f == nil && t.size[index] > MaxReportBytes {
-		f = &fault{code: CodeTooLarge, detail: "the report is too large"}
-	}
-	messages := 0
-	for _, body := range children(reports[0], "ReportBody") {
-		messages += len(children(body, "StateMessage"))
-	}
-	row.Received, row.Receipt, row.Index = at, valueOf(attribute(e, "Receipt")), index
-	switch {
-	case f != nil && f.code == CodeTextLong:
-		return 0, f
-	case f != nil:
-		t.into.rollback(before)
-		t.number = numberBefore + max(messages, 1)
-		t.into.BadReports = append(t.into.BadReports, BadReport{
-			Index: index, Number: numberBefore + 1, Received: at, Receipt: row.Receipt, Err: Error{Code: f.code, Detail: f.detail}, Raw: written(reports[0]),
-		})
-	case !clients[row.Client.String()]:
-		return 0, &fault{code: CodeContainer, detail: "a client is missing in the index"}
-	default:
-		t.into.Reports = append(t.into.Reports, row)
-	}
-	return messages, nil
-}
-
-// written is an element as a document.
-func written(e *etree.Element) []byte {
-	doc := etree.NewDocumentWithRoot(e.Copy())
-	doc.WriteSettings.CanonicalText, doc.WriteSettings.CanonicalAttrVal = true, true
-	b, err := doc.WriteToBytes()
+// ReadTree reads a document that people shape or that is rarely read: a strictness pass follows the grammar of XML word
+// by word, then etree builds the tree. It knows nothing of Decoder but the limits, so that tests may hold one against
+// the other. The error is an *Error.
+func ReadTree(data []byte) (Tree, error) {
+	text, err := treeText(data)
 	if err != nil {
-		return nil // a writer in memory doesn't fail
+		return Tree{}, err
 	}
-	return b
+	s := strict{text: text}
+	if s.check(); s.err != nil {
+		var c place
+		c.count([]byte(text[:s.err.at]))
+		return Tree{}, &Error{Code: s.err.code, Detail: s.err.detail, Line: c.line + 1, Column: c.column + 1,
+			Offset: int64(s.err.at)}
+	}
+	doc := etree.NewDocument()
+	if err := doc.ReadFromString(s.out.String()); err != nil {
+		return Tree{}, &Error{Code: CodeSyntax, Detail: err.Error()}
+	}
+	return Tree{Root: doc.Root(), Bytes: len(text), ReportBytes: s.size}, nil
 }
 
-var (
-	clientForm = regexp.MustCompile(`^GUID:[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}$`)
-	timeForm   = regexp.MustCompile(`^[0-9]{14}\.[0-9]{6}[+-][0-9]{3}$`)
-	plainForm  = regexp.MustCompile(`^(0|[1-9][0-9]*)$`)
-	signedForm = regexp.MustCompile(`^(0|-?[1-9][0-9]*)$`)
-)
+// treeText brings a document into UTF-8 and checks its characters.
+func treeText(data []byte) (string, error) {
+	if len(data) > 2*MaxFileBytes+2 {
+		return "", &Error{Code: CodeTooLarge, Detail: "too large"}
+	}
+	text := string(data)
+	switch {
+	case strings.HasPrefix(text, "\xFF\xFE\x00\x00") || strings.HasPrefix(text, "\x00\x00"):
+		return "", &Error{Code: CodeEncodingKind, Detail: "UTF-32 is not supported"}
+	case strings.HasPrefix(text, "\xEF\xBB\xBF"):
+		text = text[3:]
+	case strings.HasPrefix(text, "\xFF\xFE"), strings.HasPrefix(text, "<\x00?\x00"):
+		return treeUTF16(strings.TrimPrefix(text, "\xFF\xFE"), unicode.LittleEndian, binary.LittleEndian)
+	case strings.HasPrefix(text, "\xFE\xFF"), strings.HasPrefix(text, "\x00<\x00?"):
+		return treeUTF16(strings.TrimPrefix(text, "\xFE\xFF"), unicode.BigEndian, binary.BigEndian)
+	}
+	return treeCharacters(text)
+}
 
-// referenceTime reads a CIM datetime by way of package time.
-func referenceTime(s string) (us int64, ok bool) {
-	if !timeForm.MatchString(s) {
-		return 0, false
+func treeUTF16(text string, endian unicode.Endianness, order binary.ByteOrder) (string, error) {
+	bad := &Error{Code: CodeUTF16, Detail: "odd length or unpaired surrogate"}
+	if len(text)%2 != 0 {
+		return "", bad
 	}
-	local, err := time.Parse("20060102150405.000000", s[:21])
-	minutes, _ := strconv.Atoi(s[22:])
-	if err != nil || minutes > maxOffsetMinutes {
-		return 0, false
+	units := make([]uint16, len(text)/2)
+	for i := range units {
+		units[i] = order.Uint16([]byte(text[2*i:]))
 	}
-	if s[21] == '-' {
-		minutes = -minutes
+	for i := 0; i < len(units); i++ {
+		if r := rune(units[i]); utf16.IsSurrogate(r) {
+			if i++; i == len(units) || utf16.DecodeRune(r, rune(units[i])) == utf8.RuneError {
+				return "", bad
+			}
+		}
 	}
-	return local.Add(-time.Duration(minutes) * time.Minute).UnixMicro(), true
+	utf8Text, err := unicode.UTF16(endian, unicode.IgnoreBOM).NewDecoder().String(text)
+	if err != nil {
+		return "", bad
+	}
+	return treeCharacters(utf8Text)
+}
+
+func treeCharacters(text string) (string, error) {
+	if len(text) > MaxFileBytes {
+		return "", &Error{Code: CodeTooLarge, Detail: "too large"}
+	}
+	for i, r := range text {
+		_, n := utf8.DecodeRuneInString(text[i:])
+		if r == utf8.RuneError && n == 1 || !isXMLCharacter(r) {
+			return "", &Error{Code: CodeCharacter, Detail: "no XML character", Offset: int64(i)}
+		}
+	}
+	return text, nil
 }

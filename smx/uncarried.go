@@ -42,6 +42,16 @@ func Spell(s string) string {
 	return b.String()
 }
 
+// Carried is s with U+FFFD in the place of every character that XML cannot carry.
+func Carried(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !isXMLCharacter(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
 // uncarriedName names what s begins with, and how many bytes that is. Half of a surrogate pair comes as three bytes that are no
 // UTF-8: from Windows, where names may hold one.
 func uncarriedName(s string) (name string, length int) {

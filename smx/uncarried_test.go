@@ -1,8 +1,10 @@
-package smx
+package smx_test
 
 import (
 	"strings"
 	"testing"
+
+	"statewire/smx"
 )
 
 func TestWhatXMLCannotCarryIsNamedWithItsPlace(t *testing.T) {
@@ -26,11 +28,11 @@ func TestWhatXMLCannotCarryIsNamedWithItsPlace(t *testing.T) {
 		{"\xed\x9f\xbf", "", 0, "\ud7ff"},
 		{strings.Repeat("x", 100) + "\x02", "U+0002", 101, strings.Repeat("x", 100) + "<U+0002>"},
 	} {
-		name, place := Uncarried(tt.text)
+		name, place := smx.Uncarried(tt.text)
 		if name != tt.name || place != tt.place {
 			t.Errorf("%q: %s at %d, want %s at %d", tt.text, name, place, tt.name, tt.place)
 		}
-		if got := Spell(tt.text); got != tt.spelled {
+		if got := smx.Spell(tt.text); got != tt.spelled {
 			t.Errorf("%q is spelled %q, want %q", tt.text, got, tt.spelled)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 	"statewire/internal/parse"
 	"statewire/resync"
-	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 func policyCommand(g *globals) *cobra.Command {
@@ -142,28 +142,28 @@ func (f policyFlags) change(cmd *cobra.Command, p *resync.PolicySettings) error 
 	if given("notifier") {
 		p.Notifier = f.notifier
 	}
-	topics := map[uint32]smx.TopicPolicy{}
+	topics := map[uint32]policy.Topic{}
 	for _, t := range p.Topics {
 		topics[t.Type] = t
 	}
-	change := func(kind uint32, how func(*smx.TopicPolicy)) {
+	change := func(kind uint32, how func(*policy.Topic)) {
 		t := topics[kind]
 		t.Type = kind
 		how(&t)
 		topics[kind] = t
 	}
 	for _, kind := range f.pause {
-		change(kind, func(t *smx.TopicPolicy) { t.Paused = true })
+		change(kind, func(t *policy.Topic) { t.Paused = true })
 	}
 	for _, kind := range f.resume {
-		change(kind, func(t *smx.TopicPolicy) { t.Paused = false })
+		change(kind, func(t *policy.Topic) { t.Paused = false })
 	}
 	for _, text := range f.intervals {
 		kind, interval, err := parseTopicInterval(text)
 		if err != nil {
 			return err
 		}
-		change(kind, func(t *smx.TopicPolicy) { t.Interval = interval })
+		change(kind, func(t *policy.Topic) { t.Interval = interval })
 	}
 	p.Topics = nil
 	for _, t := range topics {

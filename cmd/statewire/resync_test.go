@@ -15,6 +15,7 @@ import (
 
 	"statewire/reports"
 	"statewire/smx"
+	"statewire/smx/policy"
 )
 
 // loadGaps loads reports of three clients: 0 lacks serials 4 to 6, 1 lacks 1 to 9, 2 lacks none.
@@ -210,7 +211,7 @@ func TestASiteWaitsForACommandThatWrites(t *testing.T) {
 }
 
 // policy asks for a client's policy as the client does.
-func (s *server) policy(t *testing.T, client int, lastSerial uint64) smx.Policy {
+func (s *server) policy(t *testing.T, client int, lastSerial uint64) policy.Document {
 	t.Helper()
 	to := s.poster()
 	url := fmt.Sprintf("https://%s/mp/policy?client=%s&serial=%d&states=0&digest=%016x&unsent=1", s.relay(), clientID(client), lastSerial, 0)
@@ -226,7 +227,7 @@ func (s *server) policy(t *testing.T, client int, lastSerial uint64) smx.Policy 
 	}) {
 		t.Fatalf("no policy: %s", body)
 	}
-	p, err := smx.DecodePolicy(body)
+	p, err := policy.Decode(body)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"statewire/inbox"
 	"statewire/reports"
 	"statewire/resync"
-	"statewire/smx"
+	"statewire/smx/policy"
 	"statewire/store/storetest"
 )
 
@@ -35,7 +35,7 @@ func TestTheWorstCheckIsTheSites(t *testing.T) {
 
 // What a flag does not name stays as it was, of a topic type, too.
 func TestAFlagOfAPolicyChangesNothingElse(t *testing.T) {
-	before := resync.PolicySettings{Priority: 7, SendInterval: time.Hour, PolicyInterval: 2 * time.Hour, Relay: "https://r", Notifier: "n:1", Topics: []smx.TopicPolicy{
+	before := resync.PolicySettings{Priority: 7, SendInterval: time.Hour, PolicyInterval: 2 * time.Hour, Relay: "https://r", Notifier: "n:1", Topics: []policy.Topic{
 		{Type: 500, Paused: true, Interval: 4 * time.Hour}, {Type: 501, Paused: true}, {Type: 300, Interval: time.Hour}}}
 	for _, tc := range []struct {
 		name   string
@@ -69,7 +69,7 @@ func TestAFlagOfAPolicyChangesNothingElse(t *testing.T) {
 		}
 		tc.change(&want)
 		for _, p := range []*resync.PolicySettings{&got, &want} {
-			slices.SortFunc(p.Topics, func(a, b smx.TopicPolicy) int { return int(a.Type) - int(b.Type) })
+			slices.SortFunc(p.Topics, func(a, b policy.Topic) int { return int(a.Type) - int(b.Type) })
 		}
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s: got %+v, want %+v", tc.name, got, want)

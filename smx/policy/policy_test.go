@@ -1,4 +1,4 @@
-package smx
+package policy
 
 import (
 	"bytes"
@@ -6,14 +6,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"statewire/smx"
 )
 
-var fullPolicy = Policy{
-	Client:         ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1},
-	Resync:         &ResyncRequest{Number: 3, NextSerial: 1432, Issued: time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC), Reason: "missing"},
+var fullPolicy = Document{
+	Client:         smx.ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1},
+	Resync:         &Resync{Number: 3, NextSerial: 1432, Issued: time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC), Reason: "missing"},
 	SendInterval:   15 * time.Minute,
 	PolicyInterval: time.Hour,
-	Topics:         []TopicPolicy{{Type: 300, Interval: time.Hour}, {Type: 500, Paused: true}, {Type: 1<<32 - 1, Paused: true, Interval: 366 * 24 * time.Hour}},
+	Topics:         []Topic{{Type: 300, Interval: time.Hour}, {Type: 500, Paused: true}, {Type: 1<<32 - 1, Paused: true, Interval: 366 * 24 * time.Hour}},
 	Relay:          "https://relay.example:8443/a?b=\"c\"&d='e'\t<é>",
 	Notifier:       "push.example:10123",
 }
@@ -32,25 +34,25 @@ const fullPolicyDocument = `<?xml version="1.0" encoding="UTF-8"?>
 `
 
 func TestAPolicyIsReadAsItWasWritten(t *testing.T) {
-	if got := string(EncodePolicy(fullPolicy)); got != fullPolicyDocument {
+	if got := string(Encode(fullPolicy)); got != fullPolicyDocument {
 		t.Errorf("got\n%s\nwant\n%s", got, fullPolicyDocument)
 	}
-	for name, p := range map[string]Policy{"everything": fullPolicy, "nothing wanted": {Client: fullPolicy.Client}} {
-		doc := EncodePolicy(p)
-		for form, bytes := range map[string][]byte{"UTF-8": doc, "UTF-16": EncodeUTF16(nil, doc, false)} {
-			if got, err := DecodePolicy(bytes); err != nil || !reflect.DeepEqual(got, p) {
+	for name, p := range map[string]Document{"everything": fullPolicy, "nothing wanted": {Client: fullPolicy.Client}} {
+		doc := Encode(p)
+		for form, bytes := range map[string][]byte{"UTF-8": doc, "UTF-16": smx.EncodeUTF16(nil, doc, false)} {
+			if got, err := Decode(bytes); err != nil || !reflect.DeepEqual(got, p) {
 				t.Errorf("%s in %s: got %+v, %v", name, form, got, err)
 			}
 		}
 	}
 }
 
-func TestEncodePolicyPutsRightWhatItCan(t *testing.T) {
-	p := Policy{
-		SendInterval: 1500 * time.Millisecond, Topics: []TopicPolicy{{Type: 500}, {Type: 300}}, Relay: "a\x01\xffb",
-		Resync: &ResyncRequest{Number: 1, NextSerial: 1, Issued: time.Date(2026, 3, 10, 9, 0, 0, 5, time.FixedZone("", 3600))},
+func TestEncodePutsRightWhatItCan(t *testing.T) {
+	p := Document{
+		SendInterval: 1500 * time.Millisecond, Topics: []Topic{{Type: 500}, {Type: 300}}, Relay: "a\x01\xffb",
+		Resync: &Resync{Number: 1, NextSerial: 1, Issued: time.Date(2026, 3, 10, 9, 0, 0, 5, time.FixedZone("", 3600))},
 	}
-	got, err := DecodePolicy(EncodePolicy(p))
+	got, err := Decode(Encode(p))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,7 @@ func TestEncodePolicyPutsRightWhatItCan(t *testing.T) {
 	}
 }
 
-func TestDecodePolicyKnowsWhatToIgnoreAndWhatToRefuse(t *testing.T) {
+func TestDecodeKnowsWhatToIgnoreAndWhatToRefuse(t *testing.T) {
 	swap := func(old, new string) string {
 		if !strings.Contains(fullPolicyDocument, old) {
 			t.Fatalf("the document has no %s", old)
@@ -71,7 +73,7 @@ func TestDecodePolicyKnowsWhatToIgnoreAndWhatToRefuse(t *testing.T) {
 		{"unknown attribute", swap(`Number="3"`, `Number="3" Sender="x"`), ""},
 		{"comments and white space", swap("<Resync", "<!-- c -->\n\n<Resync"), ""},
 		{"empty", "", "xml"},
-		{"a report", string(benchReport(1)), "no Policy"},
+		{"a report", string(smx.AppendReport(nil, &smx.Report{})), "no Policy"},
 		{"another version", swap(`Version="1"`, `Version="2"`), "version"},
 		{"no client", swap(`Client="GUID:`, `Client="`), "Client"},
 		{"no number", swap(`Number="3" `, ""), "Number of Resync"},
@@ -79,7 +81,7 @@ func TestDecodePolicyKnowsWhatToIgnoreAndWhatToRefuse(t *testing.T) {
 		{"number with a sign", swap(`Number="3"`, `Number="+3"`), "Number of Resync"},
 		{"serial above 2^62+1", swap(`NextSerial="1432"`, `NextSerial="4611686018427387906"`), "NextSerial"},
 		{"NextSerial 0", swap(`NextSerial="1432"`, `NextSerial="0"`), "NextSerial"},
-		{"one topic more than allowed", manyTopics(MaxPolicyTopics + 1), "topics; allowed are"},
+		{"one topic more than allowed", manyTopics(MaxTopics + 1), "topics; allowed are"},
 		{"no time", swap(`Issued="2026-03-10T08:00:00Z"`, `Issued="yesterday"`), "Issued"},
 		{"a time within a second", swap(`Issued="2026-03-10T08:00:00Z"`, `Issued="2026-03-10T08:00:00.5Z"`), "Issued"},
 		{"interval 0", swap(`Seconds="900"`, `Seconds="0"`), "SendInterval"},
@@ -88,14 +90,14 @@ func TestDecodePolicyKnowsWhatToIgnoreAndWhatToRefuse(t *testing.T) {
 		{"a topic twice", swap(`Type="300"`, `Type="500"`), "twice"},
 		{"paused by half", swap(`Paused="true"`, `Paused="half"`), "Paused"},
 		{"relay without an address", swap(`Address="push.example:10123"`, ""), "Notifier has no Address"},
-		{"a document type", swap("<Policy", "<!DOCTYPE Policy><Policy"), CodeDoctype},
-		{"an attribute twice", swap(`Number="3"`, `Number="3" Number="4"`), CodeDuplicateAttr},
-		{"a second root", fullPolicyDocument + "<Policy/>", CodeTrailing},
-		{"cut off", fullPolicyDocument[:200], CodeSyntax},
-		{"too long", fullPolicyDocument + strings.Repeat(" ", MaxPolicyBytes), "allowed are"},
+		{"a document type", swap("<Policy", "<!DOCTYPE Policy><Policy"), smx.CodeDoctype},
+		{"an attribute twice", swap(`Number="3"`, `Number="3" Number="4"`), smx.CodeDuplicateAttr},
+		{"a second root", fullPolicyDocument + "<Policy/>", smx.CodeTrailing},
+		{"cut off", fullPolicyDocument[:200], smx.CodeSyntax},
+		{"too long", fullPolicyDocument + strings.Repeat(" ", MaxBytes), "allowed are"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := DecodePolicy([]byte(c.doc))
+			got, err := Decode([]byte(c.doc))
 			switch {
 			case c.want == "" && (err != nil || !reflect.DeepEqual(got, fullPolicy)):
 				t.Errorf("got %+v, %v", got, err)
@@ -108,53 +110,54 @@ func TestDecodePolicyKnowsWhatToIgnoreAndWhatToRefuse(t *testing.T) {
 
 // manyTopics is a policy that speaks of so many topic types.
 func manyTopics(n int) string {
-	p := Policy{Client: fullPolicy.Client}
+	p := Document{Client: fullPolicy.Client}
 	for i := range n {
-		p.Topics = append(p.Topics, TopicPolicy{Type: uint32(i), Paused: true})
+		p.Topics = append(p.Topics, Topic{Type: uint32(i), Paused: true})
 	}
-	return string(EncodePolicy(p))
+	return string(Encode(p))
 }
 
-// The bounds themselves are allowed: the client whose serials are used up continues from 2^62+1, and learns from that number that they are.
-func TestDecodePolicyAtItsBounds(t *testing.T) {
-	for _, serial := range []uint64{1, MaxSerial, MaxSerial + 1} {
+// The bounds themselves are allowed: the client whose serials are used up continues from 2^62+1, and learns from that
+// number that they are.
+func TestDecodeAtItsBounds(t *testing.T) {
+	for _, serial := range []uint64{1, smx.MaxSerial, smx.MaxSerial + 1} {
 		p := fullPolicy
-		p.Resync = &ResyncRequest{Number: 1<<32 - 1, NextSerial: serial, Issued: fullPolicy.Resync.Issued}
-		if got, err := DecodePolicy(EncodePolicy(p)); err != nil || *got.Resync != *p.Resync {
+		p.Resync = &Resync{Number: 1<<32 - 1, NextSerial: serial, Issued: fullPolicy.Resync.Issued}
+		if got, err := Decode(Encode(p)); err != nil || *got.Resync != *p.Resync {
 			t.Errorf("serial %d is read as %+v, %v", serial, got.Resync, err)
 		}
 	}
-	got, err := DecodePolicy([]byte(manyTopics(MaxPolicyTopics)))
-	if err != nil || len(got.Topics) != MaxPolicyTopics || got.Topics[MaxPolicyTopics-1].Type != MaxPolicyTopics-1 {
+	got, err := Decode([]byte(manyTopics(MaxTopics)))
+	if err != nil || len(got.Topics) != MaxTopics || got.Topics[MaxTopics-1].Type != MaxTopics-1 {
 		t.Errorf("%d topics, %v", len(got.Topics), err)
 	}
 }
 
 // A document full of faults is refused in a few words: they end in a log and in a status.
-func TestDecodePolicyTellsTheFirstFaults(t *testing.T) {
+func TestDecodeTellsTheFirstFaults(t *testing.T) {
 	topics := strings.Repeat("<Topic/>", 30_000)
-	_, err := DecodePolicy([]byte(strings.Replace(fullPolicyDocument, "</Policy>", topics+"</Policy>", 1)))
+	_, err := Decode([]byte(strings.Replace(fullPolicyDocument, "</Policy>", topics+"</Policy>", 1)))
 	if err == nil || len(err.Error()) > 2000 || !strings.Contains(err.Error(), "Type of Topic") {
 		t.Fatalf("%d bytes: %.300v", len(err.Error()), err)
 	}
 }
 
-// FuzzDecodePolicy: what is read can be written, and reads the same again.
-func FuzzDecodePolicy(f *testing.F) {
+// FuzzDecode: what is read can be written, and reads the same again.
+func FuzzDecode(f *testing.F) {
 	f.Add([]byte(fullPolicyDocument))
-	f.Add(EncodePolicy(Policy{}))
-	f.Add(EncodeUTF16(nil, []byte(fullPolicyDocument), true))
+	f.Add(Encode(Document{}))
+	f.Add(smx.EncodeUTF16(nil, []byte(fullPolicyDocument), true))
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		p, err := DecodePolicy(doc)
+		p, err := Decode(doc)
 		if err != nil {
 			return
 		}
-		again := EncodePolicy(p)
-		back, err := DecodePolicy(again)
-		if err != nil && len(again) <= MaxPolicyBytes {
+		again := Encode(p)
+		back, err := Decode(again)
+		if err != nil && len(again) <= MaxBytes {
 			t.Fatalf("what was read is refused when written: %v\n%s", err, again)
 		}
-		if err == nil && (!reflect.DeepEqual(p, back) || !bytes.Equal(again, EncodePolicy(back))) {
+		if err == nil && (!reflect.DeepEqual(p, back) || !bytes.Equal(again, Encode(back))) {
 			t.Fatalf("read %+v, then %+v", p, back)
 		}
 	})

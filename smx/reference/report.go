@@ -1,4 +1,4 @@
-package smx
+package reference
 
 import (
 	"regexp"
@@ -7,22 +7,24 @@ import (
 	"time"
 
 	"github.com/beevik/etree"
+
+	"statewire/smx"
 )
 
 // report reads a report's element and appends its messages; received is given
 // in a relay-written file.
-func (t *tree) report(e *etree.Element, received ...int64) (ReportRow, *fault) {
-	row := ReportRow{Priority: NoPriority, EncodingMismatch: t.mismatch, FirstMessage: t.into.Len()}
-	var worst *fault
-	note := func(f *fault) {
-		if f != nil && (worst == nil || f.code == CodeTextLong) {
+func (t *reader) report(e *etree.Element, received ...int64) (smx.ReportRow, *smx.Error) {
+	row := smx.ReportRow{Priority: smx.NoPriority, EncodingMismatch: t.mismatch, FirstMessage: t.into.Len()}
+	var worst *smx.Error
+	note := func(f *smx.Error) {
+		if f != nil && (worst == nil || f.Code == smx.CodeTextLong) {
 			worst = f
 		}
 	}
 	one := func(e *etree.Element, name string) *etree.Element {
 		found := children(e, name)
 		if len(found) > 1 {
-			note(&fault{code: CodeDuplicate, detail: "a second " + name})
+			note(&smx.Error{Code: smx.CodeDuplicate, Detail: "a second " + name})
 		}
 		if len(found) == 0 {
 			return etree.NewElement(name)
@@ -50,23 +52,23 @@ func (t *tree) report(e *etree.Element, received ...int64) (ReportRow, *fault) {
 		}
 	}
 	if len(children(machine, "ClientID")) == 0 || len(children(details, "ReportContent")) == 0 {
-		note(&fault{code: CodeContent, detail: "ClientID or ReportContent is missing"})
+		note(&smx.Error{Code: smx.CodeContent, Detail: "ClientID or ReportContent is missing"})
 	}
 	messages := children(one(e, "ReportBody"), "StateMessage")
-	if len(messages) > MaxMessages {
-		return row, &fault{code: CodeMessages, detail: "too many messages"}
+	if len(messages) > smx.MaxMessages {
+		return row, &smx.Error{Code: smx.CodeMessages, Detail: "too many messages"}
 	}
 	for i, m := range messages {
 		t.number++
-		note(t.message(m, i+1, &row, header, received))
+		note(t.message(m, i+1, &row, received))
 	}
 	row.Messages = t.into.Len() - row.FirstMessage
 	return row, worst
 }
 
-func tooLong(e *etree.Element, limit int) *fault {
+func tooLong(e *etree.Element, limit int) *smx.Error {
 	if len(content(e)) > limit {
-		return &fault{code: CodeTextLong, detail: "the text of " + e.Tag + " is too long"}
+		return &smx.Error{Code: smx.CodeTextLong, Detail: "the text of " + e.Tag + " is too long"}
 	}
 	return nil
 }
@@ -78,12 +80,12 @@ var (
 	wholeNumber    = regexp.MustCompile(`^-?[0-9]+$`)
 )
 
-func machineField(row *ReportRow, e *etree.Element) *fault {
+func machineField(row *smx.ReportRow, e *etree.Element) *smx.Error {
 	bits := machineNumbers[e.Tag]
 	if e.Space != "" || bits == 0 && !machineTexts[e.Tag] && e.Tag != "Priority" && e.Tag != "ClientID" {
 		return nil
 	}
-	if f := tooLong(e, MaxTextBytes); f != nil {
+	if f := tooLong(e, smx.MaxTextBytes); f != nil {
 		return f
 	}
 	text := content(e)
@@ -92,7 +94,7 @@ func machineField(row *ReportRow, e *etree.Element) *fault {
 	case bits > 0 && trimmed != "":
 		n, err := strconv.ParseUint(trimmed, 10, bits)
 		if err != nil {
-			return &fault{code: CodeHeader, detail: e.Tag + " is no number"}
+			return &smx.Error{Code: smx.CodeHeader, Detail: e.Tag + " is no number"}
 		}
 		switch e.Tag {
 		case "ClientInstalled":
@@ -105,14 +107,14 @@ func machineField(row *ReportRow, e *etree.Element) *fault {
 	case e.Tag == "Priority" && trimmed != "":
 		n, err := strconv.ParseInt(trimmed, 10, 32)
 		if err != nil || !wholeNumber.MatchString(trimmed) {
-			return &fault{code: CodeHeader, detail: "Priority is no number"}
+			return &smx.Error{Code: smx.CodeHeader, Detail: "Priority is no number"}
 		}
 		row.Priority = int8(min(max(n, 0), 127))
 	case e.Tag == "ClientID":
 		if !clientForm.MatchString(strings.ToUpper(text)) || len(text) != 41 || len(e.ChildElements()) > 0 {
-			return &fault{code: CodeClientID, detail: "ClientID is not canonical"}
+			return &smx.Error{Code: smx.CodeClientID, Detail: "ClientID is not canonical"}
 		}
-		row.Client, _ = ParseClientID(text)
+		row.Client, _ = smx.ParseClientID(text)
 	case e.Tag == "ClientVersion":
 		row.ClientVersion = text
 	case e.Tag == "NetBIOSName":
@@ -123,15 +125,15 @@ func machineField(row *ReportRow, e *etree.Element) *fault {
 	return nil
 }
 
-func detailField(row *ReportRow, e *etree.Element) *fault {
+func detailField(row *smx.ReportRow, e *etree.Element) *smx.Error {
 	if e.Space != "" {
 		return nil
 	}
 	text := strings.Trim(content(e), " \t\r\n")
-	wrong := &fault{code: CodeContent, detail: e.Tag + " is not that of a state message report"}
+	wrong := &smx.Error{Code: smx.CodeContent, Detail: e.Tag + " is not that of a state message report"}
 	switch e.Tag {
 	case "ReportContent", "ReportType", "Format", "Version", "Date":
-		if f := tooLong(e, MaxTextBytes); f != nil {
+		if f := tooLong(e, smx.MaxTextBytes); f != nil {
 			return f
 		}
 	}
@@ -151,30 +153,37 @@ func detailField(row *ReportRow, e *etree.Element) *fault {
 	case "Version":
 		row.Version = content(e)
 	case "Date":
-		us, ok := referenceTime(text)
+		us, ok := Time(text)
 		switch {
 		case ok:
 			row.Date = min(max(us, earliest), latest)
 		case text != "":
-			return &fault{code: CodeDate, detail: "Date is no datetime"}
+			return &smx.Error{Code: smx.CodeDate, Detail: "Date is no datetime"}
 		}
 	}
 	return nil
 }
 
+// A believable message time, in microseconds since 1970: from 2000 to 2100, at most a day after its arrival.
+var (
+	earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	latest   = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	day      = (24 * time.Hour).Microseconds()
+)
+
 // message appends a message's row or sets its record aside; what it returns
 // concerns the whole document.
-func (t *tree) message(e *etree.Element, index int, row *ReportRow, header *etree.Element, received []int64) *fault {
-	var m treeMessage
+func (t *reader) message(e *etree.Element, index int, row *smx.ReportRow, received []int64) *smx.Error {
+	var m message
 	if m.read(e); m.whole != nil {
 		return m.whole
 	}
 	b := t.into
 	if m.code != "" {
 		row.BadRecords++
-		b.Bad = append(b.Bad, BadRecord{
+		b.Bad = append(b.Bad, smx.BadRecord{
 			Report: len(b.Reports), Index: index, Number: t.number, Serial: m.Serial, HasSerial: m.Serial != 0,
-			Err: Error{Code: m.code, Detail: "StateMessage " + strconv.Itoa(index)}, header: written(header), record: written(e),
+			Err: smx.Error{Code: m.code, Detail: "StateMessage " + strconv.Itoa(index)},
 		})
 		return nil
 	}
@@ -184,7 +193,7 @@ func (t *tree) message(e *etree.Element, index int, row *ReportRow, header *etre
 	}
 	us := m.Time.UnixMicro()
 	if us < earliest || us > arrival+day {
-		m.flags |= TimeSuspect
+		m.flags |= smx.TimeSuspect
 	}
 	b.Report = append(b.Report, int32(len(b.Reports)))
 	b.Serial, b.Time = append(b.Serial, m.Serial), append(b.Time, min(max(us, earliest), latest))
@@ -194,6 +203,6 @@ func (t *tree) message(e *etree.Element, index int, row *ReportRow, header *etre
 	b.Params = append(b.Params, m.Params...)
 	b.ParamsEnd = append(b.ParamsEnd, uint32(len(b.Params)))
 	b.DetailsType, b.Details = append(b.DetailsType, m.DetailsType), append(b.Details, m.Details)
-	b.Hash, b.Flags = append(b.Hash, PayloadHash(&m.Message)), append(b.Flags, m.flags)
+	b.Hash, b.Flags = append(b.Hash, smx.PayloadHash(&m.Message)), append(b.Flags, m.flags)
 	return nil
 }
