@@ -3,8 +3,9 @@ package inbox
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
+
+	"statewire/internal/backoff"
 
 	"github.com/fsnotify/fsnotify"
 )
@@ -157,7 +158,7 @@ func (h *hints) errors() <-chan error {
 // pollDelay is the poll interval or a little less, so that many sites do not poll one disk together.
 func (h *hints) pollDelay() time.Duration {
 	interval := h.loader.dir.config.PollInterval
-	return interval - rand.N(interval/10+1)
+	return backoff.Jitter(interval-interval/10, interval/10+1)
 }
 
 // rearm wakes when something is due, and sets the timer for what will be.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
+	"statewire/internal/backoff"
 	"statewire/smx"
 )
 
@@ -135,9 +136,9 @@ func (l *Loader) insist(ctx, late context.Context, n size, do func(context.Conte
 		if try == l.tries {
 			return fmt.Errorf("%w; the files stay in the inbox", err)
 		}
-		wait := jitter(delay)
+		wait := backoff.Jitter(delay/2, delay/2+1)
 		l.log.Warn("store is away, files stay", "files", n.files, "rows", n.rows, "retry_in", wait, "err", err)
-		if !pause(ctx, wait) {
+		if backoff.Sleep(ctx, wait) != nil {
 			return fmt.Errorf("%w: stopped before %d files were stored", ctx.Err(), n.files)
 		}
 		delay = min(2*delay, retryMax)

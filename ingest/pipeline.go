@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"statewire/inbox"
+	"statewire/internal/backoff"
 )
 
 const (
@@ -90,7 +90,7 @@ func (p *pipeline) claim(ctx, failed context.Context) error {
 			return err
 		case err != nil:
 			p.log.Error("inbox cannot be read, trying again", "retry_in", claimRetry, "err", err)
-			pause(ctx, claimRetry)
+			_ = backoff.Sleep(ctx, claimRetry) // the loop looks whether it is to stop
 		default:
 			p.await(ctx, failed)
 		}
@@ -177,21 +177,4 @@ func grace(ctx context.Context, by time.Duration) (context.Context, context.Canc
 		}
 	}()
 	return late, cancel
-}
-
-// pause waits; false when ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
-
-// jitter spreads a delay over its upper half.
-func jitter(d time.Duration) time.Duration {
-	return d/2 + rand.N(d/2+1)
 }

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
 
+	"statewire/internal/backoff"
 	"statewire/smx"
 )
 
@@ -152,6 +152,5 @@ func (p *problem) text() []byte {
 
 // jittered is the time in whole seconds, with up to as much again at random: a fleet that was refused at once must not come back at once.
 func jittered(d time.Duration) int {
-	d += rand.N(d + 1)
-	return int((d + time.Second - 1) / time.Second)
+	return int((backoff.Jitter(d, d+1) + time.Second - 1) / time.Second)
 }

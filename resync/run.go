@@ -2,8 +2,9 @@ package resync
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
+
+	"statewire/internal/backoff"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -50,9 +51,6 @@ func (s *Service) every(ctx context.Context, interval time.Duration, wake <-chan
 		if err := step(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn(failed, "err", err, "retry_in", interval)
 		}
-		tick.Reset(jitter(interval))
+		tick.Reset(backoff.Jitter(interval*95/100, interval/10)) // sites and retries must not keep step
 	}
 }
-
-// jitter spreads an interval by a tenth, so that sites and retries do not keep step.
-func jitter(d time.Duration) time.Duration { return d*95/100 + rand.N(d/10) }
