@@ -172,7 +172,7 @@ func grace(ctx context.Context, by time.Duration) (context.Context, context.Canc
 		select {
 		case <-late.Done():
 		case <-ctx.Done():
-			pause(late, by)
+			_ = backoff.Sleep(late, by)
 			cancel()
 		}
 	}()
