@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"time"
@@ -20,17 +21,17 @@ const (
 )
 
 // startDemoAgent runs this machine's own agent beside the simulated fleet, and returns the line that says where to look at it.
-func (g *globals) startDemoAgent(ctx context.Context, group *errgroup.Group, cfg configs.Config, s *site, a addresses) (string, error) {
+func (g *globals) startDemoAgent(ctx context.Context, group *errgroup.Group, cfg configs.Config, log *slog.Logger, a addresses) (string, error) {
 	own := cfg.Agent
 	own.Relay, own.CAFile, own.Pin, own.ClientID = a.relay, a.caFile, "", "" // the configured ones are another site's
 	own.SendInterval, own.PolicyInterval, own.StartupJitter = demoSendInterval, demoPolicyInterval, 0
-	l, err := newLocalAgent(ctx, agentDir(g.data), own, s.log.With("stage", "agent"))
+	l, err := newLocalAgent(ctx, agentDir(g.data), own, log.With("stage", "agent"))
 	if err != nil {
 		return "", fmt.Errorf("this machine's own agent: %w", err)
 	}
 	group.Go(func() error {
 		if _, err := l.packages.Scan(ctx); err != nil { // before the first report and poll: they shall have something to say
-			s.log.Info("this machine has no package updates to show", "why", err)
+			log.Info("this machine has no package updates to show", "why", err)
 		}
 		return errors.Join(l.run(ctx), l.store.Close())
 	})

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/agent"
+	"statewire/internal/backoff"
 )
 
 // renewPatience is how long an agent may take to go on under its new id.
@@ -53,7 +54,7 @@ func (g *globals) newID(cmd *cobra.Command) (old, own string, err error) {
 		if status, err := running.Status(ctx); err == nil && status.Client != answer.Old {
 			return answer.Old, status.Client, nil
 		}
-		if sleep(ctx, 100*time.Millisecond) != nil {
+		if backoff.Sleep(ctx, 100*time.Millisecond) != nil {
 			return "", "", fmt.Errorf("the agent has not come back under a new id within %v; see its log and `statewire agent status`", renewPatience)
 		}
 	}

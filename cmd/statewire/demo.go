@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -79,27 +80,30 @@ func (g *globals) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Config
 		return err
 	}
 	defer closeLog()
-	s, err := newSite(g.data, cfg, roles(built), log)
-	if err != nil {
-		return err
+	group, ctx := errgroup.WithContext(cmd.Context())
+	c := siteConfig{
+		Data: g.data, Settings: cfg, Roles: roles(built), Log: log, Version: version, AgentLog: agentLog(g.data),
+		NeedsStore: true, // whoever looks at a demo wants to know at once
+		Notice:     "A demo: its clients are simulated, except for this machine, " + hostName() + ".",
 	}
-	s.needsStore = true                  // whoever looks at a demo wants to know at once
 	if cfg.Reports.Listen == demoPages { // nobody has chosen another one
-		if s.pages, err = listenPages(demoPages); err != nil {
+		if c.Pages, err = listenPages(demoPages); err != nil {
 			return err
 		}
-		defer s.pages.Close()
+		defer c.Pages.Close()
 	}
-	group, ctx := errgroup.WithContext(cmd.Context())
-	s.notice = "A demo: its clients are simulated, except for this machine, " + hostName() + "."
-	s.started = func(a addresses) {
+	c.Started = func(a addresses) {
 		group.Go(func() error {
-			machine, err := g.startDemoAgent(ctx, group, cfg, s, a)
+			machine, err := g.startDemoAgent(ctx, group, cfg, log, a)
 			if err != nil {
 				return err
 			}
-			return g.runFleet(ctx, cmd.OutOrStdout(), s, a, fc, machine, folder.note)
+			return g.runFleet(ctx, cmd.OutOrStdout(), cfg, log, a, fc, machine, folder.note)
 		})
+	}
+	s, err := newSite(c)
+	if err != nil {
+		return asSiteUsage(err)
 	}
 	group.Go(func() error { return s.run(ctx) })
 	return stopBriefly(cmd.Context(), group.Wait, demoStop, func() {
@@ -159,7 +163,7 @@ func listenPages(addr string) (net.Listener, error) {
 const demoPolls = 30 * time.Second
 
 // runFleet runs the simulated fleet, whose clients keep what they hold beside the site's data: a demo on old data goes on with them.
-func (g *globals) runFleet(ctx context.Context, out io.Writer, s *site, a addresses, fc fleet.Config, machine, note string) (err error) {
+func (g *globals) runFleet(ctx context.Context, out io.Writer, cfg configs.Config, log *slog.Logger, a addresses, fc fleet.Config, machine, note string) (err error) {
 	fc.Relay, fc.PolicyInterval = a.relay, demoPolls
 	if fc.TLS, err = trust(a.caFile); err != nil {
 		return err
@@ -173,12 +177,12 @@ func (g *globals) runFleet(ctx context.Context, out io.Writer, s *site, a addres
 	if err != nil {
 		return err
 	}
-	f, err := fleet.New(fc, fs, s.log.With("stage", "fleet"))
+	f, err := fleet.New(fc, fs, log.With("stage", "fleet"))
 	if err != nil {
 		return err
 	}
 	if unused {
-		if err := fillPast(ctx, s.inbox, f); err != nil {
+		if err := g.fillPast(ctx, cfg, log, f); err != nil {
 			return err
 		}
 	}
@@ -210,8 +214,13 @@ func trust(caFile string) (*tls.Config, error) {
 }
 
 // fillPast puts the fleet's past, and a few damaged files, into the inbox as a relay and an operator would have.
-func fillPast(ctx context.Context, dir *inbox.Dir, f *fleet.Fleet) error {
-	err := f.History(ctx, func(past []fleet.PastReport) error {
+func (g *globals) fillPast(ctx context.Context, cfg configs.Config, log *slog.Logger, f *fleet.Fleet) (err error) {
+	dir, err := openInbox(g.data, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	err = f.History(ctx, func(past []fleet.PastReport) error {
 		past = slices.DeleteFunc(past, func(r fleet.PastReport) bool { return f.Spoils(&r) })
 		_, err := dir.Put(inbox.Normal, smx.AppendFile(nil, past), past[len(past)-1].Received)
 		return err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,8 +10,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"statewire/internal/control"
 )
 
 // demoPrefix begins the names of temporary demo folders.
@@ -62,15 +59,6 @@ func makeDemoFolder(inMemory func(dir string) bool) (demoFolder, error) {
 		return demoFolder{}, fmt.Errorf("make the demo's folder: %w; name one with --data DIR", err)
 	}
 	return demoFolder{path: path, temporary: true, note: "(in memory: no disk was found for it; --data DIR names one)"}, nil
-}
-
-// socketsFit says whether a site's sockets can be made in a data directory.
-func socketsFit(data string) error {
-	var err error
-	for _, role := range allRoles {
-		err = cmp.Or(err, control.Fits(metricsPath(data, role))) // the longest names of sockets
-	}
-	return err
 }
 
 // farewell says what becomes of the data.

@@ -42,7 +42,7 @@ func (g *globals) withDetective(cmd *cobra.Command, f func(*reports.Runner) erro
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	schedule, err := g.scheduleInForce(cmd.Context(), cfg)
+	schedule, err := scheduleInForce(cmd.Context(), g.data, cfg)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"statewire/fleet"
+	"statewire/internal/backoff"
 )
 
 // fleetStore is the fleet's store file in the data directory, unless --store names another.
@@ -158,7 +159,7 @@ func runShown(ctx context.Context, w io.Writer, f *fleet.Fleet) error {
 	over, end := context.WithCancel(ctx)
 	group.Go(func() error { defer end(); return f.Run(ctx) })
 	group.Go(func() error {
-		for sleep(over, time.Second) == nil {
+		for backoff.Sleep(over, time.Second) == nil {
 			fmt.Fprintf(w, "\r%s\x1b[K", progress(f.Stats()))
 		}
 		fmt.Fprint(w, "\r\x1b[K")

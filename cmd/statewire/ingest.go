@@ -98,7 +98,7 @@ func (g *globals) drain(ctx context.Context, log *slog.Logger, fill func() error
 	if err := g.needLoadable(cfg); err != nil {
 		return summary{}, err
 	}
-	if pid := roleHolder(roleLock(g.data, "ingest")); pid != 0 { // it may be starting, and not have the inbox yet
+	if pid := roleHolder(g.data, "ingest"); pid != 0 { // it may be starting, and not have the inbox yet
 		return summary{}, &inbox.LockedError{Path: roleLock(g.data, "ingest"), PID: pid}
 	}
 	if err := store.Prepare(g.data); err != nil {

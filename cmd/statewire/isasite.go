@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/configs"
-	"statewire/internal/refusals"
 	"statewire/store"
 )
 
@@ -47,7 +46,7 @@ func (g *globals) needSite(cfg configs.Config) error {
 	if err := g.needLoadable(cfg); err != nil || g.create {
 		return err
 	}
-	if len(cfg.Store.Addr) > 0 || roleHolder(roleLock(g.data, "ingest")) != 0 {
+	if len(cfg.Store.Addr) > 0 || roleHolder(g.data, "ingest") != 0 {
 		return nil
 	}
 	if there, err := isThere(filepath.Join(g.data, "store")); there || err != nil {
@@ -105,12 +104,3 @@ func (g *globals) loading() store.Access {
 	}
 	return g.writing()
 }
-
-// runDir has what belongs to running processes: the locks of roles, sockets, and why the store is not open.
-func runDir(data string) string { return filepath.Join(data, "run") }
-
-// roleLock is held by the process that runs a role; that of resync also by a command that writes without one.
-func roleLock(data, role string) string { return filepath.Join(runDir(data), role+".lock") }
-
-// refusedFile is where the relay notes the last report that it refused of each client.
-func refusedFile(data string) string { return filepath.Join(runDir(data), refusals.FileName) }

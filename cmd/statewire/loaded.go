@@ -18,6 +18,7 @@ import (
 	"statewire/configs"
 	"statewire/inbox"
 	"statewire/ingest"
+	"statewire/internal/backoff"
 	"statewire/internal/tabular"
 	"statewire/store"
 )
@@ -157,7 +158,7 @@ func await(ctx context.Context, dir *inbox.Dir, files []inbox.LaneFile, progress
 	left, err := dir.Left(slices.Clone(files))
 	for err == nil && len(left) > 0 {
 		progress(len(left))
-		if sleep(ctx, siteLook) != nil {
+		if backoff.Sleep(ctx, siteLook) != nil {
 			return fmt.Errorf("stopped waiting with %s in the inbox; the running site goes on loading them", fmtCount(len(left), "file"))
 		}
 		left, err = dir.Left(left)

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/configs"
-	"statewire/internal/control"
+	"statewire/internal/backoff"
 	"statewire/resync"
 	"statewire/smx"
 	"statewire/store"
@@ -60,7 +60,7 @@ func (g *globals) withResync(cmd *cobra.Command, writes bool, f func(resyncer) e
 func (g *globals) claimResync(ctx context.Context, writes bool) (*resync.Client, func() error, error) {
 	deadline := time.Now().Add(busyWait)
 	for {
-		holder := roleHolder(roleLock(g.data, "resync"))
+		holder := roleHolder(g.data, "resync")
 		switch {
 		case holder != 0 && listens(resyncSocket(g.data)):
 			return resync.Dial(resyncSocket(g.data)), nil, nil
@@ -74,21 +74,10 @@ func (g *globals) claimResync(ctx context.Context, writes bool) (*resync.Client,
 		if time.Now().After(deadline) {
 			return nil, nil, fmt.Errorf("process %d has the resync role on %s and does not answer; try again when it has started or is done, or stop it", holder, g.data)
 		}
-		if err := sleep(ctx, siteLook); err != nil {
+		if err := backoff.Sleep(ctx, siteLook); err != nil {
 			return nil, nil, err
 		}
 	}
-}
-
-// listens says whether a process answers on a socket.
-func listens(path string) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), peerTimeout)
-	defer cancel()
-	conn, err := control.Dial(ctx, path)
-	if err != nil {
-		return false
-	}
-	return conn.Close() == nil
 }
 
 // ownResync opens the store and the inbox, and makes a service over them.
@@ -111,7 +100,7 @@ func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store
 }
 
 // unreadFor is unreadReports for a command. One that reads makes no inbox where there is none, as beside a store elsewhere.
-func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread unreadLister, done func() error, err error) {
+func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread func(context.Context) (resync.Unread, error), done func() error, err error) {
 	open := openInbox
 	if access == store.Read {
 		open = lookInbox
@@ -125,9 +114,6 @@ func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread unr
 	}
 	return unreadReports(dir), dir.Close, nil
 }
-
-// unreadLister shows the resync stage whose reports wait.
-type unreadLister = func(context.Context) (resync.Unread, error)
 
 // asResyncUsage marks what a person wrote wrongly.
 func asResyncUsage(err error) error {

@@ -2,22 +2,15 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"statewire/configs"
-	"statewire/inbox"
-	"statewire/reports"
-	"statewire/store"
+	"statewire/internal/control"
 )
-
-// certificateSource yields the certificate of a TLS listener.
-type certificateSource = func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 func serveCommand(g *globals) *cobra.Command {
 	var list string
@@ -31,7 +24,7 @@ func serveCommand(g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := parseRoles(list)
 			if err != nil {
-				return err
+				return usageError{err}
 			}
 			if retentionNow && !r.has("ingest") {
 				return usageError{errors.New("--retention-now is for the process with the ingest role")}
@@ -42,18 +35,23 @@ func serveCommand(g *globals) *cobra.Command {
 				return err
 			}
 			log := g.logger(os.Stderr)
-			s, err := newSite(g.data, cfg, r, log)
+			changes := &reloader{
+				load: func() (configs.Config, []configs.Value, error) { return g.config(nil) },
+				log:  log, hangup: hangup, live: liveKeys(), values: values,
+			}
+			s, err := newSite(siteConfig{
+				Data: g.data, Settings: cfg, Roles: r, Log: log, Version: version, AgentLog: agentLog(g.data),
+				RetentionNow: retentionNow, NewStore: newStore,
+				Started: func(a addresses) {
+					log.Info("site started", "roles", strings.Join(r, ","), "relay", a.relay, "reports", a.reports, "data", g.data)
+				},
+				Follow: func(ctx context.Context, apply func(configs.Config)) {
+					changes.apply = apply
+					changes.run(ctx, configs.Source{File: g.configFile}.Paths())
+				},
+			})
 			if err != nil {
-				return err
-			}
-			s.started = func(a addresses) {
-				log.Info("site started", "roles", strings.Join(r, ","), "relay", a.relay, "reports", a.reports, "data", g.data)
-			}
-			s.retentionNow, s.newStore = retentionNow, newStore
-			s.files = configs.Source{File: g.configFile}.Paths()
-			s.reload = &reloader{
-				load:  func() (configs.Config, []configs.Value, error) { return g.config(nil) },
-				apply: s.configure, log: log, hangup: hangup, live: liveKeys(), values: values,
+				return asSiteUsage(err)
 			}
 			err = s.run(cmd.Context())
 			log.Info("site stopped")
@@ -66,39 +64,10 @@ func serveCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// newReports wires the reports stage to a store.
-func newReports(cfg reports.Config, db *store.Store, deps reports.Deps) (*reports.Server, error) {
-	runner, err := newRunner(cfg, db, deps)
-	if err != nil {
-		return nil, err
+// asSiteUsage marks a data directory in which no site can be.
+func asSiteUsage(err error) error {
+	if errors.Is(err, control.ErrTooLong) {
+		return usageError{err}
 	}
-	for _, problem := range runner.Catalog().Problems() {
-		deps.Log.Warn("report left out", "err", problem)
-	}
-	return reports.NewServer(runner, deps)
-}
-
-func newRunner(cfg reports.Config, db *store.Store, deps reports.Deps) (*reports.Runner, error) {
-	catalog, err := reports.LoadCatalog(cfg.Dir)
-	if err != nil {
-		return nil, err
-	}
-	deps.Conn = db.ReadOnly()
-	return reports.NewRunner(cfg, catalog, deps)
-}
-
-// backlog shows the inbox to the reports stage.
-func backlog(dir *inbox.Dir) func(context.Context) ([]reports.Box, error) {
-	return func(context.Context) ([]reports.Box, error) {
-		stats, err := dir.Stats()
-		if err != nil {
-			return nil, err
-		}
-		now := time.Now()
-		box := func(name string, b inbox.Box) reports.Box {
-			return reports.Box{Name: name, Files: b.Files, Bytes: b.Bytes, Oldest: b.Age(now)}
-		}
-		return []reports.Box{box("high", stats.High), box("normal", stats.Normal), box("low", stats.Low),
-			box("process", stats.Process), box("corrupt", stats.Corrupt)}, nil
-	}
+	return err
 }

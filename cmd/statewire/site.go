@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,9 +14,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
 	"statewire/configs"
@@ -31,29 +31,43 @@ import (
 	"statewire/store"
 )
 
+// siteConfig is what a site is made of. What is not named may stay zero.
+type siteConfig struct {
+	Data     string         // the data directory; it is made where it is missing
+	Settings configs.Config // checked
+	Roles    roles
+	Log      *slog.Logger
+	Version  string // of the program, for the pages
+
+	Notice   string          // stands on top of every page
+	Pages    net.Listener    // of the reports; nil listens on reports.listen. The caller closes it
+	Started  func(addresses) // called once everything listens
+	AgentLog agentLogReader  // what the agent of this machine knows of a message
+	// Follow runs beside the stages, and puts the settings that changed into force.
+	Follow func(ctx context.Context, apply func(configs.Config))
+
+	RetentionNow bool          // a shorter retention does not wait for its day
+	NewStore     bool          // a new store in a data directory that had one is welcome
+	NeedsStore   bool          // the site ends when the store does not open, though it has a relay
+	RepairRetry  time.Duration // the pause before a store that did not open is tried again; 0 is a minute
+}
+
+// agentLogReader says what an agent knows of one of its messages; nothing when it is another client's.
+type agentLogReader = func(ctx context.Context, client uuid.UUID, serial uint64) ([]reports.AgentEvent, error)
+
 // site is the stages that this process runs, wired together.
 type site struct {
 	// Constant after newSite.
-	data         string
-	cfg          configs.Config
-	roles        roles
-	log          *slog.Logger
-	registry     *prometheus.Registry
-	inbox        *inbox.Dir
-	policies     policySource
-	pages        net.Listener    // of the reports; nil before the start listens on reports.listen
-	notice       string          // stands on top of every page
-	started      func(addresses) // called once everything listens; nil is not called
-	reload       *reloader       // follows the configuration file; nil does not
-	files        []string        // the files it follows
-	retentionNow bool            // a shorter retention does not wait for its day
-	newStore     bool            // a new store in a data directory that had one is welcome
-	needsStore   bool            // it ends when the store does not open, though it has a relay
-	repairRetry  time.Duration   // 0 is repairRetry
+	cfg      siteConfig
+	log      *slog.Logger
+	registry *prometheus.Registry
 
-	live atomic.Pointer[configs.Config] // the settings in force; only live keys differ from cfg
+	live atomic.Pointer[configs.Config] // the settings in force; only live keys differ from the configured ones
 
 	// Filled while starting, in this order.
+	inbox     *inbox.Dir
+	policies  policySource
+	pages     net.Listener
 	addresses addresses
 	ready     func(context.Context) error // what /readyz asks besides the store; nil without a relay
 	closers   []func() error
@@ -66,56 +80,34 @@ type addresses struct {
 	caFile  string
 }
 
-// newSite prepares the data directory; nothing runs before run. Nothing is made where the site's sockets could not be.
-func newSite(data string, cfg configs.Config, r roles, log *slog.Logger) (*site, error) {
-	if err := socketsFit(data); err != nil {
-		return nil, usageError{fmt.Errorf("the data directory: %w", err)}
+// newSite prepares the data directory; nothing runs before run. Nothing is made where the site's sockets could not be: the error is
+// a control.ErrTooLong then.
+func newSite(c siteConfig) (*site, error) {
+	if err := socketsFit(c.Data); err != nil {
+		return nil, fmt.Errorf("the data directory: %w", err)
 	}
-	if err := os.MkdirAll(data, 0o700); err != nil {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
-	if err := store.Prepare(data); err != nil {
+	if err := store.Prepare(c.Data); err != nil {
 		return nil, err
 	}
-	s := &site{data: data, cfg: cfg, roles: r, log: log, registry: prometheus.NewRegistry()}
-	s.live.Store(&cfg)
-	if !r.has("resync") {
-		s.policies.other = resync.Dial(resyncSocket(data))
+	s := &site{cfg: c, log: c.Log, pages: c.Pages, registry: prometheus.NewRegistry()}
+	s.live.Store(&s.cfg.Settings)
+	if !c.Roles.has("resync") {
+		s.policies.other = resync.Dial(resyncSocket(c.Data))
 	}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s, nil
 }
 
-// openInbox opens the inbox of a data directory as every stage and every command that changes it sees it; it makes its folders.
-func openInbox(data string, cfg configs.Config, log *slog.Logger) (*inbox.Dir, error) {
-	return inboxConfig(cfg).Open(inboxRoot(data), log)
-}
-
-// lookInbox is openInbox for a command that only reads: it changes nothing there.
-func lookInbox(data string, cfg configs.Config, log *slog.Logger) (*inbox.Dir, error) {
-	dir, err := inboxConfig(cfg).Look(inboxRoot(data), log)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the inbox is not whole, start the site again to mend it: %w", err)
-	}
-	return dir, err
-}
-
-func inboxConfig(cfg configs.Config) inbox.Config {
-	c := inbox.DefaultConfig()
-	c.PollInterval = cfg.Ingest.InboxPollingInterval
-	return c
-}
-
-// inboxRoot is where a data directory has its inbox.
-func inboxRoot(data string) string { return filepath.Join(data, "inboxes", "auth", "statesys.box") }
-
 // run starts the stages and returns when ctx is done and all of them have stopped, or when one of them fails.
 func (s *site) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	switch {
-	case !s.roles.needStore():
+	case !s.cfg.Roles.needStore():
 		debug.SetMemoryLimit(relay.MemoryLimit) // a relay alone stays small whatever clients send
-	case s.roles.has("ingest"):
+	case s.cfg.Roles.has("ingest"):
 		debug.SetMemoryLimit(ingest.MemoryLimit)
 	}
 	unlock, err := s.lockRoles(ctx)
@@ -123,7 +115,7 @@ func (s *site) run(ctx context.Context) (err error) {
 		return err
 	}
 	s.closers = append(s.closers, unlock)
-	if s.inbox, err = openInbox(s.data, s.cfg, s.log); err != nil {
+	if s.inbox, err = openInbox(s.cfg.Data, s.cfg.Settings, s.log); err != nil {
 		return err
 	}
 	s.closers = append(s.closers, s.inbox.Close)
@@ -139,23 +131,23 @@ func (s *site) run(ctx context.Context) (err error) {
 
 // start starts the stages in g. When one fails, those before it run.
 func (s *site) start(ctx context.Context, g *errgroup.Group) error {
-	if s.roles.has("relay") {
+	if s.cfg.Roles.has("relay") {
 		if err := s.startRelay(ctx, g); err != nil {
 			return err
 		}
 	}
-	if !s.roles.has("reports") {
+	if !s.cfg.Roles.has("reports") {
 		if err := s.startPeer(ctx, g); err != nil {
 			return err
 		}
 	}
-	if s.reload != nil {
-		g.Go(func() error { s.reload.run(ctx, s.files); return nil })
+	if s.cfg.Follow != nil {
+		g.Go(func() error { s.cfg.Follow(ctx, s.configure); return nil })
 	}
-	if s.roles.needStore() {
+	if s.cfg.Roles.needStore() {
 		g.Go(func() error { return s.runStored(ctx) })
-	} else if s.started != nil {
-		s.started(s.addresses)
+	} else if s.cfg.Started != nil {
+		s.cfg.Started(s.addresses)
 	}
 	return nil
 }
@@ -174,8 +166,8 @@ func (s *site) startRelay(ctx context.Context, g *errgroup.Group) error {
 	if err != nil {
 		return err
 	}
-	r, err := relay.New(s.cfg.Relay, relay.Deps{
-		Inbox: s.inbox, Certificate: certificate, Policies: &s.policies, Refused: refusedFile(s.data),
+	r, err := relay.New(s.cfg.Settings.Relay, relay.Deps{
+		Inbox: s.inbox, Certificate: certificate, Policies: &s.policies, Refused: refusedFile(s.cfg.Data),
 		Log: s.log.With("stage", "relay"), Registerer: s.registry,
 	})
 	if err != nil {
@@ -191,16 +183,19 @@ func (s *site) startRelay(ctx context.Context, g *errgroup.Group) error {
 	return nil
 }
 
+// certificateSource yields the certificate of a TLS listener.
+type certificateSource = func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+
 // certificate is the configured one, or the site's own.
 func (s *site) certificate() (certificateSource, error) {
-	if s.cfg.Relay.TLSCert != "" {
-		files, err := identity.OpenFiles(s.cfg.Relay.TLSCert, s.cfg.Relay.TLSKey, identity.Options{Log: s.log})
+	if s.cfg.Settings.Relay.TLSCert != "" {
+		files, err := identity.OpenFiles(s.cfg.Settings.Relay.TLSCert, s.cfg.Settings.Relay.TLSKey, identity.Options{Log: s.log})
 		if err != nil {
 			return nil, err
 		}
 		return files.Certificate, nil
 	}
-	own, err := identity.Open(filepath.Join(s.data, "identity"), identity.Options{Log: s.log})
+	own, err := identity.Open(filepath.Join(s.cfg.Data, "identity"), identity.Options{Log: s.log})
 	if err != nil {
 		return nil, err
 	}
@@ -220,8 +215,8 @@ func (s *site) runStored(ctx context.Context) error {
 	err = s.startOnceMade(gctx, g, db)
 	if err != nil {
 		stop() // what has started must not outlive the store
-	} else if s.started != nil {
-		s.started(s.addresses)
+	} else if s.cfg.Started != nil {
+		s.cfg.Started(s.addresses)
 	}
 	return errors.Join(unlessDone(ctx, err), g.Wait(), db.Close())
 }
@@ -235,42 +230,42 @@ func unlessDone(ctx context.Context, err error) error {
 }
 
 func (s *site) startStored(ctx context.Context, g *errgroup.Group, db *store.Store) error {
-	if handler := db.ReadOnlyHandler(); handler != nil && s.cfg.Store.Listen != "" {
+	if handler := db.ReadOnlyHandler(); handler != nil && s.cfg.Settings.Store.Listen != "" {
 		if err := s.startStoreListener(ctx, g, handler); err != nil {
 			return err
 		}
 	}
-	if s.roles.has("reports") && s.cfg.Reports.Listen != "" {
+	if s.cfg.Roles.has("reports") && s.cfg.Settings.Reports.Listen != "" {
 		if err := s.startReports(ctx, g, db); err != nil {
 			return err
 		}
 	}
-	if s.roles.has("resync") {
+	if s.cfg.Roles.has("resync") {
 		if err := s.startResync(ctx, g, db); err != nil {
 			return err
 		}
 	}
-	if s.roles.has("ingest") {
+	if s.cfg.Roles.has("ingest") {
 		return s.startIngest(ctx, g, db)
 	}
 	return nil
 }
 
 func (s *site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Store) error {
-	box, err := s.inbox.Loader(s.cfg.Ingest.LoaderChunkFiles, s.cfg.Ingest.MaxChunksFetched)
+	box, err := s.inbox.Loader(s.cfg.Settings.Ingest.LoaderChunkFiles, s.cfg.Settings.Ingest.MaxChunksFetched)
 	if err != nil {
 		return err
 	}
-	loader, err := ingest.New(s.cfg.Ingest, ingest.Deps{
-		Inbox: box, Store: db, Refused: refusedFile(s.data), Log: s.log.With("stage", "ingest"), Registerer: s.registry,
+	loader, err := ingest.New(s.cfg.Settings.Ingest, ingest.Deps{
+		Inbox: box, Store: db, Refused: refusedFile(s.cfg.Data), Log: s.log.With("stage", "ingest"), Registerer: s.registry,
 	})
 	if err != nil {
 		return errors.Join(err, box.Close())
 	}
 	g.Go(func() error { return errors.Join(loader.Run(ctx), box.Close()) })
 	g.Go(func() error { return db.Watch(ctx) })
-	g.Go(func() error { return db.KeepHistory(ctx, s.retentionNow) })
-	summarizer := summaries.New(s.cfg.Reports.SummaryInterval, summaries.Deps{
+	g.Go(func() error { return db.KeepHistory(ctx, s.cfg.RetentionNow) })
+	summarizer := summaries.New(s.cfg.Settings.Reports.SummaryInterval, summaries.Deps{
 		Store: db, InFlight: loader.InFlight, Orphans: orphans(db), Log: s.log.With("stage", "reports"), Registerer: s.registry,
 	})
 	g.Go(func() error { return summarizer.Run(ctx) })
@@ -285,24 +280,9 @@ func orphans(db *store.Store) time.Duration {
 	return 15 * time.Minute
 }
 
-func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.Store) error {
-	state := &storeState{db: db}
-	server, err := newReports(s.cfg.Reports, db, reports.Deps{
-		Backlog: backlog(s.inbox), Holding: heldReports(s.inbox, s.data), Schedule: s.schedule, AgentLog: agentLog(s.data),
-		Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: version, Notice: s.notice, Ready: s.ready, Alarm: s.alarm(state),
-		Metrics: promhttp.HandlerFor(peers{s.registry, runDir(s.data)}, promhttp.HandlerOpts{}),
-	})
-	if err != nil {
-		return err
-	}
-	s.addresses.reports = "http://" + reachable(s.pages.Addr())
-	g.Go(func() error { return server.Serve(ctx, s.pages) })
-	return nil
-}
-
 // startSocket lets other processes of the site use the store, and nobody else: the socket is the owner's alone.
 func (s *site) startSocket(ctx context.Context, g *errgroup.Group, handler http.Handler) error {
-	ln, err := control.Listen(filepath.Join(s.data, "statewire.sock"))
+	ln, err := control.Listen(filepath.Join(s.cfg.Data, "statewire.sock"))
 	if err != nil {
 		return err
 	}
@@ -314,7 +294,7 @@ func (s *site) startSocket(ctx context.Context, g *errgroup.Group, handler http.
 
 // startStoreListener answers any ClickHouse client on this machine, read-only.
 func (s *site) startStoreListener(ctx context.Context, g *errgroup.Group, handler http.Handler) error {
-	ln, err := net.Listen("tcp", s.cfg.Store.Listen)
+	ln, err := net.Listen("tcp", s.cfg.Settings.Store.Listen)
 	if err != nil {
 		return fmt.Errorf("listen for ClickHouse clients: %w; set store.listen to a free address", err)
 	}

@@ -93,7 +93,7 @@ func (g *globals) checks(ctx context.Context, cfg configs.Config) []check {
 func (g *globals) checkRoles() check {
 	var up []string
 	for _, role := range allRoles {
-		if pid := roleHolder(roleLock(g.data, role)); pid != 0 {
+		if pid := roleHolder(g.data, role); pid != 0 {
 			up = append(up, fmt.Sprintf("%s (process %d)", role, pid))
 		}
 	}

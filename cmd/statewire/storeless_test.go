@@ -22,12 +22,13 @@ func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
 	cfg := configs.Default()
 	cfg.Relay.Listen, cfg.Relay.Auth, cfg.Reports.Listen = "127.0.0.1:0", "none", "127.0.0.1:0"
 	cfg.Store.Engine = filepath.Join(g.data, "engine.so")
-	s, err := newSite(g.data, cfg, roles(built), slog.New(slog.DiscardHandler))
+	pages, err := listenPages("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.repairRetry = 20 * time.Millisecond
-	if s.pages, err = listenPages("127.0.0.1:0"); err != nil {
+	s, err := newSite(siteConfig{Data: g.data, Settings: cfg, Roles: roles(built), Log: slog.New(slog.DiscardHandler),
+		Pages: pages, RepairRetry: 20 * time.Millisecond})
+	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -52,7 +53,7 @@ func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
 		t.Errorf("it does not try again: %v", g.unserved())
 	}
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/": 503, "/reports/clients": 503, "/metrics": 200} {
-		resp, err := http.Get("http://" + s.pages.Addr().String() + path)
+		resp, err := http.Get("http://" + pages.Addr().String() + path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,37 +79,12 @@ func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
 func TestASiteWithoutARelayEndsWhenItsStoreDoesNotOpen(t *testing.T) {
 	cfg := configs.Default()
 	cfg.Store.Engine, cfg.Reports.Listen = "/nonexistent", "127.0.0.1:0"
-	s, err := newSite(t.TempDir(), cfg, roles{"ingest", "resync", "reports"}, slog.New(slog.DiscardHandler))
+	s, err := newSite(siteConfig{Data: t.TempDir(), Settings: cfg, Roles: roles{"ingest", "resync", "reports"}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.run(t.Context()); err == nil || !strings.Contains(err.Error(), "no engine library") {
 		t.Errorf("it ended with %v", err)
-	}
-}
-
-// TestALentListenerIsGivenBackOpen lets one server after the other have it.
-func TestALentListenerIsGivenBackOpen(t *testing.T) {
-	ln, err := listenPages("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	for _, name := range []string{"first", "second"} {
-		giveBack := lend(ln, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) }))
-		resp, err := client.Get("http://" + ln.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if string(text) != name || err != nil {
-			t.Errorf("%q answers instead of %s (%v)", text, name, err)
-		}
-		if err := giveBack(); err != nil {
-			t.Error(err)
-		}
 	}
 }
 
@@ -123,7 +99,7 @@ func TestADamagedMarkIsCriticalAndStopsNoRelay(t *testing.T) {
 		!strings.Contains(checks[0].detail, "remove the file") {
 		t.Errorf("status says %v", checks)
 	}
-	if _, err := newSite(g.data, configs.Default(), roles(built), slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := newSite(siteConfig{Data: g.data, Settings: configs.Default(), Roles: roles(built), Log: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Errorf("a site does not start: %v", err)
 	}
 }

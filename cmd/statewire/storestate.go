@@ -4,55 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"statewire/reports"
 	"statewire/store"
 )
-
-// conditionAge is how long pages and /readyz go on with one answer of the store.
-const conditionAge = 10 * time.Second
-
-// storeState tells pages and /readyz what is wrong with the store.
-type storeState struct {
-	db *store.Store
-
-	mu    sync.Mutex
-	asked time.Time       // Guarded by mu, as the rest.
-	last  store.Condition // of the last answer
-}
-
-// condition is at most conditionAge old, or the last that could be had: a store that does not answer is not asked by every page.
-func (s *storeState) condition(ctx context.Context) store.Condition {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if time.Since(s.asked) < conditionAge {
-		return s.last
-	}
-	c, err := s.db.Condition(ctx)
-	if err == nil {
-		s.last = c
-	}
-	if err == nil || ctx.Err() == nil { // whoever asked may have left
-		s.asked = time.Now()
-	}
-	return s.last
-}
-
-// alarm stands on top of every page; rows that are lost keep /readyz from being ready.
-func (s *storeState) alarm(ctx context.Context) reports.Alarm {
-	c := s.condition(ctx)
-	if text := c.Lost(); text != "" {
-		return reports.Alarm{Text: "The store is damaged: " + text, Critical: true}
-	}
-	if text := c.Warning(); text != "" {
-		return reports.Alarm{Text: "The site was restored: " + text}
-	}
-	return reports.Alarm{}
-}
 
 // storeChecks are the lines of `status` about what happened to the store.
 func storeChecks(ctx context.Context, db *store.Store) []check {
@@ -91,7 +47,7 @@ func (g *globals) acceptLoss(cmd *cobra.Command) error {
 	}
 	db, err := g.openStoreWith(cmd.Context(), cfg, store.Options{
 		Access: store.Write, Log: g.quiet(),
-		Keep: roleHolder(roleLock(g.data, "ingest")) == 0, // else the running site does
+		Keep: roleHolder(g.data, "ingest") == 0, // else the running site does
 	})
 	if err != nil {
 		return err

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"statewire/inbox"
-	"statewire/reports"
 )
 
 // loaderGrace is how long files may wait while no loader runs before a person has to act: one that is being started again needs nobody.
@@ -25,7 +22,7 @@ func noLoader(waiting inbox.Box, now time.Time, loader bool) string {
 }
 
 // hasLoader says that a process loads what waits in the inbox of a data directory.
-func hasLoader(data string) bool { return roleHolder(roleLock(data, "ingest")) != 0 }
+func hasLoader(data string) bool { return roleHolder(data, "ingest") != 0 }
 
 // noLoader is the same of a running site. An inbox that can't be read has an alarm of its own.
 func (s *site) noLoader() string {
@@ -33,7 +30,7 @@ func (s *site) noLoader() string {
 	if err != nil {
 		return ""
 	}
-	return noLoader(stats.Waiting(), time.Now(), hasLoader(s.data))
+	return noLoader(stats.Waiting(), time.Now(), hasLoader(s.cfg.Data))
 }
 
 // noLoaderGauge is 1 while the site has no loader for what waits.
@@ -46,20 +43,4 @@ func (s *site) noLoaderGauge() prometheus.GaugeFunc {
 		}
 		return 0
 	})
-}
-
-// alarm is what stands on top of every page.
-func (s *site) alarm(store *storeState) func(context.Context) reports.Alarm {
-	return func(ctx context.Context) reports.Alarm { return together(store.alarm(ctx), s.noLoader()) }
-}
-
-// together says first what is wrong with the store, then that nobody loads: neither hides the other.
-func together(store reports.Alarm, nobody string) reports.Alarm {
-	switch {
-	case nobody == "":
-		return store
-	case store.Text != "":
-		return reports.Alarm{Text: store.Text + " Also, " + nobody + ".", Critical: true}
-	}
-	return reports.Alarm{Text: strings.ToUpper(nobody[:1]) + nobody[1:] + ".", Critical: true}
 }

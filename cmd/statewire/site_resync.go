@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"statewire/configs"
+	"statewire/internal/backoff"
 	"statewire/internal/control"
 	"statewire/resync"
 	"statewire/smx"
@@ -20,9 +20,6 @@ import (
 
 // errNoPolicies is what a poll meets while the resync stage is still starting.
 var errNoPolicies = errors.New("the resync stage has not started yet")
-
-// resyncSocket is where the process that runs the resync role answers the site's other processes and commands.
-func resyncSocket(data string) string { return filepath.Join(runDir(data), "resync.sock") }
 
 // policySource yields clients' policies to the relay: from this process's resync stage, or from the process that runs it.
 type policySource struct {
@@ -43,15 +40,15 @@ func (p *policySource) Policy(ctx context.Context, poll smx.Poll) (document []by
 
 // lockRoles takes the locks of the site's roles, and says how to give them back.
 func (s *site) lockRoles(ctx context.Context) (func() error, error) {
-	if !s.roles.has("resync") {
-		return s.roles.lock(s.data)
+	if !s.cfg.Roles.has("resync") {
+		return s.cfg.Roles.lock(s.cfg.Data)
 	}
 	unlock, err := s.awaitResync(ctx)
 	if err != nil {
 		return nil, err
 	}
-	others := slices.DeleteFunc(slices.Clone(s.roles), func(role string) bool { return role == "resync" })
-	unlockOthers, err := others.lock(s.data)
+	others := slices.DeleteFunc(slices.Clone(s.cfg.Roles), func(role string) bool { return role == "resync" })
+	unlockOthers, err := others.lock(s.cfg.Data)
 	if err != nil {
 		return nil, errors.Join(err, unlock())
 	}
@@ -63,15 +60,15 @@ func (s *site) lockRoles(ctx context.Context) (func() error, error) {
 func (s *site) awaitResync(ctx context.Context) (func() error, error) {
 	deadline := time.Now().Add(busyWait)
 	for waits := false; ; waits = true {
-		unlock, err := roles{"resync"}.lock(s.data)
+		unlock, err := roles{"resync"}.lock(s.cfg.Data)
 		var held heldError
-		if !errors.As(err, &held) || time.Now().After(deadline) || listens(resyncSocket(s.data)) {
+		if !errors.As(err, &held) || time.Now().After(deadline) || listens(resyncSocket(s.cfg.Data)) {
 			return unlock, err
 		}
 		if !waits {
 			s.log.Info("waiting for a command that has the resync role", "process", held.process, "at_most", busyWait)
 		}
-		if err := sleep(ctx, siteLook); err != nil {
+		if err := backoff.Sleep(ctx, siteLook); err != nil {
 			return nil, err
 		}
 	}
@@ -85,7 +82,7 @@ func (s *site) startResync(ctx context.Context, g *errgroup.Group, db *store.Sto
 	if err != nil {
 		return err
 	}
-	ln, err := control.Listen(resyncSocket(s.data))
+	ln, err := control.Listen(resyncSocket(s.cfg.Data))
 	if err != nil {
 		return err
 	}

@@ -9,4 +9,4 @@ var errServer = errors.New("a site runs on Linux and macOS; on this system only 
 
 func lockRole(string) (*os.File, error) { return nil, errServer }
 
-func roleHolder(string) int { return 0 }
+func roleHolder(string, string) int { return 0 }

@@ -31,16 +31,16 @@ func (s *site) serveSchedule(w http.ResponseWriter, _ *http.Request) {
 
 // scheduleInForce is the running site's schedule, whatever the command's own configuration says: the site may have been started
 // with other flags. Where no site runs, the configuration decides.
-func (g *globals) scheduleInForce(ctx context.Context, cfg configs.Config) (reports.Schedule, error) {
+func scheduleInForce(ctx context.Context, data string, cfg configs.Config) (reports.Schedule, error) {
 	own := scheduleOf(cfg)
-	if roleHolder(roleLock(g.data, "resync")) == 0 || !listens(resyncSocket(g.data)) {
+	if roleHolder(data, "resync") == 0 || !listens(resyncSocket(data)) {
 		return own, nil
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://statewire"+schedulePath, nil)
 	if err != nil {
 		return own, err
 	}
-	resp, err := socketClient(resyncSocket(g.data)).Do(req)
+	resp, err := socketClient(resyncSocket(data)).Do(req)
 	if err != nil {
 		return own, fmt.Errorf("ask the site for its settings: %w", err)
 	}

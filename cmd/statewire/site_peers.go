@@ -21,14 +21,9 @@ import (
 // peerTimeout bounds the asking of another process of the site.
 const peerTimeout = 2 * time.Second
 
-// metricsSocket ends the name of the socket on which a process shows its metrics.
-const metricsSocket = "-metrics.sock"
-
-func metricsPath(data, role string) string { return filepath.Join(runDir(data), role+metricsSocket) }
-
 // startPeer shows this process's metrics to the process that runs the reports, on a socket beside the role locks.
 func (s *site) startPeer(ctx context.Context, g *errgroup.Group) error {
-	ln, err := control.Listen(metricsPath(s.data, s.roles[0]))
+	ln, err := control.Listen(metricsPath(s.cfg.Data, s.cfg.Roles[0]))
 	if err != nil {
 		return err
 	}
@@ -90,4 +85,15 @@ func socketClient(socket string) *http.Client {
 			return control.Dial(ctx, socket)
 		},
 	}}
+}
+
+// listens says whether a process answers on a socket.
+func listens(path string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), peerTimeout)
+	defer cancel()
+	conn, err := control.Dial(ctx, path)
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
 }

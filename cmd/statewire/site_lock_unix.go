@@ -36,9 +36,9 @@ func writePID(f *os.File) error {
 	return err
 }
 
-// roleHolder is the process that holds the lock at path, 0 when none does.
-func roleHolder(path string) int {
-	f, err := os.Open(path)
+// roleHolder is the process that runs a role on a data directory, 0 when none does.
+func roleHolder(data, role string) int {
+	f, err := os.Open(roleLock(data, role))
 	if err != nil {
 		return 0
 	}

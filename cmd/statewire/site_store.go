@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"statewire/configs"
+	"statewire/internal/backoff"
 	"statewire/store"
 )
 
@@ -27,7 +28,7 @@ const schemaWait = 2 * time.Minute
 
 // access is what the process may do to the store: only the one with the ingest role makes and migrates it.
 func (s *site) access() store.Access {
-	if s.roles.has("ingest") {
+	if s.cfg.Roles.has("ingest") {
 		return store.Own
 	}
 	return store.Read
@@ -39,9 +40,9 @@ func (s *site) access() store.Access {
 func (s *site) openStore(ctx context.Context) (*store.Store, error) {
 	s.forgetProblem() // of the process before
 	for attempt := 1; ; attempt++ {
-		db, err := store.Open(ctx, s.cfg.Store, store.Options{
-			Dir: s.data, Access: s.access(), Catalog: configs.StateCatalog, Log: s.log.With("stage", "store"), Registerer: s.registry,
-			Keep: s.roles.has("ingest"), NewStore: s.newStore,
+		db, err := store.Open(ctx, s.cfg.Settings.Store, store.Options{
+			Dir: s.cfg.Data, Access: s.access(), Catalog: configs.StateCatalog, Log: s.log.With("stage", "store"), Registerer: s.registry,
+			Keep: s.cfg.Roles.has("ingest"), NewStore: s.cfg.NewStore,
 		})
 		retry, why := storeRetry, "store cannot be reached yet, files stay in the inbox"
 		switch {
@@ -54,11 +55,11 @@ func (s *site) openStore(ctx context.Context) (*store.Store, error) {
 			retry, why = busyRetry, "waiting for the process with the ingest role to make the store"
 		case errors.Is(err, store.ErrInUse) && attempt <= busyAttempts:
 			retry = busyRetry
-		case len(s.cfg.Store.Addr) > 0 && !errors.Is(err, store.ErrNewerSchema) && !errors.Is(err, store.ErrNewStore):
+		case len(s.cfg.Settings.Store.Addr) > 0 && !errors.Is(err, store.ErrNewerSchema) && !errors.Is(err, store.ErrNewStore):
 		case !s.outlive(err):
 			return nil, err
 		default:
-			if err := sleep(ctx, s.retry()); err != nil {
+			if err := backoff.Sleep(ctx, s.retry()); err != nil {
 				return nil, err
 			}
 			continue
@@ -66,7 +67,7 @@ func (s *site) openStore(ctx context.Context) (*store.Store, error) {
 		if attempt%60 == 1 || retry != busyRetry {
 			s.log.Warn(why, "retry_in", retry, "err", err)
 		}
-		if err := sleep(ctx, retry); err != nil {
+		if err := backoff.Sleep(ctx, retry); err != nil {
 			return nil, err
 		}
 	}
@@ -80,7 +81,7 @@ func (s *site) startOnceMade(ctx context.Context, g *errgroup.Group, db *store.S
 			return err
 		}
 	}
-	if !s.roles.has("ingest") {
+	if !s.cfg.Roles.has("ingest") {
 		if err := awaitSchema(ctx, db, s.log); err != nil {
 			return err
 		}
@@ -103,7 +104,7 @@ func awaitSchema(ctx context.Context, db schemaReader, log *slog.Logger) error {
 	}
 	log.Warn("waiting for the process with the ingest role to migrate the store", "schema", schema.Found, "known", schema.Known, "at_most", schemaWait)
 	for deadline := time.Now().Add(schemaWait); time.Now().Before(deadline); {
-		if err := sleep(ctx, busyRetry); err != nil {
+		if err := backoff.Sleep(ctx, busyRetry); err != nil {
 			return err
 		}
 		var err error

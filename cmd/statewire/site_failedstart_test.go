@@ -17,7 +17,7 @@ func TestAStageThatDoesNotStartEndsTheOthers(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "d")
 	cfg := configs.Default()
 	cfg.Relay.Listen, cfg.Relay.Auth = "127.0.0.1:0", "none"
-	s, err := newSite(data, cfg, roles{"relay"}, slog.New(slog.DiscardHandler))
+	s, err := newSite(siteConfig{Data: data, Settings: cfg, Roles: roles{"relay"}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

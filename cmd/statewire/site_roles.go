@@ -20,16 +20,16 @@ var (
 	storeRoles = roles{"ingest", "resync", "reports"} // that read or write the store
 )
 
-// parseRoles reads a list as --roles takes it.
+// parseRoles reads a list as the flag --roles takes it.
 func parseRoles(list string) (roles, error) {
 	var out roles
 	for _, name := range strings.Split(list, ",") {
 		name = strings.TrimSpace(name)
 		switch {
 		case !slices.Contains(allRoles, name):
-			return nil, usageError{fmt.Errorf("--roles names %q; allowed are %s", name, strings.Join(allRoles, ", "))}
+			return nil, fmt.Errorf("--roles names %q; allowed are %s", name, strings.Join(allRoles, ", "))
 		case !slices.Contains(built, name):
-			return nil, usageError{fmt.Errorf("--roles names %q, which this version does not have yet; it has %s", name, strings.Join(built, ", "))}
+			return nil, fmt.Errorf("--roles names %q, which this version does not have yet; it has %s", name, strings.Join(built, ", "))
 		case !slices.Contains(out, name):
 			out = append(out, name)
 		}

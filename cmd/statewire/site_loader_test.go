@@ -26,7 +26,7 @@ func TestFilesThatNobodyLoads(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { box.Close() })
-		return &site{data: data, inbox: box}
+		return &site{cfg: siteConfig{Data: data}, inbox: box}
 	}
 	check := func(name string, healthy bool) {
 		t.Helper()

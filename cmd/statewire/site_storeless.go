@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -23,62 +21,43 @@ import (
 // repairRetry is the pause before a store that did not open is tried again.
 const repairRetry = time.Minute
 
-// problemFile has the reason why the store of the running site is not open; there is none when it is.
-func problemFile(data string) string { return filepath.Join(runDir(data), "store-problem") }
-
 // outlive notes why the store does not open, and says whether the process goes on without it: only a relay has something to do.
 func (s *site) outlive(err error) bool {
-	if !s.roles.has("relay") || s.needsStore {
+	if !s.cfg.Roles.has("relay") || s.cfg.NeedsStore {
 		return false
 	}
 	s.log.Error("the store does not open; the relay goes on taking reports, and they wait in the inbox", "retry_in", s.retry(), "err", err)
-	if err := os.WriteFile(problemFile(s.data), []byte(oneLine(err)+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(problemFile(s.cfg.Data), []byte(oneLine(err)+"\n"), 0o600); err != nil {
 		s.log.Warn("can't note for `statewire status` why the store does not open", "err", err)
 	}
 	return true
 }
 
 func (s *site) retry() time.Duration {
-	if s.repairRetry > 0 {
-		return s.repairRetry
+	if s.cfg.RepairRetry > 0 {
+		return s.cfg.RepairRetry
 	}
 	return repairRetry
 }
 
 // forgetProblem is called before the store is opened, and when it is.
 func (s *site) forgetProblem() {
-	if !s.roles.has("relay") {
+	if !s.cfg.Roles.has("relay") {
 		return // it is another process's
 	}
-	if err := os.Remove(problemFile(s.data)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(problemFile(s.cfg.Data)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.log.Warn("can't forget why the store did not open", "err", err)
 	}
 }
 
-// unserved is the check of a store that no process serves.
-func (g *globals) unserved() check {
-	for _, role := range storeRoles {
-		pid := roleHolder(roleLock(g.data, role))
-		if pid == 0 {
-			continue
-		}
-		why, err := os.ReadFile(problemFile(g.data))
-		if err == nil {
-			return check{"store", healthCritical, "does not open: " + strings.TrimSpace(string(why))}
-		}
-		return check{"store", healthUnknown, fmt.Sprintf("process %d has not opened it yet; its log says what it waits for", pid)}
-	}
-	return check{"store", healthUnknown, "no site runs; stored bytes " + fmt.Sprint(folderBytes(filepath.Join(g.data, "store")))}
-}
-
 // openStoreBehindPages opens the store, and answers on the pages' address meanwhile.
 func (s *site) openStoreBehindPages(ctx context.Context) (*store.Store, error) {
-	if !s.roles.has("reports") || s.cfg.Reports.Listen == "" {
+	if !s.cfg.Roles.has("reports") || s.cfg.Settings.Reports.Listen == "" {
 		return s.openStore(ctx)
 	}
 	if s.pages == nil {
 		var err error
-		if s.pages, err = net.Listen("tcp", s.cfg.Reports.Listen); err != nil {
+		if s.pages, err = net.Listen("tcp", s.cfg.Settings.Reports.Listen); err != nil {
 			return nil, fmt.Errorf("listen for the reports' pages: %w; set reports.listen to a free address", err)
 		}
 		s.closers = append(s.closers, func() error { s.pages.Close(); return nil }) // a server that had it has closed it

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
+	"statewire/inbox"
+	"statewire/reports"
+	"statewire/store"
+)
+
+// newReports wires the reports stage to a store.
+func newReports(cfg reports.Config, db *store.Store, deps reports.Deps) (*reports.Server, error) {
+	runner, err := newRunner(cfg, db, deps)
+	if err != nil {
+		return nil, err
+	}
+	for _, problem := range runner.Catalog().Problems() {
+		deps.Log.Warn("report left out", "err", problem)
+	}
+	return reports.NewServer(runner, deps)
+}
+
+func newRunner(cfg reports.Config, db *store.Store, deps reports.Deps) (*reports.Runner, error) {
+	catalog, err := reports.LoadCatalog(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	deps.Conn = db.ReadOnly()
+	return reports.NewRunner(cfg, catalog, deps)
+}
+
+// backlog shows the inbox to the reports stage.
+func backlog(dir *inbox.Dir) func(context.Context) ([]reports.Box, error) {
+	return func(context.Context) ([]reports.Box, error) {
+		stats, err := dir.Stats()
+		if err != nil {
+			return nil, err
+		}
+		now := time.Now()
+		box := func(name string, b inbox.Box) reports.Box {
+			return reports.Box{Name: name, Files: b.Files, Bytes: b.Bytes, Oldest: b.Age(now)}
+		}
+		return []reports.Box{box("high", stats.High), box("normal", stats.Normal), box("low", stats.Low),
+			box("process", stats.Process), box("corrupt", stats.Corrupt)}, nil
+	}
+}
+
+func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.Store) error {
+	state := &storeState{db: db}
+	server, err := newReports(s.cfg.Settings.Reports, db, reports.Deps{
+		Backlog: backlog(s.inbox), Holding: heldReports(s.inbox, s.cfg.Data), Schedule: s.schedule, AgentLog: s.cfg.AgentLog,
+		Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: s.cfg.Version, Notice: s.cfg.Notice, Ready: s.ready, Alarm: s.alarm(state),
+		Metrics: promhttp.HandlerFor(peers{s.registry, runDir(s.cfg.Data)}, promhttp.HandlerOpts{}),
+	})
+	if err != nil {
+		return err
+	}
+	s.addresses.reports = "http://" + reachable(s.pages.Addr())
+	g.Go(func() error { return server.Serve(ctx, s.pages) })
+	return nil
+}

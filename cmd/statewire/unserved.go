@@ -1,0 +1,24 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// unserved is the check of a store that no process serves.
+func (g *globals) unserved() check {
+	for _, role := range storeRoles {
+		pid := roleHolder(g.data, role)
+		if pid == 0 {
+			continue
+		}
+		why, err := os.ReadFile(problemFile(g.data))
+		if err == nil {
+			return check{"store", healthCritical, "does not open: " + strings.TrimSpace(string(why))}
+		}
+		return check{"store", healthUnknown, fmt.Sprintf("process %d has not opened it yet; its log says what it waits for", pid)}
+	}
+	return check{"store", healthUnknown, "no site runs; stored bytes " + fmt.Sprint(folderBytes(filepath.Join(g.data, "store")))}
+}
