@@ -165,7 +165,7 @@ func relayDialer(cfg agent.Config) (func(address string) (*agent.Sender, error),
 
 // holder names the process that has the store, when that is why it cannot be opened.
 func holder(ctx context.Context, dir string, err error) error {
-	ctx, cancel := context.WithTimeout(ctx, peerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, agentTimeout)
 	defer cancel()
 	status, asked := agent.DialSocket(dir).Status(ctx)
 	if asked != nil {

@@ -14,11 +14,14 @@ import (
 	"statewire/smx"
 )
 
+// agentTimeout bounds the asking of the agent of this machine.
+const agentTimeout = 2 * time.Second
+
 // agentLog asks the agent of this machine what it knows of a message, if it is the client that the message is of. It runs beside
 // the site's data, or where the shipped unit has it.
 func agentLog(data string) func(context.Context, uuid.UUID, uint64) ([]reports.AgentEvent, error) {
 	return func(ctx context.Context, client uuid.UUID, serial uint64) ([]reports.AgentEvent, error) {
-		ctx, cancel := context.WithTimeout(ctx, peerTimeout)
+		ctx, cancel := context.WithTimeout(ctx, agentTimeout)
 		defer cancel()
 		for _, home := range []string{data, agentHome} {
 			own := agent.DialSocket(agentDir(home))

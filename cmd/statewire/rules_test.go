@@ -15,7 +15,6 @@ import (
 
 	"statewire/configs"
 	"statewire/inbox"
-	"statewire/reports"
 	"statewire/resync"
 	"statewire/smx/policy"
 	"statewire/store/storetest"
@@ -221,17 +220,6 @@ func TestADiskWithoutSpaceOrInodesIsCritical(t *testing.T) {
 		if got := diskCheck(dir, cfg); got.health != tc.want {
 			t.Errorf("%s: %v, want %v: %s", tc.name, got.health, tc.want, got.detail)
 		}
-	}
-}
-
-// What explain foresees rests on these settings.
-func TestTheScheduleIsThatOfTheSettings(t *testing.T) {
-	cfg := configs.Default()
-	cfg.Resync.CheckInterval, cfg.Resync.MinMissingMessageAge, cfg.Resync.MergeInterval, cfg.Resync.MaxOutstanding = 1, 2, 3, 4
-	cfg.Agent.PolicyInterval, cfg.Agent.SendInterval, cfg.Ingest.InboxPollingInterval = 5, 6, 7
-	want := reports.Schedule{CheckInterval: 1, MinMissingAge: 2, MergeInterval: 3, MaxOutstanding: 4, PolicyInterval: 5, SendInterval: 6, PollInterval: 7}
-	if got := scheduleOf(cfg); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 

@@ -2,13 +2,14 @@ package main
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"testing"
 )
 
 // TestALentListenerIsGivenBackOpen lets one server after the other have it.
 func TestALentListenerIsGivenBackOpen(t *testing.T) {
-	ln, err := listenPages("127.0.0.1:0")
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,8 +17,12 @@ func noLoader(waiting inbox.Box, now time.Time, loader bool) string {
 	if loader || waiting.Files == 0 || waiting.Age(now) < loaderGrace {
 		return ""
 	}
+	files := fmt.Sprint(waiting.Files, " files")
+	if waiting.Files == 1 {
+		files = "1 file"
+	}
 	return fmt.Sprintf("no loader runs: %s waiting since %s, and nothing that they hold is stored; `statewire serve --roles ingest` loads them",
-		fmtCount(waiting.Files, "file"), waiting.Oldest.UTC().Format(time.DateTime+" UTC"))
+		files, waiting.Oldest.UTC().Format(time.DateTime+" UTC"))
 }
 
 // hasLoader says that a process loads what waits in the inbox of a data directory.

@@ -18,6 +18,13 @@ import (
 	"statewire/store"
 )
 
+const (
+	// commandWait is how long a start waits for a command that has the resync role.
+	commandWait = 15 * time.Second
+	// commandLook is how often it looks whether the command is done.
+	commandLook = 200 * time.Millisecond
+)
+
 // errNoPolicies is what a poll meets while the resync stage is still starting.
 var errNoPolicies = errors.New("the resync stage has not started yet")
 
@@ -58,7 +65,7 @@ func (s *site) lockRoles(ctx context.Context) (func() error, error) {
 // awaitResync takes the resync role's lock. A command that has it, to change something without a running site, is waited for; a
 // site that runs the role is not.
 func (s *site) awaitResync(ctx context.Context) (func() error, error) {
-	deadline := time.Now().Add(busyWait)
+	deadline := time.Now().Add(commandWait)
 	for waits := false; ; waits = true {
 		unlock, err := roles{"resync"}.lock(s.cfg.Data)
 		var held heldError
@@ -66,9 +73,9 @@ func (s *site) awaitResync(ctx context.Context) (func() error, error) {
 			return unlock, err
 		}
 		if !waits {
-			s.log.Info("waiting for a command that has the resync role", "process", held.process, "at_most", busyWait)
+			s.log.Info("waiting for a command that has the resync role", "process", held.process, "at_most", commandWait)
 		}
-		if err := backoff.Sleep(ctx, siteLook); err != nil {
+		if err := backoff.Sleep(ctx, commandLook); err != nil {
 			return nil, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -27,7 +28,7 @@ func (s *site) outlive(err error) bool {
 		return false
 	}
 	s.log.Error("the store does not open; the relay goes on taking reports, and they wait in the inbox", "retry_in", s.retry(), "err", err)
-	if err := os.WriteFile(problemFile(s.cfg.Data), []byte(oneLine(err)+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(problemFile(s.cfg.Data), []byte(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")+"\n"), 0o600); err != nil {
 		s.log.Warn("can't note for `statewire status` why the store does not open", "err", err)
 	}
 	return true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"testing"
+	"time"
 
 	"statewire/resync"
 	"statewire/smx"
@@ -11,11 +12,16 @@ import (
 
 // What waits brings runs of serials, as far as its bytes may be read; that not all were read is known.
 func TestSerialsOfWaitingFilesAreReadUpToABound(t *testing.T) {
-	client := clientID(3)
+	client := smx.ClientID{15: 3}
 	file := func(runs ...[2]uint64) (all []byte) {
 		for _, run := range runs {
-			r, _ := report(3, smx.NoPriority, run[0], run[1])
-			all = smx.AppendReport(all, r)
+			r := smx.Report{Header: smx.Header{Client: client, ClientInstalled: 1, ClientType: 1, Priority: smx.NoPriority,
+				ClientVersion: "5.0", NetBIOSName: "PC", CodePage: "437", Date: time.Now()}}
+			for serial := run[0]; serial <= run[1]; serial++ {
+				r.Messages = append(r.Messages, smx.Message{Time: time.Now(), Serial: serial, TopicType: 500, TopicID: "{update}",
+					TopicIDType: 3, StateID: 1})
+			}
+			all = smx.AppendReport(all, &r)
 		}
 		return all
 	}
