@@ -17,6 +17,7 @@ import (
 
 	"statewire/inbox"
 	"statewire/reports"
+	"statewire/site"
 	"statewire/smx"
 	"statewire/store"
 )
@@ -52,7 +53,7 @@ func (g *globals) account(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	runner, err := newRunner(cfg.Reports, db, reports.Deps{Log: g.quiet()})
+	runner, err := site.NewRunner(cfg.Reports, db, reports.Deps{Log: g.quiet()})
 	if err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func (g *globals) waitingMessages() (files []waitingFile, err error) {
 	if len(cfg.Store.Addr) > 0 && g.needInbox() != nil {
 		return nil, nil // a store elsewhere, and no inbox here
 	}
-	dir, err := lookInbox(g.data, cfg, g.quiet())
+	dir, err := site.LookInbox(g.data, cfg, g.quiet())
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"statewire/configs"
+	"statewire/site"
 )
 
 // In a demo the first word of this machine shall not take a quarter of an hour.
@@ -21,9 +22,9 @@ const (
 )
 
 // startDemoAgent runs this machine's own agent beside the simulated fleet, and returns the line that says where to look at it.
-func (g *globals) startDemoAgent(ctx context.Context, group *errgroup.Group, cfg configs.Config, log *slog.Logger, a addresses) (string, error) {
+func (g *globals) startDemoAgent(ctx context.Context, group *errgroup.Group, cfg configs.Config, log *slog.Logger, a site.Addresses) (string, error) {
 	own := cfg.Agent
-	own.Relay, own.CAFile, own.Pin, own.ClientID = a.relay, a.caFile, "", "" // the configured ones are another site's
+	own.Relay, own.CAFile, own.Pin, own.ClientID = a.Relay, a.CAFile, "", "" // the configured ones are another site's
 	own.SendInterval, own.PolicyInterval, own.StartupJitter = demoSendInterval, demoPolicyInterval, 0
 	l, err := newLocalAgent(ctx, agentDir(g.data), own, log.With("stage", "agent"))
 	if err != nil {
@@ -41,5 +42,5 @@ func (g *globals) startDemoAgent(ctx context.Context, group *errgroup.Group, cfg
 			"              " + os.Args[0] + " --data " + g.data + " agent send --type 500 --topic example --state 2 --now", nil
 	}
 	return fmt.Sprintf("%s, a real client with its real package updates\n              %s/clients/%s\n"+
-		"              %s --data %s report client-states --param client=%s", host, a.reports, url.PathEscape(host), os.Args[0], g.data, host), nil
+		"              %s --data %s report client-states --param client=%s", host, a.Reports, url.PathEscape(host), os.Args[0], g.data, host), nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"statewire/inbox"
 	"statewire/internal/parse"
+	"statewire/site"
 	"statewire/smx"
 )
 
@@ -108,7 +109,7 @@ func (g *globals) deadFolder() (*inbox.Dir, error) {
 	if err := g.needInbox(); err != nil {
 		return nil, err
 	}
-	return lookInbox(g.data, cfg, g.quiet())
+	return site.LookInbox(g.data, cfg, g.quiet())
 }
 
 // deadInbox opens the inbox for who changes what lies in corrupt: the store must be told.
@@ -120,7 +121,7 @@ func (g *globals) deadInbox() (*inbox.Dir, error) {
 	if err := g.needSite(cfg); err != nil {
 		return nil, err
 	}
-	return openInbox(g.data, cfg, g.quiet())
+	return site.OpenInbox(g.data, cfg, g.quiet())
 }
 
 func deadListCommand(g *globals) *cobra.Command {

@@ -22,6 +22,7 @@ import (
 	"statewire/fleet"
 	"statewire/inbox"
 	"statewire/relay"
+	"statewire/site"
 	"statewire/smx"
 )
 
@@ -81,8 +82,8 @@ func (g *globals) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Config
 	}
 	defer closeLog()
 	group, ctx := errgroup.WithContext(cmd.Context())
-	c := siteConfig{
-		Data: g.data, Settings: cfg, Roles: roles(built), Log: log, Version: version, AgentLog: agentLog(g.data),
+	c := site.Config{
+		Data: g.data, Settings: cfg, Roles: site.Roles(site.Built), Log: log, Version: version, AgentLog: agentLog(g.data),
 		NeedsStore: true, // whoever looks at a demo wants to know at once
 		Notice:     "A demo: its clients are simulated, except for this machine, " + hostName() + ".",
 	}
@@ -92,7 +93,7 @@ func (g *globals) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Config
 		}
 		defer c.Pages.Close()
 	}
-	c.Started = func(a addresses) {
+	c.Started = func(a site.Addresses) {
 		group.Go(func() error {
 			machine, err := g.startDemoAgent(ctx, group, cfg, log, a)
 			if err != nil {
@@ -101,11 +102,11 @@ func (g *globals) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Config
 			return g.runFleet(ctx, cmd.OutOrStdout(), cfg, log, a, fc, machine, folder.note)
 		})
 	}
-	s, err := newSite(c)
+	s, err := site.New(c)
 	if err != nil {
 		return asSiteUsage(err)
 	}
-	group.Go(func() error { return s.run(ctx) })
+	group.Go(func() error { return s.Run(ctx) })
 	return stopBriefly(cmd.Context(), group.Wait, demoStop, func() {
 		folder.removeLater()
 		fmt.Fprintln(cmd.OutOrStdout(), "Stopping. Another Ctrl-C ends it at once.")
@@ -163,9 +164,9 @@ func listenPages(addr string) (net.Listener, error) {
 const demoPolls = 30 * time.Second
 
 // runFleet runs the simulated fleet, whose clients keep what they hold beside the site's data: a demo on old data goes on with them.
-func (g *globals) runFleet(ctx context.Context, out io.Writer, cfg configs.Config, log *slog.Logger, a addresses, fc fleet.Config, machine, note string) (err error) {
-	fc.Relay, fc.PolicyInterval = a.relay, demoPolls
-	if fc.TLS, err = trust(a.caFile); err != nil {
+func (g *globals) runFleet(ctx context.Context, out io.Writer, cfg configs.Config, log *slog.Logger, a site.Addresses, fc fleet.Config, machine, note string) (err error) {
+	fc.Relay, fc.PolicyInterval = a.Relay, demoPolls
+	if fc.TLS, err = trust(a.CAFile); err != nil {
 		return err
 	}
 	fs, err := g.openFleetStore("")
@@ -188,7 +189,7 @@ func (g *globals) runFleet(ctx context.Context, out io.Writer, cfg configs.Confi
 	}
 	fmt.Fprintf(out, "\n  Dashboard   %s\n  Relay       %s   (CA %s)\n  Data        %s\n  Log         %s\n  Machine     %s\n\n"+
 		"%d clients live through a patch day in %v. Ctrl-C stops.\n\n",
-		a.reports, a.relay, a.caFile, strings.TrimSpace(g.data+"   "+note), filepath.Join(g.data, "statewire.log"), machine, fc.Clients, fc.PatchDay)
+		a.Reports, a.Relay, a.CAFile, strings.TrimSpace(g.data+"   "+note), filepath.Join(g.data, "statewire.log"), machine, fc.Clients, fc.PatchDay)
 	over := time.AfterFunc(fc.PatchDay, func() { fmt.Fprint(out, patchDayOver(fc.PatchDay, f.Stats())) })
 	defer over.Stop()
 	return f.Run(ctx)
@@ -215,7 +216,7 @@ func trust(caFile string) (*tls.Config, error) {
 
 // fillPast puts the fleet's past, and a few damaged files, into the inbox as a relay and an operator would have.
 func (g *globals) fillPast(ctx context.Context, cfg configs.Config, log *slog.Logger, f *fleet.Fleet) (err error) {
-	dir, err := openInbox(g.data, cfg, log)
+	dir, err := site.OpenInbox(g.data, cfg, log)
 	if err != nil {
 		return err
 	}

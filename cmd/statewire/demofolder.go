@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"statewire/site"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,7 +45,7 @@ func makeDemoFolder(inMemory func(dir string) bool) (demoFolder, error) {
 		switch {
 		case err != nil:
 			continue
-		case socketsFit(path) != nil:
+		case site.SocketsFit(path) != nil:
 			_ = os.Remove(path)
 			continue
 		}

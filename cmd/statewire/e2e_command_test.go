@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"statewire/inbox"
+	"statewire/site"
 	"statewire/smx"
 )
 
@@ -217,8 +218,8 @@ func TestBacklogCheck(t *testing.T) {
 		{"none", 0, 0, false, healthOK},
 		{"one that is loaded in a moment", 1, 0, true, healthOK},
 		{"one that nobody loads", 1, 0, false, healthWarning},
-		{"one that nobody loads, for a moment less than the grace", 1, loaderGrace - time.Second, false, healthWarning},
-		{"one that nobody loads, for the grace", 1, loaderGrace, false, healthCritical},
+		{"one that nobody loads, for a moment less than the grace", 1, site.LoaderGrace - time.Second, false, healthWarning},
+		{"one that nobody loads, for the grace", 1, site.LoaderGrace, false, healthCritical},
 		{"for half an hour", 1, backlogWarning, true, healthOK},
 		{"for longer", 1, backlogWarning + time.Second, true, healthWarning},
 		{"for three hours", 1, backlogCritical, true, healthWarning},

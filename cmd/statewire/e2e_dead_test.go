@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"statewire/inbox"
+	"statewire/site"
 	"statewire/smx"
 )
 
@@ -81,7 +82,7 @@ func TestDeadFromListToDrop(t *testing.T) {
 		t.Errorf("no %q in %v", records, rows)
 	}
 	for _, row := range rows {
-		text, err := os.ReadFile(filepath.Join(inboxRoot(data), "corrupt", row["name"].(string)+".reason.json"))
+		text, err := os.ReadFile(filepath.Join(site.InboxRoot(data), "corrupt", row["name"].(string)+".reason.json"))
 		var reason inbox.Reason
 		if err = errors.Join(err, json.Unmarshal(text, &reason)); err != nil || reason.Line == reason.Column {
 			t.Fatalf("%+v, %v", reason, err)

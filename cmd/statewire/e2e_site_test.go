@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/site"
 	"statewire/smx"
 )
 
@@ -112,7 +113,7 @@ func TestASecondProcessOnTheSameDataIsRefused(t *testing.T) {
 	s := serve(t, data)
 	s.awaitReady()
 	pid := fmt.Sprintf("process %d ", s.cmd.Process.Pid)
-	for _, role := range built {
+	for _, role := range site.Built {
 		second := spawn(t, data, nil, "serve", "--roles", role)
 		if code := second.wait(patience); code != exitFailed {
 			t.Errorf("a second %s ended with %d, want %d", role, code, exitFailed)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/reports"
+	"statewire/site"
 )
 
 func explainCommand(g *globals) *cobra.Command {
@@ -42,21 +43,21 @@ func (g *globals) withDetective(cmd *cobra.Command, f func(*reports.Runner) erro
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	schedule, err := scheduleInForce(cmd.Context(), g.data, cfg)
+	schedule, err := site.ScheduleInForce(cmd.Context(), g.data, cfg)
 	if err != nil {
 		return err
 	}
 	deps := reports.Deps{Log: g.quiet(), AgentLog: agentLog(g.data), Schedule: func() reports.Schedule { return schedule }}
 	// Opening an inbox makes its folders: where there is none, as beside a store elsewhere, there shall be none afterwards.
-	if _, missing := os.Stat(inboxRoot(g.data)); missing == nil {
-		box, failed := lookInbox(g.data, cfg, g.quiet())
+	if _, missing := os.Stat(site.InboxRoot(g.data)); missing == nil {
+		box, failed := site.LookInbox(g.data, cfg, g.quiet())
 		if failed != nil {
 			return failed
 		}
 		defer func() { err = errors.Join(err, box.Close()) }()
-		deps.Holding = heldReports(box, g.data)
+		deps.Holding = site.Held(box, g.data)
 	}
-	runner, err := newRunner(cfg.Reports, db, deps)
+	runner, err := site.NewRunner(cfg.Reports, db, deps)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ const fleetStore = "fleet.db"
 type fleetOptions struct {
 	fleet.Config
 	store  string
-	caFile string
+	CAFile string
 	day    time.Duration // real time of 24 simulated hours; 0 = as long as the fleet raises states
 	send   time.Duration // the send cycle in real time
 }
@@ -56,7 +56,7 @@ func (o *fleetOptions) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.IntVar(&o.Clients, "clients", o.Clients, "how many clients to simulate, 1 to 100000")
 	f.StringVar(&o.Relay, "relay", "", "address of the relay, such as https://127.0.0.1:8443")
-	f.StringVar(&o.caFile, "ca", "", "PEM file of the authority that the relay's certificate is from (default: the site's own below --data, else the system's)")
+	f.StringVar(&o.CAFile, "ca", "", "PEM file of the authority that the relay's certificate is from (default: the site's own below --data, else the system's)")
 	f.StringVar(&o.store, "store", "", "file in which the clients keep what they hold (default: "+fleetStore+" in the data directory)")
 	f.Uint64Var(&o.Seed, "seed", o.Seed, "what decides everything that looks like chance")
 	spanVar(f, &o.For, "for", "how long the clients raise states")
@@ -95,17 +95,17 @@ func (o *fleetOptions) config(g *globals) (fleet.Config, error) {
 	if err := c.Validate(); err != nil {
 		return c, usageError{err}
 	}
-	if o.caFile == "" {
+	if o.CAFile == "" {
 		own := filepath.Join(g.data, "identity", "ca.crt")
 		if _, err := os.Stat(own); err == nil {
-			o.caFile = own
+			o.CAFile = own
 		}
 	}
-	if o.caFile == "" {
+	if o.CAFile == "" {
 		return c, nil
 	}
 	var err error
-	c.TLS, err = trust(o.caFile)
+	c.TLS, err = trust(o.CAFile)
 	return c, err
 }
 

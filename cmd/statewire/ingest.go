@@ -14,6 +14,7 @@ import (
 
 	"statewire/inbox"
 	"statewire/ingest"
+	"statewire/site"
 	"statewire/store"
 )
 
@@ -49,7 +50,7 @@ func (g *globals) ingestOnce(cmd *cobra.Command) error {
 		}
 		return g.told(cmd, cfg, w, summary)
 	}
-	dir, err := lookInbox(g.data, cfg, g.quiet())
+	dir, err := site.LookInbox(g.data, cfg, g.quiet())
 	if err != nil {
 		return err
 	}
@@ -98,15 +99,15 @@ func (g *globals) drain(ctx context.Context, log *slog.Logger, fill func() error
 	if err := g.needLoadable(cfg); err != nil {
 		return summary{}, err
 	}
-	if pid := roleHolder(g.data, "ingest"); pid != 0 { // it may be starting, and not have the inbox yet
-		return summary{}, &inbox.LockedError{Path: roleLock(g.data, "ingest"), PID: pid}
+	if pid := site.Holder(g.data, "ingest"); pid != 0 { // it may be starting, and not have the inbox yet
+		return summary{}, &inbox.LockedError{Path: site.RoleLock(g.data, "ingest"), PID: pid}
 	}
 	if err := store.Prepare(g.data); err != nil {
 		return summary{}, err
 	}
 	debug.SetMemoryLimit(ingest.MemoryLimit)
 	began := time.Now()
-	dir, err := openInbox(g.data, cfg, log)
+	dir, err := site.OpenInbox(g.data, cfg, log)
 	if err != nil {
 		return summary{}, err
 	}
@@ -132,7 +133,7 @@ func (g *globals) drain(ctx context.Context, log *slog.Logger, fill func() error
 		}
 	}
 	loader, err := ingest.New(cfg.Ingest,
-		ingest.Deps{Inbox: box, Store: &db, Open: open, Refused: refusedFile(g.data), Log: log, Progress: progress})
+		ingest.Deps{Inbox: box, Store: &db, Open: open, Refused: site.RefusedFile(g.data), Log: log, Progress: progress})
 	if err != nil {
 		return summary{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/configs"
+	"statewire/site"
 	"statewire/store"
 )
 
@@ -46,7 +47,7 @@ func (g *globals) needSite(cfg configs.Config) error {
 	if err := g.needLoadable(cfg); err != nil || g.create {
 		return err
 	}
-	if len(cfg.Store.Addr) > 0 || roleHolder(g.data, "ingest") != 0 {
+	if len(cfg.Store.Addr) > 0 || site.Holder(g.data, "ingest") != 0 {
 		return nil
 	}
 	if there, err := isThere(filepath.Join(g.data, "store")); there || err != nil {
@@ -57,7 +58,7 @@ func (g *globals) needSite(cfg configs.Config) error {
 
 // needInbox refuses a data directory that is no site.
 func (g *globals) needInbox() error {
-	if there, err := isThere(filepath.Join(inboxRoot(g.data), "incoming")); there || err != nil {
+	if there, err := isThere(filepath.Join(site.InboxRoot(g.data), "incoming")); there || err != nil {
 		return err
 	}
 	make := "start one there with `statewire serve`"

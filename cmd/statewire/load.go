@@ -13,6 +13,7 @@ import (
 
 	"statewire/inbox"
 	"statewire/ingest"
+	"statewire/site"
 )
 
 // copiers is how many files are copied at once: each waits for its own sync.
@@ -91,7 +92,7 @@ func (g *globals) copyIn(cmd *cobra.Command, files []reportSource) (names []stri
 	if err != nil {
 		return nil, err
 	}
-	dir, err := openInbox(g.data, cfg, g.quiet())
+	dir, err := site.OpenInbox(g.data, cfg, g.quiet())
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 	"statewire/ingest"
 	"statewire/internal/backoff"
 	"statewire/internal/tabular"
+	"statewire/site"
 	"statewire/store"
 )
 
@@ -108,7 +109,7 @@ func (r refused) write(w io.Writer, counted bool) error {
 
 // told prints what a drain did, and what was set aside.
 func (g *globals) told(cmd *cobra.Command, cfg configs.Config, w given, done summary, more ...field) error {
-	dir, err := lookInbox(g.data, cfg, g.quiet())
+	dir, err := site.LookInbox(g.data, cfg, g.quiet())
 	if err != nil {
 		return err
 	}
@@ -125,7 +126,7 @@ func (g *globals) told(cmd *cobra.Command, cfg configs.Config, w given, done sum
 
 // awaitSite lets the running site load files, and says what it did with them: from what is durable of exactly these.
 func (g *globals) awaitSite(cmd *cobra.Command, cfg configs.Config, w given, files []inbox.LaneFile, progress func(left int), more ...field) error {
-	dir, err := lookInbox(g.data, cfg, g.quiet())
+	dir, err := site.LookInbox(g.data, cfg, g.quiet())
 	if err != nil {
 		return err
 	}

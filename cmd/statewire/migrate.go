@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/site"
 	"statewire/store"
 )
 
@@ -38,10 +39,10 @@ func (g *globals) migrate(cmd *cobra.Command) error {
 	if err := g.needSite(cfg); err != nil {
 		return err
 	}
-	unlock, err := storeRoles.lock(g.data) // no site starts meanwhile, and none of an earlier version runs
-	var held heldError
+	unlock, err := site.StoreRoles.Lock(g.data) // no site starts meanwhile, and none of an earlier version runs
+	var held site.HeldError
 	if errors.As(err, &held) {
-		return fmt.Errorf("process %d of the site runs on %s; stop the site, or restart it with this version: its start migrates the store", held.process, g.data)
+		return fmt.Errorf("process %d of the site runs on %s; stop the site, or restart it with this version: its start migrates the store", held.Process, g.data)
 	}
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"statewire/internal/refusals"
+	"statewire/site"
 )
 
 // refusedLately is how long a refusal that nothing followed wants to be looked at.
@@ -13,7 +14,7 @@ const refusedLately = 24 * time.Hour
 // refusedCheck says of how many clients the relay refused the last report, and the latest of them. A folder in which no relay ran has
 // no such line.
 func (g *globals) refusedCheck(now time.Time) []check {
-	all, err := refusals.Read(refusedFile(g.data))
+	all, err := refusals.Read(site.RefusedFile(g.data))
 	if err != nil {
 		return []check{{"refused", healthUnknown, err.Error()}}
 	}

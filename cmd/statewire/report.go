@@ -9,6 +9,7 @@ import (
 
 	"statewire/internal/parse"
 	"statewire/reports"
+	"statewire/site"
 )
 
 func reportCommand(g *globals) *cobra.Command {
@@ -100,7 +101,7 @@ func (g *globals) withRunner(cmd *cobra.Command, f func(*reports.Runner) error) 
 	if err != nil {
 		return err
 	}
-	runner, err := newRunner(cfg.Reports, db, reports.Deps{Log: g.quiet()})
+	runner, err := site.NewRunner(cfg.Reports, db, reports.Deps{Log: g.quiet()})
 	if err == nil {
 		err = f(runner)
 	}

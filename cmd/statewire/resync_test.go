@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"statewire/reports"
+	"statewire/site"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -194,7 +195,7 @@ func TestResyncThroughTheRunningSite(t *testing.T) {
 func TestASiteWaitsForACommandThatWrites(t *testing.T) {
 	t.Parallel()
 	data := siteDir(t) // the resync role makes no store
-	unlock, err := (roles{"resync"}).lock(data)
+	unlock, err := (site.Roles{"resync"}).Lock(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +301,7 @@ func TestNobodyIsAskedWhileTheirFileWaits(t *testing.T) {
 		t.Errorf("the request says %s", said)
 	}
 	r, _ := report(2, smx.NoPriority, 6, 6)
-	dropped := filepath.Join(inboxRoot(data), "incoming", "dropped.SMX")
+	dropped := filepath.Join(site.InboxRoot(data), "incoming", "dropped.SMX")
 	if err := os.WriteFile(dropped, smx.AppendReport(nil, r), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"statewire/configs"
 	"statewire/internal/backoff"
 	"statewire/resync"
+	"statewire/site"
 	"statewire/smx"
 	"statewire/store"
 )
@@ -60,14 +61,14 @@ func (g *globals) withResync(cmd *cobra.Command, writes bool, f func(resyncer) e
 func (g *globals) claimResync(ctx context.Context, writes bool) (*resync.Client, func() error, error) {
 	deadline := time.Now().Add(busyWait)
 	for {
-		holder := roleHolder(g.data, "resync")
+		holder := site.Holder(g.data, "resync")
 		switch {
-		case holder != 0 && listens(resyncSocket(g.data)):
-			return resync.Dial(resyncSocket(g.data)), nil, nil
+		case holder != 0 && site.Listens(site.ResyncSocket(g.data)):
+			return resync.Dial(site.ResyncSocket(g.data)), nil, nil
 		case holder == 0 && !writes:
 			return nil, func() error { return nil }, nil
 		case holder == 0:
-			if unlock, err := (roles{"resync"}).lock(g.data); err == nil {
+			if unlock, err := (site.Roles{"resync"}).Lock(g.data); err == nil {
 				return nil, unlock, nil
 			}
 		}
@@ -101,9 +102,9 @@ func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store
 
 // unreadFor is unreadReports for a command. One that reads makes no inbox where there is none, as beside a store elsewhere.
 func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread func(context.Context) (resync.Unread, error), done func() error, err error) {
-	open := openInbox
+	open := site.OpenInbox
 	if access == store.Read {
-		open = lookInbox
+		open = site.LookInbox
 		if err := g.needInbox(); err != nil {
 			return func(context.Context) (resync.Unread, error) { return resync.Unread{}, err }, func() error { return nil }, nil
 		}
@@ -112,7 +113,7 @@ func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread fun
 	if err != nil {
 		return nil, nil, err
 	}
-	return unreadReports(dir), dir.Close, nil
+	return site.Unread(dir), dir.Close, nil
 }
 
 // asResyncUsage marks what a person wrote wrongly.

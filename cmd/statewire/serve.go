@@ -10,6 +10,7 @@ import (
 
 	"statewire/configs"
 	"statewire/internal/control"
+	"statewire/site"
 )
 
 func serveCommand(g *globals) *cobra.Command {
@@ -22,11 +23,11 @@ func serveCommand(g *globals) *cobra.Command {
 			"the first that needs the embedded engine opens it and serves the others. The one with the ingest role makes and migrates the store.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := parseRoles(list)
+			r, err := site.ParseRoles(list)
 			if err != nil {
 				return usageError{err}
 			}
-			if retentionNow && !r.has("ingest") {
+			if retentionNow && !r.Has("ingest") {
 				return usageError{errors.New("--retention-now is for the process with the ingest role")}
 			}
 			hangup := hangups()
@@ -39,11 +40,11 @@ func serveCommand(g *globals) *cobra.Command {
 				load: func() (configs.Config, []configs.Value, error) { return g.config(nil) },
 				log:  log, hangup: hangup, live: liveKeys(), values: values,
 			}
-			s, err := newSite(siteConfig{
+			s, err := site.New(site.Config{
 				Data: g.data, Settings: cfg, Roles: r, Log: log, Version: version, AgentLog: agentLog(g.data),
 				RetentionNow: retentionNow, NewStore: newStore,
-				Started: func(a addresses) {
-					log.Info("site started", "roles", strings.Join(r, ","), "relay", a.relay, "reports", a.reports, "data", g.data)
+				Started: func(a site.Addresses) {
+					log.Info("site started", "roles", strings.Join(r, ","), "relay", a.Relay, "reports", a.Reports, "data", g.data)
 				},
 				Follow: func(ctx context.Context, apply func(configs.Config)) {
 					changes.apply = apply
@@ -53,12 +54,12 @@ func serveCommand(g *globals) *cobra.Command {
 			if err != nil {
 				return asSiteUsage(err)
 			}
-			err = s.run(cmd.Context())
+			err = s.Run(cmd.Context())
 			log.Info("site stopped")
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&list, "roles", strings.Join(built, ","), "the roles to run: "+strings.Join(allRoles, ", "))
+	cmd.Flags().StringVar(&list, "roles", strings.Join(site.Built, ","), "the roles to run: "+strings.Join(site.AllRoles, ", "))
 	cmd.Flags().BoolVar(&newStore, "new-store", false, "begin with a new store, or another one, in a data directory that had one; for one start")
 	cmd.Flags().BoolVar(&retentionNow, "retention-now", false, "apply a shorter store.retention now, and not a day after it was first seen")
 	return cmd

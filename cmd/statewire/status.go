@@ -14,6 +14,7 @@ import (
 
 	"statewire/configs"
 	"statewire/inbox"
+	"statewire/site"
 	"statewire/store"
 )
 
@@ -92,8 +93,8 @@ func (g *globals) checks(ctx context.Context, cfg configs.Config) []check {
 // checkRoles says which roles run on the data directory. None is a warning: `ingest --once` can do without.
 func (g *globals) checkRoles() check {
 	var up []string
-	for _, role := range allRoles {
-		if pid := roleHolder(g.data, role); pid != 0 {
+	for _, role := range site.AllRoles {
+		if pid := site.Holder(g.data, role); pid != 0 {
 			up = append(up, fmt.Sprintf("%s (process %d)", role, pid))
 		}
 	}
@@ -104,7 +105,7 @@ func (g *globals) checkRoles() check {
 }
 
 func (g *globals) checkInbox(cfg configs.Config, running bool) []check {
-	switch there, err := isThere(filepath.Join(inboxRoot(g.data), "incoming")); {
+	switch there, err := isThere(filepath.Join(site.InboxRoot(g.data), "incoming")); {
 	case err != nil:
 		return []check{{"inbox", healthCritical, err.Error()}}
 	case !there && running:
@@ -112,7 +113,7 @@ func (g *globals) checkInbox(cfg configs.Config, running bool) []check {
 	case !there:
 		return []check{{"inbox", healthCritical, "the inbox is not there: is --data the site's? If it is, `statewire serve` makes a new inbox"}}
 	}
-	dir, err := lookInbox(g.data, cfg, g.quiet())
+	dir, err := site.LookInbox(g.data, cfg, g.quiet())
 	if err != nil {
 		return []check{{"inbox", healthUnknown, err.Error()}}
 	}
@@ -123,7 +124,7 @@ func (g *globals) checkInbox(cfg configs.Config, running bool) []check {
 	}
 	now := time.Now()
 	waiting := stats.Waiting()
-	checks := []check{backlogCheck(waiting, now, hasLoader(g.data)), corruptCheck(stats.Corrupt, now), foreignCheck(stats), diskCheck(dir, cfg)}
+	checks := []check{backlogCheck(waiting, now, site.HasLoader(g.data)), corruptCheck(stats.Corrupt, now), foreignCheck(stats), diskCheck(dir, cfg)}
 	if stats.Loaded.Files > 0 {
 		checks = append(checks, staysCheck("loaded", stats.Loaded.Files, stats.LoadedNames, "stored but cannot be deleted",
 			"delete them, or let the site's user delete in that folder"))
@@ -162,7 +163,7 @@ func backlogCheck(waiting inbox.Box, now time.Time, loader bool) check {
 	if waiting.Files > 0 {
 		c.detail += ", oldest " + age.Round(time.Second).String()
 	}
-	if text := noLoader(waiting, now, loader); text != "" {
+	if text := site.NoLoader(waiting, now, loader); text != "" {
 		return check{"backlog", healthCritical, text}
 	}
 	switch {

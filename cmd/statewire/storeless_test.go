@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"statewire/configs"
+	"statewire/site"
 	"statewire/store"
 )
 
@@ -26,7 +27,7 @@ func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newSite(siteConfig{Data: g.data, Settings: cfg, Roles: roles(built), Log: slog.New(slog.DiscardHandler),
+	s, err := site.New(site.Config{Data: g.data, Settings: cfg, Roles: site.Roles(site.Built), Log: slog.New(slog.DiscardHandler),
 		Pages: pages, RepairRetry: 20 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +35,7 @@ func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- s.run(ctx) }()
+	go func() { ended <- s.Run(ctx) }()
 
 	says := func(want string) func() bool {
 		return func() bool { c := g.unserved(); return c.health == healthCritical && strings.Contains(c.detail, want) }
@@ -79,11 +80,11 @@ func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
 func TestASiteWithoutARelayEndsWhenItsStoreDoesNotOpen(t *testing.T) {
 	cfg := configs.Default()
 	cfg.Store.Engine, cfg.Reports.Listen = "/nonexistent", "127.0.0.1:0"
-	s, err := newSite(siteConfig{Data: t.TempDir(), Settings: cfg, Roles: roles{"ingest", "resync", "reports"}, Log: slog.New(slog.DiscardHandler)})
+	s, err := site.New(site.Config{Data: t.TempDir(), Settings: cfg, Roles: site.Roles{"ingest", "resync", "reports"}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.run(t.Context()); err == nil || !strings.Contains(err.Error(), "no engine library") {
+	if err := s.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "no engine library") {
 		t.Errorf("it ended with %v", err)
 	}
 }
@@ -99,7 +100,7 @@ func TestADamagedMarkIsCriticalAndStopsNoRelay(t *testing.T) {
 		!strings.Contains(checks[0].detail, "remove the file") {
 		t.Errorf("status says %v", checks)
 	}
-	if _, err := newSite(siteConfig{Data: g.data, Settings: configs.Default(), Roles: roles(built), Log: slog.New(slog.DiscardHandler)}); err != nil {
+	if _, err := site.New(site.Config{Data: g.data, Settings: configs.Default(), Roles: site.Roles(site.Built), Log: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Errorf("a site does not start: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/site"
 	"statewire/store"
 )
 
@@ -47,7 +48,7 @@ func (g *globals) acceptLoss(cmd *cobra.Command) error {
 	}
 	db, err := g.openStoreWith(cmd.Context(), cfg, store.Options{
 		Access: store.Write, Log: g.quiet(),
-		Keep: roleHolder(g.data, "ingest") == 0, // else the running site does
+		Keep: site.Holder(g.data, "ingest") == 0, // else the running site does
 	})
 	if err != nil {
 		return err

@@ -4,17 +4,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"statewire/site"
 	"strings"
 )
 
 // unserved is the check of a store that no process serves.
 func (g *globals) unserved() check {
-	for _, role := range storeRoles {
-		pid := roleHolder(g.data, role)
+	for _, role := range site.StoreRoles {
+		pid := site.Holder(g.data, role)
 		if pid == 0 {
 			continue
 		}
-		why, err := os.ReadFile(problemFile(g.data))
+		why, err := os.ReadFile(site.ProblemFile(g.data))
 		if err == nil {
 			return check{"store", healthCritical, "does not open: " + strings.TrimSpace(string(why))}
 		}

@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"bytes"
@@ -15,16 +15,16 @@ import (
 // heldFiles is how many waiting files of a client are shown to a person.
 const heldFiles = 20
 
-// heldReports shows the reports stage which waiting files hold a client's reports, which of its serials they bring, and whether
+// Held shows the reports stage which waiting files hold a client's reports, which of its serials they bring, and whether
 // anybody loads them.
-func heldReports(dir *inbox.Dir, data string) func(context.Context, uuid.UUID) (reports.Held, error) {
+func Held(dir *inbox.Dir, data string) func(context.Context, uuid.UUID) (reports.Held, error) {
 	return func(ctx context.Context, client uuid.UUID) (reports.Held, error) {
 		arriving := newArriving()
 		files, all, err := dir.Holding(ctx, client, arriving.of(client), unreadFiles)
 		if err != nil {
 			return reports.Held{}, err
 		}
-		held := reports.Held{Part: !all, Read: all && arriving.left >= 0, Stopped: !hasLoader(data)}
+		held := reports.Held{Part: !all, Read: all && arriving.left >= 0, Stopped: !HasLoader(data)}
 		held.More = max(len(files)-heldFiles, 0)
 		for _, f := range files[:len(files)-held.More] {
 			shown := reports.HeldFile{Box: f.Box, Name: f.Name, Since: f.Since, Names: f.Names}

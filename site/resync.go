@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"context"
@@ -46,16 +46,16 @@ func (p *policySource) Policy(ctx context.Context, poll smx.Poll) (document []by
 }
 
 // lockRoles takes the locks of the site's roles, and says how to give them back.
-func (s *site) lockRoles(ctx context.Context) (func() error, error) {
-	if !s.cfg.Roles.has("resync") {
-		return s.cfg.Roles.lock(s.cfg.Data)
+func (s *Site) lockRoles(ctx context.Context) (func() error, error) {
+	if !s.cfg.Roles.Has("resync") {
+		return s.cfg.Roles.Lock(s.cfg.Data)
 	}
 	unlock, err := s.awaitResync(ctx)
 	if err != nil {
 		return nil, err
 	}
 	others := slices.DeleteFunc(slices.Clone(s.cfg.Roles), func(role string) bool { return role == "resync" })
-	unlockOthers, err := others.lock(s.cfg.Data)
+	unlockOthers, err := others.Lock(s.cfg.Data)
 	if err != nil {
 		return nil, errors.Join(err, unlock())
 	}
@@ -64,16 +64,16 @@ func (s *site) lockRoles(ctx context.Context) (func() error, error) {
 
 // awaitResync takes the resync role's lock. A command that has it, to change something without a running site, is waited for; a
 // site that runs the role is not.
-func (s *site) awaitResync(ctx context.Context) (func() error, error) {
+func (s *Site) awaitResync(ctx context.Context) (func() error, error) {
 	deadline := time.Now().Add(commandWait)
 	for waits := false; ; waits = true {
-		unlock, err := roles{"resync"}.lock(s.cfg.Data)
-		var held heldError
-		if !errors.As(err, &held) || time.Now().After(deadline) || listens(resyncSocket(s.cfg.Data)) {
+		unlock, err := Roles{"resync"}.Lock(s.cfg.Data)
+		var held HeldError
+		if !errors.As(err, &held) || time.Now().After(deadline) || Listens(ResyncSocket(s.cfg.Data)) {
 			return unlock, err
 		}
 		if !waits {
-			s.log.Info("waiting for a command that has the resync role", "process", held.process, "at_most", commandWait)
+			s.log.Info("waiting for a command that has the resync role", "process", held.Process, "at_most", commandWait)
 		}
 		if err := backoff.Sleep(ctx, commandLook); err != nil {
 			return nil, err
@@ -82,14 +82,14 @@ func (s *site) awaitResync(ctx context.Context) (func() error, error) {
 }
 
 // startResync runs the gap checks, and answers other processes of the site on the role's socket.
-func (s *site) startResync(ctx context.Context, g *errgroup.Group, db *store.Store) error {
+func (s *Site) startResync(ctx context.Context, g *errgroup.Group, db *store.Store) error {
 	service, err := resync.New(s.live.Load().Resync, resync.Deps{
-		Store: db, Unread: unreadReports(s.inbox), Log: s.log.With("stage", "resync"), Registerer: s.registry,
+		Store: db, Unread: Unread(s.inbox), Log: s.log.With("stage", "resync"), Registerer: s.registry,
 	})
 	if err != nil {
 		return err
 	}
-	ln, err := control.Listen(resyncSocket(s.cfg.Data))
+	ln, err := control.Listen(ResyncSocket(s.cfg.Data))
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (s *site) startResync(ctx context.Context, g *errgroup.Group, db *store.Sto
 }
 
 // configure puts the settings in force that may change while the site runs.
-func (s *site) configure(cfg configs.Config) {
+func (s *Site) configure(cfg configs.Config) {
 	s.live.Store(&cfg)
 	if service := s.policies.own.Load(); service != nil {
 		service.Configure(cfg.Resync)

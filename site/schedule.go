@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 const schedulePath = "/schedule"
 
 // schedule tells the reports when the site looks for gaps, as its settings are now.
-func (s *site) schedule() reports.Schedule { return scheduleOf(*s.live.Load()) }
+func (s *Site) schedule() reports.Schedule { return scheduleOf(*s.live.Load()) }
 
 func scheduleOf(cfg configs.Config) reports.Schedule {
 	return reports.Schedule{
@@ -25,22 +25,22 @@ func scheduleOf(cfg configs.Config) reports.Schedule {
 	}
 }
 
-func (s *site) serveSchedule(w http.ResponseWriter, _ *http.Request) {
+func (s *Site) serveSchedule(w http.ResponseWriter, _ *http.Request) {
 	_ = json.NewEncoder(w).Encode(s.schedule()) // the command that hung up does without
 }
 
-// scheduleInForce is the running site's schedule, whatever the command's own configuration says: the site may have been started
+// ScheduleInForce is the running site's schedule, whatever the command's own configuration says: the site may have been started
 // with other flags. Where no site runs, the configuration decides.
-func scheduleInForce(ctx context.Context, data string, cfg configs.Config) (reports.Schedule, error) {
+func ScheduleInForce(ctx context.Context, data string, cfg configs.Config) (reports.Schedule, error) {
 	own := scheduleOf(cfg)
-	if roleHolder(data, "resync") == 0 || !listens(resyncSocket(data)) {
+	if Holder(data, "resync") == 0 || !Listens(ResyncSocket(data)) {
 		return own, nil
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://statewire"+schedulePath, nil)
 	if err != nil {
 		return own, err
 	}
-	resp, err := socketClient(resyncSocket(data)).Do(req)
+	resp, err := socketClient(ResyncSocket(data)).Do(req)
 	if err != nil {
 		return own, fmt.Errorf("ask the site for its settings: %w", err)
 	}

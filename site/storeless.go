@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"context"
@@ -23,18 +23,18 @@ import (
 const repairRetry = time.Minute
 
 // outlive notes why the store does not open, and says whether the process goes on without it: only a relay has something to do.
-func (s *site) outlive(err error) bool {
-	if !s.cfg.Roles.has("relay") || s.cfg.NeedsStore {
+func (s *Site) outlive(err error) bool {
+	if !s.cfg.Roles.Has("relay") || s.cfg.NeedsStore {
 		return false
 	}
 	s.log.Error("the store does not open; the relay goes on taking reports, and they wait in the inbox", "retry_in", s.retry(), "err", err)
-	if err := os.WriteFile(problemFile(s.cfg.Data), []byte(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(ProblemFile(s.cfg.Data), []byte(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")+"\n"), 0o600); err != nil {
 		s.log.Warn("can't note for `statewire status` why the store does not open", "err", err)
 	}
 	return true
 }
 
-func (s *site) retry() time.Duration {
+func (s *Site) retry() time.Duration {
 	if s.cfg.RepairRetry > 0 {
 		return s.cfg.RepairRetry
 	}
@@ -42,18 +42,18 @@ func (s *site) retry() time.Duration {
 }
 
 // forgetProblem is called before the store is opened, and when it is.
-func (s *site) forgetProblem() {
-	if !s.cfg.Roles.has("relay") {
+func (s *Site) forgetProblem() {
+	if !s.cfg.Roles.Has("relay") {
 		return // it is another process's
 	}
-	if err := os.Remove(problemFile(s.cfg.Data)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(ProblemFile(s.cfg.Data)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.log.Warn("can't forget why the store did not open", "err", err)
 	}
 }
 
 // openStoreBehindPages opens the store, and answers on the pages' address meanwhile.
-func (s *site) openStoreBehindPages(ctx context.Context) (*store.Store, error) {
-	if !s.cfg.Roles.has("reports") || s.cfg.Settings.Reports.Listen == "" {
+func (s *Site) openStoreBehindPages(ctx context.Context) (*store.Store, error) {
+	if !s.cfg.Roles.Has("reports") || s.cfg.Settings.Reports.Listen == "" {
 		return s.openStore(ctx)
 	}
 	if s.pages == nil {
@@ -72,7 +72,7 @@ func (s *site) openStoreBehindPages(ctx context.Context) (*store.Store, error) {
 }
 
 // waitingPages answer while there is no store: the process lives, it is not ready, and its metrics can be read.
-func (s *site) waitingPages() http.Handler {
+func (s *Site) waitingPages() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))

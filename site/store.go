@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"context"
@@ -27,8 +27,8 @@ const (
 const schemaWait = 2 * time.Minute
 
 // access is what the process may do to the store: only the one with the ingest role makes and migrates it.
-func (s *site) access() store.Access {
-	if s.cfg.Roles.has("ingest") {
+func (s *Site) access() store.Access {
+	if s.cfg.Roles.Has("ingest") {
 		return store.Own
 	}
 	return store.Read
@@ -37,12 +37,12 @@ func (s *site) access() store.Access {
 // openStore opens the store. A server that cannot be reached is tried again for as long as it takes: reports keep arriving
 // meanwhile. So is an embedded engine that another role is opening at this moment, or that a command uses, and a store that the
 // process with the ingest role has yet to make. One that does not open needs a person, and a relay in this process outlives that.
-func (s *site) openStore(ctx context.Context) (*store.Store, error) {
+func (s *Site) openStore(ctx context.Context) (*store.Store, error) {
 	s.forgetProblem() // of the process before
 	for attempt := 1; ; attempt++ {
 		db, err := store.Open(ctx, s.cfg.Settings.Store, store.Options{
 			Dir: s.cfg.Data, Access: s.access(), Catalog: configs.StateCatalog, Log: s.log.With("stage", "store"), Registerer: s.registry,
-			Keep: s.cfg.Roles.has("ingest"), NewStore: s.cfg.NewStore,
+			Keep: s.cfg.Roles.Has("ingest"), NewStore: s.cfg.NewStore,
 		})
 		retry, why := storeRetry, "store cannot be reached yet, files stay in the inbox"
 		switch {
@@ -75,13 +75,13 @@ func (s *site) openStore(ctx context.Context) (*store.Store, error) {
 
 // startOnceMade starts the stages when the schema is this program's. The store is served before: where this process has the
 // engine, the one with the ingest role migrates through it.
-func (s *site) startOnceMade(ctx context.Context, g *errgroup.Group, db *store.Store) error {
+func (s *Site) startOnceMade(ctx context.Context, g *errgroup.Group, db *store.Store) error {
 	if handler := db.Handler(); handler != nil {
 		if err := s.startSocket(ctx, g, handler); err != nil {
 			return err
 		}
 	}
-	if !s.cfg.Roles.has("ingest") {
+	if !s.cfg.Roles.Has("ingest") {
 		if err := awaitSchema(ctx, db, s.log); err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"errors"
@@ -9,4 +9,5 @@ var errServer = errors.New("a site runs on Linux and macOS; on this system only 
 
 func lockRole(string) (*os.File, error) { return nil, errServer }
 
-func roleHolder(string, string) int { return 0 }
+// Holder is 0: no process runs a role here.
+func Holder(string, string) int { return 0 }

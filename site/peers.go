@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 const peerTimeout = 2 * time.Second
 
 // startPeer shows this process's metrics to the process that runs the reports, on a socket beside the role locks.
-func (s *site) startPeer(ctx context.Context, g *errgroup.Group) error {
+func (s *Site) startPeer(ctx context.Context, g *errgroup.Group) error {
 	ln, err := control.Listen(metricsPath(s.cfg.Data, s.cfg.Roles[0]))
 	if err != nil {
 		return err
@@ -87,8 +87,8 @@ func socketClient(socket string) *http.Client {
 	}}
 }
 
-// listens says whether a process answers on a socket.
-func listens(path string) bool {
+// Listens says whether a process answers on a socket.
+func Listens(path string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), peerTimeout)
 	defer cancel()
 	conn, err := control.Dial(ctx, path)

@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"context"
@@ -52,7 +52,7 @@ func (s *storeState) alarm(ctx context.Context) reports.Alarm {
 }
 
 // alarm is what stands on top of every page.
-func (s *site) alarm(store *storeState) func(context.Context) reports.Alarm {
+func (s *Site) alarm(store *storeState) func(context.Context) reports.Alarm {
 	return func(ctx context.Context) reports.Alarm { return together(store.alarm(ctx), s.noLoader()) }
 }
 

@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"bytes"
@@ -31,8 +31,8 @@ func fileNames(file io.Reader) (clients [][16]byte, known bool, err error) {
 	return clients, index.Known, nil
 }
 
-// unreadReports shows the resync stage whose reports wait in the inbox, and which serials they bring.
-func unreadReports(dir *inbox.Dir) func(context.Context) (resync.Unread, error) {
+// Unread shows the resync stage whose reports wait in the inbox, and which serials they bring.
+func Unread(dir *inbox.Dir) func(context.Context) (resync.Unread, error) {
 	return func(ctx context.Context) (resync.Unread, error) {
 		arriving := newArriving()
 		found, err := dir.Unread(ctx, arriving.read, unreadFiles)

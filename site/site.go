@@ -1,4 +1,6 @@
-package main
+// Package site is a site as a library: which roles run and how they find each other. What listens first are the relay's reports:
+// they are taken while the store opens, and even when it does not.
+package site
 
 import (
 	"context"
@@ -31,17 +33,17 @@ import (
 	"statewire/store"
 )
 
-// siteConfig is what a site is made of. What is not named may stay zero.
-type siteConfig struct {
+// Config is what a site is made of. What is not named may stay zero.
+type Config struct {
 	Data     string         // the data directory; it is made where it is missing
 	Settings configs.Config // checked
-	Roles    roles
+	Roles    Roles
 	Log      *slog.Logger
 	Version  string // of the program, for the pages
 
 	Notice   string          // stands on top of every page
 	Pages    net.Listener    // of the reports; nil listens on reports.listen. The caller closes it
-	Started  func(addresses) // called once everything listens
+	Started  func(Addresses) // called once everything listens
 	AgentLog agentLogReader  // what the agent of this machine knows of a message
 	// Follow runs beside the stages, and puts the settings that changed into force.
 	Follow func(ctx context.Context, apply func(configs.Config))
@@ -55,10 +57,10 @@ type siteConfig struct {
 // agentLogReader says what an agent knows of one of its messages; nothing when it is another client's.
 type agentLogReader = func(ctx context.Context, client uuid.UUID, serial uint64) ([]reports.AgentEvent, error)
 
-// site is the stages that this process runs, wired together.
-type site struct {
-	// Constant after newSite.
-	cfg      siteConfig
+// Site is the stages that this process runs, wired together.
+type Site struct {
+	// Constant after New.
+	cfg      Config
 	log      *slog.Logger
 	registry *prometheus.Registry
 
@@ -68,22 +70,22 @@ type site struct {
 	inbox     *inbox.Dir
 	policies  policySource
 	pages     net.Listener
-	addresses addresses
+	addresses Addresses
 	ready     func(context.Context) error // what /readyz asks besides the store; nil without a relay
 	closers   []func() error
 }
 
-// addresses are where a running site can be reached.
-type addresses struct {
-	relay   string
-	reports string
-	caFile  string
+// Addresses are where a running site can be reached.
+type Addresses struct {
+	Relay   string
+	Reports string
+	CAFile  string
 }
 
-// newSite prepares the data directory; nothing runs before run. Nothing is made where the site's sockets could not be: the error is
+// New prepares the data directory; nothing runs before Run. Nothing is made where the site's sockets could not be: the error is
 // a control.ErrTooLong then.
-func newSite(c siteConfig) (*site, error) {
-	if err := socketsFit(c.Data); err != nil {
+func New(c Config) (*Site, error) {
+	if err := SocketsFit(c.Data); err != nil {
 		return nil, fmt.Errorf("the data directory: %w", err)
 	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
@@ -92,22 +94,22 @@ func newSite(c siteConfig) (*site, error) {
 	if err := store.Prepare(c.Data); err != nil {
 		return nil, err
 	}
-	s := &site{cfg: c, log: c.Log, pages: c.Pages, registry: prometheus.NewRegistry()}
+	s := &Site{cfg: c, log: c.Log, pages: c.Pages, registry: prometheus.NewRegistry()}
 	s.live.Store(&s.cfg.Settings)
-	if !c.Roles.has("resync") {
-		s.policies.other = resync.Dial(resyncSocket(c.Data))
+	if !c.Roles.Has("resync") {
+		s.policies.other = resync.Dial(ResyncSocket(c.Data))
 	}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s, nil
 }
 
-// run starts the stages and returns when ctx is done and all of them have stopped, or when one of them fails.
-func (s *site) run(ctx context.Context) (err error) {
+// Run starts the stages and returns when ctx is done and all of them have stopped, or when one of them fails.
+func (s *Site) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	switch {
 	case !s.cfg.Roles.needStore():
 		debug.SetMemoryLimit(relay.MemoryLimit) // a relay alone stays small whatever clients send
-	case s.cfg.Roles.has("ingest"):
+	case s.cfg.Roles.Has("ingest"):
 		debug.SetMemoryLimit(ingest.MemoryLimit)
 	}
 	unlock, err := s.lockRoles(ctx)
@@ -115,7 +117,7 @@ func (s *site) run(ctx context.Context) (err error) {
 		return err
 	}
 	s.closers = append(s.closers, unlock)
-	if s.inbox, err = openInbox(s.cfg.Data, s.cfg.Settings, s.log); err != nil {
+	if s.inbox, err = OpenInbox(s.cfg.Data, s.cfg.Settings, s.log); err != nil {
 		return err
 	}
 	s.closers = append(s.closers, s.inbox.Close)
@@ -130,13 +132,13 @@ func (s *site) run(ctx context.Context) (err error) {
 }
 
 // start starts the stages in g. When one fails, those before it run.
-func (s *site) start(ctx context.Context, g *errgroup.Group) error {
-	if s.cfg.Roles.has("relay") {
+func (s *Site) start(ctx context.Context, g *errgroup.Group) error {
+	if s.cfg.Roles.Has("relay") {
 		if err := s.startRelay(ctx, g); err != nil {
 			return err
 		}
 	}
-	if !s.cfg.Roles.has("reports") {
+	if !s.cfg.Roles.Has("reports") {
 		if err := s.startPeer(ctx, g); err != nil {
 			return err
 		}
@@ -152,7 +154,7 @@ func (s *site) start(ctx context.Context, g *errgroup.Group) error {
 	return nil
 }
 
-func (s *site) close() error {
+func (s *Site) close() error {
 	var errs []error
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		errs = append(errs, s.closers[i]())
@@ -161,13 +163,13 @@ func (s *site) close() error {
 }
 
 // startRelay listens before anything else: reports are taken while the store opens, and even when it does not.
-func (s *site) startRelay(ctx context.Context, g *errgroup.Group) error {
+func (s *Site) startRelay(ctx context.Context, g *errgroup.Group) error {
 	certificate, err := s.certificate()
 	if err != nil {
 		return err
 	}
 	r, err := relay.New(s.cfg.Settings.Relay, relay.Deps{
-		Inbox: s.inbox, Certificate: certificate, Policies: &s.policies, Refused: refusedFile(s.cfg.Data),
+		Inbox: s.inbox, Certificate: certificate, Policies: &s.policies, Refused: RefusedFile(s.cfg.Data),
 		Log: s.log.With("stage", "relay"), Registerer: s.registry,
 	})
 	if err != nil {
@@ -177,7 +179,7 @@ func (s *site) startRelay(ctx context.Context, g *errgroup.Group) error {
 	if err != nil {
 		return err
 	}
-	s.addresses.relay = "https://" + reachable(addr)
+	s.addresses.Relay = "https://" + reachable(addr)
 	s.ready = func(context.Context) error { return r.Ready() }
 	g.Go(func() error { return r.Run(ctx) })
 	return nil
@@ -187,7 +189,7 @@ func (s *site) startRelay(ctx context.Context, g *errgroup.Group) error {
 type certificateSource = func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 // certificate is the configured one, or the site's own.
-func (s *site) certificate() (certificateSource, error) {
+func (s *Site) certificate() (certificateSource, error) {
 	if s.cfg.Settings.Relay.TLSCert != "" {
 		files, err := identity.OpenFiles(s.cfg.Settings.Relay.TLSCert, s.cfg.Settings.Relay.TLSKey, identity.Options{Log: s.log})
 		if err != nil {
@@ -199,12 +201,12 @@ func (s *site) certificate() (certificateSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.addresses.caFile = own.CAFile()
+	s.addresses.CAFile = own.CAFile()
 	return own.Certificate, nil
 }
 
 // runStored runs the stages that need the store.
-func (s *site) runStored(ctx context.Context) error {
+func (s *Site) runStored(ctx context.Context) error {
 	db, err := s.openStoreBehindPages(ctx)
 	if err != nil {
 		return unlessDone(ctx, err)
@@ -229,35 +231,35 @@ func unlessDone(ctx context.Context, err error) error {
 	return err
 }
 
-func (s *site) startStored(ctx context.Context, g *errgroup.Group, db *store.Store) error {
+func (s *Site) startStored(ctx context.Context, g *errgroup.Group, db *store.Store) error {
 	if handler := db.ReadOnlyHandler(); handler != nil && s.cfg.Settings.Store.Listen != "" {
 		if err := s.startStoreListener(ctx, g, handler); err != nil {
 			return err
 		}
 	}
-	if s.cfg.Roles.has("reports") && s.cfg.Settings.Reports.Listen != "" {
+	if s.cfg.Roles.Has("reports") && s.cfg.Settings.Reports.Listen != "" {
 		if err := s.startReports(ctx, g, db); err != nil {
 			return err
 		}
 	}
-	if s.cfg.Roles.has("resync") {
+	if s.cfg.Roles.Has("resync") {
 		if err := s.startResync(ctx, g, db); err != nil {
 			return err
 		}
 	}
-	if s.cfg.Roles.has("ingest") {
+	if s.cfg.Roles.Has("ingest") {
 		return s.startIngest(ctx, g, db)
 	}
 	return nil
 }
 
-func (s *site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Store) error {
+func (s *Site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Store) error {
 	box, err := s.inbox.Loader(s.cfg.Settings.Ingest.LoaderChunkFiles, s.cfg.Settings.Ingest.MaxChunksFetched)
 	if err != nil {
 		return err
 	}
 	loader, err := ingest.New(s.cfg.Settings.Ingest, ingest.Deps{
-		Inbox: box, Store: db, Refused: refusedFile(s.cfg.Data), Log: s.log.With("stage", "ingest"), Registerer: s.registry,
+		Inbox: box, Store: db, Refused: RefusedFile(s.cfg.Data), Log: s.log.With("stage", "ingest"), Registerer: s.registry,
 	})
 	if err != nil {
 		return errors.Join(err, box.Close())
@@ -281,7 +283,7 @@ func orphans(db *store.Store) time.Duration {
 }
 
 // startSocket lets other processes of the site use the store, and nobody else: the socket is the owner's alone.
-func (s *site) startSocket(ctx context.Context, g *errgroup.Group, handler http.Handler) error {
+func (s *Site) startSocket(ctx context.Context, g *errgroup.Group, handler http.Handler) error {
 	ln, err := control.Listen(filepath.Join(s.cfg.Data, "statewire.sock"))
 	if err != nil {
 		return err
@@ -293,7 +295,7 @@ func (s *site) startSocket(ctx context.Context, g *errgroup.Group, handler http.
 }
 
 // startStoreListener answers any ClickHouse client on this machine, read-only.
-func (s *site) startStoreListener(ctx context.Context, g *errgroup.Group, handler http.Handler) error {
+func (s *Site) startStoreListener(ctx context.Context, g *errgroup.Group, handler http.Handler) error {
 	ln, err := net.Listen("tcp", s.cfg.Settings.Store.Listen)
 	if err != nil {
 		return fmt.Errorf("listen for ClickHouse clients: %w; set store.listen to a free address", err)

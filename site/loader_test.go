@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"context"
@@ -19,14 +19,14 @@ import (
 // TestFilesThatNobodyLoads are critical on every page, for /readyz and in the gauge, beside whatever else is wrong.
 func TestFilesThatNobodyLoads(t *testing.T) {
 	data := t.TempDir()
-	open := func() *site { // counts are kept for a moment: each look is a site's first
+	open := func() *Site { // counts are kept for a moment: each look is a site's first
 		t.Helper()
-		box, err := openInbox(data, configs.Default(), slog.New(slog.DiscardHandler))
+		box, err := OpenInbox(data, configs.Default(), slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { box.Close() })
-		return &site{cfg: siteConfig{Data: data}, inbox: box}
+		return &Site{cfg: Config{Data: data}, inbox: box}
 	}
 	check := func(name string, healthy bool) {
 		t.Helper()
@@ -41,23 +41,23 @@ func TestFilesThatNobodyLoads(t *testing.T) {
 		}
 	}
 	check("an empty inbox", true)
-	file := filepath.Join(inboxRoot(data), "incoming", "old.SMX")
+	file := filepath.Join(InboxRoot(data), "incoming", "old.SMX")
 	if err := os.WriteFile(file, []byte("<Report/>"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	check("a file that has just come", true)
-	if text := noLoader(inbox.Box{Files: 2, Oldest: time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)}, time.Now(), false); text !=
+	if text := NoLoader(inbox.Box{Files: 2, Oldest: time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)}, time.Now(), false); text !=
 		"no loader runs: 2 files waiting since 2026-05-01 08:00:00 UTC, and nothing that they hold is stored; `statewire serve --roles ingest` loads them" {
 		t.Error(text)
 	}
-	unlock, err := roles{"ingest"}.lock(data)
+	unlock, err := Roles{"ingest"}.Lock(data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !hasLoader(data) {
+	if !HasLoader(data) {
 		t.Error("the loader is not seen")
 	}
-	if err := unlock(); err != nil || hasLoader(data) {
+	if err := unlock(); err != nil || HasLoader(data) {
 		t.Errorf("a loader that ended is seen, %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 
 // newReports wires the reports stage to a store.
 func newReports(cfg reports.Config, db *store.Store, deps reports.Deps) (*reports.Server, error) {
-	runner, err := newRunner(cfg, db, deps)
+	runner, err := NewRunner(cfg, db, deps)
 	if err != nil {
 		return nil, err
 	}
@@ -24,7 +24,8 @@ func newReports(cfg reports.Config, db *store.Store, deps reports.Deps) (*report
 	return reports.NewServer(runner, deps)
 }
 
-func newRunner(cfg reports.Config, db *store.Store, deps reports.Deps) (*reports.Runner, error) {
+// NewRunner answers the named questions, the built-in ones and those of the configured folder, from a store.
+func NewRunner(cfg reports.Config, db *store.Store, deps reports.Deps) (*reports.Runner, error) {
 	catalog, err := reports.LoadCatalog(cfg.Dir)
 	if err != nil {
 		return nil, err
@@ -49,17 +50,17 @@ func backlog(dir *inbox.Dir) func(context.Context) ([]reports.Box, error) {
 	}
 }
 
-func (s *site) startReports(ctx context.Context, g *errgroup.Group, db *store.Store) error {
+func (s *Site) startReports(ctx context.Context, g *errgroup.Group, db *store.Store) error {
 	state := &storeState{db: db}
 	server, err := newReports(s.cfg.Settings.Reports, db, reports.Deps{
-		Backlog: backlog(s.inbox), Holding: heldReports(s.inbox, s.cfg.Data), Schedule: s.schedule, AgentLog: s.cfg.AgentLog,
+		Backlog: backlog(s.inbox), Holding: Held(s.inbox, s.cfg.Data), Schedule: s.schedule, AgentLog: s.cfg.AgentLog,
 		Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: s.cfg.Version, Notice: s.cfg.Notice, Ready: s.ready, Alarm: s.alarm(state),
 		Metrics: promhttp.HandlerFor(peers{s.registry, runDir(s.cfg.Data)}, promhttp.HandlerOpts{}),
 	})
 	if err != nil {
 		return err
 	}
-	s.addresses.reports = "http://" + reachable(s.pages.Addr())
+	s.addresses.Reports = "http://" + reachable(s.pages.Addr())
 	g.Go(func() error { return server.Serve(ctx, s.pages) })
 	return nil
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package site
 
 import (
 	"fmt"
@@ -19,7 +19,7 @@ func lockRole(path string) (*os.File, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		pid := lockHolder(f)
 		f.Close()
-		return nil, heldError{pid}
+		return nil, HeldError{pid}
 	}
 	if err := writePID(f); err != nil {
 		f.Close()
@@ -36,9 +36,9 @@ func writePID(f *os.File) error {
 	return err
 }
 
-// roleHolder is the process that runs a role on a data directory, 0 when none does.
-func roleHolder(data, role string) int {
-	f, err := os.Open(roleLock(data, role))
+// Holder is the process that runs a role on a data directory, 0 when none does.
+func Holder(data, role string) int {
+	f, err := os.Open(RoleLock(data, role))
 	if err != nil {
 		return 0
 	}

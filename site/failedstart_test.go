@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"log/slog"
@@ -17,18 +17,18 @@ func TestAStageThatDoesNotStartEndsTheOthers(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "d")
 	cfg := configs.Default()
 	cfg.Relay.Listen, cfg.Relay.Auth = "127.0.0.1:0", "none"
-	s, err := newSite(siteConfig{Data: data, Settings: cfg, Roles: roles{"relay"}, Log: slog.New(slog.DiscardHandler)})
+	s, err := New(Config{Data: data, Settings: cfg, Roles: Roles{"relay"}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.MkdirAll(filepath.Join(metricsPath(data, "relay"), "in the way"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	err = s.run(t.Context())
-	if err == nil || s.addresses.relay == "" {
+	err = s.Run(t.Context())
+	if err == nil || s.addresses.Relay == "" {
 		t.Fatalf("the site started, or not even its relay did: %v", err)
 	}
-	if c, err := net.Dial("tcp", strings.TrimPrefix(s.addresses.relay, "https://")); err == nil {
+	if c, err := net.Dial("tcp", strings.TrimPrefix(s.addresses.Relay, "https://")); err == nil {
 		c.Close()
 		t.Error("the relay still listens though its inbox is closed")
 	}

@@ -1,0 +1,67 @@
+package site
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+
+	"statewire/configs"
+	"statewire/inbox"
+	"statewire/internal/control"
+	"statewire/internal/refusals"
+)
+
+// OpenInbox opens the inbox of a data directory as every stage and every command that changes it sees it; it makes its folders.
+func OpenInbox(data string, cfg configs.Config, log *slog.Logger) (*inbox.Dir, error) {
+	return inboxConfig(cfg).Open(InboxRoot(data), log)
+}
+
+// LookInbox is OpenInbox for a command that only reads: it changes nothing there.
+func LookInbox(data string, cfg configs.Config, log *slog.Logger) (*inbox.Dir, error) {
+	dir, err := inboxConfig(cfg).Look(InboxRoot(data), log)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the inbox is not whole, start the site again to mend it: %w", err)
+	}
+	return dir, err
+}
+
+func inboxConfig(cfg configs.Config) inbox.Config {
+	c := inbox.DefaultConfig()
+	c.PollInterval = cfg.Ingest.InboxPollingInterval
+	return c
+}
+
+// InboxRoot is where a data directory has its inbox.
+func InboxRoot(data string) string { return filepath.Join(data, "inboxes", "auth", "statesys.box") }
+
+// runDir has what belongs to running processes: the locks of roles, sockets, and why the store is not open.
+func runDir(data string) string { return filepath.Join(data, "run") }
+
+// RoleLock is held by the process that runs a role; that of resync also by a command that writes without one.
+func RoleLock(data, role string) string { return filepath.Join(runDir(data), role+".lock") }
+
+// RefusedFile is where the relay notes the last report that it refused of each client.
+func RefusedFile(data string) string { return filepath.Join(runDir(data), refusals.FileName) }
+
+// ResyncSocket is where the process that runs the resync role answers the site's other processes and commands.
+func ResyncSocket(data string) string { return filepath.Join(runDir(data), "resync.sock") }
+
+// metricsSocket ends the name of the socket on which a process shows its metrics.
+const metricsSocket = "-metrics.sock"
+
+func metricsPath(data, role string) string { return filepath.Join(runDir(data), role+metricsSocket) }
+
+// ProblemFile has the reason why the store of the running site is not open; there is none when it is.
+func ProblemFile(data string) string { return filepath.Join(runDir(data), "store-problem") }
+
+// SocketsFit says whether a site's sockets can be made in a data directory.
+func SocketsFit(data string) error {
+	var err error
+	for _, role := range AllRoles {
+		err = cmp.Or(err, control.Fits(metricsPath(data, role))) // the longest names of sockets
+	}
+	return err
+}
