@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -23,31 +24,31 @@ import (
 // Store keeps what must outlive a restart. Every method is one transaction, durable when it returns.
 type Store interface {
 	// Put makes each state the latest of its topic; it waits for a report.
-	Put(states ...State) error
+	Put(states ...cache.State) error
 	// Pending is the report under way, nil when there is none.
-	Pending() (*Report, error)
+	Pending() (*cache.Report, error)
 	// Pack numbers waiting states and keeps the report made of them as the one under way; nil when nothing waits.
-	Pack(p Packing) (*Report, error)
+	Pack(p cache.Packing) (*cache.Report, error)
 	// Halve cuts the report under way in two with the same serials; the first half is then the one under way.
-	Halve(encode func(*Report) []byte) error
+	Halve(encode func(*cache.Report) []byte) error
 	// Settle ends the report under way: the relay has it, or never will. What it never will have leaves the cache.
-	Settle(end Settlement) error
+	Settle(end cache.Settlement) error
 	// Policy is the policy adopted last.
-	Policy() (PolicyState, error)
+	Policy() (cache.PolicyState, error)
 	// Adopt keeps a policy and begins the answer to its resync unless that was carried out before.
-	Adopt(p PolicyState, request *policy.Resync) (begun bool, err error)
+	Adopt(p cache.PolicyState, request *policy.Resync) (begun bool, err error)
 	// Resend begins to send the whole cache again.
 	Resend() error
 	// AcceptSerial continues from a serial that was declined, and begins to send the whole cache again from there.
 	AcceptSerial(next uint64) error
 	// Summary is what it all comes to.
-	Summary() (Summary, error)
+	Summary() (cache.Summary, error)
 	// Held is the latest state of every topic of the given types; of all types when none is given.
-	Held(topicTypes ...uint32) ([]Held, error)
+	Held(topicTypes ...uint32) ([]cache.Held, error)
 	// Sent is what was sent lately and what is under way.
-	Sent() ([]Sent, error)
+	Sent() ([]cache.Sent, error)
 	// DeadLetters are the states refused lately.
-	DeadLetters() ([]DeadLetter, error)
+	DeadLetters() ([]cache.DeadLetter, error)
 }
 
 // Relay is the way to a relay.
@@ -147,15 +148,15 @@ func New(cfg Config, d Deps) (*Agent, error) {
 }
 
 // Raise records states, all or none. They are sent with the next report; an instant state starts one at once.
-func (a *Agent) Raise(states ...State) error {
+func (a *Agent) Raise(states ...cache.State) error {
 	if len(states) == 0 {
 		return nil
 	}
 	now, instant := a.clock.Wall(), false
-	ready := make([]State, len(states))
+	ready := make([]cache.State, len(states))
 	for i, s := range states {
-		s = s.canonical()
-		if err := s.check(); err != nil {
+		s = s.Canonical()
+		if err := s.Check(); err != nil {
 			return err
 		}
 		s.Raised = now

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -22,8 +23,8 @@ const (
 
 var testIdentity = Identity{Client: smx.ClientID{1, 2, 3}, NetBIOSName: "MUC-FIN-L0001", ClientVersion: "5.00.9132.1011", CodePage: "1252", LCID: 1031}
 
-func testAgent(t testing.TB, last uint64) (*Agent, *Memory, *site) {
-	relay, memory := newSite(t), NewMemory(last)
+func testAgent(t testing.TB, last uint64) (*Agent, *cache.Memory, *site) {
+	relay, memory := newSite(t), cache.NewMemory(last)
 	return agentOn(t, memory, relay), memory, relay
 }
 
@@ -37,7 +38,7 @@ func agentOn(t testing.TB, st Store, relay Relay) *Agent {
 }
 
 // summary is what the store holds, in numbers.
-func summary(t interface{ Fatal(args ...any) }, st Store) Summary {
+func summary(t interface{ Fatal(args ...any) }, st Store) cache.Summary {
 	sum, err := st.Summary()
 	if err != nil {
 		t.Fatal(err)
@@ -47,13 +48,13 @@ func summary(t interface{ Fatal(args ...any) }, st Store) Summary {
 
 func waiting(t interface{ Fatal(args ...any) }, st Store) int { return int(summary(t, st).Unsent) }
 
-func detected(id string, state uint32) State {
-	return State{Priority: usualPriority, Message: smx.Message{
+func detected(id string, state uint32) cache.State {
+	return cache.State{Priority: usualPriority, Message: smx.Message{
 		Time: time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC), TopicType: TopicUpdateDetection, TopicID: id, TopicIDType: 3, StateID: state, Params: []string{"102"},
 	}}
 }
 
-func raise(t *testing.T, a *Agent, states ...State) {
+func raise(t *testing.T, a *Agent, states ...cache.State) {
 	t.Helper()
 	for _, s := range states {
 		if err := a.Raise(s); err != nil {
@@ -153,7 +154,7 @@ func TestBigReportsAreSplit(t *testing.T) {
 		s.Details = strings.Repeat("x", 900<<10)
 		raise(t, a, s)
 	}
-	for i := range maxReportStates + 10 {
+	for i := range smx.MaxMessages + 10 {
 		raise(t, a, detected(fmt.Sprint("many", i), 1))
 	}
 	for send := 0; ; send++ {
@@ -164,12 +165,12 @@ func TestBigReportsAreSplit(t *testing.T) {
 		if attempt.Outcome == Idle {
 			break
 		}
-		if len(attempt.Report.Body) > maxReportBytes || len(attempt.Report.States) > maxReportStates {
+		if len(attempt.Report.Body) > smx.MaxReportBytes-64<<10 || len(attempt.Report.States) > smx.MaxMessages {
 			t.Errorf("report of %d bytes, %d states", len(attempt.Report.Body), len(attempt.Report.States))
 		}
 	}
 	client := relay.clients[testIdentity.Client]
-	if len(client.came) != maxReportStates+16 || client.missing(1) != nil || memory.LastSerial() != uint64(len(client.came)) {
+	if len(client.came) != smx.MaxMessages+16 || client.missing(1) != nil || memory.LastSerial() != uint64(len(client.came)) {
 		t.Errorf("%d serials came, missing %v", len(client.came), client.missing(1))
 	}
 }
@@ -178,22 +179,22 @@ func TestRaiseRefusesWhatNoRelayTakes(t *testing.T) {
 	long := strings.Repeat("x", smx.MaxDetailsBytes+1)
 	for _, c := range []struct {
 		name string
-		edit func(*State)
+		edit func(*cache.State)
 	}{
-		{"no time", func(s *State) { s.Time = time.Time{} }},
-		{"no topic id", func(s *State) { s.TopicID = "" }},
-		{"long topic id", func(s *State) { s.TopicID = long }},
-		{"long user", func(s *State) { s.User = long }},
-		{"long details", func(s *State) { s.Details = long }},
-		{"long parameter", func(s *State) { s.Params = []string{long} }},
-		{"many parameters", func(s *State) { s.Params = make([]string, smx.MaxParams+1) }},
-		{"parameters that escaping blows up", func(s *State) {
+		{"no time", func(s *cache.State) { s.Time = time.Time{} }},
+		{"no topic id", func(s *cache.State) { s.TopicID = "" }},
+		{"long topic id", func(s *cache.State) { s.TopicID = long }},
+		{"long user", func(s *cache.State) { s.User = long }},
+		{"long details", func(s *cache.State) { s.Details = long }},
+		{"long parameter", func(s *cache.State) { s.Params = []string{long} }},
+		{"many parameters", func(s *cache.State) { s.Params = make([]string, smx.MaxParams+1) }},
+		{"parameters that escaping blows up", func(s *cache.State) {
 			for range smx.MaxParams - 1 {
 				s.Params = append(s.Params, strings.Repeat("&", smx.MaxTextBytes))
 			}
 		}},
-		{"a time no report can carry", func(s *State) { s.Time = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }},
-		{"what only the agent says", func(s *State) { s.TopicType = topicResync }},
+		{"a time no report can carry", func(s *cache.State) { s.Time = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }},
+		{"what only the agent says", func(s *cache.State) { s.TopicType = cache.TopicResync }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a, memory, _ := testAgent(t, 0)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"statewire/agent/cache"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,7 +13,7 @@ func TestAStartedAgentSaysWhenItFirstAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := DefaultConfig()
 		cfg.SendInterval, cfg.PolicyInterval = time.Hour, 24*time.Hour
-		a, err := New(cfg, Deps{Identity: testIdentity, Store: NewMemory(1), Relay: newSite(t), Log: quiet})
+		a, err := New(cfg, Deps{Identity: testIdentity, Store: cache.NewMemory(1), Relay: newSite(t), Log: quiet})
 		if err != nil {
 			t.Fatal(err)
 		}

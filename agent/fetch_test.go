@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -131,7 +132,7 @@ func TestAnAssignedRelay(t *testing.T) {
 		dialled++
 		return connect(t, address, authority, ""), nil
 	}
-	memory := NewMemory(0)
+	memory := cache.NewMemory(0)
 	deps := Deps{Identity: testIdentity, Store: memory, Relay: configured, Dial: dial, Log: quiet, Clock: Clock{Steady: func() time.Duration { return steady }}}
 	a, err := New(DefaultConfig(), deps)
 	if err != nil {
@@ -198,7 +199,7 @@ func TestAnAssignmentByMistake(t *testing.T) {
 				_, _ = w.Write([]byte(c.body))
 			}))
 			configured := newSite(t)
-			a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: NewMemory(0), Relay: configured, Log: quiet,
+			a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: cache.NewMemory(0), Relay: configured, Log: quiet,
 				Dial: func(address string) (*Sender, error) { return connect(t, address, authority, ""), nil }})
 			if err != nil {
 				t.Fatal(err)
@@ -225,7 +226,7 @@ func TestAnAssignmentByMistake(t *testing.T) {
 
 func TestAnAssignedRelayThatCannotBeUsed(t *testing.T) {
 	relay := newSite(t)
-	a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: NewMemory(0), Relay: relay, Log: quiet,
+	a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: cache.NewMemory(0), Relay: relay, Log: quiet,
 		Dial: func(string) (*Sender, error) { return nil, errors.New("no such scheme") }})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -100,7 +101,7 @@ func TestARequestThatChangesItsMindIsNotNew(t *testing.T) {
 			t.Errorf("asked to continue from %d it begins again", next)
 		}
 	}
-	if status, err := a.Status(); err != nil || status.LastSerial != 21 || status.Declined != (Declined{}) {
+	if status, err := a.Status(); err != nil || status.LastSerial != 21 || status.Declined != (cache.Declined{}) {
 		t.Errorf("status %+v, %v", status, err)
 	}
 }

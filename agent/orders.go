@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"statewire/agent/cache"
 	"statewire/smx/policy"
 )
 
@@ -100,7 +101,7 @@ func (a *Agent) recall() error {
 	for i := range sent {
 		s := &sent[i]
 		t, age := a.orders.topics[s.TopicType], now.wall.Sub(s.Sent)
-		if t != nil && s.Outcome == Accepted && age >= 0 {
+		if t != nil && s.Outcome == cache.Accepted && age >= 0 {
 			t.sent, t.ever = now.steady-age, true
 		}
 	}
@@ -132,7 +133,7 @@ func (a *Agent) allowed() func(topicType uint32) bool {
 }
 
 // sentTopics notes when the slowed topics of a report were sent.
-func (a *Agent) sentTopics(report *Report) {
+func (a *Agent) sentTopics(report *cache.Report) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.orders.topics == nil {

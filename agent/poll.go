@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"statewire/agent/cache"
 	"statewire/internal/parse"
 	"statewire/smx"
 	"statewire/smx/policy"
@@ -92,7 +93,7 @@ func (a *Agent) pace(poll *PollOutcome, after time.Duration) {
 }
 
 // adopt puts what the relay handed out into force, if it is a policy and this client's.
-func (a *Agent) adopt(kept PolicyState, answer PolicyAnswer, poll *PollOutcome) error {
+func (a *Agent) adopt(kept cache.PolicyState, answer PolicyAnswer, poll *PollOutcome) error {
 	p, err := policy.Decode(answer.Document)
 	if err == nil {
 		err = a.ours(p)
@@ -101,11 +102,11 @@ func (a *Agent) adopt(kept PolicyState, answer PolicyAnswer, poll *PollOutcome) 
 		poll.Outcome, poll.Err = PolicyDeclined, err
 		return nil
 	}
-	if kept.ETag == answer.ETag && bytes.Equal(kept.Document, answer.Document) && !kept.fresh(p.Resync) {
+	if kept.ETag == answer.ETag && bytes.Equal(kept.Document, answer.Document) && !kept.Fresh(p.Resync) {
 		poll.Outcome = PolicyUnchanged
 		return nil
 	}
-	state := PolicyState{ETag: answer.ETag, Document: answer.Document, Accepted: a.clock.Wall()}
+	state := cache.PolicyState{ETag: answer.ETag, Document: answer.Document, Accepted: a.clock.Wall()}
 	if poll.Resync, err = a.store.Adopt(state, p.Resync); err != nil {
 		return fmt.Errorf("keep the policy: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -31,7 +32,7 @@ func want(relay *site, p policy.Document) {
 	relay.policy = policy.Encode(p)
 }
 
-func drainAll(t *testing.T, a *Agent) (reports []*Report) {
+func drainAll(t *testing.T, a *Agent) (reports []*cache.Report) {
 	t.Helper()
 	for {
 		attempt, err := a.Send(t.Context())
@@ -72,7 +73,7 @@ func TestAPolicyIsAdoptedOnceAndOutlivesARestart(t *testing.T) {
 }
 
 func TestAKeptPolicyThatIsNotUnderstoodIsAskedForAnew(t *testing.T) {
-	memory, relay := NewMemory(0), newSite(t)
+	memory, relay := cache.NewMemory(0), newSite(t)
 	want(relay, policy.Document{SendInterval: time.Minute})
 	poll(t, agentOn(t, memory, relay), PolicyAdopted)
 	kept, _ := memory.Policy()
@@ -116,7 +117,7 @@ func TestAResyncIsAnsweredOnce(t *testing.T) {
 		a := agentOn(t, s, relay)
 		raise(t, a, detected("a", 1), detected("b", 1), detected("c", 1))
 		drainAll(t, a)
-		want(relay, policy.Document{Resync: &policy.Resync{Number: 4, NextSerial: 50, Issued: testPacking.Time, Reason: "missing"}})
+		want(relay, policy.Document{Resync: &policy.Resync{Number: 4, NextSerial: 50, Issued: testTime, Reason: "missing"}})
 		if got := poll(t, a, PolicyAdopted); !got.Resync {
 			t.Fatal("no resync began")
 		}
@@ -131,7 +132,7 @@ func TestAResyncIsAnsweredOnce(t *testing.T) {
 			t.Errorf("the answer is\n%s", body)
 		}
 		poll(t, a, PolicyUnchanged)
-		want(relay, policy.Document{SendInterval: time.Minute, Resync: &policy.Resync{Number: 4, NextSerial: 90, Issued: testPacking.Time}})
+		want(relay, policy.Document{SendInterval: time.Minute, Resync: &policy.Resync{Number: 4, NextSerial: 90, Issued: testTime}})
 		if got := poll(t, a, PolicyAdopted); got.Resync || len(drainAll(t, a)) != 0 {
 			t.Error("a resync was carried out twice")
 		}
@@ -323,7 +324,7 @@ func TestPausedAndSlowedTopics(t *testing.T) {
 
 // TestARestartRemembersSlowedTopics: an agent that is started again and again sends a slowed topic no more often than the site wants.
 func TestARestartRemembersSlowedTopics(t *testing.T) {
-	relay, memory := newSite(t), NewMemory(0)
+	relay, memory := newSite(t), cache.NewMemory(0)
 	memory.KeepSent(100)
 	wall := time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC)
 	start := func() *Agent {
@@ -361,7 +362,7 @@ func TestARestartRemembersSlowedTopics(t *testing.T) {
 // TestTheWallClockDecidesNothing lets the wall clock jump by years, to and fro, while the client works for a week.
 func TestTheWallClockDecidesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		relay, memory, off := newSite(t), NewMemory(0), time.Duration(0)
+		relay, memory, off := newSite(t), cache.NewMemory(0), time.Duration(0)
 		a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: memory, Relay: relay, Log: quiet,
 			Clock: Clock{Wall: func() time.Time { return time.Now().Add(off) }}})
 		if err != nil {

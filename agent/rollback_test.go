@@ -3,6 +3,7 @@ package agent
 import (
 	"testing"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -60,7 +61,7 @@ func TestARollbackOfMoreThanAMillion(t *testing.T) {
 			t.Errorf("%s is %d under %d", id, state, serial)
 		}
 	}
-	if status, err = a.Status(); err != nil || status.Declined != (Declined{}) || status.LastSerial != 2_500_005 {
+	if status, err = a.Status(); err != nil || status.Declined != (cache.Declined{}) || status.LastSerial != 2_500_005 {
 		t.Errorf("status %+v, %v", status, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -25,10 +26,14 @@ const (
 // Attempt is one try to send one report.
 type Attempt struct {
 	Outcome Outcome
-	Report  *Report       // nil when Idle
+	Report  *cache.Report // nil when Idle
 	Answer  Answer        // the relay's
 	Wait    time.Duration // before the next attempt, when Again
 }
+
+// answerPriority puts the answer to a resync into the low lane. Many clients answer at about the same time, after an outage of the
+// site say, and every one of them sends its whole cache: what just changed must not queue behind what mostly is known.
+const answerPriority = 8
 
 // forbiddenAttempts is after how many attempts in a row a report is set aside whole of which not the relay, but something before it,
 // refuses the content: a quarter of an hour. Its states stay in the cache, and the resync that their gap leads to brings them again.
@@ -87,7 +92,7 @@ func (a *Agent) refrains() bool {
 // settle ends a report. A refused one of several states is cut in two, again and again, until the state that no relay takes is
 // alone: only that one is set aside, and the others arrive under the serials they have. A refusal that blames no state sets the whole
 // report aside; its states stay in the cache, and their serials are a gap that the next resync closes.
-func (a *Agent) settle(report *Report, answer Answer) error {
+func (a *Agent) settle(report *cache.Report, answer Answer) error {
 	if answer.Outcome == Refused && len(report.States) > 1 && !answer.Whole {
 		a.log.Info("report refused: sending its halves", "client", a.id.Client, "first", report.First, "last", report.Last, "code", answer.Code)
 		if err := a.store.Halve(a.Encode); err != nil {
@@ -95,7 +100,13 @@ func (a *Agent) settle(report *Report, answer Answer) error {
 		}
 		return nil
 	}
-	end := Settlement{Outcome: answer.Outcome, Whole: answer.Whole, Receipt: answer.Receipt, File: answer.File, Code: answer.Code, Detail: answer.Detail, Time: a.clock.Wall()}
+	end := cache.Settlement{
+		Outcome: cache.Accepted, Whole: answer.Whole, Receipt: answer.Receipt, File: answer.File, Code: answer.Code, Detail: answer.Detail,
+		Time: a.clock.Wall(),
+	}
+	if answer.Outcome == Refused {
+		end.Outcome = cache.Refused
+	}
 	if err := a.store.Settle(end); err != nil {
 		return fmt.Errorf("settle report %d to %d: %w", report.First, report.Last, err)
 	}
@@ -106,7 +117,7 @@ func (a *Agent) settle(report *Report, answer Answer) error {
 	return nil
 }
 
-func (a *Agent) logSettled(report *Report, answer Answer) {
+func (a *Agent) logSettled(report *cache.Report, answer Answer) {
 	if answer.Outcome == Refused && answer.Whole {
 		a.log.Warn("report set aside: the relay never takes it", "client", a.id.Client, "first", report.First, "last", report.Last,
 			"states", len(report.States), "status", answer.Status, "code", answer.Code, "detail", answer.Detail)
@@ -131,15 +142,15 @@ func (a *Agent) logSettled(report *Report, answer Answer) {
 }
 
 // Next is the report to send: the one under way, or a new one of what waits.
-func (a *Agent) Next() (*Report, error) {
+func (a *Agent) Next() (*cache.Report, error) {
 	report, err := a.store.Pending()
 	if err != nil || report != nil {
 		return report, err
 	}
 	now := a.clock.Wall()
-	report, err = a.store.Pack(Packing{Build: a.Encode, Allow: a.allowed(), Completion: a.completion(now), Time: now})
+	report, err = a.store.Pack(cache.Packing{Build: a.Encode, Allow: a.allowed(), Completion: a.completion(now), Time: now})
 	switch {
-	case errors.Is(err, errUsedUp):
+	case errors.Is(err, cache.ErrUsedUp):
 		a.spent()
 		return nil, nil
 	case err != nil:
@@ -149,14 +160,14 @@ func (a *Agent) Next() (*Report, error) {
 }
 
 // completion is "resync complete" of this client.
-func (a *Agent) completion(now time.Time) State {
-	s := State{Priority: answerPriority, Raised: now}
-	s.TopicType, s.StateID, s.TopicID, s.Time = topicResync, stateResyncDone, a.id.Client.String(), now
-	return s.canonical()
+func (a *Agent) completion(now time.Time) cache.State {
+	s := cache.State{Priority: answerPriority, Raised: now}
+	s.TopicType, s.StateID, s.TopicID, s.Time = cache.TopicResync, cache.StateResyncDone, a.id.Client.String(), now
+	return s.Canonical()
 }
 
 // Encode is the XML of a report of this client.
-func (a *Agent) Encode(report *Report) []byte {
+func (a *Agent) Encode(report *cache.Report) []byte {
 	if report.Answer {
 		return a.document(report.States, answerPriority)
 	}
@@ -164,7 +175,7 @@ func (a *Agent) Encode(report *Report) []byte {
 }
 
 // document is states as a report.
-func (a *Agent) document(states []State, priority int8) []byte {
+func (a *Agent) document(states []cache.State, priority int8) []byte {
 	report := smx.Report{
 		Header: smx.Header{
 			Client: a.id.Client, ClientInstalled: 1, ClientType: 1, Priority: priority, LCID: a.id.LCID,

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -48,7 +49,7 @@ type topic struct {
 	id   string
 }
 
-func (s *State) topic() topic { return topic{s.TopicType, s.TopicID} }
+func topicOf(s *cache.State) topic { return topic{s.TopicType, s.TopicID} }
 
 // currentState is the latest state of a topic, as the site has it.
 type currentState struct {

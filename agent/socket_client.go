@@ -42,7 +42,7 @@ func DialSocket(dir string) *SocketClient {
 func (c *SocketClient) Raise(ctx context.Context, request RaiseRequest) (Raised, error) {
 	for i := range request.States {
 		s := request.States[i].state(time.Now())
-		if err := s.checkTexts(); err != nil {
+		if err := s.CheckTexts(); err != nil {
 			return Raised{}, &SocketError{Status: http.StatusBadRequest, Text: err.Error()}
 		}
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"statewire/agent/cache"
 	"time"
 )
 
@@ -17,7 +18,7 @@ func (s *Socket) receipts() (map[string]bool, error) {
 	sent, err := s.agent.Sent()
 	old := map[string]bool{}
 	for i := range sent {
-		if sent[i].Outcome == Accepted {
+		if sent[i].Outcome == cache.Accepted {
 			old[sent[i].Receipt] = true
 		}
 	}
@@ -68,7 +69,7 @@ func (s *Socket) flushed(now Status, why string, old map[string]bool) (Flushed, 
 		return f, err
 	}
 	for i := range sent {
-		if m := &sent[i]; m.Outcome == Accepted && !old[m.Receipt] {
+		if m := &sent[i]; m.Outcome == cache.Accepted && !old[m.Receipt] {
 			f.Receipt = m.Receipt
 		}
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"statewire/agent/cache"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,8 +16,8 @@ type standing struct {
 	status func(since time.Duration) Status
 }
 
-func (s *standing) SendNow()              { s.asked = time.Now() }
-func (s *standing) Sent() ([]Sent, error) { return nil, nil }
+func (s *standing) SendNow()                    { s.asked = time.Now() }
+func (s *standing) Sent() ([]cache.Sent, error) { return nil, nil }
 func (s *standing) Status() (Status, error) {
 	if s.asked.IsZero() {
 		return s.status(0), nil
@@ -82,10 +83,10 @@ func TestAStoreThatFailsIsSaid(t *testing.T) {
 // posted is an agent that sent reports before, and sends others when it is asked to.
 type posted struct {
 	standing
-	before, after []Sent
+	before, after []cache.Sent
 }
 
-func (p *posted) Sent() ([]Sent, error) {
+func (p *posted) Sent() ([]cache.Sent, error) {
 	if p.asked.IsZero() {
 		return p.before, nil
 	}
@@ -94,18 +95,18 @@ func (p *posted) Sent() ([]Sent, error) {
 
 // The receipt is of what was to be sent now. That of an earlier report, beside a problem, would say that it arrived.
 func TestOnlyTheReceiptOfWhatIsSentNowIsSaid(t *testing.T) {
-	earlier := []Sent{{Serial: 1, Outcome: Accepted, Receipt: "r1"}, {Serial: 2, Outcome: Refused}}
+	earlier := []cache.Sent{{Serial: 1, Outcome: cache.Accepted, Receipt: "r1"}, {Serial: 2, Outcome: cache.Refused}}
 	fails := Status{Unsent: 1, Attempts: 8, Problem: "the relay does not answer"}
 	for _, tt := range []struct {
 		name   string
 		status Status
-		after  []Sent
+		after  []cache.Sent
 		want   string
 	}{
-		{"it is sent", Status{Attempts: 8}, []Sent{{Serial: 3, Outcome: Accepted, Receipt: "r2"}}, "r2"},
-		{"the last of several", Status{Attempts: 9}, []Sent{{Serial: 3, Outcome: Accepted, Receipt: "r2"}, {Serial: 4, Outcome: Accepted, Receipt: "r3"}}, "r3"},
-		{"it fails", fails, []Sent{{Serial: 3, Outcome: Again}}, ""},
-		{"the first part is sent", fails, []Sent{{Serial: 3, Outcome: Accepted, Receipt: "r2"}, {Serial: 4, Outcome: Again}}, "r2"},
+		{"it is sent", Status{Attempts: 8}, []cache.Sent{{Serial: 3, Outcome: cache.Accepted, Receipt: "r2"}}, "r2"},
+		{"the last of several", Status{Attempts: 9}, []cache.Sent{{Serial: 3, Outcome: cache.Accepted, Receipt: "r2"}, {Serial: 4, Outcome: cache.Accepted, Receipt: "r3"}}, "r3"},
+		{"it fails", fails, []cache.Sent{{Serial: 3, Outcome: cache.Unsettled}}, ""},
+		{"the first part is sent", fails, []cache.Sent{{Serial: 3, Outcome: cache.Accepted, Receipt: "r2"}, {Serial: 4, Outcome: cache.Unsettled}}, "r2"},
 		{"nothing waits", Status{}, nil, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/net/netutil"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -30,15 +31,15 @@ const (
 
 // operated is the agent as its local commands see it.
 type operated interface {
-	Raise(states ...State) error
+	Raise(states ...cache.State) error
 	SendNow()
 	Resend() error
 	AcceptSerial(next uint64) error
 	Status() (Status, error)
 	Messages(topicTypes ...uint32) (Messages, error)
-	Sent() ([]Sent, error)
+	Sent() ([]cache.Sent, error)
 	AsReport() ([]byte, error)
-	Trace(serial uint64) (Sent, bool, error)
+	Trace(serial uint64) (cache.Sent, bool, error)
 }
 
 // scanner looks for changes of the machine when somebody asks.
@@ -119,7 +120,7 @@ func (s *Socket) raise(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, fmt.Errorf("the request has %d states; allowed are 1 to %d", n, maxSocketStates))
 		return
 	}
-	now, states := time.Now(), make([]State, len(request.States))
+	now, states := time.Now(), make([]cache.State, len(request.States))
 	for i := range states {
 		states[i] = request.States[i].state(now)
 		if err := checkRaised(&states[i]); err != nil {
@@ -147,12 +148,12 @@ func (s *Socket) raise(w http.ResponseWriter, r *http.Request) {
 }
 
 // checkRaised refuses what a report cannot carry, before anything of the request is kept.
-func checkRaised(s *State) error {
+func checkRaised(s *cache.State) error {
 	if s.Priority < smx.NoPriority || s.Priority > maxPriority {
 		return fmt.Errorf("priority is %d; allowed are 0 to %d", s.Priority, maxPriority)
 	}
-	clean := s.canonical()
-	return clean.check()
+	clean := s.Canonical()
+	return clean.Check()
 }
 
 func (s *Socket) send(w http.ResponseWriter, r *http.Request) {

@@ -16,13 +16,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
 // operatedAgent is an agent that runs, with its socket; everything ends with the test.
 type operatedAgent struct {
 	dir    string
-	store  *Memory
+	store  *cache.Memory
 	relay  *site
 	client *SocketClient
 }
@@ -33,7 +34,7 @@ func operate(t *testing.T) *operatedAgent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &operatedAgent{dir: dir, store: NewMemory(0), relay: newSite(t), client: DialSocket(dir)}
+	o := &operatedAgent{dir: dir, store: cache.NewMemory(0), relay: newSite(t), client: DialSocket(dir)}
 	o.store.KeepSent(100)
 	cfg := DefaultConfig()
 	cfg.StartupJitter = time.Hour // nothing is sent unless somebody asks

@@ -3,6 +3,7 @@ package agent
 import (
 	"time"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -40,8 +41,8 @@ type RaisedState struct {
 	Instant     bool      `json:"instant,omitempty"`  // without a serial, forgotten once sent
 }
 
-func (r RaisedState) state(now time.Time) State {
-	s := State{Priority: smx.NoPriority, Instant: r.Instant, Message: smx.Message{
+func (r RaisedState) state(now time.Time) cache.State {
+	s := cache.State{Priority: smx.NoPriority, Instant: r.Instant, Message: smx.Message{
 		Time: r.Time, TopicType: r.TopicType, TopicID: r.TopicID, TopicIDType: r.TopicIDType, StateID: r.StateID,
 		Criticality: r.Criticality, Params: r.Params, Details: r.Details, DetailsType: r.DetailsType, User: r.User, UserSID: r.UserSID,
 	}}
@@ -206,7 +207,7 @@ type MessageList struct {
 	Refused []RefusedState `json:"refused"`
 }
 
-func newHeldState(s *State, place string) HeldState {
+func newHeldState(s *cache.State, place string) HeldState {
 	h := HeldState{Serial: s.Serial, Raised: s.Raised, Place: place, RaisedState: RaisedState{
 		TopicType: s.TopicType, TopicID: s.TopicID, TopicIDType: s.TopicIDType, StateID: s.StateID, Criticality: s.Criticality,
 		Params: s.Params, Details: s.Details, DetailsType: s.DetailsType, User: s.User, UserSID: s.UserSID, Time: s.Time, Instant: s.Instant,
@@ -217,12 +218,12 @@ func newHeldState(s *State, place string) HeldState {
 	return h
 }
 
-func newSentState(s *Sent) SentState {
+func newSentState(s *cache.Sent) SentState {
 	outcome := "under way"
 	switch s.Outcome {
-	case Accepted:
+	case cache.Accepted:
 		outcome = "accepted"
-	case Refused:
+	case cache.Refused:
 		outcome = "refused"
 	}
 	return SentState{Serial: s.Serial, TopicType: s.TopicType, TopicID: s.TopicID, StateID: s.StateID, Time: s.Time, Raised: s.Raised,

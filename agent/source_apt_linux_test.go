@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"statewire/agent/cache"
 	"strings"
 	"testing"
 	"time"
@@ -143,24 +144,24 @@ func (m *debian) upgradable() []string {
 
 // notebook keeps the latest state per topic, and how many were raised.
 type notebook struct {
-	states map[topic]State
+	states map[topic]cache.State
 	raised int
 }
 
-func (n *notebook) Raise(states ...State) error {
+func (n *notebook) Raise(states ...cache.State) error {
 	n.raised += len(states)
 	for _, s := range states {
-		if err := s.check(); err != nil {
+		if err := s.Check(); err != nil {
 			return err
 		}
-		n.states[s.topic()] = s
+		n.states[topicOf(&s)] = s
 	}
 	return nil
 }
 
 func (n *notebook) Messages(...uint32) (m Messages, err error) {
 	for _, s := range n.states {
-		m.Held = append(m.Held, Held{State: s})
+		m.Held = append(m.Held, cache.Held{State: s})
 	}
 	return m, nil
 }
@@ -186,7 +187,7 @@ func (n *notebook) state(kind uint32, id string) string {
 }
 
 func (m *debian) packages() (*Packages, *notebook) {
-	book := &notebook{states: map[topic]State{}}
+	book := &notebook{states: map[topic]cache.State{}}
 	p := NewPackages(DefaultConfig(), book, time.Now, quiet)
 	p.marker = filepath.Join(m.root, "reboot-required")
 	return p, book
@@ -360,10 +361,10 @@ func TestAPendingRestartIsTold(t *testing.T) {
 // crowded is a notebook that takes no new topic.
 type crowded struct{ *notebook }
 
-func (c crowded) Raise(states ...State) error {
+func (c crowded) Raise(states ...cache.State) error {
 	for _, s := range states {
-		if _, known := c.states[s.topic()]; !known {
-			return fmt.Errorf("keep %d states: %w", len(states), errFull)
+		if _, known := c.states[topicOf(&s)]; !known {
+			return fmt.Errorf("keep %d states: %w", len(states), cache.ErrFull)
 		}
 	}
 	return c.notebook.Raise(states...)
@@ -391,7 +392,7 @@ func TestAScanOfAFullStoreIsAFailedScan(t *testing.T) {
 		t.Fatal(err)
 	}
 	step()
-	if got := book.state(TopicUpdateScan, packageSource); !strings.HasPrefix(got, fmt.Sprint(scanFailed)) || !strings.Contains(got, errFull.Error()) {
+	if got := book.state(TopicUpdateScan, packageSource); !strings.HasPrefix(got, fmt.Sprint(scanFailed)) || !strings.Contains(got, cache.ErrFull.Error()) {
 		t.Errorf("the scan's state is %s, want failed because the store is full", got)
 	}
 }

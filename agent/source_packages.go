@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -44,7 +45,7 @@ const never = time.Duration(math.MaxInt64)
 // book is the agent as a source of state sees it.
 type book interface {
 	// Raise records states, all or none.
-	Raise(states ...State) error
+	Raise(states ...cache.State) error
 	// Messages lists what the agent holds of these topic types.
 	Messages(topicTypes ...uint32) (Messages, error)
 }
@@ -188,7 +189,7 @@ func (p *Packages) Scan(ctx context.Context) (ScanResult, error) {
 	if err := p.apt.prepare(ctx); errors.Is(err, errNoApt) {
 		return ScanResult{}, err
 	}
-	if err := p.raiseScan(scanRunning); errors.Is(err, errFull) {
+	if err := p.raiseScan(scanRunning); errors.Is(err, cache.ErrFull) {
 		return ScanResult{}, &scanError{err}
 	} else if err != nil {
 		return ScanResult{}, err
@@ -202,7 +203,7 @@ func (p *Packages) Scan(ctx context.Context) (ScanResult, error) {
 		return ScanResult{}, p.fail(ctx, err)
 	}
 	result, err := p.record(found, waiting)
-	if errors.Is(err, errFull) {
+	if errors.Is(err, cache.ErrFull) {
 		return ScanResult{}, p.fail(ctx, err)
 	}
 	result.Took = time.Since(began)
@@ -236,9 +237,9 @@ func (p *Packages) record(found packages, waiting restart) (ScanResult, error) {
 }
 
 // sift leaves out the states that no report can carry, so that one of them stops no other, and returns why the first of them is out.
-func sift(states []State) (sound []State, refused error) {
+func sift(states []cache.State) (sound []cache.State, refused error) {
 	for i := range states {
-		if err := states[i].check(); err == nil {
+		if err := states[i].Check(); err == nil {
 			sound = append(sound, states[i])
 		} else if refused == nil {
 			refused = err
@@ -248,7 +249,7 @@ func sift(states []State) (sound []State, refused error) {
 }
 
 // completed is the scan's own state after it.
-func (p *Packages) completed(r ScanResult, unread string, refused error) State {
+func (p *Packages) completed(r ScanResult, unread string, refused error) cache.State {
 	if unread != "" {
 		return p.scanState(scanWithErrors, "", shorten("apt may not read "+unread+" as the agent's user, so its updates may be missing; make it readable, and move passwords to auth.conf.d"))
 	}
@@ -267,7 +268,7 @@ func (p *Packages) fail(ctx context.Context, cause error) error {
 		return errors.Join(&scanError{cause}, p.raiseScan(scanRetry))
 	}
 	failed := &scanError{cause}
-	if err := p.raiseScan(scanFailed, failed.code(), shorten(cause.Error())); err != nil && !errors.Is(err, errFull) {
+	if err := p.raiseScan(scanFailed, failed.code(), shorten(cause.Error())); err != nil && !errors.Is(err, cache.ErrFull) {
 		return err
 	}
 	return failed
@@ -278,11 +279,11 @@ func (p *Packages) raiseScan(state uint32, params ...string) error {
 }
 
 // scanState is the scan's own state. Its parameters are words for people, of tools that may say any bytes.
-func (p *Packages) scanState(state uint32, params ...string) State {
+func (p *Packages) scanState(state uint32, params ...string) cache.State {
 	for i := range params {
 		params[i] = smx.Spell(params[i])
 	}
-	return State{Priority: usualPriority, Message: smx.Message{
+	return cache.State{Priority: usualPriority, Message: smx.Message{
 		Time: p.now(), TopicType: TopicUpdateScan, TopicID: packageSource, StateID: state, Params: params,
 	}}
 }

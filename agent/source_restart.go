@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"statewire/agent/cache"
 )
 
 const (
@@ -61,8 +62,8 @@ func readRestart(marker string) (restart, error) {
 }
 
 // states is the state of every update that waits for a restart, and of those that did when the site was told.
-func (r restart) states(told []State, installed map[string]installation) []State {
-	var all []State
+func (r restart) states(told []cache.State, installed map[string]installation) []cache.State {
+	var all []cache.State
 	now := map[string]bool{}
 	for _, name := range r.packages {
 		if here, ok := installed[name]; ok {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os/exec"
+	"statewire/agent/cache"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,7 +21,7 @@ import (
 func TestWithoutAptThereIsNoSource(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	var log bytes.Buffer
-	book := &notebook{states: map[topic]State{}}
+	book := &notebook{states: map[topic]cache.State{}}
 	p := NewPackages(DefaultConfig(), book, time.Now, slog.New(slog.NewTextHandler(&log, nil)))
 	if err := p.Run(t.Context()); err != nil {
 		t.Errorf("Run ends with %v, want nil", err)
@@ -61,7 +62,7 @@ func scripted(t *testing.T, cfg Config) (*Packages, *script, *notebook) {
 		return path
 	}
 	write("local_Packages")
-	tools, book := &script{}, &notebook{states: map[topic]State{}}
+	tools, book := &script{}, &notebook{states: map[topic]cache.State{}}
 	p := NewPackages(cfg, book, time.Now, quiet)
 	p.apt = &apt{run: tools.run, arch: "amd64", lists: dir, state: dir, status: write("status")}
 	p.marker = dir + "/reboot-required"

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -17,7 +18,7 @@ const usualPriority = 5
 var scanTopics = []uint32{TopicUpdateDetection, TopicUpdateScan, TopicUpdateEnforcement}
 
 // latest are the states of a topic type.
-func (m Messages) latest(topicType uint32) (states []State) {
+func (m Messages) latest(topicType uint32) (states []cache.State) {
 	for _, h := range m.Held {
 		if h.TopicType == topicType {
 			states = append(states, h.State)
@@ -36,8 +37,8 @@ func splitTopicID(id string) (name, version string, ok bool) {
 }
 
 // states is the state of every update that can be installed, and of those that the site was told of before.
-func (f packages) states(told []State) []State {
-	var all []State
+func (f packages) states(told []cache.State) []cache.State {
+	var all []cache.State
 	listed := make(map[string]bool, len(f.upgrades))
 	for _, u := range f.upgrades {
 		listed[u.topicID()] = true
@@ -53,7 +54,7 @@ func (f packages) states(told []State) []State {
 }
 
 // unlisted is the state of an update that apt no longer offers.
-func (f packages) unlisted(told State, name, version string) State {
+func (f packages) unlisted(told cache.State, name, version string) cache.State {
 	state, here := uint32(updateNotRequired), f.installed[name]
 	if here.version == version {
 		if state = updateUnknown; here.whole {
@@ -70,17 +71,17 @@ func (f packages) unlisted(told State, name, version string) State {
 	return updateState(TopicUpdateDetection, told.TopicID, state, name, here.version, version, origin)
 }
 
-func updateState(topicType uint32, id string, state uint32, params ...string) State {
-	return State{Message: smx.Message{TopicType: topicType, TopicID: id, TopicIDType: updateIDType, StateID: state, Params: params}}
+func updateState(topicType uint32, id string, state uint32, params ...string) cache.State {
+	return cache.State{Message: smx.Message{TopicType: topicType, TopicID: id, TopicIDType: updateIDType, StateID: state, Params: params}}
 }
 
 // changes are the states that differ from what was told, or were never told.
-func changes(told, now []State) []State {
-	before := make(map[string]*State, len(told))
+func changes(told, now []cache.State) []cache.State {
+	before := make(map[string]*cache.State, len(told))
 	for i := range told {
 		before[told[i].TopicID] = &told[i]
 	}
-	return slices.DeleteFunc(now, func(s State) bool {
+	return slices.DeleteFunc(now, func(s cache.State) bool {
 		old, known := before[s.TopicID]
 		return known && old.StateID == s.StateID && slices.Equal(old.Params, s.Params)
 	})

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -62,20 +63,20 @@ func withoutAddress(err error) string {
 // Status is how a client is doing.
 type Status struct {
 	Client       smx.ClientID
-	Attempts     uint64        // to reach a relay, since it started
-	Connected    bool          // the last attempt to reach the relay had an answer
-	Problem      string        // why the last attempt came to nothing; empty = it did not
-	LastContact  time.Time     // the relay's last answer since the start; zero = none
-	NextContact  time.Time     // when it next asks the relay by itself; zero = it is doing so, or does not run
-	LastSend     time.Time     // when the relay last took a report; zero = never
-	LastSerial   uint64        // the last one given to a message
-	Held         int           // topics in the cache
-	Unsent       int           // states the relay does not have yet
-	OldestUnsent time.Duration // how long the oldest of them has waited; 0 = none waits
-	DeadLetters  int           // states the relay never takes
-	Answering    bool          // a resync's answer is on its way
-	UsedUp       bool          // no serial is left
-	Declined     Declined      // a serial to continue from that was not taken
+	Attempts     uint64         // to reach a relay, since it started
+	Connected    bool           // the last attempt to reach the relay had an answer
+	Problem      string         // why the last attempt came to nothing; empty = it did not
+	LastContact  time.Time      // the relay's last answer since the start; zero = none
+	NextContact  time.Time      // when it next asks the relay by itself; zero = it is doing so, or does not run
+	LastSend     time.Time      // when the relay last took a report; zero = never
+	LastSerial   uint64         // the last one given to a message
+	Held         int            // topics in the cache
+	Unsent       int            // states the relay does not have yet
+	OldestUnsent time.Duration  // how long the oldest of them has waited; 0 = none waits
+	DeadLetters  int            // states the relay never takes
+	Answering    bool           // a resync's answer is on its way
+	UsedUp       bool           // no serial is left
+	Declined     cache.Declined // a serial to continue from that was not taken
 
 	SendInterval, PolicyInterval time.Duration // in force
 	StartupJitter                time.Duration // bounds the random wait before the first contact
@@ -136,9 +137,9 @@ func (a *Agent) Status() (Status, error) {
 
 // Messages is what a client holds and what it sent.
 type Messages struct {
-	Held []Held // the latest state of every topic
-	Sent []Sent // lately, oldest first; then what is under way
-	Dead []DeadLetter
+	Held []cache.Held // the latest state of every topic
+	Sent []cache.Sent // lately, oldest first; then what is under way
+	Dead []cache.DeadLetter
 }
 
 // Messages lists what the client holds and sent. Of the cache it lists the given topic types, or all when none is given: a cache may
@@ -157,7 +158,7 @@ func (a *Agent) Messages(topicTypes ...uint32) (m Messages, err error) {
 }
 
 // Sent lists what the client sent lately, oldest first; then what is under way.
-func (a *Agent) Sent() ([]Sent, error) {
+func (a *Agent) Sent() ([]cache.Sent, error) {
 	sent, err := a.store.Sent()
 	if err != nil {
 		return nil, fmt.Errorf("list what was sent: %w", err)
@@ -172,7 +173,7 @@ func (a *Agent) AsReport() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the cache: %w", err)
 	}
-	states := make([]State, len(held))
+	states := make([]cache.State, len(held))
 	for i := range held {
 		states[i] = held[i].State
 	}
@@ -180,15 +181,15 @@ func (a *Agent) AsReport() ([]byte, error) {
 }
 
 // Trace is what the client knows of one serial; false when it is not in the list of what was sent lately.
-func (a *Agent) Trace(serial uint64) (Sent, bool, error) {
+func (a *Agent) Trace(serial uint64) (cache.Sent, bool, error) {
 	sent, err := a.Sent()
 	if err != nil {
-		return Sent{}, false, err
+		return cache.Sent{}, false, err
 	}
 	for _, s := range slices.Backward(sent) {
 		if s.Serial == serial && serial > 0 {
 			return s, true, nil
 		}
 	}
-	return Sent{}, false, nil
+	return cache.Sent{}, false, nil
 }

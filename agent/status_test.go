@@ -2,11 +2,13 @@ package agent
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -23,7 +25,7 @@ func TestEveryReportSentIsLogged(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: tt.shown}))
-		a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: NewMemory(6), Relay: newSite(t), Log: log, SentLevel: tt.sent})
+		a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: cache.NewMemory(6), Relay: newSite(t), Log: log, SentLevel: tt.sent})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +72,7 @@ func TestWhatAClientTellsOfItself(t *testing.T) {
 		t.Errorf("the cache as a report: %v\n%s", err, document)
 	}
 	messages, err := a.Messages()
-	if err != nil || len(messages.Held) != 3 || len(messages.Sent) != 2 || len(messages.Dead) != 0 || messages.Held[2].Place != Waits {
+	if err != nil || len(messages.Held) != 3 || len(messages.Sent) != 2 || len(messages.Dead) != 0 || messages.Held[2].Place != cache.Waits {
 		t.Errorf("messages %+v, %v", messages, err)
 	}
 }
@@ -95,6 +97,27 @@ func TestAgeAfterAJump(t *testing.T) {
 		clock := Clock{Wall: func() time.Time { return c.now }, Steady: func() time.Duration { return c.steady }}
 		if got := clock.age(c.then, moment{wall: start}); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestWhatAnAttemptSaysOfTheRelay has an answer of each kind: an unchanged policy is no trouble.
+func TestWhatAnAttemptSaysOfTheRelay(t *testing.T) {
+	a, _, _ := testAgent(t, 0)
+	for i, tc := range []struct {
+		status    int
+		err       error
+		connected bool
+		problem   string
+	}{
+		{200, nil, true, ""}, {0, errors.New("no route"), false, "the relay does not answer: no route"}, {304, nil, true, ""}, {299, nil, true, ""},
+		{300, nil, true, "the relay answered 300 c: d"}, {400, nil, true, "the relay answered 400 c: d"}, {503, nil, true, "the relay answered 503 c: d"},
+		{200, errNotRelay, true, errNotRelay.Error() + " with 200: see what stands at the relay's address"},
+	} {
+		a.met(t.Context(), tc.status, tc.err, "c", "d")
+		got, err := a.Status()
+		if err != nil || got.Problem != tc.problem || got.Connected != tc.connected || got.Attempts != uint64(i+1) {
+			t.Errorf("after %d, %v: attempt %d, connected %v, problem %q; want %v, %q (%v)", tc.status, tc.err, got.Attempts, got.Connected, got.Problem, tc.connected, tc.problem, err)
 		}
 	}
 }

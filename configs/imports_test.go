@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"reports/summary": {"reports", "reports/names", "collections", "store"},
 	"console":         {"console/web", "reports", "reports/explain", "reports/names", "store", "collections", "policies", "identity"},
 
-	"agent/cache":     {"smx"},
+	"agent/cache":     {"smx", "smx/policy"},
 	"agent/transport": {"smx", "smx/policy"},
 	"agent":           {"agent/cache", "agent/transport", "smx", "smx/policy"},
 	"agent/local":     {"agent", "agent/cache", "agent/transport", "smx"},

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"statewire/agent"
+	"statewire/agent/cache"
 	"time"
 )
 
@@ -28,7 +29,7 @@ type simulated struct {
 	planner    planner
 	line       line
 	faults     []fault     // to come, by time
-	image      agent.Image // of its store; nil when none was taken
+	image      cache.Image // of its store; nil when none was taken
 	clockOff   time.Duration
 	claimedFor bool          // somebody polls in its name, too
 	past       [][]event     // to be told in its first report
@@ -217,15 +218,15 @@ func (c *simulated) raise(events []event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	states := make([]agent.State, len(events))
+	states := make([]cache.State, len(events))
 	for i, e := range events {
 		states[i] = c.state(e)
 	}
 	return c.agent.Raise(states...)
 }
 
-func (c *simulated) state(e event) agent.State {
-	s := agent.State{Priority: e.topic.priority, Instant: e.topic.instant}
+func (c *simulated) state(e event) cache.State {
+	s := cache.State{Priority: e.topic.priority, Instant: e.topic.instant}
 	s.Time = c.fleet.clock.at(e.at).Add(c.clockOff).Truncate(time.Millisecond)
 	s.TopicType, s.TopicID, s.TopicIDType = e.topic.kind, e.topic.id, e.topic.idType
 	s.StateID, s.Params = e.state, e.params

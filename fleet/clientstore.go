@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -16,26 +17,26 @@ type stores interface {
 // clientStore is a client's store, of which images can be taken.
 type clientStore interface {
 	agent.Store
-	Image() (agent.Image, error)
-	Restore(image agent.Image) error
+	Image() (cache.Image, error)
+	Restore(image cache.Image) error
 	Continue(last uint64) error
 }
 
 // watched remembers the report under way, so that the line knows what it carries.
 type watched struct {
 	clientStore
-	report *agent.Report
+	report *cache.Report
 }
 
 // Pending implements agent.Store.
-func (w *watched) Pending() (report *agent.Report, err error) {
+func (w *watched) Pending() (report *cache.Report, err error) {
 	report, err = w.clientStore.Pending()
 	w.report = report
 	return report, err
 }
 
 // Pack implements agent.Store.
-func (w *watched) Pack(p agent.Packing) (report *agent.Report, err error) {
+func (w *watched) Pack(p cache.Packing) (report *cache.Report, err error) {
 	report, err = w.clientStore.Pack(p)
 	w.report = report
 	return report, err
@@ -44,18 +45,18 @@ func (w *watched) Pack(p agent.Packing) (report *agent.Report, err error) {
 // memoryStores keeps stores in memory: they end with the process.
 type memoryStores struct {
 	mu     sync.Mutex
-	stores map[smx.ClientID]*agent.Memory // Guarded by mu.
+	stores map[smx.ClientID]*cache.Memory // Guarded by mu.
 }
 
-func newMemoryStores() *memoryStores { return &memoryStores{stores: map[smx.ClientID]*agent.Memory{}} }
+func newMemoryStores() *memoryStores { return &memoryStores{stores: map[smx.ClientID]*cache.Memory{}} }
 
 func (m *memoryStores) open(client smx.ClientID) (clientStore, error) { return m.get(client), nil }
 
-func (m *memoryStores) get(client smx.ClientID) *agent.Memory {
+func (m *memoryStores) get(client smx.ClientID) *cache.Memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.stores[client] == nil {
-		m.stores[client] = agent.NewMemory(0)
+		m.stores[client] = cache.NewMemory(0)
 	}
 	return m.stores[client]
 }

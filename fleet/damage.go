@@ -3,7 +3,7 @@ package fleet
 import (
 	"bytes"
 
-	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -61,5 +61,5 @@ func (f *Fleet) Damaged() []DamagedFile {
 // sample is a report nobody sent. Its message has no serial: mended and loaded, it contradicts none of the client's own.
 func (c *simulated) sample() []byte {
 	s := c.state(event{topic: c.fleet.catalog.contact, state: 1})
-	return c.agent.Encode(&agent.Report{States: []agent.State{s}})
+	return c.agent.Encode(&cache.Report{States: []cache.State{s}})
 }

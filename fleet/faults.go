@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -106,7 +106,7 @@ func (c *simulated) suffer(happened fault) (err error) {
 }
 
 // restart starts the client's agent over an image of its store; nil is a new installation.
-func (c *simulated) restart(image agent.Image) error {
+func (c *simulated) restart(image cache.Image) error {
 	c.image = nil
 	if err := c.store.Restore(image); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -67,8 +68,8 @@ type counts struct {
 
 // witness sees what becomes of reports.
 type witness interface {
-	arrive(client smx.ClientID, report *agent.Report, damage damage)
-	lose(client smx.ClientID, report *agent.Report)
+	arrive(client smx.ClientID, report *cache.Report, damage damage)
+	lose(client smx.ClientID, report *cache.Report)
 }
 
 // New makes the fleet's clients, over their store if there is one and in memory otherwise; nothing runs until Run. A fleet over

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -83,7 +83,7 @@ func (c *simulated) report(decoder *smx.Decoder, events []event, reports []PastR
 		}
 		c.line.arrive(report, intact)
 		receipt := fmt.Sprintf("past-%d-%d", c.index+1, report.Last)
-		if err := c.store.Settle(agent.Settlement{Outcome: agent.Accepted, Receipt: receipt, Time: received}); err != nil {
+		if err := c.store.Settle(cache.Settlement{Outcome: cache.Accepted, Receipt: receipt, Time: received}); err != nil {
 			return nil, err
 		}
 		reports = append(reports, PastReport{

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -74,11 +74,11 @@ func (b *books) of(client smx.ClientID) *ledger {
 	return b.clients[client]
 }
 
-func (b *books) arrive(client smx.ClientID, report *agent.Report, damage damage) {
+func (b *books) arrive(client smx.ClientID, report *cache.Report, damage damage) {
 	b.of(client).arrive(report, damage)
 }
 
-func (b *books) lose(client smx.ClientID, report *agent.Report) { b.of(client).lose(report) }
+func (b *books) lose(client smx.ClientID, report *cache.Report) { b.of(client).lose(report) }
 
 // expected is what a site should end up with, per client that ever sent something. Call it after Run returned.
 func (b *books) expected(t testing.TB) []Expected {
@@ -120,7 +120,7 @@ func lastSerial(t testing.TB, c *simulated) uint64 {
 	return c.fleet.stores.(*memoryStores).get(c.machine.id.Client).LastSerial()
 }
 
-func serials(r *agent.Report) []SerialRange {
+func serials(r *cache.Report) []SerialRange {
 	if r.Last == 0 {
 		return nil
 	}
@@ -148,10 +148,10 @@ type ledger struct {
 	setAside []uint64
 }
 
-func (l *ledger) lose(report *agent.Report) { l.lost = append(l.lost, serials(report)...) }
+func (l *ledger) lose(report *cache.Report) { l.lost = append(l.lost, serials(report)...) }
 
 // arrive records a report at the relay, but for its damaged record.
-func (l *ledger) arrive(report *agent.Report, damage damage) {
+func (l *ledger) arrive(report *cache.Report, damage damage) {
 	for i := range report.States {
 		s := &report.States[i]
 		switch {
@@ -167,7 +167,7 @@ func (l *ledger) arrive(report *agent.Report, damage damage) {
 
 // keep makes s the topic's current state unless a later one is known. The greater serial is the later; an instant message gives
 // way to every numbered one.
-func (l *ledger) keep(s *agent.State) {
+func (l *ledger) keep(s *cache.State) {
 	at, found := slices.BinarySearchFunc(l.states, topicKey{s.TopicType, s.TopicID}, func(e ExpectedState, t topicKey) int {
 		return topicKey{e.TopicType, e.TopicID}.compare(t)
 	})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -24,7 +25,7 @@ type line struct {
 
 // late is a report that the client believes sent.
 type late struct {
-	report *agent.Report
+	report *cache.Report
 	body   []byte
 	due    time.Duration // real time since Run began; never = after its successor
 	tried  bool
@@ -126,7 +127,7 @@ func (l *line) deliverOne(ctx context.Context, i int) bool {
 }
 
 // deliver posts a report.
-func (l *line) deliver(ctx context.Context, body []byte, report *agent.Report, damage damage) agent.Answer {
+func (l *line) deliver(ctx context.Context, body []byte, report *cache.Report, damage damage) agent.Answer {
 	answer := l.client.fleet.relay.Post(ctx, body)
 	switch answer.Outcome {
 	case agent.Accepted:
@@ -145,13 +146,13 @@ func (l *line) deliver(ctx context.Context, body []byte, report *agent.Report, d
 
 func (l *line) count() *counts { return &l.client.fleet.counts }
 
-func (l *line) arrive(report *agent.Report, damage damage) {
+func (l *line) arrive(report *cache.Report, damage damage) {
 	if w := l.client.fleet.witness; w != nil {
 		w.arrive(l.client.machine.id.Client, report, damage)
 	}
 }
 
-func (l *line) lose(report *agent.Report) {
+func (l *line) lose(report *cache.Report) {
 	if w := l.client.fleet.witness; w != nil {
 		w.lose(l.client.machine.id.Client, report)
 	}
@@ -164,13 +165,13 @@ func (l *line) chance(of, n uint64) *rand.Rand {
 }
 
 // fate decides what happens to the report, and returns the source of chance for the details.
-func (l *line) fate(report *agent.Report) (fate, *rand.Rand) {
+func (l *line) fate(report *cache.Report) (fate, *rand.Rand) {
 	cfg := &l.client.fleet.cfg
 	r := l.chance(0, l.sent)
 	if l.client.fleet.settling {
 		return arrives, r
 	}
-	numbered := !slices.ContainsFunc(report.States, func(s agent.State) bool { return s.Instant })
+	numbered := !slices.ContainsFunc(report.States, func(s cache.State) bool { return s.Instant })
 	reordering := slices.ContainsFunc(l.late, func(p *late) bool { return p.due == never })
 	p := r.Float64()
 	for _, f := range []struct {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strconv"
 
-	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -31,7 +31,7 @@ type damage struct {
 var intact = damage{}
 
 // damageRecord returns the report with one record that no site can load, in an otherwise sound document.
-func damageRecord(r *rand.Rand, body []byte, report *agent.Report) ([]byte, damage) {
+func damageRecord(r *rand.Rand, body []byte, report *cache.Report) ([]byte, damage) {
 	d := damage{kind: 1 + damageKind(r.IntN(int(damageKinds)-1)), index: r.IntN(len(report.States))}
 	from, to := recordAt(body, d.index)
 	if to < 0 {

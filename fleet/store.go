@@ -7,12 +7,12 @@ import (
 	"os"
 	"time"
 
-	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
 // Store is the one file in which the clients of a fleet keep what they hold, and the fleet how far it came.
-type Store struct{ bolt *agent.Bolt }
+type Store struct{ file *cache.File }
 
 // Where in the file the fleet notes how far it came.
 const (
@@ -29,11 +29,11 @@ type progress struct {
 
 // OpenStore opens a fleet's store file, and makes it when there is none. A power cut may take back what was written last.
 func OpenStore(path string) (*Store, error) {
-	bolt, err := agent.OpenBolt(path, agent.BoltOptions{KeepSent: -1, Coalesce: true, NoSync: true})
+	file, err := cache.Open(path, cache.Options{KeepSent: -1, Coalesce: true, NoSync: true})
 	if err != nil {
 		return nil, err
 	}
-	return &Store{bolt}, nil
+	return &Store{file}, nil
 }
 
 // ReadStore opens a fleet's store file that must be there.
@@ -45,10 +45,10 @@ func ReadStore(path string) (*Store, error) {
 }
 
 // Close closes the file.
-func (fs *Store) Close() error { return fs.bolt.Close() }
+func (fs *Store) Close() error { return fs.file.Close() }
 
 // Path is the file's.
-func (fs *Store) Path() string { return fs.bolt.Path() }
+func (fs *Store) Path() string { return fs.file.Path() }
 
 // Unused tells whether no fleet has used the file yet.
 func (fs *Store) Unused() (bool, error) {
@@ -57,13 +57,13 @@ func (fs *Store) Unused() (bool, error) {
 }
 
 // Each calls fn for every client, in the order of their ids, with the latest state of each of its topics by type and id.
-func (fs *Store) Each(fn func(client smx.ClientID, held []agent.Held) error) error {
-	clients, err := fs.bolt.Clients()
+func (fs *Store) Each(fn func(client smx.ClientID, held []cache.Held) error) error {
+	clients, err := fs.file.Clients()
 	if err != nil {
 		return err
 	}
 	for _, id := range clients {
-		held, err := fs.bolt.Client(id).Held()
+		held, err := fs.file.Client(id).Held()
 		if err != nil {
 			return fmt.Errorf("client %s: %w", id, err)
 		}
@@ -86,12 +86,12 @@ type Totals struct {
 
 // Totals sums up every client.
 func (fs *Store) Totals() (t Totals, err error) {
-	clients, err := fs.bolt.Clients()
+	clients, err := fs.file.Clients()
 	if err != nil {
 		return t, err
 	}
 	for _, id := range clients {
-		sum, err := fs.bolt.Client(id).Summary()
+		sum, err := fs.file.Client(id).Summary()
 		if err != nil {
 			return t, fmt.Errorf("client %s: %w", id, err)
 		}
@@ -107,12 +107,12 @@ func (fs *Store) Totals() (t Totals, err error) {
 
 // alone lets writes go through at once, for a single caller, until the function it returns is called.
 func (fs *Store) alone() (over func()) {
-	fs.bolt.Coalesce(false)
-	return func() { fs.bolt.Coalesce(true) }
+	fs.file.Coalesce(false)
+	return func() { fs.file.Coalesce(true) }
 }
 
 func (fs *Store) open(client smx.ClientID) (clientStore, error) {
-	return fs.bolt.Client(client), nil
+	return fs.file.Client(client), nil
 }
 
 // begin is the simulated time at which a fleet goes on. Another fleet than the one before it is refused: its clients would be
@@ -135,7 +135,7 @@ func (fs *Store) keep(cfg Config, at time.Duration) error {
 	if err != nil {
 		return err
 	}
-	err = fs.bolt.PutNote(noteBucket, noteProgress, text)
+	err = fs.file.PutNote(noteBucket, noteProgress, text)
 	if err != nil {
 		return fmt.Errorf("note in %s how far the fleet came: %w", fs.Path(), err)
 	}
@@ -143,7 +143,7 @@ func (fs *Store) keep(cfg Config, at time.Duration) error {
 }
 
 func (fs *Store) progress() (p progress, err error) {
-	text, err := fs.bolt.Note(noteBucket, noteProgress)
+	text, err := fs.file.Note(noteBucket, noteProgress)
 	if err == nil && text != nil {
 		err = json.Unmarshal(text, &p)
 	}

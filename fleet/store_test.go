@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -107,7 +108,7 @@ func (a *asker) holds(client smx.ClientID) (s SiteClient) {
 func (a *asker) verify(t *testing.T, fs *Store) (v Verdict, found []Difference) {
 	t.Helper()
 	var order []string
-	err := fs.Each(func(client smx.ClientID, held []agent.Held) error {
+	err := fs.Each(func(client smx.ClientID, held []cache.Held) error {
 		order = append(order, client.UUID())
 		found = append(found, v.Compare(client, held, a.holds(client))...)
 		return nil
@@ -322,7 +323,7 @@ func TestSameSeedSameHistory(t *testing.T) {
 			}
 			fs := openStore(t, filepath.Join(t.TempDir(), "fleet.db"))
 			over(t, cfg, fs, relay)
-			err := fs.Each(func(client smx.ClientID, held []agent.Held) error {
+			err := fs.Each(func(client smx.ClientID, held []cache.Held) error {
 				for i := range held {
 					h := &held[i]
 					text += fmt.Sprintln(client, h.TopicType, h.TopicID, h.StateID, h.Params, h.Time)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -49,7 +49,7 @@ type Difference struct {
 	Kind      DifferenceKind
 	TopicType uint32 // of a topic
 	TopicID   string
-	Held      *agent.State // the client's; nil when it holds none
+	Held      *cache.State // the client's; nil when it holds none
 	Site      *SiteState   // the site's; nil when it has none
 	Range     *SerialRange // that is open
 }
@@ -65,7 +65,7 @@ type Verdict struct {
 
 // Compare compares what one client holds with what a site says of it, and adds to the verdict. A state is equal when its payload
 // is: time, topic, state, parameters, details and user. Serials may differ.
-func (v *Verdict) Compare(client smx.ClientID, held []agent.Held, site SiteClient) (found []Difference) {
+func (v *Verdict) Compare(client smx.ClientID, held []cache.Held, site SiteClient) (found []Difference) {
 	v.Clients++
 	states := site.States
 	for i := range held {
@@ -100,9 +100,9 @@ func (v *Verdict) Compare(client smx.ClientID, held []agent.Held, site SiteClien
 }
 
 // judgeState is how a held state and the site's differ; empty when they do not.
-func judgeState(h *agent.Held, there *SiteState) DifferenceKind {
+func judgeState(h *cache.Held, there *SiteState) DifferenceKind {
 	switch {
-	case h.Place != agent.AtRelay:
+	case h.Place != cache.AtRelay:
 		return Unsent
 	case there == nil:
 		return AbsentThere
@@ -133,7 +133,7 @@ func (t topicKey) compare(o topicKey) int {
 }
 
 func topicOf(s *SiteState) topicKey    { return topicKey{s.TopicType, s.TopicID} }
-func heldTopic(h *agent.Held) topicKey { return topicKey{h.TopicType, h.TopicID} }
+func heldTopic(h *cache.Held) topicKey { return topicKey{h.TopicType, h.TopicID} }
 
 // String says in one line what differs.
 func (d *Difference) String() string {
@@ -148,7 +148,7 @@ func (d *Difference) String() string {
 	return fmt.Sprintf("the client holds %s, the site has %s", heldText(d.Held), d.Site)
 }
 
-func heldText(s *agent.State) string { return stateText(s.StateID, s.Params, s.Time, s.Serial) }
+func heldText(s *cache.State) string { return stateText(s.StateID, s.Params, s.Time, s.Serial) }
 
 // String writes the state for a person.
 func (s *SiteState) String() string { return stateText(s.StateID, s.Params, s.Time, s.Serial) }

@@ -6,17 +6,17 @@ import (
 	"testing"
 	"time"
 
-	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
 func TestCompareNoticesEveryDifference(t *testing.T) {
 	at := time.Date(2026, 3, 11, 8, 0, 0, 123_000_000, time.UTC)
-	state := func(kind uint32, id string) agent.State {
-		return agent.State{Message: smx.Message{Time: at, Serial: 7, TopicType: kind, TopicID: id, StateID: 2, Params: []string{"102"}, Details: "why"}}
+	state := func(kind uint32, id string) cache.State {
+		return cache.State{Message: smx.Message{Time: at, Serial: 7, TopicType: kind, TopicID: id, StateID: 2, Params: []string{"102"}, Details: "why"}}
 	}
-	held := func(edit func(*agent.Held)) []agent.Held {
-		h := []agent.Held{{State: state(402, "a"), Place: agent.AtRelay}, {State: state(500, "a"), Place: agent.AtRelay}, {State: state(500, "b"), Place: agent.AtRelay}}
+	held := func(edit func(*cache.Held)) []cache.Held {
+		h := []cache.Held{{State: state(402, "a"), Place: cache.AtRelay}, {State: state(500, "a"), Place: cache.AtRelay}, {State: state(500, "b"), Place: cache.AtRelay}}
 		if edit != nil {
 			edit(&h[1])
 		}
@@ -39,7 +39,7 @@ func TestCompareNoticesEveryDifference(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name        string
-		held        []agent.Held
+		held        []cache.Held
 		site        SiteClient
 		kind        DifferenceKind // empty: equal
 		says        string
@@ -50,16 +50,16 @@ func TestCompareNoticesEveryDifference(t *testing.T) {
 		{"another state", held(nil), there(func(s *SiteState) { s.StateID = 3 }), Differs, "the site has state 3", 0},
 		{"another parameter", held(nil), there(func(s *SiteState) { s.Params = []string{"103"} }), Differs, `["103"]`, 0},
 		{"another time", held(nil), there(func(s *SiteState) { s.Time = at.Add(time.Millisecond) }), Differs, "08:00:00.124Z", 0},
-		{"other details", held(func(h *agent.Held) { h.Details = "else" }), there(nil), Differs, "as serial 7", 0},
+		{"other details", held(func(h *cache.Held) { h.Details = "else" }), there(nil), Differs, "as serial 7", 0},
 		{"the site lacks a topic", held(nil), without(there(nil), 1), AbsentThere, "the client holds state 2", 0},
 		{"the site lacks the last topic", held(nil), without(there(nil), 2), AbsentThere, "the client holds state 2", 0},
 		{"the site lacks the client", held(nil)[:1], SiteClient{}, AbsentThere, "the client holds state 2", 0},
-		{"not sent yet", held(func(h *agent.Held) { h.Place = agent.Waits }), there(nil), Unsent, "the client holds", 0},
-		{"in a report that the relay has not taken", held(func(h *agent.Held) { h.Place = agent.UnderWay }), there(nil), Unsent, "the client holds", 0},
+		{"not sent yet", held(func(h *cache.Held) { h.Place = cache.Waits }), there(nil), Unsent, "the client holds", 0},
+		{"in a report that the relay has not taken", held(func(h *cache.Held) { h.Place = cache.UnderWay }), there(nil), Unsent, "the client holds", 0},
 		{"only the site holds a topic", append(held(nil)[:1:1], held(nil)[2]), there(nil), OnlyThere, "the site has state 2", 0},
 		{"only the site holds the last topic", held(nil)[:2], there(nil), OnlyThere, "the client holds nothing", 0},
 		{"only the site holds a topic, and says so", append(held(nil)[:1:1], held(nil)[2]), there(func(s *SiteState) { s.Unconfirmed = true }), "", "", 1},
-		{"instant states are forgotten", append(held(nil), agent.Held{State: agent.State{Instant: true, Message: smx.Message{TopicType: 9003, TopicID: "x"}}}), there(nil), "", "", 0},
+		{"instant states are forgotten", append(held(nil), cache.Held{State: cache.State{Instant: true, Message: smx.Message{TopicType: 9003, TopicID: "x"}}}), there(nil), "", "", 0},
 		{"a range is open", held(nil), SiteClient{there(nil).States, []SerialRange{{3, 4}}}, OpenRange, "serials 3 to 4 are missing", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/configs"
 )
 
@@ -94,7 +95,7 @@ func runAgentOnce(ctx context.Context, dir string, cfg *agent.Config, r *reloade
 // localAgent is this machine's client, wired. It holds its store and its socket from newLocalAgent to the end of run.
 type localAgent struct {
 	id       agent.Identity
-	store    *agent.Bolt
+	store    *cache.File
 	agent    *agent.Agent
 	packages *agent.Packages
 	socket   *agent.Socket
@@ -115,7 +116,7 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 		return nil, err
 	}
 	l := &localAgent{}
-	if l.store, err = agent.OpenBolt(agentStore(dir), agent.BoltOptions{Client: own}); err != nil {
+	if l.store, err = cache.Open(agentStore(dir), cache.Options{Client: own}); err != nil {
 		return nil, holder(ctx, dir, err)
 	}
 	defer func() {

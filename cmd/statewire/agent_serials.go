@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/internal/backoff"
 )
 
@@ -84,7 +85,7 @@ func (g *globals) newIDAtRest(cmd *cobra.Command) (old, own string, err error) {
 func agentStore(dir string) string { return filepath.Join(dir, "agent.db") }
 
 func replaceID(dir string) (old, own fmt.Stringer, err error) {
-	store, err := agent.OpenBolt(agentStore(dir), agent.BoltOptions{})
+	store, err := cache.Open(agentStore(dir), cache.Options{})
 	if err != nil {
 		return nil, nil, err
 	}

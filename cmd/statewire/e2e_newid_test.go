@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/smx"
 )
 
@@ -81,13 +81,13 @@ func usedUp(t *testing.T, data string) {
 	if err := os.MkdirAll(filepath.Join(data, "agent"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	file, err := agent.OpenBolt(filepath.Join(data, "agent", "agent.db"), agent.BoltOptions{})
+	file, err := cache.Open(filepath.Join(data, "agent", "agent.db"), cache.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
 	store := file.Client(file.Own())
-	state := agent.State{Priority: smx.NoPriority}
+	state := cache.State{Priority: smx.NoPriority}
 	state.TopicType, state.TopicID, state.StateID, state.Time = 9100, "a", 1, time.Now()
 	if err := store.Put(state); err != nil {
 		t.Fatal(err)

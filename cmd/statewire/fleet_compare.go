@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/fleet"
 	"statewire/internal/tabular"
 	"statewire/smx"
@@ -41,7 +41,7 @@ func (v *verifier) run(ctx context.Context, db *store.Store, fs *fleet.Store, on
 		return err
 	}
 	defer func() { err = errors.Join(err, ranges.close()) }()
-	err = fs.Each(func(client smx.ClientID, held []agent.Held) error {
+	err = fs.Each(func(client smx.ClientID, held []cache.Held) error {
 		id := client.UUID()
 		if only != "" && id != only {
 			return nil

@@ -11,7 +11,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"statewire/agent"
+	"statewire/agent/cache"
 	"statewire/fleet"
 	"statewire/smx"
 )
@@ -69,7 +69,7 @@ func showDifferences(t *testing.T, format string, n int) string {
 		t.Fatal(err)
 	}
 	for i := range n {
-		held := []agent.Held{{State: agent.State{Message: smx.Message{Time: time.Unix(0, 0), TopicType: 500, TopicID: "x"}}}}
+		held := []cache.Held{{State: cache.State{Message: smx.Message{Time: time.Unix(0, 0), TopicType: 500, TopicID: "x"}}}}
 		if err := v.note(v.verdict.Compare(smx.ClientID{byte(i)}, held, fleet.SiteClient{})); err != nil {
 			t.Fatal(err)
 		}

@@ -1,8 +1,18 @@
-package agent
+package cache
 
 import (
 	"errors"
 	"time"
+)
+
+// Outcome is how a report ended. Its numbers are on disk.
+type Outcome uint8
+
+// The outcomes of a report.
+const (
+	Accepted  Outcome = 1 // the relay has it
+	Refused   Outcome = 2 // the relay will never take it
+	Unsettled Outcome = 3 // it is under way
 )
 
 // DeadLetter is a state the relay refused for good.
@@ -21,15 +31,15 @@ type Sent struct {
 	Raised    time.Time // when the client took it in
 	Packed    time.Time // when it got its serial
 	Sent      time.Time // when the relay had answered; zero while it has not
-	Outcome   Outcome   // Accepted or Refused; Again while it is under way
+	Outcome   Outcome
 	Receipt   string
 	File      string // at the relay
 	Code      string // of a refusal
 }
 
-// Settle implements Store.
-func (c cabinet) Settle(end Settlement) error {
-	return c.change(func(s shelf, m *meta) error {
+// Settle implements agent.Store.
+func (c store) Settle(end Settlement) error {
+	return c.change(func(s records, m *meta) error {
 		report, err := firstPending(s)
 		if err != nil || report == nil {
 			return errors.Join(err, errors.New("no report is under way"))
@@ -49,7 +59,7 @@ func (c cabinet) Settle(end Settlement) error {
 	})
 }
 
-func (c cabinet) settleState(s shelf, m *meta, report *Report, state *State, end Settlement) error {
+func (c store) settleState(s records, m *meta, report *Report, state *State, end Settlement) error {
 	if end.Outcome == Refused {
 		letter := deadRecord(&DeadLetter{State: *state, End: end})
 		if err := m.dead.add(s, keyDead, letter, maxDeadLetters, maxDeadBytes); err != nil {
@@ -69,7 +79,7 @@ func (c cabinet) settleState(s shelf, m *meta, report *Report, state *State, end
 
 // evict takes a refused state out of the cache, unless a later one has replaced it there: the answer to a resync must not bring
 // again what no relay takes.
-func evict(s shelf, m *meta, state *State) error {
+func evict(s records, m *meta, state *State) error {
 	key := stateKey(state)
 	record := s.get(key)
 	if record == nil {
@@ -83,7 +93,7 @@ func evict(s shelf, m *meta, state *State) error {
 }
 
 // add appends a record to the list and drops the oldest ones beyond its bounds.
-func (r *ring) add(s shelf, kind byte, record []byte, most, mostBytes uint64) error {
+func (r *ring) add(s records, kind byte, record []byte, most, mostBytes uint64) error {
 	if err := s.put(numberKey(kind, r.next), record); err != nil {
 		return err
 	}
@@ -102,8 +112,8 @@ func (r *ring) add(s shelf, kind byte, record []byte, most, mostBytes uint64) er
 }
 
 // DeadLetters returns the refused states, oldest first; only the latest are kept.
-func (c cabinet) DeadLetters() (letters []DeadLetter, err error) {
-	err = c.view(func(s shelf) error {
+func (c store) DeadLetters() (letters []DeadLetter, err error) {
+	err = c.view(func(s records) error {
 		letters = nil
 		return s.ascend([]byte{keyDead}, func(_, value []byte) (bool, error) {
 			letter, err := readDead(value)
@@ -115,8 +125,8 @@ func (c cabinet) DeadLetters() (letters []DeadLetter, err error) {
 }
 
 // Sent returns what was sent, oldest first, and then what is under way; only the latest messages are kept.
-func (c cabinet) Sent() (sent []Sent, err error) {
-	err = c.view(func(s shelf) error {
+func (c store) Sent() (sent []Sent, err error) {
+	err = c.view(func(s records) error {
 		sent = nil
 		if err := s.ascend([]byte{keySent}, func(_, value []byte) (bool, error) {
 			one, err := readSent(value)
@@ -131,7 +141,7 @@ func (c cabinet) Sent() (sent []Sent, err error) {
 				return false, err
 			}
 			for i := range report.States {
-				sent = append(sent, sentOf(report, &report.States[i], Settlement{Outcome: Again}))
+				sent = append(sent, sentOf(report, &report.States[i], Settlement{Outcome: Unsettled}))
 			}
 			return true, nil
 		})

@@ -1,4 +1,6 @@
-package agent
+// Package cache is what a client keeps: the latest state of every topic, the serials, the report under way and what became of those
+// before it. Every call is one transaction: all of it is kept, or nothing. A serial is never given twice.
+package cache
 
 import (
 	"errors"
@@ -21,11 +23,11 @@ const (
 	maxDeadBytes   = 16 << 20
 )
 
-// errFull is what raising a state of a new topic ends with when the store has reached its bound.
-var errFull = errors.New("the store is full")
+// ErrFull is what raising a state of a new topic ends with when the store has reached its bound.
+var ErrFull = errors.New("the store is full")
 
-// shelf is one client's records within one transaction, by key. A value is valid until the transaction ends; nobody changes it.
-type shelf interface {
+// records is one client's records within one transaction, by key. A value is valid until the transaction ends; nobody changes it.
+type records interface {
 	get(key []byte) []byte // nil when there is none
 	put(key, value []byte) error
 	delete(key []byte) error
@@ -33,15 +35,15 @@ type shelf interface {
 	ascend(prefix []byte, fn func(key, value []byte) (bool, error)) error
 }
 
-// engine runs transactions on one client's shelf: all of an update is kept, or nothing. It may call an update more than once.
+// engine runs transactions on one client's records: all of an update is kept, or nothing. It may call an update more than once.
 type engine interface {
-	view(fn func(shelf) error) error
-	update(fn func(shelf) error) error
+	view(fn func(records) error) error
+	update(fn func(records) error) error
 }
 
-// cabinet is what a client keeps, on any engine: the cache of the latest state per topic, the serials, the report under way, the
+// store is what a client keeps, on any engine: the cache of the latest state per topic, the serials, the report under way, the
 // policy, dead letters and what was sent. It is safe for concurrent use.
-type cabinet struct {
+type store struct {
 	engine
 	sentKept uint64 // bounds the list of what was sent
 }
@@ -56,8 +58,8 @@ type Packing struct {
 }
 
 // change runs fn with the client's meta in one transaction, and keeps the meta that fn leaves.
-func (c cabinet) change(fn func(s shelf, m *meta) error) error {
-	return c.update(func(s shelf) error {
+func (c store) change(fn func(s records, m *meta) error) error {
+	return c.update(func(s records) error {
 		m, err := readMeta(s.get([]byte{keyMeta}))
 		if err != nil {
 			return err
@@ -70,8 +72,8 @@ func (c cabinet) change(fn func(s shelf, m *meta) error) error {
 	})
 }
 
-func (c cabinet) look(fn func(s shelf, m meta) error) error {
-	return c.view(func(s shelf) error {
+func (c store) look(fn func(s records, m meta) error) error {
+	return c.view(func(s records) error {
 		m, err := readMeta(s.get([]byte{keyMeta}))
 		if err != nil {
 			return err
@@ -80,9 +82,9 @@ func (c cabinet) look(fn func(s shelf, m meta) error) error {
 	})
 }
 
-// Put implements Store.
-func (c cabinet) Put(states ...State) error {
-	return c.change(func(s shelf, m *meta) error {
+// Put implements agent.Store.
+func (c store) Put(states ...State) error {
+	return c.change(func(s records, m *meta) error {
 		for i := range states {
 			if err := putState(s, m, states[i]); err != nil {
 				return err
@@ -93,7 +95,7 @@ func (c cabinet) Put(states ...State) error {
 }
 
 // putState makes a state the latest of its topic. One that waits for the answer to a resync is replaced in its place.
-func putState(s shelf, m *meta, state State) error {
+func putState(s records, m *meta, state State) error {
 	key, before := stateKey(&state), m.bytes
 	m.raised++
 	state.Serial, state.order = 0, m.raised
@@ -111,25 +113,25 @@ func putState(s shelf, m *meta, state State) error {
 		}
 		m.bytes -= uint64(len(key) + len(record))
 	} else if m.topics++; m.topics > maxTopics {
-		return fmt.Errorf("%w: it holds %d topics, its bound; states of known topics are still taken", errFull, maxTopics)
+		return fmt.Errorf("%w: it holds %d topics, its bound; states of known topics are still taken", ErrFull, maxTopics)
 	}
 	record := stateRecord(&state)
 	if m.bytes += uint64(len(key) + len(record)); m.bytes > max(maxCacheBytes, before) {
-		return fmt.Errorf("%w: its states take %d MiB, its bound; raise states with less details", errFull, maxCacheBytes>>20)
+		return fmt.Errorf("%w: its states take %d MiB, its bound; raise states with less details", ErrFull, maxCacheBytes>>20)
 	}
 	return errors.Join(s.put(key, record), s.put(at, key))
 }
 
-// Pending implements Store.
-func (c cabinet) Pending() (report *Report, err error) {
-	err = c.view(func(s shelf) (err error) {
+// Pending implements agent.Store.
+func (c store) Pending() (report *Report, err error) {
+	err = c.view(func(s records) (err error) {
 		report, err = firstPending(s)
 		return err
 	})
 	return report, err
 }
 
-func firstPending(s shelf) (report *Report, err error) {
+func firstPending(s records) (report *Report, err error) {
 	err = s.ascend([]byte{keyPending}, func(key, value []byte) (more bool, err error) {
 		report, err = readReport(key, value)
 		return false, err
@@ -139,11 +141,11 @@ func firstPending(s shelf) (report *Report, err error) {
 
 // Pack implements store: the most urgent waiting states of one priority in the order they were raised; and when none of those
 // waits, the answer to a resync.
-func (c cabinet) Pack(p Packing) (report *Report, err error) {
+func (c store) Pack(p Packing) (report *Report, err error) {
 	if ready, err := c.ready(p.Allow); err != nil || !ready {
 		return nil, err
 	}
-	err = c.change(func(s shelf, m *meta) error {
+	err = c.change(func(s records, m *meta) error {
 		report = nil
 		if under, err := firstPending(s); err != nil || under != nil {
 			return errors.Join(err, errors.New("a report is under way already"))
@@ -156,7 +158,7 @@ func (c cabinet) Pack(p Packing) (report *Report, err error) {
 			report, err = packAnswer(s, m, p)
 			return err
 		case len(states) == 0 && held:
-			return errUsedUp
+			return ErrUsedUp
 		case len(states) == 0:
 			return nil
 		}
@@ -167,8 +169,8 @@ func (c cabinet) Pack(p Packing) (report *Report, err error) {
 }
 
 // ready tells, without writing, whether there is something to pack.
-func (c cabinet) ready(allow func(uint32) bool) (ready bool, err error) {
-	err = c.look(func(s shelf, m meta) error {
+func (c store) ready(allow func(uint32) bool) (ready bool, err error) {
+	err = c.look(func(s records, m meta) error {
 		ready = m.answering
 		return s.ascend([]byte{keyWaiting}, func(_, key []byte) (bool, error) {
 			ready = ready || allow == nil || allow(keyTopicType(key))
@@ -180,7 +182,7 @@ func (c cabinet) ready(allow func(uint32) bool) (ready bool, err error) {
 
 // urgent is what goes into the next report, and where in the waiting line it stands. serials are left; held says that states stay
 // behind because there are no more.
-func urgent(s shelf, allow func(uint32) bool, serials uint64) (states []State, places [][]byte, held bool, err error) {
+func urgent(s records, allow func(uint32) bool, serials uint64) (states []State, places [][]byte, held bool, err error) {
 	var room load
 	err = s.ascend([]byte{keyWaiting}, func(place, key []byte) (bool, error) {
 		if allow != nil && !allow(keyTopicType(key)) {
@@ -221,7 +223,7 @@ func (l *load) take(record []byte) bool {
 }
 
 // pack numbers states, as many as one report holds, and makes the report the one under way.
-func pack(s shelf, m *meta, p Packing, states []State, places [][]byte) (*Report, error) {
+func pack(s records, m *meta, p Packing, states []State, places [][]byte) (*Report, error) {
 	report := &Report{Packed: p.Time, States: states}
 	if err := build(report, m.serial, p.Build); err != nil {
 		return nil, err
@@ -236,7 +238,7 @@ func pack(s shelf, m *meta, p Packing, states []State, places [][]byte) (*Report
 }
 
 // leaveLine takes a state that is now in a report out of those that wait. An instant one is forgotten here: the report has it.
-func leaveLine(s shelf, m *meta, state *State, place []byte) error {
+func leaveLine(s records, m *meta, state *State, place []byte) error {
 	if err := s.delete(place); err != nil {
 		return err
 	}
@@ -250,7 +252,7 @@ func leaveLine(s shelf, m *meta, state *State, place []byte) error {
 	return forget(s, m, key)
 }
 
-func forget(s shelf, m *meta, key []byte) error {
+func forget(s records, m *meta, key []byte) error {
 	m.topics--
 	m.bytes -= uint64(len(key) + len(s.get(key)))
 	return s.delete(key)
@@ -274,7 +276,7 @@ func build(report *Report, last uint64, encode func(*Report) []byte) error {
 			report.Last = serial
 		}
 		if serial > smx.MaxSerial {
-			return errUsedUp
+			return ErrUsedUp
 		}
 		report.Body = encode(report)
 		if len(report.Body) <= maxReportBytes || len(report.States) == 1 {
@@ -284,9 +286,9 @@ func build(report *Report, last uint64, encode func(*Report) []byte) error {
 	}
 }
 
-// Halve implements Store.
-func (c cabinet) Halve(encode func(*Report) []byte) error {
-	return c.update(func(s shelf) error {
+// Halve implements agent.Store.
+func (c store) Halve(encode func(*Report) []byte) error {
+	return c.update(func(s records) error {
 		report, err := firstPending(s)
 		if err != nil || report == nil || len(report.States) < 2 {
 			return errors.Join(err, errors.New("no report of several states is under way"))
@@ -317,8 +319,8 @@ func (c cabinet) Halve(encode func(*Report) []byte) error {
 // own enrolment, which is asked of a site whose certificate was checked before anything is sent: there, and only there, any distance is
 // believed, for a machine that was set up anew knows no serial of its own. Whatever comes later, in a policy, is measured by what the
 // client gave out (jumps). As long as clients don't enrol, only tests and the simulated fleet call it.
-func (c cabinet) Continue(last uint64) error {
-	return c.change(func(_ shelf, m *meta) error {
+func (c store) Continue(last uint64) error {
+	return c.change(func(_ records, m *meta) error {
 		m.serial = max(m.serial, last)
 		return nil
 	})

@@ -1,7 +1,6 @@
-package agent
+package cache
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -33,7 +32,7 @@ func TestARingCountsWhatItHolds(t *testing.T) {
 			want = want[1:]
 		}
 		var got [][]byte
-		if err := memory.change(func(s shelf, _ *meta) error {
+		if err := memory.change(func(s records, _ *meta) error {
 			if err := r.add(s, keyDead, record, most, mostBytes); err != nil {
 				return err
 			}
@@ -109,27 +108,6 @@ func TestACompletionThatIsToComeCountsAsUnsent(t *testing.T) {
 		settle(t, s, Accepted)
 		unsent("all at the relay", 0, false)
 	})
-}
-
-// TestWhatAnAttemptSaysOfTheRelay has an answer of each kind: an unchanged policy is no trouble.
-func TestWhatAnAttemptSaysOfTheRelay(t *testing.T) {
-	a, _, _ := testAgent(t, 0)
-	for i, tc := range []struct {
-		status    int
-		err       error
-		connected bool
-		problem   string
-	}{
-		{200, nil, true, ""}, {0, errors.New("no route"), false, "the relay does not answer: no route"}, {304, nil, true, ""}, {299, nil, true, ""},
-		{300, nil, true, "the relay answered 300 c: d"}, {400, nil, true, "the relay answered 400 c: d"}, {503, nil, true, "the relay answered 503 c: d"},
-		{200, errNotRelay, true, errNotRelay.Error() + " with 200: see what stands at the relay's address"},
-	} {
-		a.met(t.Context(), tc.status, tc.err, "c", "d")
-		got, err := a.Status()
-		if err != nil || got.Problem != tc.problem || got.Connected != tc.connected || got.Attempts != uint64(i+1) {
-			t.Errorf("after %d, %v: attempt %d, connected %v, problem %q; want %v, %q (%v)", tc.status, tc.err, got.Attempts, got.Connected, got.Problem, tc.connected, tc.problem, err)
-		}
-	}
 }
 
 // TestWhenTheOldestUnsentStateWasRaised takes the oldest of what waits and what is under way.

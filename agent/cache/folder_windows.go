@@ -1,4 +1,4 @@
-package agent
+package cache
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// folderAccess is pipeAccess for a folder and all that is made in it.
+// folderAccess gives the system, administrators and the owner a folder and all that is made in it, and nobody else anything.
 const folderAccess = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;OW)"
 
 // makeFolder makes a folder, and those above it that are missing, which only the system, administrators and this user may enter. One

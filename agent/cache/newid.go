@@ -1,4 +1,4 @@
-package agent
+package cache
 
 import (
 	"bytes"
@@ -14,16 +14,16 @@ import (
 
 // NewID gives the machine's own client a new random id. It keeps what it holds, which waits to be sent under the new id from serial 1
 // on, and the states that no relay took. Its policy, what it sent and its serials were the old id's. All of it happens, or nothing.
-func (b *Bolt) NewID() (old, own smx.ClientID, err error) {
-	old, own = b.own, newClientID()
-	err = b.db.Update(func(tx *bbolt.Tx) error {
+func (f *File) NewID() (old, own smx.ClientID, err error) {
+	old, own = f.own, newClientID()
+	err = f.db.Update(func(tx *bbolt.Tx) error {
 		clients := tx.Bucket(bucketClients)
 		bucket, err := clients.CreateBucket(own[:])
 		if err != nil {
 			return err
 		}
 		if from := clients.Bucket(old[:]); from != nil {
-			if err := inherit(boltShelf{from}, boltShelf{bucket}); err != nil {
+			if err := inherit(bucketRecords{from}, bucketRecords{bucket}); err != nil {
 				return err
 			}
 			if err := clients.DeleteBucket(old[:]); err != nil {
@@ -33,14 +33,14 @@ func (b *Bolt) NewID() (old, own smx.ClientID, err error) {
 		return tx.Bucket(bucketStore).Put(keyOwn, own[:])
 	})
 	if err != nil {
-		return old, old, fmt.Errorf("give the client of %s a new id: %w", b.path, err)
+		return old, old, fmt.Errorf("give the client of %s a new id: %w", f.path, err)
 	}
-	b.own = own
+	f.own = own
 	return old, own, nil
 }
 
 // inherit puts what a client holds into an empty store, as if it had just been raised, in the order in which it was.
-func inherit(from, to shelf) error {
+func inherit(from, to records) error {
 	states, err := holdings(from)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func inherit(from, to shelf) error {
 	}
 	m := meta{dead: was.dead}
 	for i := range states {
-		if err := putState(to, &m, states[i]); err != nil && !(states[i].Instant && errors.Is(err, errFull)) {
+		if err := putState(to, &m, states[i]); err != nil && !(states[i].Instant && errors.Is(err, ErrFull)) {
 			return err
 		}
 	}
@@ -62,7 +62,7 @@ func inherit(from, to shelf) error {
 }
 
 // holdings are the states of the cache, the instant ones that wait, and those on their way in a report, which the cache has forgotten.
-func holdings(s shelf) (states []State, err error) {
+func holdings(s records) (states []State, err error) {
 	for _, kind := range []byte{keyState, keyInstant} {
 		err := s.ascend([]byte{kind}, func(key, value []byte) (bool, error) {
 			state, err := readState(key, value)

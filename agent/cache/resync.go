@@ -1,4 +1,4 @@
-package agent
+package cache
 
 import (
 	"errors"
@@ -9,10 +9,6 @@ import (
 	"statewire/smx"
 	"statewire/smx/policy"
 )
-
-// answerPriority puts the answer to a resync into the low lane. Many clients answer at about the same time, after an outage of the
-// site say, and every one of them sends its whole cache: what just changed must not queue behind what mostly is known.
-const answerPriority = 8
 
 // PolicyState is what a client knows of its policy.
 type PolicyState struct {
@@ -35,9 +31,9 @@ type request struct {
 // requestsKept is how many requests a client remembers: an old copy of a policy at another relay is no new one.
 const requestsKept = 64
 
-// fresh tells whether a request was not carried out yet. It need not be a later one: one lie with the greatest number, or from the end
+// Fresh tells whether a request was not carried out yet. It need not be a later one: one lie with the greatest number, or from the end
 // of time, would make the client deaf to all that follow.
-func (p *PolicyState) fresh(r *policy.Resync) bool {
+func (p *PolicyState) Fresh(r *policy.Resync) bool {
 	switch {
 	case r == nil:
 		return false
@@ -60,9 +56,9 @@ func (p *PolicyState) done(r *policy.Resync) {
 	}
 }
 
-// Policy implements Store.
-func (c cabinet) Policy() (p PolicyState, err error) {
-	err = c.view(func(s shelf) (err error) {
+// Policy implements agent.Store.
+func (c store) Policy() (p PolicyState, err error) {
+	err = c.view(func(s records) (err error) {
 		p, err = keptPolicy(s)
 		return err
 	})
@@ -70,7 +66,7 @@ func (c cabinet) Policy() (p PolicyState, err error) {
 }
 
 // keptPolicy is what a client knows of its policy.
-func keptPolicy(s shelf) (PolicyState, error) {
+func keptPolicy(s records) (PolicyState, error) {
 	p, err := readPolicy(s.get([]byte{keyPolicy}))
 	if err != nil {
 		return p, err
@@ -81,15 +77,15 @@ func keptPolicy(s shelf) (PolicyState, error) {
 
 // Adopt implements store: keeps a policy and, when it asks for a resync that was not carried out, begins the answer, at once or
 // not at all.
-func (c cabinet) Adopt(p PolicyState, request *policy.Resync) (begun bool, err error) {
-	err = c.change(func(s shelf, m *meta) error {
+func (c store) Adopt(p PolicyState, request *policy.Resync) (begun bool, err error) {
+	err = c.change(func(s records, m *meta) error {
 		begun = false
 		known, err := keptPolicy(s)
 		if err != nil {
 			return err
 		}
 		p.Number, p.Issued, p.requests = known.Number, known.Issued, known.requests
-		if known.fresh(request) {
+		if known.Fresh(request) {
 			if begun, err = answer(s, m, request, p.Accepted); err != nil {
 				return err
 			}
@@ -105,7 +101,7 @@ func (c cabinet) Adopt(p PolicyState, request *policy.Resync) (begun bool, err e
 
 // answer begins the answer to a request, unless the client has no serials left for one. A serial to continue from that jumps is
 // declined: the answer then begins behind the client's own serials, so that what was lost is repaired all the same.
-func answer(s shelf, m *meta, request *policy.Resync, at time.Time) (begun bool, err error) {
+func answer(s records, m *meta, request *policy.Resync, at time.Time) (begun bool, err error) {
 	declined := Declined{}
 	if jumps(request.NextSerial, m.serial) {
 		declined = Declined{NextSerial: request.NextSerial, Number: request.Number, Time: at}
@@ -113,22 +109,22 @@ func answer(s shelf, m *meta, request *policy.Resync, at time.Time) (begun bool,
 		m.serial = max(m.serial, request.NextSerial-1)
 	}
 	err = errors.Join(keepDeclined(s, declined), beginAnswer(s, m))
-	if errors.Is(err, errUsedUp) {
+	if errors.Is(err, ErrUsedUp) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
 // Resend begins an answer that nobody's policy asked for.
-func (c cabinet) Resend() error {
-	return c.change(func(s shelf, m *meta) error { return beginAnswer(s, m) })
+func (c store) Resend() error {
+	return c.change(func(s records, m *meta) error { return beginAnswer(s, m) })
 }
 
 // beginAnswer puts the whole cache into line for the answer: what was sent already, and what still waits. The answer begins
 // behind the client's own serials; an answer that is not yet through begins anew.
-func beginAnswer(s shelf, m *meta) error {
+func beginAnswer(s records, m *meta) error {
 	if m.serial >= smx.MaxSerial {
-		return errUsedUp
+		return ErrUsedUp
 	}
 	m.answering, m.first = true, m.serial+1
 	var keys, waiting, places [][]byte
@@ -150,13 +146,13 @@ func beginAnswer(s shelf, m *meta) error {
 }
 
 // packAnswer makes the answer's next report: as much of the cache as one report holds, and behind the last of it the completion.
-func packAnswer(s shelf, m *meta, p Packing) (*Report, error) {
+func packAnswer(s records, m *meta, p Packing) (*Report, error) {
 	var states []State
 	var places [][]byte
 	var room load
 	left := smx.MaxSerial - min(m.serial, smx.MaxSerial)
 	if left == 0 {
-		return nil, errUsedUp
+		return nil, ErrUsedUp
 	}
 	whole := true // nothing is left for a further report
 	err := s.ascend([]byte{keyAnswer}, func(place, key []byte) (bool, error) {

@@ -1,4 +1,4 @@
-package agent
+package cache
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ import (
 func TestADamagedFileIsNamedWithoutAPanic(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "agent.db")
-	b, err := OpenBolt(path, BoltOptions{})
+	b, err := Open(path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestADamagedFileIsNamedWithoutAPanic(t *testing.T) {
 		}
 		ended := make(chan error, 1)
 		go func() {
-			b, err := OpenBolt(damagedPath, BoltOptions{})
+			b, err := Open(damagedPath, Options{})
 			if err == nil {
 				err = b.Close()
 			}

@@ -1,4 +1,4 @@
-package agent
+package cache
 
 import (
 	"fmt"
@@ -42,37 +42,30 @@ type Settlement struct {
 	Time    time.Time
 }
 
-// Topic types of software updates.
-const (
-	TopicUpdateEnforcement = 402
-	TopicUpdateDetection   = 500
-	TopicUpdateScan        = 501
-)
-
 // Topic type and state of "resync complete", which only the agent itself says.
 const (
-	topicResync     = 700
-	stateResyncDone = 2
+	TopicResync     = 700
+	StateResyncDone = 2
 )
 
-// canonical is the state as every site will read it: the time in UTC to the microsecond. The digest of a client's cache and the
+// Canonical is the state as every site will read it: the time in UTC to the microsecond. The digest of a client's cache and the
 // site's are equal only because both are of this form. Texts stay as they are: check refuses those that XML would change.
-func (s State) canonical() State {
+func (s State) Canonical() State {
 	if !s.Time.IsZero() {
 		s.Time = time.UnixMicro(s.Time.UnixMicro()).UTC()
 	}
 	return s
 }
 
-// check refuses what no relay would take, while the caller can still be told.
-func (s *State) check() error {
+// Check refuses what no relay would take, while the caller can still be told.
+func (s *State) Check() error {
 	switch {
 	case s.Time.IsZero():
 		return fmt.Errorf("state %d of topic %d has no time; set it to when the state changed", s.StateID, s.TopicType)
 	case s.Time.Year() < 1 || s.Time.Year() > 9999:
 		return fmt.Errorf("state %d of topic %d has a time in the year %d; allowed are 1 to 9999", s.StateID, s.TopicType, s.Time.Year())
-	case s.TopicType == topicResync:
-		return fmt.Errorf("topic type %d tells the site that a resync is complete: only the agent itself says it", topicResync)
+	case s.TopicType == TopicResync:
+		return fmt.Errorf("topic type %d tells the site that a resync is complete: only the agent itself says it", TopicResync)
 	case s.TopicID == "" || len(s.TopicID) > smx.MaxAttributeBytes:
 		return fmt.Errorf("topic id of topic %d has %d bytes; allowed are 1 to %d", s.TopicType, len(s.TopicID), smx.MaxAttributeBytes)
 	case len(s.User) > smx.MaxAttributeBytes || len(s.UserSID) > smx.MaxAttributeBytes:
@@ -83,7 +76,7 @@ func (s *State) check() error {
 	case len(s.Details) > smx.MaxDetailsBytes:
 		return fmt.Errorf("details of topic %d have %d bytes; allowed are %d", s.TopicType, len(s.Details), smx.MaxDetailsBytes)
 	}
-	if err := s.checkTexts(); err != nil {
+	if err := s.CheckTexts(); err != nil {
 		return err
 	}
 	texts := len(s.Details)
@@ -101,8 +94,8 @@ func (s *State) check() error {
 	return nil
 }
 
-// checkTexts refuses characters that XML cannot carry. They are never replaced: two topics would become one.
-func (s *State) checkTexts() error {
+// CheckTexts refuses characters that XML cannot carry. They are never replaced: two topics would become one.
+func (s *State) CheckTexts() error {
 	if err := s.checkText("topic id", s.TopicID); err != nil {
 		return err
 	}

@@ -1,142 +1,14 @@
-package agent
+package cache
 
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"statewire/smx"
 )
-
-// wholeStore is what both stores can do, beyond what an agent needs.
-type wholeStore interface {
-	Store
-	Image() (Image, error)
-	Restore(Image) error
-	Continue(last uint64) error
-}
-
-// opened is a store under test. reopen is a restart: of the process where there is a disk, of nothing where there is none.
-type opened struct {
-	wholeStore
-	reopen func()
-}
-
-// eachStore runs a test of the contract on both stores.
-func eachStore(t *testing.T, test func(t *testing.T, s *opened)) {
-	t.Run("memory", func(t *testing.T) { test(t, openMemory()) })
-	t.Run("bolt", func(t *testing.T) { test(t, openBolt(t, t.TempDir(), BoltOptions{NoSync: true})) })
-	t.Run("bolt, shared", func(t *testing.T) { test(t, openBolt(t, t.TempDir(), BoltOptions{NoSync: true, Coalesce: true})) })
-}
-
-func openMemory() *opened {
-	memory := NewMemory(0)
-	memory.KeepSent(20)
-	return &opened{wholeStore: memory, reopen: func() {}}
-}
-
-func openBolt(t testing.TB, folder string, o BoltOptions) *opened {
-	if o.KeepSent == 0 {
-		o.KeepSent = 20
-	}
-	path := filepath.Join(folder, "agent.db")
-	var file *Bolt
-	s := &opened{}
-	s.reopen = func() {
-		if file != nil {
-			if err := file.Close(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		var err error
-		if file, err = OpenBolt(path, o); err != nil {
-			t.Fatal(err)
-		}
-		s.wholeStore = file.Client(testIdentity.Client)
-	}
-	s.reopen()
-	t.Cleanup(func() { _ = file.Close() })
-	return s
-}
-
-// texts is a report in short: serial, topic id and state of every message, and the completion's parameter.
-func texts(report *Report) string {
-	if report == nil {
-		return "none"
-	}
-	var b strings.Builder
-	for i, s := range report.States {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		if s.TopicType == topicResync {
-			fmt.Fprintf(&b, "%d:complete(%s)", s.Serial, s.Params[0])
-			continue
-		}
-		fmt.Fprintf(&b, "%d:%s=%d", s.Serial, s.TopicID, s.StateID)
-	}
-	return b.String()
-}
-
-var testPacking = Packing{
-	Build:      func(r *Report) []byte { return []byte(texts(r)) },
-	Completion: State{Message: smx.Message{TopicType: topicResync, StateID: stateResyncDone, TopicID: "me"}},
-	Time:       time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC),
-}
-
-type failer interface {
-	Helper()
-	Fatalf(format string, args ...any)
-}
-
-func put(t failer, s Store, states ...State) {
-	t.Helper()
-	if err := s.Put(states...); err != nil {
-		t.Fatalf("put: %v", err)
-	}
-}
-
-func packed(t failer, s Store, want string) *Report {
-	t.Helper()
-	return packedBy(t, s, testPacking, want)
-}
-
-func packedBy(t failer, s Store, p Packing, want string) *Report {
-	t.Helper()
-	report, err := s.Pack(p)
-	if err != nil {
-		t.Fatalf("pack: %v", err)
-	}
-	if got := texts(report); got != want {
-		t.Fatalf("packed %q, want %q", got, want)
-	}
-	return report
-}
-
-func settle(t failer, s Store, outcome Outcome) {
-	t.Helper()
-	if err := s.Settle(Settlement{Outcome: outcome, Receipt: "r", File: "f", Code: "c", Time: testPacking.Time}); err != nil {
-		t.Fatalf("settle: %v", err)
-	}
-}
-
-func pending(t failer, s Store, want string) {
-	t.Helper()
-	report, err := s.Pending()
-	if err != nil {
-		t.Fatalf("pending: %v", err)
-	}
-	if got := texts(report); got != want {
-		t.Fatalf("under way is %q, want %q", got, want)
-	}
-	if report != nil && string(report.Body) != want {
-		t.Fatalf("its bytes are %q", report.Body)
-	}
-}
 
 func TestAReportUnderWayOutlivesARestart(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *opened) {
@@ -172,7 +44,7 @@ func TestHeldBackTopicsWaitAndCoalesce(t *testing.T) {
 		other.TopicType = 300
 		put(t, s, detected("a", 1), other, detected("b", 1))
 		held := testPacking
-		held.Allow = func(topicType uint32) bool { return topicType != TopicUpdateDetection }
+		held.Allow = func(topicType uint32) bool { return topicType != topicDetection }
 		packedBy(t, s, held, "1:x=1")
 		settle(t, s, Accepted)
 		put(t, s, detected("a", 2))
@@ -195,7 +67,7 @@ func TestWhatWasSentIsListedAndBounded(t *testing.T) {
 		if err != nil || len(sent) != 21 || sent[0].Serial != 11 || sent[19].Receipt != "r" || sent[19].File != "f" || sent[19].StateID != 29 {
 			t.Fatalf("%d sent: %+v, %v", len(sent), sent, err)
 		}
-		if last := sent[20]; last.Serial != 31 || last.Outcome != Again || !last.Sent.IsZero() || !last.Packed.Equal(testPacking.Time) {
+		if last := sent[20]; last.Serial != 31 || last.Outcome != Unsettled || !last.Sent.IsZero() || !last.Packed.Equal(testPacking.Time) {
 			t.Errorf("under way: %+v", last)
 		}
 	})
@@ -228,12 +100,12 @@ func TestHeldTellsWhereAStateStands(t *testing.T) {
 func TestHeldOfSomeTopicTypes(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *opened) {
 		other, instant := detected("b", 1), detected("c", 1)
-		other.TopicType, instant.Instant = TopicUpdateScan, true
+		other.TopicType, instant.Instant = topicScan, true
 		put(t, s, detected("a", 1), other, instant)
 		for _, tt := range []struct {
 			types []uint32
 			want  string
-		}{{nil, "a b c "}, {[]uint32{TopicUpdateDetection}, "a c "}, {[]uint32{TopicUpdateScan, 7}, "b "}, {[]uint32{7}, ""}} {
+		}{{nil, "a b c "}, {[]uint32{topicDetection}, "a c "}, {[]uint32{topicScan, 7}, "b "}, {[]uint32{7}, ""}} {
 			held, err := s.Held(tt.types...)
 			got := ""
 			for _, h := range held {
@@ -299,11 +171,11 @@ func TestTheStoreIsBoundedAndSaysSo(t *testing.T) {
 		for chunk := range slices.Chunk(all, 2000) { // one transaction of all would take minutes
 			put(t, s, chunk...)
 		}
-		if err := s.Put(detected("one", 1)); !errors.Is(err, errFull) {
+		if err := s.Put(detected("one", 1)); !errors.Is(err, ErrFull) {
 			t.Errorf("one topic more: %v, want a refusal", err)
 		}
 		put(t, s, detected("000000", 2)) // a known topic is still taken
-		if err := s.Put(detected("000000", 3), detected("one", 1)); !errors.Is(err, errFull) {
+		if err := s.Put(detected("000000", 3), detected("one", 1)); !errors.Is(err, ErrFull) {
 			t.Errorf("a known and a new topic: %v, want a refusal", err)
 		}
 		held, err := s.Held()

@@ -1,4 +1,4 @@
-package agent
+package cache
 
 import (
 	"bytes"
@@ -13,9 +13,9 @@ import (
 	"statewire/smx"
 )
 
-// Bolt is a store file: one client's, or those of a whole fleet. What a call has written is on disk when it returns, and a power
+// File is a store file: one client's, or those of a whole fleet. What a call has written is on disk when it returns, and a power
 // cut in the middle leaves what was there before it.
-type Bolt struct {
+type File struct {
 	// Constant after OpenBolt.
 	db       *bbolt.DB
 	path     string
@@ -28,8 +28,8 @@ type Bolt struct {
 	failedAt chan struct{}         // closed then
 }
 
-// BoltOptions is how a store file is opened. The zero value is right for a machine's own agent.
-type BoltOptions struct {
+// Options is how a store file is opened. The zero value is right for a machine's own agent.
+type Options struct {
 	// Client is the machine's own client id. Zero takes the one in the file; a new file gets a random one.
 	Client smx.ClientID
 	// KeepSent bounds, per client, the list of messages that were sent. 0 = 10000; below 0 keeps none.
@@ -47,61 +47,61 @@ const (
 	batchDelay      = 2 * time.Millisecond
 )
 
-// OpenBolt opens the store file at path, and makes it when there is none. A file that is damaged, of a later version or no store at
+// Open opens the store file at path, and makes it when there is none. A file that is damaged, of a later version or no store at
 // all is refused as it is: starting anew in its place would use its serials again.
-func OpenBolt(path string, o BoltOptions) (*Bolt, error) {
-	if err := createBolt(path, o); err != nil {
+func Open(path string, o Options) (*File, error) {
+	if err := create(path, o); err != nil {
 		return nil, fmt.Errorf("create the agent's store %s: %w", path, err)
 	}
 	db, err := openChecked(path, o.NoSync)
 	if err != nil {
 		return nil, err
 	}
-	b := &Bolt{db: db, path: path, coalesce: o.Coalesce, keepSent: defaultKeepSent, failedAt: make(chan struct{})}
+	f := &File{db: db, path: path, coalesce: o.Coalesce, keepSent: defaultKeepSent, failedAt: make(chan struct{})}
 	if o.KeepSent != 0 {
-		b.keepSent = uint64(max(o.KeepSent, 0))
+		f.keepSent = uint64(max(o.KeepSent, 0))
 	}
 	db.MaxBatchDelay = batchDelay
-	if err := b.identify(o.Client); err != nil {
+	if err := f.identify(o.Client); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return b, nil
+	return f, nil
 }
 
 // Close closes the file. A client's call after it is an error.
-func (b *Bolt) Close() error {
-	if err := b.db.Close(); err != nil {
-		return fmt.Errorf("close the agent's store %s: %w", b.path, err)
+func (f *File) Close() error {
+	if err := f.db.Close(); err != nil {
+		return fmt.Errorf("close the agent's store %s: %w", f.path, err)
 	}
 	return nil
 }
 
 // Guard returns an error when the file takes no more writes, and nil when ctx ends. Only opening it anew helps then: a process that
 // went on with it would refuse every state although the disk may be well again.
-func (b *Bolt) Guard(ctx context.Context) error {
+func (f *File) Guard(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-b.failedAt:
-		return fmt.Errorf("write the agent's store %s: %w", b.path, *b.failed.Load())
+	case <-f.failedAt:
+		return fmt.Errorf("write the agent's store %s: %w", f.path, *f.failed.Load())
 	}
 }
 
-func (b *Bolt) fail(err error) {
-	if b.failed.CompareAndSwap(nil, &err) {
-		close(b.failedAt)
+func (f *File) fail(err error) {
+	if f.failed.CompareAndSwap(nil, &err) {
+		close(f.failedAt)
 	}
 }
 
 // Path is the file's.
-func (b *Bolt) Path() string { return b.path }
+func (f *File) Path() string { return f.path }
 
 // Coalesce says whether the writes of many clients at once share one commit. Call it while nobody writes.
-func (b *Bolt) Coalesce(on bool) { b.coalesce = on }
+func (f *File) Coalesce(on bool) { f.coalesce = on }
 
 // PutNote keeps, in a bucket beside the clients', what the program that uses the file wants to know of itself.
-func (b *Bolt) PutNote(bucket, key string, value []byte) error {
-	return b.db.Update(func(tx *bbolt.Tx) error {
+func (f *File) PutNote(bucket, key string, value []byte) error {
+	return f.db.Update(func(tx *bbolt.Tx) error {
 		notes, err := tx.CreateBucketIfNotExists([]byte(bucket))
 		if err != nil {
 			return err
@@ -111,8 +111,8 @@ func (b *Bolt) PutNote(bucket, key string, value []byte) error {
 }
 
 // Note is what PutNote kept; nil when there is nothing.
-func (b *Bolt) Note(bucket, key string) (value []byte, err error) {
-	err = b.db.View(func(tx *bbolt.Tx) error {
+func (f *File) Note(bucket, key string) (value []byte, err error) {
+	err = f.db.View(func(tx *bbolt.Tx) error {
 		if notes := tx.Bucket([]byte(bucket)); notes != nil {
 			value = bytes.Clone(notes.Get([]byte(key)))
 		}
@@ -122,45 +122,45 @@ func (b *Bolt) Note(bucket, key string) (value []byte, err error) {
 }
 
 // Own is the machine's own client id.
-func (b *Bolt) Own() smx.ClientID { return b.own }
+func (f *File) Own() smx.ClientID { return f.own }
 
 // identify reads the machine's own client id, and refuses another one.
-func (b *Bolt) identify(want smx.ClientID) error {
-	err := b.db.View(func(tx *bbolt.Tx) error {
-		copy(b.own[:], tx.Bucket(bucketStore).Get(keyOwn))
+func (f *File) identify(want smx.ClientID) error {
+	err := f.db.View(func(tx *bbolt.Tx) error {
+		copy(f.own[:], tx.Bucket(bucketStore).Get(keyOwn))
 		return nil
 	})
-	if err == nil && want != (smx.ClientID{}) && want != b.own {
-		err = fmt.Errorf("the agent's store %s belongs to client %s, not to %s: give the agent a store of its own, or that client's id", b.path, b.own, want)
+	if err == nil && want != (smx.ClientID{}) && want != f.own {
+		err = fmt.Errorf("the agent's store %s belongs to client %s, not to %s: give the agent a store of its own, or that client's id", f.path, f.own, want)
 	}
 	return err
 }
 
 // Client is the store of one client in a Bolt file. It is safe for concurrent use.
-type Client struct{ cabinet }
+type Client struct{ store }
 
 // Client returns the store of a client; one never seen before is empty. Nothing is written until the client writes.
-func (b *Bolt) Client(id smx.ClientID) *Client {
-	return &Client{cabinet{engine: &boltEngine{file: b, id: id}, sentKept: b.keepSent}}
+func (f *File) Client(id smx.ClientID) *Client {
+	return &Client{store{engine: &fileEngine{file: f, id: id}, sentKept: f.keepSent}}
 }
 
 // Clients are the ids of all clients that have written something.
-func (b *Bolt) Clients() (ids []smx.ClientID, err error) {
-	err = b.db.View(func(tx *bbolt.Tx) error {
+func (f *File) Clients() (ids []smx.ClientID, err error) {
+	err = f.db.View(func(tx *bbolt.Tx) error {
 		return tx.Bucket(bucketClients).ForEachBucket(func(key []byte) error {
 			ids = append(ids, smx.ClientID(key))
 			return nil
 		})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list the clients in %s: %w", b.path, err)
+		return nil, fmt.Errorf("list the clients in %s: %w", f.path, err)
 	}
 	return ids, nil
 }
 
 // Image returns a copy of everything the client keeps, to restore it from.
 func (c *Client) Image() (image Image, err error) {
-	err = c.view(func(s shelf) error {
+	err = c.view(func(s records) error {
 		image = nil
 		return s.ascend(nil, func(key, value []byte) (bool, error) {
 			image = append(image, record{bytes.Clone(key), bytes.Clone(value)})
@@ -173,7 +173,7 @@ func (c *Client) Image() (image Image, err error) {
 // Restore makes the client's store what it was when the image was made, as when a machine is restored from a backup. A nil image
 // empties it, as when the client is installed anew. An Agent on this store must be made anew afterwards.
 func (c *Client) Restore(image Image) error {
-	return c.update(func(s shelf) error {
+	return c.update(func(s records) error {
 		var keys [][]byte
 		if err := s.ascend(nil, func(key, _ []byte) (bool, error) {
 			keys = append(keys, bytes.Clone(key))
@@ -195,22 +195,22 @@ func (c *Client) Restore(image Image) error {
 	})
 }
 
-// boltEngine runs a client's transactions on its bucket.
-type boltEngine struct {
-	file *Bolt
+// fileEngine runs a client's transactions on its bucket.
+type fileEngine struct {
+	file *File
 	id   smx.ClientID
 }
 
-func (e *boltEngine) view(fn func(shelf) error) error {
+func (e *fileEngine) view(fn func(records) error) error {
 	err := e.file.db.View(func(tx *bbolt.Tx) error {
-		return fn(boltShelf{tx.Bucket(bucketClients).Bucket(e.id[:])})
+		return fn(bucketRecords{tx.Bucket(bucketClients).Bucket(e.id[:])})
 	})
 	return e.explain("read", err)
 }
 
 // update runs a transaction. After a commit that failed nobody can tell what is on the disk, and a system that failed to write once
 // may call the same pages clean the next time: from then on the file takes no more writes, until it is opened anew.
-func (e *boltEngine) update(fn func(shelf) error) error {
+func (e *fileEngine) update(fn func(records) error) error {
 	if failed := e.file.failed.Load(); failed != nil {
 		return fmt.Errorf("the agent's store %s failed before; start the agent again once the disk is well and has space: %w", e.file.path, *failed)
 	}
@@ -222,7 +222,7 @@ func (e *boltEngine) update(fn func(shelf) error) error {
 	err := run(func(tx *bbolt.Tx) error {
 		var bucket *bbolt.Bucket
 		if bucket, refused = tx.Bucket(bucketClients).CreateBucketIfNotExists(e.id[:]); refused == nil {
-			refused = fn(boltShelf{bucket})
+			refused = fn(bucketRecords{bucket})
 		}
 		return refused
 	})
@@ -232,9 +232,9 @@ func (e *boltEngine) update(fn func(shelf) error) error {
 	return e.explain("write", err)
 }
 
-func (e *boltEngine) explain(doing string, err error) error {
+func (e *fileEngine) explain(doing string, err error) error {
 	switch {
-	case err == nil, errors.Is(err, errFull), errors.Is(err, errUsedUp):
+	case err == nil, errors.Is(err, ErrFull), errors.Is(err, ErrUsedUp):
 		return err
 	case errors.Is(err, errDamaged):
 		return damaged(e.file.path, err)
@@ -242,20 +242,20 @@ func (e *boltEngine) explain(doing string, err error) error {
 	return fmt.Errorf("%s the agent's store %s: %w", doing, e.file.path, err)
 }
 
-// boltShelf is a client's bucket; nil = the client has none yet.
-type boltShelf struct{ bucket *bbolt.Bucket }
+// bucketRecords is a client's bucket; nil = the client has none yet.
+type bucketRecords struct{ bucket *bbolt.Bucket }
 
-func (s boltShelf) get(key []byte) []byte {
+func (s bucketRecords) get(key []byte) []byte {
 	if s.bucket == nil {
 		return nil
 	}
 	return s.bucket.Get(key)
 }
 
-func (s boltShelf) put(key, value []byte) error { return s.bucket.Put(key, value) }
-func (s boltShelf) delete(key []byte) error     { return s.bucket.Delete(key) }
+func (s bucketRecords) put(key, value []byte) error { return s.bucket.Put(key, value) }
+func (s bucketRecords) delete(key []byte) error     { return s.bucket.Delete(key) }
 
-func (s boltShelf) ascend(prefix []byte, fn func(key, value []byte) (bool, error)) error {
+func (s bucketRecords) ascend(prefix []byte, fn func(key, value []byte) (bool, error)) error {
 	if s.bucket == nil {
 		return nil
 	}

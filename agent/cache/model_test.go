@@ -1,4 +1,4 @@
-package agent
+package cache
 
 import (
 	"fmt"
@@ -29,7 +29,7 @@ type model struct {
 func TestStoresAgreeWithTheModel(t *testing.T) {
 	for name, open := range map[string]func() *opened{
 		"memory": openMemory,
-		"bolt":   func() *opened { return openBolt(t, t.TempDir(), BoltOptions{NoSync: true}) },
+		"file":   func() *opened { return openFile(t, t.TempDir(), Options{NoSync: true}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
@@ -97,7 +97,7 @@ func (m *model) accept(*rapid.T) {
 	}
 	settle(m.t, m.store, Accepted)
 	for _, s := range report.States {
-		if s.TopicType == topicResync {
+		if s.TopicType == TopicResync {
 			m.completed(s)
 		} else if s.Serial > m.site[s.topic()].Serial {
 			m.site[s.topic()] = s.Message
@@ -130,7 +130,7 @@ func (m *model) refuse(*rapid.T) {
 		if half := m.pending(); half.First != report.First || len(half.States) != (len(report.States)+1)/2 {
 			m.t.Fatalf("half of %s is %s", texts(report), texts(half))
 		}
-	case report.States[0].TopicType != topicResync:
+	case report.States[0].TopicType != TopicResync:
 		settle(m.t, m.store, Refused)
 		s := report.States[0]
 		if m.latest[s.topic()] == s.StateID {

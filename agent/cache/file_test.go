@@ -1,4 +1,4 @@
-package agent
+package cache
 
 import (
 	"errors"
@@ -17,7 +17,7 @@ import (
 func storeFile(t *testing.T) (path string, own smx.ClientID) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "folder", "agent.db")
-	file, err := OpenBolt(path, BoltOptions{})
+	file, err := Open(path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,23 +41,23 @@ func TestAStoreKeepsItsClient(t *testing.T) {
 	if own == (smx.ClientID{}) || own[6]>>4 != 4 || own[8]>>6 != 2 {
 		t.Errorf("the id %v is no random GUID", own)
 	}
-	file, err := OpenBolt(path, BoltOptions{Client: own})
+	file, err := Open(path, Options{Client: own})
 	if err != nil || file.Own() != own {
 		t.Fatalf("opened again it is %v, %v; want %v", file.Own(), err, own)
 	}
 	if ids, err := file.Clients(); err != nil || len(ids) != 1 || ids[0] != own {
 		t.Errorf("clients %v, %v", ids, err)
 	}
-	if _, err := OpenBolt(path, BoltOptions{}); err == nil || !strings.Contains(err.Error(), "in use") {
+	if _, err := Open(path, Options{}); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("a second agent on the store: %v", err)
 	}
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenBolt(path, BoltOptions{Client: smx.ClientID{9}}); err == nil || !strings.Contains(err.Error(), "belongs to client") {
+	if _, err := Open(path, Options{Client: smx.ClientID{9}}); err == nil || !strings.Contains(err.Error(), "belongs to client") {
 		t.Errorf("opened for another client: %v", err)
 	}
-	if file, err = OpenBolt(path, BoltOptions{Client: own}); err != nil {
+	if file, err = Open(path, Options{Client: own}); err != nil {
 		t.Fatalf("a refusal kept the file: %v", err)
 	}
 	if err := file.Close(); err != nil {
@@ -104,7 +104,7 @@ func TestADamagedStoreIsRefused(t *testing.T) {
 			if err := os.WriteFile(path, bad, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			file, err := OpenBolt(path, BoltOptions{})
+			file, err := Open(path, Options{})
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
 				t.Errorf("opened as %v with %v; want a refusal", file, err)
 			}
@@ -134,7 +134,7 @@ func TestAStoreOfAnotherVersionIsRefused(t *testing.T) {
 			if err := errors.Join(db.Update(c.edit), db.Close()); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := OpenBolt(path, BoltOptions{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := Open(path, Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error is %v, want one that says %q", err, c.want)
 			}
 		})
@@ -153,7 +153,7 @@ func TestCreationIsCompleteOrNothing(t *testing.T) {
 	if err := os.WriteFile(path+".new", []byte("half a store"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	file, err := OpenBolt(path, BoltOptions{})
+	file, err := Open(path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestCreationIsCompleteOrNothing(t *testing.T) {
 
 // TestClientsOfOneFileDoNotMeet runs many clients on one file at once.
 func TestClientsOfOneFileDoNotMeet(t *testing.T) {
-	file, err := OpenBolt(filepath.Join(t.TempDir(), "fleet.db"), BoltOptions{Coalesce: true, NoSync: true, KeepSent: -1})
+	file, err := Open(filepath.Join(t.TempDir(), "fleet.db"), Options{Coalesce: true, NoSync: true, KeepSent: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

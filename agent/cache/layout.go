@@ -1,4 +1,4 @@
-package agent
+package cache
 
 import (
 	"encoding/binary"

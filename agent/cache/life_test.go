@@ -1,4 +1,4 @@
-package agent
+package cache
 
 import (
 	"bufio"
@@ -30,7 +30,7 @@ func liveInChild() {
 }
 
 func live(path string, rounds int) error {
-	file, err := OpenBolt(path, BoltOptions{Client: testIdentity.Client})
+	file, err := Open(path, Options{Client: testClient})
 	if err != nil {
 		return err
 	}

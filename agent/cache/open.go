@@ -1,4 +1,4 @@
-package agent
+package cache
 
 import (
 	"crypto/rand"
@@ -28,8 +28,8 @@ var (
 // storeFormat is the version of the layout. A later one may be read by no earlier program.
 const storeFormat = 1
 
-// createBolt makes a store file where there is none: written under another name first, so that a file of this name is always whole.
-func createBolt(path string, o BoltOptions) error {
+// create makes a store file where there is none: written under another name first, so that a file of this name is always whole.
+func create(path string, o Options) error {
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}

@@ -1,4 +1,4 @@
-package agent
+package cache
 
 import (
 	"encoding/binary"
@@ -39,8 +39,8 @@ type Held struct {
 }
 
 // Held returns the latest state of every topic of the given types, of all types when none is given, by topic type and id.
-func (c cabinet) Held(topicTypes ...uint32) (held []Held, err error) {
-	err = c.view(func(s shelf) error {
+func (c store) Held(topicTypes ...uint32) (held []Held, err error) {
+	err = c.view(func(s records) error {
 		held = nil
 		under, err := underWay(s)
 		if err != nil {
@@ -74,7 +74,7 @@ func heldPrefixes(topicTypes []uint32) (prefixes [][]byte) {
 	return prefixes
 }
 
-func place(s shelf, state *State, under map[uint64]bool) Place {
+func place(s records, state *State, under map[uint64]bool) Place {
 	switch {
 	case s.get(waitingKey(state)) != nil, s.get(numberKey(keyAnswer, state.order)) != nil:
 		return Waits
@@ -85,7 +85,7 @@ func place(s shelf, state *State, under map[uint64]bool) Place {
 }
 
 // underWay is the states in reports under way, by their order.
-func underWay(s shelf) (map[uint64]bool, error) {
+func underWay(s records) (map[uint64]bool, error) {
 	under := map[uint64]bool{}
 	err := s.ascend([]byte{keyPending}, func(key, value []byte) (bool, error) {
 		report, err := readReport(key, value)
@@ -100,9 +100,9 @@ func underWay(s shelf) (map[uint64]bool, error) {
 	return under, err
 }
 
-// Summary implements Store.
-func (c cabinet) Summary() (sum Summary, err error) {
-	err = c.look(func(s shelf, m meta) error {
+// Summary implements agent.Store.
+func (c store) Summary() (sum Summary, err error) {
+	err = c.look(func(s records, m meta) error {
 		sum = Summary{LastSerial: m.serial, LastSent: m.lastSent, DeadLetters: int(m.dead.count), Answering: m.answering}
 		var err error
 		if sum.Declined, err = readDeclined(s, m); err != nil {
@@ -125,7 +125,7 @@ func (c cabinet) Summary() (sum Summary, err error) {
 }
 
 // unsent adds what waits and what is under way.
-func (sum *Summary) unsent(s shelf) error {
+func (sum *Summary) unsent(s records) error {
 	for _, kind := range []byte{keyWaiting, keyAnswer} {
 		err := s.ascend([]byte{kind}, func(_, key []byte) (bool, error) {
 			state, err := readState(key, s.get(key))

@@ -1,4 +1,4 @@
-package agent
+package cache
 
 import (
 	"fmt"
@@ -65,7 +65,7 @@ func TestDeadLettersAreBounded(t *testing.T) {
 }
 
 func TestTheAnswerToAResync(t *testing.T) {
-	adopt := func(t *testing.T, s Store, number uint32, next uint64, issued time.Time, want bool) {
+	adopt := func(t *testing.T, s contract, number uint32, next uint64, issued time.Time, want bool) {
 		t.Helper()
 		begun, err := s.Adopt(PolicyState{ETag: fmt.Sprint(number), Document: []byte("p")}, &policy.Resync{Number: number, NextSerial: next, Issued: issued})
 		if err != nil || begun != want {

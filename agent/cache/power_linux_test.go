@@ -1,4 +1,4 @@
-package agent
+package cache
 
 import (
 	"errors"
@@ -31,7 +31,7 @@ func TestAPowerCutNeverMakesASerialUsedTwice(t *testing.T) {
 func TestAFileThatCannotBeWrittenIsNotDamaged(t *testing.T) {
 	disk := newDisk(t)
 	path := filepath.Join(disk.folder, "agent.db")
-	file, err := OpenBolt(path, BoltOptions{})
+	file, err := Open(path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestAFileThatCannotBeWrittenIsNotDamaged(t *testing.T) {
 	if err := unix.Mount("", disk.folder, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenBolt(path, BoltOptions{}); !errors.Is(err, unix.EROFS) || strings.Contains(err.Error(), "damaged") {
+	if _, err := Open(path, Options{}); !errors.Is(err, unix.EROFS) || strings.Contains(err.Error(), "damaged") {
 		t.Errorf("on a read-only disk: %v", err)
 	}
 }
@@ -50,7 +50,7 @@ func TestAFileThatCannotBeWrittenIsNotDamaged(t *testing.T) {
 func TestAStoreThatFailedOnceTakesNoMoreWrites(t *testing.T) {
 	disk := newDisk(t)
 	path := filepath.Join(disk.folder, "agent.db")
-	file, err := OpenBolt(path, BoltOptions{})
+	file, err := Open(path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestAStoreThatFailedOnceTakesNoMoreWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	disk.restart()
-	if file, err = OpenBolt(path, BoltOptions{}); err != nil {
+	if file, err = Open(path, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	s = file.Client(file.Own())
