@@ -43,16 +43,16 @@ func agentRunCommand(g *globals) *cobra.Command {
 				if cfg.Agent.Relay == "" {
 					return usageError{errors.New("agent.relay is empty; set it to the address of the relay, such as https://mp.example:8443, in the configuration file or with --set agent.relay=ADDRESS")}
 				}
-				return runAgent(ctx, agentDir(g.data), cfg.Agent, g.agentReloader(hangup, values, manager, log), log)
+				return runAgent(ctx, agentDir(g.data), cfg.Agent, manager, g.agentReloader(hangup, values, manager, log), log)
 			})
 		},
 	}
 }
 
 // runAgent runs an agent until ctx is done. One that is to get a new client id goes on under that.
-func runAgent(ctx context.Context, dir string, cfg agent.Config, r *reloader, log *slog.Logger) error {
+func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervisor, r *reloader, log *slog.Logger) error {
 	for {
-		err := runAgentOnce(ctx, dir, &cfg, r, log)
+		err := runAgentOnce(ctx, dir, &cfg, manager, r, log)
 		if !errors.Is(err, agent.ErrNewID) {
 			return err
 		}
@@ -63,12 +63,11 @@ func runAgent(ctx context.Context, dir string, cfg agent.Config, r *reloader, lo
 }
 
 // runAgentOnce runs an agent under its id, and tells the service manager about it.
-func runAgentOnce(ctx context.Context, dir string, cfg *agent.Config, r *reloader, log *slog.Logger) error {
+func runAgentOnce(ctx context.Context, dir string, cfg *agent.Config, manager supervisor, r *reloader, log *slog.Logger) error {
 	l, err := newLocalAgent(ctx, dir, *cfg, log)
 	if err != nil {
 		return err
 	}
-	manager := r.manager
 	r.apply = func(next configs.Config) { l.configure(cfg, next.Agent) }
 	log.Info("agent started", "client", l.id.Client, "host", l.id.NetBIOSName, "relay", cfg.Relay, "data", dir)
 	if err := manager.tell(fmt.Sprintf("READY=1\nSTATUS=client %s, relay %s", l.id.Client, cfg.Relay)); err != nil {

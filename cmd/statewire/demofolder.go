@@ -7,8 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"statewire/site"
 	"strings"
+
+	"statewire/site"
 
 	"github.com/spf13/cobra"
 )

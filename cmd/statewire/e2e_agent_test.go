@@ -479,3 +479,14 @@ func TestServiceUnit(t *testing.T) {
 		t.Errorf("systemd says %v: %s", err, out)
 	}
 }
+
+// writeConfig replaces the file as editors do: written elsewhere, then renamed.
+func writeConfig(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Fatal(err)
+	}
+}

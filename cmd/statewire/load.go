@@ -133,10 +133,3 @@ func newBar(w io.Writer, total int, what, units string) *progressbar.ProgressBar
 
 // lockedBySite says that a running process loads the inbox.
 func lockedBySite(err error) bool { return errors.Is(err, inbox.ErrLocked) }
-
-func fmtCount(n int, unit string) string {
-	if n == 1 {
-		return "1 " + unit
-	}
-	return fmt.Sprintf("%d %ss", n, unit)
-}

@@ -9,23 +9,13 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
-	"statewire/configs"
 )
 
 // version is set by the linker.
 var version = "dev"
-
-const (
-	exitFailed = 1
-	exitUsage  = 2
-)
 
 func main() {
 	os.Exit(run(os.Args[1:]))
@@ -54,14 +44,6 @@ func run(args []string) int {
 	return exitCode(err)
 }
 
-func exitCode(err error) int {
-	var config *configs.Error
-	if errors.As(err, &config) || errors.As(err, new(usageError)) {
-		return exitUsage
-	}
-	return exitFailed
-}
-
 // exitOnSecondSignal ends the process at once when a person asks twice; nothing depends on a clean stop.
 func exitOnSecondSignal(ctx context.Context) {
 	<-ctx.Done()
@@ -71,19 +53,13 @@ func exitOnSecondSignal(ctx context.Context) {
 	os.Exit(exitFailed)
 }
 
-// exitStatus ends the program with a code of its own; err may be nil when everything was said on standard output.
-type exitStatus struct {
-	code int
-	err  error
+// globals are what the commands of a site share.
+type globals struct {
+	shared
+	create bool  // of commands that write: make the site where there is none
+	older  error // that an earlier version made the store; nil as long as none is known
+	ownSQL bool  // the command runs SQL of its user
 }
-
-func (e *exitStatus) Error() string { return fmt.Sprintf("exit status %d", e.code) }
-
-// usageError is a call that cannot be carried out as written.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
 
 // newRoot builds the command tree.
 func newRoot() *cobra.Command { return (&globals{}).root() }
@@ -106,38 +82,4 @@ func (g *globals) root() *cobra.Command {
 		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), configCommand(g), agentCommand(g))
 	root.AddCommand(deadCommand(g), accountCommand(g), demoRemoveCommand())
 	return root
-}
-
-func unknownCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	return usageError{fmt.Errorf("unknown command %q; see `%s --help`", args[0], cmd.CommandPath())}
-}
-
-// flagProblem says what a flag takes rather than how its parser failed.
-func flagProblem(err error) string {
-	var wrong *pflag.InvalidValueError
-	if !errors.As(err, &wrong) {
-		return err.Error()
-	}
-	flag := wrong.GetFlag()
-	takes, known := map[string]string{
-		"int": "a whole number", "uint8": "a whole number from 0 to 255", "uint16": "a whole number from 0 to 65535",
-		"uint32": "a whole number from 0 to 4294967295", "uint64": "a whole number from 0 to 18446744073709551615",
-		"float64": "a number", "bool": "true or false", "duration": "a duration, as 900s, 15m or 72h",
-	}[flag.Value.Type()]
-	cause := errors.Unwrap(wrong)
-	if parser := errors.As(cause, new(*strconv.NumError)) || strings.HasPrefix(cause.Error(), "time: "); !known || !parser {
-		return fmt.Sprintf("--%s: %v", flag.Name, cause) // the flag's own words
-	}
-	return fmt.Sprintf("--%s is %.60q; write %s", flag.Name, wrong.GetValue(), takes)
-}
-
-// noArgs refuses arguments with the exit code of wrong usage.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("%s takes no arguments, got %q; see `%s --help`", cmd.Name(), args[0], cmd.CommandPath())}
-	}
-	return nil
 }

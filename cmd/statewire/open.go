@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"golang.org/x/term"
 
 	"statewire/configs"
 	"statewire/store"
@@ -100,19 +98,4 @@ func commandStore(ctx context.Context, g *globals) (*store.Store, configs.Config
 	}
 	db, err := g.openStore(ctx, cfg, store.Read, g.quiet())
 	return db, cfg, err
-}
-
-// quiet logs warnings and errors only, to standard error: the output of a command is its result.
-func (g *globals) quiet() *slog.Logger {
-	level, _ := g.level()
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: max(level, slog.LevelWarn)}))
-}
-
-// isTerminal says whether w is a terminal, where a progress bar makes sense.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	return term.IsTerminal(int(f.Fd()))
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func TestStatusTellsOfRefusedReports(t *testing.T) {
-	g := &globals{data: t.TempDir()}
+	g := &globals{shared: shared{data: t.TempDir()}}
 	now := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 	if err := os.MkdirAll(filepath.Dir(site.RefusedFile(g.data)), 0o700); err != nil {
 		t.Fatal(err)

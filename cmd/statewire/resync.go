@@ -225,22 +225,6 @@ func why(s resync.Status) string {
 	return s.Reason + " by " + s.By
 }
 
-// stamp writes a time as everywhere; nothing for none.
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
-}
-
-// moment is a time as a value of its own, in seconds: null in JSON, an empty cell elsewhere, for none.
-func moment(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.Truncate(time.Second)
-}
-
 // terminalRows is how many rows a terminal is shown.
 const terminalRows = 40
 

@@ -138,7 +138,7 @@ func TestWhatLoadFinds(t *testing.T) {
 // The columns of `resync list` and `resync check` say of each row what is known of it.
 func TestResyncsAndGapsAsCSV(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	g := &globals{format: "csv"}
+	g := &globals{shared: shared{format: "csv"}}
 	read := func(what string, write func(*bytes.Buffer) error) (rows []map[string]string) {
 		t.Helper()
 		var out bytes.Buffer

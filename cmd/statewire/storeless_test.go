@@ -19,7 +19,7 @@ import (
 
 // TestARelayOutlivesAStoreThatDoesNotOpen runs all roles without an engine: whoever looks is told why, and the site tries again.
 func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
-	g := &globals{data: t.TempDir(), format: "csv", logLevel: "error"}
+	g := &globals{shared: shared{data: t.TempDir(), format: "csv", logLevel: "error"}}
 	cfg := configs.Default()
 	cfg.Relay.Listen, cfg.Relay.Auth, cfg.Reports.Listen = "127.0.0.1:0", "none", "127.0.0.1:0"
 	cfg.Store.Engine = filepath.Join(g.data, "engine.so")
@@ -91,7 +91,7 @@ func TestASiteWithoutARelayEndsWhenItsStoreDoesNotOpen(t *testing.T) {
 
 // TestADamagedMarkIsCriticalAndStopsNoRelay: what is wrong with the store is no reason to refuse reports.
 func TestADamagedMarkIsCriticalAndStopsNoRelay(t *testing.T) {
-	g := &globals{data: t.TempDir(), format: "csv", logLevel: "error"}
+	g := &globals{shared: shared{data: t.TempDir(), format: "csv", logLevel: "error"}}
 	if err := errors.Join(os.MkdirAll(filepath.Join(g.data, "store", "data"), 0o700),
 		os.WriteFile(filepath.Join(g.data, store.MarkName), []byte(`{"format":1,"sto`), 0o600)); err != nil {
 		t.Fatal(err)

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"statewire/site"
 	"strings"
+
+	"statewire/site"
 )
 
 // unserved is the check of a store that no process serves.

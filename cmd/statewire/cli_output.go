@@ -2,9 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"statewire/internal/tabular"
 )
@@ -16,7 +20,7 @@ type field struct {
 }
 
 // redirected refuses to write a binary format to a terminal, before any work is done.
-func (g *globals) redirected(cmd *cobra.Command) error {
+func (g *shared) redirected(cmd *cobra.Command) error {
 	if tabular.Format(g.format) == tabular.Parquet && isTerminal(cmd.OutOrStdout()) {
 		return usageError{errors.New("--format parquet is binary and no text for a terminal; write it to a file with > FILE.parquet, or use table, json, jsonl or csv")}
 	}
@@ -39,4 +43,36 @@ func tabularFields(fields []field) []tabular.Field {
 		out[i] = tabular.Field{Name: f.name, Value: f.value}
 	}
 	return out
+}
+
+// isTerminal says whether w is a terminal, where a progress bar makes sense.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	return term.IsTerminal(int(f.Fd()))
+}
+
+func fmtCount(n int, unit string) string {
+	if n == 1 {
+		return "1 " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
+}
+
+// stamp writes a time as everywhere; nothing for none.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// moment is a time as a value of its own, in seconds: null in JSON, an empty cell elsewhere, for none.
+func moment(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.Truncate(time.Second)
 }

@@ -22,6 +22,12 @@ const settleDelay = 200 * time.Millisecond
 // liveKeys are the keys, or the sections, that take effect while a site runs.
 func liveKeys() []string { return []string{"resync."} }
 
+// serviceManager is told that a reload begins and ends.
+type serviceManager interface {
+	reloading() error
+	tell(state string) error
+}
+
 // reloader applies changes of the configuration to what runs: on SIGHUP, and when a file changes where the system can tell. A
 // configuration with a problem changes nothing.
 type reloader struct {
@@ -34,7 +40,7 @@ type reloader struct {
 	// live are the keys that apply puts into force, and sections that end with a dot; concerns those whose change is said at all,
 	// all when it is nil.
 	live, concerns []string
-	manager        supervisor // is told that a reload begins and ends; the zero one is nobody
+	manager        serviceManager // nil is nobody
 
 	// Owned by run.
 	values []configs.Value // in force
@@ -98,8 +104,10 @@ func samePath(a, b string) bool {
 
 // reload reads the configuration anew and applies the keys that may change while the process runs.
 func (r *reloader) reload() {
-	_ = r.manager.reloading() // whoever does not hear it waits for nothing
-	defer func() { _ = r.manager.tell("READY=1") }()
+	if r.manager != nil {
+		_ = r.manager.reloading() // whoever does not hear it waits for nothing
+		defer func() { _ = r.manager.tell("READY=1") }()
+	}
 	cfg, values, err := r.load()
 	if err != nil {
 		r.log.Error("configuration not taken, the settings in force stay", "err", oneLine(err))

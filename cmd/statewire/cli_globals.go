@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,17 +15,14 @@ import (
 	"statewire/internal/tabular"
 )
 
-// globals are the flags that every command understands.
-type globals struct {
+// shared are the flags that every command understands.
+type shared struct {
 	configFile string
 	data       string
 	format     string
 	logLevel   string
 	logFormat  string
 	set        []string
-	create     bool  // of commands that write: make the site where there is none
-	older      error // that an earlier version made the store; nil as long as none is known
-	ownSQL     bool  // the command runs SQL of its user
 
 	sections []string          // of the configuration, that the command uses
 	creates  bool              // the command has --create
@@ -38,7 +34,7 @@ var (
 	logFormats = []string{"text", "json"}
 )
 
-func (g *globals) register(root *cobra.Command) {
+func (g *shared) register(root *cobra.Command) {
 	f := root.PersistentFlags()
 	f.StringVar(&g.configFile, "config", "", "configuration file (default: configs/statewire.yaml here, then "+configs.SystemFile+")")
 	f.StringVar(&g.data, "data", "./data", "data directory")
@@ -49,7 +45,7 @@ func (g *globals) register(root *cobra.Command) {
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return g.prepare(cmd, nil) }
 }
 
-func (g *globals) check() error {
+func (g *shared) check() error {
 	if !slices.Contains(formats, g.format) {
 		return usageError{fmt.Errorf("--format is %q; allowed are %s", g.format, strings.Join(formats, ", "))}
 	}
@@ -67,7 +63,7 @@ func (g *globals) check() error {
 	return nil
 }
 
-func (g *globals) level() (slog.Level, error) {
+func (g *shared) level() (slog.Level, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(g.logLevel)); err != nil {
 		return 0, usageError{fmt.Errorf("--log-level is %q; allowed are debug, info, warn, error", g.logLevel)}
@@ -76,9 +72,9 @@ func (g *globals) level() (slog.Level, error) {
 }
 
 // logger writes to w at the level the flags ask for.
-func (g *globals) logger(w io.Writer) *slog.Logger { return slog.New(g.logHandler(w)) }
+func (g *shared) logger(w io.Writer) *slog.Logger { return slog.New(g.logHandler(w)) }
 
-func (g *globals) logHandler(w io.Writer) slog.Handler {
+func (g *shared) logHandler(w io.Writer) slog.Handler {
 	level, _ := g.level() // checked before any command ran
 	opts := &slog.HandlerOptions{Level: level}
 	if g.logFormat == "json" {
@@ -88,7 +84,7 @@ func (g *globals) logHandler(w io.Writer) slog.Handler {
 }
 
 // config loads the configuration, with the flags' values on top. It is checked as far as the command uses it.
-func (g *globals) config(flags map[string]string) (configs.Config, []configs.Value, error) {
+func (g *shared) config(flags map[string]string) (configs.Config, []configs.Value, error) {
 	all := map[string]string{}
 	for key, value := range flags {
 		all[key] = value
@@ -103,11 +99,8 @@ func (g *globals) config(flags map[string]string) (configs.Config, []configs.Val
 	return configs.Load(configs.Source{File: g.configFile, Env: os.Environ(), Flags: all, Sections: g.sections, Read: g.readFile})
 }
 
-// oneLine writes an error for a terminal: one plain line, or one per problem when there are several.
-func oneLine(err error) string {
-	var config *configs.Error
-	if errors.As(err, &config) {
-		return "configuration: " + strings.ReplaceAll(config.Unwrap().Error(), "\n", "\nstatewire: configuration: ")
-	}
-	return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+// quiet logs warnings and errors only, to standard error: the output of a command is its result.
+func (g *shared) quiet() *slog.Logger {
+	level, _ := g.level()
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: max(level, slog.LevelWarn)}))
 }

@@ -16,7 +16,7 @@ import (
 func reloading(t *testing.T, text string) (file string, applied <-chan configs.Config) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "statewire.yaml")
-	writeConfig(t, file, text)
+	rewrite(t, file, text)
 	load := func() (configs.Config, []configs.Value, error) { return configs.Load(configs.Source{File: file}) }
 	_, values, err := load()
 	if err != nil {
@@ -31,8 +31,8 @@ func reloading(t *testing.T, text string) (file string, applied <-chan configs.C
 	return file, out
 }
 
-// writeConfig replaces the file as editors do: written elsewhere, then renamed.
-func writeConfig(t *testing.T, file, text string) {
+// rewrite replaces the file as editors do: written elsewhere, then renamed.
+func rewrite(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func writeConfig(t *testing.T, file, text string) {
 func rewriteUntil(t *testing.T, file, text string, applied <-chan configs.Config) configs.Config {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-		writeConfig(t, file, text)
+		rewrite(t, file, text)
 		select {
 		case cfg := <-applied:
 			return cfg
@@ -68,7 +68,7 @@ func TestAChangedResyncSettingTakesEffectWhileTheSiteRuns(t *testing.T) {
 func TestAFileWithAProblemChangesNothing(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "statewire.yaml")
 	var log strings.Builder
-	writeConfig(t, file, "resync:\n  max_outstanding: 0\n")
+	rewrite(t, file, "resync:\n  max_outstanding: 0\n")
 	r := &reloader{
 		load:  func() (configs.Config, []configs.Value, error) { return configs.Load(configs.Source{File: file}) },
 		apply: func(configs.Config) { t.Error("a wrong configuration was applied") },

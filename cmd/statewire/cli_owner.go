@@ -18,7 +18,7 @@ import (
 
 // prepare checks the flags and becomes the owner of the data directory. Before that it opens what the command line names, and calls
 // open when that is not nil.
-func (g *globals) prepare(cmd *cobra.Command, open func() error) error {
+func (g *shared) prepare(cmd *cobra.Command, open func() error) error {
 	g.sections, g.creates = sections(cmd), cmd.Flags().Lookup("create") != nil
 	if err := refuseEmpty(cmd, cmd.Flags().Args()); err != nil {
 		return err
@@ -48,7 +48,7 @@ func (g *globals) prepare(cmd *cobra.Command, open func() error) error {
 }
 
 // keepNamed reads the files that flags and configuration name.
-func (g *globals) keepNamed(cmd *cobra.Command) error {
+func (g *shared) keepNamed(cmd *cobra.Command) error {
 	g.kept = map[string][]byte{}
 	for _, path := range (configs.Source{File: g.configFile}).Paths() {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -72,7 +72,7 @@ func (g *globals) keepNamed(cmd *cobra.Command) error {
 const maxKept = 64 << 20
 
 // keep remembers a file's text. Whatever is wrong with the file, its reader says.
-func (g *globals) keep(path string) {
+func (g *shared) keep(path string) {
 	info, err := os.Stat(path)
 	if err != nil || info.IsDir() || info.Size() > maxKept {
 		return
@@ -88,7 +88,7 @@ func (g *globals) keep(path string) {
 }
 
 // readFile is os.ReadFile, also of a file that only root may read and that was kept.
-func (g *globals) readFile(path string) ([]byte, error) {
+func (g *shared) readFile(path string) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	kept, ok := g.kept[path]
 	switch {
@@ -101,7 +101,7 @@ func (g *globals) readFile(path string) ([]byte, error) {
 }
 
 // openFile is os.Open, of the kept text where there is one.
-func (g *globals) openFile(path string) (io.ReadCloser, error) {
+func (g *shared) openFile(path string) (io.ReadCloser, error) {
 	if kept, ok := g.kept[path]; ok {
 		return io.NopCloser(bytes.NewReader(kept)), nil
 	}
