@@ -15,6 +15,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/inbox"
 	"statewire/reports"
 	"statewire/site"
@@ -28,7 +29,7 @@ func accountCommand(g *globals) *cobra.Command {
 		Short: "every message that arrived, by what became of it",
 		Long: "Says what became of every message that arrived: arrived = stored + duplicate + set aside + dropped + waiting, all of it read\n" +
 			"from the store and the inbox. What is in files that nobody can read is not known; those are counted as files.",
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return g.account(cmd)
 		},
@@ -53,7 +54,7 @@ func (g *globals) account(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	runner, err := site.NewRunner(cfg.Reports, db, reports.Deps{Log: g.quiet()})
+	runner, err := site.NewRunner(cfg.Reports, db, reports.Deps{Log: g.Quiet()})
 	if err != nil {
 		return err
 	}
@@ -61,12 +62,12 @@ func (g *globals) account(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	return writeRecord(cmd.OutOrStdout(), g.format, accountFields(loaded, again, files))
+	return cli.WriteRecord(cmd.OutOrStdout(), g.Format, accountFields(loaded, again, files))
 }
 
 // accountFields adds what waits to what was loaded. Records that a loaded file tried again still count as set aside in the
 // store; their messages are counted where they went.
-func accountFields(loaded map[string]int64, again int64, files []waitingFile) []field {
+func accountFields(loaded map[string]int64, again int64, files []waitingFile) []cli.Field {
 	waiting, unread := int64(0), 0
 	for _, f := range files {
 		waiting += f.messages
@@ -74,7 +75,7 @@ func accountFields(loaded map[string]int64, again int64, files []waitingFile) []
 			unread++
 		}
 	}
-	return []field{
+	return []cli.Field{
 		{"arrived", loaded["loaded"] - again + waiting}, {"stored", loaded["stored"]}, {"duplicate", loaded["duplicate"]},
 		{"set_aside", loaded["set_aside"] - again}, {"dropped", loaded["dropped"]}, {"waiting", waiting},
 		{"bad_files", loaded["bad_files"]}, {"waiting_files", len(files)}, {"waiting_files_unread", unread},
@@ -110,14 +111,14 @@ type waitingFile struct {
 
 // waitingMessages reads what waits in the inbox.
 func (g *globals) waitingMessages() (files []waitingFile, err error) {
-	cfg, _, err := g.config(nil)
+	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return nil, err
 	}
 	if len(cfg.Store.Addr) > 0 && g.needInbox() != nil {
 		return nil, nil // a store elsewhere, and no inbox here
 	}
-	dir, err := site.LookInbox(g.data, cfg, g.quiet())
+	dir, err := site.LookInbox(g.Data, cfg, g.Quiet())
 	if err != nil {
 		return nil, err
 	}

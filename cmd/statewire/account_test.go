@@ -82,7 +82,7 @@ func TestWhatArrivedIsTheSumOfWhatBecameOfIt(t *testing.T) {
 	loaded := map[string]int64{"loaded": 10, "stored": 6, "duplicate": 1, "set_aside": 2, "dropped": 1, "bad_files": 3}
 	got := map[string]any{}
 	for _, f := range accountFields(loaded, 2, []waitingFile{{messages: 4, readable: true}, {}}) {
-		got[f.name] = f.value
+		got[f[0].(string)] = f[1]
 	}
 	want := map[string]any{"arrived": int64(12), "stored": int64(6), "duplicate": int64(1), "set_aside": int64(0),
 		"dropped": int64(1), "waiting": int64(4), "bad_files": int64(3), "waiting_files": 2, "waiting_files_unread": 1}

@@ -9,13 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/agent"
+	"statewire/cmd/statewire/cli"
 )
 
 func agentCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "this machine as a client: run it, tell it of a state, see what it holds and sent",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(agentRunCommand(g), agentSendCommand(g), agentStatusCommand(g), agentMessagesCommand(g), agentResendCommand(g), agentScanCommand(g),
@@ -29,7 +30,7 @@ func agentDir(data string) string { return filepath.Join(data, "agent") }
 // agentAt is where the agent is that a command speaks to: on the data directory, or where the shipped unit has it when none was named
 // and none is in the usual place.
 func (g *globals) agentAt(cmd *cobra.Command) string {
-	dir := agentDir(g.data)
+	dir := agentDir(g.Data)
 	if cmd.Flags().Changed("data") {
 		return dir
 	}
@@ -51,7 +52,7 @@ func (g *globals) agent(cmd *cobra.Command) *agent.SocketClient {
 func asked(err error) error {
 	var refused *agent.SocketError
 	if errors.As(err, &refused) && refused.Status/100 == 4 {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	return err
 }
@@ -60,7 +61,7 @@ func agentResendCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "resend",
 		Short: "send the whole cache again under new serials, then \"resync complete\"",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sent, err := g.agent(cmd).Resend(cmd.Context())
 			if err != nil {
@@ -75,13 +76,13 @@ func agentScanCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "scan",
 		Short: "look for package updates of this machine now; what has changed goes with the next report",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found, err := g.agent(cmd).Scan(cmd.Context())
 			if err != nil {
 				return asked(err)
 			}
-			return writeRecord(cmd.OutOrStdout(), g.format, []field{
+			return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{
 				{"required", found.Required}, {"pending_restart", found.Restart}, {"changed", found.Raised},
 				{"lists_updated", whenever(found.Listed)}, {"seconds", found.Took.Seconds()},
 			})

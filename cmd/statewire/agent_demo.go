@@ -26,7 +26,7 @@ func (g *globals) startDemoAgent(ctx context.Context, group *errgroup.Group, cfg
 	own := cfg.Agent
 	own.Relay, own.CAFile, own.Pin, own.ClientID = a.Relay, a.CAFile, "", "" // the configured ones are another site's
 	own.SendInterval, own.PolicyInterval, own.StartupJitter = demoSendInterval, demoPolicyInterval, 0
-	l, err := newLocalAgent(ctx, agentDir(g.data), own, log.With("stage", "agent"))
+	l, err := newLocalAgent(ctx, agentDir(g.Data), own, log.With("stage", "agent"))
 	if err != nil {
 		return "", fmt.Errorf("this machine's own agent: %w", err)
 	}
@@ -39,8 +39,8 @@ func (g *globals) startDemoAgent(ctx context.Context, group *errgroup.Group, cfg
 	host := l.id.NetBIOSName
 	if !l.packages.Available(ctx) {
 		return host + ", a real client; it has no apt, so it has nothing to tell but what you do:\n" +
-			"              " + os.Args[0] + " --data " + g.data + " agent send --type 500 --topic example --state 2 --now", nil
+			"              " + os.Args[0] + " --data " + g.Data + " agent send --type 500 --topic example --state 2 --now", nil
 	}
 	return fmt.Sprintf("%s, a real client with its real package updates\n              %s/clients/%s\n"+
-		"              %s --data %s report client-states --param client=%s", host, a.Reports, url.PathEscape(host), os.Args[0], g.data, host), nil
+		"              %s --data %s report client-states --param client=%s", host, a.Reports, url.PathEscape(host), os.Args[0], g.Data, host), nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/agent"
+	"statewire/cmd/statewire/cli"
 )
 
 func agentMessagesCommand(g *globals) *cobra.Command {
@@ -14,10 +15,10 @@ func agentMessagesCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "messages",
 		Short: "what this machine's agent holds: the latest state of every topic; or what it sent",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if count(asReport, sent, refused) > 1 {
-				return usageError{errors.New("--as-report, --sent and --refused show different things; choose one")}
+				return cli.Usage(errors.New("--as-report, --sent and --refused show different things; choose one"))
 			}
 			if asReport {
 				return g.agentReport(cmd)
@@ -33,7 +34,7 @@ func agentMessagesCommand(g *globals) *cobra.Command {
 			case refused:
 				columns, rows = refusedRows(all.Refused)
 			}
-			return writeRecords(cmd.OutOrStdout(), g.format, columns, rows)
+			return cli.WriteRecords(cmd.OutOrStdout(), g.Format, columns, rows)
 		},
 	}
 	cmd.Flags().BoolVar(&asReport, "as-report", false, "what it holds, as the XML of one report")

@@ -33,8 +33,8 @@ func newSupervisor() supervisor {
 	return s
 }
 
-// tell sends one state, such as READY=1. Without a service manager it does nothing.
-func (s supervisor) tell(state string) error {
+// Tell sends one state, such as READY=1. Without a service manager it does nothing.
+func (s supervisor) Tell(state string) error {
 	if s.heard != nil {
 		s.heard(state)
 	}
@@ -68,6 +68,6 @@ func (s supervisor) keepAlive(ctx context.Context, works func() error) error {
 		if err := works(); err != nil {
 			return err
 		}
-		_ = s.tell("WATCHDOG=1") // what is not heard once is heard the next time, or the service manager ends the process
+		_ = s.Tell("WATCHDOG=1") // what is not heard once is heard the next time, or the service manager ends the process
 	}
 }

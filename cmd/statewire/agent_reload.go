@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"statewire/agent"
+	"statewire/cmd/statewire/cli"
 	"statewire/configs"
 )
 
@@ -15,10 +16,10 @@ func liveAgentKeys() []string {
 }
 
 // agentReloader follows SIGHUP for an agent. What other sections hold is no concern of it.
-func (g *globals) agentReloader(hangup <-chan os.Signal, values []configs.Value, manager supervisor, log *slog.Logger) *reloader {
-	return &reloader{
-		load:   func() (configs.Config, []configs.Value, error) { return g.config(nil) },
-		hangup: hangup, live: liveAgentKeys(), concerns: []string{"agent."}, manager: manager, values: values, log: log,
+func (g *globals) agentReloader(hangup <-chan os.Signal, values []configs.Value, manager supervisor, log *slog.Logger) *cli.Reloader {
+	return &cli.Reloader{
+		Load:   func() (configs.Config, []configs.Value, error) { return g.Config(nil) },
+		Hangup: hangup, Live: liveAgentKeys(), Concerns: []string{"agent."}, Manager: manager, Values: values, Log: log,
 	}
 }
 
@@ -29,7 +30,7 @@ func (l *localAgent) configure(cfg *agent.Config, next agent.Config) {
 	l.packages.Configure(next)
 }
 
-// reloading tells the service manager that the configuration is read again, until READY=1 says that this is over.
-func (s supervisor) reloading() error {
-	return s.tell(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", monotonic().Microseconds()))
+// Reloading tells the service manager that the configuration is read again, until READY=1 says that this is over.
+func (s supervisor) Reloading() error {
+	return s.Tell(fmt.Sprintf("RELOADING=1\nMONOTONIC_USEC=%d", monotonic().Microseconds()))
 }

@@ -15,6 +15,7 @@ import (
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/cmd/statewire/cli"
 	"statewire/configs"
 )
 
@@ -32,25 +33,25 @@ func agentRunCommand(g *globals) *cobra.Command {
 		Long: "Runs this machine's client: it sends states that local programs tell it and the package updates it finds (apt), polls its\n" +
 			"policy, and answers the other agent commands. Its files lie in DATA/agent. As a service of\n" +
 			"systemd, launchd or Windows: docs/agent.md.",
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runAsService(cmd.Context(), g, func(ctx context.Context, manager supervisor, log *slog.Logger) error {
-				hangup := hangups()
-				cfg, values, err := g.config(nil)
+				hangup := cli.Hangups()
+				cfg, values, err := g.Config(nil)
 				if err != nil {
 					return err
 				}
 				if cfg.Agent.Relay == "" {
-					return usageError{errors.New("agent.relay is empty; set it to the address of the relay, such as https://mp.example:8443, in the configuration file or with --set agent.relay=ADDRESS")}
+					return cli.Usage(errors.New("agent.relay is empty; set it to the address of the relay, such as https://mp.example:8443, in the configuration file or with --set agent.relay=ADDRESS"))
 				}
-				return runAgent(ctx, agentDir(g.data), cfg.Agent, manager, g.agentReloader(hangup, values, manager, log), log)
+				return runAgent(ctx, agentDir(g.Data), cfg.Agent, manager, g.agentReloader(hangup, values, manager, log), log)
 			})
 		},
 	}
 }
 
 // runAgent runs an agent until ctx is done. One that is to get a new client id goes on under that.
-func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervisor, r *reloader, log *slog.Logger) error {
+func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervisor, r *cli.Reloader, log *slog.Logger) error {
 	for {
 		err := runAgentOnce(ctx, dir, &cfg, manager, r, log)
 		if !errors.Is(err, agent.ErrNewID) {
@@ -63,26 +64,26 @@ func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervi
 }
 
 // runAgentOnce runs an agent under its id, and tells the service manager about it.
-func runAgentOnce(ctx context.Context, dir string, cfg *agent.Config, manager supervisor, r *reloader, log *slog.Logger) error {
+func runAgentOnce(ctx context.Context, dir string, cfg *agent.Config, manager supervisor, r *cli.Reloader, log *slog.Logger) error {
 	l, err := newLocalAgent(ctx, dir, *cfg, log)
 	if err != nil {
 		return err
 	}
-	r.apply = func(next configs.Config) { l.configure(cfg, next.Agent) }
+	r.Apply = func(next configs.Config) { l.configure(cfg, next.Agent) }
 	log.Info("agent started", "client", l.id.Client, "host", l.id.NetBIOSName, "relay", cfg.Relay, "data", dir)
-	if err := manager.tell(fmt.Sprintf("READY=1\nSTATUS=client %s, relay %s", l.id.Client, cfg.Relay)); err != nil {
+	if err := manager.Tell(fmt.Sprintf("READY=1\nSTATUS=client %s, relay %s", l.id.Client, cfg.Relay)); err != nil {
 		log.Warn("service manager does not hear this agent", "err", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { // the process does not end before this is said
 		<-ctx.Done()
 		if !errors.Is(context.Cause(ctx), agent.ErrNewID) {
-			_ = manager.tell("STOPPING=1")
+			_ = manager.Tell("STOPPING=1")
 		}
 		return nil
 	})
 	g.Go(func() error { return l.run(ctx) })
-	g.Go(func() error { r.run(ctx, nil); return nil })
+	g.Go(func() error { r.Run(ctx, nil); return nil })
 	g.Go(func() error {
 		return manager.keepAlive(ctx, func() error { _, err := l.agent.Status(); return err })
 	})

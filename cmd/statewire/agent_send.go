@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"statewire/agent"
+	"statewire/cmd/statewire/cli"
 	"statewire/internal/parse"
 	"statewire/smx"
 )
@@ -35,7 +36,7 @@ func agentSendCommand(g *globals) *cobra.Command {
 		Short: "tell this machine's agent of a state; --now sends it at once, and alone sends what waits",
 		Long: "Records a state with the agent of this machine. When the command returns, the state is on disk; it goes with the next report,\n" +
 			"and at once with --now. Of a topic (type and id) only the latest state is kept and sent.",
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.agentSend(cmd, s) },
 	}
 	f := cmd.Flags()
@@ -48,7 +49,7 @@ func agentSendCommand(g *globals) *cobra.Command {
 	f.Uint32Var(&s.state.Criticality, "criticality", 0, "criticality of the state")
 	f.Int8Var(&s.priority, "priority", 0, "0 (urgent) to 10; without it the report names none, which counts as 5")
 	f.StringVar(&s.time, "time", "", "when the state changed, such as 2026-03-10T08:00:00Z; default: now")
-	mayBeEmpty(cmd, "param", "details")
+	cli.MayBeEmpty(cmd, "param", "details")
 	f.BoolVar(&s.state.Instant, "instant", false, "no serial: sent at once, then forgotten")
 	f.BoolVar(&s.now, "now", false, "send at once, and say what came of it")
 	return cmd
@@ -72,7 +73,7 @@ func (g *globals) agentSend(cmd *cobra.Command, s sending) error {
 		return writeFlushed(g, cmd, sent)
 	}
 	if given < len(mandatory) {
-		return usageError{errors.New("a state needs --type, --topic and --state; --now alone sends what waits")}
+		return cli.Usage(errors.New("a state needs --type, --topic and --state; --now alone sends what waits"))
 	}
 	if err := s.complete(cmd); err != nil {
 		return err
@@ -84,7 +85,7 @@ func (g *globals) agentSend(cmd *cobra.Command, s sending) error {
 	if answer.Sent != nil {
 		return writeFlushed(g, cmd, *answer.Sent)
 	}
-	return writeRecord(cmd.OutOrStdout(), g.format, []field{{"recorded", answer.Recorded}})
+	return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{{"recorded", answer.Recorded}})
 }
 
 // complete fills in what is not a plain flag.
@@ -94,7 +95,7 @@ func (s *sending) complete(cmd *cobra.Command) (err error) {
 	}
 	if s.time != "" {
 		if s.state.Time, err = parse.Time(s.time); err != nil {
-			return usageError{fmt.Errorf("--time is %.60q; write it like 2026-03-10T08:00:00Z", s.time)}
+			return cli.Usage(fmt.Errorf("--time is %.60q; write it like 2026-03-10T08:00:00Z", s.time))
 		}
 	}
 	s.state.Details, err = readDetails(s.details, cmd.InOrStdin())
@@ -107,7 +108,7 @@ func readDetails(given string, stdin io.Reader) (string, error) {
 	if path, ok := strings.CutPrefix(given, "@"); ok {
 		f, err := os.Open(path)
 		if err != nil {
-			return "", usageError{fmt.Errorf("--details: %w", err)}
+			return "", cli.Usage(fmt.Errorf("--details: %w", err))
 		}
 		defer f.Close()
 		from = f
@@ -119,18 +120,18 @@ func readDetails(given string, stdin io.Reader) (string, error) {
 		return "", fmt.Errorf("read --details: %w", err)
 	}
 	if len(text) > smx.MaxDetailsBytes {
-		return "", usageError{fmt.Errorf("--details are longer than %d bytes", smx.MaxDetailsBytes)}
+		return "", cli.Usage(fmt.Errorf("--details are longer than %d bytes", smx.MaxDetailsBytes))
 	}
 	return string(text), nil
 }
 
 // writeFlushed prints what came of sending at once. States that did not go are safe, but somebody wanted them sent.
 func writeFlushed(g *globals, cmd *cobra.Command, f agent.Flushed) error {
-	err := writeRecord(cmd.OutOrStdout(), g.format, []field{
+	err := cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{
 		{"sent", f.Done}, {"unsent", f.Unsent}, {"last_serial", f.LastSerial}, {"receipt", f.Receipt}, {"problem", f.Problem},
 	})
 	if err == nil && !f.Done {
-		err = fmt.Errorf("%s not sent yet: %s; the agent goes on trying", fmtCount(f.Unsent, "state"), f.Problem)
+		err = fmt.Errorf("%s not sent yet: %s; the agent goes on trying", cli.FmtCount(f.Unsent, "state"), f.Problem)
 	}
 	return err
 }

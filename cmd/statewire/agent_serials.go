@@ -15,6 +15,7 @@ import (
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/cmd/statewire/cli"
 	"statewire/internal/backoff"
 )
 
@@ -28,13 +29,13 @@ func agentNewIDCommand(g *globals) *cobra.Command {
 		Long: "Gives this machine's client a new random client id, whether or not the agent runs. What it holds stays and is sent under the\n" +
 			"new id from serial 1 on. For a client whose serials are used up, or that shares its id with a copy of the machine. The site\n" +
 			"knows the old id as a client that falls silent.",
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			old, own, err := g.newID(cmd)
 			if err != nil {
 				return asked(err)
 			}
-			return writeRecord(cmd.OutOrStdout(), g.format, []field{{"old_client", old}, {"client", own}})
+			return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{{"old_client", old}, {"client", own}})
 		},
 	}
 }
@@ -63,12 +64,12 @@ func (g *globals) newID(cmd *cobra.Command) (old, own string, err error) {
 
 // newIDAtRest changes the store file itself.
 func (g *globals) newIDAtRest(cmd *cobra.Command) (old, own string, err error) {
-	cfg, _, err := g.config(nil)
+	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return "", "", err
 	}
 	if cfg.Agent.ClientID != "" {
-		return "", "", usageError{errors.New("agent.client_id names this client's id: take it out of the configuration first, or put the new id there and move the agent's store away")}
+		return "", "", cli.Usage(errors.New("agent.client_id names this client's id: take it out of the configuration first, or put the new id there and move the agent's store away"))
 	}
 	dir := g.agentAt(cmd)
 	if _, err := os.Stat(agentStore(dir)); errors.Is(err, fs.ErrNotExist) {
@@ -111,14 +112,14 @@ func agentAcceptSerialCommand(g *globals) *cobra.Command {
 			"machine really gave out so many, and was set back since. `statewire agent status` shows the serial. There is no way back.",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError{errors.New("name the serial that `statewire agent status` shows as declined_serial")}
+				return cli.Usage(errors.New("name the serial that `statewire agent status` shows as declined_serial"))
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			next, err := strconv.ParseUint(args[0], 10, 64)
 			if err != nil {
-				return usageError{fmt.Errorf("%.40q is no serial; name the one that `statewire agent status` shows as declined_serial", args[0])}
+				return cli.Usage(fmt.Errorf("%.40q is no serial; name the one that `statewire agent status` shows as declined_serial", args[0]))
 			}
 			sent, err := g.agent(cmd).AcceptSerial(cmd.Context(), next)
 			if err != nil {

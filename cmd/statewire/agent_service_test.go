@@ -72,7 +72,7 @@ func plistStrings(t *testing.T, path, key string) (values []string) {
 func TestASupervisorHearsWithoutAnAddress(t *testing.T) {
 	var heard []string
 	manager := supervisor{heard: func(state string) { heard = append(heard, state) }}
-	if err := manager.tell("READY=1\nSTATUS=x"); err != nil || len(heard) != 1 || heard[0] != "READY=1\nSTATUS=x" {
+	if err := manager.Tell("READY=1\nSTATUS=x"); err != nil || len(heard) != 1 || heard[0] != "READY=1\nSTATUS=x" {
 		t.Errorf("heard %q, %v", heard, err)
 	}
 }

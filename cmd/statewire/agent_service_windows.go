@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"statewire/cmd/statewire/cli"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ func runAsService(ctx context.Context, g *globals, run func(context.Context, sup
 		return fmt.Errorf("see whether Windows runs this as a service: %w", err)
 	}
 	if !started {
-		return run(ctx, newSupervisor(), g.logger(os.Stderr))
+		return run(ctx, newSupervisor(), g.Logger(os.Stderr))
 	}
 	events, err := eventlog.Open(eventSource)
 	if err != nil {
@@ -36,7 +37,7 @@ func runAsService(ctx context.Context, g *globals, run func(context.Context, sup
 	}
 	defer events.Close()
 	leaveConsole()
-	return svc.Run(eventSource, &service{run: run, log: slog.New(&eventHandler{to: events, lines: g.logHandler})})
+	return svc.Run(eventSource, &service{run: run, log: slog.New(&eventHandler{to: events, lines: g.LogHandler})})
 }
 
 // leaveConsole keeps away what Windows tells the processes of a console when somebody logs off: it would end them.
@@ -68,8 +69,8 @@ func (s *service) Execute(_ []string, asked <-chan svc.ChangeRequest, status cha
 			if err == nil {
 				return false, 0
 			}
-			s.log.Error("agent failed", "err", oneLine(err))
-			return true, uint32(exitCode(err))
+			s.log.Error("agent failed", "err", cli.OneLine(err))
+			return true, uint32(cli.ExitCode(err))
 		case running := <-ready:
 			if ctx.Err() == nil {
 				status <- running

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/agent"
+	"statewire/cmd/statewire/cli"
 )
 
 // An agent whose states, or whose relay, were away for so long needs a person.
@@ -24,20 +25,20 @@ func agentStatusCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "how this machine's agent is doing; exit code 0 ok, 1 warning, 2 critical, 3 unknown",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			status, err := statusWithin(cmd.Context(), g.agent(cmd), answerPatience)
 			if err != nil {
-				return &exitStatus{int(g.silentAgent(cmd, err)), err}
+				return &cli.ExitStatus{Code: int(g.silentAgent(cmd, err)), Err: err}
 			}
 			health, why := agentHealth(status, time.Now())
-			if err := writeRecord(cmd.OutOrStdout(), g.format, statusFields(status, health, why)); err != nil {
+			if err := cli.WriteRecord(cmd.OutOrStdout(), g.Format, statusFields(status, health, why)); err != nil {
 				return err
 			}
-			if health == healthOK {
+			if health == cli.HealthOK {
 				return nil
 			}
-			return &exitStatus{code: int(health)}
+			return &cli.ExitStatus{Code: int(health)}
 		},
 	}
 }
@@ -49,28 +50,28 @@ func statusWithin(ctx context.Context, own *agent.SocketClient, patience time.Du
 }
 
 // silentAgent is the health of an agent that cannot be asked: critical where one should run, and when it hangs.
-func (g *globals) silentAgent(cmd *cobra.Command, err error) health {
+func (g *globals) silentAgent(cmd *cobra.Command, err error) cli.Health {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return healthCritical
+		return cli.HealthCritical
 	}
 	if _, missing := os.Stat(g.agentAt(cmd)); missing == nil && errors.Is(err, agent.ErrNotRunning) {
-		return healthCritical
+		return cli.HealthCritical
 	}
-	return healthUnknown
+	return cli.HealthUnknown
 }
 
 // agentHealth judges a status: critical when states or the relay are away for a day, warning when anything did not go.
-func agentHealth(s agent.StatusReport, now time.Time) (health, []string) {
-	worst, why := healthOK, []string(nil)
-	note := func(h health, format string, args ...any) {
-		worst, why = worse(worst, h), append(why, fmt.Sprintf(format, args...))
+func agentHealth(s agent.StatusReport, now time.Time) (cli.Health, []string) {
+	worst, why := cli.HealthOK, []string(nil)
+	note := func(h cli.Health, format string, args ...any) {
+		worst, why = cli.Worse(worst, h), append(why, fmt.Sprintf(format, args...))
 	}
 	oldest := seconds(s.OldestUnsent)
 	switch lately := max(2*seconds(s.SendInterval), time.Minute); {
 	case oldest > agentPatience:
-		note(healthCritical, "the oldest unsent state has waited for %v", oldest.Round(time.Second))
+		note(cli.HealthCritical, "the oldest unsent state has waited for %v", oldest.Round(time.Second))
 	case oldest > lately && len(s.Paused)+len(s.Slowed) == 0:
-		note(healthWarning, "the oldest unsent state has waited for %v", oldest.Round(time.Second))
+		note(cli.HealthWarning, "the oldest unsent state has waited for %v", oldest.Round(time.Second))
 	}
 	if s.Problem != "" {
 		since := s.LastContact
@@ -78,26 +79,26 @@ func agentHealth(s agent.StatusReport, now time.Time) (health, []string) {
 			since = s.Started
 		}
 		if !s.Connected && now.Sub(since) > agentPatience {
-			note(healthCritical, "no relay has answered since %s: %s", whenever(since), s.Problem)
+			note(cli.HealthCritical, "no relay has answered since %s: %s", whenever(since), s.Problem)
 		} else {
-			note(healthWarning, "%s", s.Problem)
+			note(cli.HealthWarning, "%s", s.Problem)
 		}
 	}
 	if s.UsedUp {
-		note(healthCritical, "its serials are used up and nothing more of it can reach a site: give it a new client id with `statewire agent new-id`")
+		note(cli.HealthCritical, "its serials are used up and nothing more of it can reach a site: give it a new client id with `statewire agent new-id`")
 	}
 	if now.Sub(s.DeclinedTime) < agentPatience && !s.UsedUp {
-		note(healthWarning, "a policy named serial %d to continue from, far above its own %d: declined. If this machine gave out so many, `statewire agent accept-serial %d` continues there; else its id was misused at the site, and `statewire agent new-id` gives it another",
+		note(cli.HealthWarning, "a policy named serial %d to continue from, far above its own %d: declined. If this machine gave out so many, `statewire agent accept-serial %d` continues there; else its id was misused at the site, and `statewire agent new-id` gives it another",
 			s.DeclinedSerial, s.LastSerial, s.DeclinedSerial)
 	}
 	if s.InUse == "fallback" {
-		note(healthWarning, "the assigned relay %s does not answer; the configured one is used", s.Assigned)
+		note(cli.HealthWarning, "the assigned relay %s does not answer; the configured one is used", s.Assigned)
 	}
 	if now.Sub(s.LastRefused) < agentPatience {
-		note(healthWarning, "the relay refused a state for good; `statewire agent messages --refused` shows it")
+		note(cli.HealthWarning, "the relay refused a state for good; `statewire agent messages --refused` shows it")
 	}
 	if s.Scan != nil && s.Scan.Reason != "" {
-		note(healthWarning, "package scan %s: %s", s.Scan.State, s.Scan.Reason)
+		note(cli.HealthWarning, "package scan %s: %s", s.Scan.State, s.Scan.Reason)
 	}
 	return worst, why
 }
@@ -108,7 +109,7 @@ func firstWait(s agent.StatusReport) string {
 		return ""
 	}
 	return fmt.Sprintf("it has not asked the relay since its start and does so at %s, a random moment within agent.startup_jitter (%v): "+
-		"machines that start together shall not come together. A state that is sent with --now goes at once", stamp(s.NextContact), seconds(s.StartupJitter))
+		"machines that start together shall not come together. A state that is sent with --now goes at once", cli.Stamp(s.NextContact), seconds(s.StartupJitter))
 }
 
 // lastScan is the last scan in a few words.
@@ -116,23 +117,23 @@ func lastScan(s *agent.ScanState) string {
 	if s == nil {
 		return "never"
 	}
-	text := fmt.Sprintf("%s %s, %s required", s.State, whenever(s.Time), fmtCount(s.Required, "update"))
+	text := fmt.Sprintf("%s %s, %s required", s.State, whenever(s.Time), cli.FmtCount(s.Required, "update"))
 	if s.Restart > 0 {
 		text += ", a restart is pending"
 	}
 	return text
 }
 
-func statusFields(s agent.StatusReport, h health, why []string) []field {
+func statusFields(s agent.StatusReport, h cli.Health, why []string) []cli.Field {
 	relay := s.Relay
 	if s.InUse == "assigned" {
 		relay = s.Assigned
 	}
-	return []field{
+	return []cli.Field{
 		{"health", h.String()}, {"why", strings.Join(why, "; ")}, {"client", s.Client}, {"host", s.Host}, {"version", s.Version},
 		{"process", s.Process}, {"started", whenever(s.Started)}, {"connected", s.Connected}, {"waits", firstWait(s)}, {"relay", relay}, {"relay_in_use", s.InUse},
 		{"assigned_relay", s.Assigned}, {"assigned_notifier", s.Notifier}, {"last_contact", whenever(s.LastContact)},
-		{"next_contact", cmp.Or(stamp(s.NextContact), "now")},
+		{"next_contact", cmp.Or(cli.Stamp(s.NextContact), "now")},
 		{"last_send", whenever(s.LastSend)}, {"last_serial", s.LastSerial}, {"declined_serial", s.DeclinedSerial}, {"serials_used_up", s.UsedUp}, {"held", s.Held}, {"unsent", s.Unsent},
 		{"oldest_unsent", seconds(s.OldestUnsent).Round(time.Second).String()}, {"oldest_unsent_seconds", s.OldestUnsent},
 		{"dead_letters", s.DeadLetters}, {"resyncing", s.Resyncing}, {"last_resync", s.ResyncNumber},
@@ -145,4 +146,4 @@ func statusFields(s agent.StatusReport, h health, why []string) []field {
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
 
 // whenever is a time as people and programs read it, or "never".
-func whenever(t time.Time) string { return cmp.Or(stamp(t), "never") }
+func whenever(t time.Time) string { return cmp.Or(cli.Stamp(t), "never") }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"statewire/agent"
+	"statewire/cmd/statewire/cli"
 )
 
 func TestAgentHealth(t *testing.T) {
@@ -17,36 +18,36 @@ func TestAgentHealth(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(*agent.StatusReport)
-		want   health
+		want   cli.Health
 		why    string
 	}{
-		{"all is well", func(*agent.StatusReport) {}, healthOK, ""},
-		{"just started", func(s *agent.StatusReport) { *s = agent.StatusReport{Started: now, SendInterval: 900} }, healthOK, ""},
-		{"states wait for the next send", func(s *agent.StatusReport) { s.Unsent, s.OldestUnsent = 3, 1700 }, healthOK, ""},
-		{"states wait for longer than two intervals", func(s *agent.StatusReport) { s.Unsent, s.OldestUnsent = 3, 1900 }, healthWarning, "31m40s"},
-		{"the policy holds them back", func(s *agent.StatusReport) { s.Unsent, s.OldestUnsent, s.Paused = 3, 1900, []uint32{500} }, healthOK, ""},
-		{"states wait for a day", func(s *agent.StatusReport) { s.Unsent, s.OldestUnsent, s.Paused = 3, 90000, []uint32{500} }, healthCritical, "25h0m0s"},
-		{"a second's interval is no reason to worry", func(s *agent.StatusReport) { s.OldestUnsent, s.SendInterval = 30, 1 }, healthOK, ""},
-		{"the relay refuses the client", func(s *agent.StatusReport) { s.Problem = "the relay answered 401 no_identity" }, healthWarning, "no_identity"},
-		{"the relay is away", func(s *agent.StatusReport) { s.Connected, s.Problem = false, "connection refused" }, healthWarning, "connection refused"},
+		{"all is well", func(*agent.StatusReport) {}, cli.HealthOK, ""},
+		{"just started", func(s *agent.StatusReport) { *s = agent.StatusReport{Started: now, SendInterval: 900} }, cli.HealthOK, ""},
+		{"states wait for the next send", func(s *agent.StatusReport) { s.Unsent, s.OldestUnsent = 3, 1700 }, cli.HealthOK, ""},
+		{"states wait for longer than two intervals", func(s *agent.StatusReport) { s.Unsent, s.OldestUnsent = 3, 1900 }, cli.HealthWarning, "31m40s"},
+		{"the policy holds them back", func(s *agent.StatusReport) { s.Unsent, s.OldestUnsent, s.Paused = 3, 1900, []uint32{500} }, cli.HealthOK, ""},
+		{"states wait for a day", func(s *agent.StatusReport) { s.Unsent, s.OldestUnsent, s.Paused = 3, 90000, []uint32{500} }, cli.HealthCritical, "25h0m0s"},
+		{"a second's interval is no reason to worry", func(s *agent.StatusReport) { s.OldestUnsent, s.SendInterval = 30, 1 }, cli.HealthOK, ""},
+		{"the relay refuses the client", func(s *agent.StatusReport) { s.Problem = "the relay answered 401 no_identity" }, cli.HealthWarning, "no_identity"},
+		{"the relay is away", func(s *agent.StatusReport) { s.Connected, s.Problem = false, "connection refused" }, cli.HealthWarning, "connection refused"},
 		{"the relay is away for a day", func(s *agent.StatusReport) {
 			s.Connected, s.Problem, s.LastContact = false, "connection refused", now.Add(-25*time.Hour)
-		}, healthCritical, "no relay has answered since 2026-03-09T07:00:00Z"},
+		}, cli.HealthCritical, "no relay has answered since 2026-03-09T07:00:00Z"},
 		{"no answer since a start today", func(s *agent.StatusReport) {
 			s.Connected, s.Problem, s.LastContact, s.Started = false, "connection refused", time.Time{}, now.Add(-time.Hour)
-		}, healthWarning, "connection refused"},
-		{"no answer since a start long ago", func(s *agent.StatusReport) { s.Connected, s.Problem, s.LastContact = false, "refused", time.Time{} }, healthCritical, "2026-03-08"},
-		{"the assigned relay is away", func(s *agent.StatusReport) { s.InUse, s.Assigned = "fallback", "https://b:1" }, healthWarning, "https://b:1"},
-		{"a state was refused today", func(s *agent.StatusReport) { s.LastRefused = now.Add(-time.Hour) }, healthWarning, "--refused"},
-		{"a state was refused last week", func(s *agent.StatusReport) { s.LastRefused = now.Add(-7 * 24 * time.Hour) }, healthOK, ""},
-		{"a scan failed", func(s *agent.StatusReport) { s.Scan = &agent.ScanState{State: "failed", Reason: "no lists"} }, healthWarning, "package scan failed: no lists"},
-		{"several at once", func(s *agent.StatusReport) { s.Problem, s.OldestUnsent = "no", 90000 }, healthCritical, "no"},
+		}, cli.HealthWarning, "connection refused"},
+		{"no answer since a start long ago", func(s *agent.StatusReport) { s.Connected, s.Problem, s.LastContact = false, "refused", time.Time{} }, cli.HealthCritical, "2026-03-08"},
+		{"the assigned relay is away", func(s *agent.StatusReport) { s.InUse, s.Assigned = "fallback", "https://b:1" }, cli.HealthWarning, "https://b:1"},
+		{"a state was refused today", func(s *agent.StatusReport) { s.LastRefused = now.Add(-time.Hour) }, cli.HealthWarning, "--refused"},
+		{"a state was refused last week", func(s *agent.StatusReport) { s.LastRefused = now.Add(-7 * 24 * time.Hour) }, cli.HealthOK, ""},
+		{"a scan failed", func(s *agent.StatusReport) { s.Scan = &agent.ScanState{State: "failed", Reason: "no lists"} }, cli.HealthWarning, "package scan failed: no lists"},
+		{"several at once", func(s *agent.StatusReport) { s.Problem, s.OldestUnsent = "no", 90000 }, cli.HealthCritical, "no"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			status := well
 			tt.change(&status)
 			got, why := agentHealth(status, now)
-			if text := strings.Join(why, "; "); got != tt.want || !strings.Contains(text, tt.why) || (got == healthOK) != (text == "") {
+			if text := strings.Join(why, "; "); got != tt.want || !strings.Contains(text, tt.why) || (got == cli.HealthOK) != (text == "") {
 				t.Errorf("health is %v because of %q; want %v with %q", got, text, tt.want, tt.why)
 			}
 		})
@@ -60,7 +61,7 @@ func TestTheStatusHasTopicsAsNumbers(t *testing.T) {
 		`"paused_topics": [], "slowed_topics": []`:           {},
 	} {
 		var out strings.Builder
-		if err := writeRecord(&out, "json", statusFields(s, healthOK, nil)); err != nil || !strings.Contains(out.String(), want) {
+		if err := cli.WriteRecord(&out, "json", statusFields(s, cli.HealthOK, nil)); err != nil || !strings.Contains(out.String(), want) {
 			t.Errorf("the status is %s, %v; want %s in it", out.String(), err, want)
 		}
 	}
@@ -84,7 +85,7 @@ func TestAnAgentThatHangsIsCritical(t *testing.T) {
 	if late.Err() != nil || err == nil || !strings.Contains(err.Error(), "does not answer") || errors.Is(err, agent.ErrNotRunning) {
 		t.Fatalf("a silent agent gives %v", err)
 	}
-	if h := new(globals).silentAgent(nil, err); h != healthCritical {
+	if h := new(globals).silentAgent(nil, err); h != cli.HealthCritical {
 		t.Errorf("its health is %v", h)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/internal/tabular"
 	"statewire/resync"
 )
@@ -14,7 +15,7 @@ func collectionCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "collection",
 		Short: "named lists or saved queries of clients",
-		Args:  unknownCommand,
+		Args:  cli.UnknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(collectionCreateCommand(g), collectionListCommand(g), collectionShowCommand(g), collectionDeleteCommand(g))
@@ -33,12 +34,12 @@ func collectionCreateCommand(g *globals) *cobra.Command {
 			"  statewire collection create pilot --file pilot.txt",
 		Args: oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			list, err := targets.list(g.openFile)
+			list, err := targets.list(g.OpenFile)
 			if err != nil {
 				return err
 			}
 			if len(list) == 0 && spec.Query == "" {
-				return usageError{errors.New("name the clients by --client or --file, or by --query")}
+				return cli.Usage(errors.New("name the clients by --client or --file, or by --query"))
 			}
 			spec.Name = args[0]
 			if spec.Clients, err = g.clientsOf(cmd.Context(), list); err != nil {
@@ -49,7 +50,7 @@ func collectionCreateCommand(g *globals) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return writeRecord(cmd.OutOrStdout(), g.format, []field{{"name", c.Name}, {"kind", c.Kind}, {"clients", c.Clients}})
+				return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{{"name", c.Name}, {"kind", c.Kind}, {"clients", c.Clients}})
 			})
 		},
 	}
@@ -64,7 +65,7 @@ func collectionListCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "list the collections",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return g.withResync(cmd, false, func(r resyncer) error {
 				list, err := r.Collections(cmd.Context())
@@ -73,9 +74,9 @@ func collectionListCommand(g *globals) *cobra.Command {
 				}
 				rows := make([][]any, len(list))
 				for i, c := range list {
-					rows[i] = []any{c.Name, c.Kind, members(c), c.Query, moment(c.Changed)}
+					rows[i] = []any{c.Name, c.Kind, members(c), c.Query, cli.Moment(c.Changed)}
 				}
-				return writeRecords(cmd.OutOrStdout(), g.format, []string{"name", "kind", "clients", "query", "changed_time"}, rows)
+				return cli.WriteRecords(cmd.OutOrStdout(), g.Format, []string{"name", "kind", "clients", "query", "changed_time"}, rows)
 			})
 		},
 	}
@@ -100,8 +101,8 @@ func collectionShowCommand(g *globals) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if g.format == "table" {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s: %s of %s\n", tabular.TerminalSafe(c.Name), c.Kind, fmtCount(len(clients), "client"))
+				if g.Format == "table" {
+					fmt.Fprintf(cmd.OutOrStdout(), "%s: %s of %s\n", tabular.TerminalSafe(c.Name), c.Kind, cli.FmtCount(len(clients), "client"))
 					if c.Query != "" {
 						fmt.Fprintln(cmd.OutOrStdout(), tabular.TerminalSafe(c.Query))
 					}

@@ -2,20 +2,21 @@ package main
 
 import (
 	"fmt"
+	"statewire/cmd/statewire/cli"
 
 	"github.com/spf13/cobra"
 )
 
 func configCommand(g *globals) *cobra.Command {
-	cmd := &cobra.Command{Use: "config", Short: "look at the effective configuration", Args: unknownCommand,
+	cmd := &cobra.Command{Use: "config", Short: "look at the effective configuration", Args: cli.UnknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(
 		&cobra.Command{
 			Use:   "check",
 			Short: "check the configuration; exit code 2 when it is wrong",
-			Args:  noArgs,
+			Args:  cli.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				_, values, err := g.config(nil)
+				_, values, err := g.Config(nil)
 				if err != nil {
 					return err
 				}
@@ -32,9 +33,9 @@ func configCommand(g *globals) *cobra.Command {
 		&cobra.Command{
 			Use:   "show",
 			Short: "show every key with its value and where that came from",
-			Args:  noArgs,
+			Args:  cli.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				_, values, err := g.config(nil)
+				_, values, err := g.Config(nil)
 				if err != nil {
 					return err
 				}
@@ -42,7 +43,7 @@ func configCommand(g *globals) *cobra.Command {
 				for i, v := range values {
 					rows[i] = []any{v.Key, v.Value, v.Origin}
 				}
-				return writeRecords(cmd.OutOrStdout(), g.format, []string{"key", "value", "origin"}, rows)
+				return cli.WriteRecords(cmd.OutOrStdout(), g.Format, []string{"key", "value", "origin"}, rows)
 			},
 		})
 	return cmd

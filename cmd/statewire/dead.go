@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/inbox"
 	"statewire/internal/parse"
 	"statewire/site"
@@ -23,7 +24,7 @@ func deadCommand(g *globals) *cobra.Command {
 		Long: "Files and records that could not be loaded lie in the inbox's folder corrupt, each with its reason beside\n" +
 			"it. `dead list` shows them, `dead show` one of them, `dead replay` tries it again, as it is or mended,\n" +
 			"`dead drop` removes it.",
-		Args: unknownCommand,
+		Args: cli.UnknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(deadListCommand(g), deadShowCommand(g), deadReplayCommand(g), deadDropCommand(g))
@@ -46,8 +47,8 @@ func (c *deadChoice) filters(cmd *cobra.Command) {
 func (c *deadChoice) some(cmd *cobra.Command, args []string) error {
 	c.names = args
 	if filtered := c.all || c.code != "" || c.client != ""; filtered == (len(args) > 0) {
-		return usageError{fmt.Errorf("%s takes either names, as `statewire dead list` shows them, or --all, --code or --client; "+
-			"see `%s --help`", cmd.Name(), cmd.CommandPath())}
+		return cli.Usage(fmt.Errorf("%s takes either names, as `statewire dead list` shows them, or --all, --code or --client; "+
+			"see `%s --help`", cmd.Name(), cmd.CommandPath()))
 	}
 	return nil
 }
@@ -61,8 +62,8 @@ func (c *deadChoice) of(dir *inbox.Dir) ([]inbox.BadFile, error) {
 	if c.client != "" {
 		id, err := parse.ClientID(c.client)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("--client is %.60q; write the id of a client, "+
-				"as GUID:F1B03089-9EA1-4A64-83DC-5F8E77BDDEB4", c.client)}
+			return nil, cli.Usage(fmt.Errorf("--client is %.60q; write the id of a client, "+
+				"as GUID:F1B03089-9EA1-4A64-83DC-5F8E77BDDEB4", c.client))
 		}
 		client = smx.ClientID(id).String()
 	}
@@ -102,26 +103,26 @@ func deadMissing(name string, err error) error {
 
 // deadFolder opens the inbox for who only looks into corrupt: that needs no store.
 func (g *globals) deadFolder() (*inbox.Dir, error) {
-	cfg, _, err := g.config(nil)
+	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return nil, err
 	}
 	if err := g.needInbox(); err != nil {
 		return nil, err
 	}
-	return site.LookInbox(g.data, cfg, g.quiet())
+	return site.LookInbox(g.Data, cfg, g.Quiet())
 }
 
 // deadInbox opens the inbox for who changes what lies in corrupt: the store must be told.
 func (g *globals) deadInbox() (*inbox.Dir, error) {
-	cfg, _, err := g.config(nil)
+	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return nil, err
 	}
 	if err := g.needSite(cfg); err != nil {
 		return nil, err
 	}
-	return site.OpenInbox(g.data, cfg, g.quiet())
+	return site.OpenInbox(g.Data, cfg, g.Quiet())
 }
 
 func deadListCommand(g *globals) *cobra.Command {
@@ -129,7 +130,7 @@ func deadListCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "list what was set aside, the oldest first",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			dir, err := g.deadFolder()
 			if err != nil {
@@ -143,9 +144,9 @@ func deadListCommand(g *globals) *cobra.Command {
 			rows := make([][]any, len(files))
 			for i, b := range files {
 				rows[i] = []any{b.Name, deadKind(b), b.Number, b.Reason.Code, b.Reason.Client, b.Size,
-					moment(b.Until()), b.Reason.Line, b.Reason.Column, b.Reason.Reason}
+					cli.Moment(b.Until()), b.Reason.Line, b.Reason.Column, b.Reason.Reason}
 			}
-			return writeRecords(cmd.OutOrStdout(), g.format, []string{"name", "kind", "records", "code", "client", "bytes", "set_aside",
+			return cli.WriteRecords(cmd.OutOrStdout(), g.Format, []string{"name", "kind", "records", "code", "client", "bytes", "set_aside",
 				"line", "column", "reason"}, rows)
 		},
 	}

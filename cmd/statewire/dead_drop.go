@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/ingest"
 	"statewire/store"
 )
@@ -21,7 +22,7 @@ func deadDropCommand(g *globals) *cobra.Command {
 		Args: choice.some,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if strings.TrimSpace(reason) == "" {
-				return usageError{errors.New("dead drop needs --reason 'why nobody will miss it'; it is kept with your name")}
+				return cli.Usage(errors.New("dead drop needs --reason 'why nobody will miss it'; it is kept with your name"))
 			}
 			return g.dropDead(cmd, choice, reason)
 		},
@@ -46,11 +47,11 @@ func (g *globals) dropDead(cmd *cobra.Command, choice deadChoice, reason string)
 	for i, b := range files {
 		names[i] = b.Name
 	}
-	cfg, _, err := g.config(nil)
+	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return err
 	}
-	db, err := g.openStore(cmd.Context(), cfg, store.Write, g.quiet())
+	db, err := g.openStore(cmd.Context(), cfg, store.Write, g.Quiet())
 	if err != nil {
 		return err
 	}
@@ -59,7 +60,7 @@ func (g *globals) dropDead(cmd *cobra.Command, choice deadChoice, reason string)
 	if err != nil {
 		return err
 	}
-	return writeRecord(cmd.OutOrStdout(), g.format, []field{
+	return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{
 		{"files", done.Files}, {"records", done.Records}, {"bytes", done.Bytes},
 	})
 }

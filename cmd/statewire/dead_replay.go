@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/inbox"
 	"statewire/ingest"
 	"statewire/smx"
@@ -25,7 +26,7 @@ func deadReplayCommand(g *globals) *cobra.Command {
 		Args: choice.some,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file != "" && len(choice.names) != 1 {
-				return usageError{errors.New("--file is the mended copy of one file; name that one")}
+				return cli.Usage(errors.New("--file is the mended copy of one file; name that one"))
 			}
 			return g.replay(cmd, choice, file)
 		},
@@ -46,7 +47,7 @@ type tried struct {
 func (g *globals) replay(cmd *cobra.Command, choice deadChoice, file string) (err error) {
 	var mended []byte
 	if file != "" {
-		if mended, err = g.readFile(file); err != nil {
+		if mended, err = g.ReadFile(file); err != nil {
 			return fmt.Errorf("read the mended copy: %w", err)
 		}
 	}
@@ -78,7 +79,7 @@ func (g *globals) loadAgain(ctx context.Context, dir *inbox.Dir, waiting []inbox
 	if len(waiting) == 0 {
 		return nil
 	}
-	if _, err := g.drain(ctx, untold(g.quiet()), nothing, nil); !lockedBySite(err) {
+	if _, err := g.drain(ctx, untold(g.Quiet()), nothing, nil); !lockedBySite(err) {
 		return err
 	}
 	return await(ctx, dir, waiting, func(int) {})
@@ -95,10 +96,10 @@ func (g *globals) replayed(cmd *cobra.Command, dir *inbox.Dir, all []tried) erro
 		}
 		rows[i] = []any{t.before.Name, result, detail}
 	}
-	if err := writeRecords(cmd.OutOrStdout(), g.format, []string{"name", "result", "detail"}, rows); err != nil || bad == 0 {
+	if err := cli.WriteRecords(cmd.OutOrStdout(), g.Format, []string{"name", "result", "detail"}, rows); err != nil || bad == 0 {
 		return err
 	}
-	return fmt.Errorf("%s still set aside; mend a copy (`statewire dead show NAME --raw`) and name it with --file", fmtCount(bad, "file"))
+	return fmt.Errorf("%s still set aside; mend a copy (`statewire dead show NAME --raw`) and name it with --file", cli.FmtCount(bad, "file"))
 }
 
 func (t tried) result(dir *inbox.Dir) (result, detail string) {
@@ -116,7 +117,7 @@ func (t tried) result(dir *inbox.Dir) (result, detail string) {
 	case err != nil:
 		return "unknown", err.Error()
 	case now.Record:
-		return "still bad", fmt.Sprintf("%s: %s", fmtCount(now.Number, "record"), now.Reason.Reason)
+		return "still bad", fmt.Sprintf("%s: %s", cli.FmtCount(now.Number, "record"), now.Reason.Reason)
 	}
 	return "still bad", now.Reason.Code + ": " + now.Reason.Reason
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/inbox"
 	"statewire/internal/tabular"
 )
@@ -50,8 +51,8 @@ func deadShowCommand(g *globals) *cobra.Command {
 // writeRaw writes bytes that a client chose, but not to a terminal that they could command.
 func writeRaw(w io.Writer, data []byte) error {
 	lines := strings.NewReplacer("\r\n", "", "\n", "", "\t", "").Replace(string(data))
-	if isTerminal(w) && tabular.TerminalSafe(lines) != lines {
-		return usageError{errors.New("the file has characters that a terminal would obey; write it to a file with > FILE")}
+	if cli.IsTerminal(w) && tabular.TerminalSafe(lines) != lines {
+		return cli.Usage(errors.New("the file has characters that a terminal would obey; write it to a file with > FILE"))
 	}
 	_, err := w.Write(data)
 	return err
@@ -60,22 +61,22 @@ func writeRaw(w io.Writer, data []byte) error {
 // showDead writes a file's reason; of records, a row for each, in JSON within the file's object.
 func (g *globals) showDead(cmd *cobra.Command, b inbox.BadFile, data []byte) error {
 	begins := fmt.Sprintf("%+q", data[:min(len(data), shownBytes)])
-	if g.format == "json" || g.format == "jsonl" {
-		return writeRecord(cmd.OutOrStdout(), g.format, []field{{"name", b.Name}, {"kind", deadKind(b)}, {"bytes", b.Size},
+	if g.Format == "json" || g.Format == "jsonl" {
+		return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{{"name", b.Name}, {"kind", deadKind(b)}, {"bytes", b.Size},
 			{"reason", b.Reason}, {"records", b.Number}, {"begins", begins}})
 	}
-	fields := []field{{"name", b.Name}, {"kind", deadKind(b)}, {"bytes", b.Size}, {"set_aside", moment(b.Until())},
+	fields := []cli.Field{{"name", b.Name}, {"kind", deadKind(b)}, {"bytes", b.Size}, {"set_aside", cli.Moment(b.Until())},
 		{"code", b.Reason.Code}, {"line", b.Reason.Line}, {"column", b.Reason.Column}, {"reason", b.Reason.Reason},
 		{"client", b.Reason.Client}, {"file", b.Reason.File}, {"receipt", b.Reason.Receipt}, {"received", b.Reason.Received}, {"begins", begins}}
-	if g.format != "table" {
-		return writeRecord(cmd.OutOrStdout(), g.format, append(fields, field{"records", orEmpty(b.Reason.Records)}))
+	if g.Format != "table" {
+		return cli.WriteRecord(cmd.OutOrStdout(), g.Format, append(fields, cli.Field{"records", orEmpty(b.Reason.Records)}))
 	}
-	fields = slices.DeleteFunc(fields, func(f field) bool { return f.value == "" || f.value == time.Time{} })
-	if err := writeRecord(cmd.OutOrStdout(), g.format, fields); err != nil || len(b.Reason.Records) == 0 {
+	fields = slices.DeleteFunc(fields, func(f cli.Field) bool { return f[1] == "" || f[1] == time.Time{} })
+	if err := cli.WriteRecord(cmd.OutOrStdout(), g.Format, fields); err != nil || len(b.Reason.Records) == 0 {
 		return err
 	}
 	fmt.Fprintln(cmd.OutOrStdout())
-	return writeRecords(cmd.OutOrStdout(), g.format, []string{"record", "serial", "code", "line", "column", "reason"}, deadRecords(b))
+	return cli.WriteRecords(cmd.OutOrStdout(), g.Format, []string{"record", "serial", "code", "line", "column", "reason"}, deadRecords(b))
 }
 
 func deadRecords(b inbox.BadFile) (rows [][]any) {

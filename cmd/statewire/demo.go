@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/configs"
 	"statewire/fleet"
 	"statewire/inbox"
@@ -35,13 +36,13 @@ func demoCommand(g *globals) *cobra.Command {
 			"over HTTPS. Without --data everything lies in a temporary folder that is removed at the end: the system's, or the user's cache\n" +
 			"folder where that is in memory. Addresses and intervals are the demo's own, whatever the configuration says; --set KEY=VALUE\n" +
 			"changes one.",
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if fc.Clients < 1 || fc.Clients > 100_000 {
-				return usageError{fmt.Errorf("--clients is %d; allowed are 1 to 100000", fc.Clients)}
+				return cli.Usage(fmt.Errorf("--clients is %d; allowed are 1 to 100000", fc.Clients))
 			}
 			if fc.PatchDay < time.Second {
-				return usageError{fmt.Errorf("--patch-day is %v; allowed is 1s or more", fc.PatchDay)}
+				return cli.Usage(fmt.Errorf("--patch-day is %v; allowed is 1s or more", fc.PatchDay))
 			}
 			return g.demo(cmd, fc)
 		},
@@ -57,7 +58,7 @@ func (g *globals) demo(cmd *cobra.Command, fc fleet.Config) error {
 	if err != nil {
 		return err
 	}
-	g.data = folder.path
+	g.Data = folder.path
 	err = g.demoIn(cmd, &folder, fc)
 	if cmd.Context().Err() != nil {
 		_, err = fmt.Fprintln(cmd.OutOrStdout(), folder.farewell())
@@ -83,7 +84,7 @@ func (g *globals) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Config
 	defer closeLog()
 	group, ctx := errgroup.WithContext(cmd.Context())
 	c := site.Config{
-		Data: g.data, Settings: cfg, Roles: site.Roles(site.Built), Log: log, Version: version, AgentLog: agentLog(g.data),
+		Data: g.Data, Settings: cfg, Roles: site.Roles(site.Built), Log: log, Version: version, AgentLog: agentLog(g.Data),
 		NeedsStore: true, // whoever looks at a demo wants to know at once
 		Notice:     "A demo: its clients are simulated, except for this machine, " + hostName() + ".",
 	}
@@ -135,7 +136,7 @@ func stopBriefly(ctx context.Context, wait func() error, patience time.Duration,
 
 // demoConfig is the configuration with addresses on this machine only, on free ports.
 func (g *globals) demoConfig() (configs.Config, error) {
-	cfg, _, err := g.config(map[string]string{
+	cfg, _, err := g.Config(map[string]string{
 		"relay.listen": "127.0.0.1:0", "relay.auth": relay.AuthNone, "reports.listen": demoPages,
 		"relay.client_rate": "0", // past reports come in bursts
 		// A lost report is to be noticed, asked for and repaired while somebody watches.
@@ -189,7 +190,7 @@ func (g *globals) runFleet(ctx context.Context, out io.Writer, cfg configs.Confi
 	}
 	fmt.Fprintf(out, "\n  Dashboard   %s\n  Relay       %s   (CA %s)\n  Data        %s\n  Log         %s\n  Machine     %s\n\n"+
 		"%d clients live through a patch day in %v. Ctrl-C stops.\n\n",
-		a.Reports, a.Relay, a.CAFile, strings.TrimSpace(g.data+"   "+note), filepath.Join(g.data, "statewire.log"), machine, fc.Clients, fc.PatchDay)
+		a.Reports, a.Relay, a.CAFile, strings.TrimSpace(g.Data+"   "+note), filepath.Join(g.Data, "statewire.log"), machine, fc.Clients, fc.PatchDay)
 	over := time.AfterFunc(fc.PatchDay, func() { fmt.Fprint(out, patchDayOver(fc.PatchDay, f.Stats())) })
 	defer over.Stop()
 	return f.Run(ctx)
@@ -198,7 +199,7 @@ func (g *globals) runFleet(ctx context.Context, out io.Writer, cfg configs.Confi
 // patchDayOver says that the fleet has lived through its day: from then on little happens, and somebody may wait for more.
 func patchDayOver(took time.Duration, s fleet.Stats) string {
 	return fmt.Sprintf("The patch day is over after %v: the relay took %s with %s. The clients live on, at the pace of a real day. Ctrl-C stops.\n\n",
-		took, fmtCount(int(s.Reports), "report"), fmtCount(int(s.Messages), "message"))
+		took, cli.FmtCount(int(s.Reports), "report"), cli.FmtCount(int(s.Messages), "message"))
 }
 
 // trust is a TLS configuration for callers of a site that made its own certificates.
@@ -216,7 +217,7 @@ func trust(caFile string) (*tls.Config, error) {
 
 // fillPast puts the fleet's past, and a few damaged files, into the inbox as a relay and an operator would have.
 func (g *globals) fillPast(ctx context.Context, cfg configs.Config, log *slog.Logger, f *fleet.Fleet) (err error) {
-	dir, err := site.OpenInbox(g.data, cfg, log)
+	dir, err := site.OpenInbox(g.Data, cfg, log)
 	if err != nil {
 		return err
 	}

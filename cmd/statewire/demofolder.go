@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/site"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,7 @@ type demoFolder struct {
 // demoData is the folder named with --data, or a temporary one.
 func (g *globals) demoData(cmd *cobra.Command) (demoFolder, error) {
 	if cmd.Flags().Changed("data") {
-		return demoFolder{path: g.data}, nil
+		return demoFolder{path: g.Data}, nil
 	}
 	return makeDemoFolder(inMemory)
 }
@@ -96,7 +97,7 @@ func demoRemoveCommand() *cobra.Command {
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !strings.HasPrefix(filepath.Base(args[0]), demoPrefix) {
-				return usageError{fmt.Errorf("%s is no demo's temporary folder", args[0])}
+				return cli.Usage(fmt.Errorf("%s is no demo's temporary folder", args[0]))
 			}
 			if _, err := io.Copy(io.Discard, cmd.InOrStdin()); err != nil {
 				return err

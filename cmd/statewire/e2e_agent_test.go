@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"statewire/agent"
+	"statewire/cmd/statewire/cli"
 	"statewire/smx"
 )
 
@@ -93,11 +94,11 @@ func TestAgentSendNamesWhatXMLCannotCarry(t *testing.T) {
 		"job\x02": "character 4 is U+0002", "job\xff": "character 4 is byte 0xFF", "job\uFFFE": "character 4 is U+FFFE", "job": "",
 	} {
 		r := m.tell(topic, 1)
-		if refused := want != ""; r.code != map[bool]int{true: exitUsage}[refused] || !strings.Contains(r.errOut, want) {
+		if refused := want != ""; r.code != map[bool]int{true: cli.ExitUsage}[refused] || !strings.Contains(r.errOut, want) {
 			t.Errorf("%q ended with %d and %q, want %q", topic, r.code, r.errOut, want)
 		}
 	}
-	if r := m.tell("job", 2, "--param", "a", "--param", "b\x1b"); r.code != exitUsage || !strings.Contains(r.errOut, "parameter 2 of topic 402: character 2 is U+001B") {
+	if r := m.tell("job", 2, "--param", "a", "--param", "b\x1b"); r.code != cli.ExitUsage || !strings.Contains(r.errOut, "parameter 2 of topic 402: character 2 is U+001B") {
 		t.Errorf("a parameter ended with %d and %q", r.code, r.errOut)
 	}
 	if out := done(t, m.data, "--format", "csv", "agent", "messages"); strings.Count(out, "402") != 1 || !strings.Contains(out, "job") {
@@ -165,30 +166,30 @@ func TestAgentTellsTheSite(t *testing.T) {
 func TestAgentOutlivesRelayAndKill(t *testing.T) {
 	t.Parallel()
 	m := newMember(t)
-	if _, code := m.status(); code != int(healthUnknown) {
-		t.Errorf("where no agent ever ran, status ended with %d, want %d", code, healthUnknown)
+	if _, code := m.status(); code != int(cli.HealthUnknown) {
+		t.Errorf("where no agent ever ran, status ended with %d, want %d", code, cli.HealthUnknown)
 	}
 	s, p := m.serve(), m.run()
 	if r := m.tell("before", 1, "--now"); r.code != 0 {
 		t.Fatalf("agent send --now ended with %d: %s", r.code, r.errOut)
 	}
-	if _, code := m.status(); code != int(healthOK) {
-		t.Errorf("status ended with %d, want %d", code, healthOK)
+	if _, code := m.status(); code != int(cli.HealthOK) {
+		t.Errorf("status ended with %d, want %d", code, cli.HealthOK)
 	}
 	s.kill()
 	for i := range 3 {
-		if r := m.tell(fmt.Sprint("away-", i), 1, "--now"); r.code != exitFailed || !strings.Contains(r.errOut, fmtCount(i+1, "state")+" not sent yet") {
+		if r := m.tell(fmt.Sprint("away-", i), 1, "--now"); r.code != cli.ExitFailed || !strings.Contains(r.errOut, cli.FmtCount(i+1, "state")+" not sent yet") {
 			t.Errorf("without a relay, agent send --now ended with %d: %s", r.code, r.errOut)
 		}
-		if status, code := m.status(); code != int(healthWarning) || status.Unsent != i+1 || status.Connected || status.Oldest <= 0 {
+		if status, code := m.status(); code != int(cli.HealthWarning) || status.Unsent != i+1 || status.Connected || status.Oldest <= 0 {
 			t.Errorf("without a relay, status ended with %d: %+v", code, status)
 		}
 	}
 	p.kill()
-	if r := command(t, m.data, "agent", "status"); r.code != int(healthCritical) || !strings.Contains(r.errOut, "agent run") {
+	if r := command(t, m.data, "agent", "status"); r.code != int(cli.HealthCritical) || !strings.Contains(r.errOut, "agent run") {
 		t.Errorf("status of a killed agent ended with %d: %s", r.code, r.errOut)
 	}
-	if r := m.tell("nobody", 1); r.code != exitFailed || !strings.Contains(r.errOut, "agent run") {
+	if r := m.tell("nobody", 1); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "agent run") {
 		t.Errorf("agent send to a killed agent ended with %d: %s", r.code, r.errOut)
 	}
 	again := m.run()
@@ -254,21 +255,21 @@ func TestAgentExitCodes(t *testing.T) {
 		code int
 		says string
 	}{
-		{"no relay configured", []string{"run"}, exitUsage, "agent.relay"},
-		{"a relay without TLS", []string{"run", "--set", "agent.relay=http://mp:80"}, exitUsage, "agent.relay"},
-		{"an authority that is not there", []string{"run", "--set", "agent.relay=https://mp:1", "--set", "agent.ca_file=/nowhere.pem"}, exitFailed, "agent.ca_file"},
-		{"a wrong pin", []string{"run", "--set", "agent.relay=https://mp:1", "--set", "agent.pin=ab"}, exitUsage, "agent.pin"},
-		{"a wrong client id", []string{"run", "--set", "agent.relay=https://mp:1", "--set", "agent.client_id=me"}, exitUsage, "agent.client_id"},
-		{"a second agent", []string{"run", "--set", "agent.relay=https://mp:1"}, exitFailed, fmt.Sprintf("process %d runs the agent", p.cmd.Process.Pid)},
-		{"half a state", []string{"send", "--type", "500", "--state", "1"}, exitUsage, "--topic"},
-		{"nothing", []string{"send"}, exitUsage, "--topic"},
-		{"parameters without a state", []string{"send", "--now", "--param", "x"}, exitUsage, "--topic"},
-		{"a wrong time", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--time", "noon"}, exitUsage, "--time"},
-		{"a wrong priority", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--priority", "11"}, exitUsage, "0 to 10"},
-		{"a state of the agent's own", []string{"send", "--type", "700", "--topic", "x", "--state", "2"}, exitUsage, "700"},
-		{"details from a missing file", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--details", "@/nowhere"}, exitUsage, "/nowhere"},
-		{"two kinds of messages", []string{"messages", "--sent", "--refused"}, exitUsage, "choose one"},
-		{"an unknown format", []string{"messages", "--format", "xml"}, exitUsage, "parquet"},
+		{"no relay configured", []string{"run"}, cli.ExitUsage, "agent.relay"},
+		{"a relay without TLS", []string{"run", "--set", "agent.relay=http://mp:80"}, cli.ExitUsage, "agent.relay"},
+		{"an authority that is not there", []string{"run", "--set", "agent.relay=https://mp:1", "--set", "agent.ca_file=/nowhere.pem"}, cli.ExitFailed, "agent.ca_file"},
+		{"a wrong pin", []string{"run", "--set", "agent.relay=https://mp:1", "--set", "agent.pin=ab"}, cli.ExitUsage, "agent.pin"},
+		{"a wrong client id", []string{"run", "--set", "agent.relay=https://mp:1", "--set", "agent.client_id=me"}, cli.ExitUsage, "agent.client_id"},
+		{"a second agent", []string{"run", "--set", "agent.relay=https://mp:1"}, cli.ExitFailed, fmt.Sprintf("process %d runs the agent", p.cmd.Process.Pid)},
+		{"half a state", []string{"send", "--type", "500", "--state", "1"}, cli.ExitUsage, "--topic"},
+		{"nothing", []string{"send"}, cli.ExitUsage, "--topic"},
+		{"parameters without a state", []string{"send", "--now", "--param", "x"}, cli.ExitUsage, "--topic"},
+		{"a wrong time", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--time", "noon"}, cli.ExitUsage, "--time"},
+		{"a wrong priority", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--priority", "11"}, cli.ExitUsage, "0 to 10"},
+		{"a state of the agent's own", []string{"send", "--type", "700", "--topic", "x", "--state", "2"}, cli.ExitUsage, "700"},
+		{"details from a missing file", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--details", "@/nowhere"}, cli.ExitUsage, "/nowhere"},
+		{"two kinds of messages", []string{"messages", "--sent", "--refused"}, cli.ExitUsage, "choose one"},
+		{"an unknown format", []string{"messages", "--format", "xml"}, cli.ExitUsage, "parquet"},
 		{"a state", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--details", "@/proc/version"}, 0, ""},
 		{"what it holds", []string{"messages"}, 0, ""},
 	} {

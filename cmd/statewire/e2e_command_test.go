@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/inbox"
 	"statewire/site"
 	"statewire/smx"
@@ -78,7 +79,7 @@ func TestLoadingTwiceChangesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		said := strings.Split(strings.TrimSpace(r.errOut), "\n")
-		if r.code != exitFailed || len(said) != 3 || !strings.Contains(said[2], "`statewire dead list`") || !strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, column 23: ") ||
+		if r.code != cli.ExitFailed || len(said) != 3 || !strings.Contains(said[2], "`statewire dead list`") || !strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, column 23: ") ||
 			!strings.HasPrefix(said[1], folder+"/one-bad-record.SMX: ") || !strings.Contains(said[1], "SerialNumber") {
 			t.Errorf("load %d ended with %d and said %q, want a line for the bad file and one for the bad record", round+1, r.code, said)
 		}
@@ -126,29 +127,29 @@ func TestExitCodes(t *testing.T) {
 		{"good configuration", data, []string{"config", "check"}, 0, ""},
 		{"an empty folder is done at once", data, []string{"load", "--create", empty}, 0, ""},
 		{"rows", data, []string{"sql", "SELECT 1"}, 0, ""},
-		{"no data directory", filepath.Join(data, "none"), []string{"ingest", "--once"}, exitFailed, "--create"},
-		{"no such file", data, []string{"load", filepath.Join(data, "nowhere.SMX")}, exitFailed, "nowhere.SMX"},
-		{"SQL that is wrong", data, []string{"sql", "SELECT nothing"}, exitFailed, "nothing"},
-		{"SQL that writes", data, []string{"sql", "DROP TABLE state_messages"}, exitFailed, ""},
-		{"unknown command", data, []string{"frobnicate"}, exitUsage, "frobnicate"},
-		{"unknown subcommand", data, []string{"resync", "frobnicate"}, exitUsage, "`statewire resync --help`"},
-		{"a flag that takes a number", data, []string{"trace", "PC-1", "--serial", "-1"}, exitUsage, `--serial is "-1"; write a whole number from 0`},
-		{"a flag that takes a duration", data, []string{"fleet", "--for", "soon"}, exitUsage, `--for: "soon" is not a duration; allowed are`},
-		{"a flag with words of its own", data, []string{"resync", "list", "--within", "soon"}, exitUsage, `--within: "soon" is not a duration; allowed are`},
-		{"nobody to accept", data, []string{"resync", "accept"}, exitUsage, "--all"},
-		{"an empty collection", data, []string{"collection", "create", "x"}, exitUsage, "--query"},
-		{"unknown flag", data, []string{"serve", "--fast"}, exitUsage, "--fast"},
-		{"unknown role", data, []string{"serve", "--roles", "cook"}, exitUsage, "cook"},
-		{"unknown format", data, []string{"--format", "xls", "sql", "SELECT 1"}, exitUsage, "xls"},
-		{"unknown report", data, []string{"report", "nothing-like-it"}, exitUsage, "nothing-like-it"},
-		{"no file to load", data, []string{"load"}, exitUsage, "file"},
-		{"ingest without --once", data, []string{"ingest"}, exitUsage, "--once"},
+		{"no data directory", filepath.Join(data, "none"), []string{"ingest", "--once"}, cli.ExitFailed, "--create"},
+		{"no such file", data, []string{"load", filepath.Join(data, "nowhere.SMX")}, cli.ExitFailed, "nowhere.SMX"},
+		{"SQL that is wrong", data, []string{"sql", "SELECT nothing"}, cli.ExitFailed, "nothing"},
+		{"SQL that writes", data, []string{"sql", "DROP TABLE state_messages"}, cli.ExitFailed, ""},
+		{"unknown command", data, []string{"frobnicate"}, cli.ExitUsage, "frobnicate"},
+		{"unknown subcommand", data, []string{"resync", "frobnicate"}, cli.ExitUsage, "`statewire resync --help`"},
+		{"a flag that takes a number", data, []string{"trace", "PC-1", "--serial", "-1"}, cli.ExitUsage, `--serial is "-1"; write a whole number from 0`},
+		{"a flag that takes a duration", data, []string{"fleet", "--for", "soon"}, cli.ExitUsage, `--for: "soon" is not a duration; allowed are`},
+		{"a flag with words of its own", data, []string{"resync", "list", "--within", "soon"}, cli.ExitUsage, `--within: "soon" is not a duration; allowed are`},
+		{"nobody to accept", data, []string{"resync", "accept"}, cli.ExitUsage, "--all"},
+		{"an empty collection", data, []string{"collection", "create", "x"}, cli.ExitUsage, "--query"},
+		{"unknown flag", data, []string{"serve", "--fast"}, cli.ExitUsage, "--fast"},
+		{"unknown role", data, []string{"serve", "--roles", "cook"}, cli.ExitUsage, "cook"},
+		{"unknown format", data, []string{"--format", "xls", "sql", "SELECT 1"}, cli.ExitUsage, "xls"},
+		{"unknown report", data, []string{"report", "nothing-like-it"}, cli.ExitUsage, "nothing-like-it"},
+		{"no file to load", data, []string{"load"}, cli.ExitUsage, "file"},
+		{"ingest without --once", data, []string{"ingest"}, cli.ExitUsage, "--once"},
 		{"another role's wrong value, for rows", data, []string{"sql", "SELECT 1", "--set", "relay.auth=none"}, 0, ""},
-		{"another role's wrong value, for an agent", data, []string{"agent", "run", "--set", "relay.auth=none"}, exitUsage, "agent.relay is empty"},
-		{"another role's wrong value, for a whole site", data, []string{"config", "check", "--set", "agent.send_interval=often"}, exitUsage, "agent.send_interval"},
-		{"wrong value", data, []string{"serve", "--set", "ingest.loader_threads=0"}, exitUsage, "ingest.loader_threads"},
-		{"unknown key", data, []string{"config", "check", "--set", "ingest.speed=9"}, exitUsage, "ingest.speed"},
-		{"no client certificates on an open address", data, []string{"serve", "--set", "relay.listen=0.0.0.0:0"}, exitUsage, "relay.auth"},
+		{"another role's wrong value, for an agent", data, []string{"agent", "run", "--set", "relay.auth=none"}, cli.ExitUsage, "agent.relay is empty"},
+		{"another role's wrong value, for a whole site", data, []string{"config", "check", "--set", "agent.send_interval=often"}, cli.ExitUsage, "agent.send_interval"},
+		{"wrong value", data, []string{"serve", "--set", "ingest.loader_threads=0"}, cli.ExitUsage, "ingest.loader_threads"},
+		{"unknown key", data, []string{"config", "check", "--set", "ingest.speed=9"}, cli.ExitUsage, "ingest.speed"},
+		{"no client certificates on an open address", data, []string{"serve", "--set", "relay.listen=0.0.0.0:0"}, cli.ExitUsage, "relay.auth"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := command(t, tc.data, tc.args...)
@@ -173,7 +174,7 @@ func TestAReportThatWasLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := command(t, data, "report", "mine", "--set", "reports.dir="+dir)
-	if r.code != exitUsage || !strings.Contains(r.errOut, "mine.sql:1: ") {
+	if r.code != cli.ExitUsage || !strings.Contains(r.errOut, "mine.sql:1: ") {
 		t.Errorf("it ended with %d and said %q", r.code, r.errOut)
 	}
 	done(t, data, "ingest", "--once", "--create")
@@ -186,23 +187,23 @@ func TestAReportThatWasLeftOut(t *testing.T) {
 func TestStatusCodes(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
-	expect := func(when string, want health, args ...string) {
+	expect := func(when string, want cli.Health, args ...string) {
 		t.Helper()
 		if r := command(t, data, append([]string{"status"}, args...)...); r.code != int(want) {
 			t.Errorf("%s: status ended with %d, want %d (%v): %s%s", when, r.code, want, want, r.out, r.errOut)
 		}
 	}
-	if r := command(t, filepath.Join(data, "none"), "status"); r.code != int(healthUnknown) {
-		t.Errorf("no data directory: status ended with %d, want %d: %s", r.code, healthUnknown, r.errOut)
+	if r := command(t, filepath.Join(data, "none"), "status"); r.code != int(cli.HealthUnknown) {
+		t.Errorf("no data directory: status ended with %d, want %d: %s", r.code, cli.HealthUnknown, r.errOut)
 	}
 	s := serve(t, data)
 	s.awaitReady()
-	expect("running", healthOK)
-	expect("disk below the reserve", healthCritical, "--set", "relay.disk_reserve=1000000GiB")
+	expect("running", cli.HealthOK)
+	expect("disk below the reserve", cli.HealthCritical, "--set", "relay.disk_reserve=1000000GiB")
 	s.signal(syscall.SIGTERM)
 	s.wait(patience)
-	expect("stopped", healthUnknown)
-	expect("stopped, and the disk below the reserve: critical beats unknown", healthCritical, "--set", "relay.disk_reserve=1000000GiB")
+	expect("stopped", cli.HealthUnknown)
+	expect("stopped, and the disk below the reserve: critical beats unknown", cli.HealthCritical, "--set", "relay.disk_reserve=1000000GiB")
 }
 
 // How long files wait decides, and whether anybody loads them.
@@ -213,17 +214,17 @@ func TestBacklogCheck(t *testing.T) {
 		files  int
 		age    time.Duration
 		loader bool
-		want   health
+		want   cli.Health
 	}{
-		{"none", 0, 0, false, healthOK},
-		{"one that is loaded in a moment", 1, 0, true, healthOK},
-		{"one that nobody loads", 1, 0, false, healthWarning},
-		{"one that nobody loads, for a moment less than the grace", 1, site.LoaderGrace - time.Second, false, healthWarning},
-		{"one that nobody loads, for the grace", 1, site.LoaderGrace, false, healthCritical},
-		{"for half an hour", 1, backlogWarning, true, healthOK},
-		{"for longer", 1, backlogWarning + time.Second, true, healthWarning},
-		{"for three hours", 1, backlogCritical, true, healthWarning},
-		{"for hours", 1, backlogCritical + time.Second, true, healthCritical},
+		{"none", 0, 0, false, cli.HealthOK},
+		{"one that is loaded in a moment", 1, 0, true, cli.HealthOK},
+		{"one that nobody loads", 1, 0, false, cli.HealthWarning},
+		{"one that nobody loads, for a moment less than the grace", 1, site.LoaderGrace - time.Second, false, cli.HealthWarning},
+		{"one that nobody loads, for the grace", 1, site.LoaderGrace, false, cli.HealthCritical},
+		{"for half an hour", 1, backlogWarning, true, cli.HealthOK},
+		{"for longer", 1, backlogWarning + time.Second, true, cli.HealthWarning},
+		{"for three hours", 1, backlogCritical, true, cli.HealthWarning},
+		{"for hours", 1, backlogCritical + time.Second, true, cli.HealthCritical},
 	} {
 		if got := backlogCheck(inbox.Box{Files: tc.files, Oldest: now.Add(-tc.age)}, now, tc.loader); got.health != tc.want {
 			t.Errorf("%s: %v, want %v: %s", tc.name, got.health, tc.want, got.detail)
@@ -266,11 +267,11 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"serve", "--roles", "ingest,resync,reports"}, {"serve", "--roles", "ingest"}, {"ingest", "--once"}, {"sql", "SELECT 1"}} {
-		if r := command(t, data, args...); r.code != exitFailed || !strings.Contains(r.errOut, "99999") || !strings.Contains(r.errOut, "newer") {
+		if r := command(t, data, args...); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "99999") || !strings.Contains(r.errOut, "newer") {
 			t.Errorf("%v ended with %d: %q; want a refusal that names version 99999", args, r.code, r.errOut)
 		}
 	}
-	if r := command(t, data, "status"); r.code != int(healthUnknown) || !strings.Contains(r.out, "no site runs; stored bytes ") {
+	if r := command(t, data, "status"); r.code != int(cli.HealthUnknown) || !strings.Contains(r.out, "no site runs; stored bytes ") {
 		t.Errorf("status ended with %d: %s", r.code, r.out)
 	}
 	if _, err := os.Stat(drop); err != nil {
@@ -280,7 +281,7 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	whole.poster().accept(t, l, 2, 1, 2)
 	critical := func() bool {
 		r := command(t, data, "status")
-		return r.code == int(healthCritical) && strings.Contains(r.out, "99999")
+		return r.code == int(cli.HealthCritical) && strings.Contains(r.out, "99999")
 	}
 	if !eventually(patience, critical) {
 		t.Errorf("status of a site that waits for a repair: %s", command(t, data, "status").out)

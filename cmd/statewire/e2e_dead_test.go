@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/inbox"
 	"statewire/site"
 	"statewire/smx"
@@ -63,7 +64,7 @@ func TestDeadFromListToDrop(t *testing.T) {
 	body, mended := badReport(1, 1)
 	drop(t, data, odd, body)
 	drop(t, data, "half.SMX", body[:len(body)/2])
-	if r := command(t, data, "ingest", "--once"); r.code != exitFailed || strings.ContainsAny(r.errOut, "\x1b\u202e") {
+	if r := command(t, data, "ingest", "--once"); r.code != cli.ExitFailed || strings.ContainsAny(r.errOut, "\x1b\u202e") {
 		t.Fatalf("ended with %d: %q", r.code, r.errOut)
 	}
 	records := odd + ".1.SMX"
@@ -99,7 +100,7 @@ func TestDeadFromListToDrop(t *testing.T) {
 	}
 	accountIs(t, data, map[string]int{"arrived": 3, "stored": 2, "set_aside": 1, "bad_files": 1})
 	for _, wrong := range [][]string{{"drop", records}, {"drop", "--reason", "x"}, {"replay"}, {"replay", "--all", "--file", "x"}} {
-		if r := command(t, data, append([]string{"dead"}, wrong...)...); r.code != exitUsage {
+		if r := command(t, data, append([]string{"dead"}, wrong...)...); r.code != cli.ExitUsage {
 			t.Errorf("dead %q ended with %d: %s", wrong, r.code, r.errOut)
 		}
 	}
@@ -109,7 +110,7 @@ func TestDeadFromListToDrop(t *testing.T) {
 // deadBringBack mends one file, drops the other, and finds the account right.
 func deadBringBack(t *testing.T, data, records string, mended []byte) {
 	t.Helper()
-	if r := command(t, data, "dead", "replay", "half.SMX"); r.code != exitFailed || !strings.Contains(r.out, "still bad") {
+	if r := command(t, data, "dead", "replay", "half.SMX"); r.code != cli.ExitFailed || !strings.Contains(r.out, "still bad") {
 		t.Errorf("an unmended file ended with %d: %s%s", r.code, r.out, r.errOut)
 	}
 	file := filepath.Join(dataDir(t), "mended.xml")
@@ -122,7 +123,7 @@ func deadBringBack(t *testing.T, data, records string, mended []byte) {
 	}
 	done(t, data, "dead", "drop", "half.SMX", "--reason", "a test")
 	accountIs(t, data, map[string]int{"stored": 3, "set_aside": 0, "dropped": 0, "bad_files": 0})
-	if r := command(t, data, "dead", "drop", "half.SMX", "--reason", "again"); r.code != exitFailed {
+	if r := command(t, data, "dead", "drop", "half.SMX", "--reason", "again"); r.code != cli.ExitFailed {
 		t.Errorf("a second drop ended with %d: %s", r.code, r.errOut)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"statewire/cmd/statewire/cli"
 	"strconv"
 	"strings"
 	"syscall"
@@ -51,7 +52,7 @@ func oneRound(t *testing.T, kills int, faults ...string) {
 	}
 	s.awaitReady()
 	s.awaitDrained()
-	before := verify(t, data, exitFailed)
+	before := verify(t, data, cli.ExitFailed)
 	if before["differs"] == 0 || before["clients"] != fleetClients() {
 		t.Errorf("after a run with faults: %v; want differences, and all clients", before)
 	}
@@ -158,7 +159,7 @@ func TestFleetStopsAndGoesOn(t *testing.T) {
 	if code := run.wait(patience); code != 0 || !strings.Contains(run.output(), "greatest_serial") {
 		t.Fatalf("the interrupted fleet ended with %d and said %q, %q", code, run.output(), run.text())
 	}
-	if r := command(t, data, fleetArgs(41, relay, "--for", "1s")...); r.code != exitFailed || !strings.Contains(r.errOut, "40 clients") {
+	if r := command(t, data, fleetArgs(41, relay, "--for", "1s")...); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "40 clients") {
 		t.Errorf("another fleet on the same store ended with %d: %q", r.code, r.errOut)
 	}
 	done(t, data, fleetArgs(40, relay, "--for", "3s", "--day", "20s", "--settle", "2s")...)
@@ -177,13 +178,13 @@ func TestFleetRefusesWrongUsage(t *testing.T) {
 		args []string
 		code int
 	}{
-		{"no relay", []string{"fleet"}, exitUsage},
-		{"loss above one", []string{"fleet", "--relay", "https://127.0.0.1:1", "--loss", "2"}, exitUsage},
-		{"no time", []string{"fleet", "--relay", "https://127.0.0.1:1", "--for", "0"}, exitUsage},
-		{"another command", []string{"fleet", "verfy"}, exitUsage},
-		{"no format", []string{"--format", "xml", "fleet", "--relay", "https://127.0.0.1:1"}, exitUsage},
-		{"verify without a fleet", []string{"fleet", "verify"}, exitFailed},
-		{"verify of no client id", []string{"fleet", "verify", "--client", "GUID:x"}, exitUsage},
+		{"no relay", []string{"fleet"}, cli.ExitUsage},
+		{"loss above one", []string{"fleet", "--relay", "https://127.0.0.1:1", "--loss", "2"}, cli.ExitUsage},
+		{"no time", []string{"fleet", "--relay", "https://127.0.0.1:1", "--for", "0"}, cli.ExitUsage},
+		{"another command", []string{"fleet", "verfy"}, cli.ExitUsage},
+		{"no format", []string{"--format", "xml", "fleet", "--relay", "https://127.0.0.1:1"}, cli.ExitUsage},
+		{"verify without a fleet", []string{"fleet", "verify"}, cli.ExitFailed},
+		{"verify of no client id", []string{"fleet", "verify", "--client", "GUID:x"}, cli.ExitUsage},
 	} {
 		if r := command(t, data, tc.args...); r.code != tc.code || r.errOut == "" {
 			t.Errorf("%s: ended with %d and %q, want %d", tc.name, r.code, r.errOut, tc.code)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"statewire/cmd/statewire/cli"
 	"strings"
 	"testing"
 )
@@ -31,18 +32,18 @@ func TestALostPartIsCriticalUntilItIsAccepted(t *testing.T) {
 	if _, text := fetch(t, pages+"/reports"); !strings.Contains(text, `class="alarm"`) {
 		t.Error("a page says nothing of it")
 	}
-	if r := command(t, data, "status"); r.code != int(healthCritical) || !strings.Contains(r.out, "of state_messages") {
+	if r := command(t, data, "status"); r.code != int(cli.HealthCritical) || !strings.Contains(r.out, "of state_messages") {
 		t.Errorf("status ended with %d: %s", r.code, r.out)
 	}
 	done(t, data, "store", "accept-loss")
-	if r := command(t, data, "status"); r.code == int(healthCritical) {
+	if r := command(t, data, "status"); r.code == int(cli.HealthCritical) {
 		t.Errorf("status after it was accepted: %s", r.out)
 	}
 	s.kill()
 	if err := os.RemoveAll(filepath.Join(data, "store")); err != nil {
 		t.Fatal(err)
 	}
-	if r := command(t, data, "ingest", "--once"); r.code != exitFailed || !strings.Contains(r.errOut, "serve --new-store") {
+	if r := command(t, data, "ingest", "--once"); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "serve --new-store") {
 		t.Errorf("without a store: ended with %d: %s", r.code, r.errOut)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"statewire/agent/cache"
+	"statewire/cmd/statewire/cli"
 	"statewire/smx"
 )
 
@@ -22,10 +23,10 @@ func TestAnAgentAtItsEndGetsANewID(t *testing.T) {
 	usedUp(t, m.data)
 	run := m.run()
 	status, code := m.status()
-	if code != int(healthCritical) || !strings.Contains(status.Why, "agent new-id") || status.LastSerial != smx.MaxSerial {
+	if code != int(cli.HealthCritical) || !strings.Contains(status.Why, "agent new-id") || status.LastSerial != smx.MaxSerial {
 		t.Fatalf("status %d, %+v", code, status)
 	}
-	if r := m.send("--type", "9100", "--topic", "b", "--state", "1", "--now"); r.code != exitFailed || !strings.Contains(r.errOut, "new-id") {
+	if r := m.send("--type", "9100", "--topic", "b", "--state", "1", "--now"); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "new-id") {
 		t.Errorf("sending ended with %d: %s", r.code, r.errOut)
 	}
 	old, own := newID(t, m)
@@ -56,7 +57,7 @@ func TestAnAgentAtItsEndGetsANewID(t *testing.T) {
 			t.Errorf("the site lacks states of %s", client)
 		}
 	}
-	if r := command(t, m.data, "agent", "accept-serial", "77"); r.code != exitUsage || !strings.Contains(r.errOut, "no serial was declined") {
+	if r := command(t, m.data, "agent", "accept-serial", "77"); r.code != cli.ExitUsage || !strings.Contains(r.errOut, "no serial was declined") {
 		t.Errorf("accept-serial ended with %d: %s", r.code, r.errOut)
 	}
 }
@@ -65,12 +66,12 @@ func TestAnAgentAtItsEndGetsANewID(t *testing.T) {
 func TestNewIDRefuses(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
-	if r := command(t, data, "agent", "new-id"); r.code != exitFailed || !strings.Contains(r.errOut, "never an agent") {
+	if r := command(t, data, "agent", "new-id"); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "never an agent") {
 		t.Errorf("without a store: %d %s", r.code, r.errOut)
 	}
 	usedUp(t, data)
 	r := command(t, data, "--set", "agent.client_id=9C0F8D1E-3B44-4E71-8F5A-0D2B6A7C1E33", "agent", "new-id")
-	if r.code != exitUsage || !strings.Contains(r.errOut, "agent.client_id") {
+	if r.code != cli.ExitUsage || !strings.Contains(r.errOut, "agent.client_id") {
 		t.Errorf("with a configured id: %d %s", r.code, r.errOut)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/site"
 	"statewire/smx"
 )
@@ -93,7 +94,7 @@ func TestRelayTakesReportsWithoutAnEngine(t *testing.T) {
 	} {
 		tc.damage()
 		loader := spawn(t, data, nil, "serve", "--roles", "ingest", "--set", tc.set)
-		if code := loader.wait(patience); code != exitFailed || !strings.Contains(loader.text(), tc.want) {
+		if code := loader.wait(patience); code != cli.ExitFailed || !strings.Contains(loader.text(), tc.want) {
 			t.Errorf("%s: the loader ended with %d: %s", tc.name, code, tail(loader.text(), 1000))
 		}
 	}
@@ -115,8 +116,8 @@ func TestASecondProcessOnTheSameDataIsRefused(t *testing.T) {
 	pid := fmt.Sprintf("process %d ", s.cmd.Process.Pid)
 	for _, role := range site.Built {
 		second := spawn(t, data, nil, "serve", "--roles", role)
-		if code := second.wait(patience); code != exitFailed {
-			t.Errorf("a second %s ended with %d, want %d", role, code, exitFailed)
+		if code := second.wait(patience); code != cli.ExitFailed {
+			t.Errorf("a second %s ended with %d, want %d", role, code, cli.ExitFailed)
 		}
 		if text := second.text(); !strings.Contains(text, "role "+role) || !strings.Contains(text, pid) {
 			t.Errorf("a second %s says %q, want the role and %q", role, text, pid)
@@ -186,7 +187,7 @@ func loadBeside(t *testing.T, data string, l *ledger) {
 			}
 		}
 		said := strings.Split(strings.TrimSpace(r.errOut), "\n")
-		if r.code != exitFailed || len(said) != 4 || !strings.Contains(said[3], "`statewire dead list`") || !strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, ") ||
+		if r.code != cli.ExitFailed || len(said) != 4 || !strings.Contains(said[3], "`statewire dead list`") || !strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, ") ||
 			!strings.HasPrefix(said[1], folder+"/half.SMX: ") || !strings.HasPrefix(said[2], folder+"/relayed.SMX: report 2: ") {
 			t.Errorf("load %d beside a site ended with %d and said %q", round+1, r.code, said)
 		}

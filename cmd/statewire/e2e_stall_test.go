@@ -3,6 +3,7 @@
 package main
 
 import (
+	"statewire/cmd/statewire/cli"
 	"syscall"
 	"testing"
 	"time"
@@ -37,8 +38,8 @@ func TestFilesStayWhileTheStoreHangs(t *testing.T) {
 	}
 	began := time.Now()
 	loader.signal(syscall.SIGTERM)
-	if code := loader.wait(patience); code != exitFailed {
-		t.Errorf("after a second signal it ended with %d, want %d", code, exitFailed)
+	if code := loader.wait(patience); code != cli.ExitFailed {
+		t.Errorf("after a second signal it ended with %d, want %d", code, cli.ExitFailed)
 	}
 	promised(t, time.Since(began), 2*time.Second, "the end after a second signal")
 

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"statewire/cmd/statewire/cli"
 	"strings"
 	"testing"
 )
@@ -18,7 +19,7 @@ func TestASiteWithoutAStoreYet(t *testing.T) {
 			t.Errorf("%s: ended with %d, printed %q, said %q", query, r.code, r.out, r.errOut)
 		}
 	}
-	if r := command(t, data, "resync", "check"); r.code != exitFailed || !strings.Contains(r.errOut, "has no store yet; `statewire serve` or `statewire ingest --once` makes it") {
+	if r := command(t, data, "resync", "check"); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "has no store yet; `statewire serve` or `statewire ingest --once` makes it") {
 		t.Errorf("resync check: ended with %d, said %q", r.code, r.errOut)
 	}
 	if _, err := os.Stat(filepath.Join(data, "store")); err == nil {
@@ -43,7 +44,7 @@ func TestAFolderThatIsNoSite(t *testing.T) {
 		if args[0] == "load" || args[1:] != nil && args[len(args)-1] == "check" {
 			advice = "make a site there with --create"
 		}
-		if r.code != exitFailed || r.out != "" || !strings.HasSuffix(r.errOut, advice+"\n") || strings.Count(r.errOut, "\n") != 1 {
+		if r.code != cli.ExitFailed || r.out != "" || !strings.HasSuffix(r.errOut, advice+"\n") || strings.Count(r.errOut, "\n") != 1 {
 			t.Errorf("%v ended with %d, printed %q, said %q", args, r.code, r.out, r.errOut)
 		}
 	}

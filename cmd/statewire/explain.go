@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/reports"
 	"statewire/site"
 )
@@ -24,11 +25,11 @@ func explainCommand(g *globals) *cobra.Command {
 			if cmd.Flags().Changed("topic") {
 				var err error
 				if about, err = reports.ParseTopic(topic); err != nil {
-					return usageError{fmt.Errorf("--%w", err)}
+					return cli.Usage(fmt.Errorf("--%w", err))
 				}
 			}
 			return g.withDetective(cmd, func(r *reports.Runner) error {
-				return asUsage(r.WriteExplain(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.format), args[0], about))
+				return asUsage(r.WriteExplain(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0], about))
 			})
 		},
 	}
@@ -43,19 +44,19 @@ func (g *globals) withDetective(cmd *cobra.Command, f func(*reports.Runner) erro
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	schedule, err := site.ScheduleInForce(cmd.Context(), g.data, cfg)
+	schedule, err := site.ScheduleInForce(cmd.Context(), g.Data, cfg)
 	if err != nil {
 		return err
 	}
-	deps := reports.Deps{Log: g.quiet(), AgentLog: agentLog(g.data), Schedule: func() reports.Schedule { return schedule }}
+	deps := reports.Deps{Log: g.Quiet(), AgentLog: agentLog(g.Data), Schedule: func() reports.Schedule { return schedule }}
 	// Opening an inbox makes its folders: where there is none, as beside a store elsewhere, there shall be none afterwards.
-	if _, missing := os.Stat(site.InboxRoot(g.data)); missing == nil {
-		box, failed := site.LookInbox(g.data, cfg, g.quiet())
+	if _, missing := os.Stat(site.InboxRoot(g.Data)); missing == nil {
+		box, failed := site.LookInbox(g.Data, cfg, g.Quiet())
 		if failed != nil {
 			return failed
 		}
 		defer func() { err = errors.Join(err, box.Close()) }()
-		deps.Holding = site.Held(box, g.data)
+		deps.Holding = site.Held(box, g.Data)
 	}
 	runner, err := site.NewRunner(cfg.Reports, db, deps)
 	if err != nil {

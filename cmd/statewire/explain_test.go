@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/reports"
 )
 
@@ -91,11 +92,11 @@ func TestExplainAndTraceRefuseWhatTheyCannotRead(t *testing.T) {
 		"--param client is given twice": {"report", "messages", "--param", "client=a", "--param", "client=b"},
 		"from 1 to 4611686018427387904": {"trace", clientID(1).String(), "--serial", "0"},
 	} {
-		if r := command(t, data, args...); r.code != exitUsage || !strings.Contains(r.errOut, want) {
+		if r := command(t, data, args...); r.code != cli.ExitUsage || !strings.Contains(r.errOut, want) {
 			t.Errorf("%q: %d %s", args, r.code, r.errOut)
 		}
 	}
-	if r := command(t, data, "trace", "NOBODY", "--serial", "1"); r.code != exitFailed || !strings.Contains(r.errOut, "no client has this name") {
+	if r := command(t, data, "trace", "NOBODY", "--serial", "1"); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "no client has this name") {
 		t.Errorf("%d %s", r.code, r.errOut)
 	}
 	if text := done(t, data, "explain", "NOBODY"); !strings.Contains(text, "No client of this site is called NOBODY") {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/fleet"
 	"statewire/internal/backoff"
 )
@@ -41,7 +42,7 @@ func fleetCommand(g *globals) *cobra.Command {
 			"it goes on where the last one ended, and `--for 0 --settle 30s` raises nothing and only lets them settle.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("fleet has no command %q; see `statewire fleet --help`", args[0])}
+				return cli.Usage(fmt.Errorf("fleet has no command %q; see `statewire fleet --help`", args[0]))
 			}
 			return nil
 		},
@@ -87,16 +88,16 @@ func (o *fleetOptions) config(g *globals) (fleet.Config, error) {
 	c.PatchDay = max(c.PatchDay, time.Second)
 	c.SendInterval = max(time.Second, time.Duration(float64(o.send)*float64(24*time.Hour)/float64(c.PatchDay)))
 	if o.For == 0 && o.Settle == 0 {
-		return c, usageError{errors.New("--for and --settle are both 0; give one of them a time, such as --for 60s")}
+		return c, cli.Usage(errors.New("--for and --settle are both 0; give one of them a time, such as --for 60s"))
 	}
 	if c.Relay == "" {
-		return c, usageError{errors.New("--relay is missing; name the relay's address, such as --relay https://127.0.0.1:8443")}
+		return c, cli.Usage(errors.New("--relay is missing; name the relay's address, such as --relay https://127.0.0.1:8443"))
 	}
 	if err := c.Validate(); err != nil {
-		return c, usageError{err}
+		return c, cli.Usage(err)
 	}
 	if o.CAFile == "" {
-		own := filepath.Join(g.data, "identity", "ca.crt")
+		own := filepath.Join(g.Data, "identity", "ca.crt")
 		if _, err := os.Stat(own); err == nil {
 			o.CAFile = own
 		}
@@ -119,7 +120,7 @@ func (g *globals) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, fs.Close()) }()
-	f, err := fleet.New(cfg, fs, g.quiet())
+	f, err := fleet.New(cfg, fs, g.Quiet())
 	if err != nil {
 		return err
 	}
@@ -134,7 +135,7 @@ func (g *globals) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
 		if s.Trouble != "" {
 			why += ": " + s.Trouble
 		}
-		return fmt.Errorf("%s did not settle: %s; run again with `--for 0 --settle 30s`", fmtCount(s.Unsettled, "client"), why)
+		return fmt.Errorf("%s did not settle: %s; run again with `--for 0 --settle 30s`", cli.FmtCount(s.Unsettled, "client"), why)
 	}
 	return nil
 }
@@ -142,17 +143,17 @@ func (g *globals) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
 // openFleetStore opens the named store file, or the data directory's.
 func (g *globals) openFleetStore(path string) (*fleet.Store, error) {
 	if path == "" {
-		if err := os.MkdirAll(g.data, 0o700); err != nil {
+		if err := os.MkdirAll(g.Data, 0o700); err != nil {
 			return nil, fmt.Errorf("make the data directory: %w", err)
 		}
-		path = filepath.Join(g.data, fleetStore)
+		path = filepath.Join(g.Data, fleetStore)
 	}
 	return fleet.OpenStore(path)
 }
 
 // runShown runs the fleet, and shows on a terminal how it goes.
 func runShown(ctx context.Context, w io.Writer, f *fleet.Fleet) error {
-	if !isTerminal(w) {
+	if !cli.IsTerminal(w) {
 		return f.Run(ctx)
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -187,7 +188,7 @@ func (g *globals) fleetResult(out io.Writer, s fleet.Stats, fs *fleet.Store) err
 	if err != nil {
 		return err
 	}
-	return writeRecord(out, g.format, []field{
+	return cli.WriteRecord(out, g.Format, []cli.Field{
 		{"store", fs.Path()}, {"clients", t.Clients}, {"topics_held", t.Topics}, {"serials_given", t.Serials},
 		{"greatest_serial", t.GreatestSerial}, {"unsent", t.Unsent}, {"dead_letters", t.DeadLetters},
 		{"reports", s.Reports}, {"messages", s.Messages}, {"retries", s.Retries}, {"refused", s.Refused},

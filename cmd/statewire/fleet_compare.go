@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"statewire/agent/cache"
+	"statewire/cmd/statewire/cli"
 	"statewire/fleet"
 	"statewire/internal/tabular"
 	"statewire/smx"
@@ -81,12 +82,12 @@ func (v *verifier) note(found []fleet.Difference) error {
 
 // end writes what is left to say.
 func (v *verifier) end() error {
-	verdict := []field{
+	verdict := []cli.Field{
 		{"clients", v.verdict.Clients}, {"topics_held", v.verdict.Topics}, {"equal", v.verdict.Equal},
 		{"unconfirmed_at_site", v.verdict.Unconfirmed}, {"different", v.verdict.Differences},
 	}
 	if v.format != "table" {
-		return v.rows.End(tabularFields(verdict)...)
+		return v.rows.End(cli.TabularFields(verdict)...)
 	}
 	if v.lines > 0 {
 		if err := v.rows.End(); err != nil {
@@ -96,5 +97,5 @@ func (v *verifier) end() error {
 	if more := v.lines - mostDifferences; more > 0 {
 		fmt.Fprintf(v.out, "and %d more; --format jsonl prints all\n", more)
 	}
-	return writeRecord(v.out, v.format, verdict)
+	return cli.WriteRecord(v.out, v.format, verdict)
 }

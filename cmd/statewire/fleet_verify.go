@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/fleet"
 )
 
@@ -20,7 +21,7 @@ func fleetVerifyCommand(g *globals) *cobra.Command {
 		Long: "Compares every topic that a client of the fleet's store file holds with the site's current states, lists topics that only\n" +
 			"the site holds and does not mark as unconfirmed, and ranges of serials that are missing. Exit code 0 when all is equal,\n" +
 			"1 when not. The fleet must not run meanwhile.",
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.verifyFleet(cmd, path, client) },
 	}
 	cmd.Flags().StringVar(&path, "store", "", "the fleet's store file (default: "+fleetStore+" in the data directory)")
@@ -38,7 +39,7 @@ func (g *globals) verifyFleet(cmd *cobra.Command, path, client string) (err erro
 		only = id.UUID()
 	}
 	if path == "" {
-		path = filepath.Join(g.data, fleetStore)
+		path = filepath.Join(g.Data, fleetStore)
 	}
 	fs, err := fleet.ReadStore(path)
 	if err != nil {
@@ -50,7 +51,7 @@ func (g *globals) verifyFleet(cmd *cobra.Command, path, client string) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	v, err := newVerifier(cmd.OutOrStdout(), g.format)
+	v, err := newVerifier(cmd.OutOrStdout(), g.Format)
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func (g *globals) verifyFleet(cmd *cobra.Command, path, client string) (err erro
 		return err
 	}
 	if v.verdict.Differences > 0 {
-		return &exitStatus{code: exitFailed}
+		return &cli.ExitStatus{Code: cli.ExitFailed}
 	}
 	return nil
 }

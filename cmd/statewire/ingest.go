@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/inbox"
 	"statewire/ingest"
 	"statewire/site"
@@ -23,10 +24,10 @@ func ingestCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ingest --once",
 		Short: "load what waits in the inbox, then exit",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !once {
-				return usageError{errors.New("ingest needs --once; `statewire serve --roles ingest` loads all the time")}
+				return cli.Usage(errors.New("ingest needs --once; `statewire serve --roles ingest` loads all the time"))
 			}
 			return g.ingestOnce(cmd)
 		},
@@ -38,19 +39,19 @@ func ingestCommand(g *globals) *cobra.Command {
 
 // ingestOnce drains the inbox, or lets the running site load what waits.
 func (g *globals) ingestOnce(cmd *cobra.Command) error {
-	cfg, _, err := g.config(nil)
+	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return err
 	}
 	w := given{began: time.Now(), all: true}
-	summary, err := g.drain(cmd.Context(), g.logger(os.Stderr), nil, nil)
+	summary, err := g.drain(cmd.Context(), g.Logger(os.Stderr), nil, nil)
 	if !lockedBySite(err) {
 		if err != nil {
 			return err
 		}
 		return g.told(cmd, cfg, w, summary)
 	}
-	dir, err := site.LookInbox(g.data, cfg, g.quiet())
+	dir, err := site.LookInbox(g.Data, cfg, g.Quiet())
 	if err != nil {
 		return err
 	}
@@ -71,8 +72,8 @@ type summary struct {
 	took time.Duration
 }
 
-func (s summary) fields() []field {
-	return []field{
+func (s summary) fields() []cli.Field {
+	return []cli.Field{
 		{"files", s.Files}, {"messages", s.Messages}, {"invalid_records", s.InvalidRecords}, {"bad_files", s.BadFiles},
 		{"bad_reports", s.BadReports}, {"duplicates", s.Duplicates}, {"conflicts", s.Conflicts},
 		{"seconds", json3(s.took.Seconds())},
@@ -92,22 +93,22 @@ func nothing() error { return nil }
 // store refuses stays where it is. Without fill, what waits is read while the store opens. A site that loads the inbox already is an
 // error: it does the work, and fill was not called.
 func (g *globals) drain(ctx context.Context, log *slog.Logger, fill func() error, progress func(ingest.Totals)) (_ summary, err error) {
-	cfg, _, err := g.config(nil)
+	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return summary{}, err
 	}
 	if err := g.needLoadable(cfg); err != nil {
 		return summary{}, err
 	}
-	if pid := site.Holder(g.data, "ingest"); pid != 0 { // it may be starting, and not have the inbox yet
-		return summary{}, &inbox.LockedError{Path: site.RoleLock(g.data, "ingest"), PID: pid}
+	if pid := site.Holder(g.Data, "ingest"); pid != 0 { // it may be starting, and not have the inbox yet
+		return summary{}, &inbox.LockedError{Path: site.RoleLock(g.Data, "ingest"), PID: pid}
 	}
-	if err := store.Prepare(g.data); err != nil {
+	if err := store.Prepare(g.Data); err != nil {
 		return summary{}, err
 	}
 	debug.SetMemoryLimit(ingest.MemoryLimit)
 	began := time.Now()
-	dir, err := site.OpenInbox(g.data, cfg, log)
+	dir, err := site.OpenInbox(g.Data, cfg, log)
 	if err != nil {
 		return summary{}, err
 	}
@@ -133,7 +134,7 @@ func (g *globals) drain(ctx context.Context, log *slog.Logger, fill func() error
 		}
 	}
 	loader, err := ingest.New(cfg.Ingest,
-		ingest.Deps{Inbox: box, Store: &db, Open: open, Refused: site.RefusedFile(g.data), Log: log, Progress: progress})
+		ingest.Deps{Inbox: box, Store: &db, Open: open, Refused: site.RefusedFile(g.Data), Log: log, Progress: progress})
 	if err != nil {
 		return summary{}, err
 	}

@@ -19,8 +19,8 @@ import (
 
 // needData says which directory is missing and what to do: most likely the command was started in the wrong folder.
 func (g *globals) needData(cfg configs.Config) error {
-	if _, err := os.Stat(g.data); errors.Is(err, fs.ErrNotExist) && len(cfg.Store.Addr) == 0 {
-		return fmt.Errorf("no data directory at %s; name the site's with --data, or start one with `statewire serve`", g.data)
+	if _, err := os.Stat(g.Data); errors.Is(err, fs.ErrNotExist) && len(cfg.Store.Addr) == 0 {
+		return fmt.Errorf("no data directory at %s; name the site's with --data, or start one with `statewire serve`", g.Data)
 	}
 	return nil
 }
@@ -28,14 +28,14 @@ func (g *globals) needData(cfg configs.Config) error {
 // needLoadable refuses a data directory that is no site to a command that loads, unless it is to make one.
 func (g *globals) needLoadable(cfg configs.Config) error {
 	if len(cfg.Store.Addr) == 0 {
-		if err := store.Expect(g.data); err != nil {
+		if err := store.Expect(g.Data); err != nil {
 			return err
 		}
 	}
 	if !g.create {
 		return g.needInbox()
 	}
-	if err := os.MkdirAll(g.data, 0o700); err != nil {
+	if err := os.MkdirAll(g.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
 	return nil
@@ -47,25 +47,25 @@ func (g *globals) needSite(cfg configs.Config) error {
 	if err := g.needLoadable(cfg); err != nil || g.create {
 		return err
 	}
-	if len(cfg.Store.Addr) > 0 || site.Holder(g.data, "ingest") != 0 {
+	if len(cfg.Store.Addr) > 0 || site.Holder(g.Data, "ingest") != 0 {
 		return nil
 	}
-	if there, err := isThere(filepath.Join(g.data, "store")); there || err != nil {
+	if there, err := isThere(filepath.Join(g.Data, "store")); there || err != nil {
 		return err
 	}
-	return fmt.Errorf("the site on %s has no store yet; `statewire serve` or `statewire ingest --once` makes it", g.data)
+	return fmt.Errorf("the site on %s has no store yet; `statewire serve` or `statewire ingest --once` makes it", g.Data)
 }
 
 // needInbox refuses a data directory that is no site.
 func (g *globals) needInbox() error {
-	if there, err := isThere(filepath.Join(site.InboxRoot(g.data), "incoming")); there || err != nil {
+	if there, err := isThere(filepath.Join(site.InboxRoot(g.Data), "incoming")); there || err != nil {
 		return err
 	}
 	make := "start one there with `statewire serve`"
-	if g.creates {
+	if g.Creates {
 		make = "make a site there with --create"
 	}
-	return fmt.Errorf("%s is no site, it has no inbox; name the site's data directory with --data, or %s", g.data, make)
+	return fmt.Errorf("%s is no site, it has no inbox; name the site's data directory with --data, or %s", g.Data, make)
 }
 
 // isThere looks for a folder of the site.
@@ -100,7 +100,7 @@ func (g *globals) writing() store.Access {
 
 // loading is what a command that loads may do to the store: the first one of a site makes it.
 func (g *globals) loading() store.Access {
-	if there, _ := isThere(filepath.Join(g.data, "store")); !there {
+	if there, _ := isThere(filepath.Join(g.Data, "store")); !there {
 		return store.Create
 	}
 	return g.writing()

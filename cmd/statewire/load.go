@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/inbox"
 	"statewire/ingest"
 	"statewire/site"
@@ -31,15 +32,15 @@ func loadCommand(g *globals) *cobra.Command {
 			"letter case; a file named on the command line counts whatever its name. The originals stay where they are.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError{fmt.Errorf("load needs at least one file or folder; see `%s --help`", cmd.CommandPath())}
+				return cli.Usage(fmt.Errorf("load needs at least one file or folder; see `%s --help`", cmd.CommandPath()))
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return g.load(cmd, args, found) },
 	}
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, args []string) error {
-		return g.prepare(cmd, func() (err error) {
-			found, err = openReports(args, mostOpen())
+		return g.Prepare(cmd, func() (err error) {
+			found, err = openReports(args, cli.MostOpen())
 			return err
 		})
 	}
@@ -48,7 +49,7 @@ func loadCommand(g *globals) *cobra.Command {
 }
 
 func (g *globals) load(cmd *cobra.Command, args []string, found *reportSources) error {
-	cfg, _, err := g.config(nil)
+	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return err
 	}
@@ -70,8 +71,8 @@ func (g *globals) load(cmd *cobra.Command, args []string, found *reportSources) 
 		bar = newBar(cmd.ErrOrStderr(), len(files), "load", "files")
 		return err
 	}
-	skipped := field{"skipped_files", found.skipped}
-	summary, err := g.drain(cmd.Context(), untold(g.quiet()), fill, func(t ingest.Totals) { _ = bar.Set(min(t.Files, len(files))) })
+	skipped := cli.Field{"skipped_files", found.skipped}
+	summary, err := g.drain(cmd.Context(), untold(g.Quiet()), fill, func(t ingest.Totals) { _ = bar.Set(min(t.Files, len(files))) })
 	if lockedBySite(err) {
 		if err := fill(); err != nil {
 			return err
@@ -88,11 +89,11 @@ func (g *globals) load(cmd *cobra.Command, args []string, found *reportSources) 
 
 // copyIn copies files into the inbox and returns their names there.
 func (g *globals) copyIn(cmd *cobra.Command, files []reportSource) (names []string, err error) {
-	cfg, _, err := g.config(nil)
+	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := site.OpenInbox(g.data, cfg, g.quiet())
+	dir, err := site.OpenInbox(g.Data, cfg, g.Quiet())
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +124,7 @@ func (g *globals) copyIn(cmd *cobra.Command, files []reportSource) (names []stri
 
 // newBar is a progress bar on a terminal, counting units, and nothing elsewhere.
 func newBar(w io.Writer, total int, what, units string) *progressbar.ProgressBar {
-	if !isTerminal(w) {
+	if !cli.IsTerminal(w) {
 		w = io.Discard
 	}
 	return progressbar.NewOptions(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),

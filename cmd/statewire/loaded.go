@@ -15,6 +15,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/configs"
 	"statewire/inbox"
 	"statewire/ingest"
@@ -102,14 +103,14 @@ func (r refused) write(w io.Writer, counted bool) error {
 		fmt.Fprintf(w, "and %d more\n", more)
 	}
 	if counted || len(r.lines) > 0 {
-		return &exitStatus{exitFailed, errors.New("some of it was set aside: `statewire dead list` shows it, `statewire dead replay NAME --file MENDED` loads a mended copy")}
+		return &cli.ExitStatus{Code: cli.ExitFailed, Err: errors.New("some of it was set aside: `statewire dead list` shows it, `statewire dead replay NAME --file MENDED` loads a mended copy")}
 	}
 	return nil
 }
 
 // told prints what a drain did, and what was set aside.
-func (g *globals) told(cmd *cobra.Command, cfg configs.Config, w given, done summary, more ...field) error {
-	dir, err := site.LookInbox(g.data, cfg, g.quiet())
+func (g *globals) told(cmd *cobra.Command, cfg configs.Config, w given, done summary, more ...cli.Field) error {
+	dir, err := site.LookInbox(g.Data, cfg, g.Quiet())
 	if err != nil {
 		return err
 	}
@@ -118,15 +119,15 @@ func (g *globals) told(cmd *cobra.Command, cfg configs.Config, w given, done sum
 	if err != nil {
 		return err
 	}
-	if err := writeRecord(cmd.OutOrStdout(), g.format, append(done.fields(), more...)); err != nil {
+	if err := cli.WriteRecord(cmd.OutOrStdout(), g.Format, append(done.fields(), more...)); err != nil {
 		return err
 	}
 	return r.write(cmd.ErrOrStderr(), done.refused())
 }
 
 // awaitSite lets the running site load files, and says what it did with them: from what is durable of exactly these.
-func (g *globals) awaitSite(cmd *cobra.Command, cfg configs.Config, w given, files []inbox.LaneFile, progress func(left int), more ...field) error {
-	dir, err := site.LookInbox(g.data, cfg, g.quiet())
+func (g *globals) awaitSite(cmd *cobra.Command, cfg configs.Config, w given, files []inbox.LaneFile, progress func(left int), more ...cli.Field) error {
+	dir, err := site.LookInbox(g.Data, cfg, g.Quiet())
 	if err != nil {
 		return err
 	}
@@ -147,8 +148,8 @@ func (g *globals) awaitSite(cmd *cobra.Command, cfg configs.Config, w given, fil
 		return err
 	}
 	done.Files, done.BadFiles, done.BadReports = len(names), r.files, r.reports
-	fields := append(append(done.fields(), more...), field{"loaded_by", "the running site"})
-	if err := writeRecord(cmd.OutOrStdout(), g.format, fields); err != nil {
+	fields := append(append(done.fields(), more...), cli.Field{"loaded_by", "the running site"})
+	if err := cli.WriteRecord(cmd.OutOrStdout(), g.Format, fields); err != nil {
 		return err
 	}
 	return r.write(cmd.ErrOrStderr(), done.refused())
@@ -160,7 +161,7 @@ func await(ctx context.Context, dir *inbox.Dir, files []inbox.LaneFile, progress
 	for err == nil && len(left) > 0 {
 		progress(len(left))
 		if backoff.Sleep(ctx, siteLook) != nil {
-			return fmt.Errorf("stopped waiting with %s in the inbox; the running site goes on loading them", fmtCount(len(left), "file"))
+			return fmt.Errorf("stopped waiting with %s in the inbox; the running site goes on loading them", cli.FmtCount(len(left), "file"))
 		}
 		left, err = dir.Left(left)
 	}
@@ -172,7 +173,7 @@ var loadedFilesSQL string
 
 // stored asks the store what it has of the files since a time.
 func (g *globals) stored(ctx context.Context, cfg configs.Config, names []string, since time.Time) (done summary, err error) {
-	db, err := g.openStore(ctx, cfg, store.Read, g.quiet())
+	db, err := g.openStore(ctx, cfg, store.Read, g.Quiet())
 	if err != nil {
 		return summary{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/inbox"
 )
 
@@ -97,7 +98,7 @@ func TestManyLinesAreCutAndTheCommandFails(t *testing.T) {
 		if got[len(got)-1] != test.last || strings.Count(out.String(), "\n") != test.written {
 			t.Errorf("%d lines: wrote %q", test.lines, got)
 		}
-		if exit := new(exitStatus); errors.As(err, &exit) != test.fails || test.fails && exit.code != exitFailed {
+		if exit := new(cli.ExitStatus); errors.As(err, &exit) != test.fails || test.fails && exit.Code != cli.ExitFailed {
 			t.Errorf("%d lines, counted %v: %v", test.lines, test.counted, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"statewire/cmd/statewire/cli"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -33,15 +34,15 @@ func run(args []string) int {
 	if err == nil {
 		return 0
 	}
-	var status *exitStatus
+	var status *cli.ExitStatus
 	if errors.As(err, &status) {
-		if status.err != nil {
-			fmt.Fprintln(os.Stderr, "statewire:", status.err)
+		if status.Err != nil {
+			fmt.Fprintln(os.Stderr, "statewire:", status.Err)
 		}
-		return status.code
+		return status.Code
 	}
-	fmt.Fprintln(os.Stderr, "statewire:", oneLine(err))
-	return exitCode(err)
+	fmt.Fprintln(os.Stderr, "statewire:", cli.OneLine(err))
+	return cli.ExitCode(err)
 }
 
 // exitOnSecondSignal ends the process at once when a person asks twice; nothing depends on a clean stop.
@@ -50,12 +51,12 @@ func exitOnSecondSignal(ctx context.Context) {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, os.Interrupt, syscall.SIGTERM)
 	<-again
-	os.Exit(exitFailed)
+	os.Exit(cli.ExitFailed)
 }
 
 // globals are what the commands of a site share.
 type globals struct {
-	shared
+	cli.Globals
 	create bool  // of commands that write: make the site where there is none
 	older  error // that an earlier version made the store; nil as long as none is known
 	ownSQL bool  // the command runs SQL of its user
@@ -71,13 +72,13 @@ func (g *globals) root() *cobra.Command {
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          unknownCommand,
+		Args:          cli.UnknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%s; see `%s --help`", flagProblem(err), cmd.CommandPath())}
+		return cli.Usage(fmt.Errorf("%s; see `%s --help`", cli.FlagProblem(err), cmd.CommandPath()))
 	})
-	g.register(root)
+	g.Register(root)
 	root.AddCommand(serveCommand(g), demoCommand(g), fleetCommand(g), ingestCommand(g), loadCommand(g), reportCommand(g), sqlCommand(g), explainCommand(g), traceCommand(g),
 		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), configCommand(g), agentCommand(g))
 	root.AddCommand(deadCommand(g), accountCommand(g), demoRemoveCommand())

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/site"
 	"statewire/store"
 )
@@ -16,7 +17,7 @@ func storeCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "store",
 		Short: "the store of a site",
-		Args:  unknownCommand,
+		Args:  cli.UnknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(&cobra.Command{
@@ -24,7 +25,7 @@ func storeCommand(g *globals) *cobra.Command {
 		Short: "lead the store's schema to this version, where no site runs",
 		Long: "Applies the steps that the schema of the store lacks, as the start of a site does. An earlier version of the program cannot\n" +
 			"open the store afterwards.",
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.migrate(cmd) },
 	})
 	cmd.AddCommand(acceptLossCommand(g))
@@ -32,23 +33,23 @@ func storeCommand(g *globals) *cobra.Command {
 }
 
 func (g *globals) migrate(cmd *cobra.Command) error {
-	cfg, _, err := g.config(nil)
+	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return err
 	}
 	if err := g.needSite(cfg); err != nil {
 		return err
 	}
-	unlock, err := site.StoreRoles.Lock(g.data) // no site starts meanwhile, and none of an earlier version runs
+	unlock, err := site.StoreRoles.Lock(g.Data) // no site starts meanwhile, and none of an earlier version runs
 	var held site.HeldError
 	if errors.As(err, &held) {
-		return fmt.Errorf("process %d of the site runs on %s; stop the site, or restart it with this version: its start migrates the store", held.Process, g.data)
+		return fmt.Errorf("process %d of the site runs on %s; stop the site, or restart it with this version: its start migrates the store", held.Process, g.Data)
 	}
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	db, err := g.openStore(cmd.Context(), cfg, store.Own, g.logger(os.Stderr))
+	db, err := g.openStore(cmd.Context(), cfg, store.Own, g.Logger(os.Stderr))
 	if err != nil {
 		return errors.Join(err, unlock())
 	}
@@ -56,7 +57,7 @@ func (g *globals) migrate(cmd *cobra.Command) error {
 	if err := errors.Join(db.Close(), unlock()); err != nil {
 		return err
 	}
-	return writeRecord(cmd.OutOrStdout(), g.format, []field{
+	return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{
 		{"schema_before", schema.Found}, {"schema", schema.Known}, {"seconds", json3(time.Since(began).Seconds())},
 	})
 }

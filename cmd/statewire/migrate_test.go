@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/smx"
 )
 
@@ -97,11 +98,11 @@ func TestReadingCommandsChangeNothing(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{"ingest", "--once"}, {"resync", "check"}, {"collection", "create", "two", "--client", client}} {
-		if r := command(t, data, args...); r.code != exitFailed || !strings.Contains(r.errOut, "`statewire store migrate`") {
+		if r := command(t, data, args...); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "`statewire store migrate`") {
 			t.Errorf("%v ended with %d: %s", args, r.code, r.errOut)
 		}
 	}
-	if r := command(t, data, "store", "migrate"); r.code != exitFailed || !strings.Contains(r.errOut, fmt.Sprintf("process %d of the site", site.cmd.Process.Pid)) {
+	if r := command(t, data, "store", "migrate"); r.code != cli.ExitFailed || !strings.Contains(r.errOut, fmt.Sprintf("process %d of the site", site.cmd.Process.Pid)) {
 		t.Errorf("a migration under the running site ended with %d: %s", r.code, r.errOut)
 	}
 	if after := state(); after != before {
@@ -122,7 +123,7 @@ func loadsNothing(t *testing.T, data string) {
 	if err := os.WriteFile(path, smx.AppendReport(nil, r), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := command(t, data, "load", path); r.code != exitFailed || !strings.Contains(r.errOut, "`statewire store migrate`") {
+	if r := command(t, data, "load", path); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "`statewire store migrate`") {
 		t.Errorf("load into a store of an earlier version ended with %d: %s", r.code, r.errOut)
 	}
 	if files, err := filepath.Glob(filepath.Join(boxOf(data), "incoming", "*.SMX")); len(files) > 0 || err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/configs"
 	"statewire/store"
 )
@@ -25,7 +26,7 @@ func (g *globals) openStore(ctx context.Context, cfg configs.Config, access stor
 
 // openStoreWith is openStore with options of the command's own.
 func (g *globals) openStoreWith(ctx context.Context, cfg configs.Config, opt store.Options) (*store.Store, error) {
-	opt.Dir, opt.Catalog, opt.ReadFile = g.data, configs.StateCatalog, g.readFile
+	opt.Dir, opt.Catalog, opt.ReadFile = g.Data, configs.StateCatalog, g.ReadFile
 	deadline := time.Now().Add(busyWait)
 	for {
 		db, err := store.Open(ctx, cfg.Store, opt)
@@ -38,7 +39,7 @@ func (g *globals) openStoreWith(ctx context.Context, cfg configs.Config, opt sto
 			return nil, g.needInbox()
 		case errors.Is(err, store.ErrEmpty):
 			err = fmt.Errorf("the site on %s has no store yet; name its data directory with --data, or start the process with the ingest role, as `statewire serve` has: %w",
-				g.data, err)
+				g.Data, err)
 		}
 		if !errors.Is(err, store.ErrInUse) || time.Now().After(deadline) {
 			return db, err
@@ -53,7 +54,7 @@ func (g *globals) openStoreWith(ctx context.Context, cfg configs.Config, opt sto
 
 // openEmpty answers for a site that has an inbox and no store yet: nothing was stored, and a command that reads makes no store.
 func (g *globals) openEmpty(ctx context.Context, cfg configs.Config, opt store.Options) (*store.Store, error) {
-	fmt.Fprintf(os.Stderr, "statewire: the site on %s has no store yet, so nothing is stored; `statewire serve` or `statewire ingest --once` makes it\n", g.data)
+	fmt.Fprintf(os.Stderr, "statewire: the site on %s has no store yet, so nothing is stored; `statewire serve` or `statewire ingest --once` makes it\n", g.Data)
 	return store.OpenEmpty(ctx, cfg.Store, opt)
 }
 
@@ -63,7 +64,7 @@ func (g *globals) warnOlder(cfg configs.Config, schema store.Schema, access stor
 		return
 	}
 	next := "restart the site"
-	if len(cfg.Store.Addr) == 0 && g.checkRoles().health != healthOK {
+	if len(cfg.Store.Addr) == 0 && g.checkRoles().health != cli.HealthOK {
 		next = "start the site, or run `statewire store migrate`"
 	}
 	g.older = fmt.Errorf("the site's store has schema %d, this program knows %d: %s", schema.Found, schema.Known, next)
@@ -89,13 +90,13 @@ const (
 
 // commandStore opens the store for a command that only reads: it changes nothing there.
 func commandStore(ctx context.Context, g *globals) (*store.Store, configs.Config, error) {
-	cfg, _, err := g.config(nil)
+	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return nil, cfg, err
 	}
 	if err := g.needData(cfg); err != nil {
 		return nil, cfg, err
 	}
-	db, err := g.openStore(ctx, cfg, store.Read, g.quiet())
+	db, err := g.openStore(ctx, cfg, store.Read, g.Quiet())
 	return db, cfg, err
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/smx"
 )
 
@@ -70,7 +71,7 @@ func TestRootWorksAsTheOwnerOfTheData(t *testing.T) {
 	if err := os.Chmod(own, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	run := func(umask string, want health, args ...string) {
+	run := func(umask string, want cli.Health, args ...string) {
 		t.Helper()
 		if r := asRoot(t, data, "umask "+umask+"; exec", args...); r.code != int(want) {
 			t.Errorf("umask %s: %v ended with %d, want %d: %s%s", umask, args, r.code, want, r.out, r.errOut)
@@ -85,12 +86,12 @@ func TestRootWorksAsTheOwnerOfTheData(t *testing.T) {
 		}
 	}
 	run("077", 0, "load", own)
-	run("077", healthOK, "status")
+	run("077", cli.HealthOK, "status")
 	s.signal(syscall.SIGTERM)
 	s.wait(patience)
 	for _, umask := range []string{"022", "077"} {
 		run(umask, 0, "load", own)
-		run(umask, healthUnknown, "status")
+		run(umask, cli.HealthUnknown, "status")
 		run(umask, 0, "sql", "SELECT 1")
 		run(umask, 0, "resync", "check")
 	}
@@ -127,7 +128,7 @@ func TestRootThatCannotBecomeTheOwner(t *testing.T) {
 	}
 	for _, args := range [][]string{{"status"}, {"load", "--create", "/etc/hostname"}, {"serve"}} {
 		r := asRoot(t, data, "exec "+setpriv+" --bounding-set=-setuid,-setgid", args...)
-		if r.code != exitUsage || !strings.Contains(r.errOut, "run it as #54321: sudo -u #54321 statewire …") || strings.Count(r.errOut, "\n") != 1 {
+		if r.code != cli.ExitUsage || !strings.Contains(r.errOut, "run it as #54321: sudo -u #54321 statewire …") || strings.Count(r.errOut, "\n") != 1 {
 			t.Errorf("%v ended with %d and said %q", args, r.code, r.errOut)
 		}
 	}

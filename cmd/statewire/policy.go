@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/internal/parse"
 	"statewire/resync"
 	"statewire/smx/policy"
@@ -19,7 +20,7 @@ func policyCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "what the clients of a collection are told: intervals, paused topics, relay and notifier",
-		Args:  unknownCommand,
+		Args:  cli.UnknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(policySetCommand(g), policyListCommand(g))
@@ -49,13 +50,13 @@ func policySetCommand(g *globals) *cobra.Command {
 		Long: "Changes what the clients of a collection are told at their next poll. What is not named stays; 0 or an empty value says nothing\n" +
 			"again. Where a client's collections disagree about a setting, the policy of the smallest --priority wins.",
 		Example: "  statewire policy set --collection branch --send-interval 1h --pause 500\n  statewire policy set --collection branch --clear",
-		Args:    noArgs,
+		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.collection == "" {
-				return usageError{errors.New("name the collection with --collection")}
+				return cli.Usage(errors.New("name the collection with --collection"))
 			}
 			if !slices.ContainsFunc(policyChanges, cmd.Flags().Changed) {
-				return usageError{errors.New("name what is to change, as --send-interval 1h, or --clear for a policy that says nothing")}
+				return cli.Usage(errors.New("name what is to change, as --send-interval 1h, or --clear for a policy that says nothing"))
 			}
 			return g.withResync(cmd, true, func(r resyncer) error { return g.setPolicy(cmd, r, f) })
 		},
@@ -70,7 +71,7 @@ func policySetCommand(g *globals) *cobra.Command {
 	flags.StringArrayVar(&f.intervals, "topic-interval", nil, "least time between two sends of a topic type, as 500=4h (repeatable)")
 	flags.StringVar(&f.relay, "relay", "", "base address of the relay that the clients are assigned to")
 	flags.StringVar(&f.notifier, "notifier", "", "host and port of the notifier that the clients are assigned to")
-	mayBeEmpty(cmd, "relay", "notifier") // says nothing of it any more
+	cli.MayBeEmpty(cmd, "relay", "notifier") // says nothing of it any more
 	flags.BoolVar(&f.clear, "clear", false, "begin with a policy that says nothing")
 	return cmd
 }
@@ -117,11 +118,11 @@ func (g *globals) setPolicy(cmd *cobra.Command, r resyncer, f policyFlags) error
 	if err != nil {
 		return err
 	}
-	if g.format == "table" && !p.Says() {
+	if g.Format == "table" && !p.Says() {
 		_, err := fmt.Fprintf(cmd.OutOrStdout(), "nothing is said to the clients of %s any more\n", p.Collection)
 		return err
 	}
-	return writeRecords(cmd.OutOrStdout(), g.format, policyColumns, [][]any{policyRow(p)})
+	return cli.WriteRecords(cmd.OutOrStdout(), g.Format, policyColumns, [][]any{policyRow(p)})
 }
 
 // change applies the flags that were given.
@@ -179,7 +180,7 @@ func parseTopicInterval(text string) (uint32, time.Duration, error) {
 	kind, err := parseTopic(left)
 	interval, wrong := parse.Duration(right)
 	if !ok || err != nil || wrong != nil {
-		return 0, 0, usageError{fmt.Errorf("--topic-interval is %.60q; write TYPE=DURATION, as 500=4h", text)}
+		return 0, 0, cli.Usage(fmt.Errorf("--topic-interval is %.60q; write TYPE=DURATION, as 500=4h", text))
 	}
 	return kind, interval, nil
 }
@@ -188,7 +189,7 @@ func policyListCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "list the policies of the collections, the one that wins first",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return g.withResync(cmd, false, func(r resyncer) error {
 				list, err := r.Policies(cmd.Context())
@@ -199,7 +200,7 @@ func policyListCommand(g *globals) *cobra.Command {
 				for i, p := range list {
 					rows[i] = policyRow(p)
 				}
-				return writeRecords(cmd.OutOrStdout(), g.format, policyColumns, rows)
+				return cli.WriteRecords(cmd.OutOrStdout(), g.Format, policyColumns, rows)
 			})
 		},
 	}
@@ -218,7 +219,7 @@ func policyRow(p resync.CollectionPolicy) []any {
 		}
 	}
 	return []any{p.Collection, p.Priority, interval(p.SendInterval), interval(p.PolicyInterval), strings.Join(paused, ","), strings.Join(intervals, ","),
-		p.Relay, p.Notifier, moment(p.Changed)}
+		p.Relay, p.Notifier, cli.Moment(p.Changed)}
 }
 
 // interval writes a duration without its zero parts; nothing for none.

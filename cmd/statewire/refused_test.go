@@ -7,14 +7,15 @@ import (
 	"testing"
 	"time"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/internal/refusals"
 	"statewire/site"
 )
 
 func TestStatusTellsOfRefusedReports(t *testing.T) {
-	g := &globals{shared: shared{data: t.TempDir()}}
+	g := &globals{Globals: cli.Globals{Data: t.TempDir()}}
 	now := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
-	if err := os.MkdirAll(filepath.Dir(site.RefusedFile(g.data)), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(site.RefusedFile(g.Data)), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	refused := func(ago time.Duration, code string) refusals.Refusal {
@@ -35,7 +36,7 @@ func TestStatusTellsOfRefusedReports(t *testing.T) {
 			"[{refused 0 the relay refused the last report of 1 client, the latest 24h0m0s ago: a; `statewire report refused-reports`}]"},
 	} {
 		if c.list != nil {
-			if err := refusals.Write(site.RefusedFile(g.data), c.list); err != nil {
+			if err := refusals.Write(site.RefusedFile(g.Data), c.list); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -43,10 +44,10 @@ func TestStatusTellsOfRefusedReports(t *testing.T) {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
-	if err := os.WriteFile(site.RefusedFile(g.data), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(site.RefusedFile(g.Data), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := g.refusedCheck(now); len(got) != 1 || got[0].health != healthUnknown {
+	if got := g.refusedCheck(now); len(got) != 1 || got[0].health != cli.HealthUnknown {
 		t.Errorf("a file that can't be read: %v", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/internal/parse"
 	"statewire/reports"
 	"statewire/site"
@@ -27,7 +28,7 @@ func reportCommand(g *globals) *cobra.Command {
 				return err
 			}
 			return g.withRunner(cmd, func(r *reports.Runner) error {
-				err := r.WriteReport(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.format), args[0], values, reports.Page{})
+				err := r.WriteReport(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0], values, reports.Page{})
 				return asUsage(err)
 			})
 		},
@@ -36,9 +37,9 @@ func reportCommand(g *globals) *cobra.Command {
 	cmd.AddCommand(&cobra.Command{
 		Use:   "list",
 		Short: "list the reports with their parameters",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, _, err := g.config(nil)
+			cfg, _, err := g.Config(nil)
 			if err != nil {
 				return err
 			}
@@ -49,7 +50,7 @@ func reportCommand(g *globals) *cobra.Command {
 			for _, problem := range catalog.Problems() {
 				fmt.Fprintln(cmd.ErrOrStderr(), "statewire: report left out:", problem)
 			}
-			return catalog.WriteList(cmd.OutOrStdout(), reports.Format(g.format))
+			return catalog.WriteList(cmd.OutOrStdout(), reports.Format(g.Format))
 		},
 	})
 	return cmd
@@ -63,7 +64,7 @@ func sqlCommand(g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			g.ownSQL = true
 			return g.withRunner(cmd, func(r *reports.Runner) error {
-				return r.WriteSQL(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.format), args[0])
+				return r.WriteSQL(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0])
 			})
 		},
 	}
@@ -71,7 +72,7 @@ func sqlCommand(g *globals) *cobra.Command {
 
 // knownReport refuses a name that no report has, before the store is opened.
 func (g *globals) knownReport(name string) error {
-	cfg, _, err := g.config(nil)
+	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (g *globals) knownReport(name string) error {
 	}
 	_, err = catalog.Get(name)
 	if why := catalog.LeftOut(name); why != nil && errors.Is(err, reports.ErrNoReport) {
-		return usageError{fmt.Errorf("report %q was left out: %w", name, why)}
+		return cli.Usage(fmt.Errorf("report %q was left out: %w", name, why))
 	}
 	return asUsage(err)
 }
@@ -90,7 +91,7 @@ func (g *globals) knownReport(name string) error {
 func asUsage(err error) error {
 	var param *reports.ParamError
 	if errors.Is(err, reports.ErrNoReport) || errors.As(err, &param) || errors.As(err, new(*reports.ClientError)) {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	return err
 }
@@ -101,7 +102,7 @@ func (g *globals) withRunner(cmd *cobra.Command, f func(*reports.Runner) error) 
 	if err != nil {
 		return err
 	}
-	runner, err := site.NewRunner(cfg.Reports, db, reports.Deps{Log: g.quiet()})
+	runner, err := site.NewRunner(cfg.Reports, db, reports.Deps{Log: g.Quiet()})
 	if err == nil {
 		err = f(runner)
 	}
@@ -113,10 +114,10 @@ func parseParams(params []string) (map[string]string, error) {
 	for _, p := range params {
 		name, value, ok := strings.Cut(p, "=")
 		if !ok {
-			return nil, usageError{fmt.Errorf("--param is %q; write NAME=VALUE", p)}
+			return nil, cli.Usage(fmt.Errorf("--param is %q; write NAME=VALUE", p))
 		}
 		if _, twice := values[name]; twice {
-			return nil, usageError{fmt.Errorf("--param %s is given twice", name)}
+			return nil, cli.Usage(fmt.Errorf("--param %s is given twice", name))
 		}
 		values[name] = value
 	}
@@ -129,7 +130,7 @@ func oneClientArg(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if _, _, err := parse.Client(args[0]); err != nil {
-		return usageError{&reports.ClientError{Text: args[0], Err: err}}
+		return cli.Usage(&reports.ClientError{Text: args[0], Err: err})
 	}
 	return nil
 }
@@ -137,7 +138,7 @@ func oneClientArg(cmd *cobra.Command, args []string) error {
 // oneArg refuses any other number of arguments with the exit code of wrong usage.
 func oneArg(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usageError{fmt.Errorf("%s takes one argument, got %d; see `%s --help`", cmd.Name(), len(args), cmd.CommandPath())}
+		return cli.Usage(fmt.Errorf("%s takes one argument, got %d; see `%s --help`", cmd.Name(), len(args), cmd.CommandPath()))
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/resync"
 )
 
@@ -17,7 +18,7 @@ func resyncCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resync",
 		Short: "gaps in the clients' serials, and the resyncs that close them",
-		Args:  unknownCommand,
+		Args:  cli.UnknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(resyncCheckCommand(g), resyncRequestCommand(g), resyncAcceptCommand(g), resyncListCommand(g))
@@ -32,7 +33,7 @@ func resyncRequestCommand(g *globals) *cobra.Command {
 		Short: "ask clients for a resync now",
 		Long: "Asks clients to send their whole cache again. No minimum age and no interval holds a request; reports of the client that\n" +
 			"wait unread and resync.max_outstanding do. Who cannot be asked now is asked as soon as that is over.",
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return g.withTarget(cmd, &targets, !dry, func(r resyncer, t resync.Target) error { return g.request(cmd, r, t, dry) })
 		},
@@ -64,14 +65,14 @@ func (g *globals) request(cmd *cobra.Command, r resyncer, target resync.Target, 
 	if out.Clients == 0 {
 		return fmt.Errorf("this site has never heard of %s; nobody to ask", nameUnknown(out.Unknown, out.UnknownTotal))
 	}
-	fields := []field{
+	fields := []cli.Field{
 		{"clients", out.Clients}, {"unknown", out.UnknownTotal}, {"issued", out.IssuedTotal}, {"waiting", out.Waiting},
 		{"outstanding", out.Outstanding}, {"dry_run", out.DryRun},
 	}
-	if g.format == "json" || g.format == "jsonl" {
-		fields = append(fields, field{"resyncs", orEmpty(out.Issued)}, field{"held", out.HeldTotals}, field{"unknown_clients", orEmpty(out.Unknown)})
+	if g.Format == "json" || g.Format == "jsonl" {
+		fields = append(fields, cli.Field{"resyncs", orEmpty(out.Issued)}, cli.Field{"held", out.HeldTotals}, cli.Field{"unknown_clients", orEmpty(out.Unknown)})
 	}
-	if err := writeRecord(cmd.OutOrStdout(), g.format, fields); err != nil || g.format != "table" {
+	if err := cli.WriteRecord(cmd.OutOrStdout(), g.Format, fields); err != nil || g.Format != "table" {
 		return err
 	}
 	return writeHolds(cmd.OutOrStdout(), out.HeldTotals, out.UnreadReason)
@@ -81,7 +82,7 @@ func nameUnknown(names []string, total int) string {
 	if total == 1 {
 		return "client " + names[0]
 	}
-	return fmtCount(total, "client")
+	return cli.FmtCount(total, "client")
 }
 
 // orEmpty writes a list without entries as [].
@@ -103,7 +104,7 @@ func resyncAcceptCommand(g *globals) *cobra.Command {
 			"gaps that nobody will fill. What arrives later is stored all the same.\n\n" +
 			"With --claim it accepts claims instead: a client said that it gave out serials more than 1,000,000 above all that was received of\n" +
 			"it, which the site kept aside. From then on policies tell the client to continue behind that serial. Nothing is closed.",
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return g.withTarget(cmd, &targets, !dry, func(r resyncer, t resync.Target) error {
 				return g.accept(cmd, r, t, resync.AcceptOptions{DryRun: dry, Claim: claim})
@@ -130,13 +131,13 @@ func (g *globals) accept(cmd *cobra.Command, r resyncer, target resync.Target, o
 		return fmt.Errorf("this site has never heard of %s; nothing to accept", nameUnknown(out.Unknown, out.UnknownTotal))
 	}
 	if o.Claim {
-		return writeRecord(cmd.OutOrStdout(), g.format, []field{{"claims_accepted", out.Claims}, {"dry_run", out.DryRun}})
+		return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{{"claims_accepted", out.Claims}, {"dry_run", out.DryRun}})
 	}
 	messages := any(whole(out.Messages).number())
-	if g.format == "table" {
+	if g.Format == "table" {
 		messages = whole(out.Messages).words()
 	}
-	return writeRecord(cmd.OutOrStdout(), g.format, []field{
+	return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{
 		{"clients", out.Clients}, {"unknown", out.UnknownTotal}, {"ranges_closed", out.Ranges}, {"messages_given_up", messages},
 		{"conflicts_settled", out.Conflicts}, {"resyncs_cancelled", out.Cancelled}, {"dry_run", out.DryRun},
 	})
@@ -172,10 +173,10 @@ func resyncListCommand(g *globals) *cobra.Command {
 		Long: "Lists the resyncs issued within the merge interval, or --within, the latest first. Steps: issued, picked up (the client has the\n" +
 			"request), answering (a report of the answer arrived), completed; or accepted (a baseline was), replaced (asked again before its\n" +
 			"time was over), unanswered (not completed within the merge interval of then), late (completed after that).",
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if within < 0 {
-				return usageError{errors.New("--within is negative; write how far to look back, as 72h")}
+				return cli.Usage(errors.New("--within is negative; write how far to look back, as 72h"))
 			}
 			o := resync.ListOptions{Within: within, Open: open}
 			if client != "" {
@@ -202,19 +203,19 @@ func resyncListCommand(g *globals) *cobra.Command {
 // writeStatuses writes all that is known of each resync; a person is shown what fits.
 func (g *globals) writeStatuses(w io.Writer, list []resync.Status) error {
 	rows := make([][]any, len(list))
-	if g.format == "table" {
+	if g.Format == "table" {
 		for i, s := range list {
-			rows[i] = []any{s.Client, s.Name, s.Number, why(s), s.Step, s.Age.Truncate(time.Second), stamp(s.Issued), stamp(s.PickedUp), stamp(s.Completed)}
+			rows[i] = []any{s.Client, s.Name, s.Number, why(s), s.Step, s.Age.Truncate(time.Second), cli.Stamp(s.Issued), cli.Stamp(s.PickedUp), cli.Stamp(s.Completed)}
 		}
 		return g.writeCapped(w, []string{"client_id", "netbios_name", "number", "reason", "step", "age", "issued", "picked up", "completed"}, rows)
 	}
 	columns := []string{"client_id", "netbios_name", "number", "reason", "by", "next_serial", "step", "age_seconds", "issued_time", "picked_up_time",
 		"answering_time", "completed_time", "expired_time"}
 	for i, s := range list {
-		rows[i] = []any{s.Client, s.Name, s.Number, s.Reason, s.By, s.NextSerial, s.Step, json3(s.Age.Seconds()), moment(s.Issued), moment(s.PickedUp),
-			moment(s.Answering), moment(s.Completed), moment(s.Expired)}
+		rows[i] = []any{s.Client, s.Name, s.Number, s.Reason, s.By, s.NextSerial, s.Step, json3(s.Age.Seconds()), cli.Moment(s.Issued), cli.Moment(s.PickedUp),
+			cli.Moment(s.Answering), cli.Moment(s.Completed), cli.Moment(s.Expired)}
 	}
-	return writeRecords(w, g.format, columns, rows)
+	return cli.WriteRecords(w, g.Format, columns, rows)
 }
 
 // why is the reason, and who asked.
@@ -231,10 +232,10 @@ const terminalRows = 40
 // writeCapped writes rows; on a terminal the first of them and how many there are.
 func (g *globals) writeCapped(w io.Writer, columns []string, rows [][]any) error {
 	shown := rows
-	if g.format == "table" && isTerminal(w) && len(rows) > terminalRows {
+	if g.Format == "table" && cli.IsTerminal(w) && len(rows) > terminalRows {
 		shown = rows[:terminalRows]
 	}
-	if err := writeRecords(w, g.format, columns, shown); err != nil {
+	if err := cli.WriteRecords(w, g.Format, columns, shown); err != nil {
 		return err
 	}
 	if len(shown) < len(rows) {

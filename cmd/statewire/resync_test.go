@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/reports"
 	"statewire/site"
 	"statewire/smx"
@@ -251,24 +252,24 @@ func TestResyncRefusals(t *testing.T) {
 		code int
 		says string
 	}{
-		{"no target", "resync request", exitUsage, "--client"},
-		{"two targets", "resync accept --all --client " + known, exitUsage, "--all"},
-		{"no client id", "resync request --client GUID:01", exitUsage, "36 hex digits"},
-		{"no client's name", "resync request --client PC01", exitFailed, "no client has this name"},
-		{"nobody in a list", "resync request --file " + list, exitUsage, "line 3"},
-		{"a list that is not there", "resync request --file " + list + ".old", exitUsage, "no such file"},
-		{"a client never heard of", "resync request --client " + clientID(99).UUID(), exitFailed, "never heard of client " + clientID(99).UUID()},
-		{"nothing to accept", "resync accept --client " + clientID(99).UUID(), exitFailed, "never heard of"},
-		{"no such collection", "resync request --collection none", exitUsage, "statewire collection list"},
-		{"a time that is none", "resync check --at tomorrow", exitUsage, "2026-01-31T12:00:00Z"},
-		{"an unknown step", "resync chek", exitUsage, "unknown command"},
-		{"a name that is none", "collection create a/b --client " + known, exitUsage, "not allowed"},
-		{"a policy for nobody", "policy set --send-interval 1h", exitUsage, "--collection"},
-		{"a policy that changes nothing", "policy set --collection none", exitUsage, "--send-interval 1h"},
-		{"a policy for no collection", "policy set --collection none --send-interval 1h", exitUsage, "no such collection"},
-		{"a topic that is none", "policy set --collection none --pause updates", exitUsage, "topic type"},
-		{"a time to look back that is none", "resync list --within 3x", exitUsage, "\"3x\" is not a duration; allowed are values like 900s, 15m, 72h or 400d"},
-		{"an interval that is none", "policy set --collection none --topic-interval 500", exitUsage, "500=4h"},
+		{"no target", "resync request", cli.ExitUsage, "--client"},
+		{"two targets", "resync accept --all --client " + known, cli.ExitUsage, "--all"},
+		{"no client id", "resync request --client GUID:01", cli.ExitUsage, "36 hex digits"},
+		{"no client's name", "resync request --client PC01", cli.ExitFailed, "no client has this name"},
+		{"nobody in a list", "resync request --file " + list, cli.ExitUsage, "line 3"},
+		{"a list that is not there", "resync request --file " + list + ".old", cli.ExitUsage, "no such file"},
+		{"a client never heard of", "resync request --client " + clientID(99).UUID(), cli.ExitFailed, "never heard of client " + clientID(99).UUID()},
+		{"nothing to accept", "resync accept --client " + clientID(99).UUID(), cli.ExitFailed, "never heard of"},
+		{"no such collection", "resync request --collection none", cli.ExitUsage, "statewire collection list"},
+		{"a time that is none", "resync check --at tomorrow", cli.ExitUsage, "2026-01-31T12:00:00Z"},
+		{"an unknown step", "resync chek", cli.ExitUsage, "unknown command"},
+		{"a name that is none", "collection create a/b --client " + known, cli.ExitUsage, "not allowed"},
+		{"a policy for nobody", "policy set --send-interval 1h", cli.ExitUsage, "--collection"},
+		{"a policy that changes nothing", "policy set --collection none", cli.ExitUsage, "--send-interval 1h"},
+		{"a policy for no collection", "policy set --collection none --send-interval 1h", cli.ExitUsage, "no such collection"},
+		{"a topic that is none", "policy set --collection none --pause updates", cli.ExitUsage, "topic type"},
+		{"a time to look back that is none", "resync list --within 3x", cli.ExitUsage, "\"3x\" is not a duration; allowed are values like 900s, 15m, 72h or 400d"},
+		{"an interval that is none", "policy set --collection none --topic-interval 500", cli.ExitUsage, "500=4h"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := command(t, data, strings.Fields(tc.args)...)

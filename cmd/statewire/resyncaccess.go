@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/configs"
 	"statewire/internal/backoff"
 	"statewire/resync"
@@ -35,7 +36,7 @@ type resyncer interface {
 // withResync hands f the running site's service, or opens the store for the length of f. A command that writes takes the role's
 // lock meanwhile, so that no site starts the role under it.
 func (g *globals) withResync(cmd *cobra.Command, writes bool, f func(resyncer) error) error {
-	cfg, _, err := g.config(nil)
+	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return err
 	}
@@ -61,19 +62,19 @@ func (g *globals) withResync(cmd *cobra.Command, writes bool, f func(resyncer) e
 func (g *globals) claimResync(ctx context.Context, writes bool) (*resync.Client, func() error, error) {
 	deadline := time.Now().Add(busyWait)
 	for {
-		holder := site.Holder(g.data, "resync")
+		holder := site.Holder(g.Data, "resync")
 		switch {
-		case holder != 0 && site.Listens(site.ResyncSocket(g.data)):
-			return resync.Dial(site.ResyncSocket(g.data)), nil, nil
+		case holder != 0 && site.Listens(site.ResyncSocket(g.Data)):
+			return resync.Dial(site.ResyncSocket(g.Data)), nil, nil
 		case holder == 0 && !writes:
 			return nil, func() error { return nil }, nil
 		case holder == 0:
-			if unlock, err := (site.Roles{"resync"}).Lock(g.data); err == nil {
+			if unlock, err := (site.Roles{"resync"}).Lock(g.Data); err == nil {
 				return nil, unlock, nil
 			}
 		}
 		if time.Now().After(deadline) {
-			return nil, nil, fmt.Errorf("process %d has the resync role on %s and does not answer; try again when it has started or is done, or stop it", holder, g.data)
+			return nil, nil, fmt.Errorf("process %d has the resync role on %s and does not answer; try again when it has started or is done, or stop it", holder, g.Data)
 		}
 		if err := backoff.Sleep(ctx, siteLook); err != nil {
 			return nil, nil, err
@@ -88,12 +89,12 @@ func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	db, err := g.openStore(cmd.Context(), cfg, access, g.quiet())
+	db, err := g.openStore(cmd.Context(), cfg, access, g.Quiet())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	service, err := resync.New(cfg.Resync, resync.Deps{Store: db, Unread: unread, Log: g.quiet()})
+	service, err := resync.New(cfg.Resync, resync.Deps{Store: db, Unread: unread, Log: g.Quiet()})
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread fun
 			return func(context.Context) (resync.Unread, error) { return resync.Unread{}, err }, func() error { return nil }, nil
 		}
 	}
-	dir, err := open(g.data, cfg, g.quiet())
+	dir, err := open(g.Data, cfg, g.Quiet())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -120,7 +121,7 @@ func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread fun
 func asResyncUsage(err error) error {
 	var wrong *resync.InvalidError
 	if errors.As(err, &wrong) || errors.Is(err, resync.ErrNoCollection) {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	return err
 }

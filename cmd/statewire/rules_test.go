@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/configs"
 	"statewire/inbox"
 	"statewire/resync"
@@ -22,10 +23,10 @@ import (
 
 // Of two checks the worse one is the site's: critical beats unknown, which beats a warning.
 func TestTheWorstCheckIsTheSites(t *testing.T) {
-	order := []health{healthOK, healthWarning, healthUnknown, healthCritical}
+	order := []cli.Health{cli.HealthOK, cli.HealthWarning, cli.HealthUnknown, cli.HealthCritical}
 	for i, a := range order {
 		for j, b := range order {
-			if got, want := worse(a, b), order[max(i, j)]; got != want {
+			if got, want := cli.Worse(a, b), order[max(i, j)]; got != want {
 				t.Errorf("of %v and %v the worse is %v, want %v", a, b, got, want)
 			}
 		}
@@ -138,7 +139,7 @@ func TestWhatLoadFinds(t *testing.T) {
 // The columns of `resync list` and `resync check` say of each row what is known of it.
 func TestResyncsAndGapsAsCSV(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	g := &globals{shared: shared{format: "csv"}}
+	g := &globals{Globals: cli.Globals{Format: "csv"}}
 	read := func(what string, write func(*bytes.Buffer) error) (rows []map[string]string) {
 		t.Helper()
 		var out bytes.Buffer
@@ -210,11 +211,11 @@ func TestADiskWithoutSpaceOrInodesIsCritical(t *testing.T) {
 	for _, tc := range []struct {
 		name           string
 		space, entries int64
-		want           health
+		want           cli.Health
 	}{
-		{"there is enough of both", 1, 1, healthOK},
-		{"too little space", int64(2 * bytes), 1, healthCritical},
-		{"too few inodes", 1, int64(2 * inodes), healthCritical},
+		{"there is enough of both", 1, 1, cli.HealthOK},
+		{"too little space", int64(2 * bytes), 1, cli.HealthCritical},
+		{"too few inodes", 1, int64(2 * inodes), cli.HealthCritical},
 	} {
 		cfg.Relay.DiskReserve, cfg.Relay.InodeReserve = tc.space, tc.entries
 		if got := diskCheck(dir, cfg); got.health != tc.want {
@@ -226,7 +227,7 @@ func TestADiskWithoutSpaceOrInodesIsCritical(t *testing.T) {
 // A site that was restored is no healthy one until its clients are known again.
 func TestARestoredSiteIsAWarning(t *testing.T) {
 	db := storetest.New(t)
-	if got := storeChecks(t.Context(), db); len(got) != 1 || got[0].health != healthOK {
+	if got := storeChecks(t.Context(), db); len(got) != 1 || got[0].health != cli.HealthOK {
 		t.Errorf("a sound store: %+v", got)
 	}
 	for _, sql := range []string{
@@ -238,7 +239,7 @@ func TestARestoredSiteIsAWarning(t *testing.T) {
 		}
 	}
 	got := storeChecks(t.Context(), db)
-	if len(got) != 2 || got[0].health != healthOK || got[1].name != "restored" || got[1].health != healthWarning || !strings.Contains(got[1].detail, "1 client has a gap") {
+	if len(got) != 2 || got[0].health != cli.HealthOK || got[1].name != "restored" || got[1].health != cli.HealthWarning || !strings.Contains(got[1].detail, "1 client has a gap") {
 		t.Errorf("a restored store: %+v", got)
 	}
 }

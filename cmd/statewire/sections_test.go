@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/configs"
 )
 
@@ -39,7 +40,7 @@ func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
 		for key, value := range wrongValues {
 			section, _, _ := strings.Cut(key, ".")
 			_, _, err := configs.Load(configs.Source{
-				Env: []string{configs.EnvName("relay.listen") + "=0.0.0.0:1", configs.EnvName(key) + "=" + value}, Sections: sections(cmd),
+				Env: []string{configs.EnvName("relay.listen") + "=0.0.0.0:1", configs.EnvName(key) + "=" + value}, Sections: cli.Sections(cmd),
 			})
 			if stops := used == "" || slices.Contains(strings.Fields(used), section); (err != nil) != stops {
 				t.Errorf("%s with %s=%s: %v; it uses %q", path, key, value, err, used)

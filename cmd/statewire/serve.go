@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/configs"
 	"statewire/internal/control"
 	"statewire/site"
@@ -21,34 +22,34 @@ func serveCommand(g *globals) *cobra.Command {
 		Short: "run a whole site, or some of its roles",
 		Long: "Runs a site until SIGINT or SIGTERM. With --roles the site can be split into processes on one data directory;\n" +
 			"the first that needs the embedded engine opens it and serves the others. The one with the ingest role makes and migrates the store.",
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := site.ParseRoles(list)
 			if err != nil {
-				return usageError{err}
+				return cli.Usage(err)
 			}
 			if retentionNow && !r.Has("ingest") {
-				return usageError{errors.New("--retention-now is for the process with the ingest role")}
+				return cli.Usage(errors.New("--retention-now is for the process with the ingest role"))
 			}
-			hangup := hangups()
-			cfg, values, err := g.config(nil)
+			hangup := cli.Hangups()
+			cfg, values, err := g.Config(nil)
 			if err != nil {
 				return err
 			}
-			log := g.logger(os.Stderr)
-			changes := &reloader{
-				load: func() (configs.Config, []configs.Value, error) { return g.config(nil) },
-				log:  log, hangup: hangup, live: liveKeys(), values: values,
+			log := g.Logger(os.Stderr)
+			changes := &cli.Reloader{
+				Load: func() (configs.Config, []configs.Value, error) { return g.Config(nil) },
+				Log:  log, Hangup: hangup, Live: cli.LiveKeys(), Values: values,
 			}
 			s, err := site.New(site.Config{
-				Data: g.data, Settings: cfg, Roles: r, Log: log, Version: version, AgentLog: agentLog(g.data),
+				Data: g.Data, Settings: cfg, Roles: r, Log: log, Version: version, AgentLog: agentLog(g.Data),
 				RetentionNow: retentionNow, NewStore: newStore,
 				Started: func(a site.Addresses) {
-					log.Info("site started", "roles", strings.Join(r, ","), "relay", a.Relay, "reports", a.Reports, "data", g.data)
+					log.Info("site started", "roles", strings.Join(r, ","), "relay", a.Relay, "reports", a.Reports, "data", g.Data)
 				},
 				Follow: func(ctx context.Context, apply func(configs.Config)) {
-					changes.apply = apply
-					changes.run(ctx, configs.Source{File: g.configFile}.Paths())
+					changes.Apply = apply
+					changes.Run(ctx, configs.Source{File: g.ConfigFile}.Paths())
 				},
 			})
 			if err != nil {
@@ -68,7 +69,7 @@ func serveCommand(g *globals) *cobra.Command {
 // asSiteUsage marks a data directory in which no site can be.
 func asSiteUsage(err error) error {
 	if errors.Is(err, control.ErrTooLong) {
-		return usageError{err}
+		return cli.Usage(err)
 	}
 	return err
 }

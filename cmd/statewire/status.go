@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/configs"
 	"statewire/inbox"
 	"statewire/site"
@@ -21,7 +22,7 @@ import (
 // check is one line of `status`.
 type check struct {
 	name   string
-	health health
+	health cli.Health
 	detail string
 }
 
@@ -35,28 +36,28 @@ func statusCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "health of a site; exit code 0 ok, 1 warning, 2 critical, 3 unknown",
-		Args:  noArgs,
+		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, _, err := g.config(nil)
+			cfg, _, err := g.Config(nil)
 			if err != nil {
-				return &exitStatus{int(healthUnknown), errors.New(oneLine(err))}
+				return &cli.ExitStatus{Code: int(cli.HealthUnknown), Err: errors.New(cli.OneLine(err))}
 			}
 			if err := g.needData(cfg); err != nil {
-				return &exitStatus{int(healthUnknown), err}
+				return &cli.ExitStatus{Code: int(cli.HealthUnknown), Err: err}
 			}
 			checks := g.checks(cmd.Context(), cfg)
-			worst, rows := healthOK, make([][]any, len(checks))
+			worst, rows := cli.HealthOK, make([][]any, len(checks))
 			for i, c := range checks {
-				worst = worse(worst, c.health)
+				worst = cli.Worse(worst, c.health)
 				rows[i] = []any{c.name, c.health.String(), c.detail}
 			}
-			if err := writeRecords(cmd.OutOrStdout(), g.format, []string{"check", "health", "detail"}, rows); err != nil {
+			if err := cli.WriteRecords(cmd.OutOrStdout(), g.Format, []string{"check", "health", "detail"}, rows); err != nil {
 				return err
 			}
-			if worst == healthOK {
+			if worst == cli.HealthOK {
 				return nil
 			}
-			return &exitStatus{code: int(worst)}
+			return &cli.ExitStatus{Code: int(worst)}
 		},
 	}
 }
@@ -64,7 +65,7 @@ func statusCommand(g *globals) *cobra.Command {
 func (g *globals) checks(ctx context.Context, cfg configs.Config) []check {
 	running := g.checkRoles()
 	checks := []check{running}
-	checks = append(checks, g.checkInbox(cfg, running.health == healthOK)...)
+	checks = append(checks, g.checkInbox(cfg, running.health == cli.HealthOK)...)
 	checks = append(checks, g.refusedCheck(time.Now())...)
 	return append(checks, g.checkStore(ctx, cfg)...)
 }
@@ -73,37 +74,37 @@ func (g *globals) checks(ctx context.Context, cfg configs.Config) []check {
 func (g *globals) checkRoles() check {
 	var up []string
 	for _, role := range site.AllRoles {
-		if pid := site.Holder(g.data, role); pid != 0 {
+		if pid := site.Holder(g.Data, role); pid != 0 {
 			up = append(up, fmt.Sprintf("%s (process %d)", role, pid))
 		}
 	}
 	if len(up) == 0 {
-		return check{"roles", healthWarning, "no role runs on this data directory; start one with `statewire serve`"}
+		return check{"roles", cli.HealthWarning, "no role runs on this data directory; start one with `statewire serve`"}
 	}
-	return check{"roles", healthOK, strings.Join(up, ", ")}
+	return check{"roles", cli.HealthOK, strings.Join(up, ", ")}
 }
 
 func (g *globals) checkInbox(cfg configs.Config, running bool) []check {
-	switch there, err := isThere(filepath.Join(site.InboxRoot(g.data), "incoming")); {
+	switch there, err := isThere(filepath.Join(site.InboxRoot(g.Data), "incoming")); {
 	case err != nil:
-		return []check{{"inbox", healthCritical, err.Error()}}
+		return []check{{"inbox", cli.HealthCritical, err.Error()}}
 	case !there && running:
-		return []check{{"inbox", healthCritical, "the inbox is not there: put its folder back, or make a new one; no restart is needed"}}
+		return []check{{"inbox", cli.HealthCritical, "the inbox is not there: put its folder back, or make a new one; no restart is needed"}}
 	case !there:
-		return []check{{"inbox", healthCritical, "the inbox is not there: is --data the site's? If it is, `statewire serve` makes a new inbox"}}
+		return []check{{"inbox", cli.HealthCritical, "the inbox is not there: is --data the site's? If it is, `statewire serve` makes a new inbox"}}
 	}
-	dir, err := site.LookInbox(g.data, cfg, g.quiet())
+	dir, err := site.LookInbox(g.Data, cfg, g.Quiet())
 	if err != nil {
-		return []check{{"inbox", healthUnknown, err.Error()}}
+		return []check{{"inbox", cli.HealthUnknown, err.Error()}}
 	}
 	defer dir.Close()
 	stats, err := dir.Stats()
 	if err != nil {
-		return []check{{"inbox", healthUnknown, err.Error()}}
+		return []check{{"inbox", cli.HealthUnknown, err.Error()}}
 	}
 	now := time.Now()
 	waiting := stats.Waiting()
-	checks := []check{backlogCheck(waiting, now, site.HasLoader(g.data)), corruptCheck(stats.Corrupt, now), foreignCheck(stats), diskCheck(dir, cfg)}
+	checks := []check{backlogCheck(waiting, now, site.HasLoader(g.Data)), corruptCheck(stats.Corrupt, now), foreignCheck(stats), diskCheck(dir, cfg)}
 	if stats.Loaded.Files > 0 {
 		checks = append(checks, staysCheck("loaded", stats.Loaded.Files, stats.LoadedNames, "stored but cannot be deleted",
 			"delete them, or let the site's user delete in that folder"))
@@ -119,7 +120,7 @@ func (g *globals) checkInbox(cfg configs.Config, running bool) []check {
 func staysCheck(name string, files int, names []string, what, advice string) check {
 	const named = 3
 	names = names[:min(named, len(names))]
-	c := check{name, healthWarning, fmt.Sprintf("%s %s: %s", fmtCount(files, "file"), what, quoted(names))}
+	c := check{name, cli.HealthWarning, fmt.Sprintf("%s %s: %s", cli.FmtCount(files, "file"), what, quoted(names))}
 	if more := files - len(names); more > 0 {
 		c.detail += fmt.Sprintf(" and %d more", more)
 	}
@@ -138,26 +139,26 @@ func quoted(names []string) string {
 
 func backlogCheck(waiting inbox.Box, now time.Time, loader bool) check {
 	age := waiting.Age(now)
-	c := check{"backlog", healthOK, fmt.Sprintf("%s waiting, %s", fmtCount(waiting.Files, "file"), fmtBytes(waiting.Bytes))}
+	c := check{"backlog", cli.HealthOK, fmt.Sprintf("%s waiting, %s", cli.FmtCount(waiting.Files, "file"), fmtBytes(waiting.Bytes))}
 	if waiting.Files > 0 {
 		c.detail += ", oldest " + age.Round(time.Second).String()
 	}
 	if text := site.NoLoader(waiting, now, loader); text != "" {
-		return check{"backlog", healthCritical, text}
+		return check{"backlog", cli.HealthCritical, text}
 	}
 	switch {
 	case age > backlogCritical:
-		c.health = healthCritical
+		c.health = cli.HealthCritical
 	case age > backlogWarning, waiting.Files > 0 && !loader:
-		c.health = healthWarning
+		c.health = cli.HealthWarning
 	}
 	return c
 }
 
 func corruptCheck(corrupt inbox.Box, now time.Time) check {
-	c := check{"corrupt", healthOK, fmtCount(corrupt.Files, "file") + " set aside"}
+	c := check{"corrupt", cli.HealthOK, cli.FmtCount(corrupt.Files, "file") + " set aside"}
 	if corrupt.Files > 0 {
-		c.health = healthWarning
+		c.health = cli.HealthWarning
 		c.detail += ", oldest " + corrupt.Age(now).Round(time.Second).String() + "; `statewire dead list` says why"
 	}
 	return c
@@ -169,32 +170,32 @@ func foreignCheck(stats inbox.Stats) check {
 		n += count
 	}
 	if n == 0 {
-		return check{"foreign", healthOK, "nothing in the inbox but SMX files"}
+		return check{"foreign", cli.HealthOK, "nothing in the inbox but SMX files"}
 	}
-	return check{"foreign", healthWarning, fmt.Sprintf("%d entries that are no SMX files lie in the inbox and are left alone: %s",
+	return check{"foreign", cli.HealthWarning, fmt.Sprintf("%d entries that are no SMX files lie in the inbox and are left alone: %s",
 		n, quoted(stats.ForeignNames))}
 }
 
 func diskCheck(dir *inbox.Dir, cfg configs.Config) check {
 	bytes, inodes, err := dir.Free()
 	if err != nil {
-		return check{"disk", healthUnknown, err.Error()}
+		return check{"disk", cli.HealthUnknown, err.Error()}
 	}
-	c := check{"disk", healthOK, fmt.Sprintf("%s and %d inodes free", fmtBytes(int64(bytes)), inodes)}
+	c := check{"disk", cli.HealthOK, fmt.Sprintf("%s and %d inodes free", fmtBytes(int64(bytes)), inodes)}
 	if bytes < uint64(cfg.Relay.DiskReserve) || inodes < uint64(cfg.Relay.InodeReserve) {
-		c.health = healthCritical
+		c.health = cli.HealthCritical
 		c.detail += fmt.Sprintf("; the relay refuses reports below %s", fmtBytes(cfg.Relay.DiskReserve))
 	}
 	return c
 }
 
 func (g *globals) checkStore(ctx context.Context, cfg configs.Config) []check {
-	db, err := g.openStore(ctx, cfg, store.Look, g.quiet())
+	db, err := g.openStore(ctx, cfg, store.Look, g.Quiet())
 	if errors.Is(err, store.ErrNotServed) {
 		return []check{g.unserved()}
 	}
 	if err != nil {
-		return []check{{"store", healthCritical, err.Error()}}
+		return []check{{"store", cli.HealthCritical, err.Error()}}
 	}
 	defer db.Close()
 	var clients, states uint64
@@ -203,14 +204,14 @@ func (g *globals) checkStore(ctx context.Context, cfg configs.Config) []check {
 		db.ReadOnly().QueryRow(ctx, "SELECT count(), maxOrNull(last_report_time) FROM clients").Scan(&clients, &last),
 		db.ReadOnly().QueryRow(ctx, "SELECT count() FROM current_states").Scan(&states))
 	if err != nil {
-		return []check{{"store", healthCritical, err.Error()}}
+		return []check{{"store", cli.HealthCritical, err.Error()}}
 	}
-	c := check{"store", healthOK, fmt.Sprintf("engine %s, %s, %s", db.Version(), fmtCount(int(clients), "client"), fmtCount(int(states), "current state"))}
+	c := check{"store", cli.HealthOK, fmt.Sprintf("engine %s, %s, %s", db.Version(), cli.FmtCount(int(clients), "client"), cli.FmtCount(int(states), "current state"))}
 	checks := append(append([]check{c}, storeChecks(ctx, db)...), factChecks(ctx, db)...)
 	if last == nil {
-		return append(checks, check{"reports", healthOK, "no report was loaded yet"})
+		return append(checks, check{"reports", cli.HealthOK, "no report was loaded yet"})
 	}
-	return append(checks, check{"reports", healthOK, "last report loaded came " + time.Since(*last).Round(time.Second).String() + " ago"}, summaryCheck(ctx, db))
+	return append(checks, check{"reports", cli.HealthOK, "last report loaded came " + time.Since(*last).Round(time.Second).String() + " ago"}, summaryCheck(ctx, db))
 }
 
 // folderBytes adds up the files below a folder, as far as they can be seen.

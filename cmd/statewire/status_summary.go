@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"statewire/cmd/statewire/cli"
 	summaries "statewire/reports/summary"
 	"statewire/store"
 )
@@ -16,13 +17,13 @@ func summaryCheck(ctx context.Context, db *store.Store) check {
 	age, err := summaries.Age(ctx, db.ReadOnly())
 	switch {
 	case err != nil:
-		return check{"summary", healthUnknown, err.Error()}
+		return check{"summary", cli.HealthUnknown, err.Error()}
 	case age == 0:
-		return check{"summary", healthOK, "holds all that is stored"}
+		return check{"summary", cli.HealthOK, "holds all that is stored"}
 	case age > 365*24*time.Hour:
-		return check{"summary", healthOK, "not made yet: `serve` with the role ingest makes it, answers count for themselves"}
+		return check{"summary", cli.HealthOK, "not made yet: `serve` with the role ingest makes it, answers count for themselves"}
 	case age > oldSummary:
-		return check{"summary", healthWarning, age.String() + " behind; the log of the process with the ingest role says why"}
+		return check{"summary", cli.HealthWarning, age.String() + " behind; the log of the process with the ingest role says why"}
 	}
-	return check{"summary", healthOK, age.String() + " behind"}
+	return check{"summary", cli.HealthOK, age.String() + " behind"}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/store"
 )
 
@@ -28,9 +29,9 @@ func factChecks(ctx context.Context, db *store.Store) []check {
 func told(ctx context.Context, name string, db *store.Store, ask func(context.Context, *store.Store) (string, error)) check {
 	text, err := ask(ctx, db)
 	if err != nil {
-		return check{name, healthUnknown, err.Error()}
+		return check{name, cli.HealthUnknown, err.Error()}
 	}
-	return check{name, healthOK, text}
+	return check{name, cli.HealthOK, text}
 }
 
 // pausedTopics names the first of the topic types that policies pause.
@@ -56,7 +57,7 @@ func pausedTopics(ctx context.Context, db *store.Store) (string, error) {
 	if len(list) == 0 {
 		return "no topic is paused", rows.Err()
 	}
-	text := "policies pause " + fmtCount(len(list), "topic type") + ": " + strings.Join(list[:min(named, len(list))], "; ")
+	text := "policies pause " + cli.FmtCount(len(list), "topic type") + ": " + strings.Join(list[:min(named, len(list))], "; ")
 	if more := len(list) - named; more > 0 {
 		text += fmt.Sprintf("; and %d more", more)
 	}
@@ -72,5 +73,5 @@ func wrongClocks(ctx context.Context, db *store.Store) (string, error) {
 		return "no message of the last 24 hours has a time that can't be right", nil
 	}
 	return fmt.Sprintf("%s sent messages in the last 24 hours whose time can't be right; `statewire report wrong-clocks` names them",
-		fmtCount(int(clients), "client")), nil
+		cli.FmtCount(int(clients), "client")), nil
 }

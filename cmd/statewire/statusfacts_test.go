@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/store/storetest"
 )
 
@@ -20,7 +21,7 @@ func TestStatusSaysWhatIsPausedAndWhoseClockIsWrong(t *testing.T) {
 	expect := func(when, topics, clocks string) {
 		t.Helper()
 		checks := factChecks(t.Context(), db)
-		if len(checks) != 2 || checks[0].health != healthOK || checks[1].health != healthOK ||
+		if len(checks) != 2 || checks[0].health != cli.HealthOK || checks[1].health != cli.HealthOK ||
 			!strings.HasPrefix(checks[0].detail, topics) || !strings.HasPrefix(checks[1].detail, clocks) {
 			t.Errorf("%s: %+v; want %q, %q", when, checks, topics, clocks)
 		}

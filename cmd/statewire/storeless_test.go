@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/configs"
 	"statewire/site"
 	"statewire/store"
@@ -19,15 +20,15 @@ import (
 
 // TestARelayOutlivesAStoreThatDoesNotOpen runs all roles without an engine: whoever looks is told why, and the site tries again.
 func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
-	g := &globals{shared: shared{data: t.TempDir(), format: "csv", logLevel: "error"}}
+	g := &globals{Globals: cli.Globals{Data: t.TempDir(), Format: "csv", LogLevel: "error"}}
 	cfg := configs.Default()
 	cfg.Relay.Listen, cfg.Relay.Auth, cfg.Reports.Listen = "127.0.0.1:0", "none", "127.0.0.1:0"
-	cfg.Store.Engine = filepath.Join(g.data, "engine.so")
+	cfg.Store.Engine = filepath.Join(g.Data, "engine.so")
 	pages, err := listenPages("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := site.New(site.Config{Data: g.data, Settings: cfg, Roles: site.Roles(site.Built), Log: slog.New(slog.DiscardHandler),
+	s, err := site.New(site.Config{Data: g.Data, Settings: cfg, Roles: site.Roles(site.Built), Log: slog.New(slog.DiscardHandler),
 		Pages: pages, RepairRetry: 20 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +39,10 @@ func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
 	go func() { ended <- s.Run(ctx) }()
 
 	says := func(want string) func() bool {
-		return func() bool { c := g.unserved(); return c.health == healthCritical && strings.Contains(c.detail, want) }
+		return func() bool {
+			c := g.unserved()
+			return c.health == cli.HealthCritical && strings.Contains(c.detail, want)
+		}
 	}
 	eventually(patience, says("no engine library at "+cfg.Store.Engine))
 	if !says("no engine library at " + cfg.Store.Engine)() {
@@ -91,16 +95,16 @@ func TestASiteWithoutARelayEndsWhenItsStoreDoesNotOpen(t *testing.T) {
 
 // TestADamagedMarkIsCriticalAndStopsNoRelay: what is wrong with the store is no reason to refuse reports.
 func TestADamagedMarkIsCriticalAndStopsNoRelay(t *testing.T) {
-	g := &globals{shared: shared{data: t.TempDir(), format: "csv", logLevel: "error"}}
-	if err := errors.Join(os.MkdirAll(filepath.Join(g.data, "store", "data"), 0o700),
-		os.WriteFile(filepath.Join(g.data, store.MarkName), []byte(`{"format":1,"sto`), 0o600)); err != nil {
+	g := &globals{Globals: cli.Globals{Data: t.TempDir(), Format: "csv", LogLevel: "error"}}
+	if err := errors.Join(os.MkdirAll(filepath.Join(g.Data, "store", "data"), 0o700),
+		os.WriteFile(filepath.Join(g.Data, store.MarkName), []byte(`{"format":1,"sto`), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if checks := g.checkStore(t.Context(), configs.Default()); len(checks) != 1 || checks[0].health != healthCritical ||
+	if checks := g.checkStore(t.Context(), configs.Default()); len(checks) != 1 || checks[0].health != cli.HealthCritical ||
 		!strings.Contains(checks[0].detail, "remove the file") {
 		t.Errorf("status says %v", checks)
 	}
-	if _, err := site.New(site.Config{Data: g.data, Settings: configs.Default(), Roles: site.Roles(site.Built), Log: slog.New(slog.DiscardHandler)}); err != nil {
+	if _, err := site.New(site.Config{Data: g.Data, Settings: configs.Default(), Roles: site.Roles(site.Built), Log: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Errorf("a site does not start: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/site"
 	"statewire/store"
 )
@@ -15,14 +16,14 @@ import (
 func storeChecks(ctx context.Context, db *store.Store) []check {
 	c, err := db.Condition(ctx)
 	if err != nil {
-		return []check{{"parts", healthUnknown, err.Error()}}
+		return []check{{"parts", cli.HealthUnknown, err.Error()}}
 	}
-	parts := check{"parts", healthOK, "no part of the store is damaged or lost"}
+	parts := check{"parts", cli.HealthOK, "no part of the store is damaged or lost"}
 	if text := c.Lost(); text != "" {
-		parts = check{"parts", healthCritical, text}
+		parts = check{"parts", cli.HealthCritical, text}
 	}
 	if text := c.Warning(); text != "" {
-		return []check{parts, {"restored", healthWarning, text}}
+		return []check{parts, {"restored", cli.HealthWarning, text}}
 	}
 	return []check{parts}
 }
@@ -33,13 +34,13 @@ func acceptLossCommand(g *globals) *cobra.Command {
 		Short: "end the alarm about lost parts, once you know what was in them",
 		Long: "Ends the critical state of a store that lost rows. They stay lost. Parts that the engine set aside are moved to the folder\n" +
 			"store.lost of the data directory; nothing is deleted. \"When the store is damaged\" in docs/store.md says what to do before and after.",
-		Args: noArgs,
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.acceptLoss(cmd) },
 	}
 }
 
 func (g *globals) acceptLoss(cmd *cobra.Command) error {
-	cfg, _, err := g.config(nil)
+	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return err
 	}
@@ -47,8 +48,8 @@ func (g *globals) acceptLoss(cmd *cobra.Command) error {
 		return err
 	}
 	db, err := g.openStoreWith(cmd.Context(), cfg, store.Options{
-		Access: store.Write, Log: g.quiet(),
-		Keep: site.Holder(g.data, "ingest") == 0, // else the running site does
+		Access: store.Write, Log: g.Quiet(),
+		Keep: site.Holder(g.Data, "ingest") == 0, // else the running site does
 	})
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func (g *globals) acceptLoss(cmd *cobra.Command) error {
 	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("accept what is lost: %w", err)
 	}
-	return writeRecord(cmd.OutOrStdout(), g.format, []field{
+	return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{
 		{"lost_parts", was.LostParts}, {"lost_rows", was.LostRows}, {"moved_parts", len(was.Detached)},
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/internal/parse"
 	"statewire/reports"
 	"statewire/resync"
@@ -48,7 +49,7 @@ func (t *targetFlags) registerAll(cmd *cobra.Command) {
 
 // target reads the flags, and looks up the computer names among them.
 func (g *globals) target(ctx context.Context, t *targetFlags) (resync.Target, error) {
-	list, err := t.list(g.openFile)
+	list, err := t.list(g.OpenFile)
 	if err != nil {
 		return resync.Target{}, err
 	}
@@ -59,7 +60,7 @@ func (g *globals) target(ctx context.Context, t *targetFlags) (resync.Target, er
 		}
 	}
 	if kinds != 1 {
-		return resync.Target{}, usageError{errors.New(t.hint())}
+		return resync.Target{}, cli.Usage(errors.New(t.hint()))
 	}
 	clients, err := g.clientsOf(ctx, list)
 	return resync.Target{Clients: clients, Collection: t.collection, All: t.all}, err
@@ -92,7 +93,7 @@ func (t *targetFlags) list(open func(string) (io.ReadCloser, error)) (list []men
 	}
 	for _, m := range list {
 		if _, _, err := parse.Client(m.text); err != nil {
-			return nil, usageError{fmt.Errorf("%s: %w", m.where, err)}
+			return nil, cli.Usage(fmt.Errorf("%s: %w", m.where, err))
 		}
 	}
 	return list, nil
@@ -105,7 +106,7 @@ func readClients(path string, open func(string) (io.ReadCloser, error)) ([]menti
 	if path != "-" {
 		file, err := open(path)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("read the list of clients: %w", err)}
+			return nil, cli.Usage(fmt.Errorf("read the list of clients: %w", err))
 		}
 		defer file.Close()
 		in, name = file, path
@@ -121,11 +122,11 @@ func readClients(path string, open func(string) (io.ReadCloser, error)) ([]menti
 	}
 	switch err := lines.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
-		return nil, usageError{fmt.Errorf("%s, line %d: too long to name a client", name, n)}
+		return nil, cli.Usage(fmt.Errorf("%s, line %d: too long to name a client", name, n))
 	case err != nil:
-		return nil, usageError{fmt.Errorf("read the list of clients: %w", err)}
+		return nil, cli.Usage(fmt.Errorf("read the list of clients: %w", err))
 	case len(list) == 0:
-		return nil, usageError{fmt.Errorf("%s names no client", name)}
+		return nil, cli.Usage(fmt.Errorf("%s names no client", name))
 	}
 	return list, nil
 }
@@ -138,7 +139,7 @@ func (g *globals) clientsOf(ctx context.Context, list []mention) ([]smx.ClientID
 		client, name, err := parse.Client(m.text)
 		switch {
 		case err != nil:
-			return nil, usageError{fmt.Errorf("%s: %w", m.where, err)}
+			return nil, cli.Usage(fmt.Errorf("%s: %w", m.where, err))
 		case name == "":
 			clients = append(clients, smx.ClientID(client))
 		default:

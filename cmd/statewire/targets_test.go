@@ -10,6 +10,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/smx"
 )
 
@@ -48,7 +49,7 @@ func TestListsOfClients(t *testing.T) {
 			if err := os.WriteFile(path, tc.file, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			list, err := (&targetFlags{file: path}).list((&globals{}).openFile)
+			list, err := (&targetFlags{file: path}).list((&globals{}).OpenFile)
 			var got []string
 			for _, m := range list {
 				got = append(got, m.text)
@@ -56,7 +57,7 @@ func TestListsOfClients(t *testing.T) {
 			if !slices.Equal(got, tc.want) {
 				t.Errorf("read %q, want %q", got, tc.want)
 			}
-			if tc.says != "" && (!errors.As(err, new(usageError)) || !strings.Contains(err.Error(), tc.says)) || tc.says == "" && err != nil {
+			if tc.says != "" && (!errors.As(err, new(cli.UsageError)) || !strings.Contains(err.Error(), tc.says)) || tc.says == "" && err != nil {
 				t.Errorf("said %v, want %q", err, tc.says)
 			}
 		})
@@ -88,7 +89,7 @@ func TestClientsByComputerName(t *testing.T) {
 		"E2E-2": "2 clients are called E2E-2; name one by its id: GUID:",
 		"E2E":   `--client "E2E": no client has this name`,
 	} {
-		if r := command(t, data, "resync", "accept", "--client", "E2E-1", "--client", name); r.code != exitFailed || !strings.Contains(r.errOut, says) || strings.Count(r.errOut, "\n") != 1 {
+		if r := command(t, data, "resync", "accept", "--client", "E2E-1", "--client", name); r.code != cli.ExitFailed || !strings.Contains(r.errOut, says) || strings.Count(r.errOut, "\n") != 1 {
 			t.Errorf("%s: ended with %d and said %q, want %q", name, r.code, r.errOut, says)
 		}
 	}

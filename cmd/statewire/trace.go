@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"statewire/cmd/statewire/cli"
 	"statewire/reports"
 )
 
@@ -18,12 +19,12 @@ func traceCommand(g *globals) *cobra.Command {
 		Args: oneClientArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !cmd.Flags().Changed("serial") {
-				return usageError{errors.New("name the message: --serial N")}
+				return cli.Usage(errors.New("name the message: --serial N"))
 			}
 			return g.withDetective(cmd, func(r *reports.Runner) error {
-				err := r.WriteTraceOf(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.format), args[0], serial)
+				err := r.WriteTraceOf(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0], serial)
 				if errors.Is(err, reports.ErrSerial) {
-					return usageError{err}
+					return cli.Usage(err)
 				}
 				return asUsage(err)
 			})

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -23,10 +23,10 @@ func reloading(t *testing.T, text string) (file string, applied <-chan configs.C
 		t.Fatal(err)
 	}
 	out := make(chan configs.Config, 16)
-	r := &reloader{load: load, apply: func(c configs.Config) { out <- c }, log: slog.New(slog.DiscardHandler), live: liveKeys(), values: values}
+	r := &Reloader{Load: load, Apply: func(c configs.Config) { out <- c }, Log: slog.New(slog.DiscardHandler), Live: LiveKeys(), Values: values}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	go func() { defer close(done); r.run(ctx, []string{file}) }()
+	go func() { defer close(done); r.Run(ctx, []string{file}) }()
 	t.Cleanup(func() { cancel(); <-done })
 	return file, out
 }
@@ -69,10 +69,10 @@ func TestAFileWithAProblemChangesNothing(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "statewire.yaml")
 	var log strings.Builder
 	rewrite(t, file, "resync:\n  max_outstanding: 0\n")
-	r := &reloader{
-		load:  func() (configs.Config, []configs.Value, error) { return configs.Load(configs.Source{File: file}) },
-		apply: func(configs.Config) { t.Error("a wrong configuration was applied") },
-		log:   slog.New(slog.NewTextHandler(&log, nil)),
+	r := &Reloader{
+		Load:  func() (configs.Config, []configs.Value, error) { return configs.Load(configs.Source{File: file}) },
+		Apply: func(configs.Config) { t.Error("a wrong configuration was applied") },
+		Log:   slog.New(slog.NewTextHandler(&log, nil)),
 	}
 	r.reload()
 	if !strings.Contains(log.String(), "resync.max_outstanding is 0") {
@@ -83,7 +83,7 @@ func TestAFileWithAProblemChangesNothing(t *testing.T) {
 func TestOnlyLiveKeysAreApplied(t *testing.T) {
 	before := []configs.Value{{Key: "relay.listen", Value: ":1"}, {Key: "resync.merge_interval", Value: "72h"}, {Key: "store.memory", Value: "1"}}
 	after := []configs.Value{{Key: "relay.listen", Value: ":2"}, {Key: "resync.merge_interval", Value: "24h"}, {Key: "store.memory", Value: "1"}}
-	r := &reloader{live: liveKeys(), values: before}
+	r := &Reloader{Live: LiveKeys(), Values: before}
 	live, later := r.changedKeys(after)
 	if strings.Join(live, " ") != "resync.merge_interval=24h" || strings.Join(later, " ") != "relay.listen" {
 		t.Errorf("live %v, later %v", live, later)
@@ -96,7 +96,7 @@ func TestOnlyLiveKeysAreApplied(t *testing.T) {
 	if live, later = r.changedKeys(after); len(live)+len(later) > 0 {
 		t.Errorf("set back: live %v, later %v; want nothing", live, later)
 	}
-	r.concerns = []string{"agent."}
+	r.Concerns = []string{"agent."}
 	after[0].Value = ":3"
 	if live, later = r.changedKeys(after); len(live)+len(later) > 0 {
 		t.Errorf("of another section: live %v, later %v; want nothing", live, later)

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bytes"
@@ -16,17 +16,17 @@ import (
 // Root works on a site as the site's own user, or it would leave files there that the site cannot open. What the command line names
 // may be for root's eyes only: it is opened before.
 
-// prepare checks the flags and becomes the owner of the data directory. Before that it opens what the command line names, and calls
+// Prepare checks the flags and becomes the owner of the data directory. Before that it opens what the command line names, and calls
 // open when that is not nil.
-func (g *shared) prepare(cmd *cobra.Command, open func() error) error {
-	g.sections, g.creates = sections(cmd), cmd.Flags().Lookup("create") != nil
+func (g *Globals) Prepare(cmd *cobra.Command, open func() error) error {
+	g.sections, g.Creates = Sections(cmd), cmd.Flags().Lookup("create") != nil
 	if err := refuseEmpty(cmd, cmd.Flags().Args()); err != nil {
 		return err
 	}
 	if err := errors.Join(g.check(), g.redirected(cmd)); err != nil {
 		return err
 	}
-	who, err := foreignOwner(g.data)
+	who, err := foreignOwner(g.Data)
 	if err != nil || who == nil {
 		return err
 	}
@@ -39,18 +39,18 @@ func (g *shared) prepare(cmd *cobra.Command, open func() error) error {
 		}
 	}
 	if err := who.become(); err != nil {
-		return usageError{fmt.Errorf("%s belongs to %s, and this process cannot become that user (%w); run it as %[2]s: sudo -u %[2]s statewire …", g.data, who.name, err)}
+		return Usage(fmt.Errorf("%s belongs to %s, and this process cannot become that user (%w); run it as %[2]s: sudo -u %[2]s statewire …", g.Data, who.name, err))
 	}
 	if _, err := os.Stat("."); err != nil { // a folder that the other user may not enter, and the engine wants to
-		return os.Chdir(g.data)
+		return os.Chdir(g.Data)
 	}
 	return nil
 }
 
 // keepNamed reads the files that flags and configuration name.
-func (g *shared) keepNamed(cmd *cobra.Command) error {
+func (g *Globals) keepNamed(cmd *cobra.Command) error {
 	g.kept = map[string][]byte{}
-	for _, path := range (configs.Source{File: g.configFile}).Paths() {
+	for _, path := range (configs.Source{File: g.ConfigFile}).Paths() {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			g.kept[path] = nil // in a folder that the other user may not even enter
 		}
@@ -59,7 +59,7 @@ func (g *shared) keepNamed(cmd *cobra.Command) error {
 	if list := cmd.Flags().Lookup("file"); list != nil && list.Changed {
 		g.keep(list.Value.String())
 	}
-	cfg, _, err := g.config(nil)
+	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return nil // the command says so, when it uses what is wrong
 	}
@@ -72,7 +72,7 @@ func (g *shared) keepNamed(cmd *cobra.Command) error {
 const maxKept = 64 << 20
 
 // keep remembers a file's text. Whatever is wrong with the file, its reader says.
-func (g *shared) keep(path string) {
+func (g *Globals) keep(path string) {
 	info, err := os.Stat(path)
 	if err != nil || info.IsDir() || info.Size() > maxKept {
 		return
@@ -87,8 +87,8 @@ func (g *shared) keep(path string) {
 	}
 }
 
-// readFile is os.ReadFile, also of a file that only root may read and that was kept.
-func (g *shared) readFile(path string) ([]byte, error) {
+// ReadFile is os.ReadFile, also of a file that only root may read and that was kept.
+func (g *Globals) ReadFile(path string) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	kept, ok := g.kept[path]
 	switch {
@@ -100,8 +100,8 @@ func (g *shared) readFile(path string) ([]byte, error) {
 	return kept, nil
 }
 
-// openFile is os.Open, of the kept text where there is one.
-func (g *shared) openFile(path string) (io.ReadCloser, error) {
+// OpenFile is os.Open, of the kept text where there is one.
+func (g *Globals) OpenFile(path string) (io.ReadCloser, error) {
 	if kept, ok := g.kept[path]; ok {
 		return io.NopCloser(bytes.NewReader(kept)), nil
 	}

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"context"
@@ -19,43 +19,43 @@ import (
 // settleDelay lets an editor finish writing the configuration file before it is read.
 const settleDelay = 200 * time.Millisecond
 
-// liveKeys are the keys, or the sections, that take effect while a site runs.
-func liveKeys() []string { return []string{"resync."} }
+// LiveKeys are the keys, or the sections, that take effect while a site runs.
+func LiveKeys() []string { return []string{"resync."} }
 
 // serviceManager is told that a reload begins and ends.
 type serviceManager interface {
-	reloading() error
-	tell(state string) error
+	Reloading() error
+	Tell(state string) error
 }
 
-// reloader applies changes of the configuration to what runs: on SIGHUP, and when a file changes where the system can tell. A
+// Reloader applies changes of the configuration to what runs: on SIGHUP, and when a file changes where the system can tell. A
 // configuration with a problem changes nothing.
-type reloader struct {
+type Reloader struct {
 	// Constant after it was made.
-	load  func() (configs.Config, []configs.Value, error)
-	apply func(configs.Config)
-	log   *slog.Logger
-	// hangup yields a value per SIGHUP; nil: there are none.
-	hangup <-chan os.Signal
-	// live are the keys that apply puts into force, and sections that end with a dot; concerns those whose change is said at all,
+	Load  func() (configs.Config, []configs.Value, error)
+	Apply func(configs.Config)
+	Log   *slog.Logger
+	// Hangup yields a value per SIGHUP; nil: there are none.
+	Hangup <-chan os.Signal
+	// Live are the keys that apply puts into force, and sections that end with a dot; concerns those whose change is said at all,
 	// all when it is nil.
-	live, concerns []string
-	manager        serviceManager // nil is nobody
+	Live, Concerns []string
+	Manager        serviceManager // nil is nobody
 
 	// Owned by run.
-	values []configs.Value // in force
+	Values []configs.Value // in force
 }
 
-// hangups takes SIGHUP from now to the end of the process. One that comes while a long start or stop goes on does not end it.
-func hangups() <-chan os.Signal {
+// Hangups takes SIGHUP from now to the end of the process. One that comes while a long start or stop goes on does not end it.
+func Hangups() <-chan os.Signal {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	return hangup
 }
 
-// run follows the files until ctx is done.
-func (r *reloader) run(ctx context.Context, paths []string) {
-	events, faults, stop := watchFolders(paths, r.log)
+// Run follows the files until ctx is done.
+func (r *Reloader) Run(ctx context.Context, paths []string) {
+	events, faults, stop := watchFolders(paths, r.Log)
 	defer stop()
 	settled := time.NewTimer(0)
 	defer settled.Stop()
@@ -64,14 +64,14 @@ func (r *reloader) run(ctx context.Context, paths []string) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.hangup:
+		case <-r.Hangup:
 			r.reload()
 		case event := <-events:
 			if slices.ContainsFunc(paths, func(p string) bool { return samePath(p, event.Name) }) {
 				settled.Reset(settleDelay)
 			}
 		case err := <-faults:
-			r.log.Warn("watching the configuration file failed; send SIGHUP after a change", "err", err)
+			r.Log.Warn("watching the configuration file failed; send SIGHUP after a change", "err", err)
 		case <-settled.C:
 			r.reload()
 		}
@@ -103,42 +103,42 @@ func samePath(a, b string) bool {
 }
 
 // reload reads the configuration anew and applies the keys that may change while the process runs.
-func (r *reloader) reload() {
-	if r.manager != nil {
-		_ = r.manager.reloading() // whoever does not hear it waits for nothing
-		defer func() { _ = r.manager.tell("READY=1") }()
+func (r *Reloader) reload() {
+	if r.Manager != nil {
+		_ = r.Manager.Reloading() // whoever does not hear it waits for nothing
+		defer func() { _ = r.Manager.Tell("READY=1") }()
 	}
-	cfg, values, err := r.load()
+	cfg, values, err := r.Load()
 	if err != nil {
-		r.log.Error("configuration not taken, the settings in force stay", "err", oneLine(err))
+		r.Log.Error("configuration not taken, the settings in force stay", "err", OneLine(err))
 		return
 	}
 	live, later := r.changedKeys(values)
 	if len(later) > 0 {
-		r.log.Warn("these settings take effect at the next start", "keys", strings.Join(later, ", "))
+		r.Log.Warn("these settings take effect at the next start", "keys", strings.Join(later, ", "))
 	}
 	if len(live) > 0 {
-		r.log.Info("settings changed", "keys", strings.Join(live, ", "))
-		r.apply(cfg)
+		r.Log.Info("settings changed", "keys", strings.Join(live, ", "))
+		r.Apply(cfg)
 	} else if len(later) == 0 {
-		r.log.Info("configuration read again, nothing in it has changed")
+		r.Log.Info("configuration read again, nothing in it has changed")
 	}
 }
 
 // changedKeys names the keys whose values differ from those in force: those that take effect at once, and are in force from now on,
 // and the others.
-func (r *reloader) changedKeys(next []configs.Value) (live, later []string) {
-	now := make(map[string]int, len(r.values))
-	for i, v := range r.values {
+func (r *Reloader) changedKeys(next []configs.Value) (live, later []string) {
+	now := make(map[string]int, len(r.Values))
+	for i, v := range r.Values {
 		now[v.Key] = i
 	}
 	for _, v := range next {
 		i, known := now[v.Key]
 		switch {
-		case known && r.values[i].Value == v.Value, r.concerns != nil && !covers(r.concerns, v.Key):
-		case known && covers(r.live, v.Key):
+		case known && r.Values[i].Value == v.Value, r.Concerns != nil && !covers(r.Concerns, v.Key):
+		case known && covers(r.Live, v.Key):
 			live = append(live, v.Key+"="+v.Value)
-			r.values[i] = v
+			r.Values[i] = v
 		default:
 			later = append(later, v.Key)
 		}

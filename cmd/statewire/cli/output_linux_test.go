@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"os"
@@ -31,7 +31,7 @@ func TestBinaryIsNotWrittenToATerminal(t *testing.T) {
 	} {
 		cmd := &cobra.Command{}
 		cmd.SetOut(tc.out)
-		err := (&shared{format: tc.format}).redirected(cmd)
+		err := (&Globals{Format: tc.format}).redirected(cmd)
 		if refused := err != nil && strings.Contains(err.Error(), "> FILE.parquet"); refused != tc.refused {
 			t.Errorf("%s: %v", tc.name, err)
 		}

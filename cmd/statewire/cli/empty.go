@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -12,8 +12,8 @@ import (
 // emptyAllowed marks a flag that may be given without a value.
 const emptyAllowed = "empty allowed"
 
-// mayBeEmpty marks flags whose empty value means something.
-func mayBeEmpty(cmd *cobra.Command, names ...string) {
+// MayBeEmpty marks flags whose empty value means something.
+func MayBeEmpty(cmd *cobra.Command, names ...string) {
 	for _, name := range names {
 		flag := cmd.Flags().Lookup(name)
 		flag.Annotations = map[string][]string{emptyAllowed: nil}
@@ -35,7 +35,7 @@ func refuseEmpty(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if len(errs) > 0 {
-		return usageError{errors.Join(errs...)}
+		return Usage(errors.Join(errs...))
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package cli
 
 import (
 	"errors"
@@ -78,8 +78,8 @@ func (o *owner) become() error {
 	return nil
 }
 
-// mostOpen is how many files a command may open beside its own: half of what the process may have.
-func mostOpen() int {
+// MostOpen is how many files a command may open beside its own: half of what the process may have.
+func MostOpen() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return 0
