@@ -265,23 +265,3 @@ func FuzzCursor(f *testing.F) {
 		}
 	})
 }
-
-// TestTheDocumentationIsTrue runs the example of docs/reports.md and looks for every report in it.
-func TestTheDocumentationIsTrue(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "docs", "reports.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, example, _ := strings.Cut(string(text), "```sql\n")
-	example, _, _ = strings.Cut(example, "```")
-	dir := t.TempDir()
-	writeFile(t, filepath.Join(dir, "by-version.sql"), example)
-	s := fleet(t)
-	r := s.runner(func(c *Config, _ *Deps) { c.Dir = dir })
-	expect(t, lines(s.all(r, "by-version", nil), "client_version", "clients"), "5.00.9141.1000 | 5")
-	for _, rep := range r.Catalog().List() {
-		if rep.Name != "by-version" && !strings.Contains(string(text), "`"+rep.Name+"`") {
-			t.Errorf("docs/reports.md doesn't name %s", rep.Name)
-		}
-	}
-}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"statewire/internal/tabular"
 )
 
 // cursor is where a page ended. It holds values only, checked again against the header's types when it comes
@@ -105,5 +107,5 @@ func cursorText(typ string, v any) (string, error) {
 	if t, ok := v.(time.Time); ok {
 		return parseTime(typ, t.UTC().Format(time.RFC3339Nano))
 	}
-	return parseAs(typ, textOf(v))
+	return parseAs(typ, tabular.Text(v))
 }

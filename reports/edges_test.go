@@ -1,4 +1,4 @@
-package reports
+package reports_test
 
 import (
 	"os"
@@ -19,7 +19,7 @@ func (m *model) checkEdges(t *testing.T) {
 	}
 	for _, seed := range []string{"1", "2"} {
 		for statement := range strings.SplitSeq(strings.TrimSpace(string(text)), ";\n") {
-			if err := m.store.Conn().Exec(m.store.InsertContext(t.Context()), strings.TrimSuffix(statement, ";"), clickhouse.Named("seed", seed)); err != nil {
+			if err := m.Store.Conn().Exec(m.Store.InsertContext(t.Context()), strings.TrimSuffix(statement, ";"), clickhouse.Named("seed", seed)); err != nil {
 				t.Fatalf("%v: %.60s", err, statement)
 			}
 		}
@@ -61,7 +61,7 @@ func (m *model) plainOutcomes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.store.Conn().Exec(t.Context(), string(text)); err != nil {
+	if err := m.Store.Conn().Exec(t.Context(), string(text)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -69,7 +69,7 @@ func (m *model) plainOutcomes(t *testing.T) {
 // namedOf begins a query of all clients with the part that reports share.
 func namedOf(t *testing.T) string {
 	t.Helper()
-	text, err := partFiles.ReadFile("sql/with/named.sql")
+	text, err := os.ReadFile(filepath.Join("sql", "with", "named.sql"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func namedOf(t *testing.T) string {
 // texts are the rows of a query of one text column.
 func (m *model) texts(t *testing.T, query string) (all []string) {
 	t.Helper()
-	rows, err := m.store.Conn().Query(t.Context(), query)
+	rows, err := m.Store.Conn().Query(t.Context(), query)
 	if err != nil {
 		t.Fatalf("%v: %s", err, query)
 	}

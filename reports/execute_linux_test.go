@@ -1,10 +1,13 @@
-package reports
+package reports_test
 
 import (
 	"context"
 	"os"
 	"os/exec"
 	"testing"
+
+	"statewire/reports"
+	"statewire/reports/reportstest"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -14,10 +17,10 @@ import (
 const forbidden = "STATEWIRE_TEST_NO_NEW_CODE"
 
 // eager is a connection whose engine, if it compiles at all, does so from an expression's first use on: not from its third.
-type eager struct{ querier }
+type eager struct{ driver.Conn }
 
 func (e eager) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
-	return e.querier.Query(clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
+	return e.Conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
 		"min_count_to_compile_expression": 0, "min_count_to_compile_aggregate_expression": 0, "min_count_to_compile_sort_description": 0,
 	})), query, args...)
 }
@@ -37,14 +40,14 @@ func TestEveryReportRunsWhereNoCodeMayBeMade(t *testing.T) {
 	if err := unix.Prctl(unix.PR_SET_MDWE, unix.PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0); err != nil {
 		t.Skipf("this kernel has no PR_SET_MDWE: %v", err)
 	}
-	s := newSeed(t)
-	r := s.runner(func(_ *Config, d *Deps) { d.Conn = eager{s.store.Conn()} })
+	s := reportstest.NewSeed(t)
+	r := s.Runner(func(_ *reports.Config, d *reports.Deps) { d.Conn = eager{s.Store.Conn()} })
 	for _, rep := range r.Catalog().List() {
-		rows, err := r.Run(t.Context(), rep.Name, requiredParams(rep), Page{})
+		rows, err := r.Run(t.Context(), rep.Name, reportstest.RequiredParams(rep), reports.Page{})
 		if err != nil {
 			t.Errorf("%s: %v", rep.Name, err)
 			continue
 		}
-		readRows(t, rows)
+		reportstest.ReadRows(t, rows)
 	}
 }

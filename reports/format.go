@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"statewire/internal/humanize"
 	"statewire/internal/tabular"
 )
 
@@ -86,7 +87,7 @@ func tail(rows *Rows) (fields []tabular.Field) {
 // tableFoot says how many rows there are, how to read the columns, and how old the data is.
 func tableFoot(rows *Rows, count int, age *Freshness) string {
 	var foot strings.Builder
-	fmt.Fprintf(&foot, "%d %s", count, plural(count, "row", "rows"))
+	fmt.Fprintf(&foot, "%d %s", count, humanize.Plural(count, "row", "rows"))
 	if rows.More() {
 		foot.WriteString(", and more: use --format csv or jsonl for all of them")
 	}
@@ -100,13 +101,6 @@ func tableFoot(rows *Rows, count int, age *Freshness) string {
 		foot.WriteString(age.Sentence() + "\n")
 	}
 	return foot.String()
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
 }
 
 // WriteReport runs a report and writes it; the one call for `statewire report NAME`.

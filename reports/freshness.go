@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"statewire/reports/web"
+	"statewire/internal/humanize"
 )
 
 // Freshness is how far stored data may be behind the clients, and it goes with every answer.
@@ -20,8 +20,8 @@ type Freshness struct {
 	Problem        string     `json:"problem,omitempty" doc:"Why the data's age could not be found out"`
 }
 
-// staleAfter is how long a report may wait in the inbox before figures count as stale: one polling interval.
-const staleAfter = 15 * time.Minute
+// StaleAfter is how long a report may wait in the inbox before figures count as stale: one polling interval.
+const StaleAfter = 15 * time.Minute
 
 // Freshness asks how old the data is. It never fails: what it can't find out it says in Problem.
 func (r *Runner) Freshness(ctx context.Context) *Freshness {
@@ -30,16 +30,15 @@ func (r *Runner) Freshness(ctx context.Context) *Freshness {
 		f.Problem = "the age of the data could not be read"
 		r.log.Warn("read data age", "err", err)
 	}
-	if r.backlog == nil {
-		return f
-	}
-	boxes, err := r.backlog(ctx)
+	boxes, err := r.Backlog(ctx)
 	if err != nil {
 		f.Problem = "the inbox could not be read"
 		r.log.Warn("read inbox statistics", "err", err)
 		return f
 	}
-	f.addBacklog(boxes)
+	if boxes != nil {
+		f.AddBacklog(boxes)
+	}
 	return f
 }
 
@@ -55,7 +54,7 @@ func (r *Runner) storedTimes(ctx context.Context, f *Freshness) error {
 	}
 	defer rows.Close()
 	for row := rows.Next(); row != nil; row = rows.Next() {
-		f.addEvent(row[0], row[1])
+		f.AddEvent(row[0], row[1])
 	}
 	if f.LastSummary != nil && (f.LastStored == nil || f.LastStored.Before(*f.LastSummary)) {
 		f.LastSummary = nil // nothing came since
@@ -63,8 +62,8 @@ func (r *Runner) storedTimes(ctx context.Context, f *Freshness) error {
 	return rows.Err()
 }
 
-// addEvent takes one row of the report freshness.
-func (f *Freshness) addEvent(what, when any) {
+// AddEvent takes one row of the report freshness.
+func (f *Freshness) AddEvent(what, when any) {
 	at, ok := when.(time.Time)
 	if !ok {
 		return
@@ -79,30 +78,38 @@ func (f *Freshness) addEvent(what, when any) {
 	}
 }
 
-func (f *Freshness) addBacklog(boxes []Box) {
+func (f *Freshness) AddBacklog(boxes []Box) {
 	files, oldest := 0, time.Duration(0)
 	for _, b := range boxes {
-		if waiting(b.Name) {
+		if b.Waiting() {
 			files += b.Files
 			oldest = max(oldest, b.Oldest)
 		}
 	}
 	seconds := oldest.Seconds()
 	f.WaitingFiles, f.WaitingSeconds = &files, &seconds
-	f.Stale = files > 0 && oldest > staleAfter
+	f.Stale = files > 0 && oldest > StaleAfter
 }
 
-// waiting tells boxes whose files are still to be loaded.
-func waiting(box string) bool { return box != "corrupt" && box != "outgoing" }
+// staleNote ends the sentence when reports have waited too long.
+const staleNote = " STALE: these figures lag behind."
 
 // Sentence says it for people.
 func (f *Freshness) Sentence() string {
+	if f.Stale {
+		return f.Text() + staleNote
+	}
+	return f.Text()
+}
+
+// Text says it without the warning of stale figures, for whoever shows that in another way.
+func (f *Freshness) Text() string {
 	text := "Nothing is stored yet."
 	if f.LastStored != nil {
-		text = "Newest data stored " + ago(f.AsOf.Sub(*f.LastStored)) + "."
+		text = "Newest data stored " + humanize.Ago(f.AsOf.Sub(*f.LastStored)) + "."
 	}
 	if f.LastSummary != nil {
-		text += " Counts of whole topics may lack the last " + span(f.AsOf.Sub(*f.LastSummary)) + "."
+		text += " Counts of whole topics may lack the last " + humanize.Span(f.AsOf.Sub(*f.LastSummary)) + "."
 	}
 	if f.Problem != "" {
 		text = "Data age unknown: " + f.Problem + "."
@@ -117,35 +124,6 @@ func (f *Freshness) backlog() string {
 	case *f.WaitingFiles == 0:
 		return " No files wait."
 	}
-	text := fmt.Sprintf(" %s %s, oldest %s.", web.Number(*f.WaitingFiles), plural(*f.WaitingFiles, "file waits", "files wait"),
-		span(time.Duration(*f.WaitingSeconds*float64(time.Second))))
-	if f.Stale {
-		text += staleNote
-	}
-	return text
-}
-
-// staleNote ends the sentence when reports have waited too long.
-const staleNote = " STALE: these figures lag behind."
-
-func ago(d time.Duration) string {
-	if d < 2*time.Second {
-		return "just now"
-	}
-	return span(d) + " ago"
-}
-
-// span is a duration in the one or two units that matter. A negative one, from a time ahead of the clock, is none.
-func span(d time.Duration) string {
-	switch d = max(0, d); {
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour && int(d.Minutes())%60 == 0:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
+	return fmt.Sprintf(" %s %s, oldest %s.", humanize.Number(*f.WaitingFiles), humanize.Plural(*f.WaitingFiles, "file waits", "files wait"),
+		humanize.Span(time.Duration(*f.WaitingSeconds*float64(time.Second))))
 }

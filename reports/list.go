@@ -20,7 +20,8 @@ type Listed struct {
 	Params      []Param `json:"params"`
 }
 
-func (r *Report) listed() Listed {
+// Listed describes the report.
+func (r *Report) Listed() Listed {
 	source := "user" // never the path: readers have no business with it
 	if r.Source == "built-in" {
 		source = r.Source
@@ -49,7 +50,7 @@ func (c *Catalog) WriteList(w io.Writer, f Format) error {
 	}
 	var rows [][]any
 	for _, r := range c.List() {
-		rows = append(rows, []any{r.Name, r.Title, r.usage(), r.listed().Source})
+		rows = append(rows, []any{r.Name, r.Title, r.usage(), r.Listed().Source})
 	}
 	return tabular.Write(w, f, tabular.Named("name", "title", "parameters", "source"), rows, tabular.Options{})
 }
@@ -57,7 +58,7 @@ func (c *Catalog) WriteList(w io.Writer, f Format) error {
 func (c *Catalog) listed() []Listed {
 	list := []Listed{}
 	for _, r := range c.List() {
-		list = append(list, r.listed())
+		list = append(list, r.Listed())
 	}
 	return list
 }
@@ -74,11 +75,11 @@ func (c *Catalog) writeListTable(w io.Writer) error {
 			}
 			group = r.Group
 		}
-		t.AppendRow(table.Row{r.Name, terminalSafe(r.Title), terminalSafe(r.usage())})
+		t.AppendRow(table.Row{r.Name, tabular.TerminalSafe(r.Title), tabular.TerminalSafe(r.usage())})
 	}
 	text := t.Render() + "\nRun one with: statewire report NAME --param NAME=VALUE\n"
 	for _, problem := range c.Problems() {
-		text += "left out: " + terminalSafe(problem.Error()) + "\n"
+		text += "left out: " + tabular.TerminalSafe(problem.Error()) + "\n"
 	}
 	_, err := io.WriteString(w, text)
 	return err
@@ -91,7 +92,7 @@ func (r *Report) usage() string {
 		if p.Required {
 			required = append(required, p.Name+"=…")
 		} else {
-			optional = append(optional, fmt.Sprintf("[%s=%s]", p.Name, shorten(p.Default, 20)))
+			optional = append(optional, fmt.Sprintf("[%s=%s]", p.Name, tabular.Shorten(p.Default, 20)))
 		}
 	}
 	return strings.Join(append(required, optional...), " ")

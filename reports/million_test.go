@@ -1,4 +1,4 @@
-package reports
+package reports_test
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
+	"statewire/reports"
+	"statewire/reports/reportstest"
 	"statewire/reports/summary"
 	"statewire/store"
 	"statewire/store/storetest"
@@ -166,11 +168,11 @@ func (q question) String() string {
 func BenchmarkLimitReportsOfAMillion(b *testing.B) {
 	s := million(b)
 	summarize(b, s)
-	r := (&seed{t: b, store: s, now: time.Now()}).runner()
+	r := (&reportstest.Seed{T: b, Store: s, Now: time.Now()}).Runner()
 	for _, q := range questions() {
 		b.Run(q.String(), func(b *testing.B) {
 			for b.Loop() {
-				p50, p95, err := r.timeQuestion(b.Context(), q)
+				p50, p95, err := timeQuestion(b.Context(), r, q)
 				if err != nil {
 					b.Error(err)
 					return
@@ -183,12 +185,12 @@ func BenchmarkLimitReportsOfAMillion(b *testing.B) {
 }
 
 // timeQuestion asks a page of 100 rows, with its freshness, as the API does, a few times after one to warm up.
-func (r *Runner) timeQuestion(ctx context.Context, q question) (p50, p95 time.Duration, err error) {
+func timeQuestion(ctx context.Context, r *reports.Runner, q question) (p50, p95 time.Duration, err error) {
 	var took []time.Duration
 	for range 6 {
 		began := time.Now()
 		r.Freshness(ctx)
-		rows, err := r.Run(ctx, q.report, q.params, Page{Limit: 100})
+		rows, err := r.Run(ctx, q.report, q.params, reports.Page{Limit: 100})
 		if err != nil {
 			return 0, 0, err
 		}

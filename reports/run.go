@@ -39,7 +39,7 @@ func NewRunner(cfg Config, catalog *Catalog, deps Deps) (*Runner, error) {
 		return nil, errors.New("reports: a catalog and a read-only connection are required")
 	}
 	r := &Runner{
-		cfg: cfg, catalog: catalog, conn: deps.Conn, backlog: deps.Backlog, holding: deps.Holding, schedule: deps.Schedule, agentLog: deps.AgentLog,
+		cfg: cfg, catalog: catalog, conn: deps.Conn, backlog: deps.Backlog,
 		now: deps.Now, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)), metrics: newMetrics(deps.Registerer),
 	}
 	if r.now == nil {
@@ -129,7 +129,7 @@ func (r *Runner) prepare(report *Report, params map[string]string, page Page) (p
 // values checks what was given, fills in defaults and refuses names the report doesn't have.
 func (r *Report) values(given map[string]string) (map[string]string, error) {
 	out := make(map[string]string, len(r.Params)+4)
-	if err := r.misspelt(given); err != nil {
+	if err := r.CheckNames(given); err != nil {
 		return nil, err
 	}
 	for _, p := range r.Params {
@@ -164,8 +164,8 @@ func clientParam(p Param, text string) (string, error) {
 	return name, err
 }
 
-// misspelt refuses a parameter that the report does not have, and says which ones it has.
-func (r *Report) misspelt(given map[string]string) error {
+// CheckNames refuses a parameter that the report does not have, and says which ones it has.
+func (r *Report) CheckNames(given map[string]string) error {
 	names := make([]string, len(r.Params))
 	for i, p := range r.Params {
 		names[i] = p.Name
@@ -251,6 +251,15 @@ func (r *Runner) start(ctx context.Context, label string, q prepared) (*Rows, er
 	r.metrics.seconds.WithLabelValues(label).Observe(r.now().Sub(began).Seconds())
 	r.metrics.queries.WithLabelValues(label, "ok").Inc()
 	return rows, nil
+}
+
+// Ping asks the store the smallest question there is.
+func (r *Runner) Ping(ctx context.Context) error {
+	rows, err := r.conn.Query(ctx, "SELECT 1")
+	if err != nil {
+		return fmt.Errorf("ask the store: %w", err)
+	}
+	return rows.Close()
 }
 
 // slot waits for one of the MaxQueries places and starts the query's time. release gives the place back.

@@ -1,4 +1,4 @@
-package reports
+package reports_test
 
 import (
 	"bytes"
@@ -6,18 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"statewire/internal/tabular"
+	"statewire/reports"
+	"statewire/reports/reportstest"
+
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 )
 
 func code(err error) string {
-	var q *QueryError
+	var q *reports.QueryError
 	if errors.As(err, &q) {
 		return q.Code
 	}
@@ -26,7 +26,7 @@ func code(err error) string {
 
 // TestAnErrorBehindRowsIsOurSentence has the engine give up when rows are on their way.
 func TestAnErrorBehindRowsIsOurSentence(t *testing.T) {
-	r := newSeed(t).runner()
+	r := reportstest.NewSeed(t).Runner()
 	rows, err := r.SQL(t.Context(), "SELECT throwIf(number = 60000, 'stop') FROM numbers(60001)")
 	if err != nil {
 		t.Fatal(err)
@@ -42,8 +42,8 @@ func TestAnErrorBehindRowsIsOurSentence(t *testing.T) {
 }
 
 func TestAdHocSQLOnlyReads(t *testing.T) {
-	s := fleet(t)
-	r := s.runner()
+	s := reportstest.Fleet(t)
+	r := s.Runner()
 	for _, c := range []struct{ sql, want string }{
 		{"", "the statement is empty"},
 		{" -- nothing\n;", "the statement is empty"},
@@ -66,7 +66,7 @@ func TestAdHocSQLOnlyReads(t *testing.T) {
 	} {
 		rows, err := r.SQL(t.Context(), c.sql)
 		if err == nil {
-			t.Errorf("%s: %v", c.sql, readRows(t, rows))
+			t.Errorf("%s: %v", c.sql, reportstest.ReadRows(t, rows))
 			continue
 		}
 		if !strings.Contains(err.Error(), c.want) && code(err) != c.want {
@@ -91,7 +91,7 @@ func TestAdHocSQLOnlyReads(t *testing.T) {
 		var cells []string
 		row := rows.Next()
 		for i, c := range rows.Columns {
-			cells = append(cells, c.Name+"="+textOf(row[i]))
+			cells = append(cells, c.Name+"="+tabular.Text(row[i]))
 		}
 		if got := strings.Join(cells, " "); got != want || rows.Next() != nil || rows.Err() != nil {
 			t.Errorf("%s: got %s, want %s (%v)", sql, got, want, rows.Err())
@@ -103,8 +103,8 @@ func TestAdHocSQLOnlyReads(t *testing.T) {
 }
 
 func TestLimitsEndAQueryWithAClearText(t *testing.T) {
-	s := newSeed(t)
-	r := s.runner(func(c *Config, _ *Deps) { c.MaxRows, c.Timeout, c.MaxMemory = 10, time.Second, 64<<20 })
+	s := reportstest.NewSeed(t)
+	r := s.Runner(func(c *reports.Config, _ *reports.Deps) { c.MaxRows, c.Timeout, c.MaxMemory = 10, time.Second, 64<<20 })
 	rows, err := r.SQL(t.Context(), "SELECT number FROM numbers(11)")
 	if err == nil {
 		for rows.Next() != nil {
@@ -114,10 +114,10 @@ func TestLimitsEndAQueryWithAClearText(t *testing.T) {
 			t.Error(closed)
 		}
 	}
-	if !errors.Is(err, ErrTooManyRows) && code(err) != "too_many_rows" {
+	if !errors.Is(err, reports.ErrTooManyRows) && code(err) != "too_many_rows" {
 		t.Errorf("rows: %v", err)
 	}
-	if rows, err := r.SQL(t.Context(), "SELECT number FROM numbers(10)"); err != nil || len(readRows(t, rows)) != 10 {
+	if rows, err := r.SQL(t.Context(), "SELECT number FROM numbers(10)"); err != nil || len(reportstest.ReadRows(t, rows)) != 10 {
 		t.Errorf("as many as allowed: %v", err)
 	}
 	if _, err := r.SQL(t.Context(), "SELECT sum(sipHash64(number)) FROM numbers(100000000000)"); code(err) != "timeout" {
@@ -127,10 +127,10 @@ func TestLimitsEndAQueryWithAClearText(t *testing.T) {
 		t.Errorf("memory: %v", err)
 	}
 	var out bytes.Buffer
-	if err := r.WriteSQL(t.Context(), &out, Parquet, "SELECT number FROM numbers(100000)"); code(err) != "too_many_rows" || out.Len() > 0 {
+	if err := r.WriteSQL(t.Context(), &out, reports.Parquet, "SELECT number FROM numbers(100000)"); code(err) != "too_many_rows" || out.Len() > 0 {
 		t.Errorf("parquet: %v, %d bytes", err, out.Len())
 	}
-	if err := r.WriteReport(t.Context(), &out, CSV, "state-names", nil, Page{}); !errors.Is(err, ErrTooManyRows) {
+	if err := r.WriteReport(t.Context(), &out, reports.CSV, "state-names", nil, reports.Page{}); !errors.Is(err, reports.ErrTooManyRows) {
 		t.Errorf("csv of a report: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -141,13 +141,13 @@ func TestLimitsEndAQueryWithAClearText(t *testing.T) {
 }
 
 func TestALongAnswerComesInChunksAndWhole(t *testing.T) {
-	s := newSeed(t)
-	s.exec(`INSERT INTO state_messages (client_id, serial, message_us, received_time, topic_type, topic_id, state_id, payload_hash, params)
+	s := reportstest.NewSeed(t)
+	s.Exec(`INSERT INTO state_messages (client_id, serial, message_us, received_time, topic_type, topic_id, state_id, payload_hash, params)
 		SELECT reinterpretAsUUID(toUInt128(number)), 1, toUnixTimestamp64Micro(now64(6)), now64(6) - toIntervalSecond(intDiv(number, 1000)), 300, 'D', 2, number, []
 		FROM numbers(60000)`)
-	r := s.runner()
+	r := s.Runner()
 	var out bytes.Buffer
-	if err := r.WriteReport(t.Context(), &out, JSONL, "clients-in-state", map[string]string{"topic_type": "300", "state_id": "2"}, Page{}); err != nil {
+	if err := r.WriteReport(t.Context(), &out, reports.JSONL, "clients-in-state", map[string]string{"topic_type": "300", "state_id": "2"}, reports.Page{}); err != nil {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
@@ -160,89 +160,33 @@ func TestALongAnswerComesInChunksAndWhole(t *testing.T) {
 	}
 }
 
-func counted(t *testing.T, c prometheus.Counter) float64 {
+// counted is how many queries of a report had a result.
+func counted(t *testing.T, reg prometheus.Gatherer, report, result string) float64 {
 	t.Helper()
-	var m dto.Metric
-	if err := c.Write(&m); err != nil {
+	families, err := reg.Gather()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return m.GetCounter().GetValue()
-}
-
-// counting is a connection that counts its queries and holds them while held.
-type counting struct {
-	querier
-	queries atomic.Int64
-	hold    chan struct{} // when not nil, a query waits until it is closed
-	entered chan struct{} // told of each query that waits
-}
-
-func (c *counting) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
-	c.queries.Add(1)
-	if c.hold != nil {
-		select {
-		case c.entered <- struct{}{}:
-		default:
+	for _, family := range families {
+		if family.GetName() != "statewire_report_queries_total" {
+			continue
 		}
-		select {
-		case <-c.hold:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	return c.querier.Query(ctx, query, args...)
-}
-
-func TestManyViewersAskEachQuestionOnce(t *testing.T) {
-	s := newSeed(t)
-	conn := &counting{querier: s.store.ReadOnly()}
-	snaps := newSnapshots(s.runner(func(_ *Config, d *Deps) { d.Conn = conn }), time.Minute)
-	var all sync.WaitGroup
-	for range 20 {
-		all.Go(func() {
-			if rows, err := snaps.get(t.Context(), "report-age", nil); err != nil || len(rows) != 6 {
-				t.Errorf("%v %v", rows, err)
+		for _, metric := range family.GetMetric() {
+			if labels := metric.GetLabel(); labels[0].GetValue() == report && labels[1].GetValue() == result {
+				return metric.GetCounter().GetValue()
 			}
-		})
-	}
-	all.Wait()
-	if n := conn.queries.Load(); n != 1 {
-		t.Errorf("%d queries", n)
-	}
-}
-
-func TestAnAnswerGrowsOldAndASlowOneIsKeptLonger(t *testing.T) {
-	s := newSeed(t)
-	now, step := time.Now(), time.Duration(0)
-	conn := &counting{querier: s.store.ReadOnly()}
-	snaps := newSnapshots(s.runner(func(_ *Config, d *Deps) {
-		d.Conn = conn
-		d.Now = func() time.Time { now = now.Add(step); return now }
-	}), 10*time.Second)
-	ask := func(want int64) {
-		t.Helper()
-		if _, err := snaps.get(t.Context(), "report-age", nil); err != nil || conn.queries.Load() != want {
-			t.Errorf("%d queries, want %d: %v", conn.queries.Load(), want, err)
 		}
 	}
-	ask(1)
-	now = now.Add(9 * time.Second)
-	ask(1)
-	now = now.Add(2 * time.Second)
-	step = time.Second // each look at the clock takes a second: the question takes a few
-	ask(2)
-	step = 0
-	now = now.Add(19 * time.Second)
-	ask(2)
-	now = now.Add(time.Minute)
-	ask(3)
+	return 0
 }
 
 func TestReadersWaitForAPlaceAndAreToldWhenNoneComesFree(t *testing.T) {
-	s := newSeed(t)
-	conn := &counting{querier: s.store.ReadOnly(), hold: make(chan struct{}), entered: make(chan struct{}, 1)}
+	s := reportstest.NewSeed(t)
+	conn := &reportstest.Counting{Conn: s.Store.ReadOnly(), Hold: make(chan struct{}), Entered: make(chan struct{}, 1)}
 	reg := prometheus.NewRegistry()
-	r := s.runner(func(c *Config, d *Deps) { c.MaxQueries, c.Timeout, d.Conn, d.Registerer = 1, time.Second, conn, reg })
+	r := s.Runner(func(c *reports.Config, d *reports.Deps) {
+		c.MaxQueries, c.Timeout, d.Conn, d.Registerer = 1, time.Second, conn, reg
+	})
 	first := make(chan error, 1)
 	go func() {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -250,50 +194,50 @@ func TestReadersWaitForAPlaceAndAreToldWhenNoneComesFree(t *testing.T) {
 		_, err := r.SQL(ctx, "SELECT 1")
 		first <- err
 	}()
-	<-conn.entered // the first reader has the place
+	<-conn.Entered // the first reader has the place
 	if _, err := r.SQL(t.Context(), "SELECT 1"); code(err) != "busy" && code(err) != "timeout" {
 		t.Errorf("%v", err)
 	}
 	if err := <-first; code(err) != "timeout" {
 		t.Errorf("%v", err)
 	}
-	close(conn.hold)
+	close(conn.Hold)
 	rows, err := r.SQL(t.Context(), "SELECT 1")
 	if err != nil {
 		t.Fatalf("the place did not come free: %v", err)
 	}
-	readRows(t, rows)
+	reportstest.ReadRows(t, rows)
 	if _, err := r.SQL(t.Context(), ""); err == nil {
 		t.Error("no error")
 	}
-	if _, err := r.Run(t.Context(), "nothing", nil, Page{}); !errors.Is(err, ErrNoReport) {
+	if _, err := r.Run(t.Context(), "nothing", nil, reports.Page{}); !errors.Is(err, reports.ErrNoReport) {
 		t.Error(err)
 	}
 	for result, want := range map[string]float64{"ok": 1, "failed": 2, "refused": 1} {
-		if got := counted(t, r.metrics.queries.WithLabelValues("sql", result)); got != want {
+		if got := counted(t, reg, "sql", result); got != want {
 			t.Errorf("%s: %v, want %v", result, got, want)
 		}
 	}
-	if got := counted(t, r.metrics.queries.WithLabelValues("unknown", "refused")); got != 1 {
+	if got := counted(t, reg, "unknown", "refused"); got != 1 {
 		t.Errorf("unknown: %v", got)
 	}
 }
 
 func TestTheListAndTheTableAreForPeople(t *testing.T) {
-	s := fleet(t)
-	r := s.runner(func(_ *Config, d *Deps) { d.Backlog = someBacklog })
+	s := reportstest.Fleet(t)
+	r := s.Runner(func(_ *reports.Config, d *reports.Deps) { d.Backlog = reportstest.SomeBacklog })
 	var out bytes.Buffer
-	if err := r.Catalog().WriteList(&out, Table); err != nil || !strings.Contains(out.String(), "clients-in-state") || !strings.Contains(out.String(), "topic_type=… state_id=… [topic_id=]") {
+	if err := r.Catalog().WriteList(&out, reports.Table); err != nil || !strings.Contains(out.String(), "clients-in-state") || !strings.Contains(out.String(), "topic_type=… state_id=… [topic_id=]") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
-	for _, f := range []Format{JSON, JSONL, CSV, Parquet} {
+	for _, f := range []reports.Format{reports.JSON, reports.JSONL, reports.CSV, reports.Parquet} {
 		out.Reset()
 		if err := r.Catalog().WriteList(&out, f); err != nil || !strings.Contains(out.String(), "compliance") {
 			t.Errorf("%s: %v", f, err)
 		}
 	}
 	out.Reset()
-	if err := r.WriteReport(t.Context(), &out, Table, "compliance", map[string]string{"topic_id": "DEP2"}, Page{}); err != nil {
+	if err := r.WriteReport(t.Context(), &out, reports.Table, "compliance", map[string]string{"topic_id": "DEP2"}, reports.Page{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"state_name", "Unknown: never reported on this topic", "2 rows\n", "percent: of all clients", "1,608 files wait"} {
@@ -302,29 +246,29 @@ func TestTheListAndTheTableAreForPeople(t *testing.T) {
 		}
 	}
 	out.Reset()
-	if err := r.WriteReport(t.Context(), &out, Table, "clients", nil, Page{Limit: 2}); err != nil || !strings.Contains(out.String(), "2 rows, and more") {
+	if err := r.WriteReport(t.Context(), &out, reports.Table, "clients", nil, reports.Page{Limit: 2}); err != nil || !strings.Contains(out.String(), "2 rows, and more") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 }
 
 func TestAUsersReportRunsLikeAnyOther(t *testing.T) {
-	s := fleet(t)
+	s := reportstest.Fleet(t)
 	dir := t.TempDir()
-	writeFile(t, dir+"/by-version.sql", "-- title: Clients by version\n-- param like String = '5.%': Version\n-- order: _n UInt64 desc, client_version String\n"+
+	writeText(t, dir+"/by-version.sql", "-- title: Clients by version\n-- param like String = '5.%': Version\n-- order: _n UInt64 desc, client_version String\n"+
 		"SELECT client_version, count() AS clients, count() AS _n FROM clients WHERE client_version LIKE {like:String} GROUP BY client_version")
-	writeFile(t, dir+"/broken.sql", "-- title: Broken at run time\n-- order: nothing String\nSELECT 1 AS one")
-	writeFile(t, dir+"/null-order.sql", "-- title: NULL in the order\n-- order: a String\nSELECT CAST(NULL, 'Nullable(String)') AS a FROM numbers(3)")
-	r := s.runner(func(c *Config, _ *Deps) { c.Dir = dir })
-	expect(t, lines(s.all(r, "by-version", nil), "client_version", "clients"), "5.00.9141.1000 | 5")
-	if rows, err := r.Run(t.Context(), "by-version", nil, Page{}); err != nil || len(rows.Columns) != 2 {
+	writeText(t, dir+"/broken.sql", "-- title: Broken at run time\n-- order: nothing String\nSELECT 1 AS one")
+	writeText(t, dir+"/null-order.sql", "-- title: NULL in the order\n-- order: a String\nSELECT CAST(NULL, 'Nullable(String)') AS a FROM numbers(3)")
+	r := s.Runner(func(c *reports.Config, _ *reports.Deps) { c.Dir = dir })
+	expect(t, lines(s.All(r, "by-version", nil), "client_version", "clients"), "5.00.9141.1000 | 5")
+	if rows, err := r.Run(t.Context(), "by-version", nil, reports.Page{}); err != nil || len(rows.Columns) != 2 {
 		t.Errorf("a column with an underscore is shown: %v %v", rows, err)
 	} else if err := rows.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := r.Run(t.Context(), "broken", nil, Page{}); err == nil || !strings.Contains(err.Error(), "nothing") {
+	if _, err := r.Run(t.Context(), "broken", nil, reports.Page{}); err == nil || !strings.Contains(err.Error(), "nothing") {
 		t.Error(err)
 	}
-	rows, err := r.Run(t.Context(), "null-order", nil, Page{Limit: 1})
+	rows, err := r.Run(t.Context(), "null-order", nil, reports.Page{Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

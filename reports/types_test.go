@@ -1,9 +1,12 @@
-package reports
+package reports_test
 
 import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"statewire/reports"
+	"statewire/reports/reportstest"
 )
 
 // typeCases are values of every type of the engine, as CSV and JSON show them.
@@ -81,10 +84,10 @@ var typeCases = []struct{ sql, csv, json string }{
 }
 
 func TestEveryTypeIsWrittenAsItIs(t *testing.T) {
-	r := newSeed(t).runner()
+	r := reportstest.NewSeed(t).Runner()
 	for _, c := range typeCases {
 		var sheet, lines bytes.Buffer
-		if err := r.WriteSQL(t.Context(), &sheet, CSV, "SELECT "+c.sql+" AS v"); err != nil {
+		if err := r.WriteSQL(t.Context(), &sheet, reports.CSV, "SELECT "+c.sql+" AS v"); err != nil {
 			t.Errorf("%s: %v", c.sql, err)
 			continue
 		}
@@ -95,7 +98,7 @@ func TestEveryTypeIsWrittenAsItIs(t *testing.T) {
 		if got != c.csv {
 			t.Errorf("%s: csv %s, want %s", c.sql, got, c.csv)
 		}
-		if err := r.WriteSQL(t.Context(), &lines, JSONL, "SELECT "+c.sql+" AS v"); err != nil {
+		if err := r.WriteSQL(t.Context(), &lines, reports.JSONL, "SELECT "+c.sql+" AS v"); err != nil {
 			t.Errorf("%s: %v", c.sql, err)
 		}
 		if want := `{"v": ` + c.json + "}\n"; lines.String() != want {
@@ -105,19 +108,19 @@ func TestEveryTypeIsWrittenAsItIs(t *testing.T) {
 }
 
 func TestATypeThatAnAnswerCannotCarryIsAClearError(t *testing.T) {
-	r := newSeed(t).runner()
+	r := reportstest.NewSeed(t).Runner()
 	for _, c := range []struct {
 		sql    string
-		format Format
+		format reports.Format
 		want   string
 	}{
-		{"sumState(toUInt64(1))", CSV, "sql: a column has the type AggregateFunction(sum, UInt64), which has no text: write finalizeAggregation(COLUMN)"},
-		{"[uniqState(1)]", JSON, "a column has the type AggregateFunction(uniq, UInt8), which has no text"},
-		{"tuple()", Table, "a column has the type Tuple(), which has no text"},
-		{"[map('k', toInt256(-5))]", CSV, "a value of the types UInt8, Array(Map(String, Int256)) cannot be read"},
-		{"INTERVAL 1 DAY", Parquet, "sql: parquet has no type for Interval, which the column v holds: write toString(COLUMN), or use csv or jsonl"},
-		{"CAST(1, 'Variant(UInt8, String)')", Parquet, "parquet has no type for Variant"},
-		{"sumState(1)", Parquet, "parquet has no type for AggregateFunction"},
+		{"sumState(toUInt64(1))", reports.CSV, "sql: a column has the type AggregateFunction(sum, UInt64), which has no text: write finalizeAggregation(COLUMN)"},
+		{"[uniqState(1)]", reports.JSON, "a column has the type AggregateFunction(uniq, UInt8), which has no text"},
+		{"tuple()", reports.Table, "a column has the type Tuple(), which has no text"},
+		{"[map('k', toInt256(-5))]", reports.CSV, "a value of the types UInt8, Array(Map(String, Int256)) cannot be read"},
+		{"INTERVAL 1 DAY", reports.Parquet, "sql: parquet has no type for Interval, which the column v holds: write toString(COLUMN), or use csv or jsonl"},
+		{"CAST(1, 'Variant(UInt8, String)')", reports.Parquet, "parquet has no type for Variant"},
+		{"sumState(1)", reports.Parquet, "parquet has no type for AggregateFunction"},
 	} {
 		var out bytes.Buffer
 		err := r.WriteSQL(t.Context(), &out, c.format, "SELECT 1 AS one, "+c.sql+" AS v")
@@ -126,7 +129,7 @@ func TestATypeThatAnAnswerCannotCarryIsAClearError(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer // the connection is none the worse
-	if err := r.WriteSQL(t.Context(), &out, CSV, "SELECT finalizeAggregation(sumState(toUInt64(2))) AS v"); err != nil || out.String() != "v\n2\n" {
+	if err := r.WriteSQL(t.Context(), &out, reports.CSV, "SELECT finalizeAggregation(sumState(toUInt64(2))) AS v"); err != nil || out.String() != "v\n2\n" {
 		t.Errorf("%v: %s", err, &out)
 	}
 }

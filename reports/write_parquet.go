@@ -9,15 +9,15 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
-// parquetStream is an answer that the engine itself has encoded.
-type parquetStream struct {
+// ParquetStream is an answer that the engine itself has encoded.
+type ParquetStream struct {
 	body    io.ReadCloser
 	release context.CancelFunc
 	failed  func(error) error
 }
 
-// openParquetReport starts a report; columns that only order the rows are left out.
-func (r *Runner) openParquetReport(ctx context.Context, report *Report, params map[string]string, page Page) (*parquetStream, error) {
+// OpenParquet starts a report; columns that only order the rows are left out.
+func (r *Runner) OpenParquet(ctx context.Context, report *Report, params map[string]string, page Page) (*ParquetStream, error) {
 	q, err := r.prepare(report, params, page)
 	if err != nil {
 		r.metrics.queries.WithLabelValues(report.label(), "refused").Inc()
@@ -36,7 +36,7 @@ func (r *Runner) openParquetReport(ctx context.Context, report *Report, params m
 
 // openParquet runs a statement to its end before it returns: a failure comes as an error instead of a broken file,
 // and more rows than allowed are such a failure.
-func (r *Runner) openParquet(ctx context.Context, label string, q prepared) (*parquetStream, error) {
+func (r *Runner) openParquet(ctx context.Context, label string, q prepared) (*ParquetStream, error) {
 	failed := func(err error) error {
 		r.metrics.queries.WithLabelValues(label, "failed").Inc()
 		if errors.Is(err, clickhouse.ErrFormatNativeUnsupported) {
@@ -58,11 +58,11 @@ func (r *Runner) openParquet(ctx context.Context, label string, q prepared) (*pa
 		return nil, failed(err)
 	}
 	r.metrics.queries.WithLabelValues(label, "ok").Inc()
-	return &parquetStream{body, release, failed}, nil
+	return &ParquetStream{body, release, failed}, nil
 }
 
-// writeTo copies the file and ends the query.
-func (p *parquetStream) writeTo(w io.Writer) error {
+// Copy writes the file and ends the query.
+func (p *ParquetStream) Copy(w io.Writer) error {
 	defer p.release()
 	_, err := io.Copy(w, p.body)
 	if err = errors.Join(err, p.body.Close()); err != nil {
@@ -76,11 +76,11 @@ func (r *Runner) writeParquetReport(ctx context.Context, w io.Writer, name strin
 	if err != nil {
 		return err
 	}
-	stream, err := r.openParquetReport(ctx, report, params, page)
+	stream, err := r.OpenParquet(ctx, report, params, page)
 	if err != nil {
 		return err
 	}
-	return stream.writeTo(w)
+	return stream.Copy(w)
 }
 
 func (r *Runner) writeParquetSQL(ctx context.Context, w io.Writer, statement string) error {
@@ -92,5 +92,5 @@ func (r *Runner) writeParquetSQL(ctx context.Context, w io.Writer, statement str
 	if err != nil {
 		return err
 	}
-	return stream.writeTo(w)
+	return stream.Copy(w)
 }

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"statewire/reports"
+	"statewire/console"
 	"statewire/store"
 )
 
@@ -40,29 +40,29 @@ func (s *storeState) condition(ctx context.Context) store.Condition {
 }
 
 // alarm stands on top of every page; rows that are lost keep /readyz from being ready.
-func (s *storeState) alarm(ctx context.Context) reports.Alarm {
+func (s *storeState) alarm(ctx context.Context) console.Alarm {
 	c := s.condition(ctx)
 	if text := c.Lost(); text != "" {
-		return reports.Alarm{Text: "The store is damaged: " + text, Critical: true}
+		return console.Alarm{Text: "The store is damaged: " + text, Critical: true}
 	}
 	if text := c.Warning(); text != "" {
-		return reports.Alarm{Text: "The site was restored: " + text}
+		return console.Alarm{Text: "The site was restored: " + text}
 	}
-	return reports.Alarm{}
+	return console.Alarm{}
 }
 
 // alarm is what stands on top of every page.
-func (s *Site) alarm(store *storeState) func(context.Context) reports.Alarm {
-	return func(ctx context.Context) reports.Alarm { return together(store.alarm(ctx), s.noLoader()) }
+func (s *Site) alarm(store *storeState) func(context.Context) console.Alarm {
+	return func(ctx context.Context) console.Alarm { return together(store.alarm(ctx), s.noLoader()) }
 }
 
 // together says first what is wrong with the store, then that nobody loads: neither hides the other.
-func together(store reports.Alarm, nobody string) reports.Alarm {
+func together(store console.Alarm, nobody string) console.Alarm {
 	switch {
 	case nobody == "":
 		return store
 	case store.Text != "":
-		return reports.Alarm{Text: store.Text + " Also, " + nobody + ".", Critical: true}
+		return console.Alarm{Text: store.Text + " Also, " + nobody + ".", Critical: true}
 	}
-	return reports.Alarm{Text: strings.ToUpper(nobody[:1]) + nobody[1:] + ".", Critical: true}
+	return console.Alarm{Text: strings.ToUpper(nobody[:1]) + nobody[1:] + ".", Critical: true}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"statewire/inbox"
-	"statewire/reports"
+	"statewire/reports/explain"
 )
 
 // heldFiles is how many waiting files of a client are shown to a person.
@@ -17,24 +17,24 @@ const heldFiles = 20
 
 // Held shows the reports stage which waiting files hold a client's reports, which of its serials they bring, and whether
 // anybody loads them.
-func Held(dir *inbox.Dir, data string) func(context.Context, uuid.UUID) (reports.Held, error) {
-	return func(ctx context.Context, client uuid.UUID) (reports.Held, error) {
+func Held(dir *inbox.Dir, data string) func(context.Context, uuid.UUID) (explain.Held, error) {
+	return func(ctx context.Context, client uuid.UUID) (explain.Held, error) {
 		arriving := newArriving()
 		files, all, err := dir.Holding(ctx, client, arriving.of(client), unreadFiles)
 		if err != nil {
-			return reports.Held{}, err
+			return explain.Held{}, err
 		}
-		held := reports.Held{Part: !all, Read: all && arriving.left >= 0, Stopped: !HasLoader(data)}
+		held := explain.Held{Part: !all, Read: all && arriving.left >= 0, Stopped: !HasLoader(data)}
 		held.More = max(len(files)-heldFiles, 0)
 		for _, f := range files[:len(files)-held.More] {
-			shown := reports.HeldFile{Box: f.Box, Name: f.Name, Since: f.Since, Names: f.Names}
+			shown := explain.HeldFile{Box: f.Box, Name: f.Name, Since: f.Since, Names: f.Names}
 			if !f.Names {
 				shown.Reason = "it does not say whose reports it holds"
 			}
 			held.Files = append(held.Files, shown)
 		}
 		for _, run := range arriving.runs[[16]byte(client)] {
-			held.Serials = append(held.Serials, reports.SerialRun(run))
+			held.Serials = append(held.Serials, explain.SerialRun(run))
 		}
 		return held, nil
 	}

@@ -7,22 +7,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
+	"statewire/console"
 	"statewire/inbox"
 	"statewire/reports"
+	"statewire/reports/explain"
 	"statewire/store"
 )
-
-// newReports wires the reports stage to a store.
-func newReports(cfg reports.Config, db *store.Store, deps reports.Deps) (*reports.Server, error) {
-	runner, err := NewRunner(cfg, db, deps)
-	if err != nil {
-		return nil, err
-	}
-	for _, problem := range runner.Catalog().Problems() {
-		deps.Log.Warn("report left out", "err", problem)
-	}
-	return reports.NewServer(runner, deps)
-}
 
 // NewRunner answers the named questions, the built-in ones and those of the configured folder, from a store.
 func NewRunner(cfg reports.Config, db *store.Store, deps reports.Deps) (*reports.Runner, error) {
@@ -52,15 +42,26 @@ func backlog(dir *inbox.Dir) func(context.Context) ([]reports.Box, error) {
 
 func (s *Site) startReports(ctx context.Context, g *errgroup.Group, db *store.Store) error {
 	state := &storeState{db: db}
-	server, err := newReports(s.cfg.Settings.Reports, db, reports.Deps{
-		Backlog: backlog(s.inbox), Holding: Held(s.inbox, s.cfg.Data), Schedule: s.schedule, AgentLog: s.cfg.AgentLog,
-		Log: s.log.With("stage", "reports"), Registerer: s.registry, Version: s.cfg.Version, Notice: s.cfg.Notice, Ready: s.ready, Alarm: s.alarm(state),
+	log := s.log.With("stage", "reports")
+	cfg := s.cfg.Settings.Reports
+	runner, err := NewRunner(cfg, db, reports.Deps{Backlog: backlog(s.inbox), Log: log, Registerer: s.registry})
+	if err != nil {
+		return err
+	}
+	for _, problem := range runner.Catalog().Problems() {
+		log.Warn("report left out", "err", problem)
+	}
+	explainer := explain.New(runner, explain.Deps{
+		Holding: Held(s.inbox, s.cfg.Data), Schedule: s.schedule, AgentLog: s.cfg.AgentLog, Log: log,
+	})
+	pages, err := console.New(cfg, runner, explainer, console.Deps{
+		Ready: s.ready, Alarm: s.alarm(state), Log: log, Version: s.cfg.Version, Notice: s.cfg.Notice,
 		Metrics: promhttp.HandlerFor(peers{s.registry, runDir(s.cfg.Data)}, promhttp.HandlerOpts{}),
 	})
 	if err != nil {
 		return err
 	}
 	s.addresses.Reports = "http://" + reachable(s.pages.Addr())
-	g.Go(func() error { return server.Serve(ctx, s.pages) })
+	g.Go(func() error { return pages.Serve(ctx, s.pages) })
 	return nil
 }

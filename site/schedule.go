@@ -7,17 +7,17 @@ import (
 	"net/http"
 
 	"statewire/configs"
-	"statewire/reports"
+	"statewire/reports/explain"
 )
 
 // schedulePath is where the resync role's socket tells the settings in force.
 const schedulePath = "/schedule"
 
 // schedule tells the reports when the site looks for gaps, as its settings are now.
-func (s *Site) schedule() reports.Schedule { return scheduleOf(*s.live.Load()) }
+func (s *Site) schedule() explain.Schedule { return scheduleOf(*s.live.Load()) }
 
-func scheduleOf(cfg configs.Config) reports.Schedule {
-	return reports.Schedule{
+func scheduleOf(cfg configs.Config) explain.Schedule {
+	return explain.Schedule{
 		CheckInterval: cfg.Resync.CheckInterval, MinMissingAge: cfg.Resync.MinMissingMessageAge,
 		MergeInterval: cfg.Resync.MergeInterval, MaxOutstanding: cfg.Resync.MaxOutstanding,
 		PolicyInterval: cfg.Agent.PolicyInterval, SendInterval: cfg.Agent.SendInterval,
@@ -31,7 +31,7 @@ func (s *Site) serveSchedule(w http.ResponseWriter, _ *http.Request) {
 
 // ScheduleInForce is the running site's schedule, whatever the command's own configuration says: the site may have been started
 // with other flags. Where no site runs, the configuration decides.
-func ScheduleInForce(ctx context.Context, data string, cfg configs.Config) (reports.Schedule, error) {
+func ScheduleInForce(ctx context.Context, data string, cfg configs.Config) (explain.Schedule, error) {
 	own := scheduleOf(cfg)
 	if Holder(data, "resync") == 0 || !Listens(ResyncSocket(data)) {
 		return own, nil
@@ -48,7 +48,7 @@ func ScheduleInForce(ctx context.Context, data string, cfg configs.Config) (repo
 	if resp.StatusCode == http.StatusNotFound { // a site of an earlier version
 		return own, nil
 	}
-	var running reports.Schedule
+	var running explain.Schedule
 	if err := json.NewDecoder(resp.Body).Decode(&running); err != nil {
 		return own, fmt.Errorf("ask the site for its settings: %w", err)
 	}

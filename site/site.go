@@ -27,7 +27,7 @@ import (
 	"statewire/ingest"
 	"statewire/internal/control"
 	"statewire/relay"
-	"statewire/reports"
+	"statewire/reports/explain"
 	summaries "statewire/reports/summary"
 	"statewire/resync"
 	"statewire/store"
@@ -55,7 +55,7 @@ type Config struct {
 }
 
 // agentLogReader says what an agent knows of one of its messages; nothing when it is another client's.
-type agentLogReader = func(ctx context.Context, client uuid.UUID, serial uint64) ([]reports.AgentEvent, error)
+type agentLogReader = func(ctx context.Context, client uuid.UUID, serial uint64) ([]explain.AgentEvent, error)
 
 // Site is the stages that this process runs, wired together.
 type Site struct {

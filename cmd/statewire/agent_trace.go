@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"statewire/agent"
-	"statewire/reports"
+	"statewire/reports/explain"
 	"statewire/smx"
 )
 
@@ -19,8 +19,8 @@ const agentTimeout = 2 * time.Second
 
 // agentLog asks the agent of this machine what it knows of a message, if it is the client that the message is of. It runs beside
 // the site's data, or where the shipped unit has it.
-func agentLog(data string) func(context.Context, uuid.UUID, uint64) ([]reports.AgentEvent, error) {
-	return func(ctx context.Context, client uuid.UUID, serial uint64) ([]reports.AgentEvent, error) {
+func agentLog(data string) func(context.Context, uuid.UUID, uint64) ([]explain.AgentEvent, error) {
+	return func(ctx context.Context, client uuid.UUID, serial uint64) ([]explain.AgentEvent, error) {
 		ctx, cancel := context.WithTimeout(ctx, agentTimeout)
 		defer cancel()
 		for _, home := range []string{data, agentHome} {
@@ -43,10 +43,10 @@ func agentLog(data string) func(context.Context, uuid.UUID, uint64) ([]reports.A
 }
 
 // agentEvents is one message's way on its own client.
-func agentEvents(s agent.SentState) []reports.AgentEvent {
-	var events []reports.AgentEvent
+func agentEvents(s agent.SentState) []explain.AgentEvent {
+	var events []explain.AgentEvent
 	add := func(at time.Time, step, format string, args ...any) {
-		events = append(events, reports.AgentEvent{Time: at, Step: step, Text: fmt.Sprintf(format, args...)})
+		events = append(events, explain.AgentEvent{Time: at, Step: step, Text: fmt.Sprintf(format, args...)})
 	}
 	add(s.Raised, "raised", "The agent took it in: state %d of topic %d, %s.", s.StateID, s.TopicType, s.TopicID)
 	add(s.Packed, "packed", "It was put into a report and got serial %d.", s.Serial)

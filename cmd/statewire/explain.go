@@ -9,6 +9,7 @@ import (
 
 	"statewire/cmd/statewire/cli"
 	"statewire/reports"
+	"statewire/reports/explain"
 	"statewire/site"
 )
 
@@ -21,15 +22,15 @@ func explainCommand(g *globals) *cobra.Command {
 			"CLIENT is a client id, with or without GUID:, or a computer name.",
 		Args: oneClientArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var about *reports.Topic
+			var about *explain.Topic
 			if cmd.Flags().Changed("topic") {
 				var err error
-				if about, err = reports.ParseTopic(topic); err != nil {
+				if about, err = explain.ParseTopic(topic); err != nil {
 					return cli.Usage(fmt.Errorf("--%w", err))
 				}
 			}
-			return g.withDetective(cmd, func(r *reports.Runner) error {
-				return asUsage(r.WriteExplain(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0], about))
+			return g.withExplainer(cmd, func(x *explain.Explainer) error {
+				return asUsage(x.WriteExplain(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0], about))
 			})
 		},
 	}
@@ -37,8 +38,8 @@ func explainCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// withDetective opens the store and reads the inbox beside it, for the length of f.
-func (g *globals) withDetective(cmd *cobra.Command, f func(*reports.Runner) error) (err error) {
+// withExplainer opens the store and reads the inbox beside it, for the length of f.
+func (g *globals) withExplainer(cmd *cobra.Command, f func(*explain.Explainer) error) (err error) {
 	db, cfg, err := commandStore(cmd.Context(), g)
 	if err != nil {
 		return err
@@ -48,7 +49,7 @@ func (g *globals) withDetective(cmd *cobra.Command, f func(*reports.Runner) erro
 	if err != nil {
 		return err
 	}
-	deps := reports.Deps{Log: g.Quiet(), AgentLog: agentLog(g.Data), Schedule: func() reports.Schedule { return schedule }}
+	deps := explain.Deps{Log: g.Quiet(), AgentLog: agentLog(g.Data), Schedule: func() explain.Schedule { return schedule }}
 	// Opening an inbox makes its folders: where there is none, as beside a store elsewhere, there shall be none afterwards.
 	if _, missing := os.Stat(site.InboxRoot(g.Data)); missing == nil {
 		box, failed := site.LookInbox(g.Data, cfg, g.Quiet())
@@ -58,9 +59,9 @@ func (g *globals) withDetective(cmd *cobra.Command, f func(*reports.Runner) erro
 		defer func() { err = errors.Join(err, box.Close()) }()
 		deps.Holding = site.Held(box, g.Data)
 	}
-	runner, err := site.NewRunner(cfg.Reports, db, deps)
+	runner, err := site.NewRunner(cfg.Reports, db, reports.Deps{Log: deps.Log})
 	if err != nil {
 		return err
 	}
-	return f(runner)
+	return f(explain.New(runner, deps))
 }

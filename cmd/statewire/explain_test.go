@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"statewire/cmd/statewire/cli"
-	"statewire/reports"
+	"statewire/reports/explain"
 )
 
 // explain and trace answer alike through a running site and by themselves, and see what waits in an inbox that nobody loads.
@@ -63,11 +63,11 @@ func TestExplainAndTraceFollowAMessageWhereverItIs(t *testing.T) {
 	}
 }
 
-func tracesOf(t *testing.T, data, client string) map[string]reports.Trace {
+func tracesOf(t *testing.T, data, client string) map[string]explain.Trace {
 	t.Helper()
-	out := map[string]reports.Trace{}
+	out := map[string]explain.Trace{}
 	for _, serial := range []string{"2", "5", "10", "11"} {
-		var trace reports.Trace
+		var trace explain.Trace
 		if err := json.Unmarshal([]byte(done(t, data, "trace", client, "--serial", serial, "--format", "json")), &trace); err != nil {
 			t.Fatal(err)
 		}

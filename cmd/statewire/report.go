@@ -10,6 +10,7 @@ import (
 	"statewire/cmd/statewire/cli"
 	"statewire/internal/parse"
 	"statewire/reports"
+	"statewire/reports/explain"
 	"statewire/site"
 )
 
@@ -90,7 +91,7 @@ func (g *globals) knownReport(name string) error {
 // asUsage marks a name or parameter that no report has, and a client that cannot be one, as wrong usage.
 func asUsage(err error) error {
 	var param *reports.ParamError
-	if errors.Is(err, reports.ErrNoReport) || errors.As(err, &param) || errors.As(err, new(*reports.ClientError)) {
+	if errors.Is(err, reports.ErrNoReport) || errors.As(err, &param) || errors.As(err, new(*explain.ClientError)) {
 		return cli.Usage(err)
 	}
 	return err
@@ -130,7 +131,7 @@ func oneClientArg(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if _, _, err := parse.Client(args[0]); err != nil {
-		return cli.Usage(&reports.ClientError{Text: args[0], Err: err})
+		return cli.Usage(&explain.ClientError{Text: args[0], Err: err})
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"statewire/cmd/statewire/cli"
-	"statewire/reports"
+	"statewire/reports/explain"
 	"statewire/site"
 	"statewire/smx"
 	"statewire/smx/policy"
@@ -154,7 +154,7 @@ func TestResyncThroughTheRunningSite(t *testing.T) {
 		t.Errorf("the policy says %+v", p)
 	}
 	eventually(patience, func() bool { return strings.Contains(done(t, data, "resync", "list"), "picked up") })
-	var foreseen reports.Explanation
+	var foreseen explain.Explanation
 	if err := json.Unmarshal([]byte(done(t, data, "--format", "json", "explain", clientID(1).String())), &foreseen); err != nil {
 		t.Fatal(err)
 	}

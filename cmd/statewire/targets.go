@@ -18,7 +18,7 @@ import (
 
 	"statewire/cmd/statewire/cli"
 	"statewire/internal/parse"
-	"statewire/reports"
+	"statewire/reports/explain"
 	"statewire/resync"
 	"statewire/smx"
 	"statewire/store"
@@ -180,7 +180,7 @@ func clientsNamed(ctx context.Context, db *store.Store, named []mention) (client
 		names[i] = strings.ToLower(m.text)
 	}
 	slices.Sort(names)
-	have := map[string][]reports.Namesake{}
+	have := map[string][]explain.Namesake{}
 	for part := range slices.Chunk(slices.Compact(names), namesPerQuery) {
 		if err := namesakes(ctx, db, part, have); err != nil {
 			return nil, err
@@ -194,7 +194,7 @@ func clientsNamed(ctx context.Context, db *store.Store, named []mention) (client
 		case 1:
 			clients = append(clients, smx.ClientID(same[0].ID))
 		default:
-			return nil, fmt.Errorf("%s: %w", m.where, &reports.AmbiguousError{Name: m.text, Clients: same[:min(len(same), 50)]})
+			return nil, fmt.Errorf("%s: %w", m.where, &explain.AmbiguousError{Name: m.text, Clients: same[:min(len(same), 50)]})
 		}
 	}
 	if len(unknown) == 0 {
@@ -205,21 +205,21 @@ func clientsNamed(ctx context.Context, db *store.Store, named []mention) (client
 		others = fmt.Sprintf(" and %d more", n)
 	}
 	return nil, fmt.Errorf("%s%s: %w: `statewire report clients --param name=PART` finds clients by a part of name or id, "+
-		"and a client that has never reported can be named by its id (GUID:…)", unknown[0].where, others, reports.ErrNoClient)
+		"and a client that has never reported can be named by its id (GUID:…)", unknown[0].where, others, explain.ErrNoClient)
 }
 
 //go:embed client_names.sql
 var clientNamesSQL string
 
 // namesakes adds the clients that have the names, which are in lower case.
-func namesakes(ctx context.Context, db *store.Store, names []string, have map[string][]reports.Namesake) error {
+func namesakes(ctx context.Context, db *store.Store, names []string, have map[string][]explain.Namesake) error {
 	rows, err := db.Conn().Query(ctx, clientNamesSQL, clickhouse.Named("names", strings.Join(names, "\n")))
 	if err != nil {
 		return fmt.Errorf("look for clients by name: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var one reports.Namesake
+		var one explain.Namesake
 		if err := rows.Scan(&one.ID, &one.Name, &one.LastReport); err != nil {
 			return fmt.Errorf("look for clients by name: %w", err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"statewire/cmd/statewire/cli"
 	"statewire/reports"
+	"statewire/reports/explain"
 )
 
 func traceCommand(g *globals) *cobra.Command {
@@ -21,9 +22,9 @@ func traceCommand(g *globals) *cobra.Command {
 			if !cmd.Flags().Changed("serial") {
 				return cli.Usage(errors.New("name the message: --serial N"))
 			}
-			return g.withDetective(cmd, func(r *reports.Runner) error {
-				err := r.WriteTraceOf(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0], serial)
-				if errors.Is(err, reports.ErrSerial) {
+			return g.withExplainer(cmd, func(x *explain.Explainer) error {
+				err := x.WriteTraceOf(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0], serial)
+				if errors.Is(err, explain.ErrSerial) {
 					return cli.Usage(err)
 				}
 				return asUsage(err)

@@ -139,3 +139,24 @@ func number(v any) bool {
 	}
 	return false
 }
+
+// Int is a plain value as a number that fits an int; 0 for what is no number.
+func Int(v any) int {
+	switch x := v.(type) {
+	case uint64:
+		return int(x)
+	case int64:
+		return int(x)
+	case float64:
+		return int(x)
+	}
+	return 0
+}
+
+// Float is a plain value as a number with its fraction; 0 for what is no number.
+func Float(v any) float64 {
+	if f, ok := v.(float64); ok {
+		return f
+	}
+	return float64(Int(v))
+}

@@ -1,0 +1,159 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"statewire/reports"
+	"statewire/reports/reportstest"
+
+	"golang.org/x/net/html"
+)
+
+// chromium is the browser's path. Where it is missing, CI fails and others skip.
+func chromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal("chromium is needed for the page tests: install it (apt-get install chromium)")
+	}
+	t.Skip("chromium isn't installed: the pages are not tried in a browser")
+	return ""
+}
+
+// chromiumArgs are those of a browser with a profile of the test's own, which reaches this machine only.
+func chromiumArgs(t *testing.T) []string {
+	return []string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(), "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"}
+}
+
+// serveSeeded serves a seeded site on a loopback port.
+func serveSeeded(t *testing.T, s *reportstest.Seed, change ...func(*parts)) string {
+	t.Helper()
+	p := parts{cfg: reports.DefaultConfig(), reports: reports.Deps{Backlog: reportstest.SomeBacklog}, pages: Deps{Version: "test"}}
+	for _, c := range change {
+		c(&p)
+	}
+	server := newServer(t, s, p)
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/panels/") {
+			if p.pages.Version == "lost" {
+				http.Error(w, "away", http.StatusBadGateway)
+				return
+			}
+			if p.pages.Ready != nil {
+				_ = p.pages.Ready(r.Context()) // the test's counter
+			}
+		}
+		server.Handler().ServeHTTP(w, r)
+	}))
+	t.Cleanup(site.Close)
+	return site.URL
+}
+
+func TestPagesRunInABrowserWithoutAComplaint(t *testing.T) {
+	s := patchDay(t)
+	var panels atomic.Int64
+	site := serveSeeded(t, s, func(p *parts) { p.cfg.Refresh = time.Second }, countPanels(&panels))
+	b := openBrowser(t)
+	dom, console := b.browse(site + "/")
+	if console != "" {
+		t.Errorf("the console says: %s", console)
+	}
+	for _, want := range []string{"<canvas", "Update detection", "0x80240022", "bad_xml", "226", `id="theme"`, `class="u-legend`} {
+		if !strings.Contains(dom, want) {
+			t.Errorf("the dashboard has no %s", want)
+		}
+	}
+	if strings.Contains(dom, `id="theme" aria-label="Switch between light and dark" title="Light or dark" hidden`) {
+		t.Error("the script didn't run")
+	}
+	if n := panels.Load(); n < 8 {
+		t.Errorf("%d panels were refreshed in four seconds of page time", n)
+	}
+	for _, name := range []string{"throughput", "compliance", "paged", "reports", "empty"} {
+		page := pagesToTry[name]
+		if _, console := b.browse(site + page); console != "" {
+			t.Errorf("%s: the console says: %s", name, console)
+		}
+	}
+}
+
+func TestHostileTextsAreOnlyTextInABrowser(t *testing.T) {
+	site := serveSeeded(t, reportstest.HostileSite(t))
+	b := openBrowser(t)
+	for _, page := range []string{"/", "/reports/clients", "/reports/compliance?topic_type=402"} {
+		dom, console := b.browse(site + page)
+		if console != "" {
+			t.Errorf("%s: the console says: %s", page, console)
+		}
+		doc := parsePage(t, dom)
+		for node := range doc.Descendants() {
+			if node.Type == html.ElementNode && node.Data == "img" && attr(node, "alt") == "" && attr(node, "src") != assetPath(attr(node, "src")) {
+				t.Errorf("%s: a foreign image %s", page, attr(node, "src"))
+			}
+			if node.Type == html.ElementNode && node.Data == "script" && attr(node, "src") == "" {
+				t.Errorf("%s: an inline script", page)
+			}
+		}
+	}
+}
+
+// assetPath is src when that is one of this program's files.
+func assetPath(src string) string {
+	if strings.HasPrefix(src, "/static/") {
+		return src
+	}
+	return ""
+}
+
+func TestALostConnectionIsSaid(t *testing.T) {
+	s := reportstest.NewSeed(t)
+	site := serveSeeded(t, s, func(p *parts) { p.cfg.Refresh = time.Second }, func(p *parts) {
+		p.pages.Version = "lost" // the wrapper below answers panels with an error
+	})
+	dom, _ := openBrowser(t).browse(site + "/")
+	note := dom[strings.Index(dom, `id="offline"`):]
+	if note = note[:strings.Index(note, ">")]; strings.Contains(note, "hidden") {
+		t.Errorf("the note stays hidden: %s", note)
+	}
+}
+
+// countPanels counts the refreshes.
+func countPanels(n *atomic.Int64) func(*parts) {
+	return func(p *parts) {
+		p.pages.Ready = func(context.Context) error { n.Add(1); return nil }
+	}
+}
+
+func TestPagesOfClientsRunInABrowserWithoutAComplaint(t *testing.T) {
+	_, site := brokenSite(t)
+	b := openBrowser(t)
+	for name, page := range clientPages {
+		dom, console := b.browse(site + page)
+		status := map[string]string{"client-many": "400", "client-unknown": "404", "client-nobody": "404"}[name]
+		if complains := console != ""; complains != (status != "") || !strings.Contains(console, status) || strings.Count(console, `"entry"`) > 1 {
+			t.Errorf("%s, whose status is to be %q: the console says: %s", name, status, console)
+		}
+		for _, want := range map[string][]string{
+			"client-gap": {"67 messages of PC-0007 are missing", "answer.SMX", `class="serials"`, "Picked up", "first noticed"}, "client-unconfirmed": {"unconfirmed", "Closed: the client sent everything"},
+			"completeness": {"ring-value", "Least complete clients", "PC-0012", "Gap checks"}, "complete-dashboard": {`id="panel-complete"`, "ring-value"},
+			"client-many": {"Serials are whole numbers"}, "client-twins": {"2 clients are called twin"}, "client-unknown": {"has never heard of"}, "client-nobody": {"No client of this site is called NOBODY"},
+		}[name] {
+			if !strings.Contains(dom, want) {
+				t.Errorf("%s has no %s", name, want)
+			}
+		}
+	}
+}

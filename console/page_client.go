@@ -1,0 +1,131 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"statewire/console/web"
+	"statewire/internal/tabular"
+	"statewire/reports/explain"
+)
+
+// clientPage shows one client: what is so, what is missing, what happens next.
+func (s *Server) clientPage(w http.ResponseWriter, r *http.Request) {
+	asked := readQuestion(r.PathValue("id"), r.URL.Query())
+	found, err := s.explainer.Find(r.Context(), asked.Question)
+	var several *explain.AmbiguousError
+	view := &web.Client{}
+	switch {
+	case errors.As(err, &several):
+		s.namesakes(w, r, several)
+		return
+	case errors.Is(err, explain.ErrNoClient):
+		view = explanationView(explain.UnknownName(strings.TrimSpace(r.PathValue("id"))))
+	case err != nil:
+		s.logFailure("client", err)
+		s.errorPage(w, r, problemOf(err))
+		return
+	default:
+		view = clientView(found)
+		view.Topic, view.Serial, view.Problem = asked.topic, asked.serial, asked.problem
+	}
+	status := http.StatusOK
+	switch {
+	case view.Problem != "":
+		status = http.StatusBadRequest
+	case !view.Known:
+		status = http.StatusNotFound
+	}
+	s.render(w, r, status, "client", web.Page{Title: view.Name, Section: "client", Find: view.Name, Body: *view})
+}
+
+// clientQuestion is what a page's address asks about a client.
+type clientQuestion struct {
+	explain.Question
+	topic, serial string // as they were given; an unreadable topic is not
+	problem       string // why topic or serial can't be answered
+}
+
+// readQuestion takes what can be read: the page shows the rest beside what is wrong.
+func readQuestion(client string, query url.Values) clientQuestion {
+	q := clientQuestion{Question: explain.Question{Client: client}, serial: query.Get("serial")}
+	var err error
+	if text := query.Get("topic"); text != "" { // a form sends an empty field
+		if q.Topic, err = explain.ParseTopic(text); err != nil {
+			q.problem = "The topic could not be read: " + err.Error() + ". "
+		} else {
+			q.topic = text
+		}
+	}
+	if q.serial == "" {
+		return q
+	}
+	q.Serial, err = strconv.ParseUint(strings.ReplaceAll(strings.TrimSpace(q.serial), ",", ""), 10, 64)
+	if err != nil || q.Serial == 0 || q.Serial > explain.MaxSerial {
+		q.Serial = 0
+		q.problem += firstUpper(explain.ErrSerial.Error()) + "."
+	}
+	return q
+}
+
+// namesakes lists the clients of one name.
+func (s *Server) namesakes(w http.ResponseWriter, r *http.Request, several *explain.AmbiguousError) {
+	view := web.Namesakes{Name: tabular.TerminalSafe(tabular.Shorten(several.Name, 64))}
+	for _, c := range several.Clients {
+		view.Clients = append(view.Clients, web.Namesake{
+			Name: tabular.TerminalSafe(tabular.Shorten(c.Name, 64)), ID: explain.WireID(c.ID),
+			Link: clientPath + c.ID.String(), LastReport: c.LastReport,
+		})
+	}
+	s.render(w, r, http.StatusOK, "namesakes", web.Page{Title: view.Name, Section: "client", Find: view.Name, Body: view})
+}
+
+// clientView is what the page shows of the findings.
+func clientView(f *explain.Findings) *web.Client {
+	view := explanationView(f.Explanation)
+	id := f.Explanation.Client.ID.String()
+	view.Known = f.Known
+	view.Header = clientTiles(f)
+	view.Line = serialLine(id, f.Serials)
+	for _, resync := range f.Resyncs {
+		view.Resyncs = append(view.Resyncs, resyncView(resync, f.AsOf))
+	}
+	view.AllStates, view.StatesLink = f.AllStates, "/reports/client-states?client="+id
+	for _, state := range f.States {
+		view.States = append(view.States, stateView(id, state))
+	}
+	if f.Trace != nil {
+		view.Trace = traceView(f.Trace)
+	}
+	view.Links = clientLinks(id)
+	view.Age = web.Age{AsOf: f.AsOf, Text: "Read from the store and the inbox just now."}
+	return view
+}
+
+func clientLinks(id string) []web.Entry {
+	q := url.Values{"client": {id}}.Encode()
+	return []web.Entry{
+		{Title: "All states", Link: "/reports/client-states?" + q},
+		{Title: "All messages", Link: "/reports/messages?" + q},
+		{Title: "Missing messages", Link: "/reports/missing-ranges?" + q},
+		{Title: "Resyncs", Link: "/reports/resyncs?step=any&" + q},
+		{Title: "Bad records", Link: "/reports/bad-records?" + q},
+		{Title: "JSON", Link: "/api/v1/clients/" + id + "/explain"},
+	}
+}
+
+// serialLink leads to the trace of one message.
+func serialLink(client string, serial uint64) string {
+	return clientPath + client + "?serial=" + strconv.FormatUint(serial, 10) + "#trace"
+}
+
+// firstUpper begins a sentence.
+func firstUpper(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}

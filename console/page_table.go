@@ -1,0 +1,239 @@
+package console
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"statewire/console/web"
+	"statewire/internal/humanize"
+	"statewire/internal/tabular"
+	"statewire/reports"
+	"statewire/reports/names"
+)
+
+// pageTable turns rows into a page's cells, bars and chart.
+type pageTable struct {
+	rows  *reports.Rows
+	view  *web.Report
+	bars  []int // columns of group, state name and count; nil when there are no bars
+	lines []int // columns of time and numbers; nil when there is no chart
+	at    map[string]int
+}
+
+// maxListText is how many characters of a list a cell shows.
+const maxListText = 80
+
+// maxStacks is how many groups a page draws as bars; the rows below have them all.
+const maxStacks = 12
+
+func newPageTable(rows *reports.Rows, view *web.Report) *pageTable {
+	t := &pageTable{rows: rows, view: view, at: map[string]int{}}
+	for i, c := range rows.Columns {
+		t.at[c.Name] = i
+		view.Columns = append(view.Columns, web.Column{Name: c.Name, Note: c.Note, Numeric: tabular.Numeric(c.Type)})
+	}
+	t.bars, t.lines = t.columns(rows.Report.Bars), t.columns(rows.Report.Lines)
+	return t
+}
+
+// columns finds the places of columns; nil when one isn't there.
+func (t *pageTable) columns(names []string) []int {
+	var out []int
+	for _, name := range names {
+		at, ok := t.at[name]
+		if !ok {
+			return nil
+		}
+		out = append(out, at)
+	}
+	return out
+}
+
+func (t *pageTable) add(row []any) {
+	cells := make([]web.Cell, len(row))
+	for i, v := range row {
+		cells[i] = t.cell(i, v, row)
+	}
+	t.view.Rows = append(t.view.Rows, cells)
+	if t.bars != nil {
+		t.addBar(row)
+	}
+	if t.lines != nil {
+		t.addPoint(row)
+	}
+}
+
+func (t *pageTable) cell(i int, v any, row []any) web.Cell {
+	c := t.rows.Columns[i]
+	cell := web.Cell{Text: tabular.Shorten(tabular.TerminalSafe(tabular.Text(v)), 400), Link: linkOf(t.rows.Report, c.Name, t.rows.Columns, row)}
+	switch x := v.(type) {
+	case nil:
+		if c.Name == "last_report" {
+			cell.Text = "never"
+		}
+	case time.Time:
+		cell.Text = humanize.Clock(x)
+		if !x.IsZero() && x.Unix() != 0 {
+			cell.Time = web.ISO(x)
+		} else {
+			cell.Text = "never"
+		}
+	case []any:
+		cell.Text = tabular.Cell(v, maxListText)
+	case int64, uint64:
+		cell.Numeric = true
+		if !isID(c.Name) {
+			cell.Text = humanize.Number(v)
+		}
+	case float64:
+		cell.Numeric = true
+		cell.Share, cell.Shared = x, c.Name == "percent"
+	case string:
+		switch c.Name {
+		case "state_name":
+			cell.Tone = web.ToneOf(x)
+		case "netbios_name":
+			if x == "" && cell.Link != "" {
+				cell.Text = "(no name)" // a link needs something to point at
+			}
+		case "topic_name":
+			cell.Text, cell.Full = names.Topic(x), cell.Text
+		}
+	}
+	return cell
+}
+
+// isID tells numbers that name something from numbers that count.
+func isID(column string) bool {
+	return slices.Contains([]string{"topic_type", "state_id", "client_type", "criticality", "line", "column", "report_index", "record_index"}, column) ||
+		strings.HasSuffix(column, "serial")
+}
+
+// linkOf fills a column's link with values of the same row. NULL has nothing to link to: the Unknown
+// bucket of a topic leads to the clients in it.
+func linkOf(r *reports.Report, column string, columns []reports.Column, row []any) string {
+	form, ok := r.Links[column]
+	if !ok {
+		return ""
+	}
+	if strings.HasPrefix(form, clientPath) {
+		return clientLink(form, columns, row)
+	}
+	name, query, _ := strings.Cut(form, "?")
+	out := url.Values{}
+	for pair := range strings.SplitSeq(query, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		if from := strings.Trim(value, "{}"); from != value {
+			at := slices.IndexFunc(columns, func(c reports.Column) bool { return c.Name == from })
+			if at < 0 {
+				return ""
+			}
+			if row[at] == nil {
+				if key != "state_id" || name != "clients-in-state" {
+					return ""
+				}
+				name = "unknown-clients"
+				continue
+			}
+			value = tabular.Text(row[at])
+		}
+		if value != "" {
+			out.Set(key, value)
+		}
+	}
+	if len(out) == 0 {
+		return "/reports/" + name
+	}
+	return "/reports/" + name + "?" + out.Encode()
+}
+
+// clientPath begins the address of a client's page.
+const clientPath = "/clients/"
+
+// clientLink fills `/clients/{COLUMN}` and `/clients/{COLUMN}?serial={COLUMN}` with values of the same row.
+func clientLink(form string, columns []reports.Column, row []any) string {
+	empty := false
+	link := linkColumn.ReplaceAllStringFunc(form, func(name string) string {
+		at := slices.IndexFunc(columns, func(c reports.Column) bool { return c.Name == strings.Trim(name, "{}") })
+		if at < 0 || row[at] == nil || row[at] == uint64(0) { // an instant message has serial 0, which is none
+			empty = true
+			return ""
+		}
+		return url.PathEscape(tabular.Text(row[at]))
+	})
+	if empty {
+		return ""
+	}
+	return link
+}
+
+// linkColumn is a column's place in a link.
+var linkColumn = regexp.MustCompile(`\{[A-Za-z_]\w*\}`)
+
+// addBar adds a row to the stack of its group; rows of one group follow each other.
+func (t *pageTable) addBar(row []any) {
+	group := tabular.TerminalSafe(tabular.Text(row[t.bars[0]]))
+	stacks := t.view.Stacks
+	if len(stacks) == 0 || stacks[len(stacks)-1].Title != group {
+		t.view.Stacks = append(t.view.Stacks, web.Stack{Title: group, Link: linkOf(t.rows.Report, t.rows.Columns[t.bars[0]].Name, t.rows.Columns, row)})
+	}
+	stack := &t.view.Stacks[len(t.view.Stacks)-1]
+	count := tabular.Int(row[t.bars[2]])
+	name := tabular.TerminalSafe(tabular.Text(row[t.bars[1]]))
+	stack.Total += count
+	stack.Segments = append(stack.Segments, web.Segment{
+		Name: name, Count: count, Tone: web.ToneOf(name), Link: linkOf(t.rows.Report, t.rows.Columns[t.bars[2]].Name, t.rows.Columns, row),
+	})
+}
+
+func (t *pageTable) addPoint(row []any) {
+	at, ok := row[t.lines[0]].(time.Time)
+	if !ok {
+		return
+	}
+	if t.view.Chart == nil {
+		t.view.Chart = &web.Chart{}
+		for _, i := range t.lines[1:] {
+			t.view.Chart.Series = append(t.view.Chart.Series, web.Series{Label: web.Label(t.rows.Columns[i].Name)})
+		}
+	}
+	t.view.Chart.X = append(t.view.Chart.X, at.Unix())
+	for n, i := range t.lines[1:] {
+		t.view.Chart.Series[n].Values = append(t.view.Chart.Series[n].Values, tabular.Float(row[i]))
+	}
+}
+
+// finish puts the pictures in order. A page that breaks off inside a group doesn't draw that group.
+func (t *pageTable) finish() {
+	if stacks := t.view.Stacks; len(stacks) > 0 && t.rows.More() {
+		t.view.Stacks = stacks[:len(stacks)-1]
+	}
+	if len(t.view.Stacks) > maxStacks {
+		t.view.Stacks = t.view.Stacks[:maxStacks]
+	}
+	for i := range t.view.Stacks {
+		t.view.Stacks[i].Arrange()
+		if t.view.Stacks[i].Title == "" {
+			t.view.Stacks[i].Title = "(no id)"
+		}
+	}
+	if c := t.view.Chart; c != nil {
+		c.Text = chartText(c)
+	}
+}
+
+// chartText says a chart in words.
+func chartText(c *web.Chart) string {
+	var parts []string
+	for _, s := range c.Series {
+		sum, most := 0.0, 0.0
+		for _, v := range s.Values {
+			sum, most = sum+v, max(most, v)
+		}
+		parts = append(parts, humanize.Number(int64(sum))+" "+s.Label+" in all, at most "+humanize.Number(int64(most))+" per step")
+	}
+	return strings.Join(parts, "; ") + "."
+}

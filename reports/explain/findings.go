@@ -1,0 +1,111 @@
+package explain
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Question is what is asked about a client.
+type Question struct {
+	Client string // its id, with or without GUID:, or its computer's name
+	Topic  *Topic // nil: none in particular
+	Serial uint64 // of the message to follow; 0: none
+}
+
+// Findings are all that is known of one client: sentences, and the figures beside them.
+type Findings struct {
+	Explanation *Explanation
+	Trace       *Trace    // nil when no message was asked about
+	Known       bool      // something of the client is stored, or waits in the inbox
+	AsOf        time.Time // when all this was so
+
+	Figures   Figures
+	Serials   *Serials // nil when none has arrived or was claimed
+	Resyncs   []Resync // the latest first, at most shownResyncs
+	States    []State  // the latest first, as many as a page shows
+	AllStates int      // how many there are in all
+}
+
+// Figures are a client's numbers and times. A zero time is one that never was.
+type Figures struct {
+	FirstReport, LastReport time.Time
+	LastPolicyRequest       time.Time
+	Version                 string // of its agent; empty when not known
+	Arrived                 uint64 // greatest serial that arrived
+	Claimed                 uint64 // greatest serial that the client says it gave out
+	Unsent                  int    // states that wait on the client
+	Missing, Expected       uint64 // messages; what is below serials that jumped counts in neither
+}
+
+// LastSerial is the greatest serial that the site knows to exist.
+func (f Figures) LastSerial() uint64 { return max(f.Arrived, f.Claimed) }
+
+// State is what a client last said on a topic.
+type State struct {
+	Topic       Topic
+	TopicName   string // the catalog's name of the topic's type; empty when it has none
+	ID          uint64
+	Name        string // empty when the catalog has none
+	Serial      uint64 // 0 for an instant message
+	Raised      time.Time
+	Received    time.Time
+	Unconfirmed bool // the client left it out when it sent everything again
+}
+
+// shownResyncs is how many resyncs are found; the report resyncs has them all.
+const shownResyncs = 4
+
+// Find tells all that is known of a client. It answers the same errors as Explain, and ErrNoClient for a name that none has.
+func (x *Explainer) Find(ctx context.Context, q Question) (*Findings, error) {
+	id, err := x.FindClient(ctx, q.Client)
+	if err != nil {
+		return nil, err
+	}
+	e, err := x.gather(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	out := &Findings{Known: e.known() || len(e.held.Files) > 0, AsOf: e.now, Figures: e.figures(), Serials: e.line()}
+	out.Resyncs = e.requests[:min(len(e.requests), shownResyncs)]
+	if out.Explanation, err = x.explain(ctx, e, q.Topic); err != nil {
+		return nil, err
+	}
+	if err := x.findStates(ctx, e, out); err != nil {
+		return nil, err
+	}
+	if q.Serial > 0 {
+		out.Trace, err = x.trace(ctx, e, q.Serial)
+	}
+	return out, err
+}
+
+func (e *evidence) figures() Figures {
+	h := e.header
+	f := Figures{
+		FirstReport: h.firstReport, LastReport: h.lastReport, LastPolicyRequest: h.claimedTime, Version: h.version,
+		Arrived: h.seen, Claimed: h.claimed, Unsent: h.cacheUnsent, Missing: count(e.missing()),
+	}
+	if e.greatest() >= e.floor() {
+		f.Expected = e.greatest() - e.floor() + 1 - count(e.jumps())
+	}
+	return f
+}
+
+// findStates reads what the client last said.
+func (x *Explainer) findStates(ctx context.Context, e *evidence, out *Findings) error {
+	params := map[string]string{"client": e.client.ID.String(), "floor": fmt.Sprint(e.confirmedFrom())}
+	rows, err := x.ask(ctx, "states", params)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		out.AllStates = row.Count("all_states")
+		out.States = append(out.States, State{
+			Topic: Topic{uint32(row.Uint("topic")), row.Raw("id")}, TopicName: row.Raw("topic_name"),
+			ID: row.Uint("state"), Name: row.Raw("state_name"), Serial: row.Uint("serial"),
+			Raised: row.RawTime("raised"), Received: row.Time("received"), Unconfirmed: row.Uint("unconfirmed") == 1,
+		})
+	}
+	return nil
+}
