@@ -18,6 +18,9 @@ import (
 // rootOnly skips a test that mounts file systems where that can't be, and says why. In CI, as root, it fails instead.
 func rootOnly(t *testing.T, tools ...string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("mounts a file system")
+	}
 	if os.Geteuid() != 0 {
 		t.Skip("mounts file systems: needs root")
 	}

@@ -18,6 +18,9 @@ import (
 // tinyDisk mounts a small file system for one test.
 func tinyDisk(t *testing.T, options string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("mounts a file system")
+	}
 	if os.Geteuid() != 0 {
 		t.Skip("mounting needs root")
 	}

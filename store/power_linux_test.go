@@ -104,6 +104,9 @@ func newDisk(t *testing.T, kind string) *disk {
 // has to be able to.
 func needRoot(t *testing.T) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("mounts a file system")
+	}
 	switch {
 	case os.Geteuid() == 0:
 	case os.Getenv("CI") == "true":

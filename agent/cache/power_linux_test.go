@@ -88,6 +88,9 @@ type disk struct {
 
 func newDisk(t *testing.T) *disk {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("mounts a file system")
+	}
 	if os.Geteuid() != 0 {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("wants root, for a file system of its own")

@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 // program is the program under test, built once per test process.
 func program(t testing.TB) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("drives the built binary")
+	}
 	path, err := builtOnce()
 	if err != nil {
 		t.Fatal(err)
@@ -57,6 +60,9 @@ func buildBinary() (string, error) {
 // engineLibrary is the engine beside the tested binary, or in bin of this module.
 func engineLibrary(t testing.TB) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs the engine")
+	}
 	candidates := []string{os.Getenv(engineEnv), filepath.Join("..", "..", "bin", "libchdb.so")}
 	if given := os.Getenv("STATEWIRE_TEST_BIN"); given != "" {
 		candidates = append(candidates, filepath.Join(filepath.Dir(given), "libchdb.so"))

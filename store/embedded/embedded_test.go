@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,6 +23,9 @@ var engine *Engine // opened once: the library wants one per process
 func TestMain(m *testing.M) {
 	if role := os.Getenv("STATEWIRE_TEST_ROLE"); role != "" {
 		os.Exit(child(role))
+	}
+	if flag.Parse(); testing.Short() {
+		os.Exit(0) // every test needs the engine
 	}
 	os.Exit(run(m))
 }

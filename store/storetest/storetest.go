@@ -23,10 +23,7 @@ func New(t testing.TB) *store.Store { return NewWith(t, store.DefaultConfig(), s
 // directory are chosen here, and the test owns the store.
 func NewWith(t testing.TB, cfg store.Config, opt store.Options) *store.Store {
 	t.Helper()
-	owner, err := shared()
-	if err != nil {
-		t.Fatalf("start the engine for tests: %v", err)
-	}
+	owner := Owner(t)
 	like, err := migrated()
 	if err != nil {
 		t.Fatalf("read the template of test databases: %v", err)
@@ -81,9 +78,12 @@ func AgainWith(t testing.TB, s *store.Store, cfg store.Config, opt store.Options
 	return again, nil
 }
 
-// Owner is the store that runs the engine of this test process.
+// Owner is the store that runs the engine of this test process. With -short there is none, and the test is skipped.
 func Owner(t testing.TB) *store.Store {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs the engine")
+	}
 	owner, err := shared()
 	if err != nil {
 		t.Fatalf("start the engine for tests: %v", err)
