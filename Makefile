@@ -38,6 +38,12 @@ lint: ## gofmt, go vet, staticcheck, and a build for every platform
 	@for p in linux/amd64 linux/arm64 windows/amd64 darwin/arm64; do \
 	  echo "build $$p"; CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null ./... || exit 1; done
 
+check: lint ## what a change needs at once: format, vet, staticcheck, builds, tests without engine, root or network
+	$(GO) test -short ./...
+
+t: engine ## one package's tests, or those of a name: make t P=./relay R=TestName
+	$(GO) test -race $(if $(R),-run '$(R)' -v) $(or $(P),./...)
+
 test: export RAPID_SEED = 1
 test: export STATEWIRE_TEST_SEED = 1
 test: deps build lint ## everything that must pass before a change lands

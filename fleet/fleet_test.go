@@ -174,6 +174,9 @@ func TestPatchDayMovesThenTrickles(t *testing.T) {
 }
 
 func TestStoryHasEveryChapter(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		relay := newSite(t)
 		cfg := testFleet(320)

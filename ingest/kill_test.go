@@ -158,6 +158,9 @@ func (e errand) child(t *testing.T) (answers [][]string, killed bool) {
 // TestEveryMessageIsStoredOnceWhereverTheProcessDies kills a process between each pair of steps, starts another, and asks
 // the store.
 func TestEveryMessageIsStoredOnceWhereverTheProcessDies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs the engine")
+	}
 	deaths := []errand{{Kill: "claimed chunk", Nth: 1}, {Kill: "claimed chunk", Nth: 2}}
 	for _, step := range steps() {
 		deaths = append(deaths, errand{Kill: step, Nth: 1})

@@ -88,6 +88,9 @@ func container(t *testing.T, n int, report func(client int) []byte) []byte {
 
 // TestMemoryIsBoundedWhateverWaits loads the largest files there may be, engine included.
 func TestMemoryIsBoundedWhateverWaits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs the engine")
+	}
 	program := built(t)
 	for _, tt := range []struct {
 		name   string

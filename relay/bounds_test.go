@@ -25,6 +25,9 @@ func padded(n int, noise bool) string {
 
 // A report of exactly the limit is taken, one byte more is not, whichever way it comes.
 func TestAReportOfExactlyTheLimit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	s := start(t, testConfig(), Deps{})
 	const chunks = "POST /mp/reports HTTP/1.1"
 	full, more := padded(smx.MaxReportBytes, true), padded(smx.MaxReportBytes+1, true)

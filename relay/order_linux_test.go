@@ -48,6 +48,9 @@ func TestI1DetectsAnEarlyAnswer(t *testing.T) {
 // TestI3NoFailureIsAcknowledged makes system calls of a running relay fail from outside: nothing is acknowledged, and once they
 // work again so does the relay.
 func TestI3NoFailureIsAcknowledged(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	needTool(t, "strace")
 	data := newData(t)
 	root := filepath.Join(data, "inbox")

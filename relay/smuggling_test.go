@@ -11,6 +11,9 @@ import (
 // request hidden where one of them would see the next one. The relay answers one request, runs none that is hidden,
 // and ends the connection.
 func TestNoRequestIsHiddenInAnother(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	hidden := poll("?client=" + thatClient)
 	good := report(testClient, 1)
 	length := fmt.Sprintf("Content-Length: %d", len(hidden))

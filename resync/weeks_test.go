@@ -92,6 +92,9 @@ func (w *world) poll(t *testing.T, s *Service, m *machine, lag time.Duration, lo
 // Weeks of a fleet that loses reports, with a loader that lags for days, clients that died with gaps, and a service that is
 // started anew every few days, now and then with a wall clock that is years off.
 func TestWeeksKeepEveryLimit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
 	const day = 24 * time.Hour
 	years := 10 * 365 * day
 	for _, seed := range []uint64{1, 2} {

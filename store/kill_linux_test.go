@@ -24,6 +24,9 @@ import (
 // acknowledged, and some that were stored in one table and not in the next. Nothing
 // may be missing or doubled, and nobody has to clear anything away.
 func TestKilledWriterRepeatsItsInserts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs the engine")
+	}
 	d := &disk{dir: t.TempDir()}
 	most := 0
 	for _, acks := range []int{15, 8, 25} {
@@ -78,6 +81,9 @@ func (d *disk) writeAndKill(t *testing.T, acks int) int {
 }
 
 func TestDamagedStoreIsNotOpenedAndSaysWhatToDo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs the engine")
+	}
 	d := &disk{dir: t.TempDir()}
 	if out, err := d.role(t, "parts").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -19,6 +19,9 @@ import (
 const memoryLimit = 896 << 20
 
 func TestMemoryStaysBoundedWhileInserting(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs the engine")
+	}
 	if raceDetector {
 		t.Log("the race detector's own memory is not the store's")
 		return
