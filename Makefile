@@ -52,7 +52,7 @@ test: deps build lint ## everything that must pass before a change lands
 
 long: build ## the same proofs at length (root): LONG times the kills, cuts and traffic, fleets of 300 and 2,000
 	STATEWIRE_TEST_LONG=$(LONG) STATEWIRE_TEST_POWER=1 $(GO) test -shuffle=on -timeout 3h -run 'Chaos|Kill|PowerCut|MergedOrNot' ./cmd/statewire ./store
-	STATEWIRE_TEST_LONG=$(LONG) $(GO) test -shuffle=on -timeout 1h -run 'SetModel|StoredOrACopy' ./ingest ./resync
+	STATEWIRE_TEST_LONG=$(LONG) $(GO) test -shuffle=on -timeout 1h -run 'SetModel|StoredOrACopy' ./ingest ./resync/gaps
 	for n in 300 2000; do STATEWIRE_TEST_FLEET=$$n $(GO) test -count 1 -timeout 1h \
 	  -run 'OneRoundMakesSite|SerialsThatJumpMove' ./cmd/statewire || exit 1; done
 

@@ -7,7 +7,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"statewire/resync/gaps"
 	"statewire/smx"
+	"statewire/store"
 )
 
 // AcceptOptions say how a baseline is accepted.
@@ -61,7 +63,7 @@ func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (A
 			return out, err
 		}
 	}
-	err = s.store.known(ctx, clients, target.All, func(part []want, unknown []smx.ClientID) error {
+	err = s.store.known(ctx, clients, target.All, func(part []gaps.Candidate, unknown []smx.ClientID) error {
 		out.Unknown = nameSome(out.Unknown, unknown)
 		out.UnknownTotal += len(unknown)
 		if err := s.acceptPart(ctx, part, target.All, o, now, &out); err != nil {
@@ -81,10 +83,10 @@ func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (A
 }
 
 // acceptPart counts what a baseline for these clients settles, unless that was counted for all, and stores it.
-func (s *Service) acceptPart(ctx context.Context, part []want, counted bool, o AcceptOptions, now time.Time, out *AcceptResult) error {
+func (s *Service) acceptPart(ctx context.Context, part []gaps.Candidate, counted bool, o AcceptOptions, now time.Time, out *AcceptResult) error {
 	ids := make([]smx.ClientID, len(part))
 	for i, w := range part {
-		ids[i] = w.client
+		ids[i] = w.Client
 	}
 	if !counted && len(ids) > 0 {
 		if err := s.store.open(ctx, ids, out); err != nil {
@@ -121,7 +123,7 @@ var acceptedSQL string
 func (l *storeLedger) open(ctx context.Context, clients []smx.ClientID, out *AcceptResult) error {
 	var ranges, conflicts uint64
 	var messages float64
-	args := []any{clientsArg(clients), flagArg("all", len(clients) == 0)}
+	args := []any{store.UUIDsArg("clients", clients), store.FlagArg("all", len(clients) == 0)}
 	if err := l.store.Conn().QueryRow(ctx, acceptedSQL, args...).Scan(&ranges, &messages, &conflicts); err != nil {
 		return wrap(err, "count the open ranges of the clients")
 	}
@@ -129,10 +131,10 @@ func (l *storeLedger) open(ctx context.Context, clients []smx.ClientID, out *Acc
 	return nil
 }
 
-func (l *storeLedger) putBaselines(ctx context.Context, part []want, now time.Time) error {
+func (l *storeLedger) putBaselines(ctx context.Context, part []gaps.Candidate, now time.Time) error {
 	clients, serials, times := make([]uuid.UUID, len(part)), make([]uint64, len(part)), make([]time.Time, len(part))
 	for i, w := range part {
-		clients[i], serials[i], times[i] = uuid.UUID(w.client), w.next-1, now
+		clients[i], serials[i], times[i] = uuid.UUID(w.Client), w.NextSerial-1, now
 	}
 	err := l.store.Insert(ctx, `INSERT INTO baselines (client_id, serial, accepted_time)`, clients, serials, times)
 	return wrap(err, "store the baselines")

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"time"
 
+	"statewire/resync/gaps"
 	"statewire/smx"
 )
 
@@ -116,7 +117,7 @@ func (s *Service) checkOnce(ctx context.Context, o CheckOptions) (Result, error)
 
 // find lists the unread reports and then searches for gaps. No claim is stored meanwhile: one that came after the list may be of
 // a report that came after it, too, and would open a range that was never missing.
-func (s *Service) find(ctx context.Context, r *Result, q scan) (Unread, error) {
+func (s *Service) find(ctx context.Context, r *Result, q scan) (gaps.Unread, error) {
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
 	q.unread = s.listUnread(ctx)
@@ -140,18 +141,18 @@ func (s *Service) prepare(ctx context.Context, at time.Time) (time.Time, timelin
 }
 
 // listUnread lists whose reports wait. What cannot be listed may be anybody's.
-func (s *Service) listUnread(ctx context.Context) Unread {
+func (s *Service) listUnread(ctx context.Context) gaps.Unread {
 	unread, err := s.unread(ctx)
 	if err != nil {
 		s.log.Warn("unread reports not listed, no resync is issued", "err", err)
-		return Unread{Everybody: true, Reason: err.Error()}
+		return gaps.Unread{Everybody: true, Reason: err.Error()}
 	}
 	return unread
 }
 
 // ask runs one round: whoever is to be asked is taken in order until the places are filled. unread was listed before the search
 // for gaps.
-func (s *Service) ask(ctx context.Context, r *Result, line timeline, unread Unread, o CheckOptions) error {
+func (s *Service) ask(ctx context.Context, r *Result, line timeline, unread gaps.Unread, o CheckOptions) error {
 	cfg := *s.cfg.Load()
 	owing, err := s.owingAt(ctx, r.At, line)
 	if err != nil {
@@ -187,13 +188,13 @@ func (s *Service) owingAt(ctx context.Context, now time.Time, line timeline) (ow
 }
 
 // wantSource yields clients to ask in the order in which they are served, until take answers false.
-type wantSource func(ctx context.Context, q wantQuery, take func(want) bool) error
+type wantSource func(ctx context.Context, q wantQuery, take func(gaps.Candidate) bool) error
 
 // taker lets the round decide about wants. A refill stops when the places are filled: it counts nobody.
-func (r *Result) taker(round *round, refill bool) func(want) bool {
-	return func(w want) bool {
+func (r *Result) taker(round *round, refill bool) func(gaps.Candidate) bool {
+	return func(w gaps.Candidate) bool {
 		if hold := round.take(w); hold != "" && len(r.Held) < heldRows {
-			r.Held = append(r.Held, Held{Client: w.client.UUID(), Reason: w.reason, Since: w.since, Hold: hold})
+			r.Held = append(r.Held, Held{Client: w.Client.UUID(), Reason: w.Reason, Since: w.Since, Hold: hold})
 		}
 		r.stopped = refill && round.full()
 		return !r.stopped

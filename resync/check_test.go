@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"statewire/internal/serials"
+	"statewire/resync/gaps"
 	"statewire/smx"
 	"statewire/smx/policy"
 	"statewire/store/storetest"
@@ -15,7 +17,7 @@ func TestAGapIsAskedForOnceItIsOldEnoughAndNotAgainBefore72Hours(t *testing.T) {
 	b.arrive(c, 1, 3)
 	b.arrive(c, 7, 9)
 	r := b.check(CheckOptions{})
-	b.equal("gaps", r.Gaps.Rows, []Gap{{c.UUID(), 4, 6, b.now, false}})
+	b.equal("gaps", r.Gaps.Rows, []gaps.Gap{gap(c, 4, 6, b.now, false)})
 	b.equal("clients, ranges, messages", []any{r.Gaps.Clients, r.Gaps.Ranges, r.Gaps.Messages}, []any{1, 1, 3})
 	b.equal("issued at first sight", r.IssuedTotal, 0)
 	b.equal("held at first sight", r.HeldTotals, map[string]int{heldAge: 1})
@@ -24,10 +26,10 @@ func TestAGapIsAskedForOnceItIsOldEnoughAndNotAgainBefore72Hours(t *testing.T) {
 	b.equal("issued before the age", b.check(CheckOptions{}).IssuedTotal, 0)
 	b.wait(time.Second)
 	r = b.check(CheckOptions{})
-	b.equal("issued", r.Issued, []Issued{{c.UUID(), 1, reasonMissing, "", 10, b.now}})
+	b.equal("issued", r.Issued, []Issued{{c.UUID(), 1, gaps.Missing, "", 10, b.now}})
 	asked := b.now
 	p := b.poll(c, 9)
-	b.equal("policy", *p.Resync, policy.Resync{Number: 1, NextSerial: 10, Issued: b.now, Reason: reasonMissing})
+	b.equal("policy", *p.Resync, policy.Resync{Number: 1, NextSerial: 10, Issued: b.now, Reason: gaps.Missing})
 	b.equal("seen by others", b.count(`SELECT count() FROM SR_ClientMessageStats WHERE LastResyncIssuedTime = '`+b.now.Format("2006-01-02 15:04:05")+`'`), 1)
 
 	b.wait(72*time.Hour - time.Second)
@@ -37,7 +39,7 @@ func TestAGapIsAskedForOnceItIsOldEnoughAndNotAgainBefore72Hours(t *testing.T) {
 	b.equal("outstanding", r.Outstanding, 1)
 	b.wait(time.Second)
 	r = b.check(CheckOptions{})
-	b.equal("reissued when unanswered", r.Issued, []Issued{{c.UUID(), 2, reasonMissing, "", 10, asked.Add(72 * time.Hour)}})
+	b.equal("reissued when unanswered", r.Issued, []Issued{{c.UUID(), 2, gaps.Missing, "", 10, asked.Add(72 * time.Hour)}})
 	b.equal("number in the policy", b.poll(c, 9).Resync.Number, 2)
 }
 
@@ -77,13 +79,13 @@ func TestNobodyIsAskedWhileTheirReportsWait(t *testing.T) {
 	cfg.MinMissingMessageAge = 0
 	tests := []struct {
 		name   string
-		unread Unread
+		unread gaps.Unread
 		broken error
 		hold   string
 	}{
-		{"the client's file waits", Unread{Clients: map[smx.ClientID]struct{}{client(1): {}}}, nil, heldUnread},
-		{"a file waits that may hold anybody's", Unread{Everybody: true, Reason: "x.SMX"}, nil, heldUnknown},
-		{"the inbox cannot be listed", Unread{}, errAway, heldUnknown},
+		{"the client's file waits", gaps.Unread{Clients: map[smx.ClientID]struct{}{client(1): {}}}, nil, heldUnread},
+		{"a file waits that may hold anybody's", gaps.Unread{Everybody: true, Reason: "x.SMX"}, nil, heldUnknown},
+		{"the inbox cannot be listed", gaps.Unread{}, errAway, heldUnknown},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -102,7 +104,7 @@ func TestNobodyIsAskedWhileTheirReportsWait(t *testing.T) {
 			}
 			b.equal("issued on request", asked.IssuedTotal, 0)
 			b.equal("the request waits", asked.HeldTotals, map[string]int{test.hold: 1})
-			b.unread, b.broken = Unread{}, nil
+			b.unread, b.broken = gaps.Unread{}, nil
 			r := b.check(CheckOptions{})
 			b.equal("issued once it is read", issuedTo(r)[client(1).UUID()].Reason, reasonRequested)
 			b.equal("by whom", issuedTo(r)[client(1).UUID()].By, "a person")
@@ -269,26 +271,26 @@ func TestWhatWaitsUnreadIsNotMissing(t *testing.T) {
 	early, other, late := client(1), client(2), client(3)
 	b.arrive(late, 1, 1)
 	b.arrive(late, 5, 5)
-	b.equal("gaps before", b.check(CheckOptions{}).Gaps.Rows, []Gap{{late.UUID(), 2, 4, b.now, false}})
+	b.equal("gaps before", b.check(CheckOptions{}).Gaps.Rows, []gaps.Gap{gap(late, 2, 4, b.now, false)})
 	known := b.now
 
 	b.wait(time.Hour)
-	b.unread = Unread{Clients: map[smx.ClientID]struct{}{early: {}, late: {}},
-		Arriving: map[smx.ClientID][]Run{early: {{4, 4}, {2, 3}}, late: {{6, 7}, {2, 2}}}}
+	b.unread = gaps.Unread{Clients: map[smx.ClientID]struct{}{early: {}, late: {}},
+		Arriving: map[smx.ClientID][]serials.Run{early: {{First: 4, Last: 4}, {First: 2, Last: 3}}, late: {{First: 6, Last: 7}, {First: 2, Last: 2}}}}
 	b.arrive(early, 1, 1)
 	b.poll(early, 4) // its claim was quicker than its last report
 	b.arrive(other, 2, 2)
 	b.arrive(late, 3, 3)
 	b.arrive(late, 9, 9)
 	r := b.check(CheckOptions{Rows: -1})
-	b.equal("while they wait", r.Gaps.Rows, []Gap{{late.UUID(), 2, 2, known, false}, {late.UUID(), 4, 4, known, false}, {other.UUID(), 1, 1, b.now, false}, {late.UUID(), 8, 8, b.now, false}})
+	b.equal("while they wait", r.Gaps.Rows, []gaps.Gap{gap(late, 2, 2, known, false), gap(late, 4, 4, known, false), gap(other, 1, 1, b.now, false), gap(late, 8, 8, b.now, false)})
 	b.equal("postponed", r.Gaps.Postponed, 2)
 
-	b.unread = Unread{Partly: true}
+	b.unread = gaps.Unread{Partly: true}
 	b.arrive(client(4), 2, 2)
 	b.equal("with more than can be read", b.check(CheckOptions{}).Gaps.Opened, 0)
 
-	b.unread = Unread{} // the files were set aside: nothing of these clients was loaded
+	b.unread = gaps.Unread{} // the files were set aside: nothing of these clients was loaded
 	b.check(CheckOptions{})
 	b.equal("missing afterwards", b.count("SELECT sum(LastSerial - FirstSerial + 1) FROM SR_MissingMessageRanges"), 2+3+1+3+1)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"statewire/smx"
+	"statewire/store"
 )
 
 var (
@@ -89,7 +90,7 @@ func (l *storeLedger) measure(ctx context.Context, claims map[smx.ClientID]claim
 	}
 	known := make(map[smx.ClientID]uint64, len(high))
 	for some := range slices.Chunk(high, clientsPerQuery) {
-		err := l.each(ctx, claimsMeasureSQL, []any{clientsArg(some)}, func(scan func(...any) error) error {
+		err := l.store.EachRow(ctx, claimsMeasureSQL, []any{store.UUIDsArg("clients", some)}, func(scan func(...any) error) error {
 			var client uuid.UUID
 			var greatest uint64
 			err := scan(&client, &greatest)
@@ -133,7 +134,7 @@ func (l *storeLedger) claimsAside(ctx context.Context, clients []smx.ClientID) (
 
 // eachAside goes over them without holding them all: anybody may claim in the name of a million clients.
 func (l *storeLedger) eachAside(ctx context.Context, clients []smx.ClientID, take func(asideClaim)) error {
-	err := l.each(ctx, claimsAsideSQL, []any{clientsArg(clients), uintArg("jump", smx.SerialJump)}, func(scan func(...any) error) error {
+	err := l.store.EachRow(ctx, claimsAsideSQL, []any{store.UUIDsArg("clients", clients), store.UintArg("jump", smx.SerialJump)}, func(scan func(...any) error) error {
 		var c asideClaim
 		err := scan(&c.client, &c.serial, &c.at)
 		take(c)

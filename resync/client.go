@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"statewire/internal/control"
+	"statewire/resync/gaps"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -63,7 +64,7 @@ func (c *Client) Policy(ctx context.Context, poll smx.Poll) (document []byte, et
 
 // Check is Service.Check.
 func (c *Client) Check(ctx context.Context, o CheckOptions) (Result, error) {
-	var gaps []Gap
+	var gaps []gaps.Gap
 	r, err := call[Result](ctx, c, "check", checkCall{o.At, o.DryRun, o.Full, o.Rows}, func(l line[Result]) {
 		if l.Gap != nil {
 			gaps = append(gaps, *l.Gap)

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"statewire/smx"
+	"statewire/store"
 )
 
 // ErrNoCollection says that no collection has the name.
@@ -169,7 +170,7 @@ func (s *Service) DeleteCollection(ctx context.Context, name string) error {
 }
 
 func (l *storeLedger) collections(ctx context.Context, name string) (list []Collection, err error) {
-	err = l.each(ctx, collectionsSQL, []any{clickhouse.Named("name", name)}, func(scan func(...any) error) error {
+	err = l.store.EachRow(ctx, collectionsSQL, []any{store.TextArg("name", name)}, func(scan func(...any) error) error {
 		var c Collection
 		err := scan(&c.Name, &c.revision, &c.Kind, &c.Query, &c.Changed, &c.Clients)
 		list = append(list, c)
@@ -197,7 +198,7 @@ func (l *storeLedger) members(ctx context.Context, c Collection) (members []smx.
 		members, err = l.runQuery(ctx, c.Query)
 		return members, wrap(err, "collection "+c.Name)
 	}
-	err = l.each(ctx, membersSQL, []any{clickhouse.Named("name", c.Name), uintArg("revision", c.revision)}, func(scan func(...any) error) error {
+	err = l.store.EachRow(ctx, membersSQL, []any{store.TextArg("name", c.Name), store.UintArg("revision", c.revision)}, func(scan func(...any) error) error {
 		var id uuid.UUID
 		err := scan(&id)
 		members = append(members, smx.ClientID(id))
@@ -251,7 +252,7 @@ func firstLine(text string) string {
 // nextRevision is greater than every revision of the name before; clocks only help.
 func (l *storeLedger) nextRevision(ctx context.Context, name string, now time.Time) (uint64, error) {
 	var last uint64
-	if err := l.store.Conn().QueryRow(ctx, revisionSQL, clickhouse.Named("name", name)).Scan(&last); err != nil {
+	if err := l.store.Conn().QueryRow(ctx, revisionSQL, store.TextArg("name", name)).Scan(&last); err != nil {
 		return 0, fmt.Errorf("read the revision of collection %s: %w", name, err)
 	}
 	return max(last+1, uint64(max(now.UnixMicro(), 0))), nil
@@ -275,19 +276,12 @@ func (l *storeLedger) putMembers(ctx context.Context, c Collection, members []sm
 
 func (l *storeLedger) putCollection(ctx context.Context, c Collection, deleted bool) error {
 	err := l.store.Insert(ctx, `INSERT INTO collections (name, revision, kind, query, changed_time, deleted)`,
-		[]string{c.Name}, []uint64{c.revision}, []string{c.Kind}, []string{c.Query}, []time.Time{c.Changed}, []uint8{flag(deleted)})
+		[]string{c.Name}, []uint64{c.revision}, []string{c.Kind}, []string{c.Query}, []time.Time{c.Changed}, []uint8{store.Flag(deleted)})
 	return wrap(err, "store collection "+c.Name)
-}
-
-func flag(on bool) uint8 {
-	if on {
-		return 1
-	}
-	return 0
 }
 
 // tidyMembers removes members of revisions that no collection has any more.
 func (l *storeLedger) tidyMembers(ctx context.Context, c Collection) error {
-	err := l.store.Conn().Exec(ctx, tidyMembersSQL, clickhouse.Named("name", c.Name), uintArg("revision", c.revision))
+	err := l.store.Conn().Exec(ctx, tidyMembersSQL, store.TextArg("name", c.Name), store.UintArg("revision", c.revision))
 	return wrap(err, "remove the old clients of collection "+c.Name)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/resync/gaps"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -107,7 +108,7 @@ func benchDesk(clients int) *Service {
 	})
 	var asked []resync
 	for n := range 1000 {
-		asked = append(asked, resync{client: client(n * 7), number: 1, issued: today, next: 9, reason: reasonMissing})
+		asked = append(asked, resync{client: client(n * 7), number: 1, issued: today, next: 9, reason: gaps.Missing})
 	}
 	s.desk.add(asked)
 	s.desk.open()

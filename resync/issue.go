@@ -3,16 +3,12 @@ package resync
 import (
 	"time"
 
+	"statewire/resync/gaps"
 	"statewire/smx"
 )
 
-// Why a client is asked, in the order in which reasons are served.
-const (
-	reasonRequested = "requested" // a person asked
-	reasonConflict  = "conflict"  // two messages under one serial, or a serial that went back
-	reasonDiffers   = "differs"   // nothing is missing, and yet the client holds other states
-	reasonMissing   = "missing"   // serials are missing for longer than the minimum age
-)
+// reasonRequested is why a client is asked when a person asked. It is served before all that follows from what is missing.
+const reasonRequested = "requested"
 
 // Why a client is not asked yet.
 const (
@@ -25,17 +21,6 @@ const (
 
 // holds are all of them.
 var holds = [...]string{heldUnread, heldUnknown, heldBound, heldInterval, heldAge}
-
-// want is a client that should be asked for a resync.
-type want struct {
-	client smx.ClientID
-	reason string
-	by     string    // who asked; empty for the check
-	since  time.Time // what it is asked for is known since
-	next   uint64    // the serial to continue from
-	number uint32    // of its latest resync, 0 when there was none
-	asked  time.Time // when that was issued; zero when there was none
-}
 
 // resync is one request to one client. Issuing the same number twice is issuing it once.
 type resync struct {
@@ -69,7 +54,7 @@ type round struct {
 	now    time.Time
 	line   timeline
 	cfg    Config
-	unread Unread
+	unread gaps.Unread
 	owing  owing
 
 	outstanding int
@@ -78,7 +63,7 @@ type round struct {
 	held        map[string]int
 }
 
-func newRound(now time.Time, line timeline, cfg Config, unread Unread, owing owing) *round {
+func newRound(now time.Time, line timeline, cfg Config, unread gaps.Unread, owing owing) *round {
 	return &round{now: now, line: line, cfg: cfg, unread: unread, owing: owing, decided: map[smx.ClientID]bool{}, held: map[string]int{},
 		outstanding: owing.within(cfg.MergeInterval, line, now)}
 }
@@ -91,38 +76,38 @@ func (r *round) free() int { return r.cfg.MaxOutstanding - r.outstanding }
 
 // take asks the client, or says why not; empty when it is asked. Wants come in the order in which they are served; a client's
 // first one counts.
-func (r *round) take(w want) string {
-	if r.decided[w.client] {
+func (r *round) take(w gaps.Candidate) string {
+	if r.decided[w.Client] {
 		return ""
 	}
 	hold := r.hold(w)
-	if hold == "" || w.reason == reasonRequested {
-		r.decided[w.client] = true
+	if hold == "" || w.Reason == reasonRequested {
+		r.decided[w.Client] = true
 	}
 	if hold != "" {
 		r.held[hold]++
 		return hold
 	}
-	if !r.owes(w.client) {
+	if !r.owes(w.Client) {
 		r.outstanding++
 	}
-	r.issue = append(r.issue, resync{client: w.client, number: w.number + 1, issued: r.now, reason: w.reason, by: w.by, next: w.next})
+	r.issue = append(r.issue, resync{client: w.Client, number: w.Number + 1, issued: r.now, reason: w.Reason, by: w.By, next: w.NextSerial})
 	return ""
 }
 
 // hold is rule 7: why the client is not asked now. A person's request skips age and interval; a conflict and a difference skip
 // the age.
-func (r *round) hold(w want) string {
+func (r *round) hold(w gaps.Candidate) string {
 	switch {
-	case w.reason != reasonRequested && !w.asked.IsZero() && r.line.askedFor(w.asked, r.now) < r.cfg.MergeInterval:
+	case w.Reason != reasonRequested && !w.Asked.IsZero() && r.line.askedFor(w.Asked, r.now) < r.cfg.MergeInterval:
 		return heldInterval
-	case w.reason == reasonMissing && r.line.missingFor(w.since, r.now) < r.cfg.MinMissingMessageAge:
+	case w.Reason == gaps.Missing && r.line.missingFor(w.Since, r.now) < r.cfg.MinMissingMessageAge:
 		return heldAge
 	case r.unread.Everybody:
 		return heldUnknown
-	case r.unread.holds(w.client):
+	case r.unread.Holds(w.Client):
 		return heldUnread
-	case r.free() <= 0 && !r.owes(w.client):
+	case r.free() <= 0 && !r.owes(w.Client):
 		return heldBound
 	}
 	return ""

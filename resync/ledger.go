@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"statewire/resync/gaps"
 	"statewire/smx"
 )
 
@@ -13,13 +14,13 @@ type ledger interface {
 	clock(ctx context.Context) (clockRow, error)
 	keepClock(ctx context.Context, row clockRow) error
 	// find reconciles what is missing with what arrived.
-	find(ctx context.Context, q scan) (Gaps, error)
+	find(ctx context.Context, q scan) (gaps.Found, error)
 	// recorded is what the last find left open.
-	recorded(ctx context.Context) (Gaps, error)
+	recorded(ctx context.Context) (gaps.Found, error)
 	// wants yields the clients to ask, in the order in which they are served, until take answers false.
-	wants(ctx context.Context, q wantQuery, take func(want) bool) error
+	wants(ctx context.Context, q wantQuery, take func(gaps.Candidate) bool) error
 	// requests yields the clients that a person wants asked, the same way.
-	requests(ctx context.Context, q wantQuery, take func(want) bool) error
+	requests(ctx context.Context, q wantQuery, take func(gaps.Candidate) bool) error
 	// owing are the clients asked since a time that have not completed as of now, and which of them picked the request up.
 	// Those whose expiry is written down are among them.
 	owing(ctx context.Context, since, now time.Time) (owing, map[smx.ClientID]uint32, error)
@@ -42,7 +43,7 @@ type scan struct {
 	anew bool // reads the serials of every client, whatever the last scan found
 	rows int  // how many gaps to return; below 0 all
 
-	unread Unread // listed before the scan
+	unread gaps.Unread // listed before the scan
 }
 
 // wantQuery selects clients to ask.

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
+	"statewire/resync/gaps"
 	"statewire/smx"
 	"statewire/store"
 )
@@ -25,27 +25,25 @@ var (
 	requestsSQL string
 	//go:embed sql/watermark.sql
 	watermarkSQL string
-	//go:embed sql/open.sql
-	openRangesSQL string
 )
 
 // storeLedger is the ledger in the store.
 type storeLedger struct {
 	// Constant after newStoreLedger.
 	store  *store.Store
-	finder *finder
+	finder *gaps.Finder
 	log    *slog.Logger
 
 	// Guarded by the service's busy.
-	watermark time.Time // where the last scan began to read
-	unwritten found     // what a dry scan found and did not write
+	watermark time.Time    // where the last scan began to read
+	unwritten gaps.Outcome // what a dry scan found and did not write
 
 	// Guarded by the service's flushing.
 	aside map[uuid.UUID]struct{} // clients whose jumping claims were logged
 }
 
 func newStoreLedger(s *store.Store, log *slog.Logger) *storeLedger {
-	return &storeLedger{store: s, finder: newFinder(s, log), log: log, aside: map[uuid.UUID]struct{}{}}
+	return &storeLedger{store: s, finder: gaps.New(s, log), log: log, aside: map[uuid.UUID]struct{}{}}
 }
 
 func (l *storeLedger) clock(ctx context.Context) (row clockRow, err error) {
@@ -55,7 +53,7 @@ func (l *storeLedger) clock(ctx context.Context) (row clockRow, err error) {
 	if l.watermark.Unix() <= 0 {
 		l.watermark = time.Time{}
 	}
-	err = l.each(ctx, clockSQL, nil, func(scan func(...any) error) error {
+	err = l.store.EachRow(ctx, clockSQL, nil, func(scan func(...any) error) error {
 		var epoch, before *time.Time
 		if err := scan(&row.number, &row.checked, &epoch, &before); err != nil {
 			return err
@@ -86,98 +84,56 @@ func (l *storeLedger) keepClock(ctx context.Context, row clockRow) error {
 	return errors.Join(wrap(err, "store when the gap check ran"), l.forgetClaims(ctx, row.checked))
 }
 
-func (l *storeLedger) find(ctx context.Context, q scan) (Gaps, error) {
-	rows := q.rows
-	if rows < 0 {
-		rows = mostRows
-	}
-	opt := findOptions{At: q.at, DryRun: q.dry, Full: q.full, Since: l.watermark, Rows: rows, Unread: q.unread}
+func (l *storeLedger) find(ctx context.Context, q scan) (gaps.Found, error) {
+	opt := gaps.Options{At: q.at, DryRun: q.dry, Full: q.full, Since: l.watermark, Rows: q.rows, Unread: q.unread}
 	if q.anew {
 		opt.Since = time.Time{}
 	}
-	f, err := l.finder.find(ctx, opt)
-	if err == nil && f.Watermark.Before(opt.Since) { // the store's clock was set back: what was loaded since may carry any time
+	out, err := l.finder.Find(ctx, opt)
+	if err == nil && out.Watermark.Before(opt.Since) { // the store's clock was set back: what was loaded since may carry any time
 		opt.Since = time.Time{}
-		f, err = l.finder.find(ctx, opt)
+		out, err = l.finder.Find(ctx, opt)
 	}
 	if err != nil {
-		return Gaps{}, err
+		return gaps.Found{}, err
 	}
-	slices.SortFunc(f.Gaps, compareGaps)
-	if l.unwritten = (found{}); q.dry {
-		l.unwritten = f
+	if l.unwritten = (gaps.Outcome{}); q.dry {
+		l.unwritten = out
 	} else {
-		l.watermark = f.Watermark
+		l.watermark = out.Watermark
 	}
-	g := f.gaps()
-	for i, one := range f.Gaps {
-		if q.rows >= 0 && i >= q.rows {
-			break
-		}
-		g.Rows = append(g.Rows, Gap{Client: one.Client.UUID(), First: one.First, Last: one.Last, Detected: one.Detected, Jump: one.Jump})
-	}
-	if q.dry {
-		g.countRows(f.Gaps)
-		err = l.countAside(ctx, &g)
-	} else {
-		err = errors.Join(l.openRanges(ctx, &g), l.countAside(ctx, &g))
-	}
-	return g, err
+	found := out.Found
+	found.Rows = atMost(found.Rows, q.rows)
+	return found, l.countAside(ctx, &found)
 }
 
-// gaps are the numbers of what was found.
-func (f *found) gaps() Gaps {
-	return Gaps{
-		Compared: f.Clients, Looked: f.Looked, Ranges: f.Ranges, Messages: f.Messages, Jumps: f.Jumps, JumpMessages: f.JumpMessages,
-		Opened: f.Opened, Closed: f.Closed, Late: f.Late, Conflicts: f.Conflicts, Differs: f.Differing, Postponed: f.Postponed,
+// atMost are the first n rows; below 0 all.
+func atMost(rows []gaps.Gap, n int) []gaps.Gap {
+	switch {
+	case n < 0:
+		return rows
+	case n == 0:
+		return nil
 	}
+	return rows[:min(n, len(rows))]
 }
 
-func (l *storeLedger) recorded(ctx context.Context) (Gaps, error) {
-	f, err := l.finder.recorded(ctx)
+func (l *storeLedger) recorded(ctx context.Context) (gaps.Found, error) {
+	found, err := l.finder.Recorded(ctx)
 	if err != nil {
-		return Gaps{}, err
+		return gaps.Found{}, err
 	}
-	g := f.gaps()
-	err = errors.Join(l.openRanges(ctx, &g), l.countAside(ctx, &g))
-	return g, err
+	return found, l.countAside(ctx, &found)
 }
 
 // countAside adds how many clients have a claim that is kept aside.
-func (l *storeLedger) countAside(ctx context.Context, g *Gaps) error {
+func (l *storeLedger) countAside(ctx context.Context, g *gaps.Found) error {
 	return l.eachAside(ctx, nil, func(asideClaim) { g.Aside++ })
-}
-
-// countRows adds what openRanges adds, from the rows of a scan that wrote nothing.
-func (g *Gaps) countRows(rows []gap) {
-	clients := map[smx.ClientID]bool{}
-	for _, one := range rows {
-		if one.Jump {
-			continue
-		}
-		clients[one.Client] = true
-		if g.Oldest.IsZero() || one.Detected.Before(g.Oldest) {
-			g.Oldest = one.Detected
-		}
-	}
-	g.Clients = uint64(len(clients))
-}
-
-// mostRows is what "all gaps" means: a list of more is not a list any more.
-const mostRows = 2_000_000
-
-// openRanges adds whose ranges are open, and since when the oldest is.
-func (l *storeLedger) openRanges(ctx context.Context, g *Gaps) error {
-	err := l.store.Conn().QueryRow(ctx, openRangesSQL).Scan(&g.Clients, &g.Oldest)
-	if g.Clients == 0 {
-		g.Oldest = time.Time{}
-	}
-	return wrap(err, "count the clients with gaps")
 }
 
 // wants yields those who did not answer the last time after all others, the one asked longest ago first: else machines that died
 // with old gaps would keep every place.
-func (l *storeLedger) wants(ctx context.Context, q wantQuery, take func(want) bool) error {
+func (l *storeLedger) wants(ctx context.Context, q wantQuery, take func(gaps.Candidate) bool) error {
 	silent, _, err := l.owing(ctx, time.Unix(0, 0), q.now)
 	if err != nil {
 		return err
@@ -186,17 +142,17 @@ func (l *storeLedger) wants(ctx context.Context, q wantQuery, take func(want) bo
 	if q.dry {
 		source = l.dryWants
 	}
-	var last []want
+	var last []gaps.Candidate
 	more := true
-	err = source(ctx, q, func(w want) bool {
-		if _, ok := silent[w.client]; ok {
+	err = source(ctx, q, func(w gaps.Candidate) bool {
+		if _, ok := silent[w.Client]; ok {
 			last = append(last, w)
 			return true
 		}
 		more = take(w)
 		return more
 	})
-	slices.SortStableFunc(last, func(a, b want) int { return askedBy(a, q.now).Compare(askedBy(b, q.now)) })
+	slices.SortStableFunc(last, func(a, b gaps.Candidate) int { return askedBy(a, q.now).Compare(askedBy(b, q.now)) })
 	for i := 0; err == nil && more && i < len(last); i++ {
 		more = take(last[i])
 	}
@@ -204,36 +160,32 @@ func (l *storeLedger) wants(ctx context.Context, q wantQuery, take func(want) bo
 }
 
 // storedWants yields who is to be asked by what the last check wrote.
-func (l *storeLedger) storedWants(ctx context.Context, q wantQuery, take func(want) bool) error {
-	opt := candidateOptions{At: q.now}
+func (l *storeLedger) storedWants(ctx context.Context, q wantQuery, take func(gaps.Candidate) bool) error {
+	opt := gaps.CandidateOptions{At: q.now}
 	if !q.all {
 		opt.MissingBefore, opt.AskedBefore = q.now.Add(-q.cfg.MinMissingMessageAge), q.now.Add(-q.cfg.MergeInterval)
 	}
-	return l.finder.candidates(ctx, opt, func(c candidate) bool { return take(c.want()) })
-}
-
-func (c candidate) want() want {
-	return want{client: c.Client, reason: c.Reason, since: c.Since, next: c.NextSerial, number: c.Number, asked: c.Asked}
+	return l.finder.Candidates(ctx, opt, take)
 }
 
 // askedBy is when the client was asked; long ago when a clock that was wrong since says later than now.
-func askedBy(w want, now time.Time) time.Time {
-	if w.asked.After(now) {
+func askedBy(w gaps.Candidate, now time.Time) time.Time {
+	if w.Asked.After(now) {
 		return time.Time{}
 	}
-	return w.asked
+	return w.Asked
 }
 
-func (l *storeLedger) requests(ctx context.Context, q wantQuery, take func(want) bool) error {
-	retry := timeArg("retry", q.line.issuedSince(q.now, q.cfg.MergeInterval))
-	err := l.each(ctx, requestsSQL, []any{retry, latestArg(q.now)}, func(scan func(...any) error) error {
+func (l *storeLedger) requests(ctx context.Context, q wantQuery, take func(gaps.Candidate) bool) error {
+	retry := store.TimeArg("retry", q.line.issuedSince(q.now, q.cfg.MergeInterval))
+	err := l.store.EachRow(ctx, requestsSQL, []any{retry, latestArg(q.now)}, func(scan func(...any) error) error {
 		var client uuid.UUID
-		w := want{reason: reasonRequested}
-		if err := scan(&client, &w.since, &w.by, &w.number, &w.asked, &w.next); err != nil {
+		w := gaps.Candidate{Reason: reasonRequested}
+		if err := scan(&client, &w.Since, &w.By, &w.Number, &w.Asked, &w.NextSerial); err != nil {
 			return err
 		}
-		if w.client = smx.ClientID(client); w.number == 0 {
-			w.asked = time.Time{}
+		if w.Client = smx.ClientID(client); w.Number == 0 {
+			w.Asked = time.Time{}
 		}
 		if !take(w) {
 			return errEnough
@@ -247,7 +199,7 @@ func (l *storeLedger) requests(ctx context.Context, q wantQuery, take func(want)
 }
 
 // latestArg is the parameter that leaves out arrivals of a clock that was years ahead.
-func latestArg(now time.Time) any { return timeArg("latest", now.Add(stampTolerance)) }
+func latestArg(now time.Time) any { return store.TimeArg("latest", now.Add(stampTolerance)) }
 
 // stampTolerance is how far the relay's stamps may be ahead of the service's clock, which stands still while a machine sleeps.
 const stampTolerance = 24 * time.Hour
@@ -257,7 +209,7 @@ var errEnough = errors.New("enough")
 
 func (l *storeLedger) owing(ctx context.Context, since, now time.Time) (owing, map[smx.ClientID]uint32, error) {
 	owed, picked := owing{}, map[smx.ClientID]uint32{}
-	err := l.each(ctx, outstandingSQL, []any{timeArg("since", since), latestArg(now)}, func(scan func(...any) error) error {
+	err := l.store.EachRow(ctx, outstandingSQL, []any{store.TimeArg("since", since), latestArg(now)}, func(scan func(...any) error) error {
 		var client uuid.UUID
 		var told, expired uint8
 		var r resync
@@ -293,25 +245,6 @@ func (l *storeLedger) keepCheck(ctx context.Context, r Result) error {
 		[]uint64{r.Gaps.Conflicts}, []uint64{r.Gaps.Differs}, []uint64{uint64(r.IssuedTotal)}, []uint64{uint64(r.Waiting)},
 		[]uint64{uint64(r.Took.Milliseconds())}, []string{r.UnreadReason})
 	return wrap(err, "store the outcome of the gap check")
-}
-
-// each runs a query and hands f the rows one by one.
-func (l *storeLedger) each(ctx context.Context, sql string, args []any, f func(scan func(...any) error) error) error {
-	return eachRow(ctx, l.store.Conn(), sql, args, f)
-}
-
-func eachRow(ctx context.Context, conn driver.Conn, sql string, args []any, f func(scan func(...any) error) error) error {
-	rows, err := conn.Query(ctx, sql, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // wrap says what was being done; nil stays nil.

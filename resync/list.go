@@ -3,13 +3,12 @@ package resync
 import (
 	"context"
 	_ "embed"
-	"strconv"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
 
 	"statewire/smx"
+	"statewire/store"
 )
 
 // Steps of a resync, as the store's view resync_outcomes says them.
@@ -72,9 +71,9 @@ func (s *Service) List(ctx context.Context, o ListOptions) ([]Status, error) {
 	if o.Client != (smx.ClientID{}) {
 		client = o.Client.UUID()
 	}
-	args := []any{timeArg("since", now.Add(-o.Within)), clickhouse.Named("client", client), clickhouse.Named("limit", strconv.Itoa(o.Limit))}
+	args := []any{store.TimeArg("since", now.Add(-o.Within)), store.TextArg("client", client), store.UintArg("limit", uint64(o.Limit))}
 	var list []Status
-	err := s.store.each(ctx, listSQL, args, func(scan func(...any) error) error {
+	err := s.store.store.EachRow(ctx, listSQL, args, func(scan func(...any) error) error {
 		one, err := scanStatus(scan, now)
 		if err == nil && (!o.Open || one.open()) {
 			list = append(list, one)

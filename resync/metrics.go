@@ -3,6 +3,8 @@ package resync
 import (
 	"time"
 
+	"statewire/resync/gaps"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -97,7 +99,7 @@ func (m *metrics) check(r Result, err error) {
 }
 
 // found says what is missing.
-func (m *metrics) found(g Gaps, now time.Time) {
+func (m *metrics) found(g gaps.Found, now time.Time) {
 	m.missingMessages.Set(g.Messages)
 	m.missingRanges.Set(float64(g.Ranges))
 	m.jumpMessages.Set(g.JumpMessages)

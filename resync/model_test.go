@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"statewire/resync/gaps"
 	"statewire/smx"
 )
 
@@ -19,8 +20,8 @@ type world struct {
 	mu      sync.Mutex // held by whoever looks at the world: the service's goroutines or the test
 	rand    *rand.Rand
 	cfg     Config
-	stamp   func() time.Time // the machine's wall clock, which may jump
-	unread  func() Unread    // what the service is told
+	stamp   func() time.Time   // the machine's wall clock, which may jump
+	unread  func() gaps.Unread // what the service is told
 	clients map[smx.ClientID]*machine
 	inbox   []*letter // in order of arrival
 	blocked bool      // a file waits that may hold anybody's reports
@@ -79,8 +80,8 @@ func (w *world) sorted() []*machine {
 }
 
 // waiting is whose letters lie in the inbox.
-func (w *world) waiting() Unread {
-	u := Unread{Everybody: w.blocked, Reason: "x.SMX", Clients: map[smx.ClientID]struct{}{}}
+func (w *world) waiting() gaps.Unread {
+	u := gaps.Unread{Everybody: w.blocked, Reason: "x.SMX", Clients: map[smx.ClientID]struct{}{}}
 	for _, l := range w.inbox {
 		u.Clients[l.from.id] = struct{}{}
 	}
@@ -160,7 +161,7 @@ func (w *world) issue(_ context.Context, list []resync) error {
 			w.breaks("request %d follows one that has not ended", r.number)
 		case m.last.number > 0 && now.Sub(m.askedAt) < w.cfg.MergeInterval:
 			w.breaks("asked again after %s", now.Sub(m.askedAt))
-		case waiting.holds(r.client):
+		case waiting.Holds(r.client):
 			w.breaks("asked while its reports wait")
 		case oldest < w.cfg.MinMissingMessageAge:
 			w.breaks("asked when the oldest gap was %s old", oldest)
@@ -189,10 +190,10 @@ func (w *world) keepClock(_ context.Context, row clockRow) error {
 	return nil
 }
 
-func (w *world) find(_ context.Context, q scan) (Gaps, error) {
+func (w *world) find(_ context.Context, q scan) (gaps.Found, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var g Gaps
+	var g gaps.Found
 	for _, m := range w.clients {
 		for _, h := range m.lost {
 			h.detected, h.truly = q.at, time.Now()
@@ -206,19 +207,19 @@ func (w *world) find(_ context.Context, q scan) (Gaps, error) {
 
 // wants are the clients with gaps: the oldest gap first, and those that did not answer last,
 // the one asked longest ago first.
-func (w *world) wants(_ context.Context, q wantQuery, take func(want) bool) error {
+func (w *world) wants(_ context.Context, q wantQuery, take func(gaps.Candidate) bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var list []want
+	var list []gaps.Candidate
 	unanswered := map[smx.ClientID]int{}
 	for _, m := range w.sorted() {
 		if len(m.open) == 0 {
 			continue
 		}
-		one := want{client: m.id, reason: reasonMissing, since: m.open[0].detected, next: m.seen + 1, number: m.last.number, asked: m.last.issued}
+		one := gaps.Candidate{Client: m.id, Reason: gaps.Missing, Since: m.open[0].detected, NextSerial: m.seen + 1, Number: m.last.number, Asked: m.last.issued}
 		for _, h := range m.open {
-			if h.detected.Before(one.since) {
-				one.since = h.detected
+			if h.detected.Before(one.Since) {
+				one.Since = h.detected
 			}
 		}
 		if m.last.number > 0 && !w.complete(m) {
@@ -226,15 +227,15 @@ func (w *world) wants(_ context.Context, q wantQuery, take func(want) bool) erro
 		}
 		list = append(list, one)
 	}
-	asked := func(w want) time.Time {
-		if w.asked.After(q.now) {
+	asked := func(w gaps.Candidate) time.Time {
+		if w.Asked.After(q.now) {
 			return time.Time{} // stamped by a clock that was wrong
 		}
-		return w.asked
+		return w.Asked
 	}
-	slices.SortStableFunc(list, func(a, b want) int {
-		if n := cmp.Compare(unanswered[a.client], unanswered[b.client]); n != 0 || unanswered[a.client] == 0 {
-			return cmp.Or(n, a.since.Compare(b.since))
+	slices.SortStableFunc(list, func(a, b gaps.Candidate) int {
+		if n := cmp.Compare(unanswered[a.Client], unanswered[b.Client]); n != 0 || unanswered[a.Client] == 0 {
+			return cmp.Or(n, a.Since.Compare(b.Since))
 		}
 		return asked(a).Compare(asked(b))
 	})
@@ -246,7 +247,7 @@ func (w *world) wants(_ context.Context, q wantQuery, take func(want) bool) erro
 	return nil
 }
 
-func (w *world) requests(context.Context, wantQuery, func(want) bool) error { return nil }
+func (w *world) requests(context.Context, wantQuery, func(gaps.Candidate) bool) error { return nil }
 
 func (w *world) owing(_ context.Context, since, _ time.Time) (owing, map[smx.ClientID]uint32, error) {
 	w.mu.Lock()
@@ -290,7 +291,7 @@ func (w *world) note(_ context.Context, _ map[smx.ClientID]claim, pickups []pick
 	return nil
 }
 
-func (w *world) recorded(context.Context) (Gaps, error) { return Gaps{}, nil }
+func (w *world) recorded(context.Context) (gaps.Found, error) { return gaps.Found{}, nil }
 
 func (w *world) keepCheck(context.Context, Result) error { return nil }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"statewire/resync/gaps"
 	"statewire/smx"
 )
 
@@ -31,7 +32,7 @@ func (h history) insert(sql string, columns ...any) {
 // asked issues a resync that continues from serial next.
 func (h history) asked(minute int, number uint32, next uint64) {
 	h.insert(`INSERT INTO resyncs (client_id, number, issued_time, reason, issued_by, next_serial)`,
-		[]uint32{number}, h.at(minute), []string{reasonMissing}, []string{""}, []uint64{next})
+		[]uint32{number}, h.at(minute), []string{gaps.Missing}, []string{""}, []uint64{next})
 }
 
 func (h history) pickedUp(minute int, number uint32) {
@@ -244,7 +245,7 @@ func TestAnExpiryIsFinal(t *testing.T) {
 		b.equal(what, strings.Join([]string{got[silent.c.UUID()], got[slow.c.UUID()], got[quick.c.UUID()]}, "; "), want)
 	}
 	b.check(CheckOptions{})
-	b.unread = Unread{Everybody: true} // nobody is asked any more
+	b.unread = gaps.Unread{Everybody: true} // nobody is asked any more
 	b.wait(10*time.Hour - time.Minute)
 	b.complete(quick.c, 0, 20)
 	b.wait(30 * time.Second)
@@ -279,7 +280,7 @@ func TestAnExpiryIsFinal(t *testing.T) {
 	b.equal("asked long ago", []string{got[forgotten.c.UUID()], got[answered.c.UUID()]}, []string{"1 unanswered 604", "1 completed -72000"})
 	b.now = now
 	again.wait(time.Minute)
-	again.unread = Unread{}
+	again.unread = gaps.Unread{}
 	cfg.MergeInterval = time.Hour
 	again.Configure(cfg)
 	b.equal("asked again", again.check(CheckOptions{}).IssuedTotal, 1)
@@ -312,7 +313,7 @@ func TestAnExpiredRequestIsCountedOnce(t *testing.T) {
 			b.complete(client(2), 0, 20)
 			b.check(CheckOptions{})
 			counted(2, 1)
-			cfg.MaxOutstanding, b.unread = 1, Unread{Everybody: true} // nobody is asked any more
+			cfg.MaxOutstanding, b.unread = 1, gaps.Unread{Everybody: true} // nobody is asked any more
 			b.Configure(cfg)
 			b.wait(max(interval, time.Hour))
 			b.check(CheckOptions{})

@@ -10,6 +10,7 @@ import (
 
 	"statewire/smx"
 	"statewire/smx/policy"
+	"statewire/store"
 )
 
 const (
@@ -129,7 +130,7 @@ func (l *storeLedger) rules(ctx context.Context, had map[string][]smx.ClientID) 
 }
 
 func (l *storeLedger) policies(ctx context.Context) (list []CollectionPolicy, err error) {
-	err = l.each(ctx, policiesSQL, nil, func(scan func(...any) error) error {
+	err = l.store.EachRow(ctx, policiesSQL, nil, func(scan func(...any) error) error {
 		var p CollectionPolicy
 		var send, poll uint32
 		var types, intervals []uint32
@@ -153,12 +154,12 @@ func seconds(n uint32) time.Duration { return time.Duration(n) * time.Second }
 func (l *storeLedger) putPolicy(ctx context.Context, p CollectionPolicy, deleted bool) error {
 	types, paused, intervals := []uint32{}, []uint8{}, []uint32{}
 	for _, t := range p.Topics {
-		types, paused, intervals = append(types, t.Type), append(paused, flag(t.Paused)), append(intervals, uint32(t.Interval/time.Second))
+		types, paused, intervals = append(types, t.Type), append(paused, store.Flag(t.Paused)), append(intervals, uint32(t.Interval/time.Second))
 	}
 	err := l.store.Insert(ctx, `INSERT INTO policies (collection, revision, priority, send_interval_s, policy_interval_s, topic_types, topic_paused,
 		topic_interval_s, relay, notifier, changed_time, deleted)`,
 		[]string{p.Collection}, []uint64{p.revision}, []uint32{p.Priority}, []uint32{uint32(p.SendInterval / time.Second)},
 		[]uint32{uint32(p.PolicyInterval / time.Second)}, [][]uint32{types}, [][]uint8{paused}, [][]uint32{intervals},
-		[]string{p.Relay}, []string{p.Notifier}, []time.Time{p.Changed}, []uint8{flag(deleted)})
+		[]string{p.Relay}, []string{p.Notifier}, []time.Time{p.Changed}, []uint8{store.Flag(deleted)})
 	return wrap(err, fmt.Sprintf("store the policy of collection %s", p.Collection))
 }

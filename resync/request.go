@@ -4,13 +4,13 @@ import (
 	"context"
 	_ "embed"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
 
+	"statewire/resync/gaps"
 	"statewire/smx"
+	"statewire/store"
 )
 
 // RequestOptions say how a resync is asked for.
@@ -78,9 +78,9 @@ func (s *Service) wish(ctx context.Context, target Target, o RequestOptions, rou
 	if err != nil {
 		return err
 	}
-	return s.store.known(ctx, clients, target.All, func(part []want, unknown []smx.ClientID) error {
+	return s.store.known(ctx, clients, target.All, func(part []gaps.Candidate, unknown []smx.ClientID) error {
 		for i := range part {
-			part[i].reason, part[i].by, part[i].since = reasonRequested, o.By, round.now
+			part[i].Reason, part[i].By, part[i].Since = reasonRequested, o.By, round.now
 			round.take(part[i])
 		}
 		out.Clients += len(part)
@@ -146,12 +146,12 @@ func (l *storeLedger) targets(ctx context.Context, t Target) ([]smx.ClientID, er
 
 // known hands over, part by part, which of the clients the site knows, with the serial to continue from and their latest resync.
 // Of all, it hands over all that the site knows.
-func (l *storeLedger) known(ctx context.Context, clients []smx.ClientID, all bool, take func([]want, []smx.ClientID) error) error {
+func (l *storeLedger) known(ctx context.Context, clients []smx.ClientID, all bool, take func([]gaps.Candidate, []smx.ClientID) error) error {
 	if all {
-		return l.serials(ctx, nil, func(part []want) error { return take(part, nil) })
+		return l.serials(ctx, nil, func(part []gaps.Candidate) error { return take(part, nil) })
 	}
 	for names := range slices.Chunk(clients, clientsPerQuery) {
-		err := l.serials(ctx, names, func(part []want) error { return take(part, unknown(names, part)) })
+		err := l.serials(ctx, names, func(part []gaps.Candidate) error { return take(part, unknown(names, part)) })
 		if err != nil {
 			return err
 		}
@@ -160,10 +160,10 @@ func (l *storeLedger) known(ctx context.Context, clients []smx.ClientID, all boo
 }
 
 // unknown are the names that nobody has.
-func unknown(names []smx.ClientID, known []want) (out []smx.ClientID) {
+func unknown(names []smx.ClientID, known []gaps.Candidate) (out []smx.ClientID) {
 	have := make(map[smx.ClientID]bool, len(known))
 	for _, w := range known {
-		have[w.client] = true
+		have[w.Client] = true
 	}
 	for _, name := range names {
 		if !have[name] {
@@ -175,16 +175,16 @@ func unknown(names []smx.ClientID, known []want) (out []smx.ClientID) {
 
 // serials reads what is known of the named clients, or of all when none is named, and hands it over in parts; an empty part when
 // there is nothing.
-func (l *storeLedger) serials(ctx context.Context, names []smx.ClientID, take func([]want) error) error {
-	var part []want
-	err := l.each(ctx, serialsSQL, []any{clientsArg(names)}, func(scan func(...any) error) error {
+func (l *storeLedger) serials(ctx context.Context, names []smx.ClientID, take func([]gaps.Candidate) error) error {
+	var part []gaps.Candidate
+	err := l.store.EachRow(ctx, serialsSQL, []any{store.UUIDsArg("clients", names)}, func(scan func(...any) error) error {
 		var client uuid.UUID
-		var w want
-		if err := scan(&client, &w.next, &w.number, &w.asked); err != nil {
+		var w gaps.Candidate
+		if err := scan(&client, &w.NextSerial, &w.Number, &w.Asked); err != nil {
 			return err
 		}
-		if w.client = smx.ClientID(client); w.number == 0 {
-			w.asked = time.Time{}
+		if w.Client = smx.ClientID(client); w.Number == 0 {
+			w.Asked = time.Time{}
 		}
 		if part = append(part, w); len(part) < membersPerInsert {
 			return nil
@@ -199,20 +199,11 @@ func (l *storeLedger) serials(ctx context.Context, names []smx.ClientID, take fu
 	return take(part)
 }
 
-// clientsArg is a parameter of type Array(UUID).
-func clientsArg(clients []smx.ClientID) any {
-	texts := make([]string, len(clients))
-	for i, client := range clients {
-		texts[i] = "'" + client.UUID() + "'"
-	}
-	return clickhouse.Named("clients", "["+strings.Join(texts, ",")+"]")
-}
-
-func (l *storeLedger) putRequests(ctx context.Context, wants []want) error {
+func (l *storeLedger) putRequests(ctx context.Context, wants []gaps.Candidate) error {
 	n := len(wants)
 	clients, times, by, after := make([]uuid.UUID, n), make([]time.Time, n), make([]string, n), make([]uint32, n)
 	for i, w := range wants {
-		clients[i], times[i], by[i], after[i] = uuid.UUID(w.client), w.since, w.by, w.number
+		clients[i], times[i], by[i], after[i] = uuid.UUID(w.Client), w.Since, w.By, w.Number
 	}
 	err := l.store.Insert(ctx, `INSERT INTO resync_requests (client_id, requested_time, requested_by, after_number)`, clients, times, by, after)
 	return wrap(err, "store the request for resyncs")

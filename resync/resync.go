@@ -1,5 +1,5 @@
-// Package resync finds the gaps in each client's serial numbers and issues the policies that ask for a resend; it never
-// asks a client whose answer is already waiting in an inbox, and never more clients at once than the site can digest.
+// Package resync decides whom to ask for a resend. It never asks a client whose answer is already waiting in an inbox,
+// and never more clients at once than the site can digest.
 package resync
 
 import (
@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"statewire/resync/gaps"
 	"statewire/smx"
 	"statewire/store"
 )
@@ -20,42 +21,21 @@ import (
 // ErrNotReady says that the service has not read its state from the store yet; ask again in a moment.
 var ErrNotReady = errors.New("the resync service has not read its state from the store yet")
 
-// Unread says whose reports wait in an inbox, unread. Nobody of them is asked for a resync.
-type Unread struct {
-	Everybody bool   // a file whose clients cannot be told waits: it may hold anybody's reports
-	Reason    string // why it is everybody, for people
-	Clients   map[smx.ClientID]struct{}
-
-	// Arriving are the serials in those reports: they are not missing. With Partly set there are more than could be read, and no new
-	// range is opened at all.
-	Arriving map[smx.ClientID][]Run
-	Partly   bool
-}
-
-// Run is a run of serials, both ends included.
-type Run struct{ First, Last uint64 }
-
-// holds says whether a client's report may be waiting.
-func (u Unread) holds(client smx.ClientID) bool {
-	_, waits := u.Clients[client]
-	return u.Everybody || waits
-}
-
 // Deps is what a service is given beside its configuration.
 type Deps struct {
 	Store      *store.Store
-	Unread     func(context.Context) (Unread, error) // lists the unread reports; an error holds everybody
-	Log        *slog.Logger                          // nil discards
-	Registerer prometheus.Registerer                 // nil registers nothing
-	Clock      func() time.Time                      // nil is the wall clock at New plus the time that passed since: it never jumps
+	Unread     func(context.Context) (gaps.Unread, error) // lists the unread reports; an error holds everybody
+	Log        *slog.Logger                               // nil discards
+	Registerer prometheus.Registerer                      // nil registers nothing
+	Clock      func() time.Time                           // nil is the wall clock at New plus the time that passed since: it never jumps
 }
 
-// Service runs the gap checks, issues resyncs and answers policy polls. Its state is in the store: a service that starts
-// anew goes on where the last one stopped, and two at once issue a resync once.
+// Service runs the gap checks, issues resyncs and answers policy polls. Its state is in the store: a service that
+// starts anew goes on where the last one stopped, and two at once issue a resync once.
 type Service struct {
 	// Constant after New.
 	store   *storeLedger
-	unread  func(context.Context) (Unread, error)
+	unread  func(context.Context) (gaps.Unread, error)
 	log     *slog.Logger
 	metrics *metrics
 	now     func() time.Time
@@ -109,8 +89,8 @@ func newService(cfg Config, deps Deps, log *slog.Logger) *Service {
 	return s
 }
 
-// steadyClock is the wall clock of this moment plus the time that passes from now on: whoever sets the wall clock neither
-// ends an interval early nor starts one anew.
+// steadyClock is the wall clock of this moment plus the time that passes from now on: whoever sets the wall clock
+// neither ends an interval early nor starts one anew.
 func steadyClock() func() time.Time {
 	began := time.Now()
 	return func() time.Time { return began.Add(time.Since(began)).UTC() }

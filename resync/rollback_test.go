@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"statewire/resync/gaps"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -60,7 +61,7 @@ func TestARollbackOfMoreThanAMillionIsFoundByTheStates(t *testing.T) {
 	b.said(c, 1_000_000, 55) // set back: an older state, an older serial, nothing unsent
 	r := b.check(CheckOptions{})
 	b.equal("found", []any{r.Gaps.Differs, r.Gaps.Ranges, r.Gaps.Jumps, r.Gaps.Aside, r.IssuedTotal}, []any{1, 0, 0, 0, 1})
-	b.equal("asked", []any{r.Issued[0].Reason, r.Issued[0].NextSerial}, []any{reasonDiffers, 2_500_002})
+	b.equal("asked", []any{r.Issued[0].Reason, r.Issued[0].NextSerial}, []any{gaps.Differs, 2_500_002})
 	b.equal("its policy", b.said(c, 1_000_000, 55).NextSerial, 2_500_002)
 	b.wait(time.Minute)
 	b.complete(c, 1_000_001, 1_000_002) // it declined, and answered under its own serials

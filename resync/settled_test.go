@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/resync/gaps"
 	"statewire/smx"
 )
 
@@ -26,14 +27,14 @@ func TestABaselineEndsAnOlderRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	b.unread = Unread{Everybody: true}
+	b.unread = gaps.Unread{Everybody: true}
 	ask(client(1))
 	accept(client(2))
 	b.wait(time.Minute)
 	accept(client(1))
 	ask(client(2))
 	b.wait(time.Minute)
-	b.unread = Unread{}
+	b.unread = gaps.Unread{}
 	r := b.check(CheckOptions{})
 	b.equal("asked", []any{r.IssuedTotal, issuedTo(r)[client(2).UUID()].Reason}, []any{1, reasonRequested})
 	b.wait(100 * time.Hour)
@@ -98,40 +99,11 @@ func TestACheckByAGivenClockLeavesNoTraceInTheSitesOwn(t *testing.T) {
 	b.equal("another process", newBenchOn(t, b.db, DefaultConfig(), b.now).check(CheckOptions{}).Gaps.Ranges, 0)
 }
 
-// A range keeps the earliest detection of all it was, whatever order they lie in and however they overlap.
-func TestARangeThatJoinsKeepsTheEarliestDetection(t *testing.T) {
-	open := func(first, last uint64, detected int64) openSpan {
-		return openSpan{span: span{first, last}, detected: detected}
-	}
-	for _, tt := range []struct {
-		name    string
-		missing []span
-		open    []openSpan
-		want    string
-	}{
-		{"the first is the earliest", []span{{1, 9}}, []openSpan{open(1, 3, 5), open(5, 9, 7)}, "[5]"},
-		{"the last is", []span{{1, 9}}, []openSpan{open(1, 3, 7), open(5, 9, 5)}, "[5]"},
-		{"one in the middle, overlapped by both", []span{{1, 9}}, []openSpan{open(1, 6, 7), open(3, 5, 4), open(4, 9, 6)}, "[4]"},
-		{"a short one behind a long one", []span{{1, 2}, {8, 9}}, []openSpan{open(1, 9, 7), open(2, 3, 4)}, "[4 7]"},
-		{"one that only touches", []span{{4, 6}}, []openSpan{open(1, 3, 1), open(7, 9, 2)}, "[99]"},
-		{"one serial in common at either end", []span{{4, 6}}, []openSpan{open(1, 4, 8), open(6, 9, 3)}, "[3]"},
-		{"a later detection than the check's own", []span{{4, 6}}, []openSpan{open(4, 6, 120)}, "[120]"},
-	} {
-		var got []int64
-		for _, r := range reconcile(tt.missing, tt.open, 99) {
-			got = append(got, r.detected)
-		}
-		if fmt.Sprint(got) != tt.want {
-			t.Errorf("%s: detected at %v, want %v", tt.name, got, tt.want)
-		}
-	}
-}
-
 // A check keeps what it found, each number in its own column.
 func TestACheckKeepsEachNumberInItsColumn(t *testing.T) {
 	b := newBench(t, DefaultConfig())
 	r := Result{At: today, Kind: kindFull, Took: 8 * time.Second, IssuedTotal: 6, Waiting: 7, UnreadReason: "why",
-		Gaps: Gaps{Clients: 1, Ranges: 2, Messages: 3, Conflicts: 4, Differs: 5}}
+		Gaps: gaps.Found{Clients: 1, Ranges: 2, Messages: 3, Conflicts: 4, Differs: 5}}
 	if err := b.ledger.keepCheck(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}

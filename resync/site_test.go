@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"statewire/resync/gaps"
 	"statewire/smx"
 	"statewire/smx/policy"
 	"statewire/store"
@@ -30,7 +31,7 @@ type bench struct {
 	t      *testing.T
 	db     *store.Store
 	now    time.Time
-	unread Unread
+	unread gaps.Unread
 	broken error // what listing the unread reports fails with
 	reg    *prometheus.Registry
 }
@@ -47,7 +48,7 @@ func newBenchOn(t *testing.T, db *store.Store, cfg Config, now time.Time) *bench
 	var err error
 	b.Service, err = New(cfg, Deps{
 		Store: db, Registerer: b.reg, Clock: func() time.Time { return b.now },
-		Unread: func(context.Context) (Unread, error) { return b.unread, b.broken },
+		Unread: func(context.Context) (gaps.Unread, error) { return b.unread, b.broken },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -139,3 +140,7 @@ func (b *bench) equal(what string, got, want any) {
 }
 
 var errAway = errors.New("the disk is away")
+
+func gap(c smx.ClientID, first, last uint64, detected time.Time, jump bool) gaps.Gap {
+	return gaps.Gap{Client: uuid.UUID(c), First: first, Last: last, Detected: detected, Jump: jump}
+}

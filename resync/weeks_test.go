@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"statewire/resync/gaps"
 	"statewire/smx"
 )
 
@@ -29,7 +30,7 @@ func (w *world) run(t *testing.T, off time.Duration) (s *Service, stop func()) {
 }
 
 // listed is what the service is told of the inbox.
-func (w *world) listed(context.Context) (Unread, error) {
+func (w *world) listed(context.Context) (gaps.Unread, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.unread(), nil
@@ -153,7 +154,7 @@ func TestTheUnansweredAreAskedAgainAfterThreeDays(t *testing.T) {
 
 // naive is the rule of older systems: three days after the request it is repeated unless the completion has been processed,
 // wherever the answer may be.
-func naive(w *world) { w.unread = func() Unread { return Unread{} } }
+func naive(w *world) { w.unread = func() gaps.Unread { return gaps.Unread{} } }
 
 // The answer of a client waits in the inbox of a backlogged site for longer than three days: asking again would make the
 // backlog worse. Under the naive rule the site does just that.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"statewire/resync/gaps"
 	"statewire/smx"
 )
 
@@ -12,7 +13,7 @@ import (
 // line is one line of an answer: how far the work is, a row of the result, the result, or why there is none.
 type line[Out any] struct {
 	Progress *progress     `json:"progress,omitempty"`
-	Gap      *Gap          `json:"gap,omitempty"`
+	Gap      *gaps.Gap     `json:"gap,omitempty"`
 	Done     bool          `json:"done,omitempty"` // the last line of what went well
 	Result   *Out          `json:"result,omitempty"`
 	Problem  *problemOnWay `json:"error,omitempty"`

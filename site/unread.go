@@ -6,7 +6,8 @@ import (
 	"io"
 
 	"statewire/inbox"
-	"statewire/resync"
+	"statewire/internal/serials"
+	"statewire/resync/gaps"
 	"statewire/smx"
 )
 
@@ -32,14 +33,14 @@ func fileNames(file io.Reader) (clients [][16]byte, known bool, err error) {
 }
 
 // Unread shows the resync stage whose reports wait in the inbox, and which serials they bring.
-func Unread(dir *inbox.Dir) func(context.Context) (resync.Unread, error) {
-	return func(ctx context.Context) (resync.Unread, error) {
+func Unread(dir *inbox.Dir) func(context.Context) (gaps.Unread, error) {
+	return func(ctx context.Context) (gaps.Unread, error) {
 		arriving := newArriving()
 		found, err := dir.Unread(ctx, arriving.read, unreadFiles)
 		if err != nil {
-			return resync.Unread{}, err
+			return gaps.Unread{}, err
 		}
-		out := resync.Unread{Everybody: found.Everybody, Reason: found.Reason, Clients: make(map[smx.ClientID]struct{}, len(found.Clients)),
+		out := gaps.Unread{Everybody: found.Everybody, Reason: found.Reason, Clients: make(map[smx.ClientID]struct{}, len(found.Clients)),
 			Arriving: arriving.runs, Partly: found.Backlog || arriving.left < 0}
 		for client := range found.Clients {
 			out.Clients[client] = struct{}{}
@@ -52,12 +53,12 @@ func Unread(dir *inbox.Dir) func(context.Context) (resync.Unread, error) {
 type arriving struct {
 	decoder *smx.Decoder
 	batch   smx.Batch
-	runs    map[smx.ClientID][]resync.Run
+	runs    map[smx.ClientID][]serials.Run
 	left    int64 // bytes that may still be read; below 0 not all files were
 }
 
 func newArriving() *arriving {
-	return &arriving{decoder: smx.NewDecoder(), runs: map[smx.ClientID][]resync.Run{}, left: unreadBytes}
+	return &arriving{decoder: smx.NewDecoder(), runs: map[smx.ClientID][]serials.Run{}, left: unreadBytes}
 }
 
 // read is fileNames, and notes the serials of what loads.
@@ -88,12 +89,7 @@ func (a *arriving) note() {
 }
 
 func (a *arriving) add(client smx.ClientID, serial uint64) {
-	runs := a.runs[client]
-	if n := len(runs); n > 0 && runs[n-1].Last+1 == serial {
-		runs[n-1].Last = serial
-		return
-	}
-	if serial > 0 {
-		a.runs[client] = append(runs, resync.Run{First: serial, Last: serial})
+	if runs := serials.Append(a.runs[client], serial); runs != nil {
+		a.runs[client] = runs
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"statewire/resync"
+	"statewire/internal/serials"
 	"statewire/smx"
 )
 
@@ -30,12 +30,12 @@ func TestSerialsOfWaitingFilesAreReadUpToABound(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		left   int
-		want   []resync.Run
+		want   []serials.Run
 		partly bool
 	}{
-		{"all may be read", len(first) + len(second) + len(third), []resync.Run{{First: 1, Last: 5}, {First: 8, Last: 8}}, false},
-		{"one byte less", len(first) + len(second) + len(third) - 1, []resync.Run{{First: 1, Last: 5}}, true},
-		{"the first", len(first), []resync.Run{{First: 1, Last: 3}}, true},
+		{"all may be read", len(first) + len(second) + len(third), []serials.Run{{First: 1, Last: 5}, {First: 8, Last: 8}}, false},
+		{"one byte less", len(first) + len(second) + len(third) - 1, []serials.Run{{First: 1, Last: 5}}, true},
+		{"the first", len(first), []serials.Run{{First: 1, Last: 3}}, true},
 		{"nothing", 0, nil, true},
 	} {
 		a := newArriving()

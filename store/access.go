@@ -60,7 +60,7 @@ func (s *Store) Schema(ctx context.Context) (_ Schema, err error) {
 	schema := Schema{Known: s.known}
 	var tables uint64
 	row := conn.QueryRow(ctx, "SELECT count() FROM system.tables WHERE database = {database:String} AND name = {table:String}",
-		namedArg("database", s.cfg.Database), namedArg("table", versionTable))
+		TextArg("database", s.cfg.Database), TextArg("table", versionTable))
 	if err := row.Scan(&tables); err != nil {
 		return schema, fmt.Errorf("look for the schema of database %s: %w", s.cfg.Database, err)
 	}
@@ -121,7 +121,7 @@ func (s *Store) admit(ctx context.Context, access Access) (migrates bool, err er
 func (s *Store) holdsNothing(ctx context.Context) (bool, error) {
 	var rows uint64
 	row := s.conn.QueryRow(ctx, "SELECT sum(total_rows) FROM system.tables WHERE database = currentDatabase() AND name != {table:String}",
-		namedArg("table", versionTable))
+		TextArg("table", versionTable))
 	if err := row.Scan(&rows); err != nil {
 		return false, fmt.Errorf("look whether the store is empty: %w", err)
 	}

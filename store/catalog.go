@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/cespare/xxhash/v2"
 )
 
@@ -46,7 +45,7 @@ func (s *Store) loadCatalog(ctx context.Context, text []byte) error {
 		return err
 	}
 	err = s.conn.Exec(s.InsertContext(ctx), "INSERT INTO catalog_loads (catalog_hash, loaded_time) VALUES ({hash:UInt64}, fromUnixTimestamp64Micro({time:Int64}, 'UTC'))",
-		namedArg("hash", strconv.FormatUint(hash, 10)), namedArg("time", strconv.FormatInt(s.clock().UnixMicro(), 10)))
+		TextArg("hash", strconv.FormatUint(hash, 10)), TextArg("time", strconv.FormatInt(s.clock().UnixMicro(), 10)))
 	if err != nil {
 		return fmt.Errorf("activate the state catalog: %w", err)
 	}
@@ -118,6 +117,3 @@ func parseCatalogRow(fields []string) (catalogRow, error) {
 	row.stateID, row.hasState = uint32(state), true
 	return row, nil
 }
-
-// namedArg is the value of a {name:Type} place.
-func namedArg(name, value string) any { return clickhouse.Named(name, value) }

@@ -119,7 +119,7 @@ func (s *Store) Condition(ctx context.Context) (Condition, error) {
 	if !restored {
 		return c, nil
 	}
-	row := s.conn.QueryRow(ctx, restoredSQL, timeArg("restored", r.Time), timeArg("copied", r.Copy), timeArg("now", s.clock()))
+	row := s.conn.QueryRow(ctx, restoredSQL, TimeArg("restored", r.Time), TimeArg("copied", r.Copy), TimeArg("now", s.clock()))
 	if err := row.Scan(&r.Clients, &r.Gaps, &r.Unheard, &r.unaccepted, &r.Checked); err != nil {
 		return c, fmt.Errorf("count the clients of the restored store: %w", err)
 	}
@@ -140,10 +140,6 @@ func (s *Store) below(path string) string {
 
 // unknownTable is the engine's code for it.
 const unknownTable = 60
-
-func timeArg(name string, at time.Time) any {
-	return namedArg(name, at.UTC().Format("2006-01-02 15:04:05.000000"))
-}
 
 // attend shows the condition as metrics and ends the time after a restore: when nobody
 // has a gap and everybody was heard of before the last gap check, or got a baseline.

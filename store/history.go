@@ -137,8 +137,8 @@ func (s *Store) after(last time.Time) time.Time {
 func (s *Store) writeNote(ctx context.Context, n note) error {
 	err := s.conn.Exec(s.InsertContext(ctx),
 		"INSERT INTO retention_notes (noted_time, hours, in_force) VALUES (fromUnixTimestamp64Micro({time:Int64}, 'UTC'), {hours:UInt32}, {force:Bool})",
-		namedArg("time", strconv.FormatInt(n.time.UnixMicro(), 10)), namedArg("hours", strconv.FormatInt(int64(n.keep/time.Hour), 10)),
-		namedArg("force", strconv.FormatBool(n.inForce)))
+		TextArg("time", strconv.FormatInt(n.time.UnixMicro(), 10)), TextArg("hours", strconv.FormatInt(int64(n.keep/time.Hour), 10)),
+		TextArg("force", strconv.FormatBool(n.inForce)))
 	if err != nil {
 		return fmt.Errorf("note the retention: %w", err)
 	}

@@ -259,7 +259,7 @@ var restoredClientsSQL string
 // knows the clients.
 func (s *Store) recordRestored(ctx context.Context, st standing) error {
 	now := s.clock()
-	if err := s.conn.Exec(s.InsertContext(ctx), restoredClientsSQL, timeArg("restored", now)); err != nil {
+	if err := s.conn.Exec(s.InsertContext(ctx), restoredClientsSQL, TimeArg("restored", now)); err != nil {
 		return fmt.Errorf("note how the restored store knows the clients: %w", err)
 	}
 	var events storeEvents

@@ -31,7 +31,7 @@ func (s *Store) pruneInstants(ctx context.Context) error {
 		if err != nil || len(keys) == 0 {
 			return err
 		}
-		err = s.conn.Exec(ctx, "ALTER TABLE instant_states_data"+s.onCluster()+" "+pruneRowsSQL, namedArg("keys", "["+strings.Join(keys, ",")+"]"))
+		err = s.conn.Exec(ctx, "ALTER TABLE instant_states_data"+s.onCluster()+" "+pruneRowsSQL, TextArg("keys", "["+strings.Join(keys, ",")+"]"))
 		if err != nil {
 			return fmt.Errorf("remove %d old messages without a serial: %w", len(keys), err)
 		}
@@ -50,7 +50,7 @@ func (s *Store) oldInstants(ctx context.Context, before time.Time) (keys []strin
 		err := scan(&key)
 		keys = append(keys, key)
 		return err
-	}, timeArg("before", before), namedArg("limit", fmt.Sprint(s.pruneRows)))
+	}, TimeArg("before", before), TextArg("limit", fmt.Sprint(s.pruneRows)))
 	if err != nil {
 		return nil, fmt.Errorf("look for old messages without a serial: %w", err)
 	}

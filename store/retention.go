@@ -33,7 +33,7 @@ func (s *Store) Retention(ctx context.Context) (time.Duration, error) {
 func (s *Store) life(ctx context.Context, table string) (time.Duration, error) {
 	var definition string
 	row := s.conn.QueryRow(ctx, "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}",
-		namedArg("name", table))
+		TextArg("name", table))
 	if err := row.Scan(&definition); err != nil {
 		return 0, fmt.Errorf("read the definition of %s: %w", table, err)
 	}
@@ -112,7 +112,7 @@ func (s *Store) materializeRetention(ctx context.Context) error {
 
 // beyond counts the rows of history that are older than a retention.
 func (s *Store) beyond(ctx context.Context, keep time.Duration) (rows uint64, err error) {
-	before := timeArg("before", s.clock().Add(-keep))
+	before := TimeArg("before", s.clock().Add(-keep))
 	for _, h := range history {
 		var n uint64
 		if err := s.conn.QueryRow(ctx, "SELECT count() FROM "+h.table+" WHERE "+h.column+" < {before:DateTime64(6, 'UTC')}", before).Scan(&n); err != nil {

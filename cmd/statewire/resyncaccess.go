@@ -14,6 +14,7 @@ import (
 	"statewire/configs"
 	"statewire/internal/backoff"
 	"statewire/resync"
+	"statewire/resync/gaps"
 	"statewire/site"
 	"statewire/smx"
 	"statewire/store"
@@ -102,12 +103,12 @@ func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store
 }
 
 // unreadFor is unreadReports for a command. One that reads makes no inbox where there is none, as beside a store elsewhere.
-func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread func(context.Context) (resync.Unread, error), done func() error, err error) {
+func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread func(context.Context) (gaps.Unread, error), done func() error, err error) {
 	open := site.OpenInbox
 	if access == store.Read {
 		open = site.LookInbox
 		if err := g.needInbox(); err != nil {
-			return func(context.Context) (resync.Unread, error) { return resync.Unread{}, err }, func() error { return nil }, nil
+			return func(context.Context) (gaps.Unread, error) { return gaps.Unread{}, err }, func() error { return nil }, nil
 		}
 	}
 	dir, err := open(g.Data, cfg, g.Quiet())

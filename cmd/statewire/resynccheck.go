@@ -83,7 +83,7 @@ var checkColumns = []string{"what", "client_id", "first_serial", "last_serial", 
 func checkRows(r resync.Result) [][]any {
 	rows := make([][]any, 0, len(r.Gaps.Rows)+len(r.Issued)+len(r.Held))
 	for _, gap := range r.Gaps.Rows {
-		rows = append(rows, []any{"gap", gap.Client, gap.First, gap.Last, cli.Moment(gap.Detected), nil, nil, nil, nil, nil, gap.Jump})
+		rows = append(rows, []any{"gap", gap.Client.String(), gap.First, gap.Last, cli.Moment(gap.Detected), nil, nil, nil, nil, nil, gap.Jump})
 	}
 	for _, one := range r.Issued {
 		rows = append(rows, []any{"issued", one.Client, nil, nil, nil, one.Reason, nil, one.Number, one.NextSerial, cli.Moment(one.Time), nil})
@@ -123,7 +123,7 @@ func (g *globals) writeCheckTable(w io.Writer, r resync.Result) error {
 	if len(r.Gaps.Rows) > 0 {
 		rows := make([][]any, len(r.Gaps.Rows))
 		for i, gap := range r.Gaps.Rows {
-			rows[i] = []any{gap.Client, gap.First, gap.Last, gap.Messages(), cli.Stamp(gap.Detected)}
+			rows[i] = []any{gap.Client.String(), gap.First, gap.Last, gap.Messages(), cli.Stamp(gap.Detected)}
 		}
 		if err := g.writeCapped(w, []string{"client_id", "first_serial", "last_serial", "messages", "detected_time"}, rows); err != nil {
 			return err

@@ -11,12 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"statewire/cmd/statewire/cli"
 	"statewire/configs"
 	"statewire/inbox"
 	"statewire/resync"
+	"statewire/resync/gaps"
 	"statewire/smx/policy"
 	"statewire/store/storetest"
 )
@@ -183,14 +185,14 @@ func TestResyncsAndGapsAsCSV(t *testing.T) {
 		"issued_time=2026-03-01T13:00:00Z picked_up_time= answering_time= completed_time= expired_time=2026-03-01T16:00:00Z")
 
 	check := resync.Result{
-		Gaps:   resync.Gaps{Rows: []resync.Gap{{Client: "GUID:1", First: 4, Last: 6, Detected: at, Jump: true}}},
+		Gaps:   gaps.Found{Rows: []gaps.Gap{{Client: uuid.UUID{15: 1}, First: 4, Last: 6, Detected: at, Jump: true}}},
 		Issued: []resync.Issued{{Client: "GUID:2", Number: 2, Reason: "conflict", NextSerial: 9, Time: at.Add(time.Minute)}},
 		Held:   []resync.Held{{Client: "GUID:3", Reason: "missing", Since: at.Add(time.Hour), Hold: "age"}},
 	}
 	if rows = read("check", func(out *bytes.Buffer) error { return g.writeCheck(out, check) }); len(rows) != 3 {
 		t.Fatalf("%v", rows)
 	}
-	compare("a gap", rows[0], "what=gap client_id=GUID:1 first_serial=4 last_serial=6 detected_time=2026-03-01T12:00:00Z reason= hold= number= next_serial= issued_time= serial_jump=true")
+	compare("a gap", rows[0], "what=gap client_id=00000000-0000-0000-0000-000000000001 first_serial=4 last_serial=6 detected_time=2026-03-01T12:00:00Z reason= hold= number= next_serial= issued_time= serial_jump=true")
 	compare("a resync", rows[1], "what=issued client_id=GUID:2 first_serial= last_serial= detected_time= reason=conflict hold= number=2 next_serial=9 issued_time=2026-03-01T12:01:00Z serial_jump=")
 	compare("a client that was not asked", rows[2], "what=held client_id=GUID:3 first_serial= detected_time=2026-03-01T13:00:00Z reason=missing hold=age number= issued_time= serial_jump=")
 }

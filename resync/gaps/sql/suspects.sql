@@ -1,7 +1,17 @@
 -- How many clients there are within a range of ids, and those of whom something else may be missing than is recorded, in order.
+--
+-- The trick: no run of serials is read. arrivals keeps, per client, the sum over its runs of
+--     sipHash64(last_serial + 1) - sipHash64(first_serial)
+-- in arithmetic that wraps at 64 bits. Where one run ends and the next begins the two hashes cancel out: 1 to 5 and 6 to 9 add up
+-- to the hash of 10 minus the hash of 1, in whatever order and pieces they came. So when only the next serials came since the
+-- last look, the sum has grown by the hash of the new end minus the hash of the old end. A break, or a serial that came twice,
+-- leaves hashes that do not cancel. The serials themselves in place of their hashes would not do: two faults could make up for
+-- each other.
+--
 -- What is missing of a client is still what the last look at its serials found when those that came since continue its last one
 -- without a break or a repetition, its floor is the same, it claims no more than arrived, or the same as then, and nobody else
--- wrote ranges of it. Without a look nothing is missing of a client whose serials came from 1 on.
+-- wrote ranges of it. Without a look nothing is missing of a client whose serials came from 1 on: an outer join yields 0 for all
+-- of the look, and the sum of the serials from 1 on begins at the hash of 1.
 SELECT
     count() AS clients,
     tupleElement(arraySort(groupArrayIf((c.client_id, c.fingerprint, c.last, c.claimed, f.floor, toUnixTimestamp64Micro(m.checked_time)),

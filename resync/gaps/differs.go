@@ -1,4 +1,4 @@
-package resync
+package gaps
 
 import (
 	"context"
@@ -17,14 +17,14 @@ var differsSQL string
 //go:embed sql/differs_marked.sql
 var markedSQL string
 
-// findDiffering marks the clients that hold other states than the site, and takes the mark from those that hold the same
-// again. A client that cannot be compared at the moment keeps its mark.
-func (f *finder) findDiffering(ctx context.Context, opt findOptions, out *found) error {
+// findDiffering marks the clients that hold other states than the site, and takes the mark from those that hold the
+// same again. A client that cannot be compared at the moment keeps its mark.
+func (f *Finder) findDiffering(ctx context.Context, opt Options, out *Outcome) error {
 	var polled bool
-	if err := f.store.Conn().QueryRow(ctx, markedSQL).Scan(&out.Differing, &polled); err != nil || !polled {
+	if err := f.store.Conn().QueryRow(ctx, markedSQL).Scan(&out.Differs, &polled); err != nil || !polled {
 		return err
 	}
-	rows, err := f.store.Conn().Query(ctx, differsSQL, f.since(opt), flagArg("full", opt.Full), flagArg("dry", opt.DryRun))
+	rows, err := f.store.Conn().Query(ctx, differsSQL, f.since(opt), store.FlagArg("full", opt.Full), store.FlagArg("dry", opt.DryRun))
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (f *finder) findDiffering(ctx context.Context, opt findOptions, out *found)
 		}
 		d.turn(opt.At, out)
 		if opt.DryRun {
-			out.foreseen.mark(&d)
+			out.Foreseen.mark(&d)
 			continue
 		}
 		if err := changed.add(ctx, &d); err != nil {
@@ -67,13 +67,13 @@ type differing struct {
 }
 
 // turn sets or takes the mark.
-func (d *differing) turn(at time.Time, out *found) {
+func (d *differing) turn(at time.Time, out *Outcome) {
 	d.checked = max(at.UnixMicro(), d.checked+1)
 	if d.marked = 1 - d.marked; d.marked == 0 {
-		out.Differing--
+		out.Differs--
 		return
 	}
-	out.Differing++
+	out.Differs++
 	d.detected = at
 }
 

@@ -1,9 +1,12 @@
--- Clients whose states may differ from the site's although nothing is missing: those that claimed what they hold at the
--- greatest serial that the site has seen, with nothing unsent and no range open; and those that claimed less well after their
--- last report came, so that no report was on its way: their counter went back, and they need not raise anything for that to be seen. States below the first serial of the client's
--- last whole cache do not count: it does not hold them. A client that was given a baseline is not compared until its next
--- completed resync: what was accepted need not be equal. Yields those whose mark in differing_clients is wrong. A dry run has written
--- no ranges: whoever has one open is left out by the caller.
+-- Clients whose states may differ from the site's although nothing is missing: those that claimed what they hold at the greatest
+-- serial that the site has seen, with nothing unsent and no range open; and those that claimed less well after their last report
+-- came, so that no report was on its way: their counter went back, and they need not raise anything for that to be seen.
+-- States below the first serial of the client's last whole cache do not count: it does not hold them. A client that was given a
+-- baseline is not compared until its next completed resync: what was accepted need not be equal. Yields those whose mark in
+-- differing_clients is wrong. A dry run has written no ranges: whoever has one open is left out by the caller.
+--
+-- The trick: a digest is the XOR of the payload hashes, in whatever order, so that the site adds up its own without sorting. The
+-- hash of a current state need not be read beside it: rank, which decides what is current, has it in bits 64 to 127.
 WITH
     polled AS
     (

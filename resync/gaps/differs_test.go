@@ -1,4 +1,4 @@
-package resync
+package gaps
 
 import (
 	"slices"
@@ -53,18 +53,18 @@ func TestClientsWhoseStatesDiffer(t *testing.T) {
 		{"well after the last report it says that the counter went back", func(s *site, n int) { s.reported(n, minute(0)); s.polled(n, 2, 0, minute(3), 101) }, true},
 		{"which matters only when the states differ", func(s *site, n int) { s.reported(n, minute(0)); s.polled(n, 2, 0, minute(3), 101, huge, 103) }, false},
 		{"a claim ahead of it is not compared", func(s *site, n int) { s.polled(n, 4, 0, minute(1), 101) }, false},
-		{"an open range explains it", func(s *site, n int) { s.arrived(n, span{6, 6}); s.polled(n, 6, 0, minute(1), 101) }, false},
+		{"an open range explains it", func(s *site, n int) { s.arrived(n, run(6, 6)); s.polled(n, 6, 0, minute(1), 101) }, false},
 		{"only the last claim counts", func(s *site, n int) { s.polled(n, 3, 0, minute(2), 101, huge, 103); s.polled(n, 3, 0, minute(1), 9) }, false},
 		{"what the client did not send again does not count", func(s *site, n int) {
 			s.message(n, 4, 500, 108, minute(3), "") // 108 % 7 = 101 % 7: the same topic
 			s.event(n, event{5, 1, 3, 700, "'4'"})
-			s.arrived(n, span{4, 4})
+			s.arrived(n, run(4, 4))
 			s.polled(n, 5, 0, minute(4), 108)
 		}, false},
 		{"and the answer itself does", func(s *site, n int) {
 			s.message(n, 4, 500, 108, minute(3), "")
 			s.event(n, event{5, 1, 3, 700, "'4'"})
-			s.arrived(n, span{4, 4})
+			s.arrived(n, run(4, 4))
 			s.polled(n, 5, 0, minute(4), 108, 9)
 		}, true},
 		{"what a person accepted need not be equal", func(s *site, n int) {
@@ -81,18 +81,18 @@ func TestClientsWhoseStatesDiffer(t *testing.T) {
 			}
 		}
 		s.message(n, 0, 9003, 77, minute(0), "") // without a serial: no part of a cache
-		s.arrived(n, span{1, 3})
+		s.arrived(n, run(1, 3))
 		tt.prepare(s, n)
 	}
-	out := s.check(findOptions{At: minute(10)})
+	out := s.check(Options{At: minute(10)})
 	marked := s.marked()
 	for n, tt := range tests {
 		if got := slices.Contains(marked, clientN(n).String()); got != tt.want {
 			t.Errorf("%s: differs %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	if want := uint64(len(marked)); out.Differing != want {
-		t.Errorf("the check counts %d, marked are %d", out.Differing, want)
+	if want := uint64(len(marked)); out.Differs != want {
+		t.Errorf("the check counts %d, marked are %d", out.Differs, want)
 	}
 }
 
@@ -102,15 +102,15 @@ func TestAMarkStaysUntilTheStatesAreEqual(t *testing.T) {
 	var since time.Time
 	step := func(at int, want int, what string) {
 		t.Helper()
-		dry := s.check(findOptions{At: minute(at), Since: since, DryRun: true})
-		out := s.check(findOptions{At: minute(at), Since: since})
+		dry := s.check(Options{At: minute(at), Since: since, DryRun: true})
+		out := s.check(Options{At: minute(at), Since: since})
 		since = out.Watermark
-		if len(s.marked()) != want || out.Differing != uint64(want) || dry.Differing != uint64(want) {
-			t.Errorf("%s: %d clients are marked, the check says %d and the dry run %d, want %d", what, len(s.marked()), out.Differing, dry.Differing, want)
+		if len(s.marked()) != want || out.Differs != uint64(want) || dry.Differs != uint64(want) {
+			t.Errorf("%s: %d clients are marked, the check says %d and the dry run %d, want %d", what, len(s.marked()), out.Differs, dry.Differs, want)
 		}
 	}
 	s.message(1, 1, 500, 101, minute(0), "")
-	s.arrived(1, span{1, 1})
+	s.arrived(1, run(1, 1))
 	step(1, 0, "no claim")
 	s.polled(1, 1, 0, minute(2), 102)
 	step(3, 1, "another state")
@@ -119,7 +119,7 @@ func TestAMarkStaysUntilTheStatesAreEqual(t *testing.T) {
 	step(6, 1, "not comparable")
 	s.message(1, 2, 500, 108, minute(7), "")
 	s.event(1, event{3, 1, 7, 700, "'2'"})
-	s.arrived(1, span{2, 2})
+	s.arrived(1, run(2, 2))
 	s.polled(1, 3, 0, minute(8), 108)
 	step(9, 0, "equal after a resync")
 	if got := s.rows("SELECT countIf(detected_time = '2026-03-01 08:03:00') FROM differing_clients"); got[0] != "(2)" {
@@ -130,23 +130,23 @@ func TestAMarkStaysUntilTheStatesAreEqual(t *testing.T) {
 func TestWhoAnsweredIsNotAskedAgainForWhatDifferedBefore(t *testing.T) {
 	s := newSite(t)
 	s.message(1, 1, 500, 101, minute(0), "")
-	s.arrived(1, span{1, 1})
+	s.arrived(1, run(1, 1))
 	s.polled(1, 1, 0, minute(2), 102)
-	s.check(findOptions{At: minute(3)})
-	if got := s.candidates(candidateOptions{At: minute(60)}, 0); len(got) != 1 {
+	s.check(Options{At: minute(3)})
+	if got := s.candidates(CandidateOptions{At: minute(60)}, 0); len(got) != 1 {
 		t.Fatalf("%v are to be asked, want the one that differs", got)
 	}
 	s.message(1, 2, 500, 108, minute(7), "")
 	s.event(1, event{3, 1, 7, 700, "'2'"})
-	s.arrived(1, span{2, 2})
-	s.check(findOptions{At: minute(8)}) // its next poll is to come
-	if got := s.candidates(candidateOptions{At: minute(60)}, 0); len(got) != 0 {
+	s.arrived(1, run(2, 2))
+	s.check(Options{At: minute(8)}) // its next poll is to come
+	if got := s.candidates(CandidateOptions{At: minute(60)}, 0); len(got) != 0 {
 		t.Errorf("%v are to be asked, want nobody until the next poll", got)
 	}
 	s.polled(1, 3, 0, minute(9), 999)
 	s.exec("INSERT INTO differing_clients (client_id, differs, detected_time, checked_time) VALUES ('%s', 0, '2026-03-01 08:03:00', '2026-03-01 08:09:00')", clientN(1))
-	s.check(findOptions{At: minute(10)})
-	if got := s.candidates(candidateOptions{At: minute(60)}, 0); len(got) != 1 {
+	s.check(Options{At: minute(10)})
+	if got := s.candidates(CandidateOptions{At: minute(60)}, 0); len(got) != 1 {
 		t.Errorf("%v are to be asked, want the one that still differs", got)
 	}
 }

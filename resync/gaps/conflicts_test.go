@@ -1,4 +1,4 @@
-package resync
+package gaps
 
 import (
 	"fmt"
@@ -78,7 +78,7 @@ func TestConflicts(t *testing.T) {
 					s.event(100*round+n, e)
 				}
 			}
-			since = s.check(findOptions{At: minute(60 + step), Since: since, Full: step == 1}).Watermark
+			since = s.check(Options{At: minute(60 + step), Since: since, Full: step == 1}).Watermark
 		}
 		for n, tt := range tests {
 			t.Run(fmt.Sprintf("%s, step by step %v", tt.name, stepwise), func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestConflicts(t *testing.T) {
 			})
 		}
 	}
-	if out := s.check(findOptions{At: minute(90)}); out.NewConflicts != 0 {
+	if out := s.check(Options{At: minute(90)}); out.NewConflicts != 0 {
 		t.Errorf("another check finds %d conflicts again", out.NewConflicts)
 	}
 }
@@ -101,7 +101,7 @@ func (s *site) event(client int, e event) {
 	}
 	s.message(client, e.serial, e.topic, e.hash, minute(e.minute), e.params)
 	if e.serial > 0 {
-		s.arrived(client, span{e.serial, e.serial})
+		s.arrived(client, run(e.serial, e.serial))
 	}
 }
 
@@ -109,7 +109,7 @@ func TestAConflictThatWasSettledOpensAgainWithALaterMessage(t *testing.T) {
 	s := newSite(t)
 	for i, e := range []event{{1, 10, 1, 500, ""}, {1, 11, 2, 500, ""}, {5, 50, 3, 700, "'5'"}, {1, 12, 4, 500, ""}} {
 		s.event(1, e)
-		s.check(findOptions{At: minute(10 + i)})
+		s.check(Options{At: minute(10 + i)})
 		want := [][]string{nil, {"1 reused"}, nil, {"1 below_completion", "1 reused"}}[i]
 		if got := s.conflicts(1); !slices.Equal(got, want) {
 			t.Errorf("after event %d: open %q, want %q", i, got, want)
@@ -125,12 +125,12 @@ func TestAMendedRecordBelowACompletionIsNoConflict(t *testing.T) {
 	}
 	s.exec("INSERT INTO set_aside_records (client_id, source_file, serial, received_time) VALUES ('%s', 'bad.SMX', 2, '%s')", clientN(1),
 		minute(1).Format("2006-01-02 15:04:05"))
-	s.arrived(1, span{2, 2})
-	s.check(findOptions{At: minute(10)})
+	s.arrived(1, run(2, 2))
+	s.check(Options{At: minute(10)})
 	for client := range 2 {
 		s.event(client, event{2, 20, 6, 500, ""}) // with client 1 the mended record, with client 0 news
 	}
-	s.check(findOptions{At: minute(11)})
+	s.check(Options{At: minute(11)})
 	for client, want := range [][]string{{"2 below_completion"}, nil} {
 		if got := s.conflicts(client); !slices.Equal(got, want) {
 			t.Errorf("client %d: open conflicts %q, want %q", client, got, want)
@@ -142,26 +142,26 @@ func TestAMessageBelowWhatRetentionDropped(t *testing.T) {
 	cfg := store.DefaultConfig()
 	cfg.Retention = 48 * time.Hour
 	st := storetest.NewWith(t, cfg, store.Options{})
-	s := &site{t, st, newFinder(st, slog.New(slog.DiscardHandler))}
+	s := &site{t, st, New(st, slog.New(slog.DiscardHandler))}
 	s.finder.margin = 0
 	now := time.Now().UTC().Truncate(time.Second)
 	young := now.Add(-time.Hour)
 	for client := range 5 {
 		s.exec("INSERT INTO client_reports (client_id, received_time, source_file) VALUES ('%s', '%s', 'first.SMX')", clientN(client), now.Add(-100*time.Hour).Format("2006-01-02 15:04:05"))
-		s.arrived(client, span{1, 4}, span{6, 7}, span{8, 9}) // of which 1 to 4 and 7 were dropped
+		s.arrived(client, run(1, 4), run(6, 7), run(8, 9)) // of which 1 to 4 and 7 were dropped
 		s.exec("INSERT INTO set_aside_records (client_id, source_file, serial, received_time) VALUES ('%s', 'bad.SMX', 6, '%s')", clientN(client), young.Format("2006-01-02 15:04:05"))
 		for _, serial := range []uint64{8, 9} {
 			s.message(client, serial, 500, serial, young, "")
 		}
 	}
-	since := s.check(findOptions{At: now}).Watermark
+	since := s.check(Options{At: now}).Watermark
 	s.message(1, 5, 500, 5, young, "")
-	s.arrived(1, span{5, 5})
+	s.arrived(1, run(5, 5))
 	s.message(2, 10, 500, 10, young, "")
-	s.arrived(2, span{10, 10})
+	s.arrived(2, run(10, 10))
 	s.message(3, 8, 500, 8, young, "") // a copy
 	s.message(4, 6, 500, 6, young, "") // the record that was set aside, mended
-	out := s.check(findOptions{At: now, Since: since})
+	out := s.check(Options{At: now, Since: since})
 	for client, want := range [][]string{nil, {"5 below_retention"}, nil, nil, nil} {
 		if got := s.conflicts(client); !slices.Equal(got, want) {
 			t.Errorf("client %d: open conflicts %q, want %q", client, got, want)

@@ -1,4 +1,4 @@
-package resync
+package gaps
 
 import (
 	"context"
@@ -6,15 +6,13 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"statewire/smx"
 )
 
-//go:embed sql/gaps_list.sql
+//go:embed sql/list.sql
 var gapListSQL string
 
 // show lists what a check that writes nothing found.
-func (c *gapCheck) show(client uuid.UUID, open []openSpan) {
+func (c *gapCheck) show(client uuid.UUID, open []openRange) {
 	if c.opt.Rows == 0 {
 		return
 	}
@@ -23,12 +21,12 @@ func (c *gapCheck) show(client uuid.UUID, open []openSpan) {
 		if c.full() {
 			return
 		}
-		c.out.Gaps = append(c.out.Gaps, gap{smx.ClientID(client), o.first, o.last, time.UnixMicro(o.detected).UTC(), o.jump})
+		c.out.Rows = append(c.out.Rows, Gap{client, o.First, o.Last, time.UnixMicro(o.detected).UTC(), o.jump})
 	}
 }
 
 // full is whether the list has as many rows as were asked for.
-func (c *gapCheck) full() bool { return c.opt.Rows >= 0 && len(c.out.Gaps) >= c.opt.Rows }
+func (c *gapCheck) full() bool { return c.opt.Rows >= 0 && len(c.out.Rows) >= c.opt.Rows }
 
 // list adds what is recorded of clients that are not in the list, the oldest first.
 func (c *gapCheck) list(ctx context.Context) error {
@@ -41,17 +39,16 @@ func (c *gapCheck) list(ctx context.Context) error {
 	}
 	defer rows.Close()
 	for rows.Next() && !c.full() {
-		var g gap
-		var client uuid.UUID
+		var g Gap
 		var jump uint8
-		if err := rows.Scan(&client, &g.First, &g.Last, &g.Detected, &jump); err != nil {
+		if err := rows.Scan(&g.Client, &g.First, &g.Last, &g.Detected, &jump); err != nil {
 			return err
 		}
-		if _, already := c.listed[client]; already {
+		if _, already := c.listed[g.Client]; already {
 			continue
 		}
-		g.Client, g.Jump = smx.ClientID(client), jump == 1
-		c.out.Gaps = append(c.out.Gaps, g)
+		g.Jump = jump == 1
+		c.out.Rows = append(c.out.Rows, g)
 	}
 	return rows.Err()
 }

@@ -1,4 +1,4 @@
-package resync
+package gaps
 
 import (
 	"context"
@@ -30,12 +30,12 @@ var belowCompletionSQL string
 //go:embed sql/conflicts_open.sql
 var openConflictsSQL string
 
-// conflictSearch looks for conflicts among the messages of clients whose serials did not simply continue: every kind of them
-// is a serial that came a second time, or below others. One that was found before is left alone; a later message under the same
-// serial is another one.
+// conflictSearch looks for conflicts among the messages of clients whose serials did not simply continue: every kind of
+// them is a serial that came a second time, or below others. One that was found before is left alone; a later message
+// under the same serial is another one.
 type conflictSearch struct {
-	*finder
-	opt                        findOptions
+	*Finder
+	opt                        Options
 	settled                    time.Time // what was loaded before is stored wholly
 	drops                      bool      // whether there is a retention
 	keptFrom                   any       // when it begins
@@ -43,12 +43,12 @@ type conflictSearch struct {
 	rows                       conflictRows
 }
 
-func (f *finder) newConflictSearch(ctx context.Context, opt findOptions, watermark time.Time) (conflictSearch, error) {
+func (f *Finder) newConflictSearch(ctx context.Context, opt Options, watermark time.Time) (conflictSearch, error) {
 	keep, err := f.store.Retention(ctx)
 	if err != nil {
 		return conflictSearch{}, err
 	}
-	s := conflictSearch{finder: f, opt: opt, settled: watermark.Add(-f.margin), drops: keep != 0, keptFrom: timeArg("kept_from", opt.At.Add(-keep)),
+	s := conflictSearch{Finder: f, opt: opt, settled: watermark.Add(-f.margin), drops: keep != 0, keptFrom: store.TimeArg("kept_from", opt.At.Add(-keep)),
 		rows: conflictRows{store: f.store, at: opt.At, dry: opt.DryRun}}
 	row := f.store.Conn().QueryRow(ctx, worthSQL, f.since(opt), s.keptFrom)
 	return s, row.Scan(&s.messages, &s.completions, &s.old)
@@ -56,7 +56,7 @@ func (f *finder) newConflictSearch(ctx context.Context, opt findOptions, waterma
 
 // search stores the conflicts of some clients among the messages loaded since the last check.
 func (s *conflictSearch) search(ctx context.Context, clients []any) error {
-	args := append(clients, s.since(s.opt), flagArg("everywhere", s.opt.Since.IsZero()), s.keptFrom)
+	args := append(clients, s.since(s.opt), store.FlagArg("everywhere", s.opt.Since.IsZero()), s.keptFrom)
 	if s.messages {
 		if err := s.collect(ctx, conflictReused, reusedSQL, args...); err != nil {
 			return err
@@ -76,7 +76,7 @@ func (s *conflictSearch) search(ctx context.Context, clients []any) error {
 }
 
 // countConflicts counts those that are open by what is stored.
-func (f *finder) countConflicts(ctx context.Context, out *found) error {
+func (f *Finder) countConflicts(ctx context.Context, out *Found) error {
 	return f.store.Conn().QueryRow(ctx, openConflictsSQL).Scan(&out.Conflicts)
 }
 

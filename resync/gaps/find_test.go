@@ -1,4 +1,4 @@
-package resync
+package gaps
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"statewire/internal/serials"
 	"statewire/store"
 	"statewire/store/storetest"
 )
@@ -21,16 +22,18 @@ func clientN(n int) uuid.UUID {
 	return uuid.UUID{0: 0xF1, 7: byte(n >> 8), 8: byte(n * 37), 15: byte(n)}
 }
 
+func run(first, last uint64) serials.Run { return serials.Run{First: first, Last: last} }
+
 // site is a store with the finder under test.
 type site struct {
 	t      testing.TB
 	store  *store.Store
-	finder *finder
+	finder *Finder
 }
 
 func newSite(t testing.TB) *site {
 	s := storetest.New(t)
-	return &site{t, s, newFinder(s, slog.New(slog.DiscardHandler))}
+	return &site{t, s, New(s, slog.New(slog.DiscardHandler))}
 }
 
 func (s *site) exec(sql string, args ...any) {
@@ -40,11 +43,11 @@ func (s *site) exec(sql string, args ...any) {
 	}
 }
 
-func (s *site) arrived(client int, runs ...span) {
+func (s *site) arrived(client int, runs ...serials.Run) {
 	s.t.Helper()
 	for _, r := range runs {
 		for _, table := range []string{"serial_ranges", "arrivals"} {
-			s.exec("INSERT INTO %s (client_id, first_serial, last_serial) VALUES ('%s', %d, %d)", table, clientN(client), r.first, r.last)
+			s.exec("INSERT INTO %s (client_id, first_serial, last_serial) VALUES ('%s', %d, %d)", table, clientN(client), r.First, r.Last)
 		}
 	}
 }
@@ -54,9 +57,9 @@ func (s *site) claim(client int, serial uint64) {
 	s.exec("INSERT INTO client_claims (client_id, last_serial, claimed_time) VALUES ('%s', %d, now64(6))", clientN(client), serial)
 }
 
-func (s *site) check(opt findOptions) found {
+func (s *site) check(opt Options) Outcome {
 	s.t.Helper()
-	out, err := s.finder.find(s.t.Context(), opt)
+	out, err := s.finder.Find(s.t.Context(), opt)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -118,25 +121,25 @@ func TestGapsAtTheBoundaries(t *testing.T) {
 	const top = 1 << 62
 	tests := []struct {
 		name    string
-		arrived []span
+		arrived []serials.Run
 		claimed uint64
-		want    []span
+		want    []serials.Run
 	}{
-		{"a client first seen late lacks what came before", []span{{1431, 1431}}, 0, []span{{1, 1430}}},
-		{"nothing is missing of an unbroken run", []span{{1, 5}, {6, 6}, {7, 9}}, 9, nil},
-		{"runs overlap, repeat and nest", []span{{1, 5}, {3, 9}, {4, 4}, {12, 12}, {1, 5}, {12, 12}}, 0, []span{{10, 11}}},
-		{"a duplicate does not stand in for a lost message", []span{{1, 1}, {1, 1}, {3, 3}}, 0, []span{{2, 2}}},
-		{"nor does an overlap as long as the gap", []span{{1, 2}, {2, 3}, {5, 5}}, 0, []span{{4, 4}}},
-		{"nor a run that repeats all but one serial of another", []span{{1, 10}, {2, 10}, {20, 20}}, 0, []span{{11, 19}}},
-		{"a run inside another hides nothing behind it", []span{{1, 10}, {2, 3}, {20, 20}}, 0, []span{{11, 19}}},
-		{"a lost last message is seen by the claim", []span{{1, 5}}, 7, []span{{6, 7}}},
-		{"a claim below what was seen says nothing", []span{{1, 5}}, 4, nil},
-		{"a client that only claims", nil, 3, []span{{1, 3}}},
+		{"a client first seen late lacks what came before", []serials.Run{run(1431, 1431)}, 0, []serials.Run{run(1, 1430)}},
+		{"nothing is missing of an unbroken run", []serials.Run{run(1, 5), run(6, 6), run(7, 9)}, 9, nil},
+		{"runs overlap, repeat and nest", []serials.Run{run(1, 5), run(3, 9), run(4, 4), run(12, 12), run(1, 5), run(12, 12)}, 0, []serials.Run{run(10, 11)}},
+		{"a duplicate does not stand in for a lost message", []serials.Run{run(1, 1), run(1, 1), run(3, 3)}, 0, []serials.Run{run(2, 2)}},
+		{"nor does an overlap as long as the gap", []serials.Run{run(1, 2), run(2, 3), run(5, 5)}, 0, []serials.Run{run(4, 4)}},
+		{"nor a run that repeats all but one serial of another", []serials.Run{run(1, 10), run(2, 10), run(20, 20)}, 0, []serials.Run{run(11, 19)}},
+		{"a run inside another hides nothing behind it", []serials.Run{run(1, 10), run(2, 3), run(20, 20)}, 0, []serials.Run{run(11, 19)}},
+		{"a lost last message is seen by the claim", []serials.Run{run(1, 5)}, 7, []serials.Run{run(6, 7)}},
+		{"a claim below what was seen says nothing", []serials.Run{run(1, 5)}, 4, nil},
+		{"a client that only claims", nil, 3, []serials.Run{run(1, 3)}},
 		{"a client that claims nothing", nil, 0, nil},
-		{"a jump by 10^15 is one range", []span{{1, 2}, {1e15, 1e15}}, 0, []span{{3, 1e15 - 1}}},
-		{"the greatest serial there is", []span{{1, 1}, {top, top}}, 0, []span{{2, top - 1}}},
-		{"the greatest claim there is", []span{{2, 2}}, top, []span{{1, 1}, {3, top}}},
-		{"a run up to the greatest serial", []span{{1, top}}, top, nil},
+		{"a jump by 10^15 is one range", []serials.Run{run(1, 2), run(1e15, 1e15)}, 0, []serials.Run{run(3, 1e15-1)}},
+		{"the greatest serial there is", []serials.Run{run(1, 1), run(top, top)}, 0, []serials.Run{run(2, top-1)}},
+		{"the greatest claim there is", []serials.Run{run(2, 2)}, top, []serials.Run{run(1, 1), run(3, top)}},
+		{"a run up to the greatest serial", []serials.Run{run(1, top)}, top, nil},
 	}
 	s := newSite(t)
 	for n, tt := range tests {
@@ -145,21 +148,21 @@ func TestGapsAtTheBoundaries(t *testing.T) {
 			s.claim(n, tt.claimed)
 		}
 	}
-	s.check(findOptions{At: epoch, Since: aCheck, DryRun: true})
-	out := s.check(findOptions{At: epoch, Since: aCheck, Rows: -1})
-	if anew := s.check(findOptions{At: epoch.Add(time.Hour)}); anew.Opened+anew.Closed != 0 || anew.Looked != anew.Clients {
+	s.check(Options{At: epoch, Since: aCheck, DryRun: true})
+	out := s.check(Options{At: epoch, Since: aCheck, Rows: -1})
+	if anew := s.check(Options{At: epoch.Add(time.Hour)}); anew.Opened+anew.Closed != 0 || anew.Looked != anew.Compared {
 		t.Errorf("reading everything anew changes %+v", anew)
 	}
 	listed := map[string]int{}
-	for _, g := range out.Gaps {
+	for _, g := range out.Rows {
 		listed[fmt.Sprint(uuid.UUID(g.Client), g.First, g.Last, g.Detected.Equal(epoch))]++
 	}
 	for n, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var want []string
 			for _, m := range tt.want {
-				want = append(want, fmt.Sprintf("('%s',%d,%d,0)", clientN(n), m.first, m.last))
-				if key := fmt.Sprint(clientN(n), m.first, m.last, true); listed[key] != 1 {
+				want = append(want, fmt.Sprintf("('%s',%d,%d,0)", clientN(n), m.First, m.Last))
+				if key := fmt.Sprint(clientN(n), m.First, m.Last, true); listed[key] != 1 {
 					t.Errorf("the check lists %s %d times", key, listed[key])
 				}
 			}
@@ -174,28 +177,28 @@ func TestARangeKeepsItsDetectionTime(t *testing.T) {
 	at := func(hours int) time.Time { return epoch.Add(time.Duration(hours) * time.Hour) }
 	tests := []struct {
 		name    string
-		first   []span // arrived before the check of hour 0
+		first   []serials.Run // arrived before the check of hour 0
 		claimed uint64
-		second  []span // before that of hour 1
-		third   []span // before that of hour 2
+		second  []serials.Run // before that of hour 1
+		third   []serials.Run // before that of hour 2
 		want    []string
 	}{
-		{"what a late arrival leaves", []span{{1, 1}, {10, 10}}, 0, []span{{2, 3}}, nil, []string{"4-9@0"}},
-		{"both parts of a split range", []span{{1, 1}, {10, 10}}, 0, []span{{5, 5}}, nil, []string{"2-4@0", "6-9@0"}},
-		{"a range that closes is gone", []span{{1, 1}, {10, 10}}, 0, []span{{2, 9}}, nil, nil},
-		{"a new range has its own", []span{{1, 1}, {3, 3}}, 0, []span{{5, 5}}, nil, []string{"2-2@0", "4-4@1"}},
-		{"a range that grows keeps the earliest", []span{{1, 1}}, 3, []span{{9, 9}}, nil, []string{"2-8@0"}},
-		{"a range that comes back within a longer one", []span{{1, 1}}, 3, []span{{9, 9}}, []span{{4, 8}}, []string{"2-3@0"}},
+		{"what a late arrival leaves", []serials.Run{run(1, 1), run(10, 10)}, 0, []serials.Run{run(2, 3)}, nil, []string{"4-9@0"}},
+		{"both parts of a split range", []serials.Run{run(1, 1), run(10, 10)}, 0, []serials.Run{run(5, 5)}, nil, []string{"2-4@0", "6-9@0"}},
+		{"a range that closes is gone", []serials.Run{run(1, 1), run(10, 10)}, 0, []serials.Run{run(2, 9)}, nil, nil},
+		{"a new range has its own", []serials.Run{run(1, 1), run(3, 3)}, 0, []serials.Run{run(5, 5)}, nil, []string{"2-2@0", "4-4@1"}},
+		{"a range that grows keeps the earliest", []serials.Run{run(1, 1)}, 3, []serials.Run{run(9, 9)}, nil, []string{"2-8@0"}},
+		{"a range that comes back within a longer one", []serials.Run{run(1, 1)}, 3, []serials.Run{run(9, 9)}, []serials.Run{run(4, 8)}, []string{"2-3@0"}},
 	}
 	s := newSite(t)
 	for hour := range 3 {
 		for n, tt := range tests {
-			s.arrived(n, [][]span{tt.first, tt.second, tt.third}[hour]...)
+			s.arrived(n, [][]serials.Run{tt.first, tt.second, tt.third}[hour]...)
 			if tt.claimed > 0 && hour == 0 {
 				s.claim(n, tt.claimed)
 			}
 		}
-		s.check(findOptions{At: at(hour)})
+		s.check(Options{At: at(hour)})
 	}
 	for n, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -212,12 +215,12 @@ func TestARangeKeepsItsDetectionTime(t *testing.T) {
 
 func TestTheTimeOfACheckOnlyStamps(t *testing.T) {
 	s := newSite(t)
-	s.arrived(1, span{5, 5})
-	s.check(findOptions{At: epoch.AddDate(10, 0, 0)}) // a clock that is far ahead
-	s.arrived(1, span{2, 2})
-	s.check(findOptions{At: epoch}) // and set right
-	s.arrived(2, span{3, 3})
-	s.check(findOptions{At: epoch.AddDate(-10, 0, 0)}) // or back
+	s.arrived(1, run(5, 5))
+	s.check(Options{At: epoch.AddDate(10, 0, 0)}) // a clock that is far ahead
+	s.arrived(1, run(2, 2))
+	s.check(Options{At: epoch}) // and set right
+	s.arrived(2, run(3, 3))
+	s.check(Options{At: epoch.AddDate(-10, 0, 0)}) // or back
 	future, past := int(epoch.AddDate(10, 0, 0).Sub(epoch).Seconds()), int(epoch.AddDate(-10, 0, 0).Sub(epoch).Seconds())
 	want := []string{fmt.Sprintf("('%s',1,1,%d)", clientN(1), future), fmt.Sprintf("('%s',3,4,%d)", clientN(1), future), fmt.Sprintf("('%s',1,2,%d)", clientN(2), past)}
 	if got := s.open(); !slices.Equal(got, want) {
@@ -227,11 +230,11 @@ func TestTheTimeOfACheckOnlyStamps(t *testing.T) {
 
 func TestACheckThatFindsNothingNewWritesNothing(t *testing.T) {
 	s := newSite(t)
-	s.arrived(1, span{5, 5})
-	s.check(findOptions{At: epoch})
+	s.arrived(1, run(5, 5))
+	s.check(Options{At: epoch})
 	before := s.rows("SELECT count() FROM missing_ranges")
 	for range 3 {
-		if out := s.check(findOptions{At: epoch.Add(time.Hour)}); out.Opened+out.Closed != 0 {
+		if out := s.check(Options{At: epoch.Add(time.Hour)}); out.Opened+out.Closed != 0 {
 			t.Errorf("a check that had nothing new opened %d and closed %d", out.Opened, out.Closed)
 		}
 	}
@@ -242,12 +245,12 @@ func TestACheckThatFindsNothingNewWritesNothing(t *testing.T) {
 
 func TestACheckThatWasCutShortIsCompletedByTheNext(t *testing.T) {
 	s := newSite(t)
-	s.arrived(1, span{1, 1}, span{20, 20})
-	s.check(findOptions{At: epoch})
-	s.arrived(1, span{10, 10})
+	s.arrived(1, run(1, 1), run(20, 20))
+	s.check(Options{At: epoch})
+	s.arrived(1, run(10, 10))
 	// The next check opened one of the parts; then the process died.
 	s.exec("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES ('%s', 11, 19, '2026-03-01 08:00:00', '2026-03-01 09:00:00', 0)", clientN(1))
-	out := s.check(findOptions{At: epoch.Add(2 * time.Hour)})
+	out := s.check(Options{At: epoch.Add(2 * time.Hour)})
 	want := []string{fmt.Sprintf("('%s',2,9,0)", clientN(1)), fmt.Sprintf("('%s',11,19,0)", clientN(1))}
 	if got := s.open(); !slices.Equal(got, want) || out.Ranges != 2 || out.Messages != 17 {
 		t.Errorf("open %v (%d with %v messages), want %v", got, out.Ranges, out.Messages, want)
@@ -259,12 +262,12 @@ func TestRetentionOpensAndClosesNothing(t *testing.T) {
 	for serial := range uint64(9) {
 		s.message(1, serial+1, 500, serial, epoch, "")
 	}
-	s.arrived(1, span{1, 3}, span{5, 9})
-	s.check(findOptions{At: epoch})
+	s.arrived(1, run(1, 3), run(5, 9))
+	s.check(Options{At: epoch})
 	before := s.open()
 	s.exec("ALTER TABLE state_messages DELETE WHERE serial < 7 SETTINGS mutations_sync = 2")
 	s.exec("TRUNCATE TABLE client_reports")
-	out := s.check(findOptions{At: epoch.Add(time.Hour)})
+	out := s.check(Options{At: epoch.Add(time.Hour)})
 	if got := s.open(); !slices.Equal(got, before) || len(got) != 1 || out.Opened+out.Closed+out.NewConflicts != 0 {
 		t.Errorf("open %v (%+v), was %v", got, out, before)
 	}
@@ -273,27 +276,27 @@ func TestRetentionOpensAndClosesNothing(t *testing.T) {
 func TestOnlyClientsOfWhomSomethingElseThanTheNextSerialsCameAreLookedAt(t *testing.T) {
 	tests := []struct {
 		name    string
-		arrived []span
+		arrived []serials.Run
 		then    func(s *site, client int)
 		looked  bool
 	}{
-		{"nothing came", []span{{1, 5}}, func(*site, int) {}, false},
-		{"nor of a client with a gap", []span{{1, 5}, {7, 9}}, func(*site, int) {}, false},
-		{"the next serials came", []span{{1, 5}}, func(s *site, n int) { s.arrived(n, span{6, 6}, span{7, 9}) }, false},
-		{"out of order", []span{{1, 5}}, func(s *site, n int) { s.arrived(n, span{8, 9}, span{6, 7}) }, false},
-		{"to a client with a gap", []span{{1, 5}, {7, 9}}, func(s *site, n int) { s.arrived(n, span{10, 12}) }, false},
-		{"a first report", nil, func(s *site, n int) { s.arrived(n, span{1, 3}) }, false},
-		{"a first report that comes late", nil, func(s *site, n int) { s.arrived(n, span{2, 3}) }, true},
-		{"one was lost", []span{{1, 5}}, func(s *site, n int) { s.arrived(n, span{7, 9}) }, true},
-		{"one came twice", []span{{1, 5}}, func(s *site, n int) { s.arrived(n, span{5, 5}) }, true},
-		{"one was lost and another came twice", []span{{1, 5}}, func(s *site, n int) { s.arrived(n, span{6, 6}, span{6, 6}, span{8, 8}) }, true},
-		{"a late one came", []span{{1, 5}, {7, 9}}, func(s *site, n int) { s.arrived(n, span{6, 6}) }, true},
-		{"a claim of what arrived", []span{{1, 5}}, func(s *site, n int) { s.claim(n, 5) }, false},
-		{"a claim of more", []span{{1, 5}}, func(s *site, n int) { s.claim(n, 6) }, true},
-		{"a baseline", []span{{3, 5}}, func(s *site, n int) {
+		{"nothing came", []serials.Run{run(1, 5)}, func(*site, int) {}, false},
+		{"nor of a client with a gap", []serials.Run{run(1, 5), run(7, 9)}, func(*site, int) {}, false},
+		{"the next serials came", []serials.Run{run(1, 5)}, func(s *site, n int) { s.arrived(n, run(6, 6), run(7, 9)) }, false},
+		{"out of order", []serials.Run{run(1, 5)}, func(s *site, n int) { s.arrived(n, run(8, 9), run(6, 7)) }, false},
+		{"to a client with a gap", []serials.Run{run(1, 5), run(7, 9)}, func(s *site, n int) { s.arrived(n, run(10, 12)) }, false},
+		{"a first report", nil, func(s *site, n int) { s.arrived(n, run(1, 3)) }, false},
+		{"a first report that comes late", nil, func(s *site, n int) { s.arrived(n, run(2, 3)) }, true},
+		{"one was lost", []serials.Run{run(1, 5)}, func(s *site, n int) { s.arrived(n, run(7, 9)) }, true},
+		{"one came twice", []serials.Run{run(1, 5)}, func(s *site, n int) { s.arrived(n, run(5, 5)) }, true},
+		{"one was lost and another came twice", []serials.Run{run(1, 5)}, func(s *site, n int) { s.arrived(n, run(6, 6), run(6, 6), run(8, 8)) }, true},
+		{"a late one came", []serials.Run{run(1, 5), run(7, 9)}, func(s *site, n int) { s.arrived(n, run(6, 6)) }, true},
+		{"a claim of what arrived", []serials.Run{run(1, 5)}, func(s *site, n int) { s.claim(n, 5) }, false},
+		{"a claim of more", []serials.Run{run(1, 5)}, func(s *site, n int) { s.claim(n, 6) }, true},
+		{"a baseline", []serials.Run{run(3, 5)}, func(s *site, n int) {
 			s.exec("INSERT INTO baselines (client_id, serial, accepted_time) VALUES ('%s', 2, now64(6))", clientN(n))
 		}, true},
-		{"ranges that another check wrote", []span{{3, 5}}, func(s *site, n int) {
+		{"ranges that another check wrote", []serials.Run{run(3, 5)}, func(s *site, n int) {
 			s.exec("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES ('%s', 1, 2, '2026-03-01 08:00:00', '2026-03-01 09:00:00', 1)", clientN(n))
 		}, true},
 	}
@@ -301,35 +304,36 @@ func TestOnlyClientsOfWhomSomethingElseThanTheNextSerialsCameAreLookedAt(t *test
 		t.Run(tt.name, func(t *testing.T) {
 			s := newSite(t)
 			s.arrived(1, tt.arrived...)
-			s.check(findOptions{At: epoch})
+			s.check(Options{At: epoch})
 			tt.then(s, 1)
-			out := s.check(findOptions{At: epoch, Since: aCheck})
+			out := s.check(Options{At: epoch, Since: aCheck})
 			if (out.Looked == 1) != tt.looked {
-				t.Errorf("looked at %d of %d clients, want %v", out.Looked, out.Clients, tt.looked)
+				t.Errorf("looked at %d of %d clients, want %v", out.Looked, out.Compared, tt.looked)
 			}
-			if again := s.check(findOptions{At: epoch, Since: aCheck}); again.Looked != 0 {
+			if again := s.check(Options{At: epoch, Since: aCheck}); again.Looked != 0 {
 				t.Errorf("the check after that looks at it again")
 			}
-			if anew := s.check(findOptions{At: epoch}); anew.Opened+anew.Closed != 0 {
+			if anew := s.check(Options{At: epoch}); anew.Opened+anew.Closed != 0 {
 				t.Errorf("reading everything anew changes %+v", anew)
 			}
 		})
 	}
 }
 
-// A run that is not added up yet is of a file that the loader will store again: the look at it is not one to continue from.
+// A run that is not added up yet is of a file that the loader will store again: the look at it is not one to continue
+// from.
 func TestALookAtRunsThatAreNotAddedUpYetIsRepeated(t *testing.T) {
 	s := newSite(t)
-	s.arrived(1, span{1, 5})
-	s.check(findOptions{At: epoch})
+	s.arrived(1, run(1, 5))
+	s.check(Options{At: epoch})
 	s.claim(1, 7)
 	s.exec("INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES ('%s', 7, 7)", clientN(1))
-	s.check(findOptions{At: epoch, Since: aCheck})
+	s.check(Options{At: epoch, Since: aCheck})
 	if got, want := s.openOf(1), []string{fmt.Sprintf("('%s',6,6,0)", clientN(1))}; !slices.Equal(got, want) {
 		t.Fatalf("open %v, want %v", got, want)
 	}
-	s.arrived(1, span{6, 7})
-	s.check(findOptions{At: epoch, Since: aCheck})
+	s.arrived(1, run(6, 7))
+	s.check(Options{At: epoch, Since: aCheck})
 	if got := s.openOf(1); len(got) > 0 {
 		t.Errorf("open %v although all arrived", got)
 	}

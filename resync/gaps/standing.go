@@ -1,4 +1,4 @@
-package resync
+package gaps
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"statewire/store"
 )
 
-// standing is how a client stands when a check compares it: the hash of what arrived, the greatest serial of it, the greatest
-// one claimed, the floor, and the newest version of its ranges.
+// standing is how a client stands when a check compares it: the hash of what arrived, the greatest serial of it, the
+// greatest one claimed, the floor, and the newest version of its ranges.
 type standing struct {
 	client                            uuid.UUID
 	fingerprint, last, claimed, floor uint64

@@ -1,41 +1,38 @@
-package resync
+package gaps
 
 import (
 	"context"
-	"math/big"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"statewire/internal/serials"
 	"statewire/store"
 )
 
-// span is a run of serials, both ends included.
-type span struct{ first, last uint64 }
-
-// openSpan is a missing range with the time in microseconds when a check first saw it.
-type openSpan struct {
-	span
+// openRange is a missing range with the time in microseconds when a search first saw it.
+type openRange struct {
+	serials.Run
 	detected int64
 	jump     bool // the serial above it jumped: counted apart
 }
 
-// reconcile gives what is missing its detection times: a range keeps the earliest of the open ranges that it has serials in
-// common with, a new one gets at. Both lists are in order of their first serials; open ranges may overlap.
-func reconcile(missing []span, open []openSpan, at int64) []openSpan {
-	want := make([]openSpan, len(missing))
+// reconcile gives what is missing its detection times: a range keeps the earliest of the open ranges that it has
+// serials in common with, a new one gets at. Both lists are in order of their first serials; open ranges may overlap.
+func reconcile(missing []serials.Run, open []openRange, at int64) []openRange {
+	want := make([]openRange, len(missing))
 	for i, m := range missing {
-		want[i] = openSpan{span: m, detected: at}
-		for len(open) > 0 && open[0].last < m.first {
+		want[i] = openRange{Run: m, detected: at}
+		for len(open) > 0 && open[0].Last < m.First {
 			open = open[1:]
 		}
 		known := false
 		for _, o := range open {
-			if o.first > m.last {
+			if o.First > m.Last {
 				break
 			}
-			if o.last >= m.first && (!known || o.detected < want[i].detected) {
+			if o.Last >= m.First && (!known || o.detected < want[i].detected) {
 				want[i].detected, known = o.detected, true
 			}
 		}
@@ -44,53 +41,44 @@ func reconcile(missing []span, open []openSpan, at int64) []openSpan {
 }
 
 // differences are the ranges to open and those to close so that open becomes want.
-func differences(open, want []openSpan) (opened, closed []openSpan) {
-	have := make(map[span]openSpan, len(open))
+func differences(open, want []openRange) (opened, closed []openRange) {
+	have := make(map[serials.Run]openRange, len(open))
 	for _, o := range open {
-		have[o.span] = o
+		have[o.Run] = o
 	}
 	for _, w := range want {
-		if had, ok := have[w.span]; !ok || had != w {
+		if had, ok := have[w.Run]; !ok || had != w {
 			opened = append(opened, w)
 		}
-		delete(have, w.span)
+		delete(have, w.Run)
 	}
 	for _, o := range open {
-		if _, left := have[o.span]; left {
+		if _, left := have[o.Run]; left {
 			closed = append(closed, o)
 		}
 	}
 	return opened, closed
 }
 
-// spans are open ranges without their times.
-func spans(open []openSpan) []span {
-	out := make([]span, len(open))
+// runs are open ranges without their times.
+func runs(open []openRange) []serials.Run {
+	out := make([]serials.Run, len(open))
 	for i, o := range open {
-		out[i] = o.span
+		out[i] = o.Run
 	}
 	return out
 }
 
 // parted are the ranges that count, and those below serials that jumped.
-func parted(open []openSpan) (lost, apart []span) {
+func parted(open []openRange) (lost, apart []serials.Run) {
 	for _, o := range open {
 		if o.jump {
-			apart = append(apart, o.span)
+			apart = append(apart, o.Run)
 		} else {
-			lost = append(lost, o.span)
+			lost = append(lost, o.Run)
 		}
 	}
 	return lost, apart
-}
-
-// total counts the serials; a single gap may have 2^62 of them.
-func total(spans []span) *big.Int {
-	sum, n := new(big.Int), new(big.Int)
-	for _, s := range spans {
-		sum.Add(sum, n.SetUint64(s.last-s.first+1))
-	}
-	return sum
 }
 
 // rowsPerInsert bounds what a check holds in memory; a client's rows are never parted.
@@ -109,10 +97,10 @@ type rangeRows struct {
 func (r *rangeRows) len() int { return len(r.clients) }
 
 // add appends a client's ranges; version replaces older rows of the same ranges.
-func (r *rangeRows) add(client uuid.UUID, version int64, ranges []openSpan, closed uint8) {
+func (r *rangeRows) add(client uuid.UUID, version int64, ranges []openRange, closed uint8) {
 	for _, o := range ranges {
-		r.clients, r.closed, r.jumps = append(r.clients, client), append(r.closed, closed), append(r.jumps, flag(o.jump))
-		r.first, r.last = append(r.first, o.first), append(r.last, o.last)
+		r.clients, r.closed, r.jumps = append(r.clients, client), append(r.closed, closed), append(r.jumps, store.Flag(o.jump))
+		r.first, r.last = append(r.first, o.First), append(r.last, o.Last)
 		r.detected, r.checked = append(r.detected, time.UnixMicro(o.detected)), append(r.checked, time.UnixMicro(version))
 	}
 }

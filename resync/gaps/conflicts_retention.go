@@ -1,8 +1,11 @@
-package resync
+package gaps
 
 import (
 	"context"
 	_ "embed"
+
+	"statewire/internal/serials"
+	"statewire/store"
 
 	"github.com/google/uuid"
 )
@@ -19,8 +22,8 @@ var keptSQL string
 //go:embed sql/conflicts_below_retention.sql
 var belowRetentionSQL string
 
-// searchBelowRetention adds the new messages that lie below a serial whose message retention has dropped. Only clients that
-// are known for longer than the retention can have such serials, and few of those have a new message below one.
+// searchBelowRetention adds the new messages that lie below a serial whose message retention has dropped. Only clients
+// that are known for longer than the retention can have such serials, and few of those have a new message below one.
 func (s *conflictSearch) searchBelowRetention(ctx context.Context, args ...any) error {
 	suspects, err := s.suspects(ctx, droppedSQL, args...)
 	if err != nil {
@@ -31,7 +34,7 @@ func (s *conflictSearch) searchBelowRetention(ctx context.Context, args ...any) 
 		if err != nil {
 			return err
 		}
-		err = s.collect(ctx, conflictBelowRetention, belowRetentionSQL, uuidArg("client", client), uintArg("dropped", dropped), s.since(s.opt))
+		err = s.collect(ctx, conflictBelowRetention, belowRetentionSQL, store.UUIDArg("client", client), store.UintArg("dropped", dropped), s.since(s.opt))
 		if err != nil {
 			return err
 		}
@@ -58,14 +61,15 @@ func (s *conflictSearch) suspects(ctx context.Context, sql string, args ...any) 
 	return out, rows.Err()
 }
 
-// lastDropped is the greatest serial of a client that arrived and is neither stored nor set aside; 0 when there is none.
+// lastDropped is the greatest serial of a client that arrived and is neither stored nor set aside; 0 when there is
+// none.
 func (s *conflictSearch) lastDropped(ctx context.Context, client uuid.UUID) (uint64, error) {
-	kept, err := s.store.Conn().Query(ctx, keptSQL, uuidArg("client", client))
+	kept, err := s.store.Conn().Query(ctx, keptSQL, store.UUIDArg("client", client))
 	if err != nil {
 		return 0, err
 	}
 	defer kept.Close()
-	runs, err := s.store.Conn().Query(ctx, runsSQL, uuidArg("client", client), timeArg("settled", s.settled))
+	runs, err := s.store.Conn().Query(ctx, runsSQL, store.UUIDArg("client", client), store.TimeArg("settled", s.settled))
 	if err != nil {
 		return 0, err
 	}
@@ -79,14 +83,14 @@ func (s *conflictSearch) lastDropped(ctx context.Context, client uuid.UUID) (uin
 	low := ^uint64(0) // everything from here on has been looked at
 	dropped := uint64(0)
 	for runs.Next() {
-		var run span
-		if err := runs.Scan(&run.first, &run.last); err != nil {
+		var run serials.Run
+		if err := runs.Scan(&run.First, &run.Last); err != nil {
 			return 0, err
 		}
-		if run.last = min(run.last, low-1); run.last < run.first {
+		if run.Last = min(run.Last, low-1); run.Last < run.First {
 			continue
 		}
-		low = run.first
+		low = run.First
 		if dropped, err = stored.lack(run); err != nil || dropped != 0 {
 			return dropped, err
 		}
@@ -101,9 +105,10 @@ type descending struct {
 	ends bool
 }
 
-// lack is the greatest serial of the run that is not among the serials, 0 when all are. Runs come in descending order, too.
-func (d *descending) lack(run span) (uint64, error) {
-	for want := run.last; want >= run.first && want > 0; want-- {
+// lack is the greatest serial of the run that is not among the serials, 0 when all are. Runs come in descending order,
+// too.
+func (d *descending) lack(run serials.Run) (uint64, error) {
+	for want := run.Last; want >= run.First && want > 0; want-- {
 		for !d.ends && (d.at == 0 || d.at > want) {
 			serial, ok, err := d.next()
 			if err != nil {

@@ -1,4 +1,4 @@
-package resync
+package gaps
 
 import (
 	"cmp"
@@ -11,6 +11,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"statewire/internal/serials"
+	"statewire/store"
 	"statewire/store/storetest"
 )
 
@@ -29,7 +31,7 @@ type modelClient struct {
 	claimed     uint64
 	baseline    uint64 // the accepted serial plus one
 	accepted    int
-	open        []openSpan // as of the last check
+	open        []openRange // as of the last check
 	conflicts   map[modelConflict]bool
 }
 
@@ -55,7 +57,7 @@ func (c *modelClient) floor() uint64 {
 }
 
 // missing counts serials one by one.
-func (c *modelClient) missing() (out []span) {
+func (c *modelClient) missing() (out []serials.Run) {
 	top := c.claimed
 	for s := range c.arrived {
 		top = max(top, s)
@@ -63,10 +65,10 @@ func (c *modelClient) missing() (out []span) {
 	for s := c.floor(); s <= top; s++ {
 		switch {
 		case c.arrived[s]:
-		case len(out) > 0 && out[len(out)-1].last == s-1:
-			out[len(out)-1].last = s
+		case len(out) > 0 && out[len(out)-1].Last == s-1:
+			out[len(out)-1].Last = s
 		default:
-			out = append(out, span{s, s})
+			out = append(out, run(s, s))
 		}
 	}
 	return out
@@ -75,7 +77,7 @@ func (c *modelClient) missing() (out []span) {
 // late counts the serials of open ranges that arrived, but for those below the floor.
 func (c *modelClient) late() (n uint64) {
 	for s := c.floor(); s <= topSerial; s++ {
-		if c.arrived[s] && slices.ContainsFunc(c.open, func(o openSpan) bool { return o.first <= s && s <= o.last }) {
+		if c.arrived[s] && slices.ContainsFunc(c.open, func(o openRange) bool { return o.First <= s && s <= o.Last }) {
 			n++
 		}
 	}
@@ -84,12 +86,12 @@ func (c *modelClient) late() (n uint64) {
 
 // check is a gap check at a time: a range keeps the earliest detection of the open serials in it.
 func (c *modelClient) check(at int64) {
-	var open []openSpan
+	var open []openRange
 	for _, m := range c.missing() {
-		o, known := openSpan{span: m, detected: at}, false
+		o, known := openRange{Run: m, detected: at}, false
 		for _, old := range c.open {
-			for s := old.first; s <= old.last; s++ {
-				if s >= m.first && s <= m.last && (!known || old.detected < o.detected) {
+			for s := old.First; s <= old.Last; s++ {
+				if s >= m.First && s <= m.Last && (!known || old.detected < o.detected) {
 					o.detected, known = old.detected, true
 				}
 			}
@@ -97,13 +99,13 @@ func (c *modelClient) check(at int64) {
 		open = append(open, o)
 	}
 	for i, o := range open {
-		above := o.last // what a claim says to be missing ends with the claim
+		above := o.Last // what a claim says to be missing ends with the claim
 		for s := range c.arrived {
-			if s > o.last {
-				above = o.last + 1
+			if s > o.Last {
+				above = o.Last + 1
 			}
 		}
-		open[i].jump = above-(o.first-1) > modelJump
+		open[i].jump = above-(o.First-1) > modelJump
 	}
 	c.open = open
 	c.findConflicts()
@@ -271,7 +273,8 @@ func (f *fleetModel) step(n int) {
 	}
 }
 
-// flush inserts what happened, in a second attempt when the first is cut short before runs are added up, and a check comes between.
+// flush inserts what happened, in a second attempt when the first is cut short before runs are added up, and a check
+// comes between.
 func (f *fleetModel) flush(cutShort bool) {
 	tables := []struct {
 		table string
@@ -293,7 +296,7 @@ func (f *fleetModel) flush(cutShort bool) {
 	}
 	if cutShort {
 		insert(len(tables) - 1)
-		out := f.check(findOptions{At: f.at, Since: f.since})
+		out := f.check(Options{At: f.at, Since: f.since})
 		f.since, f.late = out.Watermark, out.Late
 	}
 	insert(len(tables))
@@ -306,8 +309,8 @@ func (f *fleetModel) flush(cutShort bool) {
 func (f *fleetModel) checkAndCompare() {
 	at := f.at
 	full := rapid.Bool().Draw(f.rt, "full")
-	dry := f.dryRun(findOptions{At: at, Full: full, Since: f.since, DryRun: true, Rows: -1})
-	out := f.check(findOptions{At: at, Full: full, Since: f.since, Rows: rapid.IntRange(-1, 3).Draw(f.rt, "rows")})
+	dry := f.dryRun(Options{At: at, Full: full, Since: f.since, DryRun: true, Rows: -1})
+	out := f.check(Options{At: at, Full: full, Since: f.since, Rows: rapid.IntRange(-1, 3).Draw(f.rt, "rows")})
 	f.since = out.Watermark
 	var want []string
 	var ranges, messages, late, jumps, apart uint64
@@ -317,12 +320,12 @@ func (f *fleetModel) checkAndCompare() {
 		late += c.late()
 		c.check(at.UnixMicro())
 		for _, o := range c.open {
-			want = append(want, fmt.Sprintf("('%s',%d,%d,%d,%d)", clientN(n), o.first, o.last, (o.detected-epoch.UnixMicro())/1e6, flag(o.jump)))
+			want = append(want, fmt.Sprintf("('%s',%d,%d,%d,%d)", clientN(n), o.First, o.Last, (o.detected-epoch.UnixMicro())/1e6, store.Flag(o.jump)))
 			if o.jump {
-				jumps, apart = jumps+1, apart+o.last-o.first+1
+				jumps, apart = jumps+1, apart+o.Last-o.First+1
 				continue
 			}
-			ranges, messages = ranges+1, messages+o.last-o.first+1
+			ranges, messages = ranges+1, messages+o.Last-o.First+1
 		}
 		conflicts += len(c.openConflicts())
 		f.compareConflicts(n, c)
@@ -336,7 +339,7 @@ func (f *fleetModel) checkAndCompare() {
 	if out.Ranges != ranges || out.Messages != float64(messages) {
 		f.rt.Fatalf("the check counts %d ranges and %v messages, want %d and %d", out.Ranges, out.Messages, ranges, messages)
 	}
-	if dry != nil && (dry.Ranges != ranges || dry.Jumps != jumps || dry.JumpMessages != out.JumpMessages || dry.Messages != out.Messages || dry.Opened != out.Opened || dry.Closed != out.Closed || len(dry.Gaps) > len(want)) {
+	if dry != nil && (dry.Ranges != ranges || dry.Jumps != jumps || dry.JumpMessages != out.JumpMessages || dry.Messages != out.Messages || dry.Opened != out.Opened || dry.Closed != out.Closed || len(dry.Rows) > len(want)) {
 		f.rt.Fatalf("the dry run said %+v, the check %+v", *dry, out)
 	}
 	if out.Late+f.late != late {
@@ -349,7 +352,7 @@ func (f *fleetModel) checkAndCompare() {
 	if !rapid.Bool().Draw(f.rt, "again") {
 		return
 	}
-	if again := f.check(findOptions{At: at.Add(time.Hour), Full: true, Rows: 2}); again.Opened+again.Closed+again.NewConflicts != 0 {
+	if again := f.check(Options{At: at.Add(time.Hour), Full: true, Rows: 2}); again.Opened+again.Closed+again.NewConflicts != 0 {
 		f.rt.Fatalf("a full check after that changes %+v", again)
 	}
 }
@@ -361,7 +364,7 @@ func (f *fleetModel) openJumps() []string {
 }
 
 // dryRun makes one now and then, and compares what is stored before and after it.
-func (f *fleetModel) dryRun(opt findOptions) *found {
+func (f *fleetModel) dryRun(opt Options) *Outcome {
 	if rapid.IntRange(0, 2).Draw(f.rt, "dry run") > 0 {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package resync
+package gaps
 
 import (
 	"context"
@@ -11,32 +11,36 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"statewire/internal/serials"
 	"statewire/smx"
+	"statewire/store"
 )
 
-//go:embed sql/gaps_suspects.sql
+//go:embed sql/suspects.sql
 var suspectsSQL string
 
-//go:embed sql/gaps_arrived.sql
+//go:embed sql/arrived.sql
 var arrivedSQL string
 
-//go:embed sql/gaps_known.sql
+//go:embed sql/known.sql
 var knownSQL string
 
-//go:embed sql/gaps_open.sql
+//go:embed sql/open.sql
 var openSQL string
 
 const (
 	// clientsPerLook bounds the clients that are named in one query, and lookBytes its text.
 	clientsPerLook = 20_000
 	lookBytes      = 4 << 20
+	// namedPerQuery bounds the clients that are named in a parameter of a query.
+	namedPerQuery = 10_000
 )
 
 // gapCheck is what one check has found so far.
 type gapCheck struct {
-	*finder
-	opt       findOptions
-	out       *found
+	*Finder
+	opt       Options
+	out       *Outcome
 	messages  *big.Int // in open ranges
 	apart     *big.Int // in those below serials that jumped
 	rows      rangeRows
@@ -45,10 +49,11 @@ type gapCheck struct {
 	listed    map[uuid.UUID]struct{} // clients whose gaps are in the list
 }
 
-// findGaps compares every client's fingerprint with that of the last look at its serials, looks again at those where it tells
-// of more than the next serials, and stores the differences: the cost goes with what changed, not with what ever arrived.
-func (f *finder) findGaps(ctx context.Context, opt findOptions, out *found) error {
-	c := gapCheck{finder: f, opt: opt, out: out, messages: new(big.Int), apart: new(big.Int), listed: map[uuid.UUID]struct{}{},
+// findGaps compares every client's fingerprint with that of the last look at its serials, looks again at those where it
+// tells of more than the next serials, and stores the differences: the cost goes with what changed, not with what ever
+// arrived.
+func (f *Finder) findGaps(ctx context.Context, opt Options, out *Outcome) error {
+	c := gapCheck{Finder: f, opt: opt, out: out, messages: new(big.Int), apart: new(big.Int), listed: map[uuid.UUID]struct{}{},
 		rows: rangeRows{store: f.store, dry: opt.DryRun}, looks: lookRows{store: f.store, dry: opt.DryRun}}
 	if err := f.store.Conn().QueryRow(ctx, openSQL).Scan(&out.Ranges, c.messages, &out.Jumps, c.apart); err != nil {
 		return err
@@ -66,7 +71,7 @@ func (f *finder) findGaps(ctx context.Context, opt findOptions, out *found) erro
 	out.Messages, out.JumpMessages = float(c.messages), float(c.apart)
 	out.NewConflicts = c.conflicts.rows.found
 	if opt.DryRun {
-		out.foreseen.rows = c.conflicts.rows
+		out.Foreseen.rows = c.conflicts.rows
 	}
 	return c.list(ctx)
 }
@@ -77,7 +82,8 @@ func float(n *big.Int) float64 {
 	return f
 }
 
-// compare looks at the suspects among all clients, in the order of the store: so a look reads one stretch of every table.
+// compare looks at the suspects among all clients, in the order of the store: so a look reads one stretch of every
+// table.
 func (c *gapCheck) compare(ctx context.Context, all []slice) error {
 	var next standings // those of the next look
 	for _, s := range all {
@@ -99,22 +105,23 @@ func (c *gapCheck) compare(ctx context.Context, all []slice) error {
 	return c.look(ctx, next)
 }
 
-// suspects are the clients of a slice of whom something else may be missing than is recorded, in the order of the store.
+// suspects are the clients of a slice of whom something else may be missing than is recorded, in the order of the
+// store.
 func (c *gapCheck) suspects(ctx context.Context, s slice) (some standings, err error) {
 	var compared uint64
-	everybody := flagArg("everybody", c.opt.Since.IsZero())
-	row := c.store.Conn().QueryRow(ctx, suspectsSQL, uuidArg("from", s.from), uuidArg("to", s.to), everybody)
+	everybody := store.FlagArg("everybody", c.opt.Since.IsZero())
+	row := c.store.Conn().QueryRow(ctx, suspectsSQL, store.UUIDArg("from", s.from), store.UUIDArg("to", s.to), everybody)
 	err = row.Scan(&compared, &some.clients, &some.fingerprints, &some.lasts, &some.claims, &some.floors, &some.checked)
 	if err != nil {
 		return standings{}, fmt.Errorf("compare fingerprints: %w", err)
 	}
-	c.out.Clients += compared
+	c.out.Compared += compared
 	c.out.Looked += uint64(len(some.clients))
 	return some, nil
 }
 
-// look reads the serials of some clients and what else is known of them, and compares. Their standing is stored last: a check
-// that is cut short before looks at them again.
+// look reads the serials of some clients and what else is known of them, and compares. Their standing is stored last: a
+// check that is cut short before looks at them again.
 func (c *gapCheck) look(ctx context.Context, some standings) error {
 	if some.len() == 0 {
 		return nil
@@ -186,33 +193,33 @@ func listed(ctx context.Context) context.Context {
 	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"max_query_size": lookBytes}))
 }
 
-// named are some clients, in the order of the store, as the parameters of queries: the ids between which they lie, and a list of
-// them unless they are most of those that lie there.
+// named are some clients, in the order of the store, as the parameters of queries: the ids between which they lie, and
+// a list of them unless they are most of those that lie there.
 func (c *gapCheck) named(some []uuid.UUID) []any {
 	var list strings.Builder
-	most := 2*c.out.Looked >= c.out.Clients
+	most := 2*c.out.Looked >= c.out.Compared
 	for i := 0; i < len(some) && !most; i++ {
 		list.WriteString(some[i].String())
 		list.WriteByte('\n')
 	}
-	return []any{uuidArg("from", some[0]), uuidArg("to", some[len(some)-1]), flagArg("all", most),
-		clickhouse.Named("clients", list.String())}
+	return []any{store.UUIDArg("from", some[0]), store.UUIDArg("to", some[len(some)-1]), store.FlagArg("all", most),
+		store.TextArg("clients", list.String())}
 }
 
-// client takes one client's row. All that is written about it is written at once, open ranges first: a check that is cut
-// short in between leaves ranges that overlap, never less than what is missing.
+// client takes one client's row. All that is written about it is written at once, open ranges first: a check that is
+// cut short in between leaves ranges that overlap, never less than what is missing.
 func (c *gapCheck) client(ctx context.Context, s standing, r *clientRanges) error {
 	at := c.opt.At.UnixMicro()
 	open, missing := r.open(), r.missing()
 	unopened := c.opt.Unread.unopened(smx.ClientID(s.client), missing, open)
 	if len(unopened) > 0 {
-		missing = subtract(missing, unopened)
+		missing = serials.Subtract(missing, unopened)
 		c.out.Postponed++
 	}
 	c.out.Late += r.late(missing).Uint64()
 	want := reconcile(missing, open, at)
 	for i := range want {
-		want[i].jump = r.jumped(want[i].span, c.jump)
+		want[i].jump = want[i].Below(c.jump, r.last)
 	}
 	opened, closed := differences(open, want)
 	c.out.Opened += uint64(len(opened))
@@ -238,19 +245,19 @@ func (c *gapCheck) client(ctx context.Context, s standing, r *clientRanges) erro
 }
 
 // count replaces what was open of a client by what is. Ranges below serials that jumped are counted apart.
-func (c *gapCheck) count(open, want []openSpan) {
+func (c *gapCheck) count(open, want []openRange) {
 	lost, apart := parted(want)
 	before, beforeApart := parted(open)
 	c.out.Ranges += uint64(len(lost) - len(before))
 	c.out.Jumps += uint64(len(apart) - len(beforeApart))
-	c.messages.Add(c.messages, total(lost))
-	c.messages.Sub(c.messages, total(before))
-	c.apart.Add(c.apart, total(apart))
-	c.apart.Sub(c.apart, total(beforeApart))
+	c.messages.Add(c.messages, serials.Count(lost))
+	c.messages.Sub(c.messages, serials.Count(before))
+	c.apart.Add(c.apart, serials.Count(apart))
+	c.apart.Sub(c.apart, serials.Count(beforeApart))
 }
 
-// arrived is what arrived of a client: its first and last serial, and what stands on both sides of each break. The zero value is
-// a client of whom nothing did.
+// arrived is what arrived of a client: its first and last serial, and what stands on both sides of each break. The zero
+// value is a client of whom nothing did.
 type arrived struct {
 	first, last            uint64
 	breakEnds, breakStarts []uint64
@@ -272,10 +279,10 @@ type clientRanges struct {
 }
 
 // missing are the serials from the floor to the greatest seen or claimed that did not arrive.
-func (r *clientRanges) missing() (missing []span) {
+func (r *clientRanges) missing() (missing []serials.Run) {
 	add := func(first, last uint64) {
 		if first = max(first, r.floor, 1); first <= last {
-			missing = append(missing, span{first, last})
+			missing = append(missing, serials.Run{First: first, Last: last})
 		}
 	}
 	if r.first > 1 {
@@ -290,33 +297,23 @@ func (r *clientRanges) missing() (missing []span) {
 	return missing
 }
 
-// jumped says whether the serial above a missing range is more than jump above the one below it. What a claim alone says to be
-// missing ends with the claim itself.
-func (r *clientRanges) jumped(missing span, jump uint64) bool {
-	above := missing.last
-	if above < r.last {
-		above++
-	}
-	return above-missing.first >= jump
-}
-
-// late counts the serials of open ranges that arrived. Those below the floor were given up, or sent again under other serials;
-// those above all that arrived were claimed, and are claimed no more.
-func (r *clientRanges) late(missing []span) *big.Int {
-	var waited []span
+// late counts the serials of open ranges that arrived. Those below the floor were given up, or sent again under other
+// serials; those above all that arrived were claimed, and are claimed no more.
+func (r *clientRanges) late(missing []serials.Run) *big.Int {
+	var waited []serials.Run
 	for i, last := range r.openLast {
 		last = min(last, r.last)
 		if first := max(r.openFirst[i], r.floor); first <= last {
-			waited = append(waited, span{first, last})
+			waited = append(waited, serials.Run{First: first, Last: last})
 		}
 	}
-	return total(subtract(waited, missing))
+	return serials.Count(serials.Subtract(waited, missing))
 }
 
-func (r *clientRanges) open() []openSpan {
-	out := make([]openSpan, len(r.openFirst))
+func (r *clientRanges) open() []openRange {
+	out := make([]openRange, len(r.openFirst))
 	for i := range out {
-		out[i] = openSpan{span{r.openFirst[i], r.openLast[i]}, r.openDetected[i], r.openJump[i] == 1}
+		out[i] = openRange{serials.Run{First: r.openFirst[i], Last: r.openLast[i]}, r.openDetected[i], r.openJump[i] == 1}
 	}
 	return out
 }

@@ -1,4 +1,4 @@
-package resync
+package gaps
 
 import (
 	"context"
@@ -12,7 +12,8 @@ import (
 	"statewire/store"
 )
 
-// benchClients have a hundred serials each, of which one in a thousand never arrived. STATEWIRE_TEST_BENCH_CLIENTS makes it quick.
+// benchClients have a hundred serials each, of which one in a thousand never arrived. STATEWIRE_TEST_BENCH_CLIENTS
+// makes it quick.
 const benchClients = 1_000_000
 
 func benchSize(b *testing.B) int {
@@ -40,13 +41,13 @@ func benchSite(b *testing.B, memory int64) *site {
 			b.Error(err)
 		}
 	})
-	f := newFinder(s, slog.New(slog.DiscardHandler))
+	f := New(s, slog.New(slog.DiscardHandler))
 	f.margin = 0
 	return &site{b, s, f}
 }
 
-// fill loads ten reports of every client, in runs of so many serials. Every report comes in a part of its own time, as from a
-// loader.
+// fill loads ten reports of every client, in runs of so many serials. Every report comes in a part of its own time, as
+// from a loader.
 func (s *site) fill(clients int, run uint64) {
 	s.t.Helper()
 	s.exec("SYSTEM STOP MERGES")
@@ -149,9 +150,10 @@ func best(all []usage) usage {
 	return out
 }
 
-// BenchmarkRatioGapCheck compares a check of all clients, each of which sent another report since the last one, with a window
-// function over the same rows: time at most a third (proud: a fifth), memory at most half (proud: a quarter). The answers must
-// be equal. nothing-new-s is the time of a check before which nobody reported, first-s that of a site's first one.
+// BenchmarkRatioGapCheck compares a check of all clients, each of which sent another report since the last one, with a
+// window function over the same rows: time at most a third (proud: a fifth), memory at most half (proud: a quarter).
+// The answers must be equal. nothing-new-s is the time of a check before which nobody reported, first-s that of a
+// site's first one.
 func BenchmarkRatioGapCheck(b *testing.B) {
 	for _, shape := range []struct {
 		name string
@@ -160,7 +162,7 @@ func BenchmarkRatioGapCheck(b *testing.B) {
 		b.Run(shape.name, func(b *testing.B) {
 			c := gapBench{site: benchSite(b, 8<<30), clients: benchSize(b), run: shape.run, reports: 10} // the window function needs the memory
 			c.fill(c.clients, c.run)
-			c.first = c.measure(func() { c.since = c.check(findOptions{At: epoch}).Watermark })
+			c.first = c.measure(func() { c.since = c.check(Options{At: epoch}).Watermark })
 			c.same(b)
 			b.Run("in parts", c.benchFull)
 			c.exec("SYSTEM START MERGES")
@@ -194,7 +196,7 @@ func (c *gapBench) again(every int) {
 }
 
 // next makes the check after the last one.
-func (c *gapBench) next() { c.since = c.check(findOptions{At: epoch, Since: c.since}).Watermark }
+func (c *gapBench) next() { c.since = c.check(Options{At: epoch, Since: c.since}).Watermark }
 
 // same fails unless the check and the window function found the same.
 func (c *gapBench) same(b *testing.B) {
@@ -233,8 +235,8 @@ func (c *gapBench) benchFull(b *testing.B) {
 	}
 }
 
-// benchIncremental compares a check after every hundredth client reported with one that reads all serials anew: at most half of
-// its time (proud: a third).
+// benchIncremental compares a check after every hundredth client reported with one that reads all serials anew: at most
+// half of its time (proud: a third).
 func (c *gapBench) benchIncremental(b *testing.B) {
 	for b.Loop() {
 		var full, part []usage
@@ -242,7 +244,7 @@ func (c *gapBench) benchIncremental(b *testing.B) {
 		for range 5 {
 			c.again(100)
 			part = append(part, measure(c.next))
-			full = append(full, measure(func() { c.check(findOptions{At: epoch}) }))
+			full = append(full, measure(func() { c.check(Options{At: epoch}) }))
 			measure = clock
 		}
 		c.same(b)
@@ -258,8 +260,8 @@ func (c *gapBench) benchIncremental(b *testing.B) {
 // maxCheckHeap is what a check may hold in the program itself, in MiB, however much is missing.
 const maxCheckHeap = 128
 
-// BenchmarkLimitGapsOfEverybody is a site that lost everything: of every client something is missing, within the memory of
-// the engine as it ships. Then a baseline is set for all.
+// BenchmarkLimitGapsOfEverybody is a site that lost everything: of every client something is missing, within the memory
+// of the engine as it ships. Then a baseline is set for all.
 func BenchmarkLimitGapsOfEverybody(b *testing.B) {
 	clients := benchSize(b)
 	s := benchSite(b, store.DefaultConfig().Memory)
@@ -269,12 +271,12 @@ func BenchmarkLimitGapsOfEverybody(b *testing.B) {
 			s.exec("INSERT INTO %s (client_id, first_serial, last_serial) SELECT reinterpret(sipHash128(number), 'UUID'), 1000, 1001 FROM numbers(%d)", table, clients)
 		}
 		s.exec("INSERT INTO client_claims (client_id, last_serial, claimed_time) SELECT reinterpret(sipHash128(number), 'UUID'), 1003, now64(6) FROM numbers(%d)", clients)
-		var opened, again, closed found
+		var opened, again, closed Outcome
 		heap := heapOf(func() {
-			b.ReportMetric(s.measure(func() { opened = s.check(findOptions{At: epoch}) }).mib, "open-MiB")
-			b.ReportMetric(s.measure(func() { again = s.check(findOptions{At: epoch}) }).seconds, "again-s")
+			b.ReportMetric(s.measure(func() { opened = s.check(Options{At: epoch}) }).mib, "open-MiB")
+			b.ReportMetric(s.measure(func() { again = s.check(Options{At: epoch}) }).seconds, "again-s")
 			s.exec("INSERT INTO baselines (client_id, serial, accepted_time) SELECT reinterpret(sipHash128(number), 'UUID'), 1003, now64(6) FROM numbers(%d)", clients)
-			u := s.measure(func() { closed = s.check(findOptions{At: epoch}) })
+			u := s.measure(func() { closed = s.check(Options{At: epoch}) })
 			b.ReportMetric(u.mib, "close-MiB")
 			b.ReportMetric(u.seconds, "close-s")
 		})
