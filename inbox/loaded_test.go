@@ -102,6 +102,22 @@ func TestALoadedFileThatStaysHoldsNobodyAndIsNoBacklog(t *testing.T) {
 	}
 }
 
+// Loaded files that stay and bad ones that stay are told apart by name too.
+func TestFilesThatStayAreNamedByWhatTheyAre(t *testing.T) {
+	m, d, l := stuckBad(t)
+	m.drop(folder(Normal), "0.SMX", "0")
+	immutable(m, true)
+	c := claim(t, l)
+	if err := c.Done(c.Files...); err == nil {
+		t.Fatal("it could be deleted")
+	}
+	s, err := d.Stats()
+	check(t, err)
+	if !slices.Equal(s.LoadedNames, []string{"incoming/0.SMX"}) || !slices.Equal(s.StuckNames, []string{"incoming/a.SMX"}) {
+		t.Errorf("loaded %v, stuck %v", s.LoadedNames, s.StuckNames)
+	}
+}
+
 func TestALoadedFileThatChangesIsANewOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, _, l := stuckFile(t)

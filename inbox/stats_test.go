@@ -289,3 +289,27 @@ func TestDeadFilesAreListedShownAndReplayed(t *testing.T) {
 		}
 	}
 }
+
+func TestAReportIsNamedByItsEndInAnyCase(t *testing.T) {
+	for name, want := range map[string]bool{
+		"a.SMX": true, "a.smx": true, "a.SMW": true, "a.smw": true, "a.Smw": true, "a.xml": false, "a": false, "SMX": false, "a.SMX.tmp": false,
+	} {
+		if isReport(name) != want {
+			t.Errorf("%s: a report: %v", name, !want)
+		}
+	}
+}
+
+// A set-aside record from before there were lists has a reason without records, and is one.
+func TestASetAsideRecordWithoutAListIsOne(t *testing.T) {
+	d := open(t)
+	for name, reason := range map[string]string{"a.SMX.3.SMX": "{}", "b.SMX": "{}"} {
+		check(t, os.WriteFile(filepath.Join(d.Root(), "corrupt", name), []byte("x"), 0o600))
+		check(t, os.WriteFile(filepath.Join(d.Root(), "corrupt", name+".reason.json"), []byte(reason), 0o600))
+	}
+	for name, want := range map[string]int{"a.SMX.3.SMX": 1, "b.SMX": 0} {
+		if b, err := d.Bad(name); err != nil || b.Number != want || b.Record != (want > 0) {
+			t.Errorf("%s: %d records, %v, %v", name, b.Number, b.Record, err)
+		}
+	}
+}

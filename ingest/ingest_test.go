@@ -2,10 +2,12 @@ package ingest
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -423,4 +425,21 @@ func TestRunsOfABatchAreAddedUpAsTheyAreStored(t *testing.T) {
 	s.expectTotals(Totals{Files: 5, Messages: 5, Batches: 1})
 	s.expect("SELECT count() FROM serial_ranges", "5")
 	s.expect("SELECT first_serial, last_serial, fingerprint = sipHash64(toUInt64(6)) - sipHash64(toUInt64(1)) FROM arrivals", "1,5,1")
+}
+
+// A file that may not be read is set aside; one that the disk fails to give is tried again.
+func TestWhatCanNeverBeReadIsToldFromWhatMayBeLater(t *testing.T) {
+	wrap := func(err error) error { return &fs.PathError{Op: "read", Path: "a.SMX", Err: err} }
+	for _, tt := range []struct {
+		err  error
+		code string
+	}{
+		{wrap(syscall.EACCES), "unreadable"}, {wrap(syscall.EPERM), "unreadable"}, {wrap(inbox.ErrTooLarge), smx.CodeTooLarge},
+		{wrap(inbox.ErrHashMismatch), "hash_mismatch"}, {wrap(syscall.EIO), ""}, {wrap(syscall.EMFILE), ""},
+	} {
+		bad := neverReadable(tt.err)
+		if (bad == nil) != (tt.code == "") || bad != nil && (bad.Code != tt.code || bad.Detail != tt.err.Error()) {
+			t.Errorf("%v: %v, want %q", tt.err, bad, tt.code)
+		}
+	}
 }

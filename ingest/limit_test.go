@@ -31,6 +31,13 @@ func TestTheLimitTakesFirstFromWhoHoldsMostAndKeepsOneOfEachKind(t *testing.T) {
 			t.Errorf("to free %d bytes it takes %q, want %q", tt.bytes, have, tt.want)
 		}
 	}
+	even := []inbox.BadFile{
+		asideFile("a1", "a", "x", 40, 1), asideFile("a2", "a", "x", 40, 2), asideFile("a3", "a", "x", 40, 3),
+		asideFile("c1", "c", "x", 50, 4), asideFile("c2", "c", "x", 50, 5),
+	}
+	if have := namesOf(tooMuchOf(even, nil, 41)); have != "a1 c1" { // after a1 the client c holds most
+		t.Errorf("of two clients it takes %q, want a1 c1", have)
+	}
 	if have := namesOf(tooOldOf(files, epoch.Add(3*time.Minute))); have != "a1 b1 a2" {
 		t.Errorf("too old are %q, want a1 b1 a2", have)
 	}

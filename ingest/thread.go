@@ -110,17 +110,26 @@ func (t *thread) read(f inbox.File) {
 		t.part.sources[len(t.part.sources)-1].took = time.Since(started)
 	case errors.Is(err, fs.ErrNotExist):
 		t.vanished(f)
-	case errors.Is(err, inbox.ErrTooLarge):
-		t.part.condemn(f, &smx.Error{Code: smx.CodeTooLarge, Detail: err.Error()})
-	case errors.Is(err, inbox.ErrHashMismatch):
-		t.part.condemn(f, &smx.Error{Code: "hash_mismatch", Detail: err.Error()})
-	case errors.Is(err, fs.ErrPermission):
-		t.part.condemn(f, &smx.Error{Code: "unreadable", Detail: err.Error()})
+	case neverReadable(err) != nil:
+		t.part.condemn(f, neverReadable(err))
 	default:
 		t.log.Error("file cannot be read, trying again later", "file", f.Name, "err", err)
 		t.metrics.files.WithLabelValues("postponed").Inc()
 		t.claim.chunk.Postpone(f)
 	}
+}
+
+// neverReadable says why a file can't be read, now or later; nil where it may be read later.
+func neverReadable(err error) *smx.Error {
+	switch {
+	case errors.Is(err, inbox.ErrTooLarge):
+		return &smx.Error{Code: smx.CodeTooLarge, Detail: err.Error()}
+	case errors.Is(err, inbox.ErrHashMismatch):
+		return &smx.Error{Code: "hash_mismatch", Detail: err.Error()}
+	case errors.Is(err, fs.ErrPermission):
+		return &smx.Error{Code: "unreadable", Detail: err.Error()}
+	}
+	return nil
 }
 
 // vanished ends the claim of a file that somebody took away or replaced; what replaced it is claimed by itself.

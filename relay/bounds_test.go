@@ -73,3 +73,19 @@ func (s *site) histogram(t testing.TB, name string) (count uint64, sum float64) 
 	}
 	return count, sum
 }
+
+// UTF-16 may need twice the bytes; who says so may send them, in whatever case it is said.
+func TestABodyThatSaysItIsUTF16MayBeTwiceAsLarge(t *testing.T) {
+	for kind, want := range map[string]int64{
+		"application/xml": smx.MaxReportBytes, "application/xml; charset=utf-8": smx.MaxReportBytes, "": smx.MaxReportBytes,
+		"application/xml; charset=utf-16": smx.MaxRawBytes, `text/xml; charset="UTF-16LE"`: smx.MaxRawBytes,
+		"application/xml; charset=Utf-16BE": smx.MaxRawBytes, "application/xml; charset=utf-16; =": smx.MaxReportBytes,
+	} {
+		if got := rawLimit(http.Header{"Content-Type": {kind}}); got != want {
+			t.Errorf("%q: %d bytes, want %d", kind, got, want)
+		}
+	}
+	if got := rawLimit(http.Header{}); got != smx.MaxReportBytes {
+		t.Errorf("without a type: %d bytes", got)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -358,6 +359,23 @@ func TestParseClientID(t *testing.T) {
 	for _, bad := range []string{"", "GUID:", id.UUID(), "GUID:F1B030899EA14A6483DC5F8E77BDDEB4", "GUID:F1B03089-9EA1-4A64-83DC-5F8E77BDDEBG", fixtures.Client + " ", "GUID;" + id.UUID()} {
 		if _, err := smx.ParseClientID(bad); err == nil {
 			t.Errorf("%q accepted", bad)
+		}
+	}
+}
+
+// What is written is read again as it was, whatever stands in it and whatever is left out.
+func TestWhatIsWrittenIsReadAsItWas(t *testing.T) {
+	t.Parallel()
+	for _, m := range []smx.Message{
+		{User: "EXAMPLE\\ann", TopicID: "t"}, {UserSID: "S-1-5-18", TopicID: "t"}, {TopicID: "a\tb\nc\rd"},
+		{TopicID: "t", Params: []string{"a\r\nb\rc\td", ""}}, {TopicID: "t", Details: "a\rb]]>c"},
+	} {
+		m.Time, m.Serial, m.TopicType, m.TopicIDType, m.StateID = time.Unix(1_700_000_000, 0).UTC(), 1, 500, 3, 2
+		b := decodeOne(t, smx.AppendReport(nil, &smx.Report{Header: smx.Header{Client: smx.ClientID{15: 1}, ClientInstalled: 1, ClientType: 1,
+			Priority: smx.NoPriority, NetBIOSName: "PC", CodePage: "437", Date: m.Time}, Messages: []smx.Message{m}}))
+		if got := b.Message(0); got.User != m.User || got.UserSID != m.UserSID || got.TopicID != m.TopicID || got.Details != m.Details ||
+			!slices.Equal(got.Params, m.Params) {
+			t.Errorf("wrote %+v, read %+v", m, got)
 		}
 	}
 }

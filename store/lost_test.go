@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -403,6 +404,18 @@ func TestAMarkThatIsBehindIsTrue(t *testing.T) {
 	again := reopen(t, s, dir)
 	if c := condition(t, again); c.Lost() != "" || c.Warning() != "" {
 		t.Errorf("%q %q", c.Lost(), c.Warning())
+	}
+	// The next mark is newer than every one the store has, or a copy from between would not be seen as older.
+	var mark struct{ Number uint64 }
+	text, err := os.ReadFile(filepath.Join(dir, store.MarkName))
+	if err = errors.Join(err, json.Unmarshal(text, &mark)); err != nil {
+		t.Fatal(err)
+	}
+	if newest := count(t, again, "SELECT max(number) FROM store_marks"); mark.Number != newest {
+		t.Errorf("the mark outside is %d, the newest of the store %d", mark.Number, newest)
+	}
+	if twice := count(t, again, "SELECT toUInt64(count() - uniqExact(number)) FROM store_marks"); twice > 0 {
+		t.Errorf("%d marks have the number of another one", twice)
 	}
 }
 
