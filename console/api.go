@@ -25,10 +25,12 @@ func (s *Server) routeAPI(mux *http.ServeMux, version string) {
 	config.DocsPath, config.SchemasPath = "", "" // no page that loads scripts from elsewhere
 	config.Formats = map[string]huma.Format{"application/json": safeJSON, "json": safeJSON}
 	config.CreateHooks = nil // no $schema members in answers
-	config.Info.Description = "Read-only answers about stored state. Times are RFC 3339 in UTC; pages continue with the cursor in `next`; errors are problem+json."
+	config.Info.Description = "Read-only answers about stored state. Times are RFC 3339 in UTC; pages continue with " +
+		"the cursor in `next`; errors are problem+json."
 	api := humago.New(mux, config)
 	huma.Register(api, huma.Operation{
-		OperationID: "list-reports", Method: http.MethodGet, Path: "/api/v1/reports", Summary: "All reports with their parameters", Tags: []string{"reports"},
+		OperationID: "list-reports", Method: http.MethodGet, Path: "/api/v1/reports",
+		Summary: "All reports with their parameters", Tags: []string{"reports"},
 		Responses: refusals(api.OpenAPI().Components.Schemas),
 	}, s.apiList)
 	huma.Register(api, huma.Operation{
@@ -37,7 +39,8 @@ func (s *Server) routeAPI(mux *http.ServeMux, version string) {
 		Tags:        []string{"reports"}, Responses: reportResponses(api.OpenAPI().Components.Schemas),
 	}, s.apiRun)
 	huma.Register(api, huma.Operation{
-		OperationID: "site-status", Method: http.MethodGet, Path: "/api/v1/status", Summary: "Age of the data and backlog of the inbox", Tags: []string{"site"},
+		OperationID: "site-status", Method: http.MethodGet, Path: "/api/v1/status",
+		Summary: "Age of the data and backlog of the inbox", Tags: []string{"site"},
 		Responses: refusals(api.OpenAPI().Components.Schemas),
 	}, s.apiStatus)
 	s.routeClients(api)
@@ -52,7 +55,8 @@ var safeJSON = huma.Format{
 	Unmarshal: huma.DefaultJSONFormat.Unmarshal,
 }
 
-const pagingText = "JSON answers are pages of `limit` rows (default 100, at most 10,000); the member `next` is the `cursor` of the following page. " +
+const pagingText = "JSON answers are pages of `limit` rows (default 100, at most 10,000); the member `next` is the " +
+	"`cursor` of the following page. " +
 	"csv, jsonl and parquet give all rows, or fail with an error rather than give fewer."
 
 type listOutput struct {
@@ -99,7 +103,8 @@ func (s *Server) apiStatus(ctx context.Context, in *givenQuery) (*statusOutput, 
 	boxes, err := s.runner.Backlog(ctx)
 	if err != nil {
 		s.log.Warn("read inbox statistics", "err", err)
-		return nil, newProblem(http.StatusServiceUnavailable, "inbox", "the inbox could not be read: the server's log says why")
+		return nil, newProblem(http.StatusServiceUnavailable, "inbox",
+			"the inbox could not be read: the server's log says why")
 	}
 	for _, b := range boxes {
 		out.Body.Boxes = append(out.Body.Boxes, boxJSON{b.Name, b.Files, b.Bytes, b.Oldest.Seconds()})

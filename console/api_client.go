@@ -15,13 +15,16 @@ import (
 // routeClients adds what is asked about one client.
 func (s *Server) routeClients(api huma.API) {
 	huma.Register(api, huma.Operation{
-		OperationID: "explain-client", Method: http.MethodGet, Path: "/api/v1/clients/{id}/explain", Summary: "Why a client is unknown, stale or incomplete, and what happens next",
-		Description: "Facts in plain sentences, each with a stable code, a severity and mostly a time. A client that the site has never heard of gets an explanation, too.",
-		Tags:        []string{"clients"}, Responses: refusals(api.OpenAPI().Components.Schemas),
+		OperationID: "explain-client", Method: http.MethodGet, Path: "/api/v1/clients/{id}/explain",
+		Summary: "Why a client is unknown, stale or incomplete, and what happens next",
+		Description: "Facts in plain sentences, each with a stable code, a severity and mostly a time. A client that the " +
+			"site has never heard of gets an explanation, too.",
+		Tags: []string{"clients"}, Responses: refusals(api.OpenAPI().Components.Schemas),
 	}, s.apiExplain)
 	huma.Register(api, huma.Operation{
-		OperationID: "trace-message", Method: http.MethodGet, Path: "/api/v1/clients/{id}/trace/{serial}", Summary: "One message's way from the client to the store, or what is known of one that never arrived",
-		Tags: []string{"clients"}, Responses: refusals(api.OpenAPI().Components.Schemas),
+		OperationID: "trace-message", Method: http.MethodGet, Path: "/api/v1/clients/{id}/trace/{serial}",
+		Summary: "One message's way from the client to the store, or what is known of one that never arrived",
+		Tags:    []string{"clients"}, Responses: refusals(api.OpenAPI().Components.Schemas),
 	}, s.apiTrace)
 }
 
@@ -89,7 +92,8 @@ func (s *Server) clientProblem(what string, err error) *Problem {
 	case errors.As(err, &several):
 		return newProblem(http.StatusConflict, "ambiguous_client", several.Error())
 	case errors.Is(err, explain.ErrNoClient):
-		return newProblem(http.StatusNotFound, "no_client", "no client has this computer name: one that never reported can be asked about by its id")
+		return newProblem(http.StatusNotFound, "no_client",
+			"no client has this computer name: one that never reported can be asked about by its id")
 	case errors.Is(err, explain.ErrSerial):
 		return newProblem(http.StatusBadRequest, "bad_parameter", explain.ErrSerial.Error())
 	}

@@ -33,7 +33,8 @@ func TestTheDescriptionNamesEveryReport(t *testing.T) {
 	}
 	for _, r := range catalog.List() {
 		path, ok := doc.Paths["/api/v1/reports/"+r.Name]
-		if !ok || len(path.Get.Parameters) != len(r.Params)+3 || path.Get.Responses["200"] == nil || path.Get.Responses["default"] == nil {
+		if !ok || len(path.Get.Parameters) != len(r.Params)+3 || path.Get.Responses["200"] == nil ||
+			path.Get.Responses["default"] == nil {
 			t.Errorf("%s: %+v", r.Name, path)
 		}
 	}
@@ -43,7 +44,8 @@ func TestTheDescriptionNamesEveryReport(t *testing.T) {
 		}
 	}
 	var list struct{ Reports []reports.Listed }
-	if err := json.Unmarshal(get(t, handler(t, reportstest.Fleet(t)), "/api/v1/reports").Body.Bytes(), &list); err != nil || len(list.Reports) != len(catalog.List()) {
+	if err := json.Unmarshal(get(t, handler(t, reportstest.Fleet(t)), "/api/v1/reports").Body.Bytes(),
+		&list); err != nil || len(list.Reports) != len(catalog.List()) {
 		t.Errorf("%v %d", err, len(list.Reports))
 	}
 }
@@ -98,10 +100,14 @@ func TestEveryAnswerIsAsTheDescriptionSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for target, path := range map[string]string{
-		"/api/v1/reports": "", "/api/v1/status": "", "/api/v1/reports/clients?limit=2": "/api/v1/reports/clients", "/api/v1/reports/nothing": "/api/v1/reports/{name}",
-		"/api/v1/reports/missing-ranges": "/api/v1/reports/{name}", "/api/v1/clients/PC-0005/explain?topic=500/a": "/api/v1/clients/{id}/explain",
-		"/api/v1/clients/PC-0005/explain?x=1": "/api/v1/clients/{id}/explain", "/api/v1/clients/PC-0005/trace/14": "/api/v1/clients/{id}/trace/{serial}",
-		"/api/v1/clients/NOBODY/trace/1": "/api/v1/clients/{id}/trace/{serial}", "/api/v1/clients/NOBODY/explain": "/api/v1/clients/{id}/explain",
+		"/api/v1/reports": "", "/api/v1/status": "", "/api/v1/reports/clients?limit=2": "/api/v1/reports/clients",
+		"/api/v1/reports/nothing":                     "/api/v1/reports/{name}",
+		"/api/v1/reports/missing-ranges":              "/api/v1/reports/{name}",
+		"/api/v1/clients/PC-0005/explain?topic=500/a": "/api/v1/clients/{id}/explain",
+		"/api/v1/clients/PC-0005/explain?x=1":         "/api/v1/clients/{id}/explain",
+		"/api/v1/clients/PC-0005/trace/14":            "/api/v1/clients/{id}/trace/{serial}",
+		"/api/v1/clients/NOBODY/trace/1":              "/api/v1/clients/{id}/trace/{serial}",
+		"/api/v1/clients/NOBODY/explain":              "/api/v1/clients/{id}/explain",
 	} {
 		if path == "" {
 			path = target

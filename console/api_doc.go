@@ -6,22 +6,26 @@ import (
 	"reflect"
 	"strings"
 
-	"statewire/reports"
-
 	"github.com/danielgtaylor/huma/v2"
+
+	"statewire/reports"
 )
 
 // describe adds one report to the API's description, at its own path.
 func (s *Server) describe(doc *huma.OpenAPI, r *reports.Report) {
 	op := &huma.Operation{
 		OperationID: "report-" + r.Name, Method: http.MethodGet, Path: "/api/v1/reports/" + r.Name,
-		Summary: r.Title, Description: r.Description, Tags: []string{r.Group}, Responses: reportResponses(doc.Components.Schemas),
+		Summary: r.Title, Description: r.Description, Tags: []string{r.Group},
+		Responses: reportResponses(doc.Components.Schemas),
 	}
 	for _, p := range r.Params {
-		op.Parameters = append(op.Parameters, &huma.Param{Name: p.Name, In: "query", Required: p.Required, Description: p.Description, Schema: schemaOf(p)})
+		op.Parameters = append(op.Parameters, &huma.Param{Name: p.Name, In: "query", Required: p.Required,
+			Description: p.Description, Schema: schemaOf(p)})
 	}
-	for name, text := range map[string]string{"format": "json (default), jsonl, csv or parquet", "limit": "Rows of this page", "cursor": "next of the page before"} {
-		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "query", Description: text, Schema: &huma.Schema{Type: "string"}})
+	for name, text := range map[string]string{"format": "json (default), jsonl, csv or parquet",
+		"limit": "Rows of this page", "cursor": "next of the page before"} {
+		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "query", Description: text,
+			Schema: &huma.Schema{Type: "string"}})
 	}
 	doc.AddOperation(op)
 }

@@ -127,7 +127,8 @@ func (s *Server) apiRun(ctx context.Context, in *runInput) (*huma.StreamResponse
 			req.page.Limit = pageRows
 		}
 		if req.page.Limit > maxPageRows {
-			return nil, problemOf(&reports.ParamError{Report: report.Name, Param: "limit", Reason: fmt.Sprintf("has to be from 1 to %d", maxPageRows)})
+			return nil, problemOf(&reports.ParamError{Report: report.Name, Param: "limit",
+				Reason: fmt.Sprintf("has to be from 1 to %d", maxPageRows)})
 		}
 	}
 	return s.download(ctx, report, req)
@@ -156,7 +157,8 @@ func (s *Server) download(ctx context.Context, report *reports.Report, req reque
 	}}, nil
 }
 
-func (s *Server) downloadParquet(ctx context.Context, report *reports.Report, req request) (*huma.StreamResponse, error) {
+func (s *Server) downloadParquet(ctx context.Context, report *reports.Report,
+	req request) (*huma.StreamResponse, error) {
 	stream, err := s.runner.OpenParquet(ctx, report, req.params, req.page)
 	if err != nil {
 		s.logFailure(report.Name, err)
@@ -211,10 +213,12 @@ func (s *Server) steady(ctx huma.Context) *steadyWriter {
 }
 
 func (w *steadyWriter) Write(p []byte) (int, error) {
-	if now := w.now(); now.After(w.next) {
+	now := w.now()
+	if now.After(w.next) {
 		w.next = now.Add(w.step / 2)
 		_, out := humago.Unwrap(w.ctx)
-		_ = http.NewResponseController(out).SetWriteDeadline(time.Now().Add(w.step)) // not every writer has one; the server's own limit then stays
+		// not every writer has one; the server's own limit then stays
+		_ = http.NewResponseController(out).SetWriteDeadline(time.Now().Add(w.step))
 	}
 	return w.ctx.BodyWriter().Write(p)
 }

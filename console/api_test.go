@@ -30,16 +30,19 @@ type answer struct {
 
 func TestTheAPIAnswersWithParametersAgeAndNotes(t *testing.T) {
 	h := handler(t, reportstest.Fleet(t))
-	for _, target := range []string{"/api/v1/reports/compliance?topic_type=300&topic_id=DEP1", "/api/v1/reports/compliance?param=topic_type%3D300&param=topic_id=DEP1&format=json"} {
+	for _, target := range []string{"/api/v1/reports/compliance?topic_type=300&topic_id=DEP1",
+		"/api/v1/reports/compliance?param=topic_type%3D300&param=topic_id=DEP1&format=json"} {
 		w := get(t, h, target)
 		var a answer
 		if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || w.Code != http.StatusOK {
 			t.Fatalf("%d %v %s", w.Code, err, w.Body)
 		}
-		if a.Report != "compliance" || a.Params["topic_id"] != "DEP1" || len(a.Rows) != 4 || a.More || a.Next != "" || a.Freshness.WaitingFiles != 1608 || a.Generated.IsZero() {
+		if a.Report != "compliance" || a.Params["topic_id"] != "DEP1" || len(a.Rows) != 4 || a.More || a.Next != "" ||
+			a.Freshness.WaitingFiles != 1608 || a.Generated.IsZero() {
 			t.Errorf("%+v", a)
 		}
-		if i := slices.IndexFunc(a.Columns, func(c reports.Column) bool { return c.Name == "percent" }); i < 0 || a.Columns[i].Note == "" {
+		if i := slices.IndexFunc(a.Columns, func(c reports.Column) bool { return c.Name == "percent" }); i < 0 ||
+			a.Columns[i].Note == "" {
 			t.Errorf("%+v", a.Columns)
 		}
 		if a.Rows[0]["clients"] != float64(2) && a.Rows[0]["clients"] != float64(1) || a.Rows[3]["state_id"] != nil {
@@ -72,7 +75,8 @@ func TestTheAPIPagesWithACursor(t *testing.T) {
 
 func TestDownloadsAreWholeAndNamed(t *testing.T) {
 	h := handler(t, reportstest.Fleet(t))
-	for format, kind := range map[string]string{"csv": "text/csv", "jsonl": "application/x-ndjson", "parquet": "application/vnd.apache.parquet"} {
+	for format, kind := range map[string]string{"csv": "text/csv", "jsonl": "application/x-ndjson",
+		"parquet": "application/vnd.apache.parquet"} {
 		w := get(t, h, "/api/v1/reports/clients?format="+format)
 		if w.Code != http.StatusOK || !strings.HasPrefix(w.Header().Get("Content-Type"), kind) ||
 			!strings.Contains(w.Header().Get("Content-Disposition"), `attachment; filename="clients-`) || w.Body.Len() == 0 {
@@ -124,7 +128,8 @@ func TestEveryRefusalIsAProblemWithACode(t *testing.T) {
 			w.Header().Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%s: %d %v %s", c.target, w.Code, w.Header().Get("Content-Type"), w.Body)
 		}
-		if strings.Contains(w.Body.String(), "/tmp") || strings.Contains(w.Body.String(), "Stack") || strings.Contains(w.Body.String(), "version 2") {
+		if strings.Contains(w.Body.String(), "/tmp") || strings.Contains(w.Body.String(), "Stack") ||
+			strings.Contains(w.Body.String(), "version 2") {
 			t.Errorf("%s tells too much: %s", c.target, w.Body)
 		}
 	}

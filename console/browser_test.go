@@ -66,8 +66,8 @@ func pipe(t *testing.T) (r, w *os.File) {
 	return r, w
 }
 
-// browse opens an address in a profile of its own and returns the document after its scripts ran for four seconds of page time, and
-// what the console said.
+// browse opens an address in a profile of its own and returns the document after its scripts ran for four seconds of
+// page time, and what the console said.
 func (b *browser) browse(address string) (dom, console string) {
 	b.t.Helper()
 	if err := b.pipe.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
@@ -84,7 +84,8 @@ func (b *browser) browse(address string) (dom, console string) {
 		b.call(page.SessionID, domain+".enable", nil, nil)
 	}
 	b.call(page.SessionID, "Page.navigate", object{"url": address}, nil)
-	b.call(page.SessionID, "Emulation.setVirtualTimePolicy", object{"policy": "pauseIfNetworkFetchesPending", "budget": 4000}, nil)
+	b.call(page.SessionID, "Emulation.setVirtualTimePolicy",
+		object{"policy": "pauseIfNetworkFetchesPending", "budget": 4000}, nil)
 	for !b.expired {
 		b.take(b.read())
 	}

@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/html"
+
 	"statewire/reports"
 	"statewire/reports/reportstest"
-
-	"golang.org/x/net/html"
 )
 
 // chromium is the browser's path. Where it is missing, CI fails and others skip.
@@ -34,14 +34,17 @@ func chromium(t *testing.T) string {
 
 // chromiumArgs are those of a browser with a profile of the test's own, which reaches this machine only.
 func chromiumArgs(t *testing.T) []string {
-	return []string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(), "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"}
+	return []string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+		"--disable-background-networking",
+		"--disable-component-update", "--disable-sync", "--user-data-dir=" + t.TempDir(),
+		"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"}
 }
 
 // serveSeeded serves a seeded site on a loopback port.
 func serveSeeded(t *testing.T, s *reportstest.Seed, change ...func(*parts)) string {
 	t.Helper()
-	p := parts{cfg: reports.DefaultConfig(), reports: reports.Deps{Backlog: reportstest.SomeBacklog}, pages: Deps{Version: "test"}}
+	p := parts{cfg: reports.DefaultConfig(), reports: reports.Deps{Backlog: reportstest.SomeBacklog},
+		pages: Deps{Version: "test"}}
 	for _, c := range change {
 		c(&p)
 	}
@@ -71,7 +74,8 @@ func TestPagesRunInABrowserWithoutAComplaint(t *testing.T) {
 	if console != "" {
 		t.Errorf("the console says: %s", console)
 	}
-	for _, want := range []string{"<canvas", "Update detection", "0x80240022", "bad_xml", "226", `id="theme"`, `class="u-legend`} {
+	for _, want := range []string{"<canvas", "Update detection", "0x80240022", "bad_xml", "226", `id="theme"`,
+		`class="u-legend`} {
 		if !strings.Contains(dom, want) {
 			t.Errorf("the dashboard has no %s", want)
 		}
@@ -100,7 +104,8 @@ func TestHostileTextsAreOnlyTextInABrowser(t *testing.T) {
 		}
 		doc := parsePage(t, dom)
 		for node := range doc.Descendants() {
-			if node.Type == html.ElementNode && node.Data == "img" && attr(node, "alt") == "" && attr(node, "src") != assetPath(attr(node, "src")) {
+			if node.Type == html.ElementNode && node.Data == "img" && attr(node, "alt") == "" &&
+				attr(node, "src") != assetPath(attr(node, "src")) {
 				t.Errorf("%s: a foreign image %s", page, attr(node, "src"))
 			}
 			if node.Type == html.ElementNode && node.Data == "script" && attr(node, "src") == "" {
@@ -143,13 +148,18 @@ func TestPagesOfClientsRunInABrowserWithoutAComplaint(t *testing.T) {
 	for name, page := range clientPages {
 		dom, console := b.browse(site + page)
 		status := map[string]string{"client-many": "400", "client-unknown": "404", "client-nobody": "404"}[name]
-		if complains := console != ""; complains != (status != "") || !strings.Contains(console, status) || strings.Count(console, `"entry"`) > 1 {
+		if complains := console != ""; complains != (status != "") || !strings.Contains(console, status) ||
+			strings.Count(console, `"entry"`) > 1 {
 			t.Errorf("%s, whose status is to be %q: the console says: %s", name, status, console)
 		}
 		for _, want := range map[string][]string{
-			"client-gap": {"67 messages of PC-0007 are missing", "answer.SMX", `class="serials"`, "Picked up", "first noticed"}, "client-unconfirmed": {"unconfirmed", "Closed: the client sent everything"},
-			"completeness": {"ring-value", "Least complete clients", "PC-0012", "Gap checks"}, "complete-dashboard": {`id="panel-complete"`, "ring-value"},
-			"client-many": {"Serials are whole numbers"}, "client-twins": {"2 clients are called twin"}, "client-unknown": {"has never heard of"}, "client-nobody": {"No client of this site is called NOBODY"},
+			"client-gap": {"67 messages of PC-0007 are missing", "answer.SMX", `class="serials"`, "Picked up",
+				"first noticed"},
+			"client-unconfirmed": {"unconfirmed", "Closed: the client sent everything"},
+			"completeness":       {"ring-value", "Least complete clients", "PC-0012", "Gap checks"},
+			"complete-dashboard": {`id="panel-complete"`, "ring-value"},
+			"client-many":        {"Serials are whole numbers"}, "client-twins": {"2 clients are called twin"},
+			"client-unknown": {"has never heard of"}, "client-nobody": {"No client of this site is called NOBODY"},
 		}[name] {
 			if !strings.Contains(dom, want) {
 				t.Errorf("%s has no %s", name, want)

@@ -1,7 +1,7 @@
 // Package console is the pages and the HTTP API that people and scripts use.
 //
-// It only reads. What a client wrote into its report is only ever text in a page, and a question that cannot be answered
-// never takes the rest of a page with it.
+// It only reads. What a client wrote into its report is only ever text in a page, and a question that cannot be
+// answered never takes the rest of a page with it.
 package console
 
 import (
@@ -36,7 +36,8 @@ type Deps struct {
 	Notice  string                      // stands on top of every page; empty shows none
 }
 
-// Alarm is what a person has to know before trusting any figure: it stands on top of every page. The zero Alarm is none.
+// Alarm is what a person has to know before trusting any figure: it stands on top of every page. The zero Alarm is
+// none.
 type Alarm struct {
 	Text     string
 	Critical bool // the site is not ready, and /readyz gives the text as its reason
@@ -155,7 +156,8 @@ func (s *Server) asks(page http.HandlerFunc, params ...string) http.HandlerFunc 
 
 // refuse answers a request that cannot be read, as its reader expects it.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if p := problemOf(err); strings.HasPrefix(r.URL.Path, "/api/") {
+	p := problemOf(err)
+	if strings.HasPrefix(r.URL.Path, "/api/") {
 		p.serve(w)
 	} else {
 		s.errorPage(w, r, p)
@@ -168,7 +170,8 @@ func (s *Server) knownHost(host string) bool {
 		host = name
 	}
 	host = strings.ToLower(strings.Trim(host, "[]"))
-	if host == "" || host == "localhost" || slices.ContainsFunc(s.cfg.Hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
+	if host == "" || host == "localhost" || slices.ContainsFunc(s.cfg.Hosts,
+		func(h string) bool { return strings.EqualFold(h, host) }) {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)

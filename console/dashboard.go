@@ -58,7 +58,8 @@ func (s *Server) panel(w http.ResponseWriter, r *http.Request) {
 		var out bytes.Buffer
 		if err := s.pages.Part(&out, s.makePanel(r.Context(), maker)); err != nil {
 			s.log.Error("render panel", "panel", maker.name, "err", err)
-			newProblem(http.StatusInternalServerError, "internal", "the panel could not be made: the server's log says why").serve(w)
+			newProblem(http.StatusInternalServerError, "internal",
+				"the panel could not be made: the server's log says why").serve(w)
 			return
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -70,7 +71,8 @@ func (s *Server) panel(w http.ResponseWriter, r *http.Request) {
 
 // makePanel never fails: a box whose question can't be answered says so, and the others stay.
 func (s *Server) makePanel(ctx context.Context, maker panelMaker) web.Panel {
-	p := web.Panel{Name: maker.name, Title: maker.title, Link: maker.link, Wide: maker.wide, Refresh: max(1, int(s.cfg.Refresh.Seconds()))}
+	p := web.Panel{Name: maker.name, Title: maker.title, Link: maker.link, Wide: maker.wide,
+		Refresh: max(1, int(s.cfg.Refresh.Seconds()))}
 	if err := maker.fill(ctx, &p); err != nil {
 		s.logFailure(maker.name, err)
 		p.Error = "These figures can't be read at the moment: " + problemOf(err).Detail
@@ -152,7 +154,8 @@ func (s *Server) fillCompliance(ctx context.Context, p *web.Panel) error {
 		stack := &p.Stacks[len(p.Stacks)-1]
 		name := row.Text("state_name")
 		seg := web.Segment{Name: name, Count: row.Count("pairs"), Tone: web.ToneOf(name)}
-		seg.Link = "/reports/clients-in-state?" + url.Values{"topic_type": {kind}, "state_id": {row.Text("state_id")}}.Encode()
+		seg.Link = "/reports/clients-in-state?" + url.Values{"topic_type": {kind},
+			"state_id": {row.Text("state_id")}}.Encode()
 		if row["state_id"] == nil {
 			seg.Name, seg.Link = "Unknown", link
 		}
@@ -169,13 +172,16 @@ func (s *Server) fillCompliance(ctx context.Context, p *web.Panel) error {
 	return nil
 }
 
+// worthALook says that clients are in a state that is not good.
+func worthALook(s web.Segment) bool { return s.Count > 0 && s.Tone != web.ToneGood }
+
 // dashboardStacks is how many topics the dashboard draws; the others are named below them.
 const dashboardStacks = 8
 
 // pickStacks keeps the order of the topics, and draws those where something is to be seen.
 func pickStacks(all []web.Stack) (drawn []web.Stack, quiet []web.Entry) {
 	for _, stack := range all {
-		calm := !slices.ContainsFunc(stack.Segments, func(s web.Segment) bool { return s.Count > 0 && s.Tone != web.ToneGood })
+		calm := !slices.ContainsFunc(stack.Segments, worthALook)
 		if calm && len(all) > dashboardStacks || len(drawn) == dashboardStacks {
 			quiet = append(quiet, web.Entry{Title: stack.Title, Link: stack.Link})
 			continue
@@ -195,8 +201,10 @@ func (s *Server) fillFleet(ctx context.Context, p *web.Panel) error {
 		percent := row.Float("percent")
 		list.Total += row.Count("clients")
 		list.Rows = append(list.Rows, web.Bar{
-			Label: row.Text("last_report"), Count: row.Count("clients"), Percent: percent, Tone: ageTone(row.Count("from_hours")),
-			Link: "/reports/clients?" + url.Values{"min_age_hours": {row.Text("from_hours")}, "max_age_hours": {row.Text("to_hours")}}.Encode(),
+			Label: row.Text("last_report"), Count: row.Count("clients"), Percent: percent,
+			Tone: ageTone(row.Count("from_hours")),
+			Link: "/reports/clients?" + url.Values{"min_age_hours": {row.Text("from_hours")},
+				"max_age_hours": {row.Text("to_hours")}}.Encode(),
 		})
 	}
 	p.Bars = list
@@ -220,11 +228,15 @@ func (s *Server) fillFailures(ctx context.Context, p *web.Panel) error {
 		return err
 	}
 	for _, row := range rows[:min(len(rows), 8)] {
+		most := max(1, rows[0].Count("clients"))
+		failing := url.Values{
+			"topic_type": {row.Raw("topic_type")}, "state_id": {row.Raw("state_id")}, "code": {row.Raw("error_code")},
+		}
 		p.Failures = append(p.Failures, web.Failure{
-			Code: row.Text("error_code"), Meaning: row.Text("meaning"), State: row.Text("state_name"), Topic: names.Topic(row.Text("topic_name")),
-			Clients: row.Count("clients"), Percent: 100 * float64(row.Count("clients")) / float64(max(1, rows[0].Count("clients"))),
-			Link: "/reports/failing-clients?" + url.Values{
-				"topic_type": {row.Raw("topic_type")}, "state_id": {row.Raw("state_id")}, "code": {row.Raw("error_code")}}.Encode(),
+			Code: row.Text("error_code"), Meaning: row.Text("meaning"), State: row.Text("state_name"),
+			Topic: names.Topic(row.Text("topic_name")), Clients: row.Count("clients"),
+			Percent: 100 * float64(row.Count("clients")) / float64(most),
+			Link:    "/reports/failing-clients?" + failing.Encode(),
 		})
 	}
 	if len(rows) == 0 {
@@ -247,8 +259,10 @@ func (s *Server) fillSetAside(ctx context.Context, p *web.Panel) error {
 		n := row.Count("count")
 		*what += n
 		if len(list.Latest) < 5 {
-			list.Latest = append(list.Latest, web.SetAsideItem{When: row.RawTime("latest"), Code: row.Text("code"), Reason: tabular.Shorten(row.Text("example"), 120),
-				What: strconv.Itoa(n) + " " + humanize.Plural(n, row.Text("kind"), row.Text("kind")+"s"), Link: link + url.Values{"code": {row.Raw("code")}, "hours": {"24"}}.Encode()})
+			list.Latest = append(list.Latest, web.SetAsideItem{When: row.RawTime("latest"), Code: row.Text("code"),
+				Reason: tabular.Shorten(row.Text("example"), 120),
+				What:   strconv.Itoa(n) + " " + humanize.Plural(n, row.Text("kind"), row.Text("kind")+"s"),
+				Link:   link + url.Values{"code": {row.Raw("code")}, "hours": {"24"}}.Encode()})
 		}
 	}
 	p.SetAside = list

@@ -66,14 +66,17 @@ func (s *Server) fillRing(ctx context.Context, p *web.Panel) error {
 	}
 	share := row.Float("percent")
 	p.Ring = &web.Ring{
-		Value: completePercent(share), Share: share, Tone: completeTone(share), Label: "complete", Link: "/reports/client-completeness",
-		Caption: humanize.Number(row.Count("complete_clients")) + " of " + humanize.Number(row.Count("clients")) + " clients are complete.",
+		Value: completePercent(share), Share: share, Tone: completeTone(share), Label: "complete",
+		Link: "/reports/client-completeness",
+		Caption: humanize.Number(row.Count("complete_clients")) + " of " + humanize.Number(row.Count("clients")) +
+			" clients are complete.",
 	}
 	if n := row.Float("missing"); n > 0 {
 		p.Ring.Caption += " " + messageCount(n) + " missing."
 	}
 	if n := row.Count("jumped_clients") + row.Count("claims_aside"); n > 0 {
-		p.Ring.Caption += " Serials of " + humanize.Number(n) + humanize.Plural(n, " client", " clients") + " jumped, and are counted apart."
+		p.Ring.Caption += " Serials of " + humanize.Number(n) + humanize.Plural(n, " client", " clients") +
+			" jumped, and are counted apart."
 	}
 	sayChecked(p.Ring, row, s.now())
 	s.sayUnstored(ctx, p.Ring, row)
@@ -83,7 +86,8 @@ func (s *Server) fillRing(ctx context.Context, p *web.Panel) error {
 	}
 	for _, step := range steps {
 		name := step.Text("step")
-		stage := web.Stage{Label: firstUpper(name), Count: step.Count("clients"), Link: "/reports/resyncs?" + url.Values{"step": {name}}.Encode()}
+		stage := web.Stage{Label: firstUpper(name), Count: step.Count("clients"),
+			Link: "/reports/resyncs?" + url.Values{"step": {name}}.Encode()}
 		if name == "requested" {
 			stage.Link = "/reports/resync-steps"
 		}
@@ -100,12 +104,14 @@ func sayChecked(ring *web.Ring, row reports.Record, now time.Time) {
 	at := row.Time("last_check")
 	if at.IsZero() {
 		ring.Value, ring.Share, ring.Tone = dash, 0, web.TonePlain
-		ring.Caption = "Not known yet: no gap check has run. The process with the resync role makes one when it starts, and every resync.check_interval."
+		ring.Caption = "Not known yet: no gap check has run. The process with the resync role makes one when it starts, " +
+			"and every resync.check_interval."
 		return
 	}
 	ring.Caption += " Last gap check " + humanize.Ago(now.Sub(at))
 	if n := row.Count("changed"); n > 0 {
-		ring.Caption += ", " + humanize.Number(n) + humanize.Plural(n, " client has", " clients have") + " sent something since"
+		ring.Caption += ", " + humanize.Number(n) + humanize.Plural(n, " client has", " clients have") +
+			" sent something since"
 	}
 	ring.Caption += "."
 }
@@ -113,7 +119,8 @@ func sayChecked(ring *web.Ring, row reports.Record, now time.Time) {
 // sayUnstored says what the figure can't know: what is not stored is in no gap check.
 func (s *Server) sayUnstored(ctx context.Context, ring *web.Ring, row reports.Record) {
 	if n := row.Count("unstored_clients"); n > 0 {
-		ring.Caption += " Of " + humanize.Number(n) + humanize.Plural(n, " client", " clients") + " nothing is stored yet, though messages were given out."
+		ring.Caption += " Of " + humanize.Number(n) + humanize.Plural(n, " client", " clients") +
+			" nothing is stored yet, though messages were given out."
 	}
 	boxes, err := s.runner.Backlog(ctx)
 	if err != nil {
@@ -127,7 +134,8 @@ func (s *Server) sayUnstored(ctx context.Context, ring *web.Ring, row reports.Re
 		}
 	}
 	if files > 0 {
-		ring.Caption += " " + humanize.Number(files) + humanize.Plural(files, " file waits to be loaded, and what it holds", " files wait to be loaded, and what they hold") + " is not known here."
+		ring.Caption += " " + humanize.Number(files) + humanize.Plural(files, " file waits to be loaded, and what it holds",
+			" files wait to be loaded, and what they hold") + " is not known here."
 	}
 }
 
@@ -169,8 +177,10 @@ func (s *Server) fillRanges(ctx context.Context, p *web.Panel) error {
 		n := row.Count("ranges")
 		list.Total += n
 		list.Rows = append(list.Rows, web.Bar{
-			Label: row.Text("missing_for"), Count: n, Percent: 100 * float64(n) / float64(most), Tone: rangeTone(row.Count("from_hours")),
-			Link: "/reports/missing-ranges?" + url.Values{"min_age_hours": {row.Text("from_hours")}, "max_age_hours": {row.Text("to_hours")}}.Encode(),
+			Label: row.Text("missing_for"), Count: n, Percent: 100 * float64(n) / float64(most),
+			Tone: rangeTone(row.Count("from_hours")),
+			Link: "/reports/missing-ranges?" + url.Values{"min_age_hours": {row.Text("from_hours")},
+				"max_age_hours": {row.Text("to_hours")}}.Encode(),
 		})
 	}
 	p.Bars = list

@@ -15,10 +15,13 @@ import (
 
 // fillCompleteTiles are what is odd about the fleet; a figure whose question fails shows a dash and the others stay.
 func (s *Server) fillCompleteTiles(ctx context.Context, p *web.Panel) error {
-	whole := web.Tile{Label: "Complete clients", Value: dash, Link: "/reports/client-completeness?only=all", Tone: web.TonePlain}
+	whole := web.Tile{Label: "Complete clients", Value: dash, Link: "/reports/client-completeness?only=all",
+		Tone: web.TonePlain}
 	lost := web.Tile{Label: "Missing messages", Value: dash, Link: "/reports/missing-ranges", Tone: web.TonePlain}
-	back := web.Tile{Label: "Counters went back", Value: dash, Note: "clients, not settled yet", Link: "/reports/conflicts", Tone: web.TonePlain}
-	differ := web.Tile{Label: "States differ", Value: dash, Note: "clients, nothing missing", Link: "/reports/differing-clients", Tone: web.TonePlain}
+	back := web.Tile{Label: "Counters went back", Value: dash, Note: "clients, not settled yet",
+		Link: "/reports/conflicts", Tone: web.TonePlain}
+	differ := web.Tile{Label: "States differ", Value: dash, Note: "clients, nothing missing",
+		Link: "/reports/differing-clients", Tone: web.TonePlain}
 	if row, err := s.completeRow(ctx); err == nil && row != nil {
 		if row["complete_percent"] != nil {
 			share := row.Float("complete_percent")
@@ -33,8 +36,10 @@ func (s *Server) fillCompleteTiles(ctx context.Context, p *web.Panel) error {
 		back.Value, back.Tone = humanize.Number(row.Count("conflicts")), countTone(row.Count("conflicts"), web.ToneBad)
 		differ.Value, differ.Tone = humanize.Number(row.Count("differing")), countTone(row.Count("differing"), web.ToneBad)
 	}
-	p.Tiles = append(p.Tiles, whole, lost, back, differ, s.listedTile(ctx, "Unconfirmed states", "only the site holds them", "unconfirmed-states", nil),
-		s.listedTile(ctx, "Connected but silent", "clients, for a day or more", "silent-clients", map[string]string{"verdict": "connected but silent"}))
+	p.Tiles = append(p.Tiles, whole, lost, back, differ, s.listedTile(ctx, "Unconfirmed states",
+		"only the site holds them", "unconfirmed-states", nil),
+		s.listedTile(ctx, "Connected but silent", "clients, for a day or more", "silent-clients",
+			map[string]string{"verdict": "connected but silent"}))
 	return nil
 }
 
@@ -83,12 +88,14 @@ func (s *Server) fillIncomplete(ctx context.Context, p *web.Panel) error {
 	if err != nil {
 		return err
 	}
-	p.Table = &web.Table{Columns: []web.Column{{Name: "client"}, {Name: "complete", Numeric: true}, {Name: "missing", Numeric: true}, {Name: "since"}, {Name: "last_report"}}}
+	p.Table = &web.Table{Columns: []web.Column{{Name: "client"}, {Name: "complete", Numeric: true},
+		{Name: "missing", Numeric: true}, {Name: "since"}, {Name: "last_report"}}}
 	for _, row := range rows[:min(len(rows), listRows)] {
 		percent := row.Float("percent")
 		p.Table.Rows = append(p.Table.Rows, []web.Cell{
 			clientCell(row), {Text: completePercent(percent), Numeric: true, Share: percent, Shared: true},
-			{Text: humanize.Number(row.Count("missing_messages")), Numeric: true, Link: "/reports/missing-ranges?" + url.Values{"client": {row.Raw("client_id")}}.Encode()},
+			{Text: humanize.Number(row.Count("missing_messages")), Numeric: true,
+				Link: "/reports/missing-ranges?" + url.Values{"client": {row.Raw("client_id")}}.Encode()},
 			s.timeCell(row.Time("oldest_missing")), s.timeCell(row.Time("last_report")),
 		})
 	}
@@ -103,14 +110,16 @@ func (s *Server) fillOwed(ctx context.Context, p *web.Panel) error {
 	if err != nil {
 		return err
 	}
-	p.Table = &web.Table{Columns: []web.Column{{Name: "client"}, {Name: "step"}, {Name: "reason"}, {Name: "issued"}, {Name: "last_report"}}}
+	p.Table = &web.Table{Columns: []web.Column{{Name: "client"}, {Name: "step"}, {Name: "reason"}, {Name: "issued"},
+		{Name: "last_report"}}}
 	for _, row := range rows[:min(len(rows), listRows)] {
 		tone := web.ToneBusy
 		if row.Text("step") == string(explain.Issued) {
 			tone = web.TonePlain
 		}
 		p.Table.Rows = append(p.Table.Rows, []web.Cell{
-			clientCell(row), {Text: row.Text("step"), Tone: tone}, {Text: row.Text("reason")}, s.timeCell(row.Time("issued")), s.timeCell(row.Time("last_report")),
+			clientCell(row), {Text: row.Text("step"), Tone: tone}, {Text: row.Text("reason")}, s.timeCell(row.Time("issued")),
+			s.timeCell(row.Time("last_report")),
 		})
 	}
 	if len(rows) == 0 {
@@ -124,16 +133,19 @@ func (s *Server) fillChecks(ctx context.Context, p *web.Panel) error {
 	if err != nil {
 		return err
 	}
-	p.Table = &web.Table{Columns: []web.Column{{Name: "time"}, {Name: "kind"}, {Name: "incomplete_clients", Numeric: true}, {Name: "ranges_open", Numeric: true}, {Name: "resyncs_issued", Numeric: true},
+	p.Table = &web.Table{Columns: []web.Column{{Name: "time"}, {Name: "kind"}, {Name: "incomplete_clients", Numeric: true},
+		{Name: "ranges_open", Numeric: true}, {Name: "resyncs_issued", Numeric: true},
 		{Name: "held_back", Numeric: true}, {Name: "took", Numeric: true}}}
 	for _, row := range rows[:min(len(rows), 6)] {
 		p.Table.Rows = append(p.Table.Rows, []web.Cell{
-			s.timeCell(row.Time("time")), {Text: row.Text("kind")}, numberCell(row, "clients"), numberCell(row, "ranges"), numberCell(row, "issued"), numberCell(row, "held"),
+			s.timeCell(row.Time("time")), {Text: row.Text("kind")}, numberCell(row, "clients"), numberCell(row, "ranges"),
+			numberCell(row, "issued"), numberCell(row, "held"),
 			{Text: humanize.Number(row.Count("took_ms")) + " ms", Numeric: true},
 		})
 	}
 	if len(rows) == 0 {
-		p.Table, p.Empty = nil, "No gap check has run yet; the process with the resync role makes one every resync.check_interval."
+		p.Table, p.Empty = nil, "No gap check has run yet; the process with the resync role makes one every "+
+			"resync.check_interval."
 	}
 	return nil
 }

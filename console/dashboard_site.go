@@ -18,7 +18,8 @@ func (s *Server) fillInbox(ctx context.Context, p *web.Panel) error {
 	}
 	p.Lanes = &web.Lanes{Known: boxes != nil}
 	for _, b := range boxes {
-		lane := web.Lane{Name: b.Name, Label: b.Name, Files: b.Files, Bytes: humanize.Bytes(b.Bytes), Oldest: "–", Tone: boxTone(b)}
+		lane := web.Lane{Name: b.Name, Label: b.Name, Files: b.Files, Bytes: humanize.Bytes(b.Bytes), Oldest: "–",
+			Tone: boxTone(b)}
 		if b.Files > 0 {
 			lane.Oldest = humanize.Span(b.Oldest)
 		}
@@ -70,7 +71,8 @@ func (s *Server) fillTiles(ctx context.Context, p *web.Panel) error {
 const dash = "–"
 
 func (s *Server) clientTiles(ctx context.Context) []web.Tile {
-	all := web.Tile{Label: "Clients", Value: dash, Note: "known to this site", Link: "/reports/clients", Tone: web.TonePlain}
+	all := web.Tile{Label: "Clients", Value: dash, Note: "known to this site", Link: "/reports/clients",
+		Tone: web.TonePlain}
 	fresh := web.Tile{Label: "Reported today", Value: dash, Link: "/reports/report-age", Tone: web.TonePlain}
 	rows, err := s.snapshots.get(ctx, "report-age", nil)
 	if err != nil {
@@ -115,7 +117,8 @@ func (s *Server) throughputTile(ctx context.Context) web.Tile {
 }
 
 func (s *Server) backlogTile(ctx context.Context) web.Tile {
-	tile := web.Tile{Label: "Files waiting", Value: dash, Note: "no inbox in this process", Link: "/reports/freshness", Tone: web.TonePlain}
+	tile := web.Tile{Label: "Files waiting", Value: dash, Note: "no inbox in this process", Link: "/reports/freshness",
+		Tone: web.TonePlain}
 	boxes, err := s.runner.Backlog(ctx)
 	if err != nil || boxes == nil {
 		return tile
@@ -169,7 +172,8 @@ func (s *Server) setAsideTile(ctx context.Context) web.Tile {
 		}
 	}
 	tile.Value, tile.Tone = humanize.Number(files+records), web.ToneGood
-	tile.Note = fmt.Sprintf("%s bad %s, %s bad %s", humanize.Number(files), humanize.Plural(files, "file", "files"), humanize.Number(records), humanize.Plural(records, "record", "records"))
+	tile.Note = fmt.Sprintf("%s bad %s, %s bad %s", humanize.Number(files), humanize.Plural(files, "file", "files"),
+		humanize.Number(records), humanize.Plural(records, "record", "records"))
 	if files+records > 0 {
 		tile.Tone = web.ToneBusy
 	}

@@ -20,16 +20,18 @@ func TestPanelsOfCompletenessAnswerByThemselves(t *testing.T) {
 	s := reportstest.BrokenClients(t)
 	h := handler(t, s.Seed, watched(s))
 	for panel, want := range map[string]string{
-		"complete": "ring-value", "complete-tiles": "Counters went back", "incomplete": "PC-0005", "owed": "picked up", "fleet-complete": "16 of 22 clients", "ranges": "2 to 7 days", "checks": "incremental",
+		"complete": "ring-value", "complete-tiles": "Counters went back", "incomplete": "PC-0005", "owed": "picked up",
+		"fleet-complete": "16 of 22 clients", "ranges": "2 to 7 days", "checks": "incremental",
 	} {
-		if w := get(t, h, "/panels/"+panel); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), want) || strings.Contains(w.Body.String(), "can't be read") {
+		if w := get(t, h, "/panels/"+panel); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), want) ||
+			strings.Contains(w.Body.String(), "can't be read") {
 			t.Errorf("%s: %d %s", panel, w.Code, w.Body)
 		}
 	}
 }
 
-// TestClientsOfWhichNothingIsStoredAreNotComplete has one complete client, two that gave out messages of which nothing is stored, one
-// that gave out none, and one whose messages a check has found missing.
+// TestClientsOfWhichNothingIsStoredAreNotComplete has one complete client, two that gave out messages of which nothing
+// is stored, one that gave out none, and one whose messages a check has found missing.
 func TestClientsOfWhichNothingIsStoredAreNotComplete(t *testing.T) {
 	s := reportstest.NewSite(t)
 	s.Arrived(1, 1, 10)
@@ -41,7 +43,8 @@ func TestClientsOfWhichNothingIsStoredAreNotComplete(t *testing.T) {
 	s.Missing(5, 1, 8, hour)
 	s.Checked(time.Minute)
 	r := s.Runner()
-	expect(t, lines(s.All(r, "completeness", nil), "percent", "clients", "complete_clients", "complete_percent", "incomplete_clients", "unstored_clients"), "40 | 5 | 2 | 40 | 1 | 2")
+	expect(t, lines(s.All(r, "completeness", nil), "percent", "clients", "complete_clients", "complete_percent",
+		"incomplete_clients", "unstored_clients"), "40 | 5 | 2 | 40 | 1 | 2")
 	s.Exec("ALTER TABLE missing_ranges DELETE WHERE 1")
 	expect(t, lines(s.All(r, "completeness", nil), "percent", "complete_percent", "unstored_clients"), "40 | 40 | 3")
 	h := handler(t, s.Seed, watched(s), func(p *parts) {
@@ -50,19 +53,22 @@ func TestClientsOfWhichNothingIsStoredAreNotComplete(t *testing.T) {
 		}
 	})
 	if text := get(t, h, "/completeness").Body.String(); !strings.Contains(text, "2 of 5 clients are complete.") ||
-		!strings.Contains(text, "Of 3 clients nothing is stored yet, though messages were given out. 7 files wait to be loaded, and what they hold is not known here.") {
+		!strings.Contains(text, "Of 3 clients nothing is stored yet, though messages were given out. 7 files wait to be "+
+			"loaded, and what they hold is not known here.") {
 		t.Error(text)
 	}
 }
 
 // TestColoursOfAgesAndShares has both sides of each threshold.
 func TestColoursOfAgesAndShares(t *testing.T) {
-	for share, want := range map[float64]web.Tone{100: web.ToneGood, 99.9: web.ToneGood, 99.89: web.ToneBusy, 98: web.ToneBusy, 97.99: web.ToneBad, 0: web.ToneBad} {
+	for share, want := range map[float64]web.Tone{100: web.ToneGood, 99.9: web.ToneGood, 99.89: web.ToneBusy,
+		98: web.ToneBusy, 97.99: web.ToneBad, 0: web.ToneBad} {
 		if got := completeTone(share); got != want {
 			t.Errorf("%v %% is %s, want %s", share, got, want)
 		}
 	}
-	for hours, want := range map[int]web.Tone{0: web.ToneGood, 23: web.ToneGood, 24: web.ToneBusy, 167: web.ToneBusy, 168: web.ToneBad} {
+	for hours, want := range map[int]web.Tone{0: web.ToneGood, 23: web.ToneGood, 24: web.ToneBusy, 167: web.ToneBusy,
+		168: web.ToneBad} {
 		if got := ageTone(hours); got != want {
 			t.Errorf("%d hours are %s, want %s", hours, got, want)
 		}
@@ -84,8 +90,10 @@ func TestColoursOfABacklog(t *testing.T) {
 		box  reports.Box
 		want web.Tone
 	}{
-		{reports.Box{Oldest: hour}, web.ToneGood}, {reports.Box{Files: 1, Name: "corrupt"}, web.ToneBad}, {reports.Box{Files: manyFiles - 1, Oldest: time.Minute}, web.ToneGood},
-		{reports.Box{Files: manyFiles}, web.ToneBusy}, {reports.Box{Files: 1, Oldest: time.Minute + 1}, web.ToneBusy}, {reports.Box{Files: tooManyFiles - 1, Oldest: reports.StaleAfter}, web.ToneBusy},
+		{reports.Box{Oldest: hour}, web.ToneGood}, {reports.Box{Files: 1, Name: "corrupt"}, web.ToneBad},
+		{reports.Box{Files: manyFiles - 1, Oldest: time.Minute}, web.ToneGood},
+		{reports.Box{Files: manyFiles}, web.ToneBusy}, {reports.Box{Files: 1, Oldest: time.Minute + 1}, web.ToneBusy},
+		{reports.Box{Files: tooManyFiles - 1, Oldest: reports.StaleAfter}, web.ToneBusy},
 		{reports.Box{Files: tooManyFiles}, web.ToneBad}, {reports.Box{Files: 1, Oldest: reports.StaleAfter + 1}, web.ToneBad},
 	} {
 		if got := boxTone(c.box); got != c.want {
@@ -110,8 +118,10 @@ func TestEachFigureLeadsToTheReportBehindIt(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"/reports/compliance?topic_type=500", "/reports/clients-in-state?state_id=2&topic_type=500", "/reports/throughput", "/reports/report-age",
-		"/reports/clients?max_age_hours=1&min_age_hours=0", "/reports/failing-clients?code=0x80240022&state_id=11&topic_type=402", "/reports/bad-files?hours=24"} {
+	for _, want := range []string{"/reports/compliance?topic_type=500",
+		"/reports/clients-in-state?state_id=2&topic_type=500", "/reports/throughput", "/reports/report-age",
+		"/reports/clients?max_age_hours=1&min_age_hours=0",
+		"/reports/failing-clients?code=0x80240022&state_id=11&topic_type=402", "/reports/bad-files?hours=24"} {
 		if !links[want] {
 			t.Errorf("no link to %s", want)
 		}
@@ -120,7 +130,8 @@ func TestEachFigureLeadsToTheReportBehindIt(t *testing.T) {
 
 func TestTheLastHourHasTheRunningMinute(t *testing.T) {
 	s := reportstest.NewSeed(t)
-	s.Reports(report{Client: 1, Name: "A", File: "a", Messages: 25}, report{Client: 1, Name: "A", File: "b", Received: 2 * hour / 3, Messages: 4000},
+	s.Reports(report{Client: 1, Name: "A", File: "a", Messages: 25},
+		report{Client: 1, Name: "A", File: "b", Received: 2 * hour / 3, Messages: 4000},
 		report{Client: 1, Name: "A", File: "c", Received: hour + hour/30, Messages: 1})
 	body := get(t, handler(t, s), "/").Body.String()
 	for _, want := range []string{"4,025 in the last hour", "Last hour: 4,025 messages in 2 reports."} {
@@ -138,7 +149,8 @@ func TestEveryFailureReadsAsBad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	failing := regexp.MustCompile(rep.Params[slices.IndexFunc(rep.Params, func(p reports.Param) bool { return p.Name == "failing" })].Default)
+	failing := regexp.MustCompile(rep.Params[slices.IndexFunc(rep.Params,
+		func(p reports.Param) bool { return p.Name == "failing" })].Default)
 	count := 0
 	for _, row := range s.All(r, "state-names", nil) {
 		if name := row["state_name"]; failing.MatchString(name) {

@@ -10,11 +10,11 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
 	"statewire/reports"
 	"statewire/reports/explain"
 	"statewire/reports/reportstest"
-
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // get asks a handler and returns the answer.
@@ -59,7 +59,8 @@ func newServer(t *testing.T, s *reportstest.Seed, p parts) *Server {
 
 func handler(t *testing.T, s *reportstest.Seed, change ...func(*parts)) http.Handler {
 	t.Helper()
-	p := parts{cfg: reports.DefaultConfig(), reports: reports.Deps{Backlog: reportstest.SomeBacklog}, pages: Deps{Version: "1.2.3"}}
+	p := parts{cfg: reports.DefaultConfig(), reports: reports.Deps{Backlog: reportstest.SomeBacklog},
+		pages: Deps{Version: "1.2.3"}}
 	for _, c := range change {
 		c(&p)
 	}
@@ -70,7 +71,8 @@ func handler(t *testing.T, s *reportstest.Seed, change ...func(*parts)) http.Han
 type away struct{}
 
 func (away) Query(context.Context, string, ...any) (driver.Rows, error) {
-	return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 9000}, Err: errors.New("connection refused")}
+	return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 9000},
+		Err: errors.New("connection refused")}
 }
 
 func (a away) QueryFormat(ctx context.Context, _, query string, _ ...any) (io.ReadCloser, error) {

@@ -23,7 +23,8 @@ func (s *Server) reportList(w http.ResponseWriter, r *http.Request) {
 			list.Groups = append(list.Groups, web.Group{Name: rep.Group})
 		}
 		group := &list.Groups[len(list.Groups)-1]
-		group.Reports = append(group.Reports, web.Entry{Name: rep.Name, Title: rep.Title, Description: rep.Description, Link: "/reports/" + rep.Name})
+		group.Reports = append(group.Reports, web.Entry{Name: rep.Name, Title: rep.Title, Description: rep.Description,
+			Link: "/reports/" + rep.Name})
 	}
 	for _, problem := range s.runner.Catalog().Problems() {
 		list.LeftOut = append(list.LeftOut, strings.TrimPrefix(problem.Error(), s.cfg.Dir+"/"))
@@ -98,7 +99,8 @@ func (s *Server) fillReport(ctx context.Context, view *web.Report, report *repor
 		limit = pageRows
 	}
 	if limit < 1 || limit > maxPageRows/10 {
-		return &reports.ParamError{Report: report.Name, Param: "limit", Reason: fmt.Sprintf("has to be from 1 to %d on a page", maxPageRows/10)}
+		return &reports.ParamError{Report: report.Name, Param: "limit",
+			Reason: fmt.Sprintf("has to be from 1 to %d on a page", maxPageRows/10)}
 	}
 	if len(report.Order) == 0 {
 		limit = maxPageRows // such reports are short and can't be continued
@@ -144,7 +146,8 @@ func (s *Server) addLinks(view *web.Report, req request, rows *reports.Rows) {
 		return path + "?" + q.Encode()
 	}
 	for _, f := range []reports.Format{reports.CSV, reports.JSONL, reports.JSON, reports.Parquet} {
-		view.Downloads = append(view.Downloads, web.Download{Label: strings.ToUpper(string(f)), Link: address("/api/v1/reports/"+view.Name, "format", string(f))})
+		view.Downloads = append(view.Downloads, web.Download{Label: strings.ToUpper(string(f)),
+			Link: address("/api/v1/reports/"+view.Name, "format", string(f))})
 	}
 	if req.page.Cursor != "" {
 		view.First = address("/reports/"+view.Name, "cursor", "")
@@ -171,7 +174,8 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name
 	page.Alarm = s.alarm(r.Context()).Text
 	if err := s.pages.Render(&out, name, page); err != nil {
 		s.log.Error("render page", "page", r.URL.Path, "err", err)
-		newProblem(http.StatusInternalServerError, "internal", "the page could not be made: the server's log says why").serve(w)
+		newProblem(http.StatusInternalServerError, "internal",
+			"the page could not be made: the server's log says why").serve(w)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -180,5 +184,6 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name
 }
 
 func (s *Server) errorPage(w http.ResponseWriter, r *http.Request, p *Problem) {
-	s.render(w, r, p.Status, "problem", web.Page{Title: p.Title, Body: web.Problem{Status: p.Status, Title: p.Title, Detail: p.Detail}})
+	s.render(w, r, p.Status, "problem", web.Page{Title: p.Title,
+		Body: web.Problem{Status: p.Status, Title: p.Title, Detail: p.Detail}})
 }

@@ -9,8 +9,8 @@ import (
 	"statewire/reports/explain"
 )
 
-// serialLine draws a client's serials. A stretch's width grows with the logarithm of its length, so that one missing message
-// stays visible beside a million that arrived.
+// serialLine draws a client's serials. A stretch's width grows with the logarithm of its length, so that one missing
+// message stays visible beside a million that arrived.
 func serialLine(client string, s *explain.Serials) *web.SerialLine {
 	if s == nil {
 		return nil

@@ -19,7 +19,8 @@ func clientTiles(f *explain.Findings) []web.Tile {
 		agent.Value = tabular.TerminalSafe(tabular.Shorten(n.Version, 24))
 		agent.Note = "first report " + n.FirstReport.Format("2006-01-02")
 	}
-	serial := web.Tile{Label: "Last serial", Value: humanize.Number(n.LastSerial()), Note: claimNote(n), Tone: web.TonePlain}
+	serial := web.Tile{Label: "Last serial", Value: humanize.Number(n.LastSerial()), Note: claimNote(n),
+		Tone: web.TonePlain}
 	return []web.Tile{completeTile(n), serial, last, policy, agent}
 }
 

@@ -14,7 +14,8 @@ import (
 
 // explanationView is the part of the page that says it in sentences.
 func explanationView(e *explain.Explanation) *web.Client {
-	view := &web.Client{Name: tabular.TerminalSafe(e.Client.Called()), Summary: tabular.TerminalSafe(e.Summary), Tone: worst(e.Facts)}
+	view := &web.Client{Name: tabular.TerminalSafe(e.Client.Called()), Summary: tabular.TerminalSafe(e.Summary),
+		Tone: worst(e.Facts)}
 	if e.Facts[0].Code != "unknown_name" {
 		view.ID, view.Wire = e.Client.ID.String(), explain.WireID(e.Client.ID)
 	}
@@ -81,9 +82,11 @@ func resyncView(q explain.Resync, now time.Time) web.Resync {
 		progress explain.Progress
 		at       time.Time
 	}{
-		{explain.Issued, q.Issued}, {explain.PickedUp, q.PickedUp}, {explain.Answering, q.Answering}, {explain.Completed, q.Completed},
+		{explain.Issued, q.Issued}, {explain.PickedUp, q.PickedUp}, {explain.Answering, q.Answering},
+		{explain.Completed, q.Completed},
 	} {
-		stage := web.Stage{Label: firstUpper(string(step.progress)), At: step.at, Now: step.progress == reached, Done: !step.at.IsZero()}
+		stage := web.Stage{Label: firstUpper(string(step.progress)), At: step.at, Now: step.progress == reached,
+			Done: !step.at.IsZero()}
 		switch {
 		case step.progress == explain.Completed && reached == explain.Late:
 			stage.Now, stage.Note = true, "late, "+humanize.Ago(now.Sub(step.at))
@@ -126,7 +129,8 @@ func stateView(client string, s explain.State) web.State {
 	about := url.Values{"topic": {kind + "/" + s.Topic.ID}}
 	alike := url.Values{"topic_type": {kind}, "state_id": {id}, "topic_id": {s.Topic.ID}}
 	out := web.State{
-		Topic: topic, Type: kind, ID: tabular.Shorten(tabular.TerminalSafe(s.Topic.ID), 80), Name: name, Tone: web.ToneOf(name),
+		Topic: topic, Type: kind, ID: tabular.Shorten(tabular.TerminalSafe(s.Topic.ID), 80), Name: name,
+		Tone:   web.ToneOf(name),
 		Raised: s.Raised, Received: s.Received, Unconfirmed: s.Unconfirmed, Serial: "instant",
 		TopicLink: clientPath + client + "?" + about.Encode() + "#explain",
 		StateLink: "/reports/clients-in-state?" + alike.Encode(),
@@ -139,12 +143,14 @@ func stateView(client string, s explain.State) web.State {
 
 // traceView is the way of the message that was asked about.
 func traceView(t *explain.Trace) *web.Trace {
-	out := &web.Trace{Serial: humanize.Number(t.Serial), Summary: tabular.TerminalSafe(t.Summary), Tone: verdictTone(t.Verdict)}
+	out := &web.Trace{Serial: humanize.Number(t.Serial), Summary: tabular.TerminalSafe(t.Summary),
+		Tone: verdictTone(t.Verdict)}
 	if t.Verdict == "not_assigned" { // of any other the page tells what happens next beside it
 		out.Next = nextView(t.Next)
 	}
 	for _, h := range t.Hops {
-		hop := web.Hop{Where: h.Where, Text: tabular.TerminalSafe(h.Text), Word: string(h.Severity), Tone: severityTone(h.Severity)}
+		hop := web.Hop{Where: h.Where, Text: tabular.TerminalSafe(h.Text), Word: string(h.Severity),
+			Tone: severityTone(h.Severity)}
 		if h.Time != nil {
 			hop.Time = *h.Time
 		}

@@ -68,7 +68,8 @@ func (t *pageTable) add(row []any) {
 
 func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 	c := t.rows.Columns[i]
-	cell := web.Cell{Text: tabular.Shorten(tabular.TerminalSafe(tabular.Text(v)), 400), Link: linkOf(t.rows.Report, c.Name, t.rows.Columns, row)}
+	cell := web.Cell{Text: tabular.Shorten(tabular.TerminalSafe(tabular.Text(v)), 400),
+		Link: linkOf(t.rows.Report, c.Name, t.rows.Columns, row)}
 	switch x := v.(type) {
 	case nil:
 		if c.Name == "last_report" {
@@ -108,7 +109,8 @@ func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 
 // isID tells numbers that name something from numbers that count.
 func isID(column string) bool {
-	return slices.Contains([]string{"topic_type", "state_id", "client_type", "criticality", "line", "column", "report_index", "record_index"}, column) ||
+	return slices.Contains([]string{"topic_type", "state_id", "client_type", "criticality", "line", "column",
+		"report_index", "record_index"}, column) ||
 		strings.HasSuffix(column, "serial")
 }
 
@@ -178,14 +180,16 @@ func (t *pageTable) addBar(row []any) {
 	group := tabular.TerminalSafe(tabular.Text(row[t.bars[0]]))
 	stacks := t.view.Stacks
 	if len(stacks) == 0 || stacks[len(stacks)-1].Title != group {
-		t.view.Stacks = append(t.view.Stacks, web.Stack{Title: group, Link: linkOf(t.rows.Report, t.rows.Columns[t.bars[0]].Name, t.rows.Columns, row)})
+		t.view.Stacks = append(t.view.Stacks, web.Stack{Title: group,
+			Link: linkOf(t.rows.Report, t.rows.Columns[t.bars[0]].Name, t.rows.Columns, row)})
 	}
 	stack := &t.view.Stacks[len(t.view.Stacks)-1]
 	count := tabular.Int(row[t.bars[2]])
 	name := tabular.TerminalSafe(tabular.Text(row[t.bars[1]]))
 	stack.Total += count
 	stack.Segments = append(stack.Segments, web.Segment{
-		Name: name, Count: count, Tone: web.ToneOf(name), Link: linkOf(t.rows.Report, t.rows.Columns[t.bars[2]].Name, t.rows.Columns, row),
+		Name: name, Count: count, Tone: web.ToneOf(name), Link: linkOf(t.rows.Report, t.rows.Columns[t.bars[2]].Name,
+			t.rows.Columns, row),
 	})
 }
 
@@ -233,7 +237,8 @@ func chartText(c *web.Chart) string {
 		for _, v := range s.Values {
 			sum, most = sum+v, max(most, v)
 		}
-		parts = append(parts, humanize.Number(int64(sum))+" "+s.Label+" in all, at most "+humanize.Number(int64(most))+" per step")
+		parts = append(parts, humanize.Number(int64(sum))+" "+s.Label+" in all, at most "+humanize.Number(int64(most))+
+			" per step")
 	}
 	return strings.Join(parts, "; ") + "."
 }

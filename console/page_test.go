@@ -49,7 +49,8 @@ func TestPagesAreWellMade(t *testing.T) {
 		}
 		checkPage(t, name, parsePage(t, w.Body.String()))
 	}
-	for page, want := range map[string]int{"/nowhere": 404, "/reports/nothing": 404, "/panels/nothing": 404, "/static/nothing.js": 404} {
+	for page, want := range map[string]int{"/nowhere": 404, "/reports/nothing": 404, "/panels/nothing": 404,
+		"/static/nothing.js": 404} {
 		if w := get(t, h, page); w.Code != want {
 			t.Errorf("%s: status %d", page, w.Code)
 		}
@@ -85,7 +86,8 @@ func checkElement(t *testing.T, name string, n *html.Node) {
 		if a.Key == "style" || strings.HasPrefix(a.Key, "on") {
 			t.Errorf("%s: <%s %s>: style and script stand in files", name, n.Data, a.Key)
 		}
-		if (a.Key == "href" || a.Key == "src" || a.Key == "action" || strings.HasPrefix(a.Key, "hx-get")) && !strings.HasPrefix(a.Val, "/") && !strings.HasPrefix(a.Val, "#") {
+		if (a.Key == "href" || a.Key == "src" || a.Key == "action" || strings.HasPrefix(a.Key, "hx-get")) &&
+			!strings.HasPrefix(a.Val, "/") && !strings.HasPrefix(a.Val, "#") {
 			t.Errorf("%s: <%s %s=%q> leads elsewhere", name, n.Data, a.Key, a.Val)
 		}
 	}
@@ -118,7 +120,8 @@ func checkElement(t *testing.T, name string, n *html.Node) {
 func TestReportPagesHaveFormDownloadsAndPager(t *testing.T) {
 	h := handler(t, patchDay(t))
 	body := get(t, h, "/reports/clients?name=PC&limit=20").Body.String()
-	for _, want := range []string{`name="min_age_hours"`, `value="PC"`, `/api/v1/reports/clients?format=csv&amp;name=PC`, `Next page`, "20 rows on this page, more follow", "SELECT"} {
+	for _, want := range []string{`name="min_age_hours"`, `value="PC"`, `/api/v1/reports/clients?format=csv&amp;name=PC`,
+		`Next page`, "20 rows on this page, more follow", "SELECT"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s", want)
 		}
@@ -137,7 +140,8 @@ func TestReportPagesHaveFormDownloadsAndPager(t *testing.T) {
 	if body := get(t, h, "/reports/client-states").Body.String(); !strings.Contains(body, "Fill in the required fields") {
 		t.Error("a first visit is told off instead of asked")
 	}
-	if body := get(t, h, "/reports/compliance?topic_type=300").Body.String(); !strings.Contains(body, `class="stack"`) || !strings.Contains(body, "/reports/unknown-clients?topic_id=%7BDEPLOY-2025-11%7D&amp;topic_type=300") {
+	if body := get(t, h, "/reports/compliance?topic_type=300").Body.String(); !strings.Contains(body, `class="stack"`) ||
+		!strings.Contains(body, "/reports/unknown-clients?topic_id=%7BDEPLOY-2025-11%7D&amp;topic_type=300") {
 		t.Error("no bars, or the Unknown bucket leads nowhere")
 	}
 }

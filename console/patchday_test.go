@@ -14,7 +14,8 @@ func patchDay(t *testing.T) *reportstest.Seed {
 	s := reportstest.NewSeed(t)
 	rng := rand.New(rand.NewPCG(1, 2))
 	codes := []string{"0x80240022", "0x80070643", "-2145107924", "0x80070070", "0x80072EE2", "0x87D00668"}
-	updates := []string{"5a0c1c8e-0b0f-4a7e-9a42-1d5f6f0a1001", "5a0c1c8e-0b0f-4a7e-9a42-1d5f6f0a1002", "5a0c1c8e-0b0f-4a7e-9a42-1d5f6f0a1003"}
+	updates := []string{"5a0c1c8e-0b0f-4a7e-9a42-1d5f6f0a1001", "5a0c1c8e-0b0f-4a7e-9a42-1d5f6f0a1002",
+		"5a0c1c8e-0b0f-4a7e-9a42-1d5f6f0a1003"}
 	var reports []report
 	var messages []message
 	for n := 1; n <= 240; n++ {
@@ -25,7 +26,8 @@ func patchDay(t *testing.T) *reportstest.Seed {
 		serial := uint64(0)
 		say := func(ago time.Duration, topic uint32, id string, state uint32, params ...string) {
 			serial++
-			messages = append(messages, message{Client: n, Serial: serial, Ago: ago + silent, Topic: topic, ID: id, State: state, Params: params})
+			messages = append(messages, message{Client: n, Serial: serial, Ago: ago + silent, Topic: topic, ID: id, State: state,
+				Params: params})
 		}
 		spread := time.Duration(rng.IntN(3000)) * time.Second
 		say(3*day+spread, 501, "WSUS-SITE01", 2)
@@ -55,23 +57,28 @@ func patchDay(t *testing.T) *reportstest.Seed {
 			say(8*hour, 301, "{DEPLOY-2025-11}", pick(rng, 4, 4, 4, 5, 1, 6), codes[rng.IntN(6)])
 			say(7*hour, 401, "Baseline-TLS", pick(rng, 1, 1, 1, 1, 2, 4))
 		}
-		reports = append(reports, report{Client: n, Name: fmt.Sprintf("PC-%04d", n), Received: silent + spread/2, Lag: time.Duration(rng.IntN(4000)) * time.Millisecond,
+		reports = append(reports, report{Client: n, Name: fmt.Sprintf("PC-%04d", n), Received: silent + spread/2,
+			Lag:  time.Duration(rng.IntN(4000)) * time.Millisecond,
 			File: fmt.Sprintf("f%d.SMX", n), Messages: uint32(serial)})
 		for range 6 {
 			at := time.Duration(rng.IntN(3600)) * time.Second
 			if n%17 != 0 {
-				reports = append(reports, report{Client: n, Name: fmt.Sprintf("PC-%04d", n), Received: at, Lag: 2 * time.Second, File: fmt.Sprintf("g%d-%d.SMX", n, at), Messages: uint32(1 + rng.IntN(20))})
+				reports = append(reports, report{Client: n, Name: fmt.Sprintf("PC-%04d", n), Received: at, Lag: 2 * time.Second,
+					File: fmt.Sprintf("g%d-%d.SMX", n, at), Messages: uint32(1 + rng.IntN(20))})
 			}
 		}
 	}
 	s.Reports(reports...)
 	s.Messages(messages...)
 	s.Exec(`INSERT INTO bad_files (name, code, reason, line, column, bytes, set_aside_time) VALUES
-		('TAZGYTSJ.SMX', 'bad_xml', 'the end tag </StateMessageserParameters> matches no start tag', 1, 812, 1402, now64(3) - 3600),
+		('TAZGYTSJ.SMX', 'bad_xml', 'the end tag </StateMessageserParameters> matches no start tag', 1, 812, 1402, now64(3) -
+		3600),
 		('QX1.SMX', 'bad_xml', 'the document ends inside an element', 40, 3, 900, now64(3) - 7200),
 		('EMPTY.SMX', 'empty', 'the file holds nothing', 0, 0, 0, now64(3) - 9000)`)
-	s.Exec(`INSERT INTO set_aside_records (client_id, source_file, report_index, record_index, serial, code, reason, line, column, received_time, set_aside_time)
-		SELECT toUUID('` + id(7).String() + `'), 'f7.SMX', 0, 3, 99, 'bad_date', 'MessageTime 20110230000000.000000+000 is no date', 3, 77, now64(6) - 4000, now64(3) - 4000`)
+	s.Exec(`INSERT INTO set_aside_records (client_id, source_file, report_index, record_index, serial, code, reason, line,
+		column, received_time, set_aside_time)
+		SELECT toUUID('` + id(7).String() + `'), 'f7.SMX', 0, 3, 99, 'bad_date',
+			'MessageTime 20110230000000.000000+000 is no date', 3, 77, now64(6) - 4000, now64(3) - 4000`)
 	return s
 }
 

@@ -30,7 +30,8 @@ func (p *Problem) ContentType(string) string { return "application/problem+json"
 
 func newProblem(status int, code, detail string) *Problem {
 	retry := status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
-	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Detail: detail, Retry: retry}
+	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Detail: detail,
+		Retry: retry}
 }
 
 // problemOf says an error to a caller. Words of the engine pass only where they are about the caller's own query;
@@ -53,7 +54,8 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &query):
 		return queryProblem(query)
 	}
-	return newProblem(http.StatusInternalServerError, "internal", "the answer could not be made: the server's log says why")
+	return newProblem(http.StatusInternalServerError, "internal",
+		"the answer could not be made: the server's log says why")
 }
 
 func queryProblem(e *reports.QueryError) *Problem {
@@ -63,7 +65,8 @@ func queryProblem(e *reports.QueryError) *Problem {
 	case "busy":
 		return newProblem(http.StatusServiceUnavailable, e.Code, e.Error())
 	case "canceled", "unavailable":
-		return newProblem(http.StatusServiceUnavailable, e.Code, "the store doesn't answer: try again; the server's log says more")
+		return newProblem(http.StatusServiceUnavailable, e.Code,
+			"the store doesn't answer: try again; the server's log says more")
 	case "bad_value":
 		return newProblem(http.StatusBadRequest, e.Code, e.Error())
 	case "memory", "too_many_rows":

@@ -33,10 +33,12 @@ type snapshot struct {
 	err  error
 }
 
-// slowness is how many times its own duration an answer is kept: a question never takes more than a tenth of the engine's time.
+// slowness is how many times its own duration an answer is kept: a question never takes more than a tenth of the
+// engine's time.
 const slowness = 10
 
-// fresh says whether the latest answer still serves. An error is no answer to a slow question: it is kept as briefly as a quick one.
+// fresh says whether the latest answer still serves. An error is no answer to a slow question: it is kept as briefly
+// as a quick one.
 func (s *snapshot) fresh(now time.Time, keep time.Duration) bool {
 	if s.err == nil {
 		keep = max(keep, slowness*s.took)

@@ -12,8 +12,8 @@ import (
 	"statewire/reports/reportstest"
 )
 
-// A slow answer is kept for ten times its duration: the engine has other work, too. An error that came as slowly is kept as briefly
-// as a quick answer, and so is the next one: what ended is not shown for minutes.
+// A slow answer is kept for ten times its duration: the engine has other work, too. An error that came as slowly is
+// kept as briefly as a quick answer, and so is the next one: what ended is not shown for minutes.
 func TestAnErrorIsKeptAsBrieflyAsAnAnswer(t *testing.T) {
 	const keep = 5 * time.Second
 	broken := errors.New("timed out")
@@ -104,7 +104,8 @@ func TestAnAnswerGrowsOldAndASlowOneIsKeptLonger(t *testing.T) {
 	now, step := time.Now(), time.Duration(0)
 	conn := &reportstest.Counting{Conn: s.Store.ReadOnly()}
 	clock := func() time.Time { now = now.Add(step); return now }
-	snaps := newSnapshots(s.Runner(func(_ *reports.Config, d *reports.Deps) { d.Conn, d.Now = conn, clock }), clock, 10*time.Second)
+	snaps := newSnapshots(s.Runner(func(_ *reports.Config, d *reports.Deps) { d.Conn, d.Now = conn, clock }), clock,
+		10*time.Second)
 	ask := func(want int64) {
 		t.Helper()
 		if _, err := snaps.get(t.Context(), "report-age", nil); err != nil || conn.Queries.Load() != want {

@@ -13,31 +13,55 @@ func TestAHeaderThatIsWrongNamesFileLineAndWhatToWrite(t *testing.T) {
 	for _, c := range []struct{ name, file, text, want string }{
 		{"no title", "a.sql", "-- description: x\nSELECT 1", "a.sql:1: the header has no `-- title"},
 		{"a misspelt key", "a.sql", "-- title: x\n-- discription: y\nSELECT 1", `a.sql:2: unknown header key "discription"`},
-		{"a file name that is no report name", "My Report.sql", "-- title: x\nSELECT 1", "My Report.sql:1: a report's file name is lower-case"},
+		{"a file name that is no report name", "My Report.sql", "-- title: x\nSELECT 1",
+			"My Report.sql:1: a report's file name is lower-case"},
 		{"no query", "a.sql", "-- title: x\n", "a.sql:3: there is no query"},
 		{"not a SELECT", "a.sql", "-- title: x\n\nDROP TABLE clients", "a.sql:3: a report is one SELECT"},
 		{"two statements", "a.sql", "-- title: x\nSELECT 1;\nDROP TABLE clients", "a.sql:3: a report is one statement"},
-		{"two statements on one line", "a.sql", "-- title: x\nSELECT 1; DROP TABLE clients", "a.sql:2: a report is one statement"},
-		{"a part that there is not", "a.sql", "-- title: x\n-- with: ../wanted\nWITH\n a AS (SELECT 1) SELECT 1", `a.sql:2: with: there is no part "../wanted"`},
-		{"a part and no place for it", "a.sql", "-- title: x\n-- with: bounds\nSELECT 1", "a.sql:2: with: the query needs a line WITH"},
-		{"a part's parameter is not declared", "a.sql", "-- title: x\n-- with: wanted\nWITH\n 1 AS one\nSELECT 1", "a.sql:3: {client:String} isn't declared"},
-		{"lines below a part keep their numbers", "a.sql", "-- title: x\n-- param client String: c\n-- with: wanted\nWITH\n 1 AS one\nSELECT {n:UInt8}", "a.sql:6: {n:UInt8} isn't declared"},
-		{"an undeclared placeholder", "a.sql", "-- title: x\nSELECT 1\n WHERE {n:UInt8} = 1", "a.sql:3: {n:UInt8} isn't declared: add `-- param n UInt8"},
-		{"another type than declared", "a.sql", "-- title: x\n-- param n UInt16 = 1: y\nSELECT {n:UInt8}", "a.sql:3: {n:UInt8} has another type than the header gives it (UInt16)"},
-		{"a parameter nobody reads", "a.sql", "-- title: x\n-- param n UInt16 = 1: y\nSELECT 1 -- {n:UInt16}", "a.sql:3: parameter n is declared, but"},
-		{"an unknown type", "a.sql", "-- title: x\n-- param n Int128 = 1: y\nSELECT {n:Int128}", "a.sql:2: parameter n has type \"Int128\": use UInt8"},
-		{"a default its type refuses", "a.sql", "-- title: x\n-- param n UInt8 = 256: y\nSELECT {n:UInt8}", "a.sql:2: parameter n: the default is refused: has to be a whole number from 0 to 255"},
-		{"a default outside the range", "a.sql", "-- title: x\n-- param n UInt8 = 9 in 1..5: y\nSELECT {n:UInt8}", "a.sql:2: parameter n: the default is refused: has to be from 1 to 5"},
-		{"a default that isn't allowed", "a.sql", "-- title: x\n-- param n String = 'c' in a, b: y\nSELECT {n:String}", "a.sql:2: parameter n: the default is refused: has to be one of: a, b"},
-		{"a parameter twice", "a.sql", "-- title: x\n-- param n UInt8 = 1: y\n-- param n UInt8 = 1: y\nSELECT {n:UInt8}", "a.sql:3: parameter n is declared twice"},
-		{"a parameter without a colon", "a.sql", "-- title: x\n-- param n UInt8 = 1\nSELECT {n:UInt8}", "a.sql:2: write `-- param name Type"},
-		{"a parameter under a name of the API", "a.sql", "-- title: x\n-- param limit UInt8 = 1: y\nSELECT {limit:UInt8}", "a.sql:2: the name limit is taken"},
-		{"an order without types", "a.sql", "-- title: x\n-- order: a, b\nSELECT 1 AS a", "a.sql:2: write `-- order: column Type [desc]"},
-		{"an order by an unknown type", "a.sql", "-- title: x\n-- order: a Nullable(String)\nSELECT 1 AS a", "a.sql:2: order column a has type"},
-		{"an order column twice", "a.sql", "-- title: x\n-- order: a String, a String\nSELECT 1 AS a", "a.sql:2: column a stands twice"},
-		{"a page of its own without an order", "a.sql", "-- title: x\nSELECT 1 LIMIT {page_rows:UInt64}", "a.sql:2: a query with {page_rows:UInt64} also needs an order"},
-		{"a page of its own that can't be continued", "a.sql", "-- title: x\n-- order: a String\nSELECT 1 WHERE {after:UInt8} LIMIT {page_rows:UInt64}", "a.sql:3: a query with {page_rows:UInt64} also needs {after_a:String}"},
-		{"a cursor of no order column", "a.sql", "-- title: x\n-- order: a String\nSELECT {after_b:String}", "a.sql:3: {after_b:String} names a column that isn't in the header's order"},
+		{"two statements on one line", "a.sql", "-- title: x\nSELECT 1; DROP TABLE clients",
+			"a.sql:2: a report is one statement"},
+		{"a part that there is not", "a.sql", "-- title: x\n-- with: ../wanted\nWITH\n a AS (SELECT 1) SELECT 1",
+			`a.sql:2: with: there is no part "../wanted"`},
+		{"a part and no place for it", "a.sql", "-- title: x\n-- with: bounds\nSELECT 1",
+			"a.sql:2: with: the query needs a line WITH"},
+		{"a part's parameter is not declared", "a.sql", "-- title: x\n-- with: wanted\nWITH\n 1 AS one\nSELECT 1",
+			"a.sql:3: {client:String} isn't declared"},
+		{"lines below a part keep their numbers", "a.sql",
+			"-- title: x\n-- param client String: c\n-- with: wanted\nWITH\n 1 AS one\nSELECT {n:UInt8}",
+			"a.sql:6: {n:UInt8} isn't declared"},
+		{"an undeclared placeholder", "a.sql", "-- title: x\nSELECT 1\n WHERE {n:UInt8} = 1",
+			"a.sql:3: {n:UInt8} isn't declared: add `-- param n UInt8"},
+		{"another type than declared", "a.sql", "-- title: x\n-- param n UInt16 = 1: y\nSELECT {n:UInt8}",
+			"a.sql:3: {n:UInt8} has another type than the header gives it (UInt16)"},
+		{"a parameter nobody reads", "a.sql", "-- title: x\n-- param n UInt16 = 1: y\nSELECT 1 -- {n:UInt16}",
+			"a.sql:3: parameter n is declared, but"},
+		{"an unknown type", "a.sql", "-- title: x\n-- param n Int128 = 1: y\nSELECT {n:Int128}",
+			"a.sql:2: parameter n has type \"Int128\": use UInt8"},
+		{"a default its type refuses", "a.sql", "-- title: x\n-- param n UInt8 = 256: y\nSELECT {n:UInt8}",
+			"a.sql:2: parameter n: the default is refused: has to be a whole number from 0 to 255"},
+		{"a default outside the range", "a.sql", "-- title: x\n-- param n UInt8 = 9 in 1..5: y\nSELECT {n:UInt8}",
+			"a.sql:2: parameter n: the default is refused: has to be from 1 to 5"},
+		{"a default that isn't allowed", "a.sql", "-- title: x\n-- param n String = 'c' in a, b: y\nSELECT {n:String}",
+			"a.sql:2: parameter n: the default is refused: has to be one of: a, b"},
+		{"a parameter twice", "a.sql", "-- title: x\n-- param n UInt8 = 1: y\n-- param n UInt8 = 1: y\nSELECT {n:UInt8}",
+			"a.sql:3: parameter n is declared twice"},
+		{"a parameter without a colon", "a.sql", "-- title: x\n-- param n UInt8 = 1\nSELECT {n:UInt8}",
+			"a.sql:2: write `-- param name Type"},
+		{"a parameter under a name of the API", "a.sql", "-- title: x\n-- param limit UInt8 = 1: y\nSELECT {limit:UInt8}",
+			"a.sql:2: the name limit is taken"},
+		{"an order without types", "a.sql", "-- title: x\n-- order: a, b\nSELECT 1 AS a",
+			"a.sql:2: write `-- order: column Type [desc]"},
+		{"an order by an unknown type", "a.sql", "-- title: x\n-- order: a Nullable(String)\nSELECT 1 AS a",
+			"a.sql:2: order column a has type"},
+		{"an order column twice", "a.sql", "-- title: x\n-- order: a String, a String\nSELECT 1 AS a",
+			"a.sql:2: column a stands twice"},
+		{"a page of its own without an order", "a.sql", "-- title: x\nSELECT 1 LIMIT {page_rows:UInt64}",
+			"a.sql:2: a query with {page_rows:UInt64} also needs an order"},
+		{"a page of its own that can't be continued", "a.sql",
+			"-- title: x\n-- order: a String\nSELECT 1 WHERE {after:UInt8} LIMIT {page_rows:UInt64}",
+			"a.sql:3: a query with {page_rows:UInt64} also needs {after_a:String}"},
+		{"a cursor of no order column", "a.sql", "-- title: x\n-- order: a String\nSELECT {after_b:String}",
+			"a.sql:3: {after_b:String} names a column that isn't in the header's order"},
 		{"bars of two columns", "a.sql", "-- title: x\n-- bars: a, b\nSELECT 1", "a.sql:2: write `-- bars: GROUP"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -50,7 +74,8 @@ func TestAHeaderThatIsWrongNamesFileLineAndWhatToWrite(t *testing.T) {
 }
 
 func TestAHeaderIsReadAsWritten(t *testing.T) {
-	text := "\ufeff-- title: Ours: the best\r\n-- Written by the desk team, see https://example.net/x\r\n-- https://example.net/y\r\n" +
+	text := "\ufeff-- title: Ours: the best\r\n-- Written by the desk team, see https://example.net/x\r\n-- " +
+		"https://example.net/y\r\n" +
 		"-- description: First\r\n--   and second.\r\n" +
 		"-- param since DateTime64(3,'UTC') = 2025-01-31: From\r\n--   when on\r\n" +
 		"-- param kind String = 'a b' in 'a b', c: Which\r\n" +
@@ -61,10 +86,12 @@ func TestAHeaderIsReadAsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Name != "our-report" || r.Title != "Ours: the best" || r.Description != "First and second." || r.Group != UserGroup {
+	if r.Name != "our-report" || r.Title != "Ours: the best" || r.Description != "First and second." ||
+		r.Group != UserGroup {
 		t.Errorf("%+v", r)
 	}
-	if len(r.Params) != 2 || r.Params[0].Description != "From when on" || r.Params[0].Default != "2025-01-31" || r.Params[1].Default != "a b" || len(r.Params[1].Allowed) != 2 {
+	if len(r.Params) != 2 || r.Params[0].Description != "From when on" || r.Params[0].Default != "2025-01-31" ||
+		r.Params[1].Default != "a b" || len(r.Params[1].Allowed) != 2 {
 		t.Errorf("%+v", r.Params)
 	}
 	if len(r.Order) != 2 || !r.Order[0].Desc || r.Order[0].Type != "DateTime64(3,'UTC')" || r.Notes["name"] != "its name" {
@@ -103,7 +130,8 @@ func TestABadFileOfTheFolderBreaksNoOther(t *testing.T) {
 		t.Errorf("a file replaced a built-in report: %v %v", r, err)
 	}
 	problems := errors.Join(c.Problems()...).Error()
-	if len(c.Problems()) != 2 || !strings.Contains(problems, "bad.sql:2: ") || !strings.Contains(problems, "compliance.sql:1: the name") {
+	if len(c.Problems()) != 2 || !strings.Contains(problems, "bad.sql:2: ") ||
+		!strings.Contains(problems, "compliance.sql:1: the name") {
 		t.Errorf("%v", problems)
 	}
 }
@@ -148,17 +176,25 @@ func TestTheFolderIsReadAgainWhenItChanges(t *testing.T) {
 
 func TestParametersAreCheckedByType(t *testing.T) {
 	for _, c := range []struct{ typ, in, out, err string }{
-		{"UInt8", "255", "255", ""}, {"UInt8", "256", "", "from 0 to 255"}, {"UInt8", "-1", "", "from 0 to 255"}, {"UInt8", "", "", "from 0 to 255"},
-		{"UInt64", "18446744073709551615", "18446744073709551615", ""}, {"UInt64", "18446744073709551616", "", "from 0 to 18446744073709551615"},
+		{"UInt8", "255", "255", ""}, {"UInt8", "256", "", "from 0 to 255"}, {"UInt8", "-1", "", "from 0 to 255"},
+		{"UInt8", "", "", "from 0 to 255"},
+		{"UInt64", "18446744073709551615", "18446744073709551615", ""},
+		{"UInt64", "18446744073709551616", "", "from 0 to 18446744073709551615"},
 		{"UInt32", "0x10", "", "whole number"}, {"UInt32", "1 OR 1=1", "", "whole number"}, {"UInt32", " 7 ", "7", ""},
-		{"Int64", "-5", "-5", ""}, {"Int64", "1e3", "", "whole number"}, {"Float64", "1.5", "1.5", ""}, {"Float64", "much", "", "number"},
+		{"Int64", "-5", "-5", ""}, {"Int64", "1e3", "", "whole number"}, {"Float64", "1.5", "1.5", ""},
+		{"Float64", "much", "", "number"},
 		{"Bool", "TRUE", "true", ""}, {"Bool", "yes", "", "true or false"},
 		{"UUID", "GUID:F1B03089-9EA1-4A64-83DC-5F8E77BDDEB4", "f1b03089-9ea1-4a64-83dc-5f8e77bddeb4", ""},
-		{"UUID", "f1b030899ea14a6483dc5f8e77bddeb4", "", "GUID"}, {"UUID", "{f1b03089-9ea1-4a64-83dc-5f8e77bddeb4}", "f1b03089-9ea1-4a64-83dc-5f8e77bddeb4", ""},
-		{"Date", "2025-01-31", "2025-01-31", ""}, {"Date", "2025-01-31T23:30:00-02:00", "2025-02-01", ""}, {"Date", "31.1.2025", "", "a time such as"},
-		{"DateTime", "2025-01-31T08:00:00Z", "2025-01-31 08:00:00", ""}, {"DateTime64(3,'UTC')", "2025-01-31 08:00:00.1239", "2025-01-31 08:00:00.123", ""},
-		{"DateTime64(0)", "2025-01-31", "2025-01-31 00:00:00", ""}, {"DateTime64(6,'UTC')", "2025-01-31", "2025-01-31 00:00:00.000000", ""},
-		{"String", "'; DROP TABLE x --", "'; DROP TABLE x --", ""}, {"String", "a\xff", "", "UTF-8"}, {"String", strings.Repeat("x", 5000), "", "longer"},
+		{"UUID", "f1b030899ea14a6483dc5f8e77bddeb4", "", "GUID"},
+		{"UUID", "{f1b03089-9ea1-4a64-83dc-5f8e77bddeb4}", "f1b03089-9ea1-4a64-83dc-5f8e77bddeb4", ""},
+		{"Date", "2025-01-31", "2025-01-31", ""}, {"Date", "2025-01-31T23:30:00-02:00", "2025-02-01", ""},
+		{"Date", "31.1.2025", "", "a time such as"},
+		{"DateTime", "2025-01-31T08:00:00Z", "2025-01-31 08:00:00", ""},
+		{"DateTime64(3,'UTC')", "2025-01-31 08:00:00.1239", "2025-01-31 08:00:00.123", ""},
+		{"DateTime64(0)", "2025-01-31", "2025-01-31 00:00:00", ""},
+		{"DateTime64(6,'UTC')", "2025-01-31", "2025-01-31 00:00:00.000000", ""},
+		{"String", "'; DROP TABLE x --", "'; DROP TABLE x --", ""}, {"String", "a\xff", "", "UTF-8"},
+		{"String", strings.Repeat("x", 5000), "", "longer"},
 	} {
 		got, err := Param{Name: "p", Type: c.typ}.value(c.in)
 		if got != c.out || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
@@ -177,7 +213,8 @@ func TestTheEndsOfARangeAreInIt(t *testing.T) {
 }
 
 func TestParametersAreRequiredKnownAndFilledIn(t *testing.T) {
-	r := &Report{Name: "r", Params: []Param{{Name: "a", Type: "UInt8", Required: true, Description: "which"}, {Name: "b", Type: "String", Default: "x"}}}
+	r := &Report{Name: "r", Params: []Param{{Name: "a", Type: "UInt8", Required: true, Description: "which"},
+		{Name: "b", Type: "String", Default: "x"}}}
 	if got, err := r.values(map[string]string{"a": "1"}); err != nil || got["b"] != "x" {
 		t.Errorf("%v %v", got, err)
 	}
@@ -201,8 +238,11 @@ func TestConfigNamesEveryWrongValueAtOnce(t *testing.T) {
 		}
 	}
 	for addr, ok := range map[string]bool{
-		"": true, "127.0.0.1:8080": true, "127.9.9.9:1": true, "[::1]:8080": true, "localhost:0": true, "[::ffff:127.0.0.1]:1": true,
-		":8080": false, "0.0.0.0:8080": false, "[::]:8080": false, "10.0.0.1:8080": false, "localhost.example.net:80": false, "8080": false, "site:80": false,
+		"": true, "127.0.0.1:8080": true, "127.9.9.9:1": true, "[::1]:8080": true, "localhost:0": true,
+		"[::ffff:127.0.0.1]:1": true,
+		":8080":                false, "0.0.0.0:8080": false, "[::]:8080": false, "10.0.0.1:8080": false,
+		"localhost.example.net:80": false,
+		"8080":                     false, "site:80": false,
 	} {
 		c := DefaultConfig()
 		c.Listen = addr

@@ -101,6 +101,7 @@ func validListen(addr string) error {
 	if parse.Loopback(host) {
 		return nil
 	}
-	return fmt.Errorf("reports.listen: %q can be reached from other machines, and the pages ask nobody for a name or password yet: "+
+	return fmt.Errorf("reports.listen: %q can be reached from other machines, and the pages ask nobody for a name or "+
+		"password yet: "+
 		"use 127.0.0.1:PORT, [::1]:PORT or localhost:PORT, and put a proxy that signs people in before it", addr)
 }

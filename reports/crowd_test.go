@@ -12,23 +12,26 @@ import (
 	"statewire/reports/reportstest"
 )
 
-// crowd is a site in which all that a report sorts by has ties: several clients, topics and ranges share each time. Each client's last
-// report stands between older ones, and its name is the last one.
+// crowd is a site in which all that a report sorts by has ties: several clients, topics and ranges share each time.
+// Each client's last report stands between older ones, and its name is the last one.
 func crowd(t testing.TB) *reportstest.Site {
 	s := reportstest.NewSite(t)
 	var reports []report
 	var said []message
 	for n := 1; n <= 6; n++ {
 		tie := time.Duration(n/4+1) * 30 * hour // clients 1 to 3, and 4 to 6
-		reports = append(reports, report{Client: n, Name: fmt.Sprintf("OLD-%d", n), Received: 60 * day, File: fmt.Sprint("a", n), Messages: 1, SetAside: 2},
+		reports = append(reports, report{Client: n, Name: fmt.Sprintf("OLD-%d", n), Received: 60 * day,
+			File: fmt.Sprint("a", n), Messages: 1, SetAside: 2},
 			report{Client: n, Name: fmt.Sprintf("PC-%d", n), Received: tie, File: fmt.Sprint("b", n), Messages: 1},
 			report{Client: n, Name: fmt.Sprintf("OLD-%d", n), Received: 50 * day, File: fmt.Sprint("c", n), Messages: 1})
 		for i, id := range []string{"A", "B"} {
 			for k, topic := range []uint32{300, 301, 402, 501} {
-				said = append(said, message{Client: n, Serial: uint64(10*i + k + 1), Ago: 40 * day, Topic: topic, ID: id, State: []uint32{2, 6, 11, 5}[k], Params: []string{"0x80240022"}})
+				said = append(said, message{Client: n, Serial: uint64(10*i + k + 1), Ago: 40 * day, Topic: topic, ID: id,
+					State: []uint32{2, 6, 11, 5}[k], Params: []string{"0x80240022"}})
 			}
 		}
-		said = append(said, message{Client: n, Serial: 40, Ago: 20 * day, Topic: 700, ID: "x", State: 2, Params: []string{"30"}})
+		said = append(said, message{Client: n, Serial: 40, Ago: 20 * day, Topic: 700, ID: "x", State: 2,
+			Params: []string{"30"}})
 		s.Arrived(n, 1, 40)
 		s.Polled(n, 45, 9, 3, hour)
 		s.Missing(n, 41, 42, tie)
@@ -37,13 +40,21 @@ func crowd(t testing.TB) *reportstest.Site {
 		s.Issued(n, 1, "missing", 46, 100*hour)
 		s.Issued(n, 2, "missing", 46, 20*hour)
 		at := s.Micros(tie)
-		s.Exec(fmt.Sprintf("INSERT INTO serial_conflicts (client_id, serial, kind, received_time, detected_time) VALUES ('%[1]s', 41, 'reused', '%[2]s', '%[2]s'), ('%[1]s', 42, 'reused', '%[2]s', '%[2]s')", id(n), at))
-		s.Exec(fmt.Sprintf("INSERT INTO differing_clients (client_id, differs, detected_time, checked_time, client_states, client_digest, site_states, site_digest) VALUES ('%[1]s', 1, '%[2]s', '%[2]s', 22, 1, 23, 2)", id(n), at))
-		s.Exec(fmt.Sprintf(`INSERT INTO set_aside_records (client_id, source_file, report_index, record_index, serial, code, reason, line, column, received_time, set_aside_time)
-			VALUES ('%[1]s', 'f', 0, 3, 11, 'bad_date', 'no date', 3, 77, '%[2]s', '%[3]s'), ('%[1]s', 'f', 0, 4, 12, 'bad_%[4]d', 'no date', 3, 77, '%[2]s', '%[3]s')`, id(n), at, at[:23], n))
-		s.Exec(fmt.Sprintf("INSERT INTO bad_files (name, code, reason, line, column, bytes, set_aside_time) VALUES ('f%d.SMX', 'x', 'y', 1, 2, 3, '%s')", n, at[:23]))
-		s.Exec(fmt.Sprintf("INSERT INTO set_aside_ends (name, until, received_time, how, client_id, code, records, time) VALUES ('e%[1]d', '%[2]s', '%[2]s', 'dropped', '%[3]s', 'x', 1, '%[4]s')", n, at, id(n), at[:23]))
-		s.Exec(fmt.Sprintf("INSERT INTO refused_reports (slot, change, client_id, refused_time, code) VALUES (%d, 1, '%s', '%s', 'x')", n, id(n), at))
+		s.Exec(fmt.Sprintf("INSERT INTO serial_conflicts (client_id, serial, kind, received_time, detected_time) VALUES "+
+			"('%[1]s', 41, 'reused', '%[2]s', '%[2]s'), ('%[1]s', 42, 'reused', '%[2]s', '%[2]s')", id(n), at))
+		s.Exec(fmt.Sprintf("INSERT INTO differing_clients (client_id, differs, detected_time, checked_time, "+
+			"client_states, client_digest, site_states, site_digest) VALUES ('%[1]s', 1, '%[2]s', '%[2]s', 22, 1, 23, 2)", id(n),
+			at))
+		s.Exec(fmt.Sprintf(`INSERT INTO set_aside_records (client_id, source_file, report_index, record_index, serial, code,
+			reason, line, column, received_time, set_aside_time)
+			VALUES ('%[1]s', 'f', 0, 3, 11, 'bad_date', 'no date', 3, 77, '%[2]s', '%[3]s'), ('%[1]s', 'f', 0, 4, 12,
+			'bad_%[4]d', 'no date', 3, 77, '%[2]s', '%[3]s')`, id(n), at, at[:23], n))
+		s.Exec(fmt.Sprintf("INSERT INTO bad_files (name, code, reason, line, column, bytes, set_aside_time) VALUES "+
+			"('f%d.SMX', 'x', 'y', 1, 2, 3, '%s')", n, at[:23]))
+		s.Exec(fmt.Sprintf("INSERT INTO set_aside_ends (name, until, received_time, how, client_id, code, records, time) "+
+			"VALUES ('e%[1]d', '%[2]s', '%[2]s', 'dropped', '%[3]s', 'x', 1, '%[4]s')", n, at, id(n), at[:23]))
+		s.Exec(fmt.Sprintf("INSERT INTO refused_reports (slot, change, client_id, refused_time, code) VALUES (%d, 1, "+
+			"'%s', '%s', 'x')", n, id(n), at))
 		s.Checked(tie + time.Duration(n)*time.Minute) // one check at a time
 	}
 	s.Reports(reports...)
@@ -76,14 +87,16 @@ func TestEachRowOfAReportIsOnOnePage(t *testing.T) {
 			limit = 5
 		}
 		if got, _ := paged(s, r, rep.Name, params, limit); !slices.Equal(got, whole) {
-			t.Errorf("%s in pages of %d: %d rows, want %d\ngot\n%s\nwant\n%s", rep.Name, limit, len(got), len(whole), strings.Join(got, "\n"), strings.Join(whole, "\n"))
+			t.Errorf("%s in pages of %d: %d rows, want %d\ngot\n%s\nwant\n%s", rep.Name, limit, len(got), len(whole),
+				strings.Join(got, "\n"), strings.Join(whole, "\n"))
 		}
 		aboutClients(s, t, rep.Name, columns)
 	}
 }
 
 // paged reads a report in pages, each row as one text; ages are left out, which grow meanwhile.
-func paged(s *reportstest.Site, r *reports.Runner, name string, params map[string]string, limit int) (all []string, rows []map[string]string) {
+func paged(s *reportstest.Site, r *reports.Runner, name string, params map[string]string,
+	limit int) (all []string, rows []map[string]string) {
 	s.T.Helper()
 	cursor := ""
 	for pages := 0; ; pages++ {
@@ -120,7 +133,8 @@ func aboutClients(s *reportstest.Site, t *testing.T, name string, rows []map[str
 			if row["client_id"] != id(n).String() {
 				continue
 			}
-			for column, want := range map[string]string{"last_report": last, "last_report_time": last, "first_report": s.At(60 * day), "netbios_name": fmt.Sprintf("PC-%d", n)} {
+			for column, want := range map[string]string{"last_report": last, "last_report_time": last,
+				"first_report": s.At(60 * day), "netbios_name": fmt.Sprintf("PC-%d", n)} {
 				if got, has := row[column]; has && got != want {
 					t.Errorf("%s: %s of client %d is %s, want %s", name, column, n, got, want)
 				}
@@ -162,7 +176,8 @@ func TestArrivalMakesAStateStale(t *testing.T) {
 	}
 }
 
-// TestOnlyAClientWhoseMessagesAllArrivedHasNothingToSay holds the verdict on a silent client against what is known of it.
+// TestOnlyAClientWhoseMessagesAllArrivedHasNothingToSay holds the verdict on a silent client against what is known of
+// it.
 func TestOnlyAClientWhoseMessagesAllArrivedHasNothingToSay(t *testing.T) {
 	s := reportstest.NewSite(t)
 	const nothing, silent = "connected with nothing to say", "connected but silent"
@@ -212,7 +227,8 @@ func TestOnlyAClientWhoseMessagesAllArrivedHasNothingToSay(t *testing.T) {
 	}
 	whole := s.All(r, "silent-clients", nil)
 	for _, row := range whole {
-		if row["netbios_name"] == "it does not say what waits" && row["unsent"] != "" || row["netbios_name"] == "one state waits on it" && row["unsent"] != "1" {
+		if row["netbios_name"] == "it does not say what waits" && row["unsent"] != "" ||
+			row["netbios_name"] == "one state waits on it" && row["unsent"] != "1" {
 			t.Errorf("%s: %s states are unsent", row["netbios_name"], row["unsent"])
 		}
 	}
@@ -227,16 +243,20 @@ func TestOnlyAClientWhoseMessagesAllArrivedHasNothingToSay(t *testing.T) {
 // TestTheReasonWhyAClientIsUnknownIsTheFirstThatApplies has clients to whom several apply, and both sides of each edge.
 func TestTheReasonWhyAClientIsUnknownIsTheFirstThatApplies(t *testing.T) {
 	s := reportstest.NewSite(t)
-	const wait, silent, never = "states wait on the client to be sent", "silent: no report for a long time", "never reported on this topic"
+	const wait, silent, never = "states wait on the client to be sent", "silent: no report for a long time",
+		"never reported on this topic"
 	cases := []struct {
 		name   string
 		unsent int
 		quiet  time.Duration
 		reason string
 	}{
-		{"it never said what waits", -1, hour, never}, {"nothing waits on it", 0, hour, never}, {"a state waits on it", 1, hour, wait},
-		{"it says nothing of its states", 4294967295, hour, never}, {"a state waits, a minute within a week", 1, 7*day - time.Minute, wait},
-		{"a state waits, a minute beyond a week", 1, 7*day + time.Minute, silent}, {"nothing waits, a minute beyond a week", 0, 7*day + time.Minute, silent},
+		{"it never said what waits", -1, hour, never}, {"nothing waits on it", 0, hour, never},
+		{"a state waits on it", 1, hour, wait},
+		{"it says nothing of its states", 4294967295, hour, never},
+		{"a state waits, a minute within a week", 1, 7*day - time.Minute, wait},
+		{"a state waits, a minute beyond a week", 1, 7*day + time.Minute, silent},
+		{"nothing waits, a minute beyond a week", 0, 7*day + time.Minute, silent},
 	}
 	want := map[string]string{}
 	for n, c := range cases {
@@ -272,7 +292,8 @@ func TestWhatCameBeforeThePickupIsNoAnswer(t *testing.T) {
 	s.Messages(held(3, 10, 30*hour), held(3, 11, 4*hour)) // it was never picked up
 	s.PickedUp(4, 1, 5*hour)
 	s.Messages(held(4, 9, 30*hour), held(4, 10, 4*hour)) // below the serials of the answer
-	expect(t, lines(s.All(s.Runner(), "resyncs", map[string]string{"step": "any"}), "netbios_name", "step", "picked_up", "answering"), `
+	expect(t, lines(s.All(s.Runner(), "resyncs", map[string]string{"step": "any"}), "netbios_name", "step", "picked_up",
+		"answering"), `
 PC-0001 | picked up | `+s.At(5*hour)+` | 
 PC-0002 | answering | `+s.At(5*hour)+` | `+s.At(4*hour)+`
 PC-0003 | issued |  | 

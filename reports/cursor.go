@@ -45,13 +45,15 @@ func (r *Report) decodeCursor(text string, values map[string]string) ([]string, 
 	if text == "" {
 		return nil, nil
 	}
-	wrong := &ParamError{r.Name, "cursor", "doesn't belong to this report with these parameters: leave it out to start again"}
+	wrong := &ParamError{r.Name, "cursor",
+		"doesn't belong to this report with these parameters: leave it out to start again"}
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil || len(text) > 4*maxParamBytes {
 		return nil, wrong
 	}
 	var c cursor
-	if json.Unmarshal(raw, &c) != nil || c.Query != r.queryKey(values) || len(c.After) != len(r.Order) || len(c.After) == 0 {
+	if json.Unmarshal(raw, &c) != nil || c.Query != r.queryKey(values) || len(c.After) != len(r.Order) ||
+		len(c.After) == 0 {
 		return nil, wrong
 	}
 	for i, o := range r.Order {

@@ -18,7 +18,8 @@ func TestACursorOfAnotherQuestionIsRefused(t *testing.T) {
 	reportstest.ReadRows(t, rows)
 	for name, params := range map[string]map[string]string{"clients": {"name": "x"}, "resyncs": nil} {
 		var refused *reports.ParamError
-		if _, err := r.Run(t.Context(), name, params, reports.Page{Limit: 1, Cursor: rows.NextPage()}); !errors.As(err, &refused) || refused.Param != "cursor" {
+		if _, err := r.Run(t.Context(), name, params, reports.Page{Limit: 1, Cursor: rows.NextPage()}); !errors.As(err,
+			&refused) || refused.Param != "cursor" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -19,29 +19,36 @@ func (m *model) checkEdges(t *testing.T) {
 	}
 	for _, seed := range []string{"1", "2"} {
 		for statement := range strings.SplitSeq(strings.TrimSpace(string(text)), ";\n") {
-			if err := m.Store.Conn().Exec(m.Store.InsertContext(t.Context()), strings.TrimSuffix(statement, ";"), clickhouse.Named("seed", seed)); err != nil {
+			if err := m.Store.Conn().Exec(m.Store.InsertContext(t.Context()), strings.TrimSuffix(statement, ";"),
+				clickhouse.Named("seed", seed)); err != nil {
 				t.Fatalf("%v: %.60s", err, statement)
 			}
 		}
 	}
 	m.plainOutcomes(t)
 	steps := m.texts(t, "SELECT DISTINCT step FROM resync_outcomes ORDER BY step")
-	if want := []string{"accepted", "answering", "completed", "issued", "late", "picked up", "replaced", "unanswered"}; !slices.Equal(steps, want) {
+	if want := []string{"accepted", "answering", "completed", "issued", "late", "picked up", "replaced",
+		"unanswered"}; !slices.Equal(steps, want) {
 		t.Errorf("the edges have resyncs that are %q, want %q", steps, want)
 	}
 	for _, pair := range [][2]string{
-		{"SELECT toString(tuple(*)) FROM resync_outcomes ORDER BY 1", "SELECT toString(tuple(*)) FROM plain_outcomes ORDER BY 1"},
+		{"SELECT toString(tuple(*)) FROM resync_outcomes ORDER BY 1",
+			"SELECT toString(tuple(*)) FROM plain_outcomes ORDER BY 1"},
 		{
 			"SELECT toString((client_id, max(last_serial))) FROM clients_unheard GROUP BY client_id ORDER BY 1",
-			"SELECT toString((client_id, max(client_claims.last_serial))) FROM client_claims WHERE client_id NOT IN (SELECT client_id FROM client_stats_data) GROUP BY client_id ORDER BY 1",
+			"SELECT toString((client_id, max(client_claims.last_serial))) FROM client_claims WHERE client_id NOT IN (SELECT " +
+				"client_id FROM client_stats_data) GROUP BY client_id ORDER BY 1",
 		},
 		{
 			"SELECT toString(client_id) FROM clients_unreported ORDER BY 1",
-			"SELECT DISTINCT toString(client_id) FROM client_claims WHERE client_id NOT IN (SELECT client_id FROM clients_seen) ORDER BY 1",
+			"SELECT DISTINCT toString(client_id) FROM client_claims WHERE client_id NOT IN (SELECT client_id FROM " +
+				"clients_seen) ORDER BY 1",
 		},
 		{
-			namedOf(t) + "SELECT toString((client_id, netbios_name, client_version, first_report_time, last_report_time)) FROM named ORDER BY 1",
-			"SELECT toString((client_id, netbios_name, client_version, first_report_time, last_report_time)) FROM clients ORDER BY 1",
+			namedOf(t) + "SELECT toString((client_id, netbios_name, client_version, first_report_time, last_report_time)) " +
+				"FROM named ORDER BY 1",
+			"SELECT toString((client_id, netbios_name, client_version, first_report_time, last_report_time)) FROM clients " +
+				"ORDER BY 1",
 		},
 	} {
 		got, want := m.texts(t, pair[0]), m.texts(t, pair[1])

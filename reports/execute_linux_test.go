@@ -6,22 +6,24 @@ import (
 	"os/exec"
 	"testing"
 
-	"statewire/reports"
-	"statewire/reports/reportstest"
-
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"golang.org/x/sys/unix"
+
+	"statewire/reports"
+	"statewire/reports/reportstest"
 )
 
 const forbidden = "STATEWIRE_TEST_NO_NEW_CODE"
 
-// eager is a connection whose engine, if it compiles at all, does so from an expression's first use on: not from its third.
+// eager is a connection whose engine, if it compiles at all, does so from an expression's first use on: not from its
+// third.
 type eager struct{ driver.Conn }
 
 func (e eager) Query(ctx context.Context, query string, args ...any) (driver.Rows, error) {
 	return e.Conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
-		"min_count_to_compile_expression": 0, "min_count_to_compile_aggregate_expression": 0, "min_count_to_compile_sort_description": 0,
+		"min_count_to_compile_expression": 0, "min_count_to_compile_aggregate_expression": 0,
+		"min_count_to_compile_sort_description": 0,
 	})), query, args...)
 }
 

@@ -55,7 +55,8 @@ func write(w io.Writer, f Format, rows *Rows, age *Freshness) error {
 	if rows.Err() != nil && f != CSV && f != JSONL {
 		return rows.Err() // a JSON object stays open: no reader can take it for whole
 	}
-	if err := errors.Join(out.End(tail(rows)...), rows.Err()); err != nil || f != Table {
+	err = errors.Join(out.End(tail(rows)...), rows.Err())
+	if err != nil || f != Table {
 		return err
 	}
 	_, err = io.WriteString(w, tableFoot(rows, count, age))
@@ -65,13 +66,15 @@ func write(w io.Writer, f Format, rows *Rows, age *Freshness) error {
 // head stands before the rows of a JSON answer: what was asked, how old the data is, the columns.
 func head(rows *Rows, age *Freshness) (fields []tabular.Field) {
 	if rows.Report != nil {
-		fields = append(fields, tabular.Field{Name: "report", Value: rows.Report.Name}, tabular.Field{Name: "title", Value: rows.Report.Title})
+		fields = append(fields, tabular.Field{Name: "report", Value: rows.Report.Name},
+			tabular.Field{Name: "title", Value: rows.Report.Title})
 	}
 	if len(rows.Params) > 0 {
 		fields = append(fields, tabular.Field{Name: "params", Value: rows.Params})
 	}
 	if age != nil {
-		fields = append(fields, tabular.Field{Name: "generated", Value: age.AsOf.Format(time.RFC3339)}, tabular.Field{Name: "freshness", Value: age})
+		fields = append(fields, tabular.Field{Name: "generated", Value: age.AsOf.Format(time.RFC3339)},
+			tabular.Field{Name: "freshness", Value: age})
 	}
 	return append(fields, tabular.Field{Name: "columns", Value: rows.Columns})
 }
@@ -104,7 +107,8 @@ func tableFoot(rows *Rows, count int, age *Freshness) string {
 }
 
 // WriteReport runs a report and writes it; the one call for `statewire report NAME`.
-func (r *Runner) WriteReport(ctx context.Context, w io.Writer, f Format, name string, params map[string]string, page Page) error {
+func (r *Runner) WriteReport(ctx context.Context, w io.Writer, f Format, name string, params map[string]string,
+	page Page) error {
 	if f == Parquet {
 		return r.writeParquetReport(ctx, w, name, params, page)
 	}

@@ -124,6 +124,7 @@ func (f *Freshness) backlog() string {
 	case *f.WaitingFiles == 0:
 		return " No files wait."
 	}
-	return fmt.Sprintf(" %s %s, oldest %s.", humanize.Number(*f.WaitingFiles), humanize.Plural(*f.WaitingFiles, "file waits", "files wait"),
+	return fmt.Sprintf(" %s %s, oldest %s.", humanize.Number(*f.WaitingFiles),
+		humanize.Plural(*f.WaitingFiles, "file waits", "files wait"),
 		humanize.Span(time.Duration(*f.WaitingSeconds*float64(time.Second))))
 }

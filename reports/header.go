@@ -143,7 +143,8 @@ func (h *headerReader) key(n int, key, arg, value string) error {
 		if arg != "" || strings.HasPrefix(value, "//") {
 			return nil // an ordinary sentence or an address
 		}
-		return h.errorf(n, "unknown header key %.20q: use title, group, description, param, order, note, link, with, bars or lines", key)
+		return h.errorf(n, "unknown header key %.20q: use title, group, description, param, order, note, link, with, bars "+
+			"or lines", key)
 	}
 	return nil
 }

@@ -15,7 +15,8 @@ import (
 
 func hostileRows(t *testing.T, r *reports.Runner) *reports.Rows {
 	t.Helper()
-	rows, err := r.Run(t.Context(), "clients-in-state", map[string]string{"topic_type": "402", "state_id": "11"}, reports.Page{})
+	rows, err := r.Run(t.Context(), "clients-in-state", map[string]string{"topic_type": "402", "state_id": "11"},
+		reports.Page{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +38,8 @@ func TestNoOutputLetsHostileTextOut(t *testing.T) {
 		for _, line := range lines[1:] {
 			for i, cell := range line {
 				trimmed := strings.TrimLeft(cell, " \t\r\n\u00a0")
-				if numericCell := lines[0][i] == "serial"; !numericCell && trimmed != "" && strings.ContainsAny(trimmed[:1], "=+-@|%") || strings.HasPrefix(trimmed, "＝") {
+				if numericCell := lines[0][i] == "serial"; !numericCell && trimmed != "" &&
+					strings.ContainsAny(trimmed[:1], "=+-@|%") || strings.HasPrefix(trimmed, "＝") {
 					t.Errorf("cell %q", cell)
 				}
 			}
@@ -99,18 +101,22 @@ func TestParquetComesBackAsItWas(t *testing.T) {
 	s := reportstest.HostileSite(t)
 	r := s.Runner()
 	var out bytes.Buffer
-	if err := r.WriteReport(t.Context(), &out, reports.Parquet, "clients-in-state", map[string]string{"topic_type": "402", "state_id": "11"}, reports.Page{}); err != nil {
+	if err := r.WriteReport(t.Context(), &out, reports.Parquet, "clients-in-state",
+		map[string]string{"topic_type": "402", "state_id": "11"}, reports.Page{}); err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.HasPrefix(out.Bytes(), []byte("PAR1")) || !bytes.HasSuffix(out.Bytes(), []byte("PAR1")) {
 		t.Fatalf("%d bytes are no parquet file: %.60q", out.Len(), out.Bytes())
 	}
 	s.Exec("CREATE TABLE back (netbios_name String, serial UInt64, params Array(String)) ENGINE = Memory")
-	if err := s.Store.Conn().InsertFormat(t.Context(), "Parquet", "INSERT INTO back (netbios_name, serial, params)", &out); err != nil {
+	if err := s.Store.Conn().InsertFormat(t.Context(), "Parquet", "INSERT INTO back (netbios_name, serial, params)",
+		&out); err != nil {
 		t.Fatal(err)
 	}
 	var same uint64
-	if err := s.Store.Conn().QueryRow(t.Context(), `SELECT count() FROM back AS b JOIN clients AS c ON b.netbios_name = c.netbios_name WHERE b.params[1] = c.netbios_name`).Scan(&same); err != nil {
+	if err := s.Store.Conn().QueryRow(
+		t.Context(), `SELECT count() FROM back AS b JOIN clients AS c ON b.netbios_name = c.netbios_name
+		WHERE b.params[1] = c.netbios_name`).Scan(&same); err != nil {
 		t.Fatal(err)
 	}
 	if int(same) != len(reportstest.Hostile) {
@@ -124,7 +130,8 @@ func TestNoParameterReachesTheQueryAsText(t *testing.T) {
 	tables := s.All(r, "clients", nil)
 	for _, rep := range r.Catalog().List() {
 		for _, names := range textsOf(rep) {
-			for _, text := range []string{`') OR 1=1 --`, `\') OR 1=1 --`, `' UNION SELECT 1`, reportstest.Hostile[25], `{topic_type:UInt32}`, "a\x00\t\nb", "\xff", `\N`} {
+			for _, text := range []string{`') OR 1=1 --`, `\') OR 1=1 --`, `' UNION SELECT 1`, reportstest.Hostile[25],
+				`{topic_type:UInt32}`, "a\x00\t\nb", "\xff", `\N`} {
 				params := reportstest.RequiredParams(rep)
 				for _, name := range names {
 					params[name] = text
@@ -148,7 +155,8 @@ func TestNoParameterReachesTheQueryAsText(t *testing.T) {
 	}
 }
 
-// textsOf are the text parameters of a report: the free ones together, in one query, and each that takes only some texts alone.
+// textsOf are the text parameters of a report: the free ones together, in one query, and each that takes only some
+// texts alone.
 func textsOf(rep *reports.Report) (groups [][]string) {
 	var free []string
 	for _, p := range rep.Params {
@@ -168,5 +176,8 @@ func textsOf(rep *reports.Report) (groups [][]string) {
 
 // limited says that a parameter takes only some texts: one of a few, or what can name a client.
 func limited(rep *reports.Report, name string) bool {
-	return slices.ContainsFunc(rep.Params, func(p reports.Param) bool { return p.Name == name && (len(p.Allowed) > 0 || name == "client") })
+	return slices.ContainsFunc(rep.Params, func(p reports.Param) bool {
+		return p.Name == name &&
+			(len(p.Allowed) > 0 || name == "client")
+	})
 }

@@ -15,7 +15,8 @@ func TestAReportsClientIsReadAsEverywhere(t *testing.T) {
 	s.Messages(message{Client: 40, Serial: 1, Received: hour, Topic: 500, ID: "a", State: 1, File: "z"})
 	r := s.Runner()
 	all, want := id(40).String(), -1
-	for _, text := range []string{all, "GUID:" + strings.ToUpper(all), "{" + all + "}", " {GUID:" + all + "} ", "Anger", "aNGER ", " anger\t"} {
+	for _, text := range []string{all, "GUID:" + strings.ToUpper(all), "{" + all + "}", " {GUID:" + all + "} ", "Anger",
+		"aNGER ", " anger\t"} {
 		rows, err := r.Run(t.Context(), "messages", map[string]string{"client": text}, reports.Page{})
 		if err != nil {
 			t.Errorf("%q: %v", text, err)

@@ -36,12 +36,15 @@ func (e *ParamError) Error() string {
 // maxParamBytes bounds one parameter's text.
 const maxParamBytes = 4096
 
-const typeList = "UInt8, UInt16, UInt32, UInt64, Int32, Int64, Float64, Bool, String, UUID, Date, DateTime or DateTime64(3,'UTC')"
+const typeList = "UInt8, UInt16, UInt32, UInt64, Int32, Int64, Float64, Bool, String, UUID, Date, DateTime or " +
+	"DateTime64(3,'UTC')"
 
 var (
 	dateTime64Form = regexp.MustCompile(`^DateTime64\([0-9](,'UTC')?\)$`)
-	paramForm      = regexp.MustCompile(`^([a-z][a-z0-9_]*)\s+(\S+?)\s*(?:=\s*('[^']*'|[^\s:']+))?\s*(?:in\s+((?:'[^']*'|[^:'])+?))?\s*:\s*(.*)$`)
-	plainTypes     = []string{"UInt8", "UInt16", "UInt32", "UInt64", "Int32", "Int64", "Float64", "Bool", "String", "UUID", "Date", "DateTime"}
+	paramForm      = regexp.MustCompile(
+		`^([a-z][a-z0-9_]*)\s+(\S+?)\s*(?:=\s*('[^']*'|[^\s:']+))?\s*(?:in\s+((?:'[^']*'|[^:'])+?))?\s*:\s*(.*)$`)
+	plainTypes = []string{"UInt8", "UInt16", "UInt32", "UInt64", "Int32", "Int64", "Float64", "Bool", "String", "UUID",
+		"Date", "DateTime"}
 )
 
 func knownType(t string) bool {
@@ -83,7 +86,8 @@ func (h *headerReader) param(n int, text string) error {
 
 // reserved are names the API, the page cursor and the output formats use themselves.
 func reserved(name string) bool {
-	return slices.Contains([]string{"format", "limit", "cursor", "param", "after", "page_rows"}, name) || strings.HasPrefix(name, "after_")
+	return slices.Contains([]string{"format", "limit", "cursor", "param", "after", "page_rows"}, name) ||
+		strings.HasPrefix(name, "after_")
 }
 
 func unquote(s string) string {
@@ -141,9 +145,11 @@ func parseAs(typ, text string) (string, error) {
 			"has to be a whole number from 0 to %d", uint64(math.MaxUint64)>>(64-bits))
 	case strings.HasPrefix(typ, "Int"):
 		bits, _ := strconv.Atoi(typ[len("Int"):])
-		return checked(text, func() (err error) { _, err = strconv.ParseInt(text, 10, bits); return }, "has to be a whole number of %d bits", bits)
+		return checked(text, func() (err error) { _, err = strconv.ParseInt(text, 10, bits); return },
+			"has to be a whole number of %d bits", bits)
 	case typ == "Float64":
-		return checked(text, func() (err error) { _, err = parse.Float(text); return }, "has to be a number such as 12, 0.5 or 1e6")
+		return checked(text, func() (err error) { _, err = parse.Float(text); return },
+			"has to be a number such as 12, 0.5 or 1e6")
 	case typ == "Bool":
 		b, err := strconv.ParseBool(strings.ToLower(text))
 		if err != nil {
@@ -189,7 +195,8 @@ func parseTime(typ, text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if first, last := timeRange(typ); t.Before(first) || t.Truncate(time.Second).After(last) {
+	first, last := timeRange(typ)
+	if t.Before(first) || t.Truncate(time.Second).After(last) {
 		return "", fmt.Errorf("has to be a time from %s to %s", first.Format(time.RFC3339), last.Format(time.RFC3339))
 	}
 	switch typ {

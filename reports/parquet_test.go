@@ -37,14 +37,17 @@ func TestTheEngineReadsTheParquetOfCommands(t *testing.T) {
 	if err := tabular.Write(&file, tabular.Parquet, columns, rows, tabular.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	s.Exec(`CREATE TABLE back (text Nullable(String), number Nullable(Int64), below Nullable(Int64), great Nullable(UInt64), part Nullable(Float64),
-		seconds Nullable(Float64), yes Nullable(Bool), time Nullable(DateTime64(6, 'UTC')), mixed Nullable(String), none Nullable(String), more6 Nullable(Int64)) ENGINE = Memory`)
+	s.Exec(`CREATE TABLE back (text Nullable(String), number Nullable(Int64), below Nullable(Int64), great
+		Nullable(UInt64), part Nullable(Float64),
+		seconds Nullable(Float64), yes Nullable(Bool), time Nullable(DateTime64(6, 'UTC')), mixed Nullable(String), none
+		Nullable(String), more6 Nullable(Int64)) ENGINE = Memory`)
 	insert := "INSERT INTO back (text, number, below, great, part, seconds, yes, time, mixed, none, more6)"
 	if err := s.Store.Conn().InsertFormat(t.Context(), "Parquet", insert, &file); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := s.Runner().WriteSQL(t.Context(), &out, reports.JSONL, "SELECT * FROM back ORDER BY more6 LIMIT 4"); err != nil {
+	if err := s.Runner().WriteSQL(t.Context(), &out, reports.JSONL,
+		"SELECT * FROM back ORDER BY more6 LIMIT 4"); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, out.String(), `
@@ -53,7 +56,8 @@ func TestTheEngineReadsTheParquetOfCommands(t *testing.T) {
 {"text": "�", "number": 3, "below": -1, "great": 2, "part": 1, "seconds": 2, "yes": false, "time": "1926-02-25T12:00:00.123456Z", "mixed": "[\"b\",null]", "none": null, "more6": 2}
 {"text": "ä", "number": 3, "below": 0, "great": 0, "part": 0, "seconds": 0, "yes": true, "time": "2026-01-31T12:00:00.123456Z", "mixed": "", "none": null, "more6": 3}`)
 	var count, yes uint64
-	if err := s.Store.Conn().QueryRow(t.Context(), "SELECT count(), countIf(yes) FROM back").Scan(&count, &yes); err != nil || count != 20 || yes != 7 {
+	if err := s.Store.Conn().QueryRow(t.Context(), "SELECT count(), countIf(yes) FROM back").Scan(&count,
+		&yes); err != nil || count != 20 || yes != 7 {
 		t.Errorf("%d rows, %d true: %v", count, yes, err)
 	}
 }

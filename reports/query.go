@@ -19,7 +19,8 @@ func (h *headerReader) checkQuery(first int, lines []string) error {
 	if r.Query == "" {
 		return h.errorf(first, "there is no query below the header")
 	}
-	if word := strings.ToUpper(strings.Fields(r.Query)[0]); word != "SELECT" && word != "WITH" && word[0] != '(' {
+	word := strings.ToUpper(strings.Fields(r.Query)[0])
+	if word != "SELECT" && word != "WITH" && word[0] != '(' {
 		return h.errorf(first, "a report is one SELECT (or WITH … SELECT), not %.20s", word)
 	}
 	used := map[string]bool{}
@@ -78,7 +79,8 @@ func (h *headerReader) checkUse(first int, used map[string]bool) error {
 		return nil
 	}
 	if len(h.report.Order) == 0 || !used["after"] {
-		return h.errorf(first, "a query with {page_rows:UInt64} also needs an order in its header and {after:UInt8} with the after_ columns")
+		return h.errorf(first, "a query with {page_rows:UInt64} also needs an order in its header and {after:UInt8} with "+
+			"the after_ columns")
 	}
 	for _, o := range h.report.Order {
 		if !used["after_"+o.Column] {

@@ -1,5 +1,5 @@
-// Package reports answers questions about stored state as rows: named queries, their parameters, and pages that go on where the
-// last one ended.
+// Package reports answers questions about stored state as rows: named queries, their parameters, and pages that go on
+// where the last one ended.
 //
 // It only reads: every query runs through the store's read-only connection, values reach it as typed
 // parameters and never as text, and what a client wrote into its report is escaped in every output.

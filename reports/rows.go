@@ -60,7 +60,8 @@ func (r *Rows) fetchFirst() error {
 	types := r.answer.ColumnTypes()
 	for i, name := range r.answer.Columns() {
 		r.types = append(r.types, tabular.ParseType(types[i].DatabaseTypeName()))
-		if r.Report == nil || !strings.HasPrefix(name, "_") { // a report's own order; in ad-hoc SQL any name is a person's wish
+		// a report's own order; in ad-hoc SQL any name is a person's wish
+		if r.Report == nil || !strings.HasPrefix(name, "_") {
 			r.shown = append(r.shown, i)
 			r.Columns = append(r.Columns, r.column(name, types[i].DatabaseTypeName()))
 		}
@@ -198,8 +199,8 @@ func (r *Rows) scan() []any {
 	return targets
 }
 
-// scanInto reads the row's values. Some values of some types make the driver panic (a map of Int256 inside an array): that is the
-// statement's error, not the program's.
+// scanInto reads the row's values. Some values of some types make the driver panic (a map of Int256 inside an array):
+// that is the statement's error, not the program's.
 func (r *Rows) scanInto(targets []any) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"statewire/internal/tabular"
 	"statewire/reports"
 	"statewire/reports/reportstest"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 func code(err error) string {
@@ -80,8 +80,11 @@ func TestAdHocSQLOnlyReads(t *testing.T) {
 		"SELECT count() AS n FROM clients":           "n=5",
 		"SELECT 1 AS _x, 3 AS c":                     "_x=1 c=3",
 		"WITH 1 AS x SELECT x, 'a;b' AS y -- ; end;": "x=1 y=a;b",
-		"SELECT NULL AS a, [1,2] AS b, map('k', toDateTime64('2025-01-31 08:00:00.5', 3, 'UTC')) AS c, toDecimal64(1.5, 2) AS d, (1, 'x') AS e":                                   `a= b=[1,2] c={"k":"2025-01-31T08:00:00.5Z"} d=1.5 e=[1,"x"]`,
-		"SELECT toUInt64(18446744073709551615) AS a, toInt256('-170141183460469231731687303715884105728') AS b, nan AS c, toFloat32(0.1) AS f, toIPv4('1.2.3.4') AS g, true AS h": "a=18446744073709551615 b=-170141183460469231731687303715884105728 c=nan f=0.1 g=1.2.3.4 h=true",
+		"SELECT NULL AS a, [1,2] AS b, map('k', toDateTime64('2025-01-31 08:00:00.5', 3, 'UTC')) AS c, toDecimal64(1.5, " +
+			"2) AS d, (1, 'x') AS e": `a= b=[1,2] c={"k":"2025-01-31T08:00:00.5Z"} d=1.5 e=[1,"x"]`,
+		"SELECT toUInt64(18446744073709551615) AS a, toInt256('-170141183460469231731687303715884105728') AS b, nan AS c, " +
+			"toFloat32(0.1) AS f, toIPv4('1.2.3.4') AS g, true AS h": "a=18446744073709551615 " +
+			"b=-170141183460469231731687303715884105728 c=nan f=0.1 g=1.2.3.4 h=true",
 	} {
 		rows, err := r.SQL(t.Context(), sql)
 		if err != nil {
@@ -117,7 +120,8 @@ func TestLimitsEndAQueryWithAClearText(t *testing.T) {
 	if !errors.Is(err, reports.ErrTooManyRows) && code(err) != "too_many_rows" {
 		t.Errorf("rows: %v", err)
 	}
-	if rows, err := r.SQL(t.Context(), "SELECT number FROM numbers(10)"); err != nil || len(reportstest.ReadRows(t, rows)) != 10 {
+	if rows, err := r.SQL(t.Context(), "SELECT number FROM numbers(10)"); err != nil ||
+		len(reportstest.ReadRows(t, rows)) != 10 {
 		t.Errorf("as many as allowed: %v", err)
 	}
 	if _, err := r.SQL(t.Context(), "SELECT sum(sipHash64(number)) FROM numbers(100000000000)"); code(err) != "timeout" {
@@ -127,10 +131,12 @@ func TestLimitsEndAQueryWithAClearText(t *testing.T) {
 		t.Errorf("memory: %v", err)
 	}
 	var out bytes.Buffer
-	if err := r.WriteSQL(t.Context(), &out, reports.Parquet, "SELECT number FROM numbers(100000)"); code(err) != "too_many_rows" || out.Len() > 0 {
+	if err := r.WriteSQL(t.Context(), &out, reports.Parquet,
+		"SELECT number FROM numbers(100000)"); code(err) != "too_many_rows" || out.Len() > 0 {
 		t.Errorf("parquet: %v, %d bytes", err, out.Len())
 	}
-	if err := r.WriteReport(t.Context(), &out, reports.CSV, "state-names", nil, reports.Page{}); !errors.Is(err, reports.ErrTooManyRows) {
+	if err := r.WriteReport(t.Context(), &out, reports.CSV, "state-names", nil, reports.Page{}); !errors.Is(err,
+		reports.ErrTooManyRows) {
 		t.Errorf("csv of a report: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -142,12 +148,15 @@ func TestLimitsEndAQueryWithAClearText(t *testing.T) {
 
 func TestALongAnswerComesInChunksAndWhole(t *testing.T) {
 	s := reportstest.NewSeed(t)
-	s.Exec(`INSERT INTO state_messages (client_id, serial, message_us, received_time, topic_type, topic_id, state_id, payload_hash, params)
-		SELECT reinterpretAsUUID(toUInt128(number)), 1, toUnixTimestamp64Micro(now64(6)), now64(6) - toIntervalSecond(intDiv(number, 1000)), 300, 'D', 2, number, []
+	s.Exec(`INSERT INTO state_messages (client_id, serial, message_us, received_time, topic_type, topic_id, state_id,
+		payload_hash, params)
+		SELECT reinterpretAsUUID(toUInt128(number)), 1, toUnixTimestamp64Micro(now64(6)), now64(6) -
+		toIntervalSecond(intDiv(number, 1000)), 300, 'D', 2, number, []
 		FROM numbers(60000)`)
 	r := s.Runner()
 	var out bytes.Buffer
-	if err := r.WriteReport(t.Context(), &out, reports.JSONL, "clients-in-state", map[string]string{"topic_type": "300", "state_id": "2"}, reports.Page{}); err != nil {
+	if err := r.WriteReport(t.Context(), &out, reports.JSONL, "clients-in-state",
+		map[string]string{"topic_type": "300", "state_id": "2"}, reports.Page{}); err != nil {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
@@ -227,7 +236,9 @@ func TestTheListAndTheTableAreForPeople(t *testing.T) {
 	s := reportstest.Fleet(t)
 	r := s.Runner(func(_ *reports.Config, d *reports.Deps) { d.Backlog = reportstest.SomeBacklog })
 	var out bytes.Buffer
-	if err := r.Catalog().WriteList(&out, reports.Table); err != nil || !strings.Contains(out.String(), "clients-in-state") || !strings.Contains(out.String(), "topic_type=… state_id=… [topic_id=]") {
+	if err := r.Catalog().WriteList(&out, reports.Table); err != nil ||
+		!strings.Contains(out.String(), "clients-in-state") || !strings.Contains(out.String(),
+		"topic_type=… state_id=… [topic_id=]") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 	for _, f := range []reports.Format{reports.JSON, reports.JSONL, reports.CSV, reports.Parquet} {
@@ -237,16 +248,19 @@ func TestTheListAndTheTableAreForPeople(t *testing.T) {
 		}
 	}
 	out.Reset()
-	if err := r.WriteReport(t.Context(), &out, reports.Table, "compliance", map[string]string{"topic_id": "DEP2"}, reports.Page{}); err != nil {
+	if err := r.WriteReport(t.Context(), &out, reports.Table, "compliance", map[string]string{"topic_id": "DEP2"},
+		reports.Page{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"state_name", "Unknown: never reported on this topic", "2 rows\n", "percent: of all clients", "1,608 files wait"} {
+	for _, want := range []string{"state_name", "Unknown: never reported on this topic", "2 rows\n",
+		"percent: of all clients", "1,608 files wait"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())
 		}
 	}
 	out.Reset()
-	if err := r.WriteReport(t.Context(), &out, reports.Table, "clients", nil, reports.Page{Limit: 2}); err != nil || !strings.Contains(out.String(), "2 rows, and more") {
+	if err := r.WriteReport(t.Context(), &out, reports.Table, "clients", nil, reports.Page{Limit: 2}); err != nil ||
+		!strings.Contains(out.String(), "2 rows, and more") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 }
@@ -254,10 +268,14 @@ func TestTheListAndTheTableAreForPeople(t *testing.T) {
 func TestAUsersReportRunsLikeAnyOther(t *testing.T) {
 	s := reportstest.Fleet(t)
 	dir := t.TempDir()
-	writeText(t, dir+"/by-version.sql", "-- title: Clients by version\n-- param like String = '5.%': Version\n-- order: _n UInt64 desc, client_version String\n"+
-		"SELECT client_version, count() AS clients, count() AS _n FROM clients WHERE client_version LIKE {like:String} GROUP BY client_version")
+	writeText(t, dir+"/by-version.sql",
+		"-- title: Clients by version\n-- param like String = '5.%': Version\n-- order: _n UInt64 desc, client_version "+
+			"String\n"+
+			"SELECT client_version, count() AS clients, count() AS _n FROM clients WHERE client_version LIKE {like:String} "+
+			"GROUP BY client_version")
 	writeText(t, dir+"/broken.sql", "-- title: Broken at run time\n-- order: nothing String\nSELECT 1 AS one")
-	writeText(t, dir+"/null-order.sql", "-- title: NULL in the order\n-- order: a String\nSELECT CAST(NULL, 'Nullable(String)') AS a FROM numbers(3)")
+	writeText(t, dir+"/null-order.sql",
+		"-- title: NULL in the order\n-- order: a String\nSELECT CAST(NULL, 'Nullable(String)') AS a FROM numbers(3)")
 	r := s.Runner(func(c *reports.Config, _ *reports.Deps) { c.Dir = dir })
 	expect(t, lines(s.All(r, "by-version", nil), "client_version", "clients"), "5.00.9141.1000 | 5")
 	if rows, err := r.Run(t.Context(), "by-version", nil, reports.Page{}); err != nil || len(rows.Columns) != 2 {
@@ -265,7 +283,8 @@ func TestAUsersReportRunsLikeAnyOther(t *testing.T) {
 	} else if err := rows.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := r.Run(t.Context(), "broken", nil, reports.Page{}); err == nil || !strings.Contains(err.Error(), "nothing") {
+	if _, err := r.Run(t.Context(), "broken", nil, reports.Page{}); err == nil ||
+		!strings.Contains(err.Error(), "nothing") {
 		t.Error(err)
 	}
 	rows, err := r.Run(t.Context(), "null-order", nil, reports.Page{Limit: 1})

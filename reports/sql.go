@@ -14,7 +14,9 @@ import (
 // QueryError is a query the engine refused or gave up on, in words a reader can act on.
 type QueryError struct {
 	Label string
-	Code  string // "timeout", "memory", "read_only", "syntax", "too_many_rows", "bad_value", "busy", "canceled", "unavailable" or "query"
+	// "timeout", "memory", "read_only", "syntax", "too_many_rows", "bad_value", "busy", "canceled", "unavailable" or
+	// "query"
+	Code  string
 	Text  string
 	cause error
 }
@@ -27,7 +29,8 @@ var (
 	outfile    = regexp.MustCompile(`(?i)\bINTO\s+OUTFILE\b`)
 )
 
-// readOnlyStatement refuses what the driver would trip over; that nothing is written is the engine's promise (readonly=1).
+// readOnlyStatement refuses what the driver would trip over; that nothing is written is the engine's promise
+// (readonly=1).
 func readOnlyStatement(text string) (string, error) {
 	text = strings.TrimRight(text, "; \t\r\n")
 	bare := strings.Join(blankComments(strings.Split(text, "\n")), "\n")

@@ -74,7 +74,8 @@ func TestComplianceCountsEveryClientOnceWithUnknownAsItsOwnBucket(t *testing.T) 
 	s := reportstest.Fleet(t)
 	r := s.Runner()
 	// The same messages again, in another file: nothing may count twice.
-	s.Messages(message{Client: 1, Serial: 2, Ago: 40 * hour, Topic: 300, ID: "DEP1", State: 1, Received: hour, File: "again.SMX"})
+	s.Messages(message{Client: 1, Serial: 2, Ago: 40 * hour, Topic: 300, ID: "DEP1", State: 1, Received: hour,
+		File: "again.SMX"})
 	expect(t, lines(s.All(r, "compliance", nil), "topic_id", "state_id", "state_name", "clients", "percent"), `
 DEP1 | 1 | Compliant | 2 | 40
 DEP1 | 2 | Non-compliant | 1 | 20
@@ -85,9 +86,12 @@ DEP2 |  | Unknown: never reported on this topic | 4 | 80`)
 	expect(t, lines(s.All(r, "compliance", map[string]string{"topic_id": "DEP2"}), "topic_id", "state_id", "clients"), `
 DEP2 | 1 | 1
 DEP2 |  | 4`)
-	expect(t, lines(s.All(r, "compliance", map[string]string{"topic_id": "NOBODY"}), "topic_id", "state_id", "clients"), `NOBODY |  | 5`)
-	// One topic id, counted anew, says the same of its states as the summary of all: 40 and 30 hours ago are two Compliant.
-	expect(t, lines(s.All(r, "compliance", map[string]string{"topic_id": "DEP1"}), "state_id", "clients", "newest_message"), `
+	expect(t, lines(s.All(r, "compliance", map[string]string{"topic_id": "NOBODY"}), "topic_id", "state_id", "clients"),
+		`NOBODY |  | 5`)
+	// One topic id, counted anew, says the same of its states as the summary of all: 40 and 30 hours ago are two
+	// Compliant.
+	expect(t, lines(s.All(r, "compliance", map[string]string{"topic_id": "DEP1"}), "state_id", "clients",
+		"newest_message"), `
 1 | 2 | `+s.At(30*hour)+`
 2 | 1 | `+s.At(20*hour)+`
 77 | 1 | `+s.At(10*hour)+`
@@ -124,7 +128,8 @@ func TestClientsInStateSayWhenTheStateChangedAndHowSurelyThatIsKnown(t *testing.
 			{Serial: 1, Ago: 50 * hour, State: 2}, {Serial: 2, Ago: 40 * hour, State: 1}, {Serial: 3, Ago: 30 * hour, State: 2},
 		}, "", 30 * hour, 30 * hour, "exact"},
 		{"serials decide the order, not the client's clock", []message{
-			{Serial: 1, Ago: 10 * hour, State: 1, Received: 50 * hour}, {Serial: 2, Ago: 40 * hour, State: 2}, {Serial: 3, Ago: 45 * hour, State: 2, Received: 30 * hour},
+			{Serial: 1, Ago: 10 * hour, State: 1, Received: 50 * hour}, {Serial: 2, Ago: 40 * hour, State: 2},
+			{Serial: 3, Ago: 45 * hour, State: 2, Received: 30 * hour},
 		}, "", 30 * hour, 40 * hour, "exact"},
 		{"never in another state since serial 1", []message{
 			{Serial: 1, Ago: 50 * hour, State: 2}, {Serial: 2, Ago: 40 * hour, State: 2},
@@ -134,26 +139,32 @@ func TestClientsInStateSayWhenTheStateChangedAndHowSurelyThatIsKnown(t *testing.
 		}, "", 40 * hour, 50 * hour, "or earlier"},
 		{"retention dropped all history", []message{
 			{Serial: 1, Ago: 50 * hour, State: 1}, {Serial: 2, Ago: 40 * hour, State: 2},
-		}, "ALTER TABLE state_messages DELETE WHERE client_id = %s SETTINGS mutations_sync = 2", 40 * hour, 40 * hour, "or earlier"},
+		}, "ALTER TABLE state_messages DELETE WHERE client_id = %s SETTINGS mutations_sync = 2", 40 * hour, 40 * hour,
+			"or earlier"},
 		{"retention dropped the older part of the history", []message{
 			{Serial: 1, Ago: 50 * hour, State: 1}, {Serial: 2, Ago: 40 * hour, State: 2}, {Serial: 3, Ago: 30 * hour, State: 2},
-		}, "ALTER TABLE state_messages DELETE WHERE client_id = %s AND serial < 3 SETTINGS mutations_sync = 2", 30 * hour, 30 * hour, "or earlier"},
+		}, "ALTER TABLE state_messages DELETE WHERE client_id = %s AND serial < 3 SETTINGS mutations_sync = 2", 30 * hour,
+			30 * hour, "or earlier"},
 		{"the first message came late, and what came before it is held no longer", []message{
 			{Serial: 1, Ago: 45 * hour, Received: 30 * hour, State: 2},
 		}, "", 30 * hour, 45 * hour, "or earlier"},
 		{"a message in between never arrived", []message{
 			{Serial: 1, Ago: 50 * hour, State: 1}, {Serial: 3, Ago: 40 * hour, State: 2},
-		}, "INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) SELECT %s, 2, 2, now64(6), now64(6), 0",
+		}, "INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) SELECT " +
+			"%s, 2, 2, now64(6), now64(6), 0",
 			40 * hour, 40 * hour, "messages missing"},
 		{"a message missing before the change doesn't matter", []message{
 			{Serial: 1, Ago: 50 * hour, State: 2}, {Serial: 3, Ago: 40 * hour, State: 1}, {Serial: 4, Ago: 30 * hour, State: 2},
-		}, "INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) SELECT %s, 2, 2, now64(6), now64(6), 0",
+		}, "INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) SELECT " +
+			"%s, 2, 2, now64(6), now64(6), 0",
 			30 * hour, 30 * hour, "exact"},
 		{"of two messages under one serial the later one counts", []message{
-			{Serial: 1, Ago: 50 * hour, State: 2}, {Serial: 2, Ago: 45 * hour, State: 1}, {Serial: 2, Ago: 44 * hour, State: 2}, {Serial: 3, Ago: 30 * hour, State: 2},
+			{Serial: 1, Ago: 50 * hour, State: 2}, {Serial: 2, Ago: 45 * hour, State: 1}, {Serial: 2, Ago: 44 * hour, State: 2},
+			{Serial: 3, Ago: 30 * hour, State: 2},
 		}, "", 30 * hour, 50 * hour, "exact"},
 		{"instant messages are ordered by arrival, copies by their first", []message{
-			{Serial: 0, Ago: 50 * hour, State: 1}, {Serial: 0, Ago: 40 * hour, State: 2}, {Serial: 0, Ago: 50 * hour, State: 1, Received: 20 * hour},
+			{Serial: 0, Ago: 50 * hour, State: 1}, {Serial: 0, Ago: 40 * hour, State: 2},
+			{Serial: 0, Ago: 50 * hour, State: 1, Received: 20 * hour},
 		}, "", 40 * hour, 40 * hour, "exact"},
 		{"a numbered message is later than any instant one", []message{
 			{Serial: 0, Ago: 20 * hour, State: 1}, {Serial: 1, Ago: 40 * hour, State: 2}, {Serial: 2, Ago: 30 * hour, State: 2},
@@ -171,7 +182,8 @@ func TestClientsInStateSayWhenTheStateChangedAndHowSurelyThatIsKnown(t *testing.
 			}
 			want := s.At(c.received) + " | " + s.At(c.changed) + " | " + c.known
 			columns := []string{"last_message_received", "last_state_changed", "change_known"}
-			expect(t, lines(s.All(r, "clients-in-state", map[string]string{"topic_type": "300", "state_id": "2", "topic_id": deployment}), columns...), want)
+			expect(t, lines(s.All(r, "clients-in-state", map[string]string{"topic_type": "300", "state_id": "2",
+				"topic_id": deployment}), columns...), want)
 			expect(t, lines(s.All(r, "client-states", map[string]string{"client": strings.ToLower(name)}), columns...), want)
 		})
 	}
@@ -191,7 +203,8 @@ func TestClientsInStatePagesThroughAllOfThem(t *testing.T) {
 		var names []string
 		cursor := ""
 		for pages := 1; ; pages++ {
-			rows, err := r.Run(t.Context(), "clients-in-state", map[string]string{"topic_type": "300", "state_id": "2"}, reports.Page{Limit: limit, Cursor: cursor})
+			rows, err := r.Run(t.Context(), "clients-in-state", map[string]string{"topic_type": "300", "state_id": "2"},
+				reports.Page{Limit: limit, Cursor: cursor})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -28,7 +28,8 @@ var typeCases = []struct{ sql, csv, json string }{
 	{"toFloat64('-inf')", "-inf", "null"},
 	{"toBFloat16(1.5)", "1.5", "1.5"},
 	{"true", "true", "true"},
-	{"toUUID('f1b03089-9ea1-4a64-83dc-5f8e77bddeb4')", "f1b03089-9ea1-4a64-83dc-5f8e77bddeb4", `"f1b03089-9ea1-4a64-83dc-5f8e77bddeb4"`},
+	{"toUUID('f1b03089-9ea1-4a64-83dc-5f8e77bddeb4')", "f1b03089-9ea1-4a64-83dc-5f8e77bddeb4",
+		`"f1b03089-9ea1-4a64-83dc-5f8e77bddeb4"`},
 	{"toIPv4('10.0.0.1')", "10.0.0.1", `"10.0.0.1"`},
 	{"toIPv6('2001:db8::1')", "2001:db8::1", `"2001:db8::1"`},
 	{"toIPv6('::ffff:10.0.0.1')", "::ffff:10.0.0.1", `"::ffff:10.0.0.1"`},
@@ -38,7 +39,8 @@ var typeCases = []struct{ sql, csv, json string }{
 	{"toDateTime('2106-02-07 06:28:15', 'UTC')", "2106-02-07T06:28:15Z", `"2106-02-07T06:28:15Z"`},
 	{"toDateTime('2026-01-01 00:00:00', 'America/New_York')", "2026-01-01T05:00:00Z", `"2026-01-01T05:00:00Z"`},
 	{"toDateTime64('1900-01-01 00:00:00', 3, 'UTC')", "1900-01-01T00:00:00Z", `"1900-01-01T00:00:00Z"`},
-	{"toDateTime64('1969-12-31 23:59:59.123456789', 9, 'UTC')", "1969-12-31T23:59:59.123456789Z", `"1969-12-31T23:59:59.123456789Z"`},
+	{"toDateTime64('1969-12-31 23:59:59.123456789', 9, 'UTC')", "1969-12-31T23:59:59.123456789Z",
+		`"1969-12-31T23:59:59.123456789Z"`},
 	{"toDateTime64('2262-04-11 23:47:16', 3, 'UTC')", "2262-04-11T23:47:16Z", `"2262-04-11T23:47:16Z"`},
 	{"toDateTime64('2262-04-11 23:47:17', 3, 'UTC')", "2262-04-11T23:47:17Z", `"2262-04-11T23:47:17Z"`},
 	{"toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC')", "2299-12-31T23:59:59.999Z", `"2299-12-31T23:59:59.999Z"`},
@@ -66,9 +68,11 @@ var typeCases = []struct{ sql, csv, json string }{
 	{"[]", "[]", "[]"},
 	{"(1, 'a', toDate32('1900-01-01'))", `[1,"a","1900-01-01"]`, `[1,"a","1900-01-01"]`},
 	{"CAST((1, 'a'), 'Tuple(y UInt8, x String)')", `{"y":1,"x":"a"}`, `{"y":1,"x":"a"}`},
-	{"CAST([(1, toDate('2026-01-31'))], 'Nested(y UInt8, x Date)')", `[{"y":1,"x":"2026-01-31"}]`, `[{"y":1,"x":"2026-01-31"}]`},
+	{"CAST([(1, toDate('2026-01-31'))], 'Nested(y UInt8, x Date)')", `[{"y":1,"x":"2026-01-31"}]`,
+		`[{"y":1,"x":"2026-01-31"}]`},
 	{"map('b', 1, 'a', 2, 'b', 3)", `{"b":1,"a":2,"b":3}`, `{"b":1,"a":2,"b":3}`},
-	{"map(1, toDateTime64('2299-12-31 23:59:59', 3, 'UTC'))", `{"1":"2299-12-31T23:59:59Z"}`, `{"1":"2299-12-31T23:59:59Z"}`},
+	{"map(1, toDateTime64('2299-12-31 23:59:59', 3, 'UTC'))", `{"1":"2299-12-31T23:59:59Z"}`,
+		`{"1":"2299-12-31T23:59:59Z"}`},
 	{"map('k', toInt256(-5))", `{"k":"-5"}`, `{"k":"-5"}`},
 	{"[map('b', 1, 'a', 2)]", `[{"a":2,"b":1}]`, `[{"a":2,"b":1}]`},
 	{"CAST(-5::Int64, 'Variant(Int64, String)')", "-5", "-5"},
@@ -77,7 +81,8 @@ var typeCases = []struct{ sql, csv, json string }{
 	{"CAST(toDecimal32(-0.05, 2), 'Dynamic')", "-0.05", `"-0.05"`},
 	{"CAST(toDateTime64('2299-12-31 23:59:59', 3, 'UTC'), 'Dynamic')", "2299-12-31T23:59:59Z", `"2299-12-31T23:59:59Z"`},
 	{"CAST(INTERVAL -5 DAY, 'Dynamic')", "-5", "-5"},
-	{`CAST('{"a":{"b":-1},"c":[1,2],"d":"=x","e":[{"f":1}]}', 'JSON')`, `{"a":{"b":-1},"c":[1,2],"d":"=x","e":[{"f":1}]}`, `{"a":{"b":-1},"c":[1,2],"d":"=x","e":[{"f":1}]}`},
+	{`CAST('{"a":{"b":-1},"c":[1,2],"d":"=x","e":[{"f":1}]}', 'JSON')`, `{"a":{"b":-1},"c":[1,2],"d":"=x","e":[{"f":1}]}`,
+		`{"a":{"b":-1},"c":[1,2],"d":"=x","e":[{"f":1}]}`},
 	{`CAST('{"a":9007199254740993}', 'JSON')`, `{"a":9007199254740993}`, `{"a":9007199254740993}`},
 	{"(1.5, 2.5)::Point", "[1.5,2.5]", "[1.5,2.5]"},
 	{"CAST([1, 2, 3], 'QBit(Float32, 3)')", "[1,2,3]", "[1,2,3]"},
@@ -114,11 +119,13 @@ func TestATypeThatAnAnswerCannotCarryIsAClearError(t *testing.T) {
 		format reports.Format
 		want   string
 	}{
-		{"sumState(toUInt64(1))", reports.CSV, "sql: a column has the type AggregateFunction(sum, UInt64), which has no text: write finalizeAggregation(COLUMN)"},
+		{"sumState(toUInt64(1))", reports.CSV,
+			"sql: a column has the type AggregateFunction(sum, UInt64), which has no text: write finalizeAggregation(COLUMN)"},
 		{"[uniqState(1)]", reports.JSON, "a column has the type AggregateFunction(uniq, UInt8), which has no text"},
 		{"tuple()", reports.Table, "a column has the type Tuple(), which has no text"},
 		{"[map('k', toInt256(-5))]", reports.CSV, "a value of the types UInt8, Array(Map(String, Int256)) cannot be read"},
-		{"INTERVAL 1 DAY", reports.Parquet, "sql: parquet has no type for Interval, which the column v holds: write toString(COLUMN), or use csv or jsonl"},
+		{"INTERVAL 1 DAY", reports.Parquet,
+			"sql: parquet has no type for Interval, which the column v holds: write toString(COLUMN), or use csv or jsonl"},
 		{"CAST(1, 'Variant(UInt8, String)')", reports.Parquet, "parquet has no type for Variant"},
 		{"sumState(1)", reports.Parquet, "parquet has no type for AggregateFunction"},
 	} {
@@ -129,7 +136,8 @@ func TestATypeThatAnAnswerCannotCarryIsAClearError(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer // the connection is none the worse
-	if err := r.WriteSQL(t.Context(), &out, reports.CSV, "SELECT finalizeAggregation(sumState(toUInt64(2))) AS v"); err != nil || out.String() != "v\n2\n" {
+	if err := r.WriteSQL(t.Context(), &out, reports.CSV,
+		"SELECT finalizeAggregation(sumState(toUInt64(2))) AS v"); err != nil || out.String() != "v\n2\n" {
 		t.Errorf("%v: %s", err, &out)
 	}
 }

@@ -17,7 +17,8 @@ type ParquetStream struct {
 }
 
 // OpenParquet starts a report; columns that only order the rows are left out.
-func (r *Runner) OpenParquet(ctx context.Context, report *Report, params map[string]string, page Page) (*ParquetStream, error) {
+func (r *Runner) OpenParquet(ctx context.Context, report *Report, params map[string]string,
+	page Page) (*ParquetStream, error) {
 	q, err := r.prepare(report, params, page)
 	if err != nil {
 		r.metrics.queries.WithLabelValues(report.label(), "refused").Inc()
@@ -40,7 +41,8 @@ func (r *Runner) openParquet(ctx context.Context, label string, q prepared) (*Pa
 	failed := func(err error) error {
 		r.metrics.queries.WithLabelValues(label, "failed").Inc()
 		if errors.Is(err, clickhouse.ErrFormatNativeUnsupported) {
-			return &QueryError{label, "query", "parquet needs the store's HTTP interface: write store.addr as http(s)://HOST:8123, or use csv or jsonl", err}
+			return &QueryError{label, "query",
+				"parquet needs the store's HTTP interface: write store.addr as http(s)://HOST:8123, or use csv or jsonl", err}
 		}
 		return queryError(label, err, r.cfg.Timeout)
 	}
@@ -71,7 +73,8 @@ func (p *ParquetStream) Copy(w io.Writer) error {
 	return nil
 }
 
-func (r *Runner) writeParquetReport(ctx context.Context, w io.Writer, name string, params map[string]string, page Page) error {
+func (r *Runner) writeParquetReport(ctx context.Context, w io.Writer, name string, params map[string]string,
+	page Page) error {
 	report, err := r.catalog.Get(name)
 	if err != nil {
 		return err

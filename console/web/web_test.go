@@ -44,7 +44,8 @@ func TestTonesOfTheCatalog(t *testing.T) {
 }
 
 func TestSharesOfAStackFillItAndRunFromGoodToUnknown(t *testing.T) {
-	s := Stack{Total: 10, Segments: []Segment{{Name: "u", Count: 1, Tone: ToneUnknown}, {Name: "b1", Count: 2, Tone: ToneBad}, {Name: "b2", Count: 3, Tone: ToneBad}, {Name: "g", Count: 4, Tone: ToneGood}}}
+	s := Stack{Total: 10, Segments: []Segment{{Name: "u", Count: 1, Tone: ToneUnknown},
+		{Name: "b1", Count: 2, Tone: ToneBad}, {Name: "b2", Count: 3, Tone: ToneBad}, {Name: "g", Count: 4, Tone: ToneGood}}}
 	s.Arrange()
 	var got []string
 	for _, seg := range s.Segments {
@@ -61,11 +62,14 @@ func TestSharesOfAStackFillItAndRunFromGoodToUnknown(t *testing.T) {
 }
 
 func TestFilesAreServedUnderAnAddressThatChangesWithThem(t *testing.T) {
-	for name, kind := range map[string]string{"statewire.js": "text/javascript; charset=utf-8", "pico.min.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml", "NOTICE.txt": "text/plain; charset=utf-8", "htmx.LICENSE.txt": "text/plain; charset=utf-8"} {
+	for name, kind := range map[string]string{"statewire.js": "text/javascript; charset=utf-8",
+		"pico.min.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml", "NOTICE.txt": "text/plain; charset=utf-8",
+		"htmx.LICENSE.txt": "text/plain; charset=utf-8"} {
 		for address, caching := range map[string]string{asset(name): "immutable", "/static/" + name: "no-cache"} {
 			w := httptest.NewRecorder()
 			http.StripPrefix("/static/", Static()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, address, nil))
-			if w.Code != http.StatusOK || w.Header().Get("Content-Type") != kind || !strings.Contains(w.Header().Get("Cache-Control"), caching) || w.Body.Len() == 0 {
+			if w.Code != http.StatusOK || w.Header().Get("Content-Type") != kind ||
+				!strings.Contains(w.Header().Get("Cache-Control"), caching) || w.Body.Len() == 0 {
 				t.Errorf("%s: %d %v", address, w.Code, w.Header())
 			}
 			again := httptest.NewRequest(http.MethodGet, address, nil)

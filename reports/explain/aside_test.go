@@ -13,13 +13,17 @@ func TestWhatBecameOfABadRecordIsSaid(t *testing.T) {
 	s := reportstest.NewSite(t)
 	s.Client(1, 9, hour)
 	aside := func(file, serial, keptAs string, ago time.Duration) {
-		s.Exec(fmt.Sprintf(`INSERT INTO set_aside_records (client_id, source_file, report_index, record_index, serial, code, reason, line,
-			column, received_time, set_aside_time, kept_as) VALUES ('%s', '%s', 1, 3, %s, 'bad_date', 'no date', 3, 77, '%s', '%s', '%s')`,
+		s.Exec(fmt.Sprintf(`INSERT INTO set_aside_records (client_id, source_file, report_index, record_index, serial, code,
+			reason, line,
+			column, received_time, set_aside_time, kept_as) VALUES ('%s', '%s', 1, 3, %s, 'bad_date', 'no date', 3, 77, '%s',
+			'%s', '%s')`,
 			id(1), file, serial, s.Micros(hour), s.Micros(ago)[:23], keptAs))
 	}
 	end := func(name, how, as string, ago time.Duration) {
-		s.Exec(fmt.Sprintf(`INSERT INTO set_aside_ends (name, until, received_time, how, client_id, replayed_as, by, reason, time)
-			VALUES ('%s', '%s', '%s', '%s', '%s', '%s', 'ann', 'a test', now64(3))`, name, s.Micros(ago), s.Micros(hour), how, id(1), as))
+		s.Exec(fmt.Sprintf(`INSERT INTO set_aside_ends (name, until, received_time, how, client_id, replayed_as, by, reason,
+			time)
+			VALUES ('%s', '%s', '%s', '%s', '%s', '%s', 'ann', 'a test', now64(3))`,
+			name, s.Micros(ago), s.Micros(hour), how, id(1), as))
 	}
 	said := func(want string) {
 		t.Helper()
@@ -49,8 +53,10 @@ func TestAMendedRecordIsNoLongerSetAside(t *testing.T) {
 	s := reportstest.NewSite(t)
 	s.Client(1, 9, hour)
 	for _, serial := range []string{"4", "5", "NULL"} {
-		s.Exec(fmt.Sprintf(`INSERT INTO set_aside_records (client_id, source_file, report_index, record_index, serial, code, reason, line, column, received_time, set_aside_time)
-			VALUES ('%s', 'f%[2]s.SMX', 0, 3, %[2]s, 'bad_date', 'no date', 3, 77, '%[3]s', '%[4]s')`, id(1), serial, s.Micros(hour), s.Micros(hour)[:23]))
+		s.Exec(fmt.Sprintf(`INSERT INTO set_aside_records (client_id, source_file, report_index, record_index, serial, code,
+			reason, line, column, received_time, set_aside_time)
+			VALUES ('%s', 'f%[2]s.SMX', 0, 3, %[2]s, 'bad_date', 'no date', 3, 77, '%[3]s', '%[4]s')`,
+			id(1), serial, s.Micros(hour), s.Micros(hour)[:23]))
 	}
 	if text := s.Explained(1)["set_aside"]; !strings.HasPrefix(text, "3 records") {
 		t.Errorf("%q", text)
@@ -69,16 +75,19 @@ func TestAnUnreadableFileMayHaveHeldWhatIsMissing(t *testing.T) {
 	s := reportstest.NewSite(t)
 	s.Client(1, 9, hour)
 	s.Arrived(1, 12, 20)
-	s.Messages(message{Client: 1, Serial: 9, Ago: 3 * hour, Topic: 500, ID: "a", State: 2}, message{Client: 1, Serial: 12, Ago: hour, Topic: 500, ID: "b", State: 2})
+	s.Messages(message{Client: 1, Serial: 9, Ago: 3 * hour, Topic: 500, ID: "a", State: 2},
+		message{Client: 1, Serial: 12, Ago: hour, Topic: 500, ID: "b", State: 2})
 	bad := func(name string, ago string) {
-		s.Exec(fmt.Sprintf("INSERT INTO bad_files (name, code, reason, line, column, bytes, set_aside_time) VALUES ('%s', 'xml_syntax', 'ends too early', 1, 2, 3, '%s')", name, ago[:23]))
+		s.Exec(fmt.Sprintf("INSERT INTO bad_files (name, code, reason, line, column, bytes, set_aside_time) VALUES ('%s', "+
+			"'xml_syntax', 'ends too early', 1, 2, 3, '%s')", name, ago[:23]))
 	}
 	bad("before.SMX", s.Micros(4*hour))
 	if text := s.Explained(1)["bad_files"]; text != "" {
 		t.Errorf("a file that was set aside before message 9 came: %q", text)
 	}
 	bad("between.SMX", s.Micros(2*hour))
-	if text := s.Explained(1)["bad_files"]; !strings.HasPrefix(text, "One file that could not be read was set aside") || !strings.Contains(text, "between.SMX (ends too early)") {
+	if text := s.Explained(1)["bad_files"]; !strings.HasPrefix(text, "One file that could not be read was set aside") ||
+		!strings.Contains(text, "between.SMX (ends too early)") {
 		t.Errorf("%q", text)
 	}
 	s.Missing(1, 10, 11, 90*time.Minute)
@@ -90,7 +99,8 @@ func TestAnUnreadableFileMayHaveHeldWhatIsMissing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(strings.Join(strings.Fields(trace.String()), " "), "so the message may have been in it: `statewire report bad-files`") {
+	if !strings.Contains(strings.Join(strings.Fields(trace.String()), " "),
+		"so the message may have been in it: `statewire report bad-files`") {
 		t.Errorf("%s", trace)
 	}
 }

@@ -43,11 +43,12 @@ func (e *AmbiguousError) Error() string {
 	for i, c := range e.Clients {
 		lines[i] = fmt.Sprintf("%s (last report %s)", WireID(c.ID), humanize.Clock(c.LastReport))
 	}
-	return fmt.Sprintf("%d clients are called %s; name one by its id: %s", len(e.Clients), tabular.TerminalSafe(tabular.Shorten(e.Name, 64)), strings.Join(lines, ", "))
+	return fmt.Sprintf("%d clients are called %s; name one by its id: %s", len(e.Clients),
+		tabular.TerminalSafe(tabular.Shorten(e.Name, 64)), strings.Join(lines, ", "))
 }
 
-// FindClient reads a client id, with or without GUID:, or looks for the one client of a computer name. An id need not be known. A
-// text that can be neither is a *ClientError.
+// FindClient reads a client id, with or without GUID:, or looks for the one client of a computer name. An id need not
+// be known. A text that can be neither is a *ClientError.
 func (x *Explainer) FindClient(ctx context.Context, text string) (uuid.UUID, error) {
 	id, name, err := parse.Client(text)
 	if err != nil {
@@ -56,8 +57,8 @@ func (x *Explainer) FindClient(ctx context.Context, text string) (uuid.UUID, err
 	if name == "" {
 		return id, nil
 	}
-	unnamed := fmt.Errorf("%.64q: %w: `statewire report clients --param name=PART` finds clients by a part of name or id, "+
-		"and a client that has never reported can be named by its id (GUID:…)", name, ErrNoClient)
+	unnamed := fmt.Errorf("%.64q: %w: `statewire report clients --param name=PART` finds clients by a part of name or "+
+		"id, and a client that has never reported can be named by its id (GUID:…)", name, ErrNoClient)
 	rows, err := x.ask(ctx, "find", map[string]string{"name": strings.ToValidUTF8(name, "\ufffd")})
 	if err != nil {
 		return uuid.Nil, err

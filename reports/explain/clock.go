@@ -47,8 +47,11 @@ func (f *facts) wrongClock() {
 		if c.rightSince > 0 {
 			severity, since = Note, " Messages that came since have times that may be right."
 		}
-		f.add(severity, "clock_wrong", c.latest, "Its clock is or was wrong: %s %s a time that can't be right. The latest came at %s: %s.%s What they say counts all the same, in the order of serials.",
-			humanize.Number(c.suspects), humanize.Plural(c.suspects, "message names", "messages name"), f.when(c.latest), wrongTime(c.named, c.latest), since)
+		f.add(severity, "clock_wrong", c.latest,
+			"Its clock is or was wrong: %s %s a time that can't be right. The latest came at %s: %s.%s What they say counts "+
+				"all the same, in the order of serials.",
+			humanize.Number(c.suspects), humanize.Plural(c.suspects, "message names", "messages name"), f.when(c.latest),
+			wrongTime(c.named, c.latest), since)
 	}
 	if len(f.lastReports) == 0 || f.lastReports[0].receipt == "" || f.lastReports[0].made.IsZero() {
 		return // a copied file may be of any age
@@ -56,8 +59,11 @@ func (f *facts) wrongClock() {
 	r := f.lastReports[0]
 	switch ahead := r.made.Sub(r.received); {
 	case ahead > clockDrift:
-		f.add(Warning, "clock_ahead", r.received, "Its clock is ahead: the latest report says that it was made %s after it arrived.", humanize.Span(ahead))
+		f.add(Warning, "clock_ahead", r.received,
+			"Its clock is ahead: the latest report says that it was made %s after it arrived.", humanize.Span(ahead))
 	case -ahead > clockDrift:
-		f.add(Note, "clock_behind", r.received, "The latest report says that it was made %s before it arrived: its clock is behind, or the report waited that long.", humanize.Span(-ahead))
+		f.add(Note, "clock_behind", r.received,
+			"The latest report says that it was made %s before it arrived: its clock is behind, or the report waited that long.",
+			humanize.Span(-ahead))
 	}
 }

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"time"
 
-	"statewire/reports"
-
 	"github.com/google/uuid"
+
+	"statewire/reports"
 )
 
 // evidence is everything this process can find out about one client.
@@ -190,7 +190,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// gather reads everything about one client. A missing inbox is a fact like any other; a store that does not answer is an error.
+// gather reads everything about one client. A missing inbox is a fact like any other; a store that does not answer is
+// an error.
 func (x *Explainer) gather(ctx context.Context, id uuid.UUID) (*evidence, error) {
 	e := &evidence{now: x.now().UTC(), client: Client{ID: id}}
 	e.readHeld(ctx, x)
@@ -233,21 +234,24 @@ func (x *Explainer) gather(ctx context.Context, id uuid.UUID) (*evidence, error)
 // gatherMore reads what depends on the rest.
 func (x *Explainer) gatherMore(ctx context.Context, e *evidence) error {
 	if e.reported() {
-		rows, err := x.ask(ctx, "report", map[string]string{"client": e.client.ID.String(), "at": micros(e.header.lastReport)})
+		rows, err := x.ask(ctx, "report", map[string]string{"client": e.client.ID.String(),
+			"at": micros(e.header.lastReport)})
 		if err != nil {
 			return err
 		}
 		e.lastReports = reportRows(rows)
 	}
 	if missing := e.missing(); len(missing) > 0 {
-		rows, err := x.ask(ctx, "bad-files", map[string]string{"client": e.client.ID.String(), "serial": fmt.Sprint(missing[0].first), "until": micros(e.noticed(missing[0]))})
+		rows, err := x.ask(ctx, "bad-files", map[string]string{"client": e.client.ID.String(),
+			"serial": fmt.Sprint(missing[0].first), "until": micros(e.noticed(missing[0]))})
 		if err != nil {
 			return err
 		}
 		e.readBadFiles(rows)
 	}
 	if floor := e.confirmedFrom(); floor > 0 {
-		rows, err := x.ask(ctx, "unconfirmed", map[string]string{"client": e.client.ID.String(), "floor": fmt.Sprint(floor), "type": "-1", "id": ""})
+		rows, err := x.ask(ctx, "unconfirmed", map[string]string{"client": e.client.ID.String(), "floor": fmt.Sprint(floor),
+			"type": "-1", "id": ""})
 		if err != nil {
 			return err
 		}
@@ -256,8 +260,8 @@ func (x *Explainer) gatherMore(ctx context.Context, e *evidence) error {
 	return nil
 }
 
-// confirmedFrom is the serial at which the client's latest whole cache began; states below it are unconfirmed. Zero when it
-// never sent one, or when a baseline was accepted since.
+// confirmedFrom is the serial at which the client's latest whole cache began; states below it are unconfirmed. Zero
+// when it never sent one, or when a baseline was accepted since.
 func (e *evidence) confirmedFrom() uint64 {
 	if e.header.completionFloor > e.header.baselineFloor {
 		return e.header.completionFloor

@@ -18,9 +18,11 @@ func (e *evidence) readHeader(rows []reports.Record) {
 		cacheStates: r.Count("cache_states"), cacheUnsent: r.Count("cache_unsent"), cacheTime: r.Time("cache_time"),
 		floor: r.Uint("floor"), completionFloor: r.Uint("completion_floor"), completionTime: r.Time("completion_time"),
 		baselineFloor: r.Uint("baseline_floor"), baselineTime: r.Time("baseline_time"),
-		online: r.Uint("online") == 1, onlineTime: r.Time("online_time"), asideClaim: r.Uint("aside_claim"), asideTime: r.Time("aside_time"),
+		online: r.Uint("online") == 1, onlineTime: r.Time("online_time"), asideClaim: r.Uint("aside_claim"),
+		asideTime: r.Time("aside_time"),
 	}
-	if h := &e.header; h.lastReport.After(h.cacheTime) { // what it said of its states before its latest report is no longer so
+	// what it said of its states before its latest report is no longer so
+	if h := &e.header; h.lastReport.After(h.cacheTime) {
 		h.cacheStates, h.cacheUnsent, h.cacheTime = 0, 0, time.Time{}
 	}
 	if at := r.Time("differs_time"); !at.IsZero() {
@@ -39,7 +41,8 @@ func (e *evidence) readRuns(rows []reports.Record) {
 
 func (e *evidence) readRanges(rows []reports.Record) {
 	for _, r := range rows {
-		e.ranges = append(e.ranges, missingRange{run{r.Uint("first"), r.Uint("last")}, r.Time("detected_time"), r.Time("checked_time"), r.Uint("closed") != 0})
+		e.ranges = append(e.ranges, missingRange{run{r.Uint("first"), r.Uint("last")}, r.Time("detected_time"),
+			r.Time("checked_time"), r.Uint("closed") != 0})
 	}
 }
 
@@ -53,7 +56,8 @@ func (e *evidence) readRequests(rows []reports.Record) {
 	for _, r := range rows {
 		e.requests = append(e.requests, Resync{
 			Number: r.Uint("number"), Issued: r.Time("issued"), PickedUp: r.Time("picked_up"), Answering: r.Time("answering"),
-			Completed: r.Time("completed_time"), Expired: r.Time("expired_time"), Reason: r.Raw("reason"), By: r.Raw("issued_by"), NextSerial: r.Uint("next_serial"),
+			Completed: r.Time("completed_time"), Expired: r.Time("expired_time"), Reason: r.Raw("reason"),
+			By: r.Raw("issued_by"), NextSerial: r.Uint("next_serial"),
 			Reached: Progress(r.Raw("step")),
 		})
 	}
@@ -61,20 +65,23 @@ func (e *evidence) readRequests(rows []reports.Record) {
 		return
 	}
 	became := len(e.requests) > 0 && e.requests[0].Number > e.wishAfter
-	if needless := !e.header.baselineTime.Before(e.wish.time); became || needless {
+	needless := !e.header.baselineTime.Before(e.wish.time)
+	if became || needless {
 		e.wish = nil
 	}
 }
 
 func (e *evidence) readConflicts(rows []reports.Record) {
 	for _, r := range rows {
-		e.conflicts = append(e.conflicts, conflict{r.Uint("serial"), r.Raw("kind"), r.Time("received_time"), r.Time("detected_time")})
+		e.conflicts = append(e.conflicts, conflict{r.Uint("serial"), r.Raw("kind"), r.Time("received_time"),
+			r.Time("detected_time")})
 	}
 }
 
 func (e *evidence) readAside(rows []reports.Record) {
 	for _, r := range rows {
-		rec := asideRecord{code: r.Raw("code"), reason: r.Raw("reason"), file: r.Raw("source_file"), record: r.Uint("record_index"), received: r.Time("received_time"),
+		rec := asideRecord{code: r.Raw("code"), reason: r.Raw("reason"), file: r.Raw("source_file"),
+			record: r.Uint("record_index"), received: r.Time("received_time"),
 			how: r.Raw("how"), by: r.Raw("by"), why: r.Raw("why"), ended: r.Time("end_time")}
 		if r["serial"] != nil {
 			serial := r.Uint("serial")
@@ -86,7 +93,8 @@ func (e *evidence) readAside(rows []reports.Record) {
 
 func (e *evidence) readBadFiles(rows []reports.Record) {
 	r := rows[0]
-	e.badFiles = badFiles{count: r.Count("files"), latest: r.Raw("latest"), why: r.Raw("why"), time: r.Time("time"), before: r.Uint("before") == 1}
+	e.badFiles = badFiles{count: r.Count("files"), latest: r.Raw("latest"), why: r.Raw("why"), time: r.Time("time"),
+		before: r.Uint("before") == 1}
 }
 
 func (e *evidence) readCheck(rows []reports.Record) {
@@ -99,7 +107,8 @@ func reportRows(rows []reports.Record) []reportRow {
 	var out []reportRow
 	for _, r := range rows {
 		out = append(out, reportRow{
-			file: r.Raw("source_file"), receipt: r.Raw("receipt"), received: r.Time("received_time"), made: r.Time("report_time"), loaded: r.Time("loaded"),
+			file: r.Raw("source_file"), receipt: r.Raw("receipt"), received: r.Time("received_time"),
+			made: r.Time("report_time"), loaded: r.Time("loaded"),
 			first: r.Uint("first"), last: r.Uint("last"),
 		})
 	}

@@ -1,6 +1,7 @@
 // Package explain says why a client is unknown, stale or incomplete, and where one of its messages is.
 //
-// Each sentence rests on a stored row or on a file that waits; nothing is guessed. Text, JSON and pages are made of one value.
+// Each sentence rests on a stored row or on a file that waits; nothing is guessed. Text, JSON and pages are made of
+// one value.
 package explain
 
 import (
@@ -13,9 +14,9 @@ import (
 	"strings"
 	"time"
 
-	"statewire/reports"
-
 	"github.com/google/uuid"
+
+	"statewire/reports"
 )
 
 //go:embed sql/*.sql
@@ -99,8 +100,9 @@ type Step struct {
 	At   *time.Time `json:"at,omitempty" doc:"When, as far as settings tell; absent when it is up to somebody"`
 }
 
-// Explain says what the site knows of a client, named by its id or its computer's name. A name that several clients have is an
-// *AmbiguousError; one that none has gets an explanation, too, and so does an id the site has never heard of.
+// Explain says what the site knows of a client, named by its id or its computer's name. A name that several clients
+// have is an *AmbiguousError; one that none has gets an explanation, too, and so does an id the site has never heard
+// of.
 func (x *Explainer) Explain(ctx context.Context, client string, topic *Topic) (*Explanation, error) {
 	id, err := x.FindClient(ctx, client)
 	if errors.Is(err, ErrNoClient) {

@@ -32,8 +32,10 @@ func TestEachBrokenClientIsExplained(t *testing.T) {
 func explainedInWords(s *reportstest.Site, t *testing.T, explained map[int]*explain.Explanation) {
 	var all strings.Builder
 	causes := map[int]string{
-		1: "unknown_client", 2: "never_reported", 3: "not_loaded", 4: "set_aside", 5: "gap", 6: "silent", 7: "waiting", 8: "conflict", 9: "differs",
-		10: "unconfirmed", 11: "connected_silent", 12: "gap_claimed", 13: "complete", 14: "settled", 15: "resync_requested", 16: "silent",
+		1: "unknown_client", 2: "never_reported", 3: "not_loaded", 4: "set_aside", 5: "gap", 6: "silent", 7: "waiting",
+		8: "conflict", 9: "differs",
+		10: "unconfirmed", 11: "connected_silent", 12: "gap_claimed", 13: "complete", 14: "settled", 15: "resync_requested",
+		16: "silent",
 	}
 	for n := 1; n <= len(causes); n++ {
 		e, found := explained[n], false
@@ -55,9 +57,12 @@ func TestATopicIsExplained(t *testing.T) {
 	for _, c := range []struct {
 		client, topic, code string
 	}{
-		{"pc-0013", "500/here", "topic_state"}, {"PC-0013", "500/other", "topic_never_told"}, {"PC-0010", "500/gone", "topic_unconfirmed"},
-		{"PC-0005", "500/here", "topic_in_gap"}, {"PC-0004", "500/here", "topic_set_aside"}, {"PC-0007", "501/WSUS/a", "topic_not_loaded"},
-		{id(2).String(), "500/here", "topic_never_reported"}, {"PC-0011", "402/x", "topic_unsent"}, {"PC-0017", "500/here", "topic_paused"}, {"PC-0017", "402/here", "topic_never_told"},
+		{"pc-0013", "500/here", "topic_state"}, {"PC-0013", "500/other", "topic_never_told"},
+		{"PC-0010", "500/gone", "topic_unconfirmed"},
+		{"PC-0005", "500/here", "topic_in_gap"}, {"PC-0004", "500/here", "topic_set_aside"},
+		{"PC-0007", "501/WSUS/a", "topic_not_loaded"},
+		{id(2).String(), "500/here", "topic_never_reported"}, {"PC-0011", "402/x", "topic_unsent"},
+		{"PC-0017", "500/here", "topic_paused"}, {"PC-0017", "402/here", "topic_never_told"},
 	} {
 		topic, err := explain.ParseTopic(c.topic)
 		if err != nil {
@@ -90,7 +95,8 @@ func TestAPollThatDoesNotTellOfItsStatesSaysNothingOfThem(t *testing.T) {
 	s := reportstest.NewSite(t)
 	s.Client(1, 9, 3*day)
 	s.Polled(1, 9, 0, math.MaxUint32, hour)
-	if facts := s.Explained(1); facts["unsent"] != "" || facts["no_states"] != "" || facts["quiet"] != "" || facts["connected_silent"] == "" {
+	if facts := s.Explained(1); facts["unsent"] != "" || facts["no_states"] != "" || facts["quiet"] != "" ||
+		facts["connected_silent"] == "" {
 		t.Errorf("%v", facts)
 	}
 	rows := s.All(s.Runner(), "silent-clients", nil)
@@ -122,7 +128,8 @@ func TestAStateWhoseMessageIsNoLongerStoredHasItsName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := trace.Hops[0].Text; trace.Verdict != "dropped" || !strings.HasSuffix(text, "state 2 (Update is required) on update detection 500/a.") {
+	if text := trace.Hops[0].Text; trace.Verdict != "dropped" ||
+		!strings.HasSuffix(text, "state 2 (Update is required) on update detection 500/a.") {
 		t.Errorf("%s: %s", trace.Verdict, text)
 	}
 }
@@ -136,10 +143,12 @@ func TestWhenAResyncIsDueNamesWhatPutsItOff(t *testing.T) {
 		s.Missing(client, 10, 11, 2*hour)
 		if issued > 0 {
 			s.Issued(client, 1, "missing", 3, issued)
-			s.Messages(message{Client: client, Serial: 5, Ago: issued - 30*time.Minute, Topic: 700, ID: "x", State: 2, Params: []string{"3"}})
+			s.Messages(message{Client: client, Serial: 5, Ago: issued - 30*time.Minute, Topic: 700, ID: "x", State: 2,
+				Params: []string{"3"}})
 		}
 	}
-	for client, want := range map[int]string{1: "has to be missing for 48 h first", 2: "asked at most once in 72 h", 3: "has to be missing for 48 h first"} {
+	for client, want := range map[int]string{1: "has to be missing for 48 h first", 2: "asked at most once in 72 h",
+		3: "has to be missing for 48 h first"} {
 		e, err := s.Explainer().Explain(t.Context(), id(client).String(), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -152,27 +161,32 @@ func TestWhenAResyncIsDueNamesWhatPutsItOff(t *testing.T) {
 
 func TestFilesThatNobodyLoadsAreSaidToWaitForALoader(t *testing.T) {
 	s := reportstest.NewSite(t)
-	s.Held[id(1)] = explain.Held{Files: []explain.HeldFile{{Box: "normal", Name: "a.SMX", Since: s.Now.Add(-time.Minute), Names: true}}, Stopped: true}
+	s.Held[id(1)] = explain.Held{Files: []explain.HeldFile{{Box: "normal", Name: "a.SMX", Since: s.Now.Add(-time.Minute),
+		Names: true}}, Stopped: true}
 	e, err := s.Explainer().Explain(t.Context(), id(1).String(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if reportstest.Codes(e)["loader_stopped"] == "" || !strings.Contains(e.Next[0].Text, "`statewire ingest --once`") || e.Next[0].At != nil {
+	if reportstest.Codes(e)["loader_stopped"] == "" || !strings.Contains(e.Next[0].Text, "`statewire ingest --once`") ||
+		e.Next[0].At != nil {
 		t.Errorf("%s", e)
 	}
 }
 
 func TestAClientIsFoundByIdOrNameAndNamesakesAreTold(t *testing.T) {
 	s := reportstest.BrokenClients(t)
-	s.Reports(report{Client: 40, Name: "twin", Received: hour, File: "a"}, report{Client: 41, Name: "TWIN", Received: 2 * hour, File: "b"})
+	s.Reports(report{Client: 40, Name: "twin", Received: hour, File: "a"},
+		report{Client: 41, Name: "TWIN", Received: 2 * hour, File: "b"})
 	r := s.Explainer()
-	for _, text := range []string{"pc-0013", " PC-0013 ", id(13).String(), "GUID:" + strings.ToUpper(id(13).String()), "guid:" + id(13).String()} {
+	for _, text := range []string{"pc-0013", " PC-0013 ", id(13).String(), "GUID:" + strings.ToUpper(id(13).String()),
+		"guid:" + id(13).String()} {
 		if got, err := r.FindClient(t.Context(), text); err != nil || got != id(13) {
 			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}
 	var several *explain.AmbiguousError
-	if _, err := r.Explain(t.Context(), "Twin", nil); !errors.As(err, &several) || len(several.Clients) != 2 || several.Clients[0].ID != id(40) {
+	if _, err := r.Explain(t.Context(), "Twin", nil); !errors.As(err, &several) || len(several.Clients) != 2 ||
+		several.Clients[0].ID != id(40) {
 		t.Errorf("%v", err)
 	}
 	e, err := r.Explain(t.Context(), "NOBODY", nil)

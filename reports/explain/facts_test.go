@@ -11,7 +11,8 @@ import (
 )
 
 // sentencesRest names, for each of twenty-five broken clients, the fact that leads to its sentence: the row of the
-// store, which has to be there, or the file that waits. Client 13 has nothing wrong with it; 1 has nothing stored at all.
+// store, which has to be there, or the file that waits. Client 13 has nothing wrong with it; 1 has nothing stored at
+// all.
 func sentencesRest(s *reportstest.Site, t *testing.T, explained map[int]*explain.Explanation) {
 	for n, want := range map[int]struct{ code, text, fact string }{
 		1:  {"unknown_client", "has never heard of", "NOT EXISTS clients"},
@@ -61,7 +62,8 @@ func rests(s *reportstest.Site, client int, fact string) bool {
 		joint = " AND "
 	}
 	var rows uint64
-	if err := s.Store.Conn().QueryRow(s.T.Context(), fmt.Sprintf("SELECT count() FROM %s%sclient_id = '%s'", table, joint, id(client))).Scan(&rows); err != nil {
+	if err := s.Store.Conn().QueryRow(s.T.Context(), fmt.Sprintf("SELECT count() FROM %s%sclient_id = '%s'", table, joint,
+		id(client))).Scan(&rows); err != nil {
 		s.T.Fatal(err)
 	}
 	return rows > 0 != absent
@@ -92,19 +94,23 @@ func TestOneSerialOnTwoTopicsIsCurrentOnBoth(t *testing.T) {
 func TestAWrongClockIsTold(t *testing.T) {
 	s := reportstest.BrokenClients(t)
 	r, x := s.Runner(), s.Explainer()
-	for serial, want := range map[uint64]string{9: "before 2000, and 2000-01-01 is stored in its place", 10: "400 days after it came"} {
+	for serial, want := range map[uint64]string{9: "before 2000, and 2000-01-01 is stored in its place",
+		10: "400 days after it came"} {
 		trace, err := x.Trace(t.Context(), id(18).String(), serial)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text := trace.String(); !strings.Contains(strings.Join(strings.Fields(text), " "), want) || !strings.Contains(text, "by a clock that is wrong") {
+		if text := trace.String(); !strings.Contains(strings.Join(strings.Fields(text), " "), want) ||
+			!strings.Contains(text, "by a clock that is wrong") {
 			t.Errorf("%d: no %q in\n%s", serial, want, text)
 		}
 	}
 	e, err := x.Explain(t.Context(), id(18).String(), &explain.Topic{Type: 500, ID: "old"})
-	if err != nil || strings.Contains(reportstest.Codes(e)["topic_state"], "2000") || !strings.Contains(reportstest.Codes(e)["topic_clock"], "before 2000") {
+	if err != nil || strings.Contains(reportstest.Codes(e)["topic_state"], "2000") ||
+		!strings.Contains(reportstest.Codes(e)["topic_clock"], "before 2000") {
 		t.Errorf("%v, %v", reportstest.Codes(e), err)
 	}
-	expect(t, lines(s.All(r, "wrong-clocks", nil), "netbios_name", "messages", "last_received"), "PC-0018 | 2 | "+s.At(hour))
+	expect(t, lines(s.All(r, "wrong-clocks", nil), "netbios_name", "messages", "last_received"),
+		"PC-0018 | 2 | "+s.At(hour))
 	expect(t, lines(s.All(r, "wrong-clocks", map[string]string{"hours": "1"}), "client_id"), "")
 }

@@ -56,7 +56,8 @@ type State struct {
 // shownResyncs is how many resyncs are found; the report resyncs has them all.
 const shownResyncs = 4
 
-// Find tells all that is known of a client. It answers the same errors as Explain, and ErrNoClient for a name that none has.
+// Find tells all that is known of a client. It answers the same errors as Explain, and ErrNoClient for a name that
+// none has.
 func (x *Explainer) Find(ctx context.Context, q Question) (*Findings, error) {
 	id, err := x.FindClient(ctx, q.Client)
 	if err != nil {

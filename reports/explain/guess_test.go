@@ -23,7 +23,8 @@ func TestNoSentenceIsAGuess(t *testing.T) {
 	s.Arrived(2, 1, 5, 7, 7)
 	s.Messages(message{Client: 2, Serial: 5, Ago: 2 * hour, Topic: 500, ID: "a", State: 1})
 	s.Missing(2, 6, 6, 10*time.Minute)
-	s.Exec(fmt.Sprintf("INSERT INTO bad_files (name, code, reason, set_aside_time) VALUES ('bad.SMX', 'x', 'y', '%s')", s.Micros(hour)[:23]))
+	s.Exec(fmt.Sprintf("INSERT INTO bad_files (name, code, reason, set_aside_time) VALUES ('bad.SMX', 'x', 'y', '%s')",
+		s.Micros(hour)[:23]))
 	s.Client(3, 9, hour) // asked twice; the second time a moment ago
 	s.Issued(3, 1, "requested", 10, 90*hour)
 	s.Issued(3, 2, "requested", 10, 5*time.Second)
@@ -35,11 +36,14 @@ func TestNoSentenceIsAGuess(t *testing.T) {
 	s.Issued(5, 1, "requested", 10, 5*time.Second)
 	s.Client(6, 9, hour) // the check was later than what the client said
 	s.Polled(6, 9, 22, 0, 5*time.Minute)
-	s.Exec(fmt.Sprintf("INSERT INTO differing_clients (client_id, differs, detected_time, checked_time, client_states, client_digest, site_states, site_digest) VALUES ('%s', 1, '%s', '%[2]s', 22, 1, 23, 2)",
+	s.Exec(fmt.Sprintf("INSERT INTO differing_clients (client_id, differs, detected_time, checked_time, client_states, "+
+		"client_digest, site_states, site_digest) VALUES ('%s', 1, '%s', '%[2]s', 22, 1, 23, 2)",
 		id(6), s.Micros(20*time.Minute)))
-	s.Held[id(7)] = explain.Held{Files: []explain.HeldFile{{Box: "normal", Name: "a.SMX", Since: s.Now.Add(-time.Minute), Names: true}}}
+	s.Held[id(7)] = explain.Held{Files: []explain.HeldFile{{Box: "normal", Name: "a.SMX", Since: s.Now.Add(-time.Minute),
+		Names: true}}}
 	s.Polled(8, 9, 5, 5, hour) // nothing of it is stored, and no check has looked
-	s.Exec(fmt.Sprintf("INSERT INTO differing_clients (client_id, differs, detected_time, checked_time, client_states, client_digest, site_states, site_digest) VALUES ('%s', 1, '%s', '%[2]s', 5, 1, 0, 0)",
+	s.Exec(fmt.Sprintf("INSERT INTO differing_clients (client_id, differs, detected_time, checked_time, client_states, "+
+		"client_digest, site_states, site_digest) VALUES ('%s', 1, '%s', '%[2]s', 5, 1, 0, 0)",
 		id(8), s.Micros(10*time.Minute)))
 	r, x := s.Runner(), s.Explainer()
 	for _, c := range []struct {
@@ -52,7 +56,8 @@ func TestNoSentenceIsAGuess(t *testing.T) {
 		{3, "resync_unanswered", "The resync before it was not completed.", "in a row"},
 		{4, "resync_unanswered", "The 2 resyncs before it were not completed.", "in a row"},
 		{5, "resync_unanswered", "", "resync"},
-		{6, "differs", "A gap check found at " + humanize.Clock(s.Now.Add(-20*time.Minute)) + " (20 min ago) that the client holds other states than the site, " +
+		{6, "differs", "A gap check found at " + humanize.Clock(s.Now.Add(-20*time.Minute)) +
+			" (20 min ago) that the client holds other states than the site, " +
 			"although no message was missing: the client had said that it holds 22, the site had 23.", "it counted"},
 	} {
 		got := s.Explained(c.client)[c.code]
@@ -64,16 +69,21 @@ func TestNoSentenceIsAGuess(t *testing.T) {
 	if err != nil || strings.Contains(trace.String(), "comes before") {
 		t.Errorf("before the first message: %v\n%s", err, trace)
 	}
-	if trace, err = x.Trace(t.Context(), id(1).String(), 2); err != nil || !strings.Contains(trace.String(), "Nothing that comes before it has arrived.") {
+	if trace, err = x.Trace(t.Context(), id(1).String(), 2); err != nil ||
+		!strings.Contains(trace.String(), "Nothing that comes before it has arrived.") {
 		t.Errorf("before the second: %v\n%s", err, trace)
 	}
 	e, err := x.Explain(t.Context(), id(7).String(), nil)
-	if err != nil || e.Next[0].At != nil || !strings.Contains(e.Next[0].Text, "usually within seconds, at the latest when it looks by itself, every 15 min;") {
+	if err != nil || e.Next[0].At != nil || !strings.Contains(e.Next[0].Text,
+		"usually within seconds, at the latest when it looks by itself, every 15 min;") {
 		t.Errorf("what waits: %v\n%s", err, e)
 	}
-	expect(t, lines(s.All(r, "client-completeness", map[string]string{"only": "all", "client": id(8).String()}), "percent", "expected_messages"), " | 9")
-	expect(t, lines(s.All(r, "client-completeness", map[string]string{"only": "all", "client": id(3).String()}), "percent", "expected_messages"), "100 | 9")
-	expect(t, lines(s.All(r, "silent-clients", map[string]string{"verdict": "never reported"}), "client_id", "last_report"), id(8).String()+" | ")
+	expect(t, lines(s.All(r, "client-completeness", map[string]string{"only": "all", "client": id(8).String()}), "percent",
+		"expected_messages"), " | 9")
+	expect(t, lines(s.All(r, "client-completeness", map[string]string{"only": "all", "client": id(3).String()}), "percent",
+		"expected_messages"), "100 | 9")
+	expect(t, lines(s.All(r, "silent-clients", map[string]string{"verdict": "never reported"}), "client_id",
+		"last_report"), id(8).String()+" | ")
 	neverIsEmpty(s, r)
 }
 

@@ -5,13 +5,15 @@ import (
 	"time"
 )
 
-// TestARunThatJumpedIsApart has both sides of the edge, below a serial that arrived and below one that was only claimed.
+// TestARunThatJumpedIsApart has both sides of the edge, below a serial that arrived and below one that was only
+// claimed.
 func TestARunThatJumpedIsApart(t *testing.T) {
 	for _, c := range []struct {
 		missing run
 		seen    uint64
 		jumps   int
-	}{{run{11, 1_000_009}, 1_000_010, 0}, {run{11, 1_000_010}, 1_000_011, 1}, {run{11, 1_000_010}, 10, 0}, {run{11, 1_000_011}, 10, 1}} {
+	}{{run{11, 1_000_009}, 1_000_010, 0}, {run{11, 1_000_010}, 1_000_011, 1}, {run{11, 1_000_010}, 10, 0},
+		{run{11, 1_000_011}, 10, 1}} {
 		if lost, jumps := parted([]run{c.missing}, c.seen); len(jumps) != c.jumps || len(lost) != 1-c.jumps {
 			t.Errorf("%v below %d: lost %v, jumped %v", c.missing, c.seen, lost, jumps)
 		}
@@ -22,7 +24,9 @@ func TestARunThatJumpedIsApart(t *testing.T) {
 func TestAGapCheckIsForetoldAtOrAfterAMoment(t *testing.T) {
 	now := time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC)
 	e := evidence{now: now, lastCheck: now.Add(-time.Hour / 2), schedule: Schedule{CheckInterval: time.Hour}}
-	for after, want := range map[time.Duration]time.Duration{-time.Hour: time.Hour / 2, 0: time.Hour / 2, time.Hour / 2: time.Hour / 2, time.Hour/2 + 1: 3 * time.Hour / 2, 3 * time.Hour / 2: 3 * time.Hour / 2, 2 * time.Hour: 5 * time.Hour / 2} {
+	for after, want := range map[time.Duration]time.Duration{-time.Hour: time.Hour / 2, 0: time.Hour / 2,
+		time.Hour / 2: time.Hour / 2, time.Hour/2 + 1: 3 * time.Hour / 2, 3 * time.Hour / 2: 3 * time.Hour / 2,
+		2 * time.Hour: 5 * time.Hour / 2} {
 		if got := e.checkAfter(now.Add(after)); !got.Equal(now.Add(want)) {
 			t.Errorf("%v from now: the check is %v from now, want %v", after, got.Sub(now), want)
 		}

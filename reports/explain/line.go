@@ -9,8 +9,8 @@ import (
 	"statewire/internal/tabular"
 )
 
-// Serials are a client's serials from the first to the last: what no longer counts, what arrived, what is missing, what was
-// only claimed.
+// Serials are a client's serials from the first to the last: what no longer counts, what arrived, what is missing,
+// what was only claimed.
 type Serials struct {
 	Stretches []Stretch
 	Marks     []Mark // the serials that stand out; some may lie in no stretch

@@ -5,15 +5,15 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"statewire/internal/humanize"
 	"statewire/internal/tabular"
 	"statewire/reports"
-
-	"github.com/google/uuid"
 )
 
-// explainName says what is known of a computer name that no client has: clients may have had it before, and the relay may have
-// refused reports that named it.
+// explainName says what is known of a computer name that no client has: clients may have had it before, and the relay
+// may have refused reports that named it.
 func (x *Explainer) explainName(ctx context.Context, name string) (*Explanation, error) {
 	out := UnknownName(name)
 	params := map[string]string{"name": strings.ToValidUTF8(name, "\ufffd")}
@@ -35,7 +35,8 @@ func (x *Explainer) explainName(ctx context.Context, name string) (*Explanation,
 		out.Facts = append(out.Facts, refusedName(name, row))
 	}
 	if len(before) > 0 {
-		out.Summary = fmt.Sprintf("No client of this site is called %s now; %d %s so before.", tabular.Shorten(name, 64), len(before), humanize.Plural(len(before), "client was called", "clients were called"))
+		out.Summary = fmt.Sprintf("No client of this site is called %s now; %d %s so before.", tabular.Shorten(name, 64),
+			len(before), humanize.Plural(len(before), "client was called", "clients were called"))
 	}
 	return out, nil
 }
@@ -49,7 +50,8 @@ func formerName(name string, row reports.Record) Fact {
 	}
 	text := fmt.Sprintf("%s was called %s before; %s.", WireID(id), tabular.Shorten(name, 64), since)
 	if !at.IsZero() {
-		text = fmt.Sprintf("%s was called %s in a report that arrived at %s; %s.", WireID(id), tabular.Shorten(name, 64), humanize.Clock(at), since)
+		text = fmt.Sprintf("%s was called %s in a report that arrived at %s; %s.", WireID(id), tabular.Shorten(name, 64),
+			humanize.Clock(at), since)
 	}
 	fact := Fact{Code: "former_name", Severity: Note, Text: text}
 	if !at.IsZero() {
@@ -63,5 +65,6 @@ func refusedName(name string, row reports.Record) Fact {
 	id, _ := uuid.Parse(row.Raw("client_id"))
 	at := row.Time("refused_time")
 	return Fact{Code: "report_refused", Severity: Bad, Time: &at, Text: fmt.Sprintf(
-		"The relay refused a report that named this computer, at %s: %s. It was of the client %s; ask about that for more.", humanize.Clock(at), row.Raw("code"), WireID(id))}
+		"The relay refused a report that named this computer, at %s: %s. It was of the client %s; ask about that for more.",
+		humanize.Clock(at), row.Raw("code"), WireID(id))}
 }

@@ -50,8 +50,10 @@ func (n *next) becomeKnown() {
 	if n.refused != nil {
 		return // it reports to this site
 	}
-	n.add(time.Time{}, "On the machine itself, `statewire agent status` says whether it reaches a relay, and which one: it may report to another site.")
-	n.add(time.Time{}, "If the id was typed by hand, `statewire report clients --param name=PART` finds clients by a part of their name or id.")
+	n.add(time.Time{}, "On the machine itself, `statewire agent status` says whether it reaches a relay, and which "+
+		"one: it may report to another site.")
+	n.add(time.Time{}, "If the id was typed by hand, `statewire report clients --param name=PART` finds clients by a "+
+		"part of their name or id.")
 }
 
 // load tells when what waits in the inbox is loaded.
@@ -60,20 +62,23 @@ func (n *next) load() {
 		return
 	}
 	if n.held.Stopped {
-		n.add(time.Time{}, "What waits is loaded once a loader runs: `statewire serve` has one, and `statewire ingest --once` loads what is there now.")
+		n.add(time.Time{}, "What waits is loaded once a loader runs: `statewire serve` has one, and `statewire ingest "+
+			"--once` loads what is there now.")
 		return
 	}
 	oldest := slices.MinFunc(n.held.Files, func(a, b HeldFile) int { return a.Since.Compare(b.Since) })
 	limit := max(n.schedule.PollInterval, reports.StaleAfter)
 	if n.now.Sub(oldest.Since) > limit {
-		n.add(time.Time{}, "The inbox should have been emptied by now: `statewire status` says whether the loader runs and how large the backlog is.")
+		n.add(time.Time{}, "The inbox should have been emptied by now: `statewire status` says whether the loader runs "+
+			"and how large the backlog is.")
 		return
 	}
 	latest := ""
 	if n.schedule.PollInterval > 0 {
 		latest = ", at the latest when it looks by itself, every " + hours(n.schedule.PollInterval)
 	}
-	n.add(time.Time{}, "A running loader takes the waiting %s, usually within seconds%s; `statewire status` says whether one runs.", humanize.Plural(len(n.held.Files)+n.held.More, "file", "files"), latest)
+	n.add(time.Time{}, "A running loader takes the waiting %s, usually within seconds%s; `statewire status` says "+
+		"whether one runs.", humanize.Plural(len(n.held.Files)+n.held.More, "file", "files"), latest)
 }
 
 // answer tells when the answer to a resync is to be expected.
@@ -83,27 +88,31 @@ func (n *next) answer() {
 		return
 	}
 	if n.heldByName() > 0 {
-		n.add(time.Time{}, "The answer to the resync may be in what waits; the client is not asked again before that is loaded.")
+		n.add(time.Time{}, "The answer to the resync may be in what waits; the client is not asked again before that is "+
+			"loaded.")
 		return
 	}
 	switch sent := n.inFuture(q.PickedUp, n.schedule.SendInterval); {
 	case q.Reached == Issued:
 		n.add(n.nextPoll(), "The client picks the resync up when it next asks for its policy.")
 	case q.Reached == Answering:
-		n.add(time.Time{}, "The rest of the answer follows, its completion last; then what was missing before it no longer counts.")
+		n.add(time.Time{}, "The rest of the answer follows, its completion last; then what was missing before it no "+
+			"longer counts.")
 	case sent.IsZero() && n.schedule.SendInterval > 0:
 		n.add(time.Time{}, "The answer is overdue: everything that the client holds should have come with its next report.")
 	default:
 		n.add(sent, "The client sends everything that it holds with its next report.")
 	}
-	if again := q.Issued.Add(n.schedule.MergeInterval); n.schedule.MergeInterval > 0 && n.needs() != "" {
+	again := q.Issued.Add(n.schedule.MergeInterval)
+	if n.schedule.MergeInterval > 0 && n.needs() != "" {
 		n.add(n.checkAfter(again), "If the answer is not complete by then, the gap check at that time asks again.")
 	}
 }
 
 // inFuture is a moment after another one; zero when it is unknown or has passed.
 func (n *next) inFuture(from time.Time, wait time.Duration) time.Time {
-	if at := from.Add(wait); wait > 0 && at.After(n.now) {
+	at := from.Add(wait)
+	if wait > 0 && at.After(n.now) {
 		return at
 	}
 	return time.Time{}
@@ -146,9 +155,11 @@ func (n *next) whenIssued(need string) {
 	}
 	switch at, again := n.due(); {
 	case again:
-		n.add(at, "The gap check at that time asks the client to send everything again, if that is needed still: a client is asked at most once in %s.", hours(n.schedule.MergeInterval))
+		n.add(at, "The gap check at that time asks the client to send everything again, if that is needed still: a client "+
+			"is asked at most once in %s.", hours(n.schedule.MergeInterval))
 	case need == "missing" && n.schedule.MinMissingAge > 0:
-		n.add(at, "The gap check at that time asks the client to send everything again, unless the messages arrive before: a message has to be missing for %s first.", hours(n.schedule.MinMissingAge))
+		n.add(at, "The gap check at that time asks the client to send everything again, unless the messages arrive "+
+			"before: a message has to be missing for %s first.", hours(n.schedule.MinMissingAge))
 	default:
 		n.add(at, "The gap check at that time asks the client to send everything again.")
 	}
@@ -170,7 +181,8 @@ func (n *next) mend() {
 	if n.asideLying == 0 {
 		return
 	}
-	n.add(time.Time{}, "A bad record is not asked for again: the same one would come. Mended, it can be replayed. List them with `statewire dead list --client %s`", WireID(n.client.ID))
+	n.add(time.Time{}, "A bad record is not asked for again: the same one would come. Mended, it can be replayed. List "+
+		"them with `statewire dead list --client %s`", WireID(n.client.ID))
 }
 
 // appear tells what a silent client needs.
@@ -180,12 +192,15 @@ func (n *next) appear() {
 	}
 	switch quiet := n.now.Sub(n.lastSign()); {
 	case quiet > silentAfter:
-		n.add(time.Time{}, "Nothing can arrive until the machine connects. Is it switched on? `statewire agent status` on it says whether it reaches this site.")
+		n.add(time.Time{}, "Nothing can arrive until the machine connects. Is it switched on? `statewire agent status` on "+
+			"it says whether it reaches this site.")
 	case !n.reported() || n.now.Sub(n.header.lastReport) > silentAfter && n.header.cacheUnsent > 0:
-		n.add(time.Time{}, "It connects, so its reports should come: `statewire agent status` on the machine says what waits to be sent and why.")
+		n.add(time.Time{}, "It connects, so its reports should come: `statewire agent status` on the machine says what "+
+			"waits to be sent and why.")
 	}
 	if n.unconfirmed > 0 {
-		n.add(time.Time{}, "Unconfirmed states stay marked until the client reports on them again. List them with `statewire report unconfirmed-states --param client=%s`", WireID(n.client.ID))
+		n.add(time.Time{}, "Unconfirmed states stay marked until the client reports on them again. List them with "+
+			"`statewire report unconfirmed-states --param client=%s`", WireID(n.client.ID))
 	}
 }
 

@@ -20,13 +20,14 @@ type refusedReport struct {
 
 func (e *evidence) readRefused(rows []reports.Record) {
 	for _, r := range rows {
-		e.refused = &refusedReport{at: r.Time("refused_time"), taken: r.Time("taken_time"), code: r.Raw("code"), detail: r.Raw("detail"),
-			retry: r.Uint("retry") == 1, verified: r.Uint("verified") == 1, count: r.Count("refusals")}
+		e.refused = &refusedReport{at: r.Time("refused_time"), taken: r.Time("taken_time"), code: r.Raw("code"),
+			detail: r.Raw("detail"),
+			retry:  r.Uint("retry") == 1, verified: r.Uint("verified") == 1, count: r.Count("refusals")}
 	}
 }
 
-// takenSince is when the relay took a report of the client after the refused one; zero when none is known. What a person puts into
-// the inbox was not taken by a relay.
+// takenSince is when the relay took a report of the client after the refused one; zero when none is known. What a
+// person puts into the inbox was not taken by a relay.
 func (e *evidence) takenSince() time.Time {
 	if !e.refused.taken.IsZero() {
 		return e.refused.taken
@@ -65,7 +66,8 @@ func (f *facts) refusal() {
 		if !r.retry && len(f.missing()) > 0 {
 			lost = " What the refused one held may be among what is missing."
 		}
-		f.add(Note, "report_refused_over", r.at, "The relay refused a report of it at %s: %s.%s That is over: it took another one at %s.%s",
+		f.add(Note, "report_refused_over", r.at,
+			"The relay refused a report of it at %s: %s.%s That is over: it took another one at %s.%s",
 			humanize.Clock(r.at), r.why(), doubt, f.when(over), lost)
 		return
 	}
@@ -82,10 +84,12 @@ func (f *facts) refusal() {
 	if f.heldSince(r.at) {
 		told += " A file with reports of it has come into the inbox since, so that may be over."
 	}
-	f.add(severity, "report_refused", r.at, "The relay refused its last report at %s: %s. %s%s", f.when(r.at), r.why(), told, doubt)
+	f.add(severity, "report_refused", r.at, "The relay refused its last report at %s: %s. %s%s", f.when(r.at), r.why(),
+		told, doubt)
 }
 
-// heldSince says that a file that names the client came into the inbox after a moment. Reports in it may be older: it may be a copy.
+// heldSince says that a file that names the client came into the inbox after a moment. Reports in it may be older: it
+// may be a copy.
 func (e *evidence) heldSince(at time.Time) bool {
 	for _, file := range e.held.Files {
 		if file.Names && file.Since.After(at) {
@@ -100,7 +104,8 @@ func (n *next) accept() {
 	if !n.refusing() {
 		return
 	}
-	n.add(time.Time{}, "What %s means stands in docs/http-relay.md. A report is at fault where it was made: `statewire agent status` on the machine says what is wrong and what was put aside.",
+	n.add(time.Time{}, "What %s means stands in docs/http-relay.md. A report is at fault where it was made: `statewire "+
+		"agent status` on the machine says what is wrong and what was put aside.",
 		n.refused.code)
 }
 
@@ -110,5 +115,6 @@ func (t *tracer) refusedHop() {
 	if r == nil || t.neighbours["before"].received.After(r.at) {
 		return
 	}
-	t.hop("relay", "refused", Warning, r.at, "The relay refused a report of this client: %s. The message may have been in it.", r.why())
+	t.hop("relay", "refused", Warning, r.at,
+		"The relay refused a report of this client: %s. The message may have been in it.", r.why())
 }

@@ -52,15 +52,21 @@ func (f *facts) resync() {
 	case Completed:
 		f.add(OK, "resync_completed", q.Completed, "%s, and completed at %s.", asked, f.when(q.Completed))
 	case Accepted:
-		f.add(OK, "resync_accepted", f.header.baselineTime, "%s. Nobody waits for its answer: a person accepted what the site holds since, at %s.", asked, humanize.Clock(f.header.baselineTime))
+		f.add(OK, "resync_accepted", f.header.baselineTime,
+			"%s. Nobody waits for its answer: a person accepted what the site holds since, at %s.", asked,
+			humanize.Clock(f.header.baselineTime))
 	case Late:
-		f.add(OK, "resync_late", q.Completed, "%s. It was not completed in time, and its answer came late: it was complete at %s.", asked, f.when(q.Completed))
+		f.add(OK, "resync_late", q.Completed,
+			"%s. It was not completed in time, and its answer came late: it was complete at %s.", asked, f.when(q.Completed))
 	case Expired:
-		f.add(Warning, "resync_expired", q.Expired, "%s. Its time was over at %s without a complete answer, and it is not offered any more.", asked, f.when(q.Expired))
+		f.add(Warning, "resync_expired", q.Expired,
+			"%s. Its time was over at %s without a complete answer, and it is not offered any more.", asked, f.when(q.Expired))
 	case Answering:
-		f.add(Note, "resync_answering", q.Answering, "%s. The answer began to arrive at %s; the client has not said yet that it is complete.", asked, f.when(q.Answering))
+		f.add(Note, "resync_answering", q.Answering,
+			"%s. The answer began to arrive at %s; the client has not said yet that it is complete.", asked, f.when(q.Answering))
 	case PickedUp:
-		f.add(Note, "resync_picked_up", q.PickedUp, "%s. The client picked it up at %s; nothing of the answer has arrived.", asked, f.when(q.PickedUp))
+		f.add(Note, "resync_picked_up", q.PickedUp, "%s. The client picked it up at %s; nothing of the answer has arrived.",
+			asked, f.when(q.PickedUp))
 	case Issued:
 		since := "it has not asked for its policy since"
 		if f.header.claimedTime.After(q.Issued) {
@@ -71,7 +77,8 @@ func (f *facts) resync() {
 	n := f.unanswered()
 	switch _, pending := f.pending(); {
 	case pending && n > 1: // the latest one may still be answered
-		f.add(Warning, "resync_unanswered", time.Time{}, "%s before it %s not completed.", humanize.Plural(n-1, "The resync", fmt.Sprintf("The %d resyncs", n-1)), humanize.Plural(n-1, "was", "were"))
+		f.add(Warning, "resync_unanswered", time.Time{}, "%s before it %s not completed.",
+			humanize.Plural(n-1, "The resync", fmt.Sprintf("The %d resyncs", n-1)), humanize.Plural(n-1, "was", "were"))
 	case n > 1:
 		f.add(Warning, "resync_unanswered", time.Time{}, "That makes %d resyncs in a row that were not completed.", n)
 	}
@@ -84,7 +91,8 @@ func (f *facts) requested() {
 		if w.by != "" {
 			by = tabular.Shorten(w.by, 64)
 		}
-		f.add(Note, "resync_requested", w.time, "%s asked for a resync at %s; it has not been issued yet.", by, f.when(w.time))
+		f.add(Note, "resync_requested", w.time, "%s asked for a resync at %s; it has not been issued yet.", by,
+			f.when(w.time))
 	}
 }
 
@@ -125,8 +133,8 @@ func (e *evidence) needs() string {
 	return ""
 }
 
-// due is the earliest moment at which a gap check issues the resync that the client needs; zero when that is not known. Again says
-// that it is the client's latest resync that puts it off.
+// due is the earliest moment at which a gap check issues the resync that the client needs; zero when that is not
+// known. Again says that it is the client's latest resync that puts it off.
 func (e *evidence) due() (at time.Time, again bool) {
 	due := e.now
 	if e.needs() == "missing" {
@@ -170,7 +178,8 @@ func (e *evidence) checkAfter(t time.Time) time.Time {
 // full says that no further client may be asked at the moment.
 func (e *evidence) full() string {
 	if e.schedule.MaxOutstanding > 0 && e.outstanding >= e.schedule.MaxOutstanding {
-		return fmt.Sprintf("%s clients owe an answer already, as many as resync.max_outstanding allows, so it waits for its turn.", humanize.Number(e.outstanding))
+		return fmt.Sprintf("%s clients owe an answer already, as many as resync.max_outstanding allows, so it waits for "+
+			"its turn.", humanize.Number(e.outstanding))
 	}
 	return ""
 }

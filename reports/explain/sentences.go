@@ -19,8 +19,8 @@ type sentences interface {
 	sheet() [][]string // lines of cells, the first names them
 }
 
-// writeSentences writes sentences for a person (table), a program (json, jsonl) or a sheet (csv, parquet). What a client wrote into its reports
-// can't move the cursor or become a formula.
+// writeSentences writes sentences for a person (table), a program (json, jsonl) or a sheet (csv, parquet). What a
+// client wrote into its reports can't move the cursor or become a formula.
 func writeSentences(w io.Writer, f reports.Format, a sentences) error {
 	switch f {
 	case reports.Table:

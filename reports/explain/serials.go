@@ -30,8 +30,8 @@ func missingRuns(arrived []run, floor, greatest uint64) []run {
 // serialJump is how far above the one before a serial may be; what is farther has jumped.
 const serialJump = 1_000_000
 
-// parted parts missing runs into those that count and those below serials that jumped. seen is the greatest serial that arrived: what
-// is missing above it is claimed, and ends with the claim itself.
+// parted parts missing runs into those that count and those below serials that jumped. seen is the greatest serial
+// that arrived: what is missing above it is claimed, and ends with the claim itself.
 func parted(missing []run, seen uint64) (lost, jumps []run) {
 	for _, m := range missing {
 		above := m.last

@@ -26,9 +26,12 @@ func (e *evidence) summary() string {
 		return fmt.Sprintf("The counter of %s went back, so some of its states may be wrong; %s.", name, e.resyncClause())
 	case len(missing) > 0:
 		n := count(missing)
-		return fmt.Sprintf("%s %s of %s %s missing; %s.", humanize.Number(n), humanize.Plural(int(min(n, 2)), "message", "messages"), name, humanize.Plural(int(min(n, 2)), "is", "are"), e.resyncClause())
+		return fmt.Sprintf("%s %s of %s %s missing; %s.", humanize.Number(n),
+			humanize.Plural(int(min(n, 2)), "message", "messages"), name, humanize.Plural(int(min(n, 2)), "is", "are"),
+			e.resyncClause())
 	case e.differs != nil:
-		return fmt.Sprintf("Every message of %s has arrived, and yet it holds other states than the site; %s.", name, e.resyncClause())
+		return fmt.Sprintf("Every message of %s has arrived, and yet it holds other states than the site; %s.", name,
+			e.resyncClause())
 	}
 	return e.calmSummary(name)
 }
@@ -40,13 +43,15 @@ func (e *evidence) calmSummary(name string) string {
 		but = append(but, "the relay refused its last report")
 	}
 	if n := e.asideCount; n > 0 {
-		but = append(but, fmt.Sprintf("%s %s set aside as bad", humanize.Number(n), humanize.Plural(n, "record was", "records were")))
+		but = append(but, fmt.Sprintf("%s %s set aside as bad", humanize.Number(n),
+			humanize.Plural(n, "record was", "records were")))
 	}
 	if n := e.unconfirmed; n > 0 {
 		but = append(but, fmt.Sprintf("%s %s unconfirmed", humanize.Number(n), humanize.Plural(n, "state is", "states are")))
 	}
 	if n := len(e.held.Files) + e.held.More; n > 0 {
-		but = append(but, fmt.Sprintf("%s %s to be loaded", humanize.Number(n), humanize.Plural(n, "file waits", "files wait")))
+		but = append(but, fmt.Sprintf("%s %s to be loaded", humanize.Number(n),
+			humanize.Plural(n, "file waits", "files wait")))
 	}
 	if len(e.jumps()) > 0 {
 		but = append(but, "its serials jumped")

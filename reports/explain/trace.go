@@ -38,7 +38,8 @@ type Hop struct {
 }
 
 // ErrSerial is returned for a serial that no message can have.
-var ErrSerial = errors.New("serials are whole numbers from 1 to 4611686018427387904; instant messages have none and can't be traced")
+var ErrSerial = errors.New("serials are whole numbers from 1 to 4611686018427387904; instant messages have none and " +
+	"can't be traced")
 
 // Trace follows one message of a client, named as for Explain.
 func (x *Explainer) Trace(ctx context.Context, client string, serial uint64) (*Trace, error) {
@@ -139,7 +140,8 @@ func (x *Explainer) follow(ctx context.Context, t *tracer) error {
 		}
 	}
 	if len(t.versions) == 0 && len(t.aside) > 0 {
-		rows, err := x.ask(ctx, "report", map[string]string{"client": t.client.ID.String(), "at": micros(t.aside[0].received)})
+		rows, err := x.ask(ctx, "report", map[string]string{"client": t.client.ID.String(),
+			"at": micros(t.aside[0].received)})
 		if err != nil {
 			return err
 		}
@@ -170,7 +172,8 @@ func (x *Explainer) followKept(ctx context.Context, t *tracer, rows []reports.Re
 
 // topicNow is what a topic of the client is in.
 func (x *Explainer) topicNow(ctx context.Context, t *tracer, topic Topic) (topicRow, error) {
-	rows, err := x.ask(ctx, "topic", map[string]string{"client": t.client.ID.String(), "type": fmt.Sprint(topic.Type), "id": topic.ID})
+	rows, err := x.ask(ctx, "topic", map[string]string{"client": t.client.ID.String(), "type": fmt.Sprint(topic.Type),
+		"id": topic.ID})
 	return readTopic(rows, topic), err
 }
 
@@ -190,7 +193,8 @@ func (x *Explainer) followVersion(ctx context.Context, t *tracer, v *version) er
 	return err
 }
 
-// askAgent asks this machine's own agent. One that does not answer is no error: the site's own knowledge is told anyway.
+// askAgent asks this machine's own agent. One that does not answer is no error: the site's own knowledge is told
+// anyway.
 func (x *Explainer) askAgent(ctx context.Context, t *tracer) error {
 	if x.agentLog == nil {
 		return nil
@@ -204,8 +208,8 @@ func (x *Explainer) askAgent(ctx context.Context, t *tracer) error {
 	return nil
 }
 
-// counts is the version that the site goes by on the topic of one: the later message time, then the greater hash. Messages on other
-// topics don't take part: each topic has a current state of its own.
+// counts is the version that the site goes by on the topic of one: the later message time, then the greater hash.
+// Messages on other topics don't take part: each topic has a current state of its own.
 func (t *tracer) counts(one int) int {
 	best := one
 	for i, v := range t.versions {

@@ -63,13 +63,15 @@ func (t *tracer) stored() {
 	v := t.versions[t.counts(0)]
 	switch topics := t.topics(); {
 	case topics > 1:
-		t.verdict("conflict", "%d different messages came under serial %s of %s, on %d topics; for each topic its own counts.",
+		t.verdict("conflict",
+			"%d different messages came under serial %s of %s, on %d topics; for each topic its own counts.",
 			len(t.versions), humanize.Number(t.serial), t.client.Called(), topics)
 	case len(t.versions) > 1:
 		t.verdict("conflict", "%d different messages came under serial %s of %s; the one that counts tells %s on %s.",
 			len(t.versions), humanize.Number(t.serial), t.client.Called(), v.state, v.topic)
 	case v.latest > t.serial:
-		t.verdict("superseded", "%s arrived; message %s has told something newer about its topic since.", t.out.subject(), humanize.Number(v.latest))
+		t.verdict("superseded", "%s arrived; message %s has told something newer about its topic since.", t.out.subject(),
+			humanize.Number(v.latest))
 	default:
 		t.verdict("current", "%s arrived, and what it tells is current: %s on %s.", t.out.subject(), v.state, v.topic)
 	}
@@ -95,7 +97,8 @@ func (t *tracer) topics() int {
 // raised tells when a message was raised, and whether that can be right.
 func (t *tracer) raised(v version) {
 	if v.suspect {
-		t.hop("client", "raised", Warning, v.raised, "Raised by the client, by a clock that is wrong: %s on %s. The message is marked: %s.",
+		t.hop("client", "raised", Warning, v.raised,
+			"Raised by the client, by a clock that is wrong: %s on %s. The message is marked: %s.",
 			v.state, v.topic, wrongTime(v.raised, v.received))
 		return
 	}
@@ -110,12 +113,16 @@ func (t *tracer) way(v version, best int) {
 	}
 	t.late(v)
 	if v.jumped {
-		t.hop("site", "serial_jump", Warning, v.received, "Its serial is more than 1,000,000 above all that came before it. The message is marked, and what is missing below it is counted apart.")
+		t.hop("site", "serial_jump", Warning, v.received,
+			"Its serial is more than 1,000,000 above all that came before it. The message is marked, and what is missing below "+
+				"it is counted apart.")
 	}
 	if v.receipt != "" {
-		t.hop("relay", "received", OK, v.received, "Accepted by the relay, which gave the receipt %s.", v.receipt).Receipt = v.receipt
+		t.hop("relay", "received", OK, v.received, "Accepted by the relay, which gave the receipt %s.",
+			v.receipt).Receipt = v.receipt
 	} else {
-		t.hop("inbox", "claimed", OK, v.received, "Came as a file that was put into the inbox; no relay took it, so this is when it was first claimed.")
+		t.hop("inbox", "claimed", OK, v.received,
+			"Came as a file that was put into the inbox; no relay took it, so this is when it was first claimed.")
 	}
 	if v.file != "" {
 		t.hop("inbox", "file", OK, v.received, "Written to %s.", tabular.Shorten(v.file, 160)).File = v.file
@@ -131,9 +138,11 @@ func (t *tracer) way(v version, best int) {
 	t.hop("loader", "loaded", severity, v.loaded, "Loaded, %s.", after)
 	switch {
 	case t.versions[best] != v:
-		t.hop("store", "not_counted", Warning, time.Time{}, "Kept, but another message on its topic under the same serial counts: %s.", whyOther(v, t.versions[best]))
+		t.hop("store", "not_counted", Warning, time.Time{},
+			"Kept, but another message on its topic under the same serial counts: %s.", whyOther(v, t.versions[best]))
 	case v.latest > t.serial:
-		t.hop("store", "superseded", OK, v.latestTime, "Superseded by message %s: %s.", humanize.Number(v.latest), v.latestState)
+		t.hop("store", "superseded", OK, v.latestTime, "Superseded by message %s: %s.", humanize.Number(v.latest),
+			v.latestState)
 	default:
 		t.hop("store", "current", OK, v.loaded, "Current: nothing newer is known about the topic.")
 	}
@@ -150,7 +159,8 @@ func whyOther(v, counts version) string {
 // late tells that a message was missing before it came.
 func (t *tracer) late(v version) {
 	if detected, _ := t.missingSince(); !detected.IsZero() && detected.Before(v.received) {
-		t.hop("site", "was_missing", Note, detected, "A gap check noticed that it was missing; it came %s later.", humanize.Span(v.received.Sub(detected)))
+		t.hop("site", "was_missing", Note, detected, "A gap check noticed that it was missing; it came %s later.",
+			humanize.Span(v.received.Sub(detected)))
 	}
 }
 
@@ -162,7 +172,8 @@ func (t *tracer) repeats() {
 			copied = copied && v.isCopy(c)
 		}
 		if copied {
-			t.hop("store", "repeat", Note, c.received, "A report with serials %s to %s came in %s. If it held the message again, the copy changed nothing.",
+			t.hop("store", "repeat", Note, c.received,
+				"A report with serials %s to %s came in %s. If it held the message again, the copy changed nothing.",
 				humanize.Number(c.first), humanize.Number(c.last), tabular.Shorten(c.file, 160)).File = c.file
 		}
 	}
@@ -171,7 +182,8 @@ func (t *tracer) repeats() {
 // setAside tells of a record that arrived and could not be stored.
 func (t *tracer) setAside() {
 	a := t.aside[0]
-	t.verdict("set_aside", "%s arrived but was set aside as bad: %s (%s).", t.out.subject(), tabular.Shorten(a.reason, 200), a.code)
+	t.verdict("set_aside", "%s arrived but was set aside as bad: %s (%s).", t.out.subject(),
+		tabular.Shorten(a.reason, 200), a.code)
 	for i, a := range t.aside {
 		if i == 0 {
 			t.asideCarrier(a)
@@ -195,7 +207,8 @@ func (t *tracer) asideCarrier(a asideRecord) {
 		}
 		t.hop("client", "packed", OK, r.made, "Put into a report, by the client's clock.")
 		if r.receipt != "" {
-			t.hop("relay", "received", OK, r.received, "Accepted by the relay, which gave the receipt %s.", tabular.Shorten(r.receipt, 80)).Receipt = r.receipt
+			t.hop("relay", "received", OK, r.received, "Accepted by the relay, which gave the receipt %s.",
+				tabular.Shorten(r.receipt, 80)).Receipt = r.receipt
 		}
 		return
 	}
@@ -203,12 +216,16 @@ func (t *tracer) asideCarrier(a asideRecord) {
 
 // dropped tells of a message that arrived so long ago that only its serial, or the state it left, is still known.
 func (t *tracer) dropped() {
-	t.verdict("dropped", "%s arrived, but is no longer stored: retention drops history, never the knowledge that it came.", t.out.subject())
+	t.verdict("dropped", "%s arrived, but is no longer stored: retention drops history, never the knowledge that it came.",
+		t.out.subject())
 	if t.kept != nil {
-		t.hop("client", "raised", OK, t.kept.raised, "Raised by the client, by its own clock: %s on %s.", t.kept.state, t.kept.topic)
+		t.hop("client", "raised", OK, t.kept.raised, "Raised by the client, by its own clock: %s on %s.", t.kept.state,
+			t.kept.topic)
 		t.hop("relay", "received", OK, t.kept.received, "Received; where is no longer known.")
 		t.hop("store", "current", OK, time.Time{}, "What it told is still current, and is kept.")
 		return
 	}
-	t.hop("store", "dropped", Note, time.Time{}, "The site knows that serial %s arrived; the message itself is older than store.retention, and something newer is known about its topic.", humanize.Number(t.serial))
+	t.hop("store", "dropped", Note, time.Time{},
+		"The site knows that serial %s arrived; the message itself is older than store.retention, and something newer is "+
+			"known about its topic.", humanize.Number(t.serial))
 }

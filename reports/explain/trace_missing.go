@@ -38,7 +38,8 @@ func (t *tracer) missing() {
 	case detected.After(t.now): // a check may be made for another time than now
 		t.verdict("missing", "%s never arrived; a gap check noticed it at %s.", t.out.subject(), humanize.Clock(detected))
 	default:
-		t.verdict("missing", "%s never arrived; it has been missing for at least %s.", t.out.subject(), humanize.Span(t.now.Sub(detected)))
+		t.verdict("missing", "%s never arrived; it has been missing for at least %s.", t.out.subject(),
+			humanize.Span(t.now.Sub(detected)))
 	}
 	t.assigned()
 	t.between()
@@ -61,10 +62,13 @@ func (t *tracer) assigned() {
 		if t.header.seen > 0 {
 			arrived = "none after " + humanize.Number(t.header.seen) + " has arrived"
 		}
-		t.hop("client", "claimed", Note, t.header.claimedTime, "The client said that it has given out serials up to %s, so this one exists; %s.", humanize.Number(t.header.claimed), arrived)
+		t.hop("client", "claimed", Note, t.header.claimedTime,
+			"The client said that it has given out serials up to %s, so this one exists; %s.", humanize.Number(t.header.claimed),
+			arrived)
 		return
 	}
-	t.hop("client", "assigned", Note, time.Time{}, "The client gave the serial out: it has used greater ones, up to %s.", humanize.Number(t.header.seen))
+	t.hop("client", "assigned", Note, time.Time{}, "The client gave the serial out: it has used greater ones, up to %s.",
+		humanize.Number(t.header.seen))
 }
 
 // between tells what arrived right before and after it.
@@ -76,7 +80,8 @@ func (t *tracer) between() {
 			continue
 		}
 		word := map[string]string{"before": "last", "after": "first"}[side]
-		t.hop("site", "neighbour_"+side, Note, n.received, "The %s stored message %s it is %s: received then%s, loaded at %s.",
+		t.hop("site", "neighbour_"+side, Note, n.received,
+			"The %s stored message %s it is %s: received then%s, loaded at %s.",
 			word, side, humanize.Number(n.serial), n.in(), humanize.Clock(n.loaded)).File = n.file
 	}
 }
@@ -106,7 +111,9 @@ func (t *tracer) edge(side string) {
 		t.hop("site", "neighbour_"+side, Note, time.Time{}, "Nothing that comes %s it has arrived.", side)
 		return
 	}
-	t.hop("site", "neighbour_"+side, Note, time.Time{}, "Serial %s arrived, the nearest one %s it; its message is no longer stored, or was set aside.", humanize.Number(nearest), side)
+	t.hop("site", "neighbour_"+side, Note, time.Time{},
+		"Serial %s arrived, the nearest one %s it; its message is no longer stored, or was set aside.",
+		humanize.Number(nearest), side)
 }
 
 // inInbox tells what waits.
@@ -138,7 +145,8 @@ func (t *tracer) inInbox() {
 // askedFor tells of the resyncs that ask for it.
 func (t *tracer) askedFor() {
 	for _, q := range t.asked() {
-		t.hop("site", "asked", Note, q.Issued, "Resync %d was issued %s, and asks for it with everything else.", q.Number, q.Why())
+		t.hop("site", "asked", Note, q.Issued, "Resync %d was issued %s, and asks for it with everything else.", q.Number,
+			q.Why())
 		if !q.PickedUp.IsZero() {
 			t.hop("client", "picked_up", Note, q.PickedUp, "The client picked resync %d up.", q.Number)
 		}
@@ -146,16 +154,19 @@ func (t *tracer) askedFor() {
 			t.hop("client", "answering", Note, q.Answering, "The answer to resync %d began to arrive.", q.Number)
 		}
 		if !q.Completed.IsZero() {
-			t.hop("client", "completed", Note, q.Completed, "The client said that its answer to resync %d was complete.", q.Number)
+			t.hop("client", "completed", Note, q.Completed, "The client said that its answer to resync %d was complete.",
+				q.Number)
 		}
 	}
 }
 
 // closed tells of a message that never arrived and no longer counts.
 func (t *tracer) closed() {
-	t.verdict("closed", "%s never arrived, and no longer counts: what the client holds came again under greater serials.", t.out.subject())
+	t.verdict("closed", "%s never arrived, and no longer counts: what the client holds came again under greater serials.",
+		t.out.subject())
 	if !t.header.baselineTime.IsZero() && t.serial < t.header.baselineFloor && t.serial >= t.header.completionFloor {
-		t.verdict("closed", "%s never arrived, and no longer counts: a person accepted the site's state as it was.", t.out.subject())
+		t.verdict("closed", "%s never arrived, and no longer counts: a person accepted the site's state as it was.",
+			t.out.subject())
 	}
 	t.assigned()
 	t.between()
@@ -175,24 +186,30 @@ func (t *tracer) closedBy() {
 		}
 	}
 	if first != nil {
-		t.hop("site", "closed", OK, first.received, "Closed: the client sent everything that it holds again, from serial %s on, and said with message %s that this was complete.",
+		t.hop("site", "closed", OK, first.received,
+			"Closed: the client sent everything that it holds again, from serial %s on, and said with message %s that this was "+
+				"complete.",
 			humanize.Number(first.floor), humanize.Number(first.serial))
 		return
 	}
-	t.hop("site", "closed", OK, t.header.baselineTime, "Closed: a person accepted what was missing up to serial %s.", humanize.Number(t.header.baselineFloor-1))
+	t.hop("site", "closed", OK, t.header.baselineTime, "Closed: a person accepted what was missing up to serial %s.",
+		humanize.Number(t.header.baselineFloor-1))
 }
 
 // notAssigned tells of a serial that the client has not used as far as the site knows.
 func (t *tracer) notAssigned() {
-	t.verdict("not_assigned", "%s is not known to exist: the greatest serial that the site has seen or heard of is %s.", t.out.subject(), humanize.Number(t.greatest()))
+	t.verdict("not_assigned", "%s is not known to exist: the greatest serial that the site has seen or heard of is %s.",
+		t.out.subject(), humanize.Number(t.greatest()))
 	if t.maybeHeld() {
 		t.out.Summary = t.out.subject() + " has not been stored; it may be in what waits in the inbox."
 	}
 	if n, ok := t.neighbours["before"]; ok {
-		t.hop("site", "neighbour_before", Note, n.received, "The last stored message is %s, received then%s.", humanize.Number(n.serial), n.in()).File = n.file
+		t.hop("site", "neighbour_before", Note, n.received, "The last stored message is %s, received then%s.",
+			humanize.Number(n.serial), n.in()).File = n.file
 	}
 	if !t.header.claimedTime.IsZero() {
-		t.hop("client", "claimed", Note, t.header.claimedTime, "The client said that it has given out serials up to %s.", humanize.Number(t.header.claimed))
+		t.hop("client", "claimed", Note, t.header.claimedTime, "The client said that it has given out serials up to %s.",
+			humanize.Number(t.header.claimed))
 	}
 	t.refusedHop()
 	t.inInbox()
@@ -201,9 +218,11 @@ func (t *tracer) notAssigned() {
 	case t.heldByName() > 0:
 		n.load()
 	case t.header.claimedTime.IsZero():
-		n.add(time.Time{}, "If the client has given it out and it was lost, the site learns of it with the next greater serial that arrives, or when the client asks for its policy.")
+		n.add(time.Time{}, "If the client has given it out and it was lost, the site learns of it with the next greater "+
+			"serial that arrives, or when the client asks for its policy.")
 	default:
-		n.add(n.nextPoll(), "If the client has given it out since, the site learns of it when the client next asks for its policy.")
+		n.add(n.nextPoll(), "If the client has given it out since, the site learns of it when the client next asks for "+
+			"its policy.")
 	}
 	t.out.Next = append(t.out.Next, n.list...)
 }

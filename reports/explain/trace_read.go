@@ -5,11 +5,13 @@ import "statewire/reports"
 func (t *tracer) readVersions(rows []reports.Record) {
 	for _, row := range rows {
 		topic := Topic{uint32(row.Uint("topic")), row.Raw("id")}
-		named := readTopic([]reports.Record{{"topic_name": row["topic_name"], "state": row["state"], "state_name": row["state_name"]}}, topic)
+		named := readTopic([]reports.Record{{"topic_name": row["topic_name"], "state": row["state"],
+			"state_name": row["state_name"]}}, topic)
 		t.versions = append(t.versions, version{
 			hash: row.Uint("payload_hash"), rawTopic: topic, topic: named.title, state: named.state,
-			raised: row.RawTime("raised"), raisedMicros: intMicros(row["raised_us"]), received: row.Time("received"), loaded: row.Time("loaded"),
-			file: row.Raw("source"), receipt: row.Raw("relay_receipt"),
+			raised: row.RawTime("raised"), raisedMicros: intMicros(row["raised_us"]), received: row.Time("received"),
+			loaded: row.Time("loaded"),
+			file:   row.Raw("source"), receipt: row.Raw("relay_receipt"),
 			suspect: row.Uint("suspect") == 1, jumped: row.Uint("jumped") == 1,
 		})
 	}
@@ -29,8 +31,9 @@ func (t *tracer) readAsideHere(rows []reports.Record) {
 func carrierRows(rows []reports.Record) []reportRow {
 	var out []reportRow
 	for _, r := range rows {
-		out = append(out, reportRow{file: r.Raw("source_file"), receipt: r.Raw("relay_receipt"), received: r.Time("received_time"),
-			made: r.Time("made"), loaded: r.Time("loaded"), first: r.Uint("first"), last: r.Uint("last")})
+		out = append(out, reportRow{file: r.Raw("source_file"), receipt: r.Raw("relay_receipt"),
+			received: r.Time("received_time"),
+			made:     r.Time("made"), loaded: r.Time("loaded"), first: r.Uint("first"), last: r.Uint("last")})
 	}
 	return out
 }
@@ -44,6 +47,7 @@ func (t *tracer) readWas(rows []reports.Record) {
 func (t *tracer) readNeighbours(rows []reports.Record) {
 	t.neighbours = map[string]neighbour{}
 	for _, r := range rows {
-		t.neighbours[r.Raw("side")] = neighbour{r.Uint("serial"), r.Time("received_time"), r.Time("loaded_time"), r.Raw("source_file")}
+		t.neighbours[r.Raw("side")] = neighbour{r.Uint("serial"), r.Time("received_time"), r.Time("loaded_time"),
+			r.Raw("source_file")}
 	}
 }

@@ -44,7 +44,8 @@ func TestEachMessageIsTracedToWhereItIsOrWentMissing(t *testing.T) {
 			if client != id(13) || serial != 33 {
 				return nil, errors.New("another client's")
 			}
-			return []explain.AgentEvent{{Time: s.Now.Add(-31 * time.Minute), Step: "raised", Text: "Written down by the agent of this machine."}}, nil
+			return []explain.AgentEvent{{Time: s.Now.Add(-31 * time.Minute), Step: "raised",
+				Text: "Written down by the agent of this machine."}}, nil
 		}
 	})
 	var all strings.Builder
@@ -100,12 +101,14 @@ func TestEachMessageIsTracedToWhereItIsOrWentMissing(t *testing.T) {
 func TestTheTieBetweenTwoMessagesOfOneSerialIsToldAsItIs(t *testing.T) {
 	s := reportstest.NewSite(t)
 	s.Client(1, 5, hour)
-	s.Messages(message{Client: 1, Serial: 3, Ago: 2 * hour, Topic: 500, ID: "a", State: 2, File: "one.SMX"}, message{Client: 1, Serial: 3, Ago: 2 * hour, Topic: 500, ID: "a", State: 3, File: "two.SMX"})
+	s.Messages(message{Client: 1, Serial: 3, Ago: 2 * hour, Topic: 500, ID: "a", State: 2, File: "one.SMX"},
+		message{Client: 1, Serial: 3, Ago: 2 * hour, Topic: 500, ID: "a", State: 3, File: "two.SMX"})
 	trace, err := s.Explainer().Trace(t.Context(), "PC-0001", 3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := strings.Join(strings.Fields(trace.String()), " "); trace.Verdict != "conflict" || !strings.Contains(text, "message times are equal") || strings.Contains(text, "time is later") {
+	if text := strings.Join(strings.Fields(trace.String()), " "); trace.Verdict != "conflict" ||
+		!strings.Contains(text, "message times are equal") || strings.Contains(text, "time is later") {
 		t.Errorf("%s", text)
 	}
 }
@@ -127,7 +130,8 @@ func TestTimesAheadOfTheClockNeverMakeNegativeAges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := e.String() + trace.String(); strings.Contains(text, " -") || strings.Contains(text, "(in ") || !strings.Contains(text, humanize.Clock(s.Now.Add(11*day))) {
+	if text := e.String() + trace.String(); strings.Contains(text, " -") || strings.Contains(text, "(in ") ||
+		!strings.Contains(text, humanize.Clock(s.Now.Add(11*day))) {
 		t.Errorf("%s", text)
 	}
 	if rows := s.All(r, "missing-ranges", nil); len(rows) != 1 || rows[0]["missing_hours"] != "0" {
@@ -141,7 +145,8 @@ func TestTimesAheadOfTheClockNeverMakeNegativeAges(t *testing.T) {
 func TestAMessageWhoseFileWaitsHasArrived(t *testing.T) {
 	s := reportstest.NewSite(t)
 	s.Client(1, 9, hour)
-	held := explain.Held{Files: []explain.HeldFile{{Box: "normal", Name: "late.SMX", Since: s.Now.Add(-time.Minute), Names: true}}, Serials: []explain.SerialRun{{First: 12, Last: 14}}, Read: true}
+	held := explain.Held{Files: []explain.HeldFile{{Box: "normal", Name: "late.SMX", Since: s.Now.Add(-time.Minute),
+		Names: true}}, Serials: []explain.SerialRun{{First: 12, Last: 14}}, Read: true}
 	s.Arrived(1, 15, 20)
 	for _, c := range []struct {
 		name    string
@@ -161,7 +166,8 @@ func TestAMessageWhoseFileWaitsHasArrived(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text := strings.Join(strings.Fields(trace.String()), " "); trace.Verdict != c.verdict || !strings.Contains(text, c.says) || c.read == strings.Contains(trace.Summary, "may be in what waits") {
+		if text := strings.Join(strings.Fields(trace.String()), " "); trace.Verdict != c.verdict ||
+			!strings.Contains(text, c.says) || c.read == strings.Contains(trace.Summary, "may be in what waits") {
 			t.Errorf("%s: %s %s", c.name, trace.Verdict, text)
 		}
 	}

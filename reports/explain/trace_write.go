@@ -16,13 +16,15 @@ func WriteTrace(w io.Writer, f reports.Format, t *Trace) error { return writeSen
 
 // sheet is the trace as lines of cells.
 func (t *Trace) sheet() [][]string {
-	lines := [][]string{{"kind", "version", "where", "code", "severity", "time", "text", "file", "receipt"}, {"summary", "", "", t.Verdict, "", "", t.Summary, "", ""}}
+	lines := [][]string{{"kind", "version", "where", "code", "severity", "time", "text", "file", "receipt"},
+		{"summary", "", "", t.Verdict, "", "", t.Summary, "", ""}}
 	for _, h := range t.Hops {
 		version := ""
 		if h.Version > 0 {
 			version = strconv.Itoa(h.Version)
 		}
-		lines = append(lines, []string{"hop", version, h.Where, h.Code, string(h.Severity), timePointer(h.Time), h.Text, h.File, h.Receipt})
+		lines = append(lines, []string{"hop", version, h.Where, h.Code, string(h.Severity), timePointer(h.Time), h.Text,
+			h.File, h.Receipt})
 	}
 	for _, step := range t.Next {
 		lines = append(lines, []string{"next", "", "", "", "", timePointer(step.At), step.Text, "", ""})
@@ -55,7 +57,8 @@ func (t *Trace) String() string {
 }
 
 // WriteTraceOf traces a message and writes it; the one call for `statewire trace CLIENT --serial N`.
-func (x *Explainer) WriteTraceOf(ctx context.Context, w io.Writer, f reports.Format, client string, serial uint64) error {
+func (x *Explainer) WriteTraceOf(ctx context.Context, w io.Writer, f reports.Format, client string,
+	serial uint64) error {
 	t, err := x.Trace(ctx, client, serial)
 	if err != nil {
 		return err

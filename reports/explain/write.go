@@ -45,20 +45,24 @@ func (e *Explanation) String() string {
 // UnknownName is the explanation of a computer name that no client has.
 func UnknownName(name string) *Explanation {
 	shown := tabular.Shorten(name, 64)
-	text := fmt.Sprintf("No report that is stored came from a computer called %s: names are those that clients put into their reports.", shown)
+	text := fmt.Sprintf("No report that is stored came from a computer called %s: names are those that clients put "+
+		"into their reports.", shown)
 	return &Explanation{
 		Client:  Client{Name: name},
 		Summary: fmt.Sprintf("No client of this site is called %s.", shown),
 		Facts:   []Fact{{Code: "unknown_name", Severity: Bad, Text: text}},
 		Next: []Step{
-			{Text: "A client becomes known when its first report is loaded, or when it first asks for its policy. One whose reports only wait in the inbox is found by its id, not by its name."},
-			{Text: "`statewire report clients --param name=PART` finds clients by a part of their name or id; one that never reported can be asked about by its id (GUID:…)."},
+			{Text: "A client becomes known when its first report is loaded, or when it first asks for its policy. One whose " +
+				"reports only wait in the inbox is found by its id, not by its name."},
+			{Text: "`statewire report clients --param name=PART` finds clients by a part of their name or id; one that never " +
+				"reported can be asked about by its id (GUID:…)."},
 		},
 	}
 }
 
 // WriteExplain explains a client, and tells namesakes apart; the one call for `statewire explain CLIENT`.
-func (x *Explainer) WriteExplain(ctx context.Context, w io.Writer, f reports.Format, client string, topic *Topic) error {
+func (x *Explainer) WriteExplain(ctx context.Context, w io.Writer, f reports.Format, client string,
+	topic *Topic) error {
 	e, err := x.Explain(ctx, client, topic)
 	if err != nil {
 		return err

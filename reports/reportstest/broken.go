@@ -24,8 +24,10 @@ func BrokenClients(t testing.TB) *Site {
 	s.Held[ID(3)] = waiting("low", "first.SMX", 4*time.Minute, true) // its first report waits
 
 	s.Client(4, 12, 2*Hour) // a record was set aside
-	s.Exec(fmt.Sprintf(`INSERT INTO set_aside_records (client_id, source_file, report_index, record_index, serial, code, reason, line, column, received_time, set_aside_time)
-		VALUES ('%s', 'latest-4.SMX', 0, 3, 11, 'bad_date', 'MessageTime 20110230000000.000000+000 is no date', 3, 77, '%s', '%s')`, ID(4), s.Micros(2*Hour), s.Micros(2 * Hour)[:23]))
+	s.Exec(fmt.Sprintf(`INSERT INTO set_aside_records (client_id, source_file, report_index, record_index, serial, code,
+		reason, line, column, received_time, set_aside_time)
+		VALUES ('%s', 'latest-4.SMX', 0, 3, 11, 'bad_date', 'MessageTime 20110230000000.000000+000 is no date', 3, 77, '%s',
+		'%s')`, ID(4), s.Micros(2*Hour), s.Micros(2 * Hour)[:23]))
 
 	s.Client(5, 11, Hour) // a gap, too young for a resync
 	s.Arrived(5, 20, 31)
@@ -46,12 +48,14 @@ func BrokenClients(t testing.TB) *Site {
 	s.Held[ID(7)] = waiting("process", "answer.SMX", 2*Hour, true)
 
 	s.Client(8, 40, Hour) // reinstalled: its counter went back
-	s.Exec(fmt.Sprintf("INSERT INTO serial_conflicts (client_id, serial, kind, received_time, detected_time) VALUES ('%s', 3, 'reused', '%s', '%s')", ID(8), s.Micros(Hour), s.Micros(20*time.Minute)))
+	s.Exec(fmt.Sprintf("INSERT INTO serial_conflicts (client_id, serial, kind, received_time, detected_time) VALUES "+
+		"('%s', 3, 'reused', '%s', '%s')", ID(8), s.Micros(Hour), s.Micros(20*time.Minute)))
 	s.Polled(8, 40, 4, 0, 30*time.Minute)
 
 	s.Client(9, 40, Hour) // nothing missing, and yet it holds something else
 	s.Polled(9, 40, 22, 0, 50*time.Minute)
-	s.Exec(fmt.Sprintf("INSERT INTO differing_clients (client_id, differs, detected_time, checked_time, client_states, client_digest, site_states, site_digest) VALUES ('%s', 1, '%s', '%s', 22, 1, 23, 2)",
+	s.Exec(fmt.Sprintf("INSERT INTO differing_clients (client_id, differs, detected_time, checked_time, client_states, "+
+		"client_digest, site_states, site_digest) VALUES ('%s', 1, '%s', '%s', 22, 1, 23, 2)",
 		ID(9), s.Micros(20*time.Minute), s.Micros(20*time.Minute)))
 
 	s.Client(10, 59, Hour) // a resync left out what the site still holds
@@ -61,7 +65,8 @@ func BrokenClients(t testing.TB) *Site {
 	s.Messages(Message{Client: 10, Serial: 12, Ago: 30 * Day, Topic: 500, ID: "gone", State: 2},
 		Message{Client: 10, Serial: 13, Ago: 20 * Day, Topic: 500, ID: "here", State: 3},
 		Message{Client: 10, Serial: 41, Ago: 20 * Day, Received: 90 * time.Minute, Topic: 500, ID: "here", State: 3},
-		Message{Client: 10, Serial: 59, Ago: 80 * time.Minute, Topic: 700, ID: ID(10).String(), State: 2, Params: []string{"40"}})
+		Message{Client: 10, Serial: 59, Ago: 80 * time.Minute, Topic: 700, ID: ID(10).String(), State: 2,
+			Params: []string{"40"}})
 
 	s.Client(11, 40, 9*Day) // connected, but what it holds does not come
 	s.Polled(11, 40, 30, 12, 20*time.Minute)
@@ -74,22 +79,28 @@ func BrokenClients(t testing.TB) *Site {
 	s.Polled(13, 40, 30, 0, 20*time.Minute)
 	s.Messages(Message{Client: 13, Serial: 33, Ago: 30 * time.Minute, Topic: 500, ID: "here", State: 2})
 
-	s.Reports(Report{Client: 14, Name: "PC-0014", Received: Hour, File: "latest.SMX"}) // came from another site; accepted as it was
+	// came from another site; accepted as it was
+	s.Reports(Report{Client: 14, Name: "PC-0014", Received: Hour, File: "latest.SMX"})
 	s.Arrived(14, 1431, 1440)
-	s.Exec(fmt.Sprintf("INSERT INTO baselines (client_id, serial, accepted_time) VALUES ('%s', 1430, '%s')", ID(14), s.Micros(30*time.Minute)))
+	s.Exec(fmt.Sprintf("INSERT INTO baselines (client_id, serial, accepted_time) VALUES ('%s', 1430, '%s')", ID(14),
+		s.Micros(30*time.Minute)))
 
 	s.Client(15, 11, Hour) // a person asked; its turn is to come
 	s.Arrived(15, 20, 31)
 	s.Missing(15, 12, 19, 3*Hour)
-	s.Exec(fmt.Sprintf("INSERT INTO resync_requests (client_id, requested_time, requested_by, after_number) VALUES ('%s', '%s', 'anna', 0)", ID(15), s.Micros(5*time.Minute)))
+	s.Exec(fmt.Sprintf("INSERT INTO resync_requests (client_id, requested_time, requested_by, after_number) VALUES "+
+		"('%s', '%s', 'anna', 0)", ID(15), s.Micros(5*time.Minute)))
 	s.Held[ID(15)] = waiting("normal", "dropped.smx", 3*time.Minute, false)
 
 	s.Client(16, 40, 40*Day) // gone for good
 
 	s.Client(17, 40, Hour) // a policy pauses a topic
-	s.Exec("INSERT INTO collections (name, revision, kind, query, changed_time, deleted) VALUES ('calm', 2, 'list', '', now64(6), 0)")
-	s.Exec(fmt.Sprintf("INSERT INTO collection_clients (name, revision, client_id) VALUES ('calm', 2, '%s'), ('calm', 1, '%s')", ID(17), ID(13)))
-	s.Exec("INSERT INTO policies (collection, revision, priority, topic_types, topic_paused, topic_interval_s, changed_time, deleted) VALUES ('calm', 1, 1, [402, 500], [0, 1], [60, 0], now64(6), 0)")
+	s.Exec("INSERT INTO collections (name, revision, kind, query, changed_time, deleted) VALUES ('calm', 2, 'list', " +
+		"'', now64(6), 0)")
+	s.Exec(fmt.Sprintf("INSERT INTO collection_clients (name, revision, client_id) VALUES ('calm', 2, '%s'), ('calm', "+
+		"1, '%s')", ID(17), ID(13)))
+	s.Exec("INSERT INTO policies (collection, revision, priority, topic_types, topic_paused, topic_interval_s, " +
+		"changed_time, deleted) VALUES ('calm', 1, 1, [402, 500], [0, 1], [60, 0], now64(6), 0)")
 	s.strangeClients()
 	return s
 }
@@ -102,8 +113,10 @@ func (s *Site) strangeClients() {
 		}
 	}
 	stored := func(client int, serial uint64, ago time.Duration, named string, flags int, topic, hash string) {
-		s.Exec(fmt.Sprintf(`INSERT INTO state_messages (client_id, serial, message_us, received_time, loaded_time, topic_type, topic_id, state_id, flags, source_file, payload_hash)
-			VALUES ('%s', %d, toUnixTimestamp64Micro(toDateTime64('%s', 6, 'UTC')), '%s', '%s', 500, '%s', 2, %d, 'latest.SMX', %s)`,
+		s.Exec(fmt.Sprintf(`INSERT INTO state_messages (client_id, serial, message_us, received_time, loaded_time,
+			topic_type, topic_id, state_id, flags, source_file, payload_hash)
+			VALUES ('%s', %d, toUnixTimestamp64Micro(toDateTime64('%s', 6, 'UTC')), '%s', '%s', 500, '%s', 2, %d, 'latest.SMX',
+			%s)`,
 			ID(client), serial, named, s.Micros(ago), s.Micros(ago)[:23], topic, flags, hash))
 	}
 	stored(18, 9, 2*Hour, "2000-01-01 00:00:00", 1, "old", "1") // a clock that was wrong twice
@@ -119,23 +132,29 @@ func (s *Site) strangeClients() {
 	stored(20, 3, 9*Day, s.Micros(9 * Day)[:19], 0, "held", "4")
 	stored(20, 11, 3*Hour, s.Micros(3 * Hour)[:19], 0, "news", "5")
 
-	s.Exec(fmt.Sprintf("INSERT INTO serial_conflicts (client_id, serial, kind, received_time, detected_time) VALUES ('%s', 7, 'reused', '%s', '%s')",
+	s.Exec(fmt.Sprintf("INSERT INTO serial_conflicts (client_id, serial, kind, received_time, detected_time) VALUES "+
+		"('%s', 7, 'reused', '%s', '%s')",
 		ID(21), s.Micros(Hour), s.Micros(20*time.Minute))) // one serial for two topics
 	stored(21, 7, 2*Hour, s.Micros(2 * Hour)[:19], 0, "one", "6")
 	stored(21, 7, Hour, s.Micros(Hour)[:19], 0, "two", "7")
 
-	s.Exec(fmt.Sprintf("INSERT INTO claims_aside (client_id, last_serial, seen_serial, claimed_time) VALUES ('%s', 9000000, 10, '%s')", ID(22), s.Micros(2*Hour)))
+	s.Exec(fmt.Sprintf("INSERT INTO claims_aside (client_id, last_serial, seen_serial, claimed_time) VALUES ('%s', "+
+		"9000000, 10, '%s')", ID(22), s.Micros(2*Hour)))
 
-	s.Held[ID(23)] = explain.Held{Stopped: true, Files: []explain.HeldFile{{Box: "normal", Name: "unloaded.SMX", Since: s.Now.Add(-2 * time.Minute), Names: true}}} // no loader runs
+	// no loader runs
+	s.Held[ID(23)] = explain.Held{Stopped: true, Files: []explain.HeldFile{{Box: "normal", Name: "unloaded.SMX",
+		Since: s.Now.Add(-2 * time.Minute), Names: true}}}
 
 	s.Issued(24, 1, "missing", 5, 90*Hour) // two resyncs, and neither was answered in time
 	s.Issued(24, 2, "missing", 5, 80*Hour)
 	s.PickedUp(24, 2, 79*Hour)
 	for number, ago := range map[int]time.Duration{1: 85 * Hour, 2: 2 * Hour} {
-		s.Exec(fmt.Sprintf("INSERT INTO resync_expiries (client_id, number, expired_time, interval_s) VALUES ('%s', %d, '%s', 259200)", ID(24), number, s.Micros(ago)))
+		s.Exec(fmt.Sprintf("INSERT INTO resync_expiries (client_id, number, expired_time, interval_s) VALUES ('%s', %d, "+
+			"'%s', 259200)", ID(24), number, s.Micros(ago)))
 	}
 
-	s.Reports(Report{Client: 25, Name: "PC-0025", Received: 40 * time.Minute, Lag: 35 * time.Minute, File: "copied.SMX"}) // loaded late
+	// loaded late
+	s.Reports(Report{Client: 25, Name: "PC-0025", Received: 40 * time.Minute, Lag: 35 * time.Minute, File: "copied.SMX"})
 }
 
 // TracedSite is the broken clients, with messages to follow.
@@ -150,15 +169,21 @@ func TracedSite(t testing.TB) *Site {
 	)
 	// Message 31 of client 13 came with a receipt, was missing before, and its report came again.
 	at, again := s.Micros(3*Hour), s.Micros(2*Hour)
-	s.Exec(fmt.Sprintf(`INSERT INTO client_reports (client_id, received_time, loaded_time, source_file, report_index, receipt, netbios_name, client_version, client_type, report_time, messages, first_serial, last_serial)
-		VALUES ('%[1]s', '%[2]s', '%[2]s', 'relay-31.SMX', 0, 'R-31', 'PC-0013', '', 1, '%[2]s', 2, 30, 31), ('%[1]s', '%[3]s', '%[3]s', 'again-31.SMX', 0, 'R-32', 'PC-0013', '', 1, '%[2]s', 2, 30, 31)`,
+	s.Exec(fmt.Sprintf(`INSERT INTO client_reports (client_id, received_time, loaded_time, source_file, report_index,
+		receipt, netbios_name, client_version, client_type, report_time, messages, first_serial, last_serial)
+		VALUES ('%[1]s', '%[2]s', '%[2]s', 'relay-31.SMX', 0, 'R-31', 'PC-0013', '', 1, '%[2]s', 2, 30, 31), ('%[1]s',
+		'%[3]s', '%[3]s', 'again-31.SMX', 0, 'R-32', 'PC-0013', '', 1, '%[2]s', 2, 30, 31)`,
 		ID(13), at, again))
-	s.Exec(fmt.Sprintf(`INSERT INTO state_messages (client_id, serial, message_us, received_time, loaded_time, topic_type, topic_id, state_id, params, source_file, receipt, payload_hash)
-		VALUES ('%s', 31, %d, '%s', '%s', 402, 'x', 10, [], 'relay-31.SMX', 'R-31', 5)`, ID(13), s.Now.Add(-4*Hour).UnixMicro(), at, s.Micros(3*Hour-time.Second)))
-	s.Exec(fmt.Sprintf("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES ('%s', 30, 31, '%s', '%s', 1)", ID(13), s.Micros(5*Hour), s.Micros(2*Hour)))
+	s.Exec(fmt.Sprintf(`INSERT INTO state_messages (client_id, serial, message_us, received_time, loaded_time, topic_type,
+		topic_id, state_id, params, source_file, receipt, payload_hash)
+		VALUES ('%s', 31, %d, '%s', '%s', 402, 'x', 10, [], 'relay-31.SMX', 'R-31', 5)`,
+		ID(13), s.Now.Add(-4*Hour).UnixMicro(), at, s.Micros(3*Hour-time.Second)))
+	s.Exec(fmt.Sprintf("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, "+
+		"closed) VALUES ('%s', 30, 31, '%s', '%s', 1)", ID(13), s.Micros(5*Hour), s.Micros(2*Hour)))
 	// Message 39 of client 10 never came before its answer began.
 	s.Exec(fmt.Sprintf("ALTER TABLE serial_ranges DELETE WHERE client_id = '%s' SETTINGS mutations_sync = 2", ID(10)))
 	s.Arrived(10, 1, 38, 40, 59)
-	s.Exec(fmt.Sprintf("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES ('%s', 39, 39, '%s', '%s', 1)", ID(10), s.Micros(20*Day), s.Micros(Hour)))
+	s.Exec(fmt.Sprintf("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, "+
+		"closed) VALUES ('%s', 39, 39, '%s', '%s', 1)", ID(10), s.Micros(20*Day), s.Micros(Hour)))
 	return s
 }

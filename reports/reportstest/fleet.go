@@ -11,17 +11,22 @@ import (
 
 func SomeBacklog(context.Context) ([]reports.Box, error) {
 	return []reports.Box{
-		{Name: "high"}, {Name: "normal", Files: 1312, Bytes: 4_900_000, Oldest: 95 * time.Second}, {Name: "low", Files: 40, Bytes: 130_000, Oldest: 40 * time.Second},
-		{Name: "process", Files: 256, Bytes: 800_000, Oldest: 3 * time.Second}, {Name: "corrupt", Files: 4, Bytes: 12_000, Oldest: 5 * time.Hour},
+		{Name: "high"}, {Name: "normal", Files: 1312, Bytes: 4_900_000, Oldest: 95 * time.Second},
+		{Name: "low", Files: 40, Bytes: 130_000, Oldest: 40 * time.Second},
+		{Name: "process", Files: 256, Bytes: 800_000, Oldest: 3 * time.Second},
+		{Name: "corrupt", Files: 4, Bytes: 12_000, Oldest: 5 * time.Hour},
 	}, nil
 }
 
 // Asked is what a report is asked, so that the crowd gives it rows.
 var Asked = map[string]map[string]string{
-	"client-states": {"client": "pc-1"}, "messages": {"client": "pc-1"}, "clients-in-state": {"topic_type": "300", "state_id": "2"},
-	"failing-clients": {"topic_type": "402", "state_id": "11", "code": "0x80240022"}, "unknown-clients": {"topic_type": "900"},
-	"stale-states": {"reported_within_hours": "1000"}, "resyncs": {"step": "any"}, "missing-ranges": {"jumps": "both"},
-	"client-completeness": {"only": "all"}, "set-aside": {"hours": "10000"}, "volume": {"hours": "2000"}, "state-names": {"search": "302"},
+	"client-states": {"client": "pc-1"}, "messages": {"client": "pc-1"},
+	"clients-in-state": {"topic_type": "300", "state_id": "2"},
+	"failing-clients":  {"topic_type": "402", "state_id": "11", "code": "0x80240022"},
+	"unknown-clients":  {"topic_type": "900"},
+	"stale-states":     {"reported_within_hours": "1000"}, "resyncs": {"step": "any"}, "missing-ranges": {"jumps": "both"},
+	"client-completeness": {"only": "all"}, "set-aside": {"hours": "10000"}, "volume": {"hours": "2000"},
+	"state-names": {"search": "302"},
 }
 
 // Fleet is five clients and one deployment: two compliant, one not, one in a state without a name, one silent on it.

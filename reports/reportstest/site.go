@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"statewire/reports"
 	"statewire/reports/explain"
-
-	"github.com/google/uuid"
 )
 
 // Site is a seed with an inbox and the shipped schedule.
@@ -47,7 +47,8 @@ func shippedSchedule() explain.Schedule {
 func (s *Site) Arrived(client int, ranges ...uint64) {
 	s.T.Helper()
 	for i := 0; i < len(ranges); i += 2 {
-		s.Exec(fmt.Sprintf("INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES ('%s', %d, %d)", ID(client), ranges[i], ranges[i+1]))
+		s.Exec(fmt.Sprintf("INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES ('%s', %d, %d)",
+			ID(client), ranges[i], ranges[i+1]))
 	}
 }
 
@@ -58,39 +59,46 @@ func (s *Site) Micros(ago time.Duration) string {
 // Missing is a range that a gap check found so long ago.
 func (s *Site) Missing(client int, first, last uint64, ago time.Duration) {
 	s.T.Helper()
-	s.Exec(fmt.Sprintf("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES ('%s', %d, %d, '%s', '%s', 0)",
+	s.Exec(fmt.Sprintf("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, "+
+		"closed) VALUES ('%s', %d, %d, '%s', '%s', 0)",
 		ID(client), first, last, s.Micros(ago), s.Micros(30*time.Minute)))
 }
 
 // Polled is a client that asked for its policy.
 func (s *Site) Polled(client int, last uint64, states, unsent int, ago time.Duration) {
 	s.T.Helper()
-	s.Exec(fmt.Sprintf("INSERT INTO client_claims (client_id, last_serial, claimed_time) VALUES ('%s', %d, '%s')", ID(client), last, s.Micros(ago)))
-	s.Exec(fmt.Sprintf("INSERT INTO client_caches (client_id, last_serial, states, digest, unsent, claimed_time) VALUES ('%s', %d, %d, 7, %d, '%s')",
+	s.Exec(fmt.Sprintf("INSERT INTO client_claims (client_id, last_serial, claimed_time) VALUES ('%s', %d, '%s')",
+		ID(client), last, s.Micros(ago)))
+	s.Exec(fmt.Sprintf("INSERT INTO client_caches (client_id, last_serial, states, digest, unsent, claimed_time) "+
+		"VALUES ('%s', %d, %d, 7, %d, '%s')",
 		ID(client), last, states, unsent, s.Micros(ago)))
 }
 
 func (s *Site) Issued(client int, number uint32, reason string, next uint64, ago time.Duration) {
 	s.T.Helper()
-	s.Exec(fmt.Sprintf("INSERT INTO resyncs (client_id, number, issued_time, reason, issued_by, next_serial) VALUES ('%s', %d, '%s', '%s', '%s', %d)",
+	s.Exec(fmt.Sprintf("INSERT INTO resyncs (client_id, number, issued_time, reason, issued_by, next_serial) VALUES "+
+		"('%s', %d, '%s', '%s', '%s', %d)",
 		ID(client), number, s.Micros(ago), reason, map[bool]string{true: "anna"}[reason == "requested"], next))
 }
 
 func (s *Site) PickedUp(client int, number uint32, ago time.Duration) {
 	s.T.Helper()
-	s.Exec(fmt.Sprintf("INSERT INTO resync_pickups (client_id, number, picked_up_time) VALUES ('%s', %d, '%s')", ID(client), number, s.Micros(ago)))
+	s.Exec(fmt.Sprintf("INSERT INTO resync_pickups (client_id, number, picked_up_time) VALUES ('%s', %d, '%s')",
+		ID(client), number, s.Micros(ago)))
 }
 
 func (s *Site) Checked(ago time.Duration) {
 	s.T.Helper()
-	s.Exec(fmt.Sprintf("INSERT INTO resync_checks (time, kind, watermark, clients) VALUES ('%s', 'incremental', '%s', 12)", s.Micros(ago), s.Micros(ago)[:23]))
+	s.Exec(fmt.Sprintf("INSERT INTO resync_checks (time, kind, watermark, clients) VALUES ('%s', 'incremental', '%s', 12)",
+		s.Micros(ago), s.Micros(ago)[:23]))
 }
 
 // Client is one that reported once, so long ago, with all serials up to last.
 func (s *Site) Client(n int, last uint64, ago time.Duration) {
 	s.T.Helper()
 	s.Reports(Report{Client: n, Name: fmt.Sprintf("PC-%04d", n), Received: 60 * Day, File: fmt.Sprintf("first-%d.SMX", n)},
-		Report{Client: n, Name: fmt.Sprintf("PC-%04d", n), Received: ago, Lag: 2 * time.Second, File: fmt.Sprintf("latest-%d.SMX", n), Messages: 3})
+		Report{Client: n, Name: fmt.Sprintf("PC-%04d", n), Received: ago, Lag: 2 * time.Second,
+			File: fmt.Sprintf("latest-%d.SMX", n), Messages: 3})
 	if last > 0 {
 		s.Arrived(n, 1, last)
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Age is for how long things were stored that the summary of topics may not hold; 0 when it holds all. Where no summary was
-// ever made it is decades.
+// Age is for how long things were stored that the summary of topics may not hold; 0 when it holds all. Where no
+// summary was ever made it is decades.
 func Age(ctx context.Context, conn driver.Conn) (time.Duration, error) {
 	text, err := statement("age")
 	if err != nil {

@@ -17,7 +17,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"summary"}),
 		behind: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "statewire_summary_behind_seconds",
-			Help: "Age of the oldest change that a summary may not hold yet; 0 when it holds all. Questions count what is little for themselves.",
+			Help: "Age of the oldest change that a summary may not hold yet; 0 when it holds all. Questions count what is " +
+				"little for themselves.",
 		}, []string{"summary"}),
 	}
 	if reg != nil {

@@ -18,23 +18,29 @@ import (
 // The answers, as the views give them and as the rows themselves say. A name is that of the latest report with one.
 var answers = []struct{ view, rows string }{
 	{
-		"SELECT toString(tuple(client_id, netbios_name, client_version, client_type, first_report_time, last_report_time)) FROM clients ORDER BY 1",
-		`SELECT toString(tuple(client_id, argMaxIf(netbios_name, at, netbios_name != ''), argMaxIf(client_version, at, client_version != ''),
+		"SELECT toString(tuple(client_id, netbios_name, client_version, client_type, first_report_time, " +
+			"last_report_time)) FROM clients ORDER BY 1",
+		`SELECT toString(tuple(client_id, argMaxIf(netbios_name, at, netbios_name != ''), argMaxIf(client_version, at,
+			client_version != ''),
 			argMax(client_type, at), min(received_time), max(received_time)))
-		FROM (SELECT *, (received_time, toUInt32(sipHash64(source_file) % 4294967296), report_index) AS at FROM client_reports)
+		FROM (SELECT *, (received_time, toUInt32(sipHash64(source_file) % 4294967296), report_index) AS at FROM
+		client_reports)
 		GROUP BY client_id ORDER BY 1`,
 	},
 	{
-		"SELECT toString(tuple(topic_type, topic_id, state_id, clients, oldest, newest, codes)) FROM subject_states ORDER BY 1",
+		"SELECT toString(tuple(topic_type, topic_id, state_id, clients, oldest, newest, codes)) FROM subject_states ORDER " +
+			"BY 1",
 		`SELECT toString(tuple(topic_type, topic_id, state_id, count(), min(message_time), max(message_time),
 			if(topic_type = 301 AND sum(length(params)) > 0, any(params), [])))
 		FROM current_states GROUP BY topic_type, topic_id, state_id ORDER BY 1`,
 	},
 	{
-		"SELECT id FROM (SELECT toString(client_id) AS id FROM client_names WHERE name_lower = 'pc-3' AND client_id IN (SELECT client_id FROM clients WHERE lower(netbios_name) = 'pc-3') " +
+		"SELECT id FROM (SELECT toString(client_id) AS id FROM client_names WHERE name_lower = 'pc-3' AND client_id IN " +
+			"(SELECT client_id FROM clients WHERE lower(netbios_name) = 'pc-3') " +
 			"UNION DISTINCT SELECT toString(client_id) FROM clients_fresh WHERE lower(netbios_name) = 'pc-3') ORDER BY 1",
 		`SELECT toString(client_id) FROM client_reports GROUP BY client_id
-		HAVING argMaxIf(netbios_name, (received_time, toUInt32(sipHash64(source_file) % 4294967296), report_index), netbios_name != '') IN ('pc-3', 'PC-3') ORDER BY 1`,
+		HAVING argMaxIf(netbios_name, (received_time, toUInt32(sipHash64(source_file) % 4294967296), report_index),
+		netbios_name != '') IN ('pc-3', 'PC-3') ORDER BY 1`,
 	},
 }
 
@@ -105,12 +111,15 @@ func (s *site) load(statement string) {
 	s.exec(statement)
 }
 
-// report loads a report of one of a few clients: a new name, none, or one it had; reports arrive in any order, and at one time.
+// report loads a report of one of a few clients: a new name, none, or one it had; reports arrive in any order, and at
+// one time.
 func (s *site) report() {
 	name := []string{"", "", fmt.Sprintf("PC-%d", s.rand.IntN(5)), fmt.Sprintf("pc-%d", s.rand.IntN(5))}[s.rand.IntN(4)]
-	s.load(fmt.Sprintf(`INSERT INTO client_reports (client_id, received_time, source_file, report_index, netbios_name, client_version, client_type)
+	s.load(fmt.Sprintf(`INSERT INTO client_reports (client_id, received_time, source_file, report_index, netbios_name,
+		client_version, client_type)
 		VALUES (toUUID('00000000-0000-4000-8000-%012d'), '2026-05-01 00:00:00.%06d', '%d.SMX', %d, '%s', '%s', %d)`,
-		s.rand.IntN(8), s.rand.IntN(20), s.rand.IntN(3), len(s.loaded), name, []string{"", "5.1", "5.2"}[s.rand.IntN(3)], s.rand.IntN(3)))
+		s.rand.IntN(8), s.rand.IntN(20), s.rand.IntN(3), len(s.loaded), name, []string{"", "5.1", "5.2"}[s.rand.IntN(3)],
+		s.rand.IntN(3)))
 }
 
 // message loads a message: of a serial that is new, or used, or none.
@@ -121,9 +130,11 @@ func (s *site) message() {
 	if topic == 301 && state > 1 {
 		params = fmt.Sprintf("['0x8024000%d']", state)
 	}
-	s.load(fmt.Sprintf(`INSERT INTO state_messages (client_id, serial, received_time, message_us, topic_type, topic_id, state_id, params, payload_hash)
+	s.load(fmt.Sprintf(`INSERT INTO state_messages (client_id, serial, received_time, message_us, topic_type, topic_id,
+		state_id, params, payload_hash)
 		VALUES (toUUID('00000000-0000-4000-8000-%012d'), %d, '2026-05-01 00:00:00.%06d', %d, %d, '%d', %d, %s, %d)`,
-		s.rand.IntN(8), s.rand.IntN(12), s.rand.IntN(20), 1777593600000000+s.rand.IntN(9)*1000, topic, s.rand.IntN(3), state, params, s.rand.Uint64()))
+		s.rand.IntN(8), s.rand.IntN(12), s.rand.IntN(20), 1777593600000000+s.rand.IntN(9)*1000, topic, s.rand.IntN(3), state,
+		params, s.rand.Uint64()))
 }
 
 func (s *site) rows(sql string) (all []string) {
@@ -176,7 +187,8 @@ func TestSummariesAnswerAsTheRowsDo(t *testing.T) {
 				case "death":
 					s.step(s.rand.IntN(5))
 				case "merge":
-					s.exec("OPTIMIZE TABLE " + []string{"clients_seen", "clients_named", "client_now", "subject_now", "summary_progress", "client_reports"}[s.rand.IntN(6)] + " FINAL")
+					s.exec("OPTIMIZE TABLE " + []string{"clients_seen", "clients_named", "client_now", "subject_now",
+						"summary_progress", "client_reports"}[s.rand.IntN(6)] + " FINAL")
 				}
 				s.check(action)
 			}
@@ -190,14 +202,17 @@ func (s *site) settles() {
 	s.t.Helper()
 	s.step(-1)
 	s.step(-1)
-	if fresh := s.rows("SELECT toString(client_id) FROM clients_changed UNION ALL SELECT topic_id FROM subjects_changed"); len(fresh) > 0 {
+	fresh := s.rows("SELECT toString(client_id) FROM clients_changed UNION ALL SELECT topic_id FROM subjects_changed")
+	if len(fresh) > 0 {
 		s.t.Errorf("after the summaries %q are counted anew", fresh)
 	}
 	s.check("the last summary")
-	if lacking := s.rows("SELECT toString((name_lower, client_id)) FROM client_now FINAL WHERE name_lower != '' AND (name_lower, client_id) NOT IN (SELECT name_lower, client_id FROM client_names)"); len(lacking) > 0 {
+	if lacking := s.rows("SELECT toString((name_lower, client_id)) FROM client_now FINAL WHERE name_lower != '' AND " +
+		"(name_lower, client_id) NOT IN (SELECT name_lower, client_id FROM client_names)"); len(lacking) > 0 {
 		s.t.Errorf("the names %q are not listed", lacking)
 	}
-	const written = `SELECT toString((SELECT count() FROM client_now)) || ' ' || toString((SELECT count() FROM client_names)) || ' ' ||
+	const written = `SELECT toString((SELECT count() FROM client_now)) || ' ' || toString((SELECT count() FROM
+		client_names)) || ' ' ||
 		toString((SELECT count() FROM subject_now)) || ' ' || toString((SELECT count() FROM summary_progress))`
 	before := s.rows(written)
 	s.step(-1)

@@ -1,6 +1,6 @@
-// Package summary keeps counts ready that are too many to be made with every question: one row per client, names to find
-// clients by, and how clients stand on every topic. A summary is never the truth: whoever reads one adds what is newer than
-// it, and it can be made again from the rows at any time, so a crash at any point loses nothing.
+// Package summary keeps counts ready that are too many to be made with every question: one row per client, names to
+// find clients by, and how clients stand on every topic. A summary is never the truth: whoever reads one adds what is
+// newer than it, and it can be made again from the rows at any time, so a crash at any point loses nothing.
 package summary
 
 import (
@@ -39,8 +39,8 @@ type Deps struct {
 type Summarizer struct {
 	// Constant after New.
 	interval time.Duration
-	// margin is how far a summary looks back behind the moment it was made. It is more than the interval, so that a question
-	// that began before a summary was written, and ends after, still finds all that the summary was about.
+	// margin is how far a summary looks back behind the moment it was made. It is more than the interval, so that a
+	// question that began before a summary was written, and ends after, still finds all that the summary was about.
 	margin  time.Duration
 	deps    Deps
 	log     *slog.Logger
@@ -72,7 +72,8 @@ func New(interval time.Duration, deps Deps) *Summarizer {
 		deps.InFlight = func() time.Duration { return 0 }
 	}
 	return &Summarizer{
-		interval: interval, margin: max(minMargin, 2*interval), deps: deps, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)), metrics: newMetrics(deps.Registerer),
+		interval: interval, margin: max(minMargin, 2*interval), deps: deps,
+		log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)), metrics: newMetrics(deps.Registerer),
 		jobs: []*job{
 			{name: "clients", slice: 50_000, texts: []string{"clients", "names"}},
 			{name: "subjects", texts: []string{"subjects"}},
@@ -80,7 +81,8 @@ func New(interval time.Duration, deps Deps) *Summarizer {
 	}
 }
 
-// Run makes the summaries until ctx is done. An error is a log line, and the summary is tried again at the next interval.
+// Run makes the summaries until ctx is done. An error is a log line, and the summary is tried again at the next
+// interval.
 func (s *Summarizer) Run(ctx context.Context) error {
 	tick := time.NewTicker(s.interval)
 	defer tick.Stop()
@@ -106,7 +108,8 @@ func (s *Summarizer) Step(ctx context.Context) error {
 	return nil
 }
 
-// rest is how many times its own duration a summary is left alone: it never takes more than a tenth of the engine's time.
+// rest is how many times its own duration a summary is left alone: it never takes more than a tenth of the engine's
+// time.
 const rest = 10
 
 // make brings one summary up to date: first the rows, then how far they go.
@@ -177,7 +180,8 @@ func (s *Summarizer) progress(ctx context.Context, j *job) (p progress, err erro
 		return p, err
 	}
 	var now time.Time
-	if err := s.deps.Store.Conn().QueryRow(ctx, text, clickhouse.Named("job", j.name)).Scan(&now, &p.until, &p.number); err != nil {
+	if err := s.deps.Store.Conn().QueryRow(ctx, text, clickhouse.Named("job", j.name)).Scan(&now, &p.until,
+		&p.number); err != nil {
 		return p, fmt.Errorf("read how far it is: %w", err)
 	}
 	if s.began.IsZero() {

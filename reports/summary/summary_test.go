@@ -13,7 +13,8 @@ import (
 func (s *site) reportLoaded(client int, ago time.Duration) {
 	s.t.Helper()
 	s.exec(fmt.Sprintf(`INSERT INTO client_reports (client_id, received_time, netbios_name, loaded_time)
-		VALUES (toUUID('00000000-0000-4000-8000-%012d'), '2026-05-01 00:00:00', 'PC-%d', now64(3, 'UTC') - INTERVAL %d SECOND)`,
+		VALUES (toUUID('00000000-0000-4000-8000-%012d'), '2026-05-01 00:00:00', 'PC-%d', now64(3, 'UTC') - INTERVAL %d
+		SECOND)`,
 		client, client, int(ago.Seconds())))
 }
 
@@ -32,8 +33,10 @@ func TestASummaryLooksBackAsFarAsInsertsTake(t *testing.T) {
 	}{
 		{"a minute in any case", 30 * time.Second, Deps{}, 55 * time.Second},
 		{"two intervals", 10 * time.Minute, Deps{}, 19 * time.Minute},
-		{"an insert that is still on its way", 30 * time.Second, Deps{InFlight: func() time.Duration { return 10 * time.Minute }}, 10*time.Minute + 50*time.Second},
-		{"inserts that a process left behind", 30 * time.Second, Deps{Orphans: 15 * time.Minute}, 14*time.Minute + 50*time.Second},
+		{"an insert that is still on its way", 30 * time.Second,
+			Deps{InFlight: func() time.Duration { return 10 * time.Minute }}, 10*time.Minute + 50*time.Second},
+		{"inserts that a process left behind", 30 * time.Second, Deps{Orphans: 15 * time.Minute},
+			14*time.Minute + 50*time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := &site{t: t, store: storetest.New(t), dies: -1}
@@ -69,7 +72,8 @@ func TestAClockThatWasSetBackBeginsTheSummariesAnew(t *testing.T) {
 	if got := s.names(); !slices.Equal(got, []string{"PC-1"}) {
 		t.Errorf("clients are %q", got)
 	}
-	if until := s.rows("SELECT toString(argMax(until, number) < now64(3, 'UTC')) FROM summary_progress WHERE job = 'clients'"); until[0] != "1" {
+	if until := s.rows("SELECT toString(argMax(until, number) < now64(3, 'UTC')) FROM summary_progress WHERE job = " +
+		"'clients'"); until[0] != "1" {
 		t.Error("the summary still claims to hold what is loaded tomorrow")
 	}
 }
