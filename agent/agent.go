@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"statewire/agent/cache"
+	"statewire/internal/backoff"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -193,7 +194,7 @@ func (a *Agent) Run(ctx context.Context) error {
 }
 
 func (a *Agent) sendLoop(ctx context.Context) error {
-	timer := a.schedule(&a.due.send, nil, jitter(0, a.cfg.StartupJitter))
+	timer := a.schedule(&a.due.send, nil, backoff.Jitter(0, a.cfg.StartupJitter))
 	defer timer.Stop()
 	for {
 		select {
@@ -235,17 +236,17 @@ func (a *Agent) drain(ctx context.Context) (time.Duration, error) {
 // nextSend is the time to the next regular send: the interval, less up to a tenth of it.
 func (a *Agent) nextSend() time.Duration {
 	interval := a.SendInterval()
-	return jitter(interval*9/10, interval/10)
+	return backoff.Jitter(interval*9/10, interval/10)
 }
 
 // nextPoll is the time to the next regular poll: the interval, less up to a tenth of it.
 func (a *Agent) nextPoll() time.Duration {
 	interval := a.PolicyInterval()
-	return jitter(interval*9/10, interval/10)
+	return backoff.Jitter(interval*9/10, interval/10)
 }
 
 func (a *Agent) pollLoop(ctx context.Context) error {
-	timer := a.schedule(&a.due.poll, nil, jitter(0, a.cfg.StartupJitter))
+	timer := a.schedule(&a.due.poll, nil, backoff.Jitter(0, a.cfg.StartupJitter))
 	defer timer.Stop()
 	var poll PollOutcome
 	for {

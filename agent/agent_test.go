@@ -17,6 +17,7 @@ import (
 
 const (
 	urgentPriority    = 0
+	usualPriority     = 5
 	latePriority      = 8
 	topicScriptResult = 9003
 )

@@ -2,10 +2,11 @@ package agent
 
 import (
 	"context"
-	"statewire/agent/cache"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"statewire/agent/cache"
 )
 
 // An agent that has just started waits before it asks its relay; its status says until when, and it keeps to that.

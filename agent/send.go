@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"statewire/agent/cache"
+	"statewire/internal/backoff"
 	"statewire/smx"
 )
 
@@ -198,18 +198,10 @@ const (
 // Pause is the time before the next attempt: doubling and jittered, and never less than the relay asked for.
 func Pause(failures int, after time.Duration) time.Duration {
 	wait := min(firstPause<<min(failures, 20), longPause)
-	wait = jitter(wait/2, wait/2)
+	wait = backoff.Jitter(wait/2, wait/2)
 	if after > 0 {
 		after = min(after, mostPatience)
-		wait = max(wait, jitter(after, after/4+time.Second))
+		wait = max(wait, backoff.Jitter(after, after/4+time.Second))
 	}
 	return wait
-}
-
-// jitter is a duration from least up to, not including, least+spread.
-func jitter(least, spread time.Duration) time.Duration {
-	if spread <= 0 {
-		return least
-	}
-	return least + rand.N(spread)
 }

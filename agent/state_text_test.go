@@ -1,9 +1,10 @@
 package agent
 
 import (
-	"statewire/agent/cache"
 	"strings"
 	"testing"
+
+	"statewire/agent/cache"
 )
 
 // Each text of a state, by its name in a refusal.

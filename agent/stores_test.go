@@ -3,10 +3,11 @@ package agent
 import (
 	"fmt"
 	"path/filepath"
-	"statewire/agent/cache"
 	"strings"
 	"testing"
 	"time"
+
+	"statewire/agent/cache"
 )
 
 var testTime = time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)

@@ -43,7 +43,7 @@ var allowed = map[string][]string{
 	"agent/transport": {"smx", "smx/policy"},
 	"agent":           {"agent/cache", "agent/transport", "smx", "smx/policy"},
 	"agent/local":     {"agent", "agent/cache", "agent/transport", "smx"},
-	"agent/packages":  {"agent", "smx"},
+	"agent/packages":  {"agent", "agent/cache", "smx"},
 	"fleet":           {"agent", "agent/cache", "agent/transport", "agent/local", "agent/packages", "smx", "smx/policy"},
 
 	"smx/policy":      {"smx"},

@@ -3,9 +3,10 @@ package fleet
 import (
 	"encoding/hex"
 	"math/rand/v2"
-	"statewire/agent"
 	"strconv"
 	"strings"
+
+	"statewire/agent"
 )
 
 // Topic types of the catalogue that the fleet speaks of, and one that no catalogue knows.

@@ -6,9 +6,10 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"time"
+
 	"statewire/agent"
 	"statewire/agent/cache"
-	"time"
 )
 
 // scriptOutput is what the simulated scripts print: quoted base64, as scripts' results come.

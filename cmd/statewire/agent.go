@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"statewire/agent"
+	"statewire/agent/local"
 	"statewire/cmd/statewire/cli"
 )
 
@@ -44,13 +44,13 @@ func (g *globals) agentAt(cmd *cobra.Command) string {
 }
 
 // agent is the way to the agent that a command speaks to.
-func (g *globals) agent(cmd *cobra.Command) *agent.SocketClient {
-	return agent.DialSocket(g.agentAt(cmd))
+func (g *globals) agent(cmd *cobra.Command) *local.Client {
+	return local.Dial(g.agentAt(cmd))
 }
 
 // asked is an agent's refusal with its exit code: a request that no agent would take is wrong usage.
 func asked(err error) error {
-	var refused *agent.SocketError
+	var refused *local.Error
 	if errors.As(err, &refused) && refused.Status/100 == 4 {
 		return cli.Usage(err)
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"statewire/agent"
+	"statewire/agent/local"
 	"statewire/cmd/statewire/cli"
 )
 
@@ -61,7 +61,7 @@ func (g *globals) agentReport(cmd *cobra.Command) error {
 	return err
 }
 
-func heldRows(held []agent.HeldState) ([]string, [][]any) {
+func heldRows(held []local.HeldState) ([]string, [][]any) {
 	rows := make([][]any, len(held))
 	for i, s := range held {
 		rows[i] = []any{s.TopicType, s.TopicID, s.StateID, s.Serial, s.Place, whenever(s.Time), strings.Join(s.Params, " | ")}
@@ -69,7 +69,7 @@ func heldRows(held []agent.HeldState) ([]string, [][]any) {
 	return []string{"topic_type", "topic_id", "state_id", "serial", "place", "time", "params"}, rows
 }
 
-func sentRows(sent []agent.SentState) ([]string, [][]any) {
+func sentRows(sent []local.SentState) ([]string, [][]any) {
 	rows := make([][]any, len(sent))
 	for i, s := range sent {
 		rows[i] = []any{s.Serial, s.TopicType, s.TopicID, s.StateID, whenever(s.Raised), whenever(s.Packed), whenever(s.Sent), s.Outcome, s.Receipt, s.File}
@@ -77,7 +77,7 @@ func sentRows(sent []agent.SentState) ([]string, [][]any) {
 	return []string{"serial", "topic_type", "topic_id", "state_id", "raised", "packed", "sent", "outcome", "receipt", "file"}, rows
 }
 
-func refusedRows(refused []agent.RefusedState) ([]string, [][]any) {
+func refusedRows(refused []local.RefusedState) ([]string, [][]any) {
 	rows := make([][]any, len(refused))
 	for i, s := range refused {
 		rows[i] = []any{whenever(s.Refused), s.Serial, s.TopicType, s.TopicID, s.StateID, s.Code, s.Detail}

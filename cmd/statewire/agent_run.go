@@ -15,6 +15,8 @@ import (
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/agent/local"
+	"statewire/agent/packages"
 	"statewire/cmd/statewire/cli"
 	"statewire/configs"
 )
@@ -54,7 +56,7 @@ func agentRunCommand(g *globals) *cobra.Command {
 func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervisor, r *cli.Reloader, log *slog.Logger) error {
 	for {
 		err := runAgentOnce(ctx, dir, &cfg, manager, r, log)
-		if !errors.Is(err, agent.ErrNewID) {
+		if !errors.Is(err, local.ErrNewID) {
 			return err
 		}
 		if err := renewAgent(dir, log); err != nil {
@@ -77,7 +79,7 @@ func runAgentOnce(ctx context.Context, dir string, cfg *agent.Config, manager su
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { // the process does not end before this is said
 		<-ctx.Done()
-		if !errors.Is(context.Cause(ctx), agent.ErrNewID) {
+		if !errors.Is(context.Cause(ctx), local.ErrNewID) {
 			_ = manager.Tell("STOPPING=1")
 		}
 		return nil
@@ -97,8 +99,8 @@ type localAgent struct {
 	id       agent.Identity
 	store    *cache.File
 	agent    *agent.Agent
-	packages *agent.Packages
-	socket   *agent.Socket
+	packages *packages.Source
+	socket   *local.Server
 	listener net.Listener
 }
 
@@ -131,9 +133,9 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 	if err != nil {
 		return nil, err
 	}
-	l.packages = agent.NewPackages(cfg, l.agent, time.Now, log.With("source", "packages"))
-	l.socket = agent.NewSocket(l.agent, l.packages, agent.About{Host: l.id.NetBIOSName, Version: version, Relay: cfg.Relay, Fixed: cfg.ClientID != ""}, log)
-	l.listener, err = agent.ListenSocket(dir)
+	l.packages = packages.New(cfg, l.agent, time.Now, log.With("source", "packages"))
+	l.socket = local.New(l.agent, l.packages, local.About{Host: l.id.NetBIOSName, Version: version, Relay: cfg.Relay, Fixed: cfg.ClientID != ""}, log)
+	l.listener, err = local.Listen(dir)
 	return l, err
 }
 
@@ -168,7 +170,7 @@ func relayDialer(cfg agent.Config) (func(address string) (*agent.Sender, error),
 func holder(ctx context.Context, dir string, err error) error {
 	ctx, cancel := context.WithTimeout(ctx, agentTimeout)
 	defer cancel()
-	status, asked := agent.DialSocket(dir).Status(ctx)
+	status, asked := local.Dial(dir).Status(ctx)
 	if asked != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"statewire/agent"
+	"statewire/agent/local"
 	"statewire/cmd/statewire/cli"
 	"statewire/internal/parse"
 	"statewire/smx"
@@ -19,7 +19,7 @@ import (
 
 // sending is the flags of `agent send`.
 type sending struct {
-	state    agent.RaisedState
+	state    local.RaisedState
 	details  string
 	priority int8
 	time     string
@@ -78,7 +78,7 @@ func (g *globals) agentSend(cmd *cobra.Command, s sending) error {
 	if err := s.complete(cmd); err != nil {
 		return err
 	}
-	answer, err := g.agent(cmd).Raise(cmd.Context(), agent.RaiseRequest{States: []agent.RaisedState{s.state}, Now: s.now})
+	answer, err := g.agent(cmd).Raise(cmd.Context(), local.RaiseRequest{States: []local.RaisedState{s.state}, Now: s.now})
 	if err != nil {
 		return asked(err)
 	}
@@ -126,7 +126,7 @@ func readDetails(given string, stdin io.Reader) (string, error) {
 }
 
 // writeFlushed prints what came of sending at once. States that did not go are safe, but somebody wanted them sent.
-func writeFlushed(g *globals, cmd *cobra.Command, f agent.Flushed) error {
+func writeFlushed(g *globals, cmd *cobra.Command, f local.Flushed) error {
 	err := cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{
 		{"sent", f.Done}, {"unsent", f.Unsent}, {"last_serial", f.LastSerial}, {"receipt", f.Receipt}, {"problem", f.Problem},
 	})

@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/agent/local"
 	"statewire/cmd/statewire/cli"
 	"statewire/internal/backoff"
 )
@@ -45,7 +45,7 @@ func (g *globals) newID(cmd *cobra.Command) (old, own string, err error) {
 	running := g.agent(cmd)
 	answer, err := running.NewID(cmd.Context())
 	switch {
-	case errors.Is(err, agent.ErrNotRunning):
+	case errors.Is(err, local.ErrNotRunning):
 		return g.newIDAtRest(cmd)
 	case err != nil:
 		return "", "", err

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/agent"
+	"statewire/agent/local"
 	"statewire/cmd/statewire/cli"
 )
 
@@ -43,7 +44,7 @@ func agentStatusCommand(g *globals) *cobra.Command {
 	}
 }
 
-func statusWithin(ctx context.Context, own *agent.SocketClient, patience time.Duration) (agent.StatusReport, error) {
+func statusWithin(ctx context.Context, own *local.Client, patience time.Duration) (local.StatusReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return own.Status(ctx)
@@ -54,14 +55,14 @@ func (g *globals) silentAgent(cmd *cobra.Command, err error) cli.Health {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return cli.HealthCritical
 	}
-	if _, missing := os.Stat(g.agentAt(cmd)); missing == nil && errors.Is(err, agent.ErrNotRunning) {
+	if _, missing := os.Stat(g.agentAt(cmd)); missing == nil && errors.Is(err, local.ErrNotRunning) {
 		return cli.HealthCritical
 	}
 	return cli.HealthUnknown
 }
 
 // agentHealth judges a status: critical when states or the relay are away for a day, warning when anything did not go.
-func agentHealth(s agent.StatusReport, now time.Time) (cli.Health, []string) {
+func agentHealth(s local.StatusReport, now time.Time) (cli.Health, []string) {
 	worst, why := cli.HealthOK, []string(nil)
 	note := func(h cli.Health, format string, args ...any) {
 		worst, why = cli.Worse(worst, h), append(why, fmt.Sprintf(format, args...))
@@ -104,7 +105,7 @@ func agentHealth(s agent.StatusReport, now time.Time) (cli.Health, []string) {
 }
 
 // firstWait says why a client that has just started has not asked its relay, and when it will; empty once it has.
-func firstWait(s agent.StatusReport) string {
+func firstWait(s local.StatusReport) string {
 	if s.Attempts > 0 || s.NextContact.IsZero() {
 		return ""
 	}
@@ -124,7 +125,7 @@ func lastScan(s *agent.ScanState) string {
 	return text
 }
 
-func statusFields(s agent.StatusReport, h cli.Health, why []string) []cli.Field {
+func statusFields(s local.StatusReport, h cli.Health, why []string) []cli.Field {
 	relay := s.Relay
 	if s.InUse == "assigned" {
 		relay = s.Assigned

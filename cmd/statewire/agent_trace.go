@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"statewire/agent"
+	"statewire/agent/local"
 	"statewire/reports/explain"
 	"statewire/smx"
 )
@@ -24,13 +24,13 @@ func agentLog(data string) func(context.Context, uuid.UUID, uint64) ([]explain.A
 		ctx, cancel := context.WithTimeout(ctx, agentTimeout)
 		defer cancel()
 		for _, home := range []string{data, agentHome} {
-			own := agent.DialSocket(agentDir(home))
+			own := local.Dial(agentDir(home))
 			status, err := own.Status(ctx)
 			if err != nil || status.Client != smx.ClientID(client).String() {
 				continue // no agent, none that this user may ask, or another client
 			}
 			sent, err := own.Trace(ctx, serial)
-			if refused := new(agent.SocketError); errors.As(err, &refused) && refused.Status == http.StatusNotFound {
+			if refused := new(local.Error); errors.As(err, &refused) && refused.Status == http.StatusNotFound {
 				return nil, nil
 			}
 			if err != nil {
@@ -43,7 +43,7 @@ func agentLog(data string) func(context.Context, uuid.UUID, uint64) ([]explain.A
 }
 
 // agentEvents is one message's way on its own client.
-func agentEvents(s agent.SentState) []explain.AgentEvent {
+func agentEvents(s local.SentState) []explain.AgentEvent {
 	var events []explain.AgentEvent
 	add := func(at time.Time, step, format string, args ...any) {
 		events = append(events, explain.AgentEvent{Time: at, Step: step, Text: fmt.Sprintf(format, args...)})

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"statewire/agent"
+	"statewire/agent/local"
 	"statewire/cmd/statewire/cli"
 	"statewire/smx"
 )
@@ -216,9 +216,9 @@ func TestKilledAgentReusesNoSerial(t *testing.T) {
 		sent := make(chan struct{})
 		go func() {
 			defer close(sent)
-			socket := agent.DialSocket(agentDir(m.data))
+			socket := local.Dial(agentDir(m.data))
 			for i := 0; ; i++ {
-				_, err := socket.Raise(t.Context(), agent.RaiseRequest{Now: i%2 == 1, States: []agent.RaisedState{
+				_, err := socket.Raise(t.Context(), local.RaiseRequest{Now: i%2 == 1, States: []local.RaisedState{
 					{TopicType: 500, TopicID: fmt.Sprint(i % 7), StateID: uint32(i % 4), Params: []string{fmt.Sprint(round, i)}}}})
 				if err != nil {
 					return

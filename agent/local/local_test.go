@@ -1,4 +1,4 @@
-package agent
+package local
 
 import (
 	"bytes"
@@ -16,7 +16,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/agent/packages"
 	"statewire/smx"
 )
 
@@ -25,7 +27,7 @@ type operatedAgent struct {
 	dir    string
 	store  *cache.Memory
 	relay  *site
-	client *SocketClient
+	client *Client
 }
 
 func operate(t *testing.T) *operatedAgent {
@@ -34,20 +36,20 @@ func operate(t *testing.T) *operatedAgent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &operatedAgent{dir: dir, store: cache.NewMemory(0), relay: newSite(t), client: DialSocket(dir)}
+	o := &operatedAgent{dir: dir, store: cache.NewMemory(0), relay: newSite(t), client: Dial(dir)}
 	o.store.KeepSent(100)
-	cfg := DefaultConfig()
+	cfg := agent.DefaultConfig()
 	cfg.StartupJitter = time.Hour // nothing is sent unless somebody asks
-	a, err := New(cfg, Deps{Identity: testIdentity, Store: o.store, Relay: o.relay, Log: quiet})
+	a, err := agent.New(cfg, agent.Deps{Identity: testIdentity, Store: o.store, Relay: o.relay, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := ListenSocket(dir)
+	ln, err := Listen(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	packages := NewPackages(cfg, a, time.Now, quiet)
-	socket := NewSocket(a, packages, About{Host: "host", Version: "1.2.3", Relay: "https://mp.example:8443"}, quiet)
+	source := packages.New(cfg, a, time.Now, quiet)
+	socket := New(a, source, About{Host: "host", Version: "1.2.3", Relay: "https://mp.example:8443"}, quiet)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- socket.Serve(ctx, ln) }()
@@ -135,7 +137,7 @@ func TestStatusThroughTheSocket(t *testing.T) {
 
 func TestStatusShowsTheLastScan(t *testing.T) {
 	o := operate(t)
-	tell := func(states ...RaisedState) *ScanState {
+	tell := func(states ...RaisedState) *agent.ScanState {
 		t.Helper()
 		if _, err := o.client.Raise(t.Context(), RaiseRequest{States: states}); err != nil {
 			t.Fatal(err)
@@ -163,7 +165,9 @@ func TestStatusShowsTheLastScan(t *testing.T) {
 func TestSendingThatComesToNothingIsSaid(t *testing.T) {
 	o := operate(t)
 	o.relay.mu.Lock()
-	o.relay.fault = func(int) *Answer { return &Answer{Outcome: Again, Err: errors.New("connection refused")} }
+	o.relay.fault = func(int) *agent.Answer {
+		return &agent.Answer{Outcome: agent.Again, Err: errors.New("connection refused")}
+	}
 	o.relay.mu.Unlock()
 	state := RaiseRequest{Now: true, States: []RaisedState{{TopicType: 500, TopicID: "a", StateID: 2}}}
 	answer, err := o.client.Raise(t.Context(), state)
@@ -184,7 +188,7 @@ func TestSendingThatComesToNothingIsSaid(t *testing.T) {
 // raw sends bytes as a hostile program would and returns the answer's status, 0 when there is none.
 func (o *operatedAgent) raw(t *testing.T, method, path, kind, body string) (int, string) {
 	t.Helper()
-	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, o.dir) }}}
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, o.dir) }}}
 	req, err := http.NewRequestWithContext(t.Context(), method, "http://agent"+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +221,7 @@ func TestTheSocketRefusesWhatIsWrong(t *testing.T) {
 		{"an unknown field", "POST", "/v1/states", "application/json", state(`,"serial":7`), 400, "serial"},
 		{"a form of a web page", "POST", "/v1/states", "text/plain", state(""), 415, "application/json"},
 		{"no state", "POST", "/v1/states", "application/json", `{"states":[]}`, 400, "allowed are 1 to 1000"},
-		{"too many states", "POST", "/v1/states", "application/json", `{"states":[` + strings.Repeat(`{},`, maxSocketStates) + `{}]}`, 400, "allowed are 1 to 1000"},
+		{"too many states", "POST", "/v1/states", "application/json", `{"states":[` + strings.Repeat(`{},`, maxStates) + `{}]}`, 400, "allowed are 1 to 1000"},
 		{"no topic id", "POST", "/v1/states", "application/json", `{"states":[{"topic_type":1,"state_id":1}]}`, 400, "topic id"},
 		{"a negative state", "POST", "/v1/states", "application/json", `{"states":[{"topic_id":"x","state_id":-1}]}`, 400, "state_id"},
 		{"a type beyond 32 bits", "POST", "/v1/states", "application/json", `{"states":[{"topic_id":"x","topic_type":4294967296}]}`, 400, "topic_type"},
@@ -227,7 +231,7 @@ func TestTheSocketRefusesWhatIsWrong(t *testing.T) {
 		{"details too long", "POST", "/v1/states", "application/json", state(`,"details":"` + long + `"`), 400, "details"},
 		{"what only the agent says", "POST", "/v1/states", "application/json", `{"states":[{"topic_type":700,"topic_id":"x","state_id":2}]}`, 400, "700"},
 		{"one wrong state refuses all", "POST", "/v1/states", "application/json", `{"states":[{"topic_type":1,"topic_id":"good"},{"topic_type":1}]}`, 400, "topic id"},
-		{"a body beyond the bound", "POST", "/v1/states", "application/json", `{"states":[` + strings.Repeat(" ", maxSocketBody) + `]}`, 413, "larger"},
+		{"a body beyond the bound", "POST", "/v1/states", "application/json", `{"states":[` + strings.Repeat(" ", maxBody) + `]}`, 413, "larger"},
 		{"deep nesting", "POST", "/v1/states", "application/json", strings.Repeat(`[`, 100_000), 400, ""},
 		{"a serial that is none", "GET", "/v1/messages/0", "", "", 400, "serial"},
 		{"a serial never sent", "GET", "/v1/messages/4611686018427387904", "", "", 404, "4611686018427387904"},
@@ -253,8 +257,8 @@ func TestTheSocketRefusesWhatIsWrong(t *testing.T) {
 // Programs that connect and say nothing, or nonsense, keep nobody else from being answered.
 func TestIdleAndNoisyCallersHoldUpNobody(t *testing.T) {
 	o := operate(t)
-	for i := range maxSocketCallers - 1 {
-		conn, err := dialSocket(t.Context(), o.dir)
+	for i := range maxCallers - 1 {
+		conn, err := dial(t.Context(), o.dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -271,7 +275,7 @@ func TestOnlyTheAgentsUserMayUseTheSocket(t *testing.T) {
 		return // the pipe's access list says so
 	}
 	o := operate(t)
-	info, err := os.Stat(SocketPath(o.dir))
+	info, err := os.Stat(Path(o.dir))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket is %v, %v; want -rw-------", info.Mode(), err)
 	}
@@ -283,22 +287,22 @@ func TestAnAgentThatDoesNotRunIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	if _, err := DialSocket(dir).Status(t.Context()); !errors.Is(err, ErrNotRunning) {
+	if _, err := Dial(dir).Status(t.Context()); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("without a socket: %v, want %v", err, ErrNotRunning)
 	}
 	if runtime.GOOS == "windows" {
 		return
 	}
-	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: SocketPath(dir), Net: "unix"})
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: Path(dir), Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ln.SetUnlinkOnClose(false) // as when the process is killed
 	ln.Close()
-	if _, err := DialSocket(dir).Status(t.Context()); !errors.Is(err, ErrNotRunning) {
+	if _, err := Dial(dir).Status(t.Context()); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("with a dead agent's socket: %v, want %v", err, ErrNotRunning)
 	}
-	next, err := ListenSocket(dir)
+	next, err := Listen(dir)
 	if err != nil {
 		t.Fatalf("the next agent cannot listen: %v", err)
 	}
@@ -337,7 +341,7 @@ func TestManyProgramsTellStatesAtOnce(t *testing.T) {
 // Nobody waits for ever for an agent that hangs, whatever they ask.
 func TestAnAgentThatHangsIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &SocketClient{&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+		c := &Client{&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
 			<-req.Context().Done()
 			return nil, req.Context().Err()
 		})}}
@@ -376,22 +380,25 @@ func (p pipes) Addr() net.Addr { return &net.UnixAddr{} }
 // Callers that connect and say nothing hold up nobody for longer than somebody who watches the agent waits.
 func TestSilentCallersDoNotHoldUpOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, _, _ := testAgent(t, 0)
+		a, err := agent.New(agent.DefaultConfig(), agent.Deps{Identity: testIdentity, Store: cache.NewMemory(0), Relay: newSite(t), Log: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
 		ln := make(pipes)
 		ctx, cancel := context.WithCancel(t.Context())
 		served := make(chan error, 1)
-		go func() { served <- NewSocket(a, nil, About{}, quiet).Serve(ctx, ln) }()
+		go func() { served <- New(a, &packages.Source{}, About{}, quiet).Serve(ctx, ln) }()
 		connect := func() net.Conn {
 			here, there := net.Pipe()
 			go func() { ln <- there }()
 			return here
 		}
-		for range 3 * maxSocketCallers {
+		for range 3 * maxCallers {
 			defer connect().Close()
 		}
 		synctest.Wait()
 		began := time.Now()
-		c := &SocketClient{&http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		c := &Client{&http.Client{Transport: &http.Transport{DisableKeepAlives: true,
 			DialContext: func(context.Context, string, string) (net.Conn, error) { return connect(), nil }}}}
 		if _, err := c.Status(t.Context()); err != nil || time.Since(began) > 8*time.Second {
 			t.Errorf("the status came after %v, %v", time.Since(began), err)

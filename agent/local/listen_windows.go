@@ -1,4 +1,4 @@
-package agent
+package local
 
 import (
 	"context"
@@ -14,23 +14,23 @@ import (
 // logged on over the network, as administrators do with remote shells: the pipe itself refuses callers of other machines.
 const pipeAccess = "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;OW)"
 
-// SocketPath is where the agent with its files in dir listens for commands of this machine: pipes have no folders, so the folder
+// Path is where the agent with its files in dir listens for commands of this machine: pipes have no folders, so the folder
 // decides the name.
-func SocketPath(dir string) string {
+func Path(dir string) string {
 	sum := sha256.Sum256([]byte(strings.ToLower(dir)))
 	return fmt.Sprintf(`\\.\pipe\statewire-agent-%x`, sum[:8])
 }
 
-// ListenSocket listens for commands of this machine. Only the user that runs the agent, administrators and the system can open the
+// Listen listens for commands of this machine. Only the user that runs the agent, administrators and the system can open the
 // pipe.
-func ListenSocket(dir string) (net.Listener, error) {
-	ln, err := winio.ListenPipe(SocketPath(dir), &winio.PipeConfig{SecurityDescriptor: pipeAccess})
+func Listen(dir string) (net.Listener, error) {
+	ln, err := winio.ListenPipe(Path(dir), &winio.PipeConfig{SecurityDescriptor: pipeAccess})
 	if err != nil {
 		return nil, fmt.Errorf("listen for the agent's commands: %w", err)
 	}
 	return ln, nil
 }
 
-func dialSocket(ctx context.Context, dir string) (net.Conn, error) {
-	return winio.DialPipeContext(ctx, SocketPath(dir))
+func dial(ctx context.Context, dir string) (net.Conn, error) {
+	return winio.DialPipeContext(ctx, Path(dir))
 }

@@ -1,4 +1,4 @@
-package agent
+package packages
 
 import (
 	"context"
@@ -32,8 +32,8 @@ type installation struct {
 	whole   bool // unpacked and configured
 }
 
-// packages is what apt and dpkg say at one moment.
-type packages struct {
+// inventory is what apt and dpkg say at one moment.
+type inventory struct {
 	upgrades  []upgrade // sorted by name
 	installed map[string]installation
 	listed    time.Time // when the package lists were last brought up to date
@@ -94,8 +94,8 @@ func (a *apt) prepare(ctx context.Context) error {
 }
 
 // look asks for everything a scan needs.
-func (a *apt) look(ctx context.Context) (packages, error) {
-	var found packages
+func (a *apt) look(ctx context.Context) (inventory, error) {
+	var found inventory
 	if err := a.prepare(ctx); err != nil {
 		return found, err
 	}

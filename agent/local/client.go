@@ -1,4 +1,4 @@
-package agent
+package local
 
 import (
 	"bytes"
@@ -12,38 +12,40 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"statewire/agent"
 )
 
-// maxSocketAnswer bounds what is read of an agent's answer: its whole cache, and then some.
-const maxSocketAnswer = 1 << 30
+// maxAnswer bounds what is read of an agent's answer: its whole cache, and then some.
+const maxAnswer = 1 << 30
 
 // How long a caller waits for an agent that hangs. Sending and scanning take longer by themselves.
 const (
 	askTimeout  = time.Minute
 	sendTimeout = flushTimeout + askTimeout
-	scanTimeout = socketWriteTimeout
+	scanTimeout = writeTimeout
 )
 
 // ErrNotRunning is what asking an agent that does not run ends with.
 var ErrNotRunning = errors.New("no agent runs on this data directory; start it with `statewire agent run`, or as a service")
 
-// SocketClient speaks to the agent of this machine.
-type SocketClient struct{ http *http.Client }
+// Client speaks to the agent of this machine.
+type Client struct{ http *http.Client }
 
-// DialSocket returns the way to the agent with its files in dir. Nothing is connected until the first call.
-func DialSocket(dir string) *SocketClient {
-	return &SocketClient{&http.Client{Transport: &http.Transport{
+// Dial returns the way to the agent with its files in dir. Nothing is connected until the first call.
+func Dial(dir string) *Client {
+	return &Client{&http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
-		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSocket(ctx, dir) },
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, dir) },
 	}}}
 }
 
 // Raise records states, all or none. Texts that JSON would change on the way are refused as the agent would refuse them.
-func (c *SocketClient) Raise(ctx context.Context, request RaiseRequest) (Raised, error) {
+func (c *Client) Raise(ctx context.Context, request RaiseRequest) (Raised, error) {
 	for i := range request.States {
 		s := request.States[i].state(time.Now())
 		if err := s.CheckTexts(); err != nil {
-			return Raised{}, &SocketError{Status: http.StatusBadRequest, Text: err.Error()}
+			return Raised{}, &Error{Status: http.StatusBadRequest, Text: err.Error()}
 		}
 	}
 	patience := askTimeout
@@ -54,41 +56,41 @@ func (c *SocketClient) Raise(ctx context.Context, request RaiseRequest) (Raised,
 }
 
 // Send makes the agent send what waits.
-func (c *SocketClient) Send(ctx context.Context) (Flushed, error) {
+func (c *Client) Send(ctx context.Context) (Flushed, error) {
 	return call[Flushed](ctx, c, sendTimeout, http.MethodPost, "/v1/send", nil)
 }
 
 // Resend makes the agent send its whole cache again.
-func (c *SocketClient) Resend(ctx context.Context) (Flushed, error) {
+func (c *Client) Resend(ctx context.Context) (Flushed, error) {
 	return call[Flushed](ctx, c, sendTimeout, http.MethodPost, "/v1/resend", nil)
 }
 
 // Scan makes the agent look for changes of the machine.
-func (c *SocketClient) Scan(ctx context.Context) (ScanResult, error) {
-	return call[ScanResult](ctx, c, scanTimeout, http.MethodPost, "/v1/scan", nil)
+func (c *Client) Scan(ctx context.Context) (agent.ScanResult, error) {
+	return call[agent.ScanResult](ctx, c, scanTimeout, http.MethodPost, "/v1/scan", nil)
 }
 
 // Status asks how the agent is doing.
-func (c *SocketClient) Status(ctx context.Context) (StatusReport, error) {
+func (c *Client) Status(ctx context.Context) (StatusReport, error) {
 	return call[StatusReport](ctx, c, askTimeout, http.MethodGet, "/v1/status", nil)
 }
 
 // Messages asks what the agent holds and sent.
-func (c *SocketClient) Messages(ctx context.Context) (MessageList, error) {
+func (c *Client) Messages(ctx context.Context) (MessageList, error) {
 	return call[MessageList](ctx, c, askTimeout, http.MethodGet, "/v1/messages", nil)
 }
 
 // Trace asks what became of one serial.
-func (c *SocketClient) Trace(ctx context.Context, serial uint64) (SentState, error) {
+func (c *Client) Trace(ctx context.Context, serial uint64) (SentState, error) {
 	return call[SentState](ctx, c, askTimeout, http.MethodGet, fmt.Sprintf("/v1/messages/%d", serial), nil)
 }
 
 // Report is what the agent holds, as the XML of one report.
-func (c *SocketClient) Report(ctx context.Context) ([]byte, error) {
+func (c *Client) Report(ctx context.Context) ([]byte, error) {
 	return c.ask(ctx, askTimeout, http.MethodGet, "/v1/report", nil)
 }
 
-func call[T any](ctx context.Context, c *SocketClient, patience time.Duration, method, path string, request any) (answer T, err error) {
+func call[T any](ctx context.Context, c *Client, patience time.Duration, method, path string, request any) (answer T, err error) {
 	text, err := c.ask(ctx, patience, method, path, request)
 	if err != nil {
 		return answer, err
@@ -99,7 +101,7 @@ func call[T any](ctx context.Context, c *SocketClient, patience time.Duration, m
 	return answer, nil
 }
 
-func (c *SocketClient) ask(ctx context.Context, patience time.Duration, method, path string, request any) ([]byte, error) {
+func (c *Client) ask(ctx context.Context, patience time.Duration, method, path string, request any) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var body []byte
@@ -119,7 +121,7 @@ func (c *SocketClient) ask(ctx context.Context, patience time.Duration, method, 
 		return nil, unreachable(err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxSocketAnswer))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return nil, unreachable(err)
 	}
@@ -130,16 +132,16 @@ func (c *SocketClient) ask(ctx context.Context, patience time.Duration, method, 
 	if json.Unmarshal(text, &said) != nil || said.Error == "" {
 		said.Error = "the agent answered " + resp.Status
 	}
-	return nil, &SocketError{Status: resp.StatusCode, Text: said.Error}
+	return nil, &Error{Status: resp.StatusCode, Text: said.Error}
 }
 
-// SocketError is the agent's refusal of a request.
-type SocketError struct {
+// Error is the agent's refusal of a request.
+type Error struct {
 	Status int // HTTP's: 4xx is the request's fault
 	Text   string
 }
 
-func (e *SocketError) Error() string { return e.Text }
+func (e *Error) Error() string { return e.Text }
 
 // unreachable says why the agent cannot be asked, and what to do.
 func unreachable(err error) error {

@@ -1,4 +1,4 @@
-package agent
+package packages
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 )
 
 // traces are the times of the files that change when anything changes that a scan looks at.
-func (p *Packages) traces() map[string]time.Time {
+func (p *Source) traces() map[string]time.Time {
 	times := map[string]time.Time{}
 	for _, path := range append(p.apt.traces(), p.marker, p.marker+restartPackages) {
 		if info, err := os.Stat(path); err == nil {

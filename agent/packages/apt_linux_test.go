@@ -1,4 +1,4 @@
-package agent
+package packages
 
 import (
 	"crypto/sha256"
@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"statewire/agent/cache"
 	"strings"
 	"testing"
 	"time"
+
+	"statewire/agent"
+	"statewire/agent/cache"
 )
 
 // debian is a Debian machine in a folder: apt and dpkg of this system with a root, a package database and a repository of its own.
@@ -159,7 +161,7 @@ func (n *notebook) Raise(states ...cache.State) error {
 	return nil
 }
 
-func (n *notebook) Messages(...uint32) (m Messages, err error) {
+func (n *notebook) Messages(...uint32) (m agent.Messages, err error) {
 	for _, s := range n.states {
 		m.Held = append(m.Held, cache.Held{State: s})
 	}
@@ -170,7 +172,7 @@ func (n *notebook) Messages(...uint32) (m Messages, err error) {
 func (n *notebook) required() []string {
 	var all []string
 	for t, s := range n.states {
-		if t.kind == TopicUpdateDetection && s.StateID == updateRequired {
+		if t.kind == agent.TopicUpdateDetection && s.StateID == updateRequired {
 			all = append(all, t.id+" from "+s.Params[1])
 		}
 	}
@@ -186,15 +188,15 @@ func (n *notebook) state(kind uint32, id string) string {
 	return fmt.Sprint(s.StateID, s.Params)
 }
 
-func (m *debian) packages() (*Packages, *notebook) {
+func (m *debian) packages() (*Source, *notebook) {
 	book := &notebook{states: map[topic]cache.State{}}
-	p := NewPackages(DefaultConfig(), book, time.Now, quiet)
+	p := New(agent.DefaultConfig(), book, time.Now, quiet)
 	p.marker = filepath.Join(m.root, "reboot-required")
 	return p, book
 }
 
 // scan scans and holds the result against what apt shows.
-func (m *debian) scan(p *Packages, book *notebook, raised int) ScanResult {
+func (m *debian) scan(p *Source, book *notebook, raised int) agent.ScanResult {
 	m.t.Helper()
 	before := book.raised
 	result, err := p.Scan(m.t.Context())
@@ -208,7 +210,7 @@ func (m *debian) scan(p *Packages, book *notebook, raised int) ScanResult {
 	if result.Required != len(want) || result.Raised != raised || book.raised-before != raised+2 {
 		m.t.Errorf("scan says %+v and raised %d states; want %d required, %d raised, and the scan's own two", result, book.raised-before, len(want), raised)
 	}
-	if got := book.state(TopicUpdateScan, packageSource); !strings.HasPrefix(got, fmt.Sprintf("%d [%d ", scanCompleted, len(want))) {
+	if got := book.state(agent.TopicUpdateScan, packageSource); !strings.HasPrefix(got, fmt.Sprintf("%d [%d ", scanCompleted, len(want))) {
 		m.t.Errorf("the scan's state is %s, want completed", got)
 	}
 	return result
@@ -233,13 +235,13 @@ func TestRequiredUpdatesAreThoseThatAptLists(t *testing.T) {
 		t.Errorf("%d are required, want a new version, two of a foreign pair, a held and a rebuilt one", got.Required)
 	}
 	m.scan(p, book, 0)
-	if got := book.state(TopicUpdateDetection, "beta:i386=1:2.0-2"); got != "2 [beta:i386 1:2.0-1 1:2.0-2 ./]" {
+	if got := book.state(agent.TopicUpdateDetection, "beta:i386=1:2.0-2"); got != "2 [beta:i386 1:2.0-1 1:2.0-2 ./]" {
 		t.Errorf("the foreign package is %s", got)
 	}
 
 	m.run("apt-get", "-qy", "install", "alpha")
 	m.scan(p, book, 1)
-	if got := book.state(TopicUpdateDetection, "alpha=1.0-2"); got != "3 [alpha 1.0-2 1.0-2 ./]" {
+	if got := book.state(agent.TopicUpdateDetection, "alpha=1.0-2"); got != "3 [alpha 1.0-2 1.0-2 ./]" {
 		t.Errorf("the upgraded package is %s, want installed", got)
 	}
 	m.run("apt-get", "-qy", "upgrade")
@@ -250,14 +252,14 @@ func TestRequiredUpdatesAreThoseThatAptLists(t *testing.T) {
 
 	m.publish(append(slices.Clone(second), deb{"alpha", "1.0-3", "all", ""}, deb{"held", "3.0", "all", ""})...)
 	m.scan(p, book, 3) // two new candidates; the held one's former is superseded
-	if got := book.state(TopicUpdateDetection, "held=2.0"); got != "1 [held 1.0 2.0 ./]" {
+	if got := book.state(agent.TopicUpdateDetection, "held=2.0"); got != "1 [held 1.0 2.0 ./]" {
 		t.Errorf("a superseded candidate is %s, want not required", got)
 	}
 	m.run("apt-get", "-qy", "install", "alpha")
 	m.scan(p, book, 2) // installed; the version before it is another's matter
 	m.run("apt-get", "-qy", "--allow-change-held-packages", "purge", "held")
 	m.scan(p, book, 1)
-	if got := book.state(TopicUpdateDetection, "held=3.0"); got != "1 [held  3.0 ./]" {
+	if got := book.state(agent.TopicUpdateDetection, "held=3.0"); got != "1 [held  3.0 ./]" {
 		t.Errorf("the candidate of a removed package is %s, want not required", got)
 	}
 	m.publish(second...)
@@ -319,11 +321,11 @@ func TestAFailedScanIsTold(t *testing.T) {
 			if result, err := p.Scan(t.Context()); err == nil {
 				t.Fatalf("scan says %+v, want an error", result)
 			}
-			got := book.state(TopicUpdateScan, packageSource)
+			got := book.state(agent.TopicUpdateScan, packageSource)
 			if !strings.HasPrefix(got, "5 ["+tt.code+" ") || !strings.Contains(got, tt.why) {
 				t.Errorf("the scan's state is %s, want 5 with %s and %q", got, tt.code, tt.why)
 			}
-			if got := book.state(TopicUpdateDetection, "alpha=1.0-2"); !strings.HasPrefix(got, "2 ") {
+			if got := book.state(agent.TopicUpdateDetection, "alpha=1.0-2"); !strings.HasPrefix(got, "2 ") {
 				t.Errorf("the update is %s, want required as before", got)
 			}
 		})
@@ -347,12 +349,12 @@ func TestAPendingRestartIsTold(t *testing.T) {
 		os.Remove(filepath.Join(m.root, name))
 	}
 	m.scan(p, book, 2)
-	if got := book.state(TopicUpdateEnforcement, "beta=1:2.0-1"); got != "10 [beta 1:2.0-1]" {
+	if got := book.state(agent.TopicUpdateEnforcement, "beta=1:2.0-1"); got != "10 [beta 1:2.0-1]" {
 		t.Errorf("after the restart the update is %s, want installed", got)
 	}
 	m.write("reboot-required", "") // nobody says for what
 	m.scan(p, book, 1)
-	if got := book.state(TopicUpdateEnforcement, restartSystem); got != "9 []" {
+	if got := book.state(agent.TopicUpdateEnforcement, restartSystem); got != "9 []" {
 		t.Errorf("the system is %s, want waiting for a restart", got)
 	}
 	m.scan(p, book, 0)
@@ -392,7 +394,7 @@ func TestAScanOfAFullStoreIsAFailedScan(t *testing.T) {
 		t.Fatal(err)
 	}
 	step()
-	if got := book.state(TopicUpdateScan, packageSource); !strings.HasPrefix(got, fmt.Sprint(scanFailed)) || !strings.Contains(got, cache.ErrFull.Error()) {
+	if got := book.state(agent.TopicUpdateScan, packageSource); !strings.HasPrefix(got, fmt.Sprint(scanFailed)) || !strings.Contains(got, cache.ErrFull.Error()) {
 		t.Errorf("the scan's state is %s, want failed because the store is full", got)
 	}
 }

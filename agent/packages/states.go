@@ -1,9 +1,10 @@
-package agent
+package packages
 
 import (
 	"slices"
 	"strings"
 
+	"statewire/agent"
 	"statewire/agent/cache"
 	"statewire/smx"
 )
@@ -14,12 +15,9 @@ const maxReasonBytes = 500
 // usualPriority is that of the reports which carry a scan's states.
 const usualPriority = 5
 
-// scanTopics are the topic types that a scan tells of.
-var scanTopics = []uint32{TopicUpdateDetection, TopicUpdateScan, TopicUpdateEnforcement}
-
 // latest are the states of a topic type.
-func (m Messages) latest(topicType uint32) (states []cache.State) {
-	for _, h := range m.Held {
+func latest(all agent.Messages, topicType uint32) (states []cache.State) {
+	for _, h := range all.Held {
 		if h.TopicType == topicType {
 			states = append(states, h.State)
 		}
@@ -37,12 +35,12 @@ func splitTopicID(id string) (name, version string, ok bool) {
 }
 
 // states is the state of every update that can be installed, and of those that the site was told of before.
-func (f packages) states(told []cache.State) []cache.State {
+func (f inventory) states(told []cache.State) []cache.State {
 	var all []cache.State
 	listed := make(map[string]bool, len(f.upgrades))
 	for _, u := range f.upgrades {
 		listed[u.topicID()] = true
-		all = append(all, updateState(TopicUpdateDetection, u.topicID(), updateRequired, u.name, u.installed, u.candidate, u.origin))
+		all = append(all, updateState(agent.TopicUpdateDetection, u.topicID(), updateRequired, u.name, u.installed, u.candidate, u.origin))
 	}
 	for _, s := range told {
 		name, version, ok := splitTopicID(s.TopicID)
@@ -54,7 +52,7 @@ func (f packages) states(told []cache.State) []cache.State {
 }
 
 // unlisted is the state of an update that apt no longer offers.
-func (f packages) unlisted(told cache.State, name, version string) cache.State {
+func (f inventory) unlisted(told cache.State, name, version string) cache.State {
 	state, here := uint32(updateNotRequired), f.installed[name]
 	if here.version == version {
 		if state = updateUnknown; here.whole {
@@ -68,7 +66,7 @@ func (f packages) unlisted(told cache.State, name, version string) cache.State {
 	if len(told.Params) > 3 {
 		origin = told.Params[3]
 	}
-	return updateState(TopicUpdateDetection, told.TopicID, state, name, here.version, version, origin)
+	return updateState(agent.TopicUpdateDetection, told.TopicID, state, name, here.version, version, origin)
 }
 
 func updateState(topicType uint32, id string, state uint32, params ...string) cache.State {

@@ -1,4 +1,4 @@
-package agent
+package packages
 
 import (
 	"bufio"
@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+
+	"statewire/agent"
 	"statewire/agent/cache"
 )
 
@@ -69,17 +71,17 @@ func (r restart) states(told []cache.State, installed map[string]installation) [
 		if here, ok := installed[name]; ok {
 			u := upgrade{name: name, candidate: here.version}
 			now[u.topicID()] = true
-			all = append(all, updateState(TopicUpdateEnforcement, u.topicID(), enforcementRestart, name, here.version))
+			all = append(all, updateState(agent.TopicUpdateEnforcement, u.topicID(), enforcementRestart, name, here.version))
 		}
 	}
 	if r.pending && len(all) == 0 {
 		now[restartSystem] = true
-		all = append(all, updateState(TopicUpdateEnforcement, restartSystem, enforcementRestart))
+		all = append(all, updateState(agent.TopicUpdateEnforcement, restartSystem, enforcementRestart))
 	}
 	for _, s := range told {
 		if _, _, ours := splitTopicID(s.TopicID); (ours || s.TopicID == restartSystem) && !now[s.TopicID] && s.StateID == enforcementRestart {
 			s.StateID = enforcementDone
-			all = append(all, updateState(TopicUpdateEnforcement, s.TopicID, enforcementDone, s.Params...))
+			all = append(all, updateState(agent.TopicUpdateEnforcement, s.TopicID, enforcementDone, s.Params...))
 		}
 	}
 	return all

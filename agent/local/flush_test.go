@@ -1,24 +1,26 @@
-package agent
+package local
 
 import (
 	"errors"
-	"statewire/agent/cache"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"statewire/agent"
+	"statewire/agent/cache"
 )
 
 // standing is an agent whose status is what a test says, some time after it was asked to send.
 type standing struct {
 	operated
 	asked  time.Time
-	status func(since time.Duration) Status
+	status func(since time.Duration) agent.Status
 }
 
 func (s *standing) SendNow()                    { s.asked = time.Now() }
 func (s *standing) Sent() ([]cache.Sent, error) { return nil, nil }
-func (s *standing) Status() (Status, error) {
+func (s *standing) Status() (agent.Status, error) {
 	if s.asked.IsZero() {
 		return s.status(0), nil
 	}
@@ -26,36 +28,36 @@ func (s *standing) Status() (Status, error) {
 }
 
 func TestSendingAtOnceEndsWhenItsOutcomeIsKnown(t *testing.T) {
-	after := func(d, since time.Duration, before, later Status) Status {
+	after := func(d, since time.Duration, before, later agent.Status) agent.Status {
 		if since < d {
 			return before
 		}
 		return later
 	}
-	waits := Status{Unsent: 3, Attempts: 7, Problem: "an old one"}
+	waits := agent.Status{Unsent: 3, Attempts: 7, Problem: "an old one"}
 	for _, tt := range []struct {
 		name        string
-		status      func(since time.Duration) Status
+		status      func(since time.Duration) agent.Status
 		done        bool
 		says        string
 		least, most time.Duration
 	}{
-		{"nothing waits", func(time.Duration) Status { return Status{} }, true, "", 0, 0},
-		{"it is sent", func(since time.Duration) Status {
-			return after(300*time.Millisecond, since, waits, Status{Attempts: 8})
+		{"nothing waits", func(time.Duration) agent.Status { return agent.Status{} }, true, "", 0, 0},
+		{"it is sent", func(since time.Duration) agent.Status {
+			return after(300*time.Millisecond, since, waits, agent.Status{Attempts: 8})
 		}, true, "", 300 * time.Millisecond, 2 * time.Second},
-		{"an old problem is no answer, a new one is", func(since time.Duration) Status {
-			return after(3*time.Second, since, waits, Status{Unsent: 3, Attempts: 8, Problem: "a new one"})
+		{"an old problem is no answer, a new one is", func(since time.Duration) agent.Status {
+			return after(3*time.Second, since, waits, agent.Status{Unsent: 3, Attempts: 8, Problem: "a new one"})
 		}, false, "a new one", 3 * time.Second, 5 * time.Second},
-		{"several reports, the last of which fails", func(since time.Duration) Status {
-			return after(time.Second, since, waits, after(20*time.Second, since, Status{Unsent: 2, Attempts: 8}, Status{Unsent: 1, Attempts: 9, Problem: "later"}))
+		{"several reports, the last of which fails", func(since time.Duration) agent.Status {
+			return after(time.Second, since, waits, after(20*time.Second, since, agent.Status{Unsent: 2, Attempts: 8}, agent.Status{Unsent: 1, Attempts: 9, Problem: "later"}))
 		}, false, "later", 20 * time.Second, 22 * time.Second},
-		{"the policy holds the rest back", func(time.Duration) Status { return Status{Unsent: 1, PausedTopics: []uint32{500}} }, false, "policy", flushSilence, flushSilence + 2*time.Second},
-		{"a relay that does not end", func(time.Duration) Status { return waits }, false, "in the background", flushTimeout, flushTimeout + time.Second},
+		{"the policy holds the rest back", func(time.Duration) agent.Status { return agent.Status{Unsent: 1, PausedTopics: []uint32{500}} }, false, "policy", flushSilence, flushSilence + 2*time.Second},
+		{"a relay that does not end", func(time.Duration) agent.Status { return waits }, false, "in the background", flushTimeout, flushTimeout + time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, began := &Socket{agent: &standing{status: tt.status}}, time.Now()
+				s, began := &Server{agent: &standing{status: tt.status}}, time.Now()
 				got, err := s.flush(t.Context(), nil)
 				took := time.Since(began)
 				if err != nil || got.Done != tt.done || !strings.Contains(got.Problem, tt.says) || took < tt.least || took > tt.most {
@@ -71,11 +73,11 @@ type broken struct{ operated }
 
 var errStore = errors.New("the disk is gone")
 
-func (broken) SendNow()                {}
-func (broken) Status() (Status, error) { return Status{}, errStore }
+func (broken) SendNow()                      {}
+func (broken) Status() (agent.Status, error) { return agent.Status{}, errStore }
 
 func TestAStoreThatFailsIsSaid(t *testing.T) {
-	if got, err := (&Socket{agent: broken{}}).flush(t.Context(), nil); !errors.Is(err, errStore) {
+	if got, err := (&Server{agent: broken{}}).flush(t.Context(), nil); !errors.Is(err, errStore) {
 		t.Errorf("flush says %+v, %v; want %v", got, err, errStore)
 	}
 }
@@ -96,29 +98,29 @@ func (p *posted) Sent() ([]cache.Sent, error) {
 // The receipt is of what was to be sent now. That of an earlier report, beside a problem, would say that it arrived.
 func TestOnlyTheReceiptOfWhatIsSentNowIsSaid(t *testing.T) {
 	earlier := []cache.Sent{{Serial: 1, Outcome: cache.Accepted, Receipt: "r1"}, {Serial: 2, Outcome: cache.Refused}}
-	fails := Status{Unsent: 1, Attempts: 8, Problem: "the relay does not answer"}
+	fails := agent.Status{Unsent: 1, Attempts: 8, Problem: "the relay does not answer"}
 	for _, tt := range []struct {
 		name   string
-		status Status
+		status agent.Status
 		after  []cache.Sent
 		want   string
 	}{
-		{"it is sent", Status{Attempts: 8}, []cache.Sent{{Serial: 3, Outcome: cache.Accepted, Receipt: "r2"}}, "r2"},
-		{"the last of several", Status{Attempts: 9}, []cache.Sent{{Serial: 3, Outcome: cache.Accepted, Receipt: "r2"}, {Serial: 4, Outcome: cache.Accepted, Receipt: "r3"}}, "r3"},
+		{"it is sent", agent.Status{Attempts: 8}, []cache.Sent{{Serial: 3, Outcome: cache.Accepted, Receipt: "r2"}}, "r2"},
+		{"the last of several", agent.Status{Attempts: 9}, []cache.Sent{{Serial: 3, Outcome: cache.Accepted, Receipt: "r2"}, {Serial: 4, Outcome: cache.Accepted, Receipt: "r3"}}, "r3"},
 		{"it fails", fails, []cache.Sent{{Serial: 3, Outcome: cache.Unsettled}}, ""},
 		{"the first part is sent", fails, []cache.Sent{{Serial: 3, Outcome: cache.Accepted, Receipt: "r2"}, {Serial: 4, Outcome: cache.Unsettled}}, "r2"},
-		{"nothing waits", Status{}, nil, ""},
+		{"nothing waits", agent.Status{}, nil, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := &posted{before: earlier, after: tt.after}
-				p.status = func(since time.Duration) Status {
+				p.status = func(since time.Duration) agent.Status {
 					if since == 0 && tt.status.Attempts > 0 {
-						return Status{Unsent: 1, Attempts: 7}
+						return agent.Status{Unsent: 1, Attempts: 7}
 					}
 					return tt.status
 				}
-				s := &Socket{agent: p}
+				s := &Server{agent: p}
 				old, err := s.receipts()
 				if err != nil {
 					t.Fatal(err)

@@ -1,19 +1,20 @@
-package agent
+package local
 
 import (
 	"time"
 
+	"statewire/agent"
 	"statewire/agent/cache"
 	"statewire/smx"
 )
 
 const (
-	// maxSocketBody bounds what a local program may say at once: one state with the longest details, however they are escaped.
-	maxSocketBody = 8 << 20
-	// maxSocketStates bounds the states in it.
-	maxSocketStates = 1000
-	// maxSocketCallers bounds the connections at one time; more wait.
-	maxSocketCallers = 16
+	// maxBody bounds what a local program may say at once: one state with the longest details, however they are escaped.
+	maxBody = 8 << 20
+	// maxStates bounds the states in it.
+	maxStates = 1000
+	// maxCallers bounds the connections at one time; more wait.
+	maxCallers = 16
 	// maxPriority is the least urgent priority.
 	maxPriority = 10
 )
@@ -112,60 +113,7 @@ type StatusReport struct {
 	ResyncNumber   uint32    `json:"resync_number"`
 	ResyncIssued   time.Time `json:"resync_issued,omitzero"`
 
-	Scan *ScanState `json:"scan,omitempty"` // the last scan for package updates; nil = none yet
-}
-
-// ScanState is how a scan for package updates stands.
-type ScanState struct {
-	Time     time.Time `json:"time"`
-	State    string    `json:"state"` // running, completed, failed, …
-	Required int       `json:"required"`
-	Restart  int       `json:"restart"`          // updates that wait for a restart
-	Reason   string    `json:"reason,omitempty"` // why it failed, or what its result lacks
-}
-
-// scanWord is a scan's state in a word.
-func scanWord(state uint32) string {
-	switch state {
-	case scanRunning:
-		return "running"
-	case scanCompleted:
-		return "completed"
-	case scanRetry:
-		return "pending retry"
-	case scanFailed:
-		return "failed"
-	case scanWithErrors:
-		return "completed with errors"
-	}
-	return "unknown"
-}
-
-// scan is how the last scan stands, by what the agent holds.
-func (m Messages) scan() *ScanState {
-	var scan *ScanState
-	for _, s := range m.latest(TopicUpdateScan) {
-		if s.TopicID == packageSource {
-			scan = &ScanState{Time: s.Time.UTC(), State: scanWord(s.StateID)}
-			if (s.StateID == scanFailed || s.StateID == scanWithErrors) && len(s.Params) > 1 {
-				scan.Reason = s.Params[1]
-			}
-		}
-	}
-	if scan == nil {
-		return nil
-	}
-	for _, s := range m.latest(TopicUpdateDetection) {
-		if _, _, ours := splitTopicID(s.TopicID); ours && s.StateID == updateRequired {
-			scan.Required++
-		}
-	}
-	for _, s := range m.latest(TopicUpdateEnforcement) {
-		if s.StateID == enforcementRestart {
-			scan.Restart++
-		}
-	}
-	return scan
+	Scan *agent.ScanState `json:"scan,omitempty"` // the last scan for package updates; nil = none yet
 }
 
 // HeldState is one state that the agent holds.
@@ -230,7 +178,7 @@ func newSentState(s *cache.Sent) SentState {
 		Packed: s.Packed, Sent: s.Sent, Outcome: outcome, Receipt: s.Receipt, File: s.File, Code: s.Code}
 }
 
-func newMessageList(m Messages) MessageList {
+func newMessageList(m agent.Messages) MessageList {
 	list := MessageList{Held: make([]HeldState, len(m.Held)), Sent: make([]SentState, len(m.Sent)), Refused: make([]RefusedState, len(m.Dead))}
 	for i := range m.Held {
 		list.Held[i] = newHeldState(&m.Held[i].State, m.Held[i].Place.String())

@@ -1,4 +1,4 @@
-package agent
+package local
 
 import (
 	"context"
@@ -14,7 +14,7 @@ type AcceptSerialRequest struct {
 	NextSerial uint64 `json:"next_serial"`
 }
 
-func (s *Socket) acceptSerial(w http.ResponseWriter, r *http.Request) {
+func (s *Server) acceptSerial(w http.ResponseWriter, r *http.Request) {
 	var request AcceptSerialRequest
 	if !s.read(w, r, &request) {
 		return
@@ -32,7 +32,7 @@ func (s *Socket) acceptSerial(w http.ResponseWriter, r *http.Request) {
 }
 
 // newID has the process give the client a new id, once this is answered.
-func (s *Socket) newID(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) newID(w http.ResponseWriter, _ *http.Request) {
 	status, err := s.agent.Status()
 	switch {
 	case err != nil:
@@ -55,7 +55,7 @@ type NewIDAnswer struct {
 }
 
 // Renewal returns ErrNewID once somebody asked for a new client id, and nil when ctx ends.
-func (s *Socket) Renewal(ctx context.Context) error {
+func (s *Server) Renewal(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
@@ -65,11 +65,11 @@ func (s *Socket) Renewal(ctx context.Context) error {
 }
 
 // AcceptSerial makes the agent continue from a serial that it declined.
-func (c *SocketClient) AcceptSerial(ctx context.Context, next uint64) (Flushed, error) {
+func (c *Client) AcceptSerial(ctx context.Context, next uint64) (Flushed, error) {
 	return call[Flushed](ctx, c, sendTimeout, http.MethodPost, "/v1/accept-serial", AcceptSerialRequest{next})
 }
 
 // NewID makes the agent give its client a new id, soon after it has answered.
-func (c *SocketClient) NewID(ctx context.Context) (NewIDAnswer, error) {
+func (c *Client) NewID(ctx context.Context) (NewIDAnswer, error) {
 	return call[NewIDAnswer](ctx, c, askTimeout, http.MethodPost, "/v1/new-id", nil)
 }

@@ -1,6 +1,6 @@
 //go:build linux
 
-package agent
+package packages
 
 import (
 	"bytes"
@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"log/slog"
 	"os/exec"
-	"statewire/agent/cache"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"statewire/agent"
+	"statewire/agent/cache"
 )
 
 // A machine without apt says so once and stays quiet.
@@ -22,7 +24,7 @@ func TestWithoutAptThereIsNoSource(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	var log bytes.Buffer
 	book := &notebook{states: map[topic]cache.State{}}
-	p := NewPackages(DefaultConfig(), book, time.Now, slog.New(slog.NewTextHandler(&log, nil)))
+	p := New(agent.DefaultConfig(), book, time.Now, slog.New(slog.NewTextHandler(&log, nil)))
 	if err := p.Run(t.Context()); err != nil {
 		t.Errorf("Run ends with %v, want nil", err)
 	}
@@ -52,7 +54,7 @@ func (s *script) run(_ context.Context, name string, args ...string) (said, warn
 	return nil, []byte(s.warns), nil
 }
 
-func scripted(t *testing.T, cfg Config) (*Packages, *script, *notebook) {
+func scripted(t *testing.T, cfg agent.Config) (*Source, *script, *notebook) {
 	dir := t.TempDir()
 	write := func(name string) string {
 		path := dir + "/" + name
@@ -63,7 +65,7 @@ func scripted(t *testing.T, cfg Config) (*Packages, *script, *notebook) {
 	}
 	write("local_Packages")
 	tools, book := &script{}, &notebook{states: map[topic]cache.State{}}
-	p := NewPackages(cfg, book, time.Now, quiet)
+	p := New(cfg, book, time.Now, quiet)
 	p.apt = &apt{run: tools.run, arch: "amd64", lists: dir, state: dir, status: write("status")}
 	p.marker = dir + "/reboot-required"
 	return p, tools, book
@@ -71,7 +73,7 @@ func scripted(t *testing.T, cfg Config) (*Packages, *script, *notebook) {
 
 // Scans follow each other in the interval, a little jittered; a failed one is repeated within the hour.
 func TestScansKeepTheirInterval(t *testing.T) {
-	p, tools, book := scripted(t, Config{ScanInterval: 12 * time.Hour, StartupJitter: 10 * time.Minute})
+	p, tools, book := scripted(t, agent.Config{ScanInterval: 12 * time.Hour, StartupJitter: 10 * time.Minute})
 	synctest.Test(t, func(t *testing.T) {
 		p.retime = make(chan struct{}, 1) // of this bubble
 		ctx, cancel := context.WithCancel(t.Context())
@@ -91,7 +93,7 @@ func TestScansKeepTheirInterval(t *testing.T) {
 		tools.fails.Store(true)
 		after(12*time.Hour, 1, 200) // the next one is due within the interval, and fails
 		after(24*time.Hour, 24, 200)
-		if got := book.state(TopicUpdateScan, packageSource); !strings.HasPrefix(got, "5 [0x800705B4 ") {
+		if got := book.state(agent.TopicUpdateScan, packageSource); !strings.HasPrefix(got, "5 [0x800705B4 ") {
 			t.Errorf("the scan's state is %s, want failed because of the time", got)
 		}
 	})
@@ -99,7 +101,7 @@ func TestScansKeepTheirInterval(t *testing.T) {
 
 // The scan interval changes while the source runs: none at all, and one again.
 func TestTheScanIntervalChanges(t *testing.T) {
-	cfg := Config{StartupJitter: time.Minute}
+	cfg := agent.Config{StartupJitter: time.Minute}
 	p, tools, _ := scripted(t, cfg)
 	synctest.Test(t, func(t *testing.T) {
 		p.retime = make(chan struct{}, 1) // of this bubble
@@ -146,12 +148,12 @@ func TestWhatAptMayNotReadIsTold(t *testing.T) {
 		"W: Unable to read /etc/apt/apt.conf.d/99proxy - open (13: Permission denied)\n":                                                                                    "3 [",
 		"W: Unable to read /etc/apt/apt.conf.d/99proxy - open (13: Permission denied)\nW: Unable to read /etc/apt/sources.list.d/own.list - open (13: Permission denied)\n": "6 [ apt may not read /etc/apt/sources.list.d/own.list as",
 	} {
-		p, tools, book := scripted(t, DefaultConfig())
+		p, tools, book := scripted(t, agent.DefaultConfig())
 		tools.warns = warns
 		if _, err := p.Scan(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := book.state(TopicUpdateScan, packageSource); !strings.HasPrefix(got, want) {
+		if got := book.state(agent.TopicUpdateScan, packageSource); !strings.HasPrefix(got, want) {
 			t.Errorf("after %q the scan's state is %s, want %s", warns, got, want)
 		}
 	}
@@ -212,29 +214,29 @@ func TestToolsAreBounded(t *testing.T) {
 
 // What a tool says may hold any bytes. They are spelled out in the reason, and neither end the agent nor hide the failure.
 func TestAReasonMayHoldAnyBytes(t *testing.T) {
-	p, tools, book := scripted(t, DefaultConfig())
+	p, tools, book := scripted(t, agent.DefaultConfig())
 	tools.warns = "W: Unable to read /etc/apt/sources.list.d/b\x01\xff.list - open (13: Permission denied)\n"
 	if _, err := p.Scan(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := book.state(TopicUpdateScan, packageSource), "6 [ apt may not read /etc/apt/sources.list.d/b<U+0001><byte 0xFF>.list as"; !strings.HasPrefix(got, want) {
+	if got, want := book.state(agent.TopicUpdateScan, packageSource), "6 [ apt may not read /etc/apt/sources.list.d/b<U+0001><byte 0xFF>.list as"; !strings.HasPrefix(got, want) {
 		t.Errorf("the scan's state is %s, want %s", got, want)
 	}
 }
 
 // Lists of more than a week say little of what there is to install.
 func TestOldPackageListsAreTold(t *testing.T) {
-	p, _, book := scripted(t, DefaultConfig())
+	p, _, book := scripted(t, agent.DefaultConfig())
 	p.now = func() time.Time { return time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC) }
 	for age, want := range map[time.Duration]string{
 		listsOld:                      "3 [0 2026-03-03T08:00:00Z]",
 		listsOld + time.Second:        "6 [ the package lists are 7 days old; run apt-get update]",
 		9*24*time.Hour + 23*time.Hour: "6 [ the package lists are 9 days old; run apt-get update]",
 	} {
-		if _, err := p.record(packages{listed: p.now().Add(-age)}, restart{}); err != nil {
+		if _, err := p.record(inventory{listed: p.now().Add(-age)}, restart{}); err != nil {
 			t.Fatal(err)
 		}
-		if got := book.state(TopicUpdateScan, packageSource); got != want {
+		if got := book.state(agent.TopicUpdateScan, packageSource); got != want {
 			t.Errorf("lists of %v: the scan's state is %s, want %s", age, got, want)
 		}
 	}
@@ -242,19 +244,19 @@ func TestOldPackageListsAreTold(t *testing.T) {
 
 // A package whose state no report can carry is named; the other packages are told.
 func TestAStateThatNoReportCarriesStopsNoOther(t *testing.T) {
-	p, _, book := scripted(t, DefaultConfig())
+	p, _, book := scripted(t, agent.DefaultConfig())
 	long := strings.Repeat("1", 9000)
-	found := packages{listed: time.Now(), upgrades: []upgrade{
+	found := inventory{listed: time.Now(), upgrades: []upgrade{
 		{name: "odd", installed: "1", candidate: long}, {name: "sound", installed: "1", candidate: "2"},
 	}}
 	result, err := p.record(found, restart{})
 	if err != nil || result.Raised != 1 || result.Required != 2 {
 		t.Fatalf("recorded %+v, %v; want one of two raised", result, err)
 	}
-	if got := book.state(TopicUpdateDetection, "sound=2"); !strings.HasPrefix(got, "2 [sound 1 2") {
+	if got := book.state(agent.TopicUpdateDetection, "sound=2"); !strings.HasPrefix(got, "2 [sound 1 2") {
 		t.Errorf("the sound package's state is %s", got)
 	}
-	if got, want := book.state(TopicUpdateScan, packageSource), "6 [ a package's state is not told: topic id of topic 500 has 9004 bytes; allowed are 1 to 8192]"; got != want {
+	if got, want := book.state(agent.TopicUpdateScan, packageSource), "6 [ a package's state is not told: topic id of topic 500 has 9004 bytes; allowed are 1 to 8192]"; got != want {
 		t.Errorf("the scan's state is %s, want %s", got, want)
 	}
 }

@@ -1,9 +1,11 @@
-package agent
+package local
 
 import (
 	"context"
-	"statewire/agent/cache"
 	"time"
+
+	"statewire/agent"
+	"statewire/agent/cache"
 )
 
 const (
@@ -14,7 +16,7 @@ const (
 )
 
 // receipts are those of the reports that the relay took lately.
-func (s *Socket) receipts() (map[string]bool, error) {
+func (s *Server) receipts() (map[string]bool, error) {
 	sent, err := s.agent.Sent()
 	old := map[string]bool{}
 	for i := range sent {
@@ -27,7 +29,7 @@ func (s *Socket) receipts() (map[string]bool, error) {
 
 // flush makes the agent send what waits and returns when the relay has it, when an attempt came to nothing, or when what is left
 // is held back. What is not sent stays, and goes with a later report. old are the receipts of what was sent before.
-func (s *Socket) flush(ctx context.Context, old map[string]bool) (Flushed, error) {
+func (s *Server) flush(ctx context.Context, old map[string]bool) (Flushed, error) {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	before, err := s.agent.Status()
@@ -62,7 +64,7 @@ func (s *Socket) flush(ctx context.Context, old map[string]bool) (Flushed, error
 }
 
 // flushed is where things stand. A receipt of before says nothing of what was to be sent now.
-func (s *Socket) flushed(now Status, why string, old map[string]bool) (Flushed, error) {
+func (s *Server) flushed(now agent.Status, why string, old map[string]bool) (Flushed, error) {
 	f := Flushed{Done: now.Unsent == 0, Unsent: now.Unsent, LastSerial: now.LastSerial, Problem: why}
 	sent, err := s.agent.Sent()
 	if err != nil {

@@ -1,4 +1,4 @@
-package agent
+package local
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 func TestTheSocketRefusesTextThatJSONWouldChange(t *testing.T) {
 	o := operate(t)
 	plain := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return dialSocket(ctx, o.dir)
+		return dial(ctx, o.dir)
 	}}}
 	for topicID, want := range map[string]string{
 		`job\ud800`:               `byte 46 is U+D800, half of a character`,
@@ -41,11 +41,11 @@ func TestTheSocketRefusesTextThatJSONWouldChange(t *testing.T) {
 		}
 	}
 	_, err := o.client.Raise(t.Context(), RaiseRequest{States: []RaisedState{{TopicType: 9100, TopicID: "job\xfe", StateID: 1}}})
-	var refused *SocketError
+	var refused *Error
 	if !errors.As(err, &refused) || refused.Status != http.StatusBadRequest || !strings.Contains(refused.Text, "character 4 is byte 0xFE") {
 		t.Errorf("the client's own request: %v", err)
 	}
-	if n := waiting(t, o.store); n != 2 {
+	if n := summary(t, o.store).Unsent; n != 2 {
 		t.Errorf("%d topics are kept, want the two sound ones", n)
 	}
 }

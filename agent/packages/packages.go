@@ -1,4 +1,6 @@
-package agent
+// Package packages tells the site which package updates this machine needs, has installed, or waits for a restart with. It never
+// changes anything on the machine.
+package packages
 
 import (
 	"context"
@@ -9,7 +11,9 @@ import (
 	"sync"
 	"time"
 
+	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/internal/backoff"
 	"statewire/smx"
 )
 
@@ -47,14 +51,14 @@ type book interface {
 	// Raise records states, all or none.
 	Raise(states ...cache.State) error
 	// Messages lists what the agent holds of these topic types.
-	Messages(topicTypes ...uint32) (Messages, error)
+	Messages(topicTypes ...uint32) (agent.Messages, error)
 }
 
-// Packages is the source that tells which package updates this machine requires: exactly those that `apt list --upgradable`
+// Source is the source that tells which package updates this machine requires: exactly those that `apt list --upgradable`
 // lists. It only looks: it changes nothing on the machine, and raises only what has changed.
-type Packages struct {
+type Source struct {
 	// Constant after NewPackages.
-	cfg    Config
+	cfg    agent.Config
 	book   book
 	now    func() time.Time
 	log    *slog.Logger
@@ -69,42 +73,36 @@ type Packages struct {
 	interval time.Duration // between two scans; 0 = none
 }
 
-// NewPackages returns the source. Nothing runs until Run or Scan.
-func NewPackages(cfg Config, b book, now func() time.Time, log *slog.Logger) *Packages {
-	return &Packages{cfg: cfg, book: b, now: now, log: log, apt: newApt(), marker: restartMarker,
+// New returns the source. Nothing runs until Run or Scan.
+func New(cfg agent.Config, b book, now func() time.Time, log *slog.Logger) *Source {
+	return &Source{cfg: cfg, book: b, now: now, log: log, apt: newApt(), marker: restartMarker,
 		retime: make(chan struct{}, 1), interval: cfg.ScanInterval}
 }
 
 // Configure puts the scan interval of cfg into force while the source runs.
-func (p *Packages) Configure(cfg Config) {
+func (p *Source) Configure(cfg agent.Config) {
 	p.mu.Lock()
 	changed := p.interval != cfg.ScanInterval
 	p.interval = cfg.ScanInterval
 	p.mu.Unlock()
 	if changed {
-		poke(p.retime)
+		select {
+		case p.retime <- struct{}{}:
+		default:
+		}
 	}
 }
 
 // scanInterval is the one in force.
-func (p *Packages) scanInterval() time.Duration {
+func (p *Source) scanInterval() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.interval
 }
 
-// ScanResult is what a scan found.
-type ScanResult struct {
-	Required int           `json:"required"` // updates
-	Restart  int           `json:"restart"`  // updates that wait for a restart
-	Raised   int           `json:"raised"`   // states that have changed since the last scan
-	Listed   time.Time     `json:"listed"`   // when the package lists were brought up to date
-	Took     time.Duration `json:"took_ns"`
-}
-
 // Run scans after the startup jitter, in every scan interval, and soon after packages were installed or lists brought up to date,
 // until ctx ends. On a machine without apt it says so once and returns. A scan that fails is told to the site, not to the caller.
-func (p *Packages) Run(ctx context.Context) error {
+func (p *Source) Run(ctx context.Context) error {
 	for p.scanInterval() == 0 {
 		select {
 		case <-ctx.Done():
@@ -116,7 +114,7 @@ func (p *Packages) Run(ctx context.Context) error {
 		p.log.Info("no package updates are reported", "why", err)
 		return nil
 	}
-	timer := time.NewTimer(jitter(0, p.cfg.StartupJitter))
+	timer := time.NewTimer(backoff.Jitter(0, p.cfg.StartupJitter))
 	defer timer.Stop()
 	look := time.NewTicker(tracesInterval)
 	defer look.Stop()
@@ -144,25 +142,25 @@ func (p *Packages) Run(ctx context.Context) error {
 }
 
 // nextScan is the time to the next regular scan: the interval, less up to a tenth of it.
-func (p *Packages) nextScan() time.Duration {
+func (p *Source) nextScan() time.Duration {
 	interval := p.scanInterval()
 	if interval == 0 {
 		return never
 	}
-	return jitter(interval*9/10, interval/10)
+	return backoff.Jitter(interval*9/10, interval/10)
 }
 
 // retryScan is the time to the next scan after one that failed.
-func (p *Packages) retryScan() time.Duration {
+func (p *Source) retryScan() time.Duration {
 	interval := p.scanInterval()
 	if interval == 0 {
 		return never
 	}
-	return jitter(0, min(interval, scanRetryInterval))
+	return backoff.Jitter(0, min(interval, scanRetryInterval))
 }
 
 // step scans and returns how long to wait for the next one. The error is the store's, or errNoApt.
-func (p *Packages) step(ctx context.Context) (time.Duration, error) {
+func (p *Source) step(ctx context.Context) (time.Duration, error) {
 	result, err := p.Scan(ctx)
 	var failed *scanError
 	switch {
@@ -177,47 +175,47 @@ func (p *Packages) step(ctx context.Context) (time.Duration, error) {
 }
 
 // Available says whether this machine has the source at all.
-func (p *Packages) Available(ctx context.Context) bool {
+func (p *Source) Available(ctx context.Context) bool {
 	return !errors.Is(p.apt.prepare(ctx), errNoApt)
 }
 
 // Scan looks once and raises what has changed; several callers scan one after the other.
-func (p *Packages) Scan(ctx context.Context) (ScanResult, error) {
+func (p *Source) Scan(ctx context.Context) (agent.ScanResult, error) {
 	p.scanning.Lock()
 	defer p.scanning.Unlock()
 	began := time.Now()
 	if err := p.apt.prepare(ctx); errors.Is(err, errNoApt) {
-		return ScanResult{}, err
+		return agent.ScanResult{}, err
 	}
 	if err := p.raiseScan(scanRunning); errors.Is(err, cache.ErrFull) {
-		return ScanResult{}, &scanError{err}
+		return agent.ScanResult{}, &scanError{err}
 	} else if err != nil {
-		return ScanResult{}, err
+		return agent.ScanResult{}, err
 	}
 	found, err := p.apt.look(ctx)
 	if err != nil {
-		return ScanResult{}, p.fail(ctx, err)
+		return agent.ScanResult{}, p.fail(ctx, err)
 	}
 	waiting, err := readRestart(p.marker)
 	if err != nil {
-		return ScanResult{}, p.fail(ctx, err)
+		return agent.ScanResult{}, p.fail(ctx, err)
 	}
 	result, err := p.record(found, waiting)
 	if errors.Is(err, cache.ErrFull) {
-		return ScanResult{}, p.fail(ctx, err)
+		return agent.ScanResult{}, p.fail(ctx, err)
 	}
 	result.Took = time.Since(began)
 	return result, err
 }
 
 // record raises what has changed, and that the scan is complete.
-func (p *Packages) record(found packages, waiting restart) (ScanResult, error) {
-	result := ScanResult{Required: len(found.upgrades), Listed: found.listed.UTC()}
-	all, err := p.book.Messages(scanTopics...)
+func (p *Source) record(found inventory, waiting restart) (agent.ScanResult, error) {
+	result := agent.ScanResult{Required: len(found.upgrades), Listed: found.listed.UTC()}
+	all, err := p.book.Messages(agent.ScanTopics()...)
 	if err != nil {
 		return result, err
 	}
-	updates, enforced := all.latest(TopicUpdateDetection), all.latest(TopicUpdateEnforcement)
+	updates, enforced := latest(all, agent.TopicUpdateDetection), latest(all, agent.TopicUpdateEnforcement)
 	restarts := waiting.states(enforced, found.installed)
 	for _, s := range restarts {
 		if s.StateID == enforcementRestart {
@@ -249,7 +247,7 @@ func sift(states []cache.State) (sound []cache.State, refused error) {
 }
 
 // completed is the scan's own state after it.
-func (p *Packages) completed(r ScanResult, unread string, refused error) cache.State {
+func (p *Source) completed(r agent.ScanResult, unread string, refused error) cache.State {
 	if unread != "" {
 		return p.scanState(scanWithErrors, "", shorten("apt may not read "+unread+" as the agent's user, so its updates may be missing; make it readable, and move passwords to auth.conf.d"))
 	}
@@ -263,7 +261,7 @@ func (p *Packages) completed(r ScanResult, unread string, refused error) cache.S
 }
 
 // fail tells the site why there is no result. What earlier scans found stands.
-func (p *Packages) fail(ctx context.Context, cause error) error {
+func (p *Source) fail(ctx context.Context, cause error) error {
 	if ctx.Err() != nil { // the agent stops; the next one scans again
 		return errors.Join(&scanError{cause}, p.raiseScan(scanRetry))
 	}
@@ -274,16 +272,16 @@ func (p *Packages) fail(ctx context.Context, cause error) error {
 	return failed
 }
 
-func (p *Packages) raiseScan(state uint32, params ...string) error {
+func (p *Source) raiseScan(state uint32, params ...string) error {
 	return p.book.Raise(p.scanState(state, params...))
 }
 
 // scanState is the scan's own state. Its parameters are words for people, of tools that may say any bytes.
-func (p *Packages) scanState(state uint32, params ...string) cache.State {
+func (p *Source) scanState(state uint32, params ...string) cache.State {
 	for i := range params {
 		params[i] = smx.Spell(params[i])
 	}
 	return cache.State{Priority: usualPriority, Message: smx.Message{
-		Time: p.now(), TopicType: TopicUpdateScan, TopicID: packageSource, StateID: state, Params: params,
+		Time: p.now(), TopicType: agent.TopicUpdateScan, TopicID: packageSource, StateID: state, Params: params,
 	}}
 }
