@@ -4,17 +4,25 @@ import (
 	"io"
 	"io/fs"
 	"time"
+
+	"github.com/fsnotify/fsnotify"
 )
 
 // folder is one of the folders an inbox consists of; the first three are the lanes.
 type folder uint8
 
 const (
-	processFolder folder = iota + 3
+	highFolder folder = iota
+	incomingFolder
+	lowFolder
+	processFolder
 	corruptFolder
 	tempFolder     // this process's own
-	folders    int = iota + 3
+	folders    int = iota
 )
+
+// laneFolders is how many of the folders are lanes.
+const laneFolders = processFolder
 
 var folderPaths = [folders]string{"incoming/high", "incoming", "incoming/low", "process", "corrupt", "tmp"}
 
@@ -31,11 +39,11 @@ type disk interface {
 	remove(at folder, name string) error
 	sync(at folder) error
 	scan(at folder) (scan, error)
-	check(at folder) error              // ErrMoved when the path no longer leads to the folder held open
+	check(at folder) error              // errMoved when the path no longer leads to the folder held open
 	reopen(before func()) error         // the folders that are no longer where they were; before: when nothing can fail any more
 	stamp(at folder) (time.Time, error) // when a name last came or went
 	free() (bytes, inodes uint64, err error)
-	lock() (io.Closer, error) // the loader's lock; a *LockedError when it is taken
+	lock() (io.Closer, error) // the loader's lock; a *lockedError when it is taken
 	watch() (watcher, error)  // of the lanes
 	close() error
 }
@@ -100,4 +108,11 @@ type identity struct {
 
 func (s stat) identity() identity {
 	return identity{inode: s.inode, size: s.size, mtime: s.mtime.UnixNano()}
+}
+
+// watcher tells that something came into a lane. What it tells are hints: any of them may be missing.
+type watcher interface {
+	events() <-chan fsnotify.Event
+	errors() <-chan error // fsnotify.ErrEventOverflow when hints were lost
+	close() error
 }

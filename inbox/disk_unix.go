@@ -187,7 +187,7 @@ func (k *unixDisk) check(at folder) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("stat %s: %w", path, err)
 	}
-	return fmt.Errorf("%w: %s is not the folder that was in use: put it back, or make a new one", ErrMoved, path)
+	return fmt.Errorf("%w: %s is not the folder that was in use: put it back, or make a new one", errMoved, path)
 }
 
 func (k *unixDisk) stamp(at folder) (time.Time, error) {

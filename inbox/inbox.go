@@ -83,9 +83,9 @@ var (
 	ErrFault = errors.New("storage fault")
 	// ErrMoved says that a folder of the inbox was deleted or renamed under the running process. Once it is there again, or a new
 	// one, the inbox goes on by itself.
-	ErrMoved = errors.New("folder moved or deleted")
+	ErrMoved = errMoved
 	// ErrLocked says that another loader holds the inbox; the error is a *LockedError.
-	ErrLocked = errors.New("another loader holds the inbox")
+	ErrLocked = errLocked
 	// ErrTooLarge says that a file is larger than Config.MaxFileBytes.
 	ErrTooLarge = errors.New("file too large")
 	// ErrHashMismatch says that a file's bytes differ from the SHA-256 in its name.
@@ -96,17 +96,7 @@ var (
 )
 
 // LockedError names the process that holds the inbox.
-type LockedError struct {
-	Path string // the lock file
-	PID  int    // 0 when the holder has not written it
-}
-
-func (e *LockedError) Error() string {
-	return fmt.Sprintf("process %d is loading this inbox (it holds %s): stop it first, or let it do the work", e.PID, e.Path)
-}
-
-// Is makes every LockedError an ErrLocked.
-func (e *LockedError) Is(target error) bool { return target == ErrLocked }
+type LockedError = lockedError
 
 // now is the time as files and lists keep it: UTC, whole microseconds.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

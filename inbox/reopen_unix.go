@@ -40,10 +40,10 @@ func (k *unixDisk) reopen(before func()) error {
 
 // lanesBelow makes the lanes below an incoming that is new.
 func (k *unixDisk) lanesBelow() error {
-	if !errors.Is(k.check(folder(Normal)), ErrMoved) {
+	if !errors.Is(k.check(incomingFolder), errMoved) {
 		return nil
 	}
-	for _, lane := range []Lane{High, Low} {
+	for _, lane := range []folder{highFolder, lowFolder} {
 		if err := os.Mkdir(k.paths[lane], 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}

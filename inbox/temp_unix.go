@@ -137,7 +137,7 @@ func (k *unixDisk) takeLock() (*os.File, error) {
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		held, _ := os.ReadFile(path)
 		pid, _ := strconv.Atoi(strings.TrimSpace(string(held)))
-		return nil, &LockedError{Path: path, PID: pid}
+		return nil, &lockedError{Path: path, PID: pid}
 	}
 	if err != nil {
 		return nil, err
@@ -186,7 +186,7 @@ func makeFolders(root string) error {
 // syncAbove syncs every folder that a name of the inbox's folders may have been added to.
 func syncAbove(root string) error {
 	const above = 4 // root is <data>/inboxes/auth/statesys.box
-	paths := []string{filepath.Join(root, folder(Normal).String()), root}
+	paths := []string{filepath.Join(root, incomingFolder.String()), root}
 	for range above {
 		paths = append(paths, filepath.Dir(paths[len(paths)-1]))
 	}

@@ -10,13 +10,6 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// watcher tells that something came into a lane. What it tells are hints: any of them may be missing.
-type watcher interface {
-	events() <-chan fsnotify.Event
-	errors() <-chan error // fsnotify.ErrEventOverflow when hints were lost
-	close() error
-}
-
 // Wake returns a channel that gets a value when files may be waiting: soon after one arrives, when a postponed file is due,
 // and at the latest every Config.PollInterval. It works, by polling alone, when folders can't be watched. It ends with ctx
 // or the loader, without closing the channel.

@@ -15,7 +15,7 @@ type stamps struct {
 	stop  chan struct{}
 	done  chan struct{}
 
-	seen [lanes]time.Time // Owned by run.
+	seen [laneFolders]time.Time // Owned by run.
 }
 
 func (k *unixDisk) watch() (watcher, error) {
@@ -50,9 +50,9 @@ func (s *stamps) look() {
 }
 
 func (s *stamps) changed() (changed bool) {
-	for lane := range lanes {
+	for lane := range laneFolders {
 		// A folder that can't be looked at shows in the next claim.
-		if at, err := s.disk.stamp(folder(lane)); err == nil && !at.Equal(s.seen[lane]) {
+		if at, err := s.disk.stamp(lane); err == nil && !at.Equal(s.seen[lane]) {
 			s.seen[lane], changed = at, true
 		}
 	}

@@ -15,7 +15,7 @@ func (k *unixDisk) watch() (watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", k.root, err)
 	}
-	for lane := range lanes {
+	for lane := range laneFolders {
 		if err := w.Add(k.paths[lane]); err != nil {
 			return nil, errors.Join(fmt.Errorf("watch %s: %w", k.paths[lane], err), w.Close())
 		}
