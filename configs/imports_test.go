@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 		"reports", "reports/explain", "reports/summary", "console", "identity", "notifier", "smx", "smx/policy"},
 	"configs": {"relay", "ingest", "store", "resync", "reports", "console", "notifier", "agent", "agent/packages"},
 
+	"inbox":       {"inbox/disk"},
 	"relay":       {"inbox", "smx", "smx/policy", "identity"},
 	"ingest":      {"inbox", "smx", "store"},
 	"store":       {"store/embedded"},

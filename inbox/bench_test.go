@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"statewire/inbox/disk"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -60,7 +61,7 @@ func syncedFile(dir, name string, data []byte) error {
 	if err := os.Rename(path+".tmp", path); err != nil {
 		return err
 	}
-	return syncPath(dir)
+	return disk.SyncPath(dir)
 }
 
 // share runs b.N calls on a number of threads.

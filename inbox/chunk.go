@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"statewire/inbox/disk"
 	"time"
 )
 
@@ -34,7 +35,7 @@ func newChunk(l *Loader, entries []*entry) *Chunk {
 	c := &Chunk{loader: l, Files: make([]File, len(entries))}
 	for i, e := range entries {
 		e.chunk = c
-		c.Files[i] = File{Name: e.name, Lane: e.lane, Size: e.id.size, Claimed: e.claimed, Tries: e.tries, dir: l.dir, entry: e}
+		c.Files[i] = File{Name: e.name, Lane: e.lane, Size: e.id.Size, Claimed: e.claimed, Tries: e.tries, dir: l.dir, entry: e}
 	}
 	return c
 }
@@ -44,7 +45,7 @@ func newChunk(l *Loader, entries []*entry) *Chunk {
 func (f File) Read(buf []byte) ([]byte, error) {
 	data, err := f.read(buf)
 	if err != nil {
-		return nil, fmt.Errorf("read %s/%s: %w", folder(f.Lane), f.Name, err)
+		return nil, fmt.Errorf("read %s/%s: %w", disk.Folder(f.Lane), f.Name, err)
 	}
 	return data, nil
 }
@@ -53,19 +54,19 @@ func (f File) read(buf []byte) (data []byte, err error) {
 	if limit := f.dir.config.MaxFileBytes; f.Size > limit {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, f.Size, limit)
 	}
-	in, err := f.dir.disk.open(folder(f.Lane), f.Name)
+	in, err := f.dir.disk.Open(disk.Folder(f.Lane), f.Name)
 	if err != nil {
-		if s, statErr := f.dir.disk.stat(folder(f.Lane), f.Name); statErr == nil && s.identity() != f.entry.id {
+		if s, statErr := f.dir.disk.Stat(disk.Folder(f.Lane), f.Name); statErr == nil && s.Identity() != f.entry.id {
 			return nil, ErrChanged // a link or a pipe took its place
 		}
 		return nil, err
 	}
-	defer in.close()
-	s, err := in.stat()
+	defer in.Close()
+	s, err := in.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if s.kind != regular || s.identity() != f.entry.id {
+	if s.Kind != disk.Regular || s.Identity() != f.entry.id {
 		return nil, ErrChanged
 	}
 	data = slices.Grow(buf[:0], int(f.Size))[:f.Size]
@@ -97,7 +98,7 @@ func (c *Chunk) Done(files ...File) error {
 			continue
 		}
 		if err := c.remove(f.entry); err != nil {
-			errs = append(errs, fmt.Errorf("delete %s/%s: %w", folder(f.Lane), f.Name, err))
+			errs = append(errs, fmt.Errorf("delete %s/%s: %w", disk.Folder(f.Lane), f.Name, err))
 			stuck = append(stuck, f.entry)
 		}
 	}
@@ -115,7 +116,7 @@ func (c *Chunk) Vanished(f File) error {
 		c.Postpone(f)
 	}
 	if err != nil {
-		return fmt.Errorf("look at %s/%s: %w", folder(f.Lane), f.Name, err)
+		return fmt.Errorf("look at %s/%s: %w", disk.Folder(f.Lane), f.Name, err)
 	}
 	return c.loader.retire(spareLists)
 }
@@ -125,7 +126,7 @@ func (c *Chunk) remove(e *entry) error {
 	if !there || err != nil {
 		return err
 	}
-	switch err := c.loader.dir.disk.remove(folder(e.lane), e.name); {
+	switch err := c.loader.dir.disk.Remove(disk.Folder(e.lane), e.name); {
 	case errors.Is(err, fs.ErrNotExist):
 		c.end(e, "vanished")
 	case err != nil:
@@ -138,14 +139,14 @@ func (c *Chunk) remove(e *entry) error {
 
 // same tells whether a claimed file is still there as it was. Otherwise the claim has ended.
 func (c *Chunk) same(e *entry) (bool, error) {
-	s, err := c.loader.dir.disk.stat(folder(e.lane), e.name)
+	s, err := c.loader.dir.disk.Stat(disk.Folder(e.lane), e.name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		c.end(e, "vanished")
 		return false, nil
 	case err != nil:
 		return false, err
-	case s.identity() != e.id:
+	case s.Identity() != e.id:
 		c.end(e, "changed")
 		return false, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"statewire/inbox/disk"
 )
 
 // Copy makes a durable copy of the file at path in incoming, byte for byte, under its own name or, when that is taken,
@@ -37,7 +38,7 @@ func (d *Dir) copy(ctx context.Context, path string) (name string, err error) {
 		return "", err
 	}
 	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("a %s, not a file", kindOf(info.Mode()))
+		return "", fmt.Errorf("a %s, not a file", disk.KindOf(info.Mode()))
 	}
 	in, err := os.Open(path)
 	if err != nil {
@@ -56,7 +57,7 @@ func (d *Dir) copyFile(ctx context.Context, in *os.File, path string) (name stri
 		return "", fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, info.Size(), d.config.MaxFileBytes)
 	}
 	src := &source{ctx: ctx, in: in, left: d.config.MaxFileBytes}
-	return d.place(folder(Normal), src, func(n int) string {
+	return d.place(disk.Folder(Normal), src, func(n int) string {
 		return near(spelled(filepath.Base(path)), n)
 	})
 }

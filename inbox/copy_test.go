@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"statewire/inbox/disk"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,7 @@ func TestCopyKeepsBytesAndName(t *testing.T) {
 			check(t, os.WriteFile(path, utf16, 0o600))
 			name, err := d.Copy(context.Background(), path)
 			check(t, err)
-			data, _ := onDisk{d.Root()}.read(folder(Normal), name)
+			data, _ := onDisk{d.Root()}.read(disk.Folder(Normal), name)
 			if name != test.want || !bytes.Equal(data, utf16) {
 				t.Errorf("got %s with %q, want %s", name, data, test.want)
 			}
@@ -92,7 +93,7 @@ func TestCopyRefuses(t *testing.T) {
 	if _, err := d.Put(Normal, make([]byte, 11), time.Now()); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("put over the limit: %v", err)
 	}
-	if left := (onDisk{d.Root()}).list(folder(Normal)); len(left) > 0 {
+	if left := (onDisk{d.Root()}).list(disk.Folder(Normal)); len(left) > 0 {
 		t.Errorf("refused files are there: %v", left)
 	}
 	check(t, d.Ready()) // none of it is the disk's fault
@@ -109,7 +110,7 @@ func FuzzNames(f *testing.F) {
 		}
 		for n := range 12 {
 			got := near(spelled(name), n)
-			if kind := foreign(dirEntry{got, regular}); kind != "" || len(got) > maxNameBytes+len("~00000000") {
+			if kind := foreign(disk.Entry{Name: got, Kind: disk.Regular}); kind != "" || len(got) > maxNameBytes+len("~00000000") {
 				t.Fatalf("%q becomes %q: %d bytes, %q", name, got, len(got), kind)
 			}
 		}

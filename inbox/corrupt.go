@@ -12,6 +12,7 @@ import (
 	"iter"
 	"path/filepath"
 	"regexp"
+	"statewire/inbox/disk"
 	"strings"
 	"time"
 )
@@ -56,7 +57,7 @@ func (d *Dir) BadFiles() iter.Seq2[BadFile, error] {
 // eachBad ends early, without an error, when yield says so.
 func (d *Dir) eachBad(yield func(BadFile, error) bool) error {
 	enough := errors.New("enough")
-	err := d.each(corruptFolder, func(e dirEntry) error {
+	err := d.each(disk.CorruptFolder, func(e disk.Entry) error {
 		if bad, _, ok := d.bad(e); ok && !yield(bad, nil) {
 			return enough
 		}
@@ -69,21 +70,21 @@ func (d *Dir) eachBad(yield func(BadFile, error) bool) error {
 }
 
 // bad looks at one entry of corrupt; a reason, and what vanished meanwhile, is none.
-func (d *Dir) bad(e dirEntry) (b BadFile, reason []byte, ok bool) {
-	if e.kind != regular || strings.HasSuffix(e.name, reasonSuffix) {
+func (d *Dir) bad(e disk.Entry) (b BadFile, reason []byte, ok bool) {
+	if e.Kind != disk.Regular || strings.HasSuffix(e.Name, reasonSuffix) {
 		return BadFile{}, nil, false
 	}
-	s, err := d.disk.stat(corruptFolder, e.name)
+	s, err := d.disk.Stat(disk.CorruptFolder, e.Name)
 	if err != nil {
 		return BadFile{}, nil, false
 	}
-	b = BadFile{Name: e.name, Size: s.size, Since: s.ctime.UTC()}
-	if reason, err = d.contents(corruptFolder, e.name+reasonSuffix); err == nil {
+	b = BadFile{Name: e.Name, Size: s.Size, Since: s.Ctime.UTC()}
+	if reason, err = d.contents(disk.CorruptFolder, e.Name+reasonSuffix); err == nil {
 		// A reason that people edited into something else is as good as none.
 		_ = json.Unmarshal(reason, &b.Reason)
 	}
-	b.Disk = blocks(s.size) + blocks(int64(len(reason)))
-	b.Record = len(b.Reason.Records) > 0 || b.Reason.File == "" && recordName.MatchString(e.name)
+	b.Disk = blocks(s.Size) + blocks(int64(len(reason)))
+	b.Record = len(b.Reason.Records) > 0 || b.Reason.File == "" && recordName.MatchString(e.Name)
 	if b.Record {
 		b.Number = max(1, len(b.Reason.Records)) // a file from before there were lists holds one
 	}
@@ -97,15 +98,15 @@ func (d *Dir) Bad(name string) (BadFile, error) {
 	if err := plain(name); err != nil {
 		return BadFile{}, err
 	}
-	s, err := d.disk.stat(corruptFolder, name)
+	s, err := d.disk.Stat(disk.CorruptFolder, name)
 	if err != nil {
 		return BadFile{}, fmt.Errorf("look at corrupt/%s: %w", name, err)
 	}
-	b, reason, ok := d.bad(dirEntry{name, s.kind})
+	b, reason, ok := d.bad(disk.Entry{Name: name, Kind: s.Kind})
 	if !ok {
 		return BadFile{}, fmt.Errorf("look at corrupt/%s: %w", name, fs.ErrNotExist)
 	}
-	data, err := d.contents(corruptFolder, name)
+	data, err := d.contents(disk.CorruptFolder, name)
 	if err != nil && !errors.Is(err, ErrTooLarge) {
 		return BadFile{}, fmt.Errorf("read corrupt/%s: %w", name, err)
 	}
@@ -122,7 +123,7 @@ func (d *Dir) ReadBad(name string) ([]byte, error) {
 	if err := plain(name); err != nil {
 		return nil, err
 	}
-	data, err := d.contents(corruptFolder, name)
+	data, err := d.contents(disk.CorruptFolder, name)
 	if err != nil {
 		return nil, fmt.Errorf("read corrupt/%s: %w", name, err)
 	}
@@ -142,7 +143,7 @@ func (d *Dir) Replay(b BadFile, data []byte) (name string, err error) {
 
 func (d *Dir) replay(b BadFile, data []byte) (name string, err error) {
 	name = replayName(b.Name, b.Token)
-	if there, err := d.contents(folder(Normal), name); err == nil {
+	if there, err := d.contents(disk.Folder(Normal), name); err == nil {
 		if bytes.Equal(there, data) {
 			return name, nil
 		}
@@ -156,16 +157,16 @@ func (d *Dir) replay(b BadFile, data []byte) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := d.disk.rename(tempFolder, temp, folder(Normal), name); err != nil {
+	if err := d.disk.Rename(disk.TempFolder, temp, disk.Folder(Normal), name); err != nil {
 		d.discard(temp)
 		return "", d.failed("rename to incoming/"+name, err)
 	}
-	return name, d.settle(folder(Normal), began)
+	return name, d.settle(disk.Folder(Normal), began)
 }
 
 // moveBack moves a whole file from corrupt to incoming, under its own name or one close to it, and drops its reason.
 func (d *Dir) moveBack(name string) (newName string, err error) {
-	sum, err := d.hash(corruptFolder, name)
+	sum, err := d.hash(disk.CorruptFolder, name)
 	if err != nil {
 		return "", err
 	}
@@ -173,29 +174,29 @@ func (d *Dir) moveBack(name string) (newName string, err error) {
 	if err != nil {
 		return "", err
 	}
-	newName, err = d.unused(corruptFolder, name, folder(Normal), func(n int) string { return near(repaired(spelled(name), sum), n) })
+	newName, err = d.unused(disk.CorruptFolder, name, disk.Folder(Normal), func(n int) string { return near(repaired(spelled(name), sum), n) })
 	if err != nil {
 		return "", err
 	}
-	if err := d.settle(folder(Normal), began); err != nil {
+	if err := d.settle(disk.Folder(Normal), began); err != nil {
 		return "", err
 	}
-	return newName, ignoreVanished(d.disk.remove(corruptFolder, name+reasonSuffix))
+	return newName, ignoreVanished(d.disk.Remove(disk.CorruptFolder, name+reasonSuffix))
 }
 
 // hash is the SHA-256 of a file of any size.
-func (d *Dir) hash(at folder, name string) (sum [sha256.Size]byte, err error) {
-	f, err := d.disk.open(at, name)
+func (d *Dir) hash(at disk.Folder, name string) (sum [sha256.Size]byte, err error) {
+	f, err := d.disk.Open(at, name)
 	if err != nil {
 		return sum, err
 	}
-	defer f.close()
-	s, err := f.stat()
+	defer f.Close()
+	s, err := f.Stat()
 	if err != nil {
 		return sum, err
 	}
-	if s.kind != regular {
-		return sum, fmt.Errorf("a %s, not a file", s.kind)
+	if s.Kind != disk.Regular {
+		return sum, fmt.Errorf("a %s, not a file", s.Kind)
 	}
 	h := sha256.New()
 	_, err = io.Copy(h, f)
@@ -211,7 +212,7 @@ func (d *Dir) Waits(b BadFile) (name string, waits bool) {
 			if name == "" {
 				continue
 			}
-			if _, err := d.disk.stat(folder(lane), name); err == nil {
+			if _, err := d.disk.Stat(disk.Folder(lane), name); err == nil {
 				return name, true
 			}
 		}
@@ -222,7 +223,7 @@ func (d *Dir) Waits(b BadFile) (name string, waits bool) {
 // SyncLanes makes durable that files which were loaded have gone: none of them comes back after a power cut.
 func (d *Dir) SyncLanes() error {
 	for lane := range lanes {
-		if err := d.syncFolder(folder(lane)); err != nil {
+		if err := d.syncFolder(disk.Folder(lane)); err != nil {
 			return err
 		}
 	}
@@ -235,14 +236,14 @@ func (d *Dir) RemoveBad(b BadFile) error {
 	there, err := d.Bad(b.Name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return ignoreVanished(d.disk.remove(corruptFolder, b.Name+reasonSuffix))
+		return ignoreVanished(d.disk.Remove(disk.CorruptFolder, b.Name+reasonSuffix))
 	case err != nil:
 		return err
 	case there.Token != b.Token:
 		return fmt.Errorf("corrupt/%s has changed meanwhile: %w", b.Name, ErrChanged)
 	}
 	for _, name := range []string{b.Name, b.Name + reasonSuffix} {
-		if err := ignoreVanished(d.disk.remove(corruptFolder, name)); err != nil {
+		if err := ignoreVanished(d.disk.Remove(disk.CorruptFolder, name)); err != nil {
 			return fmt.Errorf("delete corrupt/%s: %w", name, err)
 		}
 	}

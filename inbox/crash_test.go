@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"statewire/inbox/disk"
 	"testing"
 	"time"
 )
@@ -22,7 +23,7 @@ import (
 
 func everywhere(t *testing.T, m *model, g *ledger) (states *int) {
 	states = new(int)
-	look := func(call string, at folder, name string) error {
+	look := func(call string, at disk.Folder, name string) error {
 		m.crashes(func(left *model) {
 			*states++
 			if err := g.check(left); err != nil {
@@ -89,8 +90,8 @@ func TestNoPowerCutBreaksThePromises(t *testing.T) {
 			}
 		}},
 		{"a replayed file is in corrupt or waits", func(t *testing.T, m *model, d *Dir, g *ledger) {
-			m.drop(corruptFolder, "A.SMX", "bad")
-			m.drop(corruptFolder, "A.SMX"+reasonSuffix, `{"code":"x"}`)
+			m.drop(disk.CorruptFolder, "A.SMX", "bad")
+			m.drop(disk.CorruptFolder, "A.SMX"+reasonSuffix, `{"code":"x"}`)
 			g.accept("bad")
 			b, err := d.Bad("A.SMX")
 			check(t, err)
@@ -98,7 +99,7 @@ func TestNoPowerCutBreaksThePromises(t *testing.T) {
 			check(t, err)
 		}},
 		{"a report in process goes back to waiting", func(t *testing.T, m *model, d *Dir, g *ledger) {
-			m.drop(processFolder, "A.SMX", "was claimed")
+			m.drop(disk.ProcessFolder, "A.SMX", "was claimed")
 			g.offer("was claimed")
 			loader(t, d, 2, 2)
 			g.accept("was claimed")
@@ -122,7 +123,7 @@ func TestNoPowerCutBreaksThePromises(t *testing.T) {
 func dropFiles(m *model, g *ledger, lane Lane, n int) {
 	for i := range n {
 		text := fmt.Sprint("dropped ", i)
-		m.drop(folder(lane), fmt.Sprintf("%d.SMX", i), text)
+		m.drop(disk.Folder(lane), fmt.Sprintf("%d.SMX", i), text)
 		g.accept(text)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"statewire/inbox/disk"
 	"testing"
 	"time"
 )
@@ -30,7 +31,7 @@ func failAt(t *testing.T, step int, late bool, fault, kind error) {
 	m, g := newModel(), newLedger()
 	d := newDir(quick(), "/model", m, slog.New(slog.DiscardHandler))
 	n := 0
-	hook := func(call string, at folder, name string) error {
+	hook := func(call string, at disk.Folder, name string) error {
 		if n++; n == step+1 {
 			return fault
 		}
@@ -51,7 +52,7 @@ func failAt(t *testing.T, step int, late bool, fault, kind error) {
 	if steps := 5; (err == nil) != (step >= steps) {
 		t.Errorf("Put answered %v though step %d failed", err, step)
 	}
-	if temp := m.list(tempFolder); len(temp) > 0 {
+	if temp := m.list(disk.TempFolder); len(temp) > 0 {
 		t.Errorf("temporary files stay: %v", temp)
 	}
 	m.crashes(func(left *model) { check(t, g.check(left)) })
@@ -65,7 +66,7 @@ func TestAfterAFailedSyncNothingIsAcknowledgedUntilAProbeSyncs(t *testing.T) {
 			config.ProbeInterval = time.Hour
 			d := newDir(config, "/model", m, slog.New(slog.DiscardHandler))
 			syncs, broken := map[string]int{}, true
-			m.before = func(call string, at folder, name string) error {
+			m.before = func(call string, at disk.Folder, name string) error {
 				if call == failing && broken {
 					if syncs[name]++; name != "" && syncs[name] > 1 {
 						t.Errorf("%s %s was tried again on the same file", call, name)
@@ -101,14 +102,14 @@ func TestAFailedSyncIsTakenForEveryFileItMayHaveBeenFor(t *testing.T) {
 	m := newModel()
 	d := newDir(quick(), "/model", m, slog.New(slog.DiscardHandler))
 	failed := false
-	m.before = func(call string, at folder, name string) error {
+	m.before = func(call string, at disk.Folder, name string) error {
 		switch {
 		case call == "rename" && !failed:
 			failed = true // of the first file; now the second is put and its sync of the lane fails
 			if _, err := d.Put(Normal, []byte("second"), time.Now()); !errors.Is(err, ErrFault) {
 				t.Errorf("the second: %v", err)
 			}
-		case call == "syncdir" && at == folder(Normal) && len(m.list(folder(Normal))) == 1:
+		case call == "syncdir" && at == disk.Folder(Normal) && len(m.list(disk.Folder(Normal))) == 1:
 			return errIO
 		}
 		return nil

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"statewire/inbox/disk"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ func TestAFullDiskRefusesAndRecovers(t *testing.T) {
 				t.Errorf("the full disk has %d bytes and %d inodes free, %v", bytes, inodes, err)
 			}
 			check(t, d.Ready()) // being full is no fault
-			if temp, err := os.ReadDir(d.disk.(*unixDisk).own.Load().path); err != nil || len(temp) != 1 {
+			if temp, err := os.ReadDir(d.disk.(*disk.Unix).Own.Load().Path); err != nil || len(temp) != 1 {
 				t.Errorf("what could not be written stays: %v, %v", temp, err)
 			}
 			check(t, os.Remove(filepath.Join(v.root, "incoming", names[0])))

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"encoding/json"
+	"statewire/inbox/disk"
 	"strings"
 	"time"
 )
@@ -38,7 +39,7 @@ type growing struct {
 
 // growingAt is a file as it was seen first.
 type growingAt struct {
-	id    identity
+	id    disk.Identity
 	ctime int64 // nanoseconds since 1970
 	since time.Time
 }
@@ -71,15 +72,15 @@ func (l *Loader) lookAgain() {
 	}
 	l.growing.began = began
 	seen := map[string]growingAt{}
-	err := l.dir.each(corruptFolder, func(e dirEntry) error {
+	err := l.dir.each(disk.CorruptFolder, func(e disk.Entry) error {
 		s, ok := l.dir.grown(e, after)
 		if !ok {
 			return nil
 		}
-		if at := l.growing.first(e.name, s, began); l.dir.alone(s, at.since, began) {
-			l.dir.takeBack(e.name)
+		if at := l.growing.first(e.Name, s, began); l.dir.alone(s, at.since, began) {
+			l.dir.takeBack(e.Name)
 		} else {
-			seen[e.name] = at
+			seen[e.Name] = at
 		}
 		return nil
 	})
@@ -109,25 +110,25 @@ func (l *Loader) nextLook(began time.Time, grows bool) {
 }
 
 // grown tells whether an entry of corrupt is no longer the file that was found bad. Files untouched since after are not asked.
-func (d *Dir) grown(e dirEntry, after time.Time) (s stat, ok bool) {
-	if e.kind != regular || strings.HasSuffix(e.name, reasonSuffix) {
+func (d *Dir) grown(e disk.Entry, after time.Time) (s disk.Stat, ok bool) {
+	if e.Kind != disk.Regular || strings.HasSuffix(e.Name, reasonSuffix) {
 		return s, false
 	}
-	s, err := d.disk.stat(corruptFolder, e.name)
-	if err != nil || s.ctime.Before(after) {
+	s, err := d.disk.Stat(disk.CorruptFolder, e.Name)
+	if err != nil || s.Ctime.Before(after) {
 		return s, false
 	}
-	data, err := d.contents(corruptFolder, e.name+reasonSuffix)
+	data, err := d.contents(disk.CorruptFolder, e.Name+reasonSuffix)
 	var r Reason
 	if err != nil || json.Unmarshal(data, &r) != nil || r.MTime == 0 {
 		return s, false
 	}
-	return s, s.size != r.Size || s.mtime.UnixNano() != r.MTime
+	return s, s.Size != r.Size || s.Mtime.UnixNano() != r.MTime
 }
 
 // first is when a file that grows was first seen as it is.
-func (g *growing) first(name string, s stat, now time.Time) growingAt {
-	at := growingAt{s.identity(), s.ctime.UnixNano(), now}
+func (g *growing) first(name string, s disk.Stat, now time.Time) growingAt {
+	at := growingAt{s.Identity(), s.Ctime.UnixNano(), now}
 	if before, ok := g.seen[name]; ok && before.id == at.id && before.ctime == at.ctime {
 		return before
 	}
@@ -135,8 +136,8 @@ func (g *growing) first(name string, s stat, now time.Time) growingAt {
 }
 
 // alone tells whether a file that grew has been left alone for Config.Settle: by its own time, or, where clocks disagree, by ours.
-func (d *Dir) alone(s stat, since, now time.Time) bool {
-	age := now.Sub(s.ctime)
+func (d *Dir) alone(s disk.Stat, since, now time.Time) bool {
+	age := now.Sub(s.Ctime)
 	return age >= d.config.Settle || age < 0 && now.Sub(since) >= d.config.Settle
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"slices"
+	"statewire/inbox/disk"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,13 +16,13 @@ func arriving(t *testing.T, name string) (*model, *Dir, *Loader, *inode) {
 	t.Helper()
 	m := newModel()
 	d := newDir(DefaultConfig(), "/model", m, slog.New(slog.DiscardHandler))
-	m.drop(folder(Normal), name, "<Rep")
-	f := m.now[folder(Normal)][name]
+	m.drop(disk.Folder(Normal), name, "<Rep")
+	f := m.now[disk.Folder(Normal)][name]
 	l := loader(t, d, 2, 1)
 	c := claim(t, l)
 	check(t, c.SetAside(c.Files[0], Reason{Code: "xml_syntax"}))
-	if c := claim(t, l); c != nil || len(m.list(corruptFolder)) != 2 {
-		t.Fatalf("claimed %v, corrupt holds %v", names(c), m.list(corruptFolder))
+	if c := claim(t, l); c != nil || len(m.list(disk.CorruptFolder)) != 2 {
+		t.Fatalf("claimed %v, corrupt holds %v", names(c), m.list(disk.CorruptFolder))
 	}
 	return m, d, l, f
 }
@@ -51,7 +52,7 @@ func TestAFileThatGrowsAfterItWasSetAsideIsLookedAtAgain(t *testing.T) {
 					t.Errorf("claimed %v", names(c))
 				}
 				check(t, c.Done(c.Files...))
-				if left := m.list(corruptFolder); len(left) > 0 {
+				if left := m.list(disk.CorruptFolder); len(left) > 0 {
 					t.Errorf("corrupt still holds %v", left)
 				}
 			})
@@ -106,7 +107,7 @@ func TestAFileIsNotTakenBackBeforeItWasLeftAlone(t *testing.T) {
 			c := claim(t, l)
 			time.Sleep(2 * time.Second)
 			if c == nil && claim(t, l) == nil {
-				t.Errorf("not taken back; corrupt holds %v", m.list(corruptFolder))
+				t.Errorf("not taken back; corrupt holds %v", m.list(disk.CorruptFolder))
 			}
 		})
 	}
@@ -128,7 +129,7 @@ func TestAFileWithAnOldTimeIsNotTakenBackBeforeItWasLeftAlone(t *testing.T) {
 		c := claim(t, l)
 		time.Sleep(2 * time.Second)
 		if c == nil && claim(t, l) == nil {
-			t.Errorf("not taken back; corrupt holds %v", m.list(corruptFolder))
+			t.Errorf("not taken back; corrupt holds %v", m.list(disk.CorruptFolder))
 		}
 	})
 }
@@ -136,10 +137,10 @@ func TestAFileWithAnOldTimeIsNotTakenBackBeforeItWasLeftAlone(t *testing.T) {
 func TestWhatDidNotChangeStaysSetAside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, d, l, _ := arriving(t, "bad.SMX")
-		m.drop(corruptFolder, "older.SMX", "no reason beside it")
-		m.drop(corruptFolder, "old.SMX", "set aside by an earlier version")
-		m.drop(corruptFolder, "old.SMX"+reasonSuffix, `{"time":"2026-01-01T00:00:00Z","code":"x","reason":"y","line":1,"column":2}`)
-		m.drop(folder(Normal), "record.SMX", "<Report/>")
+		m.drop(disk.CorruptFolder, "older.SMX", "no reason beside it")
+		m.drop(disk.CorruptFolder, "old.SMX", "set aside by an earlier version")
+		m.drop(disk.CorruptFolder, "old.SMX"+reasonSuffix, `{"time":"2026-01-01T00:00:00Z","code":"x","reason":"y","line":1,"column":2}`)
+		m.drop(disk.Folder(Normal), "record.SMX", "<Report/>")
 		c := claim(t, l)
 		check(t, setRecordAside(c, c.Files[0], 3, []byte("r"), Reason{Code: "x"}))
 		check(t, c.Done(c.Files...))
@@ -150,7 +151,7 @@ func TestWhatDidNotChangeStaysSetAside(t *testing.T) {
 			}
 		}
 		var r Reason
-		data, err := d.contents(corruptFolder, "bad.SMX"+reasonSuffix)
+		data, err := d.contents(disk.CorruptFolder, "bad.SMX"+reasonSuffix)
 		check(t, err)
 		check(t, json.Unmarshal(data, &r))
 		if r.File != "bad.SMX" || r.Size != 4 || r.MTime == 0 {
@@ -180,8 +181,8 @@ func TestARelaysNameDoesNotMakeAHalfFileWhole(t *testing.T) {
 			m := newModel()
 			d := newDir(DefaultConfig(), "/model", m, slog.New(slog.DiscardHandler))
 			name := putName(time.Now(), sha256.Sum256([]byte("<Report/>")))
-			m.drop(folder(Normal), name, map[bool]string{true: "<Report/>", false: "<Rep"}[whole])
-			m.now[folder(Normal)][name].ctime = time.Now()
+			m.drop(disk.Folder(Normal), name, map[bool]string{true: "<Report/>", false: "<Rep"}[whole])
+			m.now[disk.Folder(Normal)][name].ctime = time.Now()
 			c := claim(t, loader(t, d, 2, 1))
 			began := time.Now()
 			there, err := c.Settled(c.Files[0])

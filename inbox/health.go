@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"statewire/inbox/disk"
 	"sync"
 	"syscall"
 	"time"
@@ -94,8 +95,8 @@ func (d *Dir) Ready() error {
 }
 
 func (d *Dir) moved() error {
-	for at := range folder(folders) {
-		if err := d.disk.check(at); err != nil {
+	for at := range disk.Folder(disk.Folders) {
+		if err := d.disk.Check(at); err != nil {
 			return err
 		}
 	}
@@ -113,7 +114,7 @@ func (d *Dir) inPlace() error {
 	if !d.health.mayReopen(d.config.ProbeInterval) {
 		return moved
 	}
-	if err := d.disk.reopen(func() { d.health.fail(moved) }); err != nil {
+	if err := d.disk.Reopen(func() { d.health.fail(moved) }); err != nil {
 		return fmt.Errorf("%w (%w)", moved, err)
 	}
 	d.reopened.Add(1)
@@ -127,8 +128,8 @@ func (d *Dir) inPlace() error {
 }
 
 // held is check of one folder, after an attempt to open it anew.
-func (d *Dir) held(at folder) error {
-	err := d.disk.check(at)
+func (d *Dir) held(at disk.Folder) error {
+	err := d.disk.Check(at)
 	if errors.Is(err, ErrMoved) && d.inPlace() == nil {
 		return nil
 	}
@@ -161,7 +162,7 @@ func (d *Dir) probe() error {
 		return err
 	}
 	d.discard(temp)
-	return d.syncFolder(tempFolder)
+	return d.syncFolder(disk.TempFolder)
 }
 
 // syncError marks the error of a sync.

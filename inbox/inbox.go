@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"statewire/inbox/disk"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,9 +23,9 @@ type Dir struct {
 	config Config
 	root   string
 	log    *slog.Logger
-	disk   disk
+	disk   disk.Disk
 
-	syncs  [folders]sharedSync
+	syncs  [disk.Folders]sharedSync
 	health health
 	counts counters
 	stats  statsCache
@@ -40,10 +41,10 @@ func Open(root string, log *slog.Logger) (*Dir, error) { return DefaultConfig().
 
 // Open is the package's Open with this configuration.
 func (c Config) Open(root string, log *slog.Logger) (*Dir, error) {
-	return c.openWith(root, log, openDisk)
+	return c.openWith(root, log, disk.Open)
 }
 
-func (c Config) openWith(root string, log *slog.Logger, open func(string, *slog.Logger) (disk, error)) (*Dir, error) {
+func (c Config) openWith(root string, log *slog.Logger, open func(string, *slog.Logger) (disk.Disk, error)) (*Dir, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -61,19 +62,19 @@ func (c Config) openWith(root string, log *slog.Logger, open func(string, *slog.
 	return newDir(c, root, disk, log), nil
 }
 
-func newDir(c Config, root string, disk disk, log *slog.Logger) *Dir {
+func newDir(c Config, root string, disk disk.Disk, log *slog.Logger) *Dir {
 	return &Dir{config: c, root: root, log: log, disk: disk}
 }
 
 // Close gives the folders back. Files stay.
-func (d *Dir) Close() error { return d.disk.close() }
+func (d *Dir) Close() error { return d.disk.Close() }
 
 // Root is the folder given to Open, as an absolute path.
 func (d *Dir) Root() string { return d.root }
 
 // Free returns the bytes and inodes that an unprivileged process may still use on the inbox's file system.
 // A file system without a fixed number of inodes reports the greatest possible number.
-func (d *Dir) Free() (bytes, inodes uint64, err error) { return d.disk.free() }
+func (d *Dir) Free() (bytes, inodes uint64, err error) { return d.disk.Free() }
 
 // Errors a caller branches on. Test them with errors.Is.
 var (
@@ -83,9 +84,9 @@ var (
 	ErrFault = errors.New("storage fault")
 	// ErrMoved says that a folder of the inbox was deleted or renamed under the running process. Once it is there again, or a new
 	// one, the inbox goes on by itself.
-	ErrMoved = errMoved
+	ErrMoved = disk.ErrMoved
 	// ErrLocked says that another loader holds the inbox; the error is a *LockedError.
-	ErrLocked = errLocked
+	ErrLocked = disk.ErrLocked
 	// ErrTooLarge says that a file is larger than Config.MaxFileBytes.
 	ErrTooLarge = errors.New("file too large")
 	// ErrHashMismatch says that a file's bytes differ from the SHA-256 in its name.
@@ -96,7 +97,7 @@ var (
 )
 
 // LockedError names the process that holds the inbox.
-type LockedError = lockedError
+type LockedError = disk.LockedError
 
 // now is the time as files and lists keep it: UTC, whole microseconds.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"statewire/inbox/disk"
 	"strings"
 	"sync"
 	"testing"
@@ -59,7 +60,7 @@ func TestPutNamesSortByTimeAndCarryTheHash(t *testing.T) {
 	if want := fmt.Sprintf("20260131T220000.000005Z-%x.SMX", sha256.Sum256([]byte("x"))); name != want {
 		t.Errorf("name %s, want %s", name, want)
 	}
-	if data, _ := (onDisk{d.Root()}).read(folder(High), name); string(data) != "x" {
+	if data, _ := (onDisk{d.Root()}).read(disk.Folder(High), name); string(data) != "x" {
 		t.Errorf("incoming/high/%s holds %q", name, data)
 	}
 	later, err := d.Put(High, []byte("x"), at.Add(time.Microsecond))
@@ -80,14 +81,14 @@ func TestAFinalNameIsNeverReplaced(t *testing.T) {
 	d := open(t)
 	at := time.Now()
 	taken := putName(at, sha256.Sum256([]byte("new")))
-	path := filepath.Join(d.Root(), folder(Normal).String(), taken)
+	path := filepath.Join(d.Root(), disk.Folder(Normal).String(), taken)
 	check(t, os.WriteFile(path, []byte("old"), 0o600))
 	name, err := d.Put(Normal, []byte("new"), at)
 	check(t, err)
 	if old, _ := os.ReadFile(path); name == taken || string(old) != "old" {
 		t.Errorf("put as %s; what was there is now %q", name, old)
 	}
-	if err := d.disk.rename(folder(Normal), name, folder(Normal), taken); !errors.Is(err, fs.ErrExist) {
+	if err := d.disk.Rename(disk.Folder(Normal), name, disk.Folder(Normal), taken); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("rename to a taken name: %v", err)
 	}
 }
@@ -106,7 +107,7 @@ func TestManyPutsAtOnceLoseNothing(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	if got := len(onDisk{d.Root()}.list(folder(Normal))); got != 128 {
+	if got := len(onDisk{d.Root()}.list(disk.Folder(Normal))); got != 128 {
 		t.Errorf("%d files of 128 puts", got)
 	}
 }
@@ -173,7 +174,7 @@ func TestTemporaryFilesOfDeadProcessesAreSwept(t *testing.T) {
 	check(t, err)
 	openAt(t, root)
 	gone := []string{dead, odd + "/98-1.tmp"}
-	kept := []string{odd + "/folder", tmp + "/operator/notes.tmp", filepath.Join(alive.disk.(*unixDisk).own.Load().path, temp)}
+	kept := []string{odd + "/folder", tmp + "/operator/notes.tmp", filepath.Join(alive.disk.(*disk.Unix).Own.Load().Path, temp)}
 	for _, path := range gone {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s stays", path)
@@ -188,7 +189,7 @@ func TestTemporaryFilesOfDeadProcessesAreSwept(t *testing.T) {
 
 func TestFoldersAreOursAlone(t *testing.T) {
 	d := open(t)
-	for at := range folder(folders) {
+	for at := range disk.Folder(disk.Folders) {
 		info, err := os.Stat(filepath.Join(d.Root(), at.String()))
 		check(t, err)
 		if info.Mode().Perm() != 0o700 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"statewire/inbox/disk"
 	"strconv"
 )
 
@@ -91,7 +92,7 @@ func keptName(name string, report int) string {
 // nothingAs tells whether nothing in corrupt has a name, the n-th to be tried. Where the disk doesn't say, a random name counts as
 // unused: whoever looks for a name must come to an end, and hears from the write what is wrong.
 func (d *Dir) nothingAs(name string, n int) bool {
-	_, err := d.disk.stat(corruptFolder, name)
+	_, err := d.disk.Stat(disk.CorruptFolder, name)
 	return errors.Is(err, fs.ErrNotExist) || err != nil && n >= numberedNames
 }
 
@@ -104,21 +105,21 @@ func (d *Dir) keepsSame(e *entry, report int, name string, doc []byte) bool {
 		}
 	}
 	if report == 0 {
-		same, err := d.sameBytes(folder(e.lane), e.name, corruptFolder, name)
+		same, err := d.sameBytes(disk.Folder(e.lane), e.name, disk.CorruptFolder, name)
 		return same && err == nil
 	}
-	there, err := d.contents(corruptFolder, name)
+	there, err := d.contents(disk.CorruptFolder, name)
 	return err == nil && bytes.Equal(there, doc)
 }
 
 // freeName is a name in corrupt for a file that no loader has.
-func (d *Dir) freeName(from folder, name string) (target string) {
+func (d *Dir) freeName(from disk.Folder, name string) (target string) {
 	for n := 0; ; n++ {
 		target = near(shortened(name), n)
 		if d.nothingAs(target, n) {
 			return target
 		}
-		if same, err := d.sameBytes(from, name, corruptFolder, target); same && err == nil {
+		if same, err := d.sameBytes(from, name, disk.CorruptFolder, target); same && err == nil {
 			return target
 		}
 	}
@@ -133,7 +134,7 @@ func (c *Chunk) SetAsideRecords(f File, all []Kept) error {
 	}
 	if err := c.loader.dir.keep(all); err != nil {
 		c.retryAside(f, err)
-		return fmt.Errorf("set bad records of %s/%s aside: %w", folder(f.Lane), f.Name, err)
+		return fmt.Errorf("set bad records of %s/%s aside: %w", disk.Folder(f.Lane), f.Name, err)
 	}
 	c.loader.dir.counts.add("record_set_aside", len(all))
 	return nil
@@ -145,12 +146,12 @@ func (d *Dir) keep(all []Kept) error {
 		return err
 	}
 	for _, k := range all {
-		if err := d.overwrite(corruptFolder, k.Name+reasonSuffix, k.Reason.encode()); err != nil {
+		if err := d.overwrite(disk.CorruptFolder, k.Name+reasonSuffix, k.Reason.encode()); err != nil {
 			return err
 		}
-		if err := d.overwrite(corruptFolder, k.Name, k.Doc); err != nil {
+		if err := d.overwrite(disk.CorruptFolder, k.Name, k.Doc); err != nil {
 			return err
 		}
 	}
-	return d.settle(corruptFolder, began)
+	return d.settle(disk.CorruptFolder, began)
 }

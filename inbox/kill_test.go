@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"statewire/inbox/disk"
 	"strconv"
 	"syscall"
 	"testing"
@@ -138,7 +139,7 @@ func (g *ledger) hear(s said) {
 func TestNoKillBreaksThePromises(t *testing.T) {
 	for step := 0; ; step++ {
 		root := filepath.Join(memoryDir(t), "statesys.box")
-		lane := filepath.Join(root, folder(Normal).String())
+		lane := filepath.Join(root, disk.Folder(Normal).String())
 		check(t, os.MkdirAll(lane, 0o700))
 		g := newLedger()
 		for i := range 2 {
@@ -150,7 +151,7 @@ func TestNoKillBreaksThePromises(t *testing.T) {
 		if err := g.check(onDisk{root}); err != nil {
 			t.Fatalf("killed before step %d: %v", step, err)
 		}
-		if left := len(onDisk{root}.list(tempFolder)); left > 1 { // the guard's lock
+		if left := len(onDisk{root}.list(disk.TempFolder)); left > 1 { // the guard's lock
 			t.Fatalf("killed before step %d: %d files stay in tmp", step, left)
 		}
 		if !killed {

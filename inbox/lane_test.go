@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"statewire/inbox/disk"
 	"testing"
 )
 
 // refill keeps some lanes from ever running dry.
 func refill(m *model, files int, lanes ...Lane) {
 	for _, lane := range lanes {
-		for n := len(m.list(folder(lane))); n < files; n++ {
-			m.drop(folder(lane), fmt.Sprintf("%d.SMX", m.inodes+1), "x")
+		for n := len(m.list(disk.Folder(lane))); n < files; n++ {
+			m.drop(disk.Folder(lane), fmt.Sprintf("%d.SMX", m.inodes+1), "x")
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"statewire/inbox/disk"
 	"strings"
 	"time"
 )
@@ -25,8 +26,8 @@ func (g *ledger) accept(text string) { g.texts[text], g.kept[text] = true, true 
 func (g *ledger) offer(text string) { g.texts[text] = true }
 
 type view interface {
-	list(at folder) []string
-	read(at folder, name string) (data []byte, ok bool)
+	list(at disk.Folder) []string
+	read(at disk.Folder, name string) (data []byte, ok bool)
 	start() (*Dir, error)
 }
 
@@ -37,20 +38,20 @@ func (m *model) start() (*Dir, error) {
 func (g *ledger) check(m view) error {
 	found := map[string]bool{}
 	for lane := range lanes {
-		for _, name := range m.list(folder(lane)) {
-			data, _ := m.read(folder(lane), name)
+		for _, name := range m.list(disk.Folder(lane)) {
+			data, _ := m.read(disk.Folder(lane), name)
 			if !g.texts[string(data)] {
-				return fmt.Errorf("%v/%s is visible with %q, which nobody gave", folder(lane), name, data)
+				return fmt.Errorf("%v/%s is visible with %q, which nobody gave", disk.Folder(lane), name, data)
 			}
 			found[string(data)] = true
 		}
 	}
 	aside := map[string]bool{}
-	for _, name := range m.list(corruptFolder) {
+	for _, name := range m.list(disk.CorruptFolder) {
 		if strings.HasSuffix(name, reasonSuffix) {
 			continue
 		}
-		data, _ := m.read(corruptFolder, name)
+		data, _ := m.read(disk.CorruptFolder, name)
 		found[string(data)], aside[string(data)] = true, true
 		if !g.texts[string(data)] {
 			return fmt.Errorf("corrupt/%s holds %q, which nobody gave", name, data)
@@ -59,7 +60,7 @@ func (g *ledger) check(m view) error {
 			continue // its file is still waiting, and will bring it again
 		}
 		var r Reason
-		reason, _ := m.read(corruptFolder, name+reasonSuffix)
+		reason, _ := m.read(disk.CorruptFolder, name+reasonSuffix)
 		if err := json.Unmarshal(reason, &r); err != nil || r.Code == "" {
 			return fmt.Errorf("corrupt/%s has no whole reason: %q", name, reason)
 		}
@@ -75,7 +76,7 @@ func (g *ledger) check(m view) error {
 		}
 	}
 	for name, text := range g.records {
-		if data, _ := m.read(corruptFolder, name); string(data) != text {
+		if data, _ := m.read(disk.CorruptFolder, name); string(data) != text {
 			return fmt.Errorf("record %s is %q, not %q", name, data, text)
 		}
 	}
@@ -85,9 +86,9 @@ func (g *ledger) check(m view) error {
 func (g *ledger) reload(m view) error {
 	waiting := 0
 	for lane := range lanes {
-		waiting += len(m.list(folder(lane)))
+		waiting += len(m.list(disk.Folder(lane)))
 	}
-	for _, name := range m.list(processFolder) {
+	for _, name := range m.list(disk.ProcessFolder) {
 		if isReport(name) {
 			waiting++
 		}
@@ -126,7 +127,7 @@ func (g *ledger) reload(m view) error {
 	if waiting != 0 {
 		return fmt.Errorf("%d waiting files were not handed out after the crash", waiting)
 	}
-	if left := m.list(processFolder); len(left) > 0 {
+	if left := m.list(disk.ProcessFolder); len(left) > 0 {
 		return fmt.Errorf("lists stay when all is done: %v", left)
 	}
 	return l.Close()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"statewire/inbox/disk"
 	"time"
 	"unicode/utf8"
 )
@@ -38,7 +39,7 @@ type entry struct {
 	// Constant after it was made.
 	lane    Lane
 	name    string
-	id      identity
+	id      disk.Identity
 	claimed time.Time
 	list    *claimList // nil when it could not be written
 
@@ -76,7 +77,7 @@ func encodeList(pid int, entries []*entry) []byte {
 	// Encoding structs of strings and numbers into memory can't fail.
 	_ = w.Encode(listHeader{listVersion, pid, len(entries)})
 	for _, e := range entries {
-		line := listLine{e.lane.String(), e.name, "", e.id.size, e.id.inode, e.id.mtime, e.claimed}
+		line := listLine{e.lane.String(), e.name, "", e.id.Size, e.id.Inode, e.id.Mtime, e.claimed}
 		if !utf8.ValidString(e.name) {
 			line.Name, line.NameHex = "", hex.EncodeToString([]byte(e.name))
 		}
@@ -113,7 +114,7 @@ func decodeList(r io.Reader) ([]*entry, error) {
 }
 
 func (l listLine) entry() (*entry, error) {
-	e := &entry{name: l.Name, id: identity{l.Inode, l.Size, l.MTime}, claimed: l.Claimed.UTC()}
+	e := &entry{name: l.Name, id: disk.Identity{Inode: l.Inode, Size: l.Size, Mtime: l.MTime}, claimed: l.Claimed.UTC()}
 	switch l.Lane {
 	case High.String():
 		e.lane = High
@@ -134,7 +135,7 @@ func (l listLine) entry() (*entry, error) {
 		}
 		e.name = string(name)
 	}
-	if foreign(dirEntry{e.name, regular}) != "" || bytes.ContainsAny([]byte(e.name), "/\x00") {
+	if foreign(disk.Entry{Name: e.name, Kind: disk.Regular}) != "" || bytes.ContainsAny([]byte(e.name), "/\x00") {
 		return nil, errors.New("a name that no lane can hold")
 	}
 	return e, nil

@@ -3,6 +3,7 @@ package inbox
 import (
 	"fmt"
 	"slices"
+	"statewire/inbox/disk"
 	"time"
 )
 
@@ -71,17 +72,17 @@ func (l *Loader) recoverLoaded(name string) error {
 }
 
 // listed is the files on the lists in process/ with a suffix.
-func (d *Dir) listed(suffix string) (map[laneName]identity, error) {
-	files := map[laneName]identity{}
+func (d *Dir) listed(suffix string) (map[laneName]disk.Identity, error) {
+	files := map[laneName]disk.Identity{}
 	return files, d.eachListed(suffix, func(e *entry) { files[laneName{e.lane, e.name}] = e.id })
 }
 
 // isListed tells whether a file of a lane is one of some listed ones, and no other that took its name.
-func (d *Dir) isListed(files map[laneName]identity, at folder, name string) bool {
+func (d *Dir) isListed(files map[laneName]disk.Identity, at disk.Folder, name string) bool {
 	id, listed := files[laneName{Lane(at), name}]
 	if !listed {
 		return false
 	}
-	s, err := d.disk.stat(at, name)
-	return err == nil && s.identity() == id
+	s, err := d.disk.Stat(at, name)
+	return err == nil && s.Identity() == id
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"slices"
+	"statewire/inbox/disk"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,8 +17,8 @@ import (
 func immutable(m *model, yes bool) {
 	m.before = nil
 	if yes {
-		m.before = func(call string, at folder, name string) error {
-			if call == "remove" && at < processFolder {
+		m.before = func(call string, at disk.Folder, name string) error {
+			if call == "remove" && at < disk.ProcessFolder {
 				return syscall.EPERM
 			}
 			return nil
@@ -30,9 +31,9 @@ func stuckFile(t *testing.T) (*model, *Dir, *Loader) {
 	t.Helper()
 	m := newModel()
 	d := newDir(quick(), "/model", m, slog.New(slog.DiscardHandler))
-	m.drop(folder(Normal), "a.SMX", "a")
-	m.drop(folder(Normal), "b.SMX", "b")
-	m.drop(folder(Low), "c.SMX", "c")
+	m.drop(disk.Folder(Normal), "a.SMX", "a")
+	m.drop(disk.Folder(Normal), "b.SMX", "b")
+	m.drop(disk.Folder(Low), "c.SMX", "c")
 	immutable(m, true)
 	l := loader(t, d, 2, 1)
 	c := claim(t, l)
@@ -70,7 +71,7 @@ func TestALoadedFileThatCannotBeDeletedIsNotLoadedAgain(t *testing.T) {
 		immutable(m, false)
 		time.Sleep(time.Minute)
 		claim(t, l)
-		if left := slices.Concat(m.list(folder(Normal)), m.list(folder(Low)), m.list(processFolder)); len(left) > 0 {
+		if left := slices.Concat(m.list(disk.Folder(Normal)), m.list(disk.Folder(Low)), m.list(disk.ProcessFolder)); len(left) > 0 {
 			t.Errorf("once it could be deleted %v is left", left)
 		}
 	})
@@ -95,7 +96,7 @@ func TestALoadedFileThatStaysHoldsNobodyAndIsNoBacklog(t *testing.T) {
 		t.Errorf("unread: %v", got)
 	}
 	// A new file of the name is no loaded one.
-	m.rewrite(m.now[folder(Normal)]["a.SMX"], "<Report/>")
+	m.rewrite(m.now[disk.Folder(Normal)]["a.SMX"], "<Report/>")
 	d.stats = statsCache{}
 	if s, err = d.Stats(); err != nil || s.Loaded.Files != 0 || s.Waiting().Files != 2 || len(unreadNames()) != 2 {
 		t.Errorf("after it changed: %d loaded, %d waiting, unread %v, %v", s.Loaded.Files, s.Waiting().Files, unreadNames(), err)
@@ -105,7 +106,7 @@ func TestALoadedFileThatStaysHoldsNobodyAndIsNoBacklog(t *testing.T) {
 // Loaded files that stay and bad ones that stay are told apart by name too.
 func TestFilesThatStayAreNamedByWhatTheyAre(t *testing.T) {
 	m, d, l := stuckBad(t)
-	m.drop(folder(Normal), "0.SMX", "0")
+	m.drop(disk.Folder(Normal), "0.SMX", "0")
 	immutable(m, true)
 	c := claim(t, l)
 	if err := c.Done(c.Files...); err == nil {
@@ -121,7 +122,7 @@ func TestFilesThatStayAreNamedByWhatTheyAre(t *testing.T) {
 func TestALoadedFileThatChangesIsANewOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, _, l := stuckFile(t)
-		m.rewrite(m.now[folder(Normal)]["a.SMX"], "<Report/>")
+		m.rewrite(m.now[disk.Folder(Normal)]["a.SMX"], "<Report/>")
 		time.Sleep(2 * time.Second)
 		var got []string
 		for c := claim(t, l); c != nil; c = claim(t, l) {
@@ -139,8 +140,8 @@ func TestDeletingIsTriedAgainWithAGrowingDelay(t *testing.T) {
 		wake := l.Wake(t.Context())
 		var tries []time.Duration
 		last := time.Now()
-		m.before = func(call string, at folder, name string) error {
-			if call == "remove" && at == folder(Normal) {
+		m.before = func(call string, at disk.Folder, name string) error {
+			if call == "remove" && at == disk.Folder(Normal) {
 				tries, last = append(tries, time.Since(last).Round(time.Second)), time.Now()
 				return fs.ErrPermission
 			}
@@ -165,22 +166,22 @@ func TestDeletingIsTriedAgainWithAGrowingDelay(t *testing.T) {
 func TestALoadedFileNeedsNoMoreThanItsOwnList(t *testing.T) {
 	m := newModel()
 	d := newDir(quick(), "/model", m, slog.New(slog.DiscardHandler))
-	m.drop(folder(Normal), "a.SMX", "a")
-	m.drop(folder(Normal), "b.SMX", "b")
+	m.drop(disk.Folder(Normal), "a.SMX", "a")
+	m.drop(disk.Folder(Normal), "b.SMX", "b")
 	immutable(m, true)
 	l := loader(t, d, 2, 1)
 	c := claim(t, l)
 	if err := c.Done(c.Files[0]); err == nil {
 		t.Fatal("deleted what can't be")
 	}
-	if got := m.list(processFolder); len(got) != 2 {
+	if got := m.list(disk.ProcessFolder); len(got) != 2 {
 		t.Fatalf("process holds %v, want the claim list and the other", got)
 	}
 	after := m.copy()
 	if got := names(claim(t, loader(t, newDir(quick(), "/model", after, slog.New(slog.DiscardHandler)), 2, 1))); !slices.Equal(got, []string{"b.SMX"}) {
 		t.Errorf("after a crash it claimed %v, want what was not done", got)
 	}
-	m.before = func(call string, at folder, name string) error { return errReadOnly }
+	m.before = func(call string, at disk.Folder, name string) error { return errReadOnly }
 	if err := c.Done(c.Files[1]); err == nil {
 		t.Fatal("deleted on a disk that takes nothing")
 	}
@@ -192,15 +193,15 @@ func TestALoadedFileNeedsNoMoreThanItsOwnList(t *testing.T) {
 func TestAFileThatOnlySeemedToVanishIsTriedAgain(t *testing.T) {
 	m := newModel()
 	d := newDir(quick(), "/model", m, slog.New(slog.DiscardHandler))
-	m.drop(folder(Normal), "there.SMX", "a")
-	m.drop(folder(Normal), "zgone.SMX", "b")
+	m.drop(disk.Folder(Normal), "there.SMX", "a")
+	m.drop(disk.Folder(Normal), "zgone.SMX", "b")
 	l := loader(t, d, 2, 1)
 	c := claim(t, l)
-	delete(m.now[folder(Normal)], "zgone.SMX")
+	delete(m.now[disk.Folder(Normal)], "zgone.SMX")
 	for _, f := range c.Files {
 		check(t, c.Vanished(f))
 	}
-	if n, _ := l.Postponed(); n != 1 || !slices.Equal(m.list(folder(Normal)), []string{"there.SMX"}) {
-		t.Errorf("%d postponed, the lane holds %v", n, m.list(folder(Normal)))
+	if n, _ := l.Postponed(); n != 1 || !slices.Equal(m.list(disk.Folder(Normal)), []string{"there.SMX"}) {
+		t.Errorf("%d postponed, the lane holds %v", n, m.list(disk.Folder(Normal)))
 	}
 }

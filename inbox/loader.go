@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"statewire/inbox/disk"
 	"sync"
 	"time"
 )
@@ -17,7 +18,7 @@ type Loader struct {
 	dir        *Dir
 	chunkFiles int
 	lock       io.Closer
-	watch      func() (watcher, error)
+	watch      func() (disk.Watcher, error)
 	kicked     chan struct{} // has a value when Wake must look at what is due
 	closed     chan struct{}
 	wakers     sync.WaitGroup
@@ -55,17 +56,17 @@ func (d *Dir) Loader(chunkFiles, maxChunks int) (*Loader, error) {
 	if chunkFiles < 1 || maxChunks < 1 {
 		return nil, fmt.Errorf("load inbox %s: %d files a chunk, %d chunks: both must be above 0", d.root, chunkFiles, maxChunks)
 	}
-	lock, err := d.disk.lock()
+	lock, err := d.disk.Lock()
 	if err != nil {
 		return nil, fmt.Errorf("load inbox %s: %w", d.root, err)
 	}
 	l := &Loader{
-		dir: d, chunkFiles: chunkFiles, lock: lock, watch: d.disk.watch,
+		dir: d, chunkFiles: chunkFiles, lock: lock, watch: d.disk.Watch,
 		kicked: make(chan struct{}, 1), closed: make(chan struct{}), claimed: map[laneName]*entry{},
 		kept: map[*entry]map[int]keptAs{}, taken: map[string]*entry{},
 	}
 	for lane := range lanes {
-		l.windows[lane] = window{disk: d.disk, at: folder(lane), size: chunkFiles * maxChunks}
+		l.windows[lane] = window{disk: d.disk, at: disk.Folder(lane), size: chunkFiles * maxChunks}
 	}
 	if err := l.recover(); err != nil {
 		return nil, errors.Join(fmt.Errorf("recover inbox %s: %w", d.root, err), lock.Close())
@@ -178,8 +179,8 @@ func (l *Loader) holds(lane Lane, name string) bool {
 
 // hold makes an entry for a file, nil when it vanished, is no file any more, or is claimed already.
 func (l *Loader) hold(lane Lane, name string, claimed time.Time) *entry {
-	s, err := l.dir.disk.stat(folder(lane), name)
-	if err != nil || s.kind != regular {
+	s, err := l.dir.disk.Stat(disk.Folder(lane), name)
+	if err != nil || s.Kind != disk.Regular {
 		return nil
 	}
 	l.mu.Lock()
@@ -188,7 +189,7 @@ func (l *Loader) hold(lane Lane, name string, claimed time.Time) *entry {
 	if l.claimed[key] != nil {
 		return nil
 	}
-	e := &entry{lane: lane, name: name, id: s.identity(), claimed: claimed}
+	e := &entry{lane: lane, name: name, id: s.Identity(), claimed: claimed}
 	l.claimed[key] = e
 	return e
 }
@@ -227,12 +228,12 @@ func (l *Loader) writeList(entries []*entry, suffix string) (*claimList, error) 
 	serial := l.serial
 	l.mu.Unlock()
 	stamp := entries[0].claimed.Format(stampLayout)
-	name, err := l.dir.place(processFolder, bytes.NewReader(encodeList(os.Getpid(), entries)), func(n int) string {
+	name, err := l.dir.place(disk.ProcessFolder, bytes.NewReader(encodeList(os.Getpid(), entries)), func(n int) string {
 		return fmt.Sprintf("%s-%d-%d%s", stamp, serial, n, suffix)
 	})
 	if err != nil && name != "" {
 		// Best effort: a list that stays is dropped at the next start, when its files are gone.
-		_ = l.dir.disk.remove(processFolder, name)
+		_ = l.dir.disk.Remove(disk.ProcessFolder, name)
 	}
 	return &claimList{name: name, open: len(entries)}, err
 }
@@ -260,7 +261,7 @@ func (l *Loader) retire(spare int) error {
 	l.retired = nil
 	l.mu.Unlock()
 	for lane := range lanes {
-		if err := l.dir.syncFolder(folder(lane)); err != nil {
+		if err := l.dir.syncFolder(disk.Folder(lane)); err != nil {
 			l.mu.Lock()
 			l.retired = append(l.retired, lists...)
 			l.mu.Unlock()
@@ -269,7 +270,7 @@ func (l *Loader) retire(spare int) error {
 	}
 	var errs []error
 	for _, list := range lists {
-		errs = append(errs, ignoreVanished(l.dir.disk.remove(processFolder, list.name)))
+		errs = append(errs, ignoreVanished(l.dir.disk.Remove(disk.ProcessFolder, list.name)))
 	}
 	return errors.Join(errs...)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"statewire/inbox/disk"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +20,7 @@ import (
 
 func dropAt(t testing.TB, d *Dir, lane Lane, name, text string) (path string) {
 	t.Helper()
-	path = filepath.Join(d.Root(), folder(lane).String(), name)
+	path = filepath.Join(d.Root(), disk.Folder(lane).String(), name)
 	check(t, os.WriteFile(path, []byte(text), 0o600))
 	return path
 }
@@ -133,13 +134,13 @@ func TestThreadsShareTheFiles(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	if left := (onDisk{d.Root()}); len(seen) != files || len(left.list(folder(Normal))) > 0 {
-		t.Errorf("claimed %d of %d, left %v", len(seen), files, left.list(folder(Normal)))
+	if left := (onDisk{d.Root()}); len(seen) != files || len(left.list(disk.Folder(Normal))) > 0 {
+		t.Errorf("claimed %d of %d, left %v", len(seen), files, left.list(disk.Folder(Normal)))
 	}
 	if c := claim(t, l); c != nil {
 		t.Errorf("claimed %v of nothing", names(c))
 	}
-	if lists := (onDisk{d.Root()}).list(processFolder); len(lists) > 0 {
+	if lists := (onDisk{d.Root()}).list(disk.ProcessFolder); len(lists) > 0 {
 		t.Errorf("lists stay: %v", lists)
 	}
 }
@@ -224,10 +225,10 @@ func TestAFullDiskDoesNotStopWhatTheRelayWrote(t *testing.T) {
 	m := newModel()
 	d := newDir(quick(), "/model", m, slog.New(slog.DiscardHandler))
 	ours := put(t, d, Normal, "x")
-	m.drop(folder(Normal), "dropped.SMX", "y")
+	m.drop(disk.Folder(Normal), "dropped.SMX", "y")
 	l := loader(t, d, 5, 1)
 	full := true
-	m.before = func(call string, at folder, name string) error {
+	m.before = func(call string, at disk.Folder, name string) error {
 		if full && call == "write" {
 			return errNoSpace
 		}

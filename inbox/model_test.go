@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"statewire/inbox/disk"
 	"sync"
 	"syscall"
 	"time"
@@ -19,14 +20,14 @@ import (
 
 type model struct {
 	mu      sync.Mutex
-	durable [folders]map[string]*inode
-	now     [folders]map[string]*inode
+	durable [disk.Folders]map[string]*inode
+	now     [disk.Folders]map[string]*inode
 	ops     []nameOp // not durable yet
 	inodes  uint64
 	steps   int
 	// before is called before every call that changes something, without mu; an error is returned instead of doing it.
-	before func(call string, at folder, name string) error
-	after  func(call string, at folder, name string) error // the same, once it is done
+	before func(call string, at disk.Folder, name string) error
+	after  func(call string, at disk.Folder, name string) error // the same, once it is done
 }
 
 type inode struct {
@@ -48,11 +49,11 @@ type nameOp struct {
 }
 
 type place struct {
-	at   folder
+	at   disk.Folder
 	name string
 }
 
-func (p place) inTemp() bool { return p.name == "" || p.at == tempFolder }
+func (p place) inTemp() bool { return p.name == "" || p.at == disk.TempFolder }
 
 func newModel() *model {
 	m := &model{}
@@ -64,12 +65,12 @@ func newModel() *model {
 
 // drop puts a durable file there, as somebody else might: it came an hour ago, by cp -p, and is a year old.
 
-func (m *model) drop(at folder, name string, data string) {
+func (m *model) drop(at disk.Folder, name string, data string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.inodes++
 	since := time.Now().Add(-time.Hour)
-	f := &inode{number: m.inodes, kind: regular, data: []byte(data), synced: []byte(data), mtime: since.AddDate(-1, 0, 0), ctime: since}
+	f := &inode{number: m.inodes, kind: disk.Regular, data: []byte(data), synced: []byte(data), mtime: since.AddDate(-1, 0, 0), ctime: since}
 	m.now[at][name], m.durable[at][name] = f, f
 }
 
@@ -82,7 +83,7 @@ func (m *model) rewrite(f *inode, data string) {
 
 // read returns a file's bytes, ok false when there is none.
 
-func (m *model) read(at folder, name string) (data []byte, ok bool) {
+func (m *model) read(at disk.Folder, name string) (data []byte, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f := m.now[at][name]
@@ -92,13 +93,13 @@ func (m *model) read(at folder, name string) (data []byte, ok bool) {
 	return slices.Clone(f.data), true
 }
 
-func (m *model) list(at folder) []string {
+func (m *model) list(at disk.Folder) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Sorted(maps.Keys(m.now[at]))
 }
 
-func (m *model) do(call string, at folder, name string, change func() error) error {
+func (m *model) do(call string, at disk.Folder, name string, change func() error) error {
 	if m.before != nil {
 		if err := m.before(call, at, name); err != nil {
 			return err
@@ -114,8 +115,8 @@ func (m *model) do(call string, at folder, name string, change func() error) err
 	return err
 }
 
-func (m *model) create(at folder, name string) (output, error) {
-	f := &inode{kind: regular, mtime: time.Now(), ctime: time.Now()}
+func (m *model) Create(at disk.Folder, name string) (disk.Output, error) {
+	f := &inode{kind: disk.Regular, mtime: time.Now(), ctime: time.Now()}
 	err := m.do("create", at, name, func() error {
 		if m.now[at][name] != nil {
 			return fs.ErrExist
@@ -138,7 +139,7 @@ func (m *model) change(op nameOp) {
 	op.apply(&m.now)
 }
 
-func (op nameOp) apply(to *[folders]map[string]*inode) {
+func (op nameOp) apply(to *[disk.Folders]map[string]*inode) {
 	if op.goes.name != "" && to[op.goes.at][op.goes.name] == op.file {
 		delete(to[op.goes.at], op.goes.name)
 	}
@@ -147,7 +148,7 @@ func (op nameOp) apply(to *[folders]map[string]*inode) {
 	}
 }
 
-func (m *model) rename(from folder, name string, to folder, newName string) error {
+func (m *model) Rename(from disk.Folder, name string, to disk.Folder, newName string) error {
 	return m.do("rename", to, newName, func() error {
 		if m.now[to][newName] != nil {
 			return fs.ErrExist
@@ -156,11 +157,11 @@ func (m *model) rename(from folder, name string, to folder, newName string) erro
 	})
 }
 
-func (m *model) replace(from folder, name string, to folder, newName string) error {
+func (m *model) Replace(from disk.Folder, name string, to disk.Folder, newName string) error {
 	return m.do("replace", to, newName, func() error { return m.move(from, name, to, newName) })
 }
 
-func (m *model) move(from folder, name string, to folder, newName string) error {
+func (m *model) move(from disk.Folder, name string, to disk.Folder, newName string) error {
 	f := m.now[from][name]
 	if f == nil {
 		return fs.ErrNotExist
@@ -170,7 +171,7 @@ func (m *model) move(from folder, name string, to folder, newName string) error 
 	return nil
 }
 
-func (m *model) remove(at folder, name string) error {
+func (m *model) Remove(at disk.Folder, name string) error {
 	return m.do("remove", at, name, func() error {
 		f := m.now[at][name]
 		if f == nil {
@@ -181,7 +182,7 @@ func (m *model) remove(at folder, name string) error {
 	})
 }
 
-func (m *model) sync(at folder) error {
+func (m *model) Sync(at disk.Folder) error {
 	return m.do("syncdir", at, "", func() error {
 		m.ops = slices.DeleteFunc(m.ops, func(op nameOp) bool {
 			mine := (op.goes.name != "" && op.goes.at == at) || (op.comes.name != "" && op.comes.at == at)
@@ -194,57 +195,57 @@ func (m *model) sync(at folder) error {
 	})
 }
 
-func (m *model) open(at folder, name string) (input, error) {
+func (m *model) Open(at disk.Folder, name string) (disk.Input, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f := m.now[at][name]
 	switch {
 	case f == nil:
 		return nil, fs.ErrNotExist
-	case f.kind != regular:
+	case f.kind != disk.Regular:
 		return nil, syscall.ELOOP
 	}
 	return &modelReader{bytes.NewReader(f.data), f.stat()}, nil
 }
 
-func (m *model) stat(at folder, name string) (stat, error) {
+func (m *model) Stat(at disk.Folder, name string) (disk.Stat, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if f := m.now[at][name]; f != nil {
 		return f.stat(), nil
 	}
-	return stat{}, fs.ErrNotExist
+	return disk.Stat{}, fs.ErrNotExist
 }
 
-func (f *inode) stat() stat {
-	return stat{kind: f.kind, size: int64(len(f.data)), inode: f.number, mtime: f.mtime, ctime: f.ctime}
+func (f *inode) stat() disk.Stat {
+	return disk.Stat{Kind: f.kind, Size: int64(len(f.data)), Inode: f.number, Mtime: f.mtime, Ctime: f.ctime}
 }
 
-func (m *model) scan(at folder) (scan, error) {
+func (m *model) Scan(at disk.Folder) (disk.Scan, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := &modelScan{}
 	for _, name := range slices.Sorted(maps.Keys(m.now[at])) {
-		s.left = append(s.left, dirEntry{name, m.now[at][name].kind})
+		s.left = append(s.left, disk.Entry{Name: name, Kind: m.now[at][name].kind})
 	}
 	return s, nil
 }
 
-func (m *model) check(folder) error { return nil }
+func (m *model) Check(disk.Folder) error { return nil }
 
-func (m *model) reopen(func()) error { return nil }
+func (m *model) Reopen(func()) error { return nil }
 
-func (m *model) stamp(folder) (time.Time, error) { return time.Now(), nil }
+func (m *model) Stamp(disk.Folder) (time.Time, error) { return time.Now(), nil }
 
-func (m *model) free() (bytes, inodes uint64, err error) { return 1 << 40, 1 << 20, nil }
+func (m *model) Free() (bytes, inodes uint64, err error) { return 1 << 40, 1 << 20, nil }
 
-func (m *model) lock() (io.Closer, error) { return io.NopCloser(nil), nil }
+func (m *model) Lock() (io.Closer, error) { return io.NopCloser(nil), nil }
 
-func (m *model) watch() (watcher, error) { return nil, syscall.ENOSPC }
+func (m *model) Watch() (disk.Watcher, error) { return nil, syscall.ENOSPC }
 
-func (m *model) close() error { return nil }
+func (m *model) Close() error { return nil }
 
-func (s *modelScan) next() ([]dirEntry, error) {
+func (s *modelScan) Next() ([]disk.Entry, error) {
 	if len(s.left) == 0 {
 		return nil, io.EOF
 	}
@@ -254,11 +255,11 @@ func (s *modelScan) next() ([]dirEntry, error) {
 	return batch, nil
 }
 
-func (s *modelScan) close() error { return nil }
+func (s *modelScan) Close() error { return nil }
 
-func (r *modelReader) stat() (stat, error) { return r.s, nil }
+func (r *modelReader) Stat() (disk.Stat, error) { return r.s, nil }
 
-func (r *modelReader) close() error { return nil }
+func (r *modelReader) Close() error { return nil }
 
 func (w *modelFile) Write(p []byte) (n int, err error) {
 	err = w.m.do("write", w.at, w.name, func() error {
@@ -272,7 +273,7 @@ func (w *modelFile) Write(p []byte) (n int, err error) {
 	return len(p), nil
 }
 
-func (w *modelFile) sync() error {
+func (w *modelFile) Sync() error {
 	err := w.m.do("sync", w.at, w.name, func() error {
 		if !w.f.lost {
 			w.f.synced = slices.Clone(w.f.data)
@@ -286,7 +287,7 @@ func (w *modelFile) sync() error {
 	return err
 }
 
-func (w *modelFile) close() error { return nil }
+func (w *modelFile) Close() error { return nil }
 
 // crashes calls check with every state that a power cut now may leave.
 

@@ -4,19 +4,20 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"statewire/inbox/disk"
 )
 
-type modelScan struct{ left []dirEntry }
+type modelScan struct{ left []disk.Entry }
 
 type modelReader struct {
 	*bytes.Reader
-	s stat
+	s disk.Stat
 }
 
 type modelFile struct {
 	m    *model
 	f    *inode
-	at   folder
+	at   disk.Folder
 	name string
 }
 
@@ -73,7 +74,7 @@ func (m *model) unsynced() (files []*inode) {
 }
 
 func (m *model) left(ops []nameOp, kept uint, dirty []*inode, part int) *model {
-	names := [folders]map[string]*inode{}
+	names := [disk.Folders]map[string]*inode{}
 	for at := range names {
 		names[at] = maps.Clone(m.durable[at])
 	}
@@ -97,8 +98,8 @@ func (m *model) left(ops []nameOp, kept uint, dirty []*inode, part int) *model {
 			after.now[at][name], after.durable[at][name] = copies[f], copies[f]
 		}
 	}
-	clear(after.now[tempFolder])
-	clear(after.durable[tempFolder])
+	clear(after.now[disk.TempFolder])
+	clear(after.durable[disk.TempFolder])
 	return after
 }
 

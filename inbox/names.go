@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"statewire/inbox/disk"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -52,15 +53,15 @@ func IsReplayName(name string) bool {
 
 // foreign says why an entry of a lane is no SMX file: dir, symlink, fifo, socket, device, hidden, tmp or suffix. It returns ""
 // for one that is.
-func foreign(e dirEntry) string {
-	switch lower := strings.ToLower(e.name); {
-	case e.kind != regular:
-		return e.kind
+func foreign(e disk.Entry) string {
+	switch lower := strings.ToLower(e.Name); {
+	case e.Kind != disk.Regular:
+		return e.Kind
 	case strings.HasPrefix(lower, "."):
 		return "hidden"
 	case strings.HasSuffix(lower, ".tmp"):
 		return "tmp"
-	case !isReport(e.name):
+	case !isReport(e.Name):
 		return "suffix"
 	}
 	return ""

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"statewire/inbox/disk"
 	"strings"
 	"testing"
 	"time"
@@ -161,7 +162,7 @@ func fileOf(text string) string { return strings.ReplaceAll(text, " ", "-") + ".
 
 func dropDurably(t *testing.T, d *Dir, text string) {
 	dropAt(t, d, Normal, fileOf(text), text)
-	check(t, unix.Syncfs(d.disk.(*unixDisk).fd(folder(Normal))))
+	check(t, unix.Syncfs(d.disk.(*disk.Unix).Fd(disk.Folder(Normal))))
 }
 
 func TestEveryAcknowledgementOutlivesAPowerCut(t *testing.T) {
@@ -223,7 +224,7 @@ func (b *battery) cutAt(t *testing.T, step int) (ok bool) {
 		dropDurably(t, d, text)
 		g.accept(text)
 	}
-	inner, n := d.disk.(*unixDisk), 0
+	inner, n := d.disk.(*disk.Unix), 0
 	d.disk = &steps{inner, func(string) error {
 		if n++; n == step+1 {
 			b.cut(t)
@@ -247,8 +248,8 @@ func (b *battery) cutAt(t *testing.T, step int) (ok bool) {
 
 // everything lets the ledger know the texts of earlier cuts that lie in corrupt.
 func (g *ledger) everything(v view) {
-	for _, name := range v.list(corruptFolder) {
-		if data, ok := v.read(corruptFolder, name); ok && len(data) > 0 {
+	for _, name := range v.list(disk.CorruptFolder) {
+		if data, ok := v.read(disk.CorruptFolder, name); ok && len(data) > 0 {
 			g.offer(string(data))
 		}
 	}
@@ -256,10 +257,10 @@ func (g *ledger) everything(v view) {
 
 // leave lets go of an inbox as the end of a process does.
 func (d *Dir) leave() {
-	k := d.disk.(*unixDisk)
+	k := d.disk.(*disk.Unix)
 	var errs []error
-	for _, dir := range k.dirs {
+	for _, dir := range k.Dirs {
 		errs = append(errs, dir.Close())
 	}
-	_ = errors.Join(append(errs, k.own.Load().lock.Close(), k.own.Load().dir.Close())...) // nobody hears a dead process
+	_ = errors.Join(append(errs, k.Own.Load().Lock.Close(), k.Own.Load().Dir.Close())...) // nobody hears a dead process
 }

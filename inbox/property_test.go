@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"statewire/inbox/disk"
 	"strings"
 	"testing"
 	"time"
@@ -32,9 +33,9 @@ func TestNothingDisappearsWhateverLiesInAFolder(t *testing.T) {
 		defer d.Close()
 		var left, gone, aside []string
 		for i := range rapid.IntRange(0, 30).Draw(t, "entries") {
-			path := filepath.Join(d.Root(), folder(rapid.IntRange(0, 2).Draw(t, "lane")).String(), drawName(t, i))
+			path := filepath.Join(d.Root(), disk.Folder(rapid.IntRange(0, 2).Draw(t, "lane")).String(), drawName(t, i))
 			switch kind := drawEntry(t, path); {
-			case kind == regular && isReport(path) && !strings.HasPrefix(filepath.Base(path), "."):
+			case kind == disk.Regular && isReport(path) && !strings.HasPrefix(filepath.Base(path), "."):
 				if data, _ := os.ReadFile(path); strings.HasPrefix(string(data), "bad") {
 					aside = append(aside, string(data))
 				} else {
@@ -98,10 +99,10 @@ func drawName(t *rapid.T, i int) string {
 
 // drawEntry makes an entry and returns its kind, "" when there is none.
 func drawEntry(t *rapid.T, path string) string {
-	kind := rapid.SampledFrom([]string{regular, regular, regular, "dir", "symlink", "fifo", "socket"}).Draw(t, "kind")
+	kind := rapid.SampledFrom([]string{disk.Regular, disk.Regular, disk.Regular, "dir", "symlink", "fifo", "socket"}).Draw(t, "kind")
 	var err error
 	switch kind {
-	case regular:
+	case disk.Regular:
 		text := rapid.SampledFrom([]string{"", "good", "bad", "bad 2", "<Report/>"}).Draw(t, "text")
 		err = os.WriteFile(path, []byte(text), 0o600)
 	case "dir":
@@ -201,7 +202,7 @@ func (h *history) put(t *rapid.T) {
 
 func (h *history) drop(t *rapid.T) {
 	text := h.text()
-	h.m.drop(folder(Normal), fmt.Sprintf("%d.SMX", h.files), text)
+	h.m.drop(disk.Folder(Normal), fmt.Sprintf("%d.SMX", h.files), text)
 	h.g.accept(text)
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"statewire/inbox/disk"
 	"strconv"
 	"time"
 )
@@ -23,7 +24,7 @@ func (d *Dir) Put(lane Lane, data []byte, at time.Time) (name string, err error)
 		return "", fmt.Errorf("put %d bytes in %s: %w: at most %d", len(data), lane, ErrTooLarge, d.config.MaxFileBytes)
 	}
 	sum := sha256.Sum256(data)
-	name, err = d.place(folder(lane), bytes.NewReader(data), func(n int) string {
+	name, err = d.place(disk.Folder(lane), bytes.NewReader(data), func(n int) string {
 		return putName(at.Add(time.Duration(n)*time.Microsecond), sum)
 	})
 	d.counts.count("put", err)
@@ -35,7 +36,7 @@ func (d *Dir) Put(lane Lane, data []byte, at time.Time) (name string, err error)
 
 // place writes what src yields into a folder, durably, under the first of its names that is free. With an error and a name
 // the file may be there, but nothing vouches for it.
-func (d *Dir) place(at folder, src io.WriterTo, names func(n int) string) (name string, err error) {
+func (d *Dir) place(at disk.Folder, src io.WriterTo, names func(n int) string) (name string, err error) {
 	began, err := d.begin()
 	if err != nil {
 		return "", err
@@ -44,7 +45,7 @@ func (d *Dir) place(at folder, src io.WriterTo, names func(n int) string) (name 
 	if err != nil {
 		return "", err
 	}
-	name, err = d.unused(tempFolder, temp, at, names)
+	name, err = d.unused(disk.TempFolder, temp, at, names)
 	if err != nil {
 		d.discard(temp)
 		return "", err
@@ -55,7 +56,7 @@ func (d *Dir) place(at folder, src io.WriterTo, names func(n int) string) (name 
 // stage writes a temporary file and syncs it.
 func (d *Dir) stage(src io.WriterTo) (temp string, err error) {
 	temp = strconv.Itoa(os.Getpid()) + "-" + strconv.FormatUint(d.serial.Add(1), 10) + ".tmp"
-	f, err := d.disk.create(tempFolder, temp)
+	f, err := d.disk.Create(disk.TempFolder, temp)
 	if err != nil {
 		err = d.failed("create a temporary file", err)
 		d.discard(temp)
@@ -71,20 +72,20 @@ func (d *Dir) stage(src io.WriterTo) (temp string, err error) {
 
 // fill writes, syncs and closes. A sync that failed is not tried again: the kernel may have dropped the bytes and would now
 // call the file clean.
-func fill(f output, src io.WriterTo) error {
+func fill(f disk.Output, src io.WriterTo) error {
 	_, err := src.WriteTo(f)
 	if err == nil {
-		err = syncFailed(f.sync())
+		err = syncFailed(f.Sync())
 	}
-	return errors.Join(err, f.close())
+	return errors.Join(err, f.Close())
 }
 
 // unused renames a file to the first of the names that is free.
-func (d *Dir) unused(from folder, old string, to folder, names func(n int) string) (name string, err error) {
+func (d *Dir) unused(from disk.Folder, old string, to disk.Folder, names func(n int) string) (name string, err error) {
 	const tries = 1000
 	for n := range tries {
 		name = names(n)
-		err = d.disk.rename(from, old, to, name)
+		err = d.disk.Rename(from, old, to, name)
 		if !errors.Is(err, fs.ErrExist) {
 			break
 		}
@@ -96,19 +97,19 @@ func (d *Dir) unused(from folder, old string, to folder, names func(n int) strin
 }
 
 // settle makes the names in a folder durable, and vouches for them only if nothing failed since began.
-func (d *Dir) settle(at folder, began faults) error {
+func (d *Dir) settle(at disk.Folder, began faults) error {
 	if err := d.syncFolder(at); err != nil {
 		return err
 	}
-	if err := d.disk.check(at); err != nil {
+	if err := d.disk.Check(at); err != nil {
 		return d.failed("look at "+at.String(), err)
 	}
 	return d.health.unchanged(began)
 }
 
-func (d *Dir) syncFolder(at folder) error {
+func (d *Dir) syncFolder(at disk.Folder) error {
 	return d.syncs[at].do(func() error {
-		if err := syncFailed(d.disk.sync(at)); err != nil {
+		if err := syncFailed(d.disk.Sync(at)); err != nil {
 			return d.failed("sync "+at.String(), err)
 		}
 		return nil
@@ -117,7 +118,7 @@ func (d *Dir) syncFolder(at folder) error {
 
 // discard removes a temporary file. One that can't be removed is swept when this process is gone.
 func (d *Dir) discard(temp string) {
-	if err := d.disk.remove(tempFolder, temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := d.disk.Remove(disk.TempFolder, temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		d.log.Warn("temporary file stays", "folder", "tmp", "file", temp, "err", err)
 	}
 }

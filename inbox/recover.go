@@ -6,12 +6,13 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"statewire/inbox/disk"
 )
 
 // recover takes over what lies in process/: lists of a dead loader, whose files that are still there it will hand out first,
 // and report files, which go back to waiting. A broken list is set aside; one of a newer version stops the start.
 func (l *Loader) recover() error {
-	names, err := l.dir.names(processFolder)
+	names, err := l.dir.names(disk.ProcessFolder)
 	if err != nil {
 		return err
 	}
@@ -26,7 +27,7 @@ func (l *Loader) recover() error {
 			continue
 		}
 		if err := recover(name); err != nil {
-			return fmt.Errorf("%s/%s: %w", processFolder, name, err)
+			return fmt.Errorf("%s/%s: %w", disk.ProcessFolder, name, err)
 		}
 	}
 	for _, name := range names {
@@ -37,20 +38,20 @@ func (l *Loader) recover() error {
 		case isReport(name):
 			err = l.dir.giveBack(name)
 		default:
-			l.dir.log.Warn("file left alone: not a claim list and not a report", "folder", processFolder, "file", name)
+			l.dir.log.Warn("file left alone: not a claim list and not a report", "folder", disk.ProcessFolder, "file", name)
 		}
 		if err != nil {
-			return fmt.Errorf("%s/%s: %w", processFolder, name, err)
+			return fmt.Errorf("%s/%s: %w", disk.ProcessFolder, name, err)
 		}
 	}
 	return nil
 }
 
 // names lists a folder's files.
-func (d *Dir) names(at folder) (names []string, err error) {
-	err = d.each(at, func(e dirEntry) error {
-		if e.kind == regular {
-			names = append(names, e.name)
+func (d *Dir) names(at disk.Folder) (names []string, err error) {
+	err = d.each(at, func(e disk.Entry) error {
+		if e.Kind == disk.Regular {
+			names = append(names, e.Name)
 		}
 		return nil
 	})
@@ -66,7 +67,7 @@ func (l *Loader) takeList(name string, do func(e *entry)) error {
 	entries, err := l.dir.readList(name)
 	if errors.Is(err, errListBroken) {
 		l.dir.log.Error("broken claim list set aside", "file", name, "err", err)
-		return l.dir.banish(processFolder, name, l.dir.freeName(processFolder, name), Reason{Time: now(), Code: "claim_list_broken", Reason: err.Error()})
+		return l.dir.banish(disk.ProcessFolder, name, l.dir.freeName(disk.ProcessFolder, name), Reason{Time: now(), Code: "claim_list_broken", Reason: err.Error()})
 	}
 	if err != nil {
 		return err
@@ -95,17 +96,17 @@ func (l *Loader) stillThere(e *entry) bool {
 	if l.claimed[laneName{e.lane, e.name}] != nil {
 		return false
 	}
-	s, err := l.dir.disk.stat(folder(e.lane), e.name)
-	return err == nil && s.kind == regular && s.identity() == e.id
+	s, err := l.dir.disk.Stat(disk.Folder(e.lane), e.name)
+	return err == nil && s.Kind == disk.Regular && s.Identity() == e.id
 }
 
 func (d *Dir) readList(name string) ([]*entry, error) {
-	f, err := d.disk.open(processFolder, name)
+	f, err := d.disk.Open(disk.ProcessFolder, name)
 	if err != nil {
 		return nil, err
 	}
 	entries, err := decodeList(f)
-	return entries, errors.Join(err, f.close())
+	return entries, errors.Join(err, f.Close())
 }
 
 // giveBack moves a report from process/ to where it waits.
@@ -114,11 +115,11 @@ func (d *Dir) giveBack(name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = d.unused(processFolder, name, folder(Normal), func(n int) string { return near(name, n) })
+	_, err = d.unused(disk.ProcessFolder, name, disk.Folder(Normal), func(n int) string { return near(name, n) })
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.settle(folder(Normal), began), d.syncFolder(processFolder))
+	return errors.Join(d.settle(disk.Folder(Normal), began), d.syncFolder(disk.ProcessFolder))
 }
 
 func ignoreVanished(err error) error {

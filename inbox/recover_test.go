@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"statewire/inbox/disk"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func TestAClaimOutlivesTheLoader(t *testing.T) {
 	if c := claim(t, l); c != nil {
 		t.Errorf("claimed %v of nothing", names(c))
 	}
-	if left := (onDisk{d.Root()}).list(processFolder); len(left) > 0 {
+	if left := (onDisk{d.Root()}).list(disk.ProcessFolder); len(left) > 0 {
 		t.Errorf("lists stay: %v", left)
 	}
 }
@@ -71,7 +72,7 @@ func TestReleasedFilesComeBackUnderTheirClaimTimes(t *testing.T) {
 	if len(again.Files) != 4 || !again.Files[0].Claimed.Equal(at) {
 		t.Errorf("claimed %v again, at %v, first at %v", names(again), again.Files[0].Claimed, at)
 	}
-	if _, ok := (onDisk{d.Root()}).read(folder(Normal), c.Files[1].Name); !ok {
+	if _, ok := (onDisk{d.Root()}).read(disk.Folder(Normal), c.Files[1].Name); !ok {
 		t.Error("a released file was deleted by its former chunk")
 	}
 }
@@ -87,7 +88,7 @@ func TestReportsFoundInProcessGoBackToWaiting(t *testing.T) {
 	if got := names(claim(t, l)); len(got) != 2 || !slices.Contains(got, "A~2.SMX") {
 		t.Errorf("claimed %v", got)
 	}
-	if got := (onDisk{d.Root()}).list(processFolder); !slices.Contains(got, "notes.txt") {
+	if got := (onDisk{d.Root()}).list(disk.ProcessFolder); !slices.Contains(got, "notes.txt") {
 		t.Errorf("process holds %v", got)
 	}
 }
@@ -103,7 +104,7 @@ func TestAListOfANewerVersionStopsTheStartAndABrokenOneIsSetAside(t *testing.T) 
 		t.Errorf("claimed %v", got)
 	}
 	check(t, l.Close())
-	if got := (onDisk{d.Root()}).list(corruptFolder); !slices.Equal(got, []string{"1.claim", "1.claim.reason.json"}) {
+	if got := (onDisk{d.Root()}).list(disk.CorruptFolder); !slices.Equal(got, []string{"1.claim", "1.claim.reason.json"}) {
 		t.Errorf("corrupt holds %v", got)
 	}
 	check(t, os.WriteFile(filepath.Join(process, "2.claim"), []byte(`{"statewire_claim":2,"files":0}`), 0o600))
@@ -116,7 +117,7 @@ func TestAListOfANewerVersionStopsTheStartAndABrokenOneIsSetAside(t *testing.T) 
 
 func FuzzClaimList(f *testing.F) {
 	f.Add([]byte(`{"statewire_claim":1,"pid":1,"files":0}`))
-	e := &entry{lane: High, name: "\xff.SMX", id: identity{1, 2, 3}, claimed: time.Unix(1, 1000).UTC()}
+	e := &entry{lane: High, name: "\xff.SMX", id: disk.Identity{Inode: 1, Size: 2, Mtime: 3}, claimed: time.Unix(1, 1000).UTC()}
 	f.Add(encodeList(4711, []*entry{e}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		entries, err := decodeList(bytes.NewReader(data))

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"statewire/inbox/disk"
 	"testing"
 	"time"
 )
@@ -30,13 +31,13 @@ func openEager(t *testing.T, root string) *Dir {
 // remake makes the folders below a root again that are missing.
 func remake(t *testing.T, root string) {
 	t.Helper()
-	for _, path := range folderPaths {
+	for _, path := range disk.FolderPaths {
 		check(t, os.MkdirAll(filepath.Join(root, path), 0o700))
 	}
 }
 
 func TestFoldersThatWereMovedOrDeletedAreOpenedAnew(t *testing.T) {
-	for _, path := range append([]string{""}, folderPaths[:]...) {
+	for _, path := range append([]string{""}, disk.FolderPaths[:]...) {
 		for _, deleted := range []bool{true, false} {
 			t.Run(map[bool]string{true: "deleted ", false: "moved "}[deleted]+path, func(t *testing.T) {
 				base := t.TempDir()
@@ -61,7 +62,7 @@ func TestFoldersThatWereMovedOrDeletedAreOpenedAnew(t *testing.T) {
 				remake(t, root)
 				check(t, d.Ready())
 				for lane := range lanes {
-					if name := put(t, d, lane, "new"); !slices.Contains((onDisk{root}).list(folder(lane)), name) {
+					if name := put(t, d, lane, "new"); !slices.Contains((onDisk{root}).list(disk.Folder(lane)), name) {
 						t.Errorf("%v: what was acknowledged is not in the folder", lane)
 					}
 				}
@@ -77,8 +78,8 @@ func TestFoldersThatWereMovedOrDeletedAreOpenedAnew(t *testing.T) {
 					check(t, c.Done(c.Files...))
 					done += len(c.Files)
 				}
-				if done < 3 || len((onDisk{root}).list(corruptFolder)) == 0 || d.Ready() != nil {
-					t.Errorf("loaded %d, corrupt holds %v, ready %v", done, (onDisk{root}).list(corruptFolder), d.Ready())
+				if done < 3 || len((onDisk{root}).list(disk.CorruptFolder)) == 0 || d.Ready() != nil {
+					t.Errorf("loaded %d, corrupt holds %v, ready %v", done, (onDisk{root}).list(disk.CorruptFolder), d.Ready())
 				}
 			})
 		}
@@ -103,7 +104,7 @@ func TestFoldersThatComeBackAreUsedAgain(t *testing.T) {
 	if got := names(claim(t, l)); !slices.Equal(got, []string{name}) {
 		t.Errorf("claimed %v, want what was put before", got)
 	}
-	if got := (onDisk{filepath.Join(base, "other")}).list(folder(Normal)); !slices.Equal(got, []string{other}) {
+	if got := (onDisk{filepath.Join(base, "other")}).list(disk.Folder(Normal)); !slices.Equal(got, []string{other}) {
 		t.Errorf("the folder of between holds %v", got)
 	}
 }
@@ -153,7 +154,7 @@ func TestAPutThatMetTheChangeIsNotAcknowledged(t *testing.T) {
 			if !met {
 				t.Fatal("nothing was tested")
 			}
-			if err == nil && !slices.Contains((onDisk{root}).list(folder(Normal)), name) {
+			if err == nil && !slices.Contains((onDisk{root}).list(disk.Folder(Normal)), name) {
 				t.Errorf("%s was acknowledged and is not there", name)
 			}
 			if when != "create" && err == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"statewire/inbox/disk"
 	"syscall"
 	"time"
 )
@@ -23,7 +24,7 @@ func (c *Chunk) SetAside(f File, r Reason) error {
 		default:
 			c.retryAside(f, err)
 		}
-		return fmt.Errorf("set %s/%s aside: %w", folder(f.Lane), f.Name, err)
+		return fmt.Errorf("set %s/%s aside: %w", disk.Folder(f.Lane), f.Name, err)
 	}
 	return nil
 }
@@ -50,9 +51,9 @@ func (c *Chunk) setAside(e *entry, r Reason) error {
 	case !there:
 		return nil
 	}
-	r.File, r.Size, r.MTime = e.name, e.id.size, e.id.mtime
+	r.File, r.Size, r.MTime = e.name, e.id.Size, e.id.Mtime
 	target, _ := c.loader.keepAs(e, 0, nil)
-	err := d.banish(folder(e.lane), e.name, target, r)
+	err := d.banish(disk.Folder(e.lane), e.name, target, r)
 	if errors.Is(err, fs.ErrNotExist) {
 		c.end(e, "vanished")
 		return nil
@@ -76,7 +77,7 @@ func (c *Chunk) Settled(f File) (bool, error) {
 	}
 	err := c.loader.dir.settled(f.entry)
 	if err != nil {
-		return false, fmt.Errorf("look at %s/%s: %w", folder(f.Lane), f.Name, err)
+		return false, fmt.Errorf("look at %s/%s: %w", disk.Folder(f.Lane), f.Name, err)
 	}
 	return c.same(f.entry)
 }
@@ -85,32 +86,32 @@ func (c *Chunk) Settled(f File) (bool, error) {
 // the bytes that its name promises appeared whole.
 func (d *Dir) settled(e *entry) error {
 	if _, want, ok := parsePutName(e.name); ok {
-		if sum, err := d.hash(folder(e.lane), e.name); err == nil && sum == want {
+		if sum, err := d.hash(disk.Folder(e.lane), e.name); err == nil && sum == want {
 			return nil
 		}
 	}
-	s, err := d.disk.stat(folder(e.lane), e.name)
+	s, err := d.disk.Stat(disk.Folder(e.lane), e.name)
 	if err != nil {
 		return ignoreVanished(err)
 	}
-	if wait := d.config.Settle - time.Since(s.ctime); wait > 0 {
+	if wait := d.config.Settle - time.Since(s.Ctime); wait > 0 {
 		time.Sleep(min(wait, d.config.Settle))
 	}
 	return nil
 }
 
 func (d *Dir) present(e *entry) bool {
-	_, err := d.disk.stat(folder(e.lane), e.name)
+	_, err := d.disk.Stat(disk.Folder(e.lane), e.name)
 	return err == nil
 }
 
 // overwrite writes a file in place of one that may be there; it is durable after settle.
-func (d *Dir) overwrite(at folder, name string, data []byte) error {
+func (d *Dir) overwrite(at disk.Folder, name string, data []byte) error {
 	temp, err := d.stage(bytes.NewReader(data))
 	if err != nil {
 		return err
 	}
-	if err := d.disk.replace(tempFolder, temp, at, name); err != nil {
+	if err := d.disk.Replace(disk.TempFolder, temp, at, name); err != nil {
 		err = d.failed("write "+at.String()+"/"+name, err)
 		d.discard(temp)
 		return err
@@ -119,36 +120,36 @@ func (d *Dir) overwrite(at folder, name string, data []byte) error {
 }
 
 // banish moves a file to corrupt under a name that is free or has the same bytes already, its reason first.
-func (d *Dir) banish(from folder, name, target string, r Reason) error {
+func (d *Dir) banish(from disk.Folder, name, target string, r Reason) error {
 	began, err := d.begin()
 	if err != nil {
 		return err
 	}
-	move := d.disk.rename
-	if same, err := d.sameBytes(from, name, corruptFolder, target); err != nil {
+	move := d.disk.Rename
+	if same, err := d.sameBytes(from, name, disk.CorruptFolder, target); err != nil {
 		return err
 	} else if same {
-		move = d.disk.replace
-	} else if _, err := d.disk.stat(corruptFolder, target); err == nil {
+		move = d.disk.Replace
+	} else if _, err := d.disk.Stat(disk.CorruptFolder, target); err == nil {
 		return fmt.Errorf("corrupt/%s holds something else: %w", target, fs.ErrExist)
 	}
-	if err := d.overwrite(corruptFolder, target+reasonSuffix, r.encode()); err != nil {
+	if err := d.overwrite(disk.CorruptFolder, target+reasonSuffix, r.encode()); err != nil {
 		return err
 	}
 	// Nobody would come back to a file that is in corrupt already and lost its reason in a crash.
-	if err := d.syncFolder(corruptFolder); err != nil {
+	if err := d.syncFolder(disk.CorruptFolder); err != nil {
 		return err
 	}
-	if err := move(from, name, corruptFolder, target); err != nil {
-		if _, gone := d.disk.stat(from, name); errors.Is(gone, fs.ErrNotExist) {
-			return errors.Join(gone, d.disk.remove(corruptFolder, target+reasonSuffix))
+	if err := move(from, name, disk.CorruptFolder, target); err != nil {
+		if _, gone := d.disk.Stat(from, name); errors.Is(gone, fs.ErrNotExist) {
+			return errors.Join(gone, d.disk.Remove(disk.CorruptFolder, target+reasonSuffix))
 		}
 		return d.failed("move "+from.String()+"/"+name+" to corrupt", err)
 	}
-	return d.settle(corruptFolder, began)
+	return d.settle(disk.CorruptFolder, began)
 }
 
-func (d *Dir) sameBytes(at folder, name string, otherAt folder, otherName string) (bool, error) {
+func (d *Dir) sameBytes(at disk.Folder, name string, otherAt disk.Folder, otherName string) (bool, error) {
 	b, err := d.contents(otherAt, otherName)
 	if err != nil {
 		return false, nil // whatever it is, it stays
@@ -158,23 +159,23 @@ func (d *Dir) sameBytes(at folder, name string, otherAt folder, otherName string
 }
 
 // contents reads a whole file that is within the size bound.
-func (d *Dir) contents(at folder, name string) ([]byte, error) {
-	f, err := d.disk.open(at, name)
+func (d *Dir) contents(at disk.Folder, name string) ([]byte, error) {
+	f, err := d.disk.Open(at, name)
 	if err != nil {
 		return nil, err
 	}
-	defer f.close()
-	s, err := f.stat()
+	defer f.Close()
+	s, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if s.kind != regular {
-		return nil, fmt.Errorf("a %s, not a file", s.kind)
+	if s.Kind != disk.Regular {
+		return nil, fmt.Errorf("a %s, not a file", s.Kind)
 	}
-	if s.size > d.config.MaxFileBytes {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, s.size, d.config.MaxFileBytes)
+	if s.Size > d.config.MaxFileBytes {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, s.Size, d.config.MaxFileBytes)
 	}
-	return io.ReadAll(io.LimitReader(f, s.size))
+	return io.ReadAll(io.LimitReader(f, s.Size))
 }
 
 func ignoreTooLarge(err error) error {

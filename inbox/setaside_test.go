@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"slices"
+	"statewire/inbox/disk"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,19 +39,19 @@ func TestABadFileIsSetAsideAndItsNeighboursGoOn(t *testing.T) {
 	}
 	v := onDisk{d.Root()}
 	want := []string{"bad.SMX", "bad.SMX.7.SMX", "bad.SMX.7.SMX.reason.json", "bad.SMX.reason.json"}
-	if got := v.list(corruptFolder); !slices.Equal(got, want) {
+	if got := v.list(disk.CorruptFolder); !slices.Equal(got, want) {
 		t.Errorf("corrupt holds %v", got)
 	}
-	data, _ := v.read(corruptFolder, "bad.SMX.reason.json")
+	data, _ := v.read(disk.CorruptFolder, "bad.SMX.reason.json")
 	wantJSON := `{"time":"1970-01-01T00:00:00Z","code":"xml_syntax","reason":"`
 	if !strings.HasPrefix(strings.NewReplacer("\n", "", ": ", ":", "  ", "").Replace(string(data)), wantJSON) {
 		t.Errorf("reason %s", data)
 	}
-	if data, _ := v.read(corruptFolder, "bad.SMX.7.SMX"); string(data) != "record" {
+	if data, _ := v.read(disk.CorruptFolder, "bad.SMX.7.SMX"); string(data) != "record" {
 		t.Errorf("record %s", data)
 	}
-	if c := claim(t, l); c != nil || len(v.list(folder(Normal))) > 0 || len(v.list(processFolder)) > 0 {
-		t.Errorf("left: %v %v", v.list(folder(Normal)), v.list(processFolder))
+	if c := claim(t, l); c != nil || len(v.list(disk.Folder(Normal))) > 0 || len(v.list(disk.ProcessFolder)) > 0 {
+		t.Errorf("left: %v %v", v.list(disk.Folder(Normal)), v.list(disk.ProcessFolder))
 	}
 }
 
@@ -69,15 +70,15 @@ func TestWhatLiesInCorruptIsNeverReplacedByOtherBytes(t *testing.T) {
 	}
 	v := onDisk{d.Root()}
 	for name, text := range map[string]string{"bad.SMX": "one", "bad~2.SMX": "two", "bad~3.SMX": "three", shortened(long): "one"} {
-		if data, _ := v.read(corruptFolder, name); string(data) != text {
+		if data, _ := v.read(disk.CorruptFolder, name); string(data) != text {
 			t.Errorf("corrupt/%s holds %q", name, data)
 		}
-		if reason, _ := v.read(corruptFolder, name+reasonSuffix); !bytes.Contains(reason, []byte(`"code": "`+text+`"`)) {
+		if reason, _ := v.read(disk.CorruptFolder, name+reasonSuffix); !bytes.Contains(reason, []byte(`"code": "`+text+`"`)) {
 			t.Errorf("corrupt/%s has the reason %s", name, reason)
 		}
 	}
-	if got := len(v.list(corruptFolder)); got != 2*3*2+2*2 {
-		t.Errorf("%d entries in corrupt: %v", got, v.list(corruptFolder))
+	if got := len(v.list(disk.CorruptFolder)); got != 2*3*2+2*2 {
+		t.Errorf("%d entries in corrupt: %v", got, v.list(disk.CorruptFolder))
 	}
 }
 
@@ -85,11 +86,11 @@ func TestAFileThatCannotBeSetAsideBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newModel()
 		d := newDir(DefaultConfig(), "/model", m, slog.New(slog.DiscardHandler))
-		m.drop(folder(Normal), "bad.SMX", "bad")
-		m.drop(folder(Normal), "good.SMX", "good")
+		m.drop(disk.Folder(Normal), "bad.SMX", "bad")
+		m.drop(disk.Folder(Normal), "good.SMX", "good")
 		l := loader(t, d, 2, 1)
-		m.before = func(call string, at folder, name string) error {
-			if at == corruptFolder {
+		m.before = func(call string, at disk.Folder, name string) error {
+			if at == disk.CorruptFolder {
 				return fs.ErrPermission
 			}
 			return nil
@@ -100,7 +101,7 @@ func TestAFileThatCannotBeSetAsideBacksOff(t *testing.T) {
 			t.Fatal("set aside where nothing can be written")
 		}
 		check(t, c.Done(c.Files...)) // the bad one is no longer in the chunk
-		if got := m.list(folder(Normal)); !slices.Equal(got, []string{"bad.SMX"}) {
+		if got := m.list(disk.Folder(Normal)); !slices.Equal(got, []string{"bad.SMX"}) {
 			t.Fatalf("waiting: %v", got)
 		}
 		check(t, d.Ready()) // the relay goes on
@@ -126,8 +127,8 @@ func TestAFileThatCannotBeSetAsideBacksOff(t *testing.T) {
 		time.Sleep(256 * time.Second)
 		c = claim(t, l)
 		check(t, c.SetAside(c.Files[0], Reason{Code: "x"}))
-		if got := m.list(corruptFolder); len(got) != 2 || claim(t, l) != nil || len(m.list(processFolder)) > 0 {
-			t.Errorf("corrupt: %v, process: %v", got, m.list(processFolder))
+		if got := m.list(disk.CorruptFolder); len(got) != 2 || claim(t, l) != nil || len(m.list(disk.ProcessFolder)) > 0 {
+			t.Errorf("corrupt: %v, process: %v", got, m.list(disk.ProcessFolder))
 		}
 	})
 }
@@ -136,17 +137,17 @@ func TestAFileThatIsStillArrivingIsNotCalledBad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newModel()
 		d := newDir(DefaultConfig(), "/model", m, slog.New(slog.DiscardHandler))
-		m.drop(folder(Normal), "cp.SMX", "<Rep")
+		m.drop(disk.Folder(Normal), "cp.SMX", "<Rep")
 		l := loader(t, d, 2, 1)
 		c := claim(t, l)
-		m.now[folder(Normal)]["cp.SMX"].mtime = time.Now().AddDate(-1, 0, 0) // cp -p
-		m.now[folder(Normal)]["cp.SMX"].ctime = time.Now()
-		c.Files[0].entry.id = m.now[folder(Normal)]["cp.SMX"].stat().identity()
+		m.now[disk.Folder(Normal)]["cp.SMX"].mtime = time.Now().AddDate(-1, 0, 0) // cp -p
+		m.now[disk.Folder(Normal)]["cp.SMX"].ctime = time.Now()
+		c.Files[0].entry.id = m.now[disk.Folder(Normal)]["cp.SMX"].stat().Identity()
 		wake := l.Wake(t.Context())
 		go func() {
 			time.Sleep(500 * time.Millisecond)
 			m.mu.Lock()
-			m.now[folder(Normal)]["cp.SMX"].data = []byte("<Report/>")
+			m.now[disk.Folder(Normal)]["cp.SMX"].data = []byte("<Report/>")
 			m.mu.Unlock()
 		}()
 		began := time.Now()
@@ -166,13 +167,13 @@ func TestAFileThatIsStillArrivingIsNotCalledBad(t *testing.T) {
 }
 
 // blind is a disk that can't say whether corrupt has a file.
-type blind struct{ disk }
+type blind struct{ disk.Disk }
 
-func (b blind) stat(at folder, name string) (stat, error) {
-	if at == corruptFolder {
-		return stat{}, syscall.EIO
+func (b blind) Stat(at disk.Folder, name string) (disk.Stat, error) {
+	if at == disk.CorruptFolder {
+		return disk.Stat{}, syscall.EIO
 	}
-	return b.disk.stat(at, name)
+	return b.Disk.Stat(at, name)
 }
 
 func TestADiskThatDoesNotAnswerEndsTheSearchForAName(t *testing.T) {
@@ -191,7 +192,7 @@ func TestADiskThatDoesNotAnswerEndsTheSearchForAName(t *testing.T) {
 			t.Errorf("report %d would be kept as %q, repeat %t", report, name, repeat)
 		}
 	}
-	if name := d.freeName(folder(Normal), "bad.SMX"); names[name] || len(names) != 3 {
+	if name := d.freeName(disk.Folder(Normal), "bad.SMX"); names[name] || len(names) != 3 {
 		t.Errorf("the same name twice: %q, %v", name, names)
 	}
 	d.disk = sound

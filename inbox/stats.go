@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"statewire/inbox/disk"
 	"strings"
 	"sync"
 	"time"
@@ -125,7 +126,7 @@ func (c *statsCache) put(s Stats, took time.Duration) {
 // count reads every folder.
 func (d *Dir) count() (Stats, error) {
 	s := Stats{At: now(), Foreign: map[string]int{}}
-	for _, at := range []folder{folder(High), folder(Normal), folder(Low), processFolder, corruptFolder} {
+	for _, at := range []disk.Folder{disk.Folder(High), disk.Folder(Normal), disk.Folder(Low), disk.ProcessFolder, disk.CorruptFolder} {
 		if err := d.held(at); err != nil {
 			return Stats{}, err
 		}
@@ -144,19 +145,19 @@ func (d *Dir) count() (Stats, error) {
 	}
 	boxes := [lanes]*Box{&s.High, &s.Normal, &s.Low}
 	for lane, box := range boxes {
-		err := d.each(folder(lane), func(e dirEntry) error {
+		err := d.each(disk.Folder(lane), func(e disk.Entry) error {
 			if kind := foreign(e); kind != "" {
 				s.foreign(Lane(lane), e, kind)
-			} else if d.isListed(loaded, folder(lane), e.name) {
-				d.weigh(&s.Loaded, folder(lane), e)
-				s.LoadedNames = appendName(s.LoadedNames, folder(lane), e.name)
-			} else if d.isListed(stuck, folder(lane), e.name) {
-				d.weigh(&s.Stuck, folder(lane), e)
-				s.StuckNames = appendName(s.StuckNames, folder(lane), e.name)
-			} else if claimed[laneName{Lane(lane), e.name}] {
-				d.weigh(&s.Process, folder(lane), e)
+			} else if d.isListed(loaded, disk.Folder(lane), e.Name) {
+				d.weigh(&s.Loaded, disk.Folder(lane), e)
+				s.LoadedNames = appendName(s.LoadedNames, disk.Folder(lane), e.Name)
+			} else if d.isListed(stuck, disk.Folder(lane), e.Name) {
+				d.weigh(&s.Stuck, disk.Folder(lane), e)
+				s.StuckNames = appendName(s.StuckNames, disk.Folder(lane), e.Name)
+			} else if claimed[laneName{Lane(lane), e.Name}] {
+				d.weigh(&s.Process, disk.Folder(lane), e)
 			} else {
-				d.weigh(box, folder(lane), e)
+				d.weigh(box, disk.Folder(lane), e)
 			}
 			return nil
 		})
@@ -164,25 +165,25 @@ func (d *Dir) count() (Stats, error) {
 			return Stats{}, err
 		}
 	}
-	return s, d.each(corruptFolder, func(e dirEntry) error {
-		if e.kind == regular && !strings.HasSuffix(e.name, reasonSuffix) {
-			d.weigh(&s.Corrupt, corruptFolder, e)
+	return s, d.each(disk.CorruptFolder, func(e disk.Entry) error {
+		if e.Kind == disk.Regular && !strings.HasSuffix(e.Name, reasonSuffix) {
+			d.weigh(&s.Corrupt, disk.CorruptFolder, e)
 		}
 		return nil
 	})
 }
 
-func (s *Stats) foreign(lane Lane, e dirEntry, kind string) {
-	path := folder(lane).String() + "/" + e.name
-	if kind == "dir" && (path == folder(High).String() || path == folder(Low).String()) {
+func (s *Stats) foreign(lane Lane, e disk.Entry, kind string) {
+	path := disk.Folder(lane).String() + "/" + e.Name
+	if kind == "dir" && (path == disk.Folder(High).String() || path == disk.Folder(Low).String()) {
 		return
 	}
 	s.Foreign[kind]++
-	s.ForeignNames = appendName(s.ForeignNames, folder(lane), e.name)
+	s.ForeignNames = appendName(s.ForeignNames, disk.Folder(lane), e.Name)
 }
 
 // appendName adds a path below the root, when there are not too many.
-func appendName(names []string, at folder, name string) []string {
+func appendName(names []string, at disk.Folder, name string) []string {
 	if len(names) < maxNames {
 		names = append(names, at.String()+"/"+name)
 	}
@@ -199,17 +200,17 @@ const (
 // weigh adds a file to a box, unless it vanished meanwhile. It came when the system says that its name, bytes or mode last changed: a
 // copy of an old file is new here, whatever its name and its modification time say. Only a name that Put gave is believed that far
 // that the file did not come before.
-func (d *Dir) weigh(b *Box, at folder, e dirEntry) {
-	if named, _, ours := parsePutName(e.name); ours && at != corruptFolder && b.Files >= exactFiles && b.Files%sampled != 0 && !named.Before(b.Oldest) {
+func (d *Dir) weigh(b *Box, at disk.Folder, e disk.Entry) {
+	if named, _, ours := parsePutName(e.Name); ours && at != disk.CorruptFolder && b.Files >= exactFiles && b.Files%sampled != 0 && !named.Before(b.Oldest) {
 		n := int64(b.Files)
 		b.add((b.Bytes+n/2)/n, b.Oldest)
 		return
 	}
-	s, err := d.disk.stat(at, e.name)
+	s, err := d.disk.Stat(at, e.Name)
 	if err != nil {
 		return
 	}
-	b.add(s.size, s.ctime.UTC())
+	b.add(s.Size, s.Ctime.UTC())
 }
 
 // claimed is what the claim lists name.
@@ -220,7 +221,7 @@ func (d *Dir) claimed() (map[laneName]bool, error) {
 
 // eachListed reads the lists in process/ that end in suffix, so that any process can tell what is claimed.
 func (d *Dir) eachListed(suffix string, do func(e *entry)) error {
-	names, err := d.names(processFolder)
+	names, err := d.names(disk.ProcessFolder)
 	if err != nil {
 		return err
 	}
@@ -243,14 +244,14 @@ func (d *Dir) eachListed(suffix string, do func(e *entry)) error {
 }
 
 // each calls do for every entry of a folder, up to the first error of its.
-func (d *Dir) each(at folder, do func(e dirEntry) error) error {
-	s, err := d.disk.scan(at)
+func (d *Dir) each(at disk.Folder, do func(e disk.Entry) error) error {
+	s, err := d.disk.Scan(at)
 	if err != nil {
 		return err
 	}
-	defer s.close()
+	defer s.Close()
 	for {
-		entries, err := s.next()
+		entries, err := s.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"statewire/inbox/disk"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ import (
 // everyKind puts one entry of each foreign kind into a lane.
 func everyKind(t *testing.T, d *Dir, lane Lane) map[string]string {
 	t.Helper()
-	at := filepath.Join(d.Root(), folder(lane).String())
+	at := filepath.Join(d.Root(), disk.Folder(lane).String())
 	kinds := map[string]string{"dir": "folder.SMX", "symlink": "link.SMX", "fifo": "pipe.SMX", "socket": "socket.SMX",
 		"hidden": ".hidden.SMX", "tmp": "half.SMX.tmp", "suffix": "notes.txt"}
 	check(t, os.Mkdir(filepath.Join(at, kinds["dir"]), 0o700))
@@ -83,12 +84,12 @@ func TestStatsCountEveryFileOnceAndForeignEntriesByKind(t *testing.T) {
 }
 
 // nameTimes is a disk on which every file came when the name that Put gave it says.
-type nameTimes struct{ disk }
+type nameTimes struct{ disk.Disk }
 
-func (n nameTimes) stat(at folder, name string) (stat, error) {
-	s, err := n.disk.stat(at, name)
+func (n nameTimes) Stat(at disk.Folder, name string) (disk.Stat, error) {
+	s, err := n.Disk.Stat(at, name)
 	if named, _, ok := parsePutName(name); ok {
-		s.ctime = named
+		s.Ctime = named
 	}
 	return s, err
 }
@@ -139,8 +140,8 @@ func TestTheOldestOfAVeryLongLaneIsExact(t *testing.T) {
 			d := newDir(quick(), "/model", m, slog.New(slog.DiscardHandler))
 			for i := range files {
 				name := putName(test.stamp(i), [32]byte{byte(i), byte(i >> 8)})
-				m.drop(folder(Normal), name, "x")
-				m.now[folder(Normal)][name].ctime = at.Add(-time.Duration(i) * time.Second)
+				m.drop(disk.Folder(Normal), name, "x")
+				m.now[disk.Folder(Normal)][name].ctime = at.Add(-time.Duration(i) * time.Second)
 			}
 			s, err := d.Stats()
 			check(t, err)
@@ -157,7 +158,7 @@ func TestTheSizeOfAVeryLongLaneIsEstimated(t *testing.T) {
 	const files = 3 * exactFiles
 	at := time.Now()
 	for i := range files {
-		m.drop(folder(Normal), putName(at.Add(time.Duration(i)), [32]byte{byte(i), byte(i >> 8)}), "12345"[:1+i%5])
+		m.drop(disk.Folder(Normal), putName(at.Add(time.Duration(i)), [32]byte{byte(i), byte(i >> 8)}), "12345"[:1+i%5])
 	}
 	s, err := d.Stats()
 	check(t, err)
@@ -260,7 +261,7 @@ func TestDeadFilesAreListedShownAndReplayed(t *testing.T) {
 	for range 2 { // the second changes nothing
 		name, err := d.Replay(b, []byte("mended"))
 		check(t, err)
-		if data, _ := (onDisk{d.Root()}).read(folder(Normal), name); name != "1.SMX.again-"+b.Token+".SMX" || string(data) != "mended" {
+		if data, _ := (onDisk{d.Root()}).read(disk.Folder(Normal), name); name != "1.SMX.again-"+b.Token+".SMX" || string(data) != "mended" {
 			t.Errorf("replayed as %s with %q", name, data)
 		}
 	}

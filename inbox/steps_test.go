@@ -5,86 +5,87 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"statewire/inbox/disk"
 )
 
 // steps is a disk that calls step before everything it changes, and does what step returned no error for.
 type steps struct {
-	disk
+	disk.Disk
 	step func(call string) error
 }
 
-func (s *steps) create(at folder, name string) (output, error) {
+func (s *steps) Create(at disk.Folder, name string) (disk.Output, error) {
 	if err := s.step("create"); err != nil {
 		return nil, err
 	}
-	out, err := s.disk.create(at, name)
+	out, err := s.Disk.Create(at, name)
 	return &stepsFile{out, s.step}, err
 }
 
-func (s *steps) rename(from folder, name string, to folder, newName string) error {
+func (s *steps) Rename(from disk.Folder, name string, to disk.Folder, newName string) error {
 	if err := s.step("rename"); err != nil {
 		return err
 	}
-	return s.disk.rename(from, name, to, newName)
+	return s.Disk.Rename(from, name, to, newName)
 }
 
-func (s *steps) replace(from folder, name string, to folder, newName string) error {
+func (s *steps) Replace(from disk.Folder, name string, to disk.Folder, newName string) error {
 	if err := s.step("replace"); err != nil {
 		return err
 	}
-	return s.disk.replace(from, name, to, newName)
+	return s.Disk.Replace(from, name, to, newName)
 }
 
-func (s *steps) remove(at folder, name string) error {
+func (s *steps) Remove(at disk.Folder, name string) error {
 	if err := s.step("remove"); err != nil {
 		return err
 	}
-	return s.disk.remove(at, name)
+	return s.Disk.Remove(at, name)
 }
 
-func (s *steps) sync(at folder) error {
+func (s *steps) Sync(at disk.Folder) error {
 	if err := s.step("syncdir"); err != nil {
 		return err
 	}
-	return s.disk.sync(at)
+	return s.Disk.Sync(at)
 }
 
 type stepsFile struct {
-	output
+	disk.Output
 	step func(call string) error
 }
 
 // Write writes the first half, then has a step, then writes the rest.
 func (f *stepsFile) Write(p []byte) (int, error) {
-	n, err := f.output.Write(p[:len(p)/2])
+	n, err := f.Output.Write(p[:len(p)/2])
 	if err != nil {
 		return n, err
 	}
 	if err := f.step("write"); err != nil {
 		return n, err
 	}
-	rest, err := f.output.Write(p[len(p)/2:])
+	rest, err := f.Output.Write(p[len(p)/2:])
 	return n + rest, err
 }
 
-func (f *stepsFile) sync() error {
+func (f *stepsFile) Sync() error {
 	if err := f.step("sync"); err != nil {
 		return err
 	}
-	return f.output.sync()
+	return f.Output.Sync()
 }
 
-func (f *stepsFile) close() error {
+func (f *stepsFile) Close() error {
 	if err := f.step("close"); err != nil {
 		return err
 	}
-	return f.output.close()
+	return f.Output.Close()
 }
 
 // onDisk is the view of a real inbox.
 type onDisk struct{ root string }
 
-func (v onDisk) list(at folder) (names []string) {
+func (v onDisk) list(at disk.Folder) (names []string) {
 	entries, _ := os.ReadDir(filepath.Join(v.root, at.String()))
 	for _, e := range entries {
 		if e.Type().IsRegular() {
@@ -95,7 +96,7 @@ func (v onDisk) list(at folder) (names []string) {
 	return names
 }
 
-func (v onDisk) read(at folder, name string) (data []byte, ok bool) {
+func (v onDisk) read(at disk.Folder, name string) (data []byte, ok bool) {
 	data, err := os.ReadFile(filepath.Join(v.root, at.String(), name))
 	return data, err == nil
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"statewire/inbox/disk"
 	"time"
 )
 
@@ -56,8 +57,8 @@ func (l *Loader) takeChanged() (changed []*entry) {
 		if !e.stuck() {
 			return false
 		}
-		s, err := l.dir.disk.stat(folder(e.lane), e.name)
-		if err == nil && s.identity() == e.id || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s, err := l.dir.disk.Stat(disk.Folder(e.lane), e.name)
+		if err == nil && s.Identity() == e.id || err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return false
 		}
 		changed = append(changed, e)
@@ -67,7 +68,7 @@ func (l *Loader) takeChanged() (changed []*entry) {
 }
 
 // stays is the files that wait for nothing: loaded ones that can't be deleted, and bad ones that can't be set aside.
-func (d *Dir) stays() (map[laneName]identity, error) {
+func (d *Dir) stays() (map[laneName]disk.Identity, error) {
 	loaded, err := d.listed(loadedSuffix)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"slices"
+	"statewire/inbox/disk"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -16,8 +17,8 @@ import (
 func unmovable(m *model, yes bool) {
 	m.before = nil
 	if yes {
-		m.before = func(call string, at folder, name string) error {
-			if (call == "rename" || call == "replace") && at == corruptFolder && name == "a.SMX" {
+		m.before = func(call string, at disk.Folder, name string) error {
+			if (call == "rename" || call == "replace") && at == disk.CorruptFolder && name == "a.SMX" {
 				return syscall.EPERM
 			}
 			return nil
@@ -47,8 +48,8 @@ func stuckBad(t *testing.T) (*model, *Dir, *Loader) {
 	t.Helper()
 	m := newModel()
 	d := newDir(quick(), "/model", m, slog.New(slog.DiscardHandler))
-	m.drop(folder(Normal), "a.SMX", "a")
-	m.drop(folder(Normal), "b.SMX", "b")
+	m.drop(disk.Folder(Normal), "a.SMX", "a")
+	m.drop(disk.Folder(Normal), "b.SMX", "b")
 	unmovable(m, true)
 	l := loader(t, d, 2, 1)
 	setAsideAll(t, l)
@@ -75,10 +76,10 @@ func TestABadFileThatMayNotBeMovedIsTriedEverLessOften(t *testing.T) {
 			t.Error("a new loader does not try it")
 		}
 		check(t, l.Close())
-		if left := slices.Concat(m.list(folder(Normal)), m.list(processFolder)); len(left) > 0 {
+		if left := slices.Concat(m.list(disk.Folder(Normal)), m.list(disk.ProcessFolder)); len(left) > 0 {
 			t.Errorf("once it could be moved %v is left", left)
 		}
-		if got := m.list(corruptFolder); !slices.Equal(got, []string{"a.SMX", "a.SMX.reason.json"}) {
+		if got := m.list(disk.CorruptFolder); !slices.Equal(got, []string{"a.SMX", "a.SMX.reason.json"}) {
 			t.Errorf("corrupt holds %v", got)
 		}
 	})
@@ -98,7 +99,7 @@ func TestABadFileThatStaysHoldsNobodyAndIsNoBacklog(t *testing.T) {
 	if len(held) > 0 || len(waiting) > 0 {
 		t.Errorf("holding %v, waiting %v", held, waiting)
 	}
-	m.rewrite(m.now[folder(Normal)]["a.SMX"], "<Report/>")
+	m.rewrite(m.now[disk.Folder(Normal)]["a.SMX"], "<Report/>")
 	d.stats = statsCache{}
 	if s, err = d.Stats(); err != nil || s.Stuck.Files != 0 || s.Waiting().Files != 1 {
 		t.Errorf("after it changed: %d stuck, %d waiting, %v", s.Stuck.Files, s.Waiting().Files, err)
@@ -112,7 +113,7 @@ func TestABadFileThatStaysAndChangesIsANewOne(t *testing.T) {
 			time.Sleep(time.Minute)
 			setAsideAll(t, l)
 		}
-		m.rewrite(m.now[folder(Normal)]["a.SMX"], "<Report/>")
+		m.rewrite(m.now[disk.Folder(Normal)]["a.SMX"], "<Report/>")
 		time.Sleep(61 * time.Second)
 		if !setAsideAll(t, l) {
 			t.Error("it waits for its old delay")
@@ -125,11 +126,11 @@ func TestAFileWhoseRecordsCannotBeSetAsideIsNoBacklog(t *testing.T) {
 	for _, why := range []error{syscall.EPERM, syscall.EACCES, syscall.EROFS} {
 		m := newModel()
 		d := newDir(quick(), "/model", m, slog.New(slog.DiscardHandler))
-		m.drop(folder(Normal), "a.SMX", "a")
+		m.drop(disk.Folder(Normal), "a.SMX", "a")
 		l := loader(t, d, 2, 1)
 		c := claim(t, l)
-		m.before = func(call string, at folder, _ string) error {
-			if call == "replace" && at == corruptFolder {
+		m.before = func(call string, at disk.Folder, _ string) error {
+			if call == "replace" && at == disk.CorruptFolder {
 				return why
 			}
 			return nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"statewire/inbox/disk"
 	"strconv"
 	"time"
 )
@@ -37,7 +38,7 @@ type UnreadFile struct {
 // that. More than most files are not looked at; then, as for a file that can't be read or names nobody, everybody's reports may wait.
 func (d *Dir) Unread(ctx context.Context, names Names, most int) (Unread, error) {
 	u := Unread{Clients: map[[16]byte]struct{}{}}
-	err := d.eachUnread(ctx, most, func(at folder, name string) error {
+	err := d.eachUnread(ctx, most, func(at disk.Folder, name string) error {
 		u.Files++
 		if u.Everybody {
 			return nil // nothing more to learn but their number
@@ -72,7 +73,7 @@ func (d *Dir) Holding(ctx context.Context, client [16]byte, names Names, most in
 	if err != nil {
 		return nil, false, fmt.Errorf("list unread files in %s: %w", d.root, err)
 	}
-	err = d.eachUnread(ctx, most, func(at folder, name string) error {
+	err = d.eachUnread(ctx, most, func(at disk.Folder, name string) error {
 		clients, why, err := d.namesIn(at, name, names)
 		named := slices.Contains(clients, client)
 		if errors.Is(err, fs.ErrNotExist) || !named && why == "" {
@@ -93,13 +94,13 @@ func (d *Dir) Holding(ctx context.Context, client [16]byte, names Names, most in
 
 // unreadFolders are where unread files lie, in the order they are looked at: a file that goes back from process/ to its lane meanwhile
 // is found in one of them.
-var unreadFolders = [...]folder{processFolder, folder(High), folder(Normal), folder(Low)}
+var unreadFolders = [...]disk.Folder{disk.ProcessFolder, disk.Folder(High), disk.Folder(Normal), disk.Folder(Low)}
 
 // errBacklog ends a listing that would take too long.
 var errBacklog = errors.New("backlog")
 
 // eachUnread calls do for every unread file, of at most most files.
-func (d *Dir) eachUnread(ctx context.Context, most int, do func(at folder, name string) error) error {
+func (d *Dir) eachUnread(ctx context.Context, most int, do func(at disk.Folder, name string) error) error {
 	stays, err := d.stays()
 	if err != nil {
 		return err
@@ -108,14 +109,14 @@ func (d *Dir) eachUnread(ctx context.Context, most int, do func(at folder, name 
 		if err := d.held(at); err != nil {
 			return err
 		}
-		err := d.each(at, func(e dirEntry) error {
-			if foreign(e) != "" || d.isListed(stays, at, e.name) {
+		err := d.each(at, func(e disk.Entry) error {
+			if foreign(e) != "" || d.isListed(stays, at, e.Name) {
 				return nil // no loader will ever take it
 			}
 			if most--; most < 0 {
 				return errBacklog
 			}
-			return errors.Join(ctx.Err(), do(at, e.name))
+			return errors.Join(ctx.Err(), do(at, e.Name))
 		})
 		if err != nil {
 			return err
@@ -125,15 +126,15 @@ func (d *Dir) eachUnread(ctx context.Context, most int, do func(at folder, name 
 }
 
 // namesIn reads whom a file names; why says why it may concern everybody. The error is an fs.ErrNotExist for a file that is gone.
-func (d *Dir) namesIn(at folder, name string, names Names) (clients [][16]byte, why string, err error) {
-	f, err := d.disk.open(at, name)
+func (d *Dir) namesIn(at disk.Folder, name string, names Names) (clients [][16]byte, why string, err error) {
+	f, err := d.disk.Open(at, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", err
 	}
 	if err != nil {
 		return nil, fmt.Sprintf("can't be read: %v", err), nil
 	}
-	defer f.close()
+	defer f.Close()
 	clients, known, err := names(f)
 	switch {
 	case err != nil:
@@ -145,14 +146,14 @@ func (d *Dir) namesIn(at folder, name string, names Names) (clients [][16]byte, 
 }
 
 // since is when a file came into this inbox.
-func (d *Dir) since(at folder, name string) (time.Time, error) {
-	s, err := d.disk.stat(at, name)
-	return s.ctime.UTC(), err
+func (d *Dir) since(at disk.Folder, name string) (time.Time, error) {
+	s, err := d.disk.Stat(at, name)
+	return s.Ctime.UTC(), err
 }
 
-func boxOf(at folder, claimed bool) string {
-	if claimed || at == processFolder {
-		return processFolder.String()
+func boxOf(at disk.Folder, claimed bool) string {
+	if claimed || at == disk.ProcessFolder {
+		return disk.ProcessFolder.String()
 	}
 	return Lane(at).String()
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/inbox/disk"
 	"statewire/smx"
 )
 
@@ -184,15 +185,15 @@ func TestAFileThatCannotBeReadHoldsEverybody(t *testing.T) {
 
 // openHook is a disk that asks before it opens a file to read.
 type openHook struct {
-	disk
+	disk.Disk
 	before func(name string) error
 }
 
-func (h *openHook) open(at folder, name string) (input, error) {
+func (h *openHook) Open(at disk.Folder, name string) (disk.Input, error) {
 	if err := h.before(name); err != nil {
 		return nil, err
 	}
-	return h.disk.open(at, name)
+	return h.Disk.Open(at, name)
 }
 
 func TestAFolderThatCannotBeListedIsAnError(t *testing.T) {

@@ -1,6 +1,9 @@
 package inbox
 
-import "fmt"
+import (
+	"fmt"
+	"statewire/inbox/disk"
+)
 
 // LaneFile names a file in a lane.
 type LaneFile struct {
@@ -9,7 +12,7 @@ type LaneFile struct {
 }
 
 // Path is where the file is below the root.
-func (f LaneFile) Path() string { return folder(f.Lane).String() + "/" + f.Name }
+func (f LaneFile) Path() string { return disk.Folder(f.Lane).String() + "/" + f.Name }
 
 // Waiting lists the files in the lanes that are neither stored nor set aside, claimed or not.
 func (d *Dir) Waiting() (files []LaneFile, err error) {
@@ -18,9 +21,9 @@ func (d *Dir) Waiting() (files []LaneFile, err error) {
 		if err != nil {
 			break
 		}
-		err = d.each(folder(lane), func(e dirEntry) error {
-			if foreign(e) == "" && !d.isListed(stays, folder(lane), e.name) {
-				files = append(files, LaneFile{lane, e.name})
+		err = d.each(disk.Folder(lane), func(e disk.Entry) error {
+			if foreign(e) == "" && !d.isListed(stays, disk.Folder(lane), e.Name) {
+				files = append(files, LaneFile{lane, e.Name})
 			}
 			return nil
 		})
@@ -39,7 +42,7 @@ func (d *Dir) Left(files []LaneFile) ([]LaneFile, error) {
 	}
 	left := files[:0]
 	for _, f := range files {
-		if _, err := d.disk.stat(folder(f.Lane), f.Name); err == nil && !d.isListed(stays, folder(f.Lane), f.Name) {
+		if _, err := d.disk.Stat(disk.Folder(f.Lane), f.Name); err == nil && !d.isListed(stays, disk.Folder(f.Lane), f.Name) {
 			left = append(left, f)
 		}
 	}

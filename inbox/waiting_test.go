@@ -2,13 +2,14 @@ package inbox
 
 import (
 	"slices"
+	"statewire/inbox/disk"
 	"testing"
 )
 
 func TestWaitingIsWhatIsNeitherStoredNorSetAside(t *testing.T) {
 	m, d, l := stuckFile(t) // a.SMX is stored and can't be deleted, c.SMX waits
-	m.drop(folder(High), "h.SMX", "x")
-	m.drop(folder(Normal), "notes.txt", "x")
+	m.drop(disk.Folder(High), "h.SMX", "x")
+	m.drop(disk.Folder(Normal), "notes.txt", "x")
 	files, err := d.Waiting()
 	check(t, err)
 	want := []LaneFile{{High, "h.SMX"}, {Low, "c.SMX"}}

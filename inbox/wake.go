@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"statewire/inbox/disk"
 	"statewire/internal/backoff"
 
 	"github.com/fsnotify/fsnotify"
@@ -27,9 +28,9 @@ type hints struct {
 	wake   chan struct{}
 
 	// Owned by run.
-	watcher watcher // nil when folders can't be watched, until the next poll
-	blind   bool    // the latest attempt to watch failed
-	folders uint64  // which opening of the folders is watched
+	watcher disk.Watcher // nil when folders can't be watched, until the next poll
+	blind   bool         // the latest attempt to watch failed
+	folders uint64       // which opening of the folders is watched
 }
 
 func (h *hints) run(ctx context.Context) {
@@ -128,7 +129,7 @@ func (h *hints) close() {
 	if h.watcher == nil {
 		return
 	}
-	if err := h.watcher.close(); err != nil {
+	if err := h.watcher.Close(); err != nil {
 		h.loader.dir.log.Warn("closing the inbox's watch failed", "root", h.loader.dir.root, "err", err)
 	}
 	h.watcher = nil
@@ -138,14 +139,14 @@ func (h *hints) events() <-chan fsnotify.Event {
 	if h.watcher == nil {
 		return nil
 	}
-	return h.watcher.events()
+	return h.watcher.Events()
 }
 
 func (h *hints) errors() <-chan error {
 	if h.watcher == nil {
 		return nil
 	}
-	return h.watcher.errors()
+	return h.watcher.Errors()
 }
 
 // pollDelay is the poll interval or a little less, so that many sites do not poll one disk together.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"statewire/inbox/disk"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,15 +17,15 @@ import (
 // deaf is the system's watcher whose events nobody hears until so many came that the kernel gave up, and which then passes on
 // nothing but its errors.
 type deaf struct {
-	watcher
+	disk.Watcher
 	ready chan struct{}
 	heard chan error
 	stop  chan struct{}
 	done  chan struct{}
 }
 
-func newDeaf(w watcher) *deaf {
-	d := &deaf{watcher: w, ready: make(chan struct{}), heard: make(chan error), stop: make(chan struct{}), done: make(chan struct{})}
+func newDeaf(w disk.Watcher) *deaf {
+	d := &deaf{Watcher: w, ready: make(chan struct{}), heard: make(chan error), stop: make(chan struct{}), done: make(chan struct{})}
 	go d.run()
 	return d
 }
@@ -34,8 +35,8 @@ func (d *deaf) run() {
 	<-d.ready
 	for {
 		select {
-		case <-d.watcher.events():
-		case err := <-d.watcher.errors():
+		case <-d.Watcher.Events():
+		case err := <-d.Watcher.Errors():
 			select {
 			case d.heard <- err:
 			case <-d.stop:
@@ -47,13 +48,13 @@ func (d *deaf) run() {
 	}
 }
 
-func (d *deaf) events() <-chan fsnotify.Event { return nil }
-func (d *deaf) errors() <-chan error          { return d.heard }
+func (d *deaf) Events() <-chan fsnotify.Event { return nil }
+func (d *deaf) Errors() <-chan error          { return d.heard }
 
-func (d *deaf) close() error {
+func (d *deaf) Close() error {
 	close(d.stop)
 	<-d.done
-	return d.watcher.close()
+	return d.Watcher.Close()
 }
 
 func TestARealOverflowWakesAndEveryFileIsClaimed(t *testing.T) {
@@ -63,7 +64,7 @@ func TestARealOverflowWakesAndEveryFileIsClaimed(t *testing.T) {
 	defer l.Close()
 	var w *deaf
 	watch := l.watch
-	l.watch = func() (watcher, error) {
+	l.watch = func() (disk.Watcher, error) {
 		inner, err := watch()
 		w = newDeaf(inner)
 		return w, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"statewire/inbox/disk"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,17 +23,17 @@ func newTold() *told {
 	return &told{found: make(chan fsnotify.Event), failed: make(chan error)}
 }
 
-func (w *told) events() <-chan fsnotify.Event { return w.found }
-func (w *told) errors() <-chan error          { return w.failed }
-func (w *told) close() error                  { w.closed = true; return nil }
+func (w *told) Events() <-chan fsnotify.Event { return w.found }
+func (w *told) Errors() <-chan error          { return w.failed }
+func (w *told) Close() error                  { w.closed = true; return nil }
 
 // wakeTest runs in a bubble where time passes only when all wait.
-func wakeTest(t *testing.T, watch func() (watcher, error), run func(t *testing.T, l *Loader, wake <-chan struct{})) {
+func wakeTest(t *testing.T, watch func() (disk.Watcher, error), run func(t *testing.T, l *Loader, wake <-chan struct{})) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDir(DefaultConfig(), "/model", newModel(), slog.New(slog.DiscardHandler))
 		l := loader(t, d, 10, 1)
-		var last watcher
-		l.watch = func() (w watcher, err error) {
+		var last disk.Watcher
+		l.watch = func() (w disk.Watcher, err error) {
 			w, err = watch()
 			last = w
 			return w, err
@@ -57,7 +58,7 @@ func wakes(wake <-chan struct{}) time.Duration {
 
 func TestAnArrivalWakesAtOnce(t *testing.T) {
 	var w *told
-	wakeTest(t, func() (watcher, error) { w = newTold(); return w, nil }, func(t *testing.T, l *Loader, wake <-chan struct{}) {
+	wakeTest(t, func() (disk.Watcher, error) { w = newTold(); return w, nil }, func(t *testing.T, l *Loader, wake <-chan struct{}) {
 		for _, op := range []fsnotify.Op{fsnotify.Create, fsnotify.Write} {
 			for range 3 { // any number of events before it is taken are one wake
 				w.found <- fsnotify.Event{Op: op}
@@ -79,7 +80,7 @@ func TestAnArrivalWakesAtOnce(t *testing.T) {
 
 func TestAnOverflowWakesAtOnce(t *testing.T) {
 	var w *told
-	wakeTest(t, func() (watcher, error) { w = newTold(); return w, nil }, func(t *testing.T, l *Loader, wake <-chan struct{}) {
+	wakeTest(t, func() (disk.Watcher, error) { w = newTold(); return w, nil }, func(t *testing.T, l *Loader, wake <-chan struct{}) {
 		w.failed <- fsnotify.ErrEventOverflow
 		if took := wakes(wake); took != 0 {
 			t.Errorf("woke %v after hints were lost", took)
@@ -95,10 +96,10 @@ func TestWithoutHintsEveryPollWakes(t *testing.T) {
 	poll := DefaultConfig().PollInterval
 	tests := []struct {
 		name  string
-		watch func() (watcher, error)
+		watch func() (disk.Watcher, error)
 	}{
-		{"a watcher that says nothing", func() (watcher, error) { return newTold(), nil }},
-		{"folders that can't be watched", func() (watcher, error) { return nil, errNoSpace }},
+		{"a watcher that says nothing", func() (disk.Watcher, error) { return newTold(), nil }},
+		{"folders that can't be watched", func() (disk.Watcher, error) { return nil, errNoSpace }},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -116,7 +117,7 @@ func TestWithoutHintsEveryPollWakes(t *testing.T) {
 func TestABrokenWatchIsTriedAgainAtTheNextPoll(t *testing.T) {
 	var first, second *told
 	tries := 0
-	watch := func() (watcher, error) {
+	watch := func() (disk.Watcher, error) {
 		switch tries++; tries {
 		case 1:
 			first = newTold()
@@ -149,8 +150,8 @@ func TestABrokenWatchIsTriedAgainAtTheNextPoll(t *testing.T) {
 }
 
 func TestAPostponedFileWakesWhenItIsDue(t *testing.T) {
-	wakeTest(t, func() (watcher, error) { return nil, errNoSpace }, func(t *testing.T, l *Loader, wake <-chan struct{}) {
-		l.dir.disk.(*model).drop(folder(Normal), "A.SMX", "x")
+	wakeTest(t, func() (disk.Watcher, error) { return nil, errNoSpace }, func(t *testing.T, l *Loader, wake <-chan struct{}) {
+		l.dir.disk.(*model).drop(disk.Folder(Normal), "A.SMX", "x")
 		for _, delay := range []time.Duration{1, 2, 4} {
 			c := claim(t, l)
 			c.Postpone(c.Files[0])

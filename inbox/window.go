@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"statewire/inbox/disk"
 	"sync/atomic"
 	"time"
 )
@@ -12,13 +13,13 @@ import (
 // the start again, so that a million waiting files cost no more per file than a thousand, and the memory of one window.
 type window struct {
 	// Constant after newLoader.
-	disk disk
-	at   folder
+	disk disk.Disk
+	at   disk.Folder
 	size int // names
 
 	// Owned by the goroutine that claims.
 	waiting []waiting // oldest first
-	cursor  scan      // nil between two passes
+	cursor  disk.Scan // nil between two passes
 	pass    pass      // the current one
 	barren  pass      // the latest that found nothing
 
@@ -67,10 +68,10 @@ func (w *window) fill(held func(name string) bool) error {
 
 // begin starts a pass, unless the latest found nothing and still tells the truth.
 func (w *window) begin() (idle bool, err error) {
-	if err := w.disk.check(w.at); err != nil {
+	if err := w.disk.Check(w.at); err != nil {
 		return false, err
 	}
-	stamp, err := w.disk.stamp(w.at)
+	stamp, err := w.disk.Stamp(w.at)
 	if err != nil {
 		return false, err
 	}
@@ -78,14 +79,14 @@ func (w *window) begin() (idle bool, err error) {
 		return true, nil
 	}
 	w.pass = pass{began: time.Now(), stamp: stamp}
-	w.cursor, err = w.disk.scan(w.at)
+	w.cursor, err = w.disk.Scan(w.at)
 	return false, err
 }
 
 // read takes names until the window is full or the pass ends.
 func (w *window) read(held func(name string) bool) error {
 	for len(w.waiting) < w.size {
-		entries, err := w.cursor.next()
+		entries, err := w.cursor.Next()
 		if errors.Is(err, io.EOF) {
 			return w.end()
 		}
@@ -93,8 +94,8 @@ func (w *window) read(held func(name string) bool) error {
 			return errors.Join(err, w.end())
 		}
 		for _, e := range entries {
-			if foreign(e) == "" && !held(e.name) {
-				w.add(e.name)
+			if foreign(e) == "" && !held(e.Name) {
+				w.add(e.Name)
 			}
 		}
 	}
@@ -104,11 +105,11 @@ func (w *window) read(held func(name string) bool) error {
 func (w *window) add(name string) {
 	at, _, ok := parsePutName(name)
 	if !ok {
-		s, err := w.disk.stat(w.at, name)
+		s, err := w.disk.Stat(w.at, name)
 		if err != nil {
 			return // vanished meanwhile
 		}
-		at = s.mtime
+		at = s.Mtime
 	}
 	w.waiting = append(w.waiting, waiting{name, at.UnixMicro()})
 	w.pass.found++
@@ -119,7 +120,7 @@ func (w *window) end() error {
 	if w.cursor == nil {
 		return nil
 	}
-	err := w.cursor.close()
+	err := w.cursor.Close()
 	w.cursor = nil
 	return err
 }

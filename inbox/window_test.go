@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"statewire/inbox/disk"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,35 +22,35 @@ type scans struct {
 	err    error
 }
 
-func (s *scans) scan(at folder) (scan, error) {
-	inner, err := s.model.scan(at)
+func (s *scans) Scan(at disk.Folder) (disk.Scan, error) {
+	inner, err := s.model.Scan(at)
 	s.begun++
 	s.held++
 	return &countedScan{inner, s}, err
 }
 
-func (s *scans) stamp(folder) (time.Time, error) { return s.stamps, nil }
+func (s *scans) Stamp(disk.Folder) (time.Time, error) { return s.stamps, nil }
 
 type countedScan struct {
-	scan
+	disk.Scan
 	s *scans
 }
 
-func (c *countedScan) next() ([]dirEntry, error) {
+func (c *countedScan) Next() ([]disk.Entry, error) {
 	if err := c.s.err; err != nil {
 		return nil, err
 	}
-	return c.scan.next()
+	return c.Scan.Next()
 }
 
-func (c *countedScan) close() error { c.s.held--; return nil }
+func (c *countedScan) Close() error { c.s.held--; return nil }
 
 func TestAWindowGoesOnWhereItLeftOffAndHoldsNoMore(t *testing.T) {
 	s := &scans{model: newModel()}
 	for i := range 100 {
-		s.drop(folder(Normal), fmt.Sprintf("%02d.SMX", i), "x")
+		s.drop(disk.Folder(Normal), fmt.Sprintf("%02d.SMX", i), "x")
 	}
-	w := window{disk: s, at: folder(Normal), size: 10}
+	w := window{disk: s, at: disk.Folder(Normal), size: 10}
 	gone := map[string]bool{}
 	for len(gone) < 100 {
 		check(t, w.fill(func(name string) bool { return gone[name] }))
@@ -75,7 +76,7 @@ func TestAWindowGoesOnWhereItLeftOffAndHoldsNoMore(t *testing.T) {
 func TestAnEmptyFolderIsReadAgainOnlyWhenItChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scans{model: newModel(), stamps: time.Now()}
-		w := window{disk: s, at: folder(Normal), size: 10}
+		w := window{disk: s, at: disk.Folder(Normal), size: 10}
 		fill := func(want int, why string) {
 			t.Helper()
 			check(t, w.fill(func(string) bool { return false }))
@@ -104,7 +105,7 @@ func TestAnEmptyFolderIsReadAgainOnlyWhenItChanged(t *testing.T) {
 
 func TestAFolderThatCannotBeReadIsAnErrorEachTime(t *testing.T) {
 	s := &scans{model: newModel(), err: io.ErrUnexpectedEOF}
-	w := window{disk: s, at: folder(Low), size: 10}
+	w := window{disk: s, at: disk.Folder(Low), size: 10}
 	for range 2 {
 		if err := w.fill(func(string) bool { return false }); !errors.Is(err, io.ErrUnexpectedEOF) || s.held != 0 {
 			t.Errorf("fill = %v with %d open cursors", err, s.held)
@@ -122,7 +123,7 @@ func TestManyFilesAreGoneOverOnceEach(t *testing.T) {
 	for i := range files {
 		check(t, os.WriteFile(filepath.Join(lane, fmt.Sprintf("%d.SMX", i)), nil, 0o600))
 	}
-	counted := &countingDisk{disk: d.disk}
+	counted := &countingDisk{Disk: d.disk}
 	d.disk = counted
 	l := loader(t, d, 16, 10)
 	defer l.Close()
@@ -141,22 +142,22 @@ func TestManyFilesAreGoneOverOnceEach(t *testing.T) {
 }
 
 type countingDisk struct {
-	disk
+	disk.Disk
 	entries int
 }
 
-func (c *countingDisk) scan(at folder) (scan, error) {
-	s, err := c.disk.scan(at)
+func (c *countingDisk) Scan(at disk.Folder) (disk.Scan, error) {
+	s, err := c.Disk.Scan(at)
 	return &countingScan{s, c}, err
 }
 
 type countingScan struct {
-	scan
+	disk.Scan
 	c *countingDisk
 }
 
-func (s *countingScan) next() ([]dirEntry, error) {
-	e, err := s.scan.next()
+func (s *countingScan) Next() ([]disk.Entry, error) {
+	e, err := s.Scan.Next()
 	s.c.entries += len(e)
 	return e, err
 }

@@ -1,4 +1,4 @@
-package inbox
+package disk
 
 import (
 	"time"
@@ -10,7 +10,7 @@ import (
 // folder, which a million waiting files forbid.
 type stamps struct {
 	// Constant after watch.
-	disk  *unixDisk
+	disk  *Unix
 	found chan fsnotify.Event
 	stop  chan struct{}
 	done  chan struct{}
@@ -18,7 +18,8 @@ type stamps struct {
 	seen [laneFolders]time.Time // Owned by run.
 }
 
-func (k *unixDisk) watch() (watcher, error) {
+// Watch watches the lanes.
+func (k *Unix) Watch() (Watcher, error) {
 	s := &stamps{disk: k, found: make(chan fsnotify.Event), stop: make(chan struct{}), done: make(chan struct{})}
 	s.changed()
 	go s.run()
@@ -52,17 +53,17 @@ func (s *stamps) look() {
 func (s *stamps) changed() (changed bool) {
 	for lane := range laneFolders {
 		// A folder that can't be looked at shows in the next claim.
-		if at, err := s.disk.stamp(lane); err == nil && !at.Equal(s.seen[lane]) {
+		if at, err := s.disk.Stamp(lane); err == nil && !at.Equal(s.seen[lane]) {
 			s.seen[lane], changed = at, true
 		}
 	}
 	return changed
 }
 
-func (s *stamps) events() <-chan fsnotify.Event { return s.found }
-func (s *stamps) errors() <-chan error          { return nil }
+func (s *stamps) Events() <-chan fsnotify.Event { return s.found }
+func (s *stamps) Errors() <-chan error          { return nil }
 
-func (s *stamps) close() error {
+func (s *stamps) Close() error {
 	close(s.stop)
 	<-s.done
 	return nil

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package inbox
+package disk
 
 import (
 	"errors"
@@ -17,20 +17,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unixDisk holds every folder open and names files relative to it, so that no rename of a parent can lead a file astray.
-type unixDisk struct {
+// Unix holds every folder open and names files relative to it, so that no rename of a parent can lead a file astray.
+type Unix struct {
 	// Constant after openDisk.
 	root  string
-	paths [folders]string
-	dirs  [folders]*os.File
+	paths [Folders]string
+	Dirs  [Folders]*os.File
 	log   *slog.Logger
 
 	making sync.Mutex
 	loader *os.File                  // Guarded by making. The loader's lock, when this process has it
-	own    atomic.Pointer[ownFolder] // made by the first who needs it, when the disk was full at the start
+	Own    atomic.Pointer[ownFolder] // made by the first who needs it, when the disk was full at the start
 }
 
-func openDisk(root string, log *slog.Logger) (disk, error) {
+// Open opens the folders below root and makes those that are missing.
+func Open(root string, log *slog.Logger) (Disk, error) {
 	if err := makeFolders(root); err != nil {
 		return nil, err
 	}
@@ -42,44 +43,44 @@ func openDisk(root string, log *slog.Logger) (disk, error) {
 	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
 		log.Warn("the disk is full; what waits can be loaded, nothing new can come in", "root", root)
 	case err != nil:
-		return nil, errors.Join(err, k.close())
+		return nil, errors.Join(err, k.Close())
 	}
 	return k, nil
 }
 
-// lookDisk opens the folders that are there, and changes nothing.
-func lookDisk(root string, log *slog.Logger) (disk, error) { return openThere(root, log) }
+// Look opens the folders that are there, and changes nothing.
+func Look(root string, log *slog.Logger) (Disk, error) { return openThere(root, log) }
 
-func openThere(root string, log *slog.Logger) (*unixDisk, error) {
-	k := &unixDisk{root: root, log: log}
-	for at := range folder(folders) {
+func openThere(root string, log *slog.Logger) (*Unix, error) {
+	k := &Unix{root: root, log: log}
+	for at := range Folder(Folders) {
 		k.paths[at] = filepath.Join(root, at.String())
 	}
 	dirs, err := openFolders(k.paths)
 	if err != nil {
 		return nil, err
 	}
-	k.dirs = dirs
+	k.Dirs = dirs
 	return k, nil
 }
 
 // makeTemp makes this process's folder for temporary files.
-func (k *unixDisk) makeTemp() error {
+func (k *Unix) makeTemp() error {
 	k.making.Lock()
 	defer k.making.Unlock()
-	if k.own.Load() != nil {
+	if k.Own.Load() != nil {
 		return nil
 	}
-	own, err := claimTemp(k.paths[tempFolder], k.log)
+	own, err := claimTemp(k.paths[TempFolder], k.log)
 	if err != nil {
 		return err
 	}
-	k.own.Store(own)
+	k.Own.Store(own)
 	return nil
 }
 
 // openFolders opens all folders, or none.
-func openFolders(paths [folders]string) (dirs [folders]*os.File, err error) {
+func openFolders(paths [Folders]string) (dirs [Folders]*os.File, err error) {
 	var device uint64
 	for at, path := range paths {
 		var st unix.Stat_t
@@ -98,7 +99,7 @@ func openFolders(paths [folders]string) (dirs [folders]*os.File, err error) {
 	return dirs, nil
 }
 
-func closeAll(dirs [folders]*os.File) error {
+func closeAll(dirs [Folders]*os.File) error {
 	var errs []error
 	for _, dir := range dirs {
 		if dir != nil {
@@ -108,24 +109,26 @@ func closeAll(dirs [folders]*os.File) error {
 	return errors.Join(errs...)
 }
 
-func (k *unixDisk) close() error {
-	err := closeAll(k.dirs)
-	if own := k.own.Load(); own != nil {
+// Close closes what it holds open.
+func (k *Unix) Close() error {
+	err := closeAll(k.Dirs)
+	if own := k.Own.Load(); own != nil {
 		err = errors.Join(err, own.release())
 	}
 	return err
 }
 
-// fd of the folder for temporary files is that of this process's own, which create has made.
-func (k *unixDisk) fd(at folder) int {
-	if own := k.own.Load(); at == tempFolder && own != nil {
-		return int(own.dir.Fd())
+// Fd of the folder for temporary files is that of this process's own, which create has made.
+func (k *Unix) Fd(at Folder) int {
+	if own := k.Own.Load(); at == TempFolder && own != nil {
+		return int(own.Dir.Fd())
 	}
-	return int(k.dirs[at].Fd())
+	return int(k.Dirs[at].Fd())
 }
 
-func (k *unixDisk) create(at folder, name string) (output, error) {
-	if at == tempFolder && k.own.Load() == nil {
+// Create makes a file; the name must be free.
+func (k *Unix) Create(at Folder, name string) (Output, error) {
+	if at == TempFolder && k.Own.Load() == nil {
 		if err := k.makeTemp(); err != nil {
 			return nil, err
 		}
@@ -133,13 +136,14 @@ func (k *unixDisk) create(at folder, name string) (output, error) {
 	return k.openFile(at, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
 }
 
-func (k *unixDisk) open(at folder, name string) (input, error) {
+// Open opens a file to read.
+func (k *Unix) Open(at Folder, name string) (Input, error) {
 	return k.openFile(at, name, unix.O_RDONLY|unix.O_NONBLOCK)
 }
 
-func (k *unixDisk) openFile(at folder, name string, flags int) (f *unixFile, err error) {
+func (k *Unix) openFile(at Folder, name string, flags int) (f *unixFile, err error) {
 	err = again(func() error {
-		fd, err := unix.Openat(k.fd(at), name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+		fd, err := unix.Openat(k.Fd(at), name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 		f = &unixFile{fd: fd}
 		return err
 	})
@@ -149,36 +153,42 @@ func (k *unixDisk) openFile(at folder, name string, flags int) (f *unixFile, err
 	return f, nil
 }
 
-func (k *unixDisk) stat(at folder, name string) (s stat, err error) {
+// Stat looks at a name.
+func (k *Unix) Stat(at Folder, name string) (s Stat, err error) {
 	var st unix.Stat_t
-	if err := again(func() error { return unix.Fstatat(k.fd(at), name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
-		return stat{}, &fs.PathError{Op: "stat", Path: at.String() + "/" + name, Err: err}
+	if err := again(func() error { return unix.Fstatat(k.Fd(at), name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
+		return Stat{}, &fs.PathError{Op: "stat", Path: at.String() + "/" + name, Err: err}
 	}
 	return statOf(&st), nil
 }
 
-func (k *unixDisk) rename(from folder, name string, to folder, newName string) error {
-	return renameNew(k.fd(from), name, k.fd(to), newName)
+// Rename never replaces.
+func (k *Unix) Rename(from Folder, name string, to Folder, newName string) error {
+	return renameNew(k.Fd(from), name, k.Fd(to), newName)
 }
 
-func (k *unixDisk) replace(from folder, name string, to folder, newName string) error {
-	return again(func() error { return unix.Renameat(k.fd(from), name, k.fd(to), newName) })
+// Replace may replace.
+func (k *Unix) Replace(from Folder, name string, to Folder, newName string) error {
+	return again(func() error { return unix.Renameat(k.Fd(from), name, k.Fd(to), newName) })
 }
 
-func (k *unixDisk) remove(at folder, name string) error {
-	return again(func() error { return unix.Unlinkat(k.fd(at), name, 0) })
+// Remove takes a name away.
+func (k *Unix) Remove(at Folder, name string) error {
+	return again(func() error { return unix.Unlinkat(k.Fd(at), name, 0) })
 }
 
-func (k *unixDisk) sync(at folder) error { return fullSync(k.fd(at)) }
+// Sync makes the names in a folder durable.
+func (k *Unix) Sync(at Folder) error { return fullSync(k.Fd(at)) }
 
-func (k *unixDisk) check(at folder) error {
+// Check fails with ErrMoved when the path no longer leads to the folder held open.
+func (k *Unix) Check(at Folder) error {
 	path := k.paths[at]
-	if own := k.own.Load(); at == tempFolder && own != nil {
-		path = own.path
+	if own := k.Own.Load(); at == TempFolder && own != nil {
+		path = own.Path
 	}
 	var held, found unix.Stat_t
 	if err := again(func() error { return unix.Lstat(path, &found) }); err == nil {
-		if err := again(func() error { return unix.Fstat(k.fd(at), &held) }); err != nil {
+		if err := again(func() error { return unix.Fstat(k.Fd(at), &held) }); err != nil {
 			return fmt.Errorf("stat open folder %s: %w", path, err)
 		}
 		if held.Dev == found.Dev && held.Ino == found.Ino {
@@ -187,21 +197,23 @@ func (k *unixDisk) check(at folder) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("stat %s: %w", path, err)
 	}
-	return fmt.Errorf("%w: %s is not the folder that was in use: put it back, or make a new one", errMoved, path)
+	return fmt.Errorf("%w: %s is not the folder that was in use: put it back, or make a new one", ErrMoved, path)
 }
 
-func (k *unixDisk) stamp(at folder) (time.Time, error) {
+// Stamp is when a name last came or went.
+func (k *Unix) Stamp(at Folder) (time.Time, error) {
 	var st unix.Stat_t
-	if err := again(func() error { return unix.Fstat(k.fd(at), &st) }); err != nil {
+	if err := again(func() error { return unix.Fstat(k.Fd(at), &st) }); err != nil {
 		return time.Time{}, err
 	}
 	return time.Unix(st.Mtim.Unix()), nil
 }
 
-func (k *unixDisk) free() (bytes, inodes uint64, err error) {
+// Free is what is left for who is not root.
+func (k *Unix) Free() (bytes, inodes uint64, err error) {
 	var st unix.Statfs_t
-	if err := again(func() error { return unix.Fstatfs(k.fd(tempFolder), &st) }); err != nil {
-		return 0, 0, fmt.Errorf("free space at %s: %w", k.paths[tempFolder], err)
+	if err := again(func() error { return unix.Fstatfs(k.Fd(TempFolder), &st) }); err != nil {
+		return 0, 0, fmt.Errorf("free space at %s: %w", k.paths[TempFolder], err)
 	}
 	inodes = uint64(st.Ffree)
 	if st.Files == 0 {
@@ -210,8 +222,9 @@ func (k *unixDisk) free() (bytes, inodes uint64, err error) {
 	return uint64(st.Bavail) * uint64(st.Bsize), inodes, nil
 }
 
-func (k *unixDisk) scan(at folder) (scan, error) {
-	fd, err := unix.Openat(k.fd(at), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+// Scan goes over the names in a folder.
+func (k *Unix) Scan(at Folder) (Scan, error) {
+	fd, err := unix.Openat(k.Fd(at), ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: k.paths[at], Err: err}
 	}
@@ -221,20 +234,20 @@ func (k *unixDisk) scan(at folder) (scan, error) {
 // unixScan reads a folder through a descriptor of its own.
 type unixScan struct{ dir *os.File }
 
-func (s *unixScan) next() ([]dirEntry, error) {
+func (s *unixScan) Next() ([]Entry, error) {
 	const batch = 1024
 	found, err := s.dir.ReadDir(batch)
 	if len(found) == 0 {
 		return nil, err
 	}
-	entries := make([]dirEntry, len(found))
+	entries := make([]Entry, len(found))
 	for i, e := range found {
-		entries[i] = dirEntry{name: e.Name(), kind: kindOf(e.Type())}
+		entries[i] = Entry{Name: e.Name(), Kind: KindOf(e.Type())}
 	}
 	return entries, nil
 }
 
-func (s *unixScan) close() error { return s.dir.Close() }
+func (s *unixScan) Close() error { return s.dir.Close() }
 
 // unixFile is a plain descriptor: a loader opens and closes thousands a second, and needs none of os.File.
 type unixFile struct{ fd int }
@@ -261,22 +274,22 @@ func (f *unixFile) Write(p []byte) (written int, err error) {
 	return written, nil
 }
 
-func (f *unixFile) stat() (stat, error) {
+func (f *unixFile) Stat() (Stat, error) {
 	var st unix.Stat_t
 	err := again(func() error { return unix.Fstat(f.fd, &st) })
 	return statOf(&st), err
 }
 
-func (f *unixFile) sync() error  { return fullSync(f.fd) }
-func (f *unixFile) close() error { return unix.Close(f.fd) }
+func (f *unixFile) Sync() error  { return fullSync(f.fd) }
+func (f *unixFile) Close() error { return unix.Close(f.fd) }
 
-func statOf(st *unix.Stat_t) stat {
-	return stat{
-		kind:  kindOf(modeOf(uint32(st.Mode))),
-		size:  st.Size,
-		inode: st.Ino,
-		mtime: time.Unix(st.Mtim.Unix()),
-		ctime: time.Unix(st.Ctim.Unix()),
+func statOf(st *unix.Stat_t) Stat {
+	return Stat{
+		Kind:  KindOf(modeOf(uint32(st.Mode))),
+		Size:  st.Size,
+		Inode: st.Ino,
+		Mtime: time.Unix(st.Mtim.Unix()),
+		Ctime: time.Unix(st.Ctim.Unix()),
 	}
 }
 

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package inbox
+package disk
 
 import (
 	"errors"
@@ -25,9 +25,9 @@ const (
 
 // ownFolder is this process's folder below tmp. Its lock tells other processes that the files in it are still being written.
 type ownFolder struct {
-	path string
-	dir  *os.File
-	lock *os.File
+	Path string
+	Dir  *os.File
+	Lock *os.File
 }
 
 // claimTemp sweeps the folders of dead processes below path and makes one for this process. A guard lock keeps others from
@@ -41,21 +41,21 @@ func claimTemp(path string, log *slog.Logger) (*ownFolder, error) {
 	if err := sweep(path, log); err != nil {
 		return nil, err
 	}
-	own := &ownFolder{path: filepath.Join(path, fmt.Sprintf("%d-%016x", os.Getpid(), rand.Uint64()))}
-	if err := os.Mkdir(own.path, 0o700); err != nil {
+	own := &ownFolder{Path: filepath.Join(path, fmt.Sprintf("%d-%016x", os.Getpid(), rand.Uint64()))}
+	if err := os.Mkdir(own.Path, 0o700); err != nil {
 		return nil, err
 	}
-	if own.dir, err = os.Open(own.path); err != nil {
+	if own.Dir, err = os.Open(own.Path); err != nil {
 		return nil, err
 	}
-	if own.lock, err = lockFile(filepath.Join(own.path, ownerLock), unix.LOCK_NB); err != nil {
-		return nil, errors.Join(err, own.dir.Close(), os.Remove(own.path))
+	if own.Lock, err = lockFile(filepath.Join(own.Path, ownerLock), unix.LOCK_NB); err != nil {
+		return nil, errors.Join(err, own.Dir.Close(), os.Remove(own.Path))
 	}
 	return own, nil
 }
 
 func (o *ownFolder) release() error {
-	return errors.Join(os.Remove(filepath.Join(o.path, ownerLock)), os.Remove(o.path), o.dir.Close(), o.lock.Close())
+	return errors.Join(os.Remove(filepath.Join(o.Path, ownerLock)), os.Remove(o.Path), o.Dir.Close(), o.Lock.Close())
 }
 
 var ownName = regexp.MustCompile(`^[0-9]+-[0-9a-f]{16}$`)
@@ -118,8 +118,8 @@ func lockFile(path string, flags int) (*os.File, error) {
 	return f, nil
 }
 
-// lock takes the loader's lock.
-func (k *unixDisk) lock() (io.Closer, error) {
+// Lock takes the loader's lock.
+func (k *Unix) Lock() (io.Closer, error) {
 	f, err := k.takeLock()
 	if err != nil {
 		return nil, err
@@ -131,13 +131,13 @@ func (k *unixDisk) lock() (io.Closer, error) {
 }
 
 // takeLock takes the lock below the root as it is now, and writes this process's id into it.
-func (k *unixDisk) takeLock() (*os.File, error) {
+func (k *Unix) takeLock() (*os.File, error) {
 	path := filepath.Join(k.root, loaderLock)
 	f, err := lockFile(path, unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		held, _ := os.ReadFile(path)
 		pid, _ := strconv.Atoi(strings.TrimSpace(string(held)))
-		return nil, &lockedError{Path: path, PID: pid}
+		return nil, &LockedError{Path: path, PID: pid}
 	}
 	if err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ func (k *unixDisk) takeLock() (*os.File, error) {
 }
 
 // loaderHold gives the loader's lock up when it is closed.
-type loaderHold struct{ disk *unixDisk }
+type loaderHold struct{ disk *Unix }
 
 // Close implements io.Closer.
 func (h loaderHold) Close() error {
@@ -167,7 +167,7 @@ func makeFolders(root string) error {
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return err
 	}
-	for _, path := range folderPaths {
+	for _, path := range FolderPaths {
 		if err := os.MkdirAll(filepath.Join(root, path), 0o700); err != nil {
 			return err
 		}
@@ -192,14 +192,15 @@ func syncAbove(root string) error {
 	}
 	for i, path := range paths {
 		// Folders above the data directory may be closed to us; they were there before.
-		if err := syncPath(path); err != nil && (i < 2 || !errors.Is(err, fs.ErrPermission)) {
+		if err := SyncPath(path); err != nil && (i < 2 || !errors.Is(err, fs.ErrPermission)) {
 			return err
 		}
 	}
 	return nil
 }
 
-func syncPath(path string) error {
+// SyncPath makes the names in a folder durable.
+func SyncPath(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package inbox
+package disk
 
 import (
 	"errors"
@@ -8,9 +8,10 @@ import (
 )
 
 // notifier watches through the kernel.
-type notifier struct{ *fsnotify.Watcher }
+type notifier struct{ kernel *fsnotify.Watcher }
 
-func (k *unixDisk) watch() (watcher, error) {
+// Watch watches the lanes.
+func (k *Unix) Watch() (Watcher, error) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", k.root, err)
@@ -23,6 +24,6 @@ func (k *unixDisk) watch() (watcher, error) {
 	return notifier{w}, nil
 }
 
-func (n notifier) events() <-chan fsnotify.Event { return n.Events }
-func (n notifier) errors() <-chan error          { return n.Errors }
-func (n notifier) close() error                  { return n.Close() }
+func (n notifier) Events() <-chan fsnotify.Event { return n.kernel.Events }
+func (n notifier) Errors() <-chan error          { return n.kernel.Errors }
+func (n notifier) Close() error                  { return n.kernel.Close() }

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package inbox
+package disk
 
 import (
 	"errors"
@@ -9,10 +9,10 @@ import (
 	"os"
 )
 
-// reopen opens the folders anew that are no longer where they were, once all of them are there again. It makes none, for what is
+// Reopen opens the folders anew that are no longer where they were, once all of them are there again. It makes none, for what is
 // missing may be on a disk that is not mounted; only a new incoming gets its high and low. Descriptors keep their numbers, so that
 // whoever uses one goes on with the new folder. It calls before once nothing can fail any more.
-func (k *unixDisk) reopen(before func()) error {
+func (k *Unix) Reopen(before func()) error {
 	k.making.Lock()
 	defer k.making.Unlock()
 	if err := k.lanesBelow(); err != nil {
@@ -39,11 +39,11 @@ func (k *unixDisk) reopen(before func()) error {
 }
 
 // lanesBelow makes the lanes below an incoming that is new.
-func (k *unixDisk) lanesBelow() error {
-	if !errors.Is(k.check(incomingFolder), errMoved) {
+func (k *Unix) lanesBelow() error {
+	if !errors.Is(k.Check(incomingFolder), ErrMoved) {
 		return nil
 	}
-	for _, lane := range []folder{highFolder, lowFolder} {
+	for _, lane := range []Folder{highFolder, lowFolder} {
 		if err := os.Mkdir(k.paths[lane], 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -52,7 +52,7 @@ func (k *unixDisk) lanesBelow() error {
 }
 
 // lockAgain takes the loader's lock of a new root, where this process had that of the old one; nil where the lock is good.
-func (k *unixDisk) lockAgain() (*os.File, error) {
+func (k *Unix) lockAgain() (*os.File, error) {
 	if k.loader == nil {
 		return nil, nil
 	}
@@ -67,24 +67,24 @@ func (k *unixDisk) lockAgain() (*os.File, error) {
 }
 
 // ownAgain makes a folder for this process's temporary files, where the one it had is gone; else it is nil.
-func (k *unixDisk) ownAgain() (*ownFolder, error) {
-	if k.own.Load() == nil || k.check(tempFolder) == nil {
+func (k *Unix) ownAgain() (*ownFolder, error) {
+	if k.Own.Load() == nil || k.Check(TempFolder) == nil {
 		return nil, nil
 	}
-	return claimTemp(k.paths[tempFolder], k.log)
+	return claimTemp(k.paths[TempFolder], k.log)
 }
 
-func (k *unixDisk) become(dirs [folders]*os.File, own *ownFolder) error {
+func (k *Unix) become(dirs [Folders]*os.File, own *ownFolder) error {
 	var errs []error
 	for at, dir := range dirs {
-		errs = append(errs, become(k.dirs[at], dir))
+		errs = append(errs, become(k.Dirs[at], dir))
 	}
 	if own == nil {
 		return errors.Join(errs...)
 	}
-	old := k.own.Load()
-	errs = append(errs, become(old.dir, own.dir), old.lock.Close())
-	k.own.Store(&ownFolder{path: own.path, dir: old.dir, lock: own.lock})
+	old := k.Own.Load()
+	errs = append(errs, become(old.Dir, own.Dir), old.Lock.Close())
+	k.Own.Store(&ownFolder{Path: own.Path, Dir: old.Dir, Lock: own.Lock})
 	return errors.Join(errs...)
 }
 

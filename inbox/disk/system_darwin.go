@@ -1,4 +1,4 @@
-package inbox
+package disk
 
 import "golang.org/x/sys/unix"
 
