@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"collections": {"store", "smx"},
 	"policies":    {"collections", "store", "smx", "smx/policy"},
 	"resync/gaps": {"store", "smx"},
-	"resync":      {"resync/gaps", "collections", "policies", "store", "smx", "smx/policy"}, // the last, until policies have moved
+	"resync":      {"resync/gaps", "collections", "policies", "store", "smx", "smx/policy"}, // it says its requests as a policy does
 	"notifier":    {"notifier/wire", "inbox", "identity"},
 
 	"reports":         {"store"},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"statewire/internal/control"
 	"statewire/resync/gaps"
 	"statewire/smx"
 	"statewire/store"
@@ -33,14 +34,15 @@ type AcceptResult struct {
 	DryRun       bool     `json:"dry_run"`
 }
 
-// Accept takes what the site has as the whole truth for the clients: nothing up to the greatest serial seen or claimed counts as
-// missing any more, conflicts are settled, and resyncs asked of them are taken back. What arrives later is stored all the same.
+// Accept takes what the site has as the whole truth for the clients: nothing up to the greatest serial seen or claimed
+// counts as missing any more, conflicts are settled, and resyncs asked of them are taken back. What arrives later is
+// stored all the same.
 func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (AcceptResult, error) {
 	if err := target.check(); err != nil {
 		return AcceptResult{}, err
 	}
 	if o.Claim && target.All {
-		return AcceptResult{}, invalid("claims of all clients cannot be accepted at once: name those you looked at")
+		return AcceptResult{}, control.Invalid("claims of all clients cannot be accepted at once: name those you looked at")
 	}
 	if err := s.enter(ctx); err != nil {
 		return AcceptResult{}, err
@@ -50,7 +52,7 @@ func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (A
 	if err != nil {
 		return AcceptResult{}, err
 	}
-	clients, err := s.store.targets(ctx, target)
+	clients, err := s.targets(ctx, target)
 	if err != nil {
 		return AcceptResult{}, err
 	}
@@ -95,13 +97,13 @@ func (s *Service) acceptPart(ctx context.Context, part []gaps.Candidate, counted
 	}
 	out.Clients += len(part)
 	if o.DryRun {
-		out.Cancelled += s.desk.count(ids)
+		out.Cancelled += s.offers.count(ids)
 		return nil
 	}
 	if err := s.store.putBaselines(ctx, part, now); err != nil {
 		return err
 	}
-	out.Cancelled += s.desk.drop(ids)
+	out.Cancelled += s.offers.drop(ids)
 	return nil
 }
 

@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// fullInterval is the time between two checks that compare the states of every client; those between compare clients that
-	// changed. Serials are compared of every client each time.
+	// fullInterval is the time between two checks that compare the states of every client; those between compare
+	// clients that changed. Serials are compared of every client each time.
 	fullInterval = 24 * time.Hour
 	// heldRows is how many held clients a result names.
 	heldRows = 1000
 )
 
-// Check makes one gap check, as the hourly job does: it finds what is missing, and asks the clients that may be asked. Only one
-// check runs at a time.
+// Check makes one gap check, as the hourly job does: it finds what is missing, and asks the clients that may be asked.
+// Only one check runs at a time.
 func (s *Service) Check(ctx context.Context, o CheckOptions) (Result, error) {
 	if err := s.enter(ctx); err != nil {
 		return Result{}, err
@@ -86,8 +86,8 @@ func (s *Service) logCheck(ctx context.Context, r Result, o CheckOptions) {
 	s.log.Log(ctx, level, text, append(attrs, "took", r.Took)...)
 }
 
-// checkOnce keeps an order on which the hold rests: claims first, then the list of unread reports, then the search for gaps. A
-// report that was on disk before the list was made is in the list, or its messages are visible to the search.
+// checkOnce keeps an order on which the hold rests: claims first, then the list of unread reports, then the search for
+// gaps. A report that was on disk before the list was made is in the list, or its messages are visible to the search.
 func (s *Service) checkOnce(ctx context.Context, o CheckOptions) (Result, error) {
 	now, line, err := s.prepare(ctx, o.At)
 	if err != nil {
@@ -115,8 +115,8 @@ func (s *Service) checkOnce(ctx context.Context, o CheckOptions) (Result, error)
 	return r, s.keepClock(ctx, now)
 }
 
-// find lists the unread reports and then searches for gaps. No claim is stored meanwhile: one that came after the list may be of
-// a report that came after it, too, and would open a range that was never missing.
+// find lists the unread reports and then searches for gaps. No claim is stored meanwhile: one that came after the list
+// may be of a report that came after it, too, and would open a range that was never missing.
 func (s *Service) find(ctx context.Context, r *Result, q scan) (gaps.Unread, error) {
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
@@ -150,8 +150,8 @@ func (s *Service) listUnread(ctx context.Context) gaps.Unread {
 	return unread
 }
 
-// ask runs one round: whoever is to be asked is taken in order until the places are filled. unread was listed before the search
-// for gaps.
+// ask runs one round: whoever is to be asked is taken in order until the places are filled. unread was listed before
+// the search for gaps.
 func (s *Service) ask(ctx context.Context, r *Result, line timeline, unread gaps.Unread, o CheckOptions) error {
 	cfg := *s.cfg.Load()
 	owing, err := s.owingAt(ctx, r.At, line)
@@ -177,7 +177,8 @@ func (s *Service) ask(ctx context.Context, r *Result, line timeline, unread gaps
 	return nil
 }
 
-// owingAt is who owes an answer: by the service's own clock, and then the desk learns of it, or by a clock that a person set.
+// owingAt is who owes an answer: by the service's own clock, and then the offers learn of it, or by a clock that a
+// person set.
 func (s *Service) owingAt(ctx context.Context, now time.Time, line timeline) (owing, error) {
 	if line != (timeline{}) {
 		return s.refresh(ctx, now)
@@ -201,7 +202,8 @@ func (r *Result) taker(round *round, refill bool) func(gaps.Candidate) bool {
 	}
 }
 
-// issue makes a round's resyncs durable, then offers them to the relay: no client learns of a request that the site could forget.
+// issue makes a round's resyncs durable, then offers them to the relay: no client learns of a request that the site
+// could forget.
 func (s *Service) issue(ctx context.Context, r *round) error {
 	if len(r.issue) == 0 {
 		return nil
@@ -212,7 +214,7 @@ func (s *Service) issue(ctx context.Context, r *round) error {
 	if err := s.ledger.issue(ctx, r.issue); err != nil {
 		return err
 	}
-	s.desk.add(r.issue)
+	s.offers.add(r.issue)
 	for _, one := range r.issue {
 		s.metrics.issued.Inc()
 		s.metrics.issuedBy.WithLabelValues(one.reason).Inc()

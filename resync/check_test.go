@@ -73,7 +73,8 @@ func TestACompletionClosesTheRangesAndTheRequest(t *testing.T) {
 	b.equal("and ever after", list[0].Age, time.Minute)
 }
 
-// The flaw that administrators of the older systems describe: a backlogged site asks again though the answer is waiting.
+// The flaw that administrators of the older systems describe: a backlogged site asks again though the answer is
+// waiting.
 func TestNobodyIsAskedWhileTheirReportsWait(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.MinMissingMessageAge = 0

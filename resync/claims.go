@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"statewire/internal/control"
 	"statewire/smx"
 	"statewire/store"
 )
@@ -21,8 +22,8 @@ var (
 	claimsAsideSQL string
 )
 
-// noteClaims stores what clients say of themselves. A claim that jumps is nothing but noted: a client, or whoever speaks in its
-// name, may say any number, and the site would ask the client to continue behind it.
+// noteClaims stores what clients say of themselves. A claim that jumps is nothing but noted: a client, or whoever
+// speaks in its name, may say any number, and the site would ask the client to continue behind it.
 func (l *storeLedger) noteClaims(ctx context.Context, claims map[smx.ClientID]claim) error {
 	known, err := l.measure(ctx, claims)
 	if err != nil {
@@ -143,8 +144,8 @@ func (l *storeLedger) eachAside(ctx context.Context, clients []smx.ClientID, tak
 	return wrap(err, "list the claims that are kept aside")
 }
 
-// acceptClaims believes the claims of clients that are kept aside, from now on: policies name what comes after them. It closes
-// nothing.
+// acceptClaims believes the claims of clients that are kept aside, from now on: policies name what comes after them. It
+// closes nothing.
 func (s *Service) acceptClaims(ctx context.Context, clients []smx.ClientID, o AcceptOptions, now time.Time) (out AcceptResult, err error) {
 	out.DryRun = o.DryRun
 	for some := range slices.Chunk(clients, clientsPerQuery) {
@@ -164,7 +165,7 @@ func (s *Service) acceptClaims(ctx context.Context, clients []smx.ClientID, o Ac
 		}
 	}
 	if out.Claims == 0 {
-		return out, invalid("no claim of %s is kept aside; `statewire report serial-jumps` lists those that are", countClients(len(clients)))
+		return out, control.Invalid("no claim of %s is kept aside; `statewire report serial-jumps` lists those that are", countClients(len(clients)))
 	}
 	if o.DryRun {
 		return out, nil

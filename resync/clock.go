@@ -7,12 +7,13 @@ import (
 // trustedPause is how long a site may have been down before its stored times are doubted.
 const trustedPause = 7 * 24 * time.Hour
 
-// futureTolerance is how far ahead the last check may lie: two machines' clocks differ, and a clock is set back by seconds.
+// futureTolerance is how far ahead the last check may lie: two machines' clocks differ, and a clock is set back by
+// seconds.
 const futureTolerance = time.Minute
 
-// timeline measures how long ago stored times were. Wall clocks are set, and machines start with a wrong one: a timeline begins
-// anew when the last check lies in the future or long ago. Then nothing has been missing for longer than since that moment,
-// and the time that a client has to answer goes on where it stood at the last check.
+// timeline measures how long ago stored times were. Wall clocks are set, and machines start with a wrong one: a
+// timeline begins anew when the last check lies in the future or long ago. Then nothing has been missing for longer
+// than since that moment, and the time that a client has to answer goes on where it stood at the last check.
 //
 // The zero timeline is the plain clock.
 type timeline struct {

@@ -10,7 +10,8 @@ import (
 type Config struct {
 	// CheckInterval is the time between two gap checks. Default 60m; at least 1m.
 	CheckInterval time.Duration `mapstructure:"check_interval"`
-	// MinMissingMessageAge is how long a message is missing before its client is asked. Default 2880m; zero asks at once.
+	// MinMissingMessageAge is how long a message is missing before its client is asked. Default 2880m; zero asks at
+	// once.
 	MinMissingMessageAge time.Duration `mapstructure:"min_missing_message_age"`
 	// MergeInterval is the least time between two resyncs of one client. Default 72h; zero sets no limit.
 	MergeInterval time.Duration `mapstructure:"merge_interval"`
@@ -46,7 +47,8 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// changes lists the settings of next that differ, as attributes of a log line: the name, and the value before and after.
+// changes lists the settings of next that differ, as attributes of a log line: the name, and the value before and
+// after.
 func (c Config) changes(next Config) []any {
 	var attrs []any
 	changed := func(name string, before, after any) {
@@ -61,6 +63,6 @@ func (c Config) changes(next Config) []any {
 	return attrs
 }
 
-// offeredFor is how long a request is offered to its client: while the client is outstanding, and an hour at least, so that a
-// short merge interval does not take the request back before the next poll.
+// offeredFor is how long a request is offered to its client: while the client is outstanding, and an hour at least, so
+// that a short merge interval does not take the request back before the next poll.
 func (c Config) offeredFor() time.Duration { return max(c.MergeInterval, time.Hour) }

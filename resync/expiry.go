@@ -7,13 +7,14 @@ import (
 	"github.com/google/uuid"
 )
 
-// A request that nobody completes in time expires, once and for all: that it did, when, and by which interval is a row of its own,
-// and no later setting, request or answer changes it.
+// A request that nobody completes in time expires, once and for all: that it did, when, and by which interval is a row
+// of its own, and no later setting, request or answer changes it.
 
 // expirySlack is for how long a look reaches back behind the requests on offer.
 const expirySlack = time.Hour
 
-// lookBack is how far back requests are looked at, so that none expires unseen: to the last look, with the settings of then.
+// lookBack is how far back requests are looked at, so that none expires unseen: to the last look, with the settings of
+// then.
 func (s *Service) lookBack(now time.Time, window time.Duration) time.Time {
 	since := time.Unix(0, 0)
 	if !s.lastLook.IsZero() {
@@ -35,8 +36,8 @@ func (s *Service) expire(ctx context.Context, list []resync, now time.Time) erro
 	return nil
 }
 
-// givenUp are the requests that were not completed within the merge interval and that new ones take the place of. While the
-// interval is below an hour they may be on offer still.
+// givenUp are the requests that were not completed within the merge interval and that new ones take the place of. While
+// the interval is below an hour they may be on offer still.
 func (r *round) givenUp() (list []resync) {
 	for _, one := range r.issue {
 		before, owes := r.owing[one.client]

@@ -44,8 +44,8 @@ func (b *brittle) keepCheck(ctx context.Context, r Result) error {
 	return b.write("check", func() error { return b.ledger.keepCheck(ctx, r) })
 }
 
-// Whatever write of a check breaks, before or after it was done: afterwards each client with a gap was asked once, is offered the
-// request, and nothing that clients said is lost.
+// Whatever write of a check breaks, before or after it was done: afterwards each client with a gap was asked once, is
+// offered the request, and nothing that clients said is lost.
 func TestACheckThatBreaksIsMadeUpFor(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.MinMissingMessageAge = 0

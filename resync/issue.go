@@ -7,7 +7,8 @@ import (
 	"statewire/smx"
 )
 
-// reasonRequested is why a client is asked when a person asked. It is served before all that follows from what is missing.
+// reasonRequested is why a client is asked when a person asked. It is served before all that follows from what is
+// missing.
 const reasonRequested = "requested"
 
 // Why a client is not asked yet.
@@ -74,8 +75,8 @@ func (r *round) full() bool { return r.free() <= 0 || r.unread.Everybody }
 // free is how many more clients may be asked.
 func (r *round) free() int { return r.cfg.MaxOutstanding - r.outstanding }
 
-// take asks the client, or says why not; empty when it is asked. Wants come in the order in which they are served; a client's
-// first one counts.
+// take asks the client, or says why not; empty when it is asked. Wants come in the order in which they are served; a
+// client's first one counts.
 func (r *round) take(w gaps.Candidate) string {
 	if r.decided[w.Client] {
 		return ""
@@ -95,8 +96,8 @@ func (r *round) take(w gaps.Candidate) string {
 	return ""
 }
 
-// hold is rule 7: why the client is not asked now. A person's request skips age and interval; a conflict and a difference skip
-// the age.
+// hold is rule 7: why the client is not asked now. A person's request skips age and interval; a conflict and a
+// difference skip the age.
 func (r *round) hold(w gaps.Candidate) string {
 	switch {
 	case w.Reason != reasonRequested && !w.Asked.IsZero() && r.line.askedFor(w.Asked, r.now) < r.cfg.MergeInterval:

@@ -8,7 +8,8 @@ import (
 	"statewire/smx"
 )
 
-// ledger is what the service remembers, and what it knows of the clients: the store, or a model of it in tests of weeks.
+// ledger is what the service remembers, and what it knows of the clients: the store, or a model of it in tests of
+// weeks.
 type ledger interface {
 	// clock is the timeline that the last check kept, and when that was; zero before the first.
 	clock(ctx context.Context) (clockRow, error)
@@ -21,18 +22,17 @@ type ledger interface {
 	wants(ctx context.Context, q wantQuery, take func(gaps.Candidate) bool) error
 	// requests yields the clients that a person wants asked, the same way.
 	requests(ctx context.Context, q wantQuery, take func(gaps.Candidate) bool) error
-	// owing are the clients asked since a time that have not completed as of now, and which of them picked the request up.
-	// Those whose expiry is written down are among them.
+	// owing are the clients asked since a time that have not completed as of now, and which of them picked the request
+	// up. Those whose expiry is written down are among them.
 	owing(ctx context.Context, since, now time.Time) (owing, map[smx.ClientID]uint32, error)
 	// issue makes resyncs durable; issuing one again changes nothing.
 	issue(ctx context.Context, list []resync) error
-	// expire makes it durable that requests were not completed in time, by the merge interval in force; doing it again changes nothing.
+	// expire makes it durable that requests were not completed in time, by the merge interval in force; doing it again
+	// changes nothing.
 	expire(ctx context.Context, list []resync, at time.Time, interval time.Duration) error
 	// note makes claims and pickups durable.
 	note(ctx context.Context, claims map[smx.ClientID]claim, pickups []pickup) error
 	keepCheck(ctx context.Context, r Result) error
-	// rules are the policies of collections; had are the members that the last answer gave.
-	rules(ctx context.Context, had map[string][]smx.ClientID) ([]rule, error)
 }
 
 // scan says what a gap check looks at.

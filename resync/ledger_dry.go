@@ -17,7 +17,8 @@ var urgencies = [...]string{gaps.Conflict, gaps.Differs, gaps.Missing}
 
 func urgency(w gaps.Candidate) int { return slices.Index(urgencies[:], w.Reason) }
 
-// dryWants yields who would be asked had the scan before been written: the store still says what the last real one found.
+// dryWants yields who would be asked had the scan before been written: the store still says what the last real one
+// found.
 func (l *storeLedger) dryWants(ctx context.Context, q wantQuery, take func(gaps.Candidate) bool) error {
 	d := dryWants{wants: map[smx.ClientID]gaps.Candidate{}, known: map[smx.ClientID]gaps.Candidate{}}
 	err := l.finder.Candidates(ctx, gaps.CandidateOptions{At: q.now}, func(w gaps.Candidate) bool { d.stored(w); return true })
@@ -109,8 +110,8 @@ func (d *dryWants) complete(ctx context.Context, l *storeLedger) error {
 	return err
 }
 
-// countingGaps are the clients that would be asked for what is missing, and since when it is. What lies below a jump of their serials
-// counts until they complete a resync: another would not close it.
+// countingGaps are the clients that would be asked for what is missing, and since when it is. What lies below a jump of
+// their serials counts until they complete a resync: another would not close it.
 func (l *storeLedger) countingGaps(settled map[smx.ClientID]time.Time) map[smx.ClientID]time.Time {
 	out := map[smx.ClientID]time.Time{}
 	for _, g := range l.unwritten.Rows { // the oldest first

@@ -23,8 +23,8 @@ var (
 	forgetClaimsSQL string
 )
 
-// forgetClaims forgets what clients said they hold when a clock was ahead: the store takes it for newer than what they say now.
-// They repeat it at their next poll.
+// forgetClaims forgets what clients said they hold when a clock was ahead: the store takes it for newer than what they
+// say now. They repeat it at their next poll.
 func (l *storeLedger) forgetClaims(ctx context.Context, now time.Time) error {
 	var ahead uint64
 	if err := l.store.Conn().QueryRow(ctx, claimsAheadSQL, latestArg(now)).Scan(&ahead); err != nil || ahead == 0 {

@@ -131,8 +131,8 @@ func (l *storeLedger) countAside(ctx context.Context, g *gaps.Found) error {
 	return l.eachAside(ctx, nil, func(asideClaim) { g.Aside++ })
 }
 
-// wants yields those who did not answer the last time after all others, the one asked longest ago first: else machines that died
-// with old gaps would keep every place.
+// wants yields those who did not answer the last time after all others, the one asked longest ago first: else machines
+// that died with old gaps would keep every place.
 func (l *storeLedger) wants(ctx context.Context, q wantQuery, take func(gaps.Candidate) bool) error {
 	silent, _, err := l.owing(ctx, time.Unix(0, 0), q.now)
 	if err != nil {
@@ -201,7 +201,8 @@ func (l *storeLedger) requests(ctx context.Context, q wantQuery, take func(gaps.
 // latestArg is the parameter that leaves out arrivals of a clock that was years ahead.
 func latestArg(now time.Time) any { return store.TimeArg("latest", now.Add(stampTolerance)) }
 
-// stampTolerance is how far the relay's stamps may be ahead of the service's clock, which stands still while a machine sleeps.
+// stampTolerance is how far the relay's stamps may be ahead of the service's clock, which stands still while a machine
+// sleeps.
 const stampTolerance = 24 * time.Hour
 
 // errEnough ends a query early.

@@ -30,9 +30,7 @@ type metrics struct {
 	checks          *prometheus.CounterVec // by result: done, failed
 	checkSeconds    *prometheus.HistogramVec
 	lastCheck       prometheus.Gauge // unix seconds
-	polls           *prometheus.CounterVec
 	recordsDropped  prometheus.Counter
-	pausedTopics    prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -71,13 +69,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Buckets: []float64{0.01, 0.05, 0.2, 1, 5, 20, 60, 300},
 		}, []string{"kind"}),
 		lastCheck:      gauge("resync_last_check_timestamp_seconds", "When the last gap check ended, in seconds since 1970."),
-		polls:          counters("policy_polls_total", "Policy polls by what they were answered (resync, settings, nothing, failed).", "result"),
-		pausedTopics:   gauge("paused_topics", "Topic types that the policy of a collection pauses: its clients keep what they have on them."),
 		recordsDropped: counter("policy_records_dropped_total", "Claims of clients not recorded because the store was away too long; clients repeat them."),
 	}
 	if reg != nil {
 		reg.MustRegister(m.missingMessages, m.missingRanges, m.jumpMessages, m.jumpRanges, m.claimsAside, m.gapClients, m.oldestRange, m.late, m.conflicts, m.differs, m.outstanding,
-			m.waiting, m.held, m.issued, m.issuedBy, m.completed, m.expired, m.checks, m.checkSeconds, m.lastCheck, m.polls, m.recordsDropped, m.pausedTopics)
+			m.waiting, m.held, m.issued, m.issuedBy, m.completed, m.expired, m.checks, m.checkSeconds, m.lastCheck, m.recordsDropped)
 	}
 	return m
 }

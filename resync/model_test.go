@@ -14,8 +14,8 @@ import (
 	"statewire/smx"
 )
 
-// world is a site and its clients in the plainest words, for tests of weeks: the ledger of a service, what waits in the inbox, and
-// the truth about when things happened. It notes whatever breaks rule 7.
+// world is a site and its clients in the plainest words, for tests of weeks: the ledger of a service, what waits in the
+// inbox, and the truth about when things happened. It notes whatever breaks rule 7.
 type world struct {
 	mu      sync.Mutex // held by whoever looks at the world: the service's goroutines or the test
 	rand    *rand.Rand
@@ -76,7 +76,7 @@ func newWorld(seed uint64, cfg Config, clients int) *world {
 }
 
 func (w *world) sorted() []*machine {
-	return slices.SortedFunc(maps.Values(w.clients), func(a, b *machine) int { return compareClients(a.id, b.id) })
+	return slices.SortedFunc(maps.Values(w.clients), func(a, b *machine) int { return a.id.Compare(b.id) })
 }
 
 // waiting is whose letters lie in the inbox.
@@ -294,5 +294,3 @@ func (w *world) note(_ context.Context, _ map[smx.ClientID]claim, pickups []pick
 func (w *world) recorded(context.Context) (gaps.Found, error) { return gaps.Found{}, nil }
 
 func (w *world) keepCheck(context.Context, Result) error { return nil }
-
-func (w *world) rules(context.Context, map[string][]smx.ClientID) ([]rule, error) { return nil, nil }

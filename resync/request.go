@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"statewire/internal/control"
 	"statewire/resync/gaps"
 	"statewire/smx"
 	"statewire/store"
@@ -35,11 +36,14 @@ type RequestResult struct {
 	DryRun       bool           `json:"dry_run"`
 }
 
+// clientsPerPart is how many clients are handed over at once.
+const clientsPerPart = 100_000
+
 // clientsPerQuery is how many clients are named in one query.
 const clientsPerQuery = 10_000
 
-// Request asks clients for a resync because a person wants it: no age and no interval holds it, but unread reports and the bound
-// do. Whoever cannot be asked now is asked as soon as that is over; the wish is kept.
+// Request asks clients for a resync because a person wants it: no age and no interval holds it, but unread reports and
+// the bound do. Whoever cannot be asked now is asked as soon as that is over; the wish is kept.
 func (s *Service) Request(ctx context.Context, target Target, o RequestOptions) (RequestResult, error) {
 	if err := target.check(); err != nil {
 		return RequestResult{}, err
@@ -74,7 +78,7 @@ func (s *Service) Request(ctx context.Context, target Target, o RequestOptions) 
 
 // wish finds the clients, part by part, keeps the wish and lets the round decide. Who is unknown is left out.
 func (s *Service) wish(ctx context.Context, target Target, o RequestOptions, round *round, out *RequestResult) error {
-	clients, err := s.store.targets(ctx, target)
+	clients, err := s.targets(ctx, target)
 	if err != nil {
 		return err
 	}
@@ -129,23 +133,19 @@ func (out *RequestResult) take(round *round, rows int) {
 var serialsSQL string
 
 // targets are the clients that are meant; none when all are.
-func (l *storeLedger) targets(ctx context.Context, t Target) ([]smx.ClientID, error) {
+func (s *Service) targets(ctx context.Context, t Target) ([]smx.ClientID, error) {
 	if t.Collection == "" {
-		return slices.Compact(slices.SortedFunc(slices.Values(t.Clients), compareClients)), nil
+		return slices.Compact(slices.SortedFunc(slices.Values(t.Clients), smx.ClientID.Compare)), nil
 	}
-	c, err := l.collection(ctx, t.Collection)
-	if err != nil {
-		return nil, err
-	}
-	members, err := l.members(ctx, c)
+	_, members, err := s.collections.Show(ctx, t.Collection)
 	if err == nil && len(members) == 0 {
-		return nil, invalid("collection %s has no clients", t.Collection)
+		return nil, control.Invalid("collection %s has no clients", t.Collection)
 	}
 	return members, err
 }
 
-// known hands over, part by part, which of the clients the site knows, with the serial to continue from and their latest resync.
-// Of all, it hands over all that the site knows.
+// known hands over, part by part, which of the clients the site knows, with the serial to continue from and their
+// latest resync. Of all, it hands over all that the site knows.
 func (l *storeLedger) known(ctx context.Context, clients []smx.ClientID, all bool, take func([]gaps.Candidate, []smx.ClientID) error) error {
 	if all {
 		return l.serials(ctx, nil, func(part []gaps.Candidate) error { return take(part, nil) })
@@ -173,8 +173,8 @@ func unknown(names []smx.ClientID, known []gaps.Candidate) (out []smx.ClientID) 
 	return out
 }
 
-// serials reads what is known of the named clients, or of all when none is named, and hands it over in parts; an empty part when
-// there is nothing.
+// serials reads what is known of the named clients, or of all when none is named, and hands it over in parts; an empty
+// part when there is nothing.
 func (l *storeLedger) serials(ctx context.Context, names []smx.ClientID, take func([]gaps.Candidate) error) error {
 	var part []gaps.Candidate
 	err := l.store.EachRow(ctx, serialsSQL, []any{store.UUIDsArg("clients", names)}, func(scan func(...any) error) error {
@@ -186,7 +186,7 @@ func (l *storeLedger) serials(ctx context.Context, names []smx.ClientID, take fu
 		if w.Client = smx.ClientID(client); w.Number == 0 {
 			w.Asked = time.Time{}
 		}
-		if part = append(part, w); len(part) < membersPerInsert {
+		if part = append(part, w); len(part) < clientsPerPart {
 			return nil
 		}
 		full := part

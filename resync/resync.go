@@ -5,7 +5,6 @@ package resync
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"statewire/collections"
+	"statewire/internal/control"
 	"statewire/resync/gaps"
 	"statewire/smx"
 	"statewire/store"
@@ -23,27 +24,33 @@ var ErrNotReady = errors.New("the resync service has not read its state from the
 
 // Deps is what a service is given beside its configuration.
 type Deps struct {
-	Store      *store.Store
-	Unread     func(context.Context) (gaps.Unread, error) // lists the unread reports; an error holds everybody
-	Log        *slog.Logger                               // nil discards
-	Registerer prometheus.Registerer                      // nil registers nothing
-	Clock      func() time.Time                           // nil is the wall clock at New plus the time that passed since: it never jumps
+	Store       *store.Store
+	Collections *collections.Service                       // whom a target's collection means
+	Unread      func(context.Context) (gaps.Unread, error) // lists the unread reports; an error holds everybody
+	Log         *slog.Logger                               // nil discards
+	Registerer  prometheus.Registerer                      // nil registers nothing
+	Clock       func() time.Time                           // nil is the wall clock at New plus the time that passed since: it never jumps
 }
 
-// Service runs the gap checks, issues resyncs and answers policy polls. Its state is in the store: a service that
+// policyCache is what must learn of gap checks: with each of them the members of collections are asked anew.
+type policyCache interface{ Reload(context.Context) error }
+
+// Service runs the gap checks and issues resyncs. Its state is in the store: a service that
 // starts anew goes on where the last one stopped, and two at once issue a resync once.
 type Service struct {
 	// Constant after New.
-	store   *storeLedger
-	unread  func(context.Context) (gaps.Unread, error)
-	log     *slog.Logger
-	metrics *metrics
-	now     func() time.Time
-	began   time.Time // by now, at New
-	wake    chan struct{}
-	ledger  ledger // the same as store, but for tests of weeks
-	desk    *desk
-	cfg     atomic.Pointer[Config]
+	store       *storeLedger
+	unread      func(context.Context) (gaps.Unread, error)
+	log         *slog.Logger
+	metrics     *metrics
+	now         func() time.Time
+	began       time.Time // by now, at New
+	wake        chan struct{}
+	ledger      ledger // the same as store, but for tests of weeks
+	offers      *offers
+	policies    policyCache // nil when nobody follows
+	collections *collections.Service
+	cfg         atomic.Pointer[Config]
 
 	flushing  sync.Mutex    // held while claims are on their way to the store
 	busy      chan struct{} // a place that whoever checks, asks or accepts holds
@@ -64,8 +71,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if deps.Store == nil || deps.Unread == nil {
-		return nil, errors.New("resync: a store and a list of unread reports are required")
+	if deps.Store == nil || deps.Unread == nil || deps.Collections == nil {
+		return nil, errors.New("resync: a store, collections and a list of unread reports are required")
 	}
 	log := deps.Log
 	if log == nil {
@@ -77,10 +84,21 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
+// Follow lets p know of gap checks. It is called once, before the service is used.
+func (s *Service) Follow(p policyCache) { s.policies = p }
+
+// tellChecked says that a gap check was due, or that the service has read its state.
+func (s *Service) tellChecked(ctx context.Context) error {
+	if s.policies == nil {
+		return nil
+	}
+	return s.policies.Reload(ctx)
+}
+
 // newService is a service without a ledger.
 func newService(cfg Config, deps Deps, log *slog.Logger) *Service {
-	s := &Service{unread: deps.Unread, log: log, metrics: newMetrics(deps.Registerer), now: deps.Clock,
-		wake: make(chan struct{}, 1), desk: newDesk(), busy: make(chan struct{}, 1)}
+	s := &Service{unread: deps.Unread, collections: deps.Collections, log: log, metrics: newMetrics(deps.Registerer), now: deps.Clock,
+		wake: make(chan struct{}, 1), offers: newOffers(), busy: make(chan struct{}, 1)}
 	if s.now == nil {
 		s.now = steadyClock()
 	}
@@ -127,8 +145,8 @@ type Target struct {
 
 // check refuses a target that names nobody, more than one kind, or more clients than a call holds.
 func (t Target) check() error {
-	if len(t.Clients) > MaxMembers {
-		return invalid("at most %d clients can be named, got %d; split the list, or make a collection of a query", MaxMembers, len(t.Clients))
+	if len(t.Clients) > collections.MaxMembers {
+		return control.Invalid("at most %d clients can be named, got %d; split the list, or make a collection of a query", collections.MaxMembers, len(t.Clients))
 	}
 	kinds := 0
 	for _, given := range []bool{len(t.Clients) > 0, t.Collection != "", t.All} {
@@ -137,14 +155,7 @@ func (t Target) check() error {
 		}
 	}
 	if kinds != 1 {
-		return invalid("name clients, or a collection, or all: exactly one of them")
+		return control.Invalid("name clients, or a collection, or all: exactly one of them")
 	}
 	return nil
 }
-
-// InvalidError is a call that cannot be carried out as it was made; its text says what to write instead.
-type InvalidError struct{ Problem string }
-
-func (e *InvalidError) Error() string { return e.Problem }
-
-func invalid(format string, args ...any) error { return &InvalidError{fmt.Sprintf(format, args...)} }

@@ -33,7 +33,7 @@ func (b *bench) holds(c smx.ClientID, serial, hash uint64) {
 // said is a poll of a client that holds one state and has sent everything.
 func (b *bench) said(c smx.ClientID, last, hash uint64) *policy.Resync {
 	b.t.Helper()
-	document, _, err := b.Policy(b.t.Context(), smx.Poll{Client: c, LastSerial: last, States: 1, Digest: smx.StateDigest(0, hash)})
+	document, _, err := b.told.Policy(b.t.Context(), smx.Poll{Client: c, LastSerial: last, States: 1, Digest: smx.StateDigest(0, hash)})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -44,9 +44,9 @@ func (b *bench) said(c smx.ClientID, last, hash uint64) *policy.Resync {
 	return p.Resync
 }
 
-// A machine is set back by more than a million serials: none is missing, its claim is no jump, and its agent declines the serial that
-// the site names. The site finds it by the states and asks once: another answer would change as little. The mark stays until a person has
-// the serial accepted.
+// A machine is set back by more than a million serials: none is missing, its claim is no jump, and its agent declines
+// the serial that the site names. The site finds it by the states and asks once: another answer would change as little.
+// The mark stays until a person has the serial accepted.
 func TestARollbackOfMoreThanAMillionIsFoundByTheStates(t *testing.T) {
 	cfg := DefaultConfig()
 	b := newBench(t, cfg)

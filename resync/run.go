@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// lookInterval is the time between two looks at what is to be done: a check that is due, or places that became free.
+	// lookInterval is the time between two looks at what is to be done: a check that is due, or places that became
+	// free.
 	lookInterval = time.Minute
 	// refillWait is how long a few free places may wait for more.
 	refillWait = 10 * time.Minute
@@ -20,8 +21,8 @@ const (
 	stopTimeout = 5 * time.Second
 )
 
-// Run checks at start and then every check interval, and stores what clients say when they ask for their policy, until ctx is
-// done. What fails is logged and tried again.
+// Run checks at start and then every check interval, and stores what clients say when they ask for their policy, until
+// ctx is done. What fails is logged and tried again.
 func (s *Service) Run(ctx context.Context) error {
 	var g errgroup.Group
 	g.Go(func() error { return s.every(ctx, lookInterval, s.wake, "gap check failed", s.step) })

@@ -9,8 +9,8 @@ import (
 	"statewire/smx"
 )
 
-// A person asked, and the client could not be asked yet: what was accepted since settles the request, what was accepted before
-// does not.
+// A person asked, and the client could not be asked yet: what was accepted since settles the request, what was accepted
+// before does not.
 func TestABaselineEndsAnOlderRequest(t *testing.T) {
 	b := newBench(t, soon())
 	b.arrive(client(1), 1, 9)
@@ -41,8 +41,8 @@ func TestABaselineEndsAnOlderRequest(t *testing.T) {
 	b.equal("asked later", issuedTo(b.check(CheckOptions{}))[client(1).UUID()], Issued{})
 }
 
-// The relay's clock was set back while the client answered: its completion came before the request, by the clock, and under a
-// serial of the answer. Serials decide.
+// The relay's clock was set back while the client answered: its completion came before the request, by the clock, and
+// under a serial of the answer. Serials decide.
 func TestAnAnswerUnderAClockThatWasSetBack(t *testing.T) {
 	b := newBench(t, soon())
 	b.arrive(client(1), 5, 9) // asked by the check
@@ -111,7 +111,8 @@ func TestACheckKeepsEachNumberInItsColumn(t *testing.T) {
 	b.equal("rows with the right numbers", b.count("SELECT count() FROM resync_checks WHERE "+columns+" = [1, 2, 3, 4, 5, 6, 7, 8000] AND kind = 'full' AND text = 'why'"), 1)
 }
 
-// Whoever a person asked for is asked before those who were asked and did not answer, however long ago the wish for those was.
+// Whoever a person asked for is asked before those who were asked and did not answer, however long ago the wish for
+// those was.
 func TestWhoWasNeverAskedComesBeforeWhoDidNotAnswer(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.MaxOutstanding = 1

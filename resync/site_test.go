@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"statewire/collections"
+	"statewire/policies"
 	"statewire/resync/gaps"
 	"statewire/smx"
 	"statewire/smx/policy"
@@ -28,6 +31,8 @@ var today = time.Now().UTC().Truncate(time.Hour)
 // bench is a service over a store of its own, with a clock and an inbox that the test sets.
 type bench struct {
 	*Service
+	sets   *collections.Service
+	told   *policies.Service
 	t      *testing.T
 	db     *store.Store
 	now    time.Time
@@ -45,14 +50,18 @@ func newBench(t *testing.T, cfg Config) *bench {
 func newBenchOn(t *testing.T, db *store.Store, cfg Config, now time.Time) *bench {
 	t.Helper()
 	b := &bench{t: t, db: db, now: now, reg: prometheus.NewRegistry()}
+	clock, log := func() time.Time { return b.now }, slog.New(slog.DiscardHandler)
+	b.sets = collections.New(db, log, clock)
 	var err error
 	b.Service, err = New(cfg, Deps{
-		Store: db, Registerer: b.reg, Clock: func() time.Time { return b.now },
+		Store: db, Collections: b.sets, Registerer: b.reg, Clock: clock,
 		Unread: func(context.Context) (gaps.Unread, error) { return b.unread, b.broken },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.told = policies.New(policies.Deps{Store: db, Collections: b.sets, Resyncs: b.Service, Log: log, Registerer: b.reg})
+	b.Follow(b.told)
 	return b
 }
 
@@ -66,8 +75,8 @@ func (b *bench) arrive(c smx.ClientID, first, last uint64) {
 	}
 }
 
-// complete stores a resync complete message of a client, received now, under a serial that arrived with it; first is the first
-// serial of its answer, 0 when it names none.
+// complete stores a resync complete message of a client, received now, under a serial that arrived with it; first is
+// the first serial of its answer, 0 when it names none.
 func (b *bench) complete(c smx.ClientID, first, serial uint64) {
 	b.t.Helper()
 	params := store.Lists{}
@@ -100,7 +109,7 @@ func (b *bench) check(o CheckOptions) Result {
 // poll asks for a client's policy, as the relay does.
 func (b *bench) poll(c smx.ClientID, lastSerial uint64) policy.Document {
 	b.t.Helper()
-	document, _, err := b.Policy(b.t.Context(), smx.Poll{Client: c, LastSerial: lastSerial, Unsent: 1})
+	document, _, err := b.told.Policy(b.t.Context(), smx.Poll{Client: c, LastSerial: lastSerial, Unsent: 1})
 	if err != nil {
 		b.t.Fatal(err)
 	}

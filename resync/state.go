@@ -31,16 +31,16 @@ func (s *Service) load(ctx context.Context) error {
 		return err
 	}
 	s.metrics.found(open, s.now())
-	if err := s.reloadRules(ctx); err != nil {
+	if err := s.tellChecked(ctx); err != nil {
 		return err
 	}
-	s.desk.open()
+	s.offers.open()
 	s.loaded = true
 	return nil
 }
 
-// refresh reads who owes an answer, writes down whose time is over, counts who completed since the last look, and returns those who
-// still owe.
+// refresh reads who owes an answer, writes down whose time is over, counts who completed since the last look, and
+// returns those who still owe.
 func (s *Service) refresh(ctx context.Context, now time.Time) (owing, error) {
 	return s.look(ctx, now, s.expire)
 }
@@ -71,7 +71,7 @@ func (s *Service) look(ctx context.Context, now time.Time, expire func(context.C
 		s.lastLook, s.lastWindow = looked, before
 		return nil, err
 	}
-	for client := range s.desk.replace(owed, picked) {
+	for client := range s.offers.replace(owed, picked) {
 		_, again := owed[client] // asked by another process, which counts what became of this one
 		if _, expired := late[client]; !again && !expired {
 			s.metrics.completed.Inc()
@@ -94,25 +94,25 @@ func (s *Service) keepClock(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// flush makes claims and pickups durable; whatever was said before the call is when it returns nil. What could not be stored is
-// kept for the next time.
+// flush makes claims and pickups durable; whatever was said before the call is when it returns nil. What could not be
+// stored is kept for the next time.
 func (s *Service) flush(ctx context.Context) error {
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
-	claims, pickups := s.desk.take()
+	claims, pickups := s.offers.take()
 	if len(claims) == 0 && len(pickups) == 0 {
 		return nil
 	}
 	if err := s.ledger.note(ctx, claims, pickups); err != nil {
-		dropped := s.desk.giveBack(claims, pickups)
+		dropped := s.offers.giveBack(claims, pickups)
 		s.metrics.recordsDropped.Add(float64(dropped))
 		return fmt.Errorf("store what clients said when they asked for their policy: %w", err)
 	}
 	return nil
 }
 
-// step is one look of Run: a check when it is due; else, while clients wait to be asked, a search among what changed since, so
-// that free places are filled; else a look at who completed.
+// step is one look of Run: a check when it is due; else, while clients wait to be asked, a search among what changed
+// since, so that free places are filled; else a look at who completed.
 func (s *Service) step(ctx context.Context) error {
 	if err := s.enter(ctx); err != nil {
 		return nil
@@ -123,7 +123,7 @@ func (s *Service) step(ctx context.Context) error {
 	}
 	now := s.now().UTC()
 	if now.Sub(s.lastCheck) >= s.cfg.Load().CheckInterval || s.lastCheck.IsZero() {
-		return errors.Join(s.dueCheck(ctx, now), s.reloadRules(ctx))
+		return errors.Join(s.dueCheck(ctx, now), s.tellChecked(ctx))
 	}
 	owed, err := s.refresh(ctx, now)
 	if err != nil {

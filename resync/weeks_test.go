@@ -36,8 +36,8 @@ func (w *world) listed(context.Context) (gaps.Unread, error) {
 	return w.unread(), nil
 }
 
-// live lets the clients live for so long, in quarters of an hour: they report, now and then a report is lost, they poll hourly and
-// answer what is asked, and the loader lags behind by up to lag.
+// live lets the clients live for so long, in quarters of an hour: they report, now and then a report is lost, they poll
+// hourly and answer what is asked, and the loader lags behind by up to lag.
 func (w *world) live(t *testing.T, s *Service, span, lag time.Duration, loss float64) {
 	t.Helper()
 	for quarter := range int(span / (15 * time.Minute)) {
@@ -76,22 +76,22 @@ func (w *world) delay(lag time.Duration) time.Duration {
 // poll is a client that asks for its policy and carries it out.
 func (w *world) poll(t *testing.T, s *Service, m *machine, lag time.Duration, loss float64) {
 	t.Helper()
-	policy, err := s.desk.answer(smx.Poll{Client: m.id, LastSerial: m.serial}, s.now())
+	asked, err := s.offers.answer(smx.Poll{Client: m.id, LastSerial: m.serial}, s.now())
 	if errors.Is(err, ErrNotReady) {
 		return
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := policy.Resync; r != nil && r.Number > m.done {
-		m.done = r.Number
-		m.serial = max(m.serial, r.NextSerial-1)
+	if asked != nil && asked.number > m.done {
+		m.done = asked.number
+		m.serial = max(m.serial, asked.next-1)
 		w.send(m, 4, true, w.delay(lag), w.rand.Float64() < loss)
 	}
 }
 
-// Weeks of a fleet that loses reports, with a loader that lags for days, clients that died with gaps, and a service that is
-// started anew every few days, now and then with a wall clock that is years off.
+// Weeks of a fleet that loses reports, with a loader that lags for days, clients that died with gaps, and a service
+// that is started anew every few days, now and then with a wall clock that is years off.
 func TestWeeksKeepEveryLimit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -152,12 +152,12 @@ func TestTheUnansweredAreAskedAgainAfterThreeDays(t *testing.T) {
 	})
 }
 
-// naive is the rule of older systems: three days after the request it is repeated unless the completion has been processed,
-// wherever the answer may be.
+// naive is the rule of older systems: three days after the request it is repeated unless the completion has been
+// processed, wherever the answer may be.
 func naive(w *world) { w.unread = func() gaps.Unread { return gaps.Unread{} } }
 
-// The answer of a client waits in the inbox of a backlogged site for longer than three days: asking again would make the
-// backlog worse. Under the naive rule the site does just that.
+// The answer of a client waits in the inbox of a backlogged site for longer than three days: asking again would make
+// the backlog worse. Under the naive rule the site does just that.
 func TestAnAnswerThatWaitsIsNotAskedForAgain(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -196,7 +196,8 @@ func TestAnAnswerThatWaitsIsNotAskedForAgain(t *testing.T) {
 	}
 }
 
-// A restored site has gaps for everybody: they are asked in turn, as fast as they answer and never more at once than the bound.
+// A restored site has gaps for everybody: they are asked in turn, as fast as they answer and never more at once than
+// the bound.
 func TestMassGapsArePacedByTheirAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := DefaultConfig()

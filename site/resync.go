@@ -10,9 +10,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"statewire/collections"
 	"statewire/configs"
 	"statewire/internal/backoff"
 	"statewire/internal/control"
+	"statewire/policies"
 	"statewire/resync"
 	"statewire/smx"
 	"statewire/store"
@@ -28,11 +30,12 @@ const (
 // errNoPolicies is what a poll meets while the resync stage is still starting.
 var errNoPolicies = errors.New("the resync stage has not started yet")
 
-// policySource yields clients' policies to the relay: from this process's resync stage, or from the process that runs it.
+// policySource yields clients' policies to the relay: from this process's resync stage, or from the process that runs
+// it.
 type policySource struct {
-	other *resync.Client // nil when this process runs the role
+	other *policies.Client // nil when this process runs the role
 
-	own atomic.Pointer[resync.Service] // nil until the stage has started
+	own atomic.Pointer[policies.Service] // nil until the stage has started
 }
 
 func (p *policySource) Policy(ctx context.Context, poll smx.Poll) (document []byte, etag string, err error) {
@@ -62,8 +65,8 @@ func (s *Site) lockRoles(ctx context.Context) (func() error, error) {
 	return func() error { return errors.Join(unlockOthers(), unlock()) }, nil
 }
 
-// awaitResync takes the resync role's lock. A command that has it, to change something without a running site, is waited for; a
-// site that runs the role is not.
+// awaitResync takes the resync role's lock. A command that has it, to change something without a running site, is
+// waited for; a site that runs the role is not.
 func (s *Site) awaitResync(ctx context.Context) (func() error, error) {
 	deadline := time.Now().Add(commandWait)
 	for waits := false; ; waits = true {
@@ -83,7 +86,7 @@ func (s *Site) awaitResync(ctx context.Context) (func() error, error) {
 
 // startResync runs the gap checks, and answers other processes of the site on the role's socket.
 func (s *Site) startResync(ctx context.Context, g *errgroup.Group, db *store.Store) error {
-	service, err := resync.New(s.live.Load().Resync, resync.Deps{
+	role, err := NewResyncRole(s.live.Load().Resync, resync.Deps{
 		Store: db, Unread: Unread(s.inbox), Log: s.log.With("stage", "resync"), Registerer: s.registry,
 	})
 	if err != nil {
@@ -94,18 +97,42 @@ func (s *Site) startResync(ctx context.Context, g *errgroup.Group, db *store.Sto
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle(resync.SocketPath, service.Handler())
+	role.Resync.Handle(mux)
+	role.Collections.Handle(mux)
+	role.Policies.Handle(mux)
 	mux.HandleFunc("GET "+schedulePath, s.serveSchedule)
 	serveHTTP(ctx, g, ln, mux)
-	s.policies.own.Store(service)
-	g.Go(func() error { return service.Run(ctx) })
+	s.resync.Store(role.Resync)
+	s.policies.own.Store(role.Policies)
+	g.Go(func() error { return role.Resync.Run(ctx) })
 	return nil
+}
+
+// ResyncRole is what the process with the resync role keeps in memory.
+type ResyncRole struct {
+	Resync      *resync.Service
+	Collections *collections.Service
+	Policies    *policies.Service
+}
+
+// NewResyncRole makes the three and lets them know each other; deps needs no collections.
+func NewResyncRole(cfg resync.Config, deps resync.Deps) (ResyncRole, error) {
+	sets := collections.New(deps.Store, deps.Log, time.Now)
+	deps.Collections = sets
+	service, err := resync.New(cfg, deps)
+	if err != nil {
+		return ResyncRole{}, err
+	}
+	told := policies.New(policies.Deps{Store: deps.Store, Collections: sets, Resyncs: service, Log: deps.Log,
+		Registerer: deps.Registerer})
+	service.Follow(told)
+	return ResyncRole{Resync: service, Collections: sets, Policies: told}, nil
 }
 
 // configure puts the settings in force that may change while the site runs.
 func (s *Site) configure(cfg configs.Config) {
 	s.live.Store(&cfg)
-	if service := s.policies.own.Load(); service != nil {
+	if service := s.resync.Load(); service != nil {
 		service.Configure(cfg.Resync)
 	}
 }

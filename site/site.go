@@ -26,6 +26,7 @@ import (
 	"statewire/inbox"
 	"statewire/ingest"
 	"statewire/internal/control"
+	"statewire/policies"
 	"statewire/relay"
 	"statewire/reports/explain"
 	summaries "statewire/reports/summary"
@@ -69,6 +70,7 @@ type Site struct {
 	// Filled while starting, in this order.
 	inbox     *inbox.Dir
 	policies  policySource
+	resync    atomic.Pointer[resync.Service] // nil until the stage has started, and where it does not run
 	pages     net.Listener
 	addresses Addresses
 	ready     func(context.Context) error // what /readyz asks besides the store; nil without a relay
@@ -97,7 +99,7 @@ func New(c Config) (*Site, error) {
 	s := &Site{cfg: c, log: c.Log, pages: c.Pages, registry: prometheus.NewRegistry()}
 	s.live.Store(&s.cfg.Settings)
 	if !c.Roles.Has("resync") {
-		s.policies.other = resync.Dial(ResyncSocket(c.Data))
+		s.policies.other = policies.Dial(ResyncSocket(c.Data))
 	}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s, nil

@@ -1,6 +1,7 @@
 package smx
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 )
@@ -33,6 +34,9 @@ func ParseUUID(s string) (ClientID, error) {
 
 // String is the id as the wire writes it: "GUID:" and upper-case hex.
 func (c ClientID) String() string { return string(c.append(nil)) }
+
+// Compare puts clients in the order of their bytes, which is that of their text.
+func (c ClientID) Compare(other ClientID) int { return bytes.Compare(c[:], other[:]) }
 
 // LogValue is how a log shows the id, in whatever form the log is written.
 func (c ClientID) LogValue() slog.Value { return slog.StringValue(c.String()) }

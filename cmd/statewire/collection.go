@@ -7,8 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/cmd/statewire/cli"
+	"statewire/collections"
 	"statewire/internal/tabular"
-	"statewire/resync"
 )
 
 func collectionCommand(g *globals) *cobra.Command {
@@ -24,7 +24,7 @@ func collectionCommand(g *globals) *cobra.Command {
 
 func collectionCreateCommand(g *globals) *cobra.Command {
 	var targets targetFlags
-	var spec resync.CollectionSpec
+	var spec collections.Spec
 	cmd := &cobra.Command{
 		Use:   "create NAME",
 		Short: "make a collection of listed clients, or of those that a query yields",
@@ -45,8 +45,8 @@ func collectionCreateCommand(g *globals) *cobra.Command {
 			if spec.Clients, err = g.clientsOf(cmd.Context(), list); err != nil {
 				return err
 			}
-			return g.withResync(cmd, true, func(r resyncer) error {
-				c, err := r.CreateCollection(cmd.Context(), spec)
+			return g.withResync(cmd, true, func(r resyncRole) error {
+				c, err := r.collections.Create(cmd.Context(), spec)
 				if err != nil {
 					return err
 				}
@@ -67,8 +67,8 @@ func collectionListCommand(g *globals) *cobra.Command {
 		Short: "list the collections",
 		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return g.withResync(cmd, false, func(r resyncer) error {
-				list, err := r.Collections(cmd.Context())
+			return g.withResync(cmd, false, func(r resyncRole) error {
+				list, err := r.collections.List(cmd.Context())
 				if err != nil {
 					return err
 				}
@@ -83,7 +83,7 @@ func collectionListCommand(g *globals) *cobra.Command {
 }
 
 // members is a collection's number of clients; of a query only `show` knows it.
-func members(c resync.Collection) any {
+func members(c collections.Collection) any {
 	if c.Kind == "list" {
 		return c.Clients
 	}
@@ -96,8 +96,8 @@ func collectionShowCommand(g *globals) *cobra.Command {
 		Short: "list the clients of a collection as of now",
 		Args:  oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.withResync(cmd, false, func(r resyncer) error {
-				c, clients, err := r.Collection(cmd.Context(), args[0])
+			return g.withResync(cmd, false, func(r resyncRole) error {
+				c, clients, err := r.collections.Show(cmd.Context(), args[0])
 				if err != nil {
 					return err
 				}
@@ -123,7 +123,7 @@ func collectionDeleteCommand(g *globals) *cobra.Command {
 		Short: "delete a collection and its policy; the clients stay",
 		Args:  oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.withResync(cmd, true, func(r resyncer) error { return r.DeleteCollection(cmd.Context(), args[0]) })
+			return g.withResync(cmd, true, func(r resyncRole) error { return r.collections.Delete(cmd.Context(), args[0]) })
 		},
 	}
 }

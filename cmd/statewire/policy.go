@@ -12,7 +12,7 @@ import (
 
 	"statewire/cmd/statewire/cli"
 	"statewire/internal/parse"
-	"statewire/resync"
+	"statewire/policies"
 	"statewire/smx/policy"
 )
 
@@ -58,7 +58,7 @@ func policySetCommand(g *globals) *cobra.Command {
 			if !slices.ContainsFunc(policyChanges, cmd.Flags().Changed) {
 				return cli.Usage(errors.New("name what is to change, as --send-interval 1h, or --clear for a policy that says nothing"))
 			}
-			return g.withResync(cmd, true, func(r resyncer) error { return g.setPolicy(cmd, r, f) })
+			return g.withResync(cmd, true, func(r resyncRole) error { return g.setPolicy(cmd, r, f) })
 		},
 	}
 	flags := cmd.Flags()
@@ -102,19 +102,19 @@ func parseTopic(text string) (uint32, error) {
 	return uint32(kind), nil
 }
 
-func (g *globals) setPolicy(cmd *cobra.Command, r resyncer, f policyFlags) error {
-	list, err := r.Policies(cmd.Context())
+func (g *globals) setPolicy(cmd *cobra.Command, r resyncRole, f policyFlags) error {
+	list, err := r.policies.List(cmd.Context())
 	if err != nil {
 		return err
 	}
-	var settings resync.PolicySettings
-	if at := slices.IndexFunc(list, func(p resync.CollectionPolicy) bool { return p.Collection == f.collection }); at >= 0 && !f.clear {
-		settings = list[at].PolicySettings
+	var settings policies.Settings
+	if at := slices.IndexFunc(list, func(p policies.Policy) bool { return p.Collection == f.collection }); at >= 0 && !f.clear {
+		settings = list[at].Settings
 	}
 	if err := f.change(cmd, &settings); err != nil {
 		return err
 	}
-	p, err := r.SetPolicy(cmd.Context(), f.collection, settings)
+	p, err := r.policies.Set(cmd.Context(), f.collection, settings)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (g *globals) setPolicy(cmd *cobra.Command, r resyncer, f policyFlags) error
 }
 
 // change applies the flags that were given.
-func (f policyFlags) change(cmd *cobra.Command, p *resync.PolicySettings) error {
+func (f policyFlags) change(cmd *cobra.Command, p *policies.Settings) error {
 	given := cmd.Flags().Changed
 	if given("priority") {
 		p.Priority = f.priority
@@ -191,8 +191,8 @@ func policyListCommand(g *globals) *cobra.Command {
 		Short: "list the policies of the collections, the one that wins first",
 		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return g.withResync(cmd, false, func(r resyncer) error {
-				list, err := r.Policies(cmd.Context())
+			return g.withResync(cmd, false, func(r resyncRole) error {
+				list, err := r.policies.List(cmd.Context())
 				if err != nil {
 					return err
 				}
@@ -208,7 +208,7 @@ func policyListCommand(g *globals) *cobra.Command {
 
 var policyColumns = []string{"collection", "priority", "send_interval", "policy_interval", "paused_topics", "topic_intervals", "relay", "notifier", "changed_time"}
 
-func policyRow(p resync.CollectionPolicy) []any {
+func policyRow(p policies.Policy) []any {
 	var paused, intervals []string
 	for _, t := range p.Topics {
 		if t.Paused {

@@ -35,7 +35,7 @@ func resyncRequestCommand(g *globals) *cobra.Command {
 			"wait unread and resync.max_outstanding do. Who cannot be asked now is asked as soon as that is over.",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return g.withTarget(cmd, &targets, !dry, func(r resyncer, t resync.Target) error { return g.request(cmd, r, t, dry) })
+			return g.withTarget(cmd, &targets, !dry, func(r resyncRole, t resync.Target) error { return g.request(cmd, r, t, dry) })
 		},
 	}
 	targets.registerClients(cmd)
@@ -46,15 +46,15 @@ func resyncRequestCommand(g *globals) *cobra.Command {
 }
 
 // withTarget is withResync for a command that concerns the clients named by its flags.
-func (g *globals) withTarget(cmd *cobra.Command, targets *targetFlags, writes bool, do func(resyncer, resync.Target) error) error {
+func (g *globals) withTarget(cmd *cobra.Command, targets *targetFlags, writes bool, do func(resyncRole, resync.Target) error) error {
 	target, err := g.target(cmd.Context(), targets)
 	if err != nil {
 		return err
 	}
-	return g.withResync(cmd, writes, func(r resyncer) error { return do(r, target) })
+	return g.withResync(cmd, writes, func(r resyncRole) error { return do(r, target) })
 }
 
-func (g *globals) request(cmd *cobra.Command, r resyncer, target resync.Target, dry bool) error {
+func (g *globals) request(cmd *cobra.Command, r resyncRole, target resync.Target, dry bool) error {
 	bar := newBar(cmd.ErrOrStderr(), -1, "request", "clients")
 	out, err := r.Request(cmd.Context(), target, resync.RequestOptions{
 		By: caller(), DryRun: dry, Rows: -1, Progress: func(done, total int) { bar.ChangeMax(total); _ = bar.Set(done) },
@@ -106,7 +106,7 @@ func resyncAcceptCommand(g *globals) *cobra.Command {
 			"it, which the site kept aside. From then on policies tell the client to continue behind that serial. Nothing is closed.",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return g.withTarget(cmd, &targets, !dry, func(r resyncer, t resync.Target) error {
+			return g.withTarget(cmd, &targets, !dry, func(r resyncRole, t resync.Target) error {
 				return g.accept(cmd, r, t, resync.AcceptOptions{DryRun: dry, Claim: claim})
 			})
 		},
@@ -120,7 +120,7 @@ func resyncAcceptCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-func (g *globals) accept(cmd *cobra.Command, r resyncer, target resync.Target, o resync.AcceptOptions) error {
+func (g *globals) accept(cmd *cobra.Command, r resyncRole, target resync.Target, o resync.AcceptOptions) error {
 	bar := newBar(cmd.ErrOrStderr(), -1, "accept", "clients")
 	o.By, o.Progress = caller(), func(done, total int) { bar.ChangeMax(total); _ = bar.Set(done) }
 	out, err := r.Accept(cmd.Context(), target, o)
@@ -185,7 +185,7 @@ func resyncListCommand(g *globals) *cobra.Command {
 					return err
 				}
 			}
-			return g.withResync(cmd, false, func(r resyncer) error {
+			return g.withResync(cmd, false, func(r resyncRole) error {
 				list, err := r.List(cmd.Context(), o)
 				if err != nil {
 					return err

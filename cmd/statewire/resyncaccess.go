@@ -11,8 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/cmd/statewire/cli"
+	"statewire/collections"
 	"statewire/configs"
 	"statewire/internal/backoff"
+	"statewire/internal/control"
+	"statewire/policies"
 	"statewire/resync"
 	"statewire/resync/gaps"
 	"statewire/site"
@@ -20,23 +23,35 @@ import (
 	"statewire/store"
 )
 
-// resyncer is the resync service: the running site's, or one of the command's own.
-type resyncer interface {
+// resyncRole is what the resync role serves: the running site's, or the command's own.
+type resyncRole struct {
+	resyncs
+	collections collectionStore
+	policies    policyStore
+}
+
+type resyncs interface {
 	Check(context.Context, resync.CheckOptions) (resync.Result, error)
 	Request(context.Context, resync.Target, resync.RequestOptions) (resync.RequestResult, error)
 	Accept(context.Context, resync.Target, resync.AcceptOptions) (resync.AcceptResult, error)
 	List(context.Context, resync.ListOptions) ([]resync.Status, error)
-	CreateCollection(context.Context, resync.CollectionSpec) (resync.Collection, error)
-	Collections(context.Context) ([]resync.Collection, error)
-	Collection(context.Context, string) (resync.Collection, []smx.ClientID, error)
-	DeleteCollection(context.Context, string) error
-	SetPolicy(context.Context, string, resync.PolicySettings) (resync.CollectionPolicy, error)
-	Policies(context.Context) ([]resync.CollectionPolicy, error)
+}
+
+type collectionStore interface {
+	Create(context.Context, collections.Spec) (collections.Collection, error)
+	List(context.Context) ([]collections.Collection, error)
+	Show(context.Context, string) (collections.Collection, []smx.ClientID, error)
+	Delete(context.Context, string) error
+}
+
+type policyStore interface {
+	Set(context.Context, string, policies.Settings) (policies.Policy, error)
+	List(context.Context) ([]policies.Policy, error)
 }
 
 // withResync hands f the running site's service, or opens the store for the length of f. A command that writes takes the role's
 // lock meanwhile, so that no site starts the role under it.
-func (g *globals) withResync(cmd *cobra.Command, writes bool, f func(resyncer) error) error {
+func (g *globals) withResync(cmd *cobra.Command, writes bool, f func(resyncRole) error) error {
 	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return err
@@ -49,7 +64,7 @@ func (g *globals) withResync(cmd *cobra.Command, writes bool, f func(resyncer) e
 		return err
 	}
 	if running != nil {
-		return asResyncUsage(f(running))
+		return asResyncUsage(f(*running))
 	}
 	access := store.Read
 	if writes {
@@ -60,13 +75,14 @@ func (g *globals) withResync(cmd *cobra.Command, writes bool, f func(resyncer) e
 
 // claimResync returns a client of the process that runs the role, or takes the role's lock. Another command that has it is waited
 // for.
-func (g *globals) claimResync(ctx context.Context, writes bool) (*resync.Client, func() error, error) {
+func (g *globals) claimResync(ctx context.Context, writes bool) (*resyncRole, func() error, error) {
 	deadline := time.Now().Add(busyWait)
 	for {
 		holder := site.Holder(g.Data, "resync")
 		switch {
 		case holder != 0 && site.Listens(site.ResyncSocket(g.Data)):
-			return resync.Dial(site.ResyncSocket(g.Data)), nil, nil
+			path := site.ResyncSocket(g.Data)
+			return &resyncRole{resync.Dial(path), collections.Dial(path), policies.Dial(path)}, nil, nil
 		case holder == 0 && !writes:
 			return nil, func() error { return nil }, nil
 		case holder == 0:
@@ -84,7 +100,7 @@ func (g *globals) claimResync(ctx context.Context, writes bool) (*resync.Client,
 }
 
 // ownResync opens the store and the inbox, and makes a service over them.
-func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store.Access, f func(resyncer) error) (err error) {
+func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store.Access, f func(resyncRole) error) (err error) {
 	unread, done, err := g.unreadFor(cfg, access)
 	if err != nil {
 		return err
@@ -95,11 +111,11 @@ func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	service, err := resync.New(cfg.Resync, resync.Deps{Store: db, Unread: unread, Log: g.Quiet()})
+	own, err := site.NewResyncRole(cfg.Resync, resync.Deps{Store: db, Unread: unread, Log: g.Quiet()})
 	if err != nil {
 		return err
 	}
-	return f(service)
+	return f(resyncRole{own.Resync, own.Collections, own.Policies})
 }
 
 // unreadFor is unreadReports for a command. One that reads makes no inbox where there is none, as beside a store elsewhere.
@@ -120,8 +136,8 @@ func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread fun
 
 // asResyncUsage marks what a person wrote wrongly.
 func asResyncUsage(err error) error {
-	var wrong *resync.InvalidError
-	if errors.As(err, &wrong) || errors.Is(err, resync.ErrNoCollection) {
+	var wrong *control.InvalidError
+	if errors.As(err, &wrong) || errors.Is(err, collections.ErrNotFound) {
 		return cli.Usage(err)
 	}
 	return err

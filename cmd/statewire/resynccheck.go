@@ -27,7 +27,7 @@ func resyncCheckCommand(g *globals) *cobra.Command {
 				return err
 			}
 			o.Rows = -1
-			return g.withResync(cmd, !o.DryRun, func(r resyncer) error {
+			return g.withResync(cmd, !o.DryRun, func(r resyncRole) error {
 				result, err := r.Check(cmd.Context(), o)
 				if err != nil {
 					return err

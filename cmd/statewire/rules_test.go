@@ -15,8 +15,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/cmd/statewire/cli"
+	"statewire/collections"
 	"statewire/configs"
 	"statewire/inbox"
+	"statewire/policies"
 	"statewire/resync"
 	"statewire/resync/gaps"
 	"statewire/smx/policy"
@@ -37,25 +39,25 @@ func TestTheWorstCheckIsTheSites(t *testing.T) {
 
 // What a flag does not name stays as it was, of a topic type, too.
 func TestAFlagOfAPolicyChangesNothingElse(t *testing.T) {
-	before := resync.PolicySettings{Priority: 7, SendInterval: time.Hour, PolicyInterval: 2 * time.Hour, Relay: "https://r", Notifier: "n:1", Topics: []policy.Topic{
+	before := policies.Settings{Priority: 7, SendInterval: time.Hour, PolicyInterval: 2 * time.Hour, Relay: "https://r", Notifier: "n:1", Topics: []policy.Topic{
 		{Type: 500, Paused: true, Interval: 4 * time.Hour}, {Type: 501, Paused: true}, {Type: 300, Interval: time.Hour}}}
 	for _, tc := range []struct {
 		name   string
 		args   []string
 		flags  policyFlags
-		change func(*resync.PolicySettings)
+		change func(*policies.Settings)
 	}{
-		{"resumed, with its interval", nil, policyFlags{resume: []uint32{500}}, func(p *resync.PolicySettings) { p.Topics[0].Paused = false }},
-		{"resumed, without one", nil, policyFlags{resume: []uint32{501}}, func(p *resync.PolicySettings) { p.Topics = slices.Delete(p.Topics, 1, 2) }},
-		{"paused, with its interval", nil, policyFlags{pause: []uint32{300}}, func(p *resync.PolicySettings) { p.Topics[2].Paused = true }},
-		{"another interval, still paused", nil, policyFlags{intervals: []string{"500=1h"}}, func(p *resync.PolicySettings) { p.Topics[0].Interval = time.Hour }},
-		{"no interval, still paused", nil, policyFlags{intervals: []string{"500=0s"}}, func(p *resync.PolicySettings) { p.Topics[0].Interval = 0 }},
-		{"no interval, and not paused", nil, policyFlags{intervals: []string{"300=0s"}}, func(p *resync.PolicySettings) { p.Topics = p.Topics[:2] }},
-		{"the priority", []string{"--priority=0"}, policyFlags{}, func(p *resync.PolicySettings) { p.Priority = 0 }},
-		{"the send interval", []string{"--send-interval=0s"}, policyFlags{}, func(p *resync.PolicySettings) { p.SendInterval = 0 }},
-		{"the policy interval", []string{"--policy-interval=0s"}, policyFlags{}, func(p *resync.PolicySettings) { p.PolicyInterval = 0 }},
-		{"the relay", []string{"--relay="}, policyFlags{}, func(p *resync.PolicySettings) { p.Relay = "" }},
-		{"the notifier", []string{"--notifier="}, policyFlags{}, func(p *resync.PolicySettings) { p.Notifier = "" }},
+		{"resumed, with its interval", nil, policyFlags{resume: []uint32{500}}, func(p *policies.Settings) { p.Topics[0].Paused = false }},
+		{"resumed, without one", nil, policyFlags{resume: []uint32{501}}, func(p *policies.Settings) { p.Topics = slices.Delete(p.Topics, 1, 2) }},
+		{"paused, with its interval", nil, policyFlags{pause: []uint32{300}}, func(p *policies.Settings) { p.Topics[2].Paused = true }},
+		{"another interval, still paused", nil, policyFlags{intervals: []string{"500=1h"}}, func(p *policies.Settings) { p.Topics[0].Interval = time.Hour }},
+		{"no interval, still paused", nil, policyFlags{intervals: []string{"500=0s"}}, func(p *policies.Settings) { p.Topics[0].Interval = 0 }},
+		{"no interval, and not paused", nil, policyFlags{intervals: []string{"300=0s"}}, func(p *policies.Settings) { p.Topics = p.Topics[:2] }},
+		{"the priority", []string{"--priority=0"}, policyFlags{}, func(p *policies.Settings) { p.Priority = 0 }},
+		{"the send interval", []string{"--send-interval=0s"}, policyFlags{}, func(p *policies.Settings) { p.SendInterval = 0 }},
+		{"the policy interval", []string{"--policy-interval=0s"}, policyFlags{}, func(p *policies.Settings) { p.PolicyInterval = 0 }},
+		{"the relay", []string{"--relay="}, policyFlags{}, func(p *policies.Settings) { p.Relay = "" }},
+		{"the notifier", []string{"--notifier="}, policyFlags{}, func(p *policies.Settings) { p.Notifier = "" }},
 	} {
 		cmd := &cobra.Command{}
 		for _, name := range policyChanges {
@@ -70,7 +72,7 @@ func TestAFlagOfAPolicyChangesNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		tc.change(&want)
-		for _, p := range []*resync.PolicySettings{&got, &want} {
+		for _, p := range []*policies.Settings{&got, &want} {
 			slices.SortFunc(p.Topics, func(a, b policy.Topic) int { return int(a.Type) - int(b.Type) })
 		}
 		if fmt.Sprint(got) != fmt.Sprint(want) {
@@ -249,7 +251,7 @@ func TestARestoredSiteIsAWarning(t *testing.T) {
 // How many clients a saved query yields is known when it is run.
 func TestASavedQueryHasNoNumberOfClients(t *testing.T) {
 	for kind, want := range map[string]any{"list": uint64(5), "query": nil} {
-		if got := members(resync.Collection{Kind: kind, Clients: 5}); got != want {
+		if got := members(collections.Collection{Kind: kind, Clients: 5}); got != want {
 			t.Errorf("a %s has %v, want %v", kind, got, want)
 		}
 	}

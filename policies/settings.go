@@ -1,28 +1,58 @@
-package resync
+package policies
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"statewire/internal/control"
 	"statewire/internal/parse"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
 
+const (
+	// defaultPriority is that of a policy whose maker named none.
+	defaultPriority = 1000
+	maxPriority     = 1_000_000
+)
+
+// Settings are what the members of a collection are told. Zero and empty say nothing.
+type Settings struct {
+	Priority       uint32         // where a client's collections disagree the smallest wins, then the name that sorts first
+	SendInterval   time.Duration  // whole seconds
+	PolicyInterval time.Duration  // whole seconds
+	Topics         []policy.Topic // by type
+	Relay          string         // base address
+	Notifier       string         // host and port
+}
+
+// Policy is the policy of one collection.
+type Policy struct {
+	Collection string
+	Settings
+	Changed time.Time
+
+	revision uint64
+}
+
+// Says reports whether the settings say anything.
+func (p Settings) Says() bool {
+	return p.SendInterval != 0 || p.PolicyInterval != 0 || len(p.Topics) > 0 || p.Relay != "" || p.Notifier != ""
+}
+
 // rule is the policy of one collection and its members.
 type rule struct {
-	PolicySettings
+	Settings
 	collection string
 	members    []smx.ClientID // ascending
 }
 
 // apply adds what the rule says to a client's policy, where no rule of better priority has spoken.
 func (r rule) apply(p *policy.Document) {
-	if _, member := slices.BinarySearchFunc(r.members, p.Client, compareClients); !member {
+	if _, member := slices.BinarySearchFunc(r.members, p.Client, smx.ClientID.Compare); !member {
 		return
 	}
 	p.SendInterval = cmp.Or(p.SendInterval, r.SendInterval)
@@ -37,8 +67,6 @@ func (r rule) apply(p *policy.Document) {
 	}
 }
 
-func compareClients(a, b smx.ClientID) int { return bytes.Compare(a[:], b[:]) }
-
 func compareTopics(a, b policy.Topic) int { return cmp.Compare(a.Type, b.Type) }
 
 // Bounds of what a policy may say. A client that polled once a year could not be told to poll more often.
@@ -50,7 +78,7 @@ const (
 )
 
 // check reports every setting that is out of range.
-func (p PolicySettings) check() error {
+func (p Settings) check() error {
 	var errs []string
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Sprintf(format, args...)) }
 	interval := func(name string, d time.Duration) {
@@ -82,7 +110,7 @@ func (p PolicySettings) check() error {
 		bad("notifier %v", err)
 	}
 	if len(errs) > 0 {
-		return invalid("%s", strings.Join(errs, "; "))
+		return control.Invalid("%s", strings.Join(errs, "; "))
 	}
 	return nil
 }

@@ -1,0 +1,105 @@
+package collections
+
+import (
+	"context"
+	"net/http"
+
+	"statewire/internal/control"
+	"statewire/smx"
+)
+
+// role is the one on whose socket collections are called.
+const role = "resync"
+
+type call struct {
+	Name    string   `json:"name"`
+	Clients []string `json:"clients,omitempty"`
+	Query   string   `json:"query,omitempty"`
+	Replace bool     `json:"replace,omitempty"`
+}
+
+type shown struct {
+	Collection Collection `json:"collection"`
+	Clients    []string   `json:"clients"`
+}
+
+// Handle serves the service to other processes of the site, on the socket of the resync role.
+func (s *Service) Handle(mux *http.ServeMux) {
+	const path = "/" + role + "/collection/"
+	control.Handle(mux, path+"create", func(ctx context.Context, in call, _ *control.Teller) (Collection, error) {
+		clients, err := ParseClients(in.Clients)
+		if err != nil {
+			return Collection{}, err
+		}
+		return s.Create(ctx, Spec{Name: in.Name, Clients: clients, Query: in.Query, Replace: in.Replace})
+	})
+	control.Handle(mux, path+"list", func(ctx context.Context, _ call, _ *control.Teller) ([]Collection, error) {
+		return s.List(ctx)
+	})
+	control.Handle(mux, path+"show", func(ctx context.Context, in call, _ *control.Teller) (shown, error) {
+		c, members, err := s.Show(ctx, in.Name)
+		return shown{c, Names(members)}, err
+	})
+	control.Handle(mux, path+"delete", func(ctx context.Context, in call, _ *control.Teller) (bool, error) {
+		return true, s.Delete(ctx, in.Name)
+	})
+}
+
+// Client is a Service in another process.
+type Client struct{ caller *control.Caller }
+
+// Dial returns a client of the service behind the socket of the resync role. Nothing is connected before the first
+// call.
+func Dial(socketPath string) *Client { return &Client{control.NewCaller(socketPath, role)} }
+
+// Create is Service.Create.
+func (c *Client) Create(ctx context.Context, spec Spec) (Collection, error) {
+	if err := spec.check(); err != nil {
+		return Collection{}, err
+	}
+	in := call{spec.Name, Names(spec.Clients), spec.Query, spec.Replace}
+	return control.Call[Collection](ctx, c.caller, "collection/create", in, control.Listener{})
+}
+
+// List is Service.List.
+func (c *Client) List(ctx context.Context) ([]Collection, error) {
+	return control.Call[[]Collection](ctx, c.caller, "collection/list", call{}, control.Listener{})
+}
+
+// Show is Service.Show.
+func (c *Client) Show(ctx context.Context, name string) (Collection, []smx.ClientID, error) {
+	out, err := control.Call[shown](ctx, c.caller, "collection/show", call{Name: name}, control.Listener{})
+	if err != nil {
+		return Collection{}, nil, err
+	}
+	clients, err := ParseClients(out.Clients)
+	return out.Collection, clients, err
+}
+
+// Delete is Service.Delete.
+func (c *Client) Delete(ctx context.Context, name string) error {
+	_, err := control.Call[bool](ctx, c.caller, "collection/delete", call{Name: name}, control.Listener{})
+	return err
+}
+
+// Names are clients as a call names them.
+func Names(clients []smx.ClientID) []string {
+	names := make([]string, len(clients))
+	for i, client := range clients {
+		names[i] = client.UUID()
+	}
+	return names
+}
+
+// ParseClients reads what Names wrote.
+func ParseClients(names []string) ([]smx.ClientID, error) {
+	clients := make([]smx.ClientID, len(names))
+	for i, name := range names {
+		client, err := smx.ParseUUID(name)
+		if err != nil {
+			return nil, control.Invalid("client %d of %d: %v", i+1, len(names), err)
+		}
+		clients[i] = client
+	}
+	return clients, nil
+}

@@ -1,0 +1,59 @@
+package collections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/google/uuid"
+
+	"statewire/internal/control"
+	"statewire/smx"
+)
+
+// runQuery runs a saved query where it can only read.
+func (s *Service) runQuery(ctx context.Context, query string) (members []smx.ClientID, err error) {
+	rows, err := s.store.ReadOnly().Query(ctx, "SELECT DISTINCT client_id FROM (\n"+query+"\n)")
+	if err != nil {
+		return nil, queryProblem(err)
+	}
+	defer rows.Close()
+	if kind := rows.ColumnTypes()[0].DatabaseTypeName(); kind != "UUID" {
+		return nil, control.Invalid("the query's client_id is of type %s; it must be UUID", kind)
+	}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, queryProblem(err)
+		}
+		if members = append(members, smx.ClientID(id)); len(members) > MaxMembers {
+			return nil, control.Invalid("the query yields more than %d clients", MaxMembers)
+		}
+	}
+	slices.SortFunc(members, smx.ClientID.Compare)
+	return slices.Compact(members), queryProblem(rows.Err()) // a union that reaches out of the parentheses may repeat clients
+}
+
+// queryProblem tells a query that the engine refuses from a store that cannot be reached.
+func queryProblem(err error) error {
+	if err == nil {
+		return nil
+	}
+	var refused *clickhouse.Exception
+	if errors.As(err, &refused) {
+		return control.Invalid("the query does not work as SELECT … client_id …: %s", firstLine(refused.Message))
+	}
+	return fmt.Errorf("run the collection's query: %w", err)
+}
+
+// firstLine is the beginning of an engine's message: the rest repeats the statement.
+func firstLine(text string) string {
+	text, _, _ = strings.Cut(text, "\n")
+	if runes := []rune(text); len(runes) > 300 {
+		return string(runes[:300]) + "…"
+	}
+	return text
+}

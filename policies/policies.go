@@ -1,0 +1,201 @@
+// Package policies is what the members of a collection are told. It answers a client's poll from memory and never waits
+// for the store.
+package policies
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"statewire/collections"
+	"statewire/internal/control"
+	"statewire/smx"
+	"statewire/smx/policy"
+	"statewire/store"
+)
+
+// ErrNotReady says that the policies have not been read from the store yet; ask again in a moment.
+var ErrNotReady = errors.New("the policies have not been read from the store yet")
+
+// resyncs is what asks clients for a resync.
+type resyncs interface {
+	// Asked notes what a client says of itself and returns the resync that is asked of it; nil when there is none.
+	Asked(poll smx.Poll) (*policy.Resync, error)
+}
+
+// Deps is what a service is given.
+type Deps struct {
+	Store       *store.Store
+	Collections *collections.Service
+	Resyncs     resyncs
+	Log         *slog.Logger
+	Registerer  prometheus.Registerer // nil registers nothing
+}
+
+// Service keeps the policies of collections and answers polls. Its state is in the store; what it answers from is a
+// copy.
+type Service struct {
+	// Constant after New.
+	store       *store.Store
+	collections *collections.Service
+	resyncs     resyncs
+	log         *slog.Logger
+	metrics     *metrics
+
+	reloading sync.Mutex // held while the rules are read: those read last are in force
+
+	mu    sync.RWMutex
+	rules []rule // Guarded by mu. By priority; nil until they were read.
+}
+
+// New returns a service that knows of every change of a collection. It answers polls after the first Reload.
+func New(deps Deps) *Service {
+	s := &Service{store: deps.Store, collections: deps.Collections, resyncs: deps.Resyncs, log: deps.Log,
+		metrics: newMetrics(deps.Registerer)}
+	deps.Collections.Follow(s)
+	return s
+}
+
+// Policy answers a client's poll from memory: the resync asked of it, if any, and what its collections say, with an
+// ETag that is quoted already. It fails with ErrNotReady, or that of the resyncs, while the store cannot be read at the
+// start.
+func (s *Service) Policy(_ context.Context, poll smx.Poll) (document []byte, etag string, err error) {
+	p, err := s.answer(poll)
+	if err != nil {
+		s.metrics.polls.WithLabelValues("failed").Inc()
+		return nil, "", err
+	}
+	s.metrics.polls.WithLabelValues(kindOf(p)).Inc()
+	document = policy.Encode(p)
+	return document, fmt.Sprintf(`"%016x"`, xxhash.Sum64(document)), nil
+}
+
+func kindOf(p policy.Document) string {
+	switch {
+	case p.Resync != nil:
+		return "resync"
+	case p.SendInterval > 0 || p.PolicyInterval > 0 || len(p.Topics) > 0 || p.Relay != "" || p.Notifier != "":
+		return "settings"
+	}
+	return "nothing"
+}
+
+// answer is the policy of the client that polls.
+func (s *Service) answer(poll smx.Poll) (policy.Document, error) {
+	p := policy.Document{Client: poll.Client}
+	if poll.LastSerial > smx.MaxSerial {
+		return p, control.Invalid("the claimed serial is above 2^62")
+	}
+	s.mu.RLock()
+	rules := s.rules
+	s.mu.RUnlock()
+	if rules == nil {
+		return p, ErrNotReady
+	}
+	var err error
+	if p.Resync, err = s.resyncs.Asked(poll); err != nil {
+		return p, err
+	}
+	for _, r := range rules {
+		r.apply(&p)
+	}
+	return p, nil
+}
+
+// Set replaces the policy of a collection; settings that say nothing remove it. Clients learn of it at their next poll.
+func (s *Service) Set(ctx context.Context, collection string, p Settings) (out Policy, err error) {
+	if p.Priority == 0 {
+		p.Priority = defaultPriority
+	}
+	slices.SortFunc(p.Topics, compareTopics)
+	if err := p.check(); err != nil {
+		return Policy{}, err
+	}
+	err = s.collections.Change(ctx, collection, func(revision uint64, at time.Time) error {
+		if _, err := s.collections.Get(ctx, collection); err != nil {
+			return err
+		}
+		out = Policy{Collection: collection, Settings: p, Changed: at, revision: revision}
+		if err := s.put(ctx, out, !p.Says()); err != nil {
+			return err
+		}
+		s.log.Info("policy set", "collection", collection, "priority", p.Priority, "says", p.Says())
+		return s.Reload(ctx)
+	})
+	return out, err
+}
+
+// Forget removes the policy of a collection that is about to be deleted. The next Reload ends it.
+func (s *Service) Forget(ctx context.Context, c collections.Collection) error {
+	return s.put(ctx, Policy{Collection: c.Name, Changed: c.Changed, revision: c.Revision}, true)
+}
+
+// Reload puts the stored policies in force, with the members that their collections have at this moment. A collection
+// whose query fails keeps the members it had.
+func (s *Service) Reload(ctx context.Context) error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	list, err := s.List(ctx)
+	if err != nil {
+		return err
+	}
+	rules := []rule{}
+	for _, p := range list {
+		c, err := s.collections.Get(ctx, p.Collection)
+		if errors.Is(err, collections.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		members, err := s.collections.Members(ctx, c)
+		if err != nil {
+			s.log.Warn("members of a collection not read, its policy stays with those it had", "collection", p.Collection,
+				"err", err)
+			members = s.members(p.Collection)
+		}
+		rules = append(rules, rule{Settings: p.Settings, collection: p.Collection, members: members})
+	}
+	s.setRules(rules)
+	return nil
+}
+
+// setRules puts policies in force.
+func (s *Service) setRules(rules []rule) {
+	s.metrics.pausedTopics.Set(float64(pausedTopics(rules)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rules = rules
+}
+
+// members are those for whom the policy of a collection is in force.
+func (s *Service) members(collection string) []smx.ClientID {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, r := range s.rules {
+		if r.collection == collection {
+			return r.members
+		}
+	}
+	return nil
+}
+
+// pausedTopics is how many topic types some policy pauses.
+func pausedTopics(rules []rule) int {
+	paused := map[uint32]bool{}
+	for _, r := range rules {
+		for _, t := range r.Topics {
+			if t.Paused {
+				paused[t.Type] = true
+			}
+		}
+	}
+	return len(paused)
+}
