@@ -48,7 +48,7 @@ func serialLine(client string, s *explain.Serials) *web.SerialLine {
 
 // weight is a stretch's share of the picture.
 func weight(s explain.Stretch) float64 {
-	w := 1 + float64(bits.Len64(s.Last-s.First+1))
+	w := 1 + float64(bits.Len64(s.Len()))
 	if s.Kind == "settled" || s.Kind == "mixed" {
 		return min(w, 6)
 	}
@@ -60,8 +60,8 @@ func place(all []explain.Stretch, total float64, serial uint64) (float64, bool) 
 	x := 0.0
 	for _, s := range all {
 		width := 100 * weight(s) / total
-		if s.First <= serial && serial <= s.Last {
-			within := (float64(serial-s.First) + 0.5) / float64(s.Last-s.First+1)
+		if s.Holds(serial) {
+			within := (float64(serial-s.First) + 0.5) / float64(s.Len())
 			return x + width*within, true
 		}
 		x += width

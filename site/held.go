@@ -33,9 +33,7 @@ func Held(dir *inbox.Dir, data string) func(context.Context, uuid.UUID) (explain
 			}
 			held.Files = append(held.Files, shown)
 		}
-		for _, run := range arriving.runs[[16]byte(client)] {
-			held.Serials = append(held.Serials, explain.SerialRun(run))
-		}
+		held.Serials = arriving.runs[[16]byte(client)]
 		return held, nil
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"statewire/internal/serials"
 )
 
 // Deps is what explanations need besides the store. What is nil is not known, and nothing is said of it.
@@ -27,13 +29,10 @@ type Held struct {
 	More  int        // further files, not listed
 	Part  bool       // the inbox holds so many files that not all were looked at
 
-	Serials []SerialRun // the client's serials in the files that name it
-	Read    bool        // those are all: each such file was read
-	Stopped bool        // no loader runs
+	Serials []serials.Run // the client's serials in the files that name it
+	Read    bool          // those are all: each such file was read
+	Stopped bool          // no loader runs
 }
-
-// SerialRun is a run of serial numbers, both ends included.
-type SerialRun struct{ First, Last uint64 }
 
 // HeldFile is one unread file of the inbox.
 type HeldFile struct {

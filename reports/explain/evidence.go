@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"statewire/internal/serials"
 	"statewire/reports"
 )
 
@@ -17,7 +18,7 @@ type evidence struct {
 	client Client
 
 	header      header
-	runs        []run // serials that arrived, ascending
+	runs        []serials.Run // serials that arrived, ascending
 	ranges      []missingRange
 	completions []completion
 	requests    []Resync // resyncs, the latest first
@@ -66,7 +67,7 @@ type header struct {
 }
 
 type missingRange struct {
-	run
+	serials.Run
 	detected, checked time.Time
 	closed            bool
 }
@@ -144,22 +145,22 @@ func (e *evidence) greatest() uint64 { return max(e.header.seen, e.header.claime
 func (e *evidence) floor() uint64 { return max(1, e.header.floor) }
 
 // missing are the runs that have not arrived, now, but for those below serials that jumped.
-func (e *evidence) missing() []run {
-	missing, _ := parted(missingRuns(e.runs, e.floor(), e.greatest()), e.header.seen)
+func (e *evidence) missing() []serials.Run {
+	missing, _ := parted(serials.Missing(e.runs, e.floor(), e.greatest()), e.header.seen)
 	return missing
 }
 
 // jumps are the runs below serials that jumped: nobody lost so many messages.
-func (e *evidence) jumps() []run {
-	_, jumps := parted(missingRuns(e.runs, e.floor(), e.greatest()), e.header.seen)
+func (e *evidence) jumps() []serials.Run {
+	_, jumps := parted(serials.Missing(e.runs, e.floor(), e.greatest()), e.header.seen)
 	return jumps
 }
 
 // detected is when a gap check first saw any of a run missing; zero when none has yet.
-func (e *evidence) detected(r run) time.Time {
+func (e *evidence) detected(r serials.Run) time.Time {
 	var first time.Time
 	for _, m := range e.ranges {
-		if !m.closed && m.first <= r.last && r.first <= m.last && (first.IsZero() || m.detected.Before(first)) {
+		if !m.closed && m.First <= r.Last && r.First <= m.Last && (first.IsZero() || m.detected.Before(first)) {
 			first = m.detected
 		}
 	}
@@ -167,7 +168,7 @@ func (e *evidence) detected(r run) time.Time {
 }
 
 // noticed is when a run was first seen missing; now when no check has seen it.
-func (e *evidence) noticed(r run) time.Time {
+func (e *evidence) noticed(r serials.Run) time.Time {
 	if at := e.detected(r); !at.IsZero() {
 		return at
 	}
@@ -243,7 +244,7 @@ func (x *Explainer) gatherMore(ctx context.Context, e *evidence) error {
 	}
 	if missing := e.missing(); len(missing) > 0 {
 		rows, err := x.ask(ctx, "bad-files", map[string]string{"client": e.client.ID.String(),
-			"serial": fmt.Sprint(missing[0].first), "until": micros(e.noticed(missing[0]))})
+			"serial": fmt.Sprint(missing[0].First), "until": micros(e.noticed(missing[0]))})
 		if err != nil {
 			return err
 		}

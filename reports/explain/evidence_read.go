@@ -3,6 +3,7 @@ package explain
 import (
 	"time"
 
+	"statewire/internal/serials"
 	"statewire/reports"
 )
 
@@ -35,13 +36,14 @@ func (e *evidence) readHeader(rows []reports.Record) {
 
 func (e *evidence) readRuns(rows []reports.Record) {
 	for _, r := range rows {
-		e.runs = append(e.runs, run{r.Uint("first"), r.Uint("last")})
+		e.runs = append(e.runs, serials.Run{First: r.Uint("first"), Last: r.Uint("last")})
 	}
 }
 
 func (e *evidence) readRanges(rows []reports.Record) {
 	for _, r := range rows {
-		e.ranges = append(e.ranges, missingRange{run{r.Uint("first"), r.Uint("last")}, r.Time("detected_time"),
+		e.ranges = append(e.ranges, missingRange{serials.Run{First: r.Uint("first"), Last: r.Uint("last")},
+			r.Time("detected_time"),
 			r.Time("checked_time"), r.Uint("closed") != 0})
 	}
 }

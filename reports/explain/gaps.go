@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"statewire/internal/humanize"
+	"statewire/internal/serials"
 	"statewire/internal/tabular"
 )
 
@@ -12,9 +13,9 @@ import (
 func (f *facts) gaps() {
 	missing := f.missing()
 	f.settled()
-	var noticed, fresh []run
+	var noticed, fresh []serials.Run
 	for _, m := range missing {
-		if m.last <= f.header.seen && f.detected(m).IsZero() {
+		if m.Last <= f.header.seen && f.detected(m).IsZero() {
 			fresh = append(fresh, m)
 		} else {
 			noticed = append(noticed, m)
@@ -62,16 +63,16 @@ func (f *facts) settled() {
 		humanize.Clock(f.header.completionTime))
 }
 
-func (f *facts) gap(m run) {
+func (f *facts) gap(m serials.Run) {
 	what := rangeText(m)
-	claimed := m.last > f.header.seen
+	claimed := m.Last > f.header.seen
 	detected := f.detected(m)
 	switch {
 	case claimed && f.header.seen == 0:
 		f.add(Warning, "gap_claimed", later(f.header.claimedTime, detected),
 			"%s: at %s the client said that it has given out serials up to %s, but none of them has arrived.",
 			what, f.when(f.header.claimedTime), humanize.Number(f.header.claimed))
-	case claimed && m.first > f.header.seen:
+	case claimed && m.First > f.header.seen:
 		f.add(Warning, "gap_claimed", later(f.header.claimedTime, detected),
 			"%s: at %s the client said that it has given out serials up to %s, but nothing after %s has arrived.",
 			what, f.when(f.header.claimedTime), humanize.Number(f.header.claimed), humanize.Number(f.header.seen))
@@ -81,7 +82,7 @@ func (f *facts) gap(m run) {
 }
 
 // freshGaps tells of what no gap check has looked at yet.
-func (f *facts) freshGaps(runs []run) {
+func (f *facts) freshGaps(runs []serials.Run) {
 	switch n := count(runs); {
 	case len(runs) == 1:
 		f.add(Note, "gap_new", time.Time{},
@@ -111,12 +112,12 @@ func (b badFiles) text(what string) string {
 }
 
 // rangeText says which messages are missing.
-func rangeText(m run) string {
-	if m.first == m.last {
-		return "Message " + humanize.Number(m.first) + " is missing"
+func rangeText(m serials.Run) string {
+	if m.First == m.Last {
+		return "Message " + humanize.Number(m.First) + " is missing"
 	}
-	return fmt.Sprintf("Messages %s to %s are missing (%s)", humanize.Number(m.first), humanize.Number(m.last),
-		humanize.Number(m.length()))
+	return fmt.Sprintf("Messages %s to %s are missing (%s)", humanize.Number(m.First), humanize.Number(m.Last),
+		humanize.Number(m.Len()))
 }
 
 // counter tells of a counter that went back.

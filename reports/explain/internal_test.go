@@ -3,18 +3,21 @@ package explain
 import (
 	"testing"
 	"time"
+
+	"statewire/internal/serials"
 )
 
 // TestARunThatJumpedIsApart has both sides of the edge, below a serial that arrived and below one that was only
 // claimed.
 func TestARunThatJumpedIsApart(t *testing.T) {
 	for _, c := range []struct {
-		missing run
+		missing serials.Run
 		seen    uint64
 		jumps   int
-	}{{run{11, 1_000_009}, 1_000_010, 0}, {run{11, 1_000_010}, 1_000_011, 1}, {run{11, 1_000_010}, 10, 0},
-		{run{11, 1_000_011}, 10, 1}} {
-		if lost, jumps := parted([]run{c.missing}, c.seen); len(jumps) != c.jumps || len(lost) != 1-c.jumps {
+	}{{serials.Run{First: 11, Last: 1_000_009}, 1_000_010, 0}, {serials.Run{First: 11, Last: 1_000_010}, 1_000_011, 1},
+		{serials.Run{First: 11, Last: 1_000_010}, 10, 0},
+		{serials.Run{First: 11, Last: 1_000_011}, 10, 1}} {
+		if lost, jumps := parted([]serials.Run{c.missing}, c.seen); len(jumps) != c.jumps || len(lost) != 1-c.jumps {
 			t.Errorf("%v below %d: lost %v, jumped %v", c.missing, c.seen, lost, jumps)
 		}
 	}

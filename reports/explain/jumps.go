@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"statewire/internal/humanize"
+	"statewire/internal/serials"
 )
 
 // jumped tells of serials far above all others: those that arrived, and those that were only claimed.
@@ -14,17 +15,17 @@ func (f *facts) jumped() {
 			f.add(Warning, "serial_jump_more", time.Time{}, "%d more serials jumped.", len(f.jumps())-i)
 			break
 		}
-		if m.last > f.header.seen {
+		if m.Last > f.header.seen {
 			f.add(Warning, "serial_jump", f.detected(m),
 				"Its serials jumped: it claims serial %s, which a person accepted, and %s arrived last. What is between is "+
 					"counted apart from what is missing.",
-				humanize.Number(m.last), humanize.Number(f.header.seen))
+				humanize.Number(m.Last), humanize.Number(f.header.seen))
 			continue
 		}
 		f.add(Warning, "serial_jump", f.detected(m),
 			"Its serials jumped: %s arrived, and none of the %s from %s on below it. Nobody loses so many messages, so they "+
 				"are counted apart from what is missing.",
-			humanize.Number(m.last+1), humanize.Number(m.length()), humanize.Number(m.first))
+			humanize.Number(m.Last+1), humanize.Number(m.Len()), humanize.Number(m.First))
 	}
 	if h := f.header; h.asideClaim > 0 {
 		f.add(Warning, "claim_aside", h.asideTime,
@@ -54,7 +55,7 @@ func (e *evidence) owesJump() bool {
 	for _, done := range e.completions {
 		settled = later(settled, done.received)
 	}
-	return slices.ContainsFunc(e.jumps(), func(m run) bool {
+	return slices.ContainsFunc(e.jumps(), func(m serials.Run) bool {
 		at := e.detected(m)
 		return at.IsZero() || !at.Before(settled)
 	})

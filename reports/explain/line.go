@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"statewire/internal/humanize"
+	"statewire/internal/serials"
 	"statewire/internal/tabular"
 )
 
@@ -19,13 +20,13 @@ type Serials struct {
 
 // Stretch is a run of serials of one kind, both ends included.
 type Stretch struct {
-	Kind        string // settled, mixed, received, missing or claimed
-	First, Last uint64
-	Text        string
+	serials.Run
+	Kind string // settled, mixed, received, missing or claimed
+	Text string
 }
 
 // Span names the stretch by its ends.
-func (s Stretch) Span() string { return spanOf(run{s.First, s.Last}) }
+func (s Stretch) Span() string { return spanOf(s.Run) }
 
 // Mark is one serial that stands out.
 type Mark struct {
@@ -39,7 +40,7 @@ const maxStretches = 48
 
 // stretch is one in the making.
 type stretch struct {
-	run
+	serials.Run
 	kind string
 	lost uint64 // missing serials of a mixed one
 }
@@ -52,7 +53,7 @@ func (e *evidence) line() *Serials {
 	}
 	out := &Serials{Text: e.lineText(), Marks: e.marks()}
 	for _, r := range runs {
-		out.Stretches = append(out.Stretches, Stretch{r.kind, r.first, r.last, r.text(e)})
+		out.Stretches = append(out.Stretches, Stretch{r.Run, r.kind, r.text(e)})
 	}
 	return out
 }
@@ -62,27 +63,27 @@ func (e *evidence) stretches() []stretch {
 	var all []stretch
 	floor, greatest := e.floor(), e.greatest()
 	if floor > 1 && greatest > 0 {
-		all = append(all, stretch{run{1, min(floor-1, greatest)}, "settled", 0})
+		all = append(all, stretch{serials.Run{First: 1, Last: min(floor-1, greatest)}, "settled", 0})
 	}
 	next := floor
-	add := func(r run, kind string) {
-		if r.first <= r.last {
+	add := func(r serials.Run, kind string) {
+		if r.First <= r.Last {
 			all = append(all, stretch{r, kind, 0})
 		}
 	}
 	for _, a := range e.runs {
-		if a.last < floor {
+		if a.Last < floor {
 			continue
 		}
-		a.first = max(a.first, next)
-		if a.first > next {
-			add(run{next, a.first - 1}, "missing")
+		a.First = max(a.First, next)
+		if a.First > next {
+			add(serials.Run{First: next, Last: a.First - 1}, "missing")
 		}
 		add(a, "received")
-		next = max(next, a.last+1)
+		next = max(next, a.Last+1)
 	}
 	if next <= greatest {
-		add(run{next, greatest}, "claimed")
+		add(serials.Run{First: next, Last: greatest}, "claimed")
 	}
 	return merged(all)
 }
@@ -93,39 +94,39 @@ func merged(all []stretch) []stretch {
 		return all
 	}
 	cut := len(all) - maxStretches + 1
-	old := stretch{run{all[0].first, all[cut-1].last}, "mixed", 0}
+	old := stretch{serials.Run{First: all[0].First, Last: all[cut-1].Last}, "mixed", 0}
 	for _, r := range all[:cut] {
 		if r.kind == "missing" {
-			old.lost += r.length()
+			old.lost += r.Len()
 		}
 	}
 	return slices.Concat([]stretch{old}, all[cut:])
 }
 
-func spanOf(r run) string {
-	if r.first == r.last {
-		return humanize.Number(r.first)
+func spanOf(r serials.Run) string {
+	if r.First == r.Last {
+		return humanize.Number(r.First)
 	}
-	return humanize.Number(r.first) + "–" + humanize.Number(r.last)
+	return humanize.Number(r.First) + "–" + humanize.Number(r.Last)
 }
 
 func (r stretch) text(e *evidence) string {
-	n := humanize.Number(r.length())
+	n := humanize.Number(r.Len())
 	switch r.kind {
 	case "settled":
-		return spanOf(r.run) + ": no longer counts"
+		return spanOf(r.Run) + ": no longer counts"
 	case "mixed":
-		return fmt.Sprintf("%s: %s serials, %s of them missing", spanOf(r.run), n, humanize.Number(r.lost))
+		return fmt.Sprintf("%s: %s serials, %s of them missing", spanOf(r.Run), n, humanize.Number(r.lost))
 	case "missing":
-		text := fmt.Sprintf("%s: %s missing", spanOf(r.run), n)
-		if at := e.detected(r.run); !at.IsZero() {
+		text := fmt.Sprintf("%s: %s missing", spanOf(r.Run), n)
+		if at := e.detected(r.Run); !at.IsZero() {
 			text += ", first noticed " + humanize.Ago(e.now.Sub(at))
 		}
 		return text
 	case "claimed":
-		return fmt.Sprintf("%s: %s claimed by the client, not arrived", spanOf(r.run), n)
+		return fmt.Sprintf("%s: %s claimed by the client, not arrived", spanOf(r.Run), n)
 	}
-	return fmt.Sprintf("%s: %s arrived", spanOf(r.run), n)
+	return fmt.Sprintf("%s: %s arrived", spanOf(r.Run), n)
 }
 
 // marks are the serials that stand out.
@@ -151,7 +152,7 @@ func (e *evidence) marks() []Mark {
 func (e *evidence) lineText() string {
 	missing := e.missing()
 	if len(e.jumps()) > 0 {
-		missing = missingRuns(e.runs, e.floor(), e.greatest())
+		missing = serials.Missing(e.runs, e.floor(), e.greatest())
 	}
 	from, to := humanize.Number(e.floor()), humanize.Number(e.greatest())
 	if len(missing) == 0 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"statewire/internal/humanize"
+	"statewire/internal/serials"
 	"statewire/internal/tabular"
 	"statewire/reports"
 	"statewire/reports/names"
@@ -202,7 +203,7 @@ func (f *facts) unknownTopic(t topicRow) topicAnswer {
 
 // missingAfter counts missing messages after a serial.
 func (e *evidence) missingAfter(serial uint64) uint64 {
-	return count(missingRuns(e.runs, max(e.floor(), serial+1), e.greatest()))
+	return count(serials.Missing(e.runs, max(e.floor(), serial+1), e.greatest()))
 }
 
 // heldByName counts the waiting files that name the client.

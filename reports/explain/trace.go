@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"statewire/internal/humanize"
+	"statewire/internal/serials"
 	"statewire/reports"
 )
 
@@ -126,7 +127,7 @@ func (x *Explainer) follow(ctx context.Context, t *tracer) error {
 		{"carriers", params(), func(rows []reports.Record) { t.carriers = carrierRows(rows) }},
 		{"ranges", params("most", "100"), t.readWas},
 		{"neighbours", params(), t.readNeighbours},
-		{"bad-files", params("until", micros(t.noticed(run{t.serial, t.serial}))), t.readBadFiles},
+		{"bad-files", params("until", micros(t.noticed(serials.Run{First: t.serial, Last: t.serial}))), t.readBadFiles},
 	} {
 		rows, err := x.ask(ctx, part.query, part.params)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"statewire/internal/humanize"
+	"statewire/internal/serials"
 	"statewire/internal/tabular"
 	"statewire/reports"
 )
@@ -22,7 +23,7 @@ func (t *tracer) tell() {
 		}
 		t.hop("agent", event.Step, severity, event.Time, "%s", event.Text)
 	}
-	switch _, arrived := find(t.runs, t.serial); {
+	switch _, arrived := serials.Find(t.runs, t.serial); {
 	case len(t.versions) > 0:
 		t.stored()
 	case len(t.aside) > 0:

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"statewire/internal/humanize"
+	"statewire/internal/serials"
 	"statewire/internal/tabular"
 )
 
 // heldHere says that the message is in a file that waits.
 func (t *tracer) heldHere() bool {
-	return slices.ContainsFunc(t.held.Serials, func(r SerialRun) bool { return r.First <= t.serial && t.serial <= r.Last })
+	return slices.ContainsFunc(t.held.Serials, func(r serials.Run) bool { return r.Holds(t.serial) })
 }
 
 // maybeHeld says that it may be: not every file that names the client was read.
@@ -98,10 +99,10 @@ func (n neighbour) in() string {
 func (t *tracer) edge(side string) {
 	nearest := uint64(0)
 	for _, r := range t.runs {
-		if side == "before" && r.last < t.serial {
-			nearest = r.last
-		} else if side == "after" && r.first > t.serial && nearest == 0 {
-			nearest = r.first
+		if side == "before" && r.Last < t.serial {
+			nearest = r.Last
+		} else if side == "after" && r.First > t.serial && nearest == 0 {
+			nearest = r.First
 		}
 	}
 	switch {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"statewire/internal/humanize"
+	"statewire/internal/serials"
 	"statewire/reports/explain"
 	"statewire/reports/reportstest"
 )
@@ -146,7 +147,7 @@ func TestAMessageWhoseFileWaitsHasArrived(t *testing.T) {
 	s := reportstest.NewSite(t)
 	s.Client(1, 9, hour)
 	held := explain.Held{Files: []explain.HeldFile{{Box: "normal", Name: "late.SMX", Since: s.Now.Add(-time.Minute),
-		Names: true}}, Serials: []explain.SerialRun{{First: 12, Last: 14}}, Read: true}
+		Names: true}}, Serials: []serials.Run{{First: 12, Last: 14}}, Read: true}
 	s.Arrived(1, 15, 20)
 	for _, c := range []struct {
 		name    string
