@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"statewire/agent/cache"
+	"statewire/agent/transport"
 	"statewire/internal/backoff"
 	"statewire/smx"
 	"statewire/smx/policy"
@@ -52,14 +53,6 @@ type Store interface {
 	DeadLetters() ([]cache.DeadLetter, error)
 }
 
-// Relay is the way to a relay.
-type Relay interface {
-	// Post carries a report there.
-	Post(ctx context.Context, body []byte) Answer
-	// Policy asks for the client's policy, unless it is still the one with this ETag.
-	Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer
-}
-
 // Identity is how a client calls itself in its reports.
 type Identity struct {
 	Client        smx.ClientID
@@ -72,10 +65,10 @@ type Identity struct {
 // Deps is what a client works with.
 type Deps struct {
 	Identity Identity
-	Store    Store // a Memory, or a Client of a Bolt file
-	Relay    Relay // to the configured relay, usually a Sender
+	Store    Store           // a Memory, or a Client of a Bolt file
+	Relay    transport.Relay // to the configured relay, usually a Sender
 	// Dial makes the way to a relay that a policy assigns. Nil stays with the configured one.
-	Dial  func(address string) (*Sender, error)
+	Dial  func(address string) (*transport.Sender, error)
 	Clock Clock // a zero clock is the system's
 	Log   *slog.Logger
 	// SentLevel is the level at which every report sent is logged; its states are Debug. It is slog.LevelInfo for a machine's own
@@ -89,7 +82,7 @@ type Agent struct {
 	cfg       Config
 	id        Identity
 	store     Store
-	relay     *route
+	relay     *transport.Route
 	clock     Clock
 	began     moment
 	log       *slog.Logger
@@ -127,7 +120,7 @@ func New(cfg Config, d Deps) (*Agent, error) {
 		own: intervals{cfg.SendInterval, cfg.PolicyInterval},
 	}
 	a.began = a.clock.moment()
-	a.relay = &route{configured: d.Relay, dial: d.Dial, steady: a.clock.Steady, log: d.Log}
+	a.relay = transport.NewRoute(d.Relay, d.Dial, a.clock.Steady, d.Log)
 	kept, err := a.store.Policy()
 	if err != nil {
 		return nil, fmt.Errorf("read the policy kept in the store: %w", err)
@@ -186,7 +179,7 @@ func poke(c chan struct{}) {
 // Run sends what waits in every send interval and polls the policy in every policy interval, until ctx ends. It returns an error
 // only if the store fails.
 func (a *Agent) Run(ctx context.Context) error {
-	defer a.relay.close()
+	defer a.relay.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.sendLoop(ctx) })
 	g.Go(func() error { return a.pollLoop(ctx) })
@@ -224,9 +217,9 @@ func (a *Agent) drain(ctx context.Context) (time.Duration, error) {
 		switch {
 		case err != nil:
 			return 0, err
-		case attempt.Outcome == Again:
+		case attempt.Outcome == transport.Again:
 			return attempt.Wait, nil
-		case attempt.Outcome == Idle:
+		case attempt.Outcome == transport.Idle:
 			return a.nextSend(), nil
 		}
 	}

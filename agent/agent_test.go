@@ -11,7 +11,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	"statewire/agent/agenttest"
 	"statewire/agent/cache"
+	"statewire/agent/transport"
 	"statewire/smx"
 )
 
@@ -24,13 +26,13 @@ const (
 
 var testIdentity = Identity{Client: smx.ClientID{1, 2, 3}, NetBIOSName: "MUC-FIN-L0001", ClientVersion: "5.00.9132.1011", CodePage: "1252", LCID: 1031}
 
-func testAgent(t testing.TB, last uint64) (*Agent, *cache.Memory, *site) {
-	relay, memory := newSite(t), cache.NewMemory(last)
+func testAgent(t testing.TB, last uint64) (*Agent, *cache.Memory, *agenttest.Site) {
+	relay, memory := agenttest.NewSite(t), cache.NewMemory(last)
 	return agentOn(t, memory, relay), memory, relay
 }
 
 // agentOn is an agent over a store that may have lived before.
-func agentOn(t testing.TB, st Store, relay Relay) *Agent {
+func agentOn(t testing.TB, st Store, relay transport.Relay) *Agent {
 	a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: st, Relay: relay, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +66,7 @@ func raise(t *testing.T, a *Agent, states ...cache.State) {
 	}
 }
 
-func send(t *testing.T, a *Agent, want Outcome) Attempt {
+func send(t *testing.T, a *Agent, want transport.Outcome) Attempt {
 	t.Helper()
 	attempt, err := a.Send(t.Context())
 	if err != nil {
@@ -79,39 +81,39 @@ func send(t *testing.T, a *Agent, want Outcome) Attempt {
 func TestSupersededStateLeavesNoGap(t *testing.T) {
 	a, _, relay := testAgent(t, 7)
 	raise(t, a, detected("a", 2), detected("b", 2), detected("a", 3))
-	if got := send(t, a, Accepted).Report; got.First != 8 || got.Last != 9 {
+	if got := send(t, a, transport.Accepted).Report; got.First != 8 || got.Last != 9 {
 		t.Errorf("serials %d to %d, want 8 to 9", got.First, got.Last)
 	}
-	send(t, a, Idle)
-	client := relay.clients[testIdentity.Client]
-	if got := client.states[topic{TopicUpdateDetection, "a"}]; got.StateID != 3 || got.Serial != 9 {
+	send(t, a, transport.Idle)
+	client := relay.Clients[testIdentity.Client]
+	if got := client.State(TopicUpdateDetection, "a"); got.StateID != 3 || got.Serial != 9 {
 		t.Errorf("topic a is %+v, want state 3 under serial 9: it was raised last", got)
 	}
-	if missing := client.missing(8); missing != nil {
+	if missing := client.Missing(8); missing != nil {
 		t.Errorf("missing %v", missing)
 	}
 }
 
 func TestSameBytesUntilAnswered(t *testing.T) {
 	a, memory, relay := testAgent(t, 0)
-	relay.fault = func(attempt int) *Answer {
+	relay.Fault = func(attempt int) *transport.Answer {
 		if attempt < 3 {
-			return &Answer{Outcome: Again, Err: errors.New("no route")}
+			return &transport.Answer{Outcome: transport.Again, Err: errors.New("no route")}
 		}
 		return nil
 	}
 	raise(t, a, detected("a", 2))
-	first := send(t, a, Again).Report.Body
+	first := send(t, a, transport.Again).Report.Body
 	raise(t, a, detected("a", 3), detected("b", 2)) // changes meanwhile wait
 	for range 2 {
-		if again := send(t, a, Again).Report.Body; string(again) != string(first) {
+		if again := send(t, a, transport.Again).Report.Body; string(again) != string(first) {
 			t.Fatal("the repeat differs")
 		}
 	}
-	if got := send(t, a, Accepted).Report; string(got.Body) != string(first) || got.Last != 1 {
+	if got := send(t, a, transport.Accepted).Report; string(got.Body) != string(first) || got.Last != 1 {
 		t.Fatal("the accepted repeat differs")
 	}
-	if got := send(t, a, Accepted).Report; got.First != 2 || got.Last != 3 {
+	if got := send(t, a, transport.Accepted).Report; got.First != 2 || got.Last != 3 {
 		t.Errorf("then serials %d to %d, want 2 to 3", got.First, got.Last)
 	}
 	if memory.LastSerial() != 3 || waiting(t, memory) != 0 {
@@ -125,11 +127,11 @@ func TestReportsHaveOnePriorityUrgentFirst(t *testing.T) {
 	low.Priority, none.Priority, urgent.Priority, urgent.Instant = latePriority, smx.NoPriority, urgentPriority, true
 	raise(t, a, low, none, detected("usual", 1), urgent)
 	for _, want := range []string{"urgent", "usual", "none", "low"} {
-		if got := send(t, a, Accepted).Report.States; len(got) != 1 || got[0].TopicID != want {
+		if got := send(t, a, transport.Accepted).Report.States; len(got) != 1 || got[0].TopicID != want {
 			t.Fatalf("report holds %v, want %s", got, want)
 		}
 	}
-	send(t, a, Idle)
+	send(t, a, transport.Idle)
 }
 
 func TestInstantStatesHaveNoSerialAndAreForgotten(t *testing.T) {
@@ -137,13 +139,13 @@ func TestInstantStatesHaveNoSerialAndAreForgotten(t *testing.T) {
 	script := detected("script", 1)
 	script.TopicType, script.Instant = topicScriptResult, true
 	raise(t, a, script)
-	if got := send(t, a, Accepted).Report; got.Last != 0 || got.States[0].Serial != 0 {
+	if got := send(t, a, transport.Accepted).Report; got.Last != 0 || got.States[0].Serial != 0 {
 		t.Errorf("instant report has serials up to %d", got.Last)
 	}
 	if held, err := memory.Held(); len(held) != 0 || memory.LastSerial() != 0 || err != nil {
 		t.Errorf("%d states kept, last serial %d, %v; want none", len(held), memory.LastSerial(), err)
 	}
-	if got := relay.clients[testIdentity.Client].states; len(got) != 1 {
+	if got := relay.Clients[testIdentity.Client].States; len(got) != 1 {
 		t.Errorf("the site has %v", got)
 	}
 }
@@ -160,19 +162,19 @@ func TestBigReportsAreSplit(t *testing.T) {
 	}
 	for send := 0; ; send++ {
 		attempt, err := a.Send(t.Context())
-		if err != nil || attempt.Outcome == Refused || send > 100 {
+		if err != nil || attempt.Outcome == transport.Refused || send > 100 {
 			t.Fatalf("%+v, %v", attempt.Answer, err)
 		}
-		if attempt.Outcome == Idle {
+		if attempt.Outcome == transport.Idle {
 			break
 		}
 		if len(attempt.Report.Body) > smx.MaxReportBytes-64<<10 || len(attempt.Report.States) > smx.MaxMessages {
 			t.Errorf("report of %d bytes, %d states", len(attempt.Report.Body), len(attempt.Report.States))
 		}
 	}
-	client := relay.clients[testIdentity.Client]
-	if len(client.came) != smx.MaxMessages+16 || client.missing(1) != nil || memory.LastSerial() != uint64(len(client.came)) {
-		t.Errorf("%d serials came, missing %v", len(client.came), client.missing(1))
+	client := relay.Clients[testIdentity.Client]
+	if len(client.Came) != smx.MaxMessages+16 || client.Missing(1) != nil || memory.LastSerial() != uint64(len(client.Came)) {
+		t.Errorf("%d serials came, missing %v", len(client.Came), client.Missing(1))
 	}
 }
 
@@ -231,16 +233,16 @@ func TestSendCycle(t *testing.T) {
 			time.Sleep(15 * time.Minute)
 		}
 		synctest.Wait()
-		if n := len(relay.times); n < 18 || n > 22 {
+		if n := len(relay.Times); n < 18 || n > 22 {
 			t.Errorf("%d reports in 20 send intervals", n)
 		}
-		if first := relay.times[0].Sub(began); first >= 10*time.Minute {
+		if first := relay.Times[0].Sub(began); first >= 10*time.Minute {
 			t.Errorf("first report after %v, want within the startup jitter", first)
 		}
 		raise(t, a, detected("a", 99))
 		a.SendNow()
 		synctest.Wait()
-		if last := relay.times[len(relay.times)-1]; !last.Equal(time.Now()) {
+		if last := relay.Times[len(relay.Times)-1]; !last.Equal(time.Now()) {
 			t.Errorf("SendNow sent %v late", time.Since(last))
 		}
 	})
@@ -249,9 +251,9 @@ func TestSendCycle(t *testing.T) {
 func TestRetryAfterIsNeverUndercut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, _, relay := testAgent(t, 0)
-		relay.fault = func(attempt int) *Answer {
+		relay.Fault = func(attempt int) *transport.Answer {
 			if attempt < 5 {
-				return &Answer{Outcome: Again, Status: 503, After: 90 * time.Second}
+				return &transport.Answer{Outcome: transport.Again, Status: 503, After: 90 * time.Second}
 			}
 			return nil
 		}
@@ -259,16 +261,16 @@ func TestRetryAfterIsNeverUndercut(t *testing.T) {
 		raise(t, a, detected("a", 1))
 		for range 3600 { // somebody in a hurry
 			time.Sleep(time.Second)
-			if relay.counted(func() int { return len(relay.times) }) > 0 {
+			if relay.Counted(func() int { return len(relay.Times) }) > 0 {
 				a.SendNow()
 			}
 		}
 		synctest.Wait()
-		if len(relay.times) != 6 {
-			t.Fatalf("%d attempts, want 6", len(relay.times))
+		if len(relay.Times) != 6 {
+			t.Fatalf("%d attempts, want 6", len(relay.Times))
 		}
-		for i, at := range relay.times[1:] {
-			if wait := at.Sub(relay.times[i]); wait < 90*time.Second || wait > 92*time.Second {
+		for i, at := range relay.Times[1:] {
+			if wait := at.Sub(relay.Times[i]); wait < 90*time.Second || wait > 92*time.Second {
 				t.Errorf("attempt %d came after %v; the relay asked for 90 s", i+2, wait)
 			}
 		}
@@ -279,9 +281,9 @@ func TestOutageOfWeeksCostsOneReportAndOneStatePerTopic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, memory, relay := testAgent(t, 0)
 		back := time.Now().Add(21 * 24 * time.Hour)
-		relay.fault = func(int) *Answer {
+		relay.Fault = func(int) *transport.Answer {
 			if time.Now().Before(back) {
-				return &Answer{Outcome: Again, Err: errors.New("no route")}
+				return &transport.Answer{Outcome: transport.Again, Err: errors.New("no route")}
 			}
 			return nil
 		}
@@ -296,10 +298,10 @@ func TestOutageOfWeeksCostsOneReportAndOneStatePerTopic(t *testing.T) {
 		if sum := summary(t, memory); sum.States != 51 || sum.LastSerial != 51 {
 			t.Errorf("%d states, last serial %d; want 51 each", sum.States, sum.LastSerial)
 		}
-		if n := len(relay.times); n > 21*24*20 {
+		if n := len(relay.Times); n > 21*24*20 {
 			t.Errorf("%d attempts in three weeks", n)
 		}
-		if missing := relay.clients[testIdentity.Client].missing(1); missing != nil {
+		if missing := relay.Clients[testIdentity.Client].Missing(1); missing != nil {
 			t.Errorf("missing %v", missing)
 		}
 	})
@@ -309,10 +311,10 @@ func TestOutageOfWeeksCostsOneReportAndOneStatePerTopic(t *testing.T) {
 func TestSerialsAreNeverSkipped(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		a, memory, relay := testAgent(t, 0)
-		outcomes := rapid.SliceOfN(rapid.SampledFrom([]Outcome{Accepted, Again, Again, Refused}), 1, 40).Draw(rt, "outcomes")
-		relay.fault = func(attempt int) *Answer {
-			if outcome := outcomes[min(attempt, len(outcomes)-1)]; outcome != Accepted {
-				return &Answer{Outcome: outcome}
+		outcomes := rapid.SliceOfN(rapid.SampledFrom([]transport.Outcome{transport.Accepted, transport.Again, transport.Again, transport.Refused}), 1, 40).Draw(rt, "outcomes")
+		relay.Fault = func(attempt int) *transport.Answer {
+			if outcome := outcomes[min(attempt, len(outcomes)-1)]; outcome != transport.Accepted {
+				return &transport.Answer{Outcome: outcome}
 			}
 			return nil
 		}
@@ -333,7 +335,7 @@ func TestSerialsAreNeverSkipped(t *testing.T) {
 			if attempt.Report != nil {
 				top = max(top, attempt.Report.Last)
 			}
-			if attempt.Outcome == Accepted || attempt.Outcome == Refused && len(attempt.Report.States) == 1 {
+			if attempt.Outcome == transport.Accepted || attempt.Outcome == transport.Refused && len(attempt.Report.States) == 1 {
 				next = attempt.Report.Last + 1
 			}
 		}

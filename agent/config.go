@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"statewire/agent/transport"
 	"statewire/internal/parse"
 	"statewire/smx"
 )
@@ -57,7 +58,7 @@ func (c Config) Validate() error {
 	if _, err := c.Client(); err != nil {
 		errs = append(errs, err)
 	}
-	if _, err := Trust(nil, c.Pin); err != nil {
+	if _, err := transport.Trust(nil, c.Pin); err != nil {
 		errs = append(errs, fmt.Errorf("agent.pin is %.80q; allowed are the 64 hex digits of a SHA-256", c.Pin))
 	}
 	return errors.Join(errs...)

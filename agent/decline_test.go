@@ -5,7 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"statewire/agent/agenttest"
 	"statewire/agent/cache"
+	"statewire/agent/transport"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -18,7 +20,7 @@ func asks(number uint32, next uint64) policy.Document {
 // A client whose serials are used up stays, keeps what it has, and says so: nothing ends, nothing wraps.
 func TestAClientWithoutSerialsStays(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *opened) {
-		relay := newSite(t)
+		relay := agenttest.NewSite(t)
 		if err := s.Continue(smx.MaxSerial - 2); err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +33,7 @@ func TestAClientWithoutSerialsStays(t *testing.T) {
 		s.reopen()
 		a = agentOn(t, s, relay)
 		for range 2 {
-			if attempt, err := a.Send(t.Context()); err != nil || attempt.Outcome != Idle {
+			if attempt, err := a.Send(t.Context()); err != nil || attempt.Outcome != transport.Idle {
 				t.Fatalf("outcome %v, %v", attempt.Outcome, err)
 			}
 		}

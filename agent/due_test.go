@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"statewire/agent/agenttest"
 	"statewire/agent/cache"
 )
 
@@ -14,7 +15,7 @@ func TestAStartedAgentSaysWhenItFirstAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := DefaultConfig()
 		cfg.SendInterval, cfg.PolicyInterval = time.Hour, 24*time.Hour
-		a, err := New(cfg, Deps{Identity: testIdentity, Store: cache.NewMemory(1), Relay: newSite(t), Log: quiet})
+		a, err := New(cfg, Deps{Identity: testIdentity, Store: cache.NewMemory(1), Relay: agenttest.NewSite(t), Log: quiet})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -63,7 +63,7 @@ func TestNoPolicyEndsAnAgent(t *testing.T) {
 			a.log = slog.New(slog.NewTextHandler(&log, nil))
 			raise(t, a, detected("a", 1), detected("b", 1))
 			drainAll(t, a)
-			relay.policy = fmt.Appendf(nil, top, testIdentity.Client, tt.body)
+			relay.Document = fmt.Appendf(nil, top, testIdentity.Client, tt.body)
 			poll(t, a, tt.want)
 			if tt.want == PolicyAdopted {
 				poll(t, a, PolicyUnchanged)
@@ -75,7 +75,7 @@ func TestNoPolicyEndsAnAgent(t *testing.T) {
 				a.SendInterval() > mostInterval || a.PolicyInterval() > mostInterval {
 				t.Errorf("status %+v, intervals %v and %v, %v", status, a.SendInterval(), a.PolicyInterval(), err)
 			}
-			if got := len(relay.clients[testIdentity.Client].states); got < 3 {
+			if got := len(relay.Clients[testIdentity.Client].States); got < 3 {
 				t.Errorf("%d states reached the site", got)
 			}
 			if log.Len() > 20_000 || len(status.Problem) > 2000 {

@@ -2,10 +2,14 @@ package agent
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"statewire/agent/transport"
 )
 
 // A report that was not delivered says why, also when the relay answered in words of its own and nothing failed on this side.
@@ -21,8 +25,18 @@ func TestWhatWasNotDeliveredSaysWhy(t *testing.T) {
 		a, _, relay := testAgent(t, 0)
 		var log bytes.Buffer
 		a.log = slog.New(slog.NewTextHandler(&log, nil))
-		relay.fault = func(int) *Answer {
-			answer := judge(&http.Response{StatusCode: resp.status}, []byte(resp.text), nil)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(resp.status)
+			_, _ = io.WriteString(w, resp.text)
+		}))
+		defer server.Close()
+		sender, err := transport.NewSender(server.URL, nil, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sender.Close()
+		relay.Fault = func(int) *transport.Answer {
+			answer := sender.Post(t.Context(), []byte("<Report/>"))
 			return &answer
 		}
 		raise(t, a, detected("a", 1))

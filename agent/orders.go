@@ -62,7 +62,7 @@ func (a *Agent) obey(p policy.Document) {
 	retime := a.orders.sendInterval != next.sendInterval
 	a.orders = next
 	a.mu.Unlock()
-	a.relay.assign(p.Relay)
+	a.relay.Assign(p.Relay)
 	if retime {
 		poke(a.retime)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"statewire/agent/cache"
+	"statewire/agent/transport"
 	"statewire/internal/parse"
 	"statewire/smx"
 	"statewire/smx/policy"
@@ -51,15 +52,15 @@ func (a *Agent) Poll(ctx context.Context) (PollOutcome, error) {
 	a.met(ctx, answer.Status, answer.Err, answer.Code, answer.Detail)
 	poll := PollOutcome{Status: answer.Status, Err: answer.Err}
 	switch answer.Outcome {
-	case Idle:
+	case transport.Idle:
 		poll.Outcome = PolicyUnchanged
-	case Accepted:
+	case transport.Accepted:
 		if err := a.adopt(kept, answer, &poll); err != nil {
 			return poll, err
 		}
-	case Refused:
+	case transport.Refused:
 		poll.Outcome = PolicyDeclined
-	case Again:
+	case transport.Again:
 		poll.Outcome = PolicyAgain
 	}
 	a.pace(&poll, answer.After)
@@ -93,7 +94,7 @@ func (a *Agent) pace(poll *PollOutcome, after time.Duration) {
 }
 
 // adopt puts what the relay handed out into force, if it is a policy and this client's.
-func (a *Agent) adopt(kept cache.PolicyState, answer PolicyAnswer, poll *PollOutcome) error {
+func (a *Agent) adopt(kept cache.PolicyState, answer transport.PolicyAnswer, poll *PollOutcome) error {
 	p, err := policy.Decode(answer.Document)
 	if err == nil {
 		err = a.ours(p)

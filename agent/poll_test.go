@@ -8,7 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"statewire/agent/agenttest"
 	"statewire/agent/cache"
+	"statewire/agent/transport"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -25,21 +27,21 @@ func poll(t *testing.T, a *Agent, want PolicyOutcome) PollOutcome {
 	return got
 }
 
-func want(relay *site, p policy.Document) {
+func want(relay *agenttest.Site, p policy.Document) {
 	p.Client = testIdentity.Client
-	relay.mu.Lock()
-	defer relay.mu.Unlock()
-	relay.policy = policy.Encode(p)
+	relay.Mu.Lock()
+	defer relay.Mu.Unlock()
+	relay.Document = policy.Encode(p)
 }
 
 func drainAll(t *testing.T, a *Agent) (reports []*cache.Report) {
 	t.Helper()
 	for {
 		attempt, err := a.Send(t.Context())
-		if err != nil || attempt.Outcome == Again {
+		if err != nil || attempt.Outcome == transport.Again {
 			t.Fatalf("%+v, %v", attempt.Answer, err)
 		}
-		if attempt.Outcome == Idle {
+		if attempt.Outcome == transport.Idle {
 			return reports
 		}
 		reports = append(reports, attempt.Report)
@@ -48,7 +50,7 @@ func drainAll(t *testing.T, a *Agent) (reports []*cache.Report) {
 
 func TestAPolicyIsAdoptedOnceAndOutlivesARestart(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *opened) {
-		relay := newSite(t)
+		relay := agenttest.NewSite(t)
 		a := agentOn(t, s, relay)
 		poll(t, a, PolicyAdopted) // one that wants nothing
 		poll(t, a, PolicyUnchanged)
@@ -73,7 +75,7 @@ func TestAPolicyIsAdoptedOnceAndOutlivesARestart(t *testing.T) {
 }
 
 func TestAKeptPolicyThatIsNotUnderstoodIsAskedForAnew(t *testing.T) {
-	memory, relay := cache.NewMemory(0), newSite(t)
+	memory, relay := cache.NewMemory(0), agenttest.NewSite(t)
 	want(relay, policy.Document{SendInterval: time.Minute})
 	poll(t, agentOn(t, memory, relay), PolicyAdopted)
 	kept, _ := memory.Policy()
@@ -100,7 +102,7 @@ func TestAPolicyForSomebodyElseIsDeclined(t *testing.T) {
 			want(relay, policy.Document{SendInterval: time.Minute})
 			poll(t, a, PolicyAdopted)
 			before, _ := memory.Policy()
-			relay.policy = []byte(document)
+			relay.Document = []byte(document)
 			if got := poll(t, a, PolicyDeclined); got.Err == nil || got.Wait < 54*time.Minute {
 				t.Errorf("declined with %v, next in %v", got.Err, got.Wait)
 			}
@@ -113,7 +115,7 @@ func TestAPolicyForSomebodyElseIsDeclined(t *testing.T) {
 
 func TestAResyncIsAnsweredOnce(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *opened) {
-		relay := newSite(t)
+		relay := agenttest.NewSite(t)
 		a := agentOn(t, s, relay)
 		raise(t, a, detected("a", 1), detected("b", 1), detected("c", 1))
 		drainAll(t, a)
@@ -136,9 +138,9 @@ func TestAResyncIsAnsweredOnce(t *testing.T) {
 		if got := poll(t, a, PolicyAdopted); got.Resync || len(drainAll(t, a)) != 0 {
 			t.Error("a resync was carried out twice")
 		}
-		client := relay.clients[testIdentity.Client]
-		if got := client.states[topic{TopicUpdateDetection, "b"}]; got.StateID != 2 || got.Serial != 52 || client.missing(50) != nil {
-			t.Errorf("the site has %+v, missing %v", got, client.missing(50))
+		client := relay.Clients[testIdentity.Client]
+		if got := client.State(TopicUpdateDetection, "b"); got.StateID != 2 || got.Serial != 52 || client.Missing(50) != nil {
+			t.Errorf("the site has %+v, missing %v", got, client.Missing(50))
 		}
 		if err := a.Resend(); err != nil {
 			t.Fatal(err)
@@ -158,13 +160,13 @@ func TestTheClaimIsWhatTheSiteShouldHold(t *testing.T) {
 	drainAll(t, a)
 	poll(t, a, PolicyUnchanged)
 	digest := uint64(0)
-	for _, s := range relay.clients[testIdentity.Client].states {
+	for _, s := range relay.Clients[testIdentity.Client].States {
 		digest = smx.StateDigest(digest, smx.PayloadHash(&smx.Message{Time: s.Time, TopicType: s.TopicType, TopicID: s.TopicID, StateID: s.StateID, Params: s.Params}))
 	}
-	if got := relay.polls[0]; got.LastSerial != 0 || got.Unsent != 2 || got.States != 2 || got.Client != testIdentity.Client {
+	if got := relay.Polls[0]; got.LastSerial != 0 || got.Unsent != 2 || got.States != 2 || got.Client != testIdentity.Client {
 		t.Errorf("first claim %+v", got)
 	}
-	if got := relay.polls[1]; got.LastSerial != 3 || got.Unsent != 0 || got.States != 3 || got.Digest != digest {
+	if got := relay.Polls[1]; got.LastSerial != 3 || got.Unsent != 0 || got.States != 3 || got.Digest != digest {
 		t.Errorf("second claim %+v; the site's digest is %d", got, digest)
 	}
 }
@@ -176,18 +178,18 @@ func TestPollCycle(t *testing.T) {
 		began := time.Now()
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
-		if n := relay.counted(func() int { return len(relay.pollTimes) }); n < 24 || n > 28 {
+		if n := relay.Counted(func() int { return len(relay.PollTimes) }); n < 24 || n > 28 {
 			t.Errorf("%d polls in a day", n)
 		}
 		want(relay, policy.Document{PolicyInterval: 10 * time.Minute})
 		time.Sleep(time.Hour)
-		before := relay.counted(func() int { return len(relay.pollTimes) })
+		before := relay.Counted(func() int { return len(relay.PollTimes) })
 		time.Sleep(10 * time.Hour)
 		synctest.Wait()
-		if n := len(relay.pollTimes) - before; n < 59 || n > 67 {
+		if n := len(relay.PollTimes) - before; n < 59 || n > 67 {
 			t.Errorf("%d polls in ten hours of ten minutes", n)
 		}
-		if first := relay.pollTimes[0].Sub(began); first >= 10*time.Minute {
+		if first := relay.PollTimes[0].Sub(began); first >= 10*time.Minute {
 			t.Errorf("first poll after %v, want within the startup jitter", first)
 		}
 	})
@@ -200,15 +202,15 @@ func TestIntervalsChangeWhileTheClientRuns(t *testing.T) {
 		defer run(t, a)()
 		time.Sleep(time.Hour)
 		polls := func(d time.Duration) int {
-			before := relay.counted(func() int { return len(relay.pollTimes) })
+			before := relay.Counted(func() int { return len(relay.PollTimes) })
 			time.Sleep(d)
 			synctest.Wait()
-			return relay.counted(func() int { return len(relay.pollTimes) }) - before
+			return relay.Counted(func() int { return len(relay.PollTimes) }) - before
 		}
 		a.Configure(Config{SendInterval: time.Minute, PolicyInterval: 10 * time.Minute})
 		raise(t, a, detected("a", 1))
-		if n := polls(2 * time.Minute); n > 0 || len(relay.times) != 1 {
-			t.Errorf("two minutes later %d polls and %d reports, want none and one", n, len(relay.times))
+		if n := polls(2 * time.Minute); n > 0 || len(relay.Times) != 1 {
+			t.Errorf("two minutes later %d polls and %d reports, want none and one", n, len(relay.Times))
 		}
 		if n := polls(10 * time.Hour); n < 59 || n > 67 {
 			t.Errorf("%d polls in ten hours of ten minutes", n)
@@ -217,8 +219,8 @@ func TestIntervalsChangeWhileTheClientRuns(t *testing.T) {
 			a.Configure(Config{SendInterval: time.Minute, PolicyInterval: 10 * time.Minute})
 			time.Sleep(time.Minute)
 		}
-		if n := polls(0); n < 0 || len(relay.pollTimes) < 2*59 {
-			t.Errorf("%d polls in twenty hours", len(relay.pollTimes))
+		if n := polls(0); n < 0 || len(relay.PollTimes) < 2*59 {
+			t.Errorf("%d polls in twenty hours", len(relay.PollTimes))
 		}
 		want(relay, policy.Document{PolicyInterval: time.Hour, SendInterval: time.Hour})
 		polls(time.Hour)
@@ -233,19 +235,23 @@ func TestIntervalsChangeWhileTheClientRuns(t *testing.T) {
 func TestOtherIntervalsUndercutNoRelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, _, relay := testAgent(t, 0)
-		relay.fault = func(int) *Answer { return &Answer{Outcome: Again, Status: 503, After: 30 * time.Minute} }
-		relay.pollFault = func(int) *PolicyAnswer { return &PolicyAnswer{Outcome: Again, Status: 503, After: 30 * time.Minute} }
+		relay.Fault = func(int) *transport.Answer {
+			return &transport.Answer{Outcome: transport.Again, Status: 503, After: 30 * time.Minute}
+		}
+		relay.PollFault = func(int) *transport.PolicyAnswer {
+			return &transport.PolicyAnswer{Outcome: transport.Again, Status: 503, After: 30 * time.Minute}
+		}
 		defer run(t, a)()
 		raise(t, a, detected("a", 1))
 		time.Sleep(10*time.Minute + time.Second)
 		a.SendNow()
 		synctest.Wait()
-		sent, polled := relay.counted(func() int { return len(relay.times) }), len(relay.pollTimes)
+		sent, polled := relay.Counted(func() int { return len(relay.Times) }), len(relay.PollTimes)
 		a.Configure(Config{SendInterval: time.Second, PolicyInterval: time.Second})
 		time.Sleep(15 * time.Minute)
 		synctest.Wait()
-		if len(relay.times) != sent || len(relay.pollTimes) != polled || sent == 0 || polled == 0 {
-			t.Errorf("%d reports and %d polls went to a relay that asked to be left alone; before it were %d and %d", len(relay.times)-sent, len(relay.pollTimes)-polled, sent, polled)
+		if len(relay.Times) != sent || len(relay.PollTimes) != polled || sent == 0 || polled == 0 {
+			t.Errorf("%d reports and %d polls went to a relay that asked to be left alone; before it were %d and %d", len(relay.Times)-sent, len(relay.PollTimes)-polled, sent, polled)
 		}
 	})
 }
@@ -253,20 +259,20 @@ func TestOtherIntervalsUndercutNoRelay(t *testing.T) {
 func TestAPollThatFailsIsRepeatedWithPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, _, relay := testAgent(t, 0)
-		relay.pollFault = func(poll int) *PolicyAnswer {
+		relay.PollFault = func(poll int) *transport.PolicyAnswer {
 			if poll < 4 {
-				return &PolicyAnswer{Outcome: Again, Status: 503, After: 2 * time.Minute}
+				return &transport.PolicyAnswer{Outcome: transport.Again, Status: 503, After: 2 * time.Minute}
 			}
 			return nil
 		}
 		defer run(t, a)()
 		time.Sleep(50 * time.Minute)
 		synctest.Wait()
-		if len(relay.pollTimes) != 5 {
-			t.Fatalf("%d polls, want 5", len(relay.pollTimes))
+		if len(relay.PollTimes) != 5 {
+			t.Fatalf("%d polls, want 5", len(relay.PollTimes))
 		}
-		for i, at := range relay.pollTimes[1:] {
-			if wait := at.Sub(relay.pollTimes[i]); wait < 2*time.Minute || wait > 3*time.Minute {
+		for i, at := range relay.PollTimes[1:] {
+			if wait := at.Sub(relay.PollTimes[i]); wait < 2*time.Minute || wait > 3*time.Minute {
 				t.Errorf("poll %d came after %v; the relay asked for 2 minutes", i+2, wait)
 			}
 		}
@@ -283,8 +289,8 @@ func TestANewSendIntervalCountsAtOnce(t *testing.T) {
 		raise(t, a, detected("a", 1))
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if len(relay.times) != 1 {
-			t.Errorf("%d reports two minutes after a state was raised, want 1", len(relay.times))
+		if len(relay.Times) != 1 {
+			t.Errorf("%d reports two minutes after a state was raised, want 1", len(relay.Times))
 		}
 	})
 }
@@ -302,7 +308,7 @@ func TestPausedAndSlowedTopics(t *testing.T) {
 			time.Sleep(15 * time.Minute)
 		}
 		synctest.Wait()
-		came := func(topicType uint32) int { return relay.counted(func() int { return relay.topics[topicType] }) }
+		came := func(topicType uint32) int { return relay.Counted(func() int { return relay.Topics[topicType] }) }
 		if n := came(300); n < 5 || n > 6 {
 			t.Errorf("the slowed topic came %d times in ten hours, want every two hours", n)
 		}
@@ -312,11 +318,11 @@ func TestPausedAndSlowedTopics(t *testing.T) {
 		want(relay, policy.Document{})
 		time.Sleep(90 * time.Minute)
 		synctest.Wait()
-		client := relay.clients[testIdentity.Client]
-		if got := client.states[topic{500, "p"}]; got.StateID != 39 || relay.topics[500] != 1 {
-			t.Errorf("after the pause the site has %+v, from %d messages", got, relay.topics[500])
+		client := relay.Clients[testIdentity.Client]
+		if got := client.State(500, "p"); got.StateID != 39 || relay.Topics[500] != 1 {
+			t.Errorf("after the pause the site has %+v, from %d messages", got, relay.Topics[500])
 		}
-		if missing := client.missing(1); missing != nil || waiting(t, memory) != 0 {
+		if missing := client.Missing(1); missing != nil || waiting(t, memory) != 0 {
 			t.Errorf("missing %v, %d waiting", missing, waiting(t, memory))
 		}
 	})
@@ -324,7 +330,7 @@ func TestPausedAndSlowedTopics(t *testing.T) {
 
 // TestARestartRemembersSlowedTopics: an agent that is started again and again sends a slowed topic no more often than the site wants.
 func TestARestartRemembersSlowedTopics(t *testing.T) {
-	relay, memory := newSite(t), cache.NewMemory(0)
+	relay, memory := agenttest.NewSite(t), cache.NewMemory(0)
 	memory.KeepSent(100)
 	wall := time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC)
 	start := func() *Agent {
@@ -341,28 +347,28 @@ func TestARestartRemembersSlowedTopics(t *testing.T) {
 	want(relay, policy.Document{Topics: []policy.Topic{{Type: TopicUpdateDetection, Interval: 6 * time.Hour}}})
 	poll(t, a, PolicyAdopted)
 	raise(t, a, detected("a", 1))
-	send(t, a, Accepted)
-	step := func(after time.Duration, outcome Outcome) {
+	send(t, a, transport.Accepted)
+	step := func(after time.Duration, outcome transport.Outcome) {
 		t.Helper()
 		wall = wall.Add(after)
 		raise(t, a, detected("a", 2))
 		a = start()
 		send(t, a, outcome)
 	}
-	step(time.Hour, Idle)
-	step(4*time.Hour, Idle)
-	step(time.Hour, Accepted)              // it was off in between
-	step(-365*24*time.Hour, Accepted)      // sent in the future, by a clock that was wrong
-	step(2*365*24*time.Hour, Accepted)     // that one was far back
-	step(5*time.Hour+59*time.Minute, Idle) // and now it is right
+	step(time.Hour, transport.Idle)
+	step(4*time.Hour, transport.Idle)
+	step(time.Hour, transport.Accepted)              // it was off in between
+	step(-365*24*time.Hour, transport.Accepted)      // sent in the future, by a clock that was wrong
+	step(2*365*24*time.Hour, transport.Accepted)     // that one was far back
+	step(5*time.Hour+59*time.Minute, transport.Idle) // and now it is right
 	wall = wall.Add(time.Minute)
-	send(t, a, Accepted)
+	send(t, a, transport.Accepted)
 }
 
 // TestTheWallClockDecidesNothing lets the wall clock jump by years, to and fro, while the client works for a week.
 func TestTheWallClockDecidesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		relay, memory, off := newSite(t), cache.NewMemory(0), time.Duration(0)
+		relay, memory, off := agenttest.NewSite(t), cache.NewMemory(0), time.Duration(0)
 		a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: memory, Relay: relay, Log: quiet,
 			Clock: Clock{Wall: func() time.Time { return time.Now().Add(off) }}})
 		if err != nil {
@@ -387,18 +393,18 @@ func TestTheWallClockDecidesNothing(t *testing.T) {
 		time.Sleep(7 * time.Hour)
 		synctest.Wait()
 		stop()
-		if n := len(relay.pollTimes); n < 7*24 || n > 8*24+8 {
+		if n := len(relay.PollTimes); n < 7*24 || n > 8*24+8 {
 			t.Errorf("%d polls in a week", n)
 		}
-		if n := relay.topics[300]; n < 27 || n > 31 {
+		if n := relay.Topics[300]; n < 27 || n > 31 {
 			t.Errorf("the slowed topic came %d times, want every six hours", n)
 		}
-		for i, at := range relay.times[1:] {
-			if wait := at.Sub(relay.times[i]); wait > 80*time.Minute && at.Before(began.Add(7*24*time.Hour)) {
+		for i, at := range relay.Times[1:] {
+			if wait := at.Sub(relay.Times[i]); wait > 80*time.Minute && at.Before(began.Add(7*24*time.Hour)) {
 				t.Errorf("%v between two reports, of states raised every hour", wait)
 			}
 		}
-		if missing := relay.clients[testIdentity.Client].missing(1); missing != nil || waiting(t, memory) != 0 {
+		if missing := relay.Clients[testIdentity.Client].Missing(1); missing != nil || waiting(t, memory) != 0 {
 			t.Errorf("missing %v, %d waiting", missing, waiting(t, memory))
 		}
 	})
@@ -407,7 +413,7 @@ func TestTheWallClockDecidesNothing(t *testing.T) {
 func TestPoisonIsSetAsideAndAResyncConverges(t *testing.T) {
 	for _, guilty := range []int{1, 2, 3} {
 		a, memory, relay := testAgent(t, 0)
-		relay.poison = func(body string) bool { return strings.Contains(body, "poison") }
+		relay.Poison = func(body string) bool { return strings.Contains(body, "poison") }
 		for i := range 20 {
 			id := fmt.Sprint("sound", i)
 			if i%7 < guilty && i < 15 && i%7 > 0 {
@@ -420,9 +426,9 @@ func TestPoisonIsSetAsideAndAResyncConverges(t *testing.T) {
 		if err != nil || (len(dead) > 0) != (guilty > 1) {
 			t.Fatalf("%d dead letters, %v", len(dead), err)
 		}
-		client := relay.clients[testIdentity.Client]
-		if len(client.states)+len(dead) != 20 {
-			t.Errorf("%d states at the site and %d dead letters of 20", len(client.states), len(dead))
+		client := relay.Clients[testIdentity.Client]
+		if len(client.States)+len(dead) != 20 {
+			t.Errorf("%d states at the site and %d dead letters of 20", len(client.States), len(dead))
 		}
 		if err := a.Resend(); err != nil {
 			t.Fatal(err)
@@ -430,7 +436,7 @@ func TestPoisonIsSetAsideAndAResyncConverges(t *testing.T) {
 		if reports := drainAll(t, a); len(reports) != 1 {
 			t.Errorf("the answer took %d reports: it brought again what was refused", len(reports))
 		}
-		if missing := client.missing(21); missing != nil {
+		if missing := client.Missing(21); missing != nil {
 			t.Errorf("missing %v of the answer", missing)
 		}
 	}

@@ -28,13 +28,13 @@ func TestARollbackOfMoreThanAMillion(t *testing.T) {
 	}
 	a = agentOn(t, memory, relay)
 	held := func(id string) (uint32, uint64) {
-		s := relay.clients[testIdentity.Client].states[topic{TopicUpdateDetection, id}]
+		s := relay.Clients[testIdentity.Client].State(TopicUpdateDetection, id)
 		return s.StateID, s.Serial
 	}
 	said := func() smx.Poll {
 		t.Helper()
 		poll(t, a, PolicyAdopted)
-		return relay.polls[len(relay.polls)-1]
+		return relay.Polls[len(relay.Polls)-1]
 	}
 	want(relay, policy.Document{})
 	if got := said(); got.LastSerial != 1_000_002 || got.States != 2 || got.Unsent != 0 || got.Digest == 0 {

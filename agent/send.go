@@ -8,27 +8,17 @@ import (
 	"time"
 
 	"statewire/agent/cache"
+	"statewire/agent/transport"
 	"statewire/internal/backoff"
 	"statewire/smx"
 )
 
-// Outcome is how an attempt to send ended.
-type Outcome uint8
-
-// The outcomes of Send.
-const (
-	Idle     Outcome = iota // nothing to send
-	Accepted                // the relay has the report
-	Refused                 // the relay will never take this report: it is cut in two or set aside
-	Again                   // no answer, or not now: the same bytes go again after Wait
-)
-
 // Attempt is one try to send one report.
 type Attempt struct {
-	Outcome Outcome
-	Report  *cache.Report // nil when Idle
-	Answer  Answer        // the relay's
-	Wait    time.Duration // before the next attempt, when Again
+	Outcome transport.Outcome
+	Report  *cache.Report    // nil when Idle
+	Answer  transport.Answer // the relay's
+	Wait    time.Duration    // before the next attempt, when Again
 }
 
 // answerPriority puts the answer to a resync into the low lane. Many clients answer at about the same time, after an outage of the
@@ -47,16 +37,16 @@ func (a *Agent) Send(ctx context.Context) (Attempt, error) {
 	}
 	answer := a.relay.Post(ctx, report.Body)
 	a.met(ctx, answer.Status, answer.Err, answer.Code, answer.Detail)
-	if answer.forbids() {
+	if answer.Forbids() {
 		a.forbidden++
 	} else {
 		a.forbidden = 0
 	}
 	if a.forbidden >= forbiddenAttempts {
-		answer.Outcome, answer.Whole = Refused, true
+		answer.Outcome, answer.Whole = transport.Refused, true
 	}
 	attempt := Attempt{Outcome: answer.Outcome, Report: report, Answer: answer}
-	if answer.Outcome == Again {
+	if answer.Outcome == transport.Again {
 		attempt.Wait = Pause(a.failures, answer.After)
 		a.log.Log(ctx, a.trouble(a.failures), "report not delivered", "client", a.id.Client, "first", report.First, "last", report.Last,
 			"status", answer.Status, "code", answer.Code, "wait", attempt.Wait, "why", a.Problem())
@@ -92,8 +82,8 @@ func (a *Agent) refrains() bool {
 // settle ends a report. A refused one of several states is cut in two, again and again, until the state that no relay takes is
 // alone: only that one is set aside, and the others arrive under the serials they have. A refusal that blames no state sets the whole
 // report aside; its states stay in the cache, and their serials are a gap that the next resync closes.
-func (a *Agent) settle(report *cache.Report, answer Answer) error {
-	if answer.Outcome == Refused && len(report.States) > 1 && !answer.Whole {
+func (a *Agent) settle(report *cache.Report, answer transport.Answer) error {
+	if answer.Outcome == transport.Refused && len(report.States) > 1 && !answer.Whole {
 		a.log.Info("report refused: sending its halves", "client", a.id.Client, "first", report.First, "last", report.Last, "code", answer.Code)
 		if err := a.store.Halve(a.Encode); err != nil {
 			return fmt.Errorf("halve report %d to %d: %w", report.First, report.Last, err)
@@ -104,26 +94,26 @@ func (a *Agent) settle(report *cache.Report, answer Answer) error {
 		Outcome: cache.Accepted, Whole: answer.Whole, Receipt: answer.Receipt, File: answer.File, Code: answer.Code, Detail: answer.Detail,
 		Time: a.clock.Wall(),
 	}
-	if answer.Outcome == Refused {
+	if answer.Outcome == transport.Refused {
 		end.Outcome = cache.Refused
 	}
 	if err := a.store.Settle(end); err != nil {
 		return fmt.Errorf("settle report %d to %d: %w", report.First, report.Last, err)
 	}
-	if answer.Outcome == Accepted {
+	if answer.Outcome == transport.Accepted {
 		a.sentTopics(report)
 	}
 	a.logSettled(report, answer)
 	return nil
 }
 
-func (a *Agent) logSettled(report *cache.Report, answer Answer) {
-	if answer.Outcome == Refused && answer.Whole {
+func (a *Agent) logSettled(report *cache.Report, answer transport.Answer) {
+	if answer.Outcome == transport.Refused && answer.Whole {
 		a.log.Warn("report set aside: the relay never takes it", "client", a.id.Client, "first", report.First, "last", report.Last,
 			"states", len(report.States), "status", answer.Status, "code", answer.Code, "detail", answer.Detail)
 		return
 	}
-	if answer.Outcome == Refused {
+	if answer.Outcome == transport.Refused {
 		s := &report.States[0]
 		a.log.Warn("state set aside: the relay never takes it", "client", a.id.Client, "topic", s.TopicType, "id", s.TopicID,
 			"state", s.StateID, "serial", s.Serial, "code", answer.Code, "detail", answer.Detail)

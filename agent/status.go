@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"statewire/agent/cache"
+	"statewire/agent/transport"
 	"statewire/smx"
 )
 
@@ -32,8 +33,8 @@ func (a *Agent) met(ctx context.Context, status int, err error, code, detail str
 	switch {
 	case status == 0 && err != nil:
 		a.contact.problem = "the relay does not answer: " + withoutAddress(err)
-	case errors.Is(err, errNotRelay):
-		a.contact.problem = fmt.Sprintf("%v with %d: see what stands at the relay's address", errNotRelay, status)
+	case errors.Is(err, transport.ErrNotRelay):
+		a.contact.problem = fmt.Sprintf("%v with %d: see what stands at the relay's address", transport.ErrNotRelay, status)
 	case status >= 300 && status != 304:
 		a.contact.problem = fmt.Sprintf("the relay answered %d %s", status, code)
 		if detail != "" {
@@ -111,7 +112,7 @@ func (a *Agent) Status() (Status, error) {
 	if !sum.OldestUnsent.IsZero() {
 		s.OldestUnsent = a.clock.age(sum.OldestUnsent, a.began)
 	}
-	address, inUse := a.relay.state()
+	address, inUse := a.relay.State()
 	switch s.AssignedRelay = address; {
 	case inUse:
 		s.RelayInUse = "assigned"

@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"statewire/agent/agenttest"
 	"statewire/agent/cache"
+	"statewire/agent/transport"
 	"statewire/smx"
 )
 
@@ -25,12 +27,12 @@ func TestEveryReportSentIsLogged(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: tt.shown}))
-		a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: cache.NewMemory(6), Relay: newSite(t), Log: log, SentLevel: tt.sent})
+		a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: cache.NewMemory(6), Relay: agenttest.NewSite(t), Log: log, SentLevel: tt.sent})
 		if err != nil {
 			t.Fatal(err)
 		}
 		raise(t, a, detected("a", 2), detected("b", 3))
-		send(t, a, Accepted)
+		send(t, a, transport.Accepted)
 		if got := out.String(); strings.Contains(got, report) != tt.report || strings.Contains(got, state) != tt.state {
 			t.Errorf("sent at %v, shown from %v: the log says\n%s", tt.sent, tt.shown, got)
 		}
@@ -41,10 +43,12 @@ func TestWhatAClientTellsOfItself(t *testing.T) {
 	a, memory, relay := testAgent(t, 0)
 	memory.KeepSent(10)
 	raise(t, a, detected("a", 2))
-	send(t, a, Accepted)
-	relay.fault = func(int) *Answer { return &Answer{Outcome: Again, Status: 503, Code: "backlog"} }
+	send(t, a, transport.Accepted)
+	relay.Fault = func(int) *transport.Answer {
+		return &transport.Answer{Outcome: transport.Again, Status: 503, Code: "backlog"}
+	}
 	raise(t, a, detected("b", 3))
-	send(t, a, Again)
+	send(t, a, transport.Again)
 	raise(t, a, detected("c", 4))
 
 	status, err := a.Status()
@@ -112,7 +116,7 @@ func TestWhatAnAttemptSaysOfTheRelay(t *testing.T) {
 	}{
 		{200, nil, true, ""}, {0, errors.New("no route"), false, "the relay does not answer: no route"}, {304, nil, true, ""}, {299, nil, true, ""},
 		{300, nil, true, "the relay answered 300 c: d"}, {400, nil, true, "the relay answered 400 c: d"}, {503, nil, true, "the relay answered 503 c: d"},
-		{200, errNotRelay, true, errNotRelay.Error() + " with 200: see what stands at the relay's address"},
+		{200, transport.ErrNotRelay, true, transport.ErrNotRelay.Error() + " with 200: see what stands at the relay's address"},
 	} {
 		a.met(t.Context(), tc.status, tc.err, "c", "d")
 		got, err := a.Status()

@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 	"agent/cache":     {"smx", "smx/policy"},
 	"agent/transport": {"smx", "smx/policy"},
 	"agent":           {"agent/cache", "agent/transport", "smx", "smx/policy"},
+	"agent/agenttest": {"agent/transport", "smx", "smx/policy"},
 	"agent/local":     {"agent", "agent/cache", "agent/transport", "smx"},
 	"agent/packages":  {"agent", "agent/cache", "smx"},
 	"fleet":           {"agent", "agent/cache", "agent/transport", "agent/local", "agent/packages", "smx", "smx/policy"},
@@ -55,7 +56,7 @@ var allowed = map[string][]string{
 }
 
 // testOnly are packages that only tests may import.
-var testOnly = []string{"fixtures", "store/storetest", "reports/reportstest", "smx/reference"}
+var testOnly = []string{"fixtures", "agent/agenttest", "store/storetest", "reports/reportstest", "smx/reference"}
 
 func TestAPackageImportsOnlyWhatTheDrawingAllows(t *testing.T) {
 	for file, imports := range projectImports(t) {

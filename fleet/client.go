@@ -10,6 +10,7 @@ import (
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/agent/transport"
 )
 
 // scriptOutput is what the simulated scripts print: quoted base64, as scripts' results come.
@@ -176,10 +177,10 @@ func (c *simulated) drain(ctx, sending context.Context) error {
 		switch {
 		case err != nil:
 			return err
-		case attempt.Outcome == agent.Idle:
+		case attempt.Outcome == transport.Idle:
 			c.idle = true
 			return nil
-		case attempt.Outcome == agent.Again:
+		case attempt.Outcome == transport.Again:
 			c.fleet.counts.retries.Add(1)
 			c.fleet.counts.trouble.Store(new(c.agent.Problem()))
 			c.sendDue = c.fleet.elapsed() + attempt.Wait

@@ -13,8 +13,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/agent/transport"
 	"statewire/smx"
 )
 
@@ -33,7 +33,7 @@ type Fleet struct {
 	log *slog.Logger
 	// clientLog has the clients' warnings alone: what every one of many does is no news.
 	clientLog *slog.Logger
-	relay     agent.Relay
+	relay     transport.Relay
 	close     func()
 	stores    stores
 	catalog   *catalog
@@ -78,7 +78,7 @@ func New(cfg Config, fs *Store, log *slog.Logger) (*Fleet, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	sender, err := agent.NewSender(cfg.Relay, cfg.TLS, cfg.Senders)
+	sender, err := transport.NewSender(cfg.Relay, cfg.TLS, cfg.Senders)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func New(cfg Config, fs *Store, log *slog.Logger) (*Fleet, error) {
 	return newFleet(cfg, from, sender, sender.Close, fs, log)
 }
 
-func newFleet(cfg Config, from time.Duration, relay agent.Relay, closeRelay func(), in stores, log *slog.Logger) (*Fleet, error) {
+func newFleet(cfg Config, from time.Duration, relay transport.Relay, closeRelay func(), in stores, log *slog.Logger) (*Fleet, error) {
 	if cfg.Start.IsZero() {
 		cfg.Start = time.Now()
 	}

@@ -3,13 +3,8 @@ package fleet
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/csv"
-	"encoding/hex"
-	"encoding/pem"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"runtime"
 	"slices"
@@ -19,7 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"statewire/agent"
+	"statewire/agent/agenttest"
+	"statewire/agent/transport"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -39,12 +35,12 @@ func testFleet(clients int) Config {
 }
 
 // simulate runs a fleet against a site for a while of the bubble's time.
-func simulate(t *testing.T, cfg Config, relay agent.Relay, history bool, lasts time.Duration) *books {
+func simulate(t *testing.T, cfg Config, relay transport.Relay, history bool, lasts time.Duration) *books {
 	t.Helper()
 	f := makeFleet(t, cfg, relay)
 	b := keepBooks(f)
 	if history {
-		if err := f.History(t.Context(), func(batch []PastReport) error { return relay.(*site).load(smx.AppendFile(nil, batch)) }); err != nil {
+		if err := f.History(t.Context(), func(batch []PastReport) error { return relay.(*site).Load(smx.AppendFile(nil, batch)) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -57,7 +53,7 @@ func simulate(t *testing.T, cfg Config, relay agent.Relay, history bool, lasts t
 }
 
 // makeFleet is a fleet in memory.
-func makeFleet(t testing.TB, cfg Config, relay agent.Relay) *Fleet {
+func makeFleet(t testing.TB, cfg Config, relay transport.Relay) *Fleet {
 	t.Helper()
 	f, err := newFleet(cfg, 0, relay, func() {}, newMemoryStores(), quiet)
 	if err != nil {
@@ -98,7 +94,7 @@ func TestSameSeedSameReports(t *testing.T) {
 			cfg := testFleet(40)
 			cfg.Seed, cfg.Senders = seed, 1+7*i
 			b := simulate(t, cfg, relay, true, 2*time.Hour)
-			digests[i] = fmt.Sprint(relay.digest, b.expected(t))
+			digests[i] = fmt.Sprint(relay.Digest, b.expected(t))
 		})
 	}
 	if digests[0] != digests[1] {
@@ -113,17 +109,17 @@ func TestOutageOfTheRelayChangesNothingInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		relay := newSite(t)
 		began := time.Now()
-		relay.fault = func(attempt int) *agent.Answer {
+		relay.Fault = func(attempt int) *transport.Answer {
 			switch since := time.Since(began); {
 			case since > 3*time.Minute && since < 11*time.Minute:
-				return &agent.Answer{Outcome: agent.Again, Status: 503, After: 5 * time.Second}
+				return &transport.Answer{Outcome: transport.Again, Status: 503, After: 5 * time.Second}
 			case attempt%17 == 3:
-				return &agent.Answer{Outcome: agent.Again, Err: context.DeadlineExceeded}
+				return &transport.Answer{Outcome: transport.Again, Err: context.DeadlineExceeded}
 			}
 			return nil
 		}
 		b := simulate(t, testFleet(100), relay, true, 4*time.Hour)
-		relay.fault = nil
+		relay.Fault = nil
 		b.fleet.deliverLate(t.Context())
 		relay.equal(settled(b.expected(t)))
 		if b.fleet.Stats().Retries == 0 {
@@ -148,7 +144,7 @@ func TestPatchDayMovesThenTrickles(t *testing.T) {
 		cfg := testFleet(200)
 		var perMinute [20 + 120]int
 		began := time.Now()
-		relay.fault = func(int) *agent.Answer {
+		relay.Fault = func(int) *transport.Answer {
 			if m := int(time.Since(began) / time.Minute); m < len(perMinute) {
 				perMinute[m]++
 			}
@@ -184,32 +180,32 @@ func TestStoryHasEveryChapter(t *testing.T) {
 		b := simulate(t, cfg, relay, true, 26*time.Hour)
 		relay.equal(b.expected(t))
 		catalogue := readCatalogue(t)
-		for s, n := range relay.seen {
-			if !catalogue[s] && s.topicType != topicUnknown {
-				t.Errorf("%d messages with topic %d state %d, which the catalogue does not have", n, s.topicType, s.state)
+		for s, n := range relay.Seen {
+			if !catalogue[s] && s[0] != topicUnknown {
+				t.Errorf("%d messages with topic %d state %d, which the catalogue does not have", n, s[0], s[1])
 			}
 		}
-		for _, s := range []siteState{
+		for _, s := range []agenttest.TopicState{
 			{300, 0}, {300, 1}, {300, 2}, {301, 1}, {301, 3}, {301, 4}, {301, 5}, {301, 6}, {301, 7}, {301, 8}, {301, 10},
 			{302, 2}, {302, 3}, {400, 3}, {401, 1}, {401, 2}, {401, 4}, {401, 7}, {402, 2}, {402, 3}, {402, 4}, {402, 8}, {402, 9},
 			{402, 10}, {402, 11}, {402, 12}, {402, 13}, {402, 14}, {500, 1}, {500, 2}, {500, 3}, {501, 2}, {501, 3}, {501, 4}, {501, 5},
 			{501, 6}, {800, 700}, {810, 107}, {1000, 1}, {1001, 1}, {2001, 3}, {2001, 4}, {2002, 1}, {2002, 2}, {9003, 1},
 		} {
-			if relay.seen[s] == 0 {
-				t.Errorf("no message with topic %d state %d", s.topicType, s.state)
+			if relay.Seen[s] == 0 {
+				t.Errorf("no message with topic %d state %d", s[0], s[1])
 			}
 		}
 		names := map[string]bool{}
-		for id, c := range relay.clients {
-			if names[c.name] || len(c.name) > 15 {
-				t.Errorf("client %s is called %q: names are unique and at most 15 characters", id, c.name)
+		for id, c := range relay.Clients {
+			if names[c.Name] || len(c.Name) > 15 {
+				t.Errorf("client %s is called %q: names are unique and at most 15 characters", id, c.Name)
 			}
-			names[c.name] = true
+			names[c.Name] = true
 		}
 	})
 }
 
-func readCatalogue(t *testing.T) map[siteState]bool {
+func readCatalogue(t *testing.T) map[agenttest.TopicState]bool {
 	t.Helper()
 	text, err := os.ReadFile("../configs/state-catalog.csv")
 	if err != nil {
@@ -219,12 +215,12 @@ func readCatalogue(t *testing.T) map[siteState]bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := map[siteState]bool{}
+	known := map[agenttest.TopicState]bool{}
 	for _, row := range rows[1:] {
 		kind, err1 := strconv.ParseUint(row[0], 10, 32)
 		state, err2 := strconv.ParseUint(row[2], 10, 32)
 		if err1 == nil && err2 == nil {
-			known[siteState{uint32(kind), uint32(state)}] = true
+			known[agenttest.TopicState{uint32(kind), uint32(state)}] = true
 		}
 	}
 	return known
@@ -233,8 +229,8 @@ func readCatalogue(t *testing.T) map[siteState]bool {
 // slower is a site whose policy wants a longer send cycle of everybody.
 type slower struct{ *site }
 
-func (s slower) Policy(_ context.Context, poll smx.Poll, _ string) agent.PolicyAnswer {
-	return agent.PolicyAnswer{Outcome: agent.Accepted, Status: 200, ETag: "slow", Document: policy.Encode(policy.Document{Client: poll.Client, SendInterval: 4 * time.Hour})}
+func (s slower) Policy(_ context.Context, poll smx.Poll, _ string) transport.PolicyAnswer {
+	return transport.PolicyAnswer{Outcome: transport.Accepted, Status: 200, ETag: "slow", Document: policy.Encode(policy.Document{Client: poll.Client, SendInterval: 4 * time.Hour})}
 }
 
 func TestFleetObeysItsPolicy(t *testing.T) {
@@ -242,7 +238,7 @@ func TestFleetObeysItsPolicy(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			cfg, relay := testFleet(10), newSite(t)
 			cfg.PolicyInterval = 5 * time.Second
-			var to agent.Relay = relay
+			var to transport.Relay = relay
 			if slow {
 				to = slower{relay}
 			}
@@ -369,26 +365,26 @@ func liveBytes() uint64 {
 // counter takes every report and looks at none.
 type counter struct{ posts atomic.Int64 }
 
-func (c *counter) Policy(context.Context, smx.Poll, string) agent.PolicyAnswer {
-	return agent.PolicyAnswer{Outcome: agent.Idle, Status: 304}
+func (c *counter) Policy(context.Context, smx.Poll, string) transport.PolicyAnswer {
+	return transport.PolicyAnswer{Outcome: transport.Idle, Status: 304}
 }
 
-func (c *counter) Post(context.Context, []byte) agent.Answer {
+func (c *counter) Post(context.Context, []byte) transport.Answer {
 	c.posts.Add(1)
-	return agent.Answer{Outcome: agent.Accepted}
+	return transport.Answer{Outcome: transport.Accepted}
 }
 
 // TestFleetOverTLS runs the whole way: fleet, gzip, TLS, a relay that is away for a while, and the comparison at the end.
 func TestFleetOverTLS(t *testing.T) {
 	relay := newSite(t)
-	relay.fault = func(attempt int) *agent.Answer {
+	relay.Fault = func(attempt int) *transport.Answer {
 		if attempt%40 == 20 {
-			return &agent.Answer{Outcome: agent.Again, Status: 503, After: time.Second}
+			return &transport.Answer{Outcome: transport.Again, Status: 503, After: time.Second}
 		}
 		return nil
 	}
-	server, authority, pin := listen(t, relay)
-	trust, err := agent.Trust(authority, pin)
+	server, authority, pin := agenttest.Listen(t, relay)
+	trust, err := transport.Trust(authority, pin)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -436,16 +432,4 @@ func TestConfigValidate(t *testing.T) {
 			}
 		})
 	}
-}
-
-// listen serves h over TLS for the test, and returns its address, its certificate in PEM and its pin.
-func listen(t *testing.T, h http.Handler) (server *httptest.Server, authority []byte, pin string) {
-	server = httptest.NewUnstartedServer(h)
-	server.Config.ErrorLog = nil
-	server.EnableHTTP2 = false
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	cert := server.Certificate()
-	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
-	return server, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}), hex.EncodeToString(sum[:])
 }

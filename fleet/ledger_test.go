@@ -1,40 +1,30 @@
 package fleet
 
 import (
-	"cmp"
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
+	"statewire/agent/agenttest"
 	"statewire/agent/cache"
+	"statewire/internal/serials"
 	"statewire/smx"
 )
-
-// ExpectedState is the current state of one topic of a client.
-type ExpectedState struct {
-	TopicType uint32
-	TopicID   string
-	StateID   uint32
-	Params    []string
-	Serial    uint64 // 0 for an instant message
-	Time      time.Time
-}
 
 // Expected is what a site should hold of one client.
 type Expected struct {
 	Client      smx.ClientID
-	Name        string          // NetBIOS name
-	FirstSerial uint64          // the first one given
-	LastSerial  uint64          // the last one assigned
-	States      []ExpectedState // by topic type, then id: the latest of what reached the relay
-	Lost        []SerialRange   // assigned, but never at the relay
-	SetAside    []uint64        // arrived in a damaged record: received, not stored
-	Unsettled   []SerialRange   // sent when the fleet stopped, no answer: may have arrived or not
+	Name        string            // NetBIOS name
+	FirstSerial uint64            // the first one given
+	LastSerial  uint64            // the last one assigned
+	States      []agenttest.State // by topic type, then id: the latest of what reached the relay
+	Lost        []serials.Run     // assigned, but never at the relay
+	SetAside    []uint64          // arrived in a damaged record: received, not stored
+	Unsettled   []serials.Run     // sent when the fleet stopped, no answer: may have arrived or not
 }
 
 // Missing is the ranges a gap check should find: what was lost, up to the greatest serial that arrived.
-func (e *Expected) Missing() []SerialRange {
+func (e *Expected) Missing() []serials.Run {
 	greatest := uint64(0)
 	for _, s := range e.States {
 		greatest = max(greatest, s.Serial)
@@ -42,7 +32,7 @@ func (e *Expected) Missing() []SerialRange {
 	for _, s := range e.SetAside {
 		greatest = max(greatest, s)
 	}
-	var missing []SerialRange
+	var missing []serials.Run
 	for _, r := range e.Lost {
 		if r.First < greatest {
 			missing = append(missing, r)
@@ -102,16 +92,16 @@ func (b *books) expectedOf(t testing.TB, c *simulated) Expected {
 		t.Fatal(err)
 	}
 	if pending != nil {
-		e.Unsettled = append(e.Unsettled, serials(pending)...)
+		e.Unsettled = append(e.Unsettled, given(pending)...)
 	}
 	for _, p := range c.line.late {
 		if p.tried {
-			e.Unsettled = append(e.Unsettled, serials(p.report)...)
+			e.Unsettled = append(e.Unsettled, given(p.report)...)
 		} else {
-			e.Lost = append(e.Lost, serials(p.report)...)
+			e.Lost = append(e.Lost, given(p.report)...)
 		}
 	}
-	e.Lost, e.Unsettled = join(e.Lost), join(e.Unsettled)
+	e.Lost, e.Unsettled = serials.Join(e.Lost), serials.Join(e.Unsettled)
 	return e
 }
 
@@ -120,35 +110,21 @@ func lastSerial(t testing.TB, c *simulated) uint64 {
 	return c.fleet.stores.(*memoryStores).get(c.machine.id.Client).LastSerial()
 }
 
-func serials(r *cache.Report) []SerialRange {
+func given(r *cache.Report) []serials.Run {
 	if r.Last == 0 {
 		return nil
 	}
-	return []SerialRange{{r.First, r.Last}}
-}
-
-// join sorts ranges and merges neighbours.
-func join(ranges []SerialRange) []SerialRange {
-	ranges = slices.SortedFunc(slices.Values(ranges), func(a, b SerialRange) int { return cmp.Compare(a.First, b.First) })
-	joined := ranges[:0]
-	for _, r := range ranges {
-		if n := len(joined); n > 0 && r.First <= joined[n-1].Last+1 {
-			joined[n-1].Last = max(joined[n-1].Last, r.Last)
-			continue
-		}
-		joined = append(joined, r)
-	}
-	return joined
+	return []serials.Run{{First: r.First, Last: r.Last}}
 }
 
 // ledger is what reached the relay of one client.
 type ledger struct {
-	states   []ExpectedState // by topic
-	lost     []SerialRange
+	states   []agenttest.State // by topic
+	lost     []serials.Run
 	setAside []uint64
 }
 
-func (l *ledger) lose(report *cache.Report) { l.lost = append(l.lost, serials(report)...) }
+func (l *ledger) lose(report *cache.Report) { l.lost = append(l.lost, given(report)...) }
 
 // arrive records a report at the relay, but for its damaged record.
 func (l *ledger) arrive(report *cache.Report, damage damage) {
@@ -158,7 +134,7 @@ func (l *ledger) arrive(report *cache.Report, damage damage) {
 		case damage.kind == none || damage.index != i:
 			l.keep(s)
 		case damage.kind == wrongSerial:
-			l.lost = append(l.lost, SerialRange{s.Serial, s.Serial})
+			l.lost = append(l.lost, serials.Run{First: s.Serial, Last: s.Serial})
 		default:
 			l.setAside = append(l.setAside, s.Serial)
 		}
@@ -168,10 +144,10 @@ func (l *ledger) arrive(report *cache.Report, damage damage) {
 // keep makes s the topic's current state unless a later one is known. The greater serial is the later; an instant message gives
 // way to every numbered one.
 func (l *ledger) keep(s *cache.State) {
-	at, found := slices.BinarySearchFunc(l.states, topicKey{s.TopicType, s.TopicID}, func(e ExpectedState, t topicKey) int {
+	at, found := slices.BinarySearchFunc(l.states, topicKey{s.TopicType, s.TopicID}, func(e agenttest.State, t topicKey) int {
 		return topicKey{e.TopicType, e.TopicID}.compare(t)
 	})
-	next := ExpectedState{TopicType: s.TopicType, TopicID: s.TopicID, StateID: s.StateID, Params: s.Params, Serial: s.Serial, Time: s.Time}
+	next := agenttest.State{TopicType: s.TopicType, TopicID: s.TopicID, StateID: s.StateID, Params: s.Params, Serial: s.Serial, Time: s.Time}
 	switch {
 	case !found:
 		l.states = slices.Insert(l.states, at, next)

@@ -8,6 +8,7 @@ import (
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/agent/transport"
 	"statewire/smx"
 )
 
@@ -44,7 +45,7 @@ const (
 )
 
 // Post implements agent.Relay.
-func (l *line) Post(ctx context.Context, body []byte) agent.Answer {
+func (l *line) Post(ctx context.Context, body []byte) transport.Answer {
 	report := l.client.store.report
 	happens, r := l.fate(report)
 	damage := intact
@@ -53,20 +54,20 @@ func (l *line) Post(ctx context.Context, body []byte) agent.Answer {
 		l.sent++
 		l.count().lost.Add(1)
 		l.lose(report)
-		return agent.Answer{Outcome: agent.Accepted}
+		return transport.Answer{Outcome: transport.Accepted}
 	case arrivesLater, arrivesDelayed:
 		l.sent++
 		l.putOff(happens, r, &late{report: report, body: body})
-		return agent.Answer{Outcome: agent.Accepted}
+		return transport.Answer{Outcome: transport.Accepted}
 	case arrivesDamaged:
 		body, damage = damageRecord(r, body, report)
 	}
 	answer := l.deliver(ctx, body, report, damage)
-	if answer.Outcome == agent.Again {
+	if answer.Outcome == transport.Again {
 		return answer
 	}
 	l.sent++
-	if happens == arrivesTwice && l.client.fleet.relay.Post(ctx, body).Outcome == agent.Accepted {
+	if happens == arrivesTwice && l.client.fleet.relay.Post(ctx, body).Outcome == transport.Accepted {
 		l.count().duplicated.Add(1)
 	}
 	if i := slices.IndexFunc(l.late, func(p *late) bool { return p.due == never }); i >= 0 {
@@ -76,10 +77,10 @@ func (l *line) Post(ctx context.Context, body []byte) agent.Answer {
 }
 
 // Policy implements agent.Relay.
-func (l *line) Policy(ctx context.Context, poll smx.Poll, etag string) agent.PolicyAnswer {
+func (l *line) Policy(ctx context.Context, poll smx.Poll, etag string) transport.PolicyAnswer {
 	l.polled++
 	if !l.client.fleet.settling && l.chance(2, l.polled).Float64() < l.client.fleet.cfg.Loss {
-		return agent.PolicyAnswer{Outcome: agent.Again}
+		return transport.PolicyAnswer{Outcome: transport.Again}
 	}
 	return l.client.fleet.relay.Policy(ctx, poll, etag)
 }
@@ -118,7 +119,7 @@ func (l *line) deliverLate(ctx context.Context, by time.Duration) {
 func (l *line) deliverOne(ctx context.Context, i int) bool {
 	p := l.late[i]
 	p.tried = true
-	if answer := l.deliver(ctx, p.body, p.report, intact); answer.Outcome == agent.Again {
+	if answer := l.deliver(ctx, p.body, p.report, intact); answer.Outcome == transport.Again {
 		p.due = l.client.fleet.elapsed() + agent.Pause(2, answer.After)
 		return false
 	}
@@ -127,17 +128,17 @@ func (l *line) deliverOne(ctx context.Context, i int) bool {
 }
 
 // deliver posts a report.
-func (l *line) deliver(ctx context.Context, body []byte, report *cache.Report, damage damage) agent.Answer {
+func (l *line) deliver(ctx context.Context, body []byte, report *cache.Report, damage damage) transport.Answer {
 	answer := l.client.fleet.relay.Post(ctx, body)
 	switch answer.Outcome {
-	case agent.Accepted:
+	case transport.Accepted:
 		l.count().reports.Add(1)
 		l.count().messages.Add(int64(len(report.States)))
 		if damage.kind != none {
 			l.count().damaged.Add(1)
 		}
 		l.arrive(report, damage)
-	case agent.Refused:
+	case transport.Refused:
 		l.count().refused.Add(1)
 		l.lose(report)
 	}

@@ -13,8 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"statewire/agent"
+	"statewire/agent/agenttest"
 	"statewire/agent/cache"
+	"statewire/agent/transport"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -36,7 +37,7 @@ func (a *asker) ask() {
 }
 
 // Policy implements agent.Relay.
-func (a *asker) Policy(_ context.Context, poll smx.Poll, etag string) agent.PolicyAnswer {
+func (a *asker) Policy(_ context.Context, poll smx.Poll, etag string) transport.PolicyAnswer {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.polls[poll.Client] = poll.LastSerial
@@ -50,29 +51,29 @@ func (a *asker) Policy(_ context.Context, poll smx.Poll, etag string) agent.Poli
 	}
 	document := policy.Encode(p)
 	if tag := fmt.Sprintf("%x", document); tag != etag {
-		return agent.PolicyAnswer{Outcome: agent.Accepted, Status: 200, Document: document, ETag: tag}
+		return transport.PolicyAnswer{Outcome: transport.Accepted, Status: 200, Document: document, ETag: tag}
 	}
-	return agent.PolicyAnswer{Outcome: agent.Idle, Status: 304}
+	return transport.PolicyAnswer{Outcome: transport.Idle, Status: 304}
 }
 
 func (a *asker) greatest(client smx.ClientID) (greatest uint64) {
-	a.site.mu.Lock()
-	defer a.site.mu.Unlock()
-	if c := a.clients[client]; c != nil {
-		for serial := range c.came {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	if c := a.Clients[client]; c != nil {
+		for serial := range c.Came {
 			greatest = max(greatest, serial)
 		}
 	}
 	return greatest
 }
 
-func (a *asker) completion(client smx.ClientID) (ExpectedState, bool) {
-	a.site.mu.Lock()
-	defer a.site.mu.Unlock()
-	if a.clients[client] == nil {
-		return ExpectedState{}, false
+func (a *asker) completion(client smx.ClientID) (agenttest.State, bool) {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	if a.Clients[client] == nil {
+		return agenttest.State{}, false
 	}
-	state, ok := a.clients[client].states[topicKey{topicResync, client.String()}]
+	state, ok := a.Clients[client].States[agenttest.Topic{Type: topicResync, ID: client.String()}]
 	return state, ok
 }
 
@@ -83,11 +84,11 @@ func (a *asker) holds(client smx.ClientID) (s SiteClient) {
 	if asked {
 		fmt.Sscan(done.Params[0], &floor)
 	}
-	c := a.clients[client]
+	c := a.Clients[client]
 	if c == nil {
 		return s
 	}
-	for _, state := range c.states {
+	for _, state := range c.States {
 		if state.Serial == 0 || state.TopicType == topicResync {
 			continue
 		}
@@ -96,7 +97,7 @@ func (a *asker) holds(client smx.ClientID) (s SiteClient) {
 			Time: state.Time, Serial: state.Serial, Hash: smx.PayloadHash(&m), Unconfirmed: state.Serial < floor})
 	}
 	slices.SortFunc(s.States, func(x, y SiteState) int { return topicOf(&x).compare(topicOf(&y)) })
-	for _, r := range c.missing(1) {
+	for _, r := range c.Missing(1) {
 		if r.Last >= floor {
 			s.Ranges = append(s.Ranges, r)
 		}
@@ -132,7 +133,7 @@ func openStore(t *testing.T, path string) *Store {
 }
 
 // over runs a fleet on a store file to its end.
-func over(t *testing.T, cfg Config, fs *Store, relay agent.Relay) *Fleet {
+func over(t *testing.T, cfg Config, fs *Store, relay transport.Relay) *Fleet {
 	t.Helper()
 	from, err := fs.begin(cfg)
 	if err != nil {
@@ -231,12 +232,12 @@ func TestSecondRunGoesOn(t *testing.T) {
 		if want := 4 * 24 * time.Hour * 3 / 10; ends[3].Round(time.Minute) != want {
 			t.Errorf("the runs end at %v of simulated time, want the last at %v", ends, want)
 		}
-		for id, c := range relay.clients {
-			if missing := c.missing(1); missing != nil {
+		for id, c := range relay.Clients {
+			if missing := c.Missing(1); missing != nil {
 				t.Errorf("client %s: missing %v", id, missing)
 			}
 		}
-		if n := relay.seen[siteState{topicClientInstall, 700}]; n != cfg.Clients {
+		if n := relay.Seen[agenttest.TopicState{topicClientInstall, 700}]; n != cfg.Clients {
 			t.Errorf("%d clients were installed, want each of %d once", n, cfg.Clients)
 		}
 	})
@@ -264,8 +265,8 @@ func TestAnotherFleetsStoreIsRefused(t *testing.T) {
 func TestUnreachableRelayDoesNotKeepASettlingFleetForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		relay := newSite(t)
-		relay.fault = func(int) *agent.Answer {
-			return &agent.Answer{Outcome: agent.Again, Status: 503, Code: "backlog", Detail: "the inbox is full"}
+		relay.Fault = func(int) *transport.Answer {
+			return &transport.Answer{Outcome: transport.Again, Status: 503, Code: "backlog", Detail: "the inbox is full"}
 		}
 		cfg := verifiedFleet(5)
 		began := time.Now()

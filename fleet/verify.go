@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"statewire/agent/cache"
+	"statewire/internal/serials"
 	"statewire/smx"
 )
 
@@ -25,11 +26,8 @@ type SiteState struct {
 // SiteClient is what a site holds of one client.
 type SiteClient struct {
 	States []SiteState   // numbered states without those of topic type 700, by topic type, then id
-	Ranges []SerialRange // that are missing, as of the last gap check
+	Ranges []serials.Run // that are missing, as of the last gap check
 }
-
-// SerialRange is a run of serials, both ends included.
-type SerialRange struct{ First, Last uint64 }
 
 // DifferenceKind is how a site and a client disagree.
 type DifferenceKind string
@@ -51,7 +49,7 @@ type Difference struct {
 	TopicID   string
 	Held      *cache.State // the client's; nil when it holds none
 	Site      *SiteState   // the site's; nil when it has none
-	Range     *SerialRange // that is open
+	Range     *serials.Run // that is open
 }
 
 // Verdict counts what a comparison looked at.

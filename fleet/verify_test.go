@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"statewire/agent/cache"
+	"statewire/internal/serials"
 	"statewire/smx"
 )
 
@@ -60,7 +61,7 @@ func TestCompareNoticesEveryDifference(t *testing.T) {
 		{"only the site holds the last topic", held(nil)[:2], there(nil), OnlyThere, "the client holds nothing", 0},
 		{"only the site holds a topic, and says so", append(held(nil)[:1:1], held(nil)[2]), there(func(s *SiteState) { s.Unconfirmed = true }), "", "", 1},
 		{"instant states are forgotten", append(held(nil), cache.Held{State: cache.State{Instant: true, Message: smx.Message{TopicType: 9003, TopicID: "x"}}}), there(nil), "", "", 0},
-		{"a range is open", held(nil), SiteClient{there(nil).States, []SerialRange{{3, 4}}}, OpenRange, "serials 3 to 4 are missing", 0},
+		{"a range is open", held(nil), SiteClient{there(nil).States, []serials.Run{{First: 3, Last: 4}}}, OpenRange, "serials 3 to 4 are missing", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var v Verdict

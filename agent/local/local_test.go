@@ -17,8 +17,10 @@ import (
 	"time"
 
 	"statewire/agent"
+	"statewire/agent/agenttest"
 	"statewire/agent/cache"
 	"statewire/agent/packages"
+	"statewire/agent/transport"
 	"statewire/smx"
 )
 
@@ -26,7 +28,7 @@ import (
 type operatedAgent struct {
 	dir    string
 	store  *cache.Memory
-	relay  *site
+	relay  *agenttest.Site
 	client *Client
 }
 
@@ -36,7 +38,7 @@ func operate(t *testing.T) *operatedAgent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &operatedAgent{dir: dir, store: cache.NewMemory(0), relay: newSite(t), client: Dial(dir)}
+	o := &operatedAgent{dir: dir, store: cache.NewMemory(0), relay: agenttest.NewSite(t), client: Dial(dir)}
 	o.store.KeepSent(100)
 	cfg := agent.DefaultConfig()
 	cfg.StartupJitter = time.Hour // nothing is sent unless somebody asks
@@ -78,7 +80,7 @@ func TestAStateToldThroughTheSocketArrives(t *testing.T) {
 	if err != nil || answer.Recorded != 2 || answer.Sent != nil {
 		t.Fatalf("answer is %+v, %v; want two recorded", answer, err)
 	}
-	if n := len(o.relay.times); n != 0 {
+	if n := len(o.relay.Times); n != 0 {
 		t.Errorf("%d reports were sent though nobody asked", n)
 	}
 	sent, err := o.client.Send(t.Context())
@@ -164,19 +166,19 @@ func TestStatusShowsTheLastScan(t *testing.T) {
 // A relay that is away, and topics that the policy holds back, are said at once; the states stay.
 func TestSendingThatComesToNothingIsSaid(t *testing.T) {
 	o := operate(t)
-	o.relay.mu.Lock()
-	o.relay.fault = func(int) *agent.Answer {
-		return &agent.Answer{Outcome: agent.Again, Err: errors.New("connection refused")}
+	o.relay.Mu.Lock()
+	o.relay.Fault = func(int) *transport.Answer {
+		return &transport.Answer{Outcome: transport.Again, Err: errors.New("connection refused")}
 	}
-	o.relay.mu.Unlock()
+	o.relay.Mu.Unlock()
 	state := RaiseRequest{Now: true, States: []RaisedState{{TopicType: 500, TopicID: "a", StateID: 2}}}
 	answer, err := o.client.Raise(t.Context(), state)
 	if err != nil || answer.Recorded != 1 || answer.Sent == nil || answer.Sent.Done || answer.Sent.Unsent != 1 || !strings.Contains(answer.Sent.Problem, "connection refused") {
 		t.Errorf("answer is %+v %+v, %v; want recorded, not sent, and why", answer, answer.Sent, err)
 	}
-	o.relay.mu.Lock()
-	o.relay.fault = nil
-	o.relay.mu.Unlock()
+	o.relay.Mu.Lock()
+	o.relay.Fault = nil
+	o.relay.Mu.Unlock()
 	if sent, err := o.client.Send(t.Context()); err != nil || !sent.Done {
 		t.Errorf("send says %+v, %v; want sent once the relay is back", sent, err)
 	}
@@ -380,7 +382,7 @@ func (p pipes) Addr() net.Addr { return &net.UnixAddr{} }
 // Callers that connect and say nothing hold up nobody for longer than somebody who watches the agent waits.
 func TestSilentCallersDoNotHoldUpOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, err := agent.New(agent.DefaultConfig(), agent.Deps{Identity: testIdentity, Store: cache.NewMemory(0), Relay: newSite(t), Log: quiet})
+		a, err := agent.New(agent.DefaultConfig(), agent.Deps{Identity: testIdentity, Store: cache.NewMemory(0), Relay: agenttest.NewSite(t), Log: quiet})
 		if err != nil {
 			t.Fatal(err)
 		}

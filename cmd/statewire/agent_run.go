@@ -17,6 +17,7 @@ import (
 	"statewire/agent/cache"
 	"statewire/agent/local"
 	"statewire/agent/packages"
+	"statewire/agent/transport"
 	"statewire/cmd/statewire/cli"
 	"statewire/configs"
 )
@@ -151,7 +152,7 @@ func (l *localAgent) run(ctx context.Context) error {
 }
 
 // relayDialer makes ways to relays that the configuration trusts.
-func relayDialer(cfg agent.Config) (func(address string) (*agent.Sender, error), error) {
+func relayDialer(cfg agent.Config) (func(address string) (*transport.Sender, error), error) {
 	var authority []byte
 	if cfg.CAFile != "" {
 		var err error
@@ -159,11 +160,13 @@ func relayDialer(cfg agent.Config) (func(address string) (*agent.Sender, error),
 			return nil, fmt.Errorf("read agent.ca_file: %w", err)
 		}
 	}
-	trust, err := agent.Trust(authority, cfg.Pin)
+	trust, err := transport.Trust(authority, cfg.Pin)
 	if err != nil {
 		return nil, fmt.Errorf("agent.ca_file %s, agent.pin: %w", cfg.CAFile, err)
 	}
-	return func(address string) (*agent.Sender, error) { return agent.NewSender(address, trust, agentConns) }, nil
+	return func(address string) (*transport.Sender, error) {
+		return transport.NewSender(address, trust, agentConns)
+	}, nil
 }
 
 // holder names the process that has the store, when that is why it cannot be opened.

@@ -93,7 +93,7 @@ func TestNoKillOfASiteBreaksThePromises(t *testing.T) {
 
 // killSites kills a site at up to n places, within some time, and checks after each.
 func killSites(t *testing.T, chance *rand.Rand, n int, within time.Duration) {
-	data, l, next := dataDir(t), newLedger(), &serials{}
+	data, l, next := dataDir(t), newLedger(), &counters{}
 	began, hits, rounds := time.Now(), 0, 0
 	for _, at := range places(chance, n) {
 		if time.Since(began) > within && rounds >= n/3 {
@@ -115,7 +115,7 @@ func killSites(t *testing.T, chance *rand.Rand, n int, within time.Duration) {
 }
 
 // killOnce runs a site under traffic until it is killed: at the place, or from outside when it did not get there in time.
-func killOnce(t *testing.T, data string, at kill, l *ledger, next *serials, chance uint64) (hit bool) {
+func killOnce(t *testing.T, data string, at kill, l *ledger, next *counters, chance uint64) (hit bool) {
 	p := spawn(t, data, at.strace(data), "serve")
 	eventually(patience, func() bool { return p.ended() || p.logged("relay listening") != nil })
 	if !p.ended() {

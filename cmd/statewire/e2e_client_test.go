@@ -87,13 +87,13 @@ func (p *poster) accept(t testing.TB, l *ledger, client int, first, last uint64)
 	}
 }
 
-// serials hands out the serials of a test's clients.
-type serials struct {
+// counters hands out the serials of a test's clients.
+type counters struct {
 	mu   sync.Mutex
 	next map[int]uint64 // Guarded by mu.
 }
 
-func (s *serials) take(client int, n uint64) (first, last uint64) {
+func (s *counters) take(client int, n uint64) (first, last uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.next == nil {
@@ -105,7 +105,7 @@ func (s *serials) take(client int, n uint64) (first, last uint64) {
 }
 
 // traffic posts new reports with some callers at once until ctx is done or the process is gone.
-func traffic(ctx context.Context, p *process, to *poster, l *ledger, s *serials, callers int, seed uint64) {
+func traffic(ctx context.Context, p *process, to *poster, l *ledger, s *counters, callers int, seed uint64) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var all sync.WaitGroup

@@ -221,7 +221,7 @@ func halfBad(t *testing.T, l *ledger) []byte {
 func TestSignalsStopCleanly(t *testing.T) {
 	t.Parallel()
 	data := siteDir(t)
-	l, next := newLedger(), &serials{}
+	l, next := newLedger(), &counters{}
 	for n, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		s := serve(t, data)
 		s.awaitReady()

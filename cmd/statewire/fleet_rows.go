@@ -10,6 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"statewire/fleet"
+	"statewire/internal/serials"
 	"statewire/store"
 )
 
@@ -75,7 +76,7 @@ func scanState(rows driver.Rows) (client string, s fleet.SiteState, err error) {
 	return client, s, err
 }
 
-func scanRange(rows driver.Rows) (client string, r fleet.SerialRange, err error) {
+func scanRange(rows driver.Rows) (client string, r serials.Run, err error) {
 	err = rows.Scan(&client, &r.First, &r.Last)
 	return client, r, err
 }

@@ -161,7 +161,7 @@ func TestPowerCutWhileLoading(t *testing.T) {
 	n := seed(t, 1)
 	onDisks(t, times(t), func(t *testing.T, d *disk) {
 		chance := rand.New(rand.NewPCG(n, uint64(crc32.ChecksumIEEE([]byte(t.Name())))))
-		l, next := newLedger(), &serials{}
+		l, next := newLedger(), &counters{}
 		for cut := range 4 {
 			length := time.Duration(200+chance.IntN(1500)) * time.Millisecond
 			if cut == 3 {
@@ -188,7 +188,7 @@ func TestPowerCutWhileLoading(t *testing.T) {
 }
 
 // loadAndCut runs a site under traffic for a while, then cuts the power.
-func loadAndCut(t *testing.T, d *disk, l *ledger, next *serials, length time.Duration, chance uint64) (inserts int) {
+func loadAndCut(t *testing.T, d *disk, l *ledger, next *counters, length time.Duration, chance uint64) (inserts int) {
 	t.Helper()
 	s := serve(t, d.data(), "--set", "ingest.batch_delay=0s", "--set", "ingest.loader_threads=2")
 	s.awaitReady()

@@ -1,4 +1,4 @@
-package agent
+package transport
 
 import (
 	"bytes"
@@ -10,23 +10,10 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"statewire/smx"
 	"statewire/smx/policy"
 )
-
-// PolicyAnswer is what became of one request for a policy.
-type PolicyAnswer struct {
-	Outcome  Outcome       // Accepted: a document came; Idle: the one known is still right; Refused; Again
-	Document []byte        // when Accepted
-	ETag     string        // of the document
-	After    time.Duration // the relay asked to be left alone for so long; 0 = it did not ask
-	Status   int           // HTTP's; 0 = no answer
-	Code     string        // of the refusal
-	Detail   string
-	Err      error // why no policy came
-}
 
 // errUntrusted is what a policy ends with that nobody vouches for.
 var errUntrusted = errors.New("a policy is taken only over TLS from a relay whose certificate was checked: give the agent an https address and the authority or pin")
@@ -72,7 +59,7 @@ func (s *Sender) judgePolicy(resp *http.Response, text []byte, readErr error) Po
 		answer.Outcome, answer.Err = Refused, errUntrusted
 	case readErr != nil:
 	case code == http.StatusOK && !bytes.Contains(text, []byte("<Policy")):
-		answer.Outcome, answer.Err = Refused, errNotRelay
+		answer.Outcome, answer.Err = Refused, ErrNotRelay
 	case code == http.StatusOK:
 		answer.Outcome, answer.Document, answer.ETag = Accepted, text, resp.Header.Get("ETag")
 	case code == http.StatusNotModified:
@@ -82,20 +69,11 @@ func (s *Sender) judgePolicy(resp *http.Response, text []byte, readErr error) Po
 		_ = json.Unmarshal(text, &said) // a text that is no problem document leaves it empty
 		answer.Code, answer.Detail, answer.Err = said.Code, said.Detail, fmt.Errorf("the relay answered %d %s %s", code, said.Code, said.Detail)
 		if foreign(code, said.Code) {
-			answer.Err = errNotRelay
+			answer.Err = ErrNotRelay
 		}
 		if code/100 == 4 && !passing(code) {
 			answer.Outcome = Refused
 		}
 	}
 	return answer
-}
-
-// passing tells which 4xx pass: a renewed certificate, a finished migration, a calmer relay.
-func passing(code int) bool {
-	switch code {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusUnauthorized, http.StatusForbidden:
-		return true
-	}
-	return false
 }

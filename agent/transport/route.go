@@ -1,4 +1,4 @@
-package agent
+package transport
 
 import (
 	"context"
@@ -19,10 +19,10 @@ const (
 	assignedRetry = time.Hour
 )
 
-// route is the way to the relay in use: the assigned one when a policy names it, or else the configured one. Where the machine
+// Route is the way to the relay in use: the assigned one when a policy names it, or else the configured one. Where the machine
 // happens to be never changes it.
-type route struct {
-	// Constant after New.
+type Route struct {
+	// Constant after NewRoute.
 	configured Relay
 	dial       func(address string) (*Sender, error)
 	steady     func() time.Duration
@@ -36,8 +36,14 @@ type route struct {
 	retryAt  time.Duration
 }
 
-// assign makes the relay at address the one to use; empty goes back to the configured one.
-func (r *route) assign(address string) {
+// NewRoute returns the way to the configured relay. dial makes the way to one that a policy assigns; nil stays with the configured
+// one. steady is a clock that never jumps.
+func NewRoute(configured Relay, dial func(address string) (*Sender, error), steady func() time.Duration, log *slog.Logger) *Route {
+	return &Route{configured: configured, dial: dial, steady: steady, log: log}
+}
+
+// Assign makes the relay at address the one to use; empty goes back to the configured one.
+func (r *Route) Assign(address string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if address == r.address {
@@ -59,7 +65,7 @@ func (r *route) assign(address string) {
 }
 
 // pick is the relay for the next attempt.
-func (r *route) pick() (relay Relay, assigned *Sender) {
+func (r *Route) pick() (relay Relay, assigned *Sender) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.assigned == nil || r.fellBack() {
@@ -69,7 +75,7 @@ func (r *route) pick() (relay Relay, assigned *Sender) {
 }
 
 // fellBack tells whether the configured relay stands in. Call it with mu held.
-func (r *route) fellBack() bool { return r.silent >= assignedAttempts && r.steady() < r.retryAt }
+func (r *Route) fellBack() bool { return r.silent >= assignedAttempts && r.steady() < r.retryAt }
 
 // serves tells whether an answer is that of a relay at work for this client. One that is busy is; one that does not know the client, or
 // stands at no relay's address, would keep it from its site for ever if a policy names it by mistake.
@@ -80,11 +86,11 @@ func serves(status int, err error) bool {
 	case 0, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
 		return false
 	}
-	return status < 500 && !errors.Is(err, errNotRelay)
+	return status < 500 && !errors.Is(err, ErrNotRelay)
 }
 
 // heard notes whether the assigned relay serves this client.
-func (r *route) heard(ctx context.Context, assigned *Sender, status int, err error) {
+func (r *Route) heard(ctx context.Context, assigned *Sender, status int, err error) {
 	if assigned == nil || status == 0 && ctx.Err() != nil {
 		return
 	}
@@ -103,7 +109,7 @@ func (r *route) heard(ctx context.Context, assigned *Sender, status int, err err
 }
 
 // Post implements Relay.
-func (r *route) Post(ctx context.Context, body []byte) Answer {
+func (r *Route) Post(ctx context.Context, body []byte) Answer {
 	relay, assigned := r.pick()
 	answer := relay.Post(ctx, body)
 	r.heard(ctx, assigned, answer.Status, answer.Err)
@@ -111,21 +117,22 @@ func (r *route) Post(ctx context.Context, body []byte) Answer {
 }
 
 // Policy implements Relay.
-func (r *route) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer {
+func (r *Route) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer {
 	relay, assigned := r.pick()
 	answer := relay.Policy(ctx, poll, etag)
 	r.heard(ctx, assigned, answer.Status, answer.Err)
 	return answer
 }
 
-// state is the assigned relay and whether it is in use.
-func (r *route) state() (address string, inUse bool) {
+// State is the assigned relay and whether it is in use.
+func (r *Route) State() (address string, inUse bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.address, r.assigned != nil && !r.fellBack()
 }
 
-func (r *route) close() {
+// Close ends the connections to the assigned relay.
+func (r *Route) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.assigned != nil {

@@ -1,4 +1,4 @@
-package agent
+package transport
 
 import (
 	"context"
@@ -110,7 +110,7 @@ func TestNoAnswerGoesAgain(t *testing.T) {
 }
 
 func TestTrust(t *testing.T) {
-	server, authority, pin := listen(t, newSite(t))
+	server, authority, pin := listen(t, http.NotFoundHandler())
 	otherPin := strings.Repeat("00", 32)
 	for _, c := range []struct {
 		name      string
