@@ -2,7 +2,7 @@
 SHELL        := /bin/bash
 GO           ?= go
 VERSION      ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS      := -s -w -X main.version=$(VERSION)
+LDFLAGS      := -s -w -X statewire/cmd/statewire/cli.version=$(VERSION)
 ENGINE       := bin/libchdb.so
 ENGINE_NPM   := store/embedded/npm
 ENGINE_SO    := $(ENGINE_NPM)/node_modules/@chdb/lib-$(shell node -p 'process.platform+"-"+process.arch+(process.platform=="linux"?"-gnu":"")' 2>/dev/null)/libchdb.so

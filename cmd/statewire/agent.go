@@ -12,7 +12,12 @@ import (
 	"statewire/cmd/statewire/cli"
 )
 
-func agentCommand(g *globals) *cobra.Command {
+// clientCommands are the commands of a client.
+type clientCommands struct{ *cli.Globals }
+
+// agentCommand is the command "agent" with all that is below it.
+func agentCommand(globals *cli.Globals) *cobra.Command {
+	g := &clientCommands{globals}
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "this machine as a client: run it, tell it of a state, see what it holds and sent",
@@ -29,7 +34,7 @@ func agentDir(data string) string { return filepath.Join(data, "agent") }
 
 // agentAt is where the agent is that a command speaks to: on the data directory, or where the shipped unit has it when none was named
 // and none is in the usual place.
-func (g *globals) agentAt(cmd *cobra.Command) string {
+func (g *clientCommands) agentAt(cmd *cobra.Command) string {
 	dir := agentDir(g.Data)
 	if cmd.Flags().Changed("data") {
 		return dir
@@ -44,7 +49,7 @@ func (g *globals) agentAt(cmd *cobra.Command) string {
 }
 
 // agent is the way to the agent that a command speaks to.
-func (g *globals) agent(cmd *cobra.Command) *local.Client {
+func (g *clientCommands) agent(cmd *cobra.Command) *local.Client {
 	return local.Dial(g.agentAt(cmd))
 }
 
@@ -57,7 +62,7 @@ func asked(err error) error {
 	return err
 }
 
-func agentResendCommand(g *globals) *cobra.Command {
+func agentResendCommand(g *clientCommands) *cobra.Command {
 	return &cobra.Command{
 		Use:   "resend",
 		Short: "send the whole cache again under new serials, then \"resync complete\"",
@@ -72,7 +77,7 @@ func agentResendCommand(g *globals) *cobra.Command {
 	}
 }
 
-func agentScanCommand(g *globals) *cobra.Command {
+func agentScanCommand(g *clientCommands) *cobra.Command {
 	return &cobra.Command{
 		Use:   "scan",
 		Short: "look for package updates of this machine now; what has changed goes with the next report",

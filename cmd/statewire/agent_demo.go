@@ -9,10 +9,9 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"statewire/agent"
 
-	"statewire/configs"
-	"statewire/site"
+	"golang.org/x/sync/errgroup"
 )
 
 // In a demo the first word of this machine shall not take a quarter of an hour.
@@ -21,12 +20,12 @@ const (
 	demoPolicyInterval = time.Minute
 )
 
-// startDemoAgent runs this machine's own agent beside the simulated fleet, and returns the line that says where to look at it.
-func (g *globals) startDemoAgent(ctx context.Context, group *errgroup.Group, cfg configs.Config, log *slog.Logger, a site.Addresses) (string, error) {
-	own := cfg.Agent
-	own.Relay, own.CAFile, own.Pin, own.ClientID = a.Relay, a.CAFile, "", "" // the configured ones are another site's
+// startDemoAgent runs this machine's own agent, with what configures it, beside the simulated fleet, and returns the line that says where to look at it.
+func startDemoAgent(ctx context.Context, group *errgroup.Group, data string, own agent.Config, pages string,
+	log *slog.Logger) (string, error) {
+	own.Pin, own.ClientID = "", "" // the configured ones are another site's
 	own.SendInterval, own.PolicyInterval, own.StartupJitter = demoSendInterval, demoPolicyInterval, 0
-	l, err := newLocalAgent(ctx, agentDir(g.Data), own, log.With("stage", "agent"))
+	l, err := newLocalAgent(ctx, agentDir(data), own, log.With("stage", "agent"))
 	if err != nil {
 		return "", fmt.Errorf("this machine's own agent: %w", err)
 	}
@@ -39,8 +38,8 @@ func (g *globals) startDemoAgent(ctx context.Context, group *errgroup.Group, cfg
 	host := l.id.NetBIOSName
 	if !l.packages.Available(ctx) {
 		return host + ", a real client; it has no apt, so it has nothing to tell but what you do:\n" +
-			"              " + os.Args[0] + " --data " + g.Data + " agent send --type 500 --topic example --state 2 --now", nil
+			"              " + os.Args[0] + " --data " + data + " agent send --type 500 --topic example --state 2 --now", nil
 	}
 	return fmt.Sprintf("%s, a real client with its real package updates\n              %s/clients/%s\n"+
-		"              %s --data %s report client-states --param client=%s", host, a.Reports, url.PathEscape(host), os.Args[0], g.Data, host), nil
+		"              %s --data %s report client-states --param client=%s", host, pages, url.PathEscape(host), os.Args[0], data, host), nil
 }

@@ -29,7 +29,7 @@ const (
 	codePageUTF8  = "65001"
 )
 
-func agentRunCommand(g *globals) *cobra.Command {
+func agentRunCommand(g *clientCommands) *cobra.Command {
 	return &cobra.Command{
 		Use:   "run",
 		Short: "run this machine's client until SIGINT or SIGTERM",
@@ -127,7 +127,7 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 			err = errors.Join(err, l.store.Close())
 		}
 	}()
-	l.id = agent.Identity{Client: l.store.Own(), NetBIOSName: hostName(), ClientVersion: version, CodePage: codePageUTF8, LCID: localeNeutral}
+	l.id = agent.Identity{Client: l.store.Own(), NetBIOSName: hostName(), ClientVersion: cli.Version(), CodePage: codePageUTF8, LCID: localeNeutral}
 	l.agent, err = agent.New(cfg, agent.Deps{
 		Identity: l.id, Store: l.store.Client(l.id.Client), Relay: relay, Dial: dial, Log: log, SentLevel: slog.LevelInfo,
 	})
@@ -135,7 +135,7 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 		return nil, err
 	}
 	l.packages = packages.New(cfg, l.agent, time.Now, log.With("source", "packages"))
-	l.socket = local.New(l.agent, l.packages, local.About{Host: l.id.NetBIOSName, Version: version, Relay: cfg.Relay, Fixed: cfg.ClientID != ""}, log)
+	l.socket = local.New(l.agent, l.packages, local.About{Host: l.id.NetBIOSName, Version: cli.Version(), Relay: cfg.Relay, Fixed: cfg.ClientID != ""}, log)
 	l.listener, err = local.Listen(dir)
 	return l, err
 }

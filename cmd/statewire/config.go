@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+
 	"statewire/cmd/statewire/cli"
 
 	"github.com/spf13/cobra"

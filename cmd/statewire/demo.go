@@ -84,7 +84,7 @@ func (g *globals) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Config
 	defer closeLog()
 	group, ctx := errgroup.WithContext(cmd.Context())
 	c := site.Config{
-		Data: g.Data, Settings: cfg, Roles: site.Roles(site.Built), Log: log, Version: version, AgentLog: agentLog(g.Data),
+		Data: g.Data, Settings: cfg, Roles: site.Roles(site.Built), Log: log, Version: cli.Version(), AgentLog: agentLog(g.Data),
 		NeedsStore: true, // whoever looks at a demo wants to know at once
 		Notice:     "A demo: its clients are simulated, except for this machine, " + hostName() + ".",
 	}
@@ -96,7 +96,9 @@ func (g *globals) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Config
 	}
 	c.Started = func(a site.Addresses) {
 		group.Go(func() error {
-			machine, err := g.startDemoAgent(ctx, group, cfg, log, a)
+			own := cfg.Agent
+			own.Relay, own.CAFile = a.Relay, a.CAFile
+			machine, err := startDemoAgent(ctx, group, g.Data, own, a.Reports, log)
 			if err != nil {
 				return err
 			}

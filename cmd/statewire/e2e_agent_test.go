@@ -120,15 +120,15 @@ func TestAgentTellsTheSite(t *testing.T) {
 	if code != 0 || !status.Connected || status.Unsent != 0 || status.LastSerial != 1 || status.LastSend == "never" {
 		t.Errorf("agent status ended with %d: %+v", code, status)
 	}
-	client := strings.ToLower(strings.TrimPrefix(status.Client, "GUID:"))
-	row := "SELECT topic_type, topic_id, topic_id_type, state_id, params, message_time, serial FROM current_states WHERE client_id = '" + client + "'"
+	own := strings.ToLower(strings.TrimPrefix(status.Client, "GUID:"))
+	row := "SELECT topic_type, topic_id, topic_id_type, state_id, params, message_time, serial FROM current_states WHERE client_id = '" + own + "'"
 	if !eventually(patience, func() bool { return len(query(t, m.site, row)) == 1 }) {
 		t.Fatalf("no row at the site after %v", patience)
 	}
 	if got, want := fmt.Sprint(query(t, m.site, row)), `[[402 update-1 3 11 ["0x80070643"," padded "] 2026-03-10T07:00:00Z 1]]`; got != want {
 		t.Errorf("the row is %s, want %s", got, want)
 	}
-	if got := query(t, m.site, "SELECT netbios_name FROM clients WHERE client_id = '"+client+"'"); got[0][0] != hostName() {
+	if got := query(t, m.site, "SELECT netbios_name FROM clients WHERE client_id = '"+own+"'"); got[0][0] != hostName() {
 		t.Errorf("the client is called %q, want %q", got[0][0], hostName())
 	}
 	m.tell("update-2", 8)

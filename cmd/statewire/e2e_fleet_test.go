@@ -7,12 +7,13 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"statewire/cmd/statewire/cli"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"statewire/cmd/statewire/cli"
 )
 
 // fleetEnv is the number of clients of the fleets in these tests, for runs by hand.

@@ -5,9 +5,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"statewire/cmd/statewire/cli"
 	"strings"
 	"testing"
+
+	"statewire/cmd/statewire/cli"
 )
 
 // A part that disappears while the site is down is critical everywhere until somebody accepts it; a store that disappears is

@@ -3,10 +3,11 @@
 package main
 
 import (
-	"statewire/cmd/statewire/cli"
 	"syscall"
 	"testing"
 	"time"
+
+	"statewire/cmd/statewire/cli"
 )
 
 // A file is deleted after its rows are stored, never before: while the store does not answer, every file stays. A stop then

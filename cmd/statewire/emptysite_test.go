@@ -3,9 +3,10 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"statewire/cmd/statewire/cli"
 	"strings"
 	"testing"
+
+	"statewire/cmd/statewire/cli"
 )
 
 // Files are dropped into an inbox before any site has run: commands that read answer and make no store, the first load makes it.

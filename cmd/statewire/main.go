@@ -9,14 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"statewire/cmd/statewire/cli"
 	"syscall"
+
+	"statewire/cmd/statewire/cli"
 
 	"github.com/spf13/cobra"
 )
-
-// version is set by the linker.
-var version = "dev"
 
 func main() {
 	os.Exit(run(os.Args[1:]))
@@ -69,7 +67,7 @@ func (g *globals) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "statewire",
 		Short:         "State messages from a fleet of machines: collected, complete and explained",
-		Version:       version,
+		Version:       cli.Version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cli.UnknownCommand,
@@ -80,7 +78,7 @@ func (g *globals) root() *cobra.Command {
 	})
 	g.Register(root)
 	root.AddCommand(serveCommand(g), demoCommand(g), fleetCommand(g), ingestCommand(g), loadCommand(g), reportCommand(g), sqlCommand(g), explainCommand(g), traceCommand(g),
-		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), configCommand(g), agentCommand(g))
+		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), configCommand(g), agentCommand(&g.Globals))
 	root.AddCommand(deadCommand(g), accountCommand(g), demoRemoveCommand())
 	return root
 }

@@ -17,6 +17,12 @@ import (
 	"statewire/internal/tabular"
 )
 
+// version is set by the linker.
+var version = "dev"
+
+// Version is the program's.
+func Version() string { return version }
+
 // Globals are the flags that every command understands.
 type Globals struct {
 	ConfigFile string
