@@ -20,6 +20,8 @@ var allowed = map[string][]string{
 		"reports", "reports/explain", "reports/summary", "configs", "console", "identity", "inbox", "ingest", "relay",
 		"resync", "resync/gaps", "collections", "policies", "smx", "smx/policy", "store", "store/embedded"},
 	"cmd/statewire/cli": {"configs"},
+	"cmd/statewire/client": {"cmd/statewire/cli", "agent", "agent/cache", "agent/transport", "agent/local", "agent/packages",
+		"reports", "reports/explain", "configs", "smx"},
 	"site": {"configs", "relay", "inbox", "ingest", "store", "resync", "resync/gaps", "collections", "policies",
 		"reports", "reports/explain", "reports/summary", "console", "identity", "notifier", "smx", "smx/policy"},
 	"configs": {"relay", "ingest", "store", "resync", "reports", "console", "notifier", "agent", "agent/packages"},

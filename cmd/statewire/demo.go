@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"statewire/cmd/statewire/cli"
+	"statewire/cmd/statewire/client"
 	"statewire/configs"
 	"statewire/fleet"
 	"statewire/inbox"
@@ -84,9 +85,9 @@ func (g *globals) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Config
 	defer closeLog()
 	group, ctx := errgroup.WithContext(cmd.Context())
 	c := site.Config{
-		Data: g.Data, Settings: cfg, Roles: site.Roles(site.Built), Log: log, Version: cli.Version(), AgentLog: agentLog(g.Data),
+		Data: g.Data, Settings: cfg, Roles: site.Roles(site.Built), Log: log, Version: cli.Version(), AgentLog: client.Log(g.Data),
 		NeedsStore: true, // whoever looks at a demo wants to know at once
-		Notice:     "A demo: its clients are simulated, except for this machine, " + hostName() + ".",
+		Notice:     "A demo: its clients are simulated, except for this machine, " + client.HostName() + ".",
 	}
 	if cfg.Reports.Listen == demoPages { // nobody has chosen another one
 		if c.Pages, err = listenPages(demoPages); err != nil {
@@ -98,7 +99,7 @@ func (g *globals) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Config
 		group.Go(func() error {
 			own := cfg.Agent
 			own.Relay, own.CAFile = a.Relay, a.CAFile
-			machine, err := startDemoAgent(ctx, group, g.Data, own, a.Reports, log)
+			machine, err := client.StartDemo(ctx, group, g.Data, own, a.Reports, log)
 			if err != nil {
 				return err
 			}

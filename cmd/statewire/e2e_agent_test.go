@@ -17,6 +17,7 @@ import (
 
 	"statewire/agent/local"
 	"statewire/cmd/statewire/cli"
+	"statewire/cmd/statewire/client"
 	"statewire/smx"
 )
 
@@ -128,8 +129,8 @@ func TestAgentTellsTheSite(t *testing.T) {
 	if got, want := fmt.Sprint(query(t, m.site, row)), `[[402 update-1 3 11 ["0x80070643"," padded "] 2026-03-10T07:00:00Z 1]]`; got != want {
 		t.Errorf("the row is %s, want %s", got, want)
 	}
-	if got := query(t, m.site, "SELECT netbios_name FROM clients WHERE client_id = '"+own+"'"); got[0][0] != hostName() {
-		t.Errorf("the client is called %q, want %q", got[0][0], hostName())
+	if got := query(t, m.site, "SELECT netbios_name FROM clients WHERE client_id = '"+own+"'"); got[0][0] != client.HostName() {
+		t.Errorf("the client is called %q, want %q", got[0][0], client.HostName())
 	}
 	m.tell("update-2", 8)
 	m.tell("update-2", 10)
@@ -216,7 +217,7 @@ func TestKilledAgentReusesNoSerial(t *testing.T) {
 		sent := make(chan struct{})
 		go func() {
 			defer close(sent)
-			socket := local.Dial(agentDir(m.data))
+			socket := local.Dial(client.Dir(m.data))
 			for i := 0; ; i++ {
 				_, err := socket.Raise(t.Context(), local.RaiseRequest{Now: i%2 == 1, States: []local.RaisedState{
 					{TopicType: 500, TopicID: fmt.Sprint(i % 7), StateID: uint32(i % 4), Params: []string{fmt.Sprint(round, i)}}}})
@@ -434,18 +435,18 @@ func TestDemoHasThisMachine(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
 	p := spawn(t, data, nil, "demo", "--clients", "5")
-	if !eventually(patience, func() bool { return strings.Contains(p.output(), "Machine     "+hostName()) || p.ended() }) {
+	if !eventually(patience, func() bool { return strings.Contains(p.output(), "Machine     "+client.HostName()) || p.ended() }) {
 		t.Fatalf("it says nothing of this machine: %q", p.output())
 	}
 	if r := command(t, data, "agent", "send", "--type", "500", "--topic", "demo", "--state", "2", "--now"); r.code != 0 {
 		t.Fatalf("agent send --now ended with %d: %s", r.code, r.errOut)
 	}
-	row := "SELECT count() FROM current_states AS s JOIN clients AS c ON c.client_id = s.client_id WHERE c.netbios_name = '" + hostName() + "' AND s.topic_id = 'demo'"
+	row := "SELECT count() FROM current_states AS s JOIN clients AS c ON c.client_id = s.client_id WHERE c.netbios_name = '" + client.HostName() + "' AND s.topic_id = 'demo'"
 	if !eventually(patience, func() bool { return ask(t, data, row) == 1 }) {
 		t.Errorf("no row of this machine after %v", patience)
 	}
 	serial := query(t, data, "SELECT serial FROM current_states WHERE topic_id = 'demo'")[0][0]
-	if way := done(t, data, "trace", hostName(), "--serial", serial); !strings.Contains(way, "got serial "+serial) || !strings.Contains(way, "The relay took the report") {
+	if way := done(t, data, "trace", client.HostName(), "--serial", serial); !strings.Contains(way, "got serial "+serial) || !strings.Contains(way, "The relay took the report") {
 		t.Errorf("trace does not begin at the agent:\n%s", way)
 	}
 	p.signal(syscall.SIGINT)

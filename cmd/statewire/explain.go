@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/cmd/statewire/cli"
+	"statewire/cmd/statewire/client"
 	"statewire/reports"
 	"statewire/reports/explain"
 	"statewire/site"
@@ -49,7 +50,7 @@ func (g *globals) withExplainer(cmd *cobra.Command, f func(*explain.Explainer) e
 	if err != nil {
 		return err
 	}
-	deps := explain.Deps{Log: g.Quiet(), AgentLog: agentLog(g.Data), Schedule: func() explain.Schedule { return schedule }}
+	deps := explain.Deps{Log: g.Quiet(), AgentLog: client.Log(g.Data), Schedule: func() explain.Schedule { return schedule }}
 	// Opening an inbox makes its folders: where there is none, as beside a store elsewhere, there shall be none afterwards.
 	if _, missing := os.Stat(site.InboxRoot(g.Data)); missing == nil {
 		box, failed := site.LookInbox(g.Data, cfg, g.Quiet())

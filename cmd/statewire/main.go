@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"statewire/cmd/statewire/cli"
+	"statewire/cmd/statewire/client"
 
 	"github.com/spf13/cobra"
 )
@@ -78,7 +79,7 @@ func (g *globals) root() *cobra.Command {
 	})
 	g.Register(root)
 	root.AddCommand(serveCommand(g), demoCommand(g), fleetCommand(g), ingestCommand(g), loadCommand(g), reportCommand(g), sqlCommand(g), explainCommand(g), traceCommand(g),
-		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), configCommand(g), agentCommand(&g.Globals))
+		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), configCommand(g), client.Command(&g.Globals))
 	root.AddCommand(deadCommand(g), accountCommand(g), demoRemoveCommand())
 	return root
 }

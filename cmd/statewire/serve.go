@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/cmd/statewire/cli"
+	"statewire/cmd/statewire/client"
 	"statewire/configs"
 	"statewire/internal/control"
 	"statewire/site"
@@ -42,7 +43,7 @@ func serveCommand(g *globals) *cobra.Command {
 				Log:  log, Hangup: hangup, Live: cli.LiveKeys(), Values: values,
 			}
 			s, err := site.New(site.Config{
-				Data: g.Data, Settings: cfg, Roles: r, Log: log, Version: cli.Version(), AgentLog: agentLog(g.Data),
+				Data: g.Data, Settings: cfg, Roles: r, Log: log, Version: cli.Version(), AgentLog: client.Log(g.Data),
 				RetentionNow: retentionNow, NewStore: newStore,
 				Started: func(a site.Addresses) {
 					log.Info("site started", "roles", strings.Join(r, ","), "relay", a.Relay, "reports", a.Reports, "data", g.Data)

@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"cmp"
@@ -22,7 +22,7 @@ const agentPatience = 24 * time.Hour
 // answerPatience is how long an agent may take to say how it is doing. One that hangs holds up nobody who watches it.
 const answerPatience = 10 * time.Second
 
-func agentStatusCommand(g *clientCommands) *cobra.Command {
+func agentStatusCommand(g *commands) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "how this machine's agent is doing; exit code 0 ok, 1 warning, 2 critical, 3 unknown",
@@ -51,7 +51,7 @@ func statusWithin(ctx context.Context, own *local.Client, patience time.Duration
 }
 
 // silentAgent is the health of an agent that cannot be asked: critical where one should run, and when it hangs.
-func (g *clientCommands) silentAgent(cmd *cobra.Command, err error) cli.Health {
+func (g *commands) silentAgent(cmd *cobra.Command, err error) cli.Health {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return cli.HealthCritical
 	}

@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 // renewPatience is how long an agent may take to go on under its new id.
 const renewPatience = 30 * time.Second
 
-func agentNewIDCommand(g *clientCommands) *cobra.Command {
+func agentNewIDCommand(g *commands) *cobra.Command {
 	return &cobra.Command{
 		Use:   "new-id",
 		Short: "give this machine's client a new client id; it keeps what it holds and sends all of it from serial 1 on",
@@ -41,7 +41,7 @@ func agentNewIDCommand(g *clientCommands) *cobra.Command {
 }
 
 // newID has the running agent take a new id, or gives it to the store of one that does not run.
-func (g *clientCommands) newID(cmd *cobra.Command) (old, own string, err error) {
+func (g *commands) newID(cmd *cobra.Command) (old, own string, err error) {
 	running := g.agent(cmd)
 	answer, err := running.NewID(cmd.Context())
 	switch {
@@ -63,7 +63,7 @@ func (g *clientCommands) newID(cmd *cobra.Command) (old, own string, err error) 
 }
 
 // newIDAtRest changes the store file itself.
-func (g *clientCommands) newIDAtRest(cmd *cobra.Command) (old, own string, err error) {
+func (g *commands) newIDAtRest(cmd *cobra.Command) (old, own string, err error) {
 	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return "", "", err
@@ -104,7 +104,7 @@ func renewAgent(dir string, log *slog.Logger) error {
 	return nil
 }
 
-func agentAcceptSerialCommand(g *clientCommands) *cobra.Command {
+func agentAcceptSerialCommand(g *commands) *cobra.Command {
 	return &cobra.Command{
 		Use:   "accept-serial NEXT_SERIAL",
 		Short: "continue from a serial that a policy named and the agent declined, and send everything from there",

@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"context"
@@ -17,14 +17,14 @@ import (
 // agentTimeout bounds the asking of the agent of this machine.
 const agentTimeout = 2 * time.Second
 
-// agentLog asks the agent of this machine what it knows of a message, if it is the client that the message is of. It runs beside
+// Log asks the agent of this machine what it knows of a message, if it is the client that the message is of. It runs beside
 // the site's data, or where the shipped unit has it.
-func agentLog(data string) func(context.Context, uuid.UUID, uint64) ([]explain.AgentEvent, error) {
+func Log(data string) func(context.Context, uuid.UUID, uint64) ([]explain.AgentEvent, error) {
 	return func(ctx context.Context, client uuid.UUID, serial uint64) ([]explain.AgentEvent, error) {
 		ctx, cancel := context.WithTimeout(ctx, agentTimeout)
 		defer cancel()
 		for _, home := range []string{data, agentHome} {
-			own := local.Dial(agentDir(home))
+			own := local.Dial(Dir(home))
 			status, err := own.Status(ctx)
 			if err != nil || status.Client != smx.ClientID(client).String() {
 				continue // no agent, none that this user may ask, or another client

@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"context"
@@ -71,7 +71,7 @@ func TestTheStatusHasTopicsAsNumbers(t *testing.T) {
 // Whoever watches an agent is not held up by one that hangs: its socket takes callers and nobody answers them.
 func TestAnAgentThatHangsIsCritical(t *testing.T) {
 	t.Parallel()
-	dir := agentDir(t.TempDir())
+	dir := Dir(t.TempDir())
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestAnAgentThatHangsIsCritical(t *testing.T) {
 	if late.Err() != nil || err == nil || !strings.Contains(err.Error(), "does not answer") || errors.Is(err, local.ErrNotRunning) {
 		t.Fatalf("a silent agent gives %v", err)
 	}
-	if h := new(clientCommands).silentAgent(nil, err); h != cli.HealthCritical {
+	if h := new(commands).silentAgent(nil, err); h != cli.HealthCritical {
 		t.Errorf("its health is %v", h)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"context"
@@ -24,7 +24,7 @@ const (
 
 // runAsService calls run. When Windows' service control manager started this process, run is told to stop by it alone, what is logged
 // goes to the event log, and the service runs once run has said READY=1.
-func runAsService(ctx context.Context, g *clientCommands, run func(context.Context, supervisor, *slog.Logger) error) error {
+func runAsService(ctx context.Context, g *commands, run func(context.Context, supervisor, *slog.Logger) error) error {
 	started, err := svc.IsWindowsService()
 	if err != nil {
 		return fmt.Errorf("see whether Windows runs this as a service: %w", err)

@@ -1,6 +1,4 @@
-//go:build !windows && !darwin
-
-package main
+package client
 
 // agentHome is where the service, set up as docs/agent.md says, keeps a machine's agent.
-const agentHome = "/var/lib/statewire-agent"
+const agentHome = "/var/db/statewire-agent"

@@ -1,4 +1,5 @@
-package main
+// Package client is the commands of a client: it runs this machine's agent and asks one that runs. Nothing of a site is in it.
+package client
 
 import (
 	"errors"
@@ -12,12 +13,12 @@ import (
 	"statewire/cmd/statewire/cli"
 )
 
-// clientCommands are the commands of a client.
-type clientCommands struct{ *cli.Globals }
+// commands are the commands of a client.
+type commands struct{ *cli.Globals }
 
-// agentCommand is the command "agent" with all that is below it.
-func agentCommand(globals *cli.Globals) *cobra.Command {
-	g := &clientCommands{globals}
+// Command is the command "agent" with all that is below it.
+func Command(globals *cli.Globals) *cobra.Command {
+	g := &commands{globals}
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "this machine as a client: run it, tell it of a state, see what it holds and sent",
@@ -29,27 +30,27 @@ func agentCommand(globals *cli.Globals) *cobra.Command {
 	return cmd
 }
 
-// agentDir is where a data directory has its agent's files.
-func agentDir(data string) string { return filepath.Join(data, "agent") }
+// Dir is where a data directory has its agent's files.
+func Dir(data string) string { return filepath.Join(data, "agent") }
 
 // agentAt is where the agent is that a command speaks to: on the data directory, or where the shipped unit has it when none was named
 // and none is in the usual place.
-func (g *clientCommands) agentAt(cmd *cobra.Command) string {
-	dir := agentDir(g.Data)
+func (g *commands) agentAt(cmd *cobra.Command) string {
+	dir := Dir(g.Data)
 	if cmd.Flags().Changed("data") {
 		return dir
 	}
 	if _, err := os.Stat(dir); err == nil {
 		return dir
 	}
-	if _, err := os.Stat(agentDir(agentHome)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(Dir(agentHome)); errors.Is(err, fs.ErrNotExist) {
 		return dir // whoever may not look there is told so when asking
 	}
-	return agentDir(agentHome)
+	return Dir(agentHome)
 }
 
 // agent is the way to the agent that a command speaks to.
-func (g *clientCommands) agent(cmd *cobra.Command) *local.Client {
+func (g *commands) agent(cmd *cobra.Command) *local.Client {
 	return local.Dial(g.agentAt(cmd))
 }
 
@@ -62,7 +63,7 @@ func asked(err error) error {
 	return err
 }
 
-func agentResendCommand(g *clientCommands) *cobra.Command {
+func agentResendCommand(g *commands) *cobra.Command {
 	return &cobra.Command{
 		Use:   "resend",
 		Short: "send the whole cache again under new serials, then \"resync complete\"",
@@ -77,7 +78,7 @@ func agentResendCommand(g *clientCommands) *cobra.Command {
 	}
 }
 
-func agentScanCommand(g *clientCommands) *cobra.Command {
+func agentScanCommand(g *commands) *cobra.Command {
 	return &cobra.Command{
 		Use:   "scan",
 		Short: "look for package updates of this machine now; what has changed goes with the next report",

@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"context"
@@ -20,12 +20,12 @@ const (
 	demoPolicyInterval = time.Minute
 )
 
-// startDemoAgent runs this machine's own agent, with what configures it, beside the simulated fleet, and returns the line that says where to look at it.
-func startDemoAgent(ctx context.Context, group *errgroup.Group, data string, own agent.Config, pages string,
+// StartDemo runs this machine's own agent, with what configures it, beside the simulated fleet, and returns the line that says where to look at it.
+func StartDemo(ctx context.Context, group *errgroup.Group, data string, own agent.Config, pages string,
 	log *slog.Logger) (string, error) {
 	own.Pin, own.ClientID = "", "" // the configured ones are another site's
 	own.SendInterval, own.PolicyInterval, own.StartupJitter = demoSendInterval, demoPolicyInterval, 0
-	l, err := newLocalAgent(ctx, agentDir(data), own, log.With("stage", "agent"))
+	l, err := newLocalAgent(ctx, Dir(data), own, log.With("stage", "agent"))
 	if err != nil {
 		return "", fmt.Errorf("this machine's own agent: %w", err)
 	}

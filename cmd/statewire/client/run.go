@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"context"
@@ -29,7 +29,7 @@ const (
 	codePageUTF8  = "65001"
 )
 
-func agentRunCommand(g *clientCommands) *cobra.Command {
+func agentRunCommand(g *commands) *cobra.Command {
 	return &cobra.Command{
 		Use:   "run",
 		Short: "run this machine's client until SIGINT or SIGTERM",
@@ -47,7 +47,7 @@ func agentRunCommand(g *clientCommands) *cobra.Command {
 				if cfg.Agent.Relay == "" {
 					return cli.Usage(errors.New("agent.relay is empty; set it to the address of the relay, such as https://mp.example:8443, in the configuration file or with --set agent.relay=ADDRESS"))
 				}
-				return runAgent(ctx, agentDir(g.Data), cfg.Agent, manager, g.agentReloader(hangup, values, manager, log), log)
+				return runAgent(ctx, Dir(g.Data), cfg.Agent, manager, g.agentReloader(hangup, values, manager, log), log)
 			})
 		},
 	}
@@ -127,7 +127,7 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 			err = errors.Join(err, l.store.Close())
 		}
 	}()
-	l.id = agent.Identity{Client: l.store.Own(), NetBIOSName: hostName(), ClientVersion: cli.Version(), CodePage: codePageUTF8, LCID: localeNeutral}
+	l.id = agent.Identity{Client: l.store.Own(), NetBIOSName: HostName(), ClientVersion: cli.Version(), CodePage: codePageUTF8, LCID: localeNeutral}
 	l.agent, err = agent.New(cfg, agent.Deps{
 		Identity: l.id, Store: l.store.Client(l.id.Client), Relay: relay, Dial: dial, Log: log, SentLevel: slog.LevelInfo,
 	})
@@ -180,8 +180,8 @@ func holder(ctx context.Context, dir string, err error) error {
 	return fmt.Errorf("process %d runs the agent on %s already; stop that first, or choose another --data", status.Process, dir)
 }
 
-// hostName is what this machine is called, without its domain.
-func hostName() string {
+// HostName is what this machine is called, without its domain.
+func HostName() string {
 	name, err := os.Hostname()
 	if err != nil || name == "" {
 		return "unknown"

@@ -1,4 +1,4 @@
-package main
+package client
 
 // agentHome is where the service, set up as docs/agent.md says, keeps a machine's agent.
 const agentHome = `C:\ProgramData\statewire-agent`

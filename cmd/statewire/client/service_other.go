@@ -1,6 +1,6 @@
 //go:build !windows
 
-package main
+package client
 
 import (
 	"context"
@@ -9,6 +9,6 @@ import (
 )
 
 // runAsService calls run. A service is a process like any other here.
-func runAsService(ctx context.Context, g *clientCommands, run func(context.Context, supervisor, *slog.Logger) error) error {
+func runAsService(ctx context.Context, g *commands, run func(context.Context, supervisor, *slog.Logger) error) error {
 	return run(ctx, newSupervisor(), g.Logger(os.Stderr))
 }

@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"errors"
@@ -29,7 +29,7 @@ type sending struct {
 // mandatory are the flags without which there is no state.
 var mandatory = []string{"type", "topic", "state"}
 
-func agentSendCommand(g *clientCommands) *cobra.Command {
+func agentSendCommand(g *commands) *cobra.Command {
 	var s sending
 	cmd := &cobra.Command{
 		Use:   "send --type T --topic ID --state N",
@@ -55,7 +55,7 @@ func agentSendCommand(g *clientCommands) *cobra.Command {
 	return cmd
 }
 
-func (g *clientCommands) agentSend(cmd *cobra.Command, s sending) error {
+func (g *commands) agentSend(cmd *cobra.Command, s sending) error {
 	given, others := 0, 0
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		switch {
@@ -126,7 +126,7 @@ func readDetails(given string, stdin io.Reader) (string, error) {
 }
 
 // writeFlushed prints what came of sending at once. States that did not go are safe, but somebody wanted them sent.
-func writeFlushed(g *clientCommands, cmd *cobra.Command, f local.Flushed) error {
+func writeFlushed(g *commands, cmd *cobra.Command, f local.Flushed) error {
 	err := cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{
 		{"sent", f.Done}, {"unsent", f.Unsent}, {"last_serial", f.LastSerial}, {"receipt", f.Receipt}, {"problem", f.Problem},
 	})

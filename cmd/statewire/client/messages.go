@@ -1,4 +1,4 @@
-package main
+package client
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"statewire/cmd/statewire/cli"
 )
 
-func agentMessagesCommand(g *clientCommands) *cobra.Command {
+func agentMessagesCommand(g *commands) *cobra.Command {
 	var asReport, sent, refused bool
 	cmd := &cobra.Command{
 		Use:   "messages",
@@ -52,7 +52,7 @@ func count(flags ...bool) (n int) {
 	return n
 }
 
-func (g *clientCommands) agentReport(cmd *cobra.Command) error {
+func (g *commands) agentReport(cmd *cobra.Command) error {
 	text, err := g.agent(cmd).Report(cmd.Context())
 	if err != nil {
 		return asked(err)
