@@ -1,10 +1,10 @@
-// Package agent is the client's side: it numbers state messages when they enter a report, sends the report until the relay
-// has it, never skips a serial, and never uses one twice.
+// Package agent is the client's side: it numbers state messages when they enter a report, sends the report until the
+// relay has it, never skips a serial, and never uses one twice.
 //
-// Between raising a state and sending it only the latest state of a topic is kept. At most one report is under way: its bytes are
-// fixed when its messages are numbered, and every repeat sends the same bytes. What changes meanwhile waits for the next report, so
-// a client that was cut off for weeks holds one report and one state per topic, no more. What the site wants of the client comes as
-// a policy that the client polls.
+// Between raising a state and sending it only the latest state of a topic is kept. At most one report is under way: its
+// bytes are fixed when its messages are numbered, and every repeat sends the same bytes. What changes meanwhile waits
+// for the next report, so a client that was cut off for weeks holds one report and one state per topic, no more. What
+// the site wants of the client comes as a policy that the client polls.
 package agent
 
 import (
@@ -71,8 +71,8 @@ type Deps struct {
 	Dial  func(address string) (*transport.Sender, error)
 	Clock Clock // a zero clock is the system's
 	Log   *slog.Logger
-	// SentLevel is the level at which every report sent is logged; its states are Debug. It is slog.LevelInfo for a machine's own
-	// agent, slog.LevelDebug in a fleet, where there are too many.
+	// SentLevel is the level at which every report sent is logged; its states are Debug. It is slog.LevelInfo for a
+	// machine's own agent, slog.LevelDebug in a fleet, where there are too many.
 	SentLevel slog.Level
 }
 
@@ -112,7 +112,8 @@ type Agent struct {
 // intervals are the configured ones, which a policy may overrule.
 type intervals struct{ send, policy time.Duration }
 
-// New returns a client over its store. It reads the policy kept there, and otherwise does nothing until Run, Send or Poll.
+// New returns a client over its store. It reads the policy kept there, and otherwise does nothing until Run, Send or
+// Poll.
 func New(cfg Config, d Deps) (*Agent, error) {
 	a := &Agent{
 		cfg: cfg, id: d.Identity, store: d.Store, clock: d.Clock.orSystem(), log: d.Log, sentLevel: d.SentLevel,
@@ -176,8 +177,8 @@ func poke(c chan struct{}) {
 	}
 }
 
-// Run sends what waits in every send interval and polls the policy in every policy interval, until ctx ends. It returns an error
-// only if the store fails.
+// Run sends what waits in every send interval and polls the policy in every policy interval, until ctx ends. It returns
+// an error only if the store fails.
 func (a *Agent) Run(ctx context.Context) error {
 	defer a.relay.Close()
 	g, ctx := errgroup.WithContext(ctx)
@@ -262,7 +263,8 @@ func (a *Agent) pollLoop(ctx context.Context) error {
 	}
 }
 
-// Resend sends the whole cache again under new serials, then "resync complete", as when a policy asks for it: a person's repair.
+// Resend sends the whole cache again under new serials, then "resync complete", as when a policy asks for it: a
+// person's repair.
 func (a *Agent) Resend() error {
 	if err := a.store.Resend(); err != nil {
 		return fmt.Errorf("begin to send the whole cache again: %w", err)

@@ -24,7 +24,8 @@ const (
 	topicScriptResult = 9003
 )
 
-var testIdentity = Identity{Client: smx.ClientID{1, 2, 3}, NetBIOSName: "MUC-FIN-L0001", ClientVersion: "5.00.9132.1011", CodePage: "1252", LCID: 1031}
+var testIdentity = Identity{Client: smx.ClientID{1, 2, 3}, NetBIOSName: "MUC-FIN-L0001",
+	ClientVersion: "5.00.9132.1011", CodePage: "1252", LCID: 1031}
 
 func testAgent(t testing.TB, last uint64) (*Agent, *cache.Memory, *agenttest.Site) {
 	relay, memory := agenttest.NewSite(t), cache.NewMemory(last)
@@ -53,7 +54,8 @@ func waiting(t interface{ Fatal(args ...any) }, st Store) int { return int(summa
 
 func detected(id string, state uint32) cache.State {
 	return cache.State{Priority: usualPriority, Message: smx.Message{
-		Time: time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC), TopicType: TopicUpdateDetection, TopicID: id, TopicIDType: 3, StateID: state, Params: []string{"102"},
+		Time: time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC), TopicType: TopicUpdateDetection, TopicID: id,
+		TopicIDType: 3, StateID: state, Params: []string{"102"},
 	}}
 }
 
@@ -173,7 +175,8 @@ func TestBigReportsAreSplit(t *testing.T) {
 		}
 	}
 	client := relay.Clients[testIdentity.Client]
-	if len(client.Came) != smx.MaxMessages+16 || client.Missing(1) != nil || memory.LastSerial() != uint64(len(client.Came)) {
+	if len(client.Came) != smx.MaxMessages+16 || client.Missing(1) != nil ||
+		memory.LastSerial() != uint64(len(client.Came)) {
 		t.Errorf("%d serials came, missing %v", len(client.Came), client.Missing(1))
 	}
 }
@@ -311,7 +314,8 @@ func TestOutageOfWeeksCostsOneReportAndOneStatePerTopic(t *testing.T) {
 func TestSerialsAreNeverSkipped(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		a, memory, relay := testAgent(t, 0)
-		outcomes := rapid.SliceOfN(rapid.SampledFrom([]transport.Outcome{transport.Accepted, transport.Again, transport.Again, transport.Refused}), 1, 40).Draw(rt, "outcomes")
+		outcomes := rapid.SliceOfN(rapid.SampledFrom([]transport.Outcome{transport.Accepted, transport.Again,
+			transport.Again, transport.Refused}), 1, 40).Draw(rt, "outcomes")
 		relay.Fault = func(attempt int) *transport.Answer {
 			if outcome := outcomes[min(attempt, len(outcomes)-1)]; outcome != transport.Accepted {
 				return &transport.Answer{Outcome: outcome}

@@ -14,11 +14,13 @@ import (
 
 // Config is the client side's.
 type Config struct {
-	// Relay is the address of the client's relay, such as https://mp.example:8443. Default empty: `agent run` refuses to start.
+	// Relay is the address of the client's relay, such as https://mp.example:8443. Default empty: `agent run` refuses
+	// to start.
 	Relay string `mapstructure:"relay"`
 	// CAFile is a PEM file of the authority that signed the relay's certificate. Default empty: the system's roots.
 	CAFile string `mapstructure:"ca_file"`
-	// Pin is the SHA-256 in hex of a public key (SubjectPublicKeyInfo) in the relay's certificate chain. Default empty: none is asked for.
+	// Pin is the SHA-256 in hex of a public key (SubjectPublicKeyInfo) in the relay's certificate chain. Default empty:
+	// none is asked for.
 	Pin string `mapstructure:"pin"`
 	// ClientID is how the client calls itself, GUID:… or a UUID. Default empty: it makes one and keeps it.
 	ClientID string `mapstructure:"client_id"`
@@ -28,13 +30,15 @@ type Config struct {
 	PolicyInterval time.Duration `mapstructure:"policy_interval"`
 	// StartupJitter bounds the random wait before the first connection. Default 10m; zero does not wait.
 	StartupJitter time.Duration `mapstructure:"startup_jitter"`
-	// ScanInterval is the time between two scans of the machine's package updates. Default 12h; at least 1m; zero never scans.
+	// ScanInterval is the time between two scans of the machine's package updates. Default 12h; at least 1m; zero never
+	// scans.
 	ScanInterval time.Duration `mapstructure:"scan_interval"`
 }
 
 // DefaultConfig returns the cycles of the classic client.
 func DefaultConfig() Config {
-	return Config{SendInterval: 15 * time.Minute, PolicyInterval: 60 * time.Minute, StartupJitter: 10 * time.Minute, ScanInterval: 12 * time.Hour}
+	return Config{SendInterval: 15 * time.Minute, PolicyInterval: 60 * time.Minute, StartupJitter: 10 * time.Minute,
+		ScanInterval: 12 * time.Hour}
 }
 
 // Validate reports every field out of range, named as in the configuration file.
@@ -71,7 +75,8 @@ func (c Config) Client() (smx.ClientID, error) {
 	}
 	id, err := parse.ClientID(c.ClientID)
 	if err != nil || id == uuid.Nil {
-		return smx.ClientID{}, fmt.Errorf("agent.client_id is %.80q; allowed is a GUID such as GUID:9C0F8D1E-3B44-4E71-8F5A-0D2B6A7C1E33", c.ClientID)
+		return smx.ClientID{}, fmt.Errorf("agent.client_id is %.80q; allowed is a GUID such as "+
+			"GUID:9C0F8D1E-3B44-4E71-8F5A-0D2B6A7C1E33", c.ClientID)
 	}
 	return smx.ClientID(id), nil
 }

@@ -17,7 +17,8 @@ func (a *Agent) AcceptSerial(next uint64) error {
 	return nil
 }
 
-// spent notes that there is no serial left, the first time in the log, and tells whoever waits for the states to be sent.
+// spent notes that there is no serial left, the first time in the log, and tells whoever waits for the states to be
+// sent.
 func (a *Agent) spent() {
 	a.mu.Lock()
 	first := !a.usedUp
@@ -36,6 +37,7 @@ func (a *Agent) tellDeclined(kept cache.PolicyState, request *policy.Resync) {
 	if err != nil || !kept.Fresh(request) || sum.Declined.NextSerial != request.NextSerial {
 		return
 	}
-	a.log.Warn("serial to continue from declined: it is far above this client's own; the answer goes on with its own serials",
+	a.log.Warn("serial to continue from declined: it is far above this client's own; the answer goes on with its own "+
+		"serials",
 		"client", a.id.Client, "number", request.Number, "next_serial", request.NextSerial, "last_serial", sum.LastSerial)
 }

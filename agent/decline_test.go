@@ -53,7 +53,8 @@ func TestAClientWithoutSerialsStays(t *testing.T) {
 			t.Errorf("resend: %v", err)
 		}
 		status, err := a.Status()
-		if err != nil || !status.UsedUp || status.Held != 3 || status.Unsent != 1 || status.LastSerial != smx.MaxSerial || status.Answering {
+		if err != nil || !status.UsedUp || status.Held != 3 || status.Unsent != 1 ||
+			status.LastSerial != smx.MaxSerial || status.Answering {
 			t.Errorf("status %+v, %v", status, err)
 		}
 	})

@@ -17,8 +17,8 @@ func (a *Agent) schedule(at *time.Duration, timer *time.Timer, wait time.Duratio
 	return timer
 }
 
-// nextContact is the wall time at which the client next asks the relay; zero when that is now, or when it does not run. A send
-// without anything to send asks nothing. The caller holds mu.
+// nextContact is the wall time at which the client next asks the relay; zero when that is now, or when it does not run.
+// A send without anything to send asks nothing. The caller holds mu.
 func (a *Agent) nextContact(unsent bool) time.Time {
 	at := a.due.poll
 	if unsent {

@@ -11,11 +11,13 @@ import (
 	"statewire/smx"
 )
 
-// Whatever a relay hands out as a policy: the agent stays, keeps what it holds, sends it, and its serials have not run away.
+// Whatever a relay hands out as a policy: the agent stays, keeps what it holds, sends it, and its serials have not run
+// away.
 func TestNoPolicyEndsAnAgent(t *testing.T) {
 	const top = `<Policy Version="1" Client="%s">%s</Policy>`
 	resync := func(number, next, issued string) string {
-		return fmt.Sprintf(`<Resync Number=%q NextSerial=%q Issued=%q Reason="%s"/>`, number, next, issued, strings.Repeat("x", 3000))
+		return fmt.Sprintf(`<Resync Number=%q NextSerial=%q Issued=%q Reason="%s"/>`, number, next, issued,
+			strings.Repeat("x", 3000))
 	}
 	const now, most = "2026-03-10T08:00:00Z", "4611686018427387904"
 	topics := func(n int, text string) string {
@@ -29,7 +31,8 @@ func TestNoPolicyEndsAnAgent(t *testing.T) {
 		name, body string
 		want       PolicyOutcome
 	}{
-		{"the greatest number, at the end of time, at the end of the serials", resync("4294967295", most, "9999-12-31T23:59:59Z"), PolicyAdopted},
+		{"the greatest number, at the end of time, at the end of the serials",
+			resync("4294967295", most, "9999-12-31T23:59:59Z"), PolicyAdopted},
 		{"behind the end", resync("1", "4611686018427387905", now), PolicyAdopted},
 		{"far behind the end", resync("1", "18446744073709551616", now), PolicyDeclined},
 		{"a serial below nothing", resync("1", "-1", now), PolicyDeclined},

@@ -12,15 +12,17 @@ import (
 	"statewire/agent/transport"
 )
 
-// A report that was not delivered says why, also when the relay answered in words of its own and nothing failed on this side.
+// A report that was not delivered says why, also when the relay answered in words of its own and nothing failed on this
+// side.
 func TestWhatWasNotDeliveredSaysWhy(t *testing.T) {
 	for want, resp := range map[string]struct {
 		status int
 		text   string
 	}{
-		"the relay answered 503 backlog: too much waits": {http.StatusServiceUnavailable, `{"code":"backlog","detail":"too much waits"}`},
-		"the relay answered 429 rate":                    {http.StatusTooManyRequests, `{"code":"rate"}`},
-		"the relay answered 502":                         {http.StatusBadGateway, "<html>"},
+		"the relay answered 503 backlog: too much waits": {http.StatusServiceUnavailable,
+			`{"code":"backlog","detail":"too much waits"}`},
+		"the relay answered 429 rate": {http.StatusTooManyRequests, `{"code":"rate"}`},
+		"the relay answered 502":      {http.StatusBadGateway, "<html>"},
 	} {
 		a, _, relay := testAgent(t, 0)
 		var log bytes.Buffer

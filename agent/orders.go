@@ -68,14 +68,15 @@ func (a *Agent) obey(p policy.Document) {
 	}
 }
 
-// Configure puts the send and policy intervals of cfg into force while the client runs; those of a policy go on to overrule them.
-// The rest of cfg takes effect in a new Agent.
+// Configure puts the send and policy intervals of cfg into force while the client runs; those of a policy go on to
+// overrule them. The rest of cfg takes effect in a new Agent.
 func (a *Agent) Configure(cfg Config) {
 	next := intervals{cfg.SendInterval, cfg.PolicyInterval}
 	a.mu.Lock()
 	before := a.own
 	a.own = next
-	sends, polls := a.orders.sendInterval == 0 && before.send != next.send, a.orders.policyInterval == 0 && before.policy != next.policy
+	sends := a.orders.sendInterval == 0 && before.send != next.send
+	polls := a.orders.policyInterval == 0 && before.policy != next.policy
 	a.mu.Unlock()
 	if sends { // and only then: whoever configures often shall not put off what is due
 		poke(a.retime)
@@ -85,8 +86,8 @@ func (a *Agent) Configure(cfg Config) {
 	}
 }
 
-// recall reads, after a start, when the slowed topics were last sent. Time counts while the machine is off; a time in the future was
-// stamped by another clock and counts as none, lest a topic waits for a year.
+// recall reads, after a start, when the slowed topics were last sent. Time counts while the machine is off; a time in
+// the future was stamped by another clock and counts as none, lest a topic waits for a year.
 func (a *Agent) recall() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -34,8 +34,8 @@ type PollOutcome struct {
 	Err     error         // why it was declined, or did not come
 }
 
-// Poll asks once for the client's policy and acts on it. The request claims the last serial and what the client holds, from the
-// store, so that the site also notices the loss of a last message. The error is the store's.
+// Poll asks once for the client's policy and acts on it. The request claims the last serial and what the client holds,
+// from the store, so that the site also notices the loss of a last message. The error is the store's.
 func (a *Agent) Poll(ctx context.Context) (PollOutcome, error) {
 	kept, err := a.store.Policy()
 	if err != nil {
@@ -48,7 +48,8 @@ func (a *Agent) Poll(ctx context.Context) (PollOutcome, error) {
 	if err != nil {
 		return PollOutcome{}, fmt.Errorf("sum up the store: %w", err)
 	}
-	answer := a.relay.Policy(ctx, smx.Poll{Client: a.id.Client, LastSerial: sum.LastSerial, States: sum.States, Digest: sum.Digest, Unsent: sum.Unsent}, kept.ETag)
+	answer := a.relay.Policy(ctx, smx.Poll{Client: a.id.Client, LastSerial: sum.LastSerial, States: sum.States,
+		Digest: sum.Digest, Unsent: sum.Unsent}, kept.ETag)
 	a.met(ctx, answer.Status, answer.Err, answer.Code, answer.Detail)
 	poll := PollOutcome{Status: answer.Status, Err: answer.Err}
 	switch answer.Outcome {
@@ -77,7 +78,8 @@ func (a *Agent) pace(poll *PollOutcome, after time.Duration) {
 			wait = min(wait, poll.Wait)
 		}
 		poll.Wait = wait
-		a.log.Log(context.Background(), a.trouble(a.pollFailures), "policy not fetched", "client", a.id.Client, "status", poll.Status, "wait", poll.Wait, "err", poll.Err)
+		a.log.Log(context.Background(), a.trouble(a.pollFailures), "policy not fetched", "client", a.id.Client,
+			"status", poll.Status, "wait", poll.Wait, "err", poll.Err)
 		a.pollFailures++
 		return
 	case PolicyDeclined:
@@ -114,7 +116,8 @@ func (a *Agent) adopt(kept cache.PolicyState, answer transport.PolicyAnswer, pol
 	a.tellDeclined(kept, p.Resync)
 	poll.Outcome, a.askAnew = PolicyAdopted, false
 	a.obey(p)
-	a.log.Info("policy adopted", "client", a.id.Client, "etag", answer.ETag, "relay", p.Relay, "send_interval", p.SendInterval, "topics", len(p.Topics))
+	a.log.Info("policy adopted", "client", a.id.Client, "etag", answer.ETag, "relay", p.Relay,
+		"send_interval", p.SendInterval, "topics", len(p.Topics))
 	if poll.Resync {
 		a.log.Info("resync begins: sending the whole cache", "client", a.id.Client, "number", p.Resync.Number,
 			"next_serial", p.Resync.NextSerial, "reason", p.Resync.Reason)

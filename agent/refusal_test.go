@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"statewire/agent/transport"
@@ -20,12 +22,14 @@ func TestRefusedReportIsSetAsideAndTheRestGoesOn(t *testing.T) {
 	if got := send(t, a, transport.Accepted).Report; got.First != 2 {
 		t.Errorf("the next report begins with serial %d, want 2: a serial is never used twice", got.First)
 	}
-	if dead, err := memory.DeadLetters(); len(dead) != 1 || dead[0].State.Serial != 1 || dead[0].End.Code != "xml_syntax" || err != nil {
+	if dead, err := memory.DeadLetters(); len(dead) != 1 || dead[0].State.Serial != 1 ||
+		dead[0].End.Code != "xml_syntax" || err != nil {
 		t.Errorf("dead letters %+v, %v; want the first state", dead, err)
 	}
 }
 
-// A filter before the relay that takes offence at one report does not keep back the others for ever, nor for one bad hour lose a state.
+// A filter before the relay that takes offence at one report does not keep back the others for ever, nor for one bad
+// hour lose a state.
 func TestWhatAFilterRefusesStopsNothing(t *testing.T) {
 	a, memory, relay := testAgent(t, 0)
 	filter := &transport.Answer{Outcome: transport.Again, Status: 400, Err: transport.ErrNotRelay}
@@ -57,8 +61,8 @@ func TestWhatAFilterRefusesStopsNothing(t *testing.T) {
 	}
 }
 
-// A wrong address refuses everything. Nothing goes in a loop, and nothing is lost: the states stay in the cache for the resync that
-// their gap leads to.
+// A wrong address refuses everything. Nothing goes in a loop, and nothing is lost: the states stay in the cache for the
+// resync that their gap leads to.
 func TestARefusalThatBlamesNoStateKeepsTheStates(t *testing.T) {
 	a, memory, relay := testAgent(t, 0)
 	relay.Fault = func(attempt int) *transport.Answer {
@@ -82,6 +86,38 @@ func TestARefusalThatBlamesNoStateKeepsTheStates(t *testing.T) {
 	for _, id := range []string{"a", "b", "c"} {
 		if got := relay.Clients[testIdentity.Client].State(TopicUpdateDetection, id); got.StateID != 2 {
 			t.Errorf("the site has %+v of topic %s after the whole cache was sent again", got, id)
+		}
+	}
+}
+
+func TestPoisonIsSetAsideAndAResyncConverges(t *testing.T) {
+	for _, guilty := range []int{1, 2, 3} {
+		a, memory, relay := testAgent(t, 0)
+		relay.Poison = func(body string) bool { return strings.Contains(body, "poison") }
+		for i := range 20 {
+			id := fmt.Sprint("sound", i)
+			if i%7 < guilty && i < 15 && i%7 > 0 {
+				id = fmt.Sprint("poison", i)
+			}
+			raise(t, a, detected(id, 1))
+		}
+		drainAll(t, a)
+		dead, err := memory.DeadLetters()
+		if err != nil || (len(dead) > 0) != (guilty > 1) {
+			t.Fatalf("%d dead letters, %v", len(dead), err)
+		}
+		client := relay.Clients[testIdentity.Client]
+		if len(client.States)+len(dead) != 20 {
+			t.Errorf("%d states at the site and %d dead letters of 20", len(client.States), len(dead))
+		}
+		if err := a.Resend(); err != nil {
+			t.Fatal(err)
+		}
+		if reports := drainAll(t, a); len(reports) != 1 {
+			t.Errorf("the answer took %d reports: it brought again what was refused", len(reports))
+		}
+		if missing := client.Missing(21); missing != nil {
+			t.Errorf("missing %v of the answer", missing)
 		}
 	}
 }

@@ -8,8 +8,9 @@ import (
 	"statewire/smx/policy"
 )
 
-// A machine is set back to an image of a million and more serials ago. It goes on with its own serials and declines the site's, so that
-// the site goes on holding what it held; the status names the serial, and once a person accepts it the two are equal again.
+// A machine is set back to an image of a million and more serials ago. It goes on with its own serials and declines the
+// site's, so that the site goes on holding what it held; the status names the serial, and once a person accepts it the
+// two are equal again.
 func TestARollbackOfMoreThanAMillion(t *testing.T) {
 	a, memory, relay := testAgent(t, 1_000_000)
 	raise(t, a, detected("a", 1), detected("b", 1))

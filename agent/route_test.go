@@ -20,8 +20,8 @@ const (
 	assignedRetry    = time.Hour
 )
 
-// TestAnAssignedRelay follows a client from the relay it was configured with to the one it is assigned to, and back while that one
-// does not answer.
+// TestAnAssignedRelay follows a client from the relay it was configured with to the one it is assigned to, and back
+// while that one does not answer.
 func TestAnAssignedRelay(t *testing.T) {
 	configured, assigned := agenttest.NewSite(t), agenttest.NewSite(t)
 	server, authority, _ := agenttest.Listen(t, assigned)
@@ -32,7 +32,8 @@ func TestAnAssignedRelay(t *testing.T) {
 		return agenttest.Connect(t, address, authority, ""), nil
 	}
 	memory := cache.NewMemory(0)
-	deps := Deps{Identity: testIdentity, Store: memory, Relay: configured, Dial: dial, Log: quiet, Clock: Clock{Steady: func() time.Duration { return steady }}}
+	deps := Deps{Identity: testIdentity, Store: memory, Relay: configured, Dial: dial, Log: quiet,
+		Clock: Clock{Steady: func() time.Duration { return steady }}}
 	a, err := New(DefaultConfig(), deps)
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +62,8 @@ func TestAnAssignedRelay(t *testing.T) {
 	step("d", "fallback", transport.Again)
 	step("d", "fallback", transport.Accepted)
 	steady += assignedRetry
-	if status, _ := a.Status(); status.RelayInUse != "assigned" || status.AssignedRelay != server.URL || !strings.Contains(server.URL, address) {
+	if status, _ := a.Status(); status.RelayInUse != "assigned" || status.AssignedRelay != server.URL ||
+		!strings.Contains(server.URL, address) {
 		t.Errorf("after an hour: %+v", status)
 	}
 	step("e", "fallback", transport.Again) // one attempt is enough to know
@@ -73,13 +75,14 @@ func TestAnAssignedRelay(t *testing.T) {
 	if came := assigned.Clients[testIdentity.Client].Came; len(came) != 2 || !came[2] || !came[3] || dialled != 2 {
 		t.Errorf("to the assigned relay came %v, dialled %d times; want b and c, and twice", came, dialled)
 	}
-	if missing := configured.Clients[testIdentity.Client].Missing(1); len(missing) != 1 || missing[0] != (serials.Run{First: 2, Last: 3}) {
+	if missing := configured.Clients[testIdentity.Client].Missing(1); len(missing) != 1 ||
+		missing[0] != (serials.Run{First: 2, Last: 3}) {
 		t.Errorf("to the configured relay did not come %v, want b and c only", missing)
 	}
 }
 
-// TestAnAssignmentByMistake is a policy that names what is no relay of this client's. While the client asked only there, no policy
-// could ever correct it.
+// TestAnAssignmentByMistake is a policy that names what is no relay of this client's. While the client asked only
+// there, no policy could ever correct it.
 func TestAnAssignmentByMistake(t *testing.T) {
 	for _, c := range []struct {
 		name, body string
@@ -136,7 +139,8 @@ func TestAnAssignedRelayThatCannotBeUsed(t *testing.T) {
 	poll(t, a, PolicyAdopted)
 	raise(t, a, detected("a", 1))
 	send(t, a, transport.Accepted)
-	if status, err := a.Status(); err != nil || status.RelayInUse != "fallback" || status.AssignedRelay != "https://relay.example" {
+	if status, err := a.Status(); err != nil || status.RelayInUse != "fallback" ||
+		status.AssignedRelay != "https://relay.example" {
 		t.Errorf("status %+v, %v", status, err)
 	}
 }

@@ -21,15 +21,18 @@ type Attempt struct {
 	Wait    time.Duration    // before the next attempt, when Again
 }
 
-// answerPriority puts the answer to a resync into the low lane. Many clients answer at about the same time, after an outage of the
-// site say, and every one of them sends its whole cache: what just changed must not queue behind what mostly is known.
+// answerPriority puts the answer to a resync into the low lane. Many clients answer at about the same time, after an
+// outage of the site say, and every one of them sends its whole cache: what just changed must not queue behind what
+// mostly is known.
 const answerPriority = 8
 
-// forbiddenAttempts is after how many attempts in a row a report is set aside whole of which not the relay, but something before it,
-// refuses the content: a quarter of an hour. Its states stay in the cache, and the resync that their gap leads to brings them again.
+// forbiddenAttempts is after how many attempts in a row a report is set aside whole of which not the relay, but
+// something before it, refuses the content: a quarter of an hour. Its states stay in the cache, and the resync that
+// their gap leads to brings them again.
 const forbiddenAttempts = 10
 
-// Send makes one attempt: the report under way, or else the next one. It never waits between attempts. The error is the store's.
+// Send makes one attempt: the report under way, or else the next one. It never waits between attempts. The error is the
+// store's.
 func (a *Agent) Send(ctx context.Context) (Attempt, error) {
 	report, err := a.Next()
 	if err != nil || report == nil {
@@ -48,7 +51,8 @@ func (a *Agent) Send(ctx context.Context) (Attempt, error) {
 	attempt := Attempt{Outcome: answer.Outcome, Report: report, Answer: answer}
 	if answer.Outcome == transport.Again {
 		attempt.Wait = Pause(a.failures, answer.After)
-		a.log.Log(ctx, a.trouble(a.failures), "report not delivered", "client", a.id.Client, "first", report.First, "last", report.Last,
+		a.log.Log(ctx, a.trouble(a.failures), "report not delivered", "client", a.id.Client, "first", report.First,
+			"last", report.Last,
 			"status", answer.Status, "code", answer.Code, "wait", attempt.Wait, "why", a.Problem())
 		a.failures++
 		a.holdUntil = a.clock.Steady() + min(answer.After, mostPatience)
@@ -58,7 +62,8 @@ func (a *Agent) Send(ctx context.Context) (Attempt, error) {
 	return attempt, a.settle(report, answer)
 }
 
-// trouble is the level at which an attempt is logged that came to nothing: the first of a row tells a person, where one looks.
+// trouble is the level at which an attempt is logged that came to nothing: the first of a row tells a person, where one
+// looks.
 func (a *Agent) trouble(failures int) slog.Level {
 	if failures == 0 && a.sentLevel > slog.LevelDebug {
 		return slog.LevelWarn
@@ -79,20 +84,22 @@ func (a *Agent) refrains() bool {
 	return true
 }
 
-// settle ends a report. A refused one of several states is cut in two, again and again, until the state that no relay takes is
-// alone: only that one is set aside, and the others arrive under the serials they have. A refusal that blames no state sets the whole
-// report aside; its states stay in the cache, and their serials are a gap that the next resync closes.
+// settle ends a report. A refused one of several states is cut in two, again and again, until the state that no relay
+// takes is alone: only that one is set aside, and the others arrive under the serials they have. A refusal that blames
+// no state sets the whole report aside; its states stay in the cache, and their serials are a gap that the next resync
+// closes.
 func (a *Agent) settle(report *cache.Report, answer transport.Answer) error {
 	if answer.Outcome == transport.Refused && len(report.States) > 1 && !answer.Whole {
-		a.log.Info("report refused: sending its halves", "client", a.id.Client, "first", report.First, "last", report.Last, "code", answer.Code)
+		a.log.Info("report refused: sending its halves", "client", a.id.Client, "first", report.First,
+			"last", report.Last, "code", answer.Code)
 		if err := a.store.Halve(a.Encode); err != nil {
 			return fmt.Errorf("halve report %d to %d: %w", report.First, report.Last, err)
 		}
 		return nil
 	}
 	end := cache.Settlement{
-		Outcome: cache.Accepted, Whole: answer.Whole, Receipt: answer.Receipt, File: answer.File, Code: answer.Code, Detail: answer.Detail,
-		Time: a.clock.Wall(),
+		Outcome: cache.Accepted, Whole: answer.Whole, Receipt: answer.Receipt, File: answer.File, Code: answer.Code,
+		Detail: answer.Detail, Time: a.clock.Wall(),
 	}
 	if answer.Outcome == transport.Refused {
 		end.Outcome = cache.Refused
@@ -109,7 +116,8 @@ func (a *Agent) settle(report *cache.Report, answer transport.Answer) error {
 
 func (a *Agent) logSettled(report *cache.Report, answer transport.Answer) {
 	if answer.Outcome == transport.Refused && answer.Whole {
-		a.log.Warn("report set aside: the relay never takes it", "client", a.id.Client, "first", report.First, "last", report.Last,
+		a.log.Warn("report set aside: the relay never takes it", "client", a.id.Client, "first", report.First,
+			"last", report.Last,
 			"states", len(report.States), "status", answer.Status, "code", answer.Code, "detail", answer.Detail)
 		return
 	}
@@ -119,7 +127,8 @@ func (a *Agent) logSettled(report *cache.Report, answer transport.Answer) {
 			"state", s.StateID, "serial", s.Serial, "code", answer.Code, "detail", answer.Detail)
 		return
 	}
-	a.log.Log(context.Background(), a.sentLevel, "report sent", "client", a.id.Client, "first", report.First, "last", report.Last,
+	a.log.Log(context.Background(), a.sentLevel, "report sent", "client", a.id.Client, "first", report.First,
+		"last", report.Last,
 		"states", len(report.States), "receipt", answer.Receipt)
 	if !a.log.Enabled(context.Background(), slog.LevelDebug) {
 		return
@@ -138,7 +147,8 @@ func (a *Agent) Next() (*cache.Report, error) {
 		return report, err
 	}
 	now := a.clock.Wall()
-	report, err = a.store.Pack(cache.Packing{Build: a.Encode, Allow: a.allowed(), Completion: a.completion(now), Time: now})
+	report, err = a.store.Pack(cache.Packing{Build: a.Encode, Allow: a.allowed(), Completion: a.completion(now),
+		Time: now})
 	switch {
 	case errors.Is(err, cache.ErrUsedUp):
 		a.spent()

@@ -22,7 +22,8 @@ type contact struct {
 	problem   string    // why the last attempt came to nothing
 }
 
-// met notes an attempt's end: the HTTP status, 0 without an answer, why there was none, and what the relay said of a failure.
+// met notes an attempt's end: the HTTP status, 0 without an answer, why there was none, and what the relay said of a
+// failure.
 func (a *Agent) met(ctx context.Context, status int, err error, code, detail string) {
 	if status == 0 && ctx.Err() != nil {
 		return // we stopped, not the relay
@@ -105,9 +106,11 @@ func (a *Agent) Status() (Status, error) {
 		return Status{}, fmt.Errorf("read the policy kept in the store: %w", err)
 	}
 	s := Status{
-		Client: a.id.Client, LastSend: sum.LastSent, LastSerial: sum.LastSerial, Held: int(sum.States), Unsent: int(sum.Unsent),
-		DeadLetters: sum.DeadLetters, Answering: sum.Answering, UsedUp: sum.LastSerial >= smx.MaxSerial, Declined: sum.Declined, SendInterval: a.SendInterval(), PolicyInterval: a.PolicyInterval(),
-		StartupJitter: a.cfg.StartupJitter, PolicyChanged: kept.Accepted, PolicyETag: kept.ETag, ResyncNumber: kept.Number, ResyncIssued: kept.Issued, RelayInUse: "configured",
+		Client: a.id.Client, LastSend: sum.LastSent, LastSerial: sum.LastSerial, Held: int(sum.States),
+		Unsent: int(sum.Unsent), DeadLetters: sum.DeadLetters, Answering: sum.Answering,
+		UsedUp: sum.LastSerial >= smx.MaxSerial, Declined: sum.Declined, SendInterval: a.SendInterval(),
+		PolicyInterval: a.PolicyInterval(), StartupJitter: a.cfg.StartupJitter, PolicyChanged: kept.Accepted,
+		PolicyETag: kept.ETag, ResyncNumber: kept.Number, ResyncIssued: kept.Issued, RelayInUse: "configured",
 	}
 	if !sum.OldestUnsent.IsZero() {
 		s.OldestUnsent = a.clock.age(sum.OldestUnsent, a.began)
@@ -143,8 +146,8 @@ type Messages struct {
 	Dead []cache.DeadLetter
 }
 
-// Messages lists what the client holds and sent. Of the cache it lists the given topic types, or all when none is given: a cache may
-// be larger than the memory that a client ought to take.
+// Messages lists what the client holds and sent. Of the cache it lists the given topic types, or all when none is
+// given: a cache may be larger than the memory that a client ought to take.
 func (a *Agent) Messages(topicTypes ...uint32) (m Messages, err error) {
 	if m.Held, err = a.store.Held(topicTypes...); err != nil {
 		return m, fmt.Errorf("list the cache: %w", err)
@@ -167,8 +170,8 @@ func (a *Agent) Sent() ([]cache.Sent, error) {
 	return sent, nil
 }
 
-// AsReport is the client's cache as one report, whatever its size: for people, not for a relay. A state that waits has no serial
-// yet, or the one it was sent under before.
+// AsReport is the client's cache as one report, whatever its size: for people, not for a relay. A state that waits has
+// no serial yet, or the one it was sent under before.
 func (a *Agent) AsReport() ([]byte, error) {
 	held, err := a.store.Held()
 	if err != nil {

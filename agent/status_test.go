@@ -27,7 +27,8 @@ func TestEveryReportSentIsLogged(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: tt.shown}))
-		a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: cache.NewMemory(6), Relay: agenttest.NewSite(t), Log: log, SentLevel: tt.sent})
+		a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: cache.NewMemory(6),
+			Relay: agenttest.NewSite(t), Log: log, SentLevel: tt.sent})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,13 +53,16 @@ func TestWhatAClientTellsOfItself(t *testing.T) {
 	raise(t, a, detected("c", 4))
 
 	status, err := a.Status()
-	if err != nil || status.Client != testIdentity.Client || !status.Connected || !strings.Contains(status.Problem, "503 backlog") || status.LastSerial != 2 ||
-		status.Held != 3 || status.Unsent != 2 || status.LastSend.IsZero() || status.OldestUnsent < 0 || status.OldestUnsent > time.Minute {
+	if err != nil || status.Client != testIdentity.Client || !status.Connected ||
+		!strings.Contains(status.Problem, "503 backlog") || status.LastSerial != 2 ||
+		status.Held != 3 || status.Unsent != 2 || status.LastSend.IsZero() || status.OldestUnsent < 0 ||
+		status.OldestUnsent > time.Minute {
 		t.Errorf("status %+v, %v", status, err)
 	}
 	for serial, want := range map[uint64]string{1: "r1", 2: ""} {
 		sent, known, err := a.Trace(serial)
-		if err != nil || !known || sent.Receipt != want || sent.Raised.IsZero() || sent.Packed.Before(sent.Raised) || sent.Sent.IsZero() != (serial == 2) {
+		if err != nil || !known || sent.Receipt != want || sent.Raised.IsZero() || sent.Packed.Before(sent.Raised) ||
+			sent.Sent.IsZero() != (serial == 2) {
 			t.Errorf("serial %d: %+v, %v, %v", serial, sent, known, err)
 		}
 	}
@@ -76,7 +80,8 @@ func TestWhatAClientTellsOfItself(t *testing.T) {
 		t.Errorf("the cache as a report: %v\n%s", err, document)
 	}
 	messages, err := a.Messages()
-	if err != nil || len(messages.Held) != 3 || len(messages.Sent) != 2 || len(messages.Dead) != 0 || messages.Held[2].Place != cache.Waits {
+	if err != nil || len(messages.Held) != 3 || len(messages.Sent) != 2 || len(messages.Dead) != 0 ||
+		messages.Held[2].Place != cache.Waits {
 		t.Errorf("messages %+v, %v", messages, err)
 	}
 }
@@ -114,14 +119,18 @@ func TestWhatAnAttemptSaysOfTheRelay(t *testing.T) {
 		connected bool
 		problem   string
 	}{
-		{200, nil, true, ""}, {0, errors.New("no route"), false, "the relay does not answer: no route"}, {304, nil, true, ""}, {299, nil, true, ""},
-		{300, nil, true, "the relay answered 300 c: d"}, {400, nil, true, "the relay answered 400 c: d"}, {503, nil, true, "the relay answered 503 c: d"},
-		{200, transport.ErrNotRelay, true, transport.ErrNotRelay.Error() + " with 200: see what stands at the relay's address"},
+		{200, nil, true, ""}, {0, errors.New("no route"), false, "the relay does not answer: no route"},
+		{304, nil, true, ""}, {299, nil, true, ""},
+		{300, nil, true, "the relay answered 300 c: d"}, {400, nil, true, "the relay answered 400 c: d"},
+		{503, nil, true, "the relay answered 503 c: d"},
+		{200, transport.ErrNotRelay, true, transport.ErrNotRelay.Error() +
+			" with 200: see what stands at the relay's address"},
 	} {
 		a.met(t.Context(), tc.status, tc.err, "c", "d")
 		got, err := a.Status()
 		if err != nil || got.Problem != tc.problem || got.Connected != tc.connected || got.Attempts != uint64(i+1) {
-			t.Errorf("after %d, %v: attempt %d, connected %v, problem %q; want %v, %q (%v)", tc.status, tc.err, got.Attempts, got.Connected, got.Problem, tc.connected, tc.problem, err)
+			t.Errorf("after %d, %v: attempt %d, connected %v, problem %q; want %v, %q (%v)",
+				tc.status, tc.err, got.Attempts, got.Connected, got.Problem, tc.connected, tc.problem, err)
 		}
 	}
 }

@@ -12,7 +12,8 @@ import (
 
 var testTime = time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)
 
-// opened is a store under test. reopen is a restart: of the process where there is a disk, of nothing where there is none.
+// opened is a store under test. reopen is a restart: of the process where there is a disk, of nothing where there is
+// none.
 type opened struct {
 	keptStore
 	reopen func()

@@ -94,7 +94,8 @@ func newCatalog(seed uint64) *catalog {
 	r := rand.New(rand.NewPCG(seed, 0xca7a109))
 	own := func(kind uint32) *topicRef { return &topicRef{kind: kind, priority: usualPriority} }
 	c := &catalog{
-		scan:        &topicRef{kind: agent.TopicUpdateScan, id: "{" + strings.ToUpper(newGUID(r)) + "}", priority: usualPriority},
+		scan: &topicRef{kind: agent.TopicUpdateScan, id: "{" + strings.ToUpper(newGUID(r)) + "}",
+			priority: usualPriority},
 		script:      &topicRef{kind: topicScriptResult, id: newGUID(r), priority: urgentPriority, instant: true},
 		unknown:     &topicRef{kind: topicUnknown, id: newGUID(r), priority: usualPriority},
 		contact:     own(topicRelayContact),
@@ -106,7 +107,8 @@ func newCatalog(seed uint64) *catalog {
 		definitions: newUpdate(r, everywhere, false),
 	}
 	c.addUpdates(r)
-	for _, d := range []deployment{{on: everywhere, pilot: true}, {on: workstations}, {on: servers}, {on: workstations, old: true}, {on: servers, old: true}} {
+	for _, d := range []deployment{{on: everywhere, pilot: true}, {on: workstations}, {on: servers},
+		{on: workstations, old: true}, {on: servers, old: true}} {
 		id := "{" + strings.ToUpper(newGUID(r)) + "}"
 		d.compliance = &topicRef{kind: topicDeploymentCompliance, id: id, idType: 2, priority: usualPriority}
 		d.enforcement = &topicRef{kind: topicDeploymentEnforcement, id: id, idType: 2, priority: usualPriority}

@@ -45,7 +45,8 @@ type simulated struct {
 
 func newSimulated(f *Fleet, index int) (*simulated, error) {
 	r := rand.New(rand.NewPCG(f.cfg.Seed, uint64(index)))
-	c := &simulated{fleet: f, index: index, machine: newMachine(r, index), phase: time.Duration(r.Int64N(int64(f.cfg.SendInterval)))}
+	c := &simulated{fleet: f, index: index, machine: newMachine(r, index),
+		phase: time.Duration(r.Int64N(int64(f.cfg.SendInterval)))}
 	if r.Float64() < f.cfg.Silent {
 		c.silentFor = time.Duration(8+r.IntN(80))*simulatedDay + time.Duration(r.Int64N(int64(simulatedDay)))
 	}
@@ -122,7 +123,8 @@ func (c *simulated) plan() {
 	}
 }
 
-// cycle is the first send at or after a simulated time, in the interval that the client's policy wants or else the configured one.
+// cycle is the first send at or after a simulated time, in the interval that the client's policy wants or else the
+// configured one.
 func (c *simulated) cycle(at time.Duration) time.Duration {
 	interval := c.agent.SendInterval()
 	n := (at - c.phase) / interval

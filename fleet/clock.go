@@ -5,8 +5,8 @@ import "time"
 // simulatedDay is the fleet's day: its clock's zero is the midnight at which the patch day begins.
 const simulatedDay = 24 * time.Hour
 
-// clock turns real time since Run began into simulated time since the patch day began, and back. It runs a simulated day in
-// every real `day` while it is fast, and as fast as any clock afterwards.
+// clock turns real time since Run began into simulated time since the patch day began, and back. It runs a simulated
+// day in every real `day` while it is fast, and as fast as any clock afterwards.
 type clock struct {
 	from time.Duration // simulated time at which Run began
 	day  time.Duration // real time of 24 simulated hours

@@ -4,7 +4,8 @@ import "time"
 
 const minute = time.Minute
 
-// patchDay plans the day on which this month's updates arrive: check-in, scan, detection, download, installation, restart.
+// patchDay plans the day on which this month's updates arrive: check-in, scan, detection, download, installation,
+// restart.
 func (p *planner) patchDay() {
 	on := p.powerOn()
 	p.checkIn(on)
@@ -18,7 +19,8 @@ func (p *planner) patchDay() {
 	p.rollOut(scanned)
 }
 
-// rollOut is what a successful scan sets off: the month's updates are detected, and the deployment is evaluated and enforced.
+// rollOut is what a successful scan sets off: the month's updates are detected, and the deployment is evaluated and
+// enforced.
 func (p *planner) rollOut(scanned time.Duration) {
 	p.rolledOut = true
 	d := p.deployment(false)

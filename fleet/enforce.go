@@ -72,8 +72,10 @@ func (p *planner) waitForTurn(d *deployment, ready []downloaded, at time.Duratio
 	return until
 }
 
-// install returns when the last update was through, the code of one that failed for good, and those that wait for a restart.
-func (p *planner) install(ready []downloaded, at time.Duration) (done time.Duration, failed []string, restart []*update) {
+// install returns when the last update was through, the code of one that failed for good, and those that wait for a
+// restart.
+func (p *planner) install(ready []downloaded, at time.Duration) (done time.Duration, failed []string,
+	restart []*update) {
 	unlucky := p.chance(6) // a client with something wrong fails most of its updates
 	done = at
 	for _, d := range ready {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// everyday plans one stretch of the life after the patch day. It never comes to rest: clients check in, scan, get new definitions,
-// drift from their baselines and catch up with what they left undone.
+// everyday plans one stretch of the life after the patch day. It never comes to rest: clients check in, scan, get new
+// definitions, drift from their baselines and catch up with what they left undone.
 func (p *planner) everyday(from time.Duration) {
 	to := from + trickleStretch
 	if p.machine.kind == laptop && p.chance(12) {

@@ -19,7 +19,7 @@ const (
 	restored                      // the store is the image's again
 	clockJumped                   // the wall clock is years off from here on
 	serialJumped                  // the counter of serials jumps, as when its file is damaged
-	lied                          // somebody asks for a policy in the client's name and claims a serial near the end of all
+	lied                          // somebody polls in the client's name and claims a serial near the end of all
 )
 
 // fault happens once, at a simulated time.
@@ -29,7 +29,8 @@ type fault struct {
 	by   time.Duration // of clockJumped
 }
 
-// planFaults decides what happens to a client between two simulated times. It depends on the seed, the client and the time alone.
+// planFaults decides what happens to a client between two simulated times. It depends on the seed, the client and the
+// time alone.
 func (f *Fleet) planFaults(index int, from, to time.Duration) []fault {
 	if to-from < time.Hour {
 		return nil // a round that only settles
@@ -56,14 +57,15 @@ func (f *Fleet) planFaults(index int, from, to time.Duration) []fault {
 	return all
 }
 
-// misnumber lets the counters of the first clients to which nothing else happens jump, and others be claimed for, as many as the
-// configuration says.
+// misnumber lets the counters of the first clients to which nothing else happens jump, and others be claimed for, as
+// many as the configuration says.
 func (f *Fleet) misnumber() {
 	if f.clock.end()-f.clock.from < time.Hour {
 		return
 	}
 	at := f.clock.from + (f.clock.end()-f.clock.from)/3
-	kinds := slices.Concat(slices.Repeat([]faultKind{serialJumped}, f.cfg.SerialJumps), slices.Repeat([]faultKind{lied}, f.cfg.FalseClaims))
+	kinds := slices.Concat(slices.Repeat([]faultKind{serialJumped}, f.cfg.SerialJumps),
+		slices.Repeat([]faultKind{lied}, f.cfg.FalseClaims))
 	for _, c := range f.clients {
 		if len(kinds) > 0 && len(c.faults) == 0 && c.silentFor == 0 && c.planner.silentAt == 0 {
 			c.faults, kinds = []fault{{kind: kinds[0], at: at}}, kinds[1:]
@@ -114,10 +116,11 @@ func (c *simulated) restart(image cache.Image) error {
 	return c.start()
 }
 
-// freshWords is what a reinstalled client finds out about its machine. It knows nothing of what lies behind: what it once said of
-// last month's updates and deployments stays with the site alone.
+// freshWords is what a reinstalled client finds out about its machine. It knows nothing of what lies behind: what it
+// once said of last month's updates and deployments stays with the site alone.
 func (c *simulated) freshWords(at time.Duration) []event {
-	fresh := planner{catalog: c.planner.catalog, machine: &c.machine, rand: rand.New(rand.NewPCG(c.fleet.cfg.Seed, uint64(at)))}
+	fresh := planner{catalog: c.planner.catalog, machine: &c.machine,
+		rand: rand.New(rand.NewPCG(c.fleet.cfg.Seed, uint64(at)))}
 	fresh.firstWords(at)
 	fresh.lately(at + 5*minute)
 	return fresh.events

@@ -1,5 +1,5 @@
-// Package fleet simulates clients that run the real agent's code, and compares a site with what they hold. The same configuration
-// gives the same clients, who raise the same states in the same order.
+// Package fleet simulates clients that run the real agent's code, and compares a site with what they hold. The same
+// configuration gives the same clients, who raise the same states in the same order.
 package fleet
 
 import (
@@ -24,9 +24,9 @@ const stopGrace = 5 * time.Second
 // never is a time that does not come.
 const never = time.Duration(math.MaxInt64)
 
-// Fleet is a simulated fleet: the logic of many clients in one process, on accelerated time, with a bounded number of goroutines.
-// What its clients raise depends on the configuration alone, never on how fast the relay answers; what they send depends on what
-// the relay lets them know besides.
+// Fleet is a simulated fleet: the logic of many clients in one process, on accelerated time, with a bounded number of
+// goroutines. What its clients raise depends on the configuration alone, never on how fast the relay answers; what they
+// send depends on what the relay lets them know besides.
 type Fleet struct {
 	// Constant after New.
 	cfg Config
@@ -72,8 +72,8 @@ type witness interface {
 	lose(client smx.ClientID, report *cache.Report)
 }
 
-// New makes the fleet's clients, over their store if there is one and in memory otherwise; nothing runs until Run. A fleet over
-// a store that it used before goes on where it ended.
+// New makes the fleet's clients, over their store if there is one and in memory otherwise; nothing runs until Run. A
+// fleet over a store that it used before goes on where it ended.
 func New(cfg Config, fs *Store, log *slog.Logger) (*Fleet, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -92,13 +92,15 @@ func New(cfg Config, fs *Store, log *slog.Logger) (*Fleet, error) {
 	return newFleet(cfg, from, sender, sender.Close, fs, log)
 }
 
-func newFleet(cfg Config, from time.Duration, relay transport.Relay, closeRelay func(), in stores, log *slog.Logger) (*Fleet, error) {
+func newFleet(cfg Config, from time.Duration, relay transport.Relay, closeRelay func(), in stores,
+	log *slog.Logger) (*Fleet, error) {
 	if cfg.Start.IsZero() {
 		cfg.Start = time.Now()
 	}
 	f := &Fleet{
-		cfg: cfg, log: log, clientLog: slog.New(warnings{log.Handler()}), relay: relay, close: closeRelay, stores: in, catalog: newCatalog(cfg.Seed),
-		clock: newClock(cfg.Start, from, cfg.PatchDay, cfg.fast()), wake: make(chan struct{}, 1),
+		cfg: cfg, log: log, clientLog: slog.New(warnings{log.Handler()}), relay: relay, close: closeRelay, stores: in,
+		catalog: newCatalog(cfg.Seed), clock: newClock(cfg.Start, from, cfg.PatchDay, cfg.fast()),
+		wake: make(chan struct{}, 1),
 	}
 	for i := range cfg.Clients {
 		c, err := newSimulated(f, i)
@@ -114,8 +116,8 @@ func newFleet(cfg Config, from time.Duration, relay transport.Relay, closeRelay 
 	return f, nil
 }
 
-// Run lets the clients live until ctx or the configured time ends, then finishes the requests under way and returns nil. It may be
-// called once.
+// Run lets the clients live until ctx or the configured time ends, then finishes the requests under way and returns
+// nil. It may be called once.
 func (f *Fleet) Run(ctx context.Context) error {
 	if err := f.begin(); err != nil {
 		return err
@@ -124,7 +126,8 @@ func (f *Fleet) Run(ctx context.Context) error {
 	if err := f.keepTime(); err != nil {
 		return err
 	}
-	f.log.Info("fleet started", "clients", len(f.clients), "silent", f.silent, "day", f.cfg.PatchDay, "simulated", f.clock.at(f.clock.from))
+	f.log.Info("fleet started", "clients", len(f.clients), "silent", f.silent, "day", f.cfg.PatchDay,
+		"simulated", f.clock.at(f.clock.from))
 	var err error
 	if f.cfg.fast() > 0 {
 		err = f.live(ctx)

@@ -6,10 +6,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"os"
-	"runtime"
-	"slices"
 	"strconv"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,7 +37,8 @@ func simulate(t *testing.T, cfg Config, relay transport.Relay, history bool, las
 	f := makeFleet(t, cfg, relay)
 	b := keepBooks(f)
 	if history {
-		if err := f.History(t.Context(), func(batch []PastReport) error { return relay.(*site).Load(smx.AppendFile(nil, batch)) }); err != nil {
+		put := func(batch []PastReport) error { return relay.(*site).Load(smx.AppendFile(nil, batch)) }
+		if err := f.History(t.Context(), put); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -73,7 +71,8 @@ func TestSiteEndsUpWithWhatTheFleetExpects(t *testing.T) {
 				b := simulate(t, testFleet(80), relay, c.history, 12*time.Hour)
 				relay.equal(b.expected(t))
 				s := b.fleet.Stats()
-				for name, n := range map[string]int64{"lost": s.Lost, "duplicated": s.Duplicated, "reordered": s.Reordered, "damaged": s.Damaged, "silent": int64(s.Silent)} {
+				for name, n := range map[string]int64{"lost": s.Lost, "duplicated": s.Duplicated,
+					"reordered": s.Reordered, "damaged": s.Damaged, "silent": int64(s.Silent)} {
 					if n == 0 {
 						t.Errorf("nothing was %s", name)
 					}
@@ -187,9 +186,10 @@ func TestStoryHasEveryChapter(t *testing.T) {
 		}
 		for _, s := range []agenttest.TopicState{
 			{300, 0}, {300, 1}, {300, 2}, {301, 1}, {301, 3}, {301, 4}, {301, 5}, {301, 6}, {301, 7}, {301, 8}, {301, 10},
-			{302, 2}, {302, 3}, {400, 3}, {401, 1}, {401, 2}, {401, 4}, {401, 7}, {402, 2}, {402, 3}, {402, 4}, {402, 8}, {402, 9},
-			{402, 10}, {402, 11}, {402, 12}, {402, 13}, {402, 14}, {500, 1}, {500, 2}, {500, 3}, {501, 2}, {501, 3}, {501, 4}, {501, 5},
-			{501, 6}, {800, 700}, {810, 107}, {1000, 1}, {1001, 1}, {2001, 3}, {2001, 4}, {2002, 1}, {2002, 2}, {9003, 1},
+			{302, 2}, {302, 3}, {400, 3}, {401, 1}, {401, 2}, {401, 4}, {401, 7}, {402, 2}, {402, 3}, {402, 4},
+			{402, 8}, {402, 9}, {402, 10}, {402, 11}, {402, 12}, {402, 13}, {402, 14}, {500, 1}, {500, 2}, {500, 3},
+			{501, 2}, {501, 3}, {501, 4}, {501, 5}, {501, 6}, {800, 700}, {810, 107}, {1000, 1}, {1001, 1}, {2001, 3},
+			{2001, 4}, {2002, 1}, {2002, 2}, {9003, 1},
 		} {
 			if relay.Seen[s] == 0 {
 				t.Errorf("no message with topic %d state %d", s[0], s[1])
@@ -230,7 +230,8 @@ func readCatalogue(t *testing.T) map[agenttest.TopicState]bool {
 type slower struct{ *site }
 
 func (s slower) Policy(_ context.Context, poll smx.Poll, _ string) transport.PolicyAnswer {
-	return transport.PolicyAnswer{Outcome: transport.Accepted, Status: 200, ETag: "slow", Document: policy.Encode(policy.Document{Client: poll.Client, SendInterval: 4 * time.Hour})}
+	return transport.PolicyAnswer{Outcome: transport.Accepted, Status: 200, ETag: "slow",
+		Document: policy.Encode(policy.Document{Client: poll.Client, SendInterval: 4 * time.Hour})}
 }
 
 func TestFleetObeysItsPolicy(t *testing.T) {
@@ -257,124 +258,8 @@ func TestFleetObeysItsPolicy(t *testing.T) {
 	}
 }
 
-func TestHistoryIsOldAndInOrder(t *testing.T) {
-	f := makeFleet(t, testFleet(300), newSite(t))
-	var last time.Time
-	old, reports := 0, 0
-	err := f.History(t.Context(), func(batch []PastReport) error {
-		for _, r := range batch {
-			if r.Received.Before(last.Add(-time.Hour)) || !r.Received.Before(f.clock.at(0)) || r.Messages == 0 {
-				t.Errorf("report received %v with %d messages, after one of %v", r.Received, r.Messages, last)
-			}
-			last = r.Received
-			reports++
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range f.clients {
-		if c.silentFor > 7*simulatedDay {
-			old++
-		}
-	}
-	if reports < 3*len(f.clients) || old == 0 {
-		t.Errorf("%d reports of %d clients, %d of them long silent", reports, len(f.clients), old)
-	}
-}
-
-func TestDamagedFilesAreRefusedWhole(t *testing.T) {
-	f := makeFleet(t, testFleet(20), newSite(t))
-	var left []PastReport
-	err := f.History(t.Context(), func(batch []PastReport) error {
-		for i := range batch {
-			if f.Spoils(&batch[i]) {
-				batch[i].Body = slices.Clone(batch[i].Body)
-				left = append(left, batch[i])
-			}
-		}
-		return nil
-	})
-	if err != nil || len(left) != 1 {
-		t.Fatalf("%d reports of the past arrive damaged only: %v", len(left), err)
-	}
-	codes := map[string]bool{}
-	for _, file := range f.Damaged() {
-		var batch smx.Batch
-		err := smx.NewDecoder().Decode(file.Data, &batch)
-		fault, ok := err.(*smx.Error)
-		if !ok || codes[fault.Code] {
-			t.Errorf("%s: %v; want a refusal of its own kind", file.Name, err)
-			continue
-		}
-		codes[fault.Code] = true
-	}
-	// Mending the first brings what its client never got through otherwise.
-	mended := bytes.Replace(f.Damaged()[0].Data, []byte(damagedTag), []byte(mendedTag), 1)
-	var batch smx.Batch
-	if err := smx.NewDecoder().Decode(mended, &batch); err != nil || batch.Len() != left[0].Messages || batch.Reports[0].Client != left[0].Client ||
-		slices.Min(batch.Serial) <= 1 {
-		t.Errorf("mended: %v, %d messages with serials %v of %v; want %d of %v", err, batch.Len(), batch.Serial, batch.Reports, left[0].Messages, left[0].Client)
-	}
-	for _, c := range f.clients {
-		if c.machine.id.Client == left[0].Client && c.silentFor == 0 {
-			t.Error("the client of the damaged report is not silent: it may send it again")
-		}
-	}
-}
-
-// TestLargeFleetIsBounded runs thousands of clients and watches goroutines and memory.
-func TestLargeFleetIsBounded(t *testing.T) {
-	const bytesPerClient = 26 << 10
-	cfg := testFleet(3_000)
-	cfg.PatchDay, cfg.Senders = time.Hour, 8
-	before := liveBytes()
-	relay := &counter{}
-	var f *Fleet
-	synctest.Test(t, func(t *testing.T) {
-		f = makeFleet(t, cfg, relay)
-		goroutines := runtime.NumGoroutine()
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-		defer cancel()
-		go func() {
-			time.Sleep(4 * time.Minute)
-			if n := runtime.NumGoroutine() - goroutines; n > cfg.Senders+8 {
-				t.Errorf("%d goroutines for %d senders", n, cfg.Senders)
-			}
-		}()
-		if err := f.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	used := liveBytes() - before
-	t.Logf("%d reports; %d KiB for %d clients", relay.posts.Load(), used>>10, cfg.Clients)
-	if used > bytesPerClient*uint64(cfg.Clients) {
-		t.Errorf("%d KiB for %d clients", used>>10, cfg.Clients)
-	}
-	runtime.KeepAlive(f)
-}
-
-func liveBytes() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}
-
-// counter takes every report and looks at none.
-type counter struct{ posts atomic.Int64 }
-
-func (c *counter) Policy(context.Context, smx.Poll, string) transport.PolicyAnswer {
-	return transport.PolicyAnswer{Outcome: transport.Idle, Status: 304}
-}
-
-func (c *counter) Post(context.Context, []byte) transport.Answer {
-	c.posts.Add(1)
-	return transport.Answer{Outcome: transport.Accepted}
-}
-
-// TestFleetOverTLS runs the whole way: fleet, gzip, TLS, a relay that is away for a while, and the comparison at the end.
+// TestFleetOverTLS runs the whole way: fleet, gzip, TLS, a relay that is away for a while, and the comparison at the
+// end.
 func TestFleetOverTLS(t *testing.T) {
 	relay := newSite(t)
 	relay.Fault = func(attempt int) *transport.Answer {
@@ -404,32 +289,4 @@ func TestFleetOverTLS(t *testing.T) {
 		t.Errorf("stats %+v", s)
 	}
 	relay.equal(settled(b.expected(t)))
-}
-
-func TestConfigValidate(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		edit func(*Config)
-	}{
-		{"no relay", func(c *Config) { c.Relay = "" }},
-		{"relay without a scheme", func(c *Config) { c.Relay = "relay:8443" }},
-		{"no clients", func(c *Config) { c.Clients = 0 }},
-		{"short day", func(c *Config) { c.PatchDay = 0 }},
-		{"long day", func(c *Config) { c.PatchDay = 25 * time.Hour }},
-		{"short interval", func(c *Config) { c.SendInterval = 0 }},
-		{"no senders", func(c *Config) { c.Senders = 0 }},
-		{"loss above one", func(c *Config) { c.Loss = 1.1 }},
-		{"damage below zero", func(c *Config) { c.Damage = -0.1 }},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			cfg := testFleet(1)
-			if err := cfg.Validate(); err != nil {
-				t.Fatal(err)
-			}
-			c.edit(&cfg)
-			if _, err := New(cfg, nil, quiet); err == nil {
-				t.Error("want a refusal")
-			}
-		})
-	}
 }

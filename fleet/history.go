@@ -17,10 +17,10 @@ const historyBatch = 500
 // PastReport is a report that the site received before Run: History hands these out.
 type PastReport = smx.Accepted
 
-// History hands out, oldest first and in batches, the reports that the clients sent in the weeks before Run: the state before the
-// patch day, and everything of the clients that have been silent since. Calling it is optional; call it before Run. The caller puts
-// each batch into the inbox as one relay-written file (smx.AppendFile). Without it each client tells its past in its first report,
-// and the silent ones never show up.
+// History hands out, oldest first and in batches, the reports that the clients sent in the weeks before Run: the state
+// before the patch day, and everything of the clients that have been silent since. Calling it is optional; call it
+// before Run. The caller puts each batch into the inbox as one relay-written file (smx.AppendFile). Without it each
+// client tells its past in its first report, and the silent ones never show up.
 func (f *Fleet) History(ctx context.Context, put func(batch []PastReport) error) error {
 	if fs, ok := f.stores.(*Store); ok {
 		defer fs.alone()()
@@ -66,7 +66,8 @@ func (f *Fleet) pastOfAll() []pastEvents {
 	return past
 }
 
-// report appends the reports of past events, one for each priority, as accepted by a relay seconds after they were sent.
+// report appends the reports of past events, one for each priority, as accepted by a relay seconds after they were
+// sent.
 func (c *simulated) report(decoder *smx.Decoder, events []event, reports []PastReport) ([]PastReport, error) {
 	c.sendAt = c.cycle(events[len(events)-1].at)
 	if err := c.raise(events); err != nil {

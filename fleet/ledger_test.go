@@ -85,8 +85,8 @@ func (b *books) expected(t testing.TB) []Expected {
 func (b *books) expectedOf(t testing.TB, c *simulated) Expected {
 	t.Helper()
 	l := b.of(c.machine.id.Client)
-	e := Expected{Client: c.machine.id.Client, Name: c.machine.id.NetBIOSName, FirstSerial: 1, LastSerial: lastSerial(t, c),
-		States: l.states, Lost: slices.Clone(l.lost), SetAside: l.setAside}
+	e := Expected{Client: c.machine.id.Client, Name: c.machine.id.NetBIOSName, FirstSerial: 1,
+		LastSerial: lastSerial(t, c), States: l.states, Lost: slices.Clone(l.lost), SetAside: l.setAside}
 	pending, err := c.store.Pending()
 	if err != nil {
 		t.Fatal(err)
@@ -141,13 +141,15 @@ func (l *ledger) arrive(report *cache.Report, damage damage) {
 	}
 }
 
-// keep makes s the topic's current state unless a later one is known. The greater serial is the later; an instant message gives
-// way to every numbered one.
+// keep makes s the topic's current state unless a later one is known. The greater serial is the later; an instant
+// message gives way to every numbered one.
 func (l *ledger) keep(s *cache.State) {
-	at, found := slices.BinarySearchFunc(l.states, topicKey{s.TopicType, s.TopicID}, func(e agenttest.State, t topicKey) int {
-		return topicKey{e.TopicType, e.TopicID}.compare(t)
-	})
-	next := agenttest.State{TopicType: s.TopicType, TopicID: s.TopicID, StateID: s.StateID, Params: s.Params, Serial: s.Serial, Time: s.Time}
+	at, found := slices.BinarySearchFunc(l.states, topicKey{s.TopicType, s.TopicID},
+		func(e agenttest.State, t topicKey) int {
+			return topicKey{e.TopicType, e.TopicID}.compare(t)
+		})
+	next := agenttest.State{TopicType: s.TopicType, TopicID: s.TopicID, StateID: s.StateID, Params: s.Params,
+		Serial: s.Serial, Time: s.Time}
 	switch {
 	case !found:
 		l.states = slices.Insert(l.states, at, next)

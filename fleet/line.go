@@ -15,8 +15,9 @@ import (
 // mostLate bounds what is on its way of one client.
 const mostLate = 4
 
-// line is the way from a simulated client to the relay, with the faults it has on purpose. What happens to a report depends on the
-// seed, the client and the report's place in the client's sequence alone: a repeat of a report meets the same fate.
+// line is the way from a simulated client to the relay, with the faults it has on purpose. What happens to a report
+// depends on the seed, the client and the report's place in the client's sequence alone: a repeat of a report meets the
+// same fate.
 type line struct {
 	client *simulated
 	sent   uint64 // reports that ended
@@ -106,7 +107,8 @@ func (l *line) lateDue() time.Duration {
 	return first
 }
 
-// deliverLate delivers what was due by a real time since Run began. What the relay does not take now is due again a little later.
+// deliverLate delivers what was due by a real time since Run began. What the relay does not take now is due again a
+// little later.
 func (l *line) deliverLate(ctx context.Context, by time.Duration) {
 	for i := 0; i < len(l.late); {
 		if l.late[i].due > by || !l.deliverOne(ctx, i) {

@@ -18,10 +18,12 @@ type branch struct {
 }
 
 var places = []branch{
-	{"MUC", 18, "1252", 1031, 1}, {"BER", 9, "1252", 1031, 1.1}, {"ZRH", 8, "1252", 2055, 0.9}, {"VIE", 6, "1252", 3079, 1.1},
-	{"LON", 12, "1252", 2057, 0.9}, {"PAR", 8, "1252", 1036, 1}, {"MAD", 5, "1252", 1034, 1.3}, {"MIL", 5, "1252", 1040, 1.2},
-	{"KRK", 7, "1250", 1045, 1.2}, {"OSL", 4, "1252", 1044, 0.8}, {"BOS", 12, "437", 1033, 1}, {"AUS", 8, "437", 1033, 1},
-	{"SAO", 4, "1252", 1046, 1.9}, {"PNQ", 9, "437", 16393, 1.7}, {"TYO", 6, "932", 1041, 1}, {"SYD", 4, "437", 3081, 1.5},
+	{"MUC", 18, "1252", 1031, 1}, {"BER", 9, "1252", 1031, 1.1}, {"ZRH", 8, "1252", 2055, 0.9},
+	{"VIE", 6, "1252", 3079, 1.1}, {"LON", 12, "1252", 2057, 0.9}, {"PAR", 8, "1252", 1036, 1},
+	{"MAD", 5, "1252", 1034, 1.3}, {"MIL", 5, "1252", 1040, 1.2}, {"KRK", 7, "1250", 1045, 1.2},
+	{"OSL", 4, "1252", 1044, 0.8}, {"BOS", 12, "437", 1033, 1}, {"AUS", 8, "437", 1033, 1},
+	{"SAO", 4, "1252", 1046, 1.9}, {"PNQ", 9, "437", 16393, 1.7}, {"TYO", 6, "932", 1041, 1},
+	{"SYD", 4, "437", 3081, 1.5},
 }
 
 var (
@@ -67,7 +69,8 @@ func newMachine(r *rand.Rand, index int) machine {
 	if r.IntN(3) == 0 { // the older system of its kind
 		m.on >>= 1
 	}
-	version := clientVersions[weighted(r, len(clientVersions), func(i int) int { return clientVersions[i].weight })].version
+	version := clientVersions[weighted(r, len(clientVersions),
+		func(i int) int { return clientVersions[i].weight })].version
 	m.id = agent.Identity{
 		Client: smx.ClientID(newGUIDBytes(r)), NetBIOSName: fmt.Sprintf("%s-%s-%s%04d", at.code, unit, letter, index+1),
 		ClientVersion: version, CodePage: at.codePage, LCID: at.lcid,

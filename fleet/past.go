@@ -2,8 +2,8 @@ package fleet
 
 import "time"
 
-// past is what the client said before the patch day, in the reports it said it in: after its installation, after last month's
-// updates, and lately. A silent client's last word lies weeks back, and it never finished last month's updates.
+// past is what the client said before the patch day, in the reports it said it in: after its installation, after last
+// month's updates, and lately. A silent client's last word lies weeks back, and it never finished last month's updates.
 func (p *planner) past(silent time.Duration) [][]event {
 	lately := -p.between(2*time.Hour, 60*time.Hour)
 	updated := -p.between(18*simulatedDay, 26*simulatedDay)

@@ -24,8 +24,8 @@ type leftover struct {
 	restart bool // installed, waits for a restart; else failing
 }
 
-// planner writes one client's future. Its chances come from the client's own source, so a client's plan depends on the seed and
-// its index alone.
+// planner writes one client's future. Its chances come from the client's own source, so a client's plan depends on the
+// seed and its index alone.
 type planner struct {
 	catalog *catalog
 	machine *machine

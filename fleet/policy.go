@@ -18,8 +18,8 @@ func (c *simulated) firstPoll() time.Duration {
 	return time.Duration(c.line.chance(1, 0).Int64N(int64(interval)))
 }
 
-// beginToSettle lets the client raise what it had no time to raise, send what waits and claim its last serial at a real time, and
-// from then on in every interval.
+// beginToSettle lets the client raise what it had no time to raise, send what waits and claim its last serial at a real
+// time, and from then on in every interval.
 func (c *simulated) beginToSettle(at time.Duration) {
 	c.sendDue, c.pollDue, c.idle, c.claimed, c.settled = never, never, false, false, false
 	if c.silentFor > 0 {

@@ -24,11 +24,11 @@ type Stats struct {
 	PollsFailed int64         `json:"polls_failed"` // and that it did not, or that were lost on purpose
 	Resyncs     int64         `json:"resyncs"`      // resyncs that clients carried out
 	Unsettled   int           `json:"unsettled"`    // clients with something left to say, while the fleet settles
-	Behind      time.Duration `json:"behind"`       // by how much clients act late: the machine, or the relay, does not keep up
+	Behind      time.Duration `json:"behind"`       // by how much clients act late: machine or relay do not keep up
 	Settling    bool          `json:"settling"`     // nothing is raised any more
 	Simulated   time.Time     `json:"simulated"`    // the fleet's clock
 	PatchDay    bool          `json:"patch_day"`    // whether simulated time still runs faster than real time
-	Trouble     string        `json:"trouble"`      // why the last repeated attempt came to nothing; empty: none was repeated
+	Trouble     string        `json:"trouble"`      // why the last repeated attempt came to nothing; empty = none was
 }
 
 // Stats may be called at any time.
@@ -46,13 +46,13 @@ func (f *Fleet) Stats() Stats {
 		trouble = *said
 	}
 	return Stats{
-		Clients: len(f.clients), Silent: f.silent,
-		Reports: c.reports.Load(), Messages: c.messages.Load(), Retries: c.retries.Load(), Refused: c.refused.Load(),
-		Lost: c.lost.Load(), Duplicated: c.duplicated.Load(), Reordered: c.reordered.Load(), Delayed: c.delayed.Load(),
-		Damaged: c.damaged.Load(), Reinstalled: c.reinstalled.Load(), Restored: c.restored.Load(), ClockJumps: c.clockJumps.Load(),
-		SerialJumps: c.serialJumps.Load(), FalseClaims: c.falseClaims.Load(),
-		Polls: c.polls.Load(), PollsFailed: c.pollsFailed.Load(), Resyncs: c.resyncs.Load(),
-		Unsettled: unsettled, Behind: behind, Settling: settling, Simulated: f.clock.at(f.clock.simulated(after)), PatchDay: after < f.clock.fast,
+		Clients: len(f.clients), Silent: f.silent, Reports: c.reports.Load(), Messages: c.messages.Load(),
+		Retries: c.retries.Load(), Refused: c.refused.Load(), Lost: c.lost.Load(), Duplicated: c.duplicated.Load(),
+		Reordered: c.reordered.Load(), Delayed: c.delayed.Load(), Damaged: c.damaged.Load(),
+		Reinstalled: c.reinstalled.Load(), Restored: c.restored.Load(), ClockJumps: c.clockJumps.Load(),
+		SerialJumps: c.serialJumps.Load(), FalseClaims: c.falseClaims.Load(), Polls: c.polls.Load(),
+		PollsFailed: c.pollsFailed.Load(), Resyncs: c.resyncs.Load(), Unsettled: unsettled, Behind: behind,
+		Settling: settling, Simulated: f.clock.at(f.clock.simulated(after)), PatchDay: after < f.clock.fast,
 		Trouble: trouble,
 	}
 }

@@ -27,7 +27,8 @@ type progress struct {
 	Simulated time.Duration `json:"simulated"` // since its patch day began
 }
 
-// OpenStore opens a fleet's store file, and makes it when there is none. A power cut may take back what was written last.
+// OpenStore opens a fleet's store file, and makes it when there is none. A power cut may take back what was written
+// last.
 func OpenStore(path string) (*Store, error) {
 	file, err := cache.Open(path, cache.Options{KeepSent: -1, Coalesce: true, NoSync: true})
 	if err != nil {
@@ -56,7 +57,8 @@ func (fs *Store) Unused() (bool, error) {
 	return p.Clients == 0, err
 }
 
-// Each calls fn for every client, in the order of their ids, with the latest state of each of its topics by type and id.
+// Each calls fn for every client, in the order of their ids, with the latest state of each of its topics by type and
+// id.
 func (fs *Store) Each(fn func(client smx.ClientID, held []cache.Held) error) error {
 	clients, err := fs.file.Clients()
 	if err != nil {
@@ -115,15 +117,16 @@ func (fs *Store) open(client smx.ClientID) (clientStore, error) {
 	return fs.file.Client(client), nil
 }
 
-// begin is the simulated time at which a fleet goes on. Another fleet than the one before it is refused: its clients would be
-// strangers to the file.
+// begin is the simulated time at which a fleet goes on. Another fleet than the one before it is refused: its clients
+// would be strangers to the file.
 func (fs *Store) begin(cfg Config) (time.Duration, error) {
 	p, err := fs.progress()
 	if err != nil || p.Clients == 0 {
 		return 0, err
 	}
 	if p.Clients != cfg.Clients || p.Seed != cfg.Seed {
-		return 0, fmt.Errorf("the store %s is that of a fleet of %d clients with seed %d; run that one, or name another file with --store",
+		return 0, fmt.Errorf("the store %s is that of a fleet of %d clients with seed %d; run that one, or name "+
+			"another file with --store",
 			fs.Path(), p.Clients, p.Seed)
 	}
 	return p.Simulated, nil

@@ -92,9 +92,11 @@ func (a *asker) holds(client smx.ClientID) (s SiteClient) {
 		if state.Serial == 0 || state.TopicType == topicResync {
 			continue
 		}
-		m := smx.Message{Time: state.Time, TopicType: state.TopicType, TopicID: state.TopicID, StateID: state.StateID, Params: state.Params}
-		s.States = append(s.States, SiteState{TopicType: state.TopicType, TopicID: state.TopicID, StateID: state.StateID, Params: state.Params,
-			Time: state.Time, Serial: state.Serial, Hash: smx.PayloadHash(&m), Unconfirmed: state.Serial < floor})
+		m := smx.Message{Time: state.Time, TopicType: state.TopicType, TopicID: state.TopicID, StateID: state.StateID,
+			Params: state.Params}
+		s.States = append(s.States, SiteState{TopicType: state.TopicType, TopicID: state.TopicID,
+			StateID: state.StateID, Params: state.Params, Time: state.Time, Serial: state.Serial,
+			Hash: smx.PayloadHash(&m), Unconfirmed: state.Serial < floor})
 	}
 	slices.SortFunc(s.States, func(x, y SiteState) int { return topicOf(&x).compare(topicOf(&y)) })
 	for _, r := range c.Missing(1) {
@@ -157,8 +159,8 @@ func verifiedFleet(clients int) Config {
 	return cfg
 }
 
-// TestOneRoundMakesTheSiteEqual is the way of `statewire fleet` and `fleet verify` with a site that asks everybody: after a day
-// with every fault there are differences, and after one round without faults none.
+// TestOneRoundMakesTheSiteEqual is the way of `statewire fleet` and `fleet verify` with a site that asks everybody:
+// after a day with every fault there are differences, and after one round without faults none.
 func TestOneRoundMakesTheSiteEqual(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path, relay, cfg := filepath.Join(t.TempDir(), "fleet.db"), newAsker(t), verifiedFleet(60)
@@ -167,9 +169,9 @@ func TestOneRoundMakesTheSiteEqual(t *testing.T) {
 			t.Fatalf("a new store is used: %v, %v", !unused, err)
 		}
 		s := over(t, cfg, fs, relay).Stats()
-		for name, n := range map[string]int64{"lost": s.Lost, "duplicated": s.Duplicated, "reordered": s.Reordered, "delayed": s.Delayed,
-			"reinstalled": s.Reinstalled, "restored": s.Restored, "sent on a clock that jumped": s.ClockJumps, "polled": s.Polls,
-			"polled in vain": s.PollsFailed} {
+		for name, n := range map[string]int64{"lost": s.Lost, "duplicated": s.Duplicated, "reordered": s.Reordered,
+			"delayed": s.Delayed, "reinstalled": s.Reinstalled, "restored": s.Restored,
+			"sent on a clock that jumped": s.ClockJumps, "polled": s.Polls, "polled in vain": s.PollsFailed} {
 			if n == 0 {
 				t.Errorf("nothing was %s", name)
 			}
@@ -180,7 +182,8 @@ func TestOneRoundMakesTheSiteEqual(t *testing.T) {
 			kinds[d.Kind]++
 		}
 		t.Log("after a day with faults:", kinds)
-		if kinds[Differs] == 0 || kinds[AbsentThere] == 0 || kinds[OnlyThere] == 0 || kinds[OpenRange] == 0 || kinds[Unsent] > 0 {
+		if kinds[Differs] == 0 || kinds[AbsentThere] == 0 || kinds[OnlyThere] == 0 || kinds[OpenRange] == 0 ||
+			kinds[Unsent] > 0 {
 			t.Errorf("differences are %v; want each kind, but nothing unsent", kinds)
 		}
 		if err := fs.Close(); err != nil {
@@ -191,7 +194,8 @@ func TestOneRoundMakesTheSiteEqual(t *testing.T) {
 		relay.ask()
 		cfg.For = 0
 		round := over(t, cfg, fs, relay).Stats()
-		if round.Resyncs != int64(cfg.Clients) || round.Lost+round.Duplicated+round.Reordered+round.Delayed+round.Reinstalled > 0 || round.Unsettled > 0 {
+		if round.Resyncs != int64(cfg.Clients) ||
+			round.Lost+round.Duplicated+round.Reordered+round.Delayed+round.Reinstalled > 0 || round.Unsettled > 0 {
 			t.Errorf("the round: %+v; want a resync of each client and no fault", round)
 		}
 		v, found := relay.verify(t, fs)
@@ -202,7 +206,8 @@ func TestOneRoundMakesTheSiteEqual(t *testing.T) {
 			t.Errorf("verdict %+v; want all equal, and topics of reinstalled clients unconfirmed", v)
 		}
 		totals, err := fs.Totals()
-		if err != nil || totals.Clients != cfg.Clients || totals.Topics != v.Topics || totals.Unsent != 0 || totals.DeadLetters != 0 {
+		if err != nil || totals.Clients != cfg.Clients || totals.Topics != v.Topics || totals.Unsent != 0 ||
+			totals.DeadLetters != 0 {
 			t.Errorf("totals %+v, %v", totals, err)
 		}
 		if err := fs.Close(); err != nil {
@@ -310,8 +315,8 @@ func TestFleetClockRunsFastThenPlain(t *testing.T) {
 	}
 }
 
-// TestSameSeedSameHistory lets one fleet live without a fault and another with all of them that leave the stores alone, and with
-// resyncs: what their clients hold in the end is the same.
+// TestSameSeedSameHistory lets one fleet live without a fault and another with all of them that leave the stores alone,
+// and with resyncs: what their clients hold in the end is the same.
 func TestSameSeedSameHistory(t *testing.T) {
 	lived := func(faults bool, seed uint64) (text string) {
 		synctest.Test(t, func(t *testing.T) {

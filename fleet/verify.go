@@ -61,8 +61,8 @@ type Verdict struct {
 	Differences int
 }
 
-// Compare compares what one client holds with what a site says of it, and adds to the verdict. A state is equal when its payload
-// is: time, topic, state, parameters, details and user. Serials may differ.
+// Compare compares what one client holds with what a site says of it, and adds to the verdict. A state is equal when
+// its payload is: time, topic, state, parameters, details and user. Serials may differ.
 func (v *Verdict) Compare(client smx.ClientID, held []cache.Held, site SiteClient) (found []Difference) {
 	v.Clients++
 	states := site.States
@@ -85,7 +85,8 @@ func (v *Verdict) Compare(client smx.ClientID, held []cache.Held, site SiteClien
 			v.Equal++
 			continue
 		}
-		found = append(found, Difference{Client: client, Kind: kind, TopicType: h.TopicType, TopicID: h.TopicID, Held: &h.State, Site: there})
+		found = append(found, Difference{Client: client, Kind: kind, TopicType: h.TopicType, TopicID: h.TopicID,
+			Held: &h.State, Site: there})
 	}
 	for i := range states {
 		found = v.onlyThere(client, &states[i], found)

@@ -1,5 +1,5 @@
-// Package agenttest is what the tests of the agent and of those that run it share: a site in memory, alone or behind a listener, that
-// knows exactly what came.
+// Package agenttest is what the tests of the agent and of those that run it share: a site in memory, alone or behind a
+// listener, that knows exactly what came.
 package agenttest
 
 import (
@@ -22,8 +22,8 @@ import (
 	"statewire/smx/policy"
 )
 
-// Site does in memory what a whole site does: it decodes reports, keeps the current states and knows which serials came. It is a way
-// to a relay itself.
+// Site does in memory what a whole site does: it decodes reports, keeps the current states and knows which serials
+// came. It is a way to a relay itself.
 type Site struct {
 	t       testing.TB
 	decoder *smx.Decoder
@@ -188,7 +188,8 @@ func (c *Client) take(m smx.Message) {
 	for _, p := range m.Params {
 		params = append(params, string([]byte(p)))
 	}
-	c.States[t] = State{TopicType: t.Type, TopicID: t.ID, StateID: m.StateID, Params: params, Serial: m.Serial, Time: m.Time.UTC()}
+	c.States[t] = State{TopicType: t.Type, TopicID: t.ID, StateID: m.StateID, Params: params, Serial: m.Serial,
+		Time: m.Time.UTC()}
 }
 
 // Missing is the maximal runs of serials from first that did not come, up to the greatest that did.

@@ -37,7 +37,8 @@ func TestARefusedReportIsHalvedDownToTheGuiltyState(t *testing.T) {
 		settle(t, s, Accepted)
 		packed(t, s, "6:d=2")
 		settle(t, s, Accepted)
-		if dead, err := s.DeadLetters(); err != nil || len(dead) != 2 || dead[0].State.TopicID != "c" || dead[0].End.Code != "c" || dead[1].State.TopicID != "d" {
+		if dead, err := s.DeadLetters(); err != nil || len(dead) != 2 || dead[0].State.TopicID != "c" ||
+			dead[0].End.Code != "c" || dead[1].State.TopicID != "d" {
 			t.Errorf("dead letters %+v, %v", dead, err)
 		}
 		if err := s.Resend(); err != nil {
@@ -55,7 +56,8 @@ func TestDeadLettersAreBounded(t *testing.T) {
 			settle(t, s, Refused)
 		}
 		dead, err := s.DeadLetters()
-		if err != nil || len(dead) != maxDeadLetters || dead[0].State.TopicID != "5" || summary(t, s).DeadLetters != maxDeadLetters {
+		if err != nil || len(dead) != maxDeadLetters || dead[0].State.TopicID != "5" ||
+			summary(t, s).DeadLetters != maxDeadLetters {
 			t.Errorf("%d dead letters from %+v on, %v", len(dead), dead[0], err)
 		}
 		if at := summary(t, s).LastSent; !at.IsZero() {
@@ -67,7 +69,8 @@ func TestDeadLettersAreBounded(t *testing.T) {
 func TestTheAnswerToAResync(t *testing.T) {
 	adopt := func(t *testing.T, s contract, number uint32, next uint64, issued time.Time, want bool) {
 		t.Helper()
-		begun, err := s.Adopt(PolicyState{ETag: fmt.Sprint(number), Document: []byte("p")}, &policy.Resync{Number: number, NextSerial: next, Issued: issued})
+		begun, err := s.Adopt(PolicyState{ETag: fmt.Sprint(number), Document: []byte("p")},
+			&policy.Resync{Number: number, NextSerial: next, Issued: issued})
 		if err != nil || begun != want {
 			t.Fatalf("begun is %v (%v), want %v", begun, err, want)
 		}
@@ -105,7 +108,8 @@ func TestTheAnswerToAResync(t *testing.T) {
 		adopt(t, s, 1, 50, t0.Add(2*time.Hour), true) // a restored site counts anew; own serials are ahead
 		packed(t, s, "106:a=1 107:c=1 108:b=2 109:d=1 110:complete(106)")
 		settle(t, s, Accepted)
-		if kept, err := s.Policy(); err != nil || kept.Number != 2 || !kept.Issued.Equal(t0.Add(2*time.Hour)) || kept.ETag != "1" {
+		if kept, err := s.Policy(); err != nil || kept.Number != 2 || !kept.Issued.Equal(t0.Add(2*time.Hour)) ||
+			kept.ETag != "1" {
 			t.Errorf("policy %+v, %v", kept, err)
 		}
 	})

@@ -1,5 +1,6 @@
-// Package cache is what a client keeps: the latest state of every topic, the serials, the report under way and what became of those
-// before it. Every call is one transaction: all of it is kept, or nothing. A serial is never given twice.
+// Package cache is what a client keeps: the latest state of every topic, the serials, the report under way and what
+// became of those before it. Every call is one transaction: all of it is kept, or nothing. A serial is never given
+// twice.
 package cache
 
 import (
@@ -26,7 +27,8 @@ const (
 // ErrFull is what raising a state of a new topic ends with when the store has reached its bound.
 var ErrFull = errors.New("the store is full")
 
-// records is one client's records within one transaction, by key. A value is valid until the transaction ends; nobody changes it.
+// records is one client's records within one transaction, by key. A value is valid until the transaction ends; nobody
+// changes it.
 type records interface {
 	get(key []byte) []byte // nil when there is none
 	put(key, value []byte) error
@@ -35,14 +37,15 @@ type records interface {
 	ascend(prefix []byte, fn func(key, value []byte) (bool, error)) error
 }
 
-// engine runs transactions on one client's records: all of an update is kept, or nothing. It may call an update more than once.
+// engine runs transactions on one client's records: all of an update is kept, or nothing. It may call an update more
+// than once.
 type engine interface {
 	view(fn func(records) error) error
 	update(fn func(records) error) error
 }
 
-// store is what a client keeps, on any engine: the cache of the latest state per topic, the serials, the report under way, the
-// policy, dead letters and what was sent. It is safe for concurrent use.
+// store is what a client keeps, on any engine: the cache of the latest state per topic, the serials, the report under
+// way, the policy, dead letters and what was sent. It is safe for concurrent use.
 type store struct {
 	engine
 	sentKept uint64 // bounds the list of what was sent
@@ -139,8 +142,8 @@ func firstPending(s records) (report *Report, err error) {
 	return report, err
 }
 
-// Pack implements store: the most urgent waiting states of one priority in the order they were raised; and when none of those
-// waits, the answer to a resync.
+// Pack implements agent.Store: the most urgent waiting states of one priority in the order they were raised; and when
+// none of those waits, the answer to a resync.
 func (c store) Pack(p Packing) (report *Report, err error) {
 	if ready, err := c.ready(p.Allow); err != nil || !ready {
 		return nil, err
@@ -180,9 +183,11 @@ func (c store) ready(allow func(uint32) bool) (ready bool, err error) {
 	return ready, err
 }
 
-// urgent is what goes into the next report, and where in the waiting line it stands. serials are left; held says that states stay
-// behind because there are no more.
-func urgent(s records, allow func(uint32) bool, serials uint64) (states []State, places [][]byte, held bool, err error) {
+// urgent is what goes into the next report, and where in the waiting line it stands. serials are left; held says that
+// states stay behind because there are no more.
+func urgent(s records, allow func(uint32) bool, serials uint64) (
+	states []State, places [][]byte, held bool, err error,
+) {
 	var room load
 	err = s.ascend([]byte{keyWaiting}, func(place, key []byte) (bool, error) {
 		if allow != nil && !allow(keyTopicType(key)) {
@@ -209,8 +214,8 @@ func urgent(s records, allow func(uint32) bool, serials uint64) (states []State,
 	return states, places, held, err
 }
 
-// load is what was taken in for one report. A state takes no less room in XML than in its record: what goes beyond the bounds here has no
-// place in the report, and a cache of hundreds of megabytes is never in memory whole.
+// load is what was taken in for one report. A state takes no less room in XML than in its record: what goes beyond the
+// bounds here has no place in the report, and a cache of hundreds of megabytes is never in memory whole.
 type load struct{ states, bytes int }
 
 // take says whether the state with this record may still be in the report; the first one always may.
@@ -237,7 +242,8 @@ func pack(s records, m *meta, p Packing, states []State, places [][]byte) (*Repo
 	return report, s.put(pendingKey(0), reportRecord(report))
 }
 
-// leaveLine takes a state that is now in a report out of those that wait. An instant one is forgotten here: the report has it.
+// leaveLine takes a state that is now in a report out of those that wait. An instant one is forgotten here: the report
+// has it.
 func leaveLine(s records, m *meta, state *State, place []byte) error {
 	if err := s.delete(place); err != nil {
 		return err
@@ -258,7 +264,8 @@ func forget(s records, m *meta, key []byte) error {
 	return s.delete(key)
 }
 
-// build numbers the report's states after a serial and encodes them, leaving off from the end what is too much for one report.
+// build numbers the report's states after a serial and encodes them, leaving off from the end what is too much for one
+// report.
 func build(report *Report, last uint64, encode func(*Report) []byte) error {
 	for {
 		serial := last
@@ -315,10 +322,11 @@ func (c store) Halve(encode func(*Report) []byte) error {
 	})
 }
 
-// Continue makes the next serial at least last+1: what the site has seen of this client. The place for it is the answer to the client's
-// own enrolment, which is asked of a site whose certificate was checked before anything is sent: there, and only there, any distance is
-// believed, for a machine that was set up anew knows no serial of its own. Whatever comes later, in a policy, is measured by what the
-// client gave out (jumps). As long as clients don't enrol, only tests and the simulated fleet call it.
+// Continue makes the next serial at least last+1: what the site has seen of this client. The place for it is the answer
+// to the client's own enrolment, which is asked of a site whose certificate was checked before anything is sent: there,
+// and only there, any distance is believed, for a machine that was set up anew knows no serial of its own. Whatever
+// comes later, in a policy, is measured by what the client gave out (jumps). As long as clients don't enrol, only tests
+// and the simulated fleet call it.
 func (c store) Continue(last uint64) error {
 	return c.change(func(_ records, m *meta) error {
 		m.serial = max(m.serial, last)

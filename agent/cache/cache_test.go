@@ -64,10 +64,12 @@ func TestWhatWasSentIsListedAndBounded(t *testing.T) {
 		put(t, s, detected("b", 1))
 		packed(t, s, "31:b=1")
 		sent, err := s.Sent()
-		if err != nil || len(sent) != 21 || sent[0].Serial != 11 || sent[19].Receipt != "r" || sent[19].File != "f" || sent[19].StateID != 29 {
+		if err != nil || len(sent) != 21 || sent[0].Serial != 11 || sent[19].Receipt != "r" || sent[19].File != "f" ||
+			sent[19].StateID != 29 {
 			t.Fatalf("%d sent: %+v, %v", len(sent), sent, err)
 		}
-		if last := sent[20]; last.Serial != 31 || last.Outcome != Unsettled || !last.Sent.IsZero() || !last.Packed.Equal(testPacking.Time) {
+		if last := sent[20]; last.Serial != 31 || last.Outcome != Unsettled || !last.Sent.IsZero() ||
+			!last.Packed.Equal(testPacking.Time) {
 			t.Errorf("under way: %+v", last)
 		}
 	})
@@ -118,8 +120,8 @@ func TestHeldOfSomeTopicTypes(t *testing.T) {
 	})
 }
 
-// A report is made of what has room in it. A client whose cache is larger than its memory would otherwise be ended by the system at every
-// attempt to send.
+// A report is made of what has room in it. A client whose cache is larger than its memory would otherwise be ended by
+// the system at every attempt to send.
 func TestAReportIsNotMadeOfTheWholeCache(t *testing.T) {
 	const topics = 40
 	eachStore(t, func(t *testing.T, s *opened) {
@@ -157,7 +159,8 @@ func TestAReportIsNotMadeOfTheWholeCache(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n := drain(); n != topics+1 || most > maxReportBytes || summary(t, s).Answering {
-			t.Errorf("the answer is %d messages of reports tried with up to %d bytes; want %d and at most %d", n, most, topics+1, maxReportBytes)
+			t.Errorf("the answer is %d messages of reports tried with up to %d bytes; want %d and at most %d",
+				n, most, topics+1, maxReportBytes)
 		}
 	})
 }

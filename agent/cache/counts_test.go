@@ -44,7 +44,8 @@ func TestARingCountsWhatItHolds(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r.count != uint64(len(want)) || r.bytes != uint64(size()) || !slices.EqualFunc(got, want, slices.Equal) {
-			t.Fatalf("after %d records the list says %d records of %d bytes and holds %d; want %d of %d", i+1, r.count, r.bytes, len(got), len(want), size())
+			t.Fatalf("after %d records the list says %d records of %d bytes and holds %d; want %d of %d",
+				i+1, r.count, r.bytes, len(got), len(want), size())
 		}
 	}
 }
@@ -60,7 +61,8 @@ func TestDeadLettersAreBoundedByTheirBytes(t *testing.T) {
 		packed(t, memory, fmt.Sprintf("%d:%d=1", i+1, i))
 		settle(t, memory, Refused)
 		dead, err := memory.DeadLetters()
-		if want := min(i+1, 4); err != nil || len(dead) != want || dead[len(dead)-1].State.TopicID != fmt.Sprint(i) || summary(t, memory).DeadLetters != want {
+		if want := min(i+1, 4); err != nil || len(dead) != want || dead[len(dead)-1].State.TopicID != fmt.Sprint(i) ||
+			summary(t, memory).DeadLetters != want {
 			t.Fatalf("%d dead letters after %d, %v", len(dead), i+1, err)
 		}
 	}
@@ -120,7 +122,8 @@ func TestWhenTheOldestUnsentStateWasRaised(t *testing.T) {
 		}
 		oldest := func(minute int) {
 			t.Helper()
-			if got, want := summary(t, s).OldestUnsent, testPacking.Time.Add(time.Duration(minute)*time.Minute); !got.Equal(want) {
+			if got, want := summary(t, s).OldestUnsent,
+				testPacking.Time.Add(time.Duration(minute)*time.Minute); !got.Equal(want) {
 				t.Errorf("the oldest was raised at %v, want %v", got, want)
 			}
 		}

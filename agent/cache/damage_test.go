@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// However a store file is cut short or overwritten, opening it ends soon, with its name and what to do, and never with the text of
-// a panic. A file that still opens has lost nothing that a check would find.
+// However a store file is cut short or overwritten, opening it ends soon, with its name and what to do, and never with
+// the text of a panic. A file that still opens has lost nothing that a check would find.
 func TestADamagedFileIsNamedWithoutAPanic(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "agent.db")
@@ -73,7 +73,8 @@ func TestADamagedFileIsNamedWithoutAPanic(t *testing.T) {
 		}
 		refused++
 		text := err.Error()
-		for _, odd := range []string{"panic", "runtime error", "goroutine", "index out of range", "invalid memory", "unexpected fault", "assertion", "<nil>", "0x"} {
+		for _, odd := range []string{"panic", "runtime error", "goroutine", "index out of range", "invalid memory",
+			"unexpected fault", "assertion", "<nil>", "0x"} {
 			if strings.Contains(text, odd) {
 				t.Errorf("%s: the refusal holds %q: %s", how, odd, text)
 			}

@@ -19,8 +19,8 @@ type Declined struct {
 	Time       time.Time
 }
 
-// jumps tells whether a serial to continue from is too far above the client's last one to be believed: a relay that lies, or a site
-// that believed somebody's lie, could use up all serials with one policy.
+// jumps tells whether a serial to continue from is too far above the client's last one to be believed: a relay that
+// lies, or a site that believed somebody's lie, could use up all serials with one policy.
 func jumps(next, last uint64) bool {
 	return next > smx.MaxSerial || smx.Jumps(next, last)
 }
@@ -51,7 +51,8 @@ func readDeclined(s records, m meta) (Declined, error) {
 	return d, r.done()
 }
 
-// AcceptSerial makes the client continue from a serial that it declined, and begins to send the whole cache again from there.
+// AcceptSerial makes the client continue from a serial that it declined, and begins to send the whole cache again from
+// there.
 func (c store) AcceptSerial(next uint64) error {
 	var refused error // not a fault of the disk, as what change returns is
 	err := c.change(func(s records, m *meta) error {

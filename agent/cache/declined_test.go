@@ -13,10 +13,12 @@ import (
 
 // asks is a policy that asks for a resync.
 func asks(number uint32, next uint64) policy.Document {
-	return policy.Document{Resync: &policy.Resync{Number: number, NextSerial: next, Issued: testPacking.Time, Reason: "missing"}}
+	return policy.Document{Resync: &policy.Resync{Number: number, NextSerial: next, Issued: testPacking.Time,
+		Reason: "missing"}}
 }
 
-// A serial to continue from may be a million above the client's own. One more is declined, and the resync answered all the same.
+// A serial to continue from may be a million above the client's own. One more is declined, and the resync answered all
+// the same.
 func TestASerialFarAboveTheOwnIsDeclined(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
@@ -77,7 +79,8 @@ func TestADeclinedSerialIsAccepted(t *testing.T) {
 			t.Errorf("still declined: %+v", got)
 		}
 		adopt(3, 5_000_000)
-		if err := s.AcceptSerial(6_000_000); err == nil || !strings.HasPrefix(err.Error(), "the serial that was declined is 5000000") {
+		if err := s.AcceptSerial(6_000_000); err == nil ||
+			!strings.HasPrefix(err.Error(), "the serial that was declined is 5000000") {
 			t.Errorf("another serial was accepted: %v", err)
 		}
 		if err := s.AcceptSerial(5_000_000); err != nil {
@@ -129,7 +132,8 @@ func TestAnAnswerMayRunOutOfSerials(t *testing.T) {
 	})
 }
 
-// A new id keeps what the client holds, in the order in which it was raised, and begins at serial 1: also in a store at its end.
+// A new id keeps what the client holds, in the order in which it was raised, and begins at serial 1: also in a store at
+// its end.
 func TestANewIDKeepsWhatTheClientHolds(t *testing.T) {
 	path := t.TempDir() + "/agent.db"
 	file, err := Open(path, Options{NoSync: true})
@@ -172,7 +176,8 @@ func TestANewIDKeepsWhatTheClientHolds(t *testing.T) {
 		t.Errorf("clients %v, %v", ids, err)
 	}
 	sum := summary(t, s)
-	if sum.LastSerial != 0 || sum.States != 3 || sum.Unsent != 4 || sum.Answering || sum.DeadLetters != 1 || sum.Declined != (Declined{}) {
+	if sum.LastSerial != 0 || sum.States != 3 || sum.Unsent != 4 || sum.Answering || sum.DeadLetters != 1 ||
+		sum.Declined != (Declined{}) {
 		t.Errorf("summary %+v", sum)
 	}
 	if kept, err := s.Policy(); err != nil || kept.Document != nil || kept.Number != 0 {
@@ -217,7 +222,8 @@ func TestAnOldStoreKnowsItsLastRequest(t *testing.T) {
 		number uint32
 		issued time.Time
 		fresh  bool
-	}{{5, testPacking.Time, false}, {4, testPacking.Time.Add(-time.Hour), false}, {6, testPacking.Time, true}, {1, testPacking.Time.Add(time.Hour), true}} {
+	}{{5, testPacking.Time, false}, {4, testPacking.Time.Add(-time.Hour), false}, {6, testPacking.Time, true},
+		{1, testPacking.Time.Add(time.Hour), true}} {
 		if got := old.Fresh(&policy.Resync{Number: tc.number, Issued: tc.issued}); got != tc.fresh {
 			t.Errorf("request %d of %v: %v", tc.number, tc.issued, got)
 		}

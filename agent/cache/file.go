@@ -13,8 +13,8 @@ import (
 	"statewire/smx"
 )
 
-// File is a store file: one client's, or those of a whole fleet. What a call has written is on disk when it returns, and a power
-// cut in the middle leaves what was there before it.
+// File is a store file: one client's, or those of a whole fleet. What a call has written is on disk when it returns,
+// and a power cut in the middle leaves what was there before it.
 type File struct {
 	// Constant after OpenBolt.
 	db       *bbolt.DB
@@ -36,8 +36,8 @@ type Options struct {
 	KeepSent int
 	// Coalesce lets the writes of many clients at once share one commit; each then waits a few milliseconds for others.
 	Coalesce bool
-	// NoSync leaves it to the system when what was written reaches the disk: right for simulated clients, whose serials may be used
-	// again after a power cut. A killed process loses nothing either way.
+	// NoSync leaves it to the system when what was written reaches the disk: right for simulated clients, whose serials
+	// may be used again after a power cut. A killed process loses nothing either way.
 	NoSync bool
 }
 
@@ -47,8 +47,8 @@ const (
 	batchDelay      = 2 * time.Millisecond
 )
 
-// Open opens the store file at path, and makes it when there is none. A file that is damaged, of a later version or no store at
-// all is refused as it is: starting anew in its place would use its serials again.
+// Open opens the store file at path, and makes it when there is none. A file that is damaged, of a later version or no
+// store at all is refused as it is: starting anew in its place would use its serials again.
 func Open(path string, o Options) (*File, error) {
 	if err := create(path, o); err != nil {
 		return nil, fmt.Errorf("create the agent's store %s: %w", path, err)
@@ -76,8 +76,8 @@ func (f *File) Close() error {
 	return nil
 }
 
-// Guard returns an error when the file takes no more writes, and nil when ctx ends. Only opening it anew helps then: a process that
-// went on with it would refuse every state although the disk may be well again.
+// Guard returns an error when the file takes no more writes, and nil when ctx ends. Only opening it anew helps then: a
+// process that went on with it would refuse every state although the disk may be well again.
 func (f *File) Guard(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -131,7 +131,8 @@ func (f *File) identify(want smx.ClientID) error {
 		return nil
 	})
 	if err == nil && want != (smx.ClientID{}) && want != f.own {
-		err = fmt.Errorf("the agent's store %s belongs to client %s, not to %s: give the agent a store of its own, or that client's id", f.path, f.own, want)
+		err = fmt.Errorf("the agent's store %s belongs to client %s, not to %s: give the agent a store of its own, "+
+			"or that client's id", f.path, f.own, want)
 	}
 	return err
 }
@@ -170,8 +171,8 @@ func (c *Client) Image() (image Image, err error) {
 	return image, err
 }
 
-// Restore makes the client's store what it was when the image was made, as when a machine is restored from a backup. A nil image
-// empties it, as when the client is installed anew. An Agent on this store must be made anew afterwards.
+// Restore makes the client's store what it was when the image was made, as when a machine is restored from a backup. A
+// nil image empties it, as when the client is installed anew. An Agent on this store must be made anew afterwards.
 func (c *Client) Restore(image Image) error {
 	return c.update(func(s records) error {
 		var keys [][]byte
@@ -208,11 +209,13 @@ func (e *fileEngine) view(fn func(records) error) error {
 	return e.explain("read", err)
 }
 
-// update runs a transaction. After a commit that failed nobody can tell what is on the disk, and a system that failed to write once
-// may call the same pages clean the next time: from then on the file takes no more writes, until it is opened anew.
+// update runs a transaction. After a commit that failed nobody can tell what is on the disk, and a system that failed
+// to write once may call the same pages clean the next time: from then on the file takes no more writes, until it is
+// opened anew.
 func (e *fileEngine) update(fn func(records) error) error {
 	if failed := e.file.failed.Load(); failed != nil {
-		return fmt.Errorf("the agent's store %s failed before; start the agent again once the disk is well and has space: %w", e.file.path, *failed)
+		return fmt.Errorf("the agent's store %s failed before; start the agent again once the disk is well and has "+
+			"space: %w", e.file.path, *failed)
 	}
 	run := e.file.db.Update
 	if e.file.coalesce {

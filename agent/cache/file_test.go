@@ -54,7 +54,8 @@ func TestAStoreKeepsItsClient(t *testing.T) {
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(path, Options{Client: smx.ClientID{9}}); err == nil || !strings.Contains(err.Error(), "belongs to client") {
+	if _, err := Open(path, Options{Client: smx.ClientID{9}}); err == nil ||
+		!strings.Contains(err.Error(), "belongs to client") {
 		t.Errorf("opened for another client: %v", err)
 	}
 	if file, err = Open(path, Options{Client: own}); err != nil {
@@ -120,7 +121,8 @@ func TestAStoreOfAnotherVersionIsRefused(t *testing.T) {
 		edit func(*bbolt.Tx) error
 		want string
 	}{
-		"later version":    {func(tx *bbolt.Tx) error { return tx.Bucket(bucketStore).Put(keyFormat, []byte("2")) }, "has format 2"},
+		"later version": {func(tx *bbolt.Tx) error { return tx.Bucket(bucketStore).Put(keyFormat, []byte("2")) },
+			"has format 2"},
 		"another program":  {func(tx *bbolt.Tx) error { return tx.DeleteBucket(bucketStore) }, "another program's"},
 		"no version":       {func(tx *bbolt.Tx) error { return tx.Bucket(bucketStore).Delete(keyFormat) }, "is damaged"},
 		"a record damaged": {func(tx *bbolt.Tx) error { return damageRecordIn(tx) }, "is damaged"},

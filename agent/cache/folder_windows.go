@@ -10,11 +10,13 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// folderAccess gives the system, administrators and the owner a folder and all that is made in it, and nobody else anything.
+// folderAccess gives the system, administrators and the owner a folder and all that is made in it, and nobody else
+// anything.
 const folderAccess = "D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;OW)"
 
-// makeFolder makes a folder, and those above it that are missing, which only the system, administrators and this user may enter. One
-// that is there stays as it is. Windows takes no mode: without this a folder below ProgramData would be everybody's to read and add to.
+// makeFolder makes a folder, and those above it that are missing, which only the system, administrators and this user
+// may enter. One that is there stays as it is. Windows takes no mode: without this a folder below ProgramData would be
+// everybody's to read and add to.
 func makeFolder(path string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil

@@ -69,8 +69,8 @@ func readMeta(record []byte) (meta, error) {
 		return meta{}, nil
 	}
 	r := openRecord(record)
-	m := meta{serial: r.number(), raised: r.number(), topics: r.number(), bytes: r.number(), dead: r.ring(), sent: r.ring(),
-		lastSent: r.time(), answering: r.flag(), first: r.number()}
+	m := meta{serial: r.number(), raised: r.number(), topics: r.number(), bytes: r.number(), dead: r.ring(),
+		sent: r.ring(), lastSent: r.time(), answering: r.flag(), first: r.number()}
 	return m, r.done()
 }
 
@@ -181,7 +181,8 @@ func readReport(key, record []byte) (*Report, error) {
 		return nil, errDamaged
 	}
 	r := openRecord(record)
-	p := &Report{First: r.number(), Last: r.number(), Packed: r.time(), Answer: r.flag(), at: binary.BigEndian.Uint32(key[1:])}
+	p := &Report{First: r.number(), Last: r.number(), Packed: r.time(), Answer: r.flag(),
+		at: binary.BigEndian.Uint32(key[1:])}
 	p.States = make([]State, r.count())
 	for i := range p.States {
 		p.States[i] = r.wholeState()

@@ -16,7 +16,8 @@ import (
 // childStore names the store file of a test's child process.
 const childStore = "STATEWIRE_TEST_AGENT_STORE"
 
-// liveInChild is the life of a client in a process that may end at any time: it raises, packs, says what it would send, settles.
+// liveInChild is the life of a client in a process that may end at any time: it raises, packs, says what it would send,
+// settles.
 func liveInChild() {
 	path := os.Getenv(childStore)
 	if path == "" {
@@ -38,7 +39,8 @@ func live(path string, rounds int) error {
 	for round := range rounds {
 		report, err := store.Pending()
 		if err == nil && report == nil {
-			if err = store.Put(detected(fmt.Sprint(round%7), rand.Uint32()), detected(fmt.Sprint(round%3), rand.Uint32())); err == nil {
+			if err = store.Put(detected(fmt.Sprint(round%7), rand.Uint32()),
+				detected(fmt.Sprint(round%3), rand.Uint32())); err == nil {
 				report, err = store.Pack(testPacking)
 			}
 		}
@@ -54,7 +56,8 @@ func live(path string, rounds int) error {
 			return err
 		}
 		if round%13 == 7 {
-			if _, err := store.Adopt(PolicyState{}, &policy.Resync{Number: uint32(report.Last), NextSerial: report.Last + 5}); err != nil {
+			if _, err := store.Adopt(PolicyState{}, &policy.Resync{Number: uint32(report.Last),
+				NextSerial: report.Last + 5}); err != nil {
 				return err
 			}
 		}

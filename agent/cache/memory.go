@@ -41,8 +41,8 @@ type record struct{ key, value []byte }
 // Image returns a copy of the whole store, to restore it from.
 func (m *Memory) Image() (Image, error) { return m.own.image(), nil }
 
-// Restore makes the store what it was when the image was made, as when a machine is restored from a backup. A nil image empties
-// it, as when the client is installed anew. An Agent on this store must be made anew afterwards.
+// Restore makes the store what it was when the image was made, as when a machine is restored from a backup. A nil image
+// empties it, as when the client is installed anew. An Agent on this store must be made anew afterwards.
 func (m *Memory) Restore(image Image) error {
 	m.own.restore(image)
 	return nil
@@ -55,8 +55,8 @@ type memoryEngine struct {
 	kept memoryRecords
 }
 
-// memoryRecords is records by key, ascending within their kind: what joins the end of a line finds nothing behind it to move. A value
-// is replaced, never changed.
+// memoryRecords is records by key, ascending within their kind: what joins the end of a line finds nothing behind it to
+// move. A value is replaced, never changed.
 type memoryRecords struct {
 	kinds [len(keyKinds)][]record
 	undo  []record // what the running update changed, as it was; nil value = there was none

@@ -33,7 +33,8 @@ func TestStoresAgreeWithTheModel(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
-				m := &model{t: rt, store: open(), latest: map[topic]uint32{}, site: map[topic]smx.Message{}, begun: map[uint64]map[topic]uint32{}}
+				m := &model{t: rt, store: open(), latest: map[topic]uint32{}, site: map[topic]smx.Message{},
+					begun: map[uint64]map[topic]uint32{}}
 				rt.Repeat(map[string]func(*rapid.T){
 					"put": m.put, "pack": m.pack, "accept": m.accept, "refuse": m.refuse, "resync": m.resync,
 					"restart": func(*rapid.T) { m.store.reopen() },
@@ -145,7 +146,8 @@ func (m *model) refuse(*rapid.T) {
 func (m *model) resync(t *rapid.T) {
 	m.number++
 	next := rapid.Uint64Range(1, m.serial+9).Draw(t, "next")
-	if _, err := m.store.Adopt(PolicyState{}, &policy.Resync{Number: m.number, NextSerial: next, Issued: testPacking.Time}); err != nil {
+	if _, err := m.store.Adopt(PolicyState{}, &policy.Resync{Number: m.number, NextSerial: next,
+		Issued: testPacking.Time}); err != nil {
 		m.t.Fatal(err)
 	}
 	m.serial = max(m.serial, next-1)
@@ -175,7 +177,8 @@ func (m *model) compare() {
 		digest = smx.StateDigest(digest, smx.PayloadHash(&at))
 	}
 	sum := summary(m.t, m.store)
-	if len(held) != len(m.latest) || sum.Unsent != 0 || sum.LastSerial != m.serial || sum.Digest != digest || sum.Answering {
+	if len(held) != len(m.latest) || sum.Unsent != 0 || sum.LastSerial != m.serial || sum.Digest != digest ||
+		sum.Answering {
 		m.t.Fatalf("%d held, %d known, %+v", len(held), len(m.latest), sum)
 	}
 }

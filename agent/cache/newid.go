@@ -12,8 +12,9 @@ import (
 	"statewire/smx"
 )
 
-// NewID gives the machine's own client a new random id. It keeps what it holds, which waits to be sent under the new id from serial 1
-// on, and the states that no relay took. Its policy, what it sent and its serials were the old id's. All of it happens, or nothing.
+// NewID gives the machine's own client a new random id. It keeps what it holds, which waits to be sent under the new id
+// from serial 1 on, and the states that no relay took. Its policy, what it sent and its serials were the old id's. All
+// of it happens, or nothing.
 func (f *File) NewID() (old, own smx.ClientID, err error) {
 	old, own = f.own, newClientID()
 	err = f.db.Update(func(tx *bbolt.Tx) error {
@@ -61,7 +62,8 @@ func inherit(from, to records) error {
 	return errors.Join(err, to.put([]byte{keyMeta}, m.record()))
 }
 
-// holdings are the states of the cache, the instant ones that wait, and those on their way in a report, which the cache has forgotten.
+// holdings are the states of the cache, the instant ones that wait, and those on their way in a report, which the cache
+// has forgotten.
 func holdings(s records) (states []State, err error) {
 	for _, kind := range []byte{keyState, keyInstant} {
 		err := s.ascend([]byte{kind}, func(key, value []byte) (bool, error) {

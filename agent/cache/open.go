@@ -28,7 +28,8 @@ var (
 // storeFormat is the version of the layout. A later one may be read by no earlier program.
 const storeFormat = 1
 
-// create makes a store file where there is none: written under another name first, so that a file of this name is always whole.
+// create makes a store file where there is none: written under another name first, so that a file of this name is
+// always whole.
 func create(path string, o Options) error {
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -98,7 +99,8 @@ func openChecked(path string, noSync bool) (*bbolt.DB, error) {
 	}
 	var db *bbolt.DB
 	err = guarded(func() (err error) {
-		if db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockPatience, NoSync: noSync, FreelistType: bbolt.FreelistMapType}); err != nil {
+		if db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockPatience, NoSync: noSync,
+			FreelistType: bbolt.FreelistMapType}); err != nil {
 			return err
 		}
 		return db.View(checkFile)
@@ -125,8 +127,8 @@ func openChecked(path string, noSync bool) (*bbolt.DB, error) {
 // errPages is a file whose structure leads nowhere.
 var errPages = errors.New("its pages make no sense; it was cut short or overwritten")
 
-// guarded runs fn and returns as an error what a damaged file makes of it: bbolt panics on pages that make no sense, and a file cut
-// short ends in a memory fault.
+// guarded runs fn and returns as an error what a damaged file makes of it: bbolt panics on pages that make no sense,
+// and a file cut short ends in a memory fault.
 func guarded(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -152,7 +154,8 @@ func checkFile(tx *bbolt.Tx) error {
 	case err != nil || len(store.Get(keyOwn)) != len(smx.ClientID{}):
 		return errors.New("its first record makes no sense")
 	case format != storeFormat:
-		return &formatError{fmt.Sprintf("has format %d and this program knows format %d only: run the version that wrote it, or a later one", format, storeFormat)}
+		return &formatError{fmt.Sprintf("has format %d and this program knows format %d only: run the version that "+
+			"wrote it, or a later one", format, storeFormat)}
 	}
 	err := clients.ForEachBucket(func(id []byte) error {
 		if len(id) != len(smx.ClientID{}) {
@@ -182,6 +185,7 @@ func checkRecord(key, value []byte) error {
 
 // damaged is what a store file ends with that cannot be trusted.
 func damaged(path string, err error) error {
-	return fmt.Errorf("the agent's store %s is damaged (%w): restore it from a backup, or move it away and start the agent with the same client id; "+
+	return fmt.Errorf("the agent's store %s is damaged (%w): restore it from a backup, or move it away and start the "+
+		"agent with the same client id; "+
 		"the site then sees serials used again and asks for everything once more", path, err)
 }

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestAPowerCutNeverMakesASerialUsedTwice cuts the power of a file system of its own under a living agent, again and again.
+// TestAPowerCutNeverMakesASerialUsedTwice cuts the power of a file system of its own under a living agent, again and
+// again.
 func TestAPowerCutNeverMakesASerialUsedTwice(t *testing.T) {
 	disk := newDisk(t)
 	w := &wiretap{t: t, seen: map[uint64]string{}}

@@ -31,8 +31,8 @@ type request struct {
 // requestsKept is how many requests a client remembers: an old copy of a policy at another relay is no new one.
 const requestsKept = 64
 
-// Fresh tells whether a request was not carried out yet. It need not be a later one: one lie with the greatest number, or from the end
-// of time, would make the client deaf to all that follow.
+// Fresh tells whether a request was not carried out yet. It need not be a later one: one lie with the greatest number,
+// or from the end of time, would make the client deaf to all that follow.
 func (p *PolicyState) Fresh(r *policy.Resync) bool {
 	switch {
 	case r == nil:
@@ -75,8 +75,8 @@ func keptPolicy(s records) (PolicyState, error) {
 	return p, err
 }
 
-// Adopt implements store: keeps a policy and, when it asks for a resync that was not carried out, begins the answer, at once or
-// not at all.
+// Adopt implements agent.Store: keeps a policy and, when it asks for a resync that was not carried out, begins the
+// answer, at once or not at all.
 func (c store) Adopt(p PolicyState, request *policy.Resync) (begun bool, err error) {
 	err = c.change(func(s records, m *meta) error {
 		begun = false
@@ -99,8 +99,9 @@ func (c store) Adopt(p PolicyState, request *policy.Resync) (begun bool, err err
 	return begun, err
 }
 
-// answer begins the answer to a request, unless the client has no serials left for one. A serial to continue from that jumps is
-// declined: the answer then begins behind the client's own serials, so that what was lost is repaired all the same.
+// answer begins the answer to a request, unless the client has no serials left for one. A serial to continue from that
+// jumps is declined: the answer then begins behind the client's own serials, so that what was lost is repaired all the
+// same.
 func answer(s records, m *meta, request *policy.Resync, at time.Time) (begun bool, err error) {
 	declined := Declined{}
 	if jumps(request.NextSerial, m.serial) {
@@ -120,8 +121,8 @@ func (c store) Resend() error {
 	return c.change(func(s records, m *meta) error { return beginAnswer(s, m) })
 }
 
-// beginAnswer puts the whole cache into line for the answer: what was sent already, and what still waits. The answer begins
-// behind the client's own serials; an answer that is not yet through begins anew.
+// beginAnswer puts the whole cache into line for the answer: what was sent already, and what still waits. The answer
+// begins behind the client's own serials; an answer that is not yet through begins anew.
 func beginAnswer(s records, m *meta) error {
 	if m.serial >= smx.MaxSerial {
 		return ErrUsedUp
@@ -145,7 +146,8 @@ func beginAnswer(s records, m *meta) error {
 	return nil
 }
 
-// packAnswer makes the answer's next report: as much of the cache as one report holds, and behind the last of it the completion.
+// packAnswer makes the answer's next report: as much of the cache as one report holds, and behind the last of it the
+// completion.
 func packAnswer(s records, m *meta, p Packing) (*Report, error) {
 	var states []State
 	var places [][]byte
@@ -201,7 +203,8 @@ func readPolicy(record []byte) (PolicyState, error) {
 		return PolicyState{}, nil
 	}
 	r := openRecord(record)
-	p := PolicyState{ETag: r.text(), Document: append([]byte(nil), r.bytes()...), Accepted: r.time(), Number: uint32(r.number()), Issued: r.time()}
+	p := PolicyState{ETag: r.text(), Document: append([]byte(nil), r.bytes()...), Accepted: r.time(),
+		Number: uint32(r.number()), Issued: r.time()}
 	return p, r.done()
 }
 

@@ -77,8 +77,8 @@ func (c store) settleState(s records, m *meta, report *Report, state *State, end
 	return m.sent.add(s, keySent, sentRecord(sentOf(report, state, end)), c.sentKept, 1<<62)
 }
 
-// evict takes a refused state out of the cache, unless a later one has replaced it there: the answer to a resync must not bring
-// again what no relay takes.
+// evict takes a refused state out of the cache, unless a later one has replaced it there: the answer to a resync must
+// not bring again what no relay takes.
 func evict(s records, m *meta, state *State) error {
 	key := stateKey(state)
 	record := s.get(key)
@@ -176,8 +176,9 @@ func sentRecord(e Sent) []byte {
 func readSent(record []byte) (Sent, error) {
 	r := openRecord(record)
 	e := Sent{
-		Serial: r.number(), TopicType: uint32(r.number()), TopicID: r.text(), StateID: uint32(r.number()), Time: r.time(), Raised: r.time(),
-		Packed: r.time(), Sent: r.time(), Outcome: Outcome(r.number()), Receipt: r.text(), File: r.text(), Code: r.text(),
+		Serial: r.number(), TopicType: uint32(r.number()), TopicID: r.text(), StateID: uint32(r.number()),
+		Time: r.time(), Raised: r.time(), Packed: r.time(), Sent: r.time(), Outcome: Outcome(r.number()),
+		Receipt: r.text(), File: r.text(), Code: r.text(),
 	}
 	return e, r.done()
 }

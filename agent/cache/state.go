@@ -48,8 +48,9 @@ const (
 	StateResyncDone = 2
 )
 
-// Canonical is the state as every site will read it: the time in UTC to the microsecond. The digest of a client's cache and the
-// site's are equal only because both are of this form. Texts stay as they are: check refuses those that XML would change.
+// Canonical is the state as every site will read it: the time in UTC to the microsecond. The digest of a client's cache
+// and the site's are equal only because both are of this form. Texts stay as they are: check refuses those that XML
+// would change.
 func (s State) Canonical() State {
 	if !s.Time.IsZero() {
 		s.Time = time.UnixMicro(s.Time.UnixMicro()).UTC()
@@ -63,18 +64,22 @@ func (s *State) Check() error {
 	case s.Time.IsZero():
 		return fmt.Errorf("state %d of topic %d has no time; set it to when the state changed", s.StateID, s.TopicType)
 	case s.Time.Year() < 1 || s.Time.Year() > 9999:
-		return fmt.Errorf("state %d of topic %d has a time in the year %d; allowed are 1 to 9999", s.StateID, s.TopicType, s.Time.Year())
+		return fmt.Errorf("state %d of topic %d has a time in the year %d; allowed are 1 to 9999",
+			s.StateID, s.TopicType, s.Time.Year())
 	case s.TopicType == TopicResync:
-		return fmt.Errorf("topic type %d tells the site that a resync is complete: only the agent itself says it", TopicResync)
+		return fmt.Errorf("topic type %d tells the site that a resync is complete: only the agent itself says it",
+			TopicResync)
 	case s.TopicID == "" || len(s.TopicID) > smx.MaxAttributeBytes:
-		return fmt.Errorf("topic id of topic %d has %d bytes; allowed are 1 to %d", s.TopicType, len(s.TopicID), smx.MaxAttributeBytes)
+		return fmt.Errorf("topic id of topic %d has %d bytes; allowed are 1 to %d",
+			s.TopicType, len(s.TopicID), smx.MaxAttributeBytes)
 	case len(s.User) > smx.MaxAttributeBytes || len(s.UserSID) > smx.MaxAttributeBytes:
 		return fmt.Errorf("user of topic %d has %d bytes and its SID %d; allowed are %d each",
 			s.TopicType, len(s.User), len(s.UserSID), smx.MaxAttributeBytes)
 	case len(s.Params) > smx.MaxParams:
 		return fmt.Errorf("topic %d has %d parameters; allowed are %d", s.TopicType, len(s.Params), smx.MaxParams)
 	case len(s.Details) > smx.MaxDetailsBytes:
-		return fmt.Errorf("details of topic %d have %d bytes; allowed are %d", s.TopicType, len(s.Details), smx.MaxDetailsBytes)
+		return fmt.Errorf("details of topic %d have %d bytes; allowed are %d",
+			s.TopicType, len(s.Details), smx.MaxDetailsBytes)
 	}
 	if err := s.CheckTexts(); err != nil {
 		return err
@@ -82,7 +87,8 @@ func (s *State) Check() error {
 	texts := len(s.Details)
 	for i, p := range s.Params {
 		if len(p) > smx.MaxTextBytes {
-			return fmt.Errorf("parameter %d of topic %d has %d bytes; allowed are %d", i+1, s.TopicType, len(p), smx.MaxTextBytes)
+			return fmt.Errorf("parameter %d of topic %d has %d bytes; allowed are %d",
+				i+1, s.TopicType, len(p), smx.MaxTextBytes)
 		}
 		texts += len(p)
 	}
@@ -118,7 +124,8 @@ func (s *State) CheckTexts() error {
 
 func (s *State) checkText(what, text string) error {
 	if name, place := smx.Uncarried(text); place > 0 {
-		return fmt.Errorf("%s of topic %d: character %d is %s, which XML cannot carry; leave it out or write it in another way",
+		return fmt.Errorf("%s of topic %d: character %d is %s, which XML cannot carry; leave it out or write it in "+
+			"another way",
 			what, s.TopicType, place, name)
 	}
 	return nil

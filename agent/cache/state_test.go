@@ -11,7 +11,8 @@ import (
 
 // What is raised is what arrives, byte for byte, and two topics are never one: neither in the store nor in a report.
 func TestATextArrivesAsItWasRaisedOrIsRefused(t *testing.T) {
-	carried := []string{"\t", "\n", "\r", " ", "<", "&", "\"", "]]>", "\x7f", "\u0085", "\u2028", "ö", "\uFFFD", "\U0001F600", "\U0010FFFF", "a"}
+	carried := []string{"\t", "\n", "\r", " ", "<", "&", "\"", "]]>", "\x7f", "\u0085", "\u2028", "ö", "\uFFFD",
+		"\U0001F600", "\U0010FFFF", "a"}
 	others := []string{"\x00", "\x01", "\x1f", "\uFFFE", "\uFFFF", "\xed\xa0\x80", "\xff", "\xc3"}
 	random := rand.New(rand.NewPCG(1, 2))
 	text := func() (s string) {
@@ -29,7 +30,8 @@ func TestATextArrivesAsItWasRaisedOrIsRefused(t *testing.T) {
 		s := detected(text(), 1)
 		s.User, s.UserSID, s.Details, s.Params = text(), text(), text(), []string{text(), ""}
 		if s.Check() != nil {
-			if refused++; smx.Spell(s.TopicID+s.User+s.UserSID+s.Details+s.Params[0]) == s.TopicID+s.User+s.UserSID+s.Details+s.Params[0] {
+			texts := s.TopicID + s.User + s.UserSID + s.Details + s.Params[0]
+			if refused++; smx.Spell(texts) == texts {
 				t.Fatalf("%+q is refused for nothing", fmt.Sprint(s.Message))
 			}
 			continue
@@ -38,7 +40,8 @@ func TestATextArrivesAsItWasRaisedOrIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q does not arrive: %v", fmt.Sprint(s.Message), err)
 		}
-		if got.TopicID != s.TopicID || got.User != s.User || got.UserSID != s.UserSID || got.Details != s.Details || got.Params[0] != s.Params[0] {
+		if got.TopicID != s.TopicID || got.User != s.User || got.UserSID != s.UserSID || got.Details != s.Details ||
+			got.Params[0] != s.Params[0] {
 			t.Fatalf("raised %q, arrived %q", fmt.Sprint(s.Message), fmt.Sprint(got))
 		}
 		for where, table := range map[string]map[string]string{string(stateKey(&s)): keys, got.TopicID: arrived} {
@@ -57,7 +60,8 @@ func TestATextArrivesAsItWasRaisedOrIsRefused(t *testing.T) {
 func throughAReport(m smx.Message) (smx.Message, error) {
 	var batch smx.Batch
 	header := smx.Header{Client: testClient, Priority: smx.NoPriority}
-	if err := smx.NewDecoder().Decode(smx.AppendReport(nil, &smx.Report{Header: header, Messages: []smx.Message{m}}), &batch); err != nil {
+	if err := smx.NewDecoder().Decode(smx.AppendReport(nil, &smx.Report{Header: header, Messages: []smx.Message{m}}),
+		&batch); err != nil {
 		return smx.Message{}, err
 	}
 	if batch.Len() != 1 {

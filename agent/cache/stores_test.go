@@ -49,7 +49,8 @@ type contract interface {
 	Continue(last uint64) error
 }
 
-// opened is a store under test. reopen is a restart: of the process where there is a disk, of nothing where there is none.
+// opened is a store under test. reopen is a restart: of the process where there is a disk, of nothing where there is
+// none.
 type opened struct {
 	contract
 	reopen func()
@@ -148,7 +149,8 @@ func packedBy(t failer, s contract, p Packing, want string) *Report {
 
 func settle(t failer, s contract, outcome Outcome) {
 	t.Helper()
-	if err := s.Settle(Settlement{Outcome: outcome, Receipt: "r", File: "f", Code: "c", Time: testPacking.Time}); err != nil {
+	if err := s.Settle(Settlement{Outcome: outcome, Receipt: "r", File: "f", Code: "c",
+		Time: testPacking.Time}); err != nil {
 		t.Fatalf("settle: %v", err)
 	}
 }
@@ -169,8 +171,8 @@ func pending(t failer, s contract, want string) {
 
 func detected(id string, state uint32) State {
 	return State{Priority: usualPriority, Message: smx.Message{
-		Time: time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC), TopicType: topicDetection, TopicID: id, TopicIDType: 3, StateID: state,
-		Params: []string{"102"},
+		Time: time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC), TopicType: topicDetection, TopicID: id, TopicIDType: 3,
+		StateID: state, Params: []string{"102"},
 	}}
 }
 

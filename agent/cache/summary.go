@@ -38,7 +38,8 @@ type Held struct {
 	Place Place
 }
 
-// Held returns the latest state of every topic of the given types, of all types when none is given, by topic type and id.
+// Held returns the latest state of every topic of the given types, of all types when none is given, by topic type and
+// id.
 func (c store) Held(topicTypes ...uint32) (held []Held, err error) {
 	err = c.view(func(s records) error {
 		held = nil

@@ -27,7 +27,8 @@ const (
 )
 
 // ErrNotRunning is what asking an agent that does not run ends with.
-var ErrNotRunning = errors.New("no agent runs on this data directory; start it with `statewire agent run`, or as a service")
+var ErrNotRunning = errors.New("no agent runs on this data directory; start it with `statewire agent run`, or as a " +
+	"service")
 
 // Client speaks to the agent of this machine.
 type Client struct{ http *http.Client }
@@ -40,7 +41,8 @@ func Dial(dir string) *Client {
 	}}}
 }
 
-// Raise records states, all or none. Texts that JSON would change on the way are refused as the agent would refuse them.
+// Raise records states, all or none. Texts that JSON would change on the way are refused as the agent would refuse
+// them.
 func (c *Client) Raise(ctx context.Context, request RaiseRequest) (Raised, error) {
 	for i := range request.States {
 		s := request.States[i].state(time.Now())
@@ -90,7 +92,8 @@ func (c *Client) Report(ctx context.Context) ([]byte, error) {
 	return c.ask(ctx, askTimeout, http.MethodGet, "/v1/report", nil)
 }
 
-func call[T any](ctx context.Context, c *Client, patience time.Duration, method, path string, request any) (answer T, err error) {
+func call[T any](ctx context.Context, c *Client, patience time.Duration, method, path string,
+	request any) (answer T, err error) {
 	text, err := c.ask(ctx, patience, method, path, request)
 	if err != nil {
 		return answer, err

@@ -12,8 +12,8 @@ import (
 	"statewire/smx"
 )
 
-// decodeRequest reads the one JSON value that a request is. It refuses what it does not know, and text that the decoder would
-// silently change.
+// decodeRequest reads the one JSON value that a request is. It refuses what it does not know, and text that the decoder
+// would silently change.
 func decodeRequest(text []byte, into any) error {
 	if err := checkJSONText(text); err != nil {
 		return err
@@ -23,7 +23,8 @@ func decodeRequest(text []byte, into any) error {
 	var wrong *json.UnmarshalTypeError
 	switch err := body.Decode(into); {
 	case errors.As(err, &wrong):
-		return fmt.Errorf("%s is a %s, at byte %d; it takes a value of type %s", wrong.Field, wrong.Value, wrong.Offset, wrong.Type)
+		return fmt.Errorf("%s is a %s, at byte %d; it takes a value of type %s",
+			wrong.Field, wrong.Value, wrong.Offset, wrong.Type)
 	case err != nil:
 		return err
 	}
@@ -33,8 +34,8 @@ func decodeRequest(text []byte, into any) error {
 	return nil
 }
 
-// checkJSONText refuses bytes that are no UTF-8 and halves of surrogate pairs: the decoder puts U+FFFD in their place, and two
-// topics would become one.
+// checkJSONText refuses bytes that are no UTF-8 and halves of surrogate pairs: the decoder puts U+FFFD in their place,
+// and two topics would become one.
 func checkJSONText(text []byte) error {
 	for at := 0; at < len(text); {
 		if half := loneSurrogate(text[at:]); half != "" {

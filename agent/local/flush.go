@@ -27,8 +27,9 @@ func (s *Server) receipts() (map[string]bool, error) {
 	return old, err
 }
 
-// flush makes the agent send what waits and returns when the relay has it, when an attempt came to nothing, or when what is left
-// is held back. What is not sent stays, and goes with a later report. old are the receipts of what was sent before.
+// flush makes the agent send what waits and returns when the relay has it, when an attempt came to nothing, or when
+// what is left is held back. What is not sent stays, and goes with a later report. old are the receipts of what was
+// sent before.
 func (s *Server) flush(ctx context.Context, old map[string]bool) (Flushed, error) {
 	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()

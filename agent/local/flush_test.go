@@ -50,18 +50,24 @@ func TestSendingAtOnceEndsWhenItsOutcomeIsKnown(t *testing.T) {
 			return after(3*time.Second, since, waits, agent.Status{Unsent: 3, Attempts: 8, Problem: "a new one"})
 		}, false, "a new one", 3 * time.Second, 5 * time.Second},
 		{"several reports, the last of which fails", func(since time.Duration) agent.Status {
-			return after(time.Second, since, waits, after(20*time.Second, since, agent.Status{Unsent: 2, Attempts: 8}, agent.Status{Unsent: 1, Attempts: 9, Problem: "later"}))
+			return after(time.Second, since, waits, after(20*time.Second, since, agent.Status{Unsent: 2, Attempts: 8},
+				agent.Status{Unsent: 1, Attempts: 9, Problem: "later"}))
 		}, false, "later", 20 * time.Second, 22 * time.Second},
-		{"the policy holds the rest back", func(time.Duration) agent.Status { return agent.Status{Unsent: 1, PausedTopics: []uint32{500}} }, false, "policy", flushSilence, flushSilence + 2*time.Second},
-		{"a relay that does not end", func(time.Duration) agent.Status { return waits }, false, "in the background", flushTimeout, flushTimeout + time.Second},
+		{"the policy holds the rest back", func(time.Duration) agent.Status {
+			return agent.Status{Unsent: 1, PausedTopics: []uint32{500}}
+		}, false, "policy", flushSilence, flushSilence + 2*time.Second},
+		{"a relay that does not end", func(time.Duration) agent.Status { return waits }, false, "in the background",
+			flushTimeout, flushTimeout + time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, began := &Server{agent: &standing{status: tt.status}}, time.Now()
 				got, err := s.flush(t.Context(), nil)
 				took := time.Since(began)
-				if err != nil || got.Done != tt.done || !strings.Contains(got.Problem, tt.says) || took < tt.least || took > tt.most {
-					t.Errorf("after %v: %+v, %v; want done %v, %q, after %v to %v", took, got, err, tt.done, tt.says, tt.least, tt.most)
+				if err != nil || got.Done != tt.done || !strings.Contains(got.Problem, tt.says) || took < tt.least ||
+					took > tt.most {
+					t.Errorf("after %v: %+v, %v; want done %v, %q, after %v to %v",
+						took, got, err, tt.done, tt.says, tt.least, tt.most)
 				}
 			})
 		})
@@ -106,9 +112,11 @@ func TestOnlyTheReceiptOfWhatIsSentNowIsSaid(t *testing.T) {
 		want   string
 	}{
 		{"it is sent", agent.Status{Attempts: 8}, []cache.Sent{{Serial: 3, Outcome: cache.Accepted, Receipt: "r2"}}, "r2"},
-		{"the last of several", agent.Status{Attempts: 9}, []cache.Sent{{Serial: 3, Outcome: cache.Accepted, Receipt: "r2"}, {Serial: 4, Outcome: cache.Accepted, Receipt: "r3"}}, "r3"},
+		{"the last of several", agent.Status{Attempts: 9}, []cache.Sent{{Serial: 3, Outcome: cache.Accepted,
+			Receipt: "r2"}, {Serial: 4, Outcome: cache.Accepted, Receipt: "r3"}}, "r3"},
 		{"it fails", fails, []cache.Sent{{Serial: 3, Outcome: cache.Unsettled}}, ""},
-		{"the first part is sent", fails, []cache.Sent{{Serial: 3, Outcome: cache.Accepted, Receipt: "r2"}, {Serial: 4, Outcome: cache.Unsettled}}, "r2"},
+		{"the first part is sent", fails, []cache.Sent{{Serial: 3, Outcome: cache.Accepted, Receipt: "r2"},
+			{Serial: 4, Outcome: cache.Unsettled}}, "r2"},
 		{"nothing waits", agent.Status{}, nil, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

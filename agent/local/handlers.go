@@ -143,13 +143,14 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	report := StatusReport{
-		Client: status.Client.String(), Host: s.about.Host, Version: s.about.Version, Process: os.Getpid(), Started: s.started.UTC(),
-		Relay: s.about.Relay, Assigned: status.AssignedRelay, InUse: status.RelayInUse, Notifier: status.Notifier,
-		Attempts: status.Attempts, Connected: status.Connected, Problem: status.Problem, LastContact: status.LastContact.UTC(),
-		LastSend: status.LastSend.UTC(), LastSerial: status.LastSerial, Held: status.Held, Unsent: status.Unsent,
-		OldestUnsent: status.OldestUnsent.Seconds(), Resyncing: status.Answering, DeadLetters: status.DeadLetters,
-		NextContact: status.NextContact.UTC(), StartupJitter: status.StartupJitter.Seconds(),
-		SendInterval: status.SendInterval.Seconds(), PolicyInterval: status.PolicyInterval.Seconds(), LastPolicy: status.LastPolicy.UTC(),
+		Client: status.Client.String(), Host: s.about.Host, Version: s.about.Version, Process: os.Getpid(),
+		Started: s.started.UTC(), Relay: s.about.Relay, Assigned: status.AssignedRelay, InUse: status.RelayInUse,
+		Notifier: status.Notifier, Attempts: status.Attempts, Connected: status.Connected, Problem: status.Problem,
+		LastContact: status.LastContact.UTC(), LastSend: status.LastSend.UTC(), LastSerial: status.LastSerial,
+		Held: status.Held, Unsent: status.Unsent, OldestUnsent: status.OldestUnsent.Seconds(),
+		Resyncing: status.Answering, DeadLetters: status.DeadLetters, NextContact: status.NextContact.UTC(),
+		StartupJitter: status.StartupJitter.Seconds(), SendInterval: status.SendInterval.Seconds(),
+		PolicyInterval: status.PolicyInterval.Seconds(), LastPolicy: status.LastPolicy.UTC(),
 		PolicyChanged: status.PolicyChanged.UTC(), Paused: status.PausedTopics, Slowed: status.SlowedTopics,
 		UsedUp: status.UsedUp, DeclinedSerial: status.Declined.NextSerial, DeclinedTime: status.Declined.Time.UTC(),
 		ResyncNumber: status.ResyncNumber, ResyncIssued: status.ResyncIssued.UTC(),

@@ -1,5 +1,5 @@
-// Package local is the agent's socket: through it the commands and programs of this machine, and nobody else, ask and tell the
-// agent. What it has answered to a request to record is on disk.
+// Package local is the agent's socket: through it the commands and programs of this machine, and nobody else, ask and
+// tell the agent. What it has answered to a request to record is on disk.
 package local
 
 import (
@@ -53,8 +53,8 @@ type About struct {
 	Fixed   bool   // the configuration names the client's id
 }
 
-// Server answers the commands and programs of this machine: JSON over HTTP on a socket that only the agent's user can open. What it
-// has answered to a request to record is on disk.
+// Server answers the commands and programs of this machine: JSON over HTTP on a socket that only the agent's user can
+// open. What it has answered to a request to record is on disk.
 type Server struct {
 	agent   operated
 	scanner scanner

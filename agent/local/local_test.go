@@ -1,7 +1,6 @@
 package local
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,11 +8,8 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"runtime"
-	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"statewire/agent"
@@ -72,11 +68,13 @@ func TestAStateToldThroughTheSocketArrives(t *testing.T) {
 	o := operate(t)
 	urgent := int8(0)
 	told := RaisedState{
-		TopicType: 402, TopicID: "öäü <&>", TopicIDType: 3, StateID: 11, Criticality: 2, Params: []string{" first", "", "0x80070643"},
-		Details: "line\r\n\"quoted\" \u2028 ]]>", DetailsType: 1, User: "u", UserSID: "S-1-5", Time: time.Date(2026, 3, 1, 2, 3, 4, 567000, time.UTC), Priority: &urgent,
+		TopicType: 402, TopicID: "öäü <&>", TopicIDType: 3, StateID: 11, Criticality: 2,
+		Params: []string{" first", "", "0x80070643"}, Details: "line\r\n\"quoted\" \u2028 ]]>", DetailsType: 1,
+		User: "u", UserSID: "S-1-5", Time: time.Date(2026, 3, 1, 2, 3, 4, 567000, time.UTC), Priority: &urgent,
 	}
 	began := time.Now().Add(-time.Second)
-	answer, err := o.client.Raise(t.Context(), RaiseRequest{States: []RaisedState{told, {TopicType: 1, TopicID: "plain", StateID: 1}}})
+	answer, err := o.client.Raise(t.Context(), RaiseRequest{States: []RaisedState{told,
+		{TopicType: 1, TopicID: "plain", StateID: 1}}})
 	if err != nil || answer.Recorded != 2 || answer.Sent != nil {
 		t.Fatalf("answer is %+v, %v; want two recorded", answer, err)
 	}
@@ -95,20 +93,24 @@ func TestAStateToldThroughTheSocketArrives(t *testing.T) {
 	if got.Serial != 1 || got.Place != "sent" || got.Raised.Before(began) {
 		t.Errorf("held is %+v, want serial 1 at the relay", got)
 	}
-	if got := fmt.Sprintf("%+v", got.RaisedState); strings.ReplaceAll(got, fmt.Sprint(list.Held[1].Priority), fmt.Sprint(told.Priority)) != fmt.Sprintf("%+v", told) {
+	if got := fmt.Sprintf("%+v", got.RaisedState); strings.ReplaceAll(got, fmt.Sprint(list.Held[1].Priority),
+		fmt.Sprint(told.Priority)) != fmt.Sprintf("%+v", told) {
 		t.Errorf("held is\n%s, told was\n%+v", got, told)
 	}
 	if at := list.Held[0].Time; at.Before(began) || at.After(time.Now()) || list.Held[0].Priority != nil {
 		t.Errorf("a state without a time has %v, want now, and no priority", at)
 	}
-	if s, err := o.client.Trace(t.Context(), 1); err != nil || s.Outcome != "accepted" || s.TopicID != told.TopicID || s.Receipt != "r1" {
+	if s, err := o.client.Trace(t.Context(), 1); err != nil || s.Outcome != "accepted" || s.TopicID != told.TopicID ||
+		s.Receipt != "r1" {
 		t.Errorf("serial 1 is %+v, %v", s, err)
 	}
 }
 
 func TestWhatIsHeldReadsAsAReport(t *testing.T) {
 	o := operate(t)
-	if _, err := o.client.Raise(t.Context(), RaiseRequest{Now: true, States: []RaisedState{{TopicType: 500, TopicID: "a", StateID: 2}, {TopicType: 500, TopicID: "b", StateID: 3}}}); err != nil {
+	if _, err := o.client.Raise(t.Context(), RaiseRequest{Now: true,
+		States: []RaisedState{{TopicType: 500, TopicID: "a", StateID: 2},
+			{TopicType: 500, TopicID: "b", StateID: 3}}}); err != nil {
 		t.Fatal(err)
 	}
 	text, err := o.client.Report(t.Context())
@@ -116,23 +118,28 @@ func TestWhatIsHeldReadsAsAReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	var batch smx.Batch
-	if err := smx.NewDecoder().Decode(text, &batch); err != nil || batch.Len() != 2 || batch.Reports[0].Client != testIdentity.Client || batch.Serial[1] != 2 {
+	if err := smx.NewDecoder().Decode(text, &batch); err != nil || batch.Len() != 2 ||
+		batch.Reports[0].Client != testIdentity.Client || batch.Serial[1] != 2 {
 		t.Errorf("the report holds %d messages, %v:\n%s", batch.Len(), err, text)
 	}
 }
 
 func TestStatusThroughTheSocket(t *testing.T) {
 	o := operate(t)
-	if s, err := o.client.Status(t.Context()); err != nil || s.Attempts != 0 || s.Connected || !s.LastSend.IsZero() || s.Unsent != 0 {
+	if s, err := o.client.Status(t.Context()); err != nil || s.Attempts != 0 || s.Connected || !s.LastSend.IsZero() ||
+		s.Unsent != 0 {
 		t.Errorf("before anything the status is %+v, %v", s, err)
 	}
-	answer, err := o.client.Raise(t.Context(), RaiseRequest{Now: true, States: []RaisedState{{TopicType: 500, TopicID: "a", StateID: 2}}})
+	answer, err := o.client.Raise(t.Context(), RaiseRequest{Now: true,
+		States: []RaisedState{{TopicType: 500, TopicID: "a", StateID: 2}}})
 	if err != nil || answer.Sent == nil || !answer.Sent.Done {
 		t.Fatalf("answer is %+v, %v", answer, err)
 	}
 	s, err := o.client.Status(t.Context())
-	if err != nil || s.Client != testIdentity.Client.String() || s.Host != "host" || s.Version != "1.2.3" || s.Process != os.Getpid() || s.Relay != "https://mp.example:8443" ||
-		!s.Connected || s.Problem != "" || s.LastSerial != 1 || s.Held != 1 || s.Unsent != 0 || time.Since(s.LastSend) > time.Minute || s.SendInterval != 900 {
+	if err != nil || s.Client != testIdentity.Client.String() || s.Host != "host" || s.Version != "1.2.3" ||
+		s.Process != os.Getpid() || s.Relay != "https://mp.example:8443" ||
+		!s.Connected || s.Problem != "" || s.LastSerial != 1 || s.Held != 1 || s.Unsent != 0 ||
+		time.Since(s.LastSend) > time.Minute || s.SendInterval != 900 {
 		t.Errorf("status is %+v, %v", s, err)
 	}
 }
@@ -153,12 +160,16 @@ func TestStatusShowsTheLastScan(t *testing.T) {
 	if scan := tell(RaisedState{TopicType: 501, TopicID: "another source", StateID: 5}); scan != nil {
 		t.Errorf("without a scan of its own it shows %+v", scan)
 	}
-	if scan := tell(RaisedState{TopicType: 501, TopicID: "apt", StateID: 3, Params: []string{"1"}}, RaisedState{TopicType: 500, TopicID: "a1=2", StateID: 2},
-		RaisedState{TopicType: 500, TopicID: "b1=2", StateID: 3}, RaisedState{TopicType: 402, TopicID: "b1=2", StateID: 9}); scan == nil ||
-		scan.State != "completed" || scan.Required != 1 || scan.Restart != 1 || scan.Reason != "" || time.Since(scan.Time) > time.Minute {
+	if scan := tell(RaisedState{TopicType: 501, TopicID: "apt", StateID: 3, Params: []string{"1"}},
+		RaisedState{TopicType: 500, TopicID: "a1=2", StateID: 2},
+		RaisedState{TopicType: 500, TopicID: "b1=2", StateID: 3}, RaisedState{TopicType: 402, TopicID: "b1=2",
+			StateID: 9}); scan == nil ||
+		scan.State != "completed" || scan.Required != 1 || scan.Restart != 1 || scan.Reason != "" ||
+		time.Since(scan.Time) > time.Minute {
 		t.Errorf("a completed scan is %+v", scan)
 	}
-	if scan := tell(RaisedState{TopicType: 501, TopicID: "apt", StateID: 5, Params: []string{"0x80004005", "no lists"}}); scan == nil || scan.State != "failed" || scan.Reason != "no lists" {
+	if scan := tell(RaisedState{TopicType: 501, TopicID: "apt", StateID: 5,
+		Params: []string{"0x80004005", "no lists"}}); scan == nil || scan.State != "failed" || scan.Reason != "no lists" {
 		t.Errorf("a failed scan is %+v", scan)
 	}
 }
@@ -173,7 +184,8 @@ func TestSendingThatComesToNothingIsSaid(t *testing.T) {
 	o.relay.Mu.Unlock()
 	state := RaiseRequest{Now: true, States: []RaisedState{{TopicType: 500, TopicID: "a", StateID: 2}}}
 	answer, err := o.client.Raise(t.Context(), state)
-	if err != nil || answer.Recorded != 1 || answer.Sent == nil || answer.Sent.Done || answer.Sent.Unsent != 1 || !strings.Contains(answer.Sent.Problem, "connection refused") {
+	if err != nil || answer.Recorded != 1 || answer.Sent == nil || answer.Sent.Done || answer.Sent.Unsent != 1 ||
+		!strings.Contains(answer.Sent.Problem, "connection refused") {
 		t.Errorf("answer is %+v %+v, %v; want recorded, not sent, and why", answer, answer.Sent, err)
 	}
 	o.relay.Mu.Lock()
@@ -190,7 +202,8 @@ func TestSendingThatComesToNothingIsSaid(t *testing.T) {
 // raw sends bytes as a hostile program would and returns the answer's status, 0 when there is none.
 func (o *operatedAgent) raw(t *testing.T, method, path, kind, body string) (int, string) {
 	t.Helper()
-	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, o.dir) }}}
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, o.dir) }}}
 	req, err := http.NewRequestWithContext(t.Context(), method, "http://agent"+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -223,17 +236,26 @@ func TestTheSocketRefusesWhatIsWrong(t *testing.T) {
 		{"an unknown field", "POST", "/v1/states", "application/json", state(`,"serial":7`), 400, "serial"},
 		{"a form of a web page", "POST", "/v1/states", "text/plain", state(""), 415, "application/json"},
 		{"no state", "POST", "/v1/states", "application/json", `{"states":[]}`, 400, "allowed are 1 to 1000"},
-		{"too many states", "POST", "/v1/states", "application/json", `{"states":[` + strings.Repeat(`{},`, maxStates) + `{}]}`, 400, "allowed are 1 to 1000"},
-		{"no topic id", "POST", "/v1/states", "application/json", `{"states":[{"topic_type":1,"state_id":1}]}`, 400, "topic id"},
-		{"a negative state", "POST", "/v1/states", "application/json", `{"states":[{"topic_id":"x","state_id":-1}]}`, 400, "state_id"},
-		{"a type beyond 32 bits", "POST", "/v1/states", "application/json", `{"states":[{"topic_id":"x","topic_type":4294967296}]}`, 400, "topic_type"},
-		{"a priority beyond 10", "POST", "/v1/states", "application/json", state(`,"priority":11`), 400, "allowed are 0 to 10"},
+		{"too many states", "POST", "/v1/states", "application/json",
+			`{"states":[` + strings.Repeat(`{},`, maxStates) + `{}]}`, 400, "allowed are 1 to 1000"},
+		{"no topic id", "POST", "/v1/states", "application/json", `{"states":[{"topic_type":1,"state_id":1}]}`, 400,
+			"topic id"},
+		{"a negative state", "POST", "/v1/states", "application/json", `{"states":[{"topic_id":"x","state_id":-1}]}`,
+			400, "state_id"},
+		{"a type beyond 32 bits", "POST", "/v1/states", "application/json",
+			`{"states":[{"topic_id":"x","topic_type":4294967296}]}`, 400, "topic_type"},
+		{"a priority beyond 10", "POST", "/v1/states", "application/json", state(`,"priority":11`), 400,
+			"allowed are 0 to 10"},
 		{"a time that is none", "POST", "/v1/states", "application/json", state(`,"time":"yesterday"`), 400, "yesterday"},
-		{"too many parameters", "POST", "/v1/states", "application/json", state(`,"params":[` + strings.Repeat(`"",`, smx.MaxParams) + `""]`), 400, "65 parameters"},
+		{"too many parameters", "POST", "/v1/states", "application/json",
+			state(`,"params":[` + strings.Repeat(`"",`, smx.MaxParams) + `""]`), 400, "65 parameters"},
 		{"details too long", "POST", "/v1/states", "application/json", state(`,"details":"` + long + `"`), 400, "details"},
-		{"what only the agent says", "POST", "/v1/states", "application/json", `{"states":[{"topic_type":700,"topic_id":"x","state_id":2}]}`, 400, "700"},
-		{"one wrong state refuses all", "POST", "/v1/states", "application/json", `{"states":[{"topic_type":1,"topic_id":"good"},{"topic_type":1}]}`, 400, "topic id"},
-		{"a body beyond the bound", "POST", "/v1/states", "application/json", `{"states":[` + strings.Repeat(" ", maxBody) + `]}`, 413, "larger"},
+		{"what only the agent says", "POST", "/v1/states", "application/json",
+			`{"states":[{"topic_type":700,"topic_id":"x","state_id":2}]}`, 400, "700"},
+		{"one wrong state refuses all", "POST", "/v1/states", "application/json",
+			`{"states":[{"topic_type":1,"topic_id":"good"},{"topic_type":1}]}`, 400, "topic id"},
+		{"a body beyond the bound", "POST", "/v1/states", "application/json",
+			`{"states":[` + strings.Repeat(" ", maxBody) + `]}`, 413, "larger"},
 		{"deep nesting", "POST", "/v1/states", "application/json", strings.Repeat(`[`, 100_000), 400, ""},
 		{"a serial that is none", "GET", "/v1/messages/0", "", "", 400, "serial"},
 		{"a serial never sent", "GET", "/v1/messages/4611686018427387904", "", "", 404, "4611686018427387904"},
@@ -254,160 +276,4 @@ func TestTheSocketRefusesWhatIsWrong(t *testing.T) {
 	if _, err := o.client.Status(t.Context()); err != nil {
 		t.Errorf("afterwards the agent says %v", err)
 	}
-}
-
-// Programs that connect and say nothing, or nonsense, keep nobody else from being answered.
-func TestIdleAndNoisyCallersHoldUpNobody(t *testing.T) {
-	o := operate(t)
-	for i := range maxCallers - 1 {
-		conn, err := dial(t.Context(), o.dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		_, _ = conn.Write(bytes.Repeat([]byte{byte(i), 0xff, 0}, i)) // the agent may have hung up
-	}
-	if _, err := o.client.Status(t.Context()); err != nil {
-		t.Errorf("the agent says %v", err)
-	}
-}
-
-func TestOnlyTheAgentsUserMayUseTheSocket(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		return // the pipe's access list says so
-	}
-	o := operate(t)
-	info, err := os.Stat(Path(o.dir))
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the socket is %v, %v; want -rw-------", info.Mode(), err)
-	}
-}
-
-func TestAnAgentThatDoesNotRunIsSaid(t *testing.T) {
-	dir, err := os.MkdirTemp("", "sw")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	if _, err := Dial(dir).Status(t.Context()); !errors.Is(err, ErrNotRunning) {
-		t.Errorf("without a socket: %v, want %v", err, ErrNotRunning)
-	}
-	if runtime.GOOS == "windows" {
-		return
-	}
-	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: Path(dir), Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln.SetUnlinkOnClose(false) // as when the process is killed
-	ln.Close()
-	if _, err := Dial(dir).Status(t.Context()); !errors.Is(err, ErrNotRunning) {
-		t.Errorf("with a dead agent's socket: %v, want %v", err, ErrNotRunning)
-	}
-	next, err := Listen(dir)
-	if err != nil {
-		t.Fatalf("the next agent cannot listen: %v", err)
-	}
-	next.Close()
-}
-
-// Callers at once are each answered once, and nothing of theirs is lost.
-func TestManyProgramsTellStatesAtOnce(t *testing.T) {
-	o := operate(t)
-	const programs, each = 40, 5
-	errs := make(chan error, programs)
-	for p := range programs {
-		go func() {
-			var err error
-			for i := range each {
-				_, e := o.client.Raise(t.Context(), RaiseRequest{States: []RaisedState{{TopicType: 500, TopicID: fmt.Sprint(p, "-", i), StateID: 2}}})
-				err = errors.Join(err, e)
-			}
-			errs <- err
-		}()
-	}
-	for range programs {
-		if err := <-errs; err != nil {
-			t.Error(err)
-		}
-	}
-	list, err := o.client.Messages(t.Context())
-	if err != nil || len(list.Held) != programs*each {
-		t.Errorf("%d states are held, %v; want %d", len(list.Held), err, programs*each)
-	}
-	if slices.ContainsFunc(list.Held, func(h HeldState) bool { return h.Place != "waiting" || h.Serial != 0 }) {
-		t.Error("a state that nobody sent has a serial or has left")
-	}
-}
-
-// Nobody waits for ever for an agent that hangs, whatever they ask.
-func TestAnAgentThatHangsIsGivenUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := &Client{&http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
-			<-req.Context().Done()
-			return nil, req.Context().Err()
-		})}}
-		for name, ask := range map[string]func(context.Context) error{
-			"record":   func(ctx context.Context) error { _, err := c.Raise(ctx, RaiseRequest{}); return err },
-			"send":     func(ctx context.Context) error { _, err := c.Raise(ctx, RaiseRequest{Now: true}); return err },
-			"flush":    func(ctx context.Context) error { _, err := c.Send(ctx); return err },
-			"resend":   func(ctx context.Context) error { _, err := c.Resend(ctx); return err },
-			"scan":     func(ctx context.Context) error { _, err := c.Scan(ctx); return err },
-			"status":   func(ctx context.Context) error { _, err := c.Status(ctx); return err },
-			"messages": func(ctx context.Context) error { _, err := c.Messages(ctx); return err },
-			"trace":    func(ctx context.Context) error { _, err := c.Trace(ctx, 1); return err },
-			"report":   func(ctx context.Context) error { _, err := c.Report(ctx); return err },
-		} {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-			if err := ask(ctx); ctx.Err() != nil || err == nil || !strings.Contains(err.Error(), "does not answer") {
-				t.Errorf("%s: %v", name, err)
-			}
-			cancel()
-		}
-	})
-}
-
-// pipes is a listener of connections within this process.
-type pipes chan net.Conn
-
-func (p pipes) Accept() (net.Conn, error) {
-	if c, open := <-p; open {
-		return c, nil
-	}
-	return nil, net.ErrClosed
-}
-func (p pipes) Close() error   { close(p); return nil }
-func (p pipes) Addr() net.Addr { return &net.UnixAddr{} }
-
-// Callers that connect and say nothing hold up nobody for longer than somebody who watches the agent waits.
-func TestSilentCallersDoNotHoldUpOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a, err := agent.New(agent.DefaultConfig(), agent.Deps{Identity: testIdentity, Store: cache.NewMemory(0), Relay: agenttest.NewSite(t), Log: quiet})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ln := make(pipes)
-		ctx, cancel := context.WithCancel(t.Context())
-		served := make(chan error, 1)
-		go func() { served <- New(a, &packages.Source{}, About{}, quiet).Serve(ctx, ln) }()
-		connect := func() net.Conn {
-			here, there := net.Pipe()
-			go func() { ln <- there }()
-			return here
-		}
-		for range 3 * maxCallers {
-			defer connect().Close()
-		}
-		synctest.Wait()
-		began := time.Now()
-		c := &Client{&http.Client{Transport: &http.Transport{DisableKeepAlives: true,
-			DialContext: func(context.Context, string, string) (net.Conn, error) { return connect(), nil }}}}
-		if _, err := c.Status(t.Context()); err != nil || time.Since(began) > 8*time.Second {
-			t.Errorf("the status came after %v, %v", time.Since(began), err)
-		}
-		cancel()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	})
 }

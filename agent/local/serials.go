@@ -47,7 +47,8 @@ func (s *Server) newID(w http.ResponseWriter, _ *http.Request) {
 }
 
 // errFixedID is a client whose id a person chose.
-var errFixedID = errors.New("agent.client_id names this client's id: take it out of the configuration, start the agent again, and ask then")
+var errFixedID = errors.New("agent.client_id names this client's id: take it out of the configuration, start the " +
+	"agent again, and ask then")
 
 // NewIDAnswer says which id the client gives up.
 type NewIDAnswer struct {

@@ -14,9 +14,9 @@ import (
 // JSON decoders put U+FFFD where text is none: two topics would become one before anybody looked.
 func TestTheSocketRefusesTextThatJSONWouldChange(t *testing.T) {
 	o := operate(t)
-	plain := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return dial(ctx, o.dir)
-	}}}
+	plain := &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, o.dir) },
+	}}
 	for topicID, want := range map[string]string{
 		`job\ud800`:               `byte 46 is U+D800, half of a character`,
 		`job\udc00\ud800`:         `byte 46 is U+DC00`,
@@ -40,9 +40,11 @@ func TestTheSocketRefusesTextThatJSONWouldChange(t *testing.T) {
 			t.Errorf("%q: %d %s, want %q", topicID, resp.StatusCode, said, want)
 		}
 	}
-	_, err := o.client.Raise(t.Context(), RaiseRequest{States: []RaisedState{{TopicType: 9100, TopicID: "job\xfe", StateID: 1}}})
+	_, err := o.client.Raise(t.Context(), RaiseRequest{States: []RaisedState{{TopicType: 9100, TopicID: "job\xfe",
+		StateID: 1}}})
 	var refused *Error
-	if !errors.As(err, &refused) || refused.Status != http.StatusBadRequest || !strings.Contains(refused.Text, "character 4 is byte 0xFE") {
+	if !errors.As(err, &refused) || refused.Status != http.StatusBadRequest ||
+		!strings.Contains(refused.Text, "character 4 is byte 0xFE") {
 		t.Errorf("the client's own request: %v", err)
 	}
 	if n := summary(t, o.store).Unsent; n != 2 {

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	// maxBody bounds what a local program may say at once: one state with the longest details, however they are escaped.
+	// maxBody bounds what a local program may say at once: one state with the longest details, however they are
+	// escaped.
 	maxBody = 8 << 20
 	// maxStates bounds the states in it.
 	maxStates = 1000
@@ -45,7 +46,8 @@ type RaisedState struct {
 func (r RaisedState) state(now time.Time) cache.State {
 	s := cache.State{Priority: smx.NoPriority, Instant: r.Instant, Message: smx.Message{
 		Time: r.Time, TopicType: r.TopicType, TopicID: r.TopicID, TopicIDType: r.TopicIDType, StateID: r.StateID,
-		Criticality: r.Criticality, Params: r.Params, Details: r.Details, DetailsType: r.DetailsType, User: r.User, UserSID: r.UserSID,
+		Criticality: r.Criticality, Params: r.Params, Details: r.Details, DetailsType: r.DetailsType, User: r.User,
+		UserSID: r.UserSID,
 	}}
 	if s.Time.IsZero() {
 		s.Time = now
@@ -101,7 +103,8 @@ type StatusReport struct {
 	LastRefused  time.Time `json:"last_refused,omitzero"`
 	UsedUp       bool      `json:"serials_used_up"` // no state can be sent any more: it needs a new client id
 
-	DeclinedSerial uint64    `json:"declined_serial,omitempty"` // that a policy named to continue from, and the agent did not take
+	// DeclinedSerial is one that a policy named to continue from, and the agent did not take.
+	DeclinedSerial uint64    `json:"declined_serial,omitempty"`
 	DeclinedTime   time.Time `json:"declined_time,omitzero"`
 
 	SendInterval   float64   `json:"send_interval_seconds"`
@@ -157,8 +160,9 @@ type MessageList struct {
 
 func newHeldState(s *cache.State, place string) HeldState {
 	h := HeldState{Serial: s.Serial, Raised: s.Raised, Place: place, RaisedState: RaisedState{
-		TopicType: s.TopicType, TopicID: s.TopicID, TopicIDType: s.TopicIDType, StateID: s.StateID, Criticality: s.Criticality,
-		Params: s.Params, Details: s.Details, DetailsType: s.DetailsType, User: s.User, UserSID: s.UserSID, Time: s.Time, Instant: s.Instant,
+		TopicType: s.TopicType, TopicID: s.TopicID, TopicIDType: s.TopicIDType, StateID: s.StateID,
+		Criticality: s.Criticality, Params: s.Params, Details: s.Details, DetailsType: s.DetailsType, User: s.User,
+		UserSID: s.UserSID, Time: s.Time, Instant: s.Instant,
 	}}
 	if s.Priority != smx.NoPriority {
 		h.Priority = &s.Priority
@@ -174,12 +178,13 @@ func newSentState(s *cache.Sent) SentState {
 	case cache.Refused:
 		outcome = "refused"
 	}
-	return SentState{Serial: s.Serial, TopicType: s.TopicType, TopicID: s.TopicID, StateID: s.StateID, Time: s.Time, Raised: s.Raised,
-		Packed: s.Packed, Sent: s.Sent, Outcome: outcome, Receipt: s.Receipt, File: s.File, Code: s.Code}
+	return SentState{Serial: s.Serial, TopicType: s.TopicType, TopicID: s.TopicID, StateID: s.StateID, Time: s.Time,
+		Raised: s.Raised, Packed: s.Packed, Sent: s.Sent, Outcome: outcome, Receipt: s.Receipt, File: s.File, Code: s.Code}
 }
 
 func newMessageList(m agent.Messages) MessageList {
-	list := MessageList{Held: make([]HeldState, len(m.Held)), Sent: make([]SentState, len(m.Sent)), Refused: make([]RefusedState, len(m.Dead))}
+	list := MessageList{Held: make([]HeldState, len(m.Held)), Sent: make([]SentState, len(m.Sent)),
+		Refused: make([]RefusedState, len(m.Dead))}
 	for i := range m.Held {
 		list.Held[i] = newHeldState(&m.Held[i].State, m.Held[i].Place.String())
 	}

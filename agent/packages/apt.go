@@ -80,7 +80,8 @@ func (a *apt) prepare(ctx context.Context) error {
 	if a.arch, err = parseArchitecture(said); err != nil {
 		return err
 	}
-	said, _, err = a.run(ctx, "apt-config", "shell", "state", "Dir::State/d", "lists", "Dir::State::lists/d", "status", "Dir::State::status/f")
+	said, _, err = a.run(ctx, "apt-config", "shell", "state", "Dir::State/d", "lists", "Dir::State::lists/d", "status",
+		"Dir::State::status/f")
 	if err != nil {
 		return err
 	}
@@ -103,8 +104,10 @@ func (a *apt) look(ctx context.Context) (inventory, error) {
 	if found.listed, err = a.listsTime(); err != nil {
 		return found, err
 	}
-	// The pattern is the condition of `apt list --upgradable`. apt would write its caches if it were not told to have none.
-	said, warned, err := a.run(ctx, "apt-cache", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=", "policy", "?upgradable")
+	// The pattern is the condition of `apt list --upgradable`. apt would write its caches if it were not told to have
+	// none.
+	said, warned, err := a.run(ctx, "apt-cache", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=",
+		"policy", "?upgradable")
 	if err != nil {
 		return found, err
 	}
@@ -121,7 +124,8 @@ func (a *apt) look(ctx context.Context) (inventory, error) {
 	return found, nil
 }
 
-// listsTime is when the package lists were last compared with their sources. The lists themselves carry their sources' times.
+// listsTime is when the package lists were last compared with their sources. The lists themselves carry their sources'
+// times.
 func (a *apt) listsTime() (time.Time, error) {
 	names, err := filepath.Glob(filepath.Join(a.lists, "*Packages*"))
 	if err != nil {
@@ -131,7 +135,8 @@ func (a *apt) listsTime() (time.Time, error) {
 		return time.Time{}, errNoLists
 	}
 	var latest time.Time
-	for _, path := range []string{a.lists, filepath.Join(a.lists, "partial"), filepath.Join(a.state, "periodic", "update-success-stamp")} {
+	for _, path := range []string{a.lists, filepath.Join(a.lists, "partial"),
+		filepath.Join(a.state, "periodic", "update-success-stamp")} {
 		info, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

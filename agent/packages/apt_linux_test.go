@@ -1,12 +1,9 @@
 package packages
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,134 +12,6 @@ import (
 	"statewire/agent"
 	"statewire/agent/cache"
 )
-
-// debian is a Debian machine in a folder: apt and dpkg of this system with a root, a package database and a repository of its own.
-type debian struct {
-	t    *testing.T
-	root string
-}
-
-// newDebian points the package tools of this process at an empty machine of its own.
-func newDebian(t *testing.T) *debian {
-	t.Helper()
-	if _, err := exec.LookPath("apt-get"); err != nil || os.Getuid() != 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("this test needs apt and root")
-		}
-		t.Skip("needs apt and root: dpkg installs as root only")
-	}
-	m := &debian{t: t, root: t.TempDir()}
-	for _, dir := range []string{"repo", "root", "dpkg/updates", "dpkg/info", "state/lists/partial", "cache/archives/partial",
-		"etc/apt.conf.d", "etc/preferences.d", "etc/trusted.gpg.d", "etc/sources.list.d", "log"} {
-		if err := os.MkdirAll(filepath.Join(m.root, dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	m.write("dpkg/status", "")
-	m.write("dpkg/available", "")
-	m.write("dpkg/arch", "amd64\ni386\n")
-	m.write("etc/sources.list", "deb [trusted=yes] file:"+m.root+"/repo ./\n")
-	m.write("apt.conf", strings.NewReplacer("ROOT", m.root).Replace(`Dir "ROOT/";
-Dir::State "ROOT/state";
-Dir::State::status "ROOT/dpkg/status";
-Dir::Cache "ROOT/cache";
-Dir::Etc "ROOT/etc";
-Dir::Log "ROOT/log";
-Dir::Bin::dpkg "/usr/bin/dpkg";
-APT::Architecture "amd64";
-APT::Architectures { "amd64"; "i386"; };
-APT::Sandbox::User "";
-Acquire::Languages "none";
-DPkg::Options { "--admindir=ROOT/dpkg"; "--instdir=ROOT/root"; "--force-script-chrootless"; "--log=ROOT/log/dpkg.log"; };
-`))
-	t.Setenv("APT_CONFIG", filepath.Join(m.root, "apt.conf"))
-	t.Setenv("DPKG_ADMINDIR", filepath.Join(m.root, "dpkg"))
-	return m
-}
-
-func (m *debian) write(name, text string) {
-	m.t.Helper()
-	if err := os.WriteFile(filepath.Join(m.root, name), []byte(text), 0o644); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-func (m *debian) run(name string, args ...string) string {
-	m.t.Helper()
-	cmd := exec.CommandContext(m.t.Context(), name, args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")
-	var errs strings.Builder
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	if err != nil {
-		m.t.Fatalf("%s %q: %v\n%s%s", name, args, err, out, errs.String())
-	}
-	return string(out)
-}
-
-// deb is a package of one version: NAME VERSION ARCH, with further lines of its control file.
-type deb struct{ name, version, arch, more string }
-
-// publish makes the repository hold exactly these packages, and brings the machine's lists up to date.
-func (m *debian) publish(debs ...deb) {
-	m.t.Helper()
-	old, _ := filepath.Glob(filepath.Join(m.root, "repo", "*"))
-	for _, path := range old {
-		os.Remove(path)
-	}
-	var index strings.Builder
-	for _, d := range debs {
-		control := fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: %s\nMaintainer: nobody <nobody@example.org>\nDescription: a test\n%s",
-			d.name, d.version, d.arch, d.more)
-		data, name := m.build(d, control)
-		fmt.Fprintf(&index, "%sFilename: ./%s\nSize: %d\nSHA256: %x\n\n", control, name, len(data), sha256.Sum256(data))
-	}
-	m.write("repo/Packages", index.String())
-	m.run("apt-get", "-q", "update")
-}
-
-func (m *debian) build(d deb, control string) (data []byte, name string) {
-	m.t.Helper()
-	dir, err := os.MkdirTemp(m.root, "build-")
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	name = fmt.Sprintf("%s_%s_%s.deb", d.name, strings.ReplaceAll(d.version, ":", "%3a"), d.arch)
-	path := filepath.Join(m.root, "repo", name)
-	if err := os.Mkdir(filepath.Join(dir, "DEBIAN"), 0o755); err != nil {
-		m.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "DEBIAN", "control"), []byte(control), 0o644); err != nil {
-		m.t.Fatal(err)
-	}
-	m.run("dpkg-deb", "--root-owner-group", "-Znone", "-b", dir, path)
-	if data, err = os.ReadFile(path); err != nil {
-		m.t.Fatal(err)
-	}
-	return data, name
-}
-
-var upgradable = regexp.MustCompile(`^([^/]+)/\S+ (\S+) (\S+) \[upgradable from: (\S+)\]$`)
-
-// upgradable is what `apt list --upgradable` shows to a person, in the names of this package.
-func (m *debian) upgradable() []string {
-	m.t.Helper()
-	var all []string
-	for line := range strings.Lines(m.run("apt", "-qq", "list", "--upgradable")) {
-		f := upgradable.FindStringSubmatch(strings.TrimSpace(line))
-		if f == nil {
-			m.t.Fatalf("apt list says %q", line)
-		}
-		name := f[1]
-		if f[3] == "i386" {
-			name += ":i386"
-		}
-		all = append(all, name+"="+f[2]+" from "+f[4])
-	}
-	slices.Sort(all)
-	return all
-}
 
 // notebook keeps the latest state per topic, and how many were raised.
 type notebook struct {
@@ -208,20 +77,26 @@ func (m *debian) scan(p *Source, book *notebook, raised int) agent.ScanResult {
 		m.t.Errorf("required are %q, apt lists %q", got, want)
 	}
 	if result.Required != len(want) || result.Raised != raised || book.raised-before != raised+2 {
-		m.t.Errorf("scan says %+v and raised %d states; want %d required, %d raised, and the scan's own two", result, book.raised-before, len(want), raised)
+		m.t.Errorf("scan says %+v and raised %d states; want %d required, %d raised, and the scan's own two",
+			result, book.raised-before, len(want), raised)
 	}
-	if got := book.state(agent.TopicUpdateScan, packageSource); !strings.HasPrefix(got, fmt.Sprintf("%d [%d ", scanCompleted, len(want))) {
+	if got := book.state(agent.TopicUpdateScan, packageSource); !strings.HasPrefix(got,
+		fmt.Sprintf("%d [%d ", scanCompleted, len(want))) {
 		m.t.Errorf("the scan's state is %s, want completed", got)
 	}
 	return result
 }
 
 var (
-	first  = []deb{{"alpha", "1.0-1", "all", ""}, {"beta", "1:2.0-1", "amd64", "Multi-Arch: same\n"}, {"beta", "1:2.0-1", "i386", "Multi-Arch: same\n"}, {"held", "1.0", "all", ""}, {"same", "1.0", "all", ""}}
-	second = []deb{{"alpha", "1.0-2", "all", ""}, {"beta", "1:2.0-2", "amd64", "Multi-Arch: same\n"}, {"beta", "1:2.0-2", "i386", "Multi-Arch: same\n"}, {"held", "2.0", "all", ""}, {"same", "1.0", "all", "Depends: alpha\n"}}
+	first = []deb{{"alpha", "1.0-1", "all", ""}, {"beta", "1:2.0-1", "amd64", "Multi-Arch: same\n"},
+		{"beta", "1:2.0-1", "i386", "Multi-Arch: same\n"}, {"held", "1.0", "all", ""}, {"same", "1.0", "all", ""}}
+	second = []deb{{"alpha", "1.0-2", "all", ""}, {"beta", "1:2.0-2", "amd64", "Multi-Arch: same\n"},
+		{"beta", "1:2.0-2", "i386", "Multi-Arch: same\n"}, {"held", "2.0", "all", ""},
+		{"same", "1.0", "all", "Depends: alpha\n"}}
 )
 
-// What the agent calls required is what `apt list --upgradable` lists, at every step of a machine's life; nothing is told twice.
+// What the agent calls required is what `apt list --upgradable` lists, at every step of a machine's life; nothing is
+// told twice.
 func TestRequiredUpdatesAreThoseThatAptLists(t *testing.T) {
 	m := newDebian(t)
 	m.publish(first...)
@@ -301,8 +176,10 @@ func TestAFailedScanIsTold(t *testing.T) {
 				os.Remove(path)
 			}
 		}},
-		{"sources that apt cannot read", "0x80004005", "sources", func(m *debian) { m.write("etc/sources.list", "no such thing\n") }},
-		{"a broken package database", "0x80004005", "status", func(m *debian) { m.write("dpkg/status", "Package: alpha\nVersion\n") }},
+		{"sources that apt cannot read", "0x80004005", "sources",
+			func(m *debian) { m.write("etc/sources.list", "no such thing\n") }},
+		{"a broken package database", "0x80004005", "status",
+			func(m *debian) { m.write("dpkg/status", "Package: alpha\nVersion\n") }},
 		{"a marker that cannot be read", "0x80004005", "restart", func(m *debian) {
 			m.write("reboot-required", "")
 			if err := os.Mkdir(filepath.Join(m.root, "reboot-required.pkgs"), 0o755); err != nil {
@@ -394,7 +271,8 @@ func TestAScanOfAFullStoreIsAFailedScan(t *testing.T) {
 		t.Fatal(err)
 	}
 	step()
-	if got := book.state(agent.TopicUpdateScan, packageSource); !strings.HasPrefix(got, fmt.Sprint(scanFailed)) || !strings.Contains(got, cache.ErrFull.Error()) {
+	if got := book.state(agent.TopicUpdateScan, packageSource); !strings.HasPrefix(got, fmt.Sprint(scanFailed)) ||
+		!strings.Contains(got, cache.ErrFull.Error()) {
 		t.Errorf("the scan's state is %s, want failed because the store is full", got)
 	}
 }

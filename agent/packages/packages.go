@@ -1,5 +1,5 @@
-// Package packages tells the site which package updates this machine needs, has installed, or waits for a restart with. It never
-// changes anything on the machine.
+// Package packages tells the site which package updates this machine needs, has installed, or waits for a restart with.
+// It never changes anything on the machine.
 package packages
 
 import (
@@ -54,8 +54,8 @@ type book interface {
 	Messages(topicTypes ...uint32) (agent.Messages, error)
 }
 
-// Source is the source that tells which package updates this machine requires: exactly those that `apt list --upgradable`
-// lists. It only looks: it changes nothing on the machine, and raises only what has changed.
+// Source is the source that tells which package updates this machine requires: exactly those that `apt list
+// --upgradable` lists. It only looks: it changes nothing on the machine, and raises only what has changed.
 type Source struct {
 	// Constant after NewPackages.
 	cfg    agent.Config
@@ -100,8 +100,9 @@ func (p *Source) scanInterval() time.Duration {
 	return p.interval
 }
 
-// Run scans after the startup jitter, in every scan interval, and soon after packages were installed or lists brought up to date,
-// until ctx ends. On a machine without apt it says so once and returns. A scan that fails is told to the site, not to the caller.
+// Run scans after the startup jitter, in every scan interval, and soon after packages were installed or lists brought
+// up to date, until ctx ends. On a machine without apt it says so once and returns. A scan that fails is told to the
+// site, not to the caller.
 func (p *Source) Run(ctx context.Context) error {
 	for p.scanInterval() == 0 {
 		select {
@@ -170,7 +171,8 @@ func (p *Source) step(ctx context.Context) (time.Duration, error) {
 	case err != nil:
 		return 0, err
 	}
-	p.log.Info("packages scanned", "required", result.Required, "restart", result.Restart, "raised", result.Raised, "took", result.Took)
+	p.log.Info("packages scanned", "required", result.Required, "restart", result.Restart, "raised", result.Raised,
+		"took", result.Took)
 	return p.nextScan(), nil
 }
 
@@ -234,7 +236,8 @@ func (p *Source) record(found inventory, waiting restart) (agent.ScanResult, err
 	return result, p.book.Raise(append(sound, p.completed(result, found.unread, refused))...)
 }
 
-// sift leaves out the states that no report can carry, so that one of them stops no other, and returns why the first of them is out.
+// sift leaves out the states that no report can carry, so that one of them stops no other, and returns why the first of
+// them is out.
 func sift(states []cache.State) (sound []cache.State, refused error) {
 	for i := range states {
 		if err := states[i].Check(); err == nil {
@@ -249,13 +252,15 @@ func sift(states []cache.State) (sound []cache.State, refused error) {
 // completed is the scan's own state after it.
 func (p *Source) completed(r agent.ScanResult, unread string, refused error) cache.State {
 	if unread != "" {
-		return p.scanState(scanWithErrors, "", shorten("apt may not read "+unread+" as the agent's user, so its updates may be missing; make it readable, and move passwords to auth.conf.d"))
+		return p.scanState(scanWithErrors, "", shorten("apt may not read "+unread+" as the agent's user, so its "+
+			"updates may be missing; make it readable, and move passwords to auth.conf.d"))
 	}
 	if refused != nil {
 		return p.scanState(scanWithErrors, "", shorten("a package's state is not told: "+refused.Error()))
 	}
 	if age := p.now().Sub(r.Listed); age > listsOld {
-		return p.scanState(scanWithErrors, "", fmt.Sprintf("the package lists are %d days old; run apt-get update", int(age.Hours()/24)))
+		return p.scanState(scanWithErrors, "", fmt.Sprintf("the package lists are %d days old; run apt-get update",
+			int(age.Hours()/24)))
 	}
 	return p.scanState(scanCompleted, fmt.Sprint(r.Required), r.Listed.Format(time.RFC3339))
 }
@@ -266,7 +271,8 @@ func (p *Source) fail(ctx context.Context, cause error) error {
 		return errors.Join(&scanError{cause}, p.raiseScan(scanRetry))
 	}
 	failed := &scanError{cause}
-	if err := p.raiseScan(scanFailed, failed.code(), shorten(cause.Error())); err != nil && !errors.Is(err, cache.ErrFull) {
+	if err := p.raiseScan(scanFailed, failed.code(), shorten(cause.Error())); err != nil &&
+		!errors.Is(err, cache.ErrFull) {
 		return err
 	}
 	return failed

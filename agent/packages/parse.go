@@ -9,7 +9,8 @@ import (
 	"statewire/smx"
 )
 
-// leastApt is the first version of apt whose commands take patterns; an older one takes them for names that match nothing.
+// leastApt is the first version of apt whose commands take patterns; an older one takes them for names that match
+// nothing.
 const leastApt = 2
 
 // checkAptVersion reads a line such as "apt 2.6.1 (amd64)".
@@ -50,8 +51,9 @@ func parseShell(said []byte) map[string]string {
 	return values
 }
 
-// parseUnread is the first file that apt says it left out because this user may not read it. Then it speaks of fewer sources, or of other
-// candidates, than it would to root. Its files of settings are most often kept from others for the password of a proxy, and change nothing.
+// parseUnread is the first file that apt says it left out because this user may not read it. Then it speaks of fewer
+// sources, or of other candidates, than it would to root. Its files of settings are most often kept from others for the
+// password of a proxy, and change nothing.
 func parseUnread(warned []byte) string {
 	for line := range strings.Lines(string(warned)) {
 		path, ok := strings.CutPrefix(strings.TrimSpace(line), "W: Unable to read ")
@@ -62,8 +64,8 @@ func parseUnread(warned []byte) string {
 	return ""
 }
 
-// parsePolicy reads what `apt-cache policy` says of packages that can be upgraded, sorted by name. It refuses what it does not
-// know: half an answer would call the other half up to date.
+// parsePolicy reads what `apt-cache policy` says of packages that can be upgraded, sorted by name. It refuses what it
+// does not know: half an answer would call the other half up to date.
 func parsePolicy(said []byte) ([]upgrade, error) {
 	var all []upgrade
 	var version string // whose sources follow, in the version table
@@ -87,7 +89,8 @@ func parsePolicy(said []byte) ([]upgrade, error) {
 	}
 	for _, u := range all {
 		if !isVersion(u.installed) || !isVersion(u.candidate) {
-			return nil, fmt.Errorf("package %s: installed is %.60q and its candidate %.60q; both must be versions", u.name, u.installed, u.candidate)
+			return nil, fmt.Errorf("package %s: installed is %.60q and its candidate %.60q; both must be versions",
+				u.name, u.installed, u.candidate)
 		}
 	}
 	slices.SortFunc(all, func(a, b upgrade) int { return strings.Compare(a.name, b.name) })

@@ -78,12 +78,15 @@ func TestPolicyIsRead(t *testing.T) {
 	}{
 		{"nothing can be upgraded", "", nil},
 		{"the source of the candidate is its origin, not that of another version", policyOrdinary, []upgrade{curl}},
-		{"of two sources of the candidate the first is its origin", policyTwoSources, []upgrade{{curl.name, curl.installed, curl.candidate, "bookworm-security/main"}}},
+		{"of two sources of the candidate the first is its origin", policyTwoSources,
+			[]upgrade{{curl.name, curl.installed, curl.candidate, "bookworm-security/main"}}},
 		{"a foreign architecture belongs to the name", policyForeign, []upgrade{zlib}},
 		{"packages are sorted by name", policyForeign + policyOrdinary, []upgrade{curl, zlib}},
 		{"a rebuilt package keeps its version", policyRebuilt, []upgrade{{"same", "1.0", "1.0", "./"}}},
-		{"pins and priorities above 999", policyPinned, []upgrade{{"nginx", "1.22.1-9", "1.26.2-1~bookworm", "bookworm/nginx"}}},
-		{"updates that are phased in", policyPhased, []upgrade{{"ubuntu-pro-client", "31.1~22.04", "34~22.04", "jammy-updates/main"}}},
+		{"pins and priorities above 999", policyPinned, []upgrade{{"nginx", "1.22.1-9", "1.26.2-1~bookworm",
+			"bookworm/nginx"}}},
+		{"updates that are phased in", policyPhased, []upgrade{{"ubuntu-pro-client", "31.1~22.04", "34~22.04",
+			"jammy-updates/main"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := parsePolicy([]byte(tt.said))
@@ -113,7 +116,8 @@ func TestPolicyOfAnotherShapeIsRefused(t *testing.T) {
 }
 
 func TestInstalledPackagesAreRead(t *testing.T) {
-	got, err := parseInstalled([]byte("adduser\t3.134\tinstalled\nlibc6:amd64\t2.36-9\tinstalled\nlibc6:i386\t2.36-9\tunpacked\n"+
+	got, err := parseInstalled([]byte("adduser\t3.134\tinstalled\nlibc6:amd64\t2.36-9\tinstalled\n"+
+		"libc6:i386\t2.36-9\tunpacked\n"+
 		"gone\t1.0\tconfig-files\nnever\t\tnot-installed\nman-db\t2.11\ttriggers-pending\n"), "amd64")
 	want := map[string]installation{
 		"adduser": {"3.134", true}, "libc6": {"2.36-9", true}, "libc6:i386": {"2.36-9", false}, "man-db": {"2.11", true},
@@ -164,7 +168,8 @@ func TestNamesAndVersions(t *testing.T) {
 			t.Errorf("isPackageName(%q) is %v", name, got)
 		}
 	}
-	for version, want := range map[string]bool{"1:2.0-1~deb12u1+b2": true, "v3": true, "(none)": false, "": false, "1 2": false} {
+	for version, want := range map[string]bool{"1:2.0-1~deb12u1+b2": true, "v3": true, "(none)": false, "": false,
+		"1 2": false} {
 		if got := isVersion(version); got != want {
 			t.Errorf("isVersion(%q) is %v", version, got)
 		}
@@ -173,7 +178,8 @@ func TestNamesAndVersions(t *testing.T) {
 
 // Whatever the tools write, reading it ends, and what is read is made of names and versions.
 func FuzzPackageTools(f *testing.F) {
-	for _, said := range []string{policyOrdinary, policyForeign + policyPinned, policyPhased, policyRebuilt, "adduser\t3.134\tinstalled\n", "x='y'\n"} {
+	for _, said := range []string{policyOrdinary, policyForeign + policyPinned, policyPhased, policyRebuilt,
+		"adduser\t3.134\tinstalled\n", "x='y'\n"} {
 		f.Add([]byte(said))
 	}
 	f.Fuzz(func(t *testing.T, said []byte) {

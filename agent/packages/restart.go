@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	// restartMarker is there while the system waits for a restart; the file beside it names the packages that ask for it.
+	// restartMarker is there while the system waits for a restart; the file beside it names the packages that ask for
+	// it.
 	restartMarker   = "/run/reboot-required"
 	restartPackages = ".pkgs"
 	// restartSystem stands for the packages when none is named.
@@ -79,7 +80,8 @@ func (r restart) states(told []cache.State, installed map[string]installation) [
 		all = append(all, updateState(agent.TopicUpdateEnforcement, restartSystem, enforcementRestart))
 	}
 	for _, s := range told {
-		if _, _, ours := splitTopicID(s.TopicID); (ours || s.TopicID == restartSystem) && !now[s.TopicID] && s.StateID == enforcementRestart {
+		if _, _, ours := splitTopicID(s.TopicID); (ours || s.TopicID == restartSystem) && !now[s.TopicID] &&
+			s.StateID == enforcementRestart {
 			s.StateID = enforcementDone
 			all = append(all, updateState(agent.TopicUpdateEnforcement, s.TopicID, enforcementDone, s.Params...))
 		}

@@ -145,8 +145,10 @@ func TestTheScanIntervalChanges(t *testing.T) {
 func TestWhatAptMayNotReadIsTold(t *testing.T) {
 	for warns, want := range map[string]string{
 		"": "3 [",
-		"W: Unable to read /etc/apt/apt.conf.d/99proxy - open (13: Permission denied)\n":                                                                                    "3 [",
-		"W: Unable to read /etc/apt/apt.conf.d/99proxy - open (13: Permission denied)\nW: Unable to read /etc/apt/sources.list.d/own.list - open (13: Permission denied)\n": "6 [ apt may not read /etc/apt/sources.list.d/own.list as",
+		"W: Unable to read /etc/apt/apt.conf.d/99proxy - open (13: Permission denied)\n": "3 [",
+		"W: Unable to read /etc/apt/apt.conf.d/99proxy - open (13: Permission denied)\nW: Unable to read " +
+			"/etc/apt/sources.list.d/own.list - open (13: Permission denied)\n": "6 [ apt may not read " +
+			"/etc/apt/sources.list.d/own.list as",
 	} {
 		p, tools, book := scripted(t, agent.DefaultConfig())
 		tools.warns = warns
@@ -196,7 +198,8 @@ func TestToolsAreBounded(t *testing.T) {
 		{"too much output", t.Context(), []string{"yes"}, errTooMuch, "yes: "},
 		{"too long", ctx, []string{"sleep", "60"}, context.DeadlineExceeded, "sleep: "},
 		{"not there", t.Context(), []string{"no-such-tool"}, exec.ErrNotFound, "no-such-tool"},
-		{"it says why", t.Context(), []string{"sh", "-c", "echo W: first >&2; echo E: that is why >&2; exit 3"}, nil, "exit status 3: that is why"},
+		{"it says why", t.Context(), []string{"sh", "-c", "echo W: first >&2; echo E: that is why >&2; exit 3"}, nil,
+			"exit status 3: that is why"},
 		{"it does not say why", t.Context(), []string{"false"}, nil, "no reason"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -212,14 +215,16 @@ func TestToolsAreBounded(t *testing.T) {
 	}
 }
 
-// What a tool says may hold any bytes. They are spelled out in the reason, and neither end the agent nor hide the failure.
+// What a tool says may hold any bytes. They are spelled out in the reason, and neither end the agent nor hide the
+// failure.
 func TestAReasonMayHoldAnyBytes(t *testing.T) {
 	p, tools, book := scripted(t, agent.DefaultConfig())
 	tools.warns = "W: Unable to read /etc/apt/sources.list.d/b\x01\xff.list - open (13: Permission denied)\n"
 	if _, err := p.Scan(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := book.state(agent.TopicUpdateScan, packageSource), "6 [ apt may not read /etc/apt/sources.list.d/b<U+0001><byte 0xFF>.list as"; !strings.HasPrefix(got, want) {
+	if got, want := book.state(agent.TopicUpdateScan, packageSource),
+		"6 [ apt may not read /etc/apt/sources.list.d/b<U+0001><byte 0xFF>.list as"; !strings.HasPrefix(got, want) {
 		t.Errorf("the scan's state is %s, want %s", got, want)
 	}
 }
@@ -256,7 +261,8 @@ func TestAStateThatNoReportCarriesStopsNoOther(t *testing.T) {
 	if got := book.state(agent.TopicUpdateDetection, "sound=2"); !strings.HasPrefix(got, "2 [sound 1 2") {
 		t.Errorf("the sound package's state is %s", got)
 	}
-	if got, want := book.state(agent.TopicUpdateScan, packageSource), "6 [ a package's state is not told: topic id of topic 500 has 9004 bytes; allowed are 1 to 8192]"; got != want {
+	if got, want := book.state(agent.TopicUpdateScan, packageSource),
+		"6 [ a package's state is not told: topic id of topic 500 has 9004 bytes; allowed are 1 to 8192]"; got != want {
 		t.Errorf("the scan's state is %s, want %s", got, want)
 	}
 }

@@ -25,7 +25,8 @@ func latest(all agent.Messages, topicType uint32) (states []cache.State) {
 	return states
 }
 
-// topicID names an update as apt takes it: PACKAGE=VERSION, with the architecture after the package if that is a foreign one.
+// topicID names an update as apt takes it: PACKAGE=VERSION, with the architecture after the package if that is a
+// foreign one.
 func (u upgrade) topicID() string { return u.name + "=" + u.candidate }
 
 // splitTopicID is the package and version of an update that this source told of.
@@ -40,7 +41,8 @@ func (f inventory) states(told []cache.State) []cache.State {
 	listed := make(map[string]bool, len(f.upgrades))
 	for _, u := range f.upgrades {
 		listed[u.topicID()] = true
-		all = append(all, updateState(agent.TopicUpdateDetection, u.topicID(), updateRequired, u.name, u.installed, u.candidate, u.origin))
+		all = append(all, updateState(agent.TopicUpdateDetection, u.topicID(), updateRequired, u.name, u.installed,
+			u.candidate, u.origin))
 	}
 	for _, s := range told {
 		name, version, ok := splitTopicID(s.TopicID)
@@ -70,7 +72,8 @@ func (f inventory) unlisted(told cache.State, name, version string) cache.State 
 }
 
 func updateState(topicType uint32, id string, state uint32, params ...string) cache.State {
-	return cache.State{Message: smx.Message{TopicType: topicType, TopicID: id, TopicIDType: updateIDType, StateID: state, Params: params}}
+	return cache.State{Message: smx.Message{TopicType: topicType, TopicID: id, TopicIDType: updateIDType,
+		StateID: state, Params: params}}
 }
 
 // changes are the states that differ from what was told, or were never told.

@@ -14,10 +14,11 @@ import (
 // ErrNotRelay is an answer that no relay gives: a proxy, a portal or a balancer stands before it.
 var ErrNotRelay = errors.New("something that is no relay answered")
 
-// judge reads the relay's answer. A 202 with its receipt is final, and so is one whose text was cut off: the relay acknowledges only what
-// is on disk. What a 4xx of the relay's says of the report will be the same tomorrow. What it says of the address or of the client itself,
-// in the header that all its reports share, says nothing of the states in it: those stay. An answer without the relay's words is
-// somebody else's and decides nothing; only a 413 does, of which smaller reports are the way out.
+// judge reads the relay's answer. A 202 with its receipt is final, and so is one whose text was cut off: the relay
+// acknowledges only what is on disk. What a 4xx of the relay's says of the report will be the same tomorrow. What it
+// says of the address or of the client itself, in the header that all its reports share, says nothing of the states in
+// it: those stay. An answer without the relay's words is somebody else's and decides nothing; only a 413 does, of which
+// smaller reports are the way out.
 func judge(resp *http.Response, text []byte, readErr error) Answer {
 	answer := Answer{Status: resp.StatusCode, After: retryAfter(resp.Header), Err: readErr}
 	var said struct {
@@ -42,13 +43,14 @@ func judge(resp *http.Response, text []byte, readErr error) Answer {
 	return answer
 }
 
-// foreign tells whether an answer that is not the one asked for comes from somebody else than a relay: a relay says nothing with 2xx then,
-// and gives a 4xx its code.
+// foreign tells whether an answer that is not the one asked for comes from somebody else than a relay: a relay says
+// nothing with 2xx then, and gives a 4xx its code.
 func foreign(status int, code string) bool {
 	return status/100 == 2 || status/100 == 4 && code == "" && !passing(status)
 }
 
-// Forbids tells whether somebody else than a relay refuses what is in the report, as a filter does that sees an attack in it.
+// Forbids tells whether somebody else than a relay refuses what is in the report, as a filter does that sees an attack
+// in it.
 func (a *Answer) Forbids() bool {
 	switch a.Status {
 	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotAcceptable, http.StatusUnprocessableEntity:
@@ -57,7 +59,8 @@ func (a *Answer) Forbids() bool {
 	return false
 }
 
-// retryAfter reads Retry-After in seconds or as a date. A date counts from the answer's own Date: clients' clocks are wrong.
+// retryAfter reads Retry-After in seconds or as a date. A date counts from the answer's own Date: clients' clocks are
+// wrong.
 func retryAfter(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
@@ -71,13 +74,13 @@ func retryAfter(h http.Header) time.Duration {
 	return max(0, until.Sub(sent))
 }
 
-// blamesState tells whether a 4xx is about one of the report's states. Other refusals are about the address or the request, or about
-// the header that all of the client's reports share: no half of the report would fare better.
+// blamesState tells whether a 4xx is about one of the report's states. Other refusals are about the address or the
+// request, or about the header that all of the client's reports share: no half of the report would fare better.
 func blamesState(status int, code string) bool {
 	switch status {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired, http.StatusLengthRequired,
-		http.StatusUnsupportedMediaType,
-		http.StatusExpectationFailed, http.StatusMisdirectedRequest, http.StatusUpgradeRequired, http.StatusRequestHeaderFieldsTooLarge:
+		http.StatusUnsupportedMediaType, http.StatusExpectationFailed, http.StatusMisdirectedRequest,
+		http.StatusUpgradeRequired, http.StatusRequestHeaderFieldsTooLarge:
 		return false
 	}
 	switch code {
@@ -91,7 +94,8 @@ func blamesState(status int, code string) bool {
 // passing tells which 4xx pass: a renewed certificate, a finished migration, a calmer relay.
 func passing(code int) bool {
 	switch code {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusUnauthorized, http.StatusForbidden:
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusUnauthorized,
+		http.StatusForbidden:
 		return true
 	}
 	return false

@@ -16,9 +16,11 @@ import (
 )
 
 // errUntrusted is what a policy ends with that nobody vouches for.
-var errUntrusted = errors.New("a policy is taken only over TLS from a relay whose certificate was checked: give the agent an https address and the authority or pin")
+var errUntrusted = errors.New("a policy is taken only over TLS from a relay whose certificate was checked: give the " +
+	"agent an https address and the authority or pin")
 
-// Policy implements Relay. It takes a policy only from the relay it was made for, over a connection whose certificate was checked.
+// Policy implements Relay. It takes a policy only from the relay it was made for, over a connection whose certificate
+// was checked.
 func (s *Sender) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAnswer {
 	ctx, cancel := context.WithTimeout(ctx, postTimeout)
 	defer cancel()
@@ -67,7 +69,8 @@ func (s *Sender) judgePolicy(resp *http.Response, text []byte, readErr error) Po
 	default:
 		var said struct{ Code, Detail string }
 		_ = json.Unmarshal(text, &said) // a text that is no problem document leaves it empty
-		answer.Code, answer.Detail, answer.Err = said.Code, said.Detail, fmt.Errorf("the relay answered %d %s %s", code, said.Code, said.Detail)
+		answer.Code, answer.Detail, answer.Err = said.Code, said.Detail,
+			fmt.Errorf("the relay answered %d %s %s", code, said.Code, said.Detail)
 		if foreign(code, said.Code) {
 			answer.Err = ErrNotRelay
 		}

@@ -23,16 +23,19 @@ func TestPolicyRequest(t *testing.T) {
 		_, _ = w.Write([]byte("<Policy/>"))
 	}))
 	claim := smx.Poll{Client: smx.ClientID{1, 2, 3}, LastSerial: 1431, States: 7, Digest: 0xab, Unsent: 2}
-	for name, s := range map[string]*Sender{"authority": connect(t, server.URL, authority, ""), "pin": connect(t, server.URL, nil, pin)} {
+	for name, s := range map[string]*Sender{"authority": connect(t, server.URL, authority, ""),
+		"pin": connect(t, server.URL, nil, pin)} {
 		asked = nil
-		if got := s.Policy(t.Context(), claim, ""); got.Outcome != Accepted || string(got.Document) != "<Policy/>" || got.ETag != `"v1"` {
+		if got := s.Policy(t.Context(), claim, ""); got.Outcome != Accepted || string(got.Document) != "<Policy/>" ||
+			got.ETag != `"v1"` {
 			t.Errorf("%s: %+v", name, got)
 		}
 		if got := s.Policy(t.Context(), claim, `"v1"`); got.Outcome != Idle || got.Status != 304 {
 			t.Errorf("%s, known: %+v", name, got)
 		}
 		want := "client=GUID%3A01020300-0000-0000-0000-000000000000&digest=00000000000000ab&serial=1431&states=7&unsent=2"
-		if len(asked) != 2 || asked[0].Method != http.MethodGet || asked[0].URL.Path != "/mp/policy" || asked[0].URL.RawQuery != want {
+		if len(asked) != 2 || asked[0].Method != http.MethodGet || asked[0].URL.Path != "/mp/policy" ||
+			asked[0].URL.RawQuery != want {
 			t.Errorf("%s: asked %v", name, asked[0].URL)
 		}
 	}
@@ -52,9 +55,12 @@ func TestPolicyAnswers(t *testing.T) {
 		{name: "a claim the relay can't read", status: 400, body: `{"code":"bad_poll","detail":"serial"}`, outcome: Refused},
 		{name: "no identity yet", status: 401, outcome: Again},
 		{name: "another client's identity", status: 403, outcome: Again},
-		{name: "too many polls", status: 429, header: [2]string{"Retry-After", "30"}, outcome: Again, after: 30 * time.Second},
-		{name: "the site is not there", status: 503, header: [2]string{"Retry-After", "60"}, body: `{"code":"policy_unavailable"}`, outcome: Again, after: time.Minute},
-		{name: "a redirect is not followed", status: 307, header: [2]string{"Location", "https://elsewhere.invalid/"}, outcome: Again},
+		{name: "too many polls", status: 429, header: [2]string{"Retry-After", "30"}, outcome: Again,
+			after: 30 * time.Second},
+		{name: "the site is not there", status: 503, header: [2]string{"Retry-After", "60"},
+			body: `{"code":"policy_unavailable"}`, outcome: Again, after: time.Minute},
+		{name: "a redirect is not followed", status: 307, header: [2]string{"Location", "https://elsewhere.invalid/"},
+			outcome: Again},
 		{name: "a success that is no policy", status: 204, outcome: Again},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -66,7 +72,8 @@ func TestPolicyAnswers(t *testing.T) {
 				_, _ = w.Write([]byte(c.body))
 			}))
 			got := connect(t, server.URL, authority, "").Policy(t.Context(), smx.Poll{}, "")
-			if got.Outcome != c.outcome || got.After != c.after || got.Status != c.status || got.Err == nil || got.Document != nil {
+			if got.Outcome != c.outcome || got.After != c.after || got.Status != c.status || got.Err == nil ||
+				got.Document != nil {
 				t.Errorf("got %+v", got)
 			}
 		})
@@ -89,7 +96,8 @@ func TestAPolicyOfAnUnknownHandIsNotTaken(t *testing.T) {
 	}
 	defer blind.Close()
 	for name, s := range map[string]*Sender{"plain HTTP": s, "certificate not checked": blind} {
-		if got := s.Policy(t.Context(), smx.Poll{}, ""); got.Outcome != Refused || !errors.Is(got.Err, errUntrusted) || got.Document != nil {
+		if got := s.Policy(t.Context(), smx.Poll{}, ""); got.Outcome != Refused || !errors.Is(got.Err, errUntrusted) ||
+			got.Document != nil {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

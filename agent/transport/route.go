@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// assignedAttempts is how many attempts in a row an assigned relay may leave unserved before the client goes back to the
-	// configured one.
+	// assignedAttempts is how many attempts in a row an assigned relay may leave unserved before the client goes back
+	// to the configured one.
 	assignedAttempts = 5
 	// assignedRetry is the time after which it tries the assigned relay again.
 	assignedRetry = time.Hour
 )
 
-// Route is the way to the relay in use: the assigned one when a policy names it, or else the configured one. Where the machine
-// happens to be never changes it.
+// Route is the way to the relay in use: the assigned one when a policy names it, or else the configured one. Where the
+// machine happens to be never changes it.
 type Route struct {
 	// Constant after NewRoute.
 	configured Relay
@@ -36,9 +36,10 @@ type Route struct {
 	retryAt  time.Duration
 }
 
-// NewRoute returns the way to the configured relay. dial makes the way to one that a policy assigns; nil stays with the configured
-// one. steady is a clock that never jumps.
-func NewRoute(configured Relay, dial func(address string) (*Sender, error), steady func() time.Duration, log *slog.Logger) *Route {
+// NewRoute returns the way to the configured relay. dial makes the way to one that a policy assigns; nil stays with the
+// configured one. steady is a clock that never jumps.
+func NewRoute(configured Relay, dial func(address string) (*Sender, error), steady func() time.Duration,
+	log *slog.Logger) *Route {
 	return &Route{configured: configured, dial: dial, steady: steady, log: log}
 }
 
@@ -77,8 +78,9 @@ func (r *Route) pick() (relay Relay, assigned *Sender) {
 // fellBack tells whether the configured relay stands in. Call it with mu held.
 func (r *Route) fellBack() bool { return r.silent >= assignedAttempts && r.steady() < r.retryAt }
 
-// serves tells whether an answer is that of a relay at work for this client. One that is busy is; one that does not know the client, or
-// stands at no relay's address, would keep it from its site for ever if a policy names it by mistake.
+// serves tells whether an answer is that of a relay at work for this client. One that is busy is; one that does not
+// know the client, or stands at no relay's address, would keep it from its site for ever if a policy names it by
+// mistake.
 func serves(status int, err error) bool {
 	switch status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
@@ -103,7 +105,8 @@ func (r *Route) heard(ctx context.Context, assigned *Sender, status int, err err
 	default:
 		if r.silent++; r.silent >= assignedAttempts {
 			r.retryAt = r.steady() + assignedRetry
-			r.log.Warn("assigned relay does not serve this client: using the configured one", "relay", r.address, "attempts", r.silent, "again_in", assignedRetry)
+			r.log.Warn("assigned relay does not serve this client: using the configured one", "relay", r.address,
+				"attempts", r.silent, "again_in", assignedRetry)
 		}
 	}
 }

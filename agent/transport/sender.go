@@ -26,7 +26,8 @@ const (
 	mostExpansion  = 90  // a relay takes a body for an attack that expands to more than 100 times its size
 )
 
-// Sender posts reports to one relay over kept-alive connections. It is safe for concurrent use and never follows a redirect.
+// Sender posts reports to one relay over kept-alive connections. It is safe for concurrent use and never follows a
+// redirect.
 type Sender struct {
 	url    string // of reports
 	policy string // of policies

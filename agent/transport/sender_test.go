@@ -55,11 +55,13 @@ func TestAnswers(t *testing.T) {
 		after   time.Duration
 		receipt string
 	}{
-		{name: "202 is final", status: 202, body: `{"receipt":"abc","file":"x.SMX","messages":3}`, outcome: Accepted, receipt: "abc"},
+		{name: "202 is final", status: 202, body: `{"receipt":"abc","file":"x.SMX","messages":3}`, outcome: Accepted,
+			receipt: "abc"},
 		{name: "a portal's 200 is no receipt", status: 200, body: "<html>", outcome: Again},
 		{name: "nor is another program's 202", status: 202, body: `{"ok":true}`, outcome: Again},
 		{name: "400 is set aside", status: 400, body: `{"code":"xml_syntax","detail":"line 1"}`, outcome: Refused},
-		{name: "400 that says retry goes again", status: 400, body: `{"code":"checksum_mismatch","retry":true}`, outcome: Again},
+		{name: "400 that says retry goes again", status: 400, body: `{"code":"checksum_mismatch","retry":true}`,
+			outcome: Again},
 		{name: "401 may pass with another certificate", status: 401, outcome: Again},
 		{name: "403 may pass after a migration", status: 403, outcome: Again},
 		{name: "404 is set aside: it never goes in a loop", status: 404, body: `{"code":"not_found"}`, outcome: Refused},
@@ -68,12 +70,15 @@ func TestAnswers(t *testing.T) {
 		{name: "408 goes again", status: 408, outcome: Again},
 		{name: "413 is cut in two, whoever says it", status: 413, outcome: Refused},
 		{name: "415 is set aside", status: 415, body: `{"code":"media_type"}`, outcome: Refused},
-		{name: "429 goes again after the time asked for", status: 429, header: map[string]string{"Retry-After": "17"}, outcome: Again, after: 17 * time.Second},
+		{name: "429 goes again after the time asked for", status: 429, header: map[string]string{"Retry-After": "17"},
+			outcome: Again, after: 17 * time.Second},
 		{name: "503 with a date counts from the answer's date", status: 503, outcome: Again, after: 2 * time.Minute,
-			header: map[string]string{"Date": date.Format(http.TimeFormat), "Retry-After": date.Add(2 * time.Minute).Format(http.TimeFormat)}},
+			header: map[string]string{"Date": date.Format(http.TimeFormat),
+				"Retry-After": date.Add(2 * time.Minute).Format(http.TimeFormat)}},
 		{name: "503 with nonsense goes again", status: 503, header: map[string]string{"Retry-After": "-5"}, outcome: Again},
 		{name: "500 goes again", status: 500, outcome: Again},
-		{name: "a redirect is not followed", status: 307, header: map[string]string{"Location": "https://elsewhere.invalid/"}, outcome: Again},
+		{name: "a redirect is not followed", status: 307,
+			header: map[string]string{"Location": "https://elsewhere.invalid/"}, outcome: Again},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server, authority, _ := listen(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -84,7 +89,8 @@ func TestAnswers(t *testing.T) {
 				_, _ = io.WriteString(w, c.body)
 			}))
 			answer := connect(t, server.URL, authority, "").Post(t.Context(), []byte("<Report/>"))
-			if answer.Outcome != c.outcome || answer.After != c.after || answer.Receipt != c.receipt || answer.Status != c.status {
+			if answer.Outcome != c.outcome || answer.After != c.after || answer.Receipt != c.receipt ||
+				answer.Status != c.status {
 				t.Errorf("got %+v", answer)
 			}
 		})
@@ -167,23 +173,27 @@ func TestBodiesAreZippedAndConnectionsKept(t *testing.T) {
 		_, _ = io.WriteString(w, `{"receipt":"abc"}`)
 	}))
 	s := connect(t, server.URL, authority, "")
-	for _, body := range []string{"<short/>", strings.Repeat("<long/>", 1000), strings.Repeat("<long/>", 1000), strings.Repeat("x", 1<<20)} {
+	for _, body := range []string{"<short/>", strings.Repeat("<long/>", 1000), strings.Repeat("<long/>", 1000),
+		strings.Repeat("x", 1<<20)} {
 		if answer := s.Post(t.Context(), []byte(body)); answer.Outcome != Accepted {
 			t.Fatalf("%+v", answer)
 		}
 	}
 	if sizes[0] != 8 || sizes[1] > 1000 || sizes[1] != sizes[2] || !encodings["gzip"] || !encodings[""] {
-		t.Errorf("bodies of %v bytes, encodings %v; want the short one plain, the long ones zipped and equal", sizes, encodings)
+		t.Errorf("bodies of %v bytes, encodings %v; want the short one plain, the long ones zipped and equal",
+			sizes, encodings)
 	}
 	if sizes[3] != 1<<20 {
-		t.Errorf("a body that expands a thousandfold came as %d bytes; want it plain, or the relay takes it for an attack", sizes[3])
+		t.Errorf("a body that expands a thousandfold came as %d bytes; want it plain, or the relay takes it for an "+
+			"attack", sizes[3])
 	}
 	if len(remotes) != 1 {
 		t.Errorf("%d connections for four reports, want one", len(remotes))
 	}
 }
 
-// A report that is larger than the link is fast has the time it takes: its bytes never change, so that it would never arrive otherwise.
+// A report that is larger than the link is fast has the time it takes: its bytes never change, so that it would never
+// arrive otherwise.
 func TestALargeReportMayTakeItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const tenMinutes = 10 * time.Minute

@@ -1,5 +1,6 @@
-// Package transport is the way to a relay: it posts reports and fetches policies. It never follows a redirect, takes a report for
-// delivered only when the relay has acknowledged it, and tells the relay's words from those of whatever stands before it.
+// Package transport is the way to a relay: it posts reports and fetches policies. It never follows a redirect, takes a
+// report for delivered only when the relay has acknowledged it, and tells the relay's words from those of whatever
+// stands before it.
 package transport
 
 import (

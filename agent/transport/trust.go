@@ -12,11 +12,12 @@ import (
 )
 
 // errPin is what a connection to a relay with another key ends with.
-var errPin = errors.New("the relay's certificate chain holds no key with the pinned SHA-256: wrong relay, or its authority was replaced and the pin must be")
+var errPin = errors.New("the relay's certificate chain holds no key with the pinned SHA-256: wrong relay, or its " +
+	"authority was replaced and the pin must be")
 
-// Trust returns the TLS settings towards a relay: TLS 1.3, the authority's certificates in PEM, and optionally a pin, the SHA-256 in
-// hex of the subject public key info of a certificate in the verified chain. A pin without an authority is the whole trust and must be
-// the relay's own; with neither the system's roots are trusted.
+// Trust returns the TLS settings towards a relay: TLS 1.3, the authority's certificates in PEM, and optionally a pin,
+// the SHA-256 in hex of the subject public key info of a certificate in the verified chain. A pin without an authority
+// is the whole trust and must be the relay's own; with neither the system's roots are trusted.
 func Trust(authority []byte, pin string) (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS13}
 	if len(authority) > 0 {
@@ -38,8 +39,8 @@ func Trust(authority []byte, pin string) (*tls.Config, error) {
 	return cfg, nil
 }
 
-// checkPin looks only at certificates whose private key the peer, or the verified authority above it, must hold: what else a
-// server sends along proves nothing.
+// checkPin looks only at certificates whose private key the peer, or the verified authority above it, must hold: what
+// else a server sends along proves nothing.
 func checkPin(state tls.ConnectionState, want []byte) error {
 	chains := state.VerifiedChains
 	if len(chains) == 0 && len(state.PeerCertificates) > 0 {
