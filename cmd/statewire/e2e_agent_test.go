@@ -1,19 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"statewire/agent/local"
 	"statewire/cmd/statewire/cli"
@@ -50,8 +45,10 @@ func (m *member) serve() *server {
 // run starts the agent and waits until it answers.
 func (m *member) run() *process {
 	m.t.Helper()
-	p := spawn(m.t, m.data, nil, append([]string{"agent", "run", "--set", "agent.relay=https://" + m.addr, "--set", "agent.startup_jitter=0",
-		"--set", "agent.scan_interval=0", "--set", "agent.ca_file=" + filepath.Join(m.site, "identity", "ca.crt")}, m.args...)...)
+	p := spawn(m.t, m.data, nil, append([]string{"agent", "run", "--set", "agent.relay=https://" + m.addr,
+		"--set", "agent.startup_jitter=0", "--set", "agent.scan_interval=0",
+		"--set", "agent.ca_file=" + filepath.Join(m.site, "identity", "ca.crt")},
+		m.args...)...)
 	p.await("agent started", "client", patience)
 	return p
 }
@@ -92,17 +89,20 @@ func TestAgentSendNamesWhatXMLCannotCarry(t *testing.T) {
 	m.run()
 	for topic, want := range map[string]string{
 		"job\x01": "topic id of topic 402: character 4 is U+0001, which XML cannot carry",
-		"job\x02": "character 4 is U+0002", "job\xff": "character 4 is byte 0xFF", "job\uFFFE": "character 4 is U+FFFE", "job": "",
+		"job\x02": "character 4 is U+0002", "job\xff": "character 4 is byte 0xFF", "job\uFFFE": "character 4 is U+FFFE",
+		"job": "",
 	} {
 		r := m.tell(topic, 1)
 		if refused := want != ""; r.code != map[bool]int{true: cli.ExitUsage}[refused] || !strings.Contains(r.errOut, want) {
 			t.Errorf("%q ended with %d and %q, want %q", topic, r.code, r.errOut, want)
 		}
 	}
-	if r := m.tell("job", 2, "--param", "a", "--param", "b\x1b"); r.code != cli.ExitUsage || !strings.Contains(r.errOut, "parameter 2 of topic 402: character 2 is U+001B") {
+	if r := m.tell("job", 2, "--param", "a", "--param", "b\x1b"); r.code != cli.ExitUsage ||
+		!strings.Contains(r.errOut, "parameter 2 of topic 402: character 2 is U+001B") {
 		t.Errorf("a parameter ended with %d and %q", r.code, r.errOut)
 	}
-	if out := done(t, m.data, "--format", "csv", "agent", "messages"); strings.Count(out, "402") != 1 || !strings.Contains(out, "job") {
+	if out := done(t, m.data, "--format", "csv", "agent", "messages"); strings.Count(out, "402") != 1 ||
+		!strings.Contains(out, "job") {
 		t.Errorf("the agent holds\n%s\nwant one topic, job", out)
 	}
 }
@@ -113,8 +113,9 @@ func TestAgentTellsTheSite(t *testing.T) {
 	m := newMember(t)
 	m.serve()
 	p := m.run()
-	if r := m.tell("update-1", 11, "--param", "0x80070643", "--param", " padded ", "--details", "<log>\n</log>", "--priority", "0",
-		"--time", "2026-03-10T08:00:00+01:00", "--id-type", "3", "--now"); r.code != 0 || !strings.Contains(r.out, "receipt") {
+	if r := m.tell("update-1", 11, "--param", "0x80070643", "--param", " padded ", "--details", "<log>\n</log>",
+		"--priority", "0", "--time", "2026-03-10T08:00:00+01:00", "--id-type", "3", "--now"); r.code != 0 ||
+		!strings.Contains(r.out, "receipt") {
 		t.Fatalf("agent send --now ended with %d: %s%s", r.code, r.out, r.errOut)
 	}
 	status, code := m.status()
@@ -122,14 +123,17 @@ func TestAgentTellsTheSite(t *testing.T) {
 		t.Errorf("agent status ended with %d: %+v", code, status)
 	}
 	own := strings.ToLower(strings.TrimPrefix(status.Client, "GUID:"))
-	row := "SELECT topic_type, topic_id, topic_id_type, state_id, params, message_time, serial FROM current_states WHERE client_id = '" + own + "'"
+	row := "SELECT topic_type, topic_id, topic_id_type, state_id, params, message_time, serial FROM current_states " +
+		"WHERE client_id = '" + own + "'"
 	if !eventually(patience, func() bool { return len(query(t, m.site, row)) == 1 }) {
 		t.Fatalf("no row at the site after %v", patience)
 	}
-	if got, want := fmt.Sprint(query(t, m.site, row)), `[[402 update-1 3 11 ["0x80070643"," padded "] 2026-03-10T07:00:00Z 1]]`; got != want {
+	if got, want := fmt.Sprint(query(t, m.site, row)),
+		`[[402 update-1 3 11 ["0x80070643"," padded "] 2026-03-10T07:00:00Z 1]]`; got != want {
 		t.Errorf("the row is %s, want %s", got, want)
 	}
-	if got := query(t, m.site, "SELECT netbios_name FROM clients WHERE client_id = '"+own+"'"); got[0][0] != client.HostName() {
+	if got := query(t, m.site,
+		"SELECT netbios_name FROM clients WHERE client_id = '"+own+"'"); got[0][0] != client.HostName() {
 		t.Errorf("the client is called %q, want %q", got[0][0], client.HostName())
 	}
 	m.tell("update-2", 8)
@@ -141,7 +145,8 @@ func TestAgentTellsTheSite(t *testing.T) {
 		t.Errorf("agent send --now ended with %d: %s", r.code, r.errOut)
 	}
 	var batch smx.Batch
-	if err := smx.NewDecoder().Decode([]byte(done(t, m.data, "agent", "messages", "--as-report")), &batch); err != nil || batch.Len() != 2 {
+	if err := smx.NewDecoder().Decode([]byte(done(t, m.data, "agent", "messages", "--as-report")),
+		&batch); err != nil || batch.Len() != 2 {
 		t.Errorf("agent messages --as-report holds %d messages: %v", batch.Len(), err)
 	}
 	if out := done(t, m.data, "--format", "csv", "agent", "messages", "--sent"); strings.Count(out, "accepted") != 2 {
@@ -150,7 +155,10 @@ func TestAgentTellsTheSite(t *testing.T) {
 	if r := command(t, m.data, "agent", "resend"); r.code != 0 {
 		t.Errorf("agent resend ended with %d: %s", r.code, r.errOut)
 	}
-	if !eventually(patience, func() bool { return ask(t, m.site, "SELECT count() FROM current_states WHERE topic_type = 700") == 1 }) {
+	completed := func() bool {
+		return ask(t, m.site, "SELECT count() FROM current_states WHERE topic_type = 700") == 1
+	}
+	if !eventually(patience, completed) {
 		t.Error("resync complete did not arrive")
 	}
 	if got := query(t, m.site, "SELECT max(serial), uniqExact(serial) FROM state_messages"); fmt.Sprint(got) != "[[5 5]]" {
@@ -162,8 +170,8 @@ func TestAgentTellsTheSite(t *testing.T) {
 	}
 }
 
-// A relay that is away makes the unsent grow and the status a warning; once it is back everything arrives, whatever happened to the
-// agent meanwhile.
+// A relay that is away makes the unsent grow and the status a warning; once it is back everything arrives, whatever
+// happened to the agent meanwhile.
 func TestAgentOutlivesRelayAndKill(t *testing.T) {
 	t.Parallel()
 	m := newMember(t)
@@ -179,15 +187,18 @@ func TestAgentOutlivesRelayAndKill(t *testing.T) {
 	}
 	s.kill()
 	for i := range 3 {
-		if r := m.tell(fmt.Sprint("away-", i), 1, "--now"); r.code != cli.ExitFailed || !strings.Contains(r.errOut, cli.FmtCount(i+1, "state")+" not sent yet") {
+		if r := m.tell(fmt.Sprint("away-", i), 1, "--now"); r.code != cli.ExitFailed ||
+			!strings.Contains(r.errOut, cli.FmtCount(i+1, "state")+" not sent yet") {
 			t.Errorf("without a relay, agent send --now ended with %d: %s", r.code, r.errOut)
 		}
-		if status, code := m.status(); code != int(cli.HealthWarning) || status.Unsent != i+1 || status.Connected || status.Oldest <= 0 {
+		if status, code := m.status(); code != int(cli.HealthWarning) || status.Unsent != i+1 || status.Connected ||
+			status.Oldest <= 0 {
 			t.Errorf("without a relay, status ended with %d: %+v", code, status)
 		}
 	}
 	p.kill()
-	if r := command(t, m.data, "agent", "status"); r.code != int(cli.HealthCritical) || !strings.Contains(r.errOut, "agent run") {
+	if r := command(t, m.data, "agent", "status"); r.code != int(cli.HealthCritical) ||
+		!strings.Contains(r.errOut, "agent run") {
 		t.Errorf("status of a killed agent ended with %d: %s", r.code, r.errOut)
 	}
 	if r := m.tell("nobody", 1); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "agent run") {
@@ -258,17 +269,25 @@ func TestAgentExitCodes(t *testing.T) {
 	}{
 		{"no relay configured", []string{"run"}, cli.ExitUsage, "agent.relay"},
 		{"a relay without TLS", []string{"run", "--set", "agent.relay=http://mp:80"}, cli.ExitUsage, "agent.relay"},
-		{"an authority that is not there", []string{"run", "--set", "agent.relay=https://mp:1", "--set", "agent.ca_file=/nowhere.pem"}, cli.ExitFailed, "agent.ca_file"},
-		{"a wrong pin", []string{"run", "--set", "agent.relay=https://mp:1", "--set", "agent.pin=ab"}, cli.ExitUsage, "agent.pin"},
-		{"a wrong client id", []string{"run", "--set", "agent.relay=https://mp:1", "--set", "agent.client_id=me"}, cli.ExitUsage, "agent.client_id"},
-		{"a second agent", []string{"run", "--set", "agent.relay=https://mp:1"}, cli.ExitFailed, fmt.Sprintf("process %d runs the agent", p.cmd.Process.Pid)},
+		{"an authority that is not there", []string{"run", "--set", "agent.relay=https://mp:1", "--set",
+			"agent.ca_file=/nowhere.pem"}, cli.ExitFailed, "agent.ca_file"},
+		{"a wrong pin", []string{"run", "--set", "agent.relay=https://mp:1", "--set", "agent.pin=ab"}, cli.ExitUsage,
+			"agent.pin"},
+		{"a wrong client id", []string{"run", "--set", "agent.relay=https://mp:1", "--set", "agent.client_id=me"},
+			cli.ExitUsage, "agent.client_id"},
+		{"a second agent", []string{"run", "--set", "agent.relay=https://mp:1"}, cli.ExitFailed,
+			fmt.Sprintf("process %d runs the agent", p.cmd.Process.Pid)},
 		{"half a state", []string{"send", "--type", "500", "--state", "1"}, cli.ExitUsage, "--topic"},
 		{"nothing", []string{"send"}, cli.ExitUsage, "--topic"},
 		{"parameters without a state", []string{"send", "--now", "--param", "x"}, cli.ExitUsage, "--topic"},
-		{"a wrong time", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--time", "noon"}, cli.ExitUsage, "--time"},
-		{"a wrong priority", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--priority", "11"}, cli.ExitUsage, "0 to 10"},
-		{"a state of the agent's own", []string{"send", "--type", "700", "--topic", "x", "--state", "2"}, cli.ExitUsage, "700"},
-		{"details from a missing file", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--details", "@/nowhere"}, cli.ExitUsage, "/nowhere"},
+		{"a wrong time", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--time", "noon"},
+			cli.ExitUsage, "--time"},
+		{"a wrong priority", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--priority", "11"},
+			cli.ExitUsage, "0 to 10"},
+		{"a state of the agent's own", []string{"send", "--type", "700", "--topic", "x", "--state", "2"}, cli.ExitUsage,
+			"700"},
+		{"details from a missing file", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--details",
+			"@/nowhere"}, cli.ExitUsage, "/nowhere"},
 		{"two kinds of messages", []string{"messages", "--sent", "--refused"}, cli.ExitUsage, "choose one"},
 		{"an unknown format", []string{"messages", "--format", "xml"}, cli.ExitUsage, "parquet"},
 		{"a state", []string{"send", "--type", "5", "--topic", "x", "--state", "1", "--details", "@/proc/version"}, 0, ""},
@@ -276,7 +295,8 @@ func TestAgentExitCodes(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := command(t, m.data, append([]string{"agent"}, tc.args...)...)
-			if r.code != tc.code || !strings.Contains(r.errOut, tc.says) || (tc.code != 0) != (strings.Count(r.errOut, "\n") == 1) {
+			if r.code != tc.code || !strings.Contains(r.errOut, tc.says) ||
+				(tc.code != 0) != (strings.Count(r.errOut, "\n") == 1) {
 				t.Errorf("ended with %d: %q; want %d with %q in one line", r.code, r.errOut, tc.code, tc.says)
 			}
 		})
@@ -284,211 +304,3 @@ func TestAgentExitCodes(t *testing.T) {
 }
 
 var aptLine = regexp.MustCompile(`(?m)^([^/\s]+)/\S+ (\S+) (\S+) \[upgradable from: (\S+)\]$`)
-
-// What the site shows of this machine is what `apt list --upgradable` lists on it.
-func TestTheSiteShowsThisMachinesUpdates(t *testing.T) {
-	t.Parallel()
-	if _, err := exec.LookPath("apt"); err != nil {
-		return // no source of updates
-	}
-	m := newMember(t, "--set", "agent.scan_interval=12h")
-	m.serve()
-	m.run()
-	r := command(t, m.data, "--format", "json", "agent", "scan")
-	if r.code != 0 {
-		if lists, _ := filepath.Glob("/var/lib/apt/lists/*Packages*"); len(lists) == 0 && strings.Contains(r.errOut, "apt-get update") {
-			return // and it says so
-		}
-		t.Fatalf("agent scan ended with %d: %s", r.code, r.errOut)
-	}
-	if r := m.send("--now"); r.code != 0 {
-		t.Fatalf("agent send --now ended with %d: %s", r.code, r.errOut)
-	}
-	native, err := exec.Command("dpkg", "--print-architecture").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := exec.Command("apt", "-qq", "list", "--upgradable")
-	list.Env = append(list.Environ(), "LC_ALL=C")
-	out, err := list.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{}
-	for _, f := range aptLine.FindAllStringSubmatch(string(out), -1) {
-		if f[3] != "all" && f[3] != strings.TrimSpace(string(native)) {
-			f[1] += ":" + f[3]
-		}
-		want = append(want, f[1]+" "+f[4]+" "+f[2])
-	}
-	slices.Sort(want)
-	shown := func() []string {
-		got := []string{}
-		for _, row := range query(t, m.site, "SELECT params[1] || ' ' || params[2] || ' ' || params[3] FROM current_states WHERE topic_type = 500 AND state_id = 2") {
-			got = append(got, row...)
-		}
-		slices.Sort(got)
-		return got
-	}
-	if !eventually(patience, func() bool { return slices.Equal(shown(), want) }) {
-		t.Errorf("the site shows\n%s\napt lists\n%s", strings.Join(shown(), "\n"), strings.Join(want, "\n"))
-	}
-	t.Logf("%d updates", len(want))
-}
-
-// The service manager hears that the agent is ready, that it lives, and that it stops.
-func TestAgentSpeaksToItsServiceManager(t *testing.T) {
-	address := filepath.Join(dataDir(t), "notify.sock")
-	ln, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	t.Setenv("NOTIFY_SOCKET", address)
-	t.Setenv("WATCHDOG_USEC", "200000")
-	hears := func(want string) {
-		t.Helper()
-		_ = ln.SetReadDeadline(time.Now().Add(patience))
-		for buf := make([]byte, 4096); ; {
-			n, err := ln.Read(buf)
-			if err != nil {
-				t.Fatalf("the service manager hears no %s: %v", want, err)
-			}
-			if slices.Contains(strings.Split(string(buf[:n]), "\n"), want) {
-				return
-			}
-		}
-	}
-	m := newMember(t)
-	p := spawn(t, m.data, nil, "agent", "run", "--set", "agent.relay=https://"+m.addr)
-	hears("READY=1")
-	if r := m.tell("x", 1); r.code != 0 {
-		t.Errorf("once ready, agent send ended with %d: %s", r.code, r.errOut)
-	}
-	hears("WATCHDOG=1")
-	hears("WATCHDOG=1")
-	p.signal(syscall.SIGTERM)
-	hears("STOPPING=1")
-	if code := p.wait(patience); code != 0 {
-		t.Errorf("the agent ended with %d", code)
-	}
-}
-
-// SIGHUP makes the agent read its intervals again, and never ends it: not with a broken file, and not while it starts.
-func TestAgentReadsItsIntervalsAgain(t *testing.T) {
-	address := filepath.Join(dataDir(t), "notify.sock")
-	ln, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	t.Setenv("NOTIFY_SOCKET", address)
-	heard := func() string {
-		t.Helper()
-		_ = ln.SetReadDeadline(time.Now().Add(patience))
-		buf := make([]byte, 4096)
-		n, err := ln.Read(buf)
-		if err != nil {
-			t.Fatalf("the service manager hears nothing more: %v", err)
-		}
-		return string(buf[:n])
-	}
-	m := newMember(t)
-	file := filepath.Join(m.data, "statewire.yaml")
-	relay := "agent: {relay: 'https://" + m.addr + "', scan_interval: 0, "
-	writeConfig(t, file, relay+"send_interval: 10m}\n")
-	p := spawn(t, m.data, nil, "--config", file, "agent", "run")
-	if got := heard(); !strings.HasPrefix(got, "READY=1") {
-		t.Fatalf("the service manager hears %q", got)
-	}
-	for _, tt := range []struct{ text, says string }{
-		{relay + "send_interval: 7m, policy_interval: 3m, startup_jitter: 1m}\n", "settings changed\",\"keys\":\"agent.policy_interval=3m, agent.send_interval=7m"},
-		{relay + "send_interval: 0s}\n", "the settings in force stay\",\"err\":\"configuration: agent.send_interval is 0s; allowed is 1s or more"},
-		{"agent: {", "the settings in force stay\",\"err\":\"configuration: " + file},
-	} {
-		writeConfig(t, file, tt.text)
-		p.signal(syscall.SIGHUP)
-		if got := heard(); !regexp.MustCompile(`^RELOADING=1\nMONOTONIC_USEC=[1-9][0-9]+$`).MatchString(got) {
-			t.Errorf("the service manager hears %q", got)
-		}
-		if got := heard(); got != "READY=1" {
-			t.Errorf("after the reload the service manager hears %q", got)
-		}
-		if !eventually(patience, func() bool { return strings.Contains(p.text(), tt.says) }) {
-			t.Errorf("the log does not say %q", tt.says)
-		}
-	}
-	if line := p.logged("these settings take effect at the next start"); line == nil || line["keys"] != "agent.startup_jitter" {
-		t.Errorf("the log says %v of what waits for the next start", line)
-	}
-	if out := done(t, m.data, "--format", "json", "agent", "status"); !strings.Contains(out, `"send_interval": "7m0s"`) || !strings.Contains(out, `"policy_interval": "3m0s"`) {
-		t.Errorf("the intervals in force are in\n%s", out)
-	}
-	p.signal(syscall.SIGTERM)
-	if code := p.wait(patience); code != 0 {
-		t.Errorf("the agent ended with %d", code)
-	}
-}
-
-// A demo shows the machine that it runs on beside its simulated fleet.
-func TestDemoHasThisMachine(t *testing.T) {
-	t.Parallel()
-	data := dataDir(t)
-	p := spawn(t, data, nil, "demo", "--clients", "5")
-	if !eventually(patience, func() bool { return strings.Contains(p.output(), "Machine     "+client.HostName()) || p.ended() }) {
-		t.Fatalf("it says nothing of this machine: %q", p.output())
-	}
-	if r := command(t, data, "agent", "send", "--type", "500", "--topic", "demo", "--state", "2", "--now"); r.code != 0 {
-		t.Fatalf("agent send --now ended with %d: %s", r.code, r.errOut)
-	}
-	row := "SELECT count() FROM current_states AS s JOIN clients AS c ON c.client_id = s.client_id WHERE c.netbios_name = '" + client.HostName() + "' AND s.topic_id = 'demo'"
-	if !eventually(patience, func() bool { return ask(t, data, row) == 1 }) {
-		t.Errorf("no row of this machine after %v", patience)
-	}
-	serial := query(t, data, "SELECT serial FROM current_states WHERE topic_id = 'demo'")[0][0]
-	if way := done(t, data, "trace", client.HostName(), "--serial", serial); !strings.Contains(way, "got serial "+serial) || !strings.Contains(way, "The relay took the report") {
-		t.Errorf("trace does not begin at the agent:\n%s", way)
-	}
-	p.signal(syscall.SIGINT)
-	if code := p.wait(patience); code != 0 {
-		t.Errorf("it ended with %d, want 0", code)
-	}
-}
-
-// The shipped unit is one that systemd takes, and starts the program with arguments that it knows.
-func TestServiceUnit(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "..", "configs", "statewire-agent.service"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	start := regexp.MustCompile(`(?m)^ExecStart=/usr/bin/statewire (.+)$`).FindSubmatch(text)
-	if start == nil {
-		t.Fatal("the unit starts no /usr/bin/statewire")
-	}
-	cmd := exec.Command(program(t), append(strings.Fields(string(start[1])), "--help")...)
-	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "this machine's client") {
-		t.Errorf("its arguments give %v: %s", err, out)
-	}
-	if _, err := exec.LookPath("systemd-analyze"); err != nil {
-		return // no systemd to ask
-	}
-	unit := filepath.Join(dataDir(t), "statewire-agent.service")
-	if err := os.WriteFile(unit, bytes.ReplaceAll(text, []byte("/usr/bin/statewire"), []byte(program(t))), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command("systemd-analyze", "verify", unit).CombinedOutput(); err != nil || strings.Contains(string(out), "statewire-agent") {
-		t.Errorf("systemd says %v: %s", err, out)
-	}
-}
-
-// writeConfig replaces the file as editors do: written elsewhere, then renamed.
-func writeConfig(t *testing.T, file, text string) {
-	t.Helper()
-	if err := os.WriteFile(file+".new", []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(file+".new", file); err != nil {
-		t.Fatal(err)
-	}
-}
