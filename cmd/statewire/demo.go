@@ -28,7 +28,12 @@ import (
 	"statewire/smx"
 )
 
-func demoCommand(g *globals) *cobra.Command {
+// simulated are the commands of simulated fleets.
+type simulated struct{ *cli.Globals }
+
+// demoCommand is the command "demo".
+func demoCommand(globals *cli.Globals) *cobra.Command {
+	g := &simulated{globals}
 	fc := fleet.DefaultConfig()
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -54,7 +59,7 @@ func demoCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-func (g *globals) demo(cmd *cobra.Command, fc fleet.Config) error {
+func (g *simulated) demo(cmd *cobra.Command, fc fleet.Config) error {
 	folder, err := g.demoData(cmd)
 	if err != nil {
 		return err
@@ -73,7 +78,7 @@ func (g *globals) demo(cmd *cobra.Command, fc fleet.Config) error {
 // merge of the engine, ends with the process, as by a power cut: what was acknowledged is on disk.
 const demoStop = time.Second
 
-func (g *globals) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Config) error {
+func (g *simulated) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Config) error {
 	cfg, err := g.demoConfig()
 	if err != nil {
 		return err
@@ -138,7 +143,7 @@ func stopBriefly(ctx context.Context, wait func() error, patience time.Duration,
 }
 
 // demoConfig is the configuration with addresses on this machine only, on free ports.
-func (g *globals) demoConfig() (configs.Config, error) {
+func (g *simulated) demoConfig() (configs.Config, error) {
 	cfg, _, err := g.Config(map[string]string{
 		"relay.listen": "127.0.0.1:0", "relay.auth": relay.AuthNone, "reports.listen": demoPages,
 		"relay.client_rate": "0", // past reports come in bursts
@@ -168,7 +173,7 @@ func listenPages(addr string) (net.Listener, error) {
 const demoPolls = 30 * time.Second
 
 // runFleet runs the simulated fleet, whose clients keep what they hold beside the site's data: a demo on old data goes on with them.
-func (g *globals) runFleet(ctx context.Context, out io.Writer, cfg configs.Config, log *slog.Logger, a site.Addresses, fc fleet.Config, machine, note string) (err error) {
+func (g *simulated) runFleet(ctx context.Context, out io.Writer, cfg configs.Config, log *slog.Logger, a site.Addresses, fc fleet.Config, machine, note string) (err error) {
 	fc.Relay, fc.PolicyInterval = a.Relay, demoPolls
 	if fc.TLS, err = trust(a.CAFile); err != nil {
 		return err
@@ -219,7 +224,7 @@ func trust(caFile string) (*tls.Config, error) {
 }
 
 // fillPast puts the fleet's past, and a few damaged files, into the inbox as a relay and an operator would have.
-func (g *globals) fillPast(ctx context.Context, cfg configs.Config, log *slog.Logger, f *fleet.Fleet) (err error) {
+func (g *simulated) fillPast(ctx context.Context, cfg configs.Config, log *slog.Logger, f *fleet.Fleet) (err error) {
 	dir, err := site.OpenInbox(g.Data, cfg, log)
 	if err != nil {
 		return err

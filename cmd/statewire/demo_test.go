@@ -102,8 +102,8 @@ func TestOnlyADemosFolderIsRemoved(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(folder, "store"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		root := newRoot()
-		root.SetArgs([]string{"demo-remove", folder})
+		root := demoRemoveCommand()
+		root.SetArgs([]string{folder})
 		root.SetIn(strings.NewReader(""))
 		err := root.ExecuteContext(t.Context())
 		if _, missing := os.Stat(folder); (missing != nil) != tt.gone || (err == nil) != tt.gone {

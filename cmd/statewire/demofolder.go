@@ -27,7 +27,7 @@ type demoFolder struct {
 }
 
 // demoData is the folder named with --data, or a temporary one.
-func (g *globals) demoData(cmd *cobra.Command) (demoFolder, error) {
+func (g *simulated) demoData(cmd *cobra.Command) (demoFolder, error) {
 	if cmd.Flags().Changed("data") {
 		return demoFolder{path: g.Data}, nil
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // demoLog writes the site's log beside its data: the terminal is for the address.
-func (g *globals) demoLog() (*slog.Logger, func(), error) {
+func (g *simulated) demoLog() (*slog.Logger, func(), error) {
 	if err := os.MkdirAll(g.Data, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make the data directory: %w", err)
 	}

@@ -29,7 +29,9 @@ type fleetOptions struct {
 	send   time.Duration // the send cycle in real time
 }
 
-func fleetCommand(g *globals) *cobra.Command {
+// fleetCommand is the command "fleet", with the one that compares it with a site.
+func fleetCommand(globals *cli.Globals, verify *cobra.Command) *cobra.Command {
+	g := &simulated{globals}
 	o := fleetOptions{Config: fleet.DefaultConfig(), send: 5 * time.Second}
 	o.For, o.PolicyInterval, o.Senders = time.Minute, 10*time.Second, 64
 	o.Loss, o.Duplicate, o.Reorder, o.Damage, o.Silent, o.Leave = 0, 0, 0, 0, 0, 0
@@ -49,7 +51,7 @@ func fleetCommand(g *globals) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.fleet(cmd, &o) },
 	}
 	o.register(cmd)
-	cmd.AddCommand(fleetVerifyCommand(g))
+	cmd.AddCommand(verify)
 	return cmd
 }
 
@@ -80,7 +82,7 @@ func (o *fleetOptions) register(cmd *cobra.Command) {
 }
 
 // config is the fleet's configuration that the flags come to.
-func (o *fleetOptions) config(g *globals) (fleet.Config, error) {
+func (o *fleetOptions) config(g *simulated) (fleet.Config, error) {
 	c := o.Config
 	if c.PatchDay = o.day; c.PatchDay == 0 {
 		c.PatchDay = c.For
@@ -110,7 +112,7 @@ func (o *fleetOptions) config(g *globals) (fleet.Config, error) {
 	return c, err
 }
 
-func (g *globals) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
+func (g *simulated) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
 	cfg, err := o.config(g)
 	if err != nil {
 		return err
@@ -141,7 +143,7 @@ func (g *globals) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
 }
 
 // openFleetStore opens the named store file, or the data directory's.
-func (g *globals) openFleetStore(path string) (*fleet.Store, error) {
+func (g *simulated) openFleetStore(path string) (*fleet.Store, error) {
 	if path == "" {
 		if err := os.MkdirAll(g.Data, 0o700); err != nil {
 			return nil, fmt.Errorf("make the data directory: %w", err)
@@ -183,7 +185,7 @@ func progress(s fleet.Stats) string {
 }
 
 // fleetResult prints what happened and what a site should end up with.
-func (g *globals) fleetResult(out io.Writer, s fleet.Stats, fs *fleet.Store) error {
+func (g *simulated) fleetResult(out io.Writer, s fleet.Stats, fs *fleet.Store) error {
 	t, err := fs.Totals()
 	if err != nil {
 		return err

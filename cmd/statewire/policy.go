@@ -221,17 +221,3 @@ func policyRow(p policies.Policy) []any {
 	return []any{p.Collection, p.Priority, interval(p.SendInterval), interval(p.PolicyInterval), strings.Join(paused, ","), strings.Join(intervals, ","),
 		p.Relay, p.Notifier, cli.Moment(p.Changed)}
 }
-
-// interval writes a duration without its zero parts; nothing for none.
-func interval(d time.Duration) string {
-	if d == 0 {
-		return ""
-	}
-	text := d.String()
-	for _, zero := range []string{"0s", "0m"} {
-		if short := strings.TrimSuffix(text, zero); short != text && strings.ContainsAny(short[len(short)-1:], "hm") {
-			text = short
-		}
-	}
-	return text
-}

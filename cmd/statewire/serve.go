@@ -11,7 +11,6 @@ import (
 	"statewire/cmd/statewire/cli"
 	"statewire/cmd/statewire/client"
 	"statewire/configs"
-	"statewire/internal/control"
 	"statewire/site"
 )
 
@@ -65,12 +64,4 @@ func serveCommand(g *globals) *cobra.Command {
 	cmd.Flags().BoolVar(&newStore, "new-store", false, "begin with a new store, or another one, in a data directory that had one; for one start")
 	cmd.Flags().BoolVar(&retentionNow, "retention-now", false, "apply a shorter store.retention now, and not a day after it was first seen")
 	return cmd
-}
-
-// asSiteUsage marks a data directory in which no site can be.
-func asSiteUsage(err error) error {
-	if errors.Is(err, control.ErrTooLong) {
-		return cli.Usage(err)
-	}
-	return err
 }

@@ -4,9 +4,14 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"statewire/cmd/statewire/cli"
+	"statewire/internal/refusals"
+	"statewire/site"
 	"statewire/store"
 )
 
@@ -74,4 +79,70 @@ func wrongClocks(ctx context.Context, db *store.Store) (string, error) {
 	}
 	return fmt.Sprintf("%s sent messages in the last 24 hours whose time can't be right; `statewire report wrong-clocks` names them",
 		cli.FmtCount(int(clients), "client")), nil
+}
+
+// refusedLately is how long a refusal that nothing followed wants to be looked at.
+const refusedLately = 24 * time.Hour
+
+// refusedCheck says of how many clients the relay refused the last report, and the latest of them. A folder in which no relay ran has
+// no such line.
+func (g *globals) refusedCheck(now time.Time) []check {
+	all, err := refusals.Read(site.RefusedFile(g.Data))
+	if err != nil {
+		return []check{{"refused", cli.HealthUnknown, err.Error()}}
+	}
+	var latest refusals.Refusal
+	clients := 0
+	for _, r := range all {
+		if r.Over() {
+			continue
+		}
+		if clients++; r.Time.After(latest.Time) {
+			latest = r
+		}
+	}
+	switch {
+	case all == nil:
+		return nil
+	case clients == 0:
+		return []check{{"refused", cli.HealthOK, "a later report was taken of each client whose report was refused"}}
+	}
+	c := check{"refused", cli.HealthOK, fmt.Sprintf("the relay refused the last report of %s, the latest %s ago: %s; `statewire report refused-reports`",
+		cli.FmtCount(clients, "client"), now.Sub(latest.Time).Round(time.Second), latest.Code)}
+	if now.Sub(latest.Time) < refusedLately {
+		c.health = cli.HealthWarning
+	}
+	return []check{c}
+}
+
+// unserved is the check of a store that no process serves.
+func (g *globals) unserved() check {
+	for _, role := range site.StoreRoles {
+		pid := site.Holder(g.Data, role)
+		if pid == 0 {
+			continue
+		}
+		why, err := os.ReadFile(site.ProblemFile(g.Data))
+		if err == nil {
+			return check{"store", cli.HealthCritical, "does not open: " + strings.TrimSpace(string(why))}
+		}
+		return check{"store", cli.HealthUnknown, fmt.Sprintf("process %d has not opened it yet; its log says what it waits for", pid)}
+	}
+	return check{"store", cli.HealthUnknown, "no site runs; stored bytes " + fmt.Sprint(folderBytes(filepath.Join(g.Data, "store")))}
+}
+
+// storeChecks are the lines of `status` about what happened to the store.
+func storeChecks(ctx context.Context, db *store.Store) []check {
+	c, err := db.Condition(ctx)
+	if err != nil {
+		return []check{{"parts", cli.HealthUnknown, err.Error()}}
+	}
+	parts := check{"parts", cli.HealthOK, "no part of the store is damaged or lost"}
+	if text := c.Lost(); text != "" {
+		parts = check{"parts", cli.HealthCritical, text}
+	}
+	if text := c.Warning(); text != "" {
+		return []check{parts, {"restored", cli.HealthWarning, text}}
+	}
+	return []check{parts}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -24,7 +25,7 @@ func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
 	cfg := configs.Default()
 	cfg.Relay.Listen, cfg.Relay.Auth, cfg.Reports.Listen = "127.0.0.1:0", "none", "127.0.0.1:0"
 	cfg.Store.Engine = filepath.Join(g.Data, "engine.so")
-	pages, err := listenPages("127.0.0.1:0")
+	pages, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
