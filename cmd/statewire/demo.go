@@ -55,7 +55,7 @@ func demoCommand(globals *cli.Globals) *cobra.Command {
 	}
 	cmd.Flags().IntVar(&fc.Clients, "clients", fc.Clients, "how many clients to simulate")
 	cmd.Flags().Uint64Var(&fc.Seed, "seed", fc.Seed, "what decides everything that looks like chance")
-	spanVar(cmd.Flags(), &fc.PatchDay, "patch-day", "the time in which the patch day's 24 hours pass")
+	cli.DurationVar(cmd.Flags(), &fc.PatchDay, "patch-day", "the time in which the patch day's 24 hours pass")
 	return cmd
 }
 
@@ -113,7 +113,7 @@ func (g *simulated) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Conf
 	}
 	s, err := site.New(c)
 	if err != nil {
-		return asSiteUsage(err)
+		return cli.DataUsage(err)
 	}
 	group.Go(func() error { return s.Run(ctx) })
 	return stopBriefly(cmd.Context(), group.Wait, demoStop, func() {

@@ -22,7 +22,7 @@ func main() {
 }
 
 func run(args []string) int {
-	defer runtime.KeepAlive(keepStdin())
+	defer runtime.KeepAlive(cli.KeepStdin())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go exitOnSecondSignal(ctx)

@@ -64,8 +64,8 @@ func policySetCommand(g *globals) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.collection, "collection", "", "the collection")
 	flags.Uint32Var(&f.priority, "priority", 0, "the smallest wins where collections disagree (default 1000)")
-	spanVar(flags, &f.send, "send-interval", "time between two sends of what changed")
-	spanVar(flags, &f.poll, "policy-interval", "time between two policy polls")
+	cli.DurationVar(flags, &f.send, "send-interval", "time between two sends of what changed")
+	cli.DurationVar(flags, &f.poll, "policy-interval", "time between two policy polls")
 	flags.Var((*topicList)(&f.pause), "pause", "keep the states of this topic type at the client (repeatable)")
 	flags.Var((*topicList)(&f.resume), "resume", "send the states of this topic type again (repeatable)")
 	flags.StringArrayVar(&f.intervals, "topic-interval", nil, "least time between two sends of a topic type, as 500=4h (repeatable)")
@@ -215,9 +215,9 @@ func policyRow(p policies.Policy) []any {
 			paused = append(paused, strconv.FormatUint(uint64(t.Type), 10))
 		}
 		if t.Interval > 0 {
-			intervals = append(intervals, fmt.Sprintf("%d=%s", t.Type, interval(t.Interval)))
+			intervals = append(intervals, fmt.Sprintf("%d=%s", t.Type, cli.Duration(t.Interval)))
 		}
 	}
-	return []any{p.Collection, p.Priority, interval(p.SendInterval), interval(p.PolicyInterval), strings.Join(paused, ","), strings.Join(intervals, ","),
+	return []any{p.Collection, p.Priority, cli.Duration(p.SendInterval), cli.Duration(p.PolicyInterval), strings.Join(paused, ","), strings.Join(intervals, ","),
 		p.Relay, p.Notifier, cli.Moment(p.Changed)}
 }

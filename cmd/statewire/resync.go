@@ -196,7 +196,7 @@ func resyncListCommand(g *globals) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&client, "client", "", "of this client only, by its id or computer name")
 	cmd.Flags().BoolVar(&open, "outstanding", false, "only those that still owe their answer")
-	spanVar(cmd.Flags(), &within, "within", "issued within this time, as 72h or 30d (default the merge interval)")
+	cli.DurationVar(cmd.Flags(), &within, "within", "issued within this time, as 72h or 30d (default the merge interval)")
 	return cmd
 }
 

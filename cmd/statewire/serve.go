@@ -53,7 +53,7 @@ func serveCommand(g *globals) *cobra.Command {
 				},
 			})
 			if err != nil {
-				return asSiteUsage(err)
+				return cli.DataUsage(err)
 			}
 			err = s.Run(cmd.Context())
 			log.Info("site stopped")

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"statewire/configs"
+	"statewire/internal/control"
 )
 
 // ExitStatus ends the program with a code of its own; err may be nil when everything was said on standard output.
@@ -89,4 +90,12 @@ func ExitCode(err error) int {
 		return ExitUsage
 	}
 	return ExitFailed
+}
+
+// DataUsage marks a data directory in which no site can be.
+func DataUsage(err error) error {
+	if errors.Is(err, control.ErrTooLong) {
+		return Usage(err)
+	}
+	return err
 }

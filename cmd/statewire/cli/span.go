@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"strings"
@@ -12,12 +12,12 @@ import (
 // span is a duration on the command line, which may be in days as in the configuration.
 type span time.Duration
 
-// spanVar is pflag's DurationVar for a span; what d holds is the default.
-func spanVar(flags *pflag.FlagSet, d *time.Duration, name, usage string) {
+// DurationVar is pflag's DurationVar for a span; what d holds is the default.
+func DurationVar(flags *pflag.FlagSet, d *time.Duration, name, usage string) {
 	flags.Var((*span)(d), name, usage)
 }
 
-func (s *span) String() string { return interval(time.Duration(*s)) }
+func (s *span) String() string { return Duration(time.Duration(*s)) }
 func (s *span) Type() string   { return "duration" }
 
 // Set reads one flag.
@@ -29,8 +29,8 @@ func (s *span) Set(text string) error {
 	return err
 }
 
-// interval writes a duration without its zero parts; nothing for none.
-func interval(d time.Duration) string {
+// Duration writes a duration without its zero parts; nothing for none.
+func Duration(d time.Duration) string {
 	if d == 0 {
 		return ""
 	}

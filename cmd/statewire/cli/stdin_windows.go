@@ -1,0 +1,4 @@
+package cli
+
+// KeepStdin has nothing to do where there is no embedded engine.
+func KeepStdin() any { return nil }
