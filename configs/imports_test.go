@@ -16,12 +16,14 @@ import (
 // allowed is who may import whom, by folder. A folder that is not here may import nothing of the project but the leaves
 // below internal/, which import nothing of it themselves.
 var allowed = map[string][]string{
-	"cmd/statewire": {"cmd/statewire/cli", "cmd/statewire/client", "site", "fleet", "agent", "agent/cache", "agent/transport", "agent/local", "agent/packages",
+	"cmd/statewire": {"cmd/statewire/cli", "cmd/statewire/client", "cmd/statewire/simulate", "site", "fleet", "agent", "agent/cache", "agent/transport", "agent/local", "agent/packages",
 		"reports", "reports/explain", "reports/summary", "configs", "console", "identity", "inbox", "ingest", "relay",
 		"resync", "resync/gaps", "collections", "policies", "smx", "smx/policy", "store", "store/embedded"},
 	"cmd/statewire/cli": {"configs"},
 	"cmd/statewire/client": {"cmd/statewire/cli", "agent", "agent/cache", "agent/transport", "agent/local", "agent/packages",
 		"reports", "reports/explain", "configs", "smx"},
+	"cmd/statewire/simulate": {"cmd/statewire/cli", "cmd/statewire/client", "site", "fleet", "configs", "inbox", "smx", "agent/transport"},
+
 	"site": {"configs", "relay", "inbox", "ingest", "store", "resync", "resync/gaps", "collections", "policies",
 		"reports", "reports/explain", "reports/summary", "console", "identity", "notifier", "smx", "smx/policy"},
 	"configs": {"relay", "ingest", "store", "resync", "reports", "console", "notifier", "agent", "agent/packages"},

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/cmd/statewire/cli"
+	"statewire/cmd/statewire/simulate"
 	"statewire/fleet"
 )
 
@@ -24,7 +25,7 @@ func fleetVerifyCommand(g *globals) *cobra.Command {
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.verifyFleet(cmd, path, client) },
 	}
-	cmd.Flags().StringVar(&path, "store", "", "the fleet's store file (default: "+fleetStore+" in the data directory)")
+	cmd.Flags().StringVar(&path, "store", "", "the fleet's store file (default: "+simulate.StoreName+" in the data directory)")
 	cmd.Flags().StringVar(&client, "client", "", "compare this client only")
 	return cmd
 }
@@ -39,7 +40,7 @@ func (g *globals) verifyFleet(cmd *cobra.Command, path, client string) (err erro
 		only = id.UUID()
 	}
 	if path == "" {
-		path = filepath.Join(g.Data, fleetStore)
+		path = filepath.Join(g.Data, simulate.StoreName)
 	}
 	fs, err := fleet.ReadStore(path)
 	if err != nil {

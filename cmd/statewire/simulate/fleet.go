@@ -1,4 +1,4 @@
-package main
+package simulate
 
 import (
 	"context"
@@ -17,8 +17,8 @@ import (
 	"statewire/internal/backoff"
 )
 
-// fleetStore is the fleet's store file in the data directory, unless --store names another.
-const fleetStore = "fleet.db"
+// StoreName is the fleet's store file in the data directory, unless --store names another.
+const StoreName = "fleet.db"
 
 // fleetOptions are the flags of `statewire fleet`.
 type fleetOptions struct {
@@ -29,9 +29,9 @@ type fleetOptions struct {
 	send   time.Duration // the send cycle in real time
 }
 
-// fleetCommand is the command "fleet", with the one that compares it with a site.
-func fleetCommand(globals *cli.Globals, verify *cobra.Command) *cobra.Command {
-	g := &simulated{globals}
+// Fleet is the command "fleet", with the one that compares it with a site.
+func Fleet(globals *cli.Globals, verify *cobra.Command) *cobra.Command {
+	g := &commands{globals}
 	o := fleetOptions{Config: fleet.DefaultConfig(), send: 5 * time.Second}
 	o.For, o.PolicyInterval, o.Senders = time.Minute, 10*time.Second, 64
 	o.Loss, o.Duplicate, o.Reorder, o.Damage, o.Silent, o.Leave = 0, 0, 0, 0, 0, 0
@@ -60,7 +60,7 @@ func (o *fleetOptions) register(cmd *cobra.Command) {
 	f.IntVar(&o.Clients, "clients", o.Clients, "how many clients to simulate, 1 to 100000")
 	f.StringVar(&o.Relay, "relay", "", "address of the relay, such as https://127.0.0.1:8443")
 	f.StringVar(&o.CAFile, "ca", "", "PEM file of the authority that the relay's certificate is from (default: the site's own below --data, else the system's)")
-	f.StringVar(&o.store, "store", "", "file in which the clients keep what they hold (default: "+fleetStore+" in the data directory)")
+	f.StringVar(&o.store, "store", "", "file in which the clients keep what they hold (default: "+StoreName+" in the data directory)")
 	f.Uint64Var(&o.Seed, "seed", o.Seed, "what decides everything that looks like chance")
 	cli.DurationVar(f, &o.For, "for", "how long the clients raise states")
 	cli.DurationVar(f, &o.Settle, "settle", "how long they then poll and send without a fault; the fleet ends when nothing waits any more")
@@ -82,7 +82,7 @@ func (o *fleetOptions) register(cmd *cobra.Command) {
 }
 
 // config is the fleet's configuration that the flags come to.
-func (o *fleetOptions) config(g *simulated) (fleet.Config, error) {
+func (o *fleetOptions) config(g *commands) (fleet.Config, error) {
 	c := o.Config
 	if c.PatchDay = o.day; c.PatchDay == 0 {
 		c.PatchDay = c.For
@@ -112,7 +112,7 @@ func (o *fleetOptions) config(g *simulated) (fleet.Config, error) {
 	return c, err
 }
 
-func (g *simulated) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
+func (g *commands) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
 	cfg, err := o.config(g)
 	if err != nil {
 		return err
@@ -143,12 +143,12 @@ func (g *simulated) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
 }
 
 // openFleetStore opens the named store file, or the data directory's.
-func (g *simulated) openFleetStore(path string) (*fleet.Store, error) {
+func (g *commands) openFleetStore(path string) (*fleet.Store, error) {
 	if path == "" {
 		if err := os.MkdirAll(g.Data, 0o700); err != nil {
 			return nil, fmt.Errorf("make the data directory: %w", err)
 		}
-		path = filepath.Join(g.Data, fleetStore)
+		path = filepath.Join(g.Data, StoreName)
 	}
 	return fleet.OpenStore(path)
 }
@@ -185,7 +185,7 @@ func progress(s fleet.Stats) string {
 }
 
 // fleetResult prints what happened and what a site should end up with.
-func (g *simulated) fleetResult(out io.Writer, s fleet.Stats, fs *fleet.Store) error {
+func (g *commands) fleetResult(out io.Writer, s fleet.Stats, fs *fleet.Store) error {
 	t, err := fs.Totals()
 	if err != nil {
 		return err

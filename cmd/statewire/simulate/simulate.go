@@ -1,4 +1,6 @@
-package main
+// Package simulate is the commands of simulated fleets: a demo, which is a whole site with one, and a fleet against any relay. A demo
+// never removes a folder that it did not make.
+package simulate
 
 import (
 	"context"
@@ -28,12 +30,12 @@ import (
 	"statewire/smx"
 )
 
-// simulated are the commands of simulated fleets.
-type simulated struct{ *cli.Globals }
+// commands are the commands of simulated fleets.
+type commands struct{ *cli.Globals }
 
-// demoCommand is the command "demo".
-func demoCommand(globals *cli.Globals) *cobra.Command {
-	g := &simulated{globals}
+// Demo is the command "demo".
+func Demo(globals *cli.Globals) *cobra.Command {
+	g := &commands{globals}
 	fc := fleet.DefaultConfig()
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -59,7 +61,7 @@ func demoCommand(globals *cli.Globals) *cobra.Command {
 	return cmd
 }
 
-func (g *simulated) demo(cmd *cobra.Command, fc fleet.Config) error {
+func (g *commands) demo(cmd *cobra.Command, fc fleet.Config) error {
 	folder, err := g.demoData(cmd)
 	if err != nil {
 		return err
@@ -78,7 +80,7 @@ func (g *simulated) demo(cmd *cobra.Command, fc fleet.Config) error {
 // merge of the engine, ends with the process, as by a power cut: what was acknowledged is on disk.
 const demoStop = time.Second
 
-func (g *simulated) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Config) error {
+func (g *commands) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Config) error {
 	cfg, err := g.demoConfig()
 	if err != nil {
 		return err
@@ -143,7 +145,7 @@ func stopBriefly(ctx context.Context, wait func() error, patience time.Duration,
 }
 
 // demoConfig is the configuration with addresses on this machine only, on free ports.
-func (g *simulated) demoConfig() (configs.Config, error) {
+func (g *commands) demoConfig() (configs.Config, error) {
 	cfg, _, err := g.Config(map[string]string{
 		"relay.listen": "127.0.0.1:0", "relay.auth": relay.AuthNone, "reports.listen": demoPages,
 		"relay.client_rate": "0", // past reports come in bursts
@@ -173,7 +175,7 @@ func listenPages(addr string) (net.Listener, error) {
 const demoPolls = 30 * time.Second
 
 // runFleet runs the simulated fleet, whose clients keep what they hold beside the site's data: a demo on old data goes on with them.
-func (g *simulated) runFleet(ctx context.Context, out io.Writer, cfg configs.Config, log *slog.Logger, a site.Addresses, fc fleet.Config, machine, note string) (err error) {
+func (g *commands) runFleet(ctx context.Context, out io.Writer, cfg configs.Config, log *slog.Logger, a site.Addresses, fc fleet.Config, machine, note string) (err error) {
 	fc.Relay, fc.PolicyInterval = a.Relay, demoPolls
 	if fc.TLS, err = trust(a.CAFile); err != nil {
 		return err
@@ -224,7 +226,7 @@ func trust(caFile string) (*tls.Config, error) {
 }
 
 // fillPast puts the fleet's past, and a few damaged files, into the inbox as a relay and an operator would have.
-func (g *simulated) fillPast(ctx context.Context, cfg configs.Config, log *slog.Logger, f *fleet.Fleet) (err error) {
+func (g *commands) fillPast(ctx context.Context, cfg configs.Config, log *slog.Logger, f *fleet.Fleet) (err error) {
 	dir, err := site.OpenInbox(g.Data, cfg, log)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package simulate
 
 import (
 	"context"
@@ -27,7 +27,7 @@ type demoFolder struct {
 }
 
 // demoData is the folder named with --data, or a temporary one.
-func (g *simulated) demoData(cmd *cobra.Command) (demoFolder, error) {
+func (g *commands) demoData(cmd *cobra.Command) (demoFolder, error) {
 	if cmd.Flags().Changed("data") {
 		return demoFolder{path: g.Data}, nil
 	}
@@ -89,7 +89,7 @@ func (f *demoFolder) removeLater() {
 	}
 }
 
-func demoRemoveCommand() *cobra.Command {
+func RemoveDemo() *cobra.Command {
 	return &cobra.Command{
 		Use:    "demo-remove FOLDER",
 		Short:  "remove the temporary folder of a demo once standard input ends",

@@ -1,4 +1,4 @@
-package main
+package simulate
 
 import "golang.org/x/sys/unix"
 

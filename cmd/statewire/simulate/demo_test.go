@@ -1,4 +1,4 @@
-package main
+package simulate
 
 import (
 	"context"
@@ -102,7 +102,7 @@ func TestOnlyADemosFolderIsRemoved(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(folder, "store"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		root := demoRemoveCommand()
+		root := RemoveDemo()
 		root.SetArgs([]string{folder})
 		root.SetIn(strings.NewReader(""))
 		err := root.ExecuteContext(t.Context())

@@ -1,4 +1,4 @@
-package main
+package simulate
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 )
 
 // demoLog writes the site's log beside its data: the terminal is for the address.
-func (g *simulated) demoLog() (*slog.Logger, func(), error) {
+func (g *commands) demoLog() (*slog.Logger, func(), error) {
 	if err := os.MkdirAll(g.Data, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make the data directory: %w", err)
 	}
