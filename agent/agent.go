@@ -65,7 +65,7 @@ type Identity struct {
 // Deps is what a client works with.
 type Deps struct {
 	Identity Identity
-	Store    Store           // a Memory, or a Client of a Bolt file
+	Store    Store           // a cache.Memory, or a Client of a cache.File
 	Relay    transport.Relay // to the configured relay, usually a Sender
 	// Dial makes the way to a relay that a policy assigns. Nil stays with the configured one.
 	Dial  func(address string) (*transport.Sender, error)

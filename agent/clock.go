@@ -9,14 +9,14 @@ type Clock struct {
 	Steady func() time.Duration // since some moment; never jumps, never goes back
 }
 
-// SystemClock is the machine's.
-func SystemClock() Clock {
+// systemClock is the machine's.
+func systemClock() Clock {
 	began := time.Now()
 	return Clock{Wall: time.Now, Steady: func() time.Duration { return time.Since(began) }}
 }
 
 func (c Clock) orSystem() Clock {
-	system := SystemClock()
+	system := systemClock()
 	if c.Wall == nil {
 		c.Wall = system.Wall
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"statewire/internal/serials"
 	"statewire/smx"
 )
 
@@ -22,7 +23,7 @@ type Declined struct {
 // jumps tells whether a serial to continue from is too far above the client's last one to be believed: a relay that
 // lies, or a site that believed somebody's lie, could use up all serials with one policy.
 func jumps(next, last uint64) bool {
-	return next > smx.MaxSerial || smx.Jumps(next, last)
+	return next > smx.MaxSerial || serials.Jumps(next, last)
 }
 
 // keepDeclined notes a serial that was declined, or, with a zero one, that the latest request's was not.

@@ -16,7 +16,7 @@ import (
 // File is a store file: one client's, or those of a whole fleet. What a call has written is on disk when it returns,
 // and a power cut in the middle leaves what was there before it.
 type File struct {
-	// Constant after OpenBolt.
+	// Constant after Open.
 	db       *bbolt.DB
 	path     string
 	own      smx.ClientID
@@ -99,28 +99,6 @@ func (f *File) Path() string { return f.path }
 // Coalesce says whether the writes of many clients at once share one commit. Call it while nobody writes.
 func (f *File) Coalesce(on bool) { f.coalesce = on }
 
-// PutNote keeps, in a bucket beside the clients', what the program that uses the file wants to know of itself.
-func (f *File) PutNote(bucket, key string, value []byte) error {
-	return f.db.Update(func(tx *bbolt.Tx) error {
-		notes, err := tx.CreateBucketIfNotExists([]byte(bucket))
-		if err != nil {
-			return err
-		}
-		return notes.Put([]byte(key), value)
-	})
-}
-
-// Note is what PutNote kept; nil when there is nothing.
-func (f *File) Note(bucket, key string) (value []byte, err error) {
-	err = f.db.View(func(tx *bbolt.Tx) error {
-		if notes := tx.Bucket([]byte(bucket)); notes != nil {
-			value = bytes.Clone(notes.Get([]byte(key)))
-		}
-		return nil
-	})
-	return value, err
-}
-
 // Own is the machine's own client id.
 func (f *File) Own() smx.ClientID { return f.own }
 
@@ -137,7 +115,7 @@ func (f *File) identify(want smx.ClientID) error {
 	return err
 }
 
-// Client is the store of one client in a Bolt file. It is safe for concurrent use.
+// Client is the store of one client in a File. It is safe for concurrent use.
 type Client struct{ store }
 
 // Client returns the store of a client; one never seen before is empty. Nothing is written until the client writes.

@@ -41,7 +41,7 @@ func TestOnlyTheAgentsUserMayUseTheSocket(t *testing.T) {
 		return // the pipe's access list says so
 	}
 	o := operate(t)
-	info, err := os.Stat(Path(o.dir))
+	info, err := os.Stat(socketPath(o.dir))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket is %v, %v; want -rw-------", info.Mode(), err)
 	}

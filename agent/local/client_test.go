@@ -25,7 +25,7 @@ func TestAnAgentThatDoesNotRunIsSaid(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		return
 	}
-	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: Path(dir), Net: "unix"})
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: socketPath(dir), Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,9 +15,9 @@ import (
 // callers of other machines.
 const pipeAccess = "D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GA;;;OW)"
 
-// Path is where the agent with its files in dir listens for commands of this machine: pipes have no folders, so the
-// folder decides the name.
-func Path(dir string) string {
+// socketPath is where the agent with its files in dir listens for commands of this machine: pipes have no folders, so
+// the folder decides the name.
+func socketPath(dir string) string {
 	sum := sha256.Sum256([]byte(strings.ToLower(dir)))
 	return fmt.Sprintf(`\\.\pipe\statewire-agent-%x`, sum[:8])
 }
@@ -25,7 +25,7 @@ func Path(dir string) string {
 // Listen listens for commands of this machine. Only the user that runs the agent, administrators and the system can
 // open the pipe.
 func Listen(dir string) (net.Listener, error) {
-	ln, err := winio.ListenPipe(Path(dir), &winio.PipeConfig{SecurityDescriptor: pipeAccess})
+	ln, err := winio.ListenPipe(socketPath(dir), &winio.PipeConfig{SecurityDescriptor: pipeAccess})
 	if err != nil {
 		return nil, fmt.Errorf("listen for the agent's commands: %w", err)
 	}
@@ -33,5 +33,5 @@ func Listen(dir string) (net.Listener, error) {
 }
 
 func dial(ctx context.Context, dir string) (net.Conn, error) {
-	return winio.DialPipeContext(ctx, Path(dir))
+	return winio.DialPipeContext(ctx, socketPath(dir))
 }
