@@ -1,9 +1,9 @@
 package ingest
 
 import (
-	"iter"
 	"slices"
 
+	"statewire/internal/serials"
 	"statewire/smx"
 )
 
@@ -12,35 +12,18 @@ const runsPerClient = 64
 
 // runs is which serials of every client may have been seen. Most clients are one run of 16 bytes, without a pointer.
 type runs struct {
-	top   map[smx.ClientID]run   // the greatest run of each client
-	below map[smx.ClientID][]run // the others of those that have gaps, ascending
-}
-
-// run is serials without a gap, first and last included.
-type run struct{ first, last uint64 }
-
-// runsOf goes over the runs of sorted serials, leaving out 0. A serial that repeats begins a run of its own: the store counts on
-// seeing it twice.
-func runsOf(serials []uint64) iter.Seq[run] {
-	return func(yield func(run) bool) {
-		for i := 0; i < len(serials); {
-			at := run{serials[i], serials[i]}
-			for i++; i < len(serials) && serials[i] == at.last+1; i++ {
-				at.last = serials[i]
-			}
-			if at.first = max(at.first, 1); at.last > 0 && !yield(at) {
-				return
-			}
-		}
-	}
+	top   map[smx.ClientID]serials.Run   // the greatest run of each client
+	below map[smx.ClientID][]serials.Run // the others of those that have gaps, ascending
 }
 
 func newRuns() runs {
-	return runs{top: map[smx.ClientID]run{}, below: map[smx.ClientID][]run{}}
+	return runs{top: map[smx.ClientID]serials.Run{}, below: map[smx.ClientID][]serials.Run{}}
 }
 
 // startAt says that any serial of a client up to last may have been seen.
-func (r runs) startAt(client smx.ClientID, last uint64) { r.top[client] = run{0, last} }
+func (r runs) startAt(client smx.ClientID, last uint64) {
+	r.top[client] = serials.Run{First: 0, Last: last}
+}
 
 // of takes out what is known of a client; keep puts it back.
 func (r runs) of(client smx.ClientID) clientRuns {
@@ -58,20 +41,20 @@ func (r runs) keep(client smx.ClientID, c clientRuns) {
 
 // clientRuns is the runs of one client. Serial 0, which is none, counts as seen.
 type clientRuns struct {
-	top   run
-	below []run
+	top   serials.Run
+	below []serials.Run
 }
 
 // add notes a serial; false when it may have been seen before.
 func (c *clientRuns) add(serial uint64) bool {
 	switch {
-	case serial == c.top.last+1:
-		c.top.last = serial
-	case serial > c.top.last:
+	case serial == c.top.Last+1:
+		c.top.Last = serial
+	case serial > c.top.Last:
 		c.below = append(c.below, c.top)
-		c.top = run{serial, serial}
+		c.top = serials.Run{First: serial, Last: serial}
 		c.trim()
-	case serial >= c.top.first:
+	case serial >= c.top.First:
 		return false
 	default:
 		return c.addBelow(serial)
@@ -81,18 +64,18 @@ func (c *clientRuns) add(serial uint64) bool {
 
 // addBelow notes a serial that lies below the top run.
 func (c *clientRuns) addBelow(serial uint64) bool {
-	at, _ := slices.BinarySearchFunc(c.below, serial, func(r run, serial uint64) int {
-		if r.last < serial {
+	at, _ := slices.BinarySearchFunc(c.below, serial, func(r serials.Run, serial uint64) int {
+		if r.Last < serial {
 			return -1
 		}
 		return 1
 	}) // the first run that ends at the serial or above it
-	if at < len(c.below) && c.below[at].first <= serial {
+	if at < len(c.below) && c.below[at].First <= serial {
 		return false
 	}
-	c.below = slices.Insert(c.below, at, run{serial, serial})
-	if at > 0 && c.below[at-1].last+1 == serial {
-		c.below[at-1].last = serial
+	c.below = slices.Insert(c.below, at, serials.Run{First: serial, Last: serial})
+	if at > 0 && c.below[at-1].Last+1 == serial {
+		c.below[at-1].Last = serial
 		c.below = slices.Delete(c.below, at, at+1)
 		at--
 	}
@@ -107,8 +90,8 @@ func (c *clientRuns) joinAbove(at int) {
 	if at+1 < len(c.below) {
 		next = &c.below[at+1]
 	}
-	if c.below[at].last+1 == next.first {
-		next.first = c.below[at].first
+	if c.below[at].Last+1 == next.First {
+		next.First = c.below[at].First
 		c.below = slices.Delete(c.below, at, at+1)
 	}
 }
@@ -116,7 +99,7 @@ func (c *clientRuns) joinAbove(at int) {
 // trim forgets the lowest gap of a client that has too many: what lies in it has to be looked up.
 func (c *clientRuns) trim() {
 	if len(c.below) >= runsPerClient {
-		c.below[1].first = c.below[0].first
+		c.below[1].First = c.below[0].First
 		c.below = slices.Delete(c.below, 0, 1)
 	}
 }

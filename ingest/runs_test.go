@@ -45,26 +45,8 @@ func checkRuns(t *rapid.T, c clientRuns) {
 	}
 	all := append(slices.Clone(c.below), c.top)
 	for i, at := range all {
-		if at.first > at.last || i > 0 && at.first <= all[i-1].last+1 {
+		if at.First > at.Last || i > 0 && at.First <= all[i-1].Last+1 {
 			t.Fatalf("runs %v are not apart and ascending", all)
-		}
-	}
-}
-
-func TestRunsOfSerials(t *testing.T) {
-	for _, tt := range []struct {
-		name    string
-		serials []uint64
-		want    []run
-	}{
-		{"none", nil, nil},
-		{"only messages without one", []uint64{0, 0}, nil},
-		{"neighbours are one", []uint64{1, 2, 3}, []run{{1, 3}}},
-		{"a copy begins a run of its own", []uint64{2, 2, 3, 3}, []run{{2, 2}, {2, 3}, {3, 3}}},
-		{"gaps part them", []uint64{0, 1, 3, 4, 1 << 62}, []run{{1, 1}, {3, 4}, {1 << 62, 1 << 62}}},
-	} {
-		if have := slices.Collect(runsOf(tt.serials)); !slices.Equal(have, tt.want) {
-			t.Errorf("%s: have %v, want %v", tt.name, have, tt.want)
 		}
 	}
 }

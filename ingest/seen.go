@@ -13,11 +13,12 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/uuid"
 
+	"statewire/internal/serials"
 	"statewire/smx"
 )
 
 const (
-	// flagSerialJump marks a message whose serial is more than smx.SerialJump above the greatest one seen of its client.
+	// flagSerialJump marks a message whose serial is more than serials.Jump above the greatest one seen of its client.
 	flagSerialJump uint8 = 1 << 7
 	// serialsPerQuery bounds one look-up, and lookUpBytes its text.
 	serialsPerQuery = 20_000
@@ -136,10 +137,10 @@ func (s *seen) sift(b batch) (suspects []suspect) {
 	for r := range b.reports() {
 		client, rows := s.runs.of(r.Client), &r.part.rows
 		for i := r.FirstMessage; i < r.FirstMessage+r.Messages; i++ {
-			number, top := rows.Serial[i], client.top.last
+			number, top := rows.Serial[i], client.top.Last
 			if number == 0 || !client.add(number) {
 				suspects = append(suspects, suspect{r.part, i})
-			} else if smx.Jumps(number, top) {
+			} else if serials.Jumps(number, top) {
 				rows.Flags[i] |= flagSerialJump
 			}
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"statewire/internal/serials"
 	"statewire/smx"
 )
 
@@ -57,15 +58,15 @@ func serialBounds(serials []uint64) (low, high uint64) {
 // Those of records that were set aside count: asking again would bring the same records.
 func rangesTables(b batch) (ranges, arrivals table) {
 	var clients []uuid.UUID
-	var first, last, serials []uint64
+	var first, last, came []uint64
 	for r := range b.reports() {
-		serials = append(serials[:0], r.serials()...)
+		came = append(came[:0], r.serials()...)
 		for i := range r.bad {
-			serials = append(serials, r.bad[i].Serial)
+			came = append(came, r.bad[i].Serial)
 		}
-		slices.Sort(serials)
-		for at := range runsOf(serials) {
-			clients, first, last = append(clients, r.client()), append(first, at.first), append(last, at.last)
+		slices.Sort(came)
+		for at := range serials.Of(came) {
+			clients, first, last = append(clients, r.client()), append(first, at.First), append(last, at.Last)
 		}
 	}
 	rows, blocks := len(clients), [][]any{{clients, first, last}}

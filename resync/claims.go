@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"statewire/internal/control"
+	"statewire/internal/serials"
 	"statewire/smx"
 	"statewire/store"
 )
@@ -33,12 +34,12 @@ func (l *storeLedger) noteClaims(ctx context.Context, claims map[smx.ClientID]cl
 	var aside asideRows
 	for client, c := range claims {
 		greatest := known[client]
-		if high := (claim{Poll: smx.Poll{Client: client, LastSerial: c.high}, at: c.highAt}); smx.Jumps(c.high, greatest) {
+		if high := (claim{Poll: smx.Poll{Client: client, LastSerial: c.high}, at: c.highAt}); serials.Jumps(c.high, greatest) {
 			aside.add(high, greatest)
 		} else if c.high > 0 {
 			polled.add(high)
 		}
-		if smx.Jumps(c.LastSerial, greatest) {
+		if serials.Jumps(c.LastSerial, greatest) {
 			aside.add(c, greatest)
 			c.LastSerial = 0 // it polled: that much is believed
 			polled.add(c)
@@ -85,7 +86,7 @@ func (r *asideRows) add(c claim, seen uint64) {
 func (l *storeLedger) measure(ctx context.Context, claims map[smx.ClientID]claim) (map[smx.ClientID]uint64, error) {
 	var high []smx.ClientID
 	for client, c := range claims {
-		if max(c.LastSerial, c.high) > smx.SerialJump {
+		if max(c.LastSerial, c.high) > serials.Jump {
 			high = append(high, client)
 		}
 	}
@@ -135,7 +136,7 @@ func (l *storeLedger) claimsAside(ctx context.Context, clients []smx.ClientID) (
 
 // eachAside goes over them without holding them all: anybody may claim in the name of a million clients.
 func (l *storeLedger) eachAside(ctx context.Context, clients []smx.ClientID, take func(asideClaim)) error {
-	err := l.store.EachRow(ctx, claimsAsideSQL, []any{store.UUIDsArg("clients", clients), store.UintArg("jump", smx.SerialJump)}, func(scan func(...any) error) error {
+	err := l.store.EachRow(ctx, claimsAsideSQL, []any{store.UUIDsArg("clients", clients), store.UintArg("jump", serials.Jump)}, func(scan func(...any) error) error {
 		var c asideClaim
 		err := scan(&c.client, &c.serial, &c.at)
 		take(c)

@@ -97,8 +97,8 @@ func TestADryRunSaysWhatTheCheckDoes(t *testing.T) {
 		s.arrived(n, run(5, 9))
 	}
 	s.arrived(9, run(1, 1), run(3, 3))
-	s.arrived(20, run(1, 1), run(smx.SerialJump+10, smx.SerialJump+10))
-	s.arrived(21, run(1, 1), run(3, 3), run(smx.SerialJump+10, smx.SerialJump+10))
+	s.arrived(20, run(1, 1), run(serials.Jump+10, serials.Jump+10))
+	s.arrived(21, run(1, 1), run(3, 3), run(serials.Jump+10, serials.Jump+10))
 	r := b.foretold("young gaps")
 	b.equal("young gaps are held", []any{r.IssuedTotal, r.HeldTotals, r.Gaps.Ranges, r.Gaps.Jumps}, []any{0, map[string]int{heldAge: 6}, 5, 2})
 
@@ -111,14 +111,14 @@ func TestADryRunSaysWhatTheCheckDoes(t *testing.T) {
 	clash(5, 1, 2)
 	clash(5, 1, 3) // twice is one conflict to see
 	clash(6, 1, 2)
-	s.completed(6, 2, 99, 5, "")                                       // settled before a check saw it
-	s.polled(7, 1, 4, 1)                                               // holds another state
-	s.polled(12, 1, 4, 1)                                              // the same, and serials that are missing: not compared
-	s.claim(12, 4)                                                     //
-	s.polled(9, 3, 4, 1)                                               // was not compared while its gap was open
-	s.arrived(9, run(2, 2))                                            //
-	s.arrived(8, run(2, 2))                                            // a young gap
-	s.completed(20, smx.SerialJump+11, 7, 100, fmt.Sprintf("'%d'", 1)) // it answered, and the jump stays
+	s.completed(6, 2, 99, 5, "")                                     // settled before a check saw it
+	s.polled(7, 1, 4, 1)                                             // holds another state
+	s.polled(12, 1, 4, 1)                                            // the same, and serials that are missing: not compared
+	s.claim(12, 4)                                                   //
+	s.polled(9, 3, 4, 1)                                             // was not compared while its gap was open
+	s.arrived(9, run(2, 2))                                          //
+	s.arrived(8, run(2, 2))                                          // a young gap
+	s.completed(20, serials.Jump+11, 7, 100, fmt.Sprintf("'%d'", 1)) // it answered, and the jump stays
 	b.unread = gaps.Unread{Clients: map[smx.ClientID]struct{}{client(3): {}}}
 	if _, err := b.Request(t.Context(), Target{Clients: []smx.ClientID{client(3), client(8)}}, RequestOptions{By: "ann"}); err != nil {
 		t.Fatal(err)

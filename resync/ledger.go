@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"statewire/internal/serials"
 	"statewire/resync/gaps"
 	"statewire/smx"
 )
@@ -78,7 +79,7 @@ func (c claim) after(before claim) claim {
 	if before.LastSerial > c.high {
 		c.high, c.highAt = before.LastSerial, before.at
 	}
-	if !smx.Jumps(c.high, c.LastSerial) {
+	if !serials.Jumps(c.high, c.LastSerial) {
 		c.high, c.highAt = 0, time.Time{}
 	}
 	return c

@@ -43,13 +43,7 @@ const (
 	MaxCommentBytes = 1 << 10
 	// MaxSerial is the greatest serial number a message may carry.
 	MaxSerial = 1 << 62
-	// SerialJump is how far above the greatest serial known another one may be. What is farther has jumped: a message is stored and
-	// flagged, a claim is kept aside, a serial to continue from is declined.
-	SerialJump = 1_000_000
 )
-
-// Jumps tells whether a serial is too far above the greatest one known to be believed.
-func Jumps(serial, known uint64) bool { return serial > known && serial-known > SerialJump }
 
 // NoPriority is the priority of a report whose header names none.
 const NoPriority = -1

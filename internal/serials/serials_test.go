@@ -74,6 +74,24 @@ func TestSerialsBecomeRuns(t *testing.T) {
 	})
 }
 
+func TestRunsOfSerials(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		serials []uint64
+		want    []Run
+	}{
+		{"none", nil, nil},
+		{"only messages without one", []uint64{0, 0}, nil},
+		{"neighbours are one", []uint64{1, 2, 3}, []Run{{1, 3}}},
+		{"a copy begins a run of its own", []uint64{2, 2, 3, 3}, []Run{{2, 2}, {2, 3}, {3, 3}}},
+		{"gaps part them", []uint64{0, 1, 3, 4, greatest}, []Run{{1, 1}, {3, 4}, {greatest, greatest}}},
+	} {
+		if have := slices.Collect(Of(tt.serials)); !slices.Equal(have, tt.want) {
+			t.Errorf("%s: have %v, want %v", tt.name, have, tt.want)
+		}
+	}
+}
+
 func TestNothingOverflowsAtTheGreatestSerial(t *testing.T) {
 	all := []Run{{1, greatest}}
 	if got := Subtract(all, []Run{{1, greatest}}); got != nil {

@@ -16,7 +16,6 @@ import (
 	"github.com/google/uuid"
 
 	"statewire/internal/serials"
-	"statewire/smx"
 	"statewire/store"
 )
 
@@ -27,12 +26,12 @@ type Finder struct {
 	store  *store.Store
 	log    *slog.Logger
 	margin time.Duration // watermarkMargin, but for tests
-	jump   uint64        // smx.SerialJump, but for tests
+	jump   uint64        // serials.Jump, but for tests
 }
 
 // New returns a finder on an open store.
 func New(s *store.Store, log *slog.Logger) *Finder {
-	return &Finder{store: s, log: log, margin: watermarkMargin, jump: smx.SerialJump}
+	return &Finder{store: s, log: log, margin: watermarkMargin, jump: serials.Jump}
 }
 
 // Options say what a search looks at, and what time it is.
