@@ -22,7 +22,7 @@ var allowed = map[string][]string{
 	"cmd/statewire/cli": {"configs"},
 	"cmd/statewire/client": {"cmd/statewire/cli", "agent", "agent/cache", "agent/transport", "agent/local", "agent/packages",
 		"reports", "reports/explain", "configs", "smx"},
-	"cmd/statewire/simulate": {"cmd/statewire/cli", "cmd/statewire/client", "site", "fleet", "configs", "inbox", "smx", "agent/transport"},
+	"cmd/statewire/simulate": {"cmd/statewire/cli", "cmd/statewire/client", "site", "fleet", "configs", "relay", "inbox", "smx"},
 
 	"site": {"configs", "relay", "inbox", "ingest", "store", "resync", "resync/gaps", "collections", "policies",
 		"reports", "reports/explain", "reports/summary", "console", "identity", "notifier", "smx", "smx/policy"},
