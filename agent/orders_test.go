@@ -206,3 +206,47 @@ func TestTheWallClockDecidesNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestAnotherPolicyRemembersSlowedTopics: what was sent of a slowed topic counts on when some other setting changes.
+func TestAnotherPolicyRemembersSlowedTopics(t *testing.T) {
+	relay, wall := agenttest.NewSite(t), time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC)
+	began := wall
+	a, err := New(DefaultConfig(), Deps{Identity: testIdentity, Store: cache.NewMemory(0), Relay: relay, Log: quiet,
+		Clock: Clock{Wall: func() time.Time { return wall }, Steady: func() time.Duration { return wall.Sub(began) }}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slowed := []policy.Topic{{Type: TopicUpdateDetection, Interval: 6 * time.Hour}}
+	want(relay, policy.Document{Topics: slowed})
+	poll(t, a, PolicyAdopted)
+	raise(t, a, detected("a", 1))
+	send(t, a, transport.Accepted)
+	wall = wall.Add(time.Hour)
+	want(relay, policy.Document{Topics: slowed, SendInterval: 20 * time.Minute})
+	poll(t, a, PolicyAdopted)
+	raise(t, a, detected("a", 2))
+	send(t, a, transport.Idle)
+	wall = wall.Add(5 * time.Hour)
+	send(t, a, transport.Accepted)
+}
+
+// TestAPollThatSucceedsEndsTheGrowingWait: the wait after the next failure is the first one again.
+func TestAPollThatSucceedsEndsTheGrowingWait(t *testing.T) {
+	a, _, relay := testAgent(t, 0)
+	relay.PollFault = func(int) *transport.PolicyAnswer { return &transport.PolicyAnswer{Outcome: transport.Again} }
+	first := Pause(0, 0)
+	for range 8 {
+		if got := poll(t, a, PolicyAgain); got.Wait == 0 {
+			t.Fatal("it asks again at once")
+		}
+	}
+	if long := poll(t, a, PolicyAgain).Wait; long < 4*first {
+		t.Fatalf("after nine failures it waits %v", long)
+	}
+	relay.PollFault = nil
+	poll(t, a, PolicyAdopted)
+	relay.PollFault = func(int) *transport.PolicyAnswer { return &transport.PolicyAnswer{Outcome: transport.Again} }
+	if again := poll(t, a, PolicyAgain).Wait; again >= 2*firstPause {
+		t.Errorf("after one failure it waits %v", again)
+	}
+}

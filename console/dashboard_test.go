@@ -163,3 +163,12 @@ func TestEveryFailureReadsAsBad(t *testing.T) {
 		t.Errorf("only %d failures", count)
 	}
 }
+
+// Who reported 10 and 20 hours ago reported today; who did 30 hours ago or before did not.
+func TestReportedTodayEndsAfterADay(t *testing.T) {
+	h := handler(t, reportstest.Fleet(t))
+	if body := get(t, h, "/panels/tiles").Body.String(); !strings.Contains(body, "2 clients in 24 hours") ||
+		!strings.Contains(body, "40 %") {
+		t.Errorf("the tiles are %s", body)
+	}
+}

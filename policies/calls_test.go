@@ -92,3 +92,33 @@ func TestWrongCallsSayWhatToDo(t *testing.T) {
 		}
 	}
 }
+
+// A collection whose query fails keeps the members it had, and they their policy.
+func TestACollectionWhoseQueryFailsKeepsItsPolicy(t *testing.T) {
+	db, log := storetest.New(t), slog.New(slog.DiscardHandler)
+	sets := collections.New(db, log, time.Now)
+	s := New(Deps{Store: db, Collections: sets, Resyncs: asked{}, Log: log})
+	exec := func(sql string) {
+		t.Helper()
+		if err := db.Conn().Exec(db.InsertContext(t.Context()), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("CREATE TABLE chosen (client_id UUID) ENGINE = Memory")
+	exec("INSERT INTO chosen VALUES ('" + client(1).UUID() + "')")
+	if _, err := sets.Create(t.Context(), collections.Spec{Name: "x", Query: "SELECT client_id FROM chosen"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Set(t.Context(), "x", Settings{SendInterval: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{"SELECT 1", "DROP TABLE chosen"} {
+		exec(sql)
+		if err := s.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.answer(smx.Poll{Client: client(1)}); err != nil || got.SendInterval != time.Hour {
+			t.Errorf("after %s: %+v, %v", sql, got, err)
+		}
+	}
+}

@@ -147,15 +147,15 @@ func TestThroughputFillsEveryMinuteAndCountsAReportOnce(t *testing.T) {
 		t.Fatalf("%d rows", len(rows))
 	}
 	for _, row := range rows {
-		want := "0 0 0 0"
+		want := "0 0 0 0 0"
 		switch row["minute"] {
 		case tabular.TimeText(minute.Add(-2 * time.Minute)):
-			want = "2 30 1 5"
+			want = "2 30 1 5 4"
 		case tabular.TimeText(minute.Add(-time.Minute)):
-			want = "1 7 0 1740"
+			want = "1 7 0 1740 1740"
 		}
 		if got := fmt.Sprint(row["reports"], " ", row["messages"], " ", row["set_aside"], " ",
-			row["slowest_seconds"]); got != want {
+			row["slowest_seconds"], " ", row["lag_seconds"]); got != want {
 			t.Errorf("%s: got %s, want %s", row["minute"], got, want)
 		}
 	}

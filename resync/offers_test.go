@@ -41,3 +41,20 @@ func TestNothingIsAnsweredBeforeTheStoreWasRead(t *testing.T) {
 		t.Errorf("answered: %v", err)
 	}
 }
+
+// Each request that a client is given is noted once, not only its first.
+func TestEveryPickupIsNotedOnce(t *testing.T) {
+	o := newOffers()
+	o.open()
+	for number := uint32(1); number <= 2; number++ {
+		o.add([]resync{{client: client(1), number: number}})
+		for range 3 {
+			if _, err := o.answer(smx.Poll{Client: client(1), LastSerial: 5}, today); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, pickups := o.take(); len(pickups) != 1 || pickups[0].number != number {
+			t.Errorf("of request %d the pickups %v are noted", number, pickups)
+		}
+	}
+}

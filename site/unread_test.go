@@ -50,3 +50,22 @@ func TestSerialsOfWaitingFilesAreReadUpToABound(t *testing.T) {
 		}
 	}
 }
+
+// A record that will be set aside brings its serial, too: it is not missing.
+func TestSerialsOfBadRecordsArrive(t *testing.T) {
+	client := smx.ClientID{15: 3}
+	r := smx.Report{Header: smx.Header{Client: client, ClientInstalled: 1, ClientType: 1, Priority: smx.NoPriority,
+		ClientVersion: "5.0", NetBIOSName: "PC", CodePage: "437", Date: time.Now()}}
+	for serial := uint64(1); serial <= 3; serial++ {
+		r.Messages = append(r.Messages, smx.Message{Time: time.Now(), Serial: serial, TopicType: 500, TopicID: "{update}",
+			TopicIDType: 3, StateID: uint32(serial)})
+	}
+	doc := bytes.Replace(smx.AppendReport(nil, &r), []byte(`<State ID="3"`), []byte(`<State ID="x"`), 1)
+	a := newArriving()
+	if _, _, err := a.read(bytes.NewReader(doc)); err != nil || len(a.batch.Bad) != 1 {
+		t.Fatalf("%v, %d bad records", err, len(a.batch.Bad))
+	}
+	if got := a.runs[client]; !slices.Equal(got, []serials.Run{{First: 1, Last: 3}}) {
+		t.Errorf("read %v, want 1 to 3", got)
+	}
+}

@@ -99,6 +99,22 @@ func TestHeldTellsWhereAStateStands(t *testing.T) {
 	})
 }
 
+// What was sent already waits again once the whole cache is asked for.
+func TestHeldWaitsForTheAnswerToAResync(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *opened) {
+		put(t, s, detected("sent", 1))
+		packed(t, s, "1:sent=1")
+		settle(t, s, Accepted)
+		if err := s.Resend(); err != nil {
+			t.Fatal(err)
+		}
+		held, err := s.Held()
+		if err != nil || len(held) != 1 || held[0].Place != Waits {
+			t.Errorf("held %+v, %v; want it waiting", held, err)
+		}
+	})
+}
+
 func TestHeldOfSomeTopicTypes(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *opened) {
 		other, instant := detected("b", 1), detected("c", 1)

@@ -35,3 +35,16 @@ func TestAGapCheckIsForetoldAtOrAfterAMoment(t *testing.T) {
 		}
 	}
 }
+
+// TestTheNextPollIsForetoldByThePolicyInterval: not by the one of sends, and not in the past.
+func TestTheNextPollIsForetoldByThePolicyInterval(t *testing.T) {
+	now := time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC)
+	for ago, want := range map[time.Duration]time.Time{10 * time.Minute: now.Add(50 * time.Minute),
+		59 * time.Minute: now.Add(time.Minute), time.Hour: {}, 2 * time.Hour: {}} {
+		n := next{evidence: &evidence{now: now, header: header{claimedTime: now.Add(-ago)},
+			schedule: Schedule{PolicyInterval: time.Hour, SendInterval: 15 * time.Minute}}}
+		if got := n.nextPoll(); !got.Equal(want) {
+			t.Errorf("%v after a poll the next is at %v, want %v", ago, got, want)
+		}
+	}
+}
