@@ -80,7 +80,7 @@ func traceCommand(g *globals) *cobra.Command {
 				return cli.Usage(errors.New("name the message: --serial N"))
 			}
 			return g.withExplainer(cmd, func(x *explain.Explainer) error {
-				err := x.WriteTraceOf(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0], serial)
+				err := x.WriteTrace(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0], serial)
 				if errors.Is(err, explain.ErrSerial) {
 					return cli.Usage(err)
 				}

@@ -12,11 +12,11 @@ import (
 
 // Deps is what explanations need besides the store. What is nil is not known, and nothing is said of it.
 type Deps struct {
-	// unread files of a client; nil when this process sees no inbox
+	// Holding are the unread files of a client; nil when this process sees no inbox.
 	Holding func(ctx context.Context, client uuid.UUID) (Held, error)
-	// the settings of gap check and resync as they are now; nil: times ahead are not told
+	// Schedule is what gap check and resync are set to now; nil: times ahead are not told.
 	Schedule func() Schedule
-	// what this machine's own agent knows of a message; nil: there is none
+	// AgentLog is what this machine's own agent knows of a message; nil: there is none.
 	AgentLog func(ctx context.Context, client uuid.UUID, serial uint64) (steps []AgentEvent, _ error)
 
 	Now func() time.Time // nil means time.Now
@@ -43,11 +43,11 @@ type HeldFile struct {
 	Reason string    // why a file that names none counts; empty when it names the client
 }
 
-// Schedule is when the site looks for gaps and asks clients, as its settings are now. A zero field is unknown.
+// Schedule is when the site looks for gaps and asks clients, as its settings are now. A zero field is unknown;
+// MinMissingAge is known when CheckInterval is.
 type Schedule struct {
-	CheckInterval time.Duration // between two gap checks
-	// how long a message is missing before its client is asked; may be zero on purpose when CheckInterval is set
-	MinMissingAge  time.Duration
+	CheckInterval  time.Duration // between two gap checks
+	MinMissingAge  time.Duration // how long a message is missing before its client is asked; may be zero
 	MergeInterval  time.Duration // least time between two resyncs of one client
 	MaxOutstanding int           // clients that may owe an answer at once
 	PolicyInterval time.Duration // how often a client asks for its policy

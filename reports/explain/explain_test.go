@@ -204,7 +204,7 @@ func TestANameNobodyHasGetsNoId(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	if err := explain.WriteExplanation(&out, reports.JSON, e); err != nil {
+	if err := e.Write(&out, reports.JSON); err != nil {
 		t.Fatal(err)
 	}
 	if text := e.String() + out.String(); strings.Contains(text, "0000-") || !strings.HasPrefix(text, "NOBODY\n") {

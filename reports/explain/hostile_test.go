@@ -39,9 +39,9 @@ func TestNoSentenceLetsHostileTextOut(t *testing.T) {
 					}
 				}
 				var sheet, object bytes.Buffer
-				if err := errors.Join(explain.WriteExplanation(&sheet, reports.CSV, explanation),
-					explain.WriteTrace(&sheet, reports.CSV, trace), explain.WriteExplanation(&object, reports.JSONL, explanation),
-					explain.WriteTrace(&object, reports.JSONL, trace)); err != nil {
+				if err := errors.Join(explanation.Write(&sheet, reports.CSV),
+					trace.Write(&sheet, reports.CSV), explanation.Write(&object, reports.JSONL),
+					trace.Write(&object, reports.JSONL)); err != nil {
 					t.Fatal(err)
 				}
 				lines := csv.NewReader(&sheet)

@@ -11,8 +11,8 @@ import (
 	"statewire/reports"
 )
 
-// WriteTrace writes a trace for a person (table), a program (json, jsonl) or a sheet (csv, parquet).
-func WriteTrace(w io.Writer, f reports.Format, t *Trace) error { return writeSentences(w, f, t) }
+// Write writes the trace for a person (table), a program (json, jsonl) or a sheet (csv, parquet).
+func (t *Trace) Write(w io.Writer, f reports.Format) error { return writeSentences(w, f, t) }
 
 // sheet is the trace as lines of cells.
 func (t *Trace) sheet() [][]string {
@@ -56,12 +56,12 @@ func (t *Trace) String() string {
 	return out.String()
 }
 
-// WriteTraceOf traces a message and writes it; the one call for `statewire trace CLIENT --serial N`.
-func (x *Explainer) WriteTraceOf(ctx context.Context, w io.Writer, f reports.Format, client string,
+// WriteTrace traces a message and writes it; the one call for `statewire trace CLIENT --serial N`.
+func (x *Explainer) WriteTrace(ctx context.Context, w io.Writer, f reports.Format, client string,
 	serial uint64) error {
 	t, err := x.Trace(ctx, client, serial)
 	if err != nil {
 		return err
 	}
-	return WriteTrace(w, f, t)
+	return t.Write(w, f)
 }

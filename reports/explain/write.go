@@ -10,10 +10,8 @@ import (
 	"statewire/reports"
 )
 
-// WriteExplanation writes an explanation for a person (table), a program (json, jsonl) or a sheet (csv, parquet).
-func WriteExplanation(w io.Writer, f reports.Format, e *Explanation) error {
-	return writeSentences(w, f, e)
-}
+// Write writes the explanation for a person (table), a program (json, jsonl) or a sheet (csv, parquet).
+func (e *Explanation) Write(w io.Writer, f reports.Format) error { return writeSentences(w, f, e) }
 
 // sheet is the explanation as lines of cells.
 func (e *Explanation) sheet() [][]string {
@@ -67,5 +65,5 @@ func (x *Explainer) WriteExplain(ctx context.Context, w io.Writer, f reports.For
 	if err != nil {
 		return err
 	}
-	return WriteExplanation(w, f, e)
+	return e.Write(w, f)
 }
