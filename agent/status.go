@@ -116,7 +116,8 @@ func (a *Agent) Status() (Status, error) {
 		s.OldestUnsent = a.clock.age(sum.OldestUnsent, a.began)
 	}
 	address, inUse := a.relay.State()
-	switch s.AssignedRelay = address; {
+	s.AssignedRelay = address
+	switch {
 	case inUse:
 		s.RelayInUse = "assigned"
 	case address != "":

@@ -83,7 +83,8 @@ func (f *Fleet) head(until time.Duration) (*simulated, time.Duration) {
 		return nil, longest
 	}
 	wait := f.queue[0].due() - time.Since(f.started)
-	if f.behind = max(0, -wait); wait > 0 {
+	f.behind = max(0, -wait)
+	if wait > 0 {
 		return nil, min(wait, longest)
 	}
 	return heap.Pop(&f.queue).(*simulated), 0

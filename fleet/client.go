@@ -174,7 +174,8 @@ func (c *simulated) send(ctx, sending context.Context) error {
 
 // drain sends what waits. When the relay has to be left alone it sets the time of the next attempt.
 func (c *simulated) drain(ctx, sending context.Context) error {
-	for c.idle = false; ctx.Err() == nil; {
+	c.idle = false
+	for ctx.Err() == nil {
 		attempt, err := c.agent.Send(sending)
 		switch {
 		case err != nil:

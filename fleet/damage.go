@@ -26,7 +26,8 @@ func (f *Fleet) Spoils(r *PastReport) bool {
 	if f.spoiled != nil || r.Client != f.unlucky().machine.id.Client {
 		return false
 	}
-	if f.passed++; f.passed < 2 {
+	f.passed++
+	if f.passed < 2 {
 		return false
 	}
 	f.spoiled = bytes.Clone(r.Body)

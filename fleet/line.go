@@ -188,7 +188,8 @@ func (l *line) fate(report *cache.Report) (fate, *rand.Rand) {
 		{arrivesDelayed, cfg.Delay, numbered && len(l.late) < mostLate},
 		{arrivesDamaged, cfg.Damage, numbered && len(report.States) > 1},
 	} {
-		if p -= f.share; p < 0 {
+		p -= f.share
+		if p < 0 {
 			if f.may {
 				return f.fate, r
 			}

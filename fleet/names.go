@@ -86,7 +86,8 @@ func weighted(r *rand.Rand, n int, weight func(int) int) int {
 	}
 	at := r.IntN(total)
 	for i := range n {
-		if at -= weight(i); at < 0 {
+		at -= weight(i)
+		if at < 0 {
 			return i
 		}
 	}

@@ -39,7 +39,8 @@ func (c *simulated) poll(ctx, sending context.Context, now time.Duration) error 
 	}
 	c.pollDue = now + c.agent.PolicyInterval()
 	counts := &c.fleet.counts
-	if c.claimed = outcome.Outcome == agent.PolicyUnchanged || outcome.Outcome == agent.PolicyAdopted; !c.claimed {
+	c.claimed = outcome.Outcome == agent.PolicyUnchanged || outcome.Outcome == agent.PolicyAdopted
+	if !c.claimed {
 		counts.pollsFailed.Add(1)
 		return nil
 	}

@@ -93,8 +93,15 @@ func putState(s records, m *meta, state State) error {
 	m.raised++
 	state.Serial, state.order = 0, m.raised
 	at := waitingKey(&state)
-	if record := s.get(key); record != nil {
-		old, err := readState(key, record)
+	held := s.get(key)
+	if held == nil {
+		m.topics++
+		if m.topics > maxTopics {
+			return fmt.Errorf("%w: it holds %d topics, its bound; states of known topics are still taken",
+				ErrFull, maxTopics)
+		}
+	} else {
+		old, err := readState(key, held)
 		if err != nil {
 			return err
 		}
@@ -104,12 +111,11 @@ func putState(s records, m *meta, state State) error {
 		if err := errors.Join(s.delete(waitingKey(&old)), s.delete(numberKey(keyAnswer, old.order))); err != nil {
 			return err
 		}
-		m.bytes -= uint64(len(key) + len(record))
-	} else if m.topics++; m.topics > maxTopics {
-		return fmt.Errorf("%w: it holds %d topics, its bound; states of known topics are still taken", ErrFull, maxTopics)
+		m.bytes -= uint64(len(key) + len(held))
 	}
 	record := stateRecord(&state)
-	if m.bytes += uint64(len(key) + len(record)); m.bytes > max(maxCacheBytes, before) {
+	m.bytes += uint64(len(key) + len(record))
+	if m.bytes > max(maxCacheBytes, before) {
 		return fmt.Errorf("%w: its states take %d MiB, its bound; raise states with less details", ErrFull, maxCacheBytes>>20)
 	}
 	return errors.Join(s.put(key, record), s.put(at, key))

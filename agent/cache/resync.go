@@ -159,7 +159,8 @@ func packAnswer(s records, m *meta, p Packing) (*Report, error) {
 	whole := true // nothing is left for a further report
 	err := s.ascend([]byte{keyAnswer}, func(place, key []byte) (bool, error) {
 		record := s.get(key)
-		if whole = room.take(record) && uint64(len(states)) < left; !whole {
+		whole = room.take(record) && uint64(len(states)) < left
+		if !whole {
 			return false, nil
 		}
 		state, err := readState(key, record)

@@ -57,7 +57,8 @@ func (b *bounded) Write(p []byte) (int, error) {
 		return b.text.Write(p)
 	}
 	b.text.Write(p[:room])
-	if b.over = true; b.stop != nil {
+	b.over = true
+	if b.stop != nil {
 		b.stop()
 	}
 	return len(p), nil

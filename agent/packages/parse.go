@@ -57,7 +57,8 @@ func parseShell(said []byte) map[string]string {
 func parseUnread(warned []byte) string {
 	for line := range strings.Lines(string(warned)) {
 		path, ok := strings.CutPrefix(strings.TrimSpace(line), "W: Unable to read ")
-		if path, _, _ = strings.Cut(path, " - "); ok && !strings.Contains(path, "/apt.conf") {
+		path, _, _ = strings.Cut(path, " - ")
+		if ok && !strings.Contains(path, "/apt.conf") {
 			return path
 		}
 	}

@@ -57,7 +57,8 @@ func (f inventory) states(told []cache.State) []cache.State {
 func (f inventory) unlisted(told cache.State, name, version string) cache.State {
 	state, here := uint32(updateNotRequired), f.installed[name]
 	if here.version == version {
-		if state = updateUnknown; here.whole {
+		state = updateUnknown
+		if here.whole {
 			state = updateInstalled
 		}
 	}

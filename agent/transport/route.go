@@ -103,7 +103,8 @@ func (r *Route) heard(ctx context.Context, assigned *Sender, status int, err err
 	case serves(status, err):
 		r.silent = 0
 	default:
-		if r.silent++; r.silent >= assignedAttempts {
+		r.silent++
+		if r.silent >= assignedAttempts {
 			r.retryAt = r.steady() + assignedRetry
 			r.log.Warn("assigned relay does not serve this client: using the configured one", "relay", r.address,
 				"attempts", r.silent, "again_in", assignedRetry)
