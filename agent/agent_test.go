@@ -14,6 +14,7 @@ import (
 	"statewire/agent/agenttest"
 	"statewire/agent/cache"
 	"statewire/agent/transport"
+	"statewire/internal/topics"
 	"statewire/smx"
 )
 
@@ -54,7 +55,7 @@ func waiting(t interface{ Fatal(args ...any) }, st Store) int { return int(summa
 
 func detected(id string, state uint32) cache.State {
 	return cache.State{Priority: usualPriority, Message: smx.Message{
-		Time: time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC), TopicType: TopicUpdateDetection, TopicID: id,
+		Time: time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC), TopicType: topics.UpdateDetection, TopicID: id,
 		TopicIDType: 3, StateID: state, Params: []string{"102"},
 	}}
 }
@@ -88,7 +89,7 @@ func TestSupersededStateLeavesNoGap(t *testing.T) {
 	}
 	send(t, a, transport.Idle)
 	client := relay.Clients[testIdentity.Client]
-	if got := client.State(TopicUpdateDetection, "a"); got.StateID != 3 || got.Serial != 9 {
+	if got := client.State(topics.UpdateDetection, "a"); got.StateID != 3 || got.Serial != 9 {
 		t.Errorf("topic a is %+v, want state 3 under serial 9: it was raised last", got)
 	}
 	if missing := client.Missing(8); missing != nil {
@@ -200,7 +201,7 @@ func TestRaiseRefusesWhatNoRelayTakes(t *testing.T) {
 			}
 		}},
 		{"a time no report can carry", func(s *cache.State) { s.Time = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }},
-		{"what only the agent says", func(s *cache.State) { s.TopicType = cache.TopicResync }},
+		{"what only the agent says", func(s *cache.State) { s.TopicType = topics.Resync }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a, memory, _ := testAgent(t, 0)

@@ -9,6 +9,7 @@ import (
 	"statewire/agent/agenttest"
 	"statewire/agent/cache"
 	"statewire/agent/transport"
+	"statewire/internal/topics"
 	"statewire/smx/policy"
 )
 
@@ -141,7 +142,7 @@ func TestARestartRemembersSlowedTopics(t *testing.T) {
 		return a
 	}
 	a := start()
-	want(relay, policy.Document{Topics: []policy.Topic{{Type: TopicUpdateDetection, Interval: 6 * time.Hour}}})
+	want(relay, policy.Document{Topics: []policy.Topic{{Type: topics.UpdateDetection, Interval: 6 * time.Hour}}})
 	poll(t, a, PolicyAdopted)
 	raise(t, a, detected("a", 1))
 	send(t, a, transport.Accepted)
@@ -216,7 +217,7 @@ func TestAnotherPolicyRemembersSlowedTopics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slowed := []policy.Topic{{Type: TopicUpdateDetection, Interval: 6 * time.Hour}}
+	slowed := []policy.Topic{{Type: topics.UpdateDetection, Interval: 6 * time.Hour}}
 	want(relay, policy.Document{Topics: slowed})
 	poll(t, a, PolicyAdopted)
 	raise(t, a, detected("a", 1))

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"statewire/agent/transport"
+	"statewire/internal/topics"
 )
 
 func TestRefusedReportIsSetAsideAndTheRestGoesOn(t *testing.T) {
@@ -56,7 +57,7 @@ func TestWhatAFilterRefusesStopsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	send(t, a, transport.Accepted)
-	if got := relay.Clients[testIdentity.Client].State(TopicUpdateDetection, "a"); got.StateID != 2 {
+	if got := relay.Clients[testIdentity.Client].State(topics.UpdateDetection, "a"); got.StateID != 2 {
 		t.Errorf("the site has %+v after the whole cache was sent again", got)
 	}
 }
@@ -84,7 +85,7 @@ func TestARefusalThatBlamesNoStateKeepsTheStates(t *testing.T) {
 	}
 	send(t, a, transport.Accepted)
 	for _, id := range []string{"a", "b", "c"} {
-		if got := relay.Clients[testIdentity.Client].State(TopicUpdateDetection, id); got.StateID != 2 {
+		if got := relay.Clients[testIdentity.Client].State(topics.UpdateDetection, id); got.StateID != 2 {
 			t.Errorf("the site has %+v of topic %s after the whole cache was sent again", got, id)
 		}
 	}

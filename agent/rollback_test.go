@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"statewire/agent/cache"
+	"statewire/internal/topics"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -29,7 +30,7 @@ func TestARollbackOfMoreThanAMillion(t *testing.T) {
 	}
 	a = agentOn(t, memory, relay)
 	held := func(id string) (uint32, uint64) {
-		s := relay.Clients[testIdentity.Client].State(TopicUpdateDetection, id)
+		s := relay.Clients[testIdentity.Client].State(topics.UpdateDetection, id)
 		return s.StateID, s.Serial
 	}
 	said := func() smx.Poll {

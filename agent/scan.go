@@ -1,17 +1,14 @@
 package agent
 
-import "time"
+import (
+	"time"
 
-// Topic types of software updates.
-const (
-	TopicUpdateEnforcement = 402
-	TopicUpdateDetection   = 500
-	TopicUpdateScan        = 501
+	"statewire/internal/topics"
 )
 
 // ScanTopics are the topic types that a scan for package updates tells of.
 func ScanTopics() []uint32 {
-	return []uint32{TopicUpdateDetection, TopicUpdateScan, TopicUpdateEnforcement}
+	return []uint32{topics.UpdateDetection, topics.UpdateScan, topics.UpdateEnforcement}
 }
 
 // ScanResult is what a scan found.

@@ -10,6 +10,7 @@ import (
 	"statewire/agent/cache"
 	"statewire/agent/transport"
 	"statewire/internal/backoff"
+	"statewire/internal/topics"
 	"statewire/smx"
 )
 
@@ -162,7 +163,7 @@ func (a *Agent) Next() (*cache.Report, error) {
 // completion is "resync complete" of this client.
 func (a *Agent) completion(now time.Time) cache.State {
 	s := cache.State{Priority: answerPriority, Raised: now}
-	s.TopicType, s.StateID, s.TopicID, s.Time = cache.TopicResync, cache.StateResyncDone, a.id.Client.String(), now
+	s.TopicType, s.StateID, s.TopicID, s.Time = topics.Resync, topics.ResyncComplete, a.id.Client.String(), now
 	return s.Canonical()
 }
 

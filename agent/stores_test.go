@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"statewire/agent/cache"
+	"statewire/internal/topics"
 )
 
 var testTime = time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)
@@ -68,7 +69,7 @@ func texts(report *cache.Report) string {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		if s.TopicType == cache.TopicResync {
+		if s.TopicType == topics.Resync {
 			fmt.Fprintf(&b, "%d:complete(%s)", s.Serial, s.Params[0])
 			continue
 		}

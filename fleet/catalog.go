@@ -6,25 +6,11 @@ import (
 	"strconv"
 	"strings"
 
-	"statewire/agent"
+	"statewire/internal/topics"
 )
 
-// Topic types of the catalogue that the fleet speaks of, and one that no catalogue knows.
-const (
-	topicDeploymentCompliance  = 300
-	topicDeploymentEnforcement = 301
-	topicDeploymentEvaluation  = 302
-	topicRuleDetection         = 400
-	topicRuleCompliance        = 401
-	topicClientInstall         = 800
-	topicCoManagement          = 810
-	topicRelayContact          = 1000
-	topicLocalCertificate      = 1001
-	topicProtection            = 2001
-	topicProtectionPolicy      = 2002
-	topicUnknown               = 4711
-	topicScriptResult          = 9003
-)
+// topicUnknown is a topic type that no catalogue knows.
+const topicUnknown = 4711
 
 // Priorities of the reports that carry them.
 const (
@@ -94,32 +80,32 @@ func newCatalog(seed uint64) *catalog {
 	r := rand.New(rand.NewPCG(seed, 0xca7a109))
 	own := func(kind uint32) *topicRef { return &topicRef{kind: kind, priority: usualPriority} }
 	c := &catalog{
-		scan: &topicRef{kind: agent.TopicUpdateScan, id: "{" + strings.ToUpper(newGUID(r)) + "}",
+		scan: &topicRef{kind: topics.UpdateScan, id: "{" + strings.ToUpper(newGUID(r)) + "}",
 			priority: usualPriority},
-		script:      &topicRef{kind: topicScriptResult, id: newGUID(r), priority: urgentPriority, instant: true},
+		script:      &topicRef{kind: topics.ScriptResult, id: newGUID(r), priority: urgentPriority, instant: true},
 		unknown:     &topicRef{kind: topicUnknown, id: newGUID(r), priority: usualPriority},
-		contact:     own(topicRelayContact),
-		certificate: own(topicLocalCertificate),
-		install:     own(topicClientInstall),
-		manage:      own(topicCoManagement),
-		protect:     own(topicProtection),
-		policy:      own(topicProtectionPolicy),
+		contact:     own(topics.RelayContact),
+		certificate: own(topics.LocalCertificate),
+		install:     own(topics.ClientInstall),
+		manage:      own(topics.CoManagement),
+		protect:     own(topics.Protection),
+		policy:      own(topics.ProtectionPolicy),
 		definitions: newUpdate(r, everywhere, false),
 	}
 	c.addUpdates(r)
 	for _, d := range []deployment{{on: everywhere, pilot: true}, {on: workstations}, {on: servers},
 		{on: workstations, old: true}, {on: servers, old: true}} {
 		id := "{" + strings.ToUpper(newGUID(r)) + "}"
-		d.compliance = &topicRef{kind: topicDeploymentCompliance, id: id, idType: 2, priority: usualPriority}
-		d.enforcement = &topicRef{kind: topicDeploymentEnforcement, id: id, idType: 2, priority: usualPriority}
-		d.evaluation = &topicRef{kind: topicDeploymentEvaluation, id: id, idType: 2, priority: usualPriority}
+		d.compliance = &topicRef{kind: topics.DeploymentCompliance, id: id, idType: 2, priority: usualPriority}
+		d.enforcement = &topicRef{kind: topics.DeploymentEnforcement, id: id, idType: 2, priority: usualPriority}
+		d.evaluation = &topicRef{kind: topics.DeploymentEvaluation, id: id, idType: 2, priority: usualPriority}
 		c.deployments = append(c.deployments, d)
 	}
 	scope := "ScopeId_" + strings.ToUpper(newGUID(r))
 	for range 4 {
 		id := scope + "/Baseline_" + newGUID(r)
-		c.baselines = append(c.baselines, &topicRef{kind: topicRuleCompliance, id: id, idType: 1, priority: latePriority})
-		c.rules = append(c.rules, &topicRef{kind: topicRuleDetection, id: id, idType: 1, priority: latePriority})
+		c.baselines = append(c.baselines, &topicRef{kind: topics.RuleCompliance, id: id, idType: 1, priority: latePriority})
+		c.rules = append(c.rules, &topicRef{kind: topics.RuleDetection, id: id, idType: 1, priority: latePriority})
 	}
 	return c
 }
@@ -146,8 +132,8 @@ func (c *catalog) addUpdates(r *rand.Rand) {
 func newUpdate(r *rand.Rand, on platform, restarts bool) update {
 	id := newGUID(r)
 	return update{
-		detection:   &topicRef{kind: agent.TopicUpdateDetection, id: id, idType: 3, priority: usualPriority},
-		enforcement: &topicRef{kind: agent.TopicUpdateEnforcement, id: id, idType: 3, priority: usualPriority},
+		detection:   &topicRef{kind: topics.UpdateDetection, id: id, idType: 3, priority: usualPriority},
+		enforcement: &topicRef{kind: topics.UpdateEnforcement, id: id, idType: 3, priority: usualPriority},
 		revision:    []string{strconv.Itoa(100 + r.IntN(150))},
 		on:          on,
 		restarts:    restarts,

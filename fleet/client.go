@@ -11,6 +11,7 @@ import (
 	"statewire/agent"
 	"statewire/agent/cache"
 	"statewire/agent/transport"
+	"statewire/internal/topics"
 )
 
 // scriptOutput is what the simulated scripts print: quoted base64, as scripts' results come.
@@ -238,7 +239,7 @@ func (c *simulated) state(e event) cache.State {
 	if s.TopicID == "" {
 		s.TopicID = c.machine.id.Client.String()
 	}
-	if s.TopicType == topicScriptResult {
+	if s.TopicType == topics.ScriptResult {
 		s.DetailsType, s.Details = 1, scriptOutput
 	}
 	return s

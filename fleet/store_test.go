@@ -16,6 +16,7 @@ import (
 	"statewire/agent/agenttest"
 	"statewire/agent/cache"
 	"statewire/agent/transport"
+	"statewire/internal/topics"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -242,7 +243,7 @@ func TestSecondRunGoesOn(t *testing.T) {
 				t.Errorf("client %s: missing %v", id, missing)
 			}
 		}
-		if n := relay.Seen[agenttest.TopicState{topicClientInstall, 700}]; n != cfg.Clients {
+		if n := relay.Seen[agenttest.TopicState{topics.ClientInstall, 700}]; n != cfg.Clients {
 			t.Errorf("%d clients were installed, want each of %d once", n, cfg.Clients)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 
 	"statewire/internal/control"
 	"statewire/internal/parse"
+	"statewire/internal/topics"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -74,7 +75,6 @@ const (
 	leastInterval   = time.Second
 	mostInterval    = 7 * 24 * time.Hour
 	topicsPerPolicy = 100
-	stateTopic      = 700 // the state system's own messages: resync complete is one of them
 )
 
 // check reports every setting that is out of range.
@@ -97,8 +97,8 @@ func (p Settings) check() error {
 	for i, t := range p.Topics {
 		interval(fmt.Sprintf("interval of topic type %d", t.Type), t.Interval)
 		switch {
-		case t.Type == stateTopic:
-			bad("topic type %d cannot be paused or slowed: it tells that a resync is complete", stateTopic)
+		case t.Type == topics.Resync:
+			bad("topic type %d cannot be paused or slowed: it tells that a resync is complete", topics.Resync)
 		case i > 0 && p.Topics[i-1].Type == t.Type:
 			bad("topic type %d is named twice", t.Type)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"statewire/internal/topics"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -98,7 +99,7 @@ func (m *model) accept(*rapid.T) {
 	}
 	settle(m.t, m.store, Accepted)
 	for _, s := range report.States {
-		if s.TopicType == TopicResync {
+		if s.TopicType == topics.Resync {
 			m.completed(s)
 		} else if s.Serial > m.site[s.topic()].Serial {
 			m.site[s.topic()] = s.Message
@@ -131,7 +132,7 @@ func (m *model) refuse(*rapid.T) {
 		if half := m.pending(); half.First != report.First || len(half.States) != (len(report.States)+1)/2 {
 			m.t.Fatalf("half of %s is %s", texts(report), texts(half))
 		}
-	case report.States[0].TopicType != TopicResync:
+	case report.States[0].TopicType != topics.Resync:
 		settle(m.t, m.store, Refused)
 		s := report.States[0]
 		if m.latest[s.topic()] == s.StateID {

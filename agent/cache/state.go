@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"statewire/internal/topics"
 	"statewire/smx"
 )
 
@@ -42,12 +43,6 @@ type Settlement struct {
 	Time    time.Time
 }
 
-// Topic type and state of "resync complete", which only the agent itself says.
-const (
-	TopicResync     = 700
-	StateResyncDone = 2
-)
-
 // Canonical is the state as every site will read it: the time in UTC to the microsecond. The digest of a client's cache
 // and the site's are equal only because both are of this form. Texts stay as they are: check refuses those that XML
 // would change.
@@ -66,9 +61,9 @@ func (s *State) Check() error {
 	case s.Time.Year() < 1 || s.Time.Year() > 9999:
 		return fmt.Errorf("state %d of topic %d has a time in the year %d; allowed are 1 to 9999",
 			s.StateID, s.TopicType, s.Time.Year())
-	case s.TopicType == TopicResync:
+	case s.TopicType == topics.Resync:
 		return fmt.Errorf("topic type %d tells the site that a resync is complete: only the agent itself says it",
-			TopicResync)
+			topics.Resync)
 	case s.TopicID == "" || len(s.TopicID) > smx.MaxAttributeBytes:
 		return fmt.Errorf("topic id of topic %d has %d bytes; allowed are 1 to %d",
 			s.TopicType, len(s.TopicID), smx.MaxAttributeBytes)

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"statewire/internal/topics"
 	"statewire/smx"
 	"statewire/smx/policy"
 )
@@ -103,7 +104,7 @@ func texts(report *Report) string {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		if s.TopicType == TopicResync {
+		if s.TopicType == topics.Resync {
 			fmt.Fprintf(&b, "%d:complete(%s)", s.Serial, s.Params[0])
 			continue
 		}
@@ -114,7 +115,7 @@ func texts(report *Report) string {
 
 var testPacking = Packing{
 	Build:      func(r *Report) []byte { return []byte(texts(r)) },
-	Completion: State{Message: smx.Message{TopicType: TopicResync, StateID: StateResyncDone, TopicID: "me"}},
+	Completion: State{Message: smx.Message{TopicType: topics.Resync, StateID: topics.ResyncComplete, TopicID: "me"}},
 	Time:       time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC),
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/internal/topics"
 )
 
 // notebook keeps the latest state per topic, and how many were raised.
@@ -41,7 +42,7 @@ func (n *notebook) Messages(...uint32) (m agent.Messages, err error) {
 func (n *notebook) required() []string {
 	var all []string
 	for t, s := range n.states {
-		if t.kind == agent.TopicUpdateDetection && s.StateID == updateRequired {
+		if t.kind == topics.UpdateDetection && s.StateID == topics.UpdateRequired {
 			all = append(all, t.id+" from "+s.Params[1])
 		}
 	}
@@ -80,8 +81,8 @@ func (m *debian) scan(p *Source, book *notebook, raised int) agent.ScanResult {
 		m.t.Errorf("scan says %+v and raised %d states; want %d required, %d raised, and the scan's own two",
 			result, book.raised-before, len(want), raised)
 	}
-	if got := book.state(agent.TopicUpdateScan, packageSource); !strings.HasPrefix(got,
-		fmt.Sprintf("%d [%d ", scanCompleted, len(want))) {
+	if got := book.state(topics.UpdateScan, packageSource); !strings.HasPrefix(got,
+		fmt.Sprintf("%d [%d ", topics.ScanCompleted, len(want))) {
 		m.t.Errorf("the scan's state is %s, want completed", got)
 	}
 	return result
@@ -110,13 +111,13 @@ func TestRequiredUpdatesAreThoseThatAptLists(t *testing.T) {
 		t.Errorf("%d are required, want a new version, two of a foreign pair, a held and a rebuilt one", got.Required)
 	}
 	m.scan(p, book, 0)
-	if got := book.state(agent.TopicUpdateDetection, "beta:i386=1:2.0-2"); got != "2 [beta:i386 1:2.0-1 1:2.0-2 ./]" {
+	if got := book.state(topics.UpdateDetection, "beta:i386=1:2.0-2"); got != "2 [beta:i386 1:2.0-1 1:2.0-2 ./]" {
 		t.Errorf("the foreign package is %s", got)
 	}
 
 	m.run("apt-get", "-qy", "install", "alpha")
 	m.scan(p, book, 1)
-	if got := book.state(agent.TopicUpdateDetection, "alpha=1.0-2"); got != "3 [alpha 1.0-2 1.0-2 ./]" {
+	if got := book.state(topics.UpdateDetection, "alpha=1.0-2"); got != "3 [alpha 1.0-2 1.0-2 ./]" {
 		t.Errorf("the upgraded package is %s, want installed", got)
 	}
 	m.run("apt-get", "-qy", "upgrade")
@@ -127,14 +128,14 @@ func TestRequiredUpdatesAreThoseThatAptLists(t *testing.T) {
 
 	m.publish(append(slices.Clone(second), deb{"alpha", "1.0-3", "all", ""}, deb{"held", "3.0", "all", ""})...)
 	m.scan(p, book, 3) // two new candidates; the held one's former is superseded
-	if got := book.state(agent.TopicUpdateDetection, "held=2.0"); got != "1 [held 1.0 2.0 ./]" {
+	if got := book.state(topics.UpdateDetection, "held=2.0"); got != "1 [held 1.0 2.0 ./]" {
 		t.Errorf("a superseded candidate is %s, want not required", got)
 	}
 	m.run("apt-get", "-qy", "install", "alpha")
 	m.scan(p, book, 2) // installed; the version before it is another's matter
 	m.run("apt-get", "-qy", "--allow-change-held-packages", "purge", "held")
 	m.scan(p, book, 1)
-	if got := book.state(agent.TopicUpdateDetection, "held=3.0"); got != "1 [held  3.0 ./]" {
+	if got := book.state(topics.UpdateDetection, "held=3.0"); got != "1 [held  3.0 ./]" {
 		t.Errorf("the candidate of a removed package is %s, want not required", got)
 	}
 	m.publish(second...)
@@ -198,11 +199,11 @@ func TestAFailedScanIsTold(t *testing.T) {
 			if result, err := p.Scan(t.Context()); err == nil {
 				t.Fatalf("scan says %+v, want an error", result)
 			}
-			got := book.state(agent.TopicUpdateScan, packageSource)
+			got := book.state(topics.UpdateScan, packageSource)
 			if !strings.HasPrefix(got, "5 ["+tt.code+" ") || !strings.Contains(got, tt.why) {
 				t.Errorf("the scan's state is %s, want 5 with %s and %q", got, tt.code, tt.why)
 			}
-			if got := book.state(agent.TopicUpdateDetection, "alpha=1.0-2"); !strings.HasPrefix(got, "2 ") {
+			if got := book.state(topics.UpdateDetection, "alpha=1.0-2"); !strings.HasPrefix(got, "2 ") {
 				t.Errorf("the update is %s, want required as before", got)
 			}
 		})
@@ -226,12 +227,12 @@ func TestAPendingRestartIsTold(t *testing.T) {
 		os.Remove(filepath.Join(m.root, name))
 	}
 	m.scan(p, book, 2)
-	if got := book.state(agent.TopicUpdateEnforcement, "beta=1:2.0-1"); got != "10 [beta 1:2.0-1]" {
+	if got := book.state(topics.UpdateEnforcement, "beta=1:2.0-1"); got != "10 [beta 1:2.0-1]" {
 		t.Errorf("after the restart the update is %s, want installed", got)
 	}
 	m.write("reboot-required", "") // nobody says for what
 	m.scan(p, book, 1)
-	if got := book.state(agent.TopicUpdateEnforcement, restartSystem); got != "9 []" {
+	if got := book.state(topics.UpdateEnforcement, restartSystem); got != "9 []" {
 		t.Errorf("the system is %s, want waiting for a restart", got)
 	}
 	m.scan(p, book, 0)
@@ -267,11 +268,11 @@ func TestAScanOfAFullStoreIsAFailedScan(t *testing.T) {
 	if book.raised != 0 {
 		t.Errorf("%d states were raised into a full store", book.raised)
 	}
-	if err := book.Raise(p.scanState(scanCompleted)); err != nil { // it knows the scan's topic
+	if err := book.Raise(p.scanState(topics.ScanCompleted)); err != nil { // it knows the scan's topic
 		t.Fatal(err)
 	}
 	step()
-	if got := book.state(agent.TopicUpdateScan, packageSource); !strings.HasPrefix(got, fmt.Sprint(scanFailed)) ||
+	if got := book.state(topics.UpdateScan, packageSource); !strings.HasPrefix(got, fmt.Sprint(topics.ScanFailed)) ||
 		!strings.Contains(got, cache.ErrFull.Error()) {
 		t.Errorf("the scan's state is %s, want failed because the store is full", got)
 	}

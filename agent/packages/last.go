@@ -1,14 +1,17 @@
 package packages
 
-import "statewire/agent"
+import (
+	"statewire/agent"
+	"statewire/internal/topics"
+)
 
 // State is how the last scan stands, by what the agent holds; nil before the first.
 func (p *Source) State(all agent.Messages) *agent.ScanState {
 	var scan *agent.ScanState
-	for _, s := range latest(all, agent.TopicUpdateScan) {
+	for _, s := range latest(all, topics.UpdateScan) {
 		if s.TopicID == packageSource {
 			scan = &agent.ScanState{Time: s.Time.UTC(), State: scanWord(s.StateID)}
-			if (s.StateID == scanFailed || s.StateID == scanWithErrors) && len(s.Params) > 1 {
+			if (s.StateID == topics.ScanFailed || s.StateID == topics.ScanWithErrors) && len(s.Params) > 1 {
 				scan.Reason = s.Params[1]
 			}
 		}
@@ -16,13 +19,13 @@ func (p *Source) State(all agent.Messages) *agent.ScanState {
 	if scan == nil {
 		return nil
 	}
-	for _, s := range latest(all, agent.TopicUpdateDetection) {
-		if _, _, ours := splitTopicID(s.TopicID); ours && s.StateID == updateRequired {
+	for _, s := range latest(all, topics.UpdateDetection) {
+		if _, _, ours := splitTopicID(s.TopicID); ours && s.StateID == topics.UpdateRequired {
 			scan.Required++
 		}
 	}
-	for _, s := range latest(all, agent.TopicUpdateEnforcement) {
-		if s.StateID == enforcementRestart {
+	for _, s := range latest(all, topics.UpdateEnforcement) {
+		if s.StateID == topics.EnforcementRestart {
 			scan.Restart++
 		}
 	}
@@ -32,15 +35,15 @@ func (p *Source) State(all agent.Messages) *agent.ScanState {
 // scanWord is a scan's state in a word.
 func scanWord(state uint32) string {
 	switch state {
-	case scanRunning:
+	case topics.ScanRunning:
 		return "running"
-	case scanCompleted:
+	case topics.ScanCompleted:
 		return "completed"
-	case scanRetry:
+	case topics.ScanRetry:
 		return "pending retry"
-	case scanFailed:
+	case topics.ScanFailed:
 		return "failed"
-	case scanWithErrors:
+	case topics.ScanWithErrors:
 		return "completed with errors"
 	}
 	return "unknown"

@@ -14,6 +14,7 @@ import (
 	"statewire/agent"
 	"statewire/agent/cache"
 	"statewire/internal/backoff"
+	"statewire/internal/topics"
 	"statewire/smx"
 )
 
@@ -22,16 +23,6 @@ const (
 	packageSource = "apt" // topic id of the scan itself
 	updateIDType  = 3     // of topics about an update
 
-	updateUnknown     = 0
-	updateNotRequired = 1
-	updateRequired    = 2
-	updateInstalled   = 3
-
-	scanRunning    = 2
-	scanCompleted  = 3
-	scanRetry      = 4
-	scanFailed     = 5
-	scanWithErrors = 6
 )
 
 const (
@@ -189,7 +180,7 @@ func (p *Source) Scan(ctx context.Context) (agent.ScanResult, error) {
 	if err := p.apt.prepare(ctx); errors.Is(err, errNoApt) {
 		return agent.ScanResult{}, err
 	}
-	if err := p.raiseScan(scanRunning); errors.Is(err, cache.ErrFull) {
+	if err := p.raiseScan(topics.ScanRunning); errors.Is(err, cache.ErrFull) {
 		return agent.ScanResult{}, &scanError{err}
 	} else if err != nil {
 		return agent.ScanResult{}, err
@@ -217,10 +208,10 @@ func (p *Source) record(found inventory, waiting restart) (agent.ScanResult, err
 	if err != nil {
 		return result, err
 	}
-	updates, enforced := latest(all, agent.TopicUpdateDetection), latest(all, agent.TopicUpdateEnforcement)
+	updates, enforced := latest(all, topics.UpdateDetection), latest(all, topics.UpdateEnforcement)
 	restarts := waiting.states(enforced, found.installed)
 	for _, s := range restarts {
-		if s.StateID == enforcementRestart {
+		if s.StateID == topics.EnforcementRestart {
 			result.Restart++
 		}
 	}
@@ -252,26 +243,26 @@ func sift(states []cache.State) (sound []cache.State, refused error) {
 // completed is the scan's own state after it.
 func (p *Source) completed(r agent.ScanResult, unread string, refused error) cache.State {
 	if unread != "" {
-		return p.scanState(scanWithErrors, "", shorten("apt may not read "+unread+" as the agent's user, so its "+
+		return p.scanState(topics.ScanWithErrors, "", shorten("apt may not read "+unread+" as the agent's user, so its "+
 			"updates may be missing; make it readable, and move passwords to auth.conf.d"))
 	}
 	if refused != nil {
-		return p.scanState(scanWithErrors, "", shorten("a package's state is not told: "+refused.Error()))
+		return p.scanState(topics.ScanWithErrors, "", shorten("a package's state is not told: "+refused.Error()))
 	}
 	if age := p.now().Sub(r.Listed); age > listsOld {
-		return p.scanState(scanWithErrors, "", fmt.Sprintf("the package lists are %d days old; run apt-get update",
+		return p.scanState(topics.ScanWithErrors, "", fmt.Sprintf("the package lists are %d days old; run apt-get update",
 			int(age.Hours()/24)))
 	}
-	return p.scanState(scanCompleted, fmt.Sprint(r.Required), r.Listed.Format(time.RFC3339))
+	return p.scanState(topics.ScanCompleted, fmt.Sprint(r.Required), r.Listed.Format(time.RFC3339))
 }
 
 // fail tells the site why there is no result. What earlier scans found stands.
 func (p *Source) fail(ctx context.Context, cause error) error {
 	if ctx.Err() != nil { // the agent stops; the next one scans again
-		return errors.Join(&scanError{cause}, p.raiseScan(scanRetry))
+		return errors.Join(&scanError{cause}, p.raiseScan(topics.ScanRetry))
 	}
 	failed := &scanError{cause}
-	if err := p.raiseScan(scanFailed, failed.code(), shorten(cause.Error())); err != nil &&
+	if err := p.raiseScan(topics.ScanFailed, failed.code(), shorten(cause.Error())); err != nil &&
 		!errors.Is(err, cache.ErrFull) {
 		return err
 	}
@@ -288,6 +279,6 @@ func (p *Source) scanState(state uint32, params ...string) cache.State {
 		params[i] = smx.Spell(params[i])
 	}
 	return cache.State{Priority: usualPriority, Message: smx.Message{
-		Time: p.now(), TopicType: agent.TopicUpdateScan, TopicID: packageSource, StateID: state, Params: params,
+		Time: p.now(), TopicType: topics.UpdateScan, TopicID: packageSource, StateID: state, Params: params,
 	}}
 }

@@ -9,8 +9,8 @@ import (
 	"os"
 	"slices"
 
-	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/internal/topics"
 )
 
 const (
@@ -20,9 +20,6 @@ const (
 	restartPackages = ".pkgs"
 	// restartSystem stands for the packages when none is named.
 	restartSystem = "system"
-
-	enforcementRestart = 9  // pending system restart
-	enforcementDone    = 10 // successfully installed
 
 	maxMarkerBytes = 1 << 20
 )
@@ -72,18 +69,18 @@ func (r restart) states(told []cache.State, installed map[string]installation) [
 		if here, ok := installed[name]; ok {
 			u := upgrade{name: name, candidate: here.version}
 			now[u.topicID()] = true
-			all = append(all, updateState(agent.TopicUpdateEnforcement, u.topicID(), enforcementRestart, name, here.version))
+			all = append(all, updateState(topics.UpdateEnforcement, u.topicID(), topics.EnforcementRestart, name, here.version))
 		}
 	}
 	if r.pending && len(all) == 0 {
 		now[restartSystem] = true
-		all = append(all, updateState(agent.TopicUpdateEnforcement, restartSystem, enforcementRestart))
+		all = append(all, updateState(topics.UpdateEnforcement, restartSystem, topics.EnforcementRestart))
 	}
 	for _, s := range told {
 		if _, _, ours := splitTopicID(s.TopicID); (ours || s.TopicID == restartSystem) && !now[s.TopicID] &&
-			s.StateID == enforcementRestart {
-			s.StateID = enforcementDone
-			all = append(all, updateState(agent.TopicUpdateEnforcement, s.TopicID, enforcementDone, s.Params...))
+			s.StateID == topics.EnforcementRestart {
+			s.StateID = topics.EnforcementDone
+			all = append(all, updateState(topics.UpdateEnforcement, s.TopicID, topics.EnforcementDone, s.Params...))
 		}
 	}
 	return all

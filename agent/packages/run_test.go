@@ -17,6 +17,7 @@ import (
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/internal/topics"
 )
 
 // A machine without apt says so once and stays quiet.
@@ -93,7 +94,7 @@ func TestScansKeepTheirInterval(t *testing.T) {
 		tools.fails.Store(true)
 		after(12*time.Hour, 1, 200) // the next one is due within the interval, and fails
 		after(24*time.Hour, 24, 200)
-		if got := book.state(agent.TopicUpdateScan, packageSource); !strings.HasPrefix(got, "5 [0x800705B4 ") {
+		if got := book.state(topics.UpdateScan, packageSource); !strings.HasPrefix(got, "5 [0x800705B4 ") {
 			t.Errorf("the scan's state is %s, want failed because of the time", got)
 		}
 	})
@@ -155,7 +156,7 @@ func TestWhatAptMayNotReadIsTold(t *testing.T) {
 		if _, err := p.Scan(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := book.state(agent.TopicUpdateScan, packageSource); !strings.HasPrefix(got, want) {
+		if got := book.state(topics.UpdateScan, packageSource); !strings.HasPrefix(got, want) {
 			t.Errorf("after %q the scan's state is %s, want %s", warns, got, want)
 		}
 	}
@@ -223,7 +224,7 @@ func TestAReasonMayHoldAnyBytes(t *testing.T) {
 	if _, err := p.Scan(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := book.state(agent.TopicUpdateScan, packageSource),
+	if got, want := book.state(topics.UpdateScan, packageSource),
 		"6 [ apt may not read /etc/apt/sources.list.d/b<U+0001><byte 0xFF>.list as"; !strings.HasPrefix(got, want) {
 		t.Errorf("the scan's state is %s, want %s", got, want)
 	}
@@ -241,7 +242,7 @@ func TestOldPackageListsAreTold(t *testing.T) {
 		if _, err := p.record(inventory{listed: p.now().Add(-age)}, restart{}); err != nil {
 			t.Fatal(err)
 		}
-		if got := book.state(agent.TopicUpdateScan, packageSource); got != want {
+		if got := book.state(topics.UpdateScan, packageSource); got != want {
 			t.Errorf("lists of %v: the scan's state is %s, want %s", age, got, want)
 		}
 	}
@@ -258,10 +259,10 @@ func TestAStateThatNoReportCarriesStopsNoOther(t *testing.T) {
 	if err != nil || result.Raised != 1 || result.Required != 2 {
 		t.Fatalf("recorded %+v, %v; want one of two raised", result, err)
 	}
-	if got := book.state(agent.TopicUpdateDetection, "sound=2"); !strings.HasPrefix(got, "2 [sound 1 2") {
+	if got := book.state(topics.UpdateDetection, "sound=2"); !strings.HasPrefix(got, "2 [sound 1 2") {
 		t.Errorf("the sound package's state is %s", got)
 	}
-	if got, want := book.state(agent.TopicUpdateScan, packageSource),
+	if got, want := book.state(topics.UpdateScan, packageSource),
 		"6 [ a package's state is not told: topic id of topic 500 has 9004 bytes; allowed are 1 to 8192]"; got != want {
 		t.Errorf("the scan's state is %s, want %s", got, want)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/internal/topics"
 	"statewire/smx"
 )
 
@@ -41,7 +42,7 @@ func (f inventory) states(told []cache.State) []cache.State {
 	listed := make(map[string]bool, len(f.upgrades))
 	for _, u := range f.upgrades {
 		listed[u.topicID()] = true
-		all = append(all, updateState(agent.TopicUpdateDetection, u.topicID(), updateRequired, u.name, u.installed,
+		all = append(all, updateState(topics.UpdateDetection, u.topicID(), topics.UpdateRequired, u.name, u.installed,
 			u.candidate, u.origin))
 	}
 	for _, s := range told {
@@ -55,11 +56,11 @@ func (f inventory) states(told []cache.State) []cache.State {
 
 // unlisted is the state of an update that apt no longer offers.
 func (f inventory) unlisted(told cache.State, name, version string) cache.State {
-	state, here := uint32(updateNotRequired), f.installed[name]
+	state, here := uint32(topics.UpdateNotRequired), f.installed[name]
 	if here.version == version {
-		state = updateUnknown
+		state = topics.UpdateUnknown
 		if here.whole {
-			state = updateInstalled
+			state = topics.UpdateInstalled
 		}
 	}
 	if state == told.StateID {
@@ -69,7 +70,7 @@ func (f inventory) unlisted(told cache.State, name, version string) cache.State 
 	if len(told.Params) > 3 {
 		origin = told.Params[3]
 	}
-	return updateState(agent.TopicUpdateDetection, told.TopicID, state, name, here.version, version, origin)
+	return updateState(topics.UpdateDetection, told.TopicID, state, name, here.version, version, origin)
 }
 
 func updateState(topicType uint32, id string, state uint32, params ...string) cache.State {
