@@ -53,8 +53,8 @@ var collectionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 func checkName(name string) error {
 	if !collectionName.MatchString(name) {
-		return control.Invalid("collection name %.80q is not allowed; use letters, digits, dots, dashes and underscores, "+
-			"at most 63, beginning with a letter or digit", name)
+		return control.Invalid("collection name %.80q is not allowed; use letters, digits, dots, dashes and "+
+			"underscores, at most 63, beginning with a letter or digit", name)
 	}
 	return nil
 }

@@ -58,7 +58,8 @@ func TestWrongCallsSayWhatToDo(t *testing.T) {
 			_, err := s.Create(ctx, Spec{Name: long, Query: "SELECT 1"})
 			return err
 		}, "at most 63"},
-		{"a name with a path", func(ctx context.Context, s service) error { return s.Delete(ctx, "../x") }, "not allowed"},
+		{"a name with a path", func(ctx context.Context, s service) error { return s.Delete(ctx, "../x") },
+			"not allowed"},
 		{"an empty collection", func(ctx context.Context, s service) error {
 			_, err := s.Create(ctx, Spec{Name: "x"})
 			return err
@@ -68,7 +69,8 @@ func TestWrongCallsSayWhatToDo(t *testing.T) {
 			return err
 		}, "does not work"},
 		{"a query of files", func(ctx context.Context, s service) error {
-			_, err := s.Create(ctx, Spec{Name: "x", Query: "SELECT toUUID(c1) AS client_id FROM file('/etc/passwd', 'CSV', 'c1 String')"})
+			_, err := s.Create(ctx, Spec{Name: "x",
+				Query: "SELECT toUUID(c1) AS client_id FROM file('/etc/passwd', 'CSV', 'c1 String')"})
 			return err
 		}, "does not work"},
 		{"a query of other things", func(ctx context.Context, s service) error {
@@ -81,7 +83,8 @@ func TestWrongCallsSayWhatToDo(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for _, s := range both {
 				err := test.call(t.Context(), s)
-				if err == nil || !strings.Contains(err.Error(), test.text) || !errors.As(err, new(*control.InvalidError)) || strings.Contains(err.Error(), "\n") {
+				if err == nil || !strings.Contains(err.Error(), test.text) ||
+					!errors.As(err, new(*control.InvalidError)) || strings.Contains(err.Error(), "\n") {
 					t.Errorf("%T: %v", s, err)
 				}
 			}

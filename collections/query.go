@@ -34,7 +34,8 @@ func (s *Service) runQuery(ctx context.Context, query string) (members []smx.Cli
 		}
 	}
 	slices.SortFunc(members, smx.ClientID.Compare)
-	return slices.Compact(members), queryProblem(rows.Err()) // a union that reaches out of the parentheses may repeat clients
+	// A union that reaches out of the parentheses may repeat clients.
+	return slices.Compact(members), queryProblem(rows.Err())
 }
 
 // queryProblem tells a query that the engine refuses from a store that cannot be reached.

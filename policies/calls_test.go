@@ -56,13 +56,17 @@ func TestWrongCallsSayWhatToDo(t *testing.T) {
 		text string
 	}{
 		{"a policy out of range", func(ctx context.Context, s service) error {
-			_, err := s.Set(ctx, "x", Settings{SendInterval: time.Millisecond, Relay: "ftp://x", Notifier: "x", Topics: []policy.Topic{{Type: 700, Paused: true}}})
+			_, err := s.Set(ctx, "x", Settings{SendInterval: time.Millisecond, Relay: "ftp://x", Notifier: "x",
+				Topics: []policy.Topic{{Type: 700, Paused: true}}})
 			return err
 		}, "topic type 700 cannot be paused"},
 		{"relays and notifiers that nobody can dial", func(ctx context.Context, s service) error {
-			for _, notifier := range []string{"push", ":10123", "push:http", "push:0", "push:65536", "a b:1", "[::1", "user@push:1"} {
-				for _, p := range []Settings{{Notifier: notifier}, {Relay: "https://" + notifier + "/x"}, {Relay: "https://" + notifier}} {
-					if _, err := s.Set(ctx, "x", p); !errors.As(err, new(*control.InvalidError)) && p.Relay != "https://push" {
+			for _, notifier := range []string{"push", ":10123", "push:http", "push:0", "push:65536", "a b:1", "[::1",
+				"user@push:1"} {
+				for _, p := range []Settings{{Notifier: notifier}, {Relay: "https://" + notifier + "/x"},
+					{Relay: "https://" + notifier}} {
+					if _, err := s.Set(ctx, "x", p); !errors.As(err, new(*control.InvalidError)) &&
+						p.Relay != "https://push" {
 						return fmt.Errorf("%v: %w", p, err)
 					}
 				}
@@ -80,7 +84,8 @@ func TestWrongCallsSayWhatToDo(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for _, s := range both {
 				err := test.call(t.Context(), s)
-				if err == nil || !strings.Contains(err.Error(), test.text) || !errors.As(err, new(*control.InvalidError)) || strings.Contains(err.Error(), "\n") {
+				if err == nil || !strings.Contains(err.Error(), test.text) ||
+					!errors.As(err, new(*control.InvalidError)) || strings.Contains(err.Error(), "\n") {
 					t.Errorf("%T: %v", s, err)
 				}
 			}

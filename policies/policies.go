@@ -157,8 +157,8 @@ func (s *Service) Reload(ctx context.Context) error {
 		}
 		members, err := s.collections.Members(ctx, c)
 		if err != nil {
-			s.log.Warn("members of a collection not read, its policy stays with those it had", "collection", p.Collection,
-				"err", err)
+			s.log.Warn("members of a collection not read, its policy stays with those it had",
+				"collection", p.Collection, "err", err)
 			members = s.members(p.Collection)
 		}
 		rules = append(rules, rule{Settings: p.Settings, collection: p.Collection, members: members})

@@ -30,10 +30,13 @@ func TestAPolicyMergesTheClientsCollections(t *testing.T) {
 	members := []smx.ClientID{c}
 	s := New(Deps{Collections: collections.New(nil, nil, nil), Resyncs: asked{}})
 	s.setRules([]rule{
-		{Settings: Settings{SendInterval: time.Hour, Topics: []policy.Topic{{Type: 500, Paused: true}, {Type: 600, Interval: time.Hour}}}, members: members},
-		{Settings: Settings{SendInterval: time.Minute, PolicyInterval: time.Minute, Relay: "https://b", Topics: []policy.Topic{{Type: 400, Paused: true}, {Type: 500}}}, members: members},
+		{Settings: Settings{SendInterval: time.Hour,
+			Topics: []policy.Topic{{Type: 500, Paused: true}, {Type: 600, Interval: time.Hour}}}, members: members},
+		{Settings: Settings{SendInterval: time.Minute, PolicyInterval: time.Minute, Relay: "https://b",
+			Topics: []policy.Topic{{Type: 400, Paused: true}, {Type: 500}}}, members: members},
 		{Settings: Settings{Notifier: "elsewhere:1"}, members: []smx.ClientID{client(2)}},
-		{Settings: Settings{SendInterval: time.Second, PolicyInterval: time.Second, Relay: "https://c", Notifier: "n:1"}, members: members},
+		{Settings: Settings{SendInterval: time.Second, PolicyInterval: time.Second, Relay: "https://c",
+			Notifier: "n:1"}, members: members},
 		{Settings: Settings{Notifier: "m:1"}, members: members},
 	})
 	got, err := s.answer(smx.Poll{Client: c})

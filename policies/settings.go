@@ -22,7 +22,7 @@ const (
 
 // Settings are what the members of a collection are told. Zero and empty say nothing.
 type Settings struct {
-	Priority       uint32         // where a client's collections disagree the smallest wins, then the name that sorts first
+	Priority       uint32         // where collections disagree the smallest wins, then the first name
 	SendInterval   time.Duration  // whole seconds
 	PolicyInterval time.Duration  // whole seconds
 	Topics         []policy.Topic // by type

@@ -42,7 +42,8 @@ func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (A
 		return AcceptResult{}, err
 	}
 	if o.Claim && target.All {
-		return AcceptResult{}, control.Invalid("claims of all clients cannot be accepted at once: name those you looked at")
+		return AcceptResult{},
+			control.Invalid("claims of all clients cannot be accepted at once: name those you looked at")
 	}
 	if err := s.enter(ctx); err != nil {
 		return AcceptResult{}, err
@@ -85,7 +86,8 @@ func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (A
 }
 
 // acceptPart counts what a baseline for these clients settles, unless that was counted for all, and stores it.
-func (s *Service) acceptPart(ctx context.Context, part []gaps.Candidate, counted bool, o AcceptOptions, now time.Time, out *AcceptResult) error {
+func (s *Service) acceptPart(ctx context.Context, part []gaps.Candidate, counted bool, o AcceptOptions, now time.Time,
+	out *AcceptResult) error {
 	ids := make([]smx.ClientID, len(part))
 	for i, w := range part {
 		ids[i] = w.Client

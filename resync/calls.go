@@ -56,22 +56,8 @@ func (s *Service) Handle(mux *http.ServeMux) {
 		r.Gaps.Rows = nil
 		return r, err
 	})
-	control.Handle(mux, path+"request", func(ctx context.Context, in targetCall, say *control.Teller) (RequestResult, error) {
-		target, err := in.target()
-		if err != nil {
-			return RequestResult{}, err
-		}
-		o := RequestOptions{By: in.By, DryRun: in.DryRun, Rows: in.Rows, Progress: say.Progress}
-		return s.Request(ctx, target, o)
-	})
-	control.Handle(mux, path+"accept", func(ctx context.Context, in targetCall, say *control.Teller) (AcceptResult, error) {
-		target, err := in.target()
-		if err != nil {
-			return AcceptResult{}, err
-		}
-		o := AcceptOptions{By: in.By, DryRun: in.DryRun, Claim: in.Claim, Progress: say.Progress}
-		return s.Accept(ctx, target, o)
-	})
+	control.Handle(mux, path+"request", s.serveRequest)
+	control.Handle(mux, path+"accept", s.serveAccept)
 	control.Handle(mux, path+"list", func(ctx context.Context, in listCall, _ *control.Teller) ([]Status, error) {
 		o := ListOptions{Within: in.Within, Open: in.Open, Limit: in.Limit}
 		if in.Client != "" {
@@ -83,6 +69,22 @@ func (s *Service) Handle(mux *http.ServeMux) {
 		}
 		return s.List(ctx, o)
 	})
+}
+
+func (s *Service) serveRequest(ctx context.Context, in targetCall, say *control.Teller) (RequestResult, error) {
+	target, err := in.target()
+	if err != nil {
+		return RequestResult{}, err
+	}
+	return s.Request(ctx, target, RequestOptions{By: in.By, DryRun: in.DryRun, Rows: in.Rows, Progress: say.Progress})
+}
+
+func (s *Service) serveAccept(ctx context.Context, in targetCall, say *control.Teller) (AcceptResult, error) {
+	target, err := in.target()
+	if err != nil {
+		return AcceptResult{}, err
+	}
+	return s.Accept(ctx, target, AcceptOptions{By: in.By, DryRun: in.DryRun, Claim: in.Claim, Progress: say.Progress})
 }
 
 // Client is a Service in another process.
@@ -112,8 +114,8 @@ func (c *Client) Request(ctx context.Context, t Target, o RequestOptions) (Reque
 	if err := t.check(); err != nil {
 		return RequestResult{}, err
 	}
-	in := targetCall{Clients: collections.Names(t.Clients), Collection: t.Collection, All: t.All, By: o.By, DryRun: o.DryRun,
-		Rows: o.Rows}
+	in := targetCall{Clients: collections.Names(t.Clients), Collection: t.Collection, All: t.All, By: o.By,
+		DryRun: o.DryRun, Rows: o.Rows}
 	return control.Call[RequestResult](ctx, c.caller, "request", in, control.Listener{Progress: o.Progress})
 }
 
@@ -122,8 +124,8 @@ func (c *Client) Accept(ctx context.Context, t Target, o AcceptOptions) (AcceptR
 	if err := t.check(); err != nil {
 		return AcceptResult{}, err
 	}
-	in := targetCall{Clients: collections.Names(t.Clients), Collection: t.Collection, All: t.All, By: o.By, DryRun: o.DryRun,
-		Claim: o.Claim}
+	in := targetCall{Clients: collections.Names(t.Clients), Collection: t.Collection, All: t.All, By: o.By,
+		DryRun: o.DryRun, Claim: o.Claim}
 	return control.Call[AcceptResult](ctx, c.caller, "accept", in, control.Listener{Progress: o.Progress})
 }
 

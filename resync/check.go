@@ -72,8 +72,9 @@ func (s *Service) logCheck(ctx context.Context, r Result, o CheckOptions) {
 	if o.refill && r.IssuedTotal == 0 {
 		level = slog.LevelDebug
 	}
-	attrs := []any{"kind", r.Kind, "compared", r.Gaps.Compared, "looked_at", r.Gaps.Looked, "clients", r.Gaps.Clients, "ranges", r.Gaps.Ranges, "messages", r.Gaps.Messages,
-		"opened", r.Gaps.Opened, "closed", r.Gaps.Closed, "late", r.Gaps.Late, "postponed", r.Gaps.Postponed, "conflicts", r.Gaps.Conflicts, "differs", r.Gaps.Differs,
+	attrs := []any{"kind", r.Kind, "compared", r.Gaps.Compared, "looked_at", r.Gaps.Looked, "clients", r.Gaps.Clients,
+		"ranges", r.Gaps.Ranges, "messages", r.Gaps.Messages, "opened", r.Gaps.Opened, "closed", r.Gaps.Closed,
+		"late", r.Gaps.Late, "postponed", r.Gaps.Postponed, "conflicts", r.Gaps.Conflicts, "differs", r.Gaps.Differs,
 		"issued", r.IssuedTotal, "outstanding", r.Outstanding, "waiting", r.Waiting}
 	for _, hold := range holds {
 		if n := r.HeldTotals[hold]; n > 0 {
@@ -235,5 +236,6 @@ func (r *Result) report(round *round, o CheckOptions) {
 }
 
 func (one resync) public() Issued {
-	return Issued{Client: one.client.UUID(), Number: one.number, Reason: one.reason, By: one.by, NextSerial: one.next, Time: one.issued}
+	return Issued{Client: one.client.UUID(), Number: one.number, Reason: one.reason, By: one.by, NextSerial: one.next,
+		Time: one.issued}
 }

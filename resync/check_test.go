@@ -30,7 +30,9 @@ func TestAGapIsAskedForOnceItIsOldEnoughAndNotAgainBefore72Hours(t *testing.T) {
 	asked := b.now
 	p := b.poll(c, 9)
 	b.equal("policy", *p.Resync, policy.Resync{Number: 1, NextSerial: 10, Issued: b.now, Reason: gaps.Missing})
-	b.equal("seen by others", b.count(`SELECT count() FROM SR_ClientMessageStats WHERE LastResyncIssuedTime = '`+b.now.Format("2006-01-02 15:04:05")+`'`), 1)
+	b.equal("seen by others",
+		b.count("SELECT count() FROM SR_ClientMessageStats WHERE LastResyncIssuedTime = '"+
+			b.now.Format(time.DateTime)+"'"), 1)
 
 	b.wait(72*time.Hour - time.Second)
 	r = b.check(CheckOptions{})
@@ -39,7 +41,8 @@ func TestAGapIsAskedForOnceItIsOldEnoughAndNotAgainBefore72Hours(t *testing.T) {
 	b.equal("outstanding", r.Outstanding, 1)
 	b.wait(time.Second)
 	r = b.check(CheckOptions{})
-	b.equal("reissued when unanswered", r.Issued, []Issued{{c.UUID(), 2, gaps.Missing, "", 10, asked.Add(72 * time.Hour)}})
+	b.equal("reissued when unanswered", r.Issued,
+		[]Issued{{c.UUID(), 2, gaps.Missing, "", 10, asked.Add(72 * time.Hour)}})
 	b.equal("number in the policy", b.poll(c, 9).Resync.Number, 2)
 }
 
@@ -99,7 +102,8 @@ func TestNobodyIsAskedWhileTheirReportsWait(t *testing.T) {
 				b.equal("held", r.HeldTotals, map[string]int{test.hold: 1})
 				b.wait(100 * time.Hour)
 			}
-			asked, err := b.Request(t.Context(), Target{Clients: []smx.ClientID{client(1)}}, RequestOptions{By: "a person", Rows: -1})
+			asked, err := b.Request(t.Context(), Target{Clients: []smx.ClientID{client(1)}},
+				RequestOptions{By: "a person", Rows: -1})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -277,14 +281,17 @@ func TestWhatWaitsUnreadIsNotMissing(t *testing.T) {
 
 	b.wait(time.Hour)
 	b.unread = gaps.Unread{Clients: map[smx.ClientID]struct{}{early: {}, late: {}},
-		Arriving: map[smx.ClientID][]serials.Run{early: {{First: 4, Last: 4}, {First: 2, Last: 3}}, late: {{First: 6, Last: 7}, {First: 2, Last: 2}}}}
+		Arriving: map[smx.ClientID][]serials.Run{early: {{First: 4, Last: 4}, {First: 2, Last: 3}},
+			late: {{First: 6, Last: 7}, {First: 2, Last: 2}}}}
 	b.arrive(early, 1, 1)
 	b.poll(early, 4) // its claim was quicker than its last report
 	b.arrive(other, 2, 2)
 	b.arrive(late, 3, 3)
 	b.arrive(late, 9, 9)
 	r := b.check(CheckOptions{Rows: -1})
-	b.equal("while they wait", r.Gaps.Rows, []gaps.Gap{gap(late, 2, 2, known, false), gap(late, 4, 4, known, false), gap(other, 1, 1, b.now, false), gap(late, 8, 8, b.now, false)})
+	b.equal("while they wait", r.Gaps.Rows,
+		[]gaps.Gap{gap(late, 2, 2, known, false), gap(late, 4, 4, known, false), gap(other, 1, 1, b.now, false),
+			gap(late, 8, 8, b.now, false)})
 	b.equal("postponed", r.Gaps.Postponed, 2)
 
 	b.unread = gaps.Unread{Partly: true}
@@ -293,5 +300,6 @@ func TestWhatWaitsUnreadIsNotMissing(t *testing.T) {
 
 	b.unread = gaps.Unread{} // the files were set aside: nothing of these clients was loaded
 	b.check(CheckOptions{})
-	b.equal("missing afterwards", b.count("SELECT sum(LastSerial - FirstSerial + 1) FROM SR_MissingMessageRanges"), 2+3+1+3+1)
+	b.equal("missing afterwards", b.count("SELECT sum(LastSerial - FirstSerial + 1) FROM SR_MissingMessageRanges"),
+		2+3+1+3+1)
 }

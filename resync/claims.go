@@ -34,7 +34,8 @@ func (l *storeLedger) noteClaims(ctx context.Context, claims map[smx.ClientID]cl
 	var aside asideRows
 	for client, c := range claims {
 		greatest := known[client]
-		if high := (claim{Poll: smx.Poll{Client: client, LastSerial: c.high}, at: c.highAt}); serials.Jumps(c.high, greatest) {
+		high := claim{Poll: smx.Poll{Client: client, LastSerial: c.high}, at: c.highAt}
+		if serials.Jumps(c.high, greatest) {
 			aside.add(high, greatest)
 		} else if c.high > 0 {
 			polled.add(high)
@@ -52,9 +53,11 @@ func (l *storeLedger) noteClaims(ctx context.Context, claims map[smx.ClientID]cl
 	}
 	polled.clients, polled.last = append(polled.clients, believed.clients...), append(polled.last, believed.last...)
 	polled.times = append(polled.times, believed.times...)
-	err = l.store.Insert(ctx, `INSERT INTO client_claims (client_id, last_serial, claimed_time)`, polled.clients, polled.last, polled.times)
-	return errors.Join(err, l.store.Insert(ctx, `INSERT INTO client_caches (client_id, last_serial, states, digest, unsent, claimed_time)`,
-		believed.clients, believed.last, believed.states, believed.digests, believed.unsent, believed.times))
+	err = l.store.Insert(ctx, `INSERT INTO client_claims (client_id, last_serial, claimed_time)`, polled.clients,
+		polled.last, polled.times)
+	return errors.Join(err, l.store.Insert(ctx,
+		`INSERT INTO client_caches (client_id, last_serial, states, digest, unsent, claimed_time)`, believed.clients,
+		believed.last, believed.states, believed.digests, believed.unsent, believed.times))
 }
 
 // claimRows are claims as columns.
@@ -66,7 +69,8 @@ type claimRows struct {
 }
 
 func (r *claimRows) add(c claim) {
-	r.clients, r.last, r.times = append(r.clients, uuid.UUID(c.Client)), append(r.last, c.LastSerial), append(r.times, c.at)
+	r.clients, r.last, r.times = append(r.clients, uuid.UUID(c.Client)), append(r.last, c.LastSerial),
+		append(r.times, c.at)
 	r.states, r.digests, r.unsent = append(r.states, c.States), append(r.digests, c.Digest), append(r.unsent, c.Unsent)
 }
 
@@ -78,7 +82,8 @@ type asideRows struct {
 }
 
 func (r *asideRows) add(c claim, seen uint64) {
-	r.clients, r.last, r.seen = append(r.clients, uuid.UUID(c.Client)), append(r.last, c.LastSerial), append(r.seen, seen)
+	r.clients, r.last, r.seen = append(r.clients, uuid.UUID(c.Client)), append(r.last, c.LastSerial),
+		append(r.seen, seen)
 	r.times = append(r.times, c.at)
 }
 
@@ -92,13 +97,14 @@ func (l *storeLedger) measure(ctx context.Context, claims map[smx.ClientID]claim
 	}
 	known := make(map[smx.ClientID]uint64, len(high))
 	for some := range slices.Chunk(high, clientsPerQuery) {
-		err := l.store.EachRow(ctx, claimsMeasureSQL, []any{store.UUIDsArg("clients", some)}, func(scan func(...any) error) error {
-			var client uuid.UUID
-			var greatest uint64
-			err := scan(&client, &greatest)
-			known[smx.ClientID(client)] = greatest
-			return err
-		})
+		err := l.store.EachRow(ctx, claimsMeasureSQL, []any{store.UUIDsArg("clients", some)},
+			func(scan func(...any) error) error {
+				var client uuid.UUID
+				var greatest uint64
+				err := scan(&client, &greatest)
+				known[smx.ClientID(client)] = greatest
+				return err
+			})
 		if err != nil {
 			return nil, wrap(err, "read what clients sent, to measure their claims")
 		}
@@ -114,7 +120,8 @@ func (l *storeLedger) noteAside(ctx context.Context, rows asideRows) error {
 	for i, client := range rows.clients {
 		if _, told := l.aside[client]; !told && len(l.aside) < heldRows {
 			l.aside[client] = struct{}{}
-			l.log.Warn("claim kept aside: it is far above all that was received", "client", client.String(), "claimed", rows.last[i], "received", rows.seen[i])
+			l.log.Warn("claim kept aside: it is far above all that was received", "client", client.String(),
+				"claimed", rows.last[i], "received", rows.seen[i])
 		}
 	}
 	return wrap(l.store.Insert(ctx, `INSERT INTO claims_aside (client_id, last_serial, seen_serial, claimed_time)`,
@@ -136,18 +143,21 @@ func (l *storeLedger) claimsAside(ctx context.Context, clients []smx.ClientID) (
 
 // eachAside goes over them without holding them all: anybody may claim in the name of a million clients.
 func (l *storeLedger) eachAside(ctx context.Context, clients []smx.ClientID, take func(asideClaim)) error {
-	err := l.store.EachRow(ctx, claimsAsideSQL, []any{store.UUIDsArg("clients", clients), store.UintArg("jump", serials.Jump)}, func(scan func(...any) error) error {
-		var c asideClaim
-		err := scan(&c.client, &c.serial, &c.at)
-		take(c)
-		return err
-	})
+	err := l.store.EachRow(ctx, claimsAsideSQL,
+		[]any{store.UUIDsArg("clients", clients), store.UintArg("jump", serials.Jump)},
+		func(scan func(...any) error) error {
+			var c asideClaim
+			err := scan(&c.client, &c.serial, &c.at)
+			take(c)
+			return err
+		})
 	return wrap(err, "list the claims that are kept aside")
 }
 
 // acceptClaims believes the claims of clients that are kept aside, from now on: policies name what comes after them. It
 // closes nothing.
-func (s *Service) acceptClaims(ctx context.Context, clients []smx.ClientID, o AcceptOptions, now time.Time) (out AcceptResult, err error) {
+func (s *Service) acceptClaims(ctx context.Context, clients []smx.ClientID, o AcceptOptions,
+	now time.Time) (out AcceptResult, err error) {
 	out.DryRun = o.DryRun
 	for some := range slices.Chunk(clients, clientsPerQuery) {
 		claims, err := s.store.claimsAside(ctx, some)
@@ -166,7 +176,8 @@ func (s *Service) acceptClaims(ctx context.Context, clients []smx.ClientID, o Ac
 		}
 	}
 	if out.Claims == 0 {
-		return out, control.Invalid("no claim of %s is kept aside; `statewire report serial-jumps` lists those that are", countClients(len(clients)))
+		return out, control.Invalid("no claim of %s is kept aside; "+
+			"`statewire report serial-jumps` lists those that are", countClients(len(clients)))
 	}
 	if o.DryRun {
 		return out, nil
@@ -190,10 +201,12 @@ func (l *storeLedger) believe(ctx context.Context, claims []asideClaim, by strin
 		clients[i], serials[i], times[i], accepted[i], who[i] = c.client, c.serial, c.at, now, by
 	}
 	// The claim first: what is listed as accepted is in force.
-	err := l.store.Insert(ctx, `INSERT INTO client_claims (client_id, last_serial, claimed_time)`, clients, serials, times)
+	err := l.store.Insert(ctx, `INSERT INTO client_claims (client_id, last_serial, claimed_time)`, clients, serials,
+		times)
 	if err != nil {
 		return wrap(err, "store the accepted claims")
 	}
-	err = l.store.Insert(ctx, `INSERT INTO accepted_claims (client_id, last_serial, accepted_time, accepted_by)`, clients, serials, accepted, who)
+	err = l.store.Insert(ctx, `INSERT INTO accepted_claims (client_id, last_serial, accepted_time, accepted_by)`,
+		clients, serials, accepted, who)
 	return wrap(err, "store who accepted the claims")
 }

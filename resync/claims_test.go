@@ -20,15 +20,18 @@ func TestAClaimThatJumpsIsKeptAside(t *testing.T) {
 		b.poll(stranger, 1_000_001)
 		r := b.check(CheckOptions{})
 		b.equal("gaps", r.Gaps.Rows, []gaps.Gap{gap(other, 11, 1_000_010, b.now, false)})
-		b.equal("counted", []any{r.Gaps.Clients, int(r.Gaps.Messages), r.Gaps.Jumps, r.Gaps.Aside}, []any{1, 1_000_000, 0, 2})
+		b.equal("counted", []any{r.Gaps.Clients, int(r.Gaps.Messages), r.Gaps.Jumps, r.Gaps.Aside},
+			[]any{1, 1_000_000, 0, 2})
 		b.equal("metric", metric(t, b.reg, "statewire_claims_aside"), 2)
 		b.equal("no policy", b.poll(c, 12).Resync == nil, true)
 		r = b.check(CheckOptions{})
 		b.equal("a true claim opens a range", r.Gaps.Rows[0], gap(c, 11, 12, b.now, false))
 		b.equal("its policy", b.poll(c, 12).Resync.NextSerial, 13)
 		b.equal("both polled", b.count("SELECT uniqExact(client_id) FROM client_claims WHERE claimed_time > 0"), 3)
-		b.equal("kept", b.count("SELECT any(last_serial) FROM claims_aside WHERE client_id = '"+c.UUID()+"'"), uint64(smx.MaxSerial-2))
-		b.equal("what it holds is not believed", b.count("SELECT count() FROM client_caches WHERE last_serial > 2000000"), 0)
+		b.equal("kept", b.count("SELECT any(last_serial) FROM claims_aside WHERE client_id = '"+c.UUID()+"'"),
+			uint64(smx.MaxSerial-2))
+		b.equal("what it holds is not believed",
+			b.count("SELECT count() FROM client_caches WHERE last_serial > 2000000"), 0)
 	})
 }
 
@@ -54,7 +57,8 @@ func TestAGreaterClaimBeforeIsMeasuredByWhatArrived(t *testing.T) {
 	b.poll(c, 3_000_005)
 	b.poll(c, 5)
 	r := b.check(CheckOptions{})
-	b.equal("kept aside, missing", []any{r.Gaps.Aside, r.Gaps.Messages, b.count("SELECT count() FROM claims_aside")}, []any{0, 1, uint64(0)})
+	b.equal("kept aside, missing", []any{r.Gaps.Aside, r.Gaps.Messages, b.count("SELECT count() FROM claims_aside")},
+		[]any{0, 1, uint64(0)})
 }
 
 func TestAnAcceptedClaimReachesPolicies(t *testing.T) {
@@ -77,7 +81,8 @@ func TestAnAcceptedClaimReachesPolicies(t *testing.T) {
 		out, err := s.Accept(t.Context(), target, AcceptOptions{Claim: true, By: "ann"})
 		b.equal("accepted", []any{out.Claims, out.Clients, out.Ranges, err}, []any{1, 1, 0, nil})
 		r := b.check(CheckOptions{})
-		b.equal("counted apart", []any{r.Gaps.Ranges, r.Gaps.Jumps, int(r.Gaps.JumpMessages), r.Gaps.Aside}, []any{0, 1, 6_999_990, 0})
+		b.equal("counted apart", []any{r.Gaps.Ranges, r.Gaps.Jumps, int(r.Gaps.JumpMessages), r.Gaps.Aside},
+			[]any{0, 1, 6_999_990, 0})
 		b.equal("policy", b.poll(c, 7_000_003).Resync.NextSerial, 7_000_001)
 		b.equal("measured from there", int(b.check(CheckOptions{}).Gaps.JumpMessages), 6_999_993)
 		b.poll(c, 8_000_001)
@@ -113,7 +118,8 @@ func TestAJumpIsAskedForOnce(t *testing.T) {
 		b.arrive(c, 1e15, 1e15)
 	}
 	r := b.check(CheckOptions{})
-	b.equal("fleet", []any{r.Gaps.Clients, r.Gaps.Ranges, r.Gaps.Messages, r.Gaps.Jumps, r.Gaps.Oldest.IsZero()}, []any{0, 0, 0, 2, true})
+	b.equal("fleet", []any{r.Gaps.Clients, r.Gaps.Ranges, r.Gaps.Messages, r.Gaps.Jumps, r.Gaps.Oldest.IsZero()},
+		[]any{0, 0, 0, 2, true})
 	b.equal("asked", r.IssuedTotal, 2)
 	b.equal("next", b.poll(forged, 50).Resync.NextSerial, uint64(1e15)+1)
 	b.wait(time.Minute)
@@ -126,7 +132,8 @@ func TestAJumpIsAskedForOnce(t *testing.T) {
 	r = b.check(CheckOptions{})
 	b.equal("foreseen", dry.IssuedTotal, 0)
 	b.equal("not again", []any{r.IssuedTotal, r.Outstanding, r.Gaps.Jumps}, []any{0, 0, 1})
-	b.equal("what is left", r.Gaps.Rows, []gaps.Gap{gap(forged, 61, 1e15-1, b.now.Add(-100*time.Hour-time.Minute), true)})
+	b.equal("what is left", r.Gaps.Rows,
+		[]gaps.Gap{gap(forged, 61, 1e15-1, b.now.Add(-100*time.Hour-time.Minute), true)})
 	b.arrive(forged, 65, 65)
 	b.equal("a lost message beside it counts", b.check(CheckOptions{}).IssuedTotal, 1)
 }
@@ -146,8 +153,10 @@ func TestALieBetweenTwoPollsIsNoted(t *testing.T) {
 	b.poll(honest, 3_000_002) // believed, although an older poll comes behind it
 	b.poll(honest, 4)
 	r := b.check(CheckOptions{})
-	b.equal("gaps", r.Gaps.Rows, []gaps.Gap{gap(lied, 11, 12, b.now, false), gap(honest, 1, 2_999_999, b.now, true), gap(honest, 3_000_001, 3_000_002, b.now, false)})
+	b.equal("gaps", r.Gaps.Rows, []gaps.Gap{gap(lied, 11, 12, b.now, false), gap(honest, 1, 2_999_999, b.now, true),
+		gap(honest, 3_000_001, 3_000_002, b.now, false)})
 	b.equal("aside", r.Gaps.Aside, 1)
 	b.equal("what was claimed", b.count("SELECT any(last_serial) FROM claims_aside"), uint64(smx.MaxSerial-2))
-	b.equal("what it holds", b.count("SELECT any(last_serial) FROM client_caches FINAL WHERE client_id = '"+lied.UUID()+"'"), 12)
+	b.equal("what it holds",
+		b.count("SELECT any(last_serial) FROM client_caches FINAL WHERE client_id = '"+lied.UUID()+"'"), 12)
 }

@@ -16,19 +16,25 @@ func TestCollectionsAndTheirPolicies(t *testing.T) {
 		ctx := t.Context()
 		b.arrive(client(1), 1, 9)
 		b.arrive(client(2), 1, 5)
-		c, err := s.collections.Create(ctx, collections.Spec{Name: "list", Clients: []smx.ClientID{client(2), client(1), client(1)}})
+		c, err := s.collections.Create(ctx,
+			collections.Spec{Name: "list", Clients: []smx.ClientID{client(2), client(1), client(1)}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		b.equal("members", c.Clients, 2)
-		c, err = s.collections.Create(ctx, collections.Spec{Name: "behind", Query: "SELECT client_id FROM client_stats_data WHERE last_serial < 8 -- few;"})
+		c, err = s.collections.Create(ctx,
+			collections.Spec{Name: "behind",
+				Query: "SELECT client_id FROM client_stats_data WHERE last_serial < 8 -- few;"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		b.equal("members by query", []any{c.Kind, c.Clients}, []any{"query", 1})
 		_, members, err := s.collections.Show(ctx, "behind")
 		b.equal("who", []any{members, err}, []any{[]smx.ClientID{client(2)}, nil})
-		c, err = s.collections.Create(ctx, collections.Spec{Name: "twice", Query: "SELECT client_id FROM clients) UNION ALL SELECT toUUID('" + client(7).UUID() + "') FROM numbers(3"})
+		c, err = s.collections.Create(ctx,
+			collections.Spec{Name: "twice",
+				Query: "SELECT client_id FROM clients) UNION ALL SELECT toUUID('" + client(7).UUID() +
+					"') FROM numbers(3"})
 		b.equal("a client counts once", []any{c.Clients, err}, []any{1, nil})
 		if err := s.collections.Delete(ctx, "twice"); err != nil {
 			t.Fatal(err)
@@ -37,14 +43,17 @@ func TestCollectionsAndTheirPolicies(t *testing.T) {
 		if _, err := s.policies.Set(ctx, "list", policies.Settings{SendInterval: time.Hour}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.policies.Set(ctx, "behind", policies.Settings{Priority: 5, SendInterval: time.Minute, Topics: []policy.Topic{{Type: 500, Paused: true}}}); err != nil {
+		if _, err := s.policies.Set(ctx, "behind",
+			policies.Settings{Priority: 5, SendInterval: time.Minute,
+				Topics: []policy.Topic{{Type: 500, Paused: true}}}); err != nil {
 			t.Fatal(err)
 		}
 		b.check(CheckOptions{})
 		b.equal("one collection", b.poll(client(1), 9).SendInterval, time.Hour)
 		b.equal("two of them", b.poll(client(2), 5).SendInterval, time.Minute)
 		b.equal("paused", b.poll(client(2), 5).Topics, []policy.Topic{{Type: 500, Paused: true}})
-		for what, says := range map[string]policies.Settings{"https://r": {Relay: "https://r"}, "n:1": {Notifier: "n:1"}, "2h0m0s": {PolicyInterval: 2 * time.Hour}} {
+		for what, says := range map[string]policies.Settings{"https://r": {Relay: "https://r"},
+			"n:1": {Notifier: "n:1"}, "2h0m0s": {PolicyInterval: 2 * time.Hour}} {
 			if _, err := s.policies.Set(ctx, "list", says); err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +66,8 @@ func TestCollectionsAndTheirPolicies(t *testing.T) {
 
 		asked, err := s.Request(ctx, Target{Collection: "behind"}, RequestOptions{By: "ann"})
 		b.equal("asked", []any{asked.IssuedTotal, err}, []any{1, nil})
-		if _, err := s.collections.Create(ctx, collections.Spec{Name: "list", Clients: []smx.ClientID{client(1)}, Replace: true}); err != nil {
+		if _, err := s.collections.Create(ctx,
+			collections.Spec{Name: "list", Clients: []smx.ClientID{client(1)}, Replace: true}); err != nil {
 			t.Fatal(err)
 		}
 		b.equal("no member any more", b.poll(client(2), 5).SendInterval, time.Minute)
@@ -85,8 +95,9 @@ func TestPoliciesAndCollectionsOutliveTheProcess(t *testing.T) {
 	if _, err := b.sets.Create(ctx, collections.Spec{Name: "list", Clients: []smx.ClientID{client(1)}}); err != nil {
 		t.Fatal(err)
 	}
-	settings := policies.Settings{SendInterval: time.Hour, PolicyInterval: 2 * time.Hour, Relay: "https://r", Notifier: "n:1",
-		Topics: []policy.Topic{{Type: 1, Interval: time.Minute}, {Type: 2, Paused: true}}}
+	settings := policies.Settings{SendInterval: time.Hour, PolicyInterval: 2 * time.Hour, Relay: "https://r",
+		Notifier: "n:1",
+		Topics:   []policy.Topic{{Type: 1, Interval: time.Minute}, {Type: 2, Paused: true}}}
 	if _, err := b.told.Set(ctx, "list", settings); err != nil {
 		t.Fatal(err)
 	}

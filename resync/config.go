@@ -36,7 +36,8 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("resync.check_interval is %v; allowed is 1m or more", c.CheckInterval))
 	}
 	if c.MinMissingMessageAge < 0 {
-		errs = append(errs, fmt.Errorf("resync.min_missing_message_age is %v; allowed is 0 or more", c.MinMissingMessageAge))
+		errs = append(errs, fmt.Errorf("resync.min_missing_message_age is %v; allowed is 0 or more",
+			c.MinMissingMessageAge))
 	}
 	if c.MergeInterval < 0 {
 		errs = append(errs, fmt.Errorf("resync.merge_interval is %v; allowed is 0 or more", c.MergeInterval))

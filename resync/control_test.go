@@ -94,12 +94,14 @@ func TestARequestSkipsAgeAndIntervalButNotTheBound(t *testing.T) {
 			b.arrive(client(n), 1, 9)
 		}
 		var told []int
-		asked, err := s.Request(t.Context(), Target{Clients: []smx.ClientID{client(0), client(1), client(0), client(77)}},
+		asked, err := s.Request(t.Context(),
+			Target{Clients: []smx.ClientID{client(0), client(1), client(0), client(77)}},
 			RequestOptions{By: "ann", Rows: -1, Progress: func(done, _ int) { told = append(told, done) }})
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.equal("asked", []int{asked.Clients, asked.IssuedTotal, asked.UnknownTotal, asked.Outstanding}, []int{2, 2, 1, 2})
+		b.equal("asked", []int{asked.Clients, asked.IssuedTotal, asked.UnknownTotal, asked.Outstanding},
+			[]int{2, 2, 1, 2})
 		b.equal("unknown", asked.Unknown, []string{client(77).UUID()})
 		b.equal("progress", told, []int{3})
 		b.equal("offered", b.poll(client(0), 9).Resync.Reason, reasonRequested)
@@ -108,7 +110,8 @@ func TestARequestSkipsAgeAndIntervalButNotTheBound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.equal("asked again within the interval, up to the bound", []int{again.Clients, again.IssuedTotal, again.Outstanding}, []int{5, 3, 3})
+		b.equal("asked again within the interval, up to the bound",
+			[]int{again.Clients, again.IssuedTotal, again.Outstanding}, []int{5, 3, 3})
 		b.equal("the others wait", again.HeldTotals, map[string]int{heldBound: 2})
 		b.wait(time.Minute)
 		for _, one := range again.Issued {
@@ -158,7 +161,8 @@ func TestADryRunWritesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.equal("would be accepted", out.Clients, 1)
-		for _, table := range []string{"missing_ranges", "resyncs", "resync_requests", "resync_checks", "resync_clock", "baselines"} {
+		for _, table := range []string{"missing_ranges", "resyncs", "resync_requests", "resync_checks", "resync_clock",
+			"baselines"} {
 			b.equal("rows of "+table, b.count("SELECT count() FROM "+table), 0)
 		}
 	})
@@ -225,7 +229,8 @@ func TestAClaimOfAClockThatWasAheadDoesNotOutliveIt(t *testing.T) {
 	b.poll(client(1), 4)
 	b.check(CheckOptions{})
 	b.equal("the claim that counts", b.count("SELECT last_serial FROM client_caches FINAL"), 4)
-	b.equal("the serials claimed are still known", b.count("SELECT uniqExact(client_id) FROM client_claims WHERE last_serial >= 3"), 2)
+	b.equal("the serials claimed are still known",
+		b.count("SELECT uniqExact(client_id) FROM client_claims WHERE last_serial >= 3"), 2)
 }
 
 func TestWrongCallsSayWhatToDo(t *testing.T) {
@@ -244,13 +249,15 @@ func TestWrongCallsSayWhatToDo(t *testing.T) {
 		}, "exactly one of them"},
 		{"too many clients for a call", func(ctx context.Context, s service) error {
 			many := Target{Clients: make([]smx.ClientID, collections.MaxMembers+1)}
-			if _, err := s.Request(ctx, many, RequestOptions{DryRun: true}); !errors.As(err, new(*control.InvalidError)) {
+			_, err := s.Request(ctx, many, RequestOptions{DryRun: true})
+			if !errors.As(err, new(*control.InvalidError)) {
 				return err
 			}
-			if _, err := s.collections.Create(ctx, collections.Spec{Name: "x", Clients: many.Clients}); !errors.As(err, new(*control.InvalidError)) {
+			_, err = s.collections.Create(ctx, collections.Spec{Name: "x", Clients: many.Clients})
+			if !errors.As(err, new(*control.InvalidError)) {
 				return err
 			}
-			_, err := s.Accept(ctx, many, AcceptOptions{DryRun: true})
+			_, err = s.Accept(ctx, many, AcceptOptions{DryRun: true})
 			return err
 		}, "split the list"},
 	}
@@ -261,13 +268,15 @@ func TestWrongCallsSayWhatToDo(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for _, s := range []service{b.near(), far} {
 				err := test.call(t.Context(), s)
-				if err == nil || !strings.Contains(err.Error(), test.text) || !errors.As(err, new(*control.InvalidError)) || strings.Contains(err.Error(), "\n") {
+				if err == nil || !strings.Contains(err.Error(), test.text) ||
+					!errors.As(err, new(*control.InvalidError)) || strings.Contains(err.Error(), "\n") {
 					t.Errorf("%T: %v", s, err)
 				}
 			}
 		})
 	}
-	if _, _, err := newBenchOn(t, b.db, soon(), today).told.Policy(t.Context(), smx.Poll{Client: client(1)}); !errors.Is(err, policies.ErrNotReady) {
+	_, _, err := newBenchOn(t, b.db, soon(), today).told.Policy(t.Context(), smx.Poll{Client: client(1)})
+	if !errors.Is(err, policies.ErrNotReady) {
 		t.Errorf("answered before anything was read: %v", err)
 	}
 }
@@ -276,18 +285,22 @@ func TestAPollOverTheSocketIsTheSame(t *testing.T) {
 	b := newBench(t, soon())
 	b.arrive(client(1), 5, 9)
 	far := overSocket(t, b)
-	if _, _, err := far.policies.Policy(t.Context(), smx.Poll{Client: client(1)}); !errors.Is(err, policies.ErrNotReady) {
+	_, _, err := far.policies.Policy(t.Context(), smx.Poll{Client: client(1)})
+	if !errors.Is(err, policies.ErrNotReady) {
 		t.Errorf("answered before anything was read: %v", err)
 	}
 	b.check(CheckOptions{})
-	near, nearTag, err := b.told.Policy(t.Context(), smx.Poll{Client: client(1), LastSerial: 9, States: 3, Digest: 1 << 63, Unsent: 1})
+	near, nearTag, err := b.told.Policy(t.Context(),
+		smx.Poll{Client: client(1), LastSerial: 9, States: 3, Digest: 1 << 63, Unsent: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	away, awayTag, err := far.policies.Policy(t.Context(), smx.Poll{Client: client(1), LastSerial: 9, States: 3, Digest: 1 << 63, Unsent: 1})
+	away, awayTag, err := far.policies.Policy(t.Context(),
+		smx.Poll{Client: client(1), LastSerial: 9, States: 3, Digest: 1 << 63, Unsent: 1})
 	if err != nil || string(near) != string(away) || nearTag != awayTag {
 		t.Errorf("%s %s %v, want %s %s", away, awayTag, err, near, nearTag)
 	}
 	b.check(CheckOptions{})
-	b.equal("claim", b.count("SELECT count() FROM client_caches FINAL WHERE states = 3 AND digest = 9223372036854775808"), 1)
+	b.equal("claim",
+		b.count("SELECT count() FROM client_caches FINAL WHERE states = 3 AND digest = 9223372036854775808"), 1)
 }

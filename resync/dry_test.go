@@ -59,22 +59,25 @@ func (f facts) arrived(n int, runs ...serials.Run) {
 
 func (f facts) claim(n int, serial uint64) {
 	f.t.Helper()
-	f.exec("INSERT INTO client_claims (client_id, last_serial, claimed_time) VALUES ('%s', %d, now64(6))", client(n).UUID(), serial)
+	f.exec("INSERT INTO client_claims (client_id, last_serial, claimed_time) VALUES ('%s', %d, now64(6))",
+		client(n).UUID(), serial)
 }
 
 // polled notes that a client says that it holds one state, and has sent everything.
 func (f facts) polled(n int, lastSerial uint64, minutes int, hash uint64) {
 	f.t.Helper()
-	f.exec("INSERT INTO client_caches (client_id, last_serial, states, digest, unsent, claimed_time) VALUES ('%s', %d, 1, %d, 0, '%s')",
+	f.exec("INSERT INTO client_caches (client_id, last_serial, states, digest, unsent, claimed_time) VALUES ('%s', "+
+		"%d, 1, %d, 0, '%s')",
 		client(n).UUID(), lastSerial, smx.StateDigest(0, hash), minute(minutes).Format(time.DateTime))
 }
 
 // message stores a message without noting that its serial arrived.
 func (f facts) message(n int, serial uint64, topic int, hash uint64, received time.Time, params string) {
 	f.t.Helper()
-	f.exec(`INSERT INTO state_messages (client_id, serial, received_time, topic_type, topic_id, state_id, params, payload_hash,
-		message_us) VALUES ('%s', %d, '%s', %d, 't%d', 2, [%s], %d, %d)`,
-		client(n).UUID(), serial, received.UTC().Format("2006-01-02 15:04:05.000000"), topic, hash%7, params, hash, hash%1_000_000)
+	f.exec(`INSERT INTO state_messages (client_id, serial, received_time, topic_type, topic_id, state_id,
+		params, payload_hash, message_us) VALUES ('%s', %d, '%s', %d, 't%d', 2, [%s], %d, %d)`,
+		client(n).UUID(), serial, received.UTC().Format("2006-01-02 15:04:05.000000"), topic, hash%7, params, hash,
+		hash%1_000_000)
 }
 
 // completed stores a resync complete message that arrived.
@@ -100,7 +103,8 @@ func TestADryRunSaysWhatTheCheckDoes(t *testing.T) {
 	s.arrived(20, run(1, 1), run(serials.Jump+10, serials.Jump+10))
 	s.arrived(21, run(1, 1), run(3, 3), run(serials.Jump+10, serials.Jump+10))
 	r := b.foretold("young gaps")
-	b.equal("young gaps are held", []any{r.IssuedTotal, r.HeldTotals, r.Gaps.Ranges, r.Gaps.Jumps}, []any{0, map[string]int{heldAge: 6}, 5, 2})
+	b.equal("young gaps are held", []any{r.IssuedTotal, r.HeldTotals, r.Gaps.Ranges, r.Gaps.Jumps},
+		[]any{0, map[string]int{heldAge: 6}, 5, 2})
 
 	b.wait(49 * time.Hour)
 	for _, n := range []int{4, 5, 6, 7, 12} {
@@ -111,20 +115,23 @@ func TestADryRunSaysWhatTheCheckDoes(t *testing.T) {
 	clash(5, 1, 2)
 	clash(5, 1, 3) // twice is one conflict to see
 	clash(6, 1, 2)
-	s.completed(6, 2, 99, 5, "")                                     // settled before a check saw it
-	s.polled(7, 1, 4, 1)                                             // holds another state
-	s.polled(12, 1, 4, 1)                                            // the same, and serials that are missing: not compared
+	s.completed(6, 2, 99, 5, "") // settled before a check saw it
+	s.polled(7, 1, 4, 1)         // holds another state
+	// the same, and serials that are missing: not compared
+	s.polled(12, 1, 4, 1)
 	s.claim(12, 4)                                                   //
 	s.polled(9, 3, 4, 1)                                             // was not compared while its gap was open
 	s.arrived(9, run(2, 2))                                          //
 	s.arrived(8, run(2, 2))                                          // a young gap
 	s.completed(20, serials.Jump+11, 7, 100, fmt.Sprintf("'%d'", 1)) // it answered, and the jump stays
 	b.unread = gaps.Unread{Clients: map[smx.ClientID]struct{}{client(3): {}}}
-	if _, err := b.Request(t.Context(), Target{Clients: []smx.ClientID{client(3), client(8)}}, RequestOptions{By: "ann"}); err != nil {
+	if _, err := b.Request(t.Context(), Target{Clients: []smx.ClientID{client(3), client(8)}},
+		RequestOptions{By: "ann"}); err != nil {
 		t.Fatal(err)
 	}
 	r = b.foretold("all reasons, and the bound")
-	b.equal("asked", []any{reasons(r), r.Gaps.Conflicts, r.Gaps.Differs}, []any{map[string]int{gaps.Conflict: 2, gaps.Differs: 2, gaps.Missing: 1}, 2, 2})
+	b.equal("asked", []any{reasons(r), r.Gaps.Conflicts, r.Gaps.Differs},
+		[]any{map[string]int{gaps.Conflict: 2, gaps.Differs: 2, gaps.Missing: 1}, 2, 2})
 	b.equal("held", r.HeldTotals, map[string]int{heldUnread: 1, heldBound: 2, heldAge: 1, heldInterval: 1})
 	r = b.foretold("nothing new")
 	b.equal("nobody", []any{r.IssuedTotal, r.Gaps.Opened, r.Gaps.Closed}, []any{0, 0, 0})
@@ -145,5 +152,6 @@ func TestADryRunSaysWhatTheCheckDoes(t *testing.T) {
 	b.wait(cfg.MergeInterval)
 	s.arrived(30, run(4, 4))
 	r = b.foretold("nobody may be asked")
-	b.equal("asked while it is unknown whose reports wait", []any{r.IssuedTotal, r.HeldTotals[heldUnknown] > 0}, []any{0, true})
+	b.equal("asked while it is unknown whose reports wait", []any{r.IssuedTotal, r.HeldTotals[heldUnknown] > 0},
+		[]any{0, true})
 }

@@ -41,7 +41,8 @@ func (s *Service) expire(ctx context.Context, list []resync, now time.Time) erro
 func (r *round) givenUp() (list []resync) {
 	for _, one := range r.issue {
 		before, owes := r.owing[one.client]
-		if owes && !before.expired && before.number < one.number && r.line.askedFor(before.issued, r.now) >= r.cfg.MergeInterval {
+		late := r.line.askedFor(before.issued, r.now) >= r.cfg.MergeInterval
+		if owes && !before.expired && before.number < one.number && late {
 			list = append(list, before)
 		}
 	}
@@ -50,10 +51,12 @@ func (r *round) givenUp() (list []resync) {
 
 func (l *storeLedger) expire(ctx context.Context, list []resync, at time.Time, interval time.Duration) error {
 	n := len(list)
-	clients, numbers, times, intervals := make([]uuid.UUID, n), make([]uint32, n), make([]time.Time, n), make([]uint64, n)
+	clients, numbers, times, intervals := make([]uuid.UUID, n), make([]uint32, n), make([]time.Time, n),
+		make([]uint64, n)
 	for i, r := range list {
 		clients[i], numbers[i], times[i], intervals[i] = uuid.UUID(r.client), r.number, at, uint64(interval/time.Second)
 	}
-	err := l.store.Insert(ctx, `INSERT INTO resync_expiries (client_id, number, expired_time, interval_s)`, clients, numbers, times, intervals)
+	err := l.store.Insert(ctx, `INSERT INTO resync_expiries (client_id, number, expired_time, interval_s)`, clients,
+		numbers, times, intervals)
 	return wrap(err, "store which resyncs expired")
 }

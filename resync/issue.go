@@ -65,8 +65,8 @@ type round struct {
 }
 
 func newRound(now time.Time, line timeline, cfg Config, unread gaps.Unread, owing owing) *round {
-	return &round{now: now, line: line, cfg: cfg, unread: unread, owing: owing, decided: map[smx.ClientID]bool{}, held: map[string]int{},
-		outstanding: owing.within(cfg.MergeInterval, line, now)}
+	return &round{now: now, line: line, cfg: cfg, unread: unread, owing: owing, decided: map[smx.ClientID]bool{},
+		held: map[string]int{}, outstanding: owing.within(cfg.MergeInterval, line, now)}
 }
 
 // full says that looking further changes nothing: every place is taken, or nobody may be asked.
@@ -92,7 +92,8 @@ func (r *round) take(w gaps.Candidate) string {
 	if !r.owes(w.Client) {
 		r.outstanding++
 	}
-	r.issue = append(r.issue, resync{client: w.Client, number: w.Number + 1, issued: r.now, reason: w.Reason, by: w.By, next: w.NextSerial})
+	r.issue = append(r.issue, resync{client: w.Client, number: w.Number + 1, issued: r.now, reason: w.Reason, by: w.By,
+		next: w.NextSerial})
 	return ""
 }
 

@@ -14,7 +14,8 @@ func TestWhoIsAskedNow(t *testing.T) {
 	cfg.MaxOutstanding = 1
 	plain := timeline{began: now.AddDate(0, 0, -30)}
 	waits := gaps.Unread{Clients: map[smx.ClientID]struct{}{client(1): {}}}
-	old := gaps.Candidate{Client: client(1), Reason: gaps.Missing, Since: now.Add(-48 * time.Hour), Number: 1, Asked: now.Add(-72 * time.Hour)}
+	old := gaps.Candidate{Client: client(1), Reason: gaps.Missing, Since: now.Add(-48 * time.Hour), Number: 1,
+		Asked: now.Add(-72 * time.Hour)}
 	with := func(change func(*gaps.Candidate)) gaps.Candidate { w := old; change(&w); return w }
 	others := owing{client(2): {client: client(2), issued: now.Add(-time.Hour)}}
 	own := owing{client(1): {client: client(1), issued: now.Add(-time.Hour)}}
@@ -27,25 +28,41 @@ func TestWhoIsAskedNow(t *testing.T) {
 		hold   string
 	}{
 		{"missing for 48 h, asked 72 h ago", old, plain, gaps.Unread{}, nil, ""},
-		{"missing for less", with(func(w *gaps.Candidate) { w.Since = w.Since.Add(1) }), plain, gaps.Unread{}, nil, heldAge},
-		{"asked less than 72 h ago", with(func(w *gaps.Candidate) { w.Asked = w.Asked.Add(1) }), plain, gaps.Unread{}, nil, heldInterval},
-		{"a conflict skips the age", with(func(w *gaps.Candidate) { w.Reason, w.Since = gaps.Conflict, now }), plain, gaps.Unread{}, nil, ""},
-		{"a conflict keeps the interval", with(func(w *gaps.Candidate) { w.Reason, w.Asked = gaps.Conflict, now }), plain, gaps.Unread{}, nil, heldInterval},
-		{"a difference skips the age", with(func(w *gaps.Candidate) { w.Reason, w.Since = gaps.Differs, now }), plain, gaps.Unread{}, nil, ""},
-		{"a request skips age and interval", with(func(w *gaps.Candidate) { w.Reason, w.Since, w.Asked = reasonRequested, now, now }), plain, gaps.Unread{}, nil, ""},
-		{"a request keeps the hold", with(func(w *gaps.Candidate) { w.Reason = reasonRequested }), plain, waits, nil, heldUnread},
-		{"a request keeps the bound", with(func(w *gaps.Candidate) { w.Reason = reasonRequested }), plain, gaps.Unread{}, others, heldBound},
-		{"a request of one that owes takes no other place", with(func(w *gaps.Candidate) { w.Reason = reasonRequested }), plain, gaps.Unread{}, own, ""},
-		{"nor of one whose place was given back", with(func(w *gaps.Candidate) { w.Reason = reasonRequested }), plain, gaps.Unread{},
-			owing{client(1): {client: client(1), issued: now.Add(-72 * time.Hour)}, client(2): others[client(2)]}, heldBound},
+		{"missing for less", with(func(w *gaps.Candidate) { w.Since = w.Since.Add(1) }), plain, gaps.Unread{}, nil,
+			heldAge},
+		{"asked less than 72 h ago", with(func(w *gaps.Candidate) { w.Asked = w.Asked.Add(1) }), plain, gaps.Unread{},
+			nil, heldInterval},
+		{"a conflict skips the age", with(func(w *gaps.Candidate) { w.Reason, w.Since = gaps.Conflict, now }), plain,
+			gaps.Unread{}, nil, ""},
+		{"a conflict keeps the interval", with(func(w *gaps.Candidate) { w.Reason, w.Asked = gaps.Conflict, now }),
+			plain, gaps.Unread{}, nil, heldInterval},
+		{"a difference skips the age", with(func(w *gaps.Candidate) { w.Reason, w.Since = gaps.Differs, now }), plain,
+			gaps.Unread{}, nil, ""},
+		{"a request skips age and interval",
+			with(func(w *gaps.Candidate) { w.Reason, w.Since, w.Asked = reasonRequested, now, now }), plain,
+			gaps.Unread{}, nil, ""},
+		{"a request keeps the hold", with(func(w *gaps.Candidate) { w.Reason = reasonRequested }), plain, waits, nil,
+			heldUnread},
+		{"a request keeps the bound", with(func(w *gaps.Candidate) { w.Reason = reasonRequested }), plain,
+			gaps.Unread{}, others, heldBound},
+		{"a request of one that owes takes no other place",
+			with(func(w *gaps.Candidate) { w.Reason = reasonRequested }), plain, gaps.Unread{}, own, ""},
+		{"nor of one whose place was given back", with(func(w *gaps.Candidate) { w.Reason = reasonRequested }), plain,
+			gaps.Unread{},
+			owing{client(1): {client: client(1), issued: now.Add(-72 * time.Hour)}, client(2): others[client(2)]},
+			heldBound},
 		{"reports wait", old, plain, waits, nil, heldUnread},
 		{"anybody's reports wait", old, plain, gaps.Unread{Everybody: true}, nil, heldUnknown},
 		{"another's reports wait", with(func(w *gaps.Candidate) { w.Client = client(3) }), plain, waits, nil, ""},
 		{"the bound is reached", old, plain, gaps.Unread{}, others, heldBound},
-		{"who does not answer for 72 h gives the place back", old, plain, gaps.Unread{}, owing{client(2): {issued: now.Add(-72 * time.Hour)}}, ""},
-		{"detected in the future counts from the start", with(func(w *gaps.Candidate) { w.Since = now.AddDate(10, 0, 0) }), plain, gaps.Unread{}, nil, ""},
-		{"detected before a doubtful start counts from it", with(func(w *gaps.Candidate) { w.Asked = time.Time{} }), timeline{epoch: now.Add(-time.Hour), before: now.AddDate(0, 0, -10)}, gaps.Unread{}, nil, heldAge},
-		{"a clock that a person set is taken as it is", with(func(w *gaps.Candidate) { w.Since = now.AddDate(10, 0, 0) }), timeline{}, gaps.Unread{}, nil, heldAge},
+		{"who does not answer for 72 h gives the place back", old, plain, gaps.Unread{},
+			owing{client(2): {issued: now.Add(-72 * time.Hour)}}, ""},
+		{"detected in the future counts from the start",
+			with(func(w *gaps.Candidate) { w.Since = now.AddDate(10, 0, 0) }), plain, gaps.Unread{}, nil, ""},
+		{"detected before a doubtful start counts from it", with(func(w *gaps.Candidate) { w.Asked = time.Time{} }),
+			timeline{epoch: now.Add(-time.Hour), before: now.AddDate(0, 0, -10)}, gaps.Unread{}, nil, heldAge},
+		{"a clock that a person set is taken as it is",
+			with(func(w *gaps.Candidate) { w.Since = now.AddDate(10, 0, 0) }), timeline{}, gaps.Unread{}, nil, heldAge},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -91,7 +108,8 @@ func TestTheTimeToAnswerGoesOnWhereItStood(t *testing.T) {
 			t.Errorf("a last check %v ahead: the clock is doubted %v", ahead, !doubted)
 		}
 	}
-	if followed := line.follow(start.Add(time.Hour), start.Add(2*time.Hour)); followed.epoch != start || followed.before != last {
+	if followed := line.follow(start.Add(time.Hour), start.Add(2*time.Hour)); followed.epoch != start ||
+		followed.before != last {
 		t.Errorf("another start forgets the doubt: %v", followed)
 	}
 }

@@ -69,7 +69,8 @@ type claim struct {
 	smx.Poll
 	at time.Time
 
-	high   uint64 // the greatest serial claimed before, since the store last heard, if it is far above this one's; 0 = none
+	// The greatest serial claimed since the store last heard, if it is far above this one's; 0 = none.
+	high   uint64
 	highAt time.Time
 }
 

@@ -21,7 +21,8 @@ func urgency(w gaps.Candidate) int { return slices.Index(urgencies[:], w.Reason)
 // found.
 func (l *storeLedger) dryWants(ctx context.Context, q wantQuery, take func(gaps.Candidate) bool) error {
 	d := dryWants{wants: map[smx.ClientID]gaps.Candidate{}, known: map[smx.ClientID]gaps.Candidate{}}
-	err := l.finder.Candidates(ctx, gaps.CandidateOptions{At: q.now}, func(w gaps.Candidate) bool { d.stored(w); return true })
+	err := l.finder.Candidates(ctx, gaps.CandidateOptions{At: q.now},
+		func(w gaps.Candidate) bool { d.stored(w); return true })
 	if err != nil {
 		return err
 	}

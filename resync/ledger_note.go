@@ -40,5 +40,6 @@ func (l *storeLedger) notePickups(ctx context.Context, pickups []pickup) error {
 	for i, p := range pickups {
 		clients[i], numbers[i], times[i] = uuid.UUID(p.client), p.number, p.at
 	}
-	return l.store.Insert(ctx, `INSERT INTO resync_pickups (client_id, number, picked_up_time)`, clients, numbers, times)
+	return l.store.Insert(ctx, `INSERT INTO resync_pickups (client_id, number, picked_up_time)`, clients, numbers,
+		times)
 }

@@ -80,7 +80,8 @@ func orNil(t time.Time) *time.Time {
 
 func (l *storeLedger) keepClock(ctx context.Context, row clockRow) error {
 	err := l.store.Insert(ctx, `INSERT INTO resync_clock (id, number, checked_time, epoch_time, before_time)`,
-		[]uint8{1}, []uint64{row.number}, []time.Time{row.checked}, []*time.Time{orNil(row.epoch)}, []*time.Time{orNil(row.before)})
+		[]uint8{1}, []uint64{row.number}, []time.Time{row.checked}, []*time.Time{orNil(row.epoch)},
+		[]*time.Time{orNil(row.before)})
 	return errors.Join(wrap(err, "store when the gap check ran"), l.forgetClaims(ctx, row.checked))
 }
 
@@ -90,7 +91,8 @@ func (l *storeLedger) find(ctx context.Context, q scan) (gaps.Found, error) {
 		opt.Since = time.Time{}
 	}
 	out, err := l.finder.Find(ctx, opt)
-	if err == nil && out.Watermark.Before(opt.Since) { // the store's clock was set back: what was loaded since may carry any time
+	if err == nil && out.Watermark.Before(opt.Since) {
+		// The store's clock was set back: what was loaded since may carry any time.
 		opt.Since = time.Time{}
 		out, err = l.finder.Find(ctx, opt)
 	}
@@ -210,20 +212,21 @@ var errEnough = errors.New("enough")
 
 func (l *storeLedger) owing(ctx context.Context, since, now time.Time) (owing, map[smx.ClientID]uint32, error) {
 	owed, picked := owing{}, map[smx.ClientID]uint32{}
-	err := l.store.EachRow(ctx, outstandingSQL, []any{store.TimeArg("since", since), latestArg(now)}, func(scan func(...any) error) error {
-		var client uuid.UUID
-		var told, expired uint8
-		var r resync
-		if err := scan(&client, &r.number, &r.issued, &r.reason, &r.by, &r.next, &told, &expired); err != nil {
-			return err
-		}
-		r.client, r.expired = smx.ClientID(client), expired == 1
-		owed[r.client] = r
-		if told == 1 {
-			picked[r.client] = r.number
-		}
-		return nil
-	})
+	err := l.store.EachRow(ctx, outstandingSQL, []any{store.TimeArg("since", since), latestArg(now)},
+		func(scan func(...any) error) error {
+			var client uuid.UUID
+			var told, expired uint8
+			var r resync
+			if err := scan(&client, &r.number, &r.issued, &r.reason, &r.by, &r.next, &told, &expired); err != nil {
+				return err
+			}
+			r.client, r.expired = smx.ClientID(client), expired == 1
+			owed[r.client] = r
+			if told == 1 {
+				picked[r.client] = r.number
+			}
+			return nil
+		})
 	return owed, picked, wrap(err, "list the outstanding resyncs")
 }
 
@@ -241,10 +244,12 @@ func (l *storeLedger) issue(ctx context.Context, list []resync) error {
 }
 
 func (l *storeLedger) keepCheck(ctx context.Context, r Result) error {
-	err := l.store.Insert(ctx, `INSERT INTO resync_checks (time, kind, watermark, clients, ranges, messages, conflicts, differing, issued, held, took_ms, text)`,
-		[]time.Time{r.At}, []string{r.Kind}, []time.Time{l.watermark}, []uint64{r.Gaps.Clients}, []uint64{r.Gaps.Ranges}, []float64{r.Gaps.Messages},
-		[]uint64{r.Gaps.Conflicts}, []uint64{r.Gaps.Differs}, []uint64{uint64(r.IssuedTotal)}, []uint64{uint64(r.Waiting)},
-		[]uint64{uint64(r.Took.Milliseconds())}, []string{r.UnreadReason})
+	err := l.store.Insert(ctx, `INSERT INTO resync_checks (time, kind, watermark, clients, ranges, messages, conflicts,
+		differing, issued, held, took_ms, text)`,
+		[]time.Time{r.At}, []string{r.Kind}, []time.Time{l.watermark}, []uint64{r.Gaps.Clients},
+		[]uint64{r.Gaps.Ranges}, []float64{r.Gaps.Messages}, []uint64{r.Gaps.Conflicts}, []uint64{r.Gaps.Differs},
+		[]uint64{uint64(r.IssuedTotal)}, []uint64{uint64(r.Waiting)}, []uint64{uint64(r.Took.Milliseconds())},
+		[]string{r.UnreadReason})
 	return wrap(err, "store the outcome of the gap check")
 }
 

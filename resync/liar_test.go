@@ -20,8 +20,10 @@ func TestLyingPollsStayWithinBounds(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	lie := func(c smx.ClientID) {
 		t.Helper()
-		serial := [...]uint64{0, 1, 10, 1_000_000, 1_000_001, smx.MaxSerial - 1, smx.MaxSerial, random.Uint64N(smx.MaxSerial)}[random.IntN(8)]
-		p := smx.Poll{Client: c, LastSerial: serial, States: random.Uint32(), Digest: random.Uint64(), Unsent: random.Uint32N(2)}
+		serial := [...]uint64{0, 1, 10, 1_000_000, 1_000_001, smx.MaxSerial - 1, smx.MaxSerial,
+			random.Uint64N(smx.MaxSerial)}[random.IntN(8)]
+		p := smx.Poll{Client: c, LastSerial: serial, States: random.Uint32(), Digest: random.Uint64(),
+			Unsent: random.Uint32N(2)}
 		if _, _, err := b.told.Policy(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +37,8 @@ func TestLyingPollsStayWithinBounds(t *testing.T) {
 	}
 	b.equal("on their way to the store", len(b.offers.claims), liars+1)
 	b.equal("none is asked", b.check(CheckOptions{}).IssuedTotal, 0)
-	for table, most := range map[string]uint64{"clients": 0, "SR_ClientMessageStats": 1, "client_claims": liars + 1, "client_caches": liars + 1, "claims_aside": liars + 1} {
+	for table, most := range map[string]uint64{"clients": 0, "SR_ClientMessageStats": 1, "client_claims": liars + 1,
+		"client_caches": liars + 1, "claims_aside": liars + 1} {
 		column := "client_id"
 		if table == "SR_ClientMessageStats" {
 			column = "ClientID"

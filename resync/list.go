@@ -71,7 +71,8 @@ func (s *Service) List(ctx context.Context, o ListOptions) ([]Status, error) {
 	if o.Client != (smx.ClientID{}) {
 		client = o.Client.UUID()
 	}
-	args := []any{store.TimeArg("since", now.Add(-o.Within)), store.TextArg("client", client), store.UintArg("limit", uint64(o.Limit))}
+	args := []any{store.TimeArg("since", now.Add(-o.Within)), store.TextArg("client", client),
+		store.UintArg("limit", uint64(o.Limit))}
 	var list []Status
 	err := s.store.store.EachRow(ctx, listSQL, args, func(scan func(...any) error) error {
 		one, err := scanStatus(scan, now)

@@ -67,7 +67,8 @@ type letter struct {
 }
 
 func newWorld(seed uint64, cfg Config, clients int) *world {
-	w := &world{rand: rand.New(rand.NewPCG(seed, 1)), cfg: cfg, stamp: time.Now, clients: map[smx.ClientID]*machine{}, picked: map[smx.ClientID]uint32{}}
+	w := &world{rand: rand.New(rand.NewPCG(seed, 1)), cfg: cfg, stamp: time.Now, clients: map[smx.ClientID]*machine{},
+		picked: map[smx.ClientID]uint32{}}
 	w.unread = w.waiting
 	for n := range clients {
 		w.clients[client(n)] = &machine{id: client(n)}
@@ -93,7 +94,8 @@ func (w *world) send(m *machine, messages uint64, completion bool, delay time.Du
 	first := m.serial + 1
 	m.serial += messages
 	if !lost {
-		w.inbox = append(w.inbox, &letter{from: m, first: first, last: m.serial, completion: completion, due: time.Now().Add(delay)})
+		w.inbox = append(w.inbox, &letter{from: m, first: first, last: m.serial, completion: completion,
+			due: time.Now().Add(delay)})
 	}
 }
 
@@ -216,7 +218,8 @@ func (w *world) wants(_ context.Context, q wantQuery, take func(gaps.Candidate) 
 		if len(m.open) == 0 {
 			continue
 		}
-		one := gaps.Candidate{Client: m.id, Reason: gaps.Missing, Since: m.open[0].detected, NextSerial: m.seen + 1, Number: m.last.number, Asked: m.last.issued}
+		one := gaps.Candidate{Client: m.id, Reason: gaps.Missing, Since: m.open[0].detected, NextSerial: m.seen + 1,
+			Number: m.last.number, Asked: m.last.issued}
 		for _, h := range m.open {
 			if h.detected.Before(one.Since) {
 				one.Since = h.detected

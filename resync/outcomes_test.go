@@ -24,7 +24,8 @@ func (h history) at(minute int) []time.Time {
 
 func (h history) insert(sql string, columns ...any) {
 	h.b.t.Helper()
-	if err := h.b.db.Insert(h.b.t.Context(), sql, append([]any{[]uuid.UUID{uuid.UUID(h.c)}}, columns...)...); err != nil {
+	if err := h.b.db.Insert(h.b.t.Context(), sql,
+		append([]any{[]uuid.UUID{uuid.UUID(h.c)}}, columns...)...); err != nil {
 		h.b.t.Fatal(err)
 	}
 }
@@ -40,7 +41,8 @@ func (h history) pickedUp(minute int, number uint32) {
 }
 
 func (h history) expired(minute int, number uint32) {
-	h.insert(`INSERT INTO resync_expiries (client_id, number, expired_time, interval_s)`, []uint32{number}, h.at(minute), []uint64{60})
+	h.insert(`INSERT INTO resync_expiries (client_id, number, expired_time, interval_s)`, []uint32{number},
+		h.at(minute), []uint64{60})
 }
 
 // reported is news: a message that the client never sent before.
@@ -97,8 +99,10 @@ func TestEachRequestHasItsOwnOutcome(t *testing.T) {
 	}{
 		{"nothing came", func(h history) { h.asked(0, 1, 11) }, "1 issued"},
 		{"it was picked up", func(h history) { h.asked(0, 1, 11); h.pickedUp(5, 1) }, "1 picked up"},
-		{"a report from before the pickup is no answer", func(h history) { h.asked(0, 1, 11); h.reported(4, 11); h.pickedUp(5, 1) }, "1 picked up"},
-		{"a report below the next serial is no answer", func(h history) { h.asked(0, 1, 11); h.pickedUp(5, 1); h.reported(6, 10) }, "1 picked up"},
+		{"a report from before the pickup is no answer",
+			func(h history) { h.asked(0, 1, 11); h.reported(4, 11); h.pickedUp(5, 1) }, "1 picked up"},
+		{"a report below the next serial is no answer",
+			func(h history) { h.asked(0, 1, 11); h.pickedUp(5, 1); h.reported(6, 10) }, "1 picked up"},
 		{"the first report of the answer", func(h history) {
 			h.reported(-9, 3)
 			h.reported(-8, 4)
@@ -133,10 +137,13 @@ func TestEachRequestHasItsOwnOutcome(t *testing.T) {
 			h.pickedUp(5, 1)
 			h.repeated(5, 11, 10)
 		}, "1 answering 5"},
-		{"the first completion counts", func(h history) { h.asked(0, 1, 11); h.completed(7, 13); h.completed(9, 20) }, "1 completed 7"},
+		{"the first completion counts", func(h history) { h.asked(0, 1, 11); h.completed(7, 13); h.completed(9, 20) },
+			"1 completed 7"},
 		{"a completion from before the request", func(h history) { h.completed(-1, 5); h.asked(0, 1, 11) }, "1 issued"},
-		{"a completion of the moment of the request", func(h history) { h.completed(0, 10); h.asked(0, 1, 11) }, "1 issued"},
-		{"one under its serials, by a clock that was wrong", func(h history) { h.asked(0, 1, 11); h.completed(-60, 11) }, "1 completed -60"},
+		{"a completion of the moment of the request", func(h history) { h.completed(0, 10); h.asked(0, 1, 11) },
+			"1 issued"},
+		{"one under its serials, by a clock that was wrong",
+			func(h history) { h.asked(0, 1, 11); h.completed(-60, 11) }, "1 completed -60"},
 		{"the second was issued by a clock that was set back", func(h history) {
 			h.asked(0, 1, 11)
 			h.completed(20, 15)
@@ -190,29 +197,55 @@ func TestEachRequestHasItsOwnOutcome(t *testing.T) {
 			h.asked(200, 3, 11)
 			h.completed(230, 12)
 		}, "1 replaced, 2 replaced, 3 completed 230"},
-		{"a person accepts what the site has", func(h history) { h.asked(0, 1, 11); h.pickedUp(5, 1); h.accepted(10) }, "1 accepted"},
+		{"a person accepts what the site has", func(h history) { h.asked(0, 1, 11); h.pickedUp(5, 1); h.accepted(10) },
+			"1 accepted"},
 		{"accepted before it was asked", func(h history) { h.accepted(-1); h.asked(0, 1, 11) }, "1 issued"},
-		{"accepted, then answered all the same", func(h history) { h.asked(0, 1, 11); h.accepted(10); h.completed(20, 15) }, "1 accepted"},
-		{"answered, then accepted", func(h history) { h.asked(0, 1, 11); h.completed(10, 15); h.accepted(20) }, "1 completed 10"},
-		{"accepted, then asked again", func(h history) { h.asked(0, 1, 11); h.accepted(10); h.asked(20, 2, 100); h.completed(30, 101) }, "1 accepted, 2 completed 30"},
-		{"accepted each time", func(h history) { h.asked(0, 1, 11); h.accepted(10); h.asked(20, 2, 100); h.accepted(30) }, "1 accepted, 2 accepted"},
-		{"accepted at the moment of the second", func(h history) { h.asked(0, 1, 11); h.asked(20, 2, 100); h.accepted(20) }, "1 replaced, 2 accepted"},
-		{"replaced, then the second accepted", func(h history) { h.asked(0, 1, 11); h.asked(20, 2, 11); h.accepted(30) }, "1 replaced, 2 accepted"},
-		{"it expires", func(h history) { h.asked(0, 1, 11); h.pickedUp(5, 1); h.reported(6, 11); h.expired(60, 1) }, "1 unanswered 60"},
-		{"it expires once", func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.expired(70, 1); h.expired(50, 1) }, "1 unanswered 50"},
-		{"an answer after that is late", func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.completed(61, 12) }, "1 late 61 60"},
-		{"one of that moment is in time", func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.completed(60, 12) }, "1 completed 60"},
-		{"one that was received in time and read later", func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.completed(50, 12) }, "1 completed 50"},
-		{"it expires, and the next is asked at once", func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.asked(60, 2, 11) }, "1 unanswered 60, 2 issued"},
+		{"accepted, then answered all the same",
+			func(h history) { h.asked(0, 1, 11); h.accepted(10); h.completed(20, 15) }, "1 accepted"},
+		{"answered, then accepted", func(h history) { h.asked(0, 1, 11); h.completed(10, 15); h.accepted(20) },
+			"1 completed 10"},
+		{"accepted, then asked again", func(h history) {
+			h.asked(0, 1, 11)
+			h.accepted(10)
+			h.asked(20, 2,
+				100)
+			h.completed(30, 101)
+		}, "1 accepted, 2 completed 30"},
+		{"accepted each time", func(h history) {
+			h.asked(0, 1, 11)
+			h.accepted(10)
+			h.asked(20, 2,
+				100)
+			h.accepted(30)
+		}, "1 accepted, 2 accepted"},
+		{"accepted at the moment of the second",
+			func(h history) { h.asked(0, 1, 11); h.asked(20, 2, 100); h.accepted(20) }, "1 replaced, 2 accepted"},
+		{"replaced, then the second accepted",
+			func(h history) { h.asked(0, 1, 11); h.asked(20, 2, 11); h.accepted(30) }, "1 replaced, 2 accepted"},
+		{"it expires", func(h history) { h.asked(0, 1, 11); h.pickedUp(5, 1); h.reported(6, 11); h.expired(60, 1) },
+			"1 unanswered 60"},
+		{"it expires once", func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.expired(70, 1); h.expired(50, 1) },
+			"1 unanswered 50"},
+		{"an answer after that is late", func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.completed(61, 12) },
+			"1 late 61 60"},
+		{"one of that moment is in time", func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.completed(60, 12) },
+			"1 completed 60"},
+		{"one that was received in time and read later",
+			func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.completed(50, 12) }, "1 completed 50"},
+		{"it expires, and the next is asked at once",
+			func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.asked(60, 2, 11) }, "1 unanswered 60, 2 issued"},
 		{"the late answer belongs to the next", func(h history) {
 			h.asked(0, 1, 11)
 			h.expired(60, 1)
 			h.asked(60, 2, 11)
 			h.completed(61, 12)
 		}, "1 unanswered 60, 2 completed 61"},
-		{"what was replaced does not expire", func(h history) { h.asked(0, 1, 11); h.asked(50, 2, 11); h.expired(60, 1) }, "1 replaced, 2 issued"},
-		{"it expires, and a person accepts what there is", func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.accepted(70) }, "1 unanswered 60"},
-		{"accepted before it expires", func(h history) { h.asked(0, 1, 11); h.accepted(50); h.expired(60, 1) }, "1 accepted"},
+		{"what was replaced does not expire",
+			func(h history) { h.asked(0, 1, 11); h.asked(50, 2, 11); h.expired(60, 1) }, "1 replaced, 2 issued"},
+		{"it expires, and a person accepts what there is",
+			func(h history) { h.asked(0, 1, 11); h.expired(60, 1); h.accepted(70) }, "1 unanswered 60"},
+		{"accepted before it expires", func(h history) { h.asked(0, 1, 11); h.accepted(50); h.expired(60, 1) },
+			"1 accepted"},
 		{"each expires on its own", func(h history) {
 			h.asked(0, 1, 11)
 			h.expired(60, 1)
@@ -267,7 +300,8 @@ func TestAnExpiryIsFinal(t *testing.T) {
 	b.check(CheckOptions{})
 	steps("an answer that comes late", "1 unanswered 600; 1 late 604 600; 1 completed 599")
 	b.equal("by the interval of then", b.count("SELECT any(interval_s) FROM resync_expiries"), 36000)
-	b.equal("counted", []any{metric(t, b.reg, "statewire_resync_expired_total"), metric(t, b.reg, "statewire_resync_completed_total")}, []any{2, 1})
+	b.equal("counted", []any{metric(t, b.reg, "statewire_resync_expired_total"),
+		metric(t, b.reg, "statewire_resync_completed_total")}, []any{2, 1})
 	forgotten, answered := history{b, client(4)}, history{b, client(5)} // of a time when no process of the site ran
 	forgotten.asked(-100*24*60, 1, 11)
 	answered.asked(-100*24*60, 1, 11)
@@ -277,7 +311,8 @@ func TestAnExpiryIsFinal(t *testing.T) {
 	again.check(CheckOptions{})
 	b.equal("a restart counts what expired meanwhile", metric(t, again.reg, "statewire_resync_expired_total"), 1)
 	got := b.outcomes()
-	b.equal("asked long ago", []string{got[forgotten.c.UUID()], got[answered.c.UUID()]}, []string{"1 unanswered 604", "1 completed -72000"})
+	b.equal("asked long ago", []string{got[forgotten.c.UUID()], got[answered.c.UUID()]},
+		[]string{"1 unanswered 604", "1 completed -72000"})
 	b.now = now
 	again.wait(time.Minute)
 	again.unread = gaps.Unread{}

@@ -116,8 +116,8 @@ func (s *Service) askWished(ctx context.Context, o RequestOptions, round *round,
 	left := out.Clients - len(round.issue)
 	s.waiting = max(s.waiting, left)
 	s.metrics.outstanding.Set(float64(round.outstanding))
-	s.log.Info("resync requested", "by", o.By, "clients", out.Clients, "unknown", out.UnknownTotal, "issued", len(round.issue),
-		"waiting", left, "outstanding", round.outstanding)
+	s.log.Info("resync requested", "by", o.By, "clients", out.Clients, "unknown", out.UnknownTotal,
+		"issued", len(round.issue), "waiting", left, "outstanding", round.outstanding)
 	return nil
 }
 
@@ -146,7 +146,8 @@ func (s *Service) targets(ctx context.Context, t Target) ([]smx.ClientID, error)
 
 // known hands over, part by part, which of the clients the site knows, with the serial to continue from and their
 // latest resync. Of all, it hands over all that the site knows.
-func (l *storeLedger) known(ctx context.Context, clients []smx.ClientID, all bool, take func([]gaps.Candidate, []smx.ClientID) error) error {
+func (l *storeLedger) known(ctx context.Context, clients []smx.ClientID, all bool,
+	take func([]gaps.Candidate, []smx.ClientID) error) error {
 	if all {
 		return l.serials(ctx, nil, func(part []gaps.Candidate) error { return take(part, nil) })
 	}
@@ -177,22 +178,23 @@ func unknown(names []smx.ClientID, known []gaps.Candidate) (out []smx.ClientID) 
 // part when there is nothing.
 func (l *storeLedger) serials(ctx context.Context, names []smx.ClientID, take func([]gaps.Candidate) error) error {
 	var part []gaps.Candidate
-	err := l.store.EachRow(ctx, serialsSQL, []any{store.UUIDsArg("clients", names)}, func(scan func(...any) error) error {
-		var client uuid.UUID
-		var w gaps.Candidate
-		if err := scan(&client, &w.NextSerial, &w.Number, &w.Asked); err != nil {
-			return err
-		}
-		if w.Client = smx.ClientID(client); w.Number == 0 {
-			w.Asked = time.Time{}
-		}
-		if part = append(part, w); len(part) < clientsPerPart {
-			return nil
-		}
-		full := part
-		part = part[:0]
-		return take(full)
-	})
+	err := l.store.EachRow(ctx, serialsSQL, []any{store.UUIDsArg("clients", names)},
+		func(scan func(...any) error) error {
+			var client uuid.UUID
+			var w gaps.Candidate
+			if err := scan(&client, &w.NextSerial, &w.Number, &w.Asked); err != nil {
+				return err
+			}
+			if w.Client = smx.ClientID(client); w.Number == 0 {
+				w.Asked = time.Time{}
+			}
+			if part = append(part, w); len(part) < clientsPerPart {
+				return nil
+			}
+			full := part
+			part = part[:0]
+			return take(full)
+		})
 	if err != nil {
 		return wrap(err, "look for the clients")
 	}
@@ -205,6 +207,7 @@ func (l *storeLedger) putRequests(ctx context.Context, wants []gaps.Candidate) e
 	for i, w := range wants {
 		clients[i], times[i], by[i], after[i] = uuid.UUID(w.Client), w.Since, w.By, w.Number
 	}
-	err := l.store.Insert(ctx, `INSERT INTO resync_requests (client_id, requested_time, requested_by, after_number)`, clients, times, by, after)
+	err := l.store.Insert(ctx, `INSERT INTO resync_requests (client_id, requested_time, requested_by, after_number)`,
+		clients, times, by, after)
 	return wrap(err, "store the request for resyncs")
 }

@@ -29,7 +29,7 @@ type Deps struct {
 	Unread      func(context.Context) (gaps.Unread, error) // lists the unread reports; an error holds everybody
 	Log         *slog.Logger                               // nil discards
 	Registerer  prometheus.Registerer                      // nil registers nothing
-	Clock       func() time.Time                           // nil is the wall clock at New plus the time that passed since: it never jumps
+	Clock       func() time.Time                           // nil is a steady one, which never jumps
 }
 
 // policyCache is what must learn of gap checks: with each of them the members of collections are asked anew.
@@ -97,8 +97,8 @@ func (s *Service) tellChecked(ctx context.Context) error {
 
 // newService is a service without a ledger.
 func newService(cfg Config, deps Deps, log *slog.Logger) *Service {
-	s := &Service{unread: deps.Unread, collections: deps.Collections, log: log, metrics: newMetrics(deps.Registerer), now: deps.Clock,
-		wake: make(chan struct{}, 1), offers: newOffers(), busy: make(chan struct{}, 1)}
+	s := &Service{unread: deps.Unread, collections: deps.Collections, log: log, metrics: newMetrics(deps.Registerer),
+		now: deps.Clock, wake: make(chan struct{}, 1), offers: newOffers(), busy: make(chan struct{}, 1)}
 	if s.now == nil {
 		s.now = steadyClock()
 	}
@@ -146,7 +146,8 @@ type Target struct {
 // check refuses a target that names nobody, more than one kind, or more clients than a call holds.
 func (t Target) check() error {
 	if len(t.Clients) > collections.MaxMembers {
-		return control.Invalid("at most %d clients can be named, got %d; split the list, or make a collection of a query", collections.MaxMembers, len(t.Clients))
+		return control.Invalid("at most %d clients can be named, got %d; split the list, or make a collection "+
+			"of a query", collections.MaxMembers, len(t.Clients))
 	}
 	kinds := 0
 	for _, given := range []bool{len(t.Clients) > 0, t.Collection != "", t.All} {

@@ -33,7 +33,8 @@ func (b *bench) holds(c smx.ClientID, serial, hash uint64) {
 // said is a poll of a client that holds one state and has sent everything.
 func (b *bench) said(c smx.ClientID, last, hash uint64) *policy.Resync {
 	b.t.Helper()
-	document, _, err := b.told.Policy(b.t.Context(), smx.Poll{Client: c, LastSerial: last, States: 1, Digest: smx.StateDigest(0, hash)})
+	document, _, err := b.told.Policy(b.t.Context(),
+		smx.Poll{Client: c, LastSerial: last, States: 1, Digest: smx.StateDigest(0, hash)})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -60,7 +61,8 @@ func TestARollbackOfMoreThanAMillionIsFoundByTheStates(t *testing.T) {
 	b.wait(time.Hour)
 	b.said(c, 1_000_000, 55) // set back: an older state, an older serial, nothing unsent
 	r := b.check(CheckOptions{})
-	b.equal("found", []any{r.Gaps.Differs, r.Gaps.Ranges, r.Gaps.Jumps, r.Gaps.Aside, r.IssuedTotal}, []any{1, 0, 0, 0, 1})
+	b.equal("found", []any{r.Gaps.Differs, r.Gaps.Ranges, r.Gaps.Jumps, r.Gaps.Aside, r.IssuedTotal},
+		[]any{1, 0, 0, 0, 1})
 	b.equal("asked", []any{r.Issued[0].Reason, r.Issued[0].NextSerial}, []any{gaps.Differs, 2_500_002})
 	b.equal("its policy", b.said(c, 1_000_000, 55).NextSerial, 2_500_002)
 	b.wait(time.Minute)

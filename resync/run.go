@@ -39,7 +39,8 @@ func (s *Service) Run(ctx context.Context) error {
 }
 
 // every calls step at once, then at each wake and about each interval.
-func (s *Service) every(ctx context.Context, interval time.Duration, wake <-chan struct{}, failed string, step func(context.Context) error) error {
+func (s *Service) every(ctx context.Context, interval time.Duration, wake <-chan struct{}, failed string,
+	step func(context.Context) error) error {
 	tick := time.NewTimer(0)
 	defer tick.Stop()
 	for {

@@ -48,7 +48,8 @@ func TestAnAnswerUnderAClockThatWasSetBack(t *testing.T) {
 	b.arrive(client(1), 5, 9) // asked by the check
 	b.arrive(client(2), 1, 9) // asked by a person
 	b.arrive(client(3), 5, 9) // completes under a serial of before
-	if _, err := b.Request(t.Context(), Target{Clients: []smx.ClientID{client(2)}}, RequestOptions{By: "ann"}); err != nil {
+	if _, err := b.Request(t.Context(), Target{Clients: []smx.ClientID{client(2)}},
+		RequestOptions{By: "ann"}); err != nil {
 		t.Fatal(err)
 	}
 	r := b.check(CheckOptions{})
@@ -61,11 +62,12 @@ func TestAnAnswerUnderAClockThatWasSetBack(t *testing.T) {
 	b.complete(client(3), 0, 9)
 	b.now = asked.Add(time.Minute)
 	b.equal("outstanding after the answers", b.check(CheckOptions{}).Outstanding, 1)
-	b.equal("offered", []bool{b.poll(client(1), 12).Resync != nil, b.poll(client(2), 10).Resync != nil, b.poll(client(3), 9).Resync != nil},
-		[]bool{false, false, true})
+	b.equal("offered", []bool{b.poll(client(1), 12).Resync != nil, b.poll(client(2), 10).Resync != nil,
+		b.poll(client(3), 9).Resync != nil}, []bool{false, false, true})
 	b.wait(100 * time.Hour)
 	r = b.check(CheckOptions{})
-	b.equal("asked again", []any{issuedTo(r)[client(1).UUID()], issuedTo(r)[client(2).UUID()]}, []any{Issued{}, Issued{}})
+	b.equal("asked again", []any{issuedTo(r)[client(1).UUID()], issuedTo(r)[client(2).UUID()]},
+		[]any{Issued{}, Issued{}})
 }
 
 // What arrived at the moment of the request was on its way before it.
@@ -84,7 +86,8 @@ func TestACheckByAGivenClockLeavesNoTraceInTheSitesOwn(t *testing.T) {
 	b.arrive(client(1), 1, 9)
 	b.check(CheckOptions{})
 	clock := func() string {
-		return fmt.Sprint(b.count("SELECT count() FROM resync_clock"), " ", b.count("SELECT toUnixTimestamp(max(checked_time)) FROM resync_clock"))
+		return fmt.Sprint(b.count("SELECT count() FROM resync_clock"), " ",
+			b.count("SELECT toUnixTimestamp(max(checked_time)) FROM resync_clock"))
 	}
 	before := clock()
 	for _, at := range []time.Duration{-30 * 24 * time.Hour, 30 * 24 * time.Hour} {
@@ -108,7 +111,9 @@ func TestACheckKeepsEachNumberInItsColumn(t *testing.T) {
 		t.Fatal(err)
 	}
 	const columns = "[clients, ranges, toUInt64(messages), conflicts, differing, issued, held, took_ms]"
-	b.equal("rows with the right numbers", b.count("SELECT count() FROM resync_checks WHERE "+columns+" = [1, 2, 3, 4, 5, 6, 7, 8000] AND kind = 'full' AND text = 'why'"), 1)
+	b.equal("rows with the right numbers",
+		b.count("SELECT count() FROM resync_checks WHERE "+columns+" = [1, 2, 3, 4, 5, 6, 7, 8000] AND kind = 'full' "+
+			"AND text = 'why'"), 1)
 }
 
 // Whoever a person asked for is asked before those who were asked and did not answer, however long ago the wish for
@@ -122,7 +127,8 @@ func TestWhoWasNeverAskedComesBeforeWhoDidNotAnswer(t *testing.T) {
 	}
 	wish := func(n int) RequestResult {
 		t.Helper()
-		r, err := b.Request(t.Context(), Target{Clients: []smx.ClientID{client(n)}}, RequestOptions{By: "ann", Rows: -1})
+		r, err := b.Request(t.Context(), Target{Clients: []smx.ClientID{client(n)}},
+			RequestOptions{By: "ann", Rows: -1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -60,7 +60,8 @@ func newBenchOn(t *testing.T, db *store.Store, cfg Config, now time.Time) *bench
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.told = policies.New(policies.Deps{Store: db, Collections: b.sets, Resyncs: b.Service, Log: log, Registerer: b.reg})
+	b.told = policies.New(policies.Deps{Store: db, Collections: b.sets, Resyncs: b.Service, Log: log,
+		Registerer: b.reg})
 	b.Follow(b.told)
 	return b
 }
@@ -68,8 +69,10 @@ func newBenchOn(t *testing.T, db *store.Store, cfg Config, now time.Time) *bench
 // arrive stores that serials first to last of a client arrived.
 func (b *bench) arrive(c smx.ClientID, first, last uint64) {
 	b.t.Helper()
-	for _, sql := range []string{`INSERT INTO serial_ranges (client_id, first_serial, last_serial)`, `INSERT INTO arrivals (client_id, first_serial, last_serial)`} {
-		if err := b.db.Insert(b.t.Context(), sql, []uuid.UUID{uuid.UUID(c)}, []uint64{first}, []uint64{last}); err != nil {
+	for _, sql := range []string{`INSERT INTO serial_ranges (client_id, first_serial, last_serial)`,
+		`INSERT INTO arrivals (client_id, first_serial, last_serial)`} {
+		if err := b.db.Insert(b.t.Context(), sql, []uuid.UUID{uuid.UUID(c)}, []uint64{first},
+			[]uint64{last}); err != nil {
 			b.t.Fatal(err)
 		}
 	}
@@ -86,8 +89,9 @@ func (b *bench) complete(c smx.ClientID, first, serial uint64) {
 		params.Append()
 	}
 	us := uint64(b.now.UnixMicro())
-	err := b.db.Insert(b.t.Context(), `INSERT INTO completions_data (client_id, serial, payload_hash, params, message_time, received_time, arrival_rank)`,
-		[]uuid.UUID{uuid.UUID(c)}, []uint64{serial}, []uint64{serial}, params, []time.Time{b.now}, []time.Time{b.now}, []uint64{^us})
+	err := b.db.Insert(b.t.Context(),
+		`INSERT INTO completions_data (client_id, serial, payload_hash, params, message_time,
+			received_time, arrival_rank)`, []uuid.UUID{uuid.UUID(c)}, []uint64{serial}, []uint64{serial}, params, []time.Time{b.now}, []time.Time{b.now}, []uint64{^us})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -19,10 +19,12 @@ func (s *Service) load(ctx context.Context) error {
 	s.clockRow = row
 	s.line = timeline{epoch: row.epoch, before: row.before}.follow(row.checked, s.began)
 	if s.line.epoch != row.epoch {
-		s.log.Warn("the last gap check lies in the future or long ago; what is missing counts from now on", "last_check", row.checked, "now", s.began)
+		s.log.Warn("the last gap check lies in the future or long ago; what is missing counts from now on",
+			"last_check", row.checked, "now", s.began)
 	}
 	// A check by a given clock must not write what expired by this one: the first check of the site's own clock does.
-	if _, err := s.look(ctx, s.now().UTC(), func(context.Context, []resync, time.Time) error { return nil }); err != nil {
+	if _, err := s.look(ctx, s.now().UTC(),
+		func(context.Context, []resync, time.Time) error { return nil }); err != nil {
 		return err
 	}
 	s.lastLook = time.Time{}
@@ -46,7 +48,8 @@ func (s *Service) refresh(ctx context.Context, now time.Time) (owing, error) {
 }
 
 // look is refresh with what is done with those whose time is over.
-func (s *Service) look(ctx context.Context, now time.Time, expire func(context.Context, []resync, time.Time) error) (owing, error) {
+func (s *Service) look(ctx context.Context, now time.Time,
+	expire func(context.Context, []resync, time.Time) error) (owing, error) {
 	cfg := s.cfg.Load()
 	window := cfg.offeredFor()
 	looked, before := s.lastLook, s.lastWindow

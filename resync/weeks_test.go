@@ -122,7 +122,8 @@ func TestWeeksKeepEveryLimit(t *testing.T) {
 			for n, m := range w.sorted() {
 				switch asked := len(m.askedAll); {
 				case !m.dead && len(m.open)+len(m.lost) > 0:
-					t.Errorf("seed %d: client %d has gaps %v after weeks without loss; asked %d times", seed, n, m.open, asked)
+					t.Errorf("seed %d: client %d has gaps %v after weeks without loss; asked %d times", seed, n, m.open,
+						asked)
 				case m.dead && asked < 2:
 					t.Errorf("seed %d: client %d never answered and was asked %d times", seed, n, asked)
 				}

@@ -67,7 +67,8 @@ func agree(t *testing.T, doc []byte) (*smx.Batch, error) {
 		t.Fatalf("decoder:   %+v\nreference: %+v\n%q", got, want, doc)
 	}
 	if err != nil {
-		if e := err.(*smx.Error); e.Line < 1 || e.Column < 1 || e.Offset < 0 || e.Offset > int64(len(doc)) || e.Code == "" {
+		if e := err.(*smx.Error); e.Line < 1 || e.Column < 1 || e.Offset < 0 || e.Offset > int64(len(doc)) ||
+			e.Code == "" {
 			t.Fatalf("error without a place: %+v\n%q", e, doc)
 		}
 		if hot.Len() != 0 || len(hot.Reports)+len(hot.Params)+len(hot.Bad)+len(hot.BadReports) != 0 {
@@ -100,12 +101,14 @@ func checkAgrees(t *testing.T, d *smx.Decoder, doc []byte, hot *smx.Batch, err e
 		checked.Messages != r.Messages+r.BadRecords || checked.EncodingMismatch != r.EncodingMismatch {
 		t.Fatalf("Check: %+v, %v\nDecode: %+v\n%q", checked, checkErr, r, doc)
 	}
-	file := smx.AppendFile(nil, []smx.Accepted{{Client: r.Client, Received: testNow, Receipt: "r", Messages: checked.Messages, Body: checked.Body}})
+	file := smx.AppendFile(nil, []smx.Accepted{{Client: r.Client, Received: testNow, Receipt: "r",
+		Messages: checked.Messages, Body: checked.Body}})
 	var framed smx.Batch
 	if err := d.Decode(file, &framed); err != nil {
 		t.Fatalf("the report's relay-written file is refused: %v\n%q", err, file)
 	}
-	if !slices.Equal(framed.Hash, hot.Hash) || !slices.Equal(framed.Serial, hot.Serial) || framed.Reports[0].Client != r.Client {
+	if !slices.Equal(framed.Hash, hot.Hash) || !slices.Equal(framed.Serial, hot.Serial) ||
+		framed.Reports[0].Client != r.Client {
 		t.Fatalf("the report differs in a relay-written file\n%q", file)
 	}
 }
@@ -120,7 +123,8 @@ func setAsideLoads(t *testing.T, d *smx.Decoder, hot *smx.Batch) {
 		if err := d.Decode(bad.Raw(), &alone); err != nil {
 			t.Fatalf("set-aside record: %v\n%q", err, bad.Raw())
 		}
-		if len(alone.Bad) != 1 || alone.Len() != 0 || alone.Bad[0].Err.Code != bad.Err.Code || alone.Bad[0].Serial != bad.Serial ||
+		if len(alone.Bad) != 1 || alone.Len() != 0 || alone.Bad[0].Err.Code != bad.Err.Code ||
+			alone.Bad[0].Serial != bad.Serial ||
 			alone.Reports[0].Client != hot.Reports[bad.Report].Client {
 			t.Fatalf("set-aside record differs by itself: %+v, was %+v\n%q", alone.Bad, bad.Err, bad.Raw())
 		}

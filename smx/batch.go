@@ -78,8 +78,8 @@ type BadRecord struct {
 // Raw is RawReport of this record alone.
 func (r *BadRecord) Raw() []byte { return RawReport([]BadRecord{*r}) }
 
-// RawReport is a complete report with the header and the given records, which are all of one report. It loads by itself, and
-// the records with it once they are repaired. Call it before the batch's Reset.
+// RawReport is a complete report with the header and the given records, which are all of one report. It loads by
+// itself, and the records with it once they are repaired. Call it before the batch's Reset.
 func RawReport(records []BadRecord) []byte {
 	size := len(declarationUTF8) + len(records[0].header) + 64
 	for i := range records {

@@ -14,7 +14,9 @@ import (
 // promise is at most one allocation per message.
 func TestAllocations(t *testing.T) {
 	pretty := bytes.ReplaceAll(benchReport(10), []byte("><"), []byte(">\n  <!-- c --><"))
-	details := fixtures.Report(strings.Repeat(message("<UserParameters", `<StateDetails Type="1"><![CDATA[`+strings.Repeat("x", 500)+`]]></StateDetails><UserParameters`, "102", "a&amp;b"), 10))
+	details := fixtures.Report(strings.Repeat(message("<UserParameters",
+		`<StateDetails Type="1"><![CDATA[`+strings.Repeat("x", 500)+`]]></StateDetails><UserParameters`, "102",
+		"a&amp;b"), 10))
 	for _, c := range []struct {
 		name string
 		doc  []byte
@@ -72,7 +74,8 @@ func TestAllocationsOfAColdStart(t *testing.T) {
 func TestBatchKeepsItsOwnStrings(t *testing.T) {
 	t.Parallel()
 	first := fixtures.Report(message("102", "first"))
-	second := bytes.Replace(fixtures.Report(message("102", strings.Repeat("z", 60_000)), message("1431", "x")), []byte("LAB-01"), []byte("LAB-02"), 1)
+	second := bytes.Replace(fixtures.Report(message("102", strings.Repeat("z", 60_000)), message("1431", "x")),
+		[]byte("LAB-01"), []byte("LAB-02"), 1)
 	d, b := smx.NewDecoder(), &smx.Batch{}
 	for _, doc := range [][]byte{first, second, smx.EncodeUTF16(nil, first, true)} {
 		if err := d.Decode(doc, b); err != nil {
@@ -99,7 +102,8 @@ func TestBatchKeepsItsOwnStrings(t *testing.T) {
 			}
 		}
 	}
-	if b.Len() != 3 || b.Message(0).Params[0] != "first" || len(b.Message(1).Params[0]) != 60_000 || b.Message(2).Params[0] != "first" || b.Report[2] != 2 {
+	if b.Len() != 3 || b.Message(0).Params[0] != "first" || len(b.Message(1).Params[0]) != 60_000 ||
+		b.Message(2).Params[0] != "first" || b.Report[2] != 2 {
 		t.Errorf("%+v", rowsOf(b))
 	}
 	b.Reset()
@@ -114,18 +118,21 @@ func TestRecordSetAsideIsSmall(t *testing.T) {
 	t.Parallel()
 	doc := fixtures.Report(fixtures.Message, message("1431", "x"), message("1431", "y"))
 	b := decodeOne(t, doc)
-	want := fixtures.Declaration + "<Report>" + fixtures.Header() + "<ReportBody>" + message("1431", "x") + "</ReportBody></Report>"
+	want := fixtures.Declaration + "<Report>" + fixtures.Header() + "<ReportBody>" + message("1431",
+		"x") + "</ReportBody></Report>"
 	if got := string(b.Bad[0].Raw()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	large := bytes.Replace(doc, []byte("</Machine>"), []byte("<Junk>"+strings.Repeat("j", 60_000)+"</Junk></Machine>"), 1)
+	large := bytes.Replace(doc, []byte("</Machine>"), []byte("<Junk>"+strings.Repeat("j", 60_000)+"</Junk></Machine>"),
+		1)
 	b = decodeOne(t, large)
 	if len(b.Bad) != 2 || len(b.Bad[1].Raw()) > 4<<10 {
 		t.Errorf("%d bytes for a record of %d", len(b.Bad[1].Raw()), len(message("1431", "y")))
 	}
 	repaired := bytes.Replace(b.Bad[1].Raw(), []byte(`"y"`), []byte(`"1432"`), 1)
 	var again smx.Batch
-	if err := smx.NewDecoder().Decode(repaired, &again); err != nil || again.Len() != 1 || again.Serial[0] != 1432 || again.Reports[0].NetBIOSName != "LAB-01" {
+	if err := smx.NewDecoder().Decode(repaired, &again); err != nil || again.Len() != 1 || again.Serial[0] != 1432 ||
+		again.Reports[0].NetBIOSName != "LAB-01" {
 		t.Errorf("repaired: %v, %+v", err, again.Reports)
 	}
 }
@@ -134,15 +141,18 @@ func TestCheckGivesTheReportAlone(t *testing.T) {
 	t.Parallel()
 	const root = `<Report><ReportHeader>`
 	for name, doc := range map[string][]byte{
-		"UTF-8":   fixtures.Report(fixtures.Message),
-		"mark":    append([]byte("\xEF\xBB\xBF"), fixtures.Report(fixtures.Message)...),
-		"UTF-16":  smx.EncodeUTF16(nil, fixtures.Report(fixtures.Message), true),
-		"around":  append(append([]byte("<!-- a --><?b?>\n"), fixtures.Report(fixtures.Message)[len(fixtures.Declaration):]...), " <!-- c -->"...),
+		"UTF-8":  fixtures.Report(fixtures.Message),
+		"mark":   append([]byte("\xEF\xBB\xBF"), fixtures.Report(fixtures.Message)...),
+		"UTF-16": smx.EncodeUTF16(nil, fixtures.Report(fixtures.Message), true),
+		"around": append(append([]byte("<!-- a --><?b?>\n"),
+			fixtures.Report(fixtures.Message)[len(fixtures.Declaration):]...), " <!-- c -->"...),
 		"a label": bytes.Replace(fixtures.Report(fixtures.Message), []byte("UTF-8"), []byte("UTF-16"), 1),
 	} {
 		c, err := smx.NewDecoder().Check(doc)
-		if err != nil || !bytes.HasPrefix(c.Body, []byte(root)) || !bytes.HasSuffix(c.Body, []byte("</ReportBody></Report>")) ||
-			c.Priority != 5 || c.Messages != 1 || c.Bad != 0 || c.Client.String() != fixtures.Client || c.EncodingMismatch != (name == "a label") {
+		if err != nil || !bytes.HasPrefix(c.Body, []byte(root)) ||
+			!bytes.HasSuffix(c.Body, []byte("</ReportBody></Report>")) ||
+			c.Priority != 5 || c.Messages != 1 || c.Bad != 0 || c.Client.String() != fixtures.Client ||
+			c.EncodingMismatch != (name == "a label") {
 			t.Errorf("%s: %+v, %v", name, c, err)
 		}
 	}

@@ -23,8 +23,9 @@ import (
 // a header of some 585.
 func benchReport(n int) []byte {
 	r := smx.Report{Header: smx.Header{
-		Client: smx.ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1}, ClientInstalled: 1, ClientType: 1, ClientVersion: "4.00.6487.2000",
-		NetBIOSName: "STEVERAC64-2", CodePage: "437", LCID: 1033, Priority: smx.NoPriority, Date: benchTime,
+		Client: smx.ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1}, ClientInstalled: 1, ClientType: 1,
+		ClientVersion: "4.00.6487.2000",
+		NetBIOSName:   "STEVERAC64-2", CodePage: "437", LCID: 1033, Priority: smx.NoPriority, Date: benchTime,
 	}}
 	for i := range n {
 		r.Messages = append(r.Messages, smx.Message{
@@ -168,7 +169,8 @@ func BenchmarkRatioDecoderToLibxml2(b *testing.B) {
 	body := one[len(smx.DeclarationUTF8):]
 	reports := make([]smx.Accepted, 0, 10)
 	for range 10 {
-		reports = append(reports, smx.Accepted{Client: smx.ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1}, Received: benchTime, Messages: 10_000, Body: body})
+		reports = append(reports, smx.Accepted{Client: smx.ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1}, Received: benchTime,
+			Messages: 10_000, Body: body})
 	}
 	doc := smx.AppendFile(nil, reports)
 	dir := b.TempDir()

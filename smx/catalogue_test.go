@@ -27,7 +27,8 @@ func TestCatalogue(t *testing.T) {
 				t.Fatalf("refused with %q, want %q: %v", got, c.Code, err)
 			}
 			if b.Len() != c.Messages || len(b.Bad) != len(c.Bad) {
-				t.Fatalf("%d messages and %d records set aside, want %d and %d: %+v", b.Len(), len(b.Bad), c.Messages, len(c.Bad), b.Bad)
+				t.Fatalf("%d messages and %d records set aside, want %d and %d: %+v", b.Len(), len(b.Bad), c.Messages,
+					len(c.Bad), b.Bad)
 			}
 			for i, code := range c.Bad {
 				if b.Bad[i].Err.Code != code {
@@ -72,7 +73,8 @@ func TestErrorsAreGolden(t *testing.T) {
 		return
 	}
 	if !bytes.Equal(text, fixtures.Golden("errors.json")) {
-		t.Errorf("errors differ from fixtures/golden/errors.json; compare them, then run with UPDATE_GOLDEN=1\n%s", text)
+		t.Errorf("errors differ from fixtures/golden/errors.json; compare them, then run with UPDATE_GOLDEN=1\n%s",
+			text)
 	}
 }
 
@@ -142,8 +144,10 @@ func TestSeed002(t *testing.T) {
 			continue
 		}
 		m, r := b.Message(0), b.Reports[0]
-		if r.NetBIOSName != "STEVERAC64-2" || m.Serial != 1431 || m.TopicType != 500 || m.StateID != 2 || len(m.Params) != 1 || m.Params[0] != "102" ||
-			r.Client.UUID() != "f1b03089-9ea1-4a64-83dc-5f8e77bddeb4" || r.Priority != smx.NoPriority || !m.Time.Equal(benchTime) {
+		if r.NetBIOSName != "STEVERAC64-2" || m.Serial != 1431 || m.TopicType != 500 || m.StateID != 2 ||
+			len(m.Params) != 1 || m.Params[0] != "102" ||
+			r.Client.UUID() != "f1b03089-9ea1-4a64-83dc-5f8e77bddeb4" || r.Priority != smx.NoPriority ||
+			!m.Time.Equal(benchTime) {
 			t.Errorf("%s: %+v\n%+v", name, r, m)
 		}
 		if first == 0 {

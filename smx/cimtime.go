@@ -12,7 +12,8 @@ const cimLength = 25
 // maxOffsetMinutes is the greatest distance of a civil clock from UTC: +14:00.
 const maxOffsetMinutes = 840
 
-var errTime = errors.New("CIM datetime: want yyyymmddHHMMSS.mmmmmm and the minutes from UTC as +UUU or -UUU, at most 840")
+var errTime = errors.New("CIM datetime: want yyyymmddHHMMSS.mmmmmm and the minutes from UTC as +UUU or -UUU, " +
+	"at most 840")
 
 // ParseTime reads a CIM datetime, yyyymmddHHMMSS.mmmmmm±UUU with UUU the
 // minutes from UTC (at most 840), and nothing else. Wildcards (asterisks),

@@ -27,7 +27,8 @@ func (d *Decoder) declaration() int {
 		return d.fail(0, CodeSyntax, "standalone in the XML declaration is neither yes nor no")
 	}
 	if len(bytes.Trim(fields.rest, " \t\r\n")) != 0 {
-		return d.fail(0, CodeSyntax, "the XML declaration holds something unexpected after its version, encoding and standalone")
+		return d.fail(0, CodeSyntax,
+			"the XML declaration holds something unexpected after its version, encoding and standalone")
 	}
 	if labelled && !d.label(label) {
 		return stop

@@ -172,7 +172,8 @@ func (d *Decoder) characters(upTo int) bool {
 }
 
 func (d *Decoder) badCharacterHere() {
-	d.fail(d.legal, CodeCharacter, "the character that begins with byte 0x%02X (in UTF-8) is none that XML allows", d.text[d.legal])
+	d.fail(d.legal, CodeCharacter, "the character that begins with byte 0x%02X (in UTF-8) is none that XML allows",
+		d.text[d.legal])
 }
 
 // open finds out the document's form and brings it into UTF-8.

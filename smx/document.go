@@ -20,7 +20,8 @@ func (d *Decoder) root() int {
 		return d.bareReport(p, to)
 	case "Reports":
 		if d.checking {
-			return d.fail(p, CodeNotReport, "this is a relay-written file, not a client's report; drop it into the inbox instead")
+			return d.fail(p, CodeNotReport,
+				"this is a relay-written file, not a client's report; drop it into the inbox instead")
 		}
 		d.framed = true
 		return d.file(to)

@@ -102,7 +102,9 @@ func appendHeader(dst []byte, h *Header, date int64) []byte {
 		dst = strconv.AppendInt(dst, int64(h.Priority), 10)
 		dst = append(dst, "</Priority>"...)
 	}
-	dst = append(dst, "</Machine></Identification><ReportDetails><ReportContent>State Message Data</ReportContent><ReportType>Full</ReportType>"...)
+	dst = append(dst,
+		"</Machine></Identification><ReportDetails><ReportContent>State Message Data</ReportContent>"...)
+	dst = append(dst, "<ReportType>Full</ReportType>"...)
 	if date != 0 {
 		dst = append(dst, "<Date>"...)
 		dst = AppendTime(dst, time.UnixMicro(date))
@@ -225,7 +227,8 @@ func EncodeUTF16(dst, doc []byte, bigEndian bool) []byte {
 	dst = order.AppendUint16(dst, 0xFEFF)
 	doc = bytes.TrimPrefix(doc, []byte("\xEF\xBB\xBF"))
 	if end := bytes.Index(doc, []byte("?>")); end >= 0 && bytes.HasPrefix(doc, []byte("<?xml")) {
-		declaration := strings.NewReplacer(`"UTF-8"`, `"UTF-16"`, `"utf-8"`, `"utf-16"`, `'UTF-8'`, `'UTF-16'`, `'utf-8'`, `'utf-16'`).
+		declaration := strings.NewReplacer(`"UTF-8"`, `"UTF-16"`, `"utf-8"`, `"utf-16"`, `'UTF-8'`, `'UTF-16'`,
+			`'utf-8'`, `'utf-16'`).
 			Replace(string(doc[:end]))
 		dst = appendUTF16(dst, []byte(declaration), order)
 		doc = doc[end:]

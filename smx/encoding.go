@@ -24,7 +24,8 @@ func sniff(data []byte) (f form, bom int, code, detail string) {
 	switch {
 	case n >= 3 && head[0] == 0xEF && head[1] == 0xBB && head[2] == 0xBF:
 		return formUTF8, 3, "", ""
-	case n == 4 && (head == [4]byte{0xFF, 0xFE, 0, 0} || head == [4]byte{0, 0, 0xFE, 0xFF} || head == [4]byte{'<', 0, 0, 0} || head == [4]byte{0, 0, 0, '<'}):
+	case n == 4 && (head == [4]byte{0xFF, 0xFE, 0, 0} || head == [4]byte{0, 0, 0xFE, 0xFF} ||
+		head == [4]byte{'<', 0, 0, 0} || head == [4]byte{0, 0, 0, '<'}):
 		return 0, 0, CodeEncodingKind, "the document is UTF-32; send UTF-8 or UTF-16"
 	case n == 4 && head == [4]byte{0x4C, 0x6F, 0xA7, 0x94}:
 		return 0, 0, CodeEncodingKind, "the document is EBCDIC; send UTF-8 or UTF-16"
@@ -39,7 +40,8 @@ func sniff(data []byte) (f form, bom int, code, detail string) {
 	case n == 4 && head == [4]byte{0, '<', 0, '?'}:
 		return formUTF16BE, 0, "", ""
 	case n >= 2 && (head[0] == 0 && opensXML(head[1]) || head[1] == 0 && opensXML(head[0])):
-		return 0, 0, CodeEncodingVague, "this looks like UTF-16 without a byte order mark and without an XML declaration; add one of them"
+		return 0, 0, CodeEncodingVague,
+			"this looks like UTF-16 without a byte order mark and without an XML declaration; add one of them"
 	}
 	return formUTF8, 0, "", ""
 }
@@ -119,7 +121,8 @@ func guess(text []byte) string {
 // what was asked for.
 func looksLikeHTML(text []byte) bool {
 	for _, start := range []string{"<!doctype html", "<html"} {
-		if len(text) > len(start) && bytes.EqualFold(text[:len(start)], []byte(start)) && class[text[len(start)]]&className == 0 {
+		if len(text) > len(start) && bytes.EqualFold(text[:len(start)], []byte(start)) &&
+			class[text[len(start)]]&className == 0 {
 			return true
 		}
 	}

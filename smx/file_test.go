@@ -19,17 +19,20 @@ func clientN(n int) smx.ClientID { return smx.ClientID{0xC1, 14: byte(n >> 8), 1
 // accepted is a report of that client with n messages, as the relay keeps it.
 func accepted(t testing.TB, client smx.ClientID, n int) smx.Accepted {
 	t.Helper()
-	doc := bytes.Replace(fixtures.Report(strings.Repeat(fixtures.Message, n)), []byte(fixtures.Client), []byte(client.String()), 1)
+	doc := bytes.Replace(fixtures.Report(strings.Repeat(fixtures.Message, n)), []byte(fixtures.Client),
+		[]byte(client.String()), 1)
 	checked, err := smx.NewDecoder().Check(doc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return smx.Accepted{Client: checked.Client, Received: testNow, Receipt: client.UUID(), Messages: checked.Messages, Body: bytes.Clone(checked.Body)}
+	return smx.Accepted{Client: checked.Client, Received: testNow, Receipt: client.UUID(), Messages: checked.Messages,
+		Body: bytes.Clone(checked.Body)}
 }
 
 func TestFileNamesItsClientsFirst(t *testing.T) {
 	t.Parallel()
-	file := smx.AppendFile(nil, []smx.Accepted{accepted(t, clientN(1), 2), accepted(t, clientN(2), 1), accepted(t, clientN(1), 3)})
+	file := smx.AppendFile(nil, []smx.Accepted{accepted(t, clientN(1), 2), accepted(t, clientN(2), 1),
+		accepted(t, clientN(1), 3)})
 	want := smx.DeclarationUTF8 + `<Reports Format="1.0">
 <Clients Reports="3" Messages="6">
 <Client ID="` + clientN(1).String() + `"/>
@@ -43,9 +46,11 @@ func TestFileNamesItsClientsFirst(t *testing.T) {
 	if len(b.Reports) != 3 || b.Len() != 6 {
 		t.Fatalf("%+v", b.Reports)
 	}
-	for i, want := range []smx.ReportRow{{Client: clientN(1), FirstMessage: 0, Messages: 2}, {Client: clientN(2), FirstMessage: 2, Messages: 1}, {Client: clientN(1), FirstMessage: 3, Messages: 3}} {
+	for i, want := range []smx.ReportRow{{Client: clientN(1), FirstMessage: 0, Messages: 2},
+		{Client: clientN(2), FirstMessage: 2, Messages: 1}, {Client: clientN(1), FirstMessage: 3, Messages: 3}} {
 		r := b.Reports[i]
-		if r.Client != want.Client || r.FirstMessage != want.FirstMessage || r.Messages != want.Messages || r.Index != i || r.Received != testNow.UnixMicro() || r.Receipt != r.Client.UUID() {
+		if r.Client != want.Client || r.FirstMessage != want.FirstMessage || r.Messages != want.Messages ||
+			r.Index != i || r.Received != testNow.UnixMicro() || r.Receipt != r.Client.UUID() {
 			t.Errorf("report %d: %+v", i, r)
 		}
 	}
@@ -74,7 +79,8 @@ func TestReadIndex(t *testing.T) {
 		{"a bare report", fixtures.Report(fixtures.Message), -1},
 		{"a bare report in UTF-16", fixtures.Sample(fixtures.InstantDetails), -1},
 		{"another root", []byte("<Reportsx><Clients Reports='0' Messages='0'/></Reportsx>"), -1},
-		{"another first element", []byte("<Reports Format='1.0'><x/><Clients Reports='0' Messages='0'/></Reports>"), -1},
+		{"another first element", []byte("<Reports Format='1.0'><x/><Clients Reports='0' Messages='0'/></Reports>"),
+			-1},
 		{"no XML", bytes.Repeat([]byte("x"), 100_000), -1},
 		{"nothing", nil, -1},
 	} {
@@ -93,7 +99,8 @@ func TestReadIndexReadsLittle(t *testing.T) {
 	t.Parallel()
 	r := bytes.NewReader(smx.AppendFile(nil, []smx.Accepted{accepted(t, clientN(1), 5000)}))
 	whole := r.Len()
-	if index, err := smx.ReadIndex(r); err != nil || !index.Known || index.Messages != 5000 || whole-r.Len() > smx.IndexStart {
+	if index, err := smx.ReadIndex(r); err != nil || !index.Known || index.Messages != 5000 ||
+		whole-r.Len() > smx.IndexStart {
 		t.Errorf("read %d of %d bytes: %+v, %v", whole-r.Len(), whole, index, err)
 	}
 }
@@ -108,7 +115,8 @@ func TestBadReportsInAFile(t *testing.T) {
 		return a
 	}
 	many := accepted(t, clientN(2), 1)
-	many.Body = bytes.Replace(many.Body, []byte(fixtures.Message), bytes.Repeat([]byte("<StateMessage/>"), smx.MaxMessages+1), 1)
+	many.Body = bytes.Replace(many.Body, []byte(fixtures.Message),
+		bytes.Repeat([]byte("<StateMessage/>"), smx.MaxMessages+1), 1)
 	many.Messages = smx.MaxMessages + 1
 	for _, c := range []struct {
 		name string
@@ -116,7 +124,8 @@ func TestBadReportsInAFile(t *testing.T) {
 		code string
 	}{
 		{"client id", damage(clientN(2).String(), "GUID:x"), smx.CodeClientID},
-		{"two client ids", damage("<ClientVersion>", "<ClientID>"+clientN(2).String()+"</ClientID><ClientVersion>"), smx.CodeDuplicate},
+		{"two client ids", damage("<ClientVersion>", "<ClientID>"+clientN(2).String()+"</ClientID><ClientVersion>"),
+			smx.CodeDuplicate},
 		{"content", damage("State Message Data", "Other"), smx.CodeContent},
 		{"date", damage("20110107184030", "20111307184030"), smx.CodeDate},
 		{"too many messages", many, smx.CodeMessages},
@@ -124,11 +133,13 @@ func TestBadReportsInAFile(t *testing.T) {
 		file := smx.AppendFile(nil, []smx.Accepted{good, c.bad, good})
 		b, err := agree(t, file)
 		if err != nil || len(b.Reports) != 2 || b.Len() != 4 || len(b.BadReports) != 1 || len(b.Bad) != 0 {
-			t.Errorf("%s: %v, %d reports, %d messages, %d reports set aside", c.name, err, len(b.Reports), b.Len(), len(b.BadReports))
+			t.Errorf("%s: %v, %d reports, %d messages, %d reports set aside", c.name, err, len(b.Reports), b.Len(),
+				len(b.BadReports))
 			continue
 		}
 		bad := b.BadReports[0]
-		if bad.Err.Code != c.code || bad.Index != 1 || bad.Number != 3 || bad.Received != testNow.UnixMicro() || b.Reports[1].Index != 2 ||
+		if bad.Err.Code != c.code || bad.Index != 1 || bad.Number != 3 || bad.Received != testNow.UnixMicro() ||
+			b.Reports[1].Index != 2 ||
 			!strings.HasPrefix(bad.Err.Detail, "report 2 (line ") || bad.Err.Line != 8 {
 			t.Errorf("%s: %+v", c.name, bad.Err)
 		}
@@ -222,14 +233,17 @@ func TestFileIsLargerThanAReport(t *testing.T) {
 	}
 	file := smx.AppendFile(nil, all)
 	var b smx.Batch
-	if err := smx.NewDecoder().Decode(file, &b); err != nil || b.Len() != 4*smx.MaxMessages || len(file) <= smx.MaxReportBytes {
+	if err := smx.NewDecoder().Decode(file, &b); err != nil || b.Len() != 4*smx.MaxMessages ||
+		len(file) <= smx.MaxReportBytes {
 		t.Errorf("%d bytes: %v, %d messages", len(file), err, b.Len())
 	}
 	large := accepted(t, clientN(9), 1)
-	large.Body = append(bytes.TrimSuffix(large.Body, []byte("</Report>")), bytes.Repeat([]byte("<x>"+strings.Repeat("y", 60_000)+"</x>"), 140)...)
+	large.Body = append(bytes.TrimSuffix(large.Body, []byte("</Report>")),
+		bytes.Repeat([]byte("<x>"+strings.Repeat("y", 60_000)+"</x>"), 140)...)
 	large.Body = append(large.Body, "</Report>"...)
 	b.Reset()
-	if err := smx.NewDecoder().Decode(smx.AppendFile(nil, []smx.Accepted{large, all[0]}), &b); err != nil || len(b.BadReports) != 1 || b.BadReports[0].Err.Code != smx.CodeTooLarge || b.Len() != smx.MaxMessages {
+	if err := smx.NewDecoder().Decode(smx.AppendFile(nil, []smx.Accepted{large, all[0]}), &b); err != nil ||
+		len(b.BadReports) != 1 || b.BadReports[0].Err.Code != smx.CodeTooLarge || b.Len() != smx.MaxMessages {
 		t.Errorf("%v, %d reports set aside, %d messages", err, len(b.BadReports), b.Len())
 	}
 }
@@ -261,7 +275,8 @@ func TestEntryBytes(t *testing.T) {
 	one := accepted(t, clientN(1), 1)
 	one.Receipt = ""
 	alone := len(smx.AppendFile(nil, nil))
-	if got := len(smx.AppendFile(nil, []smx.Accepted{one})) - alone - len(one.Body); got > smx.EntryBytes || alone > 200 {
+	if got := len(smx.AppendFile(nil, []smx.Accepted{one})) - alone - len(one.Body); got > smx.EntryBytes ||
+		alone > 200 {
 		t.Errorf("%d bytes around a report, %d around none", got, alone)
 	}
 }

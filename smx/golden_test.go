@@ -41,7 +41,8 @@ func TestSamplesMeanTheSameForEver(t *testing.T) {
 		return
 	}
 	if !bytes.Equal(text, fixtures.Golden("samples.json")) {
-		t.Errorf("samples differ from fixtures/golden/samples.json; compare them, then run with UPDATE_GOLDEN=1\n%s", text)
+		t.Errorf("samples differ from fixtures/golden/samples.json; compare them, then run with UPDATE_GOLDEN=1\n%s",
+			text)
 	}
 }
 

@@ -12,7 +12,8 @@ func (d *Decoder) machineField(at, number int, v value, nested bool) bool {
 	case wordClientID:
 		id, ok := parseClientID(d.bytes(v))
 		if !ok || nested {
-			return d.refuse(at, CodeClientID, `ClientID %s is not "GUID:" and 36 hex digits and dashes`, clip(d.bytes(v)))
+			return d.refuse(at, CodeClientID, `ClientID %s is not "GUID:" and 36 hex digits and dashes`,
+				clip(d.bytes(v)))
 		}
 		r.row.Client = id
 	case wordClientVersion:
@@ -22,7 +23,8 @@ func (d *Decoder) machineField(at, number int, v value, nested bool) bool {
 	case wordCodePage:
 		r.codePage = v
 	case wordClientInstalled:
-		return d.headerNumber(at, v, "ClientInstalled", math.MaxUint8, func(n int64) { r.row.ClientInstalled = uint8(n) })
+		return d.headerNumber(at, v, "ClientInstalled", math.MaxUint8,
+			func(n int64) { r.row.ClientInstalled = uint8(n) })
 	case wordClientType:
 		return d.headerNumber(at, v, "ClientType", math.MaxUint8, func(n int64) { r.row.ClientType = uint8(n) })
 	case wordLCID:
@@ -132,8 +134,8 @@ func (d *Decoder) shortHeader() []byte {
 	}
 	h := Header{
 		Client: r.row.Client, ClientInstalled: r.row.ClientInstalled, ClientType: r.row.ClientType, LCID: r.row.LCID,
-		Priority: r.row.Priority, ClientVersion: string(d.short(r.clientVersion)), NetBIOSName: string(d.short(r.netbios)),
-		CodePage: string(d.short(r.codePage)),
+		Priority: r.row.Priority, ClientVersion: string(d.short(r.clientVersion)),
+		NetBIOSName: string(d.short(r.netbios)), CodePage: string(d.short(r.codePage)),
 	}
 	return appendHeader(nil, &h, r.row.Date)
 }

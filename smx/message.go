@@ -71,7 +71,8 @@ func (d *Decoder) body(from, to int) int {
 func (d *Decoder) message(from, to int) int {
 	d.report.messages++
 	d.numbers++
-	if d.report.messages > MaxMessages && !d.refuse(from-1, CodeMessages, "a report has more than %d messages", MaxMessages) {
+	if d.report.messages > MaxMessages &&
+		!d.refuse(from-1, CodeMessages, "a report has more than %d messages", MaxMessages) {
 		return stop
 	}
 	mark := len(d.scratch)

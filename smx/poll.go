@@ -6,7 +6,7 @@ type Poll struct {
 	LastSerial uint64 // the last serial it gave to a message; 0 = none yet
 	States     uint32 // numbered states that it holds, topic type 700 left out
 	Digest     uint64 // StateDigest over them
-	Unsent     uint32 // states that wait for a report or lie in one the relay has not taken; with any, Digest is not compared
+	Unsent     uint32 // states that the relay has not taken yet; with any, Digest is not compared
 }
 
 // StateDigest adds one state to a digest of many, in any order; start at 0. hash is the state's payload hash. The store

@@ -41,7 +41,8 @@ func (d *Decoder) messageTime(r *record) {
 	text := d.bytes(d.values[0])
 	us, ok := d.days.parse(text)
 	if !ok {
-		d.blame(r, d.standing(0, r.from), CodeDate, "MessageTime %s is no datetime yyyymmddHHMMSS.mmmmmm+UUU", clip(text))
+		d.blame(r, d.standing(0, r.from), CodeDate, "MessageTime %s is no datetime yyyymmddHHMMSS.mmmmmm+UUU",
+			clip(text))
 	}
 	r.time = us
 }
@@ -56,9 +57,11 @@ func (d *Decoder) messageSerial(r *record) {
 	n, kind := parseNumber(text, MaxSerial)
 	switch {
 	case kind == numberTooLarge:
-		d.blame(r, d.standing(1, r.from), CodeSerialOverflow, "SerialNumber %s is larger than %d", clip(text), uint64(MaxSerial))
+		d.blame(r, d.standing(1, r.from), CodeSerialOverflow, "SerialNumber %s is larger than %d", clip(text),
+			uint64(MaxSerial))
 	case kind == numberMalformed || n == 0:
-		d.blame(r, d.standing(1, r.from), CodeSerial, "SerialNumber %s is no number from 1 on in plain decimal digits", clip(text))
+		d.blame(r, d.standing(1, r.from), CodeSerial, "SerialNumber %s is no number from 1 on in plain decimal digits",
+			clip(text))
 	default:
 		r.serial, r.hasSerial = n, true
 	}
@@ -84,7 +87,8 @@ func (d *Decoder) number(r *record, p, word int, name string, limit uint64, mand
 	text := d.bytes(d.values[word])
 	n, kind := parseNumber(text, limit)
 	if kind != numberRead {
-		d.blame(r, d.standing(word, p), CodeNumber, "%s %s is no number from 0 to %d in plain decimal digits", name, clip(text), limit)
+		d.blame(r, d.standing(word, p), CodeNumber, "%s %s is no number from 0 to %d in plain decimal digits", name,
+			clip(text), limit)
 	}
 	return n
 }

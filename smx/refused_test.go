@@ -33,7 +33,8 @@ func TestARefusedReportTellsWhoseItWas(t *testing.T) {
 		{"a fault before it", strings.Replace(good, "<ClientID>", "<x></ClientID><ClientID>", 1), smx.ClientID{}, ""},
 		{"a bad id", strings.Replace(good, "GUID:", "GUID;", 1), smx.ClientID{}, ""},
 		{"cut in the header", good[:strings.Index(good, "</Machine>")], me, name},
-		{"a long name", strings.Replace(strings.Replace(good, "<NetBIOSName>"+name, "<NetBIOSName>"+strings.Repeat("n", 99), 1), "</Report>", "", 1), me, strings.Repeat("n", 64)},
+		{"a long name", strings.Replace(strings.Replace(good, "<NetBIOSName>"+name,
+			"<NetBIOSName>"+strings.Repeat("n", 99), 1), "</Report>", "", 1), me, strings.Repeat("n", 64)},
 	} {
 		checked, err := d.Check([]byte(c.doc))
 		if err == nil || checked.Client != c.client || checked.NetBIOSName != c.computer || checked.Body != nil {

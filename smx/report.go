@@ -122,7 +122,8 @@ func (d *Decoder) bareReport(from, to int) int {
 // readReport reads a report's element; from is its "<", to the end of its name.
 func (d *Decoder) readReport(from, to int) int {
 	d.scratch = d.scratch[:0]
-	d.report = report{from: from, numberBefore: d.numbers, counted: d.counted, row: ReportRow{Priority: NoPriority, EncodingMismatch: d.mismatch}}
+	d.report = report{from: from, numberBefore: d.numbers, counted: d.counted,
+		row: ReportRow{Priority: NoPriority, EncodingMismatch: d.mismatch}}
 	if !d.checking {
 		d.report.before = d.into.mark()
 		d.report.row.FirstMessage = d.into.Len()

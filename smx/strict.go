@@ -77,7 +77,8 @@ func (s *strict) space() bool {
 
 func (s *strict) name() string {
 	first, n := utf8.DecodeRuneInString(s.rest())
-	if n == 0 || !strings.ContainsRune(":_", first) && !asciiLetter(first) && (first < utf8.RuneSelf || !nameRune(first)) {
+	if n == 0 || !strings.ContainsRune(":_", first) && !asciiLetter(first) &&
+		(first < utf8.RuneSelf || !nameRune(first)) {
 		s.fail(CodeSyntax, "a name is missing")
 		return ""
 	}

@@ -48,7 +48,8 @@ func skipPlainText(b []byte, q int) int {
 	for q+8 <= len(b) {
 		x := binary.LittleEndian.Uint64(b[q:])
 		less, amp, square, cr := x^lessBytes, x^ampBytes, x^squareBytes, x^crBytes
-		m := ((less-onesBytes)&^less | (amp-onesBytes)&^amp | (square-onesBytes)&^square | (cr-onesBytes)&^cr) & highBits
+		m := ((less-onesBytes)&^less | (amp-onesBytes)&^amp | (square-onesBytes)&^square |
+			(cr-onesBytes)&^cr) & highBits
 		if m != 0 {
 			return q + bits.TrailingZeros64(m)>>3
 		}

@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// Uncarried finds the first character of s that XML 1.0 cannot carry. It returns its name, as U+0001 or, where the bytes are no
-// UTF-8, as byte 0xFF, and its place in characters, counted from 1. The place is 0 when XML carries all of s.
+// Uncarried finds the first character of s that XML 1.0 cannot carry. It returns its name, as U+0001 or, where the
+// bytes are no UTF-8, as byte 0xFF, and its place in characters, counted from 1. The place is 0 when XML carries all of
+// s.
 func Uncarried(s string) (name string, place int) {
 	for at := 0; at < len(s); {
 		place++
@@ -21,8 +22,8 @@ func Uncarried(s string) (name string, place int) {
 	return "", 0
 }
 
-// Spell is s with the name of every character that XML cannot carry in its place, as <U+0001>. It is for texts that people read,
-// never for names: two names must not become one.
+// Spell is s with the name of every character that XML cannot carry in its place, as <U+0001>. It is for texts that
+// people read, never for names: two names must not become one.
 func Spell(s string) string {
 	if _, place := Uncarried(s); place == 0 {
 		return s
@@ -52,8 +53,8 @@ func Carried(s string) string {
 	}, s)
 }
 
-// uncarriedName names what s begins with, and how many bytes that is. Half of a surrogate pair comes as three bytes that are no
-// UTF-8: from Windows, where names may hold one.
+// uncarriedName names what s begins with, and how many bytes that is. Half of a surrogate pair comes as three bytes
+// that are no UTF-8: from Windows, where names may hold one.
 func uncarriedName(s string) (name string, length int) {
 	r, n := utf8.DecodeRuneInString(s)
 	if r == utf8.RuneError && n == 1 {

@@ -104,7 +104,8 @@ func (c *Caller) Post(ctx context.Context, path string, in any) (*http.Response,
 	if err != nil {
 		return nil, fmt.Errorf("write the call %s: %w", path, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://statewire/"+c.role+"/"+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://statewire/"+c.role+"/"+path,
+		bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("write the call %s: %w", path, err)
 	}

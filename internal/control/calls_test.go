@@ -78,12 +78,14 @@ func TestAnAnswerArrivesAsItWasSaid(t *testing.T) {
 		if err != nil {
 			said = err.Error()
 		}
-		if said != c.fault || errors.As(err, new(*InvalidError)) != c.invalid || errors.Is(err, ErrNotFound) != c.notFound {
+		if said != c.fault || errors.As(err, new(*InvalidError)) != c.invalid ||
+			errors.Is(err, ErrNotFound) != c.notFound {
 			t.Errorf("%s: %v, want %q", c.want, err, c.fault)
 		}
 	}
 	bad := Listener{Row: func([]byte) error { return errors.New("no row") }}
-	if _, err := Call[[]int](t.Context(), caller, "ask", question{}, bad); err == nil || !strings.Contains(err.Error(), "no row") {
+	if _, err := Call[[]int](t.Context(), caller, "ask", question{}, bad); err == nil ||
+		!strings.Contains(err.Error(), "no row") {
 		t.Errorf("a row that cannot be read: %v", err)
 	}
 }
@@ -95,14 +97,16 @@ func TestACallThatIsNotAnsweredSaysWhy(t *testing.T) {
 		_, err := Call[[]int](t.Context(), caller, path, question{}, Listener{})
 		return fmt.Sprint(err)
 	}
-	if got := ask("other"); got != "ask the running site for other: it answered 404; is it another version of statewire?" {
+	if got := ask("other"); got != "ask the running site for other: it answered 404; is it another version of "+
+		"statewire?" {
 		t.Error(got)
 	}
 	if got := ask("cut"); got != "the site stopped before it was done; ask again" {
 		t.Error(got)
 	}
 	server.Close()
-	if got := ask("ask"); !strings.HasPrefix(got, "ask the process that runs the test role: ") || strings.Contains(got, "http://") {
+	if got := ask("ask"); !strings.HasPrefix(got, "ask the process that runs the test role: ") ||
+		strings.Contains(got, "http://") {
 		t.Error(got)
 	}
 }

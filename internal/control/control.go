@@ -31,7 +31,8 @@ func fits(path string, shortens bool) error {
 	if len(path) <= maxPath-nested || shortens {
 		return nil
 	}
-	return fmt.Errorf("%s has %d bytes and is %w, %d is the most: choose a shorter --data", path, len(path), ErrTooLong, maxPath-nested)
+	return fmt.Errorf("%s has %d bytes and is %w, %d is the most: choose a shorter --data", path, len(path), ErrTooLong,
+		maxPath-nested)
 }
 
 // Listen listens on a socket at path, in a folder that is there. A socket of a dead process

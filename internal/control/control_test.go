@@ -65,7 +65,8 @@ func TestASocketWorksInAFolderOfAnyLength(t *testing.T) {
 			t.Error(err)
 		}
 		_, err = Dial(t.Context(), path)
-		if !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "/proc/") || !strings.Contains(err.Error(), path) {
+		if !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "/proc/") ||
+			!strings.Contains(err.Error(), path) {
 			t.Errorf("nobody listens: %v", err)
 		}
 	}
@@ -155,7 +156,8 @@ func TestNobodyElseCanOpenItAtAnyMoment(t *testing.T) {
 
 func TestAPathThatNoSocketCanHaveIsRefusedFirst(t *testing.T) {
 	long := strings.Repeat("d", maxPath-nested+1)
-	if err := fits(long, false); !errors.Is(err, ErrTooLong) || !strings.Contains(err.Error(), "98 bytes") || !strings.Contains(err.Error(), "shorter --data") {
+	if err := fits(long, false); !errors.Is(err, ErrTooLong) || !strings.Contains(err.Error(), "98 bytes") ||
+		!strings.Contains(err.Error(), "shorter --data") {
 		t.Errorf("%d bytes: %v", len(long), err)
 	}
 	if err := errors.Join(fits(long[1:], false), fits(long, true)); err != nil {

@@ -126,7 +126,8 @@ func Missing(arrived []Run, first, last uint64) []Run {
 
 // Find returns the run that holds a serial. The runs are in order and do not overlap.
 func Find(runs []Run, serial uint64) (Run, bool) {
-	at, _ := slices.BinarySearchFunc(runs, serial, func(r Run, serial uint64) int { return cmp.Compare(r.Last, serial) })
+	at, _ := slices.BinarySearchFunc(runs, serial,
+		func(r Run, serial uint64) int { return cmp.Compare(r.Last, serial) })
 	if at == len(runs) || !runs[at].Holds(serial) {
 		return Run{}, false
 	}

@@ -100,7 +100,8 @@ func TestNothingOverflowsAtTheGreatestSerial(t *testing.T) {
 	if got := Subtract(all, []Run{{greatest, 1<<64 - 1}}); !slices.Equal(got, []Run{{1, greatest - 1}}) {
 		t.Errorf("all without the last is %v", got)
 	}
-	if got := Count([]Run{{1, greatest}, {1, greatest}, {1, greatest}, {1, greatest}}); got.String() != "18446744073709551616" {
+	if got := Count([]Run{{1, greatest}, {1, greatest}, {1, greatest},
+		{1, greatest}}); got.String() != "18446744073709551616" {
 		t.Errorf("four times all is %v", got)
 	}
 }
@@ -109,7 +110,8 @@ func TestOnlyWhatIsMoreThanAMillionAboveJumps(t *testing.T) {
 	for _, c := range []struct {
 		serial, known uint64
 		want          bool
-	}{{Jump, 0, false}, {Jump + 1, 0, true}, {5, 9, false}, {greatest, greatest - Jump, false}, {greatest, greatest - Jump - 1, true}} {
+	}{{Jump, 0, false}, {Jump + 1, 0, true}, {5, 9, false}, {greatest, greatest - Jump, false},
+		{greatest, greatest - Jump - 1, true}} {
 		if got := Jumps(c.serial, c.known); got != c.want {
 			t.Errorf("%d above %d: %v", c.serial, c.known, got)
 		}

@@ -61,14 +61,16 @@ func (s *site) report(clients, every, report int, run uint64) {
 	s.t.Helper()
 	for _, table := range []string{"serial_ranges", "arrivals"} {
 		s.exec(`INSERT INTO %[4]s (client_id, first_serial, last_serial) SETTINGS optimize_on_insert = 1
-			WITH %[3]d AS run, intDiv(number, intDiv(10, run)) * %[5]d AS client, toUInt64(%[2]d * 10 + number %% intDiv(10, run) * run + 1) AS first
+			WITH %[3]d AS run, intDiv(number, intDiv(10, run)) * %[5]d AS client,
+				toUInt64(%[2]d * 10 + number %% intDiv(10, run) * run + 1) AS first
 			SELECT client_id, range.1, range.2
 			FROM
 			(
 				SELECT reinterpret(sipHash128(client), 'UUID') AS client_id,
 					arrayFilter(s -> cityHash64(client, s) %% 1000 != 0, range(first, first + run)) AS arrived,
 					arrayFilter((s, i) -> i = 1 OR arrived[i - 1] != s - 1, arrived, arrayEnumerate(arrived)) AS starts,
-					arrayFilter((s, i) -> i = length(arrived) OR arrived[i + 1] != s + 1, arrived, arrayEnumerate(arrived)) AS ends
+					arrayFilter((s, i) -> i = length(arrived) OR arrived[i + 1] != s + 1, arrived,
+						arrayEnumerate(arrived)) AS ends
 				FROM numbers(%[1]d * intDiv(10, run))
 			)
 			ARRAY JOIN arrayZip(starts, ends) AS range`, clients/every, report, run, table, every)
@@ -80,7 +82,8 @@ const windowSQL = `SELECT client_id, before + 1 AS first, toUInt64(first_serial 
 FROM
 (
 	SELECT client_id, first_serial,
-		max(last_serial) OVER (PARTITION BY client_id ORDER BY first_serial ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+		max(last_serial) OVER (PARTITION BY client_id ORDER BY first_serial
+			ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
 	FROM serial_ranges
 )
 WHERE first_serial > before + 1`
@@ -116,7 +119,8 @@ func (s *site) measure(step func()) usage {
 		defer tick.Stop()
 		for {
 			var now uint64
-			const sql = "SELECT toUInt64(sum(greatest(memory_usage, 0))) FROM system.processes WHERE query NOT LIKE '%system.processes%'"
+			const sql = "SELECT toUInt64(sum(greatest(memory_usage, 0))) FROM system.processes WHERE query NOT LIKE " +
+				"'%system.processes%'"
 			if err := s.store.Conn().QueryRow(ctx, sql).Scan(&now); err == nil {
 				most = max(most, now)
 			}
@@ -160,7 +164,8 @@ func BenchmarkRatioGapCheck(b *testing.B) {
 		run  uint64
 	}{{"run of 1", 1}, {"run of 10", 10}} {
 		b.Run(shape.name, func(b *testing.B) {
-			c := gapBench{site: benchSite(b, 8<<30), clients: benchSize(b), run: shape.run, reports: 10} // the window function needs the memory
+			// the window function needs the memory
+			c := gapBench{site: benchSite(b, 8<<30), clients: benchSize(b), run: shape.run, reports: 10}
 			c.fill(c.clients, c.run)
 			c.first = c.measure(func() { c.since = c.check(Options{At: epoch}).Watermark })
 			c.same(b)
@@ -201,7 +206,9 @@ func (c *gapBench) next() { c.since = c.check(Options{At: epoch, Since: c.since}
 // same fails unless the check and the window function found the same.
 func (c *gapBench) same(b *testing.B) {
 	b.Helper()
-	if want, got := c.sumOf(windowSQL), c.sumOf("SELECT client_id, first_serial AS first, last_serial AS last FROM missing_ranges FINAL WHERE closed = 0"); got != want {
+	if want, got := c.sumOf(windowSQL),
+		c.sumOf("SELECT client_id, first_serial AS first, last_serial AS last FROM missing_ranges FINAL WHERE closed "+
+			"= 0"); got != want {
 		b.Fatalf("the check found %s, the window function %s", got, want)
 	}
 }
@@ -268,21 +275,25 @@ func BenchmarkLimitGapsOfEverybody(b *testing.B) {
 	for b.Loop() {
 		s.empty()
 		for _, table := range []string{"serial_ranges", "arrivals"} {
-			s.exec("INSERT INTO %s (client_id, first_serial, last_serial) SELECT reinterpret(sipHash128(number), 'UUID'), 1000, 1001 FROM numbers(%d)", table, clients)
+			s.exec("INSERT INTO %s (client_id, first_serial, last_serial) SELECT reinterpret(sipHash128(number), "+
+				"'UUID'), 1000, 1001 FROM numbers(%d)", table, clients)
 		}
-		s.exec("INSERT INTO client_claims (client_id, last_serial, claimed_time) SELECT reinterpret(sipHash128(number), 'UUID'), 1003, now64(6) FROM numbers(%d)", clients)
+		s.exec("INSERT INTO client_claims (client_id, last_serial, claimed_time) SELECT "+
+			"reinterpret(sipHash128(number), 'UUID'), 1003, now64(6) FROM numbers(%d)", clients)
 		var opened, again, closed Outcome
 		heap := heapOf(func() {
 			b.ReportMetric(s.measure(func() { opened = s.check(Options{At: epoch}) }).mib, "open-MiB")
 			b.ReportMetric(s.measure(func() { again = s.check(Options{At: epoch}) }).seconds, "again-s")
-			s.exec("INSERT INTO baselines (client_id, serial, accepted_time) SELECT reinterpret(sipHash128(number), 'UUID'), 1003, now64(6) FROM numbers(%d)", clients)
+			s.exec("INSERT INTO baselines (client_id, serial, accepted_time) SELECT reinterpret(sipHash128(number), "+
+				"'UUID'), 1003, now64(6) FROM numbers(%d)", clients)
 			u := s.measure(func() { closed = s.check(Options{At: epoch}) })
 			b.ReportMetric(u.mib, "close-MiB")
 			b.ReportMetric(u.seconds, "close-s")
 		})
 		b.ReportMetric(0, "ns/op")
 		b.ReportMetric(heap, "heap-MiB")
-		if n := uint64(clients); opened.Opened != 2*n || opened.Ranges != 2*n || again.Opened+again.Closed != 0 || closed.Closed != 2*n || closed.Ranges != 0 {
+		if n := uint64(clients); opened.Opened != 2*n || opened.Ranges != 2*n || again.Opened+again.Closed != 0 ||
+			closed.Closed != 2*n || closed.Ranges != 0 {
 			b.Errorf("opened %+v, again %+v, closed %+v", opened, again, closed)
 		}
 		if heap > maxCheckHeap {

@@ -25,7 +25,7 @@ const (
 // Candidate is a client that should be asked for a resync.
 type Candidate struct {
 	Client     smx.ClientID
-	Reason     string    // Conflict, Differs or Missing, the first of them that holds; or another of whoever adds to the candidates
+	Reason     string    // the first of the three that holds, or one of whoever adds candidates
 	By         string    // who wants it asked; empty when it follows from what is missing
 	Since      time.Time // the first detection of that reason
 	NextSerial uint64    // greatest seen or claimed, plus one
@@ -53,8 +53,8 @@ func (f *Finder) Candidates(ctx context.Context, opt CandidateOptions, take func
 		opt.AskedBefore = opt.At
 	}
 	const doing = "list the clients to ask for a resync: %w"
-	rows, err := f.store.Conn().Query(ctx, candidatesSQL, store.TimeArg("at", opt.At), store.TimeArg("missing_before", opt.MissingBefore),
-		store.TimeArg("asked_before", opt.AskedBefore))
+	rows, err := f.store.Conn().Query(ctx, candidatesSQL, store.TimeArg("at", opt.At),
+		store.TimeArg("missing_before", opt.MissingBefore), store.TimeArg("asked_before", opt.AskedBefore))
 	if err != nil {
 		return fmt.Errorf(doing, err)
 	}

@@ -19,7 +19,8 @@ func (s *site) candidates(opt CandidateOptions, limit int) (out []string) {
 				if !c.Asked.IsZero() {
 					asked = fmt.Sprint(c.Asked.Sub(epoch).Minutes())
 				}
-				out = append(out, fmt.Sprintf("%d %s %v next %d number %d asked %s", n, c.Reason, c.Since.Sub(epoch).Minutes(), c.NextSerial, c.Number, asked))
+				out = append(out, fmt.Sprintf("%d %s %v next %d number %d asked %s", n, c.Reason,
+					c.Since.Sub(epoch).Minutes(), c.NextSerial, c.Number, asked))
 			}
 		}
 		return len(out) != limit
@@ -45,8 +46,10 @@ func TestCandidatesComeInTheOrderOfIssue(t *testing.T) {
 	s.arrived(4, run(5, 5)) // and a gap
 	s.arrived(5, run(1, 1))
 	s.check(Options{At: minute(7)})
-	s.exec("INSERT INTO resyncs (client_id, number, issued_time, reason, next_serial) VALUES ('%s', 1, '%s', 'missing', 4), ('%s', 2, '%s', 'missing', 4), ('%s', 2, '%s', 'missing', 4)",
-		clientN(1), minute(2).Format("2006-01-02 15:04:05"), clientN(1), minute(8).Format("2006-01-02 15:04:05"), clientN(1), minute(9).Format("2006-01-02 15:04:05"))
+	s.exec("INSERT INTO resyncs (client_id, number, issued_time, reason, next_serial) VALUES ('%s', 1, '%s', "+
+		"'missing', 4), ('%s', 2, '%s', 'missing', 4), ('%s', 2, '%s', 'missing', 4)",
+		clientN(1), minute(2).Format("2006-01-02 15:04:05"), clientN(1), minute(8).Format("2006-01-02 15:04:05"),
+		clientN(1), minute(9).Format("2006-01-02 15:04:05"))
 	conflict, differs := "4 conflict 7 next 6 number 0 asked never", "3 differs 7 next 2 number 0 asked never"
 	claimed, asked := "2 missing 1 next 21 number 0 asked never", "1 missing 5 next 4 number 2 asked 8"
 	tests := []struct {
@@ -55,11 +58,16 @@ func TestCandidatesComeInTheOrderOfIssue(t *testing.T) {
 		limit int
 		want  []string
 	}{
-		{"all, of each reason the oldest first", CandidateOptions{At: minute(60)}, 0, []string{conflict, differs, claimed, asked}},
+		{"all, of each reason the oldest first", CandidateOptions{At: minute(60)}, 0,
+			[]string{conflict, differs, claimed, asked}},
 		{"until enough were taken", CandidateOptions{At: minute(60)}, 2, []string{conflict, differs}},
-		{"young ranges are left out, conflicts and differences never", CandidateOptions{At: minute(60), MissingBefore: minute(4)}, 0, []string{conflict, differs, claimed}},
-		{"who was asked lately is left out", CandidateOptions{At: minute(60), AskedBefore: minute(7)}, 0, []string{conflict, differs, claimed}},
-		{"times in the future are for the caller to judge", CandidateOptions{At: minute(3), MissingBefore: minute(-100), AskedBefore: minute(-100)}, 0, []string{conflict, differs, asked}},
+		{"young ranges are left out, conflicts and differences never",
+			CandidateOptions{At: minute(60), MissingBefore: minute(4)}, 0, []string{conflict, differs, claimed}},
+		{"who was asked lately is left out", CandidateOptions{At: minute(60), AskedBefore: minute(7)}, 0,
+			[]string{conflict, differs, claimed}},
+		{"times in the future are for the caller to judge",
+			CandidateOptions{At: minute(3), MissingBefore: minute(-100), AskedBefore: minute(-100)}, 0,
+			[]string{conflict, differs, asked}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -75,13 +83,16 @@ func TestIssuingTheSameNumberTwiceIsOneResync(t *testing.T) {
 	s.arrived(1, run(2, 2))
 	s.check(Options{At: epoch})
 	for _, issued := range []time.Time{minute(5), minute(3), minute(4)} {
-		s.exec("INSERT INTO resyncs (client_id, number, issued_time, reason, next_serial) VALUES ('%s', 1, '%s', 'missing', 3)", clientN(1), issued.Format("2006-01-02 15:04:05"))
+		s.exec("INSERT INTO resyncs (client_id, number, issued_time, reason, next_serial) VALUES ('%s', 1, '%s', "+
+			"'missing', 3)", clientN(1), issued.Format("2006-01-02 15:04:05"))
 	}
 	for range 2 {
-		if got := s.rows("SELECT number, issued_time FROM resyncs FINAL"); !slices.Equal(got, []string{"(1,'2026-03-01 08:03:00.000000')"}) {
+		if got := s.rows("SELECT number, issued_time FROM resyncs FINAL"); !slices.Equal(got,
+			[]string{"(1,'2026-03-01 08:03:00.000000')"}) {
 			t.Errorf("resyncs %v, want one, issued at the earliest time", got)
 		}
-		if got := s.rows("SELECT LastResyncIssuedTime FROM SR_ClientMessageStats"); !slices.Equal(got, []string{"('2026-03-01 08:03:00.000000')"}) {
+		if got := s.rows("SELECT LastResyncIssuedTime FROM SR_ClientMessageStats"); !slices.Equal(got,
+			[]string{"('2026-03-01 08:03:00.000000')"}) {
 			t.Errorf("the view says %v", got)
 		}
 		s.exec("OPTIMIZE TABLE resyncs FINAL")

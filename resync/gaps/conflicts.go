@@ -48,8 +48,9 @@ func (f *Finder) newConflictSearch(ctx context.Context, opt Options, watermark t
 	if err != nil {
 		return conflictSearch{}, err
 	}
-	s := conflictSearch{Finder: f, opt: opt, settled: watermark.Add(-f.margin), drops: keep != 0, keptFrom: store.TimeArg("kept_from", opt.At.Add(-keep)),
-		rows: conflictRows{store: f.store, at: opt.At, dry: opt.DryRun}}
+	s := conflictSearch{Finder: f, opt: opt, settled: watermark.Add(-f.margin), drops: keep != 0,
+		keptFrom: store.TimeArg("kept_from", opt.At.Add(-keep)),
+		rows:     conflictRows{store: f.store, at: opt.At, dry: opt.DryRun}}
 	row := f.store.Conn().QueryRow(ctx, worthSQL, f.since(opt), s.keptFrom)
 	return s, row.Scan(&s.messages, &s.completions, &s.old)
 }
@@ -119,7 +120,8 @@ type conflictRows struct {
 	detected []time.Time
 }
 
-func (r *conflictRows) add(ctx context.Context, client uuid.UUID, serial uint64, kind string, received time.Time) error {
+func (r *conflictRows) add(ctx context.Context, client uuid.UUID, serial uint64, kind string,
+	received time.Time) error {
 	r.found++
 	r.clients, r.serials, r.kinds = append(r.clients, client), append(r.serials, serial), append(r.kinds, kind)
 	r.received, r.detected = append(r.received, received), append(r.detected, r.at)
@@ -138,6 +140,7 @@ func (r *conflictRows) flush(ctx context.Context) error {
 	if err := r.store.Insert(ctx, sql, r.clients, r.serials, r.kinds, r.received, r.detected); err != nil {
 		return err
 	}
-	r.clients, r.serials, r.kinds, r.received, r.detected = r.clients[:0], r.serials[:0], r.kinds[:0], r.received[:0], r.detected[:0]
+	r.clients, r.serials, r.kinds, r.received, r.detected = r.clients[:0], r.serials[:0], r.kinds[:0], r.received[:0],
+		r.detected[:0]
 	return nil
 }

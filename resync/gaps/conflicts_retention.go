@@ -34,7 +34,8 @@ func (s *conflictSearch) searchBelowRetention(ctx context.Context, args ...any) 
 		if err != nil {
 			return err
 		}
-		err = s.collect(ctx, conflictBelowRetention, belowRetentionSQL, store.UUIDArg("client", client), store.UintArg("dropped", dropped), s.since(s.opt))
+		err = s.collect(ctx, conflictBelowRetention, belowRetentionSQL, store.UUIDArg("client", client),
+			store.UintArg("dropped", dropped), s.since(s.opt))
 		if err != nil {
 			return err
 		}
@@ -69,7 +70,8 @@ func (s *conflictSearch) lastDropped(ctx context.Context, client uuid.UUID) (uin
 		return 0, err
 	}
 	defer kept.Close()
-	runs, err := s.store.Conn().Query(ctx, runsSQL, store.UUIDArg("client", client), store.TimeArg("settled", s.settled))
+	runs, err := s.store.Conn().Query(ctx, runsSQL, store.UUIDArg("client", client),
+		store.TimeArg("settled", s.settled))
 	if err != nil {
 		return 0, err
 	}

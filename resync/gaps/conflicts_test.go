@@ -18,7 +18,8 @@ func minute(n int) time.Time { return epoch.Add(time.Duration(n) * time.Minute) 
 // conflicts are the open conflicts of a client, as "serial kind".
 func (s *site) conflicts(client int) []string {
 	s.t.Helper()
-	got := s.rows("SELECT concat(toString(serial), ' ', kind) FROM open_conflicts WHERE client_id = '%s' ORDER BY serial, kind", clientN(client))
+	got := s.rows("SELECT concat(toString(serial), ' ', kind) FROM open_conflicts WHERE client_id = '%s' ORDER BY "+
+		"serial, kind", clientN(client))
 	for i := range got {
 		got[i] = strings.Trim(got[i], "()'")
 	}
@@ -44,11 +45,13 @@ func TestConflicts(t *testing.T) {
 	}{
 		{"different messages under one serial", []event{state(1, 10, 1), state(1, 11, 5)}, []string{"1 reused"}},
 		{"whichever is loaded first", []event{state(1, 11, 5), state(1, 10, 1)}, []string{"1 reused"}},
-		{"three of them are one conflict to see", []event{state(1, 10, 1), state(1, 11, 5), state(1, 12, 6)}, []string{"1 reused"}},
+		{"three of them are one conflict to see", []event{state(1, 10, 1), state(1, 11, 5), state(1, 12, 6)},
+			[]string{"1 reused"}},
 		{"copies are none", []event{state(1, 10, 1), state(1, 10, 5), state(1, 10, 9)}, nil},
 		{"messages without a serial are none", []event{state(0, 10, 1), state(0, 11, 5)}, nil},
 		{"settled by a completion after it", []event{state(1, 10, 1), state(1, 11, 5), done(9, 6, "'9'")}, nil},
-		{"not by one before the later message", []event{state(1, 10, 1), done(1, 3, ""), state(1, 11, 5)}, []string{"1 reused"}},
+		{"not by one before the later message", []event{state(1, 10, 1), done(1, 3, ""), state(1, 11, 5)},
+			[]string{"1 reused"}},
 		{"settled by a baseline after it", []event{state(1, 10, 1), state(1, 11, 5), baseline(9, 6)}, nil},
 		{"not by one before it", []event{state(1, 10, 1), baseline(9, 4), state(1, 11, 5)}, []string{"1 reused"}},
 		{"a new message below a completion", []event{done(9, 3, ""), state(4, 40, 5)}, []string{"4 below_completion"}},
@@ -57,7 +60,8 @@ func TestConflicts(t *testing.T) {
 		{"nor a copy of an older one", []event{state(4, 40, 2), done(9, 3, ""), state(4, 40, 8)}, nil},
 		{"lost parts of the answer may come late", []event{done(9, 3, "'5'"), state(6, 60, 5)}, nil},
 		{"its first one, too", []event{done(9, 3, "'5'"), state(5, 50, 5)}, nil},
-		{"below the first serial of the answer nothing may", []event{done(9, 3, "'5'"), state(4, 40, 5)}, []string{"4 below_completion"}},
+		{"below the first serial of the answer nothing may", []event{done(9, 3, "'5'"), state(4, 40, 5)},
+			[]string{"4 below_completion"}},
 		{"below a baseline a late arrival is welcome", []event{baseline(9, 3), state(4, 40, 5)}, nil},
 	}
 	s := newSite(t)
@@ -96,7 +100,8 @@ func TestConflicts(t *testing.T) {
 func (s *site) event(client int, e event) {
 	s.t.Helper()
 	if e.hash == 0 {
-		s.exec("INSERT INTO baselines (client_id, serial, accepted_time) VALUES ('%s', %d, '%s')", clientN(client), e.serial, minute(e.minute).Format("2006-01-02 15:04:05"))
+		s.exec("INSERT INTO baselines (client_id, serial, accepted_time) VALUES ('%s', %d, '%s')", clientN(client),
+			e.serial, minute(e.minute).Format("2006-01-02 15:04:05"))
 		return
 	}
 	s.message(client, e.serial, e.topic, e.hash, minute(e.minute), e.params)
@@ -123,7 +128,8 @@ func TestAMendedRecordBelowACompletionIsNoConflict(t *testing.T) {
 		s.event(client, event{1, 10, 1, 500, ""})
 		s.event(client, event{5, 50, 3, 700, "'5'"})
 	}
-	s.exec("INSERT INTO set_aside_records (client_id, source_file, serial, received_time) VALUES ('%s', 'bad.SMX', 2, '%s')", clientN(1),
+	s.exec("INSERT INTO set_aside_records (client_id, source_file, serial, received_time) VALUES ('%s', 'bad.SMX', "+
+		"2, '%s')", clientN(1),
 		minute(1).Format("2006-01-02 15:04:05"))
 	s.arrived(1, run(2, 2))
 	s.check(Options{At: minute(10)})
@@ -147,9 +153,11 @@ func TestAMessageBelowWhatRetentionDropped(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	young := now.Add(-time.Hour)
 	for client := range 5 {
-		s.exec("INSERT INTO client_reports (client_id, received_time, source_file) VALUES ('%s', '%s', 'first.SMX')", clientN(client), now.Add(-100*time.Hour).Format("2006-01-02 15:04:05"))
+		s.exec("INSERT INTO client_reports (client_id, received_time, source_file) VALUES ('%s', '%s', 'first.SMX')",
+			clientN(client), now.Add(-100*time.Hour).Format("2006-01-02 15:04:05"))
 		s.arrived(client, run(1, 4), run(6, 7), run(8, 9)) // of which 1 to 4 and 7 were dropped
-		s.exec("INSERT INTO set_aside_records (client_id, source_file, serial, received_time) VALUES ('%s', 'bad.SMX', 6, '%s')", clientN(client), young.Format("2006-01-02 15:04:05"))
+		s.exec("INSERT INTO set_aside_records (client_id, source_file, serial, received_time) VALUES ('%s', "+
+			"'bad.SMX', 6, '%s')", clientN(client), young.Format("2006-01-02 15:04:05"))
 		for _, serial := range []uint64{8, 9} {
 			s.message(client, serial, 500, serial, young, "")
 		}

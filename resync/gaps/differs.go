@@ -24,7 +24,8 @@ func (f *Finder) findDiffering(ctx context.Context, opt Options, out *Outcome) e
 	if err := f.store.Conn().QueryRow(ctx, markedSQL).Scan(&out.Differs, &polled); err != nil || !polled {
 		return err
 	}
-	rows, err := f.store.Conn().Query(ctx, differsSQL, f.since(opt), store.FlagArg("full", opt.Full), store.FlagArg("dry", opt.DryRun))
+	rows, err := f.store.Conn().Query(ctx, differsSQL, f.since(opt), store.FlagArg("full", opt.Full),
+		store.FlagArg("dry", opt.DryRun))
 	if err != nil {
 		return err
 	}
@@ -32,7 +33,8 @@ func (f *Finder) findDiffering(ctx context.Context, opt Options, out *Outcome) e
 	changed, incomplete := differingRows{store: f.store}, out.incomplete(opt.DryRun)
 	for rows.Next() {
 		var d differing
-		if err := rows.Scan(&d.client, &d.clientStates, &d.clientDigest, &d.siteStates, &d.siteDigest, &d.marked, &d.detected, &d.checked); err != nil {
+		if err := rows.Scan(&d.client, &d.clientStates, &d.clientDigest, &d.siteStates, &d.siteDigest, &d.marked,
+			&d.detected, &d.checked); err != nil {
 			return err
 		}
 		if _, waits := opt.Unread.Clients[smx.ClientID(d.client)]; waits || opt.Unread.Partly {
@@ -99,9 +101,10 @@ func (r *differingRows) add(ctx context.Context, d *differing) error {
 }
 
 func (r *differingRows) flush(ctx context.Context) error {
-	const sql = `INSERT INTO differing_clients (client_id, differs, detected_time, checked_time, client_states, client_digest,
-		site_states, site_digest)`
-	err := r.store.Insert(ctx, sql, r.clients, r.marked, r.detected, r.checked, r.clientStates, r.clientDigest, r.siteStates, r.siteDigest)
+	const sql = `INSERT INTO differing_clients (client_id, differs, detected_time, checked_time, client_states,
+		client_digest, site_states, site_digest)`
+	err := r.store.Insert(ctx, sql, r.clients, r.marked, r.detected, r.checked, r.clientStates, r.clientDigest,
+		r.siteStates, r.siteDigest)
 	*r = differingRows{store: r.store}
 	return err
 }

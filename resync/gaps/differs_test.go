@@ -16,14 +16,16 @@ func (s *site) polled(client int, lastSerial uint64, unsent int, at time.Time, h
 	for _, h := range hashes {
 		digest = smx.StateDigest(digest, h)
 	}
-	s.exec("INSERT INTO client_caches (client_id, last_serial, states, digest, unsent, claimed_time) VALUES ('%s', %d, %d, %d, %d, '%s')",
+	s.exec("INSERT INTO client_caches (client_id, last_serial, states, digest, unsent, claimed_time) VALUES ('%s', "+
+		"%d, %d, %d, %d, '%s')",
 		clientN(client), lastSerial, len(hashes), digest, unsent, at.Format("2006-01-02 15:04:05"))
 }
 
 // reported notes when the client's last report came.
 func (s *site) reported(client int, at time.Time) {
 	s.t.Helper()
-	s.exec("INSERT INTO client_stats_data (client_id, last_report_time) VALUES ('%s', '%s')", clientN(client), at.Format("2006-01-02 15:04:05"))
+	s.exec("INSERT INTO client_stats_data (client_id, last_report_time) VALUES ('%s', '%s')", clientN(client),
+		at.Format("2006-01-02 15:04:05"))
 }
 
 // marked are the clients that differ.
@@ -44,17 +46,27 @@ func TestClientsWhoseStatesDiffer(t *testing.T) {
 		want    bool
 	}{
 		{"equal states", func(s *site, n int) { s.polled(n, 3, 0, minute(1), 101, huge, 103) }, false},
-		{"another state under the same serials", func(s *site, n int) { s.polled(n, 3, 0, minute(1), 101, huge, 104) }, true},
+		{"another state under the same serials", func(s *site, n int) { s.polled(n, 3, 0, minute(1), 101, huge, 104) },
+			true},
 		{"one state less", func(s *site, n int) { s.polled(n, 3, 0, minute(1), 101, huge) }, true},
 		{"one state more", func(s *site, n int) { s.polled(n, 3, 0, minute(1), 101, huge, 103, 0) }, true},
 		{"unsent states are waited for", func(s *site, n int) { s.polled(n, 3, 1, minute(1), 101) }, false},
 		{"a claim behind what was seen is old", func(s *site, n int) { s.polled(n, 2, 0, minute(1), 101) }, false},
-		{"or its report was on the way", func(s *site, n int) { s.reported(n, minute(0)); s.polled(n, 2, 0, minute(2), 101) }, false},
-		{"well after the last report it says that the counter went back", func(s *site, n int) { s.reported(n, minute(0)); s.polled(n, 2, 0, minute(3), 101) }, true},
-		{"which matters only when the states differ", func(s *site, n int) { s.reported(n, minute(0)); s.polled(n, 2, 0, minute(3), 101, huge, 103) }, false},
+		{"or its report was on the way",
+			func(s *site, n int) { s.reported(n, minute(0)); s.polled(n, 2, 0, minute(2), 101) }, false},
+		{"well after the last report it says that the counter went back",
+			func(s *site, n int) { s.reported(n, minute(0)); s.polled(n, 2, 0, minute(3), 101) }, true},
+		{"which matters only when the states differ",
+			func(s *site, n int) { s.reported(n, minute(0)); s.polled(n, 2, 0, minute(3), 101, huge, 103) }, false},
 		{"a claim ahead of it is not compared", func(s *site, n int) { s.polled(n, 4, 0, minute(1), 101) }, false},
-		{"an open range explains it", func(s *site, n int) { s.arrived(n, run(6, 6)); s.polled(n, 6, 0, minute(1), 101) }, false},
-		{"only the last claim counts", func(s *site, n int) { s.polled(n, 3, 0, minute(2), 101, huge, 103); s.polled(n, 3, 0, minute(1), 9) }, false},
+		{"an open range explains it", func(s *site, n int) {
+			s.arrived(n, run(6, 6))
+			s.polled(n, 6, 0, minute(1), 101)
+		}, false},
+		{"only the last claim counts", func(s *site, n int) {
+			s.polled(n, 3, 0, minute(2), 101, huge, 103)
+			s.polled(n, 3, 0, minute(1), 9)
+		}, false},
 		{"what the client did not send again does not count", func(s *site, n int) {
 			s.message(n, 4, 500, 108, minute(3), "") // 108 % 7 = 101 % 7: the same topic
 			s.event(n, event{5, 1, 3, 700, "'4'"})
@@ -106,7 +118,8 @@ func TestAMarkStaysUntilTheStatesAreEqual(t *testing.T) {
 		out := s.check(Options{At: minute(at), Since: since})
 		since = out.Watermark
 		if len(s.marked()) != want || out.Differs != uint64(want) || dry.Differs != uint64(want) {
-			t.Errorf("%s: %d clients are marked, the check says %d and the dry run %d, want %d", what, len(s.marked()), out.Differs, dry.Differs, want)
+			t.Errorf("%s: %d clients are marked, the check says %d and the dry run %d, want %d", what, len(s.marked()),
+				out.Differs, dry.Differs, want)
 		}
 	}
 	s.message(1, 1, 500, 101, minute(0), "")
@@ -144,7 +157,8 @@ func TestWhoAnsweredIsNotAskedAgainForWhatDifferedBefore(t *testing.T) {
 		t.Errorf("%v are to be asked, want nobody until the next poll", got)
 	}
 	s.polled(1, 3, 0, minute(9), 999)
-	s.exec("INSERT INTO differing_clients (client_id, differs, detected_time, checked_time) VALUES ('%s', 0, '2026-03-01 08:03:00', '2026-03-01 08:09:00')", clientN(1))
+	s.exec("INSERT INTO differing_clients (client_id, differs, detected_time, checked_time) VALUES ('%s', 0, "+
+		"'2026-03-01 08:03:00', '2026-03-01 08:09:00')", clientN(1))
 	s.check(Options{At: minute(10)})
 	if got := s.candidates(CandidateOptions{At: minute(60)}, 0); len(got) != 1 {
 		t.Errorf("%v are to be asked, want the one that still differs", got)
@@ -159,10 +173,14 @@ func TestUnconfirmedStates(t *testing.T) {
 		want   []string // serials
 	}{
 		{"none without a completion", []event{{1, 1, 1, 500, ""}}, nil},
-		{"what a whole cache did not hold", []event{{1, 1, 1, 500, ""}, {2, 2, 1, 500, ""}, {3, 9, 2, 500, ""}, {4, 4, 2, 700, "'3'"}}, []string{"(1)"}},
+		{"what a whole cache did not hold",
+			[]event{{1, 1, 1, 500, ""}, {2, 2, 1, 500, ""}, {3, 9, 2, 500, ""}, {4, 4, 2, 700, "'3'"}},
+			[]string{"(1)"}},
 		{"completions are no states", []event{{1, 31, 1, 700, ""}, {4, 4, 2, 700, "'3'"}}, nil},
-		{"what a person accepted since is as it is", []event{{1, 1, 1, 500, ""}, {4, 4, 2, 700, "'3'"}, {serial: 4, minute: 3}}, nil},
-		{"until the next whole cache", []event{{1, 1, 1, 500, ""}, {serial: 4, minute: 3}, {6, 6, 4, 700, "'6'"}}, []string{"(1)"}},
+		{"what a person accepted since is as it is",
+			[]event{{1, 1, 1, 500, ""}, {4, 4, 2, 700, "'3'"}, {serial: 4, minute: 3}}, nil},
+		{"until the next whole cache", []event{{1, 1, 1, 500, ""}, {serial: 4, minute: 3}, {6, 6, 4, 700, "'6'"}},
+			[]string{"(1)"}},
 	}
 	for n, tt := range tests {
 		for _, e := range tt.events {
@@ -170,7 +188,8 @@ func TestUnconfirmedStates(t *testing.T) {
 		}
 	}
 	for n, tt := range tests {
-		if got := s.rows("SELECT serial FROM unconfirmed_states WHERE client_id = '%s' ORDER BY serial", clientN(n)); !slices.Equal(got, tt.want) {
+		if got := s.rows("SELECT serial FROM unconfirmed_states WHERE client_id = '%s' ORDER BY serial",
+			clientN(n)); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: unconfirmed %v, want %v", tt.name, got, tt.want)
 		}
 	}

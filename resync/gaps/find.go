@@ -53,8 +53,9 @@ type gapCheck struct {
 // tells of more than the next serials, and stores the differences: the cost goes with what changed, not with what ever
 // arrived.
 func (f *Finder) findGaps(ctx context.Context, opt Options, out *Outcome) error {
-	c := gapCheck{Finder: f, opt: opt, out: out, messages: new(big.Int), apart: new(big.Int), listed: map[uuid.UUID]struct{}{},
-		rows: rangeRows{store: f.store, dry: opt.DryRun}, looks: lookRows{store: f.store, dry: opt.DryRun}}
+	c := gapCheck{Finder: f, opt: opt, out: out, messages: new(big.Int), apart: new(big.Int),
+		listed: map[uuid.UUID]struct{}{}, rows: rangeRows{store: f.store, dry: opt.DryRun},
+		looks: lookRows{store: f.store, dry: opt.DryRun}}
 	if err := f.store.Conn().QueryRow(ctx, openSQL).Scan(&out.Ranges, c.messages, &out.Jumps, c.apart); err != nil {
 		return err
 	}
@@ -110,7 +111,8 @@ func (c *gapCheck) compare(ctx context.Context, all []slice) error {
 func (c *gapCheck) suspects(ctx context.Context, s slice) (some standings, err error) {
 	var compared uint64
 	everybody := store.FlagArg("everybody", c.opt.Since.IsZero())
-	row := c.store.Conn().QueryRow(ctx, suspectsSQL, store.UUIDArg("from", s.from), store.UUIDArg("to", s.to), everybody)
+	row := c.store.Conn().QueryRow(ctx, suspectsSQL, store.UUIDArg("from", s.from), store.UUIDArg("to", s.to),
+		everybody)
 	err = row.Scan(&compared, &some.clients, &some.fingerprints, &some.lasts, &some.claims, &some.floors, &some.checked)
 	if err != nil {
 		return standings{}, fmt.Errorf("compare fingerprints: %w", err)
@@ -180,7 +182,8 @@ func (c *gapCheck) known(ctx context.Context, clients []any) (map[uuid.UUID]know
 	for rows.Next() {
 		var client uuid.UUID
 		var k known
-		if err := rows.Scan(&client, &k.claimed, &k.floor, &k.openFirst, &k.openLast, &k.openDetected, &k.openJump, &k.checked); err != nil {
+		if err := rows.Scan(&client, &k.claimed, &k.floor, &k.openFirst, &k.openLast, &k.openDetected, &k.openJump,
+			&k.checked); err != nil {
 			return nil, err
 		}
 		all[client] = k
@@ -313,7 +316,8 @@ func (r *clientRanges) late(missing []serials.Run) *big.Int {
 func (r *clientRanges) open() []openRange {
 	out := make([]openRange, len(r.openFirst))
 	for i := range out {
-		out[i] = openRange{serials.Run{First: r.openFirst[i], Last: r.openLast[i]}, r.openDetected[i], r.openJump[i] == 1}
+		out[i] = openRange{serials.Run{First: r.openFirst[i], Last: r.openLast[i]}, r.openDetected[i],
+			r.openJump[i] == 1}
 	}
 	return out
 }

@@ -47,14 +47,16 @@ func (s *site) arrived(client int, runs ...serials.Run) {
 	s.t.Helper()
 	for _, r := range runs {
 		for _, table := range []string{"serial_ranges", "arrivals"} {
-			s.exec("INSERT INTO %s (client_id, first_serial, last_serial) VALUES ('%s', %d, %d)", table, clientN(client), r.First, r.Last)
+			s.exec("INSERT INTO %s (client_id, first_serial, last_serial) VALUES ('%s', %d, %d)", table,
+				clientN(client), r.First, r.Last)
 		}
 	}
 }
 
 func (s *site) claim(client int, serial uint64) {
 	s.t.Helper()
-	s.exec("INSERT INTO client_claims (client_id, last_serial, claimed_time) VALUES ('%s', %d, now64(6))", clientN(client), serial)
+	s.exec("INSERT INTO client_claims (client_id, last_serial, claimed_time) VALUES ('%s', %d, now64(6))",
+		clientN(client), serial)
 }
 
 func (s *site) check(opt Options) Outcome {
@@ -69,7 +71,8 @@ func (s *site) check(opt Options) Outcome {
 // aCheck is a time at which there was one: those after it go by what changed.
 var aCheck = time.Unix(1, 0)
 
-const openRanges = "SELECT ClientID, FirstSerial, LastSerial, dateDiff('second', toDateTime64('2026-03-01 08:00:00', 6, 'UTC'), DetectedTime) FROM SR_MissingMessageRanges"
+const openRanges = "SELECT ClientID, FirstSerial, LastSerial, dateDiff('second', toDateTime64('2026-03-01 08:00:00', " +
+	"6, 'UTC'), DetectedTime) FROM SR_MissingMessageRanges"
 
 // open are the open ranges of all clients, as the view shows them.
 func (s *site) open() []string {
@@ -80,8 +83,10 @@ func (s *site) open() []string {
 // empty removes all rows.
 func (s *site) empty() {
 	s.t.Helper()
-	for _, table := range []string{"serial_ranges", "arrivals", "gap_looks", "state_messages", "completions_data", "client_stats_data", "set_aside_records",
-		"client_claims", "client_caches", "baselines", "missing_ranges", "serial_conflicts", "current_states_data", "differing_clients", "resyncs"} {
+	for _, table := range []string{"serial_ranges", "arrivals", "gap_looks", "state_messages", "completions_data",
+		"client_stats_data", "set_aside_records",
+		"client_claims", "client_caches", "baselines", "missing_ranges", "serial_conflicts", "current_states_data",
+		"differing_clients", "resyncs"} {
 		s.exec("TRUNCATE TABLE %s", table)
 	}
 }
@@ -94,8 +99,10 @@ func (s *site) openOf(client int) []string {
 // message stores a message without noting its serial in serial_ranges.
 func (s *site) message(client int, serial uint64, topic int, hash uint64, received time.Time, params string) {
 	s.t.Helper()
-	s.exec("INSERT INTO state_messages (client_id, serial, received_time, topic_type, topic_id, state_id, params, payload_hash, message_us) VALUES ('%s', %d, '%s', %d, 't%d', 2, [%s], %d, %d)",
-		clientN(client), serial, received.UTC().Format("2006-01-02 15:04:05.000000"), topic, hash%7, params, hash, hash%1_000_000)
+	s.exec("INSERT INTO state_messages (client_id, serial, received_time, topic_type, topic_id, state_id, params, "+
+		"payload_hash, message_us) VALUES ('%s', %d, '%s', %d, 't%d', 2, [%s], %d, %d)",
+		clientN(client), serial, received.UTC().Format("2006-01-02 15:04:05.000000"), topic, hash%7, params, hash,
+		hash%1_000_000)
 }
 
 // rows are the rows of a query as text.
@@ -125,13 +132,20 @@ func TestGapsAtTheBoundaries(t *testing.T) {
 		claimed uint64
 		want    []serials.Run
 	}{
-		{"a client first seen late lacks what came before", []serials.Run{run(1431, 1431)}, 0, []serials.Run{run(1, 1430)}},
+		{"a client first seen late lacks what came before", []serials.Run{run(1431, 1431)}, 0,
+			[]serials.Run{run(1, 1430)}},
 		{"nothing is missing of an unbroken run", []serials.Run{run(1, 5), run(6, 6), run(7, 9)}, 9, nil},
-		{"runs overlap, repeat and nest", []serials.Run{run(1, 5), run(3, 9), run(4, 4), run(12, 12), run(1, 5), run(12, 12)}, 0, []serials.Run{run(10, 11)}},
-		{"a duplicate does not stand in for a lost message", []serials.Run{run(1, 1), run(1, 1), run(3, 3)}, 0, []serials.Run{run(2, 2)}},
-		{"nor does an overlap as long as the gap", []serials.Run{run(1, 2), run(2, 3), run(5, 5)}, 0, []serials.Run{run(4, 4)}},
-		{"nor a run that repeats all but one serial of another", []serials.Run{run(1, 10), run(2, 10), run(20, 20)}, 0, []serials.Run{run(11, 19)}},
-		{"a run inside another hides nothing behind it", []serials.Run{run(1, 10), run(2, 3), run(20, 20)}, 0, []serials.Run{run(11, 19)}},
+		{"runs overlap, repeat and nest",
+			[]serials.Run{run(1, 5), run(3, 9), run(4, 4), run(12, 12), run(1, 5), run(12, 12)}, 0,
+			[]serials.Run{run(10, 11)}},
+		{"a duplicate does not stand in for a lost message", []serials.Run{run(1, 1), run(1, 1), run(3, 3)}, 0,
+			[]serials.Run{run(2, 2)}},
+		{"nor does an overlap as long as the gap", []serials.Run{run(1, 2), run(2, 3), run(5, 5)}, 0,
+			[]serials.Run{run(4, 4)}},
+		{"nor a run that repeats all but one serial of another", []serials.Run{run(1, 10), run(2, 10), run(20, 20)}, 0,
+			[]serials.Run{run(11, 19)}},
+		{"a run inside another hides nothing behind it", []serials.Run{run(1, 10), run(2, 3), run(20, 20)}, 0,
+			[]serials.Run{run(11, 19)}},
 		{"a lost last message is seen by the claim", []serials.Run{run(1, 5)}, 7, []serials.Run{run(6, 7)}},
 		{"a claim below what was seen says nothing", []serials.Run{run(1, 5)}, 4, nil},
 		{"a client that only claims", nil, 3, []serials.Run{run(1, 3)}},
@@ -150,7 +164,8 @@ func TestGapsAtTheBoundaries(t *testing.T) {
 	}
 	s.check(Options{At: epoch, Since: aCheck, DryRun: true})
 	out := s.check(Options{At: epoch, Since: aCheck, Rows: -1})
-	if anew := s.check(Options{At: epoch.Add(time.Hour)}); anew.Opened+anew.Closed != 0 || anew.Looked != anew.Compared {
+	if anew := s.check(Options{At: epoch.Add(time.Hour)}); anew.Opened+anew.Closed != 0 ||
+		anew.Looked != anew.Compared {
 		t.Errorf("reading everything anew changes %+v", anew)
 	}
 	listed := map[string]int{}
@@ -183,12 +198,17 @@ func TestARangeKeepsItsDetectionTime(t *testing.T) {
 		third   []serials.Run // before that of hour 2
 		want    []string
 	}{
-		{"what a late arrival leaves", []serials.Run{run(1, 1), run(10, 10)}, 0, []serials.Run{run(2, 3)}, nil, []string{"4-9@0"}},
-		{"both parts of a split range", []serials.Run{run(1, 1), run(10, 10)}, 0, []serials.Run{run(5, 5)}, nil, []string{"2-4@0", "6-9@0"}},
+		{"what a late arrival leaves", []serials.Run{run(1, 1), run(10, 10)}, 0, []serials.Run{run(2, 3)}, nil,
+			[]string{"4-9@0"}},
+		{"both parts of a split range", []serials.Run{run(1, 1), run(10, 10)}, 0, []serials.Run{run(5, 5)}, nil,
+			[]string{"2-4@0", "6-9@0"}},
 		{"a range that closes is gone", []serials.Run{run(1, 1), run(10, 10)}, 0, []serials.Run{run(2, 9)}, nil, nil},
-		{"a new range has its own", []serials.Run{run(1, 1), run(3, 3)}, 0, []serials.Run{run(5, 5)}, nil, []string{"2-2@0", "4-4@1"}},
-		{"a range that grows keeps the earliest", []serials.Run{run(1, 1)}, 3, []serials.Run{run(9, 9)}, nil, []string{"2-8@0"}},
-		{"a range that comes back within a longer one", []serials.Run{run(1, 1)}, 3, []serials.Run{run(9, 9)}, []serials.Run{run(4, 8)}, []string{"2-3@0"}},
+		{"a new range has its own", []serials.Run{run(1, 1), run(3, 3)}, 0, []serials.Run{run(5, 5)}, nil,
+			[]string{"2-2@0", "4-4@1"}},
+		{"a range that grows keeps the earliest", []serials.Run{run(1, 1)}, 3, []serials.Run{run(9, 9)}, nil,
+			[]string{"2-8@0"}},
+		{"a range that comes back within a longer one", []serials.Run{run(1, 1)}, 3, []serials.Run{run(9, 9)},
+			[]serials.Run{run(4, 8)}, []string{"2-3@0"}},
 	}
 	s := newSite(t)
 	for hour := range 3 {
@@ -202,7 +222,9 @@ func TestARangeKeepsItsDetectionTime(t *testing.T) {
 	}
 	for n, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := s.rows(fmt.Sprintf("SELECT concat(toString(FirstSerial), '-', toString(LastSerial), '@', toString(dateDiff('hour', toDateTime64('2026-03-01 08:00:00', 6, 'UTC'), DetectedTime))) FROM SR_MissingMessageRanges WHERE ClientID = '%s' ORDER BY FirstSerial", clientN(n)))
+			got := s.rows(fmt.Sprintf("SELECT concat(toString(FirstSerial), '-', toString(LastSerial), '@', "+
+				"toString(dateDiff('hour', toDateTime64('2026-03-01 08:00:00', 6, 'UTC'), DetectedTime))) FROM "+
+				"SR_MissingMessageRanges WHERE ClientID = '%s' ORDER BY FirstSerial", clientN(n)))
 			for i := range got {
 				got[i] = strings.Trim(got[i], "()'")
 			}
@@ -221,8 +243,10 @@ func TestTheTimeOfACheckOnlyStamps(t *testing.T) {
 	s.check(Options{At: epoch}) // and set right
 	s.arrived(2, run(3, 3))
 	s.check(Options{At: epoch.AddDate(-10, 0, 0)}) // or back
-	future, past := int(epoch.AddDate(10, 0, 0).Sub(epoch).Seconds()), int(epoch.AddDate(-10, 0, 0).Sub(epoch).Seconds())
-	want := []string{fmt.Sprintf("('%s',1,1,%d)", clientN(1), future), fmt.Sprintf("('%s',3,4,%d)", clientN(1), future), fmt.Sprintf("('%s',1,2,%d)", clientN(2), past)}
+	future, past := int(epoch.AddDate(10, 0, 0).Sub(epoch).Seconds()),
+		int(epoch.AddDate(-10, 0, 0).Sub(epoch).Seconds())
+	want := []string{fmt.Sprintf("('%s',1,1,%d)", clientN(1), future), fmt.Sprintf("('%s',3,4,%d)", clientN(1), future),
+		fmt.Sprintf("('%s',1,2,%d)", clientN(2), past)}
 	if got := s.open(); !slices.Equal(got, want) {
 		t.Errorf("open %v, want %v", got, want)
 	}
@@ -249,7 +273,8 @@ func TestACheckThatWasCutShortIsCompletedByTheNext(t *testing.T) {
 	s.check(Options{At: epoch})
 	s.arrived(1, run(10, 10))
 	// The next check opened one of the parts; then the process died.
-	s.exec("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES ('%s', 11, 19, '2026-03-01 08:00:00', '2026-03-01 09:00:00', 0)", clientN(1))
+	s.exec("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) "+
+		"VALUES ('%s', 11, 19, '2026-03-01 08:00:00', '2026-03-01 09:00:00', 0)", clientN(1))
 	out := s.check(Options{At: epoch.Add(2 * time.Hour)})
 	want := []string{fmt.Sprintf("('%s',2,9,0)", clientN(1)), fmt.Sprintf("('%s',11,19,0)", clientN(1))}
 	if got := s.open(); !slices.Equal(got, want) || out.Ranges != 2 || out.Messages != 17 {
@@ -282,22 +307,27 @@ func TestOnlyClientsOfWhomSomethingElseThanTheNextSerialsCameAreLookedAt(t *test
 	}{
 		{"nothing came", []serials.Run{run(1, 5)}, func(*site, int) {}, false},
 		{"nor of a client with a gap", []serials.Run{run(1, 5), run(7, 9)}, func(*site, int) {}, false},
-		{"the next serials came", []serials.Run{run(1, 5)}, func(s *site, n int) { s.arrived(n, run(6, 6), run(7, 9)) }, false},
+		{"the next serials came", []serials.Run{run(1, 5)}, func(s *site, n int) { s.arrived(n, run(6, 6), run(7, 9)) },
+			false},
 		{"out of order", []serials.Run{run(1, 5)}, func(s *site, n int) { s.arrived(n, run(8, 9), run(6, 7)) }, false},
-		{"to a client with a gap", []serials.Run{run(1, 5), run(7, 9)}, func(s *site, n int) { s.arrived(n, run(10, 12)) }, false},
+		{"to a client with a gap", []serials.Run{run(1, 5), run(7, 9)},
+			func(s *site, n int) { s.arrived(n, run(10, 12)) }, false},
 		{"a first report", nil, func(s *site, n int) { s.arrived(n, run(1, 3)) }, false},
 		{"a first report that comes late", nil, func(s *site, n int) { s.arrived(n, run(2, 3)) }, true},
 		{"one was lost", []serials.Run{run(1, 5)}, func(s *site, n int) { s.arrived(n, run(7, 9)) }, true},
 		{"one came twice", []serials.Run{run(1, 5)}, func(s *site, n int) { s.arrived(n, run(5, 5)) }, true},
-		{"one was lost and another came twice", []serials.Run{run(1, 5)}, func(s *site, n int) { s.arrived(n, run(6, 6), run(6, 6), run(8, 8)) }, true},
-		{"a late one came", []serials.Run{run(1, 5), run(7, 9)}, func(s *site, n int) { s.arrived(n, run(6, 6)) }, true},
+		{"one was lost and another came twice", []serials.Run{run(1, 5)},
+			func(s *site, n int) { s.arrived(n, run(6, 6), run(6, 6), run(8, 8)) }, true},
+		{"a late one came", []serials.Run{run(1, 5), run(7, 9)}, func(s *site, n int) { s.arrived(n, run(6, 6)) },
+			true},
 		{"a claim of what arrived", []serials.Run{run(1, 5)}, func(s *site, n int) { s.claim(n, 5) }, false},
 		{"a claim of more", []serials.Run{run(1, 5)}, func(s *site, n int) { s.claim(n, 6) }, true},
 		{"a baseline", []serials.Run{run(3, 5)}, func(s *site, n int) {
 			s.exec("INSERT INTO baselines (client_id, serial, accepted_time) VALUES ('%s', 2, now64(6))", clientN(n))
 		}, true},
 		{"ranges that another check wrote", []serials.Run{run(3, 5)}, func(s *site, n int) {
-			s.exec("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES ('%s', 1, 2, '2026-03-01 08:00:00', '2026-03-01 09:00:00', 1)", clientN(n))
+			s.exec("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, "+
+				"closed) VALUES ('%s', 1, 2, '2026-03-01 08:00:00', '2026-03-01 09:00:00', 1)", clientN(n))
 		}, true},
 	}
 	for _, tt := range tests {

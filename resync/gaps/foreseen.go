@@ -116,7 +116,8 @@ func (f *Finder) Settled(ctx context.Context, clients []smx.ClientID) (map[smx.C
 }
 
 // eachOf runs a query about clients, part by part.
-func (f *Finder) eachOf(ctx context.Context, sql string, clients []smx.ClientID, take func(scan func(...any) error) error) error {
+func (f *Finder) eachOf(ctx context.Context, sql string, clients []smx.ClientID,
+	take func(scan func(...any) error) error) error {
 	for some := range slices.Chunk(clients, namedPerQuery) {
 		if err := f.store.EachRow(listed(ctx), sql, []any{store.UUIDsArg("clients", some)}, take); err != nil {
 			return err

@@ -54,10 +54,10 @@ type Found struct {
 	Clients      uint64    `json:"clients"`       // with an open range that counts
 	Ranges       uint64    `json:"ranges"`        // open
 	Messages     float64   `json:"messages"`      // missing in them; beyond what a uint64 holds when counters jumped
-	Jumps        uint64    `json:"jumps"`         // open ranges below serials that jumped, which Clients, Ranges, Messages and Oldest leave out
+	Jumps        uint64    `json:"jumps"`         // open ranges below serials that jumped, counted nowhere else
 	JumpMessages float64   `json:"jump_messages"` // in those
-	Aside        uint64    `json:"claims_aside"`  // clients with a claim that jumped and is kept aside; counted by whoever keeps claims
-	Opened       uint64    `json:"opened"`        // ranges that were not open before; one that shrinks is opened and closed
+	Aside        uint64    `json:"claims_aside"`  // clients with a claim that is kept aside, by whoever keeps claims
+	Opened       uint64    `json:"opened"`        // ranges that were not open before
 	Closed       uint64    `json:"closed"`        // ranges that are open no more, those that shrank or split among them
 	Late         uint64    `json:"late"`          // messages of open ranges that arrived since the last search
 	Conflicts    uint64    `json:"conflicts"`     // signs of a counter that went back, not settled yet

@@ -11,142 +11,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"statewire/internal/serials"
 	"statewire/store"
 	"statewire/store/storetest"
 )
-
-// modelJump is small, so that serials that jump are as frequent as others.
-const modelJump = 9
-
-// topSerial is small, so that a trivial set can stand for what arrived.
-const topSerial = 40
-
-// modelClient is what a set knows of a client.
-type modelClient struct {
-	arrived     map[uint64]bool
-	setAside    map[uint64]bool      // arrived, and may come again once it is mended
-	messages    map[modelMessage]int // first arrival, in seconds of the test
-	completions []modelCompletion
-	claimed     uint64
-	baseline    uint64 // the accepted serial plus one
-	accepted    int
-	open        []openRange // as of the last check
-	conflicts   map[modelConflict]bool
-}
-
-type modelMessage struct{ serial, hash uint64 }
-
-type modelCompletion struct {
-	floor    uint64
-	received int
-}
-
-type modelConflict struct {
-	serial   uint64
-	kind     string
-	received int
-}
-
-func (c *modelClient) floor() uint64 {
-	floor := max(c.baseline, 1)
-	for _, done := range c.completions {
-		floor = max(floor, done.floor)
-	}
-	return floor
-}
-
-// missing counts serials one by one.
-func (c *modelClient) missing() (out []serials.Run) {
-	top := c.claimed
-	for s := range c.arrived {
-		top = max(top, s)
-	}
-	for s := c.floor(); s <= top; s++ {
-		switch {
-		case c.arrived[s]:
-		case len(out) > 0 && out[len(out)-1].Last == s-1:
-			out[len(out)-1].Last = s
-		default:
-			out = append(out, run(s, s))
-		}
-	}
-	return out
-}
-
-// late counts the serials of open ranges that arrived, but for those below the floor.
-func (c *modelClient) late() (n uint64) {
-	for s := c.floor(); s <= topSerial; s++ {
-		if c.arrived[s] && slices.ContainsFunc(c.open, func(o openRange) bool { return o.First <= s && s <= o.Last }) {
-			n++
-		}
-	}
-	return n
-}
-
-// check is a gap check at a time: a range keeps the earliest detection of the open serials in it.
-func (c *modelClient) check(at int64) {
-	var open []openRange
-	for _, m := range c.missing() {
-		o, known := openRange{Run: m, detected: at}, false
-		for _, old := range c.open {
-			for s := old.First; s <= old.Last; s++ {
-				if s >= m.First && s <= m.Last && (!known || old.detected < o.detected) {
-					o.detected, known = old.detected, true
-				}
-			}
-		}
-		open = append(open, o)
-	}
-	for i, o := range open {
-		above := o.Last // what a claim says to be missing ends with the claim
-		for s := range c.arrived {
-			if s > o.Last {
-				above = o.Last + 1
-			}
-		}
-		open[i].jump = above-(o.First-1) > modelJump
-	}
-	c.open = open
-	c.findConflicts()
-}
-
-func (c *modelClient) findConflicts() {
-	last := modelCompletion{}
-	for _, done := range c.completions {
-		if done.floor > last.floor || done.floor == last.floor && done.received < last.received {
-			last = done
-		}
-	}
-	versions, latest := map[uint64]int{}, map[uint64]int{}
-	for m, received := range c.messages {
-		versions[m.serial]++
-		latest[m.serial] = max(latest[m.serial], received)
-		if m.serial < last.floor && received > last.received && !c.setAside[m.serial] {
-			c.conflicts[modelConflict{m.serial, conflictBelowCompletion, received}] = true
-		}
-	}
-	for s, n := range versions {
-		if n > 1 {
-			c.conflicts[modelConflict{s, conflictReused, latest[s]}] = true
-		}
-	}
-}
-
-// openConflicts are those later than every completion and baseline, by serial and kind.
-func (c *modelClient) openConflicts() map[string]bool {
-	settled := c.accepted
-	for _, done := range c.completions {
-		settled = max(settled, done.received)
-	}
-	out := map[string]bool{}
-	for k := range c.conflicts {
-		if k.received > settled {
-			out[fmt.Sprint(k.serial, " ", k.kind)] = true
-		}
-	}
-	return out
-}
 
 // fleetModel drives a site and the model with the same events.
 type fleetModel struct {
@@ -163,7 +30,8 @@ type fleetModel struct {
 
 // message notes a row of state_messages.
 func (f *fleetModel) message(n int, serial, hash uint64, topic int, params string) {
-	f.messages = append(f.messages, fmt.Sprintf("('%s', %d, %s, %d, 'x', 2, [%s], %d, %d)", clientN(n), serial, f.time(f.now), topic, params, hash, hash))
+	f.messages = append(f.messages, fmt.Sprintf("('%s', %d, %s, %d, 'x', 2, [%s], %d, %d)", clientN(n), serial,
+		f.time(f.now), topic, params, hash, hash))
 	c := f.clients[n]
 	c.arrived[serial] = true
 	if at, ok := c.messages[modelMessage{serial, hash}]; !ok || f.now < at {
@@ -188,7 +56,8 @@ func (f *fleetModel) report(n int) {
 	reinstalled := rapid.IntRange(0, 9).Draw(f.rt, "reinstalled") == 0
 	for _, s := range serials {
 		if setAside {
-			f.bad = append(f.bad, fmt.Sprintf("('%s', '%d.SMX', %d, %d, %s)", clientN(n), f.now, s, s, f.time(f.now))) // a record for each serial
+			// a record for each serial
+			f.bad = append(f.bad, fmt.Sprintf("('%s', '%d.SMX', %d, %d, %s)", clientN(n), f.now, s, s, f.time(f.now)))
 			f.clients[n].arrived[s], f.clients[n].setAside[s] = true, true
 			continue
 		}
@@ -233,7 +102,8 @@ func (f *fleetModel) complete(n int) {
 	param, floor := "", serial
 	switch rapid.IntRange(0, 3).Draw(f.rt, "kind of completion") {
 	case 0:
-		param = rapid.SampledFrom([]string{"'0'", "''", "'abc'", "' 3'", "'-1'", "'+2'", "'18446744073709551617'", "'99999999999999999999'", "'4611686018427387904'"}).Draw(f.rt, "param")
+		param = rapid.SampledFrom([]string{"'0'", "''", "'abc'", "' 3'", "'-1'", "'+2'", "'18446744073709551617'",
+			"'99999999999999999999'", "'4611686018427387904'"}).Draw(f.rt, "param")
 	case 1, 2:
 		param = fmt.Sprintf("'%d', 'more'", first)
 		if first <= serial {
@@ -280,7 +150,8 @@ func (f *fleetModel) flush(cutShort bool) {
 		table string
 		rows  *[]string
 	}{
-		{"state_messages (client_id, serial, received_time, topic_type, topic_id, state_id, params, payload_hash, message_us)", &f.messages},
+		{"state_messages (client_id, serial, received_time, topic_type, topic_id, state_id, params, payload_hash, " +
+			"message_us)", &f.messages},
 		{"set_aside_records (client_id, source_file, record_index, serial, received_time)", &f.bad},
 		{"client_claims (client_id, last_serial, claimed_time)", &f.claims},
 		{"baselines (client_id, serial, accepted_time)", &f.baselines},
@@ -320,7 +191,8 @@ func (f *fleetModel) checkAndCompare() {
 		late += c.late()
 		c.check(at.UnixMicro())
 		for _, o := range c.open {
-			want = append(want, fmt.Sprintf("('%s',%d,%d,%d,%d)", clientN(n), o.First, o.Last, (o.detected-epoch.UnixMicro())/1e6, store.Flag(o.jump)))
+			want = append(want, fmt.Sprintf("('%s',%d,%d,%d,%d)", clientN(n), o.First, o.Last,
+				(o.detected-epoch.UnixMicro())/1e6, store.Flag(o.jump)))
 			if o.jump {
 				jumps, apart = jumps+1, apart+o.Last-o.First+1
 				continue
@@ -334,12 +206,16 @@ func (f *fleetModel) checkAndCompare() {
 		f.rt.Fatalf("open ranges (full %v)\n%v, want\n%v", full, got, want)
 	}
 	if out.Jumps != jumps || out.JumpMessages != float64(apart) {
-		f.rt.Fatalf("the check counts %d ranges and %v messages apart, want %d and %d", out.Jumps, out.JumpMessages, jumps, apart)
+		f.rt.Fatalf("the check counts %d ranges and %v messages apart, want %d and %d", out.Jumps, out.JumpMessages,
+			jumps, apart)
 	}
 	if out.Ranges != ranges || out.Messages != float64(messages) {
-		f.rt.Fatalf("the check counts %d ranges and %v messages, want %d and %d", out.Ranges, out.Messages, ranges, messages)
+		f.rt.Fatalf("the check counts %d ranges and %v messages, want %d and %d", out.Ranges, out.Messages, ranges,
+			messages)
 	}
-	if dry != nil && (dry.Ranges != ranges || dry.Jumps != jumps || dry.JumpMessages != out.JumpMessages || dry.Messages != out.Messages || dry.Opened != out.Opened || dry.Closed != out.Closed || len(dry.Rows) > len(want)) {
+	if dry != nil && (dry.Ranges != ranges || dry.Jumps != jumps || dry.JumpMessages != out.JumpMessages ||
+		dry.Messages != out.Messages || dry.Opened != out.Opened || dry.Closed != out.Closed ||
+		len(dry.Rows) > len(want)) {
 		f.rt.Fatalf("the dry run said %+v, the check %+v", *dry, out)
 	}
 	if out.Late+f.late != late {
@@ -352,7 +228,8 @@ func (f *fleetModel) checkAndCompare() {
 	if !rapid.Bool().Draw(f.rt, "again") {
 		return
 	}
-	if again := f.check(Options{At: at.Add(time.Hour), Full: true, Rows: 2}); again.Opened+again.Closed+again.NewConflicts != 0 {
+	if again := f.check(Options{At: at.Add(time.Hour), Full: true,
+		Rows: 2}); again.Opened+again.Closed+again.NewConflicts != 0 {
 		f.rt.Fatalf("a full check after that changes %+v", again)
 	}
 }
@@ -360,7 +237,9 @@ func (f *fleetModel) checkAndCompare() {
 // openJumps are the open ranges, with whether they are below a serial that jumped.
 func (f *fleetModel) openJumps() []string {
 	f.t.Helper()
-	return f.rows("SELECT ClientID, FirstSerial, LastSerial, dateDiff('second', toDateTime64('2026-03-01 08:00:00', 6, 'UTC'), DetectedTime), SerialJump = 1 FROM SR_MissingMessageRanges ORDER BY ClientID, FirstSerial, LastSerial")
+	return f.rows("SELECT ClientID, FirstSerial, LastSerial, dateDiff('second', toDateTime64('2026-03-01 08:00:00', " +
+		"6, 'UTC'), DetectedTime), SerialJump = 1 FROM SR_MissingMessageRanges ORDER BY ClientID, FirstSerial, " +
+		"LastSerial")
 }
 
 // dryRun makes one now and then, and compares what is stored before and after it.
@@ -381,7 +260,8 @@ func (f *fleetModel) compareConflicts(n int, c *modelClient) {
 	for k := range c.openConflicts() {
 		want = append(want, k)
 	}
-	got := f.rows(fmt.Sprintf("SELECT concat(toString(serial), ' ', kind) FROM open_conflicts WHERE client_id = '%s'", clientN(n)))
+	got := f.rows(fmt.Sprintf("SELECT concat(toString(serial), ' ', kind) FROM open_conflicts WHERE client_id = '%s'",
+		clientN(n)))
 	for i := range got {
 		got[i] = strings.Trim(got[i], "()'")
 	}
@@ -410,7 +290,8 @@ func TestGapsAreThoseOfASetModel(t *testing.T) {
 			for range rapid.IntRange(1, 12).Draw(rt, "events") {
 				n := rapid.IntRange(1, 5).Draw(rt, "client")
 				if f.clients[n] == nil {
-					f.clients[n] = &modelClient{arrived: map[uint64]bool{}, setAside: map[uint64]bool{}, messages: map[modelMessage]int{}, conflicts: map[modelConflict]bool{}}
+					f.clients[n] = &modelClient{arrived: map[uint64]bool{}, setAside: map[uint64]bool{},
+						messages: map[modelMessage]int{}, conflicts: map[modelConflict]bool{}}
 				}
 				f.step(n)
 				if rapid.Bool().Draw(rt, "separate block") {

@@ -99,9 +99,11 @@ func (r *rangeRows) len() int { return len(r.clients) }
 // add appends a client's ranges; version replaces older rows of the same ranges.
 func (r *rangeRows) add(client uuid.UUID, version int64, ranges []openRange, closed uint8) {
 	for _, o := range ranges {
-		r.clients, r.closed, r.jumps = append(r.clients, client), append(r.closed, closed), append(r.jumps, store.Flag(o.jump))
+		r.clients, r.closed, r.jumps = append(r.clients, client), append(r.closed, closed),
+			append(r.jumps, store.Flag(o.jump))
 		r.first, r.last = append(r.first, o.First), append(r.last, o.Last)
-		r.detected, r.checked = append(r.detected, time.UnixMicro(o.detected)), append(r.checked, time.UnixMicro(version))
+		r.detected, r.checked = append(r.detected, time.UnixMicro(o.detected)),
+			append(r.checked, time.UnixMicro(version))
 	}
 }
 
@@ -111,11 +113,14 @@ func (r *rangeRows) flush(ctx context.Context) error {
 		*r = rangeRows{store: r.store, dry: true}
 		return nil
 	}
-	const sql = `INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed, jump)`
-	if err := r.store.Insert(ctx, sql, r.clients, r.first, r.last, r.detected, r.checked, r.closed, r.jumps); err != nil {
+	const sql = `INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time,
+		closed, jump)`
+	if err := r.store.Insert(ctx, sql, r.clients, r.first, r.last, r.detected, r.checked, r.closed,
+		r.jumps); err != nil {
 		return err
 	}
-	*r = rangeRows{store: r.store, clients: r.clients[:0], first: r.first[:0], last: r.last[:0], detected: r.detected[:0],
-		checked: r.checked[:0], closed: slices.Delete(r.closed, 0, len(r.closed)), jumps: r.jumps[:0]}
+	*r = rangeRows{store: r.store, clients: r.clients[:0], first: r.first[:0], last: r.last[:0],
+		detected: r.detected[:0], checked: r.checked[:0], closed: slices.Delete(r.closed, 0, len(r.closed)),
+		jumps: r.jumps[:0]}
 	return nil
 }

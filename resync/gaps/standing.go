@@ -55,8 +55,10 @@ type lookRows struct {
 }
 
 func (r *lookRows) add(s standing) {
-	r.clients, r.fingerprints, r.lasts = append(r.clients, s.client), append(r.fingerprints, s.fingerprint), append(r.lasts, s.last)
-	r.claims, r.floors, r.checked = append(r.claims, s.claimed), append(r.floors, s.floor), append(r.checked, time.UnixMicro(s.checked))
+	r.clients, r.fingerprints, r.lasts = append(r.clients, s.client), append(r.fingerprints, s.fingerprint),
+		append(r.lasts, s.last)
+	r.claims, r.floors, r.checked = append(r.claims, s.claimed), append(r.floors, s.floor),
+		append(r.checked, time.UnixMicro(s.checked))
 }
 
 func (r *lookRows) flush(ctx context.Context) error {

@@ -11,13 +11,15 @@ import (
 )
 
 var fullPolicy = Document{
-	Client:         smx.ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1},
-	Resync:         &Resync{Number: 3, NextSerial: 1432, Issued: time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC), Reason: "missing"},
+	Client: smx.ClientID{0xF1, 0xB0, 0x30, 0x89, 14: 1},
+	Resync: &Resync{Number: 3, NextSerial: 1432, Issued: time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC),
+		Reason: "missing"},
 	SendInterval:   15 * time.Minute,
 	PolicyInterval: time.Hour,
-	Topics:         []Topic{{Type: 300, Interval: time.Hour}, {Type: 500, Paused: true}, {Type: 1<<32 - 1, Paused: true, Interval: 366 * 24 * time.Hour}},
-	Relay:          "https://relay.example:8443/a?b=\"c\"&d='e'\t<é>",
-	Notifier:       "push.example:10123",
+	Topics: []Topic{{Type: 300, Interval: time.Hour}, {Type: 500, Paused: true},
+		{Type: 1<<32 - 1, Paused: true, Interval: 366 * 24 * time.Hour}},
+	Relay:    "https://relay.example:8443/a?b=\"c\"&d='e'\t<é>",
+	Notifier: "push.example:10123",
 }
 
 const fullPolicyDocument = `<?xml version="1.0" encoding="UTF-8"?>
@@ -56,7 +58,8 @@ func TestEncodePutsRightWhatItCan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.SendInterval != 2*time.Second || got.Topics[0].Type != 300 || got.Relay != "a\uFFFD\uFFFDb" || got.Resync.Issued.Format(time.RFC3339) != "2026-03-10T08:00:00Z" {
+	if got.SendInterval != 2*time.Second || got.Topics[0].Type != 300 || got.Relay != "a\uFFFD\uFFFDb" ||
+		got.Resync.Issued.Format(time.RFC3339) != "2026-03-10T08:00:00Z" {
 		t.Errorf("got %+v, %+v", got, got.Resync)
 	}
 }

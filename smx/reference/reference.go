@@ -35,7 +35,8 @@ func mismatch(data []byte) bool {
 	for _, mark := range []string{"\xEF\xBB\xBF", "\xFF\xFE", "\xFE\xFF"} {
 		text = strings.TrimPrefix(text, mark)
 	}
-	if !strings.HasPrefix(text, "<?xml ") && !strings.HasPrefix(text, "<?xml\t") && !strings.HasPrefix(text, "<?xml\n") && !strings.HasPrefix(text, "<?xml\r") {
+	if !strings.HasPrefix(text, "<?xml ") && !strings.HasPrefix(text, "<?xml\t") &&
+		!strings.HasPrefix(text, "<?xml\n") && !strings.HasPrefix(text, "<?xml\r") {
 		return false
 	}
 	text, _, _ = strings.Cut(text, "?>")

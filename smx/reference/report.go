@@ -44,7 +44,8 @@ func (t *reader) report(e *etree.Element, received ...int64) (smx.ReportRow, *sm
 		e     *etree.Element
 		names []string
 	}{
-		{machine, []string{"ClientInstalled", "ClientType", "ClientID", "ClientVersion", "NetBIOSName", "CodePage", "SystemDefaultLCID", "Priority"}},
+		{machine, []string{"ClientInstalled", "ClientType", "ClientID", "ClientVersion", "NetBIOSName", "CodePage",
+			"SystemDefaultLCID", "Priority"}},
 		{details, []string{"ReportContent", "ReportType", "Date", "Version", "Format"}},
 	} {
 		for _, name := range group.names {
@@ -197,7 +198,8 @@ func (t *reader) message(e *etree.Element, index int, row *smx.ReportRow, receiv
 	}
 	b.Report = append(b.Report, int32(len(b.Reports)))
 	b.Serial, b.Time = append(b.Serial, m.Serial), append(b.Time, min(max(us, earliest), latest))
-	b.TopicType, b.TopicID, b.TopicIDType = append(b.TopicType, m.TopicType), append(b.TopicID, m.TopicID), append(b.TopicIDType, m.TopicIDType)
+	b.TopicType, b.TopicID, b.TopicIDType = append(b.TopicType, m.TopicType), append(b.TopicID, m.TopicID),
+		append(b.TopicIDType, m.TopicIDType)
 	b.User, b.UserSID = append(b.User, m.User), append(b.UserSID, m.UserSID)
 	b.StateID, b.Criticality = append(b.StateID, m.StateID), append(b.Criticality, m.Criticality)
 	b.Params = append(b.Params, m.Params...)
