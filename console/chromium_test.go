@@ -59,7 +59,7 @@ func serveSeeded(t *testing.T, s *reportstest.Seed, change ...func(*parts)) stri
 				_ = p.pages.Ready(r.Context()) // the test's counter
 			}
 		}
-		server.Handler().ServeHTTP(w, r)
+		server.handler.ServeHTTP(w, r)
 	}))
 	t.Cleanup(site.Close)
 	return site.URL

@@ -96,9 +96,6 @@ func New(cfg reports.Config, runner *reports.Runner, explainer *explain.Explaine
 	return s, nil
 }
 
-// Handler serves every path of the reports listener.
-func (s *Server) Handler() http.Handler { return s.handler }
-
 func (s *Server) routes(deps Deps) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.asks(s.dashboard))
@@ -224,20 +221,7 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 	s.errorPage(w, r, newProblem(http.StatusNotFound, "no_page", "There is no page at this address."))
 }
 
-// Run listens on Config.Listen until ctx ends, then finishes the answers in hand.
-func (s *Server) Run(ctx context.Context) error {
-	if s.cfg.Listen == "" {
-		<-ctx.Done()
-		return nil
-	}
-	ln, err := net.Listen("tcp", s.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("reports.listen: %w: choose another address or end what uses it", err)
-	}
-	return s.Serve(ctx, ln)
-}
-
-// Serve does the same on a listener that already exists.
+// Serve answers on a listener until ctx ends, then finishes the answers in hand.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	guarded := conns.New(ln, conns.Limits{All: maxConnections, PerAddress: maxPerAddress})
 	server := &http.Server{

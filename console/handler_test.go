@@ -64,7 +64,7 @@ func handler(t *testing.T, s *reportstest.Seed, change ...func(*parts)) http.Han
 	for _, c := range change {
 		c(&p)
 	}
-	return newServer(t, s, p).Handler()
+	return newServer(t, s, p).handler
 }
 
 // away is a store that nobody can reach.

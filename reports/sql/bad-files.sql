@@ -1,7 +1,7 @@
 -- title: Bad files
 -- group: Site
--- description: Files and reports that could not be read; they lie in the inbox's corrupt folder with their reason beside them until
---   they are loaded again or dropped. `statewire dead list` shows what lies there now.
+-- description: Files and reports that could not be read; they lie in the inbox's corrupt folder with their reason
+--   beside them until they are loaded again or dropped. `statewire dead list` shows what lies there now.
 -- param code String = '': Only this reason code
 -- param hours UInt32 = 0 in 0..100000: Only the last so many hours; 0 takes all
 -- order: set_aside_time DateTime64(3,'UTC') desc, name String, code String
@@ -19,7 +19,8 @@ SELECT
     multiIf(e.last_end >= b.set_aside_time, e.how, l.last_load >= b.set_aside_time, 'loaded since', 'set aside') AS is,
     concat('inboxes/auth/statesys.box/corrupt/', b.name) AS path
 FROM bad_files AS b FINAL
-LEFT JOIN (SELECT name, max(until) AS last_end, argMax(set_aside_ends.how, until) AS how FROM set_aside_ends GROUP BY name) AS e ON e.name = b.name
+LEFT JOIN (SELECT name, max(until) AS last_end, argMax(set_aside_ends.how, until) AS how FROM set_aside_ends
+    GROUP BY name) AS e ON e.name = b.name
 LEFT JOIN
 (
     SELECT source_file, max(loaded_time) AS last_load

@@ -1,6 +1,7 @@
 -- title: Bad records
 -- group: Site
--- description: State messages set aside from otherwise readable reports, with the reason; the others of the same report were stored.
+-- description: State messages set aside from otherwise readable reports, with the reason; the others of the same report
+--   were stored.
 -- param code String = '': Only this reason code
 -- param client String = '': Client id (with or without GUID:) or computer name; empty takes all
 -- param hours UInt32 = 0 in 0..100000: Only the last so many hours; 0 takes all
@@ -27,8 +28,10 @@ FROM
     SELECT *, if(kept_as != '', kept_as, concat(source_file, '.', toString(record_index), '.SMX')) AS name
     FROM set_aside_records FINAL
 ) AS r
-ASOF LEFT JOIN (SELECT name, until, how FROM set_aside_ends FINAL) AS e ON e.name = r.name AND e.until >= r.set_aside_time
-LEFT JOIN (SELECT client_id, netbios_name FROM clients WHERE client_id IN (SELECT client_id FROM set_aside_records)) AS c ON c.client_id = r.client_id
+ASOF LEFT JOIN (SELECT name, until, how FROM set_aside_ends FINAL) AS e ON e.name = r.name
+    AND e.until >= r.set_aside_time
+LEFT JOIN (SELECT client_id, netbios_name FROM clients
+    WHERE client_id IN (SELECT client_id FROM set_aside_records)) AS c ON c.client_id = r.client_id
 WHERE ({code:String} = '' OR r.code = {code:String})
   AND ({client:String} = '' OR lower(c.netbios_name) = lower(trim({client:String}))
        OR r.client_id = toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')))

@@ -23,7 +23,8 @@ WITH
     -- One entry per message: copies collapse to their first arrival, a serial used twice to the message that counts.
     messages AS
     (
-        SELECT client_id, topic_type, topic_id, serial, payload_hash, any(state_id) AS state, any(message_time) AS at, any(message_us) AS at_us, min(received_time) AS arrived
+        SELECT client_id, topic_type, topic_id, serial, payload_hash, any(state_id) AS state, any(message_time) AS at,
+            any(message_us) AS at_us, min(received_time) AS arrived
         FROM state_messages
         WHERE client_id IN (SELECT arrayJoin(wanted_ids))
         GROUP BY client_id, topic_type, topic_id, serial, payload_hash
@@ -77,12 +78,14 @@ SELECT
     c.netbios_name AS netbios_name,
     page.client_id AS client_id
 FROM page
-LEFT JOIN history ON history.client_id = page.client_id AND history.topic_type = page.topic_type AND history.topic_id = page.topic_id
+LEFT JOIN history ON history.client_id = page.client_id AND history.topic_type = page.topic_type
+    AND history.topic_id = page.topic_id
 LEFT JOIN arrivals ON arrivals.client_id = page.client_id
 LEFT JOIN gaps ON gaps.client_id = page.client_id
 LEFT JOIN (SELECT client_id, netbios_name, first_report_time FROM named) AS c
     ON c.client_id = page.client_id
 LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t
     ON t.named_type = page.topic_type
-LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names GROUP BY named_type, named) AS n
+LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names
+    GROUP BY named_type, named) AS n
     ON n.named_type = page.topic_type AND n.named = page.state_id

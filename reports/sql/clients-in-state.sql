@@ -1,8 +1,9 @@
 -- title: Clients in a given state of a topic
 -- group: Compliance
--- description: The computers in a specific compliance state, the longest silent first, with the last message received on the
---   topic and the time since which the client has been in this state.
--- param topic_type UInt32: Topic type, for example 300 deployment compliance, 402 update enforcement, 500 update detection
+-- description: The computers in a specific compliance state, the longest silent first, with the last message received
+--   on the topic and the time since which the client has been in this state.
+-- param topic_type UInt32: Topic type, for example 300 deployment compliance, 402 update enforcement, 500 update
+--   detection
 -- param state_id UInt32: State; the report state-names lists them
 -- param topic_id String = '': One topic id; empty takes every topic id of the type
 -- order: last_message_received DateTime64(6,'UTC'), client_id UUID, topic_id String
@@ -30,12 +31,14 @@ WITH
     arrayMap(p -> p.1, made) AS page_ids,
     page AS
     (
-        SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS topic_id, p.3 AS serial, p.4 AS message_time, p.5 AS received_time, p.6 AS params
+        SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS topic_id, p.3 AS serial, p.4 AS message_time,
+            p.5 AS received_time, p.6 AS params
     ),
     -- One entry per message: copies collapse to their first arrival, a serial used twice to the message that counts.
     messages AS
     (
-        SELECT client_id, topic_id, serial, payload_hash, any(state_id) AS state, any(message_time) AS at, any(message_us) AS at_us, min(received_time) AS arrived
+        SELECT client_id, topic_id, serial, payload_hash, any(state_id) AS state, any(message_time) AS at,
+            any(message_us) AS at_us, min(received_time) AS arrived
         FROM state_messages
         WHERE client_id IN (SELECT arrayJoin(page_ids)) AND topic_type = {topic_type:UInt32}
           AND ({topic_id:String} = '' OR topic_id = {topic_id:String})

@@ -20,7 +20,8 @@ WITH
                OR position(toString(client_id), lower(replaceRegexpOne({name:String}, '(?i)^guid:', ''))) > 0)
           AND last_report_time <= now64(3, 'UTC') - toIntervalSecond(toInt64({min_age_hours:Float64} * 3600))
           AND last_report_time > now64(3, 'UTC') - toIntervalSecond(toInt64({max_age_hours:Float64} * 3600))
-          AND ({after:UInt8} = 0 OR (last_report_time, client_id) > ({after_last_report_time:DateTime64(6,'UTC')}, {after_client_id:UUID}))
+          AND ({after:UInt8} = 0 OR (last_report_time, client_id) > ({after_last_report_time:DateTime64(6,'UTC')},
+              {after_client_id:UUID}))
         ORDER BY last_report_time, client_id
         LIMIT {page_rows:UInt64}
     ),

@@ -1,9 +1,10 @@
 -- title: Completeness of the fleet
 -- group: Completeness
--- description: How much of what the clients gave out has arrived, in one row, as of the last gap check. A client's completeness is
---   the share of its expected serials that have arrived; expected are those from its floor (1, or where its latest completed
---   resync or accepted baseline began) to the greatest seen or claimed. The fleet's is the mean of its clients', so that one
---   machine with a wild counter can't drown the others. What is missing below a serial that jumped by more than 1,000,000 is counted apart.
+-- description: How much of what the clients gave out has arrived, in one row, as of the last gap check. A client's
+--   completeness is the share of its expected serials that have arrived; expected are those from its floor (1, or where
+--   its latest completed resync or accepted baseline began) to the greatest seen or claimed. The fleet's is the mean of
+--   its clients', so that one machine with a wild counter can't drown the others. What is missing below a serial that
+--   jumped by more than 1,000,000 is counted apart.
 -- note percent: mean of the clients' completeness, rounded down; empty until a gap check has run
 -- note complete_percent: clients of which nothing is missing, rounded down
 -- note changed: clients of whom something was loaded or claimed since the last gap check began: the next one looks at them
@@ -34,7 +35,8 @@ WITH
     unheard.2 AS unstored,
     gaps AS
     (
-        SELECT client_id, countIf(jump = 0) AS ranges, sumIf(toUInt64(last_serial - first_serial + 1), jump = 0) AS missing,
+        SELECT client_id, countIf(jump = 0) AS ranges,
+            sumIf(toUInt64(last_serial - first_serial + 1), jump = 0) AS missing,
                sumIf(toUInt64(last_serial - first_serial + 1), jump = 1) AS apart
         FROM missing_ranges FINAL
         WHERE closed = 0
@@ -53,15 +55,18 @@ WITH
         LEFT JOIN bounds ON bounds.client_id = gaps.client_id
     )
 SELECT
-    multiIf(looked IS NULL, NULL, lost.clients + unstored = 0, 100., least(floor(100 * greatest(1 - (lost.shares + unstored) / greatest(_all, 1), 0), 2), 99.99)) AS percent,
+    multiIf(looked IS NULL, NULL, lost.clients + unstored = 0, 100.,
+        least(floor(100 * greatest(1 - (lost.shares + unstored) / greatest(_all, 1), 0), 2), 99.99)) AS percent,
     toUInt64(reporting + claiming) AS _all,
     _all AS clients,
     toUInt64(greatest(toInt64(_all) - toInt64(lost.clients) - toInt64(unstored), 0)) AS complete_clients,
-    multiIf(looked IS NULL, NULL, lost.clients + unstored = 0, 100., least(floor(100 * complete_clients / greatest(_all, 1), 2), 99.99)) AS complete_percent,
+    multiIf(looked IS NULL, NULL, lost.clients + unstored = 0, 100.,
+        least(floor(100 * complete_clients / greatest(_all, 1), 2), 99.99)) AS complete_percent,
     lost.clients AS incomplete_clients,
     lost.messages AS missing,
     toUInt64(lost.open) AS ranges,
-    (SELECT toNullable(min(DetectedTime)) FROM SR_MissingMessageRanges WHERE SerialJump = 0 HAVING count() > 0) AS oldest_missing,
+    (SELECT toNullable(min(DetectedTime)) FROM SR_MissingMessageRanges WHERE SerialJump = 0
+        HAVING count() > 0) AS oldest_missing,
     (SELECT uniqExact(client_id) FROM open_conflicts) AS conflicts,
     (SELECT count() FROM differing_clients FINAL WHERE differs = 1) AS differing,
     (

@@ -2,8 +2,8 @@
 -- group: Compliance
 -- description: How many clients are in each state of a topic, one block of rows per topic id (a deployment, an update,
 --   a configuration item). Unknown counts the clients that report to this site but never did on that topic.
---   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in all. The others
---   are as old as the summary; the report freshness tells since when that is.
+--   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in
+--   all. The others are as old as the summary; the report freshness tells since when that is.
 -- param topic_type UInt32 = 300: Topic type; the report state-names lists them
 -- param topic_id String = '': One topic id; empty takes every topic id of the type
 -- order: topic_id String, _place UInt64
@@ -26,14 +26,16 @@ WITH
         GROUP BY topic_id, state_id
         UNION ALL
         -- A topic id that nobody reported on is asked for in vain otherwise: then every client is Unknown.
-        SELECT {topic_id:String} AS topic_id, toUInt32(0) AS state_id, toUInt64(0) AS clients, toDateTime64(0, 3, 'UTC') AS newest
+        SELECT {topic_id:String} AS topic_id, toUInt32(0) AS state_id, toUInt64(0) AS clients,
+            toDateTime64(0, 3, 'UTC') AS newest
         WHERE {topic_id:String} != ''
     ),
     blocks AS
     (
         SELECT
             topic_id,
-            groupArrayIf((CAST(state_id, 'Nullable(UInt32)'), clients, CAST(newest, 'Nullable(DateTime64(3, \'UTC\'))')), clients > 0) AS reported,
+            groupArrayIf((CAST(state_id, 'Nullable(UInt32)'), clients,
+                CAST(newest, 'Nullable(DateTime64(3, \'UTC\'))')), clients > 0) AS reported,
             greatest(toInt64(all_clients) - toInt64(sum(clients)), 0) AS silent
         FROM counted
         GROUP BY topic_id
@@ -51,5 +53,6 @@ SELECT
     ifNull(toUInt64(entry.1), toUInt64(4294967296)) AS _place
 FROM blocks
 ARRAY JOIN arrayPushBack(reported, (NULL, toUInt64(silent), NULL)) AS entry
-LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_names WHERE topic_type = {topic_type:UInt32} GROUP BY named) AS n
+LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_names
+    WHERE topic_type = {topic_type:UInt32} GROUP BY named) AS n
     ON n.named = assumeNotNull(entry.1)

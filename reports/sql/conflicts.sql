@@ -1,7 +1,7 @@
 -- title: Counters that went back
 -- group: Completeness
--- description: Messages whose serial the client had used before: it was reinstalled, or restored from an image. Both messages are kept; the
---   client is asked to send everything again, which settles it.
+-- description: Messages whose serial the client had used before: it was reinstalled, or restored from an image. Both
+--   messages are kept; the client is asked to send everything again, which settles it.
 -- param client String = '': Client id (with or without GUID:) or computer name; empty takes all
 -- param kind String = '' in '', reused, below_completion, below_retention: Only this kind
 -- order: received_time DateTime64(6,'UTC') desc, client_id UUID, serial UInt64, kind String
@@ -18,7 +18,8 @@ SELECT
     c.last_report_time AS last_report,
     o.client_id AS client_id
 FROM open_conflicts AS o
-LEFT JOIN (SELECT client_id, netbios_name, toNullable(clients.last_report_time) AS last_report_time FROM clients WHERE client_id IN (SELECT client_id FROM serial_conflicts)) AS c ON c.client_id = o.client_id
+LEFT JOIN (SELECT client_id, netbios_name, toNullable(clients.last_report_time) AS last_report_time FROM clients
+    WHERE client_id IN (SELECT client_id FROM serial_conflicts)) AS c ON c.client_id = o.client_id
 WHERE ({kind:String} = '' OR o.kind = {kind:String})
   AND ({client:String} = '' OR lower(c.netbios_name) = lower(trim({client:String}))
        OR o.client_id = toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')))

@@ -1,9 +1,9 @@
 -- title: Enforcement states of a deployment
 -- group: Compliance
--- description: How far clients have come with installing a deployment (topic type 301), with the failure codes they gave.
---   Unknown counts the clients that report to this site but never on that deployment's enforcement.
---   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in all. The others
---   are as old as the summary; the report freshness tells since when that is.
+-- description: How far clients have come with installing a deployment (topic type 301), with the failure codes they
+--   gave. Unknown counts the clients that report to this site but never on that deployment's enforcement.
+--   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in
+--   all. The others are as old as the summary; the report freshness tells since when that is.
 -- param deployment String = '': The deployment's id (topic id); empty takes every deployment
 -- order: deployment String, _place UInt64
 -- bars: deployment, state_name, clients
@@ -59,5 +59,6 @@ SELECT
     ifNull(toUInt64(entry.1), toUInt64(4294967296)) AS _place
 FROM blocks
 ARRAY JOIN arrayPushBack(reported, (NULL, toUInt64(silent), NULL, NULL, [])) AS entry
-LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_names WHERE topic_type = 301 GROUP BY named) AS n
+LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_names WHERE topic_type = 301
+    GROUP BY named) AS n
     ON n.named = assumeNotNull(entry.1)

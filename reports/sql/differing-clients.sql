@@ -1,7 +1,7 @@
 -- title: Clients whose states differ though nothing is missing
 -- group: Completeness
--- description: Clients that hold other states than the site although every message arrived and nothing waits: their own count and digest of
---   what they hold, sent with each request for their policy, differ from the site's.
+-- description: Clients that hold other states than the site although every message arrived and nothing waits: their own
+--   count and digest of what they hold, sent with each request for their policy, differ from the site's.
 -- order: detected_time DateTime64(6,'UTC'), client_id UUID
 -- note client_states: numbered states the client says that it holds
 -- note site_states: numbered states that the site holds of it
@@ -17,5 +17,6 @@ SELECT
     c.last_report_time AS last_report,
     d.client_id AS client_id
 FROM differing_clients AS d FINAL
-LEFT JOIN (SELECT client_id, netbios_name, toNullable(clients.last_report_time) AS last_report_time FROM clients WHERE client_id IN (SELECT client_id FROM differing_clients)) AS c ON c.client_id = d.client_id
+LEFT JOIN (SELECT client_id, netbios_name, toNullable(clients.last_report_time) AS last_report_time FROM clients
+    WHERE client_id IN (SELECT client_id FROM differing_clients)) AS c ON c.client_id = d.client_id
 WHERE d.differs = 1

@@ -1,10 +1,12 @@
 -- title: Clients with an error code
 -- group: Compliance
--- description: The clients in a failed state, newest failure first; with a code, those behind one line of the report failures.
+-- description: The clients in a failed state, newest failure first; with a code, those behind one line of the report
+--   failures.
 -- param topic_type UInt32: Topic type
 -- param state_id UInt32: State
 -- param code String = '*': Error code as the report failures writes it; * takes all, empty those without a code
--- param parameter UInt8 = 0 in 0..64: Which parameter holds the code, counted from 1; 0 takes the first that looks like a failure code
+-- param parameter UInt8 = 0 in 0..64: Which parameter holds the code, counted from 1; 0 takes the first that looks like
+--   a failure code
 -- order: message_time DateTime64(3,'UTC') desc, client_id UUID, topic_id String
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
@@ -21,7 +23,8 @@ WITH
             params,
             if({parameter:UInt8} > 0, params[{parameter:UInt8}],
                arrayFirst(p -> match(p, '^(0[xX][89A-Fa-f][0-9A-Fa-f]{7}|-[1-9][0-9]{6,9})$')
-                       OR match(p, '^[0-9]{10}$') AND toUInt64OrZero(p) BETWEEN 2147483648 AND 4294967295, params)) AS given,
+                       OR match(p, '^[0-9]{10}$')
+                           AND toUInt64OrZero(p) BETWEEN 2147483648 AND 4294967295, params)) AS given,
             toInt64OrZero(given) AS number,
             multiIf(match(given, '^0[xX][0-9A-Fa-f]{1,8}$'), concat('0x', leftPad(upper(substring(given, 3)), 8, '0')),
                     match(given, '^-?[0-9]{1,10}$') AND number >= -2147483648 AND number <= 4294967295,
@@ -36,16 +39,19 @@ WITH
         FROM coded
         WHERE ({code:String} = '*' OR lower(error_code) = lower({code:String}))
           AND ({after:UInt8} = 0 OR message_time < {after_message_time:DateTime64(3,'UTC')}
-               OR message_time = {after_message_time:DateTime64(3,'UTC')} AND (client_id, topic_id) > ({after_client_id:UUID}, {after_topic_id:String}))
+               OR message_time = {after_message_time:DateTime64(3,'UTC')}
+                   AND (client_id, topic_id) > ({after_client_id:UUID}, {after_topic_id:String}))
         ORDER BY message_time DESC, client_id, topic_id
         LIMIT {page_rows:UInt64}
     ),
     -- They are looked for once: read as a table, for their ids and for themselves.
-    (SELECT groupArray((client_id, topic_id, error_code, message_time, received_time, serial, params)) FROM latest) AS made,
+    (SELECT groupArray((client_id, topic_id, error_code, message_time, received_time, serial, params))
+        FROM latest) AS made,
     arrayMap(p -> p.1, made) AS page_ids,
     page AS
     (
-        SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS topic_id, p.3 AS error_code, p.4 AS message_time, p.5 AS received_time, p.6 AS serial, p.7 AS params
+        SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS topic_id, p.3 AS error_code, p.4 AS message_time,
+            p.5 AS received_time, p.6 AS serial, p.7 AS params
     )
 SELECT
     c.netbios_name AS netbios_name,

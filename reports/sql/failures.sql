@@ -1,9 +1,10 @@
 -- title: Failures by error code
 -- group: Compliance
--- description: Which failures clients are in right now, counted by the error code in their parameters. A state counts as a
---   failure when its name says so. Codes are written as eight hexadecimal digits, however the client wrote them.
+-- description: Which failures clients are in right now, counted by the error code in their parameters. A state counts
+--   as a failure when its name says so. Codes are written as eight hexadecimal digits, however the client wrote them.
 -- param topic_type UInt32 = 0: One topic type; 0 takes all
--- param parameter UInt8 = 0 in 0..64: Which parameter holds the code, counted from 1; 0 takes the first that looks like a failure code
+-- param parameter UInt8 = 0 in 0..64: Which parameter holds the code, counted from 1; 0 takes the first that looks like
+--   a failure code
 -- param code String = '': Only this error code, for example 0x80240022
 -- param failing String = '(?i)\bfail|\berrors?\b|not successful|not supported|n.t supported|can.t|invalid|n.t valid|non-valid|not valid|unavailable|incorrect|mismatch|missing|not match|disk is full|isn.t MS signed|disallowed': What the name of a failure looks like, as a regular expression
 -- order: clients UInt64 desc, topic_type UInt32, state_id UInt32, error_code String
@@ -30,7 +31,8 @@ WITH
             message_time,
             if({parameter:UInt8} > 0, params[{parameter:UInt8}],
                arrayFirst(p -> match(p, '^(0[xX][89A-Fa-f][0-9A-Fa-f]{7}|-[1-9][0-9]{6,9})$')
-                   OR match(p, '^[0-9]{10}$') AND toUInt64OrZero(p) BETWEEN 2147483648 AND 4294967295, params)) AS given,
+                   OR match(p, '^[0-9]{10}$')
+                       AND toUInt64OrZero(p) BETWEEN 2147483648 AND 4294967295, params)) AS given,
             toInt64OrZero(given) AS number,
             multiIf(match(given, '^0[xX][0-9A-Fa-f]{1,8}$'), concat('0x', leftPad(upper(substring(given, 3)), 8, '0')),
                     match(given, '^-?[0-9]{1,10}$') AND number >= -2147483648 AND number <= 4294967295,
@@ -47,15 +49,26 @@ SELECT
     s.error_code AS error_code,
     transform(s.error_code,
         ['0x80004005', '0x8000FFFF', '0x80070002', '0x80070003', '0x80070005', '0x8007000E', '0x80070020', '0x80070070',
-         '0x80070643', '0x80070652', '0x800705B4', '0x80070BC2', '0x80070BC9', '0x80072EE2', '0x80072EE7', '0x80072EFD', '0x80072EFE', '0x80072F8F',
-         '0x80073712', '0x800F081F', '0x800F0922', '0x80092004', '0x80096004', '0x80240016', '0x80240017', '0x8024001E', '0x80240022',
+         '0x80070643', '0x80070652', '0x800705B4', '0x80070BC2', '0x80070BC9', '0x80072EE2', '0x80072EE7', '0x80072EFD',
+             '0x80072EFE', '0x80072F8F',
+         '0x80073712', '0x800F081F', '0x800F0922', '0x80092004', '0x80096004', '0x80240016', '0x80240017', '0x8024001E',
+             '0x80240022',
          '0x80242014', '0x80244010', '0x80244019', '0x80244022', '0x8024402C', '0x80246007', '0x80248007', '0x80200053',
          '0x87D00215', '0x87D00324', '0x87D00664', '0x87D00667', '0x87D00668'],
-        ['unspecified error', 'unexpected failure', 'file not found', 'path not found', 'access denied', 'out of memory', 'file in use by another process', 'disk full',
-         'installation failed', 'another installation is running', 'timed out', 'restart required to finish', 'restart required, earlier one failed', 'network request timed out', 'server name not resolved', 'could not connect to the server', 'connection broken', 'secure connection failed: certificate or clock',
-         'component store corrupt', 'source files not found', 'an installer of the update failed', 'certificate not found', 'signature could not be verified', 'another installation in progress or restart pending', 'update not applicable', 'service is stopping', 'all updates failed',
-         'restart pending', 'too many round trips to the update server', 'not found on the update server', 'update server unavailable', 'proxy or server name not resolved', 'update not downloaded', 'update data store has no such item', 'downloaded data failed validation',
-         'item not found', 'application not detected after installation', 'job cancelled', 'no maintenance window that is long enough', 'update still needed after installation'],
+        ['unspecified error', 'unexpected failure', 'file not found', 'path not found', 'access denied',
+            'out of memory', 'file in use by another process', 'disk full',
+         'installation failed', 'another installation is running', 'timed out', 'restart required to finish',
+             'restart required, earlier one failed', 'network request timed out', 'server name not resolved',
+             'could not connect to the server', 'connection broken', 'secure connection failed: certificate or clock',
+         'component store corrupt', 'source files not found', 'an installer of the update failed',
+             'certificate not found', 'signature could not be verified',
+             'another installation in progress or restart pending', 'update not applicable', 'service is stopping',
+             'all updates failed',
+         'restart pending', 'too many round trips to the update server', 'not found on the update server',
+             'update server unavailable', 'proxy or server name not resolved', 'update not downloaded',
+             'update data store has no such item', 'downloaded data failed validation',
+         'item not found', 'application not detected after installation', 'job cancelled',
+             'no maintenance window that is long enough', 'update still needed after installation'],
         '') AS meaning,
     uniqExact(s.client_id) AS clients,
     uniqExact(s.topic_id) AS topic_ids,

@@ -1,7 +1,7 @@
 -- title: Gap checks
 -- group: Completeness
--- description: The gap checks that ran, the latest first: of how many clients messages were missing after each, how many, and how many resyncs
---   it issued or held back.
+-- description: The gap checks that ran, the latest first: of how many clients messages were missing after each, how
+--   many, and how many resyncs it issued or held back.
 -- param days UInt32 = 30 in 1..400: Only checks of so many days
 -- order: time DateTime64(6,'UTC') desc, kind String
 -- note kind: full = all clients; incremental = those that changed since the check before

@@ -1,6 +1,7 @@
 -- title: State messages of one client
 -- group: Clients
--- description: What one computer sent, newest serial first, as far as history is kept: each message once, with its times and file.
+-- description: What one computer sent, newest serial first, as far as history is kept: each message once, with its
+--   times and file.
 -- param client String: Client id (with or without GUID:) or computer name
 -- param topic_type UInt32 = 0: One topic type; 0 takes all
 -- param topic_id String = '': One topic id; empty takes all
@@ -57,5 +58,6 @@ SELECT
 FROM seen AS s
 LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t
     ON t.named_type = s.seen_type
-LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names GROUP BY named_type, named) AS n
+LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names
+    GROUP BY named_type, named) AS n
     ON n.named_type = s.seen_type AND n.named = s.seen_state

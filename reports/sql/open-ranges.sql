@@ -1,7 +1,7 @@
 -- title: Open ranges by age
 -- group: Completeness
--- description: How many ranges of messages are missing, by how long they have been missing, with the messages in them and the
---   clients they belong to, as of the last gap check.
+-- description: How many ranges of messages are missing, by how long they have been missing, with the messages in them
+--   and the clients they belong to, as of the last gap check.
 -- note missing_for: since the first gap check that saw any of the range missing
 -- note clients: a client with ranges of several ages counts in each
 -- link ranges: missing-ranges?min_age_hours={from_hours}&max_age_hours={to_hours}
@@ -22,7 +22,8 @@ WITH
             uniqExact(client_id) AS clients
         FROM
         (
-            SELECT ClientID AS client_id, LastSerial - FirstSerial + 1 AS messages, dateDiff('second', DetectedTime, now64(3, 'UTC')) / 3600 AS hours
+            SELECT ClientID AS client_id, LastSerial - FirstSerial + 1 AS messages,
+                dateDiff('second', DetectedTime, now64(3, 'UTC')) / 3600 AS hours
             FROM SR_MissingMessageRanges
             WHERE SerialJump = 0
         )

@@ -1,7 +1,8 @@
 -- title: Reports that the relay refused
 -- group: Clients
--- description: The last report of each client that the relay refused, as the client was told: too large, no XML, another client's, and so
---   on. Nothing of such a report is stored. The relay keeps relay.refusals_kept of them; the oldest give way.
+-- description: The last report of each client that the relay refused, as the client was told: too large, no XML,
+--   another client's, and so on. Nothing of such a report is stored. The relay keeps relay.refusals_kept of them; the
+--   oldest give way.
 -- param client String = '': Client id (with or without GUID:) or computer name; empty takes all
 -- param only String = 'open' in open, all: Only clients of which no report was taken since, or all
 -- order: refused_time DateTime64(6,'UTC') desc, _slot UInt32
@@ -19,7 +20,8 @@ WITH
     (
         SELECT *
         FROM refused_reports FINAL
-        WHERE {client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)) OR lower(netbios_name) = lower({client:String})
+        WHERE {client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids))
+            OR lower(netbios_name) = lower({client:String})
         ORDER BY refused_time DESC, slot
         LIMIT 1 BY client_id, verified
     )
@@ -38,5 +40,6 @@ SELECT
     last.client_id AS client_id,
     last.slot AS _slot
 FROM last
-LEFT JOIN (SELECT client_id, netbios_name FROM clients WHERE client_id IN (SELECT client_id FROM last)) AS c ON c.client_id = last.client_id
+LEFT JOIN (SELECT client_id, netbios_name FROM clients WHERE client_id IN (SELECT client_id FROM last)) AS c
+    ON c.client_id = last.client_id
 WHERE {only:String} = 'all' OR last.taken_time IS NULL

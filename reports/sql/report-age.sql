@@ -15,7 +15,8 @@ WITH
     counted AS
     (
         -- A clock that went back can leave a report in the future; it counts as fresh.
-        SELECT multiIf(hours < 1, 0, hours < 4, 1, hours < 24, 4, hours < 168, 24, hours < 720, 168, 720) AS from_hours, count() AS clients
+        SELECT multiIf(hours < 1, 0, hours < 4, 1, hours < 24, 4, hours < 168, 24, hours < 720, 168, 720) AS from_hours,
+            count() AS clients
         FROM (SELECT dateDiff('second', last_report_time, now64(3, 'UTC')) / 3600 AS hours FROM clients_seen FINAL)
         GROUP BY from_hours
     )

@@ -1,9 +1,9 @@
 -- title: Scan states
 -- group: Compliance
--- description: How far clients are with scanning for updates (topic type 501), per update source, with the age of their answers.
---   Unknown counts the clients that report to this site but never told of a scan at that source.
---   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in all. The others
---   are as old as the summary; the report freshness tells since when that is.
+-- description: How far clients are with scanning for updates (topic type 501), per update source, with the age of their
+--   answers. Unknown counts the clients that report to this site but never told of a scan at that source.
+--   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in
+--   all. The others are as old as the summary; the report freshness tells since when that is.
 -- param source String = '': The update source's id (topic id); empty takes every source
 -- order: source String, _place UInt64
 -- bars: source, state_name, clients
@@ -50,5 +50,6 @@ SELECT
     ifNull(toUInt64(entry.1), toUInt64(4294967296)) AS _place
 FROM blocks
 ARRAY JOIN arrayPushBack(reported, (NULL, toUInt64(silent), NULL, NULL)) AS entry
-LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_names WHERE topic_type = 501 GROUP BY named) AS n
+LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_names WHERE topic_type = 501
+    GROUP BY named) AS n
     ON n.named = assumeNotNull(entry.1)

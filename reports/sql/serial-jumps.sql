@@ -1,8 +1,8 @@
 -- title: Serials that jumped
 -- group: Completeness
--- description: Clients with a serial more than 1,000,000 above all that was known: a message that arrived, or only a claim. What is missing
---   below it counts in no other number: nobody lost so many messages. A counter that is broken, a machine that was moved here, or
---   somebody who speaks in the client's name.
+-- description: Clients with a serial more than 1,000,000 above all that was known: a message that arrived, or only a
+--   claim. What is missing below it counts in no other number: nobody lost so many messages. A counter that is broken,
+--   a machine that was moved here, or somebody who speaks in the client's name.
 -- param client String = '': Client id (with or without GUID:) or computer name; empty takes all
 -- param kind String = '' in '', messages, claim: Only jumps of messages, or only claims
 -- order: noticed DateTime64(6,'UTC') desc, client_id UUID, first_serial UInt64
@@ -22,7 +22,8 @@ WITH
             FROM missing_ranges FINAL
             WHERE closed = 0 AND jump = 1
             UNION ALL
-            SELECT 'claim' AS kind, client_id, known + 1 AS first_serial, aside.last_serial AS last_serial, claimed_time AS noticed
+            SELECT 'claim' AS kind, client_id, known + 1 AS first_serial, aside.last_serial AS last_serial,
+                claimed_time AS noticed
             FROM aside
         )
         WHERE ({kind:String} = '' OR kind = {kind:String})
@@ -31,7 +32,8 @@ WITH
     -- They are looked for once: read as a table, for their ids and for themselves.
     (SELECT groupArray((kind, client_id, first_serial, last_serial, noticed)) FROM jumped) AS made,
     arrayMap(p -> p.2, made) AS page_ids,
-    rows AS (SELECT arrayJoin(made) AS p, p.1 AS kind, p.2 AS client_id, p.3 AS first_serial, p.4 AS last_serial, p.5 AS noticed)
+    rows AS (SELECT arrayJoin(made) AS p, p.1 AS kind, p.2 AS client_id, p.3 AS first_serial, p.4 AS last_serial,
+        p.5 AS noticed)
 SELECT
     c.netbios_name AS netbios_name,
     jumped.kind AS kind,
@@ -43,7 +45,8 @@ SELECT
     c.last_report_time AS last_report,
     jumped.client_id AS client_id
 FROM rows AS jumped
-LEFT JOIN (SELECT client_id, netbios_name, toNullable(named.last_report_time) AS last_report_time FROM named) AS c ON c.client_id = jumped.client_id
+LEFT JOIN (SELECT client_id, netbios_name, toNullable(named.last_report_time) AS last_report_time FROM named) AS c
+    ON c.client_id = jumped.client_id
 LEFT JOIN
 (
     SELECT client_id, uniqExact(serial) AS flagged FROM state_messages

@@ -1,6 +1,7 @@
 -- title: Set-aside files that came to an end
 -- group: Site
--- description: What was set aside and then replayed, or dropped by a person or by a limit: who wanted it, when, and why.
+-- description: What was set aside and then replayed, or dropped by a person or by a limit: who wanted it, when, and
+--   why.
 -- param how String = '': Only replayed, dropped (by a person) or limit (ingest.corrupt_limit, ingest.corrupt_age)
 -- param hours UInt32 = 0 in 0..100000: Only the last so many hours; 0 takes all
 -- order: time DateTime64(3,'UTC') desc, name String, _until DateTime64(6,'UTC')

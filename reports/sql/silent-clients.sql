@@ -1,9 +1,10 @@
 -- title: Silent clients
 -- group: Completeness
--- description: Clients that have not reported for a while, the longest silent first, and whether they still connect: one that asks for its policy and
---   holds back what it has is a different case from one that is switched off.
+-- description: Clients that have not reported for a while, the longest silent first, and whether they still connect:
+--   one that asks for its policy and holds back what it has is a different case from one that is switched off.
 -- param hours UInt32 = 24 in 1..100000: From how many hours without a report on
--- param verdict String = '' in '', connected but silent, connected with nothing to say, silent, never reported: Only these
+-- param verdict String = '' in '', connected but silent, connected with nothing to say, silent, never reported: Only
+--   these
 -- order: _last_report DateTime64(6,'UTC'), client_id UUID
 -- note last_report: empty = never
 -- note last_policy: when it last asked for its policy
@@ -31,7 +32,8 @@ WITH
             SELECT client_id, toDateTime64(0, 6, 'UTC') AS last_report
             FROM clients_unreported
         )
-        WHERE ({after:UInt8} = 0 OR (last_report, client_id) > ({after__last_report:DateTime64(6,'UTC')}, {after_client_id:UUID}))
+        WHERE ({after:UInt8} = 0 OR (last_report, client_id) > ({after__last_report:DateTime64(6,'UTC')},
+            {after_client_id:UUID}))
           AND multiIf({verdict:String} = '', 1,
                       toUnixTimestamp64Micro(last_report) = 0, {verdict:String} = 'never reported',
                       {verdict:String} = 'silent', client_id NOT IN (SELECT client_id FROM connecting),
@@ -47,10 +49,12 @@ WITH
     judged AS
     (
         SELECT
-            quiet.client_id AS client_id, quiet.last_report AS last_report, claim.polled AS last_policy, cache.unsent AS unsent,
+            quiet.client_id AS client_id, quiet.last_report AS last_report, claim.polled AS last_policy,
+                cache.unsent AS unsent,
             multiIf(toUnixTimestamp64Micro(last_report) = 0, 'never reported',
                     last_policy < now64(6, 'UTC') - toIntervalHour({hours:UInt32}), 'silent',
-                    cache.unsent = 0 AND claim.serial <= s.seen AND toUnixTimestamp64Micro(cache.claimed_time) > 0, 'connected with nothing to say',
+                    cache.unsent = 0 AND claim.serial <= s.seen
+                        AND toUnixTimestamp64Micro(cache.claimed_time) > 0, 'connected with nothing to say',
                     'connected but silent') AS verdict
         FROM quiet
         LEFT JOIN
@@ -61,11 +65,13 @@ WITH
         LEFT JOIN
         (
             SELECT client_id, toNullable(client_caches.unsent) AS unsent, client_caches.claimed_time AS claimed_time
-            FROM client_caches FINAL WHERE client_id IN (SELECT arrayJoin(quiet_ids)) AND client_caches.unsent < 4294967295
+            FROM client_caches FINAL WHERE client_id IN (SELECT arrayJoin(quiet_ids))
+                AND client_caches.unsent < 4294967295
         ) AS cache ON cache.client_id = quiet.client_id
         LEFT JOIN
         (
-            SELECT client_id, max(client_stats_data.last_serial) AS seen FROM client_stats_data WHERE client_id IN (SELECT arrayJoin(quiet_ids)) GROUP BY client_id
+            SELECT client_id, max(client_stats_data.last_serial) AS seen FROM client_stats_data
+                WHERE client_id IN (SELECT arrayJoin(quiet_ids)) GROUP BY client_id
         ) AS s ON s.client_id = quiet.client_id
     ),
     page AS

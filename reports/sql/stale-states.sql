@@ -32,7 +32,8 @@ WITH
     arrayMap(p -> p.1, made) AS page_ids,
     page AS
     (
-        SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS topic_id, p.3 AS state_id, p.4 AS received_time, p.5 AS serial
+        SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS topic_id, p.3 AS state_id, p.4 AS received_time,
+            p.5 AS serial
     )
 SELECT
     c.netbios_name AS netbios_name,
@@ -46,6 +47,7 @@ SELECT
 FROM page
 LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM named) AS c
     ON c.client_id = page.client_id
-LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_names WHERE topic_type = {topic_type:UInt32} GROUP BY named) AS n
+LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_names
+    WHERE topic_type = {topic_type:UInt32} GROUP BY named) AS n
     ON n.named = page.state_id
 ORDER BY last_message_received, client_id, topic_id

@@ -12,7 +12,8 @@ WITH
     arrived AS
     (
         -- A report loaded again after a crash has a second row until merged; it counts once.
-        SELECT min(loaded_time) AS loaded, min(received_time) AS received, any(messages) AS messages, any(set_aside) AS set_aside
+        SELECT min(loaded_time) AS loaded, min(received_time) AS received, any(messages) AS messages,
+            any(set_aside) AS set_aside
         FROM client_reports
         WHERE loaded_time >= first_minute
         GROUP BY received_time, source_file, report_index

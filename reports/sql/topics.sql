@@ -1,10 +1,10 @@
 -- title: Topics, with how their clients stand
 -- group: Compliance
--- description: Every topic type that clients report on, with the number of topic ids, of clients, and of client and topic
---   pairs per state. Unknown counts clients that never reported on a topic id which several others did report on; where every
---   client has topic ids of its own, it counts the clients that never reported on the topic type.
---   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in all. The others
---   are as old as the summary; the report freshness tells since when that is.
+-- description: Every topic type that clients report on, with the number of topic ids, of clients, and of client and
+--   topic pairs per state. Unknown counts clients that never reported on a topic id which several others did report on;
+--   where every client has topic ids of its own, it counts the clients that never reported on the topic type.
+--   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in
+--   all. The others are as old as the summary; the report freshness tells since when that is.
 -- param topic_type UInt32 = 0: One topic type; 0 takes all
 -- order: topic_type UInt32, _place UInt64
 -- bars: topic_type, state_name, pairs
@@ -57,6 +57,8 @@ FROM per_type
 ARRAY JOIN arrayPushBack(
     arrayMap((s, c) -> (CAST(s, 'Nullable(UInt32)'), c), summed.1, summed.2),
     (NULL, toUInt64(unknown))) AS entry
-LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t ON t.named_type = topic_type
-LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names GROUP BY named_type, named) AS n
+LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t
+    ON t.named_type = topic_type
+LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names
+    GROUP BY named_type, named) AS n
     ON n.named_type = topic_type AND n.named = assumeNotNull(entry.1)

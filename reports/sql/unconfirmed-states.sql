@@ -1,7 +1,7 @@
 -- title: Unconfirmed states
 -- group: Completeness
--- description: States that only the site still holds: the client left them out when it sent everything again, as after a reinstallation. They
---   are kept and marked until the client reports on them again.
+-- description: States that only the site still holds: the client left them out when it sent everything again, as after
+--   a reinstallation. They are kept and marked until the client reports on them again.
 -- param client String = '': Client id (with or without GUID:) or computer name; empty takes all
 -- param topic_type UInt32 = 0: One topic type; 0 takes all
 -- order: client_id UUID, topic_type UInt32, topic_id String
@@ -16,7 +16,8 @@ WITH
         FROM unconfirmed_states
         WHERE ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
           AND ({topic_type:UInt32} = 0 OR topic_type = {topic_type:UInt32})
-          AND ({after:UInt8} = 0 OR (client_id, topic_type, topic_id) > ({after_client_id:UUID}, {after_topic_type:UInt32}, {after_topic_id:String}))
+          AND ({after:UInt8} = 0 OR (client_id, topic_type, topic_id) > ({after_client_id:UUID},
+              {after_topic_type:UInt32}, {after_topic_id:String}))
         ORDER BY client_id, topic_type, topic_id
         LIMIT {page_rows:UInt64}
     ),
@@ -25,7 +26,8 @@ WITH
     arrayMap(p -> p.1, made) AS page_ids,
     page AS
     (
-        SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS topic_type, p.3 AS topic_id, p.4 AS state_id, p.5 AS serial, p.6 AS message_time, p.7 AS since
+        SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS topic_type, p.3 AS topic_id, p.4 AS state_id,
+            p.5 AS serial, p.6 AS message_time, p.7 AS since
     )
 SELECT
     c.netbios_name AS netbios_name,
@@ -39,7 +41,9 @@ SELECT
     page.client_id AS client_id
 FROM page
 LEFT JOIN (SELECT client_id, netbios_name FROM named) AS c ON c.client_id = page.client_id
-LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t ON t.named_type = page.topic_type
-LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names GROUP BY named_type, named) AS n
+LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t
+    ON t.named_type = page.topic_type
+LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names
+    GROUP BY named_type, named) AS n
     ON n.named_type = page.topic_type AND n.named = page.state_id
 ORDER BY client_id, topic_type, topic_id

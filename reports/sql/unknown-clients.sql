@@ -1,8 +1,9 @@
 -- title: Clients unknown on a topic, and why
 -- group: Compliance
--- description: The clients behind the Unknown bucket: they report to this site but never did on this topic. The reason is the
---   first that applies: messages of the client are missing, records of it were set aside, states wait on the client to be sent,
---   it has been silent, or it simply never said anything about this topic. `statewire explain CLIENT --topic` also looks into the inbox.
+-- description: The clients behind the Unknown bucket: they report to this site but never did on this topic. The reason
+--   is the first that applies: messages of the client are missing, records of it were set aside, states wait on the
+--   client to be sent, it has been silent, or it simply never said anything about this topic. `statewire explain CLIENT
+--   --topic` also looks into the inbox.
 -- param topic_type UInt32: Topic type
 -- param topic_id String = '': One topic id; empty means never on any topic id of the type
 -- param silent_days UInt32 = 7 in 1..3650: From how many days without a report a client counts as silent
@@ -27,7 +28,8 @@ WITH
             SELECT client_id FROM instant_states_data
             WHERE topic_type = {topic_type:UInt32} AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
         )
-          AND ({after:UInt8} = 0 OR (last_report_time, client_id) > ({after_last_report:DateTime64(6,'UTC')}, {after_client_id:UUID}))
+          AND ({after:UInt8} = 0 OR (last_report_time, client_id) > ({after_last_report:DateTime64(6,'UTC')},
+              {after_client_id:UUID}))
         ORDER BY latest, client_id
         LIMIT {page_rows:UInt64}
     ),
@@ -36,8 +38,10 @@ SELECT
     page.netbios_name AS netbios_name,
     multiIf(g.missing > 0, 'messages missing: the state may be among them',
             b.bad > 0, 'records set aside: the state may be among them',
-            w.unsent > 0 AND page.last_report_time >= now64(3, 'UTC') - toIntervalDay({silent_days:UInt32}), 'states wait on the client to be sent',
-            page.last_report_time < now64(3, 'UTC') - toIntervalDay({silent_days:UInt32}), 'silent: no report for a long time',
+            w.unsent > 0 AND page.last_report_time >= now64(3, 'UTC') - toIntervalDay({silent_days:UInt32}),
+                'states wait on the client to be sent',
+            page.last_report_time < now64(3, 'UTC') - toIntervalDay({silent_days:UInt32}),
+                'silent: no report for a long time',
             'never reported on this topic') AS reason,
     page.last_report_time AS last_report,
     page.first_report_time AS first_report,
@@ -54,7 +58,8 @@ LEFT JOIN
 ) AS g ON g.client_id = page.client_id
 LEFT JOIN
 (
-    SELECT client_id, count() AS bad FROM set_aside_records FINAL WHERE client_id IN (SELECT arrayJoin(page_ids)) GROUP BY client_id
+    SELECT client_id, count() AS bad FROM set_aside_records FINAL WHERE client_id IN (SELECT arrayJoin(page_ids))
+        GROUP BY client_id
 ) AS b ON b.client_id = page.client_id
 LEFT JOIN
 (

@@ -1,7 +1,8 @@
 -- title: Clients whose clock is wrong
 -- group: Clients
--- description: Clients with messages whose time can't be right: before 2000, or more than a day after they came. They are stored and count
---   like any other: the order of messages is that of their serials, never that of a clock. Only the times shown are wrong.
+-- description: Clients with messages whose time can't be right: before 2000, or more than a day after they came. They
+--   are stored and count like any other: the order of messages is that of their serials, never that of a clock. Only
+--   the times shown are wrong.
 -- param hours UInt32 = 720 in 0..87600: Messages that came in these hours; 0 takes all that are stored
 -- order: last_received DateTime64(6,'UTC') desc, client_id UUID
 -- note messages: whose time can't be right
@@ -13,10 +14,12 @@
 WITH
     wrong AS
     (
-        SELECT client_id, uniqExact(serial, payload_hash) AS messages, max(state_messages.received_time) AS last_received,
+        SELECT client_id, uniqExact(serial, payload_hash) AS messages,
+            max(state_messages.received_time) AS last_received,
                argMax(message_time, (state_messages.received_time, serial)) AS named_time
         FROM state_messages
-        WHERE bitTest(flags, 0) = 1 AND ({hours:UInt32} = 0 OR state_messages.received_time > now64(6, 'UTC') - toIntervalHour({hours:UInt32}))
+        WHERE bitTest(flags, 0) = 1
+            AND ({hours:UInt32} = 0 OR state_messages.received_time > now64(6, 'UTC') - toIntervalHour({hours:UInt32}))
         GROUP BY client_id
     ),
     page AS

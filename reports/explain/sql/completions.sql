@@ -3,7 +3,8 @@
 SELECT
     serial,
     received_time,
-    if(match(params[1], '^[0-9]{1,19}$') AND toUInt64OrZero(params[1]) BETWEEN 1 AND serial, toUInt64OrZero(params[1]), serial) AS floor
+    if(match(params[1], '^[0-9]{1,19}$') AND toUInt64OrZero(params[1]) BETWEEN 1 AND serial, toUInt64OrZero(params[1]),
+        serial) AS floor
 FROM completions_data FINAL
 WHERE client_id = {client:UUID}
 ORDER BY received_time DESC, serial DESC

@@ -1,4 +1,5 @@
--- Clients that had a computer name and have another one now: by the reports that are stored, and by the names that the summary kept.
+-- Clients that had a computer name and have another one now: by the reports that are stored, and by the names that the
+-- summary kept.
 SELECT h.client_id AS client_id, max(h.received_time) AS last_report, any(c.netbios_name) AS now
 FROM
 (

@@ -55,7 +55,8 @@ LEFT JOIN
 ) AS f ON f.client_id = one.client_id
 LEFT JOIN
 (
-    SELECT client_id, max(baselines.accepted_time) AS time FROM baselines WHERE client_id = {client:UUID} GROUP BY client_id
+    SELECT client_id, max(baselines.accepted_time) AS time FROM baselines WHERE client_id = {client:UUID}
+        GROUP BY client_id
 ) AS b ON b.client_id = one.client_id
 LEFT JOIN
 (
@@ -78,5 +79,6 @@ LEFT JOIN
 ) AS a ON a.client_id = one.client_id
 LEFT JOIN
 (
-    SELECT client_id, max(accepted_claims.last_serial) AS last_serial FROM accepted_claims WHERE client_id = {client:UUID} GROUP BY client_id
+    SELECT client_id, max(accepted_claims.last_serial) AS last_serial FROM accepted_claims
+        WHERE client_id = {client:UUID} GROUP BY client_id
 ) AS k ON k.client_id = one.client_id

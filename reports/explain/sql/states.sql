@@ -10,9 +10,12 @@ SELECT
     s.received_time AS received,
     s.serial > 0 AND s.serial < {floor:UInt64} AND s.topic_type != 700 AS unconfirmed,
     count() OVER () AS all_states
-FROM (SELECT topic_type, topic_id, state_id, serial, message_time, received_time FROM current_states WHERE client_id = {client:UUID}) AS s
-LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t ON t.named_type = s.topic_type
-LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names GROUP BY named_type, named) AS n
+FROM (SELECT topic_type, topic_id, state_id, serial, message_time, received_time FROM current_states
+    WHERE client_id = {client:UUID}) AS s
+LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t
+    ON t.named_type = s.topic_type
+LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names
+    GROUP BY named_type, named) AS n
     ON n.named_type = s.topic_type AND n.named = s.state_id
 ORDER BY unconfirmed DESC, s.received_time DESC, s.topic_type, s.topic_id
 LIMIT 200

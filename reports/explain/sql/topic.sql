@@ -15,6 +15,8 @@ LEFT JOIN
     FROM current_states
     WHERE topic_type = {type:UInt32} AND topic_id = {id:String} AND client_id = {client:UUID}
 ) AS s ON s.topic_type = one.topic_type
-LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t ON t.named_type = one.topic_type
-LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names GROUP BY named_type, named) AS n
+LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t
+    ON t.named_type = one.topic_type
+LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names
+    GROUP BY named_type, named) AS n
     ON n.named_type = one.topic_type AND n.named = s.state_id

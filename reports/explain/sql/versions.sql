@@ -16,8 +16,10 @@ SELECT
     any(t.topic_name) AS topic_name,
     any(n.state_name) AS state_name
 FROM (SELECT * FROM state_messages WHERE client_id = {client:UUID} AND serial = {serial:UInt64}) AS m
-LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t ON t.named_type = m.topic_type
-LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names GROUP BY named_type, named) AS n
+LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t
+    ON t.named_type = m.topic_type
+LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names
+    GROUP BY named_type, named) AS n
     ON n.named_type = m.topic_type AND n.named = m.state_id
 GROUP BY payload_hash
 ORDER BY received, payload_hash

@@ -1,7 +1,8 @@
 -- Claims that are kept aside: not accepted, not settled by a baseline, and still more than 1,000,000 above all that was received.
     aside AS
     (
-        SELECT a.client_id AS client_id, a.last_serial AS last_serial, greatest(s.last_serial, p.last_serial) AS known, a.claimed_time AS claimed_time
+        SELECT a.client_id AS client_id, a.last_serial AS last_serial, greatest(s.last_serial, p.last_serial) AS known,
+            a.claimed_time AS claimed_time
         FROM (SELECT client_id, last_serial, claimed_time FROM claims_aside FINAL) AS a
         LEFT JOIN
         (

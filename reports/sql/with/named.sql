@@ -15,7 +15,8 @@
             FROM clients_seen
             WHERE client_id IN (SELECT arrayJoin(page_ids))
             UNION ALL
-            SELECT client_id, netbios_name, CAST(clients_named.client_version, 'String') AS client_version, given, place,
+            SELECT client_id, netbios_name, CAST(clients_named.client_version, 'String') AS client_version, given,
+                place,
                 toDateTime64(0, 6, 'UTC') AS first_report_time, toDateTime64(0, 6, 'UTC') AS last_report_time
             FROM clients_named
             WHERE client_id IN (SELECT arrayJoin(page_ids))

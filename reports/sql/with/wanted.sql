@@ -7,7 +7,8 @@
           (
               SELECT client_id FROM client_names WHERE name_lower = lower({client:String})
               UNION ALL
-              SELECT client_id FROM clients_named WHERE client_id IN (SELECT client_id FROM clients_changed) AND lower(netbios_name) = lower({client:String})
+              SELECT client_id FROM clients_named WHERE client_id IN (SELECT client_id FROM clients_changed)
+                  AND lower(netbios_name) = lower({client:String})
           )
           AND lower(netbios_name) = lower({client:String})
         UNION ALL

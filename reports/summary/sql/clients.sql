@@ -1,6 +1,7 @@
--- Clients that changed since the summary, a slice of them, unless they stand there just so. It is the view clients_fresh,
--- which would hold the ids of all that changed at once.
-INSERT INTO client_now (client_id, netbios_name, name_lower, client_version, client_type, first_report_time, last_report_time, version)
+-- Clients that changed since the summary, a slice of them, unless they stand there just so. It is the view
+-- clients_fresh, which would hold the ids of all that changed at once.
+INSERT INTO client_now (client_id, netbios_name, name_lower, client_version, client_type, first_report_time,
+    last_report_time, version)
 WITH changed AS (SELECT client_id FROM clients_changed WHERE sipHash64(client_id) % {slices:UInt64} = {slice:UInt64})
 SELECT client_id, netbios_name, lower(netbios_name), client_version, client_type, first_report_time, last_report_time,
     (SELECT max(version) FROM client_now) + 1
@@ -15,8 +16,10 @@ FROM
         max(facts.last_report_time) AS last_report_time
     FROM
     (
-        SELECT client_id, '' AS netbios_name, '' AS client_version, toUInt8(0) AS client_type, toUInt8(128) AS given, toUInt128(0) AS place,
-            CAST(first_report_time, 'DateTime64(6, \'UTC\')') AS first_report_time, CAST(last_report_time, 'DateTime64(6, \'UTC\')') AS last_report_time
+        SELECT client_id, '' AS netbios_name, '' AS client_version, toUInt8(0) AS client_type, toUInt8(128) AS given,
+            toUInt128(0) AS place,
+            CAST(first_report_time, 'DateTime64(6, \'UTC\')') AS first_report_time,
+                CAST(last_report_time, 'DateTime64(6, \'UTC\')') AS last_report_time
         FROM clients_seen
         WHERE client_id IN (changed)
         UNION ALL
