@@ -1,4 +1,5 @@
--- What one client last said on every topic, unconfirmed states first, then the latest.
+-- What one client last said on every topic, unconfirmed states first, then the latest. The end of a resync is said on
+-- topic 700: that is no state, so it is never unconfirmed.
 SELECT
     s.topic_type AS topic,
     t.topic_name AS topic_name,
