@@ -45,34 +45,34 @@ func (d *delivery) keep(report, text []byte, memory *budget) []byte {
 	return d.raw
 }
 
-// desk lends deliveries and decoders.
-type desk struct {
+// pool lends deliveries and decoders.
+type pool struct {
 	memory     *budget
 	deliveries sync.Pool
 	decoders   sync.Pool
 	heavy      chan struct{} // bounds the checks of heavy bodies at one time
 }
 
-func newDesk(memory *budget) *desk {
-	return &desk{memory: memory, heavy: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}
+func newPool(memory *budget) *pool {
+	return &pool{memory: memory, heavy: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}
 }
 
 // get returns nil when the memory for bodies is used up.
-func (k *desk) get() *delivery {
-	d, ok := k.deliveries.Get().(*delivery)
+func (p *pool) get() *delivery {
+	d, ok := p.deliveries.Get().(*delivery)
 	if !ok {
 		d = &delivery{done: make(chan struct{}, 1), raw: make([]byte, 0, firstBuffer)}
 	}
 	d.held = int64(cap(d.raw) + cap(d.text))
-	if !k.memory.take(d.held) {
+	if !p.memory.take(d.held) {
 		return nil
 	}
 	return d
 }
 
 // put takes a delivery back and keeps its buffers when they are of the common size.
-func (k *desk) put(d *delivery) {
-	k.memory.give(d.held)
+func (p *pool) put(d *delivery) {
+	p.memory.give(d.held)
 	if d.abandoned {
 		return
 	}
@@ -83,18 +83,18 @@ func (k *desk) put(d *delivery) {
 		d.text = nil
 	}
 	d.held, d.report, d.file, d.refused = 0, smx.Accepted{}, "", nil
-	k.deliveries.Put(d)
+	p.deliveries.Put(d)
 }
 
-func (k *desk) decoder() *smx.Decoder {
-	if d, ok := k.decoders.Get().(*smx.Decoder); ok {
+func (p *pool) decoder() *smx.Decoder {
+	if d, ok := p.decoders.Get().(*smx.Decoder); ok {
 		return d
 	}
 	return smx.NewDecoder()
 }
 
-func (k *desk) giveBack(d *smx.Decoder, size int) {
+func (p *pool) giveBack(d *smx.Decoder, size int) {
 	if size <= lightBody {
-		k.decoders.Put(d)
+		p.decoders.Put(d)
 	}
 }

@@ -69,7 +69,7 @@ type Relay struct {
 	rates       *rates
 	memory      *budget
 	committer   *committer
-	desk        *desk
+	pool        *pool
 	refused     *refused
 
 	withoutPolicy rate.Sometimes // bounds the complaints
@@ -100,7 +100,7 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 	r.gate = newGate(cfg, deps.Inbox, r.metrics, r.log, r.now)
 	r.rates = newRates(cfg)
 	r.memory = &budget{max: cfg.MaxBodyMemory}
-	r.desk = newDesk(r.memory)
+	r.pool = newPool(r.memory)
 	r.committer = newCommitter(cfg, deps.Inbox, r.gate, r.metrics, r.log, r.now)
 	r.routes = map[string]route{
 		"/mp/reports": {method: http.MethodPost, serve: r.serveReport},

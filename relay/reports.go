@@ -46,11 +46,11 @@ func (r *Relay) report(w http.ResponseWriter, req *http.Request) (who sender, na
 	if p != nil {
 		return who, "", p
 	}
-	d := r.desk.get()
+	d := r.pool.get()
 	if d == nil {
 		return who, "", overloaded()
 	}
-	defer r.desk.put(d)
+	defer r.pool.put(d)
 	checked, p := r.take(w, req, d, caller)
 	if !who.verified {
 		who.client = checked.Client
@@ -160,8 +160,8 @@ func (r *Relay) check(d *delivery, header http.Header) (smx.Checked, *problem) {
 	text := d.raw
 	compressed := encodingOf(header)
 	if len(d.raw) > lightBody || compressed != "" {
-		r.desk.heavy <- struct{}{}
-		defer func() { <-r.desk.heavy }()
+		r.pool.heavy <- struct{}{}
+		defer func() { <-r.pool.heavy }()
 	}
 	if compressed != "" {
 		if p := d.expand(compressed, rawLimit(header), r.memory); p != nil {
@@ -169,12 +169,12 @@ func (r *Relay) check(d *delivery, header http.Header) (smx.Checked, *problem) {
 		}
 		text = d.text
 	}
-	decoder := r.desk.decoder()
+	decoder := r.pool.decoder()
 	checked, err := decoder.Check(text)
 	if err == nil {
 		checked.Body = d.keep(checked.Body, text, r.memory)
 	}
-	r.desk.giveBack(decoder, len(text))
+	r.pool.giveBack(decoder, len(text))
 	var fault *smx.Error
 	switch {
 	case errors.As(err, &fault):
