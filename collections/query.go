@@ -29,7 +29,8 @@ func (s *Service) runQuery(ctx context.Context, query string) (members []smx.Cli
 		if err := rows.Scan(&id); err != nil {
 			return nil, queryProblem(err)
 		}
-		if members = append(members, smx.ClientID(id)); len(members) > MaxMembers {
+		members = append(members, smx.ClientID(id))
+		if len(members) > MaxMembers {
 			return nil, control.Invalid("the query yields more than %d clients", MaxMembers)
 		}
 	}

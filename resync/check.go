@@ -53,7 +53,8 @@ func (s *Service) check(ctx context.Context, o CheckOptions) (Result, error) {
 	if o.refill && r.stopped {
 		r.Waiting = max(r.Waiting, s.waiting-r.IssuedTotal, 1)
 	}
-	if s.waiting = r.Waiting; !o.refill {
+	s.waiting = r.Waiting
+	if !o.refill {
 		s.metrics.holds(r)
 	}
 	if err := s.ledger.keepCheck(ctx, r); err != nil {

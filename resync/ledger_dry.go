@@ -55,7 +55,8 @@ type dryWants struct {
 
 // stored takes what the last real check left. What is missing is known better.
 func (d *dryWants) stored(w gaps.Candidate) {
-	if d.known[w.Client] = w; w.Reason != gaps.Missing {
+	d.known[w.Client] = w
+	if w.Reason != gaps.Missing {
 		d.wants[w.Client] = w
 	}
 }

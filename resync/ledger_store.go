@@ -99,10 +99,10 @@ func (l *storeLedger) find(ctx context.Context, q scan) (gaps.Found, error) {
 	if err != nil {
 		return gaps.Found{}, err
 	}
-	if l.unwritten = (gaps.Outcome{}); q.dry {
+	if q.dry {
 		l.unwritten = out
 	} else {
-		l.watermark = out.Watermark
+		l.unwritten, l.watermark = gaps.Outcome{}, out.Watermark
 	}
 	found := out.Found
 	found.Rows = atMost(found.Rows, q.rows)
@@ -186,7 +186,8 @@ func (l *storeLedger) requests(ctx context.Context, q wantQuery, take func(gaps.
 		if err := scan(&client, &w.Since, &w.By, &w.Number, &w.Asked, &w.NextSerial); err != nil {
 			return err
 		}
-		if w.Client = smx.ClientID(client); w.Number == 0 {
+		w.Client = smx.ClientID(client)
+		if w.Number == 0 {
 			w.Asked = time.Time{}
 		}
 		if !take(w) {

@@ -185,10 +185,12 @@ func (l *storeLedger) serials(ctx context.Context, names []smx.ClientID, take fu
 			if err := scan(&client, &w.NextSerial, &w.Number, &w.Asked); err != nil {
 				return err
 			}
-			if w.Client = smx.ClientID(client); w.Number == 0 {
+			w.Client = smx.ClientID(client)
+			if w.Number == 0 {
 				w.Asked = time.Time{}
 			}
-			if part = append(part, w); len(part) < clientsPerPart {
+			part = append(part, w)
+			if len(part) < clientsPerPart {
 				return nil
 			}
 			full := part

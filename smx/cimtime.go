@@ -2,7 +2,6 @@ package smx
 
 import (
 	"encoding/binary"
-	"errors"
 	"time"
 )
 
@@ -11,21 +10,6 @@ const cimLength = 25
 
 // maxOffsetMinutes is the greatest distance of a civil clock from UTC: +14:00.
 const maxOffsetMinutes = 840
-
-var errTime = errors.New("CIM datetime: want yyyymmddHHMMSS.mmmmmm and the minutes from UTC as +UUU or -UUU, " +
-	"at most 840")
-
-// ParseTime reads a CIM datetime, yyyymmddHHMMSS.mmmmmm±UUU with UUU the
-// minutes from UTC (at most 840), and nothing else. Wildcards (asterisks),
-// leap seconds and days that the calendar doesn't have are refused.
-func ParseTime(s string) (time.Time, error) {
-	var days dayCache
-	us, ok := days.parse([]byte(s))
-	if !ok {
-		return time.Time{}, errTime
-	}
-	return time.UnixMicro(us).UTC(), nil
-}
 
 // AppendTime appends t as a CIM datetime in UTC, cut to the microsecond. The
 // form has four digits for the year: what lies outside 0000 … 9999 becomes the
@@ -48,7 +32,8 @@ type dayCache struct {
 	us  int64  // its midnight, µs since 1970
 }
 
-// parse returns the instant in µs since 1970 UTC.
+// parse reads a CIM datetime, yyyymmddHHMMSS.mmmmmm±UUU with UUU the minutes from UTC (at most 840), and nothing else, as
+// microseconds since 1970. Wildcards (asterisks), leap seconds and days that the calendar doesn't have are refused.
 func (c *dayCache) parse(b []byte) (us int64, ok bool) {
 	if len(b) != cimLength || b[14] != '.' {
 		return 0, false

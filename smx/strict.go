@@ -252,7 +252,8 @@ func (s *strict) attribute(seen map[string]bool) {
 	if seen[name] {
 		s.fail(CodeDuplicateAttr, "an attribute appears twice")
 	}
-	if seen[name] = true; len(seen) > MaxAttributes {
+	seen[name] = true
+	if len(seen) > MaxAttributes {
 		s.fail(CodeAttributes, "too many attributes")
 	}
 	s.space()

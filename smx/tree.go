@@ -26,7 +26,8 @@ func ReadTree(data []byte) (Tree, error) {
 		return Tree{}, err
 	}
 	s := strict{text: text}
-	if s.check(); s.err != nil {
+	s.check()
+	if s.err != nil {
 		var c place
 		c.count([]byte(text[:s.err.at]))
 		return Tree{}, &Error{Code: s.err.code, Detail: s.err.detail, Line: c.line + 1, Column: c.column + 1,

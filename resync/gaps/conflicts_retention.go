@@ -83,17 +83,18 @@ func (s *conflictSearch) lastDropped(ctx context.Context, client uuid.UUID) (uin
 		return serial, true, kept.Scan(&serial)
 	}}
 	low := ^uint64(0) // everything from here on has been looked at
-	dropped := uint64(0)
 	for runs.Next() {
 		var run serials.Run
 		if err := runs.Scan(&run.First, &run.Last); err != nil {
 			return 0, err
 		}
-		if run.Last = min(run.Last, low-1); run.Last < run.First {
+		run.Last = min(run.Last, low-1)
+		if run.Last < run.First {
 			continue
 		}
 		low = run.First
-		if dropped, err = stored.lack(run); err != nil || dropped != 0 {
+		dropped, err := stored.lack(run)
+		if err != nil || dropped != 0 {
 			return dropped, err
 		}
 	}

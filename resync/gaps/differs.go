@@ -71,7 +71,8 @@ type differing struct {
 // turn sets or takes the mark.
 func (d *differing) turn(at time.Time, out *Outcome) {
 	d.checked = max(at.UnixMicro(), d.checked+1)
-	if d.marked = 1 - d.marked; d.marked == 0 {
+	d.marked = 1 - d.marked
+	if d.marked == 0 {
 		out.Differs--
 		return
 	}

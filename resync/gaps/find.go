@@ -284,7 +284,8 @@ type clientRanges struct {
 // missing are the serials from the floor to the greatest seen or claimed that did not arrive.
 func (r *clientRanges) missing() (missing []serials.Run) {
 	add := func(first, last uint64) {
-		if first = max(first, r.floor, 1); first <= last {
+		first = max(first, r.floor, 1)
+		if first <= last {
 			missing = append(missing, serials.Run{First: first, Last: last})
 		}
 	}

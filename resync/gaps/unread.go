@@ -1,8 +1,6 @@
 package gaps
 
 import (
-	"slices"
-
 	"statewire/internal/serials"
 	"statewire/smx"
 )
@@ -31,7 +29,7 @@ func (u Unread) Holds(client smx.ClientID) bool {
 func (u Unread) unopened(client smx.ClientID, missing []serials.Run, open []openRange) []serials.Run {
 	arriving := missing
 	if !u.Partly {
-		arriving = serials.Intersect(missing, slices.SortedFunc(slices.Values(u.Arriving[client]), serials.Compare))
+		arriving = serials.Intersect(missing, serials.Join(u.Arriving[client]))
 	}
 	if len(arriving) == 0 {
 		return nil
