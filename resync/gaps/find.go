@@ -36,8 +36,8 @@ const (
 	namedPerQuery = 10_000
 )
 
-// gapCheck is what one check has found so far.
-type gapCheck struct {
+// search is what one search has found so far.
+type search struct {
 	*Finder
 	opt       Options
 	out       *Outcome
@@ -53,7 +53,7 @@ type gapCheck struct {
 // tells of more than the next serials, and stores the differences: the cost goes with what changed, not with what ever
 // arrived.
 func (f *Finder) findGaps(ctx context.Context, opt Options, out *Outcome) error {
-	c := gapCheck{Finder: f, opt: opt, out: out, messages: new(big.Int), apart: new(big.Int),
+	c := search{Finder: f, opt: opt, out: out, messages: new(big.Int), apart: new(big.Int),
 		listed: map[uuid.UUID]struct{}{}, rows: rangeRows{store: f.store, dry: opt.DryRun},
 		looks: lookRows{store: f.store, dry: opt.DryRun}}
 	if err := f.store.Conn().QueryRow(ctx, openSQL).Scan(&out.Ranges, c.messages, &out.Jumps, c.apart); err != nil {
@@ -85,7 +85,7 @@ func float(n *big.Int) float64 {
 
 // compare looks at the suspects among all clients, in the order of the store: so a look reads one stretch of every
 // table.
-func (c *gapCheck) compare(ctx context.Context, all []slice) error {
+func (c *search) compare(ctx context.Context, all []slice) error {
 	var next standings // those of the next look
 	for _, s := range all {
 		suspects, err := c.suspects(ctx, s)
@@ -108,7 +108,7 @@ func (c *gapCheck) compare(ctx context.Context, all []slice) error {
 
 // suspects are the clients of a slice of whom something else may be missing than is recorded, in the order of the
 // store.
-func (c *gapCheck) suspects(ctx context.Context, s slice) (some standings, err error) {
+func (c *search) suspects(ctx context.Context, s slice) (some standings, err error) {
 	var compared uint64
 	everybody := store.FlagArg("everybody", c.opt.Since.IsZero())
 	row := c.store.Conn().QueryRow(ctx, suspectsSQL, store.UUIDArg("from", s.from), store.UUIDArg("to", s.to),
@@ -124,7 +124,7 @@ func (c *gapCheck) suspects(ctx context.Context, s slice) (some standings, err e
 
 // look reads the serials of some clients and what else is known of them, and compares. Their standing is stored last: a
 // check that is cut short before looks at them again.
-func (c *gapCheck) look(ctx context.Context, some standings) error {
+func (c *search) look(ctx context.Context, some standings) error {
 	if some.len() == 0 {
 		return nil
 	}
@@ -153,7 +153,7 @@ func (c *gapCheck) look(ctx context.Context, some standings) error {
 }
 
 // arrived reads what arrived of some clients. Those of whom nothing did are left out.
-func (c *gapCheck) arrived(ctx context.Context, clients []any) (map[uuid.UUID]arrived, error) {
+func (c *search) arrived(ctx context.Context, clients []any) (map[uuid.UUID]arrived, error) {
 	rows, err := c.store.Conn().Query(listed(ctx), arrivedSQL, clients...)
 	if err != nil {
 		return nil, err
@@ -172,7 +172,7 @@ func (c *gapCheck) arrived(ctx context.Context, clients []any) (map[uuid.UUID]ar
 }
 
 // known reads what is known of some clients beside what arrived.
-func (c *gapCheck) known(ctx context.Context, clients []any) (map[uuid.UUID]known, error) {
+func (c *search) known(ctx context.Context, clients []any) (map[uuid.UUID]known, error) {
 	rows, err := c.store.Conn().Query(listed(ctx), knownSQL, clients...)
 	if err != nil {
 		return nil, err
@@ -198,7 +198,7 @@ func listed(ctx context.Context) context.Context {
 
 // named are some clients, in the order of the store, as the parameters of queries: the ids between which they lie, and
 // a list of them unless they are most of those that lie there.
-func (c *gapCheck) named(some []uuid.UUID) []any {
+func (c *search) named(some []uuid.UUID) []any {
 	var list strings.Builder
 	most := 2*c.out.Looked >= c.out.Compared
 	for i := 0; i < len(some) && !most; i++ {
@@ -211,7 +211,7 @@ func (c *gapCheck) named(some []uuid.UUID) []any {
 
 // client takes one client's row. All that is written about it is written at once, open ranges first: a check that is
 // cut short in between leaves ranges that overlap, never less than what is missing.
-func (c *gapCheck) client(ctx context.Context, s standing, r *clientRanges) error {
+func (c *search) client(ctx context.Context, s standing, r *clientRanges) error {
 	at := c.opt.At.UnixMicro()
 	open, missing := r.open(), r.missing()
 	unopened := c.opt.Unread.unopened(smx.ClientID(s.client), missing, open)
@@ -248,7 +248,7 @@ func (c *gapCheck) client(ctx context.Context, s standing, r *clientRanges) erro
 }
 
 // count replaces what was open of a client by what is. Ranges below serials that jumped are counted apart.
-func (c *gapCheck) count(open, want []openRange) {
+func (c *search) count(open, want []openRange) {
 	lost, apart := parted(want)
 	before, beforeApart := parted(open)
 	c.out.Ranges += uint64(len(lost) - len(before))

@@ -12,7 +12,7 @@ import (
 var gapListSQL string
 
 // show lists what a check that writes nothing found.
-func (c *gapCheck) show(client uuid.UUID, open []openRange) {
+func (c *search) show(client uuid.UUID, open []openRange) {
 	if c.opt.Rows == 0 {
 		return
 	}
@@ -26,10 +26,10 @@ func (c *gapCheck) show(client uuid.UUID, open []openRange) {
 }
 
 // full is whether the list has as many rows as were asked for.
-func (c *gapCheck) full() bool { return c.opt.Rows >= 0 && len(c.out.Rows) >= c.opt.Rows }
+func (c *search) full() bool { return c.opt.Rows >= 0 && len(c.out.Rows) >= c.opt.Rows }
 
 // list adds what is recorded of clients that are not in the list, the oldest first.
-func (c *gapCheck) list(ctx context.Context) error {
+func (c *search) list(ctx context.Context) error {
 	if c.full() {
 		return nil
 	}

@@ -1,7 +1,12 @@
--- Claims of clients that are kept aside, of all when none is named: not accepted, not settled by a baseline, and still more than
--- {jump} above all that was received.
+-- Claims of clients that are kept aside, of all when none is named: not accepted, not settled by a baseline, and still
+-- more than {jump} above all that was received.
 SELECT a.client_id AS client_id, a.last_serial AS last_serial, a.claimed_time AS claimed_time
-FROM (SELECT client_id, last_serial, claimed_time FROM claims_aside FINAL WHERE empty({clients:Array(UUID)}) OR client_id IN ({clients:Array(UUID)})) AS a
+FROM
+(
+    SELECT client_id, last_serial, claimed_time
+    FROM claims_aside FINAL
+    WHERE empty({clients:Array(UUID)}) OR client_id IN ({clients:Array(UUID)})
+) AS a
 LEFT JOIN
 (
     SELECT client_id, max(client_stats_data.last_serial) AS last_serial

@@ -14,12 +14,14 @@ SELECT
     r.expired_time
 FROM
 (
-    SELECT client_id, number, reason, issued_by, next_serial, issued_time, step, picked_up_time, answering_time, completed_time, expired_time
+    SELECT client_id, number, reason, issued_by, next_serial, issued_time, step, picked_up_time, answering_time,
+        completed_time, expired_time
     FROM resync_outcomes
     WHERE issued_time > {since:DateTime64(6, 'UTC')}
       AND ({client:String} = '' OR client_id = toUUIDOrZero({client:String}))
     ORDER BY issued_time DESC, client_id, number DESC
     LIMIT {limit:UInt64}
 ) AS r
-LEFT JOIN (SELECT client_id, netbios_name FROM clients WHERE client_id IN (SELECT client_id FROM resyncs)) AS n ON n.client_id = r.client_id
+LEFT JOIN (SELECT client_id, netbios_name FROM clients
+    WHERE client_id IN (SELECT client_id FROM resyncs)) AS n ON n.client_id = r.client_id
 ORDER BY r.issued_time DESC, r.client_id, r.number DESC

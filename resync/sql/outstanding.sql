@@ -1,6 +1,6 @@
--- The latest resync of each client that was asked since {since} and has not completed: no resync complete message has a serial of its
--- answer, and no baseline was accepted since. One below the serials of every request, of a counter that went back, counts when it
--- arrived after the request. Times after {latest} were stamped by a clock that was wrong.
+-- The latest resync of each client that was asked since {since} and has not completed: no resync complete message has a
+-- serial of its answer, and no baseline was accepted since. One below the serials of every request, of a counter that
+-- went back, counts when it arrived after the request. Times after {latest} were stamped by a clock that was wrong.
 -- picked_up says whether the client has been told, expired whether its expiry is written down.
 WITH latest AS
 (
@@ -17,7 +17,8 @@ WITH latest AS
     GROUP BY client_id
     HAVING issued > {since:DateTime64(6, 'UTC')}
 )
-SELECT l.client_id, l.last_number, l.issued, CAST(l.why, 'String') AS reason, l.who, l.next, p.number = l.last_number AS picked_up, x.number = l.last_number AS expired
+SELECT l.client_id, l.last_number, l.issued, CAST(l.why, 'String') AS reason, l.who, l.next,
+    p.number = l.last_number AS picked_up, x.number = l.last_number AS expired
 FROM latest AS l
 LEFT JOIN
 (
@@ -37,15 +38,18 @@ LEFT JOIN
 (
     SELECT
         d.client_id AS client_id,
-        maxIf(d.received_time, d.serial < f.first_next AND d.received_time <= {latest:DateTime64(6, 'UTC')}) AS received,
+        maxIf(d.received_time, d.serial < f.first_next
+            AND d.received_time <= {latest:DateTime64(6, 'UTC')}) AS received,
         max(d.serial) AS serial
-    FROM (SELECT client_id, serial, received_time FROM completions_data FINAL WHERE client_id IN (SELECT client_id FROM latest)) AS d
+    FROM (SELECT client_id, serial, received_time FROM completions_data FINAL
+        WHERE client_id IN (SELECT client_id FROM latest)) AS d
     INNER JOIN latest AS f ON f.client_id = d.client_id
     GROUP BY client_id
 ) AS c ON c.client_id = l.client_id
 LEFT JOIN
 (
-    SELECT client_id, maxIf(baselines.accepted_time, baselines.accepted_time <= {latest:DateTime64(6, 'UTC')}) AS accepted
+    SELECT client_id, maxIf(baselines.accepted_time,
+        baselines.accepted_time <= {latest:DateTime64(6, 'UTC')}) AS accepted
     FROM baselines
     WHERE client_id IN (SELECT client_id FROM latest)
     GROUP BY client_id

@@ -1,5 +1,5 @@
--- Clients that a person asked a resync of and that have not completed one since, unless they were asked after {retry}: those never
--- asked before those that did not answer, each by the age of the request.
+-- Clients that a person asked a resync of and that have not completed one since, unless they were asked after {retry}:
+-- those never asked before those that did not answer, each by the age of the request.
 WITH
 requests AS
 (
@@ -30,15 +30,18 @@ LEFT JOIN
 (
     SELECT
         d.client_id AS client_id,
-        maxIf(d.received_time, d.serial < f.first_next AND d.received_time <= {latest:DateTime64(6, 'UTC')}) AS received,
+        maxIf(d.received_time, d.serial < f.first_next
+            AND d.received_time <= {latest:DateTime64(6, 'UTC')}) AS received,
         max(d.serial) AS serial
-    FROM (SELECT client_id, serial, received_time FROM completions_data FINAL WHERE client_id IN (SELECT client_id FROM latest)) AS d
+    FROM (SELECT client_id, serial, received_time FROM completions_data FINAL
+        WHERE client_id IN (SELECT client_id FROM latest)) AS d
     INNER JOIN latest AS f ON f.client_id = d.client_id
     GROUP BY client_id
 ) AS c ON c.client_id = q.client_id
 LEFT JOIN
 (
-    SELECT client_id, maxIf(baselines.accepted_time, baselines.accepted_time <= {latest:DateTime64(6, 'UTC')}) AS accepted
+    SELECT client_id, maxIf(baselines.accepted_time,
+        baselines.accepted_time <= {latest:DateTime64(6, 'UTC')}) AS accepted
     FROM baselines
     WHERE client_id IN (SELECT client_id FROM resync_requests)
     GROUP BY client_id

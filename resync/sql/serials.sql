@@ -1,6 +1,7 @@
--- The serial to continue from, the greatest seen or claimed and one, and the latest resync, of these clients, or of all when none is
--- named. A client that is not in the answer has never reported and never asked for its policy.
-SELECT client_id, greatest(max(seen), max(claimed)) + 1 AS next_serial, max(asked.number) AS number, max(asked.issued_time) AS issued_time
+-- The serial to continue from, the greatest seen or claimed and one, and the latest resync, of these clients, or of all
+-- when none is named. A client that is not in the answer has never reported and never asked for its policy.
+SELECT client_id, greatest(max(seen), max(claimed)) + 1 AS next_serial, max(asked.number) AS number,
+    max(asked.issued_time) AS issued_time
 FROM
 (
     SELECT client_id, CAST(client_stats_data.last_serial, 'UInt64') AS seen, toUInt64(0) AS claimed

@@ -15,7 +15,8 @@ FROM
         UNION ALL
         SELECT client_id, toUInt8(2), detected_time
         FROM differing_clients FINAL
-        WHERE differs = 1 AND (client_id, toUInt8(1)) NOT IN -- a client that has answered since is not asked again for what was before
+        -- a client that has answered since is not asked again for what was before
+        WHERE differs = 1 AND (client_id, toUInt8(1)) NOT IN
         (
             SELECT m.client_id, toUInt8(f.settled_time > m.checked_time)
             FROM differing_clients AS m FINAL
@@ -25,7 +26,8 @@ FROM
         UNION ALL
         SELECT client_id, toUInt8(3), min(detected_time) AS since
         FROM missing_ranges FINAL
-        WHERE closed = 0 AND (jump = 0 OR (client_id, first_serial) NOT IN -- what a completed resync did not close, another won't
+        -- what a completed resync did not close, another won't
+        WHERE closed = 0 AND (jump = 0 OR (client_id, first_serial) NOT IN
         (
             SELECT m.client_id, m.first_serial
             FROM missing_ranges AS m FINAL
@@ -38,8 +40,10 @@ FROM
     ) AS wants
     GROUP BY client_id
 ) AS w
-LEFT JOIN (SELECT client_id, max(client_stats_data.last_serial) AS last_serial FROM client_stats_data GROUP BY client_id) AS s
-    ON s.client_id = w.client_id
+LEFT JOIN
+(
+    SELECT client_id, max(client_stats_data.last_serial) AS last_serial FROM client_stats_data GROUP BY client_id
+) AS s ON s.client_id = w.client_id
 LEFT JOIN (SELECT client_id, max(client_claims.last_serial) AS last_serial FROM client_claims GROUP BY client_id) AS c
     ON c.client_id = w.client_id
 LEFT JOIN

@@ -1,5 +1,5 @@
--- Clients first seen before the retention with a new message above whose serial messages have been dropped: more serials
--- arrived than are stored or set aside. least is their least new serial.
+-- Clients first seen before the retention with a new message above whose serial messages have been dropped: more
+-- serials arrived than are stored or set aside. least is their least new serial.
 WITH
     wanted AS
     (
@@ -28,7 +28,8 @@ FROM
            intervalLengthSum(greatest(r.first_serial, n.least), r.last_serial + 1) AS serials
     FROM serial_ranges AS r
     INNER JOIN new AS n ON n.client_id = r.client_id
-    WHERE r.client_id BETWEEN toUUID(@from) AND toUUID(@to) AND (@all = '1' OR r.client_id IN (wanted)) AND r.last_serial >= n.least
+    WHERE r.client_id BETWEEN toUUID(@from) AND toUUID(@to) AND (@all = '1' OR r.client_id IN (wanted))
+        AND r.last_serial >= n.least
     GROUP BY client_id
 ) AS arrived
 LEFT JOIN
@@ -39,12 +40,14 @@ LEFT JOIN
         SELECT m.client_id AS client_id, m.serial AS serial
         FROM state_messages AS m
         INNER JOIN new AS n ON n.client_id = m.client_id
-        WHERE m.client_id BETWEEN toUUID(@from) AND toUUID(@to) AND (@all = '1' OR m.client_id IN (wanted)) AND m.serial >= n.least
+        WHERE m.client_id BETWEEN toUUID(@from) AND toUUID(@to) AND (@all = '1' OR m.client_id IN (wanted))
+            AND m.serial >= n.least
         UNION ALL
         SELECT a.client_id, assumeNotNull(a.serial)
         FROM set_aside_records AS a
         INNER JOIN new AS n ON n.client_id = a.client_id
-        WHERE a.client_id BETWEEN toUUID(@from) AND toUUID(@to) AND (@all = '1' OR a.client_id IN (wanted)) AND a.serial >= n.least
+        WHERE a.client_id BETWEEN toUUID(@from) AND toUUID(@to) AND (@all = '1' OR a.client_id IN (wanted))
+            AND a.serial >= n.least
     )
     GROUP BY client_id
 ) AS kept ON kept.client_id = arrived.client_id

@@ -1,1 +1,2 @@
+-- How many conflicts are open.
 SELECT count() FROM open_conflicts

@@ -1,4 +1,5 @@
--- Serials under which different messages arrived, among those loaded since a time: the later of them, by its first arrival.
+-- Serials under which different messages arrived, among those loaded since a time: the later of them, by its first
+-- arrival.
 WITH wanted AS
 (
     SELECT client FROM format(CSV, 'client UUID', @clients)
@@ -13,7 +14,8 @@ FROM
         (
             SELECT client_id, serial
             FROM state_messages
-            WHERE client_id BETWEEN toUUID(@from) AND toUUID(@to) AND (@all = '1' OR client_id IN (wanted)) AND serial > 0
+            WHERE client_id BETWEEN toUUID(@from) AND toUUID(@to) AND (@all = '1' OR client_id IN (wanted))
+                AND serial > 0
                 AND state_messages.loaded_time >= toDateTime64(@since, 3, 'UTC')
         ))
     GROUP BY client_id, serial, payload_hash

@@ -1,2 +1,3 @@
 -- How many clients are marked, and whether any says what it holds.
-SELECT (SELECT count() FROM differing_clients FINAL WHERE differs = 1), (SELECT count() FROM (SELECT 1 FROM client_caches LIMIT 1)) > 0
+SELECT (SELECT count() FROM differing_clients FINAL WHERE differs = 1),
+    (SELECT count() FROM (SELECT 1 FROM client_caches LIMIT 1)) > 0

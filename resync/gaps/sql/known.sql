@@ -1,5 +1,5 @@
--- What is known of some clients beside what arrived: the greatest serial claimed, the floor, the ranges that are open in order,
--- and the newest version of their rows. Clients of whom nothing of this is known are left out.
+-- What is known of some clients beside what arrived: the greatest serial claimed, the floor, the ranges that are open
+-- in order, and the newest version of their rows. Clients of whom nothing of this is known are left out.
 WITH wanted AS
 (
     SELECT client FROM format(CSV, 'client UUID', @clients)
