@@ -2,7 +2,6 @@ package site
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -79,12 +78,9 @@ func scrape(socket string) map[string]*dto.MetricFamily {
 
 // socketClient asks the process behind a socket, once.
 func socketClient(socket string) *http.Client {
-	return &http.Client{Timeout: peerTimeout, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return control.Dial(ctx, socket)
-		},
-	}}
+	transport := control.Transport(socket)
+	transport.DisableKeepAlives = true
+	return &http.Client{Timeout: peerTimeout, Transport: transport}
 }
 
 // Listens says whether a process answers on a socket.

@@ -88,13 +88,17 @@ type Caller struct {
 	role string // its calls are below /ROLE/
 }
 
+// Transport speaks HTTP with the process that listens at path, whatever host a request names.
+func Transport(path string) *http.Transport {
+	return &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return Dial(ctx, path) },
+	}
+}
+
 // NewCaller returns a caller of the role behind a socket. Nothing is connected before the first call.
 func NewCaller(socketPath, role string) *Caller {
-	transport := &http.Transport{
-		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return Dial(ctx, socketPath) },
-		MaxIdleConnsPerHost: 64,
-		IdleConnTimeout:     time.Minute,
-	}
+	transport := Transport(socketPath)
+	transport.MaxIdleConnsPerHost, transport.IdleConnTimeout = 64, time.Minute
 	return &Caller{http: &http.Client{Transport: transport}, role: role}
 }
 
