@@ -1,5 +1,5 @@
-// Package configs is the shipped configuration and its loader: defaults, then the file, then the environment, then flags,
-// and no value is ever used before all of them were checked.
+// Package configs is the shipped configuration and its loader: defaults, then the file, then the environment, then
+// flags, and no value is ever used before all of them were checked.
 package configs
 
 import (

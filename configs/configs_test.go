@@ -36,17 +36,20 @@ func TestTheShippedFileHoldsEveryKeyWithItsDefault(t *testing.T) {
 func TestALaterSourceWins(t *testing.T) {
 	file := write(t, "ingest: {loader_threads: 2, loader_chunk_size: 7}\nstore: {retention: 30d, memory: 256MiB}\n")
 	cfg, values, err := configs.Load(configs.Source{
-		File:  file,
-		Env:   []string{"STATEWIRE_INGEST_LOADER_THREADS=3", "STATEWIRE_RELAY_LISTEN=:9443", "STATEWIRE_STORE_ADDR=a:9000,b:9000", "PATH=/bin"},
+		File: file,
+		Env: []string{"STATEWIRE_INGEST_LOADER_THREADS=3", "STATEWIRE_RELAY_LISTEN=:9443",
+			"STATEWIRE_STORE_ADDR=a:9000,b:9000", "PATH=/bin"},
 		Flags: map[string]string{"relay.listen": ":1"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if cfg.Ingest.LoaderThreads != 3 || cfg.Ingest.LoaderChunkFiles != 7 || cfg.Relay.Listen != ":1" {
-		t.Errorf("threads %d, chunk %d, listen %q; want 3, 7, :1", cfg.Ingest.LoaderThreads, cfg.Ingest.LoaderChunkFiles, cfg.Relay.Listen)
+		t.Errorf("threads %d, chunk %d, listen %q; want 3, 7, :1", cfg.Ingest.LoaderThreads, cfg.Ingest.LoaderChunkFiles,
+			cfg.Relay.Listen)
 	}
-	if cfg.Store.Retention != 30*24*time.Hour || cfg.Store.Memory != 256<<20 || !reflect.DeepEqual(cfg.Store.Addr, []string{"a:9000", "b:9000"}) {
+	if cfg.Store.Retention != 30*24*time.Hour || cfg.Store.Memory != 256<<20 ||
+		!reflect.DeepEqual(cfg.Store.Addr, []string{"a:9000", "b:9000"}) {
 		t.Errorf("store is %+v", cfg.Store)
 	}
 	origins := map[string]string{}
@@ -69,13 +72,16 @@ func TestAWrongValueNamesItsKeyAndWhatIsAllowed(t *testing.T) {
 	for _, tt := range []struct {
 		name, file, want string
 	}{
-		{"unknown key", "ingest: {loader_thread: 4}", "line 1: unknown key ingest.loader_thread; did you mean ingest.loader_threads?"},
-		{"a key like no other", "ingest:\n  quickly: yes", "line 2: unknown key ingest.quickly; known in ingest: ingest.batch_delay"},
+		{"unknown key", "ingest: {loader_thread: 4}",
+			"line 1: unknown key ingest.loader_thread; did you mean ingest.loader_threads?"},
+		{"a key like no other", "ingest:\n  quickly: yes",
+			"line 2: unknown key ingest.quickly; known in ingest: ingest.batch_delay"},
 		{"an unknown key without a value", "ingest:\n  quickly:", "line 2: unknown key ingest.quickly"},
 		{"a section with a value", "ingest: fast", "line 1: ingest is a section"},
 		{"a list of sections", "- ingest", "line 1: a configuration is sections"},
 		{"a key twice", "ingest: {batch_rows: 1, Batch_Rows: 2}", "key ingest.batch_rows is given again, after line 1"},
-		{"a second document", "ingest: {batch_rows: 1}\n---\nrelay: {listen: ':1'}", "a second YAML document begins at line 2"},
+		{"a second document", "ingest: {batch_rows: 1}\n---\nrelay: {listen: ':1'}",
+			"a second YAML document begins at line 2"},
 		{"a second document behind an empty one", "---\n---\nrelay: {listen: ':1'}", "a second YAML document"},
 		{"a second document that is no YAML", "ingest: {batch_rows: 1}\n---\n[", "yaml"},
 		{"a list for a single value", "store: {database: [a]}", "store.database"},
@@ -86,10 +92,12 @@ func TestAWrongValueNamesItsKeyAndWhatIsAllowed(t *testing.T) {
 		{"a number with a zero before it is no octal one", "ingest: {loader_threads: 0x4}", `"0x4" is not a whole number`},
 		{"an alias of itself", "relay: &a {relay: *a}", "unknown key relay.relay.relay"},
 		{"an empty mapping for a value", "relay: {listen: {}}", "relay.listen"},
-		{"a section given twice with one key", "ingest: {batch_rows: 1}\nIngest: {batch_rows: 2}", "line 2: key ingest.batch_rows is given again"},
+		{"a section given twice with one key", "ingest: {batch_rows: 1}\nIngest: {batch_rows: 2}",
+			"line 2: key ingest.batch_rows is given again"},
 		{"an empty entry of a list", `store: {addr: "a:9000,,b:9000"}`, "entry 2 of the list is no text"},
 		{"a port in a name of a host", "reports: {hosts: ['pc:8080']}", `reports.hosts: "pc:8080" is no name of a host`},
-		{"unknown section", "ingets: {loader_threads: 4}", "unknown key ingets.loader_threads; did you mean ingest.loader_threads?"},
+		{"unknown section", "ingets: {loader_threads: 4}",
+			"unknown key ingets.loader_threads; did you mean ingest.loader_threads?"},
 		{"number out of range", "ingest: {loader_threads: 0}", "ingest.loader_threads is 0; allowed are 1 to 64"},
 		{"duration without a unit", "ingest: {inbox_polling_interval: 900}", `"900" is not a duration`},
 		{"not a duration", "resync: {check_interval: often}", `"often" is not a duration`},
@@ -135,7 +143,8 @@ func TestOnlySectionsInUseStopACommand(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg, _, err := configs.Load(configs.Source{
-				File: write(t, "relay: {listen: '0.0.0.0:1'}"), Flags: map[string]string{tt.key: tt.value, "agent.policy_interval": "7m"}, Sections: tt.used,
+				File: write(t, "relay: {listen: '0.0.0.0:1'}"), Flags: map[string]string{tt.key: tt.value,
+					"agent.policy_interval": "7m"}, Sections: tt.used,
 			})
 			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("error is %v, want one with %q", err, tt.want)
@@ -165,7 +174,8 @@ func write(t *testing.T, text string) string {
 	return path
 }
 
-// A key that says nothing is one that is not there: whoever comments out the last key of a section need not touch the section.
+// A key that says nothing is one that is not there: whoever comments out the last key of a section need not touch the
+// section.
 func TestAKeyWithoutAValueSaysNothing(t *testing.T) {
 	for name, file := range map[string]string{
 		"every key commented out":  "relay:\n  # listen: ':1'\n  # auth: mtls\nresync:\n  max_outstanding: 5\n",
@@ -193,7 +203,8 @@ func TestAKeyWithoutAValueSaysNothing(t *testing.T) {
 		})
 	}
 	for name, file := range map[string]string{"nothing": "", "a comment": "# relay:\n", "dashes": "---\n", "null": "~\n"} {
-		if got, _, err := configs.Load(configs.Source{File: write(t, file)}); err != nil || !reflect.DeepEqual(got, configs.Default()) {
+		if got, _, err := configs.Load(configs.Source{File: write(t, file)}); err != nil ||
+			!reflect.DeepEqual(got, configs.Default()) {
 			t.Errorf("a file with %s: %v", name, err)
 		}
 	}
@@ -204,11 +215,15 @@ func TestAVariableThatSetsNothingIsAnError(t *testing.T) {
 	for _, tt := range []struct {
 		name, entry, want string // in the error; empty = none
 	}{
-		{"a letter is missing", "STATEWIRE_RELAY_LISTN=:1", "unknown variable STATEWIRE_RELAY_LISTN; did you mean STATEWIRE_RELAY_LISTEN?"},
+		{"a letter is missing", "STATEWIRE_RELAY_LISTN=:1",
+			"unknown variable STATEWIRE_RELAY_LISTN; did you mean STATEWIRE_RELAY_LISTEN?"},
 		{"two letters exchanged", "STATEWIRE_STORE_MEMROY=256MiB", "did you mean STATEWIRE_STORE_MEMORY?"},
-		{"lower case", "statewire_relay_listen=:1", "unknown variable statewire_relay_listen; did you mean STATEWIRE_RELAY_LISTEN?"},
-		{"like no other", "STATEWIRE_WEATHER=fine", "unknown variable STATEWIRE_WEATHER; relay.listen is STATEWIRE_RELAY_LISTEN"},
-		{"a value in an unknown one is not shown", "STATEWIRE_STORE_PASSWORT=secret", "unknown variable STATEWIRE_STORE_PASSWORT; "},
+		{"lower case", "statewire_relay_listen=:1",
+			"unknown variable statewire_relay_listen; did you mean STATEWIRE_RELAY_LISTEN?"},
+		{"like no other", "STATEWIRE_WEATHER=fine",
+			"unknown variable STATEWIRE_WEATHER; relay.listen is STATEWIRE_RELAY_LISTEN"},
+		{"a value in an unknown one is not shown", "STATEWIRE_STORE_PASSWORT=secret",
+			"unknown variable STATEWIRE_STORE_PASSWORT; "},
 		{"another program's", "STATEWIREX=1", ""},
 		{"no name", "=C:=C:\\", ""},
 		{"for the tests", "STATEWIRE_TEST_SEED=1", ""},
@@ -233,7 +248,8 @@ func TestAVariableThatSetsNothingIsAnError(t *testing.T) {
 
 func TestAFlagThatIsNoKeyNamesTheNearest(t *testing.T) {
 	_, _, err := configs.Load(configs.Source{File: write(t, ""), Flags: map[string]string{"relay.client_rat": "1"}})
-	if err == nil || !strings.Contains(err.Error(), "flag: unknown key relay.client_rat; did you mean relay.client_rate?") {
+	if err == nil || !strings.Contains(err.Error(),
+		"flag: unknown key relay.client_rat; did you mean relay.client_rate?") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -244,8 +260,10 @@ func TestAPortThatIsNoneIsRefused(t *testing.T) {
 		key, before string
 		dial        bool
 	}{
-		{"relay.listen", "127.0.0.1:", false}, {"notifier.listen", ":", false}, {"fsp.listen", ":", false}, {"reports.listen", "localhost:", false},
-		{"store.listen", "[::1]:", false}, {"store.addr", "db:", true}, {"store.addr", "https://db:", true}, {"agent.relay", "https://mp:", true},
+		{"relay.listen", "127.0.0.1:", false}, {"notifier.listen", ":", false}, {"fsp.listen", ":", false}, {"reports.listen",
+			"localhost:", false},
+		{"store.listen", "[::1]:", false}, {"store.addr", "db:", true}, {"store.addr", "https://db:", true}, {"agent.relay",
+			"https://mp:", true},
 	} {
 		for port, ok := range map[string]bool{
 			"0": !tt.dial, "1": true, "65535": true, "65536": false, "99999": false, "-1": false, "abc": false, "https": false, " 1": false, `1"`: false, "1x": false,
@@ -259,14 +277,16 @@ func TestAPortThatIsNoneIsRefused(t *testing.T) {
 	for key, value := range map[string]string{
 		"relay.listen": `"127.0.0.1:9443"`, "notifier.listen": "ho st:1", "agent.relay": "https://u:p@mp:1", "store.addr": "db", "fsp.listen": "on",
 	} {
-		if _, _, err := configs.Load(configs.Source{File: write(t, ""), Flags: map[string]string{key: value}}); err == nil || !strings.Contains(err.Error(), key) {
+		if _, _, err := configs.Load(configs.Source{File: write(t, ""), Flags: map[string]string{key: value}}); err == nil ||
+			!strings.Contains(err.Error(), key) {
 			t.Errorf("%s=%s: %v", key, value, err)
 		}
 	}
 }
 
 func TestAListMayHaveBlanks(t *testing.T) {
-	cfg, _, err := configs.Load(configs.Source{File: write(t, ""), Env: []string{"STATEWIRE_REPORTS_HOSTS= a.example , b.example"}})
+	cfg, _, err := configs.Load(configs.Source{File: write(t, ""),
+		Env: []string{"STATEWIRE_REPORTS_HOSTS= a.example , b.example"}})
 	if err != nil || !reflect.DeepEqual(cfg.Reports.Hosts, []string{"a.example", "b.example"}) {
 		t.Errorf("hosts are %q (%v)", cfg.Reports.Hosts, err)
 	}

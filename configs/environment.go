@@ -17,7 +17,8 @@ func EnvName(key string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
-// readEnv takes the variables of the environment that are ours. One that is no key's is an error: it was meant to set something.
+// readEnv takes the variables of the environment that are ours. One that is no key's is an error: it was meant to set
+// something.
 func (l *loader) readEnv(env []string) {
 	keys, names := map[string]string{}, make([]string, 0, len(l.known))
 	for _, key := range l.known {
@@ -42,9 +43,11 @@ func (l *loader) readEnv(env []string) {
 }
 
 // serviceLink are the variables that Kubernetes and Docker give to every container beside a service called statewire.
-var serviceLink = regexp.MustCompile(`_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
+var serviceLink = regexp.MustCompile(
+	`_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
 
-// foreign says that a variable with our prefix sets nothing of ours: it is for the program's tests, or describes a service.
+// foreign says that a variable with our prefix sets nothing of ours: it is for the program's tests, or describes a
+// service.
 func foreign(name, value string) bool {
 	return strings.HasPrefix(name, envPrefix+"TEST_") || serviceLink.MatchString(name) ||
 		strings.HasSuffix(name, "_PORT") && strings.Contains(value, "://")

@@ -43,7 +43,8 @@ func (l *loader) readYAML(path string, data []byte) error {
 		return err
 	}
 	if root.Kind != yaml.MappingNode {
-		return fmt.Errorf("line %d: a configuration is sections with keys, as in `relay:` and below it `  listen: \":8443\"`", root.Line)
+		return fmt.Errorf("line %d: a configuration is sections with keys, as in `relay:` and below it `  listen: \":8443\"`",
+			root.Line)
 	}
 	found := map[string]entry{}
 	if err := flattenFile(root, "", found); err != nil {
@@ -85,7 +86,8 @@ func oneDocument(data []byte) (*yaml.Node, error) {
 	}
 	switch err := documents.Decode(&second); {
 	case err == nil:
-		return nil, fmt.Errorf("a second YAML document begins at line %d; a configuration is one: remove the line ---", second.Line)
+		return nil, fmt.Errorf("a second YAML document begins at line %d; a configuration is one: remove the line ---",
+			second.Line)
 	case !errors.Is(err, io.EOF):
 		return nil, err
 	}
@@ -120,8 +122,8 @@ func flattenFile(mapping *yaml.Node, prefix string, found map[string]entry) erro
 	return nil
 }
 
-// textOf is the value as it was written: reading it is up to the key. Of a number in a file nothing else is taken than of the
-// same number in the environment.
+// textOf is the value as it was written: reading it is up to the key. Of a number in a file nothing else is taken than
+// of the same number in the environment.
 func textOf(value *yaml.Node) any {
 	switch {
 	case value.Kind == yaml.MappingNode:

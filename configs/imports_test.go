@@ -16,13 +16,16 @@ import (
 // allowed is who may import whom, by folder. A folder that is not here may import nothing of the project but the leaves
 // below internal/, which import nothing of it themselves.
 var allowed = map[string][]string{
-	"cmd/statewire": {"cmd/statewire/cli", "cmd/statewire/client", "cmd/statewire/simulate", "site", "fleet", "agent", "agent/cache", "agent/transport", "agent/local", "agent/packages",
+	"cmd/statewire": {"cmd/statewire/cli", "cmd/statewire/client", "cmd/statewire/simulate", "site", "fleet", "agent",
+		"agent/cache", "agent/transport", "agent/local", "agent/packages",
 		"reports", "reports/explain", "reports/summary", "configs", "console", "identity", "inbox", "ingest", "relay",
 		"resync", "resync/gaps", "collections", "policies", "smx", "smx/policy", "store", "store/embedded"},
 	"cmd/statewire/cli": {"configs"},
-	"cmd/statewire/client": {"cmd/statewire/cli", "agent", "agent/cache", "agent/transport", "agent/local", "agent/packages",
+	"cmd/statewire/client": {"cmd/statewire/cli", "agent", "agent/cache", "agent/transport", "agent/local",
+		"agent/packages",
 		"reports", "reports/explain", "configs", "smx"},
-	"cmd/statewire/simulate": {"cmd/statewire/cli", "cmd/statewire/client", "site", "fleet", "configs", "relay", "inbox", "smx"},
+	"cmd/statewire/simulate": {"cmd/statewire/cli", "cmd/statewire/client", "site", "fleet", "configs", "relay", "inbox",
+		"smx"},
 
 	"site": {"configs", "relay", "inbox", "ingest", "store", "resync", "resync/gaps", "collections", "policies",
 		"reports", "reports/explain", "reports/summary", "console", "identity", "notifier", "smx", "smx/policy"},
@@ -35,14 +38,16 @@ var allowed = map[string][]string{
 	"collections": {"store", "smx"},
 	"policies":    {"collections", "store", "smx", "smx/policy"},
 	"resync/gaps": {"store", "smx"},
-	"resync":      {"resync/gaps", "collections", "policies", "store", "smx", "smx/policy"}, // it says its requests as a policy does
-	"notifier":    {"notifier/wire", "inbox", "identity"},
+	// it says its requests as a policy does
+	"resync":   {"resync/gaps", "collections", "policies", "store", "smx", "smx/policy"},
+	"notifier": {"notifier/wire", "inbox", "identity"},
 
 	"reports":         {"store"},
 	"reports/explain": {"reports", "reports/names", "smx"},
 	"reports/names":   {"store"},
 	"reports/summary": {"reports", "reports/names", "collections", "store"},
-	"console":         {"console/web", "reports", "reports/explain", "reports/names", "store", "collections", "policies", "identity"},
+	"console": {"console/web", "reports", "reports/explain", "reports/names", "store", "collections", "policies",
+		"identity"},
 
 	"agent/cache":     {"smx", "smx/policy"},
 	"agent/transport": {"smx", "smx/policy"},
@@ -89,7 +94,8 @@ func TestEveryPackageHasItsComment(t *testing.T) {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", filepath.FromSlash(file)), nil, parser.PackageClauseOnly|parser.ParseComments)
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", filepath.FromSlash(file)), nil,
+			parser.PackageClauseOnly|parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +122,8 @@ func projectImports(t *testing.T) map[string][]string {
 		if entry.IsDir() || path.Ext(file) != ".go" {
 			return nil
 		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", filepath.FromSlash(file)), nil, parser.ImportsOnly)
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", filepath.FromSlash(file)), nil,
+			parser.ImportsOnly)
 		if err != nil {
 			return err
 		}

@@ -20,8 +20,8 @@ type Source struct {
 	File  string            // path of the file; empty looks in the usual places
 	Env   []string          // environment as NAME=value
 	Flags map[string]string // values given on the command line, by key
-	// Sections are the stages whose part is used; nil = all. What is wrong with a value of another part is no error: that part
-	// stands at its defaults then. An unknown key is an error wherever it is.
+	// Sections are the stages whose part is used; nil = all. What is wrong with a value of another part is no error: that
+	// part stands at its defaults then. An unknown key is an error wherever it is.
 	Sections []string
 	// Read reads the file; nil is os.ReadFile.
 	Read func(path string) ([]byte, error)
@@ -52,7 +52,8 @@ type Value struct {
 // Load reads the configuration. Any problem, all of them at once, is an *Error.
 func Load(src Source) (Config, []Value, error) {
 	cfg := Default()
-	l := loader{known: slices.Sorted(maps.Keys(flatten(reflect.ValueOf(cfg), ""))), values: viper.New(), origins: map[string]string{}}
+	l := loader{known: slices.Sorted(maps.Keys(flatten(reflect.ValueOf(cfg), ""))), values: viper.New(),
+		origins: map[string]string{}}
 	if err := l.readFile(src); err != nil {
 		return cfg, nil, &Error{err}
 	}

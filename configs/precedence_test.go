@@ -10,8 +10,8 @@ import (
 	"statewire/configs"
 )
 
-// Of the usual files the first that exists is read, and no other: the one of the folder beats that of the system. A named file
-// beats both.
+// Of the usual files the first that exists is read, and no other: the one of the folder beats that of the system. A
+// named file beats both.
 func TestTheLocalFileBeatsTheSystems(t *testing.T) {
 	const local = "configs/statewire.yaml"
 	files := map[string]int{local: 2, configs.SystemFile: 3, "named.yaml": 4}
@@ -40,7 +40,8 @@ func TestTheLocalFileBeatsTheSystems(t *testing.T) {
 		if cfg.Ingest.LoaderThreads != tc.threads || !slices.Equal(read, tc.read) {
 			t.Errorf("%s: %d threads, read %v; want %d, %v", tc.name, cfg.Ingest.LoaderThreads, read, tc.threads, tc.read)
 		}
-		origin := values[slices.IndexFunc(values, func(v configs.Value) bool { return v.Key == "ingest.loader_threads" })].Origin
+		origin := values[slices.IndexFunc(values,
+			func(v configs.Value) bool { return v.Key == "ingest.loader_threads" })].Origin
 		if want := "default"; len(tc.exist) > 0 {
 			want = "file " + tc.read[len(tc.read)-1]
 			if origin != want {
@@ -65,8 +66,10 @@ func TestDurationsAreShownAsPeopleWriteThem(t *testing.T) {
 	for given, want := range map[string]string{
 		"24h": "24h", "336h": "336h", "14d": "336h", "360h": "15d", "361h": "361h", "400d": "400d", "90m": "1h30m", "3600s": "1h", "900s": "15m", "61s": "1m1s", "36h30m": "36h30m",
 	} {
-		key := map[bool]string{true: "store.retention", false: "agent.send_interval"}[strings.HasSuffix(given, "d") || len(given) == 4 && given[3] == 'h']
-		_, values, err := configs.Load(configs.Source{Read: func(string) ([]byte, error) { return nil, fs.ErrNotExist }, Flags: map[string]string{key: given}, Sections: []string{}})
+		key := map[bool]string{true: "store.retention", false: "agent.send_interval"}[strings.HasSuffix(given, "d") ||
+			len(given) == 4 && given[3] == 'h']
+		_, values, err := configs.Load(configs.Source{Read: func(string) ([]byte, error) { return nil, fs.ErrNotExist },
+			Flags: map[string]string{key: given}, Sections: []string{}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,5 @@
 package configs
 
-// SystemFile is the machine's configuration. It is where only administrators may write: everybody can make folders elsewhere.
+// SystemFile is the machine's configuration. It is where only administrators may write: everybody can make folders
+// elsewhere.
 const SystemFile = `C:\Program Files\statewire\statewire.yaml`

@@ -65,15 +65,20 @@ func loadAuthority(dir string, now time.Time) (*authority, error) {
 	}
 	pair, err := tls.LoadX509KeyPair(certPath, keyPath)
 	if err != nil {
-		return nil, fmt.Errorf("read the site's certificate authority (%s, %s): %w; restore both files from one backup", certPath, keyPath, err)
+		return nil, fmt.Errorf("read the site's certificate authority (%s, %s): %w; restore both files from one backup",
+			certPath, keyPath, err)
 	}
 	signer, ok := pair.PrivateKey.(crypto.Signer)
 	if !ok || !pair.Leaf.IsCA {
-		return nil, fmt.Errorf("%s is not a certificate authority; restore it, or move the folder away to start a new one", certPath)
+		return nil, fmt.Errorf("%s is not a certificate authority; restore it, or move the folder away to start a new one",
+			certPath)
 	}
 	if now.After(pair.Leaf.NotAfter) || now.Before(pair.Leaf.NotBefore) {
-		return nil, fmt.Errorf("%s is valid from %s to %s and this machine's clock says %s; correct the clock, or move %s away to start a new authority",
-			certPath, pair.Leaf.NotBefore.Format(time.RFC3339), pair.Leaf.NotAfter.Format(time.RFC3339), now.UTC().Format(time.RFC3339), dir)
+		return nil, fmt.Errorf(
+			"%s is valid from %s to %s and this machine's clock says %s; correct the clock, or move %s away to start a new "+
+				"authority",
+			certPath, pair.Leaf.NotBefore.Format(time.RFC3339), pair.Leaf.NotAfter.Format(time.RFC3339), now.UTC().Format(
+				time.RFC3339), dir)
 	}
 	return &authority{cert: pair.Leaf, key: signer}, nil
 }
@@ -161,7 +166,8 @@ func validName(name string) bool {
 		return true
 	}
 	const allowed = "abcdefghijklmnopqrstuvwxyz0123456789-_."
-	return name != "" && len(name) <= 253 && strings.Trim(strings.TrimPrefix(strings.ToLower(name), "*."), allowed) == "" && !strings.HasPrefix(name, ".")
+	return name != "" && len(name) <= 253 && strings.Trim(strings.TrimPrefix(strings.ToLower(name), "*."),
+		allowed) == "" && !strings.HasPrefix(name, ".")
 }
 
 func certPEM(der []byte) []byte {

@@ -14,7 +14,8 @@ import (
 // lookInterval is how often a certificate on disk is looked at for a renewed one.
 const lookInterval = time.Minute
 
-// Files is a certificate that somebody else issues and renews on disk. A pair that cannot be read never replaces one that could.
+// Files is a certificate that somebody else issues and renews on disk. A pair that cannot be read never replaces one
+// that could.
 type Files struct {
 	// Constant after OpenFiles.
 	cert, key string

@@ -18,9 +18,10 @@ import (
 
 // Names of the files in the identity folder.
 const (
-	caCertFile = "ca.crt"     // the authority's certificate; anybody may have it
-	caKeyFile  = "ca.key"     // the authority's key; never leaves the folder
-	serverFile = "server.pem" // the server's certificate, the authority's, and the server's key, so that a pair is replaced in one rename
+	caCertFile = "ca.crt" // the authority's certificate; anybody may have it
+	caKeyFile  = "ca.key" // the authority's key; never leaves the folder
+	// the server's certificate, the authority's, and the server's key, so that a pair is replaced in one rename
+	serverFile = "server.pem"
 	tempPrefix = ".identity-"
 )
 
@@ -81,7 +82,8 @@ func (s *Site) create() error {
 		return nil
 	}
 	if entries, err := os.ReadDir(s.dir); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s holds files but no %s: restore it, or move the folder away to start a new authority", s.dir, caCertFile)
+		return fmt.Errorf("%s holds files but no %s: restore it, or move the folder away to start a new authority", s.dir,
+			caCertFile)
 	}
 	if err := os.MkdirAll(filepath.Dir(s.dir), 0o700); err != nil {
 		return err
@@ -144,7 +146,8 @@ func (s *Site) renew() error {
 	return writeFile(s.dir, serverFile, text, 0o600)
 }
 
-// ours says whether a pair from the disk comes from this authority and covers every name. Neither changes while the pair is in use.
+// ours says whether a pair from the disk comes from this authority and covers every name. Neither changes while the
+// pair is in use.
 func (s *Site) ours(pair *tls.Certificate) bool {
 	if pair.Leaf.CheckSignatureFrom(s.ca.cert) != nil {
 		return false

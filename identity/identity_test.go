@@ -101,7 +101,8 @@ func TestProcessesThatStartAtOnceShareOneAuthority(t *testing.T) {
 }
 
 func TestCallersCanVerifyTheServer(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "identity"), Options{Hosts: []string{"relay.example.com", "192.0.2.1", "2001:db8::1"}})
+	s := open(t, filepath.Join(t.TempDir(), "identity"),
+		Options{Hosts: []string{"relay.example.com", "192.0.2.1", "2001:db8::1"}})
 	for _, name := range []string{"localhost", "127.0.0.1", "::1", "relay.example.com", "192.0.2.1", "2001:db8::1"} {
 		client, server := net.Pipe()
 		done := make(chan error, 1)
@@ -168,7 +169,8 @@ func TestANewNameIssuesANewCertificate(t *testing.T) {
 }
 
 func TestALostServerCertificateIsIssuedAgain(t *testing.T) {
-	for name, text := range map[string]string{"gone": "", "damaged": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"} {
+	for name, text := range map[string]string{"gone": "",
+		"damaged": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "identity")
 			first := open(t, dir, Options{})
@@ -190,9 +192,15 @@ func TestWhatIsWrongIsSaidWithTheNextStep(t *testing.T) {
 		opt  Options
 		want []string
 	}{
-		{"the key is readable by others", func(t *testing.T, dir string) { must(t, os.Chmod(filepath.Join(dir, caKeyFile), 0o644)) }, Options{}, []string{"mode 0644", "chmod 600"}},
-		{"the key is gone", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, caKeyFile))) }, Options{}, []string{"ca.key is missing", "restore it"}},
-		{"the certificate is gone", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, caCertFile))) }, Options{}, []string{"no ca.crt", "restore it"}},
+		{"the key is readable by others",
+			func(t *testing.T, dir string) {
+				must(t,
+					os.Chmod(filepath.Join(dir, caKeyFile), 0o644))
+			}, Options{}, []string{"mode 0644", "chmod 600"}},
+		{"the key is gone", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, caKeyFile))) }, Options{},
+			[]string{"ca.key is missing", "restore it"}},
+		{"the certificate is gone", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, caCertFile))) },
+			Options{}, []string{"no ca.crt", "restore it"}},
 		{"key and certificate of two authorities", func(t *testing.T, dir string) {
 			other := filepath.Join(t.TempDir(), "identity")
 			open(t, other, Options{})
@@ -204,8 +212,11 @@ func TestWhatIsWrongIsSaidWithTheNextStep(t *testing.T) {
 			must(t, os.WriteFile(filepath.Join(dir, caCertFile), text, 0o644))
 			must(t, os.WriteFile(filepath.Join(dir, caKeyFile), text, 0o600))
 		}, Options{}, []string{"not a certificate authority"}},
-		{"a clock that is ten years late", func(*testing.T, string) {}, Options{Clock: func() time.Time { return time.Now().AddDate(11, 0, 0) }}, []string{"valid from", "clock says", "correct the clock"}},
-		{"a name that is none", func(*testing.T, string) {}, Options{Hosts: []string{"relay example"}}, []string{`"relay example"`, "host names and IP addresses"}},
+		{"a clock that is ten years late", func(*testing.T, string) {},
+			Options{Clock: func() time.Time { return time.Now().AddDate(11, 0, 0) }}, []string{"valid from", "clock says",
+				"correct the clock"}},
+		{"a name that is none", func(*testing.T, string) {}, Options{Hosts: []string{"relay example"}},
+			[]string{`"relay example"`, "host names and IP addresses"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "identity")
@@ -296,7 +307,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// A handshake takes the certificate as it is: the signature was checked when it was read, and costs more than all the rest.
+// A handshake takes the certificate as it is: the signature was checked when it was read, and costs more than all the
+// rest.
 func TestAHandshakeChecksNoSignature(t *testing.T) {
 	s, err := Open(filepath.Join(t.TempDir(), "identity"), Options{})
 	if err != nil {

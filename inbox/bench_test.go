@@ -85,8 +85,8 @@ func share(b *testing.B, threads int, call func(n int) error) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "reports/s")
 }
 
-// BenchmarkClaim claims and ends every file of a backlog of 10,000 and of STATEWIRE_TEST_BENCH_FILES: the time per claim and the
-// memory must not depend on how many files wait.
+// BenchmarkClaim claims and ends every file of a backlog of 10,000 and of STATEWIRE_TEST_BENCH_FILES: the time per
+// claim and the memory must not depend on how many files wait.
 func BenchmarkClaim(b *testing.B) {
 	for _, files := range []int{10_000, benchFiles()} {
 		b.Run(fmt.Sprintf("files=%d", files), func(b *testing.B) {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Chunk is a set of files claimed together. Every file ends by Done, SetAside or Postpone, the others by Release; one chunk is
-// used by one goroutine at a time.
+// Chunk is a set of files claimed together. Every file ends by Done, SetAside or Postpone, the others by Release; one
+// chunk is used by one goroutine at a time.
 type Chunk struct {
 	Files []File
 
@@ -35,13 +35,14 @@ func newChunk(l *Loader, entries []*entry) *Chunk {
 	c := &Chunk{loader: l, Files: make([]File, len(entries))}
 	for i, e := range entries {
 		e.chunk = c
-		c.Files[i] = File{Name: e.name, Lane: e.lane, Size: e.id.Size, Claimed: e.claimed, Tries: e.tries, dir: l.dir, entry: e}
+		c.Files[i] = File{Name: e.name, Lane: e.lane, Size: e.id.Size, Claimed: e.claimed, Tries: e.tries, dir: l.dir,
+			entry: e}
 	}
 	return c
 }
 
-// Read returns the file's bytes, in buf when they fit. It fails with ErrTooLarge, ErrHashMismatch, or fs.ErrNotExist when
-// the file vanished or was changed since it was claimed (then call Vanished).
+// Read returns the file's bytes, in buf when they fit. It fails with ErrTooLarge, ErrHashMismatch, or fs.ErrNotExist
+// when the file vanished or was changed since it was claimed (then call Vanished).
 func (f File) Read(buf []byte) ([]byte, error) {
 	data, err := f.read(buf)
 	if err != nil {
@@ -87,9 +88,9 @@ type changedError struct{}
 func (changedError) Error() string        { return "file changed since it was claimed" }
 func (changedError) Is(target error) bool { return target == fs.ErrNotExist }
 
-// Done deletes files whose messages are stored. A file that vanished is done; one that changed since it was claimed stays, to be
-// claimed again. One that can't be deleted is done too: it is not handed out again, stays on a durable list, and deleting it is tried
-// again with a growing delay. The error says why, once.
+// Done deletes files whose messages are stored. A file that vanished is done; one that changed since it was claimed
+// stays, to be claimed again. One that can't be deleted is done too: it is not handed out again, stays on a durable
+// list, and deleting it is tried again with a growing delay. The error says why, once.
 func (c *Chunk) Done(files ...File) error {
 	var errs []error
 	var stuck []*entry
@@ -105,8 +106,8 @@ func (c *Chunk) Done(files ...File) error {
 	return errors.Join(append(errs, c.loader.remember(stuck), c.loader.retire(spareLists))...)
 }
 
-// Vanished ends the claim of a file that Read found gone or changed; what replaced it is claimed by itself. A file that is there all
-// the same is postponed.
+// Vanished ends the claim of a file that Read found gone or changed; what replaced it is claimed by itself. A file that
+// is there all the same is postponed.
 func (c *Chunk) Vanished(f File) error {
 	if f.entry.chunk != c {
 		return nil

@@ -49,7 +49,8 @@ func (c Config) Validate() error {
 	check(c.PollInterval > 0, "inbox PollInterval: %v: must be above 0", c.PollInterval)
 	check(c.StatsInterval >= 0, "inbox StatsInterval: %v: must not be below 0", c.StatsInterval)
 	check(c.Settle >= 0, "inbox Settle: %v: must not be below 0", c.Settle)
-	check(c.RetryMin > 0 && c.RetryMin <= c.RetryMax, "inbox RetryMin, RetryMax: %v, %v: must be above 0 and in this order", c.RetryMin, c.RetryMax)
+	check(c.RetryMin > 0 && c.RetryMin <= c.RetryMax,
+		"inbox RetryMin, RetryMax: %v, %v: must be above 0 and in this order", c.RetryMin, c.RetryMax)
 	check(c.ProbeInterval > 0, "inbox ProbeInterval: %v: must be above 0", c.ProbeInterval)
 	return errors.Join(problems...)
 }

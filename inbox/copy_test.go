@@ -110,7 +110,8 @@ func FuzzNames(f *testing.F) {
 		}
 		for n := range 12 {
 			got := near(spelled(name), n)
-			if kind := foreign(disk.Entry{Name: got, Kind: disk.Regular}); kind != "" || len(got) > maxNameBytes+len("~00000000") {
+			if kind := foreign(disk.Entry{Name: got, Kind: disk.Regular}); kind != "" || len(got) > maxNameBytes+
+				len("~00000000") {
 				t.Fatalf("%q becomes %q: %d bytes, %q", name, got, len(got), kind)
 			}
 		}

@@ -130,8 +130,8 @@ func (d *Dir) ReadBad(name string) ([]byte, error) {
 	return data, nil
 }
 
-// Replay puts data, what lies in corrupt or a mended copy of it, into incoming. What lies there stays until the loader has stored
-// it (Chunk.Replayed). Doing it again changes nothing while the first is on its way.
+// Replay puts data, what lies in corrupt or a mended copy of it, into incoming. What lies there stays until the loader
+// has stored it (Chunk.Replayed). Doing it again changes nothing while the first is on its way.
 func (d *Dir) Replay(b BadFile, data []byte) (name string, err error) {
 	name, err = d.replay(b, data)
 	d.counts.count("replayed", err)
@@ -174,7 +174,8 @@ func (d *Dir) moveBack(name string) (newName string, err error) {
 	if err != nil {
 		return "", err
 	}
-	newName, err = d.unused(disk.CorruptFolder, name, disk.Folder(Normal), func(n int) string { return near(repaired(spelled(name), sum), n) })
+	newName, err = d.unused(disk.CorruptFolder, name, disk.Folder(Normal),
+		func(n int) string { return near(repaired(spelled(name), sum), n) })
 	if err != nil {
 		return "", err
 	}
@@ -204,8 +205,8 @@ func (d *Dir) hash(at disk.Folder, name string) (sum [sha256.Size]byte, err erro
 	return sum, err
 }
 
-// Waits tells whether something that would bring this file back to corrupt still waits in the inbox: the file it came in, or a
-// replay of it.
+// Waits tells whether something that would bring this file back to corrupt still waits in the inbox: the file it came
+// in, or a replay of it.
 func (d *Dir) Waits(b BadFile) (name string, waits bool) {
 	for lane := range lanes {
 		for _, name := range []string{b.Reason.File, replayName(b.Name, b.Token)} {
@@ -230,8 +231,8 @@ func (d *Dir) SyncLanes() error {
 	return nil
 }
 
-// RemoveBad deletes a file from corrupt, its reason last, unless it is another by now. The caller has made durable what is to be
-// known of it.
+// RemoveBad deletes a file from corrupt, its reason last, unless it is another by now. The caller has made durable what
+// is to be known of it.
 func (d *Dir) RemoveBad(b BadFile) error {
 	there, err := d.Bad(b.Name)
 	switch {
@@ -256,7 +257,8 @@ func (c *Chunk) Replayed(f File) (b BadFile, ok bool, err error) {
 	return c.loader.dir.Replayed(f.Name)
 }
 
-// Replayed returns what lies in corrupt and is tried again with a file of the inbox, as long as nothing else has taken its place.
+// Replayed returns what lies in corrupt and is tried again with a file of the inbox, as long as nothing else has taken
+// its place.
 func (d *Dir) Replayed(name string) (b BadFile, ok bool, err error) {
 	of, token, replay := parseReplayName(name)
 	if !replay {

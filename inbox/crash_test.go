@@ -46,49 +46,52 @@ func TestNoPowerCutBreaksThePromises(t *testing.T) {
 		name string
 		run  func(t *testing.T, m *model, d *Dir, g *ledger)
 	}{
-		{"what Put acknowledged is there, what it did not is there whole or not at all", func(t *testing.T, m *model, d *Dir, g *ledger) {
-			for i, text := range []string{"first", "second", "third"} {
-				g.offer(text)
-				put(t, d, Lane(i), text)
-				g.accept(text)
-			}
-		}},
+		{"what Put acknowledged is there, what it did not is there whole or not at all",
+			func(t *testing.T, m *model, d *Dir, g *ledger) {
+				for i, text := range []string{"first", "second", "third"} {
+					g.offer(text)
+					put(t, d, Lane(i), text)
+					g.accept(text)
+				}
+			}},
 		{"what Copy acknowledged is there", func(t *testing.T, m *model, d *Dir, g *ledger) {
 			g.offer("copied")
 			_, err := d.Copy(context.Background(), dropped)
 			check(t, err)
 			g.accept("copied")
 		}},
-		{"a claim time that was seen is never another, and a file goes only when done", func(t *testing.T, m *model, d *Dir, g *ledger) {
-			dropFiles(m, g, Normal, 5)
-			l := loader(t, d, 2, 2)
-			for c := claim(t, l); c != nil; c = claim(t, l) {
-				for _, f := range c.Files {
-					data := read(t, f)
-					g.claimed[data] = f.Claimed
-					delete(g.kept, data) // as if its rows were stored
-					if err := c.Done(f); err != nil {
-						t.Fatal(err)
+		{"a claim time that was seen is never another, and a file goes only when done",
+			func(t *testing.T, m *model, d *Dir, g *ledger) {
+				dropFiles(m, g, Normal, 5)
+				l := loader(t, d, 2, 2)
+				for c := claim(t, l); c != nil; c = claim(t, l) {
+					for _, f := range c.Files {
+						data := read(t, f)
+						g.claimed[data] = f.Claimed
+						delete(g.kept, data) // as if its rows were stored
+						if err := c.Done(f); err != nil {
+							t.Fatal(err)
+						}
 					}
 				}
-			}
-			if err := l.Close(); err != nil {
-				t.Fatal(err)
-			}
-		}},
-		{"a bad file is in a lane or in corrupt with its reason, and so is each bad record", func(t *testing.T, m *model, d *Dir, g *ledger) {
-			dropFiles(m, g, High, 2)
-			c := claim(t, loader(t, d, 2, 2))
-			for i, f := range c.Files {
-				data := read(t, f)
-				record := fmt.Sprint("record of ", data)
-				g.offer(record)
-				check(t, setRecordAside(c, f, i+1, []byte(record), reason))
-				g.records[fmt.Sprintf("%s.%d.SMX", f.Name, i+1)] = record
-				check(t, c.SetAside(f, reason))
-				g.aside[data] = true
-			}
-		}},
+				if err := l.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}},
+		{"a bad file is in a lane or in corrupt with its reason, and so is each bad record",
+			func(t *testing.T, m *model, d *Dir, g *ledger) {
+				dropFiles(m, g, High, 2)
+				c := claim(t, loader(t, d, 2, 2))
+				for i, f := range c.Files {
+					data := read(t, f)
+					record := fmt.Sprint("record of ", data)
+					g.offer(record)
+					check(t, setRecordAside(c, f, i+1, []byte(record), reason))
+					g.records[fmt.Sprintf("%s.%d.SMX", f.Name, i+1)] = record
+					check(t, c.SetAside(f, reason))
+					g.aside[data] = true
+				}
+			}},
 		{"a replayed file is in corrupt or waits", func(t *testing.T, m *model, d *Dir, g *ledger) {
 			m.drop(disk.CorruptFolder, "A.SMX", "bad")
 			m.drop(disk.CorruptFolder, "A.SMX"+reasonSuffix, `{"code":"x"}`)
@@ -128,4 +131,5 @@ func dropFiles(m *model, g *ledger, lane Lane, n int) {
 	}
 }
 
-// TestAFailedSyncIsTakenForEveryFileItMayHaveBeenFor: the kernel tells one caller of a failure, and the next that all is well.
+// TestAFailedSyncIsTakenForEveryFileItMayHaveBeenFor: the kernel tells one caller of a failure, and the next that all
+// is well.

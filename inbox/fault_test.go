@@ -14,7 +14,8 @@ func TestAFailedStepIsNeverAcknowledged(t *testing.T) {
 		err  error
 		kind error
 	}{
-		{errIO, ErrFault}, {errReadOnly, ErrFault}, {errNoSpace, ErrDiskFull}, {errQuota, ErrDiskFull}, {errTooManyFiles, ErrFault},
+		{errIO, ErrFault}, {errReadOnly, ErrFault}, {errNoSpace, ErrDiskFull}, {errQuota, ErrDiskFull}, {errTooManyFiles,
+			ErrFault},
 	}
 	for _, fault := range faults {
 		for _, late := range []bool{false, true} {

@@ -16,8 +16,8 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// liar is a file system that, asked to, fails one sync of a file, drops the file's bytes and says of every later sync that
-// all is well: what kernels have done.
+// liar is a file system that, asked to, fails one sync of a file, drops the file's bytes and says of every later sync
+// that all is well: what kernels have done.
 type liar struct {
 	*fs.LoopbackNode
 	state *lies

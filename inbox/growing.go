@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// A file may be set aside as a half one and grow in corrupt: whoever writes it holds it open and follows it there. So corrupt is
-// looked at again, and a file that is no longer what was found bad, and has been left alone since, goes back to where it waits.
-// The next look comes after a quarter of the time since a file was last set aside or seen to grow: a second to nearly a poll.
+// A file may be set aside as a half one and grow in corrupt: whoever writes it holds it open and follows it there. So
+// corrupt is looked at again, and a file that is no longer what was found bad, and has been left alone since, goes back
+// to where it waits. The next look comes after a quarter of the time since a file was last set aside or seen to grow: a
+// second to nearly a poll.
 const (
 	lookMin   = time.Second
 	lookShare = 4
@@ -109,7 +110,8 @@ func (l *Loader) nextLook(began time.Time, grows bool) {
 	l.look.due = began.Add(max(wait, 20*time.Since(began)))
 }
 
-// grown tells whether an entry of corrupt is no longer the file that was found bad. Files untouched since after are not asked.
+// grown tells whether an entry of corrupt is no longer the file that was found bad. Files untouched since after are not
+// asked.
 func (d *Dir) grown(e disk.Entry, after time.Time) (s disk.Stat, ok bool) {
 	if e.Kind != disk.Regular || strings.HasSuffix(e.Name, reasonSuffix) {
 		return s, false
@@ -135,7 +137,8 @@ func (g *growing) first(name string, s disk.Stat, now time.Time) growingAt {
 	return at
 }
 
-// alone tells whether a file that grew has been left alone for Config.Settle: by its own time, or, where clocks disagree, by ours.
+// alone tells whether a file that grew has been left alone for Config.Settle: by its own time, or, where clocks
+// disagree, by ours.
 func (d *Dir) alone(s disk.Stat, since, now time.Time) bool {
 	age := now.Sub(s.Ctime)
 	return age >= d.config.Settle || age < 0 && now.Sub(since) >= d.config.Settle

@@ -74,9 +74,14 @@ func TestAFileThatGrewWhileNoLoaderRanIsLookedAtAtTheStart(t *testing.T) {
 
 func TestEveryChangeCounts(t *testing.T) {
 	for name, change := range map[string]func(m *model, f *inode){
-		"shorter":                       func(m *model, f *inode) { m.rewrite(f, "<R") },
-		"other bytes of the length":     func(m *model, f *inode) { m.rewrite(f, "<!!>") },
-		"longer, and its time put back": func(m *model, f *inode) { was := f.mtime; m.rewrite(f, "<Report/>"); f.mtime = was },
+		"shorter":                   func(m *model, f *inode) { m.rewrite(f, "<R") },
+		"other bytes of the length": func(m *model, f *inode) { m.rewrite(f, "<!!>") },
+		"longer, and its time put back": func(m *model,
+			f *inode) {
+			was := f.mtime
+			m.rewrite(f, "<Report/>")
+			f.mtime = was
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -113,7 +118,8 @@ func TestAFileIsNotTakenBackBeforeItWasLeftAlone(t *testing.T) {
 	}
 }
 
-// Whoever copies with cp -p puts the modification time back at every step: only the change time says that it is not done.
+// Whoever copies with cp -p puts the modification time back at every step: only the change time says that it is not
+// done.
 func TestAFileWithAnOldTimeIsNotTakenBackBeforeItWasLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, _, l, f := arriving(t, "slow.SMX")
@@ -139,7 +145,8 @@ func TestWhatDidNotChangeStaysSetAside(t *testing.T) {
 		m, d, l, _ := arriving(t, "bad.SMX")
 		m.drop(disk.CorruptFolder, "older.SMX", "no reason beside it")
 		m.drop(disk.CorruptFolder, "old.SMX", "set aside by an earlier version")
-		m.drop(disk.CorruptFolder, "old.SMX"+reasonSuffix, `{"time":"2026-01-01T00:00:00Z","code":"x","reason":"y","line":1,"column":2}`)
+		m.drop(disk.CorruptFolder, "old.SMX"+reasonSuffix,
+			`{"time":"2026-01-01T00:00:00Z","code":"x","reason":"y","line":1,"column":2}`)
 		m.drop(disk.Folder(Normal), "record.SMX", "<Report/>")
 		c := claim(t, l)
 		check(t, setRecordAside(c, c.Files[0], 3, []byte("r"), Reason{Code: "x"}))

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// health remembers that the storage failed. After a failed sync the kernel may report later ones as good though it dropped
-// what they were to write, so nothing is vouched for until a file made afterwards has been synced.
+// health remembers that the storage failed. After a failed sync the kernel may report later ones as good though it
+// dropped what they were to write, so nothing is vouched for until a file made afterwards has been synced.
 type health struct {
 	mu     sync.Mutex
 	count  faults    // Guarded by mu, like the others. Faults so far.
@@ -83,9 +83,9 @@ func (h *health) clear(began faults) {
 	}
 }
 
-// Ready returns nil when Put may be tried: the folders are in place and no storage fault is open. After a fault it syncs
-// a fresh probe file, at most once per Config.ProbeInterval, and stays an ErrFault until one succeeds. Folders that were moved
-// away are opened anew once all are there again.
+// Ready returns nil when Put may be tried: the folders are in place and no storage fault is open. After a fault it
+// syncs a fresh probe file, at most once per Config.ProbeInterval, and stays an ErrFault until one succeeds. Folders
+// that were moved away are opened anew once all are there again.
 func (d *Dir) Ready() error {
 	if err := d.inPlace(); err != nil {
 		return err
@@ -103,8 +103,8 @@ func (d *Dir) moved() error {
 	return nil
 }
 
-// inPlace is moved after an attempt, at most one per Config.ProbeInterval, to open the folders anew. Whoever is in the middle of a
-// write then is not vouched for: it may have gone into a folder that nobody reads.
+// inPlace is moved after an attempt, at most one per Config.ProbeInterval, to open the folders anew. Whoever is in the
+// middle of a write then is not vouched for: it may have gone into a folder that nobody reads.
 func (d *Dir) inPlace() error {
 	moved := d.moved()
 	if !errors.Is(moved, ErrMoved) || !d.reopening.TryLock() {
@@ -182,7 +182,8 @@ type sourceError struct{ error }
 
 func (e *sourceError) Unwrap() error { return e.error }
 
-// failed says what kind of error a write to the disk met, and closes the inbox to new files when it was a storage fault.
+// failed says what kind of error a write to the disk met, and closes the inbox to new files when it was a storage
+// fault.
 func (d *Dir) failed(op string, err error) error {
 	var source *sourceError
 	if errors.As(err, &source) {

@@ -2,7 +2,8 @@
 // stored or set aside. Nothing it accepts is ever replaced, and nothing it does not know is ever deleted.
 //
 // Below its root lie incoming/{high,,low} with the waiting files, process/ with one durable list per claimed chunk,
-// corrupt/ with what was set aside, and tmp/ with one folder per running process for files that are still being written.
+// corrupt/ with what was set aside, and tmp/ with one folder per running process for files that are still being
+// written.
 package inbox
 
 import (
@@ -35,8 +36,8 @@ type Dir struct {
 	reopened  atomic.Uint64 // how often folders were opened anew
 }
 
-// Open opens the inbox below root with DefaultConfig. It makes missing folders (mode 0700), makes them durable, and sweeps
-// temporary files that dead processes left. A nil log says nothing.
+// Open opens the inbox below root with DefaultConfig. It makes missing folders (mode 0700), makes them durable, and
+// sweeps temporary files that dead processes left. A nil log says nothing.
 func Open(root string, log *slog.Logger) (*Dir, error) { return DefaultConfig().Open(root, log) }
 
 // Open is the package's Open with this configuration.
@@ -44,7 +45,8 @@ func (c Config) Open(root string, log *slog.Logger) (*Dir, error) {
 	return c.openWith(root, log, disk.Open)
 }
 
-func (c Config) openWith(root string, log *slog.Logger, open func(string, *slog.Logger) (disk.Disk, error)) (*Dir, error) {
+func (c Config) openWith(root string, log *slog.Logger, open func(string, *slog.Logger) (disk.Disk, error)) (*Dir,
+	error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -82,8 +84,8 @@ var (
 	ErrDiskFull = errors.New("disk full")
 	// ErrFault says that the storage failed a write or a sync; the inbox refuses new files until a fresh probe file syncs.
 	ErrFault = errors.New("storage fault")
-	// ErrMoved says that a folder of the inbox was deleted or renamed under the running process. Once it is there again, or a new
-	// one, the inbox goes on by itself.
+	// ErrMoved says that a folder of the inbox was deleted or renamed under the running process. Once it is there again,
+	// or a new one, the inbox goes on by itself.
 	ErrMoved = disk.ErrMoved
 	// ErrLocked says that another loader holds the inbox; the error is a *LockedError.
 	ErrLocked = disk.ErrLocked

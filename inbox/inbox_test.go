@@ -42,7 +42,8 @@ func TestLaneForPriority(t *testing.T) {
 func TestConfigReportsEveryProblemAtOnce(t *testing.T) {
 	check(t, DefaultConfig().Validate())
 	err := Config{StatsInterval: -1, Settle: -1}.Validate()
-	for _, field := range []string{"MaxFileBytes", "PollInterval", "StatsInterval", "Settle", "RetryMin", "ProbeInterval"} {
+	for _, field := range []string{"MaxFileBytes", "PollInterval", "StatsInterval", "Settle", "RetryMin",
+		"ProbeInterval"} {
 		if !strings.Contains(fmt.Sprint(err), field) {
 			t.Errorf("%v does not name %s", err, field)
 		}
@@ -174,7 +175,8 @@ func TestTemporaryFilesOfDeadProcessesAreSwept(t *testing.T) {
 	check(t, err)
 	openAt(t, root)
 	gone := []string{dead, odd + "/98-1.tmp"}
-	kept := []string{odd + "/folder", tmp + "/operator/notes.tmp", filepath.Join(alive.disk.(*disk.Unix).Own.Load().Path, temp)}
+	kept := []string{odd + "/folder", tmp + "/operator/notes.tmp", filepath.Join(alive.disk.(*disk.Unix).Own.Load().Path,
+		temp)}
 	for _, path := range gone {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s stays", path)

@@ -25,9 +25,9 @@ func DiskBytes(size int64, records int) int64 {
 	return blocks(size) + blocks(int64(reason+record*records))
 }
 
-// KeepAs returns the name under which something of a file will lie in corrupt: the file itself for report 0, else what is set
-// aside of its report of that place, counted from 1. The name stays the same until the file ends, and no other file gets it
-// meanwhile. It is free, or the same lies there already: then repeat is true.
+// KeepAs returns the name under which something of a file will lie in corrupt: the file itself for report 0, else what
+// is set aside of its report of that place, counted from 1. The name stays the same until the file ends, and no other
+// file gets it meanwhile. It is free, or the same lies there already: then repeat is true.
 func (c *Chunk) KeepAs(f File, report int, doc []byte) (name string, repeat bool) {
 	return c.loader.keepAs(f.entry, report, doc)
 }
@@ -89,15 +89,15 @@ func keptName(name string, report int) string {
 	return shortened(name) + "." + strconv.Itoa(report) + suffix
 }
 
-// nothingAs tells whether nothing in corrupt has a name, the n-th to be tried. Where the disk doesn't say, a random name counts as
-// unused: whoever looks for a name must come to an end, and hears from the write what is wrong.
+// nothingAs tells whether nothing in corrupt has a name, the n-th to be tried. Where the disk doesn't say, a random
+// name counts as unused: whoever looks for a name must come to an end, and hears from the write what is wrong.
 func (d *Dir) nothingAs(name string, n int) bool {
 	_, err := d.disk.Stat(disk.CorruptFolder, name)
 	return errors.Is(err, fs.ErrNotExist) || err != nil && n >= numberedNames
 }
 
-// keepsSame tells whether a name in corrupt holds something of a file already. The records that a replay leaves take the place of
-// those it was made of.
+// keepsSame tells whether a name in corrupt holds something of a file already. The records that a replay leaves take
+// the place of those it was made of.
 func (d *Dir) keepsSame(e *entry, report int, name string, doc []byte) bool {
 	if of, token, replay := parseReplayName(e.name); replay && report > 0 && of == name && recordName.MatchString(of) {
 		if b, err := d.Bad(name); err == nil && b.Token == token {
@@ -125,9 +125,9 @@ func (d *Dir) freeName(from disk.Folder, name string) (target string) {
 	}
 }
 
-// SetAsideRecords keeps what is bad in a file that loads otherwise, each report's in one file with its reason beside it, and
-// replaces what a repeat left there. The file itself stays in the chunk; when something can't be kept it is postponed, as in
-// SetAside. All of it costs one sync of the folder, and two of files for each report.
+// SetAsideRecords keeps what is bad in a file that loads otherwise, each report's in one file with its reason beside
+// it, and replaces what a repeat left there. The file itself stays in the chunk; when something can't be kept it is
+// postponed, as in SetAside. All of it costs one sync of the folder, and two of files for each report.
 func (c *Chunk) SetAsideRecords(f File, all []Kept) error {
 	if f.entry.chunk != c || len(all) == 0 {
 		return nil

@@ -2,7 +2,8 @@ package inbox
 
 import "slices"
 
-// Lane is one of the three queues of an inbox; a loader takes the high lane first, and of eight chunks one from each other.
+// Lane is one of the three queues of an inbox; a loader takes the high lane first, and of eight chunks one from each
+// other.
 type Lane uint8
 
 // The lanes, in the order they are loaded.
@@ -38,13 +39,14 @@ func (l Lane) String() string {
 // laneShare is how many chunks in a row hold at least one from every lane that never runs dry.
 const laneShare = 8
 
-// turns shares the chunks among the lanes. Resync answers travel in the low lane: were the high lane always first, a site whose
-// other lanes never run dry would never read one.
+// turns shares the chunks among the lanes. Resync answers travel in the low lane: were the high lane always first, a
+// site whose other lanes never run dry would never read one.
 type turns struct {
 	passed [lanes]int // chunks of other lanes since the lane was last looked at
 }
 
-// order is in which the lanes are looked at for the next chunk: first those whose turn has come, the longest passed over first.
+// order is in which the lanes are looked at for the next chunk: first those whose turn has come, the longest passed
+// over first.
 func (t *turns) order() []Lane {
 	order := []Lane{High, Normal, Low}
 	due := func(lane Lane) int {

@@ -21,8 +21,8 @@ import (
 //
 //	{"lane":"normal","name":"A.SMX","size":812,"inode":393,"mtime_ns":1767261600000000000,"claimed":"2026-01-01T10:00:00.000001Z"}
 //
-// size, inode and mtime_ns tell the file from a later one of the same name; claimed is when it was first claimed. A name that is
-// not UTF-8 has its bytes in name_hex. The list goes when all its files have been stored or set aside.
+// size, inode and mtime_ns tell the file from a later one of the same name; claimed is when it was first claimed. A
+// name that is not UTF-8 has its bytes in name_hex. The list goes when all its files have been stored or set aside.
 const (
 	listSuffix  = ".claim"
 	listVersion = 1

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// A file whose messages are stored and that can't be deleted (its folder is sticky or read-only, it is immutable) lies on a list in
-// process/ with the suffix .loaded, in the form of a claim list. It is done: no loader hands it out again, it does not count as
-// waiting, and only deleting it is tried again. One that changes is a new file.
+// A file whose messages are stored and that can't be deleted (its folder is sticky or read-only, it is immutable) lies
+// on a list in process/ with the suffix .loaded, in the form of a claim list. It is done: no loader hands it out again,
+// it does not count as waiting, and only deleting it is tried again. One that changes is a new file.
 const loadedSuffix = ".loaded"
 
-// remember keeps loaded files that can't be deleted, durably where that is possible: a crash without the list only makes them load
-// again, which changes nothing.
+// remember keeps loaded files that can't be deleted, durably where that is possible: a crash without the list only
+// makes them load again, which changes nothing.
 func (l *Loader) remember(entries []*entry) error {
 	if len(entries) == 0 {
 		return nil

@@ -71,7 +71,8 @@ func TestALoadedFileThatCannotBeDeletedIsNotLoadedAgain(t *testing.T) {
 		immutable(m, false)
 		time.Sleep(time.Minute)
 		claim(t, l)
-		if left := slices.Concat(m.list(disk.Folder(Normal)), m.list(disk.Folder(Low)), m.list(disk.ProcessFolder)); len(left) > 0 {
+		if left := slices.Concat(m.list(disk.Folder(Normal)), m.list(disk.Folder(Low)), m.list(disk.ProcessFolder)); len(
+			left) > 0 {
 			t.Errorf("once it could be deleted %v is left", left)
 		}
 	})
@@ -81,7 +82,8 @@ func TestALoadedFileThatStaysHoldsNobodyAndIsNoBacklog(t *testing.T) {
 	m, d, _ := stuckFile(t)
 	s, err := d.Stats()
 	check(t, err)
-	if s.Loaded.Files != 1 || s.Loaded.Bytes != 1 || !slices.Equal(s.LoadedNames, []string{"incoming/a.SMX"}) || s.Waiting().Files != 1 {
+	if s.Loaded.Files != 1 || s.Loaded.Bytes != 1 || !slices.Equal(s.LoadedNames, []string{"incoming/a.SMX"}) ||
+		s.Waiting().Files != 1 {
 		t.Errorf("%d loaded (%d bytes) as %v, %d waiting", s.Loaded.Files, s.Loaded.Bytes, s.LoadedNames, s.Waiting().Files)
 	}
 	unreadNames := func() (names []string) {
@@ -99,7 +101,8 @@ func TestALoadedFileThatStaysHoldsNobodyAndIsNoBacklog(t *testing.T) {
 	m.rewrite(m.now[disk.Folder(Normal)]["a.SMX"], "<Report/>")
 	d.stats = statsCache{}
 	if s, err = d.Stats(); err != nil || s.Loaded.Files != 0 || s.Waiting().Files != 2 || len(unreadNames()) != 2 {
-		t.Errorf("after it changed: %d loaded, %d waiting, unread %v, %v", s.Loaded.Files, s.Waiting().Files, unreadNames(), err)
+		t.Errorf("after it changed: %d loaded, %d waiting, unread %v, %v", s.Loaded.Files, s.Waiting().Files, unreadNames(),
+			err)
 	}
 }
 
@@ -114,7 +117,8 @@ func TestFilesThatStayAreNamedByWhatTheyAre(t *testing.T) {
 	}
 	s, err := d.Stats()
 	check(t, err)
-	if !slices.Equal(s.LoadedNames, []string{"incoming/0.SMX"}) || !slices.Equal(s.StuckNames, []string{"incoming/a.SMX"}) {
+	if !slices.Equal(s.LoadedNames, []string{"incoming/0.SMX"}) ||
+		!slices.Equal(s.StuckNames, []string{"incoming/a.SMX"}) {
 		t.Errorf("loaded %v, stuck %v", s.LoadedNames, s.StuckNames)
 	}
 }
@@ -178,7 +182,8 @@ func TestALoadedFileNeedsNoMoreThanItsOwnList(t *testing.T) {
 		t.Fatalf("process holds %v, want the claim list and the other", got)
 	}
 	after := m.copy()
-	if got := names(claim(t, loader(t, newDir(quick(), "/model", after, slog.New(slog.DiscardHandler)), 2, 1))); !slices.Equal(got, []string{"b.SMX"}) {
+	if got := names(claim(t, loader(t, newDir(quick(), "/model", after, slog.New(slog.DiscardHandler)), 2,
+		1))); !slices.Equal(got, []string{"b.SMX"}) {
 		t.Errorf("after a crash it claimed %v, want what was not done", got)
 	}
 	m.before = func(call string, at disk.Folder, name string) error { return errReadOnly }

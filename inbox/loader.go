@@ -49,12 +49,13 @@ type laneName struct {
 	name string
 }
 
-// Loader takes the inbox's lock (an ErrLocked names the holder) and recovers what a dead loader had claimed: those files
-// are handed out first, with the claim times they had. A chunk has at most chunkFiles files, and a folder is read in
-// windows of maxChunks chunks.
+// Loader takes the inbox's lock (an ErrLocked names the holder) and recovers what a dead loader had claimed: those
+// files are handed out first, with the claim times they had. A chunk has at most chunkFiles files, and a folder is read
+// in windows of maxChunks chunks.
 func (d *Dir) Loader(chunkFiles, maxChunks int) (*Loader, error) {
 	if chunkFiles < 1 || maxChunks < 1 {
-		return nil, fmt.Errorf("load inbox %s: %d files a chunk, %d chunks: both must be above 0", d.root, chunkFiles, maxChunks)
+		return nil, fmt.Errorf("load inbox %s: %d files a chunk, %d chunks: both must be above 0", d.root, chunkFiles,
+			maxChunks)
 	}
 	lock, err := d.disk.Lock()
 	if err != nil {
@@ -74,8 +75,8 @@ func (d *Dir) Loader(chunkFiles, maxChunks int) (*Loader, error) {
 	return l, nil
 }
 
-// Close gives up the lock and ends what Wake began; it is called once. Chunks still out go back to waiting when the next Loader
-// starts.
+// Close gives up the lock and ends what Wake began; it is called once. Chunks still out go back to waiting when the
+// next Loader starts.
 func (l *Loader) Close() error {
 	close(l.closed)
 	l.wakers.Wait()
@@ -88,9 +89,9 @@ func (l *Loader) Close() error {
 	return errors.Join(append(errs, l.retire(0), l.lock.Close())...)
 }
 
-// Claim returns the next chunk, nil when nothing waits. It comes from the first lane that has files, but of eight chunks in a
-// row at least one from each lane that has some all the time; the oldest files of the lane's current window come first. The claim
-// is durable before Claim returns.
+// Claim returns the next chunk, nil when nothing waits. It comes from the first lane that has files, but of eight
+// chunks in a row at least one from each lane that has some all the time; the oldest files of the lane's current window
+// come first. The claim is durable before Claim returns.
 func (l *Loader) Claim() (*Chunk, error) {
 	entries, fresh, err := l.next()
 	if errors.Is(err, ErrMoved) && l.dir.inPlace() == nil {
@@ -111,7 +112,8 @@ func (l *Loader) Claim() (*Chunk, error) {
 	return newChunk(l, entries), nil
 }
 
-// next takes the entries of the next chunk; fresh ones are in no list yet. A lane that can't be read doesn't stop the others.
+// next takes the entries of the next chunk; fresh ones are in no list yet. A lane that can't be read doesn't stop the
+// others.
 func (l *Loader) next() (entries []*entry, fresh bool, err error) {
 	l.claiming.Lock()
 	defer l.claiming.Unlock()
@@ -194,8 +196,8 @@ func (l *Loader) hold(lane Lane, name string, claimed time.Time) *entry {
 	return e
 }
 
-// record makes the claim of fresh entries durable. When it can't, it gives up those that need it: files that Put wrote carry
-// their time themselves, so that a full disk does not keep them from being loaded and making room.
+// record makes the claim of fresh entries durable. When it can't, it gives up those that need it: files that Put wrote
+// carry their time themselves, so that a full disk does not keep them from being loaded and making room.
 func (l *Loader) record(entries []*entry) ([]*entry, error) {
 	list, err := l.writeList(entries, listSuffix)
 	l.mu.Lock()
@@ -217,7 +219,8 @@ func (l *Loader) record(entries []*entry) ([]*entry, error) {
 	if len(kept) == 0 {
 		return nil, err
 	}
-	l.dir.log.Warn("claim list can't be written; claiming only what the relay wrote", "root", l.dir.root, "files", len(kept), "err", err)
+	l.dir.log.Warn("claim list can't be written; claiming only what the relay wrote", "root", l.dir.root, "files",
+		len(kept), "err", err)
 	return kept, nil
 }
 
@@ -249,8 +252,9 @@ func (l *Loader) free(e *entry) {
 // spareLists is how many finished lists may stay while there is work: removing them costs a sync of the lanes.
 const spareLists = 8
 
-// retire removes the lists whose files are all done, once there are more than spare of them. The lanes are synced first:
-// as long as a crash could bring a file back, its list must come back with it, or the file would get a new claim time.
+// retire removes the lists whose files are all done, once there are more than spare of them. The lanes are synced
+// first: as long as a crash could bring a file back, its list must come back with it, or the file would get a new claim
+// time.
 func (l *Loader) retire(spare int) error {
 	l.mu.Lock()
 	lists := l.retired

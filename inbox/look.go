@@ -11,8 +11,8 @@ import (
 // ErrOnlyLooking is the answer to whatever would change an inbox that Look opened.
 var ErrOnlyLooking = errors.New("the inbox is open only for looking")
 
-// Look opens the inbox below root to list and read its files. It makes, sweeps and changes nothing there; a folder that is
-// missing is an fs.ErrNotExist. What would change something fails with ErrOnlyLooking.
+// Look opens the inbox below root to list and read its files. It makes, sweeps and changes nothing there; a folder that
+// is missing is an fs.ErrNotExist. What would change something fails with ErrOnlyLooking.
 func (c Config) Look(root string, log *slog.Logger) (*Dir, error) {
 	return c.openWith(root, log, func(root string, log *slog.Logger) (disk.Disk, error) {
 		d, err := disk.Look(root, log)

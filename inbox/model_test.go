@@ -12,9 +12,11 @@ import (
 	"time"
 )
 
-// model is a file system in memory that knows what a power cut may leave of it. It assumes no more than every journaling file
+// model is a file system in memory that knows what a power cut may leave of it. It assumes no more than every
+// journaling file
 
-// system keeps: a rename happens whole or not at all; a sync of a folder makes what happened to its names durable; a sync of a
+// system keeps: a rename happens whole or not at all; a sync of a folder makes what happened to its names durable; a
+// sync of a
 
 // file its bytes. Of everything else any part may be lost, in any combination.
 
@@ -70,7 +72,8 @@ func (m *model) drop(at disk.Folder, name string, data string) {
 	defer m.mu.Unlock()
 	m.inodes++
 	since := time.Now().Add(-time.Hour)
-	f := &inode{number: m.inodes, kind: disk.Regular, data: []byte(data), synced: []byte(data), mtime: since.AddDate(-1, 0, 0), ctime: since}
+	f := &inode{number: m.inodes, kind: disk.Regular, data: []byte(data), synced: []byte(data),
+		mtime: since.AddDate(-1, 0, 0), ctime: since}
 	m.now[at][name], m.durable[at][name] = f, f
 }
 
@@ -299,6 +302,7 @@ func (w *modelFile) Close() error { return nil }
 
 // unsynced lists the files that a name may lead to and whose bytes are not durable.
 
-// left is the state after a power cut that kept a subset of ops and, of each dirty file, what its digit of part says: what was
+// left is the state after a power cut that kept a subset of ops and, of each dirty file, what its digit of part says:
+// what was
 
 // synced, half of the bytes, all of them.

@@ -38,8 +38,8 @@ func parsePutName(name string) (at time.Time, sum [sha256.Size]byte, ok bool) {
 	return at, sum, err == nil
 }
 
-// IsPutName tells, as cheaply as a million names need, whether a name is of the form that Put gives: a time and a hash. No other file has
-// such a name.
+// IsPutName tells, as cheaply as a million names need, whether a name is of the form that Put gives: a time and a hash.
+// No other file has such a name.
 func IsPutName(name string) bool {
 	_, _, ok := parsePutName(name)
 	return ok
@@ -51,8 +51,8 @@ func IsReplayName(name string) bool {
 	return ok
 }
 
-// foreign says why an entry of a lane is no SMX file: dir, symlink, fifo, socket, device, hidden, tmp or suffix. It returns ""
-// for one that is.
+// foreign says why an entry of a lane is no SMX file: dir, symlink, fifo, socket, device, hidden, tmp or suffix. It
+// returns "" for one that is.
 func foreign(e disk.Entry) string {
 	switch lower := strings.ToLower(e.Name); {
 	case e.Kind != disk.Regular:
@@ -73,9 +73,9 @@ func isReport(name string) bool {
 	return strings.EqualFold(ext, suffix) || strings.EqualFold(ext, ".SMW")
 }
 
-// spelled returns the name a file from elsewhere gets in a lane: its own, unless that would be left alone there or is too long to
-// be set aside under. A relay's name over other bytes stays, so that the loader sees the damage and sets the file aside; who has
-// edited one on purpose gives it a name of their own.
+// spelled returns the name a file from elsewhere gets in a lane: its own, unless that would be left alone there or is
+// too long to be set aside under. A relay's name over other bytes stays, so that the loader sees the damage and sets
+// the file aside; who has edited one on purpose gives it a name of their own.
 func spelled(name string) string {
 	if name = strings.TrimLeft(name, "."); name == "" {
 		name = "report"
@@ -86,8 +86,8 @@ func spelled(name string) string {
 	return shortened(name)
 }
 
-// repaired returns the name under which a file from corrupt is tried again: when somebody changed its bytes on purpose, one
-// that no longer claims the hash of the old ones.
+// repaired returns the name under which a file from corrupt is tried again: when somebody changed its bytes on purpose,
+// one that no longer claims the hash of the old ones.
 func repaired(name string, sum [sha256.Size]byte) string {
 	if _, want, ok := parsePutName(name); ok && want != sum {
 		return shortened("edited-" + name)

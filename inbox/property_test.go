@@ -93,13 +93,15 @@ func ok(t *rapid.T, err error) {
 
 func drawName(t *rapid.T, i int) string {
 	stem := rapid.StringMatching(`[.]?[a-z ;'"$\n\x80-\xff]{0,6}`).Draw(t, "stem")
-	ext := rapid.SampledFrom([]string{".SMX", ".smx", ".SMW", ".sMx", ".tmp", ".SMX.tmp", ".txt", "", "."}).Draw(t, "suffix")
+	ext := rapid.SampledFrom([]string{".SMX", ".smx", ".SMW", ".sMx", ".tmp", ".SMX.tmp", ".txt", "", "."}).Draw(t,
+		"suffix")
 	return fmt.Sprintf("%s%d%s", stem, i, ext)
 }
 
 // drawEntry makes an entry and returns its kind, "" when there is none.
 func drawEntry(t *rapid.T, path string) string {
-	kind := rapid.SampledFrom([]string{disk.Regular, disk.Regular, disk.Regular, "dir", "symlink", "fifo", "socket"}).Draw(t, "kind")
+	kind := rapid.SampledFrom([]string{disk.Regular, disk.Regular, disk.Regular, "dir", "symlink", "fifo", "socket"}).Draw(
+		t, "kind")
 	var err error
 	switch kind {
 	case disk.Regular:

@@ -34,8 +34,8 @@ func (d *Dir) Put(lane Lane, data []byte, at time.Time) (name string, err error)
 	return name, nil
 }
 
-// place writes what src yields into a folder, durably, under the first of its names that is free. With an error and a name
-// the file may be there, but nothing vouches for it.
+// place writes what src yields into a folder, durably, under the first of its names that is free. With an error and a
+// name the file may be there, but nothing vouches for it.
 func (d *Dir) place(at disk.Folder, src io.WriterTo, names func(n int) string) (name string, err error) {
 	began, err := d.begin()
 	if err != nil {
@@ -70,8 +70,8 @@ func (d *Dir) stage(src io.WriterTo) (temp string, err error) {
 	return temp, nil
 }
 
-// fill writes, syncs and closes. A sync that failed is not tried again: the kernel may have dropped the bytes and would now
-// call the file clean.
+// fill writes, syncs and closes. A sync that failed is not tried again: the kernel may have dropped the bytes and would
+// now call the file clean.
 func fill(f disk.Output, src io.WriterTo) error {
 	_, err := src.WriteTo(f)
 	if err == nil {

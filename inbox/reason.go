@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Reason says why a file or some records of a report were set aside; it lies beside them as NAME.reason.json. Of records, the
-// place is that of the first.
+// Reason says why a file or some records of a report were set aside; it lies beside them as NAME.reason.json. Of
+// records, the place is that of the first.
 type Reason struct {
 	Time   time.Time `json:"time"`
 	Code   string    `json:"code"`
@@ -15,8 +15,9 @@ type Reason struct {
 	Column int       `json:"column"`
 
 	// Where it came from, as far as that is known.
-	Client   string    `json:"client,omitempty"`   // whose report it is
-	File     string    `json:"file,omitempty"`     // the name it had where it waited; of records the file's they arrived in
+	Client string `json:"client,omitempty"` // whose report it is
+	// the name it had where it waited; of records the file's they arrived in
+	File     string    `json:"file,omitempty"`
 	Size     int64     `json:"size,omitempty"`     // bytes of the file that was found bad
 	MTime    int64     `json:"mtime_ns,omitempty"` // when they were last written, in nanoseconds since 1970; 0 for records
 	Report   int       `json:"report,omitempty"`   // its place in that file, from 1

@@ -9,8 +9,9 @@ import (
 	"statewire/inbox/disk"
 )
 
-// recover takes over what lies in process/: lists of a dead loader, whose files that are still there it will hand out first,
-// and report files, which go back to waiting. A broken list is set aside; one of a newer version stops the start.
+// recover takes over what lies in process/: lists of a dead loader, whose files that are still there it will hand out
+// first, and report files, which go back to waiting. A broken list is set aside; one of a newer version stops the
+// start.
 func (l *Loader) recover() error {
 	names, err := l.dir.names(disk.ProcessFolder)
 	if err != nil {
@@ -67,7 +68,8 @@ func (l *Loader) takeList(name string, do func(e *entry)) error {
 	entries, err := l.dir.readList(name)
 	if errors.Is(err, errListBroken) {
 		l.dir.log.Error("broken claim list set aside", "file", name, "err", err)
-		return l.dir.banish(disk.ProcessFolder, name, l.dir.freeName(disk.ProcessFolder, name), Reason{Time: now(), Code: "claim_list_broken", Reason: err.Error()})
+		return l.dir.banish(disk.ProcessFolder, name, l.dir.freeName(disk.ProcessFolder, name),
+			Reason{Time: now(), Code: "claim_list_broken", Reason: err.Error()})
 	}
 	if err != nil {
 		return err

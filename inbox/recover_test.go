@@ -30,7 +30,8 @@ func TestAClaimOutlivesTheLoader(t *testing.T) {
 	l = loader(t, d, 10, 1)
 	defer l.Close()
 	recovered := claim(t, l)
-	if got := names(recovered); !slices.Equal(got, []string{"\xff\n.SMX", "c.SMX"}) && !slices.Equal(got, []string{"c.SMX", "\xff\n.SMX"}) {
+	if got := names(recovered); !slices.Equal(got, []string{"\xff\n.SMX", "c.SMX"}) &&
+		!slices.Equal(got, []string{"c.SMX", "\xff\n.SMX"}) {
 		t.Fatalf("recovered %q", got)
 	}
 	for _, f := range recovered.Files {
@@ -117,7 +118,8 @@ func TestAListOfANewerVersionStopsTheStartAndABrokenOneIsSetAside(t *testing.T) 
 
 func FuzzClaimList(f *testing.F) {
 	f.Add([]byte(`{"statewire_claim":1,"pid":1,"files":0}`))
-	e := &entry{lane: High, name: "\xff.SMX", id: disk.Identity{Inode: 1, Size: 2, Mtime: 3}, claimed: time.Unix(1, 1000).UTC()}
+	e := &entry{lane: High, name: "\xff.SMX", id: disk.Identity{Inode: 1, Size: 2, Mtime: 3},
+		claimed: time.Unix(1, 1000).UTC()}
 	f.Add(encodeList(4711, []*entry{e}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		entries, err := decodeList(bytes.NewReader(data))

@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
-// SetAside moves a bad file to corrupt with its reason beside it, both durable. When that fails the file stays, is out of
-// this chunk, and is handed out again after a growing delay, of up to an hour where it may not be moved (fs.ErrPermission). ErrChanged: it was still arriving, and is claimed anew. A file
-// that was dropped within the last Config.Settle is waited for.
+// SetAside moves a bad file to corrupt with its reason beside it, both durable. When that fails the file stays, is out
+// of this chunk, and is handed out again after a growing delay, of up to an hour where it may not be moved
+// (fs.ErrPermission). ErrChanged: it was still arriving, and is claimed anew. A file that was dropped within the last
+// Config.Settle is waited for.
 func (c *Chunk) SetAside(f File, r Reason) error {
 	if f.entry.chunk != c {
 		return nil
@@ -29,7 +30,8 @@ func (c *Chunk) SetAside(f File, r Reason) error {
 	return nil
 }
 
-// retryAside hands a file out again of which something could not be set aside: ever less often where corrupt may not be written.
+// retryAside hands a file out again of which something could not be set aside: ever less often where corrupt may not be
+// written.
 func (c *Chunk) retryAside(f File, err error) {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		c.stick(f.entry)
@@ -69,8 +71,8 @@ func (c *Chunk) setAside(e *entry, r Reason) error {
 	return c.loader.retire(spareLists)
 }
 
-// Settled tells whether a file is still the one that was claimed, after waiting until a dropped one has been left alone for
-// Config.Settle: only then may somebody be told that it is bad. Otherwise its claim has ended.
+// Settled tells whether a file is still the one that was claimed, after waiting until a dropped one has been left alone
+// for Config.Settle: only then may somebody be told that it is bad. Otherwise its claim has ended.
 func (c *Chunk) Settled(f File) (bool, error) {
 	if f.entry.chunk != c {
 		return false, nil
@@ -82,8 +84,8 @@ func (c *Chunk) Settled(f File) (bool, error) {
 	return c.same(f.entry)
 }
 
-// settled waits until a dropped file has been left alone for Config.Settle: whoever copies it may be in the middle. What has
-// the bytes that its name promises appeared whole.
+// settled waits until a dropped file has been left alone for Config.Settle: whoever copies it may be in the middle.
+// What has the bytes that its name promises appeared whole.
 func (d *Dir) settled(e *entry) error {
 	if _, want, ok := parsePutName(e.name); ok {
 		if sum, err := d.hash(disk.Folder(e.lane), e.name); err == nil && sum == want {

@@ -69,7 +69,8 @@ func TestWhatLiesInCorruptIsNeverReplacedByOtherBytes(t *testing.T) {
 		}
 	}
 	v := onDisk{d.Root()}
-	for name, text := range map[string]string{"bad.SMX": "one", "bad~2.SMX": "two", "bad~3.SMX": "three", shortened(long): "one"} {
+	for name, text := range map[string]string{"bad.SMX": "one", "bad~2.SMX": "two", "bad~3.SMX": "three",
+		shortened(long): "one"} {
 		if data, _ := v.read(disk.CorruptFolder, name); string(data) != text {
 			t.Errorf("corrupt/%s holds %q", name, data)
 		}

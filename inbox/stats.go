@@ -126,7 +126,8 @@ func (c *statsCache) put(s Stats, took time.Duration) {
 // count reads every folder.
 func (d *Dir) count() (Stats, error) {
 	s := Stats{At: now(), Foreign: map[string]int{}}
-	for _, at := range []disk.Folder{disk.Folder(High), disk.Folder(Normal), disk.Folder(Low), disk.ProcessFolder, disk.CorruptFolder} {
+	for _, at := range []disk.Folder{disk.Folder(High), disk.Folder(Normal), disk.Folder(Low), disk.ProcessFolder,
+		disk.CorruptFolder} {
 		if err := d.held(at); err != nil {
 			return Stats{}, err
 		}
@@ -190,18 +191,19 @@ func appendName(names []string, at disk.Folder, name string) []string {
 	return names
 }
 
-// Beyond exactFiles files in a box one in sampled is asked for its size, and the others are taken for as large as the mean:
-// a million cold inodes take seconds to read, their names a fraction of that.
+// Beyond exactFiles files in a box one in sampled is asked for its size, and the others are taken for as large as the
+// mean: a million cold inodes take seconds to read, their names a fraction of that.
 const (
 	exactFiles = 10_000
 	sampled    = 16
 )
 
-// weigh adds a file to a box, unless it vanished meanwhile. It came when the system says that its name, bytes or mode last changed: a
-// copy of an old file is new here, whatever its name and its modification time say. Only a name that Put gave is believed that far
-// that the file did not come before.
+// weigh adds a file to a box, unless it vanished meanwhile. It came when the system says that its name, bytes or mode
+// last changed: a copy of an old file is new here, whatever its name and its modification time say. Only a name that
+// Put gave is believed that far that the file did not come before.
 func (d *Dir) weigh(b *Box, at disk.Folder, e disk.Entry) {
-	if named, _, ours := parsePutName(e.Name); ours && at != disk.CorruptFolder && b.Files >= exactFiles && b.Files%sampled != 0 && !named.Before(b.Oldest) {
+	if named, _, ours := parsePutName(e.Name); ours && at != disk.CorruptFolder && b.Files >= exactFiles &&
+		b.Files%sampled != 0 && !named.Before(b.Oldest) {
 		n := int64(b.Files)
 		b.add((b.Bytes+n/2)/n, b.Oldest)
 		return

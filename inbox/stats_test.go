@@ -57,8 +57,10 @@ func TestStatsCountEveryFileOnceAndForeignEntriesByKind(t *testing.T) {
 	check(t, os.WriteFile(filepath.Join(d.Root(), "corrupt", "bad.SMX.reason.json"), []byte("{}"), 0o600))
 	s, err := d.Stats()
 	check(t, err)
-	want := map[string][2]int64{"high": {0, 0}, "normal": {2, 10}, "low": {3, 15}, "process": {1, 5}, "corrupt": {1, 3}, "waiting": {6, 30}}
-	boxes := map[string]Box{"high": s.High, "normal": s.Normal, "low": s.Low, "process": s.Process, "corrupt": s.Corrupt, "waiting": s.Waiting()}
+	want := map[string][2]int64{"high": {0, 0}, "normal": {2, 10}, "low": {3, 15}, "process": {1, 5}, "corrupt": {1, 3},
+		"waiting": {6, 30}}
+	boxes := map[string]Box{"high": s.High, "normal": s.Normal, "low": s.Low, "process": s.Process, "corrupt": s.Corrupt,
+		"waiting": s.Waiting()}
 	for name, b := range boxes {
 		if got := [2]int64{int64(b.Files), b.Bytes}; got != want[name] {
 			t.Errorf("%s: %d files, %d bytes, want %v", name, b.Files, b.Bytes, want[name])
@@ -133,7 +135,8 @@ func TestTheOldestOfAVeryLongLaneIsExact(t *testing.T) {
 		stamp func(i int) time.Time // in the name of the i-th file; the last came first
 	}{
 		{"what the relay wrote", func(i int) time.Time { return at.Add(-time.Duration(i) * time.Second) }},
-		{"relay files of last week, copied", func(i int) time.Time { return at.AddDate(0, 0, -7).Add(time.Duration(i) * time.Second) }},
+		{"relay files of last week, copied",
+			func(i int) time.Time { return at.AddDate(0, 0, -7).Add(time.Duration(i) * time.Second) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := newModel()
@@ -208,7 +211,8 @@ func TestMetricsSayWhatStatsSay(t *testing.T) {
 		_, err := expfmt.MetricFamilyToText(&text, family)
 		check(t, err)
 	}
-	want := []string{`inbox_files{box="corrupt"} 0`, `inbox_files{box="high"} 1`, `inbox_files{box="low"} 0`, `inbox_files{box="normal"} 0`,
+	want := []string{`inbox_files{box="corrupt"} 0`, `inbox_files{box="high"} 1`, `inbox_files{box="low"} 0`,
+		`inbox_files{box="normal"} 0`,
 		`inbox_files{box="process"} 0`, `inbox_bytes{box="high"} 2`, `inbox_oldest_age_seconds{box="normal"} 0`,
 		`inbox_foreign_entries{kind="suffix"} 1`, `inbox_fault 0`, `inbox_events_total{event="put"} 1`}
 	for _, line := range want {
@@ -261,7 +265,8 @@ func TestDeadFilesAreListedShownAndReplayed(t *testing.T) {
 	for range 2 { // the second changes nothing
 		name, err := d.Replay(b, []byte("mended"))
 		check(t, err)
-		if data, _ := (onDisk{d.Root()}).read(disk.Folder(Normal), name); name != "1.SMX.again-"+b.Token+".SMX" || string(data) != "mended" {
+		if data, _ := (onDisk{d.Root()}).read(disk.Folder(Normal), name); name != "1.SMX.again-"+b.Token+".SMX" ||
+			string(data) != "mended" {
 			t.Errorf("replayed as %s with %q", name, data)
 		}
 	}

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// A bad file that may not be moved (it is immutable, its folder or corrupt is sticky or read-only) lies on a list in process/ with
-// the suffix .bad, in the form of a claim list. It counts as set aside where it is: it is no backlog and holds nobody's resync.
-// Setting it aside is tried again after a delay that doubles up to stuckRetries times Config.RetryMax, and at every start. One that
-// changes is a new file.
+// A bad file that may not be moved (it is immutable, its folder or corrupt is sticky or read-only) lies on a list in
+// process/ with the suffix .bad, in the form of a claim list. It counts as set aside where it is: it is no backlog and
+// holds nobody's resync. Setting it aside is tried again after a delay that doubles up to stuckRetries times
+// Config.RetryMax, and at every start. One that changes is a new file.
 const badSuffix = ".bad"
 
 const stuckRetries = 60
@@ -38,7 +38,8 @@ func (c *Chunk) stick(e *entry) {
 
 func (e *entry) stuck() bool { return e.list != nil && filepath.Ext(e.list.name) == badSuffix }
 
-// freeChanged ends the claims on stuck bad files that have changed or gone, once per Config.RetryMax. Callers hold claiming.
+// freeChanged ends the claims on stuck bad files that have changed or gone, once per Config.RetryMax. Callers hold
+// claiming.
 func (l *Loader) freeChanged() {
 	now := time.Now()
 	if now.Sub(l.stuckSeen) < l.dir.config.RetryMax {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Names reads the index at the beginning of a file: the clients whose reports it holds. Known is false when the file does not say,
-// so that it may hold anybody's; an error is one of reading.
+// Names reads the index at the beginning of a file: the clients whose reports it holds. Known is false when the file
+// does not say, so that it may hold anybody's; an error is one of reading.
 type Names func(file io.Reader) (clients [][16]byte, known bool, err error)
 
 // Unread says whose reports wait in an inbox.
@@ -33,9 +33,10 @@ type UnreadFile struct {
 	Names bool      // it names the client; else it may hold anybody's reports
 }
 
-// Unread reads the indexes of all files that are in a lane or in process/, claimed or not. Whoever's report was durable when it
-// was called is in the answer, unless its messages were stored, or its file set aside, before it returned: a file goes only after
-// that. More than most files are not looked at; then, as for a file that can't be read or names nobody, everybody's reports may wait.
+// Unread reads the indexes of all files that are in a lane or in process/, claimed or not. Whoever's report was durable
+// when it was called is in the answer, unless its messages were stored, or its file set aside, before it returned: a
+// file goes only after that. More than most files are not looked at; then, as for a file that can't be read or names
+// nobody, everybody's reports may wait.
 func (d *Dir) Unread(ctx context.Context, names Names, most int) (Unread, error) {
 	u := Unread{Clients: map[[16]byte]struct{}{}}
 	err := d.eachUnread(ctx, most, func(at disk.Folder, name string) error {
@@ -66,9 +67,10 @@ func (d *Dir) Unread(ctx context.Context, names Names, most int) (Unread, error)
 	return u, nil
 }
 
-// Holding lists the files in which reports of the client wait or may wait, the oldest first. With all false there are more than
-// most files in the inbox, and not all were looked at.
-func (d *Dir) Holding(ctx context.Context, client [16]byte, names Names, most int) (files []UnreadFile, all bool, err error) {
+// Holding lists the files in which reports of the client wait or may wait, the oldest first. With all false there are
+// more than most files in the inbox, and not all were looked at.
+func (d *Dir) Holding(ctx context.Context, client [16]byte, names Names, most int) (files []UnreadFile, all bool,
+	err error) {
 	claimed, err := d.claimed()
 	if err != nil {
 		return nil, false, fmt.Errorf("list unread files in %s: %w", d.root, err)
@@ -92,8 +94,8 @@ func (d *Dir) Holding(ctx context.Context, client [16]byte, names Names, most in
 	return files, err == nil, nil
 }
 
-// unreadFolders are where unread files lie, in the order they are looked at: a file that goes back from process/ to its lane meanwhile
-// is found in one of them.
+// unreadFolders are where unread files lie, in the order they are looked at: a file that goes back from process/ to its
+// lane meanwhile is found in one of them.
 var unreadFolders = [...]disk.Folder{disk.ProcessFolder, disk.Folder(High), disk.Folder(Normal), disk.Folder(Low)}
 
 // errBacklog ends a listing that would take too long.
@@ -125,7 +127,8 @@ func (d *Dir) eachUnread(ctx context.Context, most int, do func(at disk.Folder, 
 	return nil
 }
 
-// namesIn reads whom a file names; why says why it may concern everybody. The error is an fs.ErrNotExist for a file that is gone.
+// namesIn reads whom a file names; why says why it may concern everybody. The error is an fs.ErrNotExist for a file
+// that is gone.
 func (d *Dir) namesIn(at disk.Folder, name string, names Names) (clients [][16]byte, why string, err error) {
 	f, err := d.disk.Open(at, name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -40,7 +40,8 @@ func client(n int) (id [16]byte) {
 func relayFile(clients ...int) []byte {
 	var reports []smx.Accepted
 	for _, n := range clients {
-		reports = append(reports, smx.Accepted{Client: client(n), Received: time.Unix(1_800_000_000, 0), Receipt: fmt.Sprint("r", n), Messages: 1, Body: []byte("<Report/>")})
+		reports = append(reports, smx.Accepted{Client: client(n), Received: time.Unix(1_800_000_000, 0),
+			Receipt: fmt.Sprint("r", n), Messages: 1, Body: []byte("<Report/>")})
 	}
 	return smx.AppendFile(nil, reports)
 }
@@ -83,8 +84,10 @@ func TestUnreadFilesHoldTheirClientsWhereverTheyWait(t *testing.T) {
 		{"a file that lies in process", func(t *testing.T, d *Dir) {
 			check(t, os.WriteFile(filepath.Join(d.Root(), "process", "A.SMX"), relayFile(6), 0o600))
 		}, []int{6}, 1, ""},
-		{"a copy from a child site", func(t *testing.T, d *Dir) { dropAt(t, d, Normal, "A.smw", string(relayFile(7))) }, []int{7}, 1, ""},
-		{"a file of 3,000 clients", func(t *testing.T, d *Dir) { put(t, d, Normal, string(relayFile(upTo(3000)...))) }, upTo(3000), 1, ""},
+		{"a copy from a child site", func(t *testing.T, d *Dir) { dropAt(t, d, Normal, "A.smw", string(relayFile(7))) },
+			[]int{7}, 1, ""},
+		{"a file of 3,000 clients", func(t *testing.T, d *Dir) { put(t, d, Normal, string(relayFile(upTo(3000)...))) },
+			upTo(3000), 1, ""},
 		{"what no loader takes holds nobody", func(t *testing.T, d *Dir) {
 			dropAt(t, d, Normal, "notes.txt", bare)
 			dropAt(t, d, Normal, ".A.SMX", bare)
@@ -102,7 +105,8 @@ func TestUnreadFilesHoldTheirClientsWhereverTheyWait(t *testing.T) {
 		{"a file that is still arriving may be anybody's", func(t *testing.T, d *Dir) {
 			dropAt(t, d, Normal, "half.SMX", string(relayFile(1)[:60]))
 		}, nil, 1, "incoming/half.SMX does not name"},
-		{"an empty file may become anybody's", func(t *testing.T, d *Dir) { dropAt(t, d, High, "new.smx", "") }, nil, 1, "incoming/high/new.smx"},
+		{"an empty file may become anybody's", func(t *testing.T, d *Dir) { dropAt(t, d, High, "new.smx", "") }, nil, 1,
+			"incoming/high/new.smx"},
 		{"as many files as may be", func(t *testing.T, d *Dir) {
 			for n := range 10 {
 				put(t, d, Normal, string(relayFile(n)))
@@ -239,10 +243,12 @@ func TestHoldingListsTheFilesOfOneClient(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %s %v", name, f.Box, f.Names))
 	}
 	slices.Sort(got[2:]) // those came at almost the same time
-	if want := []string{"22:00:00 normal true", "23:00:00 low true", "A.SMX normal true", "copied.SMX normal false"}; !slices.Equal(got, want) || !all {
+	if want := []string{"22:00:00 normal true", "23:00:00 low true", "A.SMX normal true",
+		"copied.SMX normal false"}; !slices.Equal(got, want) || !all {
 		t.Errorf("got %q, all %v, want %q", got, all, want)
 	}
-	if files, _, err = d.Holding(context.Background(), client(2), readNames, 100); err != nil || len(files) != 3 || files[1].Box != "process" {
+	if files, _, err = d.Holding(context.Background(), client(2), readNames, 100); err != nil || len(files) != 3 ||
+		files[1].Box != "process" {
 		t.Errorf("the claimed file: %+v, %v", files, err)
 	}
 	if _, all, err = d.Holding(context.Background(), client(1), readNames, 2); err != nil || all {
@@ -250,8 +256,8 @@ func TestHoldingListsTheFilesOfOneClient(t *testing.T) {
 	}
 }
 
-// TestAReportIsUnreadUntilItIsDone runs a relay, a loader that dies and starts again, and the listing side by side: whatever was
-// durable when a listing began is in it, unless it was done when the listing ended.
+// TestAReportIsUnreadUntilItIsDone runs a relay, a loader that dies and starts again, and the listing side by side:
+// whatever was durable when a listing began is in it, unless it was done when the listing ended.
 func TestAReportIsUnreadUntilItIsDone(t *testing.T) {
 	d := openAt(t, filepath.Join(memoryDir(t), "statesys.box"))
 	var durable, done ledgerOf
@@ -294,14 +300,16 @@ func TestAReportIsUnreadUntilItIsDone(t *testing.T) {
 	}
 }
 
-// arrive makes the report of one client durable in a lane or, some of them, in process/, from where the next loader moves it.
+// arrive makes the report of one client durable in a lane or, some of them, in process/, from where the next loader
+// moves it.
 func arrive(d *Dir, n int) error {
 	if n%5 > 0 {
 		_, err := d.Put(Lane(n%3), relayFile(n), time.Now())
 		return err
 	}
 	temp := filepath.Join(d.Root(), "tmp", fmt.Sprint(n))
-	return errors.Join(os.WriteFile(temp, relayFile(n), 0o600), os.Rename(temp, filepath.Join(d.Root(), "process", fmt.Sprint(n, ".SMX"))))
+	return errors.Join(os.WriteFile(temp, relayFile(n), 0o600),
+		os.Rename(temp, filepath.Join(d.Root(), "process", fmt.Sprint(n, ".SMX"))))
 }
 
 // loadSome is a loader's short life: it stores what it claims, sets some aside, and dies with some claimed.

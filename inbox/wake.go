@@ -11,9 +11,9 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Wake returns a channel that gets a value when files may be waiting: soon after one arrives, when a postponed file is due,
-// and at the latest every Config.PollInterval. It works, by polling alone, when folders can't be watched. It ends with ctx
-// or the loader, without closing the channel.
+// Wake returns a channel that gets a value when files may be waiting: soon after one arrives, when a postponed file is
+// due, and at the latest every Config.PollInterval. It works, by polling alone, when folders can't be watched. It ends
+// with ctx or the loader, without closing the channel.
 func (l *Loader) Wake(ctx context.Context) <-chan struct{} {
 	h := &hints{loader: l, wake: make(chan struct{}, 1), folders: l.dir.reopened.Load()}
 	h.open()
@@ -174,7 +174,8 @@ func (h *hints) rearm(due *time.Timer) {
 	}
 }
 
-// takeDue tells whether a claim was given up since the last call, and when the first file is due to be tried again, or a look.
+// takeDue tells whether a claim was given up since the last call, and when the first file is due to be tried again, or
+// a look.
 func (l *Loader) takeDue() (freed bool, due time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

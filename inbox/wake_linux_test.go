@@ -14,8 +14,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// deaf is the system's watcher whose events nobody hears until so many came that the kernel gave up, and which then passes on
-// nothing but its errors.
+// deaf is the system's watcher whose events nobody hears until so many came that the kernel gave up, and which then
+// passes on nothing but its errors.
 type deaf struct {
 	disk.Watcher
 	ready chan struct{}
@@ -25,7 +25,8 @@ type deaf struct {
 }
 
 func newDeaf(w disk.Watcher) *deaf {
-	d := &deaf{Watcher: w, ready: make(chan struct{}), heard: make(chan error), stop: make(chan struct{}), done: make(chan struct{})}
+	d := &deaf{Watcher: w, ready: make(chan struct{}), heard: make(chan error), stop: make(chan struct{}),
+		done: make(chan struct{})}
 	go d.run()
 	return d
 }

@@ -28,7 +28,8 @@ func (w *told) Errors() <-chan error          { return w.failed }
 func (w *told) Close() error                  { w.closed = true; return nil }
 
 // wakeTest runs in a bubble where time passes only when all wait.
-func wakeTest(t *testing.T, watch func() (disk.Watcher, error), run func(t *testing.T, l *Loader, wake <-chan struct{})) {
+func wakeTest(t *testing.T, watch func() (disk.Watcher, error),
+	run func(t *testing.T, l *Loader, wake <-chan struct{})) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDir(DefaultConfig(), "/model", newModel(), slog.New(slog.DiscardHandler))
 		l := loader(t, d, 10, 1)
@@ -58,38 +59,40 @@ func wakes(wake <-chan struct{}) time.Duration {
 
 func TestAnArrivalWakesAtOnce(t *testing.T) {
 	var w *told
-	wakeTest(t, func() (disk.Watcher, error) { w = newTold(); return w, nil }, func(t *testing.T, l *Loader, wake <-chan struct{}) {
-		for _, op := range []fsnotify.Op{fsnotify.Create, fsnotify.Write} {
-			for range 3 { // any number of events before it is taken are one wake
-				w.found <- fsnotify.Event{Op: op}
+	wakeTest(t, func() (disk.Watcher, error) { w = newTold(); return w, nil },
+		func(t *testing.T, l *Loader, wake <-chan struct{}) {
+			for _, op := range []fsnotify.Op{fsnotify.Create, fsnotify.Write} {
+				for range 3 { // any number of events before it is taken are one wake
+					w.found <- fsnotify.Event{Op: op}
+				}
+				synctest.Wait()
+				if took := wakes(wake); took != 0 {
+					t.Errorf("%v: woke after %v", op, took)
+				}
 			}
+			w.found <- fsnotify.Event{Op: fsnotify.Remove} // what the loader itself does
 			synctest.Wait()
-			if took := wakes(wake); took != 0 {
-				t.Errorf("%v: woke after %v", op, took)
+			select {
+			case <-wake:
+				t.Error("woke for a file that went")
+			default:
 			}
-		}
-		w.found <- fsnotify.Event{Op: fsnotify.Remove} // what the loader itself does
-		synctest.Wait()
-		select {
-		case <-wake:
-			t.Error("woke for a file that went")
-		default:
-		}
-	})
+		})
 }
 
 func TestAnOverflowWakesAtOnce(t *testing.T) {
 	var w *told
-	wakeTest(t, func() (disk.Watcher, error) { w = newTold(); return w, nil }, func(t *testing.T, l *Loader, wake <-chan struct{}) {
-		w.failed <- fsnotify.ErrEventOverflow
-		if took := wakes(wake); took != 0 {
-			t.Errorf("woke %v after hints were lost", took)
-		}
-		w.found <- fsnotify.Event{Op: fsnotify.Create} // and watches on
-		if took := wakes(wake); took != 0 {
-			t.Errorf("woke after %v", took)
-		}
-	})
+	wakeTest(t, func() (disk.Watcher, error) { w = newTold(); return w, nil },
+		func(t *testing.T, l *Loader, wake <-chan struct{}) {
+			w.failed <- fsnotify.ErrEventOverflow
+			if took := wakes(wake); took != 0 {
+				t.Errorf("woke %v after hints were lost", took)
+			}
+			w.found <- fsnotify.Event{Op: fsnotify.Create} // and watches on
+			if took := wakes(wake); took != 0 {
+				t.Errorf("woke after %v", took)
+			}
+		})
 }
 
 func TestWithoutHintsEveryPollWakes(t *testing.T) {
@@ -150,14 +153,15 @@ func TestABrokenWatchIsTriedAgainAtTheNextPoll(t *testing.T) {
 }
 
 func TestAPostponedFileWakesWhenItIsDue(t *testing.T) {
-	wakeTest(t, func() (disk.Watcher, error) { return nil, errNoSpace }, func(t *testing.T, l *Loader, wake <-chan struct{}) {
-		l.dir.disk.(*model).drop(disk.Folder(Normal), "A.SMX", "x")
-		for _, delay := range []time.Duration{1, 2, 4} {
-			c := claim(t, l)
-			c.Postpone(c.Files[0])
-			if took := wakes(wake); took != delay*time.Second {
-				t.Errorf("woke after %v, due after %v s", took, delay)
+	wakeTest(t, func() (disk.Watcher, error) { return nil, errNoSpace },
+		func(t *testing.T, l *Loader, wake <-chan struct{}) {
+			l.dir.disk.(*model).drop(disk.Folder(Normal), "A.SMX", "x")
+			for _, delay := range []time.Duration{1, 2, 4} {
+				c := claim(t, l)
+				c.Postpone(c.Files[0])
+				if took := wakes(wake); took != delay*time.Second {
+					t.Errorf("woke after %v, due after %v s", took, delay)
+				}
 			}
-		}
-	})
+		})
 }

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// window is a part of a lane's folder in memory. A folder is gone over with a cursor, one window after the other and then from
-// the start again, so that a million waiting files cost no more per file than a thousand, and the memory of one window.
+// window is a part of a lane's folder in memory. A folder is gone over with a cursor, one window after the other and
+// then from the start again, so that a million waiting files cost no more per file than a thousand, and the memory of
+// one window.
 type window struct {
 	// Constant after newLoader.
 	disk disk.Disk
@@ -38,15 +39,15 @@ type pass struct {
 	found int
 }
 
-// trust is how long a pass that found nothing stands for the next when the folder has not changed since. Folder times are
-// coarse, so only a change some time before the pass is known to be in it.
+// trust is how long a pass that found nothing stands for the next when the folder has not changed since. Folder times
+// are coarse, so only a change some time before the pass is known to be in it.
 const (
 	trust  = time.Second
 	coarse = 100 * time.Millisecond
 )
 
-// fill reads the next window when the last is used up; it holds nothing after a whole pass that found nothing. held says
-// which files are claimed already.
+// fill reads the next window when the last is used up; it holds nothing after a whole pass that found nothing. held
+// says which files are claimed already.
 func (w *window) fill(held func(name string) bool) error {
 	for len(w.waiting) == 0 {
 		if w.cursor == nil {
@@ -75,7 +76,8 @@ func (w *window) begin() (idle bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if !w.stale.Swap(false) && w.barren.stamp.Equal(stamp) && time.Since(w.barren.began) < trust && w.barren.began.Sub(stamp) > coarse {
+	if !w.stale.Swap(false) && w.barren.stamp.Equal(stamp) && time.Since(w.barren.began) < trust &&
+		w.barren.began.Sub(stamp) > coarse {
 		return true, nil
 	}
 	w.pass = pass{began: time.Now(), stamp: stamp}

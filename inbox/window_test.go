@@ -113,7 +113,8 @@ func TestAFolderThatCannotBeReadIsAnErrorEachTime(t *testing.T) {
 	}
 }
 
-// TestManyFilesAreGoneOverOnceEach is the million files of the benchmark in small: the number of readings must not grow.
+// TestManyFilesAreGoneOverOnceEach is the million files of the benchmark in small: the number of readings must not
+// grow.
 func TestManyFilesAreGoneOverOnceEach(t *testing.T) {
 	d, err := quick().Open(filepath.Join(memoryDir(t), "box"), slog.New(slog.DiscardHandler))
 	check(t, err)

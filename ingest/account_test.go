@@ -21,14 +21,16 @@ func accountSQL(clients string) string {
 		return err.Error()
 	}
 	sql := string(text)
-	for _, table := range []string{"client_reports FINAL", "set_aside_ends FINAL", "state_messages FINAL WHERE source_file"} {
+	for _, table := range []string{"client_reports FINAL", "set_aside_ends FINAL",
+		"state_messages FINAL WHERE source_file"} {
 		with := strings.TrimSuffix(table, " WHERE source_file") + " WHERE client_id IN (" + clients + ")"
 		if strings.HasSuffix(table, "source_file") {
 			with += " AND source_file"
 		}
 		sql = strings.Replace(sql, table, with, 1)
 	}
-	sql = strings.Replace(sql, "FROM set_aside_records FINAL\n            WHERE", "FROM set_aside_records FINAL\n            WHERE client_id IN ("+clients+") AND", 1)
+	sql = strings.Replace(sql, "FROM set_aside_records FINAL\n            WHERE",
+		"FROM set_aside_records FINAL\n            WHERE client_id IN ("+clients+") AND", 1)
 	return sql[strings.Index(sql, "WITH"):]
 }
 
@@ -39,7 +41,8 @@ func (s *site) account(clients ...int) string {
 	for _, n := range clients {
 		ids = append(ids, "'"+client(n).UUID()+"'")
 	}
-	rows := s.rows("SELECT loaded, stored, duplicate, set_aside, dropped FROM (" + accountSQL(strings.Join(ids, ", ")) + ")")
+	rows := s.rows("SELECT loaded, stored, duplicate, set_aside, dropped FROM (" + accountSQL(strings.Join(ids, ", ")) +
+		")")
 	return strings.Join(rows, ";")
 }
 
@@ -94,7 +97,8 @@ func TestTheBadRecordsOfAReportAreOneFileThatIsMendedAndReplayed(t *testing.T) {
 	}
 	for i, want := range []uint64{2, 4, 5} {
 		one := r.Records[i]
-		if one.Serial == nil || *one.Serial != want || one.Record != int(want) || one.Code != "bad_number" || one.Line == 0 || one.Column == 0 {
+		if one.Serial == nil || *one.Serial != want || one.Record != int(want) || one.Code != "bad_number" || one.Line == 0 ||
+			one.Column == 0 {
 			t.Errorf("record %d is %+v", i, one)
 		}
 	}
@@ -119,8 +123,10 @@ func TestTheBadRecordsOfAReportAreOneFileThatIsMendedAndReplayed(t *testing.T) {
 	if have := s.left("corrupt"); len(have) > 0 {
 		t.Errorf("corrupt still holds %q", have)
 	}
-	s.expect("SELECT uniqExact(received_time), count() FROM state_messages FINAL", "1,6") // a mended record arrived when its report did
-	s.expect("SELECT how, records, replayed, dropped FROM set_aside_ends FINAL", "'replayed',3,3,0", "'replayed',3,3,0", "'replayed',2,2,0")
+	// a mended record arrived when its report did
+	s.expect("SELECT uniqExact(received_time), count() FROM state_messages FINAL", "1,6")
+	s.expect("SELECT how, records, replayed, dropped FROM set_aside_ends FINAL", "'replayed',3,3,0", "'replayed',3,3,0",
+		"'replayed',2,2,0")
 }
 
 func TestARecordThatIsTakenOutOfAMendedFileIsDropped(t *testing.T) {
@@ -140,12 +146,14 @@ func TestWhatIsDroppedIsCountedAndListed(t *testing.T) {
 	s.drop("bad.SMX", []byte("<Report>"))
 	s.drain()
 	s.drop("a.SMX", badly(1, 1, 4, 2, 3))
-	if _, err := Drop(t.Context(), s.dir, s.db, []string{"a.SMX.1.SMX"}, "ann", "why"); err == nil || !strings.Contains(err.Error(), "a.SMX still waits") {
+	if _, err := Drop(t.Context(), s.dir, s.db, []string{"a.SMX.1.SMX"}, "ann", "why"); err == nil ||
+		!strings.Contains(err.Error(), "a.SMX still waits") {
 		t.Errorf("dropped what waits to come back: %v", err)
 	}
 	s.drain()
 	s.expectAccount("8,2,4,2,0", 1) // the repeat is a copy, and took the other's place
-	if _, err := Drop(t.Context(), s.dir, s.db, []string{"a.SMX.1.SMX", "nothing"}, "ann", "why"); err == nil || len(s.left("corrupt")) != 4 {
+	if _, err := Drop(t.Context(), s.dir, s.db, []string{"a.SMX.1.SMX", "nothing"}, "ann", "why"); err == nil ||
+		len(s.left("corrupt")) != 4 {
 		t.Errorf("%v, corrupt holds %q", err, s.left("corrupt"))
 	}
 	done, err := Drop(t.Context(), s.dir, s.db, []string{"a.SMX.1.SMX", "bad.SMX"}, "ann", "why")
@@ -153,7 +161,8 @@ func TestWhatIsDroppedIsCountedAndListed(t *testing.T) {
 		t.Errorf("dropped %+v, %v; corrupt holds %q", done, err, s.left("corrupt"))
 	}
 	s.expectAccount("8,2,4,0,2", 1)
-	s.expect("SELECT name, how, by, reason, records, dropped FROM set_aside_ends FINAL", "'a.SMX.1.SMX','dropped','ann','why',2,2", "'bad.SMX','dropped','ann','why',0,0")
+	s.expect("SELECT name, how, by, reason, records, dropped FROM set_aside_ends FINAL",
+		"'a.SMX.1.SMX','dropped','ann','why',2,2", "'bad.SMX','dropped','ann','why',0,0")
 	s.drop("a.SMX", badly(1, 1, 4, 2, 3)) // what comes again is set aside again
 	s.drain()
 	s.expectAccount("12,2,6,2,2", 1)
@@ -170,7 +179,8 @@ func TestABadFileHidesNoOtherOfItsName(t *testing.T) {
 	s.drain()
 	s.drop("a.SMX", badly(1, 1, 3, 2))
 	s.drain()
-	if have := s.left("corrupt"); len(have) != 8 || string(s.bad("a.SMX.1.SMX")) != "<Report>" || !strings.Contains(string(s.bad("a.SMX.1~2.SMX")), "StateMessage") {
+	if have := s.left("corrupt"); len(have) != 8 || string(s.bad("a.SMX.1.SMX")) != "<Report>" ||
+		!strings.Contains(string(s.bad("a.SMX.1~2.SMX")), "StateMessage") {
 		t.Errorf("corrupt holds %q", have)
 	}
 	s.expect("SELECT kept_as FROM set_aside_records", "'a.SMX.1~2.SMX'")
@@ -200,7 +210,8 @@ func TestAFileThatIsMendedAndReplayedLeavesTheList(t *testing.T) {
 	s.expect("SELECT name, how FROM set_aside_ends", "'bad.SMX','replayed'")
 }
 
-// The steps of a replay and of a drop fail one after the other, and the loader starts anew: nothing is lost, nothing counts twice.
+// The steps of a replay and of a drop fail one after the other, and the loader starts anew: nothing is lost, nothing
+// counts twice.
 func TestAReplayThatFailsAnywhereIsRepeated(t *testing.T) {
 	all := append(steps(), "send set_aside_ends", "sent set_aside_ends")
 	for n, at := range all {
@@ -211,7 +222,8 @@ func TestAReplayThatFailsAnywhereIsRepeated(t *testing.T) {
 			s := newSite(t)
 			s.drop("a.SMX", badly(1, 1, 6, 2, 4))
 			s.drain()
-			mended := []byte(strings.Replace(string(s.bad("a.SMX.1.SMX")), ` Type="x"`, ` Type="500"`, 1+n%2)) // one of two, or both
+			// one of two, or both
+			mended := []byte(strings.Replace(string(s.bad("a.SMX.1.SMX")), ` Type="x"`, ` Type="500"`, 1+n%2))
 			s.replay("a.SMX.1.SMX", mended)
 			healthy, failed := s.store, false
 			ctx, cancel := context.WithCancel(t.Context())
@@ -265,7 +277,8 @@ func TestADropThatFailsAnywhereIsRepeated(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-			} else if _, err := Drop(t.Context(), s.dir, s.store, []string{"a.SMX.1.SMX"}, "ann", "why"); err == nil || len(s.left("corrupt")) != 2 {
+			} else if _, err := Drop(t.Context(), s.dir, s.store, []string{"a.SMX.1.SMX"}, "ann", "why"); err == nil ||
+				len(s.left("corrupt")) != 2 {
 				t.Errorf("%v; corrupt holds %q", err, s.left("corrupt"))
 			}
 			if _, err := Drop(t.Context(), s.dir, s.db, []string{"a.SMX.1.SMX"}, "ann", "why"); err != nil {
@@ -276,8 +289,8 @@ func TestADropThatFailsAnywhereIsRepeated(t *testing.T) {
 	}
 }
 
-// TestTheAccountBalancesWhateverHappens loads reports with bad records again and again, mends, replays, drops and bounds them, and
-// counts along.
+// TestTheAccountBalancesWhateverHappens loads reports with bad records again and again, mends, replays, drops and
+// bounds them, and counts along.
 func TestTheAccountBalancesWhateverHappens(t *testing.T) {
 	s := newSite(t)
 	seed := storetest.Seed(t)

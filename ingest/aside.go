@@ -22,8 +22,8 @@ func (r report) dropped() int {
 	return 0
 }
 
-// plan decides, before the store is told, under which names a batch's bad records and reports will lie in corrupt, and which are
-// only counted because their client has sent too many this hour.
+// plan decides, before the store is told, under which names a batch's bad records and reports will lie in corrupt, and
+// which are only counted because their client has sent too many this hour.
 func (l *Loader) plan(b batch) {
 	for r := range b.reports() {
 		if len(r.bad) > 0 {
@@ -87,7 +87,8 @@ func (r report) reason(now time.Time) inbox.Reason {
 	why.Client, why.Report, why.Receipt, why.Received = r.Client.String(), r.Index+1, r.Receipt, r.received()
 	for i := range r.bad {
 		bad := &r.bad[i]
-		one := inbox.Record{Record: bad.Index, Code: bad.Err.Code, Reason: bad.Err.Detail, Line: bad.Err.Line, Column: bad.Err.Column}
+		one := inbox.Record{Record: bad.Index, Code: bad.Err.Code, Reason: bad.Err.Detail, Line: bad.Err.Line,
+			Column: bad.Err.Column}
 		if bad.HasSerial {
 			one.Serial = &bad.Serial
 		}
@@ -111,8 +112,8 @@ type quota struct {
 	used map[smx.ClientID]int
 }
 
-// take tells whether some records may be kept. Those of a report are kept all or none: so a client goes beyond the bound by less
-// than one report.
+// take tells whether some records may be kept. Those of a report are kept all or none: so a client goes beyond the
+// bound by less than one report.
 func (q *quota) take(client smx.ClientID, records int, now time.Time) bool {
 	if hour := now.Truncate(time.Hour); !hour.Equal(q.hour) || q.used == nil {
 		q.hour, q.used = hour, map[smx.ClientID]int{}

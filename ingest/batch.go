@@ -28,8 +28,8 @@ func (p piece) messages() span {
 	return span{p.sources[p.from].messages.from, p.sources[p.to-1].messages.to}
 }
 
-// params are the parameters of some messages. A part is cut between files, and the ends count from its first message, so
-// they are moved when the cut is not at the start.
+// params are the parameters of some messages. A part is cut between files, and the ends count from its first message,
+// so they are moved when the cut is not at the start.
 func (p piece) params(m span) store.Lists {
 	ends := p.rows.ParamsEnd[m.from:m.to]
 	if len(ends) == 0 {
@@ -161,7 +161,8 @@ func (b batch) halve() (left, right batch) {
 	return left, right
 }
 
-// gather collects parts until they are worth an insert or the oldest has waited long enough; empty when there are no more.
+// gather collects parts until they are worth an insert or the oldest has waited long enough; empty when there are no
+// more.
 func (p *pipeline) gather() (parts []*part) {
 	rows, bytes, idle := 0, int64(0), time.Now()
 	var due <-chan time.Time
@@ -183,7 +184,8 @@ func (p *pipeline) gather() (parts []*part) {
 	return parts
 }
 
-// next returns the next decoded part: one that is there already, or when there is not enough yet, the next that comes before due.
+// next returns the next decoded part: one that is there already, or when there is not enough yet, the next that comes
+// before due.
 func (p *pipeline) next(due <-chan time.Time, enough bool) (*part, bool) {
 	select {
 	case next, ok := <-p.parts:

@@ -28,8 +28,10 @@ func TestBatchIsStoredWhenLargeEnoughOrAfterItsDelay(t *testing.T) {
 		waited   time.Duration
 	}{
 		{"a single part waits for the delay", []arrival{{0, 10, 1}}, 1, 3 * time.Second},
-		{"the delay counts from the first part", []arrival{{0, 10, 1}, {2 * time.Second, 10, 1}, {2 * time.Second, 10, 1}}, 2, 3 * time.Second},
-		{"50,000 rows wait for nothing", []arrival{{0, 49_999, 1}, {100 * time.Millisecond, 1, 1}, {time.Millisecond, 1, 1}}, 2, 100 * time.Millisecond},
+		{"the delay counts from the first part", []arrival{{0, 10, 1}, {2 * time.Second, 10, 1}, {2 * time.Second, 10, 1}}, 2,
+			3 * time.Second},
+		{"50,000 rows wait for nothing", []arrival{{0, 49_999, 1}, {100 * time.Millisecond, 1, 1}, {time.Millisecond, 1, 1}},
+			2, 100 * time.Millisecond},
 		{"what has piled up goes too", []arrival{{0, 60_000, 1}, {0, 60_000, 1}, {0, 60_000, 1}}, 3, 0},
 		{"but not more than 500,000 rows", []arrival{{0, 300_000, 1}, {0, 300_000, 1}, {0, 1, 1}}, 2, 0},
 		{"nor more than 32 MiB of files", []arrival{{0, 10, 30 << 20}, {0, 10, 30 << 20}, {0, 10, 1}}, 2, 0},
@@ -97,8 +99,10 @@ func TestPartOfABatchCanBeCutAnywhere(t *testing.T) {
 
 // A bad file brings no messages, and another flag is no wrong time.
 func TestWrongTimesAreCountedOfWhatLoads(t *testing.T) {
-	p := &part{sources: []source{{messages: span{0, 3}}, {messages: span{3, 4}, bad: &smx.Error{}}, {messages: span{4, 6}}}}
-	p.rows.Flags = []uint8{smx.TimeSuspect, 0, smx.CountMismatch, smx.TimeSuspect, smx.TimeSuspect | flagSerialJump, flagSerialJump}
+	p := &part{sources: []source{{messages: span{0, 3}}, {messages: span{3, 4}, bad: &smx.Error{}},
+		{messages: span{4, 6}}}}
+	p.rows.Flags = []uint8{smx.TimeSuspect, 0, smx.CountMismatch, smx.TimeSuspect, smx.TimeSuspect | flagSerialJump,
+		flagSerialJump}
 	if n := whole([]*part{p}).wrongTimes(); n != 2 {
 		t.Errorf("%d wrong times, want 2", n)
 	}

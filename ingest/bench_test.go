@@ -84,8 +84,8 @@ func (s *site) exec(sql string) {
 	}
 }
 
-// engineInsert is how long the engine alone takes to copy the loaded messages from memory into the site's table with all its
-// views, and into one like it without any, 100,000 rows at a time.
+// engineInsert is how long the engine alone takes to copy the loaded messages from memory into the site's table with
+// all its views, and into one like it without any, 100,000 rows at a time.
 func engineInsert(b *testing.B, s *site, rows int) (views, bare time.Duration) {
 	b.Helper()
 	s.exec("CREATE TABLE limit_all AS state_messages")
@@ -99,7 +99,8 @@ func engineInsert(b *testing.B, s *site, rows int) (views, bare time.Duration) {
 		return time.Since(began)
 	}
 	for from := 0; from < rows; from += 100_000 {
-		s.exec(fmt.Sprintf("CREATE TABLE limit_source ENGINE = Memory AS SELECT * FROM limit_all LIMIT 100000 OFFSET %d", from))
+		s.exec(fmt.Sprintf("CREATE TABLE limit_source ENGINE = Memory AS SELECT * FROM limit_all LIMIT 100000 OFFSET %d",
+			from))
 		views += timed("state_messages")
 		bare += timed("limit_bare")
 		s.exec("DROP TABLE limit_source SYNC")

@@ -24,8 +24,9 @@ type saved struct {
 	began time.Time
 }
 
-// storeMessages stores the messages of decoded parts, batch by batch. After an error, which means that the store cannot be opened,
-// that ctx ended or that a drain has tried often enough, it gives up the parts that are on their way: their files are still claimed.
+// storeMessages stores the messages of decoded parts, batch by batch. After an error, which means that the store cannot
+// be opened, that ctx ended or that a drain has tried often enough, it gives up the parts that are on their way: their
+// files are still claimed.
 func (p *pipeline) storeMessages(ctx, failed context.Context, fail context.CancelFunc) (err error) {
 	defer close(p.saved)
 	if err = p.open(); err != nil {
@@ -46,8 +47,8 @@ func (p *pipeline) storeMessages(ctx, failed context.Context, fail context.Cance
 	return err
 }
 
-// storeRest stores what else is known of stored messages, while the next are being stored, and passes their parts on to be
-// ended. Errors are as in storeMessages.
+// storeRest stores what else is known of stored messages, while the next are being stored, and passes their parts on to
+// be ended. Errors are as in storeMessages.
 func (p *pipeline) storeRest(ctx, failed context.Context, fail context.CancelFunc) (err error) {
 	defer close(p.stored)
 	for s := range p.saved {
@@ -148,8 +149,8 @@ func (l *Loader) insist(ctx, late context.Context, n size, do func(context.Conte
 // errRefused says that the engine refuses the data itself and will at every try.
 var errRefused = errors.New("the store refuses the data")
 
-// refused makes an error that shows unreadable data an errRefused: exceptions 6, 27, 38, 41, 53 and 69 are text, dates and
-// types that cannot be read. Everything else may pass.
+// refused makes an error that shows unreadable data an errRefused: exceptions 6, 27, 38, 41, 53 and 69 are text, dates
+// and types that cannot be read. Everything else may pass.
 func refused(err error) error {
 	var e *clickhouse.Exception
 	if !errors.As(err, &e) {

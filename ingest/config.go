@@ -18,16 +18,18 @@ type Config struct {
 	InboxPollingInterval time.Duration `mapstructure:"inbox_polling_interval"`
 	// HeartbeatInterval is the time between two heartbeats in the component status. Default 15m; at least 1s.
 	HeartbeatInterval time.Duration `mapstructure:"heartbeat_interval"`
-	// BatchRows is how many messages an insert waits for, unless BatchDelay comes first; what has piled up goes with them. Default 50000; 1 to 500000.
+	// BatchRows is how many messages an insert waits for, unless BatchDelay comes first; what has piled up goes with them.
+	// Default 50000; 1 to 500000.
 	BatchRows int `mapstructure:"batch_rows"`
-	// BatchDelay is the longest time a message waits, from its arrival on, for others to share its insert. After a rest of half of
-	// it the first waits for none, and the wait doubles while messages keep coming. Default 4s; at most 1m, zero waits for none.
+	// BatchDelay is the longest time a message waits, from its arrival on, for others to share its insert. After a rest of
+	// half of it the first waits for none, and the wait doubles while messages keep coming. Default 4s; at most 1m, zero
+	// waits for none.
 	BatchDelay time.Duration `mapstructure:"batch_delay"`
-	// SetAsidePerHour is how many bad records of a client are kept in corrupt in an hour; of what comes then only the numbers are
-	// kept. Those of one report are kept all or none. Default 1000; zero keeps all.
+	// SetAsidePerHour is how many bad records of a client are kept in corrupt in an hour; of what comes then only the
+	// numbers are kept. Those of one report are kept all or none. Default 1000; zero keeps all.
 	SetAsidePerHour int `mapstructure:"set_aside_per_hour"`
-	// CorruptLimit bounds the bytes of corrupt, in blocks of 4 KiB. Beyond it the oldest files of the client that holds most go,
-	// but the latest of each reason and client. Default 1 GiB; zero sets no bound.
+	// CorruptLimit bounds the bytes of corrupt, in blocks of 4 KiB. Beyond it the oldest files of the client that holds
+	// most go, but the latest of each reason and client. Default 1 GiB; zero sets no bound.
 	CorruptLimit int64 `mapstructure:"corrupt_limit"`
 	// CorruptAge is how long a file stays in corrupt, but the latest of each reason and client. Default 0: until somebody
 	// replays or drops it; else at least 1h.
@@ -70,10 +72,12 @@ func (c Config) Validate() error {
 	span("heartbeat_interval", c.HeartbeatInterval, time.Second, 24*time.Hour)
 	whole("set_aside_per_hour", c.SetAsidePerHour, 0, 1_000_000_000)
 	if c.CorruptLimit != 0 && c.CorruptLimit < 1<<20 {
-		errs = append(errs, fmt.Errorf("ingest.corrupt_limit is %d bytes; allowed are 0, which sets no limit, and 1MiB or more", c.CorruptLimit))
+		errs = append(errs, fmt.Errorf(
+			"ingest.corrupt_limit is %d bytes; allowed are 0, which sets no limit, and 1MiB or more", c.CorruptLimit))
 	}
 	if c.CorruptAge != 0 && c.CorruptAge < time.Hour {
-		errs = append(errs, fmt.Errorf("ingest.corrupt_age is %v; allowed are 0, which keeps all, and 1h or more", c.CorruptAge))
+		errs = append(errs, fmt.Errorf("ingest.corrupt_age is %v; allowed are 0, which keeps all, and 1h or more",
+			c.CorruptAge))
 	}
 	span("batch_delay", c.BatchDelay, 0, time.Minute)
 	return errors.Join(errs...)

@@ -11,8 +11,8 @@ import (
 	"statewire/inbox"
 )
 
-// dropping is some files of corrupt on their way out: first the store lists them as dropped, then they are deleted. Doing either
-// again changes nothing.
+// dropping is some files of corrupt on their way out: first the store lists them as dropped, then they are deleted.
+// Doing either again changes nothing.
 type dropping struct {
 	how, by, why string
 	now          time.Time
@@ -80,8 +80,8 @@ type Dropped struct {
 	Bytes   int64
 }
 
-// Drop removes files from corrupt for good and lists them in the store: who wanted it, when and why. Nothing goes when one of them
-// is not there or still waits in the inbox (ErrStillWaits).
+// Drop removes files from corrupt for good and lists them in the store: who wanted it, when and why. Nothing goes when
+// one of them is not there or still waits in the inbox (ErrStillWaits).
 func Drop(ctx context.Context, dir *inbox.Dir, to inserter, names []string, by, why string) (Dropped, error) {
 	d := dropping{how: howDropped, by: by, why: why, now: time.Now()}
 	for _, name := range names {

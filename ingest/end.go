@@ -9,8 +9,8 @@ import (
 	"statewire/inbox"
 )
 
-// end ends the files of stored parts: loaded ones are deleted, bad ones set aside. What fails here stays in the inbox and is
-// loaded again, which changes nothing.
+// end ends the files of stored parts: loaded ones are deleted, bad ones set aside. What fails here stays in the inbox
+// and is loaded again, which changes nothing.
 func (p *pipeline) end(ctx, late context.Context) {
 	var all sync.WaitGroup
 	for range enders {
@@ -45,8 +45,8 @@ func (p *pipeline) endPart(ctx, late context.Context, part *part) {
 	}
 }
 
-// endLoaded keeps what is bad in a file that loaded otherwise, and ends what was tried again with it; false when that failed and
-// the inbox hands the file out again.
+// endLoaded keeps what is bad in a file that loaded otherwise, and ends what was tried again with it; false when that
+// failed and the inbox hands the file out again.
 func (p *pipeline) endLoaded(ctx, late context.Context, part *part, i int) bool {
 	s := &part.sources[i]
 	again, ok := p.endReplayed(ctx, late, part, i)
@@ -55,7 +55,8 @@ func (p *pipeline) endLoaded(ctx, late context.Context, part *part, i int) bool 
 	}
 	kept := p.keptRecords(part, i)
 	if err := part.claim.chunk.SetAsideRecords(s.file, kept); err != nil {
-		p.log.Log(ctx, levelOf(s.file), "bad records cannot be set aside, trying again later", "file", s.file.Name, "err", err)
+		p.log.Log(ctx, levelOf(s.file), "bad records cannot be set aside, trying again later", "file", s.file.Name, "err",
+			err)
 		return false
 	}
 	p.corrupt.add(kept)
@@ -107,18 +108,21 @@ func (l *Loader) settled(chunk *inbox.Chunk, s *source) bool {
 // setAside moves a bad file to corrupt. When that fails the file stays and is tried again later.
 func (l *Loader) setAside(chunk *inbox.Chunk, s *source, name string) {
 	if err := chunk.SetAside(s.file, reason(s.bad, s, l.now())); err != nil {
-		l.log.Log(context.Background(), levelOf(s.file), "bad file cannot be set aside, trying again later", "file", s.file.Name,
+		l.log.Log(context.Background(), levelOf(s.file), "bad file cannot be set aside, trying again later", "file",
+			s.file.Name,
 			"code", s.bad.Code, "err", err)
 		return
 	}
-	l.log.Warn("bad file set aside", "file", s.file.Name, "kept_as", name, "code", s.bad.Code, "line", s.bad.Line, "column", s.bad.Column,
+	l.log.Warn("bad file set aside", "file", s.file.Name, "kept_as", name, "code", s.bad.Code, "line", s.bad.Line,
+		"column", s.bad.Column,
 		"reason", s.bad.Detail)
 	l.metrics.files.WithLabelValues("bad").Inc()
 	l.corrupt.grow(inbox.DiskBytes(s.file.Size, 0))
 	l.add(Totals{Files: 1, BadFiles: 1})
 }
 
-// levelOf is an error's at the first try; a file that is tried again and again was told of before, and `status` names it.
+// levelOf is an error's at the first try; a file that is tried again and again was told of before, and `status` names
+// it.
 func levelOf(f inbox.File) slog.Level {
 	if f.Tries > 0 {
 		return slog.LevelDebug
@@ -165,7 +169,8 @@ func (l *Loader) logRecords(r report) {
 	}
 	for i := range r.bad {
 		why := &r.bad[i].Err
-		l.log.Debug("bad record set aside", "file", r.source.file.Name, "report", r.Index+1, "record", r.bad[i].Index, "code", why.Code,
+		l.log.Debug("bad record set aside", "file", r.source.file.Name, "report", r.Index+1, "record", r.bad[i].Index, "code",
+			why.Code,
 			"line", why.Line, "column", why.Column, "reason", why.Detail)
 	}
 }
@@ -186,7 +191,8 @@ func (l *Loader) countLoaded(part *part, loaded int) {
 // countStored counts and logs a stored batch.
 func (l *Loader) countStored(b batch, out outcome, took time.Duration) {
 	m, n := l.metrics, b.size()
-	l.log.Info("processed batch", "files", n.files, "bad_files", n.bad, "bad_reports", n.reports, "records", n.rows, "stored", out.stored,
+	l.log.Info("processed batch", "files", n.files, "bad_files", n.bad, "bad_reports", n.reports, "records", n.rows,
+		"stored", out.stored,
 		"duplicates", out.duplicates, "conflicts", out.conflicts, "invalid", n.records, "took", took)
 	if n.bad == n.files {
 		return
@@ -201,6 +207,7 @@ func (l *Loader) countStored(b batch, out outcome, took time.Duration) {
 	for r := range b.reports() {
 		m.lag.Observe(now.Sub(r.received()).Seconds())
 	}
-	l.add(Totals{Messages: n.rows + n.records, Duplicates: out.duplicates, InvalidRecords: n.records, BadReports: n.reports,
-		Conflicts: out.conflicts, Batches: 1})
+	l.add(Totals{Messages: n.rows + n.records, Duplicates: out.duplicates, InvalidRecords: n.records,
+		BadReports: n.reports,
+		Conflicts:  out.conflicts, Batches: 1})
 }

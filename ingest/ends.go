@@ -39,7 +39,8 @@ func (e *ends) add(f ending, how, as, by, why string, replayed int) {
 	e.until, e.received = append(e.until, f.until), append(e.received, f.received)
 	e.clients, e.bytes = append(e.clients, f.client), append(e.bytes, uint64(f.Size))
 	e.records = append(e.records, uint32(f.records))
-	e.replayedCount, e.droppedCount = append(e.replayedCount, uint32(replayed)), append(e.droppedCount, uint32(f.records-replayed))
+	e.replayedCount, e.droppedCount = append(e.replayedCount, uint32(replayed)), append(e.droppedCount,
+		uint32(f.records-replayed))
 }
 
 func (e *ends) table(now time.Time) table {
@@ -52,7 +53,8 @@ func (e *ends) table(now time.Time) table {
 		sql: `INSERT INTO set_aside_ends (name, until, received_time, how, client_id, code, records, replayed, dropped, bytes,
 			replayed_as, by, reason, time)`,
 		rows: len(e.names),
-		blocks: [][]any{{e.names, e.until, e.received, e.hows, e.clients, e.codes, e.records, e.replayedCount, e.droppedCount, e.bytes,
+		blocks: [][]any{{e.names, e.until, e.received, e.hows, e.clients, e.codes, e.records, e.replayedCount, e.droppedCount,
+			e.bytes,
 			e.as, e.by, e.whys, times}},
 	}
 }

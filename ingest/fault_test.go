@@ -125,7 +125,8 @@ func (s *site) everything(first int) (check func()) {
 		s.expect("SELECT name FROM bad_files FINAL", "'bad.SMX'")
 		s.expect("SELECT first_serial, last_serial FROM serial_ranges FINAL", "1,4", "1,2", "4,6")
 		s.expect("SELECT first_serial, last_serial FROM arrivals FINAL", "1,4", "1,2", "4,6")
-		if have := s.left("corrupt"); !slices.Equal(have, []string{"bad.SMX", "bad.SMX.reason.json", "records.SMX.1.SMX", "records.SMX.1.SMX.reason.json"}) {
+		if have := s.left("corrupt"); !slices.Equal(have, []string{"bad.SMX", "bad.SMX.reason.json", "records.SMX.1.SMX",
+			"records.SMX.1.SMX.reason.json"}) {
 			s.t.Errorf("corrupt holds %q", have)
 		}
 	}
@@ -164,7 +165,8 @@ func storeAway(t *testing.T, fault error, at string) {
 			return nil
 		}
 		failures++
-		if have := len(s.left("incoming")) + len(s.left("incoming/high")); have != waiting && !strings.HasSuffix(at, "bad_files") {
+		if have := len(s.left("incoming")) + len(s.left("incoming/high")); have != waiting &&
+			!strings.HasSuffix(at, "bad_files") {
 			t.Errorf("%d files are left while the store is away, want %d", have, waiting)
 		}
 		return fault
@@ -174,7 +176,8 @@ func storeAway(t *testing.T, fault error, at string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Totals{Files: 5, Messages: 13, Duplicates: 3, InvalidRecords: 1, BadFiles: 1, Batches: 1}); totals != want {
+	if want := (Totals{Files: 5, Messages: 13, Duplicates: 3, InvalidRecords: 1, BadFiles: 1,
+		Batches: 1}); totals != want {
 		t.Errorf("have %+v, want %+v", totals, want)
 	}
 	if n := counter(t, l.metrics.insertFails.WithLabelValues("away")); failures != 3 || n != 3 {
@@ -250,7 +253,8 @@ func refusedFiles(t *testing.T, code int32, guilty ...int) {
 		bad = append(bad, name(n))
 	}
 	s.faulty(func(step string, texts []string) error {
-		if step == "send state_messages" && slices.ContainsFunc(bad, func(b string) bool { return slices.Contains(texts, b) }) {
+		if step == "send state_messages" &&
+			slices.ContainsFunc(bad, func(b string) bool { return slices.Contains(texts, b) }) {
 			return exception(code)
 		}
 		return nil
@@ -309,7 +313,8 @@ func TestFilesStayWhileTheirRecordsCannotBeSetAside(t *testing.T) {
 	check()
 }
 
-// A loader that is stopped while the store is away leaves a bad file where it is: corrupt holds nothing that the store does not list.
+// A loader that is stopped while the store is away leaves a bad file where it is: corrupt holds nothing that the store
+// does not list.
 func TestABadFileStaysUntilTheStoreListsIt(t *testing.T) {
 	s := newSite(t)
 	s.drop("bad.SMX", []byte("<Report>"))
@@ -357,7 +362,8 @@ func TestFileThatWasReplacedMeanwhileIsNotDeleted(t *testing.T) {
 		return nil
 	})
 	s.drain()
-	s.expect("SELECT serial FROM state_messages WHERE source_file = 'once.SMX' AND client_id = '"+client(1).UUID()+"'", "5")
+	s.expect("SELECT serial FROM state_messages WHERE source_file = 'once.SMX' AND client_id = '"+client(1).UUID()+"'",
+		"5")
 	s.expectEmpty()
 }
 

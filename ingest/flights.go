@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// flights are the inserts on their way to the store. Rows carry the time at which their insert began, and can be read when
-// it has ended: whoever asks for all rows since some time has to look back that far.
+// flights are the inserts on their way to the store. Rows carry the time at which their insert began, and can be read
+// when it has ended: whoever asks for all rows since some time has to look back that far.
 type flights struct {
 	mu    sync.Mutex
 	last  uint64               // Guarded by mu.

@@ -10,8 +10,8 @@ import (
 // component is the loader's name in the component status, the classic one.
 const component = "SMS_STATE_SYSTEM"
 
-// heartbeats records every HeartbeatInterval that the loader is alive, and how long reaching the store took. A store that is
-// away misses heartbeats; that they are missing is what they tell.
+// heartbeats records every HeartbeatInterval that the loader is alive, and how long reaching the store took. A store
+// that is away misses heartbeats; that they are missing is what they tell.
 func (l *Loader) heartbeats(ctx context.Context) {
 	ticker := time.NewTicker(l.cfg.HeartbeatInterval)
 	defer ticker.Stop()

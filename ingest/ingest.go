@@ -1,8 +1,9 @@
 // Package ingest loads SMX files into ClickHouse; a file is removed only after its messages are stored, so a crash
 // repeats work but loses and doubles nothing.
 //
-// A run is a pipeline: one goroutine claims chunks of files, loader threads read and decode them into parts, one goroutine
-// stores many parts as one insert, and some end the files of stored parts. All of it holds a bounded number of bytes.
+// A run is a pipeline: one goroutine claims chunks of files, loader threads read and decode them into parts, one
+// goroutine stores many parts as one insert, and some end the files of stored parts. All of it holds a bounded number
+// of bytes.
 package ingest
 
 import (
@@ -19,8 +20,8 @@ import (
 	"statewire/inbox"
 )
 
-// MemoryLimit is what a process that runs a loader should give to debug.SetMemoryLimit: with it, the engine's own bound (480 MiB)
-// and the engine's code (200 MiB), the process stays below 1 GiB whatever waits in the inbox.
+// MemoryLimit is what a process that runs a loader should give to debug.SetMemoryLimit: with it, the engine's own bound
+// (480 MiB) and the engine's code (200 MiB), the process stays below 1 GiB whatever waits in the inbox.
 const MemoryLimit = 320 << 20
 
 // drainAttempts is how often a drain tries a batch before it gives up and leaves the files waiting: half a minute.
@@ -35,10 +36,11 @@ type database interface {
 
 // Deps is what a loader is given beside its configuration.
 type Deps struct {
-	Inbox      *inbox.Loader         // the inbox's one loader; the caller closes it
-	Store      database              // where messages go
-	Refused    string                // the file in which the relay notes refused reports; empty: there is none
-	Open       func() error          // makes Store ready while the first Drain reads files already; Run wants it ready. nil: it is
+	Inbox   *inbox.Loader // the inbox's one loader; the caller closes it
+	Store   database      // where messages go
+	Refused string        // the file in which the relay notes refused reports; empty: there is none
+	// makes Store ready while the first Drain reads files already; Run wants it ready. nil: it is
+	Open       func() error
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
 	Clock      func() time.Time      // nil is time.Now
@@ -79,9 +81,10 @@ type Totals struct {
 	Duplicates     int `json:"duplicates"`      // messages that were stored before
 	InvalidRecords int `json:"invalid_records"` // messages set aside
 	BadFiles       int `json:"bad_files"`       // files set aside whole
-	BadReports     int `json:"bad_reports"`     // reports set aside whole of files whose others load; their messages are in no number
-	Conflicts      int `json:"conflicts"`       // messages under a serial that a different message has
-	Batches        int `json:"batches"`         // inserts
+	// reports set aside whole of files whose others load; their messages are in no number
+	BadReports int `json:"bad_reports"`
+	Conflicts  int `json:"conflicts"` // messages under a serial that a different message has
+	Batches    int `json:"batches"`   // inserts
 }
 
 // New checks the configuration; nothing starts before Run or Drain.
@@ -134,8 +137,8 @@ func (l *Loader) Run(ctx context.Context) error {
 	return err
 }
 
-// Drain loads everything that waits and returns when the inbox is empty. An error says that the store stayed away or that
-// files are left that could neither be loaded nor set aside.
+// Drain loads everything that waits and returns when the inbox is empty. An error says that the store stayed away or
+// that files are left that could neither be loaded nor set aside.
 func (l *Loader) Drain(ctx context.Context) (Totals, error) {
 	l.running.Lock()
 	defer l.running.Unlock()

@@ -44,11 +44,13 @@ func TestEveryColumnIsStored(t *testing.T) {
 		criticality, params, details, source_file, user, user_sid, details_type, flags, receipt, message_us FROM state_messages WHERE serial = 1431`,
 		fmt.Sprintf(`%d,%d,500,' {leading space}',3,2,4,['102','','=cmd|\'/C calc\'!A0'],'<a>&"\'\n','%s','CONTOSO\\steve','S-1-5-21',-1,0,'r-0',%d`,
 			epoch.Add(time.Hour).UnixMicro(), m.Time.UnixMilli(), name, m.Time.UnixMicro()))
-	s.expect("SELECT payload_hash FROM state_messages ORDER BY serial", fmt.Sprint(smx.PayloadHash(&m)), fmt.Sprint(smx.PayloadHash(&other)))
+	s.expect("SELECT payload_hash FROM state_messages ORDER BY serial", fmt.Sprint(smx.PayloadHash(&m)),
+		fmt.Sprint(smx.PayloadHash(&other)))
 	s.expect("SELECT params FROM state_messages WHERE serial = 1432", "[]")
 	s.expect(`SELECT client_id, source_file, report_index, receipt, netbios_name, client_version, client_type, toUnixTimestamp64Milli(report_time),
 		messages, set_aside, first_serial, last_serial FROM client_reports`,
-		fmt.Sprintf("'%s','%s',0,'r-0','PC-%s','5.00.9000',1,%d,2,0,1431,1432", client(1).UUID(), name, client(1).UUID()[:8], epoch.UnixMilli()))
+		fmt.Sprintf("'%s','%s',0,'r-0','PC-%s','5.00.9000',1,%d,2,0,1431,1432", client(1).UUID(), name, client(1).UUID()[:8],
+			epoch.UnixMilli()))
 	s.expect("SELECT first_serial, last_serial FROM serial_ranges", "1431,1432")
 }
 
@@ -93,13 +95,20 @@ func TestMessagesAreCountedByWhatTheyAre(t *testing.T) {
 	}{
 		{"new ones", [][]smx.Message{messages(1, 5)}, Totals{Messages: 5}},
 		{"copies of stored ones", [][]smx.Message{messages(1, 5), messages(4, 6)}, Totals{Messages: 3, Duplicates: 2}},
-		{"copies in one batch", [][]smx.Message{append(messages(1, 3), messages(2, 4)...)}, Totals{Messages: 6, Duplicates: 2}},
-		{"late ones that fill a gap", [][]smx.Message{append(messages(1, 2), messages(8, 9)...), messages(4, 6)}, Totals{Messages: 3}},
-		{"late ones, twice in one batch", [][]smx.Message{messages(8, 9), append(messages(4, 6), messages(6, 6)...)}, Totals{Messages: 4, Duplicates: 1}},
-		{"another message under a stored serial", [][]smx.Message{messages(1, 5), {other(3)}}, Totals{Messages: 1, Conflicts: 1}},
-		{"a copy of one of two conflicting ones", [][]smx.Message{{message(3), other(3)}, {other(3)}}, Totals{Messages: 1, Duplicates: 1}},
-		{"two messages under a serial in one batch", [][]smx.Message{{message(3), other(3)}}, Totals{Messages: 2, Conflicts: 1}},
-		{"messages without a serial are no conflict", [][]smx.Message{{message(0)}, {other(0), other(0), message(0)}}, Totals{Messages: 3, Duplicates: 2}},
+		{"copies in one batch", [][]smx.Message{append(messages(1, 3), messages(2, 4)...)},
+			Totals{Messages: 6, Duplicates: 2}},
+		{"late ones that fill a gap", [][]smx.Message{append(messages(1, 2), messages(8, 9)...), messages(4, 6)},
+			Totals{Messages: 3}},
+		{"late ones, twice in one batch", [][]smx.Message{messages(8, 9), append(messages(4, 6), messages(6, 6)...)},
+			Totals{Messages: 4, Duplicates: 1}},
+		{"another message under a stored serial", [][]smx.Message{messages(1, 5), {other(3)}},
+			Totals{Messages: 1, Conflicts: 1}},
+		{"a copy of one of two conflicting ones", [][]smx.Message{{message(3), other(3)}, {other(3)}},
+			Totals{Messages: 1, Duplicates: 1}},
+		{"two messages under a serial in one batch", [][]smx.Message{{message(3), other(3)}},
+			Totals{Messages: 2, Conflicts: 1}},
+		{"messages without a serial are no conflict", [][]smx.Message{{message(0)}, {other(0), other(0), message(0)}},
+			Totals{Messages: 3, Duplicates: 2}},
 	} {
 		for _, restarted := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, restarted %v", tt.name, restarted), func(t *testing.T) {
@@ -195,7 +204,8 @@ func TestBadFilesAreSetAsideWithTheirReason(t *testing.T) {
 				t.Errorf("corrupt holds %d bytes (%v), want the file's %d", len(kept), err, len(tt.data))
 			}
 			r := s.reason("bad.SMX")
-			s.expect("SELECT name, code, line, column, bytes FROM bad_files", fmt.Sprintf("'bad.SMX','%s',%d,%d,%d", tt.code, r.Line, r.Column, len(tt.data)))
+			s.expect("SELECT name, code, line, column, bytes FROM bad_files", fmt.Sprintf("'bad.SMX','%s',%d,%d,%d", tt.code,
+				r.Line, r.Column, len(tt.data)))
 			s.expect("SELECT count() FROM state_messages", "1")
 			s.expectEmpty()
 		})
@@ -247,11 +257,14 @@ func TestBadRecordIsSetAsideAndItsNeighboursLoad(t *testing.T) {
 	s.expectTotals(Totals{Files: 1, Messages: 5, InvalidRecords: 1, Batches: 1})
 	s.expect("SELECT serial FROM state_messages", "1", "2", "4", "5")
 	s.expect("SELECT first_serial, last_serial FROM serial_ranges", "1,5")
-	s.expect("SELECT first_serial, last_serial, fingerprint = sipHash64(toUInt64(6)) - sipHash64(toUInt64(1)) FROM arrivals", "1,5,1")
+	s.expect("SELECT first_serial, last_serial, fingerprint = sipHash64(toUInt64(6)) - sipHash64(toUInt64(1)) FROM "+
+		"arrivals", "1,5,1")
 	s.expect("SELECT messages, set_aside FROM client_reports", "5,1")
 	r := s.reason("a.SMX.1.SMX")
-	s.expect("SELECT client_id, source_file, report_index, record_index, serial, code, reason, line, column FROM set_aside_records",
-		fmt.Sprintf("'%s','a.SMX',0,3,3,'%s','%s',%d,%d", client(1).UUID(), r.Code, strings.ReplaceAll(r.Reason, `'`, `\'`), r.Line, r.Column))
+	s.expect("SELECT client_id, source_file, report_index, record_index, serial, code, reason, line, column FROM "+
+		"set_aside_records",
+		fmt.Sprintf("'%s','a.SMX',0,3,3,'%s','%s',%d,%d", client(1).UUID(), r.Code, strings.ReplaceAll(r.Reason, `'`, `\'`),
+			r.Line, r.Column))
 	if r.Code != smx.CodeNumber {
 		t.Errorf("reason is %+v", r)
 	}
@@ -273,7 +286,8 @@ func TestBadSerialDoesNotCountAsReceived(t *testing.T) {
 	s.expectTotals(Totals{Files: 1, Messages: 4, InvalidRecords: 2, Batches: 1})
 	s.expect("SELECT first_serial, last_serial FROM serial_ranges", "1,1", "3,3")
 	s.expect("SELECT LastSerialNumber FROM SR_ClientMessageStats", "3")
-	s.expect("SELECT serial, code FROM set_aside_records", "NULL,'"+smx.CodeSerial+"'", "NULL,'"+smx.CodeSerialOverflow+"'")
+	s.expect("SELECT serial, code FROM set_aside_records", "NULL,'"+smx.CodeSerial+"'", "NULL,'"+smx.CodeSerialOverflow+
+		"'")
 }
 
 func TestBadReportInARelayFileIsSetAsideAndItsNeighboursLoad(t *testing.T) {
@@ -289,7 +303,8 @@ func TestBadReportInARelayFileIsSetAsideAndItsNeighboursLoad(t *testing.T) {
 	var lines []string
 	s.watchLog(func(text string, attr map[string]string) {
 		if text == "processed batch" {
-			lines = append(lines, strings.Join([]string{attr["files"], attr["bad_files"], attr["bad_reports"], attr["records"], attr["invalid"]}, " "))
+			lines = append(lines, strings.Join([]string{attr["files"], attr["bad_files"], attr["bad_reports"], attr["records"],
+				attr["invalid"]}, " "))
 		}
 	})
 	l := s.loader()
@@ -297,13 +312,15 @@ func TestBadReportInARelayFileIsSetAsideAndItsNeighboursLoad(t *testing.T) {
 	if !slices.Equal(lines, []string{"2 1 1 2 1"}) {
 		t.Errorf("the log has %q, want a line with 2 files, 1 of them bad, 1 bad report, 2 records and 1 invalid one", lines)
 	}
-	if want := (Totals{Files: 2, Messages: 3, InvalidRecords: 1, BadFiles: 1, BadReports: 1, Batches: 1}); err != nil || totals != want || counter(t, l.metrics.badReports) != 1 {
+	if want := (Totals{Files: 2, Messages: 3, InvalidRecords: 1, BadFiles: 1, BadReports: 1, Batches: 1}); err != nil ||
+		totals != want || counter(t, l.metrics.badReports) != 1 {
 		t.Errorf("have %+v, %v, the metric says %v; want %+v", totals, err, counter(t, l.metrics.badReports), want)
 	}
 	s.expect("SELECT report_index, record_index FROM set_aside_records", "2,4") // the record's place in the file
 	s.expect("SELECT client_id FROM state_messages", "'"+client(1).UUID()+"'", "'"+client(3).UUID()+"'")
 	s.expect("SELECT name, code FROM bad_files WHERE name != 'torn.SMX'", "'many.SMX.2.SMX','"+smx.CodeClientID+"'")
-	if r := s.reason("many.SMX.2.SMX"); r.Code != smx.CodeClientID || r.Report != 2 || r.Receipt != "r-1" || !r.Received.Equal(epoch.Add(time.Second)) {
+	if r := s.reason("many.SMX.2.SMX"); r.Code != smx.CodeClientID || r.Report != 2 || r.Receipt != "r-1" ||
+		!r.Received.Equal(epoch.Add(time.Second)) {
 		t.Errorf("reason is %+v", r)
 	}
 }
@@ -339,7 +356,8 @@ func TestSerialThatJumpsIsFlaggedAndACopyKeepsTheFlag(t *testing.T) {
 			bare(client(2), messages(1_000_000, 1_000_000)...), bare(client(3), messages(1_000_001, 1_000_001)...)))
 		s.restart()
 		s.drain()
-		s.expect("SELECT serial, bitAnd(flags, 128) != 0 FROM state_messages FINAL", "1,0", "2000000,1", "2000001,0", "1000000,0", "1000001,1")
+		s.expect("SELECT serial, bitAnd(flags, 128) != 0 FROM state_messages FINAL", "1,0", "2000000,1", "2000001,0",
+			"1000000,0", "1000001,1")
 		s.expect("SELECT serial, bitAnd(flags, 128) != 0 FROM current_states WHERE serial = 2000000", "2000000,1")
 		if t.Failed() {
 			t.Fatal("in round ", round)
@@ -424,7 +442,8 @@ func TestRunsOfABatchAreAddedUpAsTheyAreStored(t *testing.T) {
 	}
 	s.expectTotals(Totals{Files: 5, Messages: 5, Batches: 1})
 	s.expect("SELECT count() FROM serial_ranges", "5")
-	s.expect("SELECT first_serial, last_serial, fingerprint = sipHash64(toUInt64(6)) - sipHash64(toUInt64(1)) FROM arrivals", "1,5,1")
+	s.expect("SELECT first_serial, last_serial, fingerprint = sipHash64(toUInt64(6)) - sipHash64(toUInt64(1)) FROM "+
+		"arrivals", "1,5,1")
 }
 
 // A file that may not be read is set aside; one that the disk fails to give is tried again.
@@ -434,7 +453,8 @@ func TestWhatCanNeverBeReadIsToldFromWhatMayBeLater(t *testing.T) {
 		err  error
 		code string
 	}{
-		{wrap(syscall.EACCES), "unreadable"}, {wrap(syscall.EPERM), "unreadable"}, {wrap(inbox.ErrTooLarge), smx.CodeTooLarge},
+		{wrap(syscall.EACCES), "unreadable"}, {wrap(syscall.EPERM), "unreadable"}, {wrap(inbox.ErrTooLarge),
+			smx.CodeTooLarge},
 		{wrap(inbox.ErrHashMismatch), "hash_mismatch"}, {wrap(syscall.EIO), ""}, {wrap(syscall.EMFILE), ""},
 	} {
 		bad := neverReadable(tt.err)

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// insertMessages and insertRest store a batch. Repeating them changes no answer: every row's key, and what its key keeps,
-// comes from the files. Messages go first: nothing may say that a message arrived which the store then refuses.
+// insertMessages and insertRest store a batch. Repeating them changes no answer: every row's key, and what its key
+// keeps, comes from the files. Messages go first: nothing may say that a message arrived which the store then refuses.
 func (l *Loader) insertMessages(ctx context.Context, b batch) error {
 	began := time.Now()
 	for _, t := range messagesTables(b) {
@@ -29,7 +29,8 @@ func (l *Loader) insertRest(ctx context.Context, b batch) error {
 	return g.Wait()
 }
 
-// insertReports keeps an order on which the site's account of what arrived rests: what a report counts as set aside is listed.
+// insertReports keeps an order on which the site's account of what arrived rests: what a report counts as set aside is
+// listed.
 func (l *Loader) insertReports(ctx context.Context, b batch) error {
 	for _, t := range []table{recordsTable(b, l.now()), badReportsTable(b, l.now()), reportsTable(b)} {
 		if err := l.insertTable(ctx, t); err != nil {
@@ -67,8 +68,8 @@ func (l *Loader) insertTable(ctx context.Context, t table) error {
 	return nil
 }
 
-// insertRows and insertBytes bound one insert of messages: what the driver and the engine hold at once, several times over.
-// Bytes are those of the stored texts.
+// insertRows and insertBytes bound one insert of messages: what the driver and the engine hold at once, several times
+// over. Bytes are those of the stored texts.
 const (
 	insertRows  = 80 << 10
 	insertBytes = 12 << 20

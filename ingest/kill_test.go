@@ -25,7 +25,8 @@ import (
 // childEnv holds the errand of a child process; without it the test binary tests.
 const childEnv = "STATEWIRE_TEST_INGEST"
 
-// errand is what a child process does: drain an inbox into an engine of its own, and die on the way or go on with the next one.
+// errand is what a child process does: drain an inbox into an engine of its own, and die on the way or go on with the
+// next one.
 type errand struct {
 	Root  string // of the inbox
 	Store string
@@ -132,7 +133,8 @@ func (e errand) answer(db *store.Store) error {
 	return json.NewEncoder(os.Stdout).Encode(answers)
 }
 
-// child runs an errand in a process of its own and returns what it answered, nil when it died before; killed says how the process ended.
+// child runs an errand in a process of its own and returns what it answered, nil when it died before; killed says how
+// the process ended.
 func (e errand) child(t *testing.T) (answers [][]string, killed bool) {
 	t.Helper()
 	text, err := json.Marshal(e)
@@ -143,7 +145,8 @@ func (e errand) child(t *testing.T) (answers [][]string, killed bool) {
 	cmd.Env = append(os.Environ(), childEnv+"="+string(text))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
-	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() &&
+		status.Signal() == syscall.SIGKILL {
 		err, killed = nil, true
 	}
 	if err != nil {
@@ -155,8 +158,8 @@ func (e errand) child(t *testing.T) (answers [][]string, killed bool) {
 	return answers, killed
 }
 
-// TestEveryMessageIsStoredOnceWhereverTheProcessDies kills a process between each pair of steps, starts another, and asks
-// the store.
+// TestEveryMessageIsStoredOnceWhereverTheProcessDies kills a process between each pair of steps, starts another, and
+// asks the store.
 func TestEveryMessageIsStoredOnceWhereverTheProcessDies(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs the engine")
@@ -172,7 +175,8 @@ func TestEveryMessageIsStoredOnceWhereverTheProcessDies(t *testing.T) {
 		deaths = append(deaths, errand{Kill: "processed batch", Nth: 1, Delay: delay}) // amid the deleting
 	}
 	deaths = append(deaths, errand{Kill: "processed batch", Nth: 1}, errand{Kill: "bad records set aside", Nth: 1},
-		errand{Kill: "bad file set aside", Nth: 1}, errand{Kill: "processed file", Nth: 1}, errand{Kill: "processed file", Nth: 2},
+		errand{Kill: "bad file set aside", Nth: 1}, errand{Kill: "processed file", Nth: 1}, errand{Kill: "processed file",
+			Nth: 2},
 		errand{Kill: "processed file", Nth: 4}, errand{Kill: "processed file", Nth: 20})
 	dir := t.TempDir()
 	var before *death
@@ -209,7 +213,8 @@ func prepare(t *testing.T, n int, e errand) *death {
 	return d
 }
 
-// goesOn has another process load what is left after a death, and then die the next one. With no death before it only dies.
+// goesOn has another process load what is left after a death, and then die the next one. With no death before it only
+// dies.
 func (d *death) goesOn(t *testing.T, next *death) {
 	t.Helper()
 	var e errand
@@ -255,7 +260,8 @@ func (d *death) compare(t *testing.T, have [][]string) {
 		}
 	}
 	s.expectEmpty()
-	if have := s.left("corrupt"); !slices.Equal(have, []string{"bad.SMX", "bad.SMX.reason.json", "records.SMX.1.SMX", "records.SMX.1.SMX.reason.json"}) {
+	if have := s.left("corrupt"); !slices.Equal(have, []string{"bad.SMX", "bad.SMX.reason.json", "records.SMX.1.SMX",
+		"records.SMX.1.SMX.reason.json"}) {
 		t.Errorf("corrupt holds %q", have)
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"statewire/inbox"
 )
 
-// limitSlack is to which share of the limit corrupt is brought when it was above, so that it is not looked through for every file.
+// limitSlack is to which share of the limit corrupt is brought when it was above, so that it is not looked through for
+// every file.
 const limitSlack = 0.9
 
 // limitEvery is how often the ages of what lies in corrupt are looked at.
@@ -20,7 +21,8 @@ const limitEvery = time.Hour
 // limitedBy is who drops what is beyond the limit, in the store's list.
 const limitedBy = "ingest.corrupt_limit"
 
-// corrupt is how much lies in corrupt, as far as this loader knows: what others remove makes it less, and is found at the next look.
+// corrupt is how much lies in corrupt, as far as this loader knows: what others remove makes it less, and is found at
+// the next look.
 type corrupt struct {
 	mu     sync.Mutex
 	known  bool // Guarded by mu, like the others.
@@ -124,7 +126,8 @@ func spare(files []inbox.BadFile) (all []inbox.BadFile) {
 			all = append(all, files[i])
 		}
 	}
-	slices.SortFunc(all, func(a, b inbox.BadFile) int { return cmp.Or(a.Until().Compare(b.Until()), cmp.Compare(a.Name, b.Name)) })
+	slices.SortFunc(all,
+		func(a, b inbox.BadFile) int { return cmp.Or(a.Until().Compare(b.Until()), cmp.Compare(a.Name, b.Name)) })
 	return all
 }
 
@@ -181,7 +184,8 @@ func most(held map[string]int64, queues map[string][]inbox.BadFile) (client stri
 
 // dropBeyondLimit removes files and returns their bytes. What the store does not list as dropped stays.
 func (l *Loader) dropBeyondLimit(ctx, late context.Context, victims []inbox.BadFile) int64 {
-	why := fmt.Sprintf("beyond ingest.corrupt_limit (%d bytes) or ingest.corrupt_age (%v)", l.cfg.CorruptLimit, l.cfg.CorruptAge)
+	why := fmt.Sprintf("beyond ingest.corrupt_limit (%d bytes) or ingest.corrupt_age (%v)", l.cfg.CorruptLimit,
+		l.cfg.CorruptAge)
 	d := dropping{how: howLimit, by: limitedBy, why: why, now: l.now()}
 	for _, b := range victims {
 		// One that is gone, cannot be read, or may come back stays until the next look.
@@ -190,7 +194,8 @@ func (l *Loader) dropBeyondLimit(ctx, late context.Context, victims []inbox.BadF
 	if len(d.files) == 0 {
 		return 0
 	}
-	err := l.insist(ctx, late, size{files: len(d.files)}, func(ctx context.Context) error { return d.store(ctx, l.inbox.Dir(), l.store) })
+	err := l.insist(ctx, late, size{files: len(d.files)},
+		func(ctx context.Context) error { return d.store(ctx, l.inbox.Dir(), l.store) })
 	var gone Dropped
 	if err == nil {
 		gone, err = d.remove(l.inbox.Dir())

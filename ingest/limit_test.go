@@ -13,13 +13,16 @@ import (
 
 // asideFile is one in corrupt, set aside a number of minutes after epoch.
 func asideFile(name, client, code string, disk int64, minute int) inbox.BadFile {
-	return inbox.BadFile{Name: name, Disk: disk, Reason: inbox.Reason{Client: client, Code: code, Time: epoch.Add(time.Duration(minute) * time.Minute)}}
+	return inbox.BadFile{Name: name, Disk: disk, Reason: inbox.Reason{Client: client, Code: code,
+		Time: epoch.Add(time.Duration(minute) * time.Minute)}}
 }
 
 func TestTheLimitTakesFirstFromWhoHoldsMostAndKeepsOneOfEachKind(t *testing.T) {
 	files := []inbox.BadFile{
-		asideFile("a1", "a", "x", 40, 1), asideFile("a2", "a", "x", 40, 2), asideFile("a3", "a", "x", 40, 3), asideFile("a4", "a", "y", 40, 0),
-		asideFile("b1", "b", "x", 30, 1), asideFile("b2", "b", "x", 30, 9), asideFile("f1", "", "xml", 10, 5), asideFile("f2", "", "xml", 10, 4),
+		asideFile("a1", "a", "x", 40, 1), asideFile("a2", "a", "x", 40, 2), asideFile("a3", "a", "x", 40, 3), asideFile("a4",
+			"a", "y", 40, 0),
+		asideFile("b1", "b", "x", 30, 1), asideFile("b2", "b", "x", 30, 9), asideFile("f1", "", "xml", 10, 5), asideFile("f2",
+			"", "xml", 10, 4),
 	}
 	for _, tt := range []struct {
 		bytes int64
@@ -66,7 +69,8 @@ func TestCorruptStaysWithinItsLimitAndTheAccountBalances(t *testing.T) {
 		s.drain()
 	}
 	left := s.left("corrupt")
-	if !slices.Contains(left, "other.SMX.1.SMX") || !slices.Contains(left, "5.SMX.1.SMX") || slices.Contains(left, "0.SMX.1.SMX") {
+	if !slices.Contains(left, "other.SMX.1.SMX") || !slices.Contains(left, "5.SMX.1.SMX") ||
+		slices.Contains(left, "0.SMX.1.SMX") {
 		t.Errorf("corrupt holds %q", left)
 	}
 	gone := 7 - len(left)/2
@@ -91,14 +95,18 @@ func TestBeyondTheHourlyBoundBadRecordsAreOnlyCounted(t *testing.T) {
 	}
 	s.expectAccount("12,4,0,4,4", 1)
 	s.expectAccount("4,0,0,3,1", 2)
-	s.expect("SELECT DISTINCT kept_as FROM set_aside_records WHERE client_id = '"+client(1).UUID()+"'", "'0.SMX.1.SMX'", "'3.SMX.1.SMX'")
-	s.expect("SELECT sum(last_serial - first_serial + 1) FROM serial_ranges FINAL WHERE client_id = '"+client(1).UUID()+"'", "12") // they count as received
+	s.expect("SELECT DISTINCT kept_as FROM set_aside_records WHERE client_id = '"+client(1).UUID()+"'", "'0.SMX.1.SMX'",
+		"'3.SMX.1.SMX'")
+	// they count as received
+	s.expect("SELECT sum(last_serial - first_serial + 1) FROM serial_ranges FINAL WHERE client_id = '"+client(1).UUID()+
+		"'", "12")
 	if n := counter(t, l.metrics.dropped.WithLabelValues("hourly_bound")); n != 5 {
 		t.Errorf("%v records are counted as dropped, want 5", n)
 	}
 }
 
-// Each file takes blocks on the disk, however small it is, and one loader looks at corrupt again only when it has grown.
+// Each file takes blocks on the disk, however small it is, and one loader looks at corrupt again only when it has
+// grown.
 func TestManySmallBadFilesStayWithinTheLimit(t *testing.T) {
 	s := newSite(t)
 	l := s.loader()

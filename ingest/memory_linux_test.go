@@ -36,7 +36,8 @@ func peakOf(t *testing.T, program, data string) int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := exec.Command(program, "ingest", "--once", "--create", "--data", data, "--log-level", "error", "--set", "store.engine="+library)
+	run := exec.Command(program, "ingest", "--once", "--create", "--data", data, "--log-level", "error", "--set",
+		"store.engine="+library)
 	var said bytes.Buffer
 	run.Stderr = &said
 	if err := run.Start(); err != nil {
@@ -59,8 +60,8 @@ func peakOf(t *testing.T, program, data string) int64 {
 	}
 }
 
-// highWater is the most memory that a process has had so far, in KiB. The system's own figure at its end will not do: it begins
-// with that of the process that started it.
+// highWater is the most memory that a process has had so far, in KiB. The system's own figure at its end will not do:
+// it begins with that of the process that started it.
 func highWater(pid int) int64 {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // gone: no figure
 	for line := range strings.Lines(string(status)) {
@@ -118,7 +119,8 @@ func TestMemoryIsBoundedWhateverWaits(t *testing.T) {
 				s.put(inbox.Normal, container(t, n, tt.report))
 			}
 			s.closeInbox()
-			if err := os.Remove(filepath.Join(root, "loader.lock")); err != nil { // else the folder has had a loader, and so a store
+			// else the folder has had a loader, and so a store
+			if err := os.Remove(filepath.Join(root, "loader.lock")); err != nil {
 				t.Fatal(err)
 			}
 			began := time.Now()

@@ -24,7 +24,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"result"}),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "statewire_loader_dropped_records_total",
-			Help: "Bad records that are only counted: beyond ingest.set_aside_per_hour (hourly_bound) or removed from corrupt (limit).",
+			Help: "Bad records that are only counted: beyond ingest.set_aside_per_hour (hourly_bound) or removed from " +
+				"corrupt (limit).",
 		}, []string{"reason"}),
 		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "statewire_loader_conflicts_total",
@@ -40,7 +41,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		wrongTimes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "statewire_loader_wrong_times_total",
-			Help: "Messages whose time can't be right, before 2000 or more than a day after they came, copies included; the report wrong-clocks names the clients.",
+			Help: "Messages whose time can't be right, before 2000 or more than a day after they came, copies included; the " +
+				"report wrong-clocks names the clients.",
 		}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "statewire_loader_lag_seconds",
@@ -63,7 +65,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"reason"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.messages, m.dropped, m.conflicts, m.files, m.badReports, m.wrongTimes, m.lag, m.insert, m.insertRows, m.insertFails)
+		reg.MustRegister(m.messages, m.dropped, m.conflicts, m.files, m.badReports, m.wrongTimes, m.lag, m.insert,
+			m.insertRows, m.insertFails)
 	}
 	for _, result := range []string{"stored", "duplicate", "set_aside", "dropped"} {
 		m.messages.WithLabelValues(result)

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// The first message after a rest waits for nobody. Of a stream that does not end each batch waits longer, up to the longest.
+// The first message after a rest waits for nobody. Of a stream that does not end each batch waits longer, up to the
+// longest.
 func TestOnlyAStreamWaits(t *testing.T) {
 	const second = time.Second
 	stream := []time.Duration{second / 4, second / 2, second, 2 * second, 4 * second, 4 * second}

@@ -44,8 +44,8 @@ type pipeline struct {
 	claimed int // chunks. Owned by the claiming goroutine.
 }
 
-// pipe runs a pipeline until ctx is done or, without wake, nothing is left to claim. It returns the number of chunks that
-// were claimed.
+// pipe runs a pipeline until ctx is done or, without wake, nothing is left to claim. It returns the number of chunks
+// that were claimed.
 func (l *Loader) pipe(ctx context.Context, wake <-chan struct{}) (chunks int, err error) {
 	p := &pipeline{
 		Loader: l,

@@ -71,8 +71,9 @@ func doc(base int, records []modelRecord) []byte {
 	return []byte(strings.ReplaceAll(string(bare(client(base+records[0].client), all...)), `Type="4242"`, `Type="-1"`))
 }
 
-// TestWhatArrivedIsStoredOrACopyOrSetAside lets clients send what they like, in any order and as often as they like, and
-// restarts the loader in between: arrived = stored + duplicate + set aside, from what the store holds and from the counters.
+// TestWhatArrivedIsStoredOrACopyOrSetAside lets clients send what they like, in any order and as often as they like,
+// and restarts the loader in between: arrived = stored + duplicate + set aside, from what the store holds and from the
+// counters.
 func TestWhatArrivedIsStoredOrACopyOrSetAside(t *testing.T) {
 	storetest.Checks(t, 30)
 	s := newSite(t)
@@ -130,7 +131,8 @@ func drawFile(t *rapid.T, s *site, m *model, base int, sent *[][]byte) {
 		}
 	} else {
 		// One second apart from any other, so that no two arrivals are one.
-		s.put(inbox.Lane(rapid.IntRange(0, 2).Draw(t, "lane")), relayed(s.t, epoch.Add(time.Duration(base*1000+len(*sent)*10)*time.Second), docs...))
+		s.put(inbox.Lane(rapid.IntRange(0, 2).Draw(t, "lane")),
+			relayed(s.t, epoch.Add(time.Duration(base*1000+len(*sent)*10)*time.Second), docs...))
 	}
 	*sent = append(*sent, docs...)
 }
@@ -147,21 +149,25 @@ func (m *model) compare(t *rapid.T, s *site, base int, sum Totals) {
 		"SELECT count() FROM state_messages FINAL" + where:                           fmt.Sprint(messages),
 		"SELECT uniqExact(client_id, serial) FROM state_messages" + where:            fmt.Sprint(len(m.stored)),
 		"SELECT count(), uniqExact(client_id, topic_id) FROM current_states" + where: fmt.Sprintf("%d,%[1]d", len(m.topics)),
-		"SELECT sum(messages), sum(set_aside) FROM client_reports FINAL" + where:     fmt.Sprintf("%d,%d", m.arrived, m.setAside),
+		"SELECT sum(messages), sum(set_aside) FROM client_reports FINAL" + where: fmt.Sprintf("%d,%d", m.arrived,
+			m.setAside),
 	} {
 		if have := queryRows(s.t, s.store, sql); len(have) != 1 || have[0] != want {
 			t.Errorf("%s\nhave %q\nwant %q", sql, have, want)
 		}
 	}
-	if sum.Messages != m.arrived || sum.InvalidRecords != m.setAside || sum.Duplicates != m.arrived-m.setAside-messages || sum.Conflicts != conflicts {
-		t.Errorf("counted %+v; the model has %d arrived, %d set aside, %d stored, %d conflicts", sum, m.arrived, m.setAside, messages, conflicts)
+	if sum.Messages != m.arrived || sum.InvalidRecords != m.setAside || sum.Duplicates != m.arrived-m.setAside-messages ||
+		sum.Conflicts != conflicts {
+		t.Errorf("counted %+v; the model has %d arrived, %d set aside, %d stored, %d conflicts", sum, m.arrived, m.setAside,
+			messages, conflicts)
 	}
 }
 
 func plus(a, b Totals) Totals {
 	return Totals{
 		Files: a.Files + b.Files, Messages: a.Messages + b.Messages, Duplicates: a.Duplicates + b.Duplicates,
-		InvalidRecords: a.InvalidRecords + b.InvalidRecords, BadFiles: a.BadFiles + b.BadFiles, BadReports: a.BadReports + b.BadReports, Conflicts: a.Conflicts + b.Conflicts,
+		InvalidRecords: a.InvalidRecords + b.InvalidRecords, BadFiles: a.BadFiles + b.BadFiles, BadReports: a.BadReports +
+			b.BadReports, Conflicts: a.Conflicts + b.Conflicts,
 		Batches: a.Batches + b.Batches,
 	}
 }

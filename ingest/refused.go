@@ -49,7 +49,8 @@ func (r *refusedReports) copy(ctx context.Context, l *Loader) error {
 		return nil
 	}
 	now, err := os.Stat(r.file)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && r.looked != nil && os.SameFile(now, r.looked) && now.ModTime().Equal(r.looked.ModTime()) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && r.looked != nil && os.SameFile(now, r.looked) &&
+		now.ModTime().Equal(r.looked.ModTime()) {
 		return nil
 	}
 	all, err := refusals.Read(r.file)
@@ -90,7 +91,8 @@ func refusedTable(all []refusals.Refusal, after uint64) (t table, highest uint64
 			continue
 		}
 		highest = max(highest, r.Change)
-		slots, changes, clients, verified = append(slots, r.Slot), append(changes, r.Change), append(clients, client), append(verified, r.Verified)
+		slots, changes, clients, verified = append(slots, r.Slot), append(changes, r.Change), append(clients, client), append(
+			verified, r.Verified)
 		names, addresses, times = append(names, r.Name), append(addresses, r.Address), append(times, r.Time)
 		codes, statuses, details = append(codes, r.Code), append(statuses, uint16(r.Status)), append(details, r.Detail)
 		lines, columns = append(lines, uint32(r.Line)), append(columns, uint32(r.Column))
@@ -106,7 +108,8 @@ func refusedTable(all []refusals.Refusal, after uint64) (t table, highest uint64
 		sql: `INSERT INTO refused_reports (slot, change, client_id, verified, netbios_name, address, refused_time, code, status, line, column,
 			detail, retry, refusals, taken_time)`,
 		rows: len(slots),
-		blocks: [][]any{{slots, changes, clients, verified, names, addresses, times, codes, statuses, lines, columns, details, retries, counts,
+		blocks: [][]any{{slots, changes, clients, verified, names, addresses, times, codes, statuses, lines, columns, details,
+			retries, counts,
 			taken}},
 	}, highest
 }

@@ -7,8 +7,9 @@ import (
 	"statewire/smx"
 )
 
-// endReplayed tells the store that what a loaded file tries again has come to its end: before anything in corrupt changes, so that
-// a crash repeats it and counts it once. again is what may be removed then. It is false when that failed.
+// endReplayed tells the store that what a loaded file tries again has come to its end: before anything in corrupt
+// changes, so that a crash repeats it and counts it once. again is what may be removed then. It is false when that
+// failed.
 func (p *pipeline) endReplayed(ctx, late context.Context, part *part, i int) (again *inbox.BadFile, ok bool) {
 	s := &part.sources[i]
 	b, there, err := part.claim.chunk.Replayed(s.file)
@@ -43,7 +44,8 @@ func (p *pipeline) endReplayed(ctx, late context.Context, part *part, i int) (ag
 	return &b, true
 }
 
-// removeReplayed removes what was tried again from corrupt, unless records that are still bad took its place. False when that failed.
+// removeReplayed removes what was tried again from corrupt, unless records that are still bad took its place. False
+// when that failed.
 func (p *pipeline) removeReplayed(chunk *inbox.Chunk, s *source, again *inbox.BadFile, kept []inbox.Kept) bool {
 	if again == nil {
 		return true
@@ -63,9 +65,9 @@ func (p *pipeline) removeReplayed(chunk *inbox.Chunk, s *source, again *inbox.Ba
 	return true
 }
 
-// Replay puts what lies in corrupt, or a mended copy of it, into the inbox, and returns its name there. It stays in corrupt until
-// the loader has stored it. The error is an *smx.Error when it would not load: then nothing has changed. A report keeps the time it
-// first arrived at, and its receipt.
+// Replay puts what lies in corrupt, or a mended copy of it, into the inbox, and returns its name there. It stays in
+// corrupt until the loader has stored it. The error is an *smx.Error when it would not load: then nothing has changed.
+// A report keeps the time it first arrived at, and its receipt.
 func Replay(dir *inbox.Dir, name string, mended []byte) (as string, err error) {
 	b, err := dir.Bad(name)
 	if err != nil {

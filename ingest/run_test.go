@@ -130,7 +130,8 @@ func TestHeartbeatsAreComponentStatus(t *testing.T) {
 	}
 	s.expect("SELECT toUnixTimestamp(time), component, host, pid, event FROM component_status",
 		fmt.Sprintf("%d,'SMS_STATE_SYSTEM','%s',%d,'heartbeat'", at.Unix(), host, os.Getpid()))
-	s.expect(fmt.Sprintf("SELECT processing_ms <= %d FROM component_status", took), "1") // reaching the store is a part of it
+	// reaching the store is a part of it
+	s.expect(fmt.Sprintf("SELECT processing_ms <= %d FROM component_status", took), "1")
 	s.expect("SELECT count() FROM state_messages", "0")
 }
 
@@ -221,7 +222,8 @@ func TestMetricsHaveTheirUnits(t *testing.T) {
 
 func TestWrongConfigurationIsRefusedWithEveryKey(t *testing.T) {
 	_, err := New(Config{LoaderThreads: 65, BatchDelay: time.Hour}, Deps{})
-	for _, key := range []string{"loader_threads is 65", "loader_chunk_size", "max_chunks_fetched", "inbox_polling_interval",
+	for _, key := range []string{"loader_threads is 65", "loader_chunk_size", "max_chunks_fetched",
+		"inbox_polling_interval",
 		"heartbeat_interval", "batch_rows", "batch_delay is 1h0m0s"} {
 		if err == nil || !strings.Contains(err.Error(), "ingest."+key) {
 			t.Errorf("%v does not name ingest.%s", err, key)
@@ -243,8 +245,8 @@ func TestInboxThatCannotBeReadEndsADrain(t *testing.T) {
 	}
 }
 
-// An upload that stalls for longer than a dropped file is waited for goes to corrupt as a half file, and its writer goes on
-// there: once it is whole it loads.
+// An upload that stalls for longer than a dropped file is waited for goes to corrupt as a half file, and its writer
+// goes on there: once it is whole it loads.
 func TestAnUploadThatStallsLoadsOnceItIsWhole(t *testing.T) {
 	s := newSite(t)
 	s.cfg.BatchDelay = time.Millisecond

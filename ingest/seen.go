@@ -25,9 +25,9 @@ const (
 	lookUpBytes     = 4 << 20
 )
 
-// seen tells new messages from copies. It remembers of every client which serials may be stored, so that only copies and
-// what came before this process started have to be looked up. The counts are exact while this loader is the store's only
-// one; what is stored never depends on them.
+// seen tells new messages from copies. It remembers of every client which serials may be stored, so that only copies
+// and what came before this process started have to be looked up. The counts are exact while this loader is the store's
+// only one; what is stored never depends on them.
 type seen struct {
 	runs   runs
 	loaded bool
@@ -48,8 +48,8 @@ type serial struct {
 	number uint64
 }
 
-// compare orders serials as the store does, so that one look-up reads one stretch of it: by the second half of the id, then
-// by the first.
+// compare orders serials as the store does, so that one look-up reads one stretch of it: by the second half of the id,
+// then by the first.
 func (s serial) compare(other serial) int {
 	return cmp.Or(bytes.Compare(s.client[8:], other.client[8:]), bytes.Compare(s.client[:8], other.client[:8]),
 		cmp.Compare(s.number, other.number))
@@ -68,8 +68,8 @@ func (s suspect) key() serial {
 // versions are the stored flags of the different messages under one serial, by payload hash.
 type versions map[uint64]uint8
 
-// account says how many messages of the batch are new, copies, or in conflict with another, and flags serials that jump.
-// Asking again about a batch that was not stored gives the same answer.
+// account says how many messages of the batch are new, copies, or in conflict with another, and flags serials that
+// jump. Asking again about a batch that was not stored gives the same answer.
 func (s *seen) account(ctx context.Context, conn driver.Conn, b batch) (outcome, error) {
 	if err := s.load(ctx, conn); err != nil {
 		return outcome{}, err
@@ -131,8 +131,8 @@ func (s *seen) load(ctx context.Context, conn driver.Conn) error {
 	return nil
 }
 
-// sift adds the batch's serials to what is seen and returns the messages that may be copies: those whose serial was seen,
-// and those without one.
+// sift adds the batch's serials to what is seen and returns the messages that may be copies: those whose serial was
+// seen, and those without one.
 func (s *seen) sift(b batch) (suspects []suspect) {
 	for r := range b.reports() {
 		client, rows := s.runs.of(r.Client), &r.part.rows
@@ -149,7 +149,8 @@ func (s *seen) sift(b batch) (suspects []suspect) {
 	return suspects
 }
 
-// lookUp returns, for every serial of the suspects, which stand in the order of the batch, what is stored or stands in the batch before any suspect.
+// lookUp returns, for every serial of the suspects, which stand in the order of the batch, what is stored or stands in
+// the batch before any suspect.
 func lookUp(ctx context.Context, conn driver.Conn, b batch, suspects []suspect) (map[serial]versions, error) {
 	have := map[serial]versions{}
 	var wanted []serial

@@ -48,7 +48,8 @@ type site struct {
 // newSite opens an empty site whose loader waits for nobody.
 func newSite(t testing.TB) *site {
 	t.Helper()
-	s := &site{t: t, root: filepath.Join(t.TempDir(), "statesys.box"), cfg: DefaultConfig(), log: slog.New(slog.DiscardHandler)}
+	s := &site{t: t, root: filepath.Join(t.TempDir(), "statesys.box"), cfg: DefaultConfig(),
+		log: slog.New(slog.DiscardHandler)}
 	s.db = storetest.New(t)
 	s.store = s.db
 	s.openInbox()
@@ -270,8 +271,9 @@ func message(serial uint64) smx.Message {
 }
 
 func header(id smx.ClientID) smx.Header {
-	return smx.Header{Client: id, ClientInstalled: 1, ClientType: 1, Priority: smx.NoPriority, LCID: 1033, ClientVersion: "5.00.9000",
-		NetBIOSName: "PC-" + id.UUID()[:8], CodePage: "437", Date: epoch}
+	return smx.Header{Client: id, ClientInstalled: 1, ClientType: 1, Priority: smx.NoPriority, LCID: 1033,
+		ClientVersion: "5.00.9000",
+		NetBIOSName:   "PC-" + id.UUID()[:8], CodePage: "437", Date: epoch}
 }
 
 // bare is a report as a client sends it.
@@ -303,5 +305,6 @@ func acceptedReport(t testing.TB, at time.Time, receipt string, doc []byte) smx.
 	if err != nil {
 		t.Fatal(err)
 	}
-	return smx.Accepted{Client: checked.Client, Received: at, Receipt: receipt, Messages: checked.Messages, Body: slices.Clone(checked.Body)}
+	return smx.Accepted{Client: checked.Client, Received: at, Receipt: receipt, Messages: checked.Messages,
+		Body: slices.Clone(checked.Body)}
 }

@@ -25,7 +25,8 @@ func reportsTable(b batch) table {
 	)
 	for r := range b.reports() {
 		low, high := serialBounds(r.serials())
-		clients, received, reported = append(clients, r.client()), append(received, r.received()), append(reported, time.UnixMicro(r.Date))
+		clients, received, reported = append(clients, r.client()), append(received, r.received()), append(reported,
+			time.UnixMicro(r.Date))
 		files, receipts = append(files, r.source.file.Name), append(receipts, r.Receipt)
 		names, versions, types = append(names, r.NetBIOSName), append(versions, r.ClientVersion), append(types, r.ClientType)
 		indexes = append(indexes, uint32(r.Index))
@@ -38,7 +39,8 @@ func reportsTable(b batch) table {
 		sql: `INSERT INTO client_reports (client_id, received_time, source_file, report_index, receipt, netbios_name, client_version,
 			client_type, report_time, messages, set_aside, dropped, first_serial, last_serial)`,
 		rows: len(clients),
-		blocks: [][]any{{clients, received, files, indexes, receipts, names, versions, types, reported, messages, bad, dropped,
+		blocks: [][]any{{clients, received, files, indexes, receipts, names, versions, types, reported, messages, bad,
+			dropped,
 			firstSerial, lastSerial}},
 	}
 }
@@ -54,8 +56,8 @@ func serialBounds(serials []uint64) (low, high uint64) {
 	return low, high
 }
 
-// rangesTables are the runs of serials that arrived, per report, for the table that keeps them and for the one that adds them up.
-// Those of records that were set aside count: asking again would bring the same records.
+// rangesTables are the runs of serials that arrived, per report, for the table that keeps them and for the one that
+// adds them up. Those of records that were set aside count: asking again would bring the same records.
 func rangesTables(b batch) (ranges, arrivals table) {
 	var clients []uuid.UUID
 	var first, last, came []uint64
@@ -71,7 +73,8 @@ func rangesTables(b batch) (ranges, arrivals table) {
 	}
 	rows, blocks := len(clients), [][]any{{clients, first, last}}
 	return table{"serial_ranges", `INSERT INTO serial_ranges (client_id, first_serial, last_serial)`, rows, blocks},
-		table{"arrivals", `INSERT INTO arrivals (client_id, first_serial, last_serial) SETTINGS optimize_on_insert = 1`, rows, blocks}
+		table{"arrivals", `INSERT INTO arrivals (client_id, first_serial, last_serial) SETTINGS optimize_on_insert = 1`, rows,
+			blocks}
 }
 
 // recordsTable is the bad records of readable reports that are kept.
@@ -108,8 +111,9 @@ func recordsTable(b batch, now time.Time) table {
 		name: "set_aside_records",
 		sql: `INSERT INTO set_aside_records (client_id, source_file, report_index, record_index, serial, code, reason, line, column,
 			received_time, set_aside_time, kept_as)`,
-		rows:   len(clients),
-		blocks: [][]any{{clients, files, reports, records, serials, codes, whys, lines, columns, received, setAsideAt, keptAs}},
+		rows: len(clients),
+		blocks: [][]any{{clients, files, reports, records, serials, codes, whys, lines, columns, received, setAsideAt,
+			keptAs}},
 	}
 }
 
@@ -143,9 +147,10 @@ func (f *badFiles) add(name string, size int64, why *smx.Error) {
 
 func (f *badFiles) table(now time.Time) table {
 	return table{
-		name:   "bad_files",
-		sql:    `INSERT INTO bad_files (name, code, reason, line, column, bytes, set_aside_time)`,
-		rows:   len(f.names),
-		blocks: [][]any{{f.names, f.codes, f.whys, f.lines, f.columns, f.bytes, slices.Repeat([]time.Time{now}, len(f.names))}},
+		name: "bad_files",
+		sql:  `INSERT INTO bad_files (name, code, reason, line, column, bytes, set_aside_time)`,
+		rows: len(f.names),
+		blocks: [][]any{{f.names, f.codes, f.whys, f.lines, f.columns, f.bytes,
+			slices.Repeat([]time.Time{now}, len(f.names))}},
 	}
 }

@@ -25,8 +25,9 @@ type ending struct {
 	records         int // that the store holds under its name, and no other end has ended
 }
 
-// endings asks the store about files of corrupt. as is the file that tries them again, or empty. Asking again after the end was
-// told gives the same answer. Of what the store does not know, the file tells the times, and it holds no records.
+// endings asks the store about files of corrupt. as is the file that tries them again, or empty. Asking again after the
+// end was told gives the same answer. Of what the store does not know, the file tells the times, and it holds no
+// records.
 func endings(ctx context.Context, conn driver.Conn, files []inbox.BadFile, as string) ([]ending, error) {
 	all := make([]ending, len(files))
 	names, at := make([]string, len(files)), make(map[string]*ending, len(files))

@@ -69,13 +69,15 @@ func TestTheEndOfAFileIsCountedByTheStoreWhateverItsReasonSays(t *testing.T) {
 	}
 	s.drop("bad.SMX", []byte("<Report>"))
 	s.drain()
-	if err := os.WriteFile(filepath.Join(s.root, "corrupt", "bad.SMX.reason.json"), []byte(`{"time": "2001-02-03T04:05:06Z", "records": [{}]}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.root, "corrupt", "bad.SMX.reason.json"),
+		[]byte(`{"time": "2001-02-03T04:05:06Z", "records": [{}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if done, err := Drop(t.Context(), s.dir, s.db, []string{"bad.SMX"}, "ann", "why"); err != nil || done.Records != 0 {
 		t.Errorf("dropped %+v, %v", done, err)
 	}
-	s.expect("SELECT count() FROM bad_files AS b INNER JOIN set_aside_ends AS e ON e.name = b.name WHERE e.until < b.set_aside_time", "0")
+	s.expect("SELECT count() FROM bad_files AS b INNER JOIN set_aside_ends AS e ON e.name = b.name WHERE e.until < "+
+		"b.set_aside_time", "0")
 }
 
 // reasonBeside is where the reason of a record of the file NAMEn lies.

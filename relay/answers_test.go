@@ -75,7 +75,8 @@ func http2xx() []answerCase {
 		{"C3.42 UTF-8 byte order mark", post("\xef\xbb\xbf" + good)},
 		{"C2.31 the digest fits", post(good, "Content-Digest: sha-256=:"+digestOf(good)+":")},
 		{"C2.31 the older header fits", post(good, "Digest: md5=AAAA, SHA-256="+digestOf(good))},
-		{"C4.63 a bad record is set aside, its report taken", post(strings.Replace(good, `SerialNumber="2"`, `SerialNumber="+7"`, 1))},
+		{"C4.63 a bad record is set aside, its report taken",
+			post(strings.Replace(good, `SerialNumber="2"`, `SerialNumber="+7"`, 1))},
 		{"C3.60 a wrongly cased attribute is unknown", post(strings.ReplaceAll(good, "SerialNumber", "serialnumber"))},
 		{"Expect: 100-continue", post(good, "Expect: 100-continue")},
 	}
@@ -85,26 +86,35 @@ func http4xx() []answerCase {
 	good := report(testClient, 2)
 	large := strings.Repeat("a", 8<<20)
 	return []answerCase{
-		{"C2.17 Content-Length and Transfer-Encoding", request("POST /mp/reports HTTP/1.1", "Content-Length: 5", "Transfer-Encoding: chunked") + chunked(good)},
-		{"C2.17 in the other order and case", request("POST /mp/reports HTTP/1.1", "TRANSFER-ENCODING: chunked", "content-length: 5") + chunked(good)},
-		{"C2.17 on HTTP/1.0", request("POST /mp/reports HTTP/1.0", "Content-Length: 5", "Transfer-Encoding: chunked") + chunked(good)},
+		{"C2.17 Content-Length and Transfer-Encoding", request("POST /mp/reports HTTP/1.1", "Content-Length: 5",
+			"Transfer-Encoding: chunked") + chunked(good)},
+		{"C2.17 in the other order and case", request("POST /mp/reports HTTP/1.1", "TRANSFER-ENCODING: chunked",
+			"content-length: 5") + chunked(good)},
+		{"C2.17 on HTTP/1.0", request("POST /mp/reports HTTP/1.0", "Content-Length: 5", "Transfer-Encoding: chunked") +
+			chunked(good)},
 		{"C2.18 two lengths", request("POST /mp/reports HTTP/1.1", "Content-Length: 5", "Content-Length: 6") + "abcdef"},
 		{"C2.18 negative length", request("POST /mp/reports HTTP/1.1", "Content-Length: -5") + "abcdef"},
 		{"C2.18 length that is no number", request("POST /mp/reports HTTP/1.1", "Content-Length: five") + "abcdef"},
-		{"C2.19 bad chunk size", request("POST /mp/reports HTTP/1.1", "Transfer-Encoding: chunked") + "xyz\r\nabc\r\n0\r\n\r\n"},
-		{"C2.19 20 KB chunk extension", request("POST /mp/reports HTTP/1.1", "Transfer-Encoding: chunked") + "3;" + strings.Repeat("e", 20<<10) + "\r\nabc\r\n0\r\n\r\n"},
+		{"C2.19 bad chunk size", request("POST /mp/reports HTTP/1.1", "Transfer-Encoding: chunked") +
+			"xyz\r\nabc\r\n0\r\n\r\n"},
+		{"C2.19 20 KB chunk extension", request("POST /mp/reports HTTP/1.1", "Transfer-Encoding: chunked") + "3;" +
+			strings.Repeat("e", 20<<10) + "\r\nabc\r\n0\r\n\r\n"},
 		{"C2.20 unknown transfer encoding", request("POST /mp/reports HTTP/1.1", "Transfer-Encoding: xchunked") + "abc"},
 		{"C2.21 lines that end in LF alone", "POST /mp/reports HTTP/1.1\nHost: site\nContent-Length: 3\n\nabc"},
 		{"C2.21 folded header", request("POST /mp/reports HTTP/1.1", "X-Note: one", " two", "Content-Length: 3") + "abc"},
-		{"C2.22 declared too large, from the header alone", request("POST /mp/reports HTTP/1.1", fmt.Sprintf("Content-Length: %d", 8<<20+1))},
-		{"C2.22 UTF-16 that says so may be twice as large", request("POST /mp/reports HTTP/1.1", "Content-Type: text/xml; charset=utf-16", fmt.Sprintf("Content-Length: %d", 16<<20+3))},
+		{"C2.22 declared too large, from the header alone",
+			request("POST /mp/reports HTTP/1.1", fmt.Sprintf("Content-Length: %d", 8<<20+1))},
+		{"C2.22 UTF-16 that says so may be twice as large",
+			request("POST /mp/reports HTTP/1.1", "Content-Type: text/xml; charset=utf-16",
+				fmt.Sprintf("Content-Length: %d", 16<<20+3))},
 		{"C2.23 chunked too large", request("POST /mp/reports HTTP/1.1", "Transfer-Encoding: chunked") + chunked(large+"a")},
 		{"C2.25 empty body", request("POST /mp/reports HTTP/1.1", "Content-Length: 0")},
 		{"C2.25 no body", request("POST /mp/reports HTTP/1.1")},
 		{"C2.25 empty chunked body", request("POST /mp/reports HTTP/1.1", "Transfer-Encoding: chunked") + "0\r\n\r\n"},
 		{"C2.25 empty after decompression", post(gzipped(""), "Content-Encoding: gzip")},
 		{"C2.26 64 KB header", request("POST /mp/reports HTTP/1.1", "X-Large: "+strings.Repeat("x", 64<<10))},
-		{"C2.26 10,000 headers", request("POST /mp/reports HTTP/1.1", strings.TrimSuffix(strings.Repeat("X: y\r\n", 10_000), "\r\n"))},
+		{"C2.26 10,000 headers", request("POST /mp/reports HTTP/1.1", strings.TrimSuffix(strings.Repeat("X: y\r\n", 10_000),
+			"\r\n"))},
 		{"C2.27 gzip bomb by ratio", post(gzipped(strings.Repeat(" ", 7<<20)), "Content-Encoding: gzip")},
 		{"C2.27 zstd bomb by ratio", post(zstded(strings.Repeat(" ", 7<<20)), "Content-Encoding: zstd")},
 		{"C2.27 not gzip", post(good, "Content-Encoding: gzip")},
@@ -209,7 +219,8 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("answers differ from %s; look at the difference, then UPDATE_GOLDEN=1:\n%s", path, difference(string(want), got))
+		t.Errorf("answers differ from %s; look at the difference, then UPDATE_GOLDEN=1:\n%s", path,
+			difference(string(want), got))
 	}
 }
 

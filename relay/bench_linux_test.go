@@ -32,9 +32,9 @@ const (
 	benchRounds      = 5
 )
 
-// BenchmarkRatioRelayToBareHandler compares the processor time of a durable acknowledgement with that of a TLS handler of net/http
-// that discards the body, client included: same machine, same certificate, same client, turn by turn. Goal: at most 3.0, better
-// 2.2; p99 below 50 ms.
+// BenchmarkRatioRelayToBareHandler compares the processor time of a durable acknowledgement with that of a TLS handler
+// of net/http that discards the body, client included: same machine, same certificate, same client, turn by turn. Goal:
+// at most 3.0, better 2.2; p99 below 50 ms.
 func BenchmarkRatioRelayToBareHandler(b *testing.B) {
 	id, err := identity.Open(b.TempDir()+"/identity", identity.Options{})
 	if err != nil {
@@ -67,7 +67,8 @@ func BenchmarkRatioRelayToBareHandler(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
 	b.ReportMetric(bareCPU.each(), "bare-cpu-µs")
 	b.ReportMetric(relayCPU.each(), "cpu-µs")
-	b.ReportMetric(s.metric(b, "statewire_relay_reports_total", "accepted")/s.metric(b, "statewire_relay_commit_reports", ""), "reports/file")
+	b.ReportMetric(s.metric(b, "statewire_relay_reports_total", "accepted")/s.metric(b, "statewire_relay_commit_reports",
+		""), "reports/file")
 }
 
 // BenchmarkRatioRelayToFilePerReport compares the relay with one synced file per report written by 16 threads into one
@@ -76,8 +77,9 @@ func BenchmarkRatioRelayToFilePerReport(b *testing.B) {
 	relayToFilePerReport(b, func(string) func() { return func() {} })
 }
 
-// BenchmarkRatioRelayToFilePerReportLoaded does it as at a site, where a loader takes the files away while others are written. ext4
-// looks for inodes that were not freed lately, so that a file then costs up to ten times the processor time.
+// BenchmarkRatioRelayToFilePerReportLoaded does it as at a site, where a loader takes the files away while others are
+// written. ext4 looks for inodes that were not freed lately, so that a file then costs up to ten times the processor
+// time.
 func BenchmarkRatioRelayToFilePerReportLoaded(b *testing.B) { relayToFilePerReport(b, takeAway) }
 
 func relayToFilePerReport(b *testing.B, load func(dir string) (stop func())) {
@@ -251,7 +253,8 @@ func (c *benchConn) once() error {
 	return err
 }
 
-// cpu is the processor time of rounds, client and server together: it tells more than rates where other work runs beside.
+// cpu is the processor time of rounds, client and server together: it tells more than rates where other work runs
+// beside.
 type cpu struct {
 	before, used time.Duration
 	requests     int

@@ -55,7 +55,8 @@ func (r *Relay) read(w http.ResponseWriter, req *http.Request, d *delivery) *pro
 	case err == nil:
 		return checksum(req.Header, d.raw)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return refuse(codeBodySlow, "after %v a body must keep up %d bytes per second; %d bytes had come", r.cfg.BodyTimeout, r.cfg.BodyRate, len(d.raw))
+		return refuse(codeBodySlow, "after %v a body must keep up %d bytes per second; %d bytes had come", r.cfg.BodyTimeout,
+			r.cfg.BodyRate, len(d.raw))
 	case errors.Is(err, errNoMemory):
 		return overloaded()
 	case errors.Is(err, io.ErrUnexpectedEOF) || len(req.TransferEncoding) == 0:
@@ -64,7 +65,8 @@ func (r *Relay) read(w http.ResponseWriter, req *http.Request, d *delivery) *pro
 	return refuse(codeBodyFraming, "the chunked body is malformed after %d bytes", len(d.raw))
 }
 
-// fill reads src to its end into buf; a result longer than limit is cut off there. The expected length is -1 when nobody knows it.
+// fill reads src to its end into buf; a result longer than limit is cut off there. The expected length is -1 when
+// nobody knows it.
 func (d *delivery) fill(buf []byte, src io.Reader, limit, expected int64, memory *budget) ([]byte, error) {
 	buf = buf[:0]
 	for int64(len(buf)) <= limit {
@@ -86,8 +88,8 @@ func (d *delivery) fill(buf []byte, src io.Reader, limit, expected int64, memory
 	return buf, nil
 }
 
-// grow makes the buffer four times as large when the budget allows, up to what is expected and one byte more than limit: a client
-// has to send before it is given memory.
+// grow makes the buffer four times as large when the budget allows, up to what is expected and one byte more than
+// limit: a client has to send before it is given memory.
 func (d *delivery) grow(buf []byte, limit, expected int64, memory *budget) ([]byte, error) {
 	size := max(firstBuffer, min(4*int64(cap(buf)), limit+1))
 	if expected >= int64(cap(buf)) {
@@ -161,7 +163,8 @@ func openCompressed(encoding string, raw []byte) (io.ReadCloser, error) {
 	if encoding == "gzip" {
 		return gzip.NewReader(bytes.NewReader(raw))
 	}
-	decoder, err := zstd.NewReader(bytes.NewReader(raw), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8<<20))
+	decoder, err := zstd.NewReader(bytes.NewReader(raw), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(8<<20))
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,8 @@ import (
 	"statewire/smx"
 )
 
-// padded is a report of exactly so many bytes: white space may follow its root. Noise is white space that compresses badly.
+// padded is a report of exactly so many bytes: white space may follow its root. Noise is white space that compresses
+// badly.
 func padded(n int, noise bool) string {
 	var b strings.Builder
 	b.WriteString(report(testClient, 1))
@@ -52,7 +53,8 @@ func TestAReportOfExactlyTheLimit(t *testing.T) {
 		if tc.code == "" && resp.StatusCode != http.StatusAccepted {
 			t.Errorf("%s: %d %s", tc.name, resp.StatusCode, body)
 		}
-		if tc.code != "" && (resp.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(body, `"code":"`+tc.code+`"`)) {
+		if tc.code != "" && (resp.StatusCode != http.StatusRequestEntityTooLarge ||
+			!strings.Contains(body, `"code":"`+tc.code+`"`)) {
 			t.Errorf("%s: %d %s", tc.name, resp.StatusCode, body)
 		}
 	}

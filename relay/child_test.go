@@ -13,7 +13,8 @@ import (
 	"statewire/inbox"
 )
 
-// childEnv names the data folder of a relay that a test runs as a process of its own, to be traced or broken from outside.
+// childEnv names the data folder of a relay that a test runs as a process of its own, to be traced or broken from
+// outside.
 const childEnv = "RELAY_TEST_CHILD"
 
 // child runs a relay on a free port, prints the port, and stops when its input ends.
@@ -38,7 +39,10 @@ func runChild(data string) error {
 	defer in.Close()
 	cfg := testConfig()
 	cfg.DiskReserve, cfg.InodeReserve, cfg.MaxConnectionsPerIP = 0, 0, cfg.MaxConnections
-	r, err := New(cfg, Deps{Inbox: in, Certificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return id.Certificate(h) }, Log: log})
+	r, err := New(cfg, Deps{Inbox: in, Certificate: func(h *tls.ClientHelloInfo) (*tls.Certificate,
+		error) {
+		return id.Certificate(h)
+	}, Log: log})
 	if err != nil {
 		return err
 	}

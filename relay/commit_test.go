@@ -22,7 +22,8 @@ import (
 // client is a client id that differs by n.
 func client(n int) string { return fmt.Sprintf("GUID:00000000-0000-0000-0000-%012d", n) }
 
-// sendAll sends one report from each of n clients at once, each on its own connection, and returns the answers' statuses.
+// sendAll sends one report from each of n clients at once, each on its own connection, and returns the answers'
+// statuses.
 func sendAll(t *testing.T, s *site, n int, body func(i int) string) []int {
 	t.Helper()
 	statuses := make([]int, n)
@@ -154,12 +155,14 @@ func TestOneFilePerLaneWithinItsSize(t *testing.T) {
 		in   []*delivery
 		want []string // a file each: its lane, and the sizes of its reports
 	}{
-		{"one of each lane, the high one first", []*delivery{d(l, 1), d(n, 2), d(h, 3)}, []string{"high 3", "normal 2", "low 1"}},
+		{"one of each lane, the high one first", []*delivery{d(l, 1), d(n, 2), d(h, 3)},
+			[]string{"high 3", "normal 2", "low 1"}},
 		{"lanes are sorted, not mixed, each as it came", []*delivery{d(n, 1), d(h, 2), d(n, 3), d(l, 4), d(h, 5), d(n, 6)},
 			[]string{"high 2 5", "normal 1 3 6", "low 4"}},
 		{"a file may be exactly full", []*delivery{d(n, 60), d(n, 40), d(n, 1)}, []string{"normal 60 40", "normal 1"}},
 		{"and no more", []*delivery{d(n, 60), d(n, 41), d(n, 1)}, []string{"normal 60", "normal 41 1"}},
-		{"a report larger than a file has one to itself", []*delivery{d(n, 500), d(n, 501)}, []string{"normal 500", "normal 501"}},
+		{"a report larger than a file has one to itself", []*delivery{d(n, 500), d(n, 501)},
+			[]string{"normal 500", "normal 501"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := &writer{committer: &committer{maxBytes: 100, waiting: tc.in}}
@@ -179,7 +182,8 @@ func TestOneFilePerLaneWithinItsSize(t *testing.T) {
 	}
 }
 
-// TestNoByteOfTheAnswerBeforePutReturns is the rule of the product, in small; order_linux_test.go has it on real system calls.
+// TestNoByteOfTheAnswerBeforePutReturns is the rule of the product, in small; order_linux_test.go has it on real system
+// calls.
 func TestNoByteOfTheAnswerBeforePutReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newMemoryInbox()
@@ -213,8 +217,8 @@ func TestNoByteOfTheAnswerBeforePutReturns(t *testing.T) {
 	})
 }
 
-// TestAFailedCommitIsNeverAcknowledged: every kind of failure is a 503, nothing is taken until the inbox is ready again, and then
-// all goes on by itself.
+// TestAFailedCommitIsNeverAcknowledged: every kind of failure is a 503, nothing is taken until the inbox is ready
+// again, and then all goes on by itself.
 func TestAFailedCommitIsNeverAcknowledged(t *testing.T) {
 	for _, tc := range []struct {
 		name string

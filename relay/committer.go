@@ -14,10 +14,11 @@ type putter interface {
 	Put(lane inbox.Lane, data []byte, at time.Time) (name string, err error)
 }
 
-// committer makes reports durable in groups: its writer takes whatever has arrived while it was busy, writes one file per
-// lane, and answers only then. With one report waiting it writes a file of one; under load one sync serves many.
+// committer makes reports durable in groups: its writer takes whatever has arrived while it was busy, writes one file
+// per lane, and answers only then. With one report waiting it writes a file of one; under load one sync serves many.
 //
-// There is one writer. A second one halves the files' sizes, and a file costs as much processor time as the reading of five reports.
+// There is one writer. A second one halves the files' sizes, and a file costs as much processor time as the reading of
+// five reports.
 type committer struct {
 	// Constant after newCommitter.
 	inbox    putter
@@ -87,8 +88,9 @@ func (c *committer) watch(ctx context.Context) error {
 	}
 }
 
-// giveUp answers everybody who waits for a file that has been under way for too long. What becomes of that file is not known: it may
-// yet reach the disk, and then a resend is the same messages again. The reports behind it are not written any more.
+// giveUp answers everybody who waits for a file that has been under way for too long. What becomes of that file is not
+// known: it may yet reach the disk, and then a resend is the same messages again. The reports behind it are not written
+// any more.
 func (c *committer) giveUp(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,8 +105,8 @@ func (c *committer) giveUp(now time.Time) {
 	c.waiting, w.inHand = nil, nil
 }
 
-// abandon answers requests without their reports. The caller holds mu, so it never waits: a delivery is answered once, and done has
-// room for that one answer.
+// abandon answers requests without their reports. The caller holds mu, so it never waits: a delivery is answered once,
+// and done has room for that one answer.
 func abandon(deliveries []*delivery, refused *problem) {
 	for _, d := range deliveries {
 		d.refused, d.abandoned = refused, true

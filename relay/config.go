@@ -28,18 +28,21 @@ type Config struct {
 	ClientRate int `mapstructure:"client_rate"`
 	// ClientBurst is how many of them one client may send at once. Default 200; at least 1.
 	ClientBurst int `mapstructure:"client_burst"`
-	// ClientsTracked is how many clients' rates are remembered; the longest silent one is forgotten first. Default 65536; at least 1.
+	// ClientsTracked is how many clients' rates are remembered; the longest silent one is forgotten first. Default 65536;
+	// at least 1.
 	ClientsTracked int `mapstructure:"clients_tracked"`
 
-	// RefusalsKept is of how many clients the last refused report is remembered, and stored; from one address of a quarter of them. The
-	// oldest gives way. Default 4096; zero remembers none.
+	// RefusalsKept is of how many clients the last refused report is remembered, and stored; from one address of a quarter
+	// of them. The oldest gives way. Default 4096; zero remembers none.
 	RefusalsKept int `mapstructure:"refusals_kept"`
 
-	// MaxConnections bounds the open connections. Beyond it the one that has waited longest for a request gives way. Default 4096; at least 1.
+	// MaxConnections bounds the open connections. Beyond it the one that has waited longest for a request gives way.
+	// Default 4096; at least 1.
 	MaxConnections int `mapstructure:"max_connections"`
 	// MaxConnectionsPerIP bounds those from one address. Default 1024; at least 1.
 	MaxConnectionsPerIP int `mapstructure:"max_connections_per_ip"`
-	// MaxHandshakes bounds the connections beside them that have not finished their TLS handshake. The oldest gives way. Default 1024; at least 1.
+	// MaxHandshakes bounds the connections beside them that have not finished their TLS handshake. The oldest gives way.
+	// Default 1024; at least 1.
 	MaxHandshakes int `mapstructure:"max_handshakes"`
 	// MaxHandshakesPerIP bounds those from one address. Default 256; at least 1.
 	MaxHandshakesPerIP int `mapstructure:"max_handshakes_per_ip"`
@@ -48,7 +51,8 @@ type Config struct {
 	// MaxFileBytes is the size at which a file is full and a further one begins. Default 16MiB; 64KiB to 32MiB.
 	MaxFileBytes int64 `mapstructure:"max_file_bytes"`
 
-	// DiskReserve is the free space on the inbox's file system below which reports are refused. Default 1GiB; zero keeps none.
+	// DiskReserve is the free space on the inbox's file system below which reports are refused. Default 1GiB; zero keeps
+	// none.
 	DiskReserve int64 `mapstructure:"disk_reserve"`
 	// InodeReserve is the same for free inodes. Default 1000; zero keeps none.
 	InodeReserve int64 `mapstructure:"inode_reserve"`
@@ -56,7 +60,8 @@ type Config struct {
 	BacklogFiles int64 `mapstructure:"backlog_files"`
 	// BacklogAge is the age of the oldest waiting file above which reports are refused. Default 72h; zero sets no limit.
 	BacklogAge time.Duration `mapstructure:"backlog_age"`
-	// RetryAfter is what a refused caller is asked to wait at least; up to as much again is added at random. Default 30s; at least 1s.
+	// RetryAfter is what a refused caller is asked to wait at least; up to as much again is added at random. Default 30s;
+	// at least 1s.
 	RetryAfter time.Duration `mapstructure:"retry_after"`
 
 	// HandshakeTimeout bounds the TLS handshake. Default 10s.
@@ -69,9 +74,11 @@ type Config struct {
 	WriteTimeout time.Duration `mapstructure:"write_timeout"`
 	// BodyTimeout is the time any body may take; one that takes longer must have kept BodyRate. Default 5s.
 	BodyTimeout time.Duration `mapstructure:"body_timeout"`
-	// BodyRate is the least number of bytes per second of a body that takes longer than BodyTimeout. Default 1KiB; at least 1.
+	// BodyRate is the least number of bytes per second of a body that takes longer than BodyTimeout. Default 1KiB; at
+	// least 1.
 	BodyRate int64 `mapstructure:"body_rate"`
-	// CommitTimeout is how long a report waits for the disk before it is answered 503 with its outcome unknown. Default 30s.
+	// CommitTimeout is how long a report waits for the disk before it is answered 503 with its outcome unknown. Default
+	// 30s.
 	CommitTimeout time.Duration `mapstructure:"commit_timeout"`
 	// StopTimeout bounds how long a stop waits for the requests in hand. Default 20s.
 	StopTimeout time.Duration `mapstructure:"stop_timeout"`
@@ -123,7 +130,9 @@ func (c Config) validateListener() error {
 	case AuthMTLS:
 	case AuthNone:
 		if err == nil && !parse.Loopback(host) {
-			errs = append(errs, fmt.Errorf("relay.auth is \"none\" while relay.listen is %q; without client certificates only a loopback address such as 127.0.0.1:8443 is allowed", c.Listen))
+			errs = append(errs, fmt.Errorf(
+				"relay.auth is \"none\" while relay.listen is %q; without client certificates only a loopback address such as "+
+					"127.0.0.1:8443 is allowed", c.Listen))
 		}
 	default:
 		errs = append(errs, fmt.Errorf("relay.auth is %q; allowed are \"mtls\" and, on loopback, \"none\"", c.Auth))

@@ -24,14 +24,17 @@ func TestWrongValuesAreNamed(t *testing.T) {
 		{"none on loopback", func(c *Config) { c.Auth, c.Listen = "none", "127.0.0.1:8443" }, nil},
 		{"none on IPv6 loopback", func(c *Config) { c.Auth, c.Listen = "none", "[::1]:0" }, nil},
 		{"none on localhost", func(c *Config) { c.Auth, c.Listen = "none", "localhost:8443" }, nil},
-		{"none on all addresses", func(c *Config) { c.Auth = "none" }, []string{`relay.auth is "none"`, `":8443"`, "loopback"}},
+		{"none on all addresses", func(c *Config) { c.Auth = "none" },
+			[]string{`relay.auth is "none"`, `":8443"`, "loopback"}},
 		{"none on the network", func(c *Config) { c.Auth, c.Listen = "none", "10.0.0.1:8443" }, []string{"loopback"}},
 		{"none on a name", func(c *Config) { c.Auth, c.Listen = "none", "relay:8443" }, []string{"loopback"}},
 		{"unknown auth", func(c *Config) { c.Auth = "basic" }, []string{`relay.auth is "basic"`, `"mtls"`}},
 		{"no port", func(c *Config) { c.Listen = "127.0.0.1" }, []string{"relay.listen", "HOST:PORT"}},
-		{"a certificate without a key", func(c *Config) { c.TLSCert = "x.pem" }, []string{"relay.tls_cert and relay.tls_key"}},
+		{"a certificate without a key", func(c *Config) { c.TLSCert = "x.pem" },
+			[]string{"relay.tls_cert and relay.tls_key"}},
 		{"many at once", func(c *Config) { c.ClientRate, c.BodyTimeout, c.MaxFileBytes = -1, 0, 1 },
-			[]string{"relay.client_rate is -1; allowed are 0 to", "relay.body_timeout is 0s; allowed are 1ms to", "relay.max_file_bytes is 1"}},
+			[]string{"relay.client_rate is -1; allowed are 0 to", "relay.body_timeout is 0s; allowed are 1ms to",
+				"relay.max_file_bytes is 1"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg := DefaultConfig()
@@ -60,7 +63,8 @@ func TestWrongFallbackStatusPointValues(t *testing.T) {
 		{FSPConfig{Listen: "off", Interval: time.Second}, "fsp.messages is 0"},
 		{FSPConfig{Listen: "off", Messages: 1}, "fsp.interval is 0s"},
 	} {
-		if err := tc.cfg.Validate(); (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+		if err := tc.cfg.Validate(); (err == nil) != (tc.want == "") || err != nil &&
+			!strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%+v: %v", tc.cfg, err)
 		}
 	}

@@ -8,7 +8,8 @@ import (
 	"statewire/internal/parse"
 )
 
-// FSPConfig belongs to the fallback status point, which takes messages about failing installations from callers without a certificate.
+// FSPConfig belongs to the fallback status point, which takes messages about failing installations from callers without
+// a certificate.
 type FSPConfig struct {
 	// Listen is the address of its listener. Default "off": there is none.
 	Listen string `mapstructure:"listen"`

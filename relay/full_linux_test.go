@@ -36,8 +36,8 @@ func tinyDisk(t *testing.T, options string) string {
 	return dir
 }
 
-// TestAFullDisk fills a disk with bytes, or with files, and frees it again: 503 while it is full, nothing half kept, and then
-// reports are taken without anybody's help.
+// TestAFullDisk fills a disk with bytes, or with files, and frees it again: 503 while it is full, nothing half kept,
+// and then reports are taken without anybody's help.
 func TestAFullDisk(t *testing.T) {
 	for _, tc := range []struct {
 		name, options string
@@ -133,7 +133,8 @@ func TestAFolderThatWasMoved(t *testing.T) {
 	if err := os.Rename(root, root+"-moved"); err != nil {
 		t.Fatal(err)
 	}
-	if resp, body := s.raw(t, post(report(testClient, 1))); resp.StatusCode != 503 || !strings.Contains(body, "moved or deleted") {
+	if resp, body := s.raw(t, post(report(testClient, 1))); resp.StatusCode != 503 ||
+		!strings.Contains(body, "moved or deleted") {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 	if err := os.Rename(root+"-moved", root); err != nil {

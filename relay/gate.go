@@ -23,8 +23,8 @@ type storage interface {
 	Stats() (inbox.Stats, error)
 }
 
-// gate decides before a body is read whether a report may come in. It is closed the moment a commit fails, and opens only
-// after a look at the inbox has found everything in order.
+// gate decides before a body is read whether a report may come in. It is closed the moment a commit fails, and opens
+// only after a look at the inbox has found everything in order.
 type gate struct {
 	// Constant after newGate.
 	cfg     Config
@@ -107,9 +107,11 @@ func (g *gate) space() *problem {
 	case err != nil:
 		return g.fault(err)
 	case bytes < uint64(g.cfg.DiskReserve):
-		return refuse(codeDiskFull, "the relay's disk has %d MiB left and keeps %d MiB in reserve", bytes>>20, g.cfg.DiskReserve>>20).later(g.cfg.RetryAfter)
+		return refuse(codeDiskFull, "the relay's disk has %d MiB left and keeps %d MiB in reserve", bytes>>20,
+			g.cfg.DiskReserve>>20).later(g.cfg.RetryAfter)
 	case inodes < uint64(g.cfg.InodeReserve):
-		return refuse(codeDiskFull, "the relay's disk has %d inodes left and keeps %d in reserve", inodes, g.cfg.InodeReserve).later(g.cfg.RetryAfter)
+		return refuse(codeDiskFull, "the relay's disk has %d inodes left and keeps %d in reserve", inodes,
+			g.cfg.InodeReserve).later(g.cfg.RetryAfter)
 	}
 	return nil
 }
@@ -127,9 +129,11 @@ func (g *gate) backlog() *problem {
 	age := waiting.Age(g.now())
 	switch {
 	case g.cfg.BacklogFiles > 0 && int64(waiting.Files) > g.cfg.BacklogFiles:
-		return refuse(codeBacklog, "%d files wait to be loaded; at most %d may", waiting.Files, g.cfg.BacklogFiles).later(g.cfg.RetryAfter)
+		return refuse(codeBacklog, "%d files wait to be loaded; at most %d may", waiting.Files, g.cfg.BacklogFiles).later(
+			g.cfg.RetryAfter)
 	case g.cfg.BacklogAge > 0 && age > g.cfg.BacklogAge:
-		return refuse(codeBacklog, "the oldest file has waited %v to be loaded; at most %v are allowed", age.Round(time.Second), g.cfg.BacklogAge).later(g.cfg.RetryAfter)
+		return refuse(codeBacklog, "the oldest file has waited %v to be loaded; at most %v are allowed",
+			age.Round(time.Second), g.cfg.BacklogAge).later(g.cfg.RetryAfter)
 	}
 	return nil
 }
@@ -158,7 +162,8 @@ func (g *gate) stalled(hangs bool) *problem {
 	if !hangs {
 		return nil
 	}
-	p := refuse(codeStorageFault, "the relay's disk has not answered for %v; whether this report is stored is not known, sending it again does no harm", g.cfg.CommitTimeout).later(g.cfg.RetryAfter)
+	p := refuse(codeStorageFault,
+		"the relay's disk has not answered for %v; whether this report is stored is not known, sending it again does no harm", g.cfg.CommitTimeout).later(g.cfg.RetryAfter)
 	g.metrics.commitFailed.WithLabelValues("stalled").Inc()
 	g.set(p)
 	return p

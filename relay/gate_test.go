@@ -13,8 +13,8 @@ import (
 	"statewire/inbox"
 )
 
-// TestAdmission: what the disk and the backlog do not allow is refused before a byte of the body is asked for, and the relay
-// recovers by itself.
+// TestAdmission: what the disk and the backlog do not allow is refused before a byte of the body is asked for, and the
+// relay recovers by itself.
 func TestAdmission(t *testing.T) {
 	cfg := testConfig()
 	cfg.BacklogFiles = 10
@@ -76,9 +76,13 @@ func TestTheBoundsThemselves(t *testing.T) {
 			m.stats.High.Files, m.stats.Normal.Files, m.stats.Low.Files, m.stats.Process.Files = 1, 1, 1, 3
 		}},
 		{"one more", codeBacklog, func(m *memoryInbox) { m.stats.Low.Files, m.stats.Process.Files = 4, 3 }},
-		{"what is set aside is no backlog", "", func(m *memoryInbox) { m.stats.Corrupt.Files, m.stats.Loaded.Files, m.stats.Stuck.Files = 7, 7, 7 }},
+		{"what is set aside is no backlog", "", func(m *memoryInbox) {
+			m.stats.Corrupt.Files, m.stats.Loaded.Files,
+				m.stats.Stuck.Files = 7, 7, 7
+		}},
 		{"age", "", func(m *memoryInbox) { m.stats.High = inbox.Box{Files: 1, Oldest: now.Add(-time.Hour)} }},
-		{"a moment older", codeBacklog, func(m *memoryInbox) { m.stats.High = inbox.Box{Files: 1, Oldest: now.Add(-time.Hour - 1)} }},
+		{"a moment older", codeBacklog,
+			func(m *memoryInbox) { m.stats.High = inbox.Box{Files: 1, Oldest: now.Add(-time.Hour - 1)} }},
 	} {
 		in := newMemoryInbox()
 		in.set(tc.is)
@@ -145,11 +149,13 @@ func TestMemoryForBodiesIsBounded(t *testing.T) {
 		c := s.dial(t)
 		go io.WriteString(c, request("POST /mp/reports HTTP/1.1", "Content-Length: 8388608")+part)
 	}
-	eventually(t, "some are refused", func() bool { return s.metric(t, "statewire_relay_refusals_total", codeOverloaded) > 0 })
+	eventually(t, "some are refused",
+		func() bool { return s.metric(t, "statewire_relay_refusals_total", codeOverloaded) > 0 })
 	if used := s.relay.memory.used.Load(); used > cfg.MaxBodyMemory {
 		t.Errorf("%d bytes held", used)
 	}
-	if resp, body := s.raw(t, post(report(testClient, 1))); resp.StatusCode != http.StatusAccepted && resp.StatusCode != http.StatusServiceUnavailable {
+	if resp, body := s.raw(t, post(report(testClient, 1))); resp.StatusCode != http.StatusAccepted &&
+		resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// A client that is refused in the middle of its body goes on sending; the connection must end all the same, and give its place back.
+// A client that is refused in the middle of its body goes on sending; the connection must end all the same, and give
+// its place back.
 func TestARefusedBodyGivesItsConnectionBack(t *testing.T) {
 	cfg := testConfig()
 	cfg.MaxConnectionsPerIP = 2

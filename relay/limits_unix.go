@@ -18,7 +18,8 @@ func enoughFiles(connections int) error {
 		return fmt.Errorf("read the limit of open files: %w", err)
 	}
 	if need := uint64(connections + otherFiles); uint64(limit.Cur) < need {
-		return fmt.Errorf("relay.max_connections and relay.max_handshakes are %d, which needs %d open files, and this process may have %d: raise the limit (ulimit -n, LimitNOFILE=) or lower them",
+		return fmt.Errorf("relay.max_connections and relay.max_handshakes are %d, which needs %d open files, and this "+
+			"process may have %d: raise the limit (ulimit -n, LimitNOFILE=) or lower them",
 			connections, need, limit.Cur)
 	}
 	return nil

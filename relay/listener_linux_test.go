@@ -104,8 +104,10 @@ func TestTheOldestHandshakeGivesWay(t *testing.T) {
 		from         []string // who comes, one after the other; the last one is too many
 		gone         int      // who gives way
 	}{
-		{"of all", "handshake_limit", func(c *Config) { c.MaxHandshakes = 3 }, []string{"127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"}, 0},
-		{"of the newcomer's address", "handshake_ip_limit", func(c *Config) { c.MaxHandshakesPerIP = 2 }, []string{"127.0.0.2", "127.0.0.3", "127.0.0.3", "127.0.0.3"}, 1},
+		{"of all", "handshake_limit", func(c *Config) { c.MaxHandshakes = 3 }, []string{"127.0.0.2", "127.0.0.3", "127.0.0.4",
+			"127.0.0.5"}, 0},
+		{"of the newcomer's address", "handshake_ip_limit", func(c *Config) { c.MaxHandshakesPerIP = 2 },
+			[]string{"127.0.0.2", "127.0.0.3", "127.0.0.3", "127.0.0.3"}, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg := testConfig()
@@ -116,7 +118,8 @@ func TestTheOldestHandshakeGivesWay(t *testing.T) {
 				conns = append(conns, dialFrom(t, s, from))
 				eventually(t, "accepted", func() bool { n, _ := s.relay.listener.counted(); return n == min(i+1, 3) })
 			}
-			eventually(t, "counted", func() bool { return s.metric(t, "statewire_relay_connections_refused_total", tc.reason) == 1 })
+			eventually(t, "counted",
+				func() bool { return s.metric(t, "statewire_relay_connections_refused_total", tc.reason) == 1 })
 			for i, c := range conns {
 				if open(c) != (i != tc.gone) {
 					t.Errorf("connection %d: open %v", i, i == tc.gone)

@@ -15,8 +15,8 @@ import (
 
 const maxResidentBytes = 256 << 20
 
-// TestI21MemoryStaysBounded holds the relay's resident memory against its bound while all its connections are taken by slow
-// clients, and while the largest bodies come in beside them.
+// TestI21MemoryStaysBounded holds the relay's resident memory against its bound while all its connections are taken by
+// slow clients, and while the largest bodies come in beside them.
 func TestI21MemoryStaysBounded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("opens thousands of connections")
@@ -56,7 +56,8 @@ func (c *childRelay) slowClient(t *testing.T) error {
 		return err
 	}
 	t.Cleanup(func() { conn.NetConn().Close() })
-	_, err = io.WriteString(conn, request("POST /mp/reports HTTP/1.1", "Content-Length: 8388608")+strings.Repeat(" ", 6000))
+	_, err = io.WriteString(conn, request("POST /mp/reports HTTP/1.1", "Content-Length: 8388608")+
+		strings.Repeat(" ", 6000))
 	return err
 }
 
@@ -78,7 +79,8 @@ func (c *childRelay) largeBody(t *testing.T, i int) error {
 	case 3:
 		body = strings.Replace(report(testClient, 1), "102", strings.Repeat("&lt;", 2<<20-1000), 1)
 	}
-	go io.WriteString(conn, fmt.Sprintf("POST /mp/reports HTTP/1.1\r\nHost: site\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+	go io.WriteString(conn, fmt.Sprintf("POST /mp/reports HTTP/1.1\r\nHost: site\r\nContent-Length: %d\r\n\r\n%s",
+		len(body), body))
 	conn.Read(make([]byte, 100)) // a refused body may end in a reset instead
 	return nil
 }

@@ -19,7 +19,8 @@ import (
 	"statewire/inbox"
 )
 
-// TestI1AnswerComesLast reads the order off the system calls of one POST: sync of the file, rename, sync of the folder, answer.
+// TestI1AnswerComesLast reads the order off the system calls of one POST: sync of the file, rename, sync of the folder,
+// answer.
 func TestI1AnswerComesLast(t *testing.T) {
 	trace := traceOnePost(t, os.Args[0])
 	if fault := orderFault(trace); fault != "" {
@@ -45,8 +46,8 @@ func TestI1DetectsAnEarlyAnswer(t *testing.T) {
 	}
 }
 
-// TestI3NoFailureIsAcknowledged makes system calls of a running relay fail from outside: nothing is acknowledged, and once they
-// work again so does the relay.
+// TestI3NoFailureIsAcknowledged makes system calls of a running relay fail from outside: nothing is acknowledged, and
+// once they work again so does the relay.
 func TestI3NoFailureIsAcknowledged(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -308,12 +309,14 @@ func mutant(t *testing.T, file, old, new string) string {
 		t.Fatalf("%s has changed; give the mutant its place again:\n%s", file, old)
 	}
 	dir := t.TempDir()
-	changed, overlay, binary := filepath.Join(dir, file), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "mutant.test")
+	changed, overlay, binary := filepath.Join(dir, file), filepath.Join(dir, "overlay.json"), filepath.Join(dir,
+		"mutant.test")
 	text, err := json.Marshal(map[string]any{"Replace": map[string]string{path: changed}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, data := range map[string]string{changed: strings.Replace(string(source), old, new, 1), overlay: string(text)} {
+	for name, data := range map[string]string{changed: strings.Replace(string(source), old, new, 1),
+		overlay: string(text)} {
 		if err := os.WriteFile(name, []byte(data), 0o600); err != nil {
 			t.Fatal(err)
 		}

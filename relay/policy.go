@@ -22,8 +22,8 @@ const (
 	maxSerial = 1 << 62
 )
 
-// policies knows what the site wants of a client, and takes note of what the client says of itself. The tag changes whenever
-// the document does; it comes with or without quotation marks.
+// policies knows what the site wants of a client, and takes note of what the client says of itself. The tag changes
+// whenever the document does; it comes with or without quotation marks.
 type policies interface {
 	Policy(ctx context.Context, poll smx.Poll) (document []byte, etag string, err error)
 }
@@ -42,8 +42,8 @@ func (r *Relay) servePolicy(w http.ResponseWriter, req *http.Request) *problem {
 	return p
 }
 
-// policy sends the caller its policy, or says that the one it has is still the present one. A full disk or a backlog keeps nobody
-// from it: nothing is stored here.
+// policy sends the caller its policy, or says that the one it has is still the present one. A full disk or a backlog
+// keeps nobody from it: nothing is stored here.
 func (r *Relay) policy(w http.ResponseWriter, req *http.Request) (result string, p *problem) {
 	if req.ContentLength != 0 || len(req.TransferEncoding) > 0 {
 		return "", badPoll("a poll has no body")
@@ -88,7 +88,8 @@ func (r *Relay) pollOf(req *http.Request) (smx.Poll, *problem) {
 	case r.cfg.Auth == AuthNone:
 		return poll, r.rates.take(poll.Client, r.now())
 	case named && poll.Client != caller:
-		r.log.Warn("poll for another client refused", "caller", caller.UUID(), "client", poll.Client.UUID(), "remote", req.RemoteAddr)
+		r.log.Warn("poll for another client refused", "caller", caller.UUID(), "client", poll.Client.UUID(), "remote",
+			req.RemoteAddr)
 		return poll, refuse(codeMismatch, "the poll's client is not the one that the caller's certificate was issued to")
 	}
 	poll.Client = caller
@@ -113,8 +114,8 @@ func (r *Relay) lookUp(ctx context.Context, poll smx.Poll) (document []byte, eta
 	return document, etag, nil
 }
 
-// parsePoll reads a poll's query; named says whether it names the client. Parameters that nobody knows are ignored. A poll that does
-// not tell all of states, digest and unsent counts as one with much unsent: then nothing is compared.
+// parsePoll reads a poll's query; named says whether it names the client. Parameters that nobody knows are ignored. A
+// poll that does not tell all of states, digest and unsent counts as one with much unsent: then nothing is compared.
 func parsePoll(query string) (poll smx.Poll, named bool, p *problem) {
 	values, err := parse.Query(query)
 	if err != nil {

@@ -68,7 +68,8 @@ func TestPollIsAnswered(t *testing.T) {
 		{"a tag without marks gets them", `v1`, poll(me), 200, "sent"},
 		{"the caller has it", `"v1"`, poll(me, `If-None-Match: "v1"`), 304, "unchanged"},
 		{"the caller has it, among others", `"v1"`, poll(me, `If-None-Match: "v0", W/"v1"`), 304, "unchanged"},
-		{"the caller has it, in a second line", `"v1"`, poll(me, `If-None-Match: "v0"`, `If-None-Match: "v1"`), 304, "unchanged"},
+		{"the caller has it, in a second line", `"v1"`, poll(me, `If-None-Match: "v0"`, `If-None-Match: "v1"`), 304,
+			"unchanged"},
 		{"the caller has any", `"v1"`, poll(me, `If-None-Match: *`), 304, "unchanged"},
 		{"the caller has another", `"v1"`, poll(me, `If-None-Match: "v0"`), 200, "sent"},
 	} {
@@ -99,11 +100,14 @@ func TestPollSaysWhatTheClientHolds(t *testing.T) {
 		name, query string
 		want        smx.Poll
 	}{
-		{"all of it", "&serial=77&states=12&digest=00ff00ff00ff00ff&unsent=3", smx.Poll{Client: me, LastSerial: 77, States: 12, Digest: 0xff00ff00ff00ff, Unsent: 3}},
+		{"all of it", "&serial=77&states=12&digest=00ff00ff00ff00ff&unsent=3",
+			smx.Poll{Client: me, LastSerial: 77, States: 12, Digest: 0xff00ff00ff00ff, Unsent: 3}},
 		{"nothing", "", smx.Poll{Client: me, Unsent: unknown}},
 		{"the greatest serial", "&serial=4611686018427387904", smx.Poll{Client: me, LastSerial: 1 << 62, Unsent: unknown}},
-		{"without the digest nothing is compared", "&serial=1&states=1&unsent=0", smx.Poll{Client: me, LastSerial: 1, States: 1, Unsent: unknown}},
-		{"an upper-case digest", "&states=1&unsent=0&digest=FFFFFFFFFFFFFFFF", smx.Poll{Client: me, States: 1, Digest: math.MaxUint64}},
+		{"without the digest nothing is compared", "&serial=1&states=1&unsent=0",
+			smx.Poll{Client: me, LastSerial: 1, States: 1, Unsent: unknown}},
+		{"an upper-case digest", "&states=1&unsent=0&digest=FFFFFFFFFFFFFFFF",
+			smx.Poll{Client: me, States: 1, Digest: math.MaxUint64}},
 		{"what is not known is ignored", "&serial=5&colour=blue", smx.Poll{Client: me, LastSerial: 5, Unsent: unknown}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -144,7 +148,8 @@ func TestMalformedPollIsRefused(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			resp, body := s.raw(t, tc.request)
-			if resp.StatusCode != 400 || !strings.Contains(body, `"code":"bad_poll"`) || !strings.Contains(body, `"retry":false`) || resp.Close {
+			if resp.StatusCode != 400 || !strings.Contains(body, `"code":"bad_poll"`) ||
+				!strings.Contains(body, `"retry":false`) || resp.Close {
 				t.Errorf("%d %s, close %v", resp.StatusCode, body, resp.Close)
 			}
 		})
@@ -157,7 +162,8 @@ func TestMalformedPollIsRefused(t *testing.T) {
 			t.Errorf("%d %s, close %v", resp.StatusCode, said, resp.Close)
 		}
 	}
-	if resp, said := s.raw(t, request("POST /mp/policy HTTP/1.1", "Content-Length: 0")); resp.StatusCode != 405 || resp.Header.Get("Allow") != "GET" {
+	if resp, said := s.raw(t, request("POST /mp/policy HTTP/1.1", "Content-Length: 0")); resp.StatusCode != 405 ||
+		resp.Header.Get("Allow") != "GET" {
 		t.Errorf("%d %s", resp.StatusCode, said)
 	}
 	if known.polls != nil {
@@ -176,7 +182,8 @@ func TestPolicyIsUnavailable(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			s := start(t, testConfig(), Deps{Policies: tc.policies})
 			resp, body := s.raw(t, poll("?client="+testClient))
-			if resp.StatusCode != 503 || !strings.Contains(body, `"code":"policy_unavailable"`) || !strings.Contains(body, `"retry":true`) {
+			if resp.StatusCode != 503 || !strings.Contains(body, `"code":"policy_unavailable"`) ||
+				!strings.Contains(body, `"retry":true`) {
 				t.Errorf("%d %s", resp.StatusCode, body)
 			}
 			if resp.Header.Get("Retry-After") == "" || strings.Contains(body, "secret") || resp.Close {
@@ -239,9 +246,11 @@ func (s *site) show(t testing.TB) {
 func TestPollsCountTowardsTheRate(t *testing.T) {
 	cfg := testConfig()
 	cfg.ClientRate, cfg.ClientBurst = 1, 2
-	s := start(t, cfg, Deps{Policies: &knownPolicies{etag: "e"}, Clock: func() time.Time { return time.Unix(1_800_000_000, 0) }})
+	s := start(t, cfg, Deps{Policies: &knownPolicies{etag: "e"},
+		Clock: func() time.Time { return time.Unix(1_800_000_000, 0) }})
 	c := s.dial(t)
-	for i, request := range []string{post(report(testClient, 1)), poll("?client=" + testClient), poll("?client=" + testClient)} {
+	for i, request := range []string{post(report(testClient, 1)), poll("?client=" + testClient),
+		poll("?client=" + testClient)} {
 		io.WriteString(c, request)
 		if resp, body := answerOf(t, c); resp.StatusCode != []int{202, 200, 429}[i] {
 			t.Errorf("request %d: %d %s", i, resp.StatusCode, body)

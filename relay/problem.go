@@ -55,7 +55,8 @@ type problem struct {
 	after time.Duration // least time to wait before another try; zero says nothing about it
 	cause error         // for the log: it may hold paths
 	allow string        // the methods allowed
-	hangs bool          // what follows on the connection is unknown or unwanted: it is closed, as it is behind any body left unread
+	// what follows on the connection is unknown or unwanted: it is closed, as it is behind any body left unread
+	hangs bool
 }
 
 // Error is the refusal in one line, for logs and readiness.
@@ -74,8 +75,8 @@ func (p *problem) later(d time.Duration) *problem {
 	return p
 }
 
-// kindOf is the one table of what a code means. The connection ends behind every body that is answered 400: what was wrong with it may
-// be its length, and then what follows is no request of this client's.
+// kindOf is the one table of what a code means. The connection ends behind every body that is answered 400: what was
+// wrong with it may be its length, and then what follows is no request of this client's.
 func kindOf(code string) problem {
 	switch code {
 	case codeNotFound:
@@ -150,7 +151,8 @@ func (p *problem) text() []byte {
 	return b.Bytes()
 }
 
-// jittered is the time in whole seconds, with up to as much again at random: a fleet that was refused at once must not come back at once.
+// jittered is the time in whole seconds, with up to as much again at random: a fleet that was refused at once must not
+// come back at once.
 func jittered(d time.Duration) int {
 	return int((backoff.Jitter(d, d+1) + time.Second - 1) / time.Second)
 }

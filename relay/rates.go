@@ -41,7 +41,8 @@ func (r *rates) take(client smx.ClientID, now time.Time) *problem {
 	reservation := bucket.ReserveN(now, 1)
 	wait := reservation.DelayFrom(now)
 	reservation.CancelAt(now)
-	return refuse(codeRate, "this client sends more than %v requests per second (%d at once)", float64(r.limit), r.burst).later(max(wait, time.Second))
+	return refuse(codeRate, "this client sends more than %v requests per second (%d at once)", float64(r.limit),
+		r.burst).later(max(wait, time.Second))
 }
 
 func (r *rates) bucket(client smx.ClientID) *rate.Limiter {

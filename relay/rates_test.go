@@ -70,7 +70,8 @@ func TestAPanicConcernsOneRequest(t *testing.T) {
 	s.ca.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair, nil }
 	for range 2 {
 		resp, body := s.raw(t, post(report(testClient, 1)))
-		if resp.StatusCode != 500 || !strings.Contains(body, `"code":"internal"`) || strings.Contains(body, "a fault") || resp.Header.Get("Retry-After") == "" {
+		if resp.StatusCode != 500 || !strings.Contains(body, `"code":"internal"`) || strings.Contains(body, "a fault") ||
+			resp.Header.Get("Retry-After") == "" {
 			t.Errorf("%d %s", resp.StatusCode, body)
 		}
 	}
@@ -78,7 +79,8 @@ func TestAPanicConcernsOneRequest(t *testing.T) {
 
 // Retry-After has whole seconds only: it never sends a client back before the time is over.
 func TestRetryAfterIsNeverBelowTheWait(t *testing.T) {
-	for _, wait := range []time.Duration{1, time.Millisecond, time.Second, time.Second + 1, 1500 * time.Millisecond, 2*time.Second - 1, 90 * time.Second} {
+	for _, wait := range []time.Duration{1, time.Millisecond, time.Second, time.Second + 1, 1500 * time.Millisecond,
+		2*time.Second - 1, 90 * time.Second} {
 		for range 200 {
 			if got := time.Duration(jittered(wait)) * time.Second; got < wait || got >= 2*wait+time.Second {
 				t.Fatalf("a wait of %v is told as %v", wait, got)

@@ -19,7 +19,8 @@ func TestReceipts(t *testing.T) {
 		}
 		seen[id], last = true, id[:13]
 	}
-	if got, want := string(appendReceipt(nil, "r", "f.SMX", 10)), "{\"receipt\":\"r\",\"file\":\"f.SMX\",\"messages\":10}\n"; got != want {
+	if got, want := string(appendReceipt(nil, "r", "f.SMX",
+		10)), "{\"receipt\":\"r\",\"file\":\"f.SMX\",\"messages\":10}\n"; got != want {
 		t.Errorf("%q", got)
 	}
 	if !bytes.Equal(appendReceipt([]byte("x"), "", "", 0)[:1], []byte("x")) {

@@ -24,8 +24,8 @@ const (
 	maxDetail = 256
 )
 
-// sender is whose report a request brings, as far as that is known. What a report says of itself is no proof, and replaces
-// nothing of a client that showed one.
+// sender is whose report a request brings, as far as that is known. What a report says of itself is no proof, and
+// replaces nothing of a client that showed one.
 type sender struct {
 	client   smx.ClientID // zero: not known
 	verified bool         // by its certificate
@@ -59,7 +59,8 @@ type refusal struct {
 
 // newRefused goes on with what the file has. One that can't be read is replaced: what was in it reached the store.
 func newRefused(cfg Config, file string, m *metrics, log *slog.Logger) *refused {
-	l := &refused{file: file, most: cfg.RefusalsKept, log: log, metrics: m, of: map[sender]*refusal{}, from: map[netip.Addr]*list.List{}}
+	l := &refused{file: file, most: cfg.RefusalsKept, log: log, metrics: m, of: map[sender]*refusal{},
+		from: map[netip.Addr]*list.List{}}
 	had, err := refusals.Read(file)
 	if err != nil {
 		log.Warn("the list of refused reports begins anew", "err", err)
@@ -93,7 +94,8 @@ func (l *refused) restore(r refusals.Refusal, slots []bool) {
 	l.add(&refusal{Refusal: r, who: who, from: from})
 }
 
-// concerns says that a refusal is about what the client sent. One that is about the relay itself is in the log and in /readyz.
+// concerns says that a refusal is about what the client sent. One that is about the relay itself is in the log and in
+// /readyz.
 func concerns(p *problem) bool { return p.Status < http.StatusInternalServerError }
 
 // note keeps a refusal.
@@ -106,7 +108,8 @@ func (l *refused) note(who sender, name string, from netip.Addr, p *problem, now
 	r := l.of[who]
 	switch {
 	case r == nil:
-		r = &refusal{who: who, from: from, Refusal: refusals.Refusal{Slot: l.place(from), Client: who.client.UUID(), Verified: who.verified}}
+		r = &refusal{who: who, from: from, Refusal: refusals.Refusal{Slot: l.place(from), Client: who.client.UUID(),
+			Verified: who.verified}}
 	default:
 		l.remove(r)
 		r.from = from
@@ -135,14 +138,15 @@ func (l *refused) took(who sender, now time.Time) {
 	}
 }
 
-// change numbers a change. A list that lost its file goes on above the numbers it had, unless the clock was set back as well.
+// change numbers a change. A list that lost its file goes on above the numbers it had, unless the clock was set back as
+// well.
 func (l *refused) change(now time.Time) uint64 {
 	l.last = max(l.last+1, uint64(now.UnixMicro()))
 	return l.last
 }
 
-// place is a slot for one more. When there is none, or the address has its share, the oldest of the address goes, or the oldest of the
-// address that has most.
+// place is a slot for one more. When there is none, or the address has its share, the oldest of the address goes, or
+// the oldest of the address that has most.
 func (l *refused) place(from netip.Addr) uint32 {
 	most := l.from[from]
 	if most == nil || most.Len() < max(1, l.most/addressShare) {
@@ -226,7 +230,8 @@ func (l *refused) run(ctx context.Context) error {
 	}
 }
 
-// write writes the file when something changed. It is tried again with the next tick: a full disk keeps nobody from an answer.
+// write writes the file when something changed. It is tried again with the next tick: a full disk keeps nobody from an
+// answer.
 func (l *refused) write() {
 	now, last := l.changed()
 	if now == nil || l.file == "" {

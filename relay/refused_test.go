@@ -27,7 +27,8 @@ func newList(most int, file string) *refused {
 
 // noteAt has one client refused, as many seconds after noon as its number.
 func (l *refused) noteAt(second int, client byte, from string) {
-	l.note(sender{client: smx.ClientID{client}}, "", netip.MustParseAddr(from), refuse(smx.CodeSyntax, "fault %d", second), noon.Add(time.Duration(second)*time.Second))
+	l.note(sender{client: smx.ClientID{client}}, "", netip.MustParseAddr(from), refuse(smx.CodeSyntax, "fault %d", second),
+		noon.Add(time.Duration(second)*time.Second))
 }
 
 // holds are the clients of the list, by their first byte.
@@ -95,13 +96,15 @@ func TestARefusalIsOverOnceAReportIsTaken(t *testing.T) {
 	}
 	l.noteAt(1, 1, "10.0.0.1")
 	l.noteAt(2, 1, "10.0.0.1")
-	if r := l.of[me]; r.Count != 2 || r.Over() || l.open() != 1 || r.Detail != "fault 2" || !r.Time.Equal(noon.Add(2*time.Second)) {
+	if r := l.of[me]; r.Count != 2 || r.Over() || l.open() != 1 || r.Detail != "fault 2" ||
+		!r.Time.Equal(noon.Add(2*time.Second)) {
 		t.Errorf("refused twice: %+v", r.Refusal)
 	}
 	before := l.last
 	l.took(me, noon.Add(3*time.Second))
 	l.took(me, noon.Add(4*time.Second))
-	if r := l.of[me]; !r.Taken.Equal(noon.Add(3*time.Second)) || l.open() != 0 || r.Change <= before || l.last != r.Change {
+	if r := l.of[me]; !r.Taken.Equal(noon.Add(3*time.Second)) || l.open() != 0 || r.Change <= before ||
+		l.last != r.Change {
 		t.Errorf("over: %+v, %d open", r.Refusal, l.open())
 	}
 	l.noteAt(5, 1, "10.0.0.1")
@@ -146,7 +149,8 @@ func TestWhatIsNotedOfARefusal(t *testing.T) {
 		}
 	}
 	l = newList(4, "")
-	l.note(sender{client: smx.ClientID{1}}, "PC\xff", from, notReport(&smx.Error{Code: smx.CodeDate, Detail: strings.Repeat("é", 300), Line: 3, Column: 4}), noon)
+	l.note(sender{client: smx.ClientID{1}}, "PC\xff", from,
+		notReport(&smx.Error{Code: smx.CodeDate, Detail: strings.Repeat("é", 300), Line: 3, Column: 4}), noon)
 	r := l.of[sender{client: smx.ClientID{1}}]
 	if r.Name != "PC\ufffd" || len(r.Detail) != maxDetail || r.Line != 3 || r.Column != 4 || r.Status != 400 || r.Retry {
 		t.Errorf("%+v", r.Refusal)
@@ -194,7 +198,8 @@ func TestTheListGoesOnAfterARestart(t *testing.T) {
 	if left, err := refusals.Read(file); err != nil || len(left) != 0 {
 		t.Errorf("%v, %v", left, err)
 	}
-	for _, bad := range []string{"{", `{"refused":[{"slot":4294967295,"client":"` + clientID(t, testClient).UUID() + `"},{"slot":1,"client":"x"}]}`} {
+	for _, bad := range []string{"{", `{"refused":[{"slot":4294967295,"client":"` + clientID(t, testClient).UUID() +
+		`"},{"slot":1,"client":"x"}]}`} {
 		if err := os.WriteFile(file, []byte(bad), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -231,7 +236,8 @@ func TestRefusedReportsAreNoted(t *testing.T) {
 	s.relay.refused.mu.Lock()
 	r := s.relay.refused.of[me].Refusal
 	s.relay.refused.mu.Unlock()
-	if r.Code != smx.CodeSyntax || r.Name != "PC1" || r.Address != "127.0.0.1" || r.Line != 2 || r.Column == 0 || r.Count != 2 || r.Verified ||
+	if r.Code != smx.CodeSyntax || r.Name != "PC1" || r.Address != "127.0.0.1" || r.Line != 2 || r.Column == 0 ||
+		r.Count != 2 || r.Verified ||
 		!strings.HasPrefix(r.Detail, "line 2, column") {
 		t.Errorf("%+v", r)
 	}
@@ -247,7 +253,8 @@ func TestRefusedReportsAreNoted(t *testing.T) {
 	if err := s.stop(); err != nil { // writes what is left
 		t.Fatal(err)
 	}
-	if all, err := refusals.Read(file); err != nil || len(all) != 1 || !all[0].Over() || all[0].Client != me.client.UUID() {
+	if all, err := refusals.Read(file); err != nil || len(all) != 1 || !all[0].Over() ||
+		all[0].Client != me.client.UUID() {
 		t.Errorf("%+v, %v", all, err)
 	}
 }
@@ -266,7 +273,8 @@ func TestARefusalIsOfWhoProvesWhoItIs(t *testing.T) {
 	for _, c := range []struct{ name, request, code string }{
 		{"another client's report", post(report(thatClient, 1)), codeMismatch},
 		{"a fault in it", post(strings.Replace(report(thatClient, 1), "</Report>", "", 1)), smx.CodeSyntax},
-		{"by its head alone", request("POST /mp/reports HTTP/1.1", fmt.Sprintf("Content-Length: %d", 8<<20+1)), smx.CodeTooLarge},
+		{"by its head alone", request("POST /mp/reports HTTP/1.1", fmt.Sprintf("Content-Length: %d", 8<<20+1)),
+			smx.CodeTooLarge},
 		{"another format", post("x", "Content-Type: text/plain"), codeMediaType},
 	} {
 		s.raw(t, c.request)

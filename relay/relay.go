@@ -21,8 +21,9 @@ import (
 	"statewire/smx"
 )
 
-// MemoryLimit is what a process that runs the relay alone should give to debug.SetMemoryLimit: with it the process stays below
-// 256 MiB with all connections taken and the largest bodies coming in. The relay itself leaves the process's settings alone.
+// MemoryLimit is what a process that runs the relay alone should give to debug.SetMemoryLimit: with it the process
+// stays below 256 MiB with all connections taken and the largest bodies coming in. The relay itself leaves the
+// process's settings alone.
 const MemoryLimit = 192 << 20
 
 // spool is the inbox as the relay sees it: where reports go, and whether they may.
@@ -86,7 +87,8 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 	if deps.Inbox == nil || deps.Certificate == nil {
 		return nil, errors.New("relay: needs an inbox and a certificate")
 	}
-	r := &Relay{cfg: cfg, callers: deps.Callers, policies: deps.Policies, certificate: deps.Certificate, log: deps.Log, now: deps.Clock}
+	r := &Relay{cfg: cfg, callers: deps.Callers, policies: deps.Policies, certificate: deps.Certificate, log: deps.Log,
+		now: deps.Clock}
 	r.withoutPolicy.Interval = time.Minute
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
@@ -109,7 +111,8 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 	return r, nil
 }
 
-// Listen opens the listener and returns its address, which tells the port when the configured one is 0. Run does it when nobody did.
+// Listen opens the listener and returns its address, which tells the port when the configured one is 0. Run does it
+// when nobody did.
 func (r *Relay) Listen() (net.Addr, error) {
 	if r.listener != nil {
 		return r.listener.Addr(), nil

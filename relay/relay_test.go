@@ -201,7 +201,8 @@ const testClient = "GUID:0A0B0C0D-1111-2222-3333-444455556666"
 // report is a report with n messages.
 func report(client string, n int, machine ...string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"+`<Report><ReportHeader><Identification><Machine><ClientInstalled>1</ClientInstalled><ClientType>1</ClientType>`+
+	fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"+
+		`<Report><ReportHeader><Identification><Machine><ClientInstalled>1</ClientInstalled><ClientType>1</ClientType>`+
 		`<ClientID>%s</ClientID><ClientVersion>5.00.9141.1000</ClientVersion><NetBIOSName>PC1</NetBIOSName><CodePage>437</CodePage>`+
 		`<SystemDefaultLCID>1033</SystemDefaultLCID>%s</Machine></Identification><ReportDetails><ReportContent>State Message Data</ReportContent>`+
 		`<ReportType>Full</ReportType><Date>20260102030405.000000+000</Date><Version>1.0</Version><Format>1.0</Format></ReportDetails></ReportHeader><ReportBody>`,

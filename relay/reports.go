@@ -35,8 +35,8 @@ func (r *Relay) serveReport(w http.ResponseWriter, req *http.Request) *problem {
 	return p
 }
 
-// report checks the report, makes it durable in the inbox, and then acknowledges it. It says whose report it was, as far as that is
-// known, and of a refused one also the computer's name.
+// report checks the report, makes it durable in the inbox, and then acknowledges it. It says whose report it was, as
+// far as that is known, and of a refused one also the computer's name.
 func (r *Relay) report(w http.ResponseWriter, req *http.Request) (who sender, name string, p *problem) {
 	if p := r.admit(req); p != nil {
 		return r.shownTo(req, p), "", p
@@ -81,7 +81,8 @@ func (r *Relay) acknowledge(w http.ResponseWriter, d *delivery) {
 	w.Write(d.answer)
 	r.metrics.messages.Add(float64(d.report.Messages))
 	if r.log.Enabled(context.Background(), slog.LevelDebug) {
-		r.log.Debug("report taken", "client", d.report.Client.UUID(), "receipt", d.report.Receipt, "file", d.file, "messages", d.report.Messages)
+		r.log.Debug("report taken", "client", d.report.Client.UUID(), "receipt", d.report.Receipt, "file", d.file, "messages",
+			d.report.Messages)
 	}
 }
 
@@ -126,7 +127,8 @@ func (r *Relay) identify(req *http.Request) (caller smx.ClientID, p *problem) {
 }
 
 // take reads, checks and commits the report.
-func (r *Relay) take(w http.ResponseWriter, req *http.Request, d *delivery, caller smx.ClientID) (smx.Checked, *problem) {
+func (r *Relay) take(w http.ResponseWriter, req *http.Request, d *delivery, caller smx.ClientID) (smx.Checked,
+	*problem) {
 	if p := r.read(w, req, d); p != nil {
 		return smx.Checked{}, p
 	}
@@ -137,14 +139,16 @@ func (r *Relay) take(w http.ResponseWriter, req *http.Request, d *delivery, call
 	if r.cfg.Auth == AuthNone {
 		p = r.rates.take(checked.Client, r.now())
 	} else if checked.Client != caller {
-		r.log.Warn("report of another client refused", "caller", caller.UUID(), "client", checked.Client.UUID(), "remote", req.RemoteAddr)
+		r.log.Warn("report of another client refused", "caller", caller.UUID(), "client", checked.Client.UUID(), "remote",
+			req.RemoteAddr)
 		p = refuse(codeMismatch, "the report's ClientID is not the one that the caller's certificate was issued to")
 	}
 	if p != nil {
 		return checked, p
 	}
 	d.lane = inbox.LaneFor(int(checked.Priority), checked.Priority != smx.NoPriority)
-	d.report = smx.Accepted{Client: checked.Client, Received: r.now(), Receipt: newID(), Messages: checked.Messages, Body: checked.Body}
+	d.report = smx.Accepted{Client: checked.Client, Received: r.now(), Receipt: newID(), Messages: checked.Messages,
+		Body: checked.Body}
 	if p := r.committer.deliver(d); p != nil {
 		return checked, p
 	}
@@ -193,7 +197,8 @@ func knownFormat(header http.Header) *problem {
 	default:
 		media, _, err := mime.ParseMediaType(kind[0])
 		if err != nil || len(kind) > 1 || !mayBeReport(media) {
-			return refuse(codeMediaType, "accepted media types are application/xml, text/xml, anything ending in +xml, application/octet-stream, or none")
+			return refuse(codeMediaType,
+				"accepted media types are application/xml, text/xml, anything ending in +xml, application/octet-stream, or none")
 		}
 	}
 	if len(header["Content-Encoding"]) > 0 && encodingOf(header) == unknownEncoding {
@@ -237,7 +242,8 @@ func encodingOf(header http.Header) string {
 // rawLimit is the largest body before and after decompression: UTF-16 that says so may need twice the bytes.
 func rawLimit(header http.Header) int64 {
 	if kind := header["Content-Type"]; len(kind) == 1 && len(kind[0]) > len("application/xml") {
-		if _, params, err := mime.ParseMediaType(kind[0]); err == nil && strings.HasPrefix(strings.ToLower(params["charset"]), "utf-16") {
+		if _, params, err := mime.ParseMediaType(kind[0]); err == nil && strings.HasPrefix(strings.ToLower(params["charset"]),
+			"utf-16") {
 			return smx.MaxRawBytes
 		}
 	}

@@ -43,7 +43,8 @@ func TestARouteMayStream(t *testing.T) {
 }
 
 // serveAlone runs one route behind a plain server, with the relay's own handler.
-func (r *Relay) serveAlone(t *testing.T, serve func(http.ResponseWriter, *http.Request) *problem, use func(url string)) {
+func (r *Relay) serveAlone(t *testing.T, serve func(http.ResponseWriter, *http.Request) *problem,
+	use func(url string)) {
 	t.Helper()
 	handler := &Relay{cfg: r.cfg, log: r.log, metrics: r.metrics, listener: r.listener,
 		routes: map[string]route{"/stream": {http.MethodGet, serve}}}

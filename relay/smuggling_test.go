@@ -35,10 +35,12 @@ func TestNoRequestIsHiddenInAnother(t *testing.T) {
 		{"a coding behind a bare LF", request(line, "X: y\n"+te, long) + chunked(good) + hidden, "202"},
 		{"a length behind a bare CR", request(line, "X: y\r"+length) + hidden, "400"},
 		{"both lengths", request(line, "Content-Length: 5", te) + chunked(good) + hidden, "202"},
-		{"both lengths in the other order and case", request(line, "TRANSFER-ENCODING: CHUNKED", "content-length: 5") + chunked(good) + hidden, "202"},
+		{"both lengths in the other order and case", request(line, "TRANSFER-ENCODING: CHUNKED", "content-length: 5") +
+			chunked(good) + hidden, "202"},
 		{"both lengths, the chunks empty", request(line, length, te) + "0\r\n\r\n" + hidden, "400"},
 		{"both lengths on HTTP/1.0", request("POST /mp/reports HTTP/1.0", long, te) + good + hidden, "202"},
-		{"a coding on HTTP/1.0 that stays open", request("POST /mp/reports HTTP/1.0", te, "Connection: keep-alive") + chunked(good) + hidden, "400"},
+		{"a coding on HTTP/1.0 that stays open", request("POST /mp/reports HTTP/1.0", te, "Connection: keep-alive") +
+			chunked(good) + hidden, "400"},
 		{"a coding that is none", request(line, "Transfer-Encoding: xchunked", length) + hidden, "501"},
 		{"two codings", request(line, "Transfer-Encoding: gzip, chunked") + chunked(good) + hidden, "501"},
 		{"a coding twice", request(line, te, te) + chunked(good) + hidden, "501"},
@@ -68,14 +70,18 @@ func TestNoRequestIsHiddenInAnother(t *testing.T) {
 		{"a chunk extension that ends in LF alone", request(line, te) + "5;a\nabcde\r\n0\r\n\r\n" + hidden, "400"},
 		{"a chunk longer than its size", request(line, te) + "5\r\nabcdefgh\r\n0\r\n\r\n" + hidden, "400"},
 		{"a last chunk that is not ended", request(line, te) + "5\r\nabcde\r\n0\r\n" + hidden, "400"},
-		{"a length in the trailer", request(line, te) + fmt.Sprintf("%x\r\n%s\r\n0\r\n%s\r\n\r\n", len(good), good, length) + hidden, "202"},
+		{"a length in the trailer", request(line, te) + fmt.Sprintf("%x\r\n%s\r\n0\r\n%s\r\n\r\n", len(good), good, length) +
+			hidden, "202"},
 		{"a poll with a body", request("GET /mp/policy?client="+testClient+" HTTP/1.1", length) + hidden, "400"},
-		{"a poll with a chunked body", request("GET /mp/policy?client="+testClient+" HTTP/1.1", te) + chunked(hidden) + hidden, "400"},
+		{"a poll with a chunked body", request("GET /mp/policy?client="+testClient+" HTTP/1.1", te) + chunked(hidden) +
+			hidden, "400"},
 		{"an unknown expectation", request(line, length, "Expect: tea") + hidden, "417"},
-		{"an expectation that is refused", request("PUT /mp/reports HTTP/1.1", length, "Expect: 100-continue") + hidden, "405"},
+		{"an expectation that is refused", request("PUT /mp/reports HTTP/1.1", length, "Expect: 100-continue") + hidden,
+			"405"},
 		{"a body that another path takes", request("POST /mp/policy HTTP/1.1", length) + hidden, "405"},
 		{"the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + hidden, "505"},
-		{"the upgrade to HTTP/2", request(line, long, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA", "Connection: close") + good + hidden, "202"},
+		{"the upgrade to HTTP/2", request(line, long, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c",
+			"HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA", "Connection: close") + good + hidden, "202"},
 		{"HTTP/0.9", "POST /mp/reports\r\n\r\n" + hidden, "400"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -32,7 +32,8 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.conns) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
-// startPiped runs a relay with default times inside a synctest bubble; dial returns the client's end before any handshake.
+// startPiped runs a relay with default times inside a synctest bubble; dial returns the client's end before any
+// handshake.
 func startPiped(t *testing.T, cfg Config, deps Deps) (s *site, dial func() net.Conn) {
 	t.Helper()
 	from := &pipes{conns: make(chan net.Conn)}
@@ -55,8 +56,10 @@ func TestTimeLimits(t *testing.T) {
 		reason string // of the refusal counted
 	}{
 		{"C1.1 no byte comes", func(*testing.T, *site, net.Conn) {}, 10 * time.Second, "handshake_timeout"},
-		{"C1.1 half a record comes", func(_ *testing.T, _ *site, c net.Conn) { c.Write([]byte{22, 3, 1, 2}) }, 10 * time.Second, "handshake_timeout"},
-		{"C1.3 no request comes", func(t *testing.T, s *site, c net.Conn) { io.Copy(io.Discard, s.shake(t, c)) }, 5 * time.Second, ""},
+		{"C1.1 half a record comes", func(_ *testing.T, _ *site, c net.Conn) { c.Write([]byte{22, 3, 1, 2}) },
+			10 * time.Second, "handshake_timeout"},
+		{"C1.3 no request comes", func(t *testing.T, s *site, c net.Conn) { io.Copy(io.Discard, s.shake(t, c)) },
+			5 * time.Second, ""},
 		{"C1.3 half a header comes", func(t *testing.T, s *site, c net.Conn) {
 			client := s.shake(t, c)
 			io.WriteString(client, "POST /mp/reports HTTP/1.1\r\nHost: si")
@@ -124,7 +127,8 @@ func TestTimeLimits(t *testing.T) {
 				if took := <-gone; took < tc.after || took > tc.after+6*time.Second {
 					t.Errorf("closed after %v, not %v", took, tc.after)
 				}
-				if tc.reason != "" && s.metric(t, "statewire_relay_refusals_total", tc.reason)+s.metric(t, "statewire_relay_tls_refused_total", tc.reason) != 1 {
+				if tc.reason != "" && s.metric(t, "statewire_relay_refusals_total", tc.reason)+
+					s.metric(t, "statewire_relay_tls_refused_total", tc.reason) != 1 {
 					t.Errorf("not counted as %s", tc.reason)
 				}
 				c.Close()
@@ -210,8 +214,8 @@ func TestARefusedClientThatSendsNoMoreIsLetGo(t *testing.T) {
 	})
 }
 
-// TestADiskThatHangs: after commit_timeout everybody who waits is told that the outcome is not known, new reports are refused at
-// once, and the relay goes on when the disk does.
+// TestADiskThatHangs: after commit_timeout everybody who waits is told that the outcome is not known, new reports are
+// refused at once, and the relay goes on when the disk does.
 func TestADiskThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newMemoryInbox()
@@ -271,8 +275,8 @@ func TestStopWhileTheDiskHangs(t *testing.T) {
 	})
 }
 
-// TestADiskThatHangsForSeveralFiles: three files of one batch, and then more, are each later than commit_timeout. Everybody is told
-// so once, and the first report after the disk's recovery is taken without anybody's help.
+// TestADiskThatHangsForSeveralFiles: three files of one batch, and then more, are each later than commit_timeout.
+// Everybody is told so once, and the first report after the disk's recovery is taken without anybody's help.
 func TestADiskThatHangsForSeveralFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := newMemoryInbox()

@@ -50,7 +50,8 @@ func TestTLSRefusals(t *testing.T) {
 		{"C1.13 TLS 1.2", "version", func(c net.Conn) {
 			tls.Client(c, &tls.Config{MaxVersion: tls.VersionTLS12, ServerName: "localhost"}).Handshake()
 		}},
-		{"a caller that does not know the authority", "alert", func(c net.Conn) { tls.Client(c, &tls.Config{ServerName: "localhost"}).Handshake() }},
+		{"a caller that does not know the authority", "alert",
+			func(c net.Conn) { tls.Client(c, &tls.Config{ServerName: "localhost"}).Handshake() }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			before := s.metric(t, "statewire_relay_tls_refused_total", tc.reason)
@@ -83,7 +84,10 @@ func TestTheConnectionIsHTTP1OverTLS13(t *testing.T) {
 func TestTooFewOpenFilesStopTheStart(t *testing.T) {
 	cfg := testConfig()
 	cfg.MaxConnections = 1_000_000
-	r, err := New(cfg, Deps{Inbox: newMemoryInbox(), Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }})
+	r, err := New(cfg, Deps{Inbox: newMemoryInbox(), Certificate: func(*tls.ClientHelloInfo) (*tls.Certificate,
+		error) {
+		return nil, nil
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +108,10 @@ func TestCutBodyLeavesNothing(t *testing.T) {
 		c := s.dial(t)
 		io.WriteString(c, post(good)[:len(post(good))-20])
 		end(c)
-		eventually(t, "counted", func() bool { return s.metric(t, "statewire_relay_refusals_total", codeBodyCut) == before+1 })
+		eventually(t, "counted", func() bool {
+			return s.metric(t, "statewire_relay_refusals_total", codeBodyCut) == before+
+				1
+		})
 	}
 	if in.count() != 0 {
 		t.Errorf("%d files", in.count())
@@ -164,7 +171,8 @@ func answers(t *testing.T, c net.Conn) (got []string) {
 func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 	s := start(t, testConfig(), Deps{})
 	c := s.dial(t)
-	io.WriteString(c, post(report(testClient, 1))+post(report(testClient, 2))+post("<Report/>")+post(report(testClient, 3)))
+	io.WriteString(c, post(report(testClient, 1))+post(report(testClient, 2))+post("<Report/>")+
+		post(report(testClient, 3)))
 	got := answers(t, c)
 	want := []string{`"messages":1`, `"messages":2`, `"code":`}
 	if len(got) != len(want) {
@@ -298,7 +306,8 @@ func TestAFaultConcernsItsRequestAlone(t *testing.T) {
 	s := start(t, testConfig(), Deps{Policies: panicking{}})
 	other := s.dial(t)
 	resp, body := s.raw(t, poll("?client="+testClient))
-	if resp.StatusCode != 500 || !strings.Contains(body, `"code":"internal"`) || strings.Contains(body, "fault of ours") || !resp.Close {
+	if resp.StatusCode != 500 || !strings.Contains(body, `"code":"internal"`) || strings.Contains(body, "fault of ours") ||
+		!resp.Close {
 		t.Errorf("%d %s, close %v", resp.StatusCode, body, resp.Close)
 	}
 	io.WriteString(other, post(report(testClient, 1)))
@@ -323,8 +332,10 @@ func TestAConnectionThatSaysCloseIsClosed(t *testing.T) {
 	for _, version := range []string{"HTTP/1.0", "HTTP/1.1"} {
 		c := s.dial(t)
 		good := report(testClient, 1)
-		io.WriteString(c, request("POST /mp/reports "+version, "Connection: close", fmt.Sprintf("Content-Length: %d", len(good)))+good)
-		if said := closed(t, c); !strings.HasPrefix(said, version+" 202 ") || !strings.Contains(said, "Connection: close\r\n") {
+		io.WriteString(c, request("POST /mp/reports "+version, "Connection: close",
+			fmt.Sprintf("Content-Length: %d", len(good)))+good)
+		if said := closed(t, c); !strings.HasPrefix(said, version+" 202 ") ||
+			!strings.Contains(said, "Connection: close\r\n") {
 			t.Errorf("said %q", said)
 		}
 	}

@@ -61,8 +61,8 @@ func (w *writer) fileLen(batch []*delivery) int {
 	return len(batch)
 }
 
-// stillAwaited is the part of the batch whose requests were not given up meanwhile. A report that nobody waits for comes again, and
-// a disk that has just recovered serves those who wait.
+// stillAwaited is the part of the batch whose requests were not given up meanwhile. A report that nobody waits for
+// comes again, and a disk that has just recovered serves those who wait.
 func stillAwaited(batch []*delivery) []*delivery {
 	return slices.DeleteFunc(batch, func(d *delivery) bool { return d.abandoned })
 }
@@ -89,8 +89,8 @@ func (w *writer) commitFile(batch, rest []*delivery) {
 	w.forget()
 }
 
-// hold names the reports that giveUp may answer and since when their file is under way; nil and zero between two files. giveUp takes
-// them out again when it answers them, so that it answers each once.
+// hold names the reports that giveUp may answer and since when their file is under way; nil and zero between two files.
+// giveUp takes them out again when it answers them, so that it answers each once.
 func (w *writer) hold(inHand []*delivery, since time.Time) {
 	w.mu.Lock()
 	w.inHand, w.since = inHand, since

@@ -22,7 +22,8 @@ type storeState struct {
 	last  store.Condition // of the last answer
 }
 
-// condition is at most conditionAge old, or the last that could be had: a store that does not answer is not asked by every page.
+// condition is at most conditionAge old, or the last that could be had: a store that does not answer is not asked by
+// every page.
 func (s *storeState) condition(ctx context.Context) store.Condition {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 // heldFiles is how many waiting files of a client are shown to a person.
 const heldFiles = 20
 
-// Held shows the reports stage which waiting files hold a client's reports, which of its serials they bring, and whether
-// anybody loads them.
+// Held shows the reports stage which waiting files hold a client's reports, which of its serials they bring, and
+// whether anybody loads them.
 func Held(dir *inbox.Dir, data string) func(context.Context, uuid.UUID) (explain.Held, error) {
 	return func(ctx context.Context, client uuid.UUID) (explain.Held, error) {
 		arriving := newArriving()

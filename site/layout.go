@@ -14,7 +14,8 @@ import (
 	"statewire/internal/refusals"
 )
 
-// OpenInbox opens the inbox of a data directory as every stage and every command that changes it sees it; it makes its folders.
+// OpenInbox opens the inbox of a data directory as every stage and every command that changes it sees it; it makes its
+// folders.
 func OpenInbox(data string, cfg configs.Config, log *slog.Logger) (*inbox.Dir, error) {
 	return inboxConfig(cfg).Open(InboxRoot(data), log)
 }

@@ -16,7 +16,8 @@ func TestALentListenerIsGivenBackOpen(t *testing.T) {
 	defer ln.Close()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	for _, name := range []string{"first", "second"} {
-		giveBack := lend(ln, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) }))
+		giveBack := lend(ln,
+			http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, name) }))
 		resp, err := client.Get("http://" + ln.Addr().String())
 		if err != nil {
 			t.Fatal(err)

@@ -9,10 +9,12 @@ import (
 	"statewire/inbox"
 )
 
-// LoaderGrace is how long files may wait while no loader runs before a person has to act: one that is being started again needs nobody.
+// LoaderGrace is how long files may wait while no loader runs before a person has to act: one that is being started
+// again needs nobody.
 const LoaderGrace = 30 * time.Second
 
-// NoLoader says that files wait and that no process of the site loads them; it is empty when they are loaded, or have just come.
+// NoLoader says that files wait and that no process of the site loads them; it is empty when they are loaded, or have
+// just come.
 func NoLoader(waiting inbox.Box, now time.Time, loader bool) string {
 	if loader || waiting.Files == 0 || waiting.Age(now) < LoaderGrace {
 		return ""
@@ -21,7 +23,8 @@ func NoLoader(waiting inbox.Box, now time.Time, loader bool) string {
 	if waiting.Files == 1 {
 		files = "1 file"
 	}
-	return fmt.Sprintf("no loader runs: %s waiting since %s, and nothing that they hold is stored; `statewire serve --roles ingest` loads them",
+	return fmt.Sprintf("no loader runs: %s waiting since %s, and nothing that they hold is stored; `statewire serve "+
+		"--roles ingest` loads them",
 		files, waiting.Oldest.UTC().Format(time.DateTime+" UTC"))
 }
 

@@ -46,8 +46,10 @@ func TestFilesThatNobodyLoads(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("a file that has just come", true)
-	if text := NoLoader(inbox.Box{Files: 2, Oldest: time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)}, time.Now(), false); text !=
-		"no loader runs: 2 files waiting since 2026-05-01 08:00:00 UTC, and nothing that they hold is stored; `statewire serve --roles ingest` loads them" {
+	if text := NoLoader(inbox.Box{Files: 2, Oldest: time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)}, time.Now(),
+		false); text !=
+		"no loader runs: 2 files waiting since 2026-05-01 08:00:00 UTC, and nothing that they hold is stored; `statewire "+
+			"serve --roles ingest` loads them" {
 		t.Error(text)
 	}
 	unlock, err := Roles{"ingest"}.Lock(data)
@@ -62,7 +64,8 @@ func TestFilesThatNobodyLoads(t *testing.T) {
 	}
 }
 
-// TestAlarmsTogether has a store that is damaged and files that nobody loads: neither hides the other, and both are critical.
+// TestAlarmsTogether has a store that is damaged and files that nobody loads: neither hides the other, and both are
+// critical.
 func TestAlarmsTogether(t *testing.T) {
 	lost := &storeState{asked: time.Now(), last: store.Condition{LostParts: 1, LostRows: 7}}
 	only := lost.alarm(t.Context())

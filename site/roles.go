@@ -29,7 +29,8 @@ func ParseRoles(list string) (Roles, error) {
 		case !slices.Contains(AllRoles, name):
 			return nil, fmt.Errorf("--roles names %q; allowed are %s", name, strings.Join(AllRoles, ", "))
 		case !slices.Contains(Built, name):
-			return nil, fmt.Errorf("--roles names %q, which this version does not have yet; it has %s", name, strings.Join(Built, ", "))
+			return nil, fmt.Errorf("--roles names %q, which this version does not have yet; it has %s", name,
+				strings.Join(Built, ", "))
 		case !slices.Contains(out, name):
 			out = append(out, name)
 		}
@@ -50,7 +51,8 @@ func (e HeldError) Error() string {
 	return fmt.Sprintf("process %d runs it on this data directory; stop that first, or choose other --roles", e.Process)
 }
 
-// Lock takes each role's lock in the data directory, so that no role runs twice on it, and returns how to give them back.
+// Lock takes each role's lock in the data directory, so that no role runs twice on it, and returns how to give them
+// back.
 func (r Roles) Lock(data string) (func() error, error) {
 	var held []*os.File
 	unlock := func() error {

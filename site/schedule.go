@@ -29,8 +29,8 @@ func (s *Site) serveSchedule(w http.ResponseWriter, _ *http.Request) {
 	_ = json.NewEncoder(w).Encode(s.schedule()) // the command that hung up does without
 }
 
-// ScheduleInForce is the running site's schedule, whatever the command's own configuration says: the site may have been started
-// with other flags. Where no site runs, the configuration decides.
+// ScheduleInForce is the running site's schedule, whatever the command's own configuration says: the site may have been
+// started with other flags. Where no site runs, the configuration decides.
 func ScheduleInForce(ctx context.Context, data string, cfg configs.Config) (explain.Schedule, error) {
 	own := scheduleOf(cfg)
 	if Holder(data, "resync") == 0 || !Listens(ResyncSocket(data)) {

@@ -12,7 +12,8 @@ func TestTheScheduleIsThatOfTheSettings(t *testing.T) {
 	cfg := configs.Default()
 	cfg.Resync.CheckInterval, cfg.Resync.MinMissingMessageAge, cfg.Resync.MergeInterval, cfg.Resync.MaxOutstanding = 1, 2, 3, 4
 	cfg.Agent.PolicyInterval, cfg.Agent.SendInterval, cfg.Ingest.InboxPollingInterval = 5, 6, 7
-	want := explain.Schedule{CheckInterval: 1, MinMissingAge: 2, MergeInterval: 3, MaxOutstanding: 4, PolicyInterval: 5, SendInterval: 6, PollInterval: 7}
+	want := explain.Schedule{CheckInterval: 1, MinMissingAge: 2, MergeInterval: 3, MaxOutstanding: 4, PolicyInterval: 5,
+		SendInterval: 6, PollInterval: 7}
 	if got := scheduleOf(cfg); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

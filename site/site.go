@@ -1,5 +1,5 @@
-// Package site is a site as a library: which roles run and how they find each other. What listens first are the relay's reports:
-// they are taken while the store opens, and even when it does not.
+// Package site is a site as a library: which roles run and how they find each other. What listens first are the relay's
+// reports: they are taken while the store opens, and even when it does not.
 package site
 
 import (
@@ -84,8 +84,8 @@ type Addresses struct {
 	CAFile  string
 }
 
-// New prepares the data directory; nothing runs before Run. Nothing is made where the site's sockets could not be: the error is
-// a control.ErrTooLong then.
+// New prepares the data directory; nothing runs before Run. Nothing is made where the site's sockets could not be: the
+// error is a control.ErrTooLong then.
 func New(c Config) (*Site, error) {
 	if err := SocketsFit(c.Data); err != nil {
 		return nil, fmt.Errorf("the data directory: %w", err)
@@ -193,7 +193,8 @@ type certificateSource = func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 // certificate is the configured one, or the site's own.
 func (s *Site) certificate() (certificateSource, error) {
 	if s.cfg.Settings.Relay.TLSCert != "" {
-		files, err := identity.OpenFiles(s.cfg.Settings.Relay.TLSCert, s.cfg.Settings.Relay.TLSKey, identity.Options{Log: s.log})
+		files, err := identity.OpenFiles(s.cfg.Settings.Relay.TLSCert, s.cfg.Settings.Relay.TLSKey,
+			identity.Options{Log: s.log})
 		if err != nil {
 			return nil, err
 		}
@@ -270,7 +271,8 @@ func (s *Site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Sto
 	g.Go(func() error { return db.Watch(ctx) })
 	g.Go(func() error { return db.KeepHistory(ctx, s.cfg.RetentionNow) })
 	summarizer := summaries.New(s.cfg.Settings.Reports.SummaryInterval, summaries.Deps{
-		Store: db, InFlight: loader.InFlight, Orphans: orphans(db), Log: s.log.With("stage", "reports"), Registerer: s.registry,
+		Store: db, InFlight: loader.InFlight, Orphans: orphans(db), Log: s.log.With("stage",
+			"reports"), Registerer: s.registry,
 	})
 	g.Go(func() error { return summarizer.Run(ctx) })
 	return nil

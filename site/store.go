@@ -16,8 +16,8 @@ import (
 // storeRetry is the pause after a ClickHouse server could not be reached at start.
 const storeRetry = 10 * time.Second
 
-// An embedded engine that another process has open is tried this often, two minutes in all: the other may be a role that
-// migrates its tables and does not serve it yet, or a command.
+// An embedded engine that another process has open is tried this often, two minutes in all: the other may be a role
+// that migrates its tables and does not serve it yet, or a command.
 const (
 	busyRetry    = time.Second
 	busyAttempts = 120
@@ -34,14 +34,16 @@ func (s *Site) access() store.Access {
 	return store.Read
 }
 
-// openStore opens the store. A server that cannot be reached is tried again for as long as it takes: reports keep arriving
-// meanwhile. So is an embedded engine that another role is opening at this moment, or that a command uses, and a store that the
-// process with the ingest role has yet to make. One that does not open needs a person, and a relay in this process outlives that.
+// openStore opens the store. A server that cannot be reached is tried again for as long as it takes: reports keep
+// arriving meanwhile. So is an embedded engine that another role is opening at this moment, or that a command uses, and
+// a store that the process with the ingest role has yet to make. One that does not open needs a person, and a relay in
+// this process outlives that.
 func (s *Site) openStore(ctx context.Context) (*store.Store, error) {
 	s.forgetProblem() // of the process before
 	for attempt := 1; ; attempt++ {
 		db, err := store.Open(ctx, s.cfg.Settings.Store, store.Options{
-			Dir: s.cfg.Data, Access: s.access(), Catalog: configs.StateCatalog, Log: s.log.With("stage", "store"), Registerer: s.registry,
+			Dir: s.cfg.Data, Access: s.access(), Catalog: configs.StateCatalog, Log: s.log.With("stage",
+				"store"), Registerer: s.registry,
 			Keep: s.cfg.Roles.Has("ingest"), NewStore: s.cfg.NewStore,
 		})
 		retry, why := storeRetry, "store cannot be reached yet, files stay in the inbox"
@@ -55,7 +57,8 @@ func (s *Site) openStore(ctx context.Context) (*store.Store, error) {
 			retry, why = busyRetry, "waiting for the process with the ingest role to make the store"
 		case errors.Is(err, store.ErrInUse) && attempt <= busyAttempts:
 			retry = busyRetry
-		case len(s.cfg.Settings.Store.Addr) > 0 && !errors.Is(err, store.ErrNewerSchema) && !errors.Is(err, store.ErrNewStore):
+		case len(s.cfg.Settings.Store.Addr) > 0 && !errors.Is(err, store.ErrNewerSchema) &&
+			!errors.Is(err, store.ErrNewStore):
 		case !s.outlive(err):
 			return nil, err
 		default:
@@ -73,8 +76,8 @@ func (s *Site) openStore(ctx context.Context) (*store.Store, error) {
 	}
 }
 
-// startOnceMade starts the stages when the schema is this program's. The store is served before: where this process has the
-// engine, the one with the ingest role migrates through it.
+// startOnceMade starts the stages when the schema is this program's. The store is served before: where this process has
+// the engine, the one with the ingest role migrates through it.
 func (s *Site) startOnceMade(ctx context.Context, g *errgroup.Group, db *store.Store) error {
 	if handler := db.Handler(); handler != nil {
 		if err := s.startSocket(ctx, g, handler); err != nil {
@@ -95,14 +98,15 @@ type schemaReader interface {
 	Schema(ctx context.Context) (store.Schema, error)
 }
 
-// awaitSchema waits for the process with the ingest role to migrate the store. When none does in time, this one runs at the
-// schema it finds: what an earlier version knew still answers.
+// awaitSchema waits for the process with the ingest role to migrate the store. When none does in time, this one runs at
+// the schema it finds: what an earlier version knew still answers.
 func awaitSchema(ctx context.Context, db schemaReader, log *slog.Logger) error {
 	schema := db.SchemaAtOpen()
 	if !schema.Older() {
 		return nil
 	}
-	log.Warn("waiting for the process with the ingest role to migrate the store", "schema", schema.Found, "known", schema.Known, "at_most", schemaWait)
+	log.Warn("waiting for the process with the ingest role to migrate the store", "schema", schema.Found, "known",
+		schema.Known, "at_most", schemaWait)
 	for deadline := time.Now().Add(schemaWait); time.Now().Before(deadline); {
 		if err := backoff.Sleep(ctx, busyRetry); err != nil {
 			return err
@@ -115,6 +119,7 @@ func awaitSchema(ctx context.Context, db schemaReader, log *slog.Logger) error {
 			return nil
 		}
 	}
-	log.Warn("the store was not migrated, some answers may fail; start the process with the ingest role", "schema", schema.Found, "known", schema.Known)
+	log.Warn("the store was not migrated, some answers may fail; start the process with the ingest role", "schema",
+		schema.Found, "known", schema.Known)
 	return nil
 }

@@ -16,19 +16,23 @@ import (
 	"statewire/store"
 )
 
-// A site whose store does not open goes on taking reports: they wait in the inbox. It says why in its log and to `status`, and
-// tries again, because whoever repairs the store should not have to know that the site is to be started again.
+// A site whose store does not open goes on taking reports: they wait in the inbox. It says why in its log and to
+// `status`, and tries again, because whoever repairs the store should not have to know that the site is to be started
+// again.
 
 // repairRetry is the pause before a store that did not open is tried again.
 const repairRetry = time.Minute
 
-// outlive notes why the store does not open, and says whether the process goes on without it: only a relay has something to do.
+// outlive notes why the store does not open, and says whether the process goes on without it: only a relay has
+// something to do.
 func (s *Site) outlive(err error) bool {
 	if !s.cfg.Roles.Has("relay") || s.cfg.NeedsStore {
 		return false
 	}
-	s.log.Error("the store does not open; the relay goes on taking reports, and they wait in the inbox", "retry_in", s.retry(), "err", err)
-	if err := os.WriteFile(ProblemFile(s.cfg.Data), []byte(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")+"\n"), 0o600); err != nil {
+	s.log.Error("the store does not open; the relay goes on taking reports, and they wait in the inbox", "retry_in",
+		s.retry(), "err", err)
+	if err := os.WriteFile(ProblemFile(s.cfg.Data), []byte(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")+
+		"\n"), 0o600); err != nil {
 		s.log.Warn("can't note for `statewire status` why the store does not open", "err", err)
 	}
 	return true

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// unreadFiles is how many waiting files are looked at for the clients they name. With more waiting the loader is behind, and
-	// no client is asked to send even more.
+	// unreadFiles is how many waiting files are looked at for the clients they name. With more waiting the loader is
+	// behind, and no client is asked to send even more.
 	unreadFiles = 20_000
 	// unreadBytes is how much of them is read for the serials they bring.
 	unreadBytes = 256 << 20
@@ -40,7 +40,8 @@ func Unread(dir *inbox.Dir) func(context.Context) (gaps.Unread, error) {
 		if err != nil {
 			return gaps.Unread{}, err
 		}
-		out := gaps.Unread{Everybody: found.Everybody, Reason: found.Reason, Clients: make(map[smx.ClientID]struct{}, len(found.Clients)),
+		out := gaps.Unread{Everybody: found.Everybody, Reason: found.Reason,
+			Clients:  make(map[smx.ClientID]struct{}, len(found.Clients)),
 			Arriving: arriving.runs, Partly: found.Backlog || arriving.left < 0}
 		for client := range found.Clients {
 			out.Clients[client] = struct{}{}

@@ -33,7 +33,8 @@ func TestSerialsOfWaitingFilesAreReadUpToABound(t *testing.T) {
 		want   []serials.Run
 		partly bool
 	}{
-		{"all may be read", len(first) + len(second) + len(third), []serials.Run{{First: 1, Last: 5}, {First: 8, Last: 8}}, false},
+		{"all may be read", len(first) + len(second) + len(third), []serials.Run{{First: 1, Last: 5}, {First: 8, Last: 8}},
+			false},
 		{"one byte less", len(first) + len(second) + len(third) - 1, []serials.Run{{First: 1, Last: 5}}, true},
 		{"the first", len(first), []serials.Run{{First: 1, Last: 3}}, true},
 		{"nothing", 0, nil, true},

@@ -59,7 +59,8 @@ func (s *Store) Schema(ctx context.Context) (_ Schema, err error) {
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	schema := Schema{Known: s.known}
 	var tables uint64
-	row := conn.QueryRow(ctx, "SELECT count() FROM system.tables WHERE database = {database:String} AND name = {table:String}",
+	row := conn.QueryRow(ctx,
+		"SELECT count() FROM system.tables WHERE database = {database:String} AND name = {table:String}",
 		TextArg("database", s.cfg.Database), TextArg("table", versionTable))
 	if err := row.Scan(&tables); err != nil {
 		return schema, fmt.Errorf("look for the schema of database %s: %w", s.cfg.Database, err)
@@ -97,7 +98,9 @@ func (s *Store) makeDatabase(ctx context.Context, opt Options) error {
 func (s *Store) admit(ctx context.Context, access Access) (migrates bool, err error) {
 	switch {
 	case s.found.Found > s.found.Known:
-		return false, fmt.Errorf("%w: it has version %d, this program knows up to %d; start the version of statewire that last ran here, or a newer one",
+		return false, fmt.Errorf(
+			"%w: it has version %d, this program knows up to %d; start the version of statewire that last ran here, or a "+
+				"newer one",
 			ErrNewerSchema, s.found.Found, s.found.Known)
 	case access == Own:
 		return true, nil
@@ -120,7 +123,8 @@ func (s *Store) admit(ctx context.Context, access Access) (migrates bool, err er
 // holdsNothing says that no table has a row, but the one of the schema's version.
 func (s *Store) holdsNothing(ctx context.Context) (bool, error) {
 	var rows uint64
-	row := s.conn.QueryRow(ctx, "SELECT sum(total_rows) FROM system.tables WHERE database = currentDatabase() AND name != {table:String}",
+	row := s.conn.QueryRow(ctx,
+		"SELECT sum(total_rows) FROM system.tables WHERE database = currentDatabase() AND name != {table:String}",
 		TextArg("table", versionTable))
 	if err := row.Scan(&rows); err != nil {
 		return false, fmt.Errorf("look whether the store is empty: %w", err)

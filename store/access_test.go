@@ -29,14 +29,18 @@ func newerSteps(t testing.TB) fs.FS {
 		}
 		steps[filepath.Base(name)] = &fstest.MapFile{Data: text}
 	}
-	steps["00999_next.sql"] = &fstest.MapFile{Data: []byte("-- +goose NO TRANSACTION\n-- +goose Up\nCREATE TABLE IF NOT EXISTS next_thing (a UInt8) ENGINE = MergeTree ORDER BY a;\n")}
+	steps["00999_next.sql"] = &fstest.MapFile{Data: []byte(
+		"-- +goose NO TRANSACTION\n-- +goose Up\n" +
+			"CREATE TABLE IF NOT EXISTS next_thing (a UInt8) ENGINE = MergeTree ORDER BY a;\n")}
 	return steps
 }
 
 // everything is what no reader may change: definitions, and how many rows each table has.
 func everything(t testing.TB, s *store.Store) string {
 	t.Helper()
-	rows, err := s.Conn().Query(t.Context(), "SELECT name, create_table_query, ifNull(total_rows, 0) FROM system.tables WHERE database IN (currentDatabase(), 'dbo') ORDER BY name, database")
+	rows, err := s.Conn().Query(t.Context(),
+		"SELECT name, create_table_query, ifNull(total_rows, 0) FROM system.tables WHERE database IN (currentDatabase(), "+
+			"'dbo') ORDER BY name, database")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +71,8 @@ func TestOnlyTheOwnerChangesTheStore(t *testing.T) {
 	cfg := store.DefaultConfig()
 	cfg.Retention = day
 	catalog := []byte("topic_type,topic_name,state_id,state_name\n1,A,1,one\n")
-	for access, want := range map[store.Access]error{store.Read: nil, store.Write: store.ErrOlderSchema, store.Create: store.ErrOlderSchema} {
+	for access, want := range map[store.Access]error{store.Read: nil, store.Write: store.ErrOlderSchema,
+		store.Create: store.ErrOlderSchema} {
 		db, err := storetest.AgainWith(t, s, cfg, store.Options{Access: access, Catalog: catalog, Migrations: newerSteps(t)})
 		if !errors.Is(err, want) {
 			t.Errorf("access %d of the next version: %v, want %v", access, err, want)
@@ -104,11 +109,13 @@ func TestOnlyCreateAndTheOwnerMakeASchema(t *testing.T) {
 	name := s.Database()
 	for _, access := range []store.Access{store.Read, store.Write} {
 		exec(t, s, "DROP DATABASE "+name+" SYNC")
-		if _, err := storetest.AgainWith(t, s, store.DefaultConfig(), store.Options{Access: access}); !errors.Is(err, store.ErrEmpty) {
+		if _, err := storetest.AgainWith(t, s, store.DefaultConfig(), store.Options{Access: access}); !errors.Is(err,
+			store.ErrEmpty) {
 			t.Errorf("access %d of no database: %v", access, err)
 		}
 		exec(t, storetest.Owner(t), "CREATE DATABASE "+name) // fails if it is there
-		if _, err := storetest.AgainWith(t, s, store.DefaultConfig(), store.Options{Access: access}); !errors.Is(err, store.ErrEmpty) {
+		if _, err := storetest.AgainWith(t, s, store.DefaultConfig(), store.Options{Access: access}); !errors.Is(err,
+			store.ErrEmpty) {
 			t.Errorf("access %d of an empty database: %v", access, err)
 		}
 	}
@@ -139,9 +146,11 @@ func TestOnlyCreateAndTheOwnerMakeASchema(t *testing.T) {
 
 // The engine makes files wherever it starts: it must not where nothing is.
 func TestAReaderMakesNoEngine(t *testing.T) {
-	for access, want := range map[store.Access]error{store.Look: store.ErrNotServed, store.Read: store.ErrEmpty, store.Write: store.ErrEmpty} {
+	for access, want := range map[store.Access]error{store.Look: store.ErrNotServed, store.Read: store.ErrEmpty,
+		store.Write: store.ErrEmpty} {
 		dir := t.TempDir()
-		if _, err := store.Open(t.Context(), store.DefaultConfig(), store.Options{Dir: dir, Access: access}); !errors.Is(err, want) {
+		if _, err := store.Open(t.Context(), store.DefaultConfig(), store.Options{Dir: dir, Access: access}); !errors.Is(err,
+			want) {
 			t.Errorf("access %d: %v, want %v", access, err, want)
 		}
 		if left, _ := os.ReadDir(dir); len(left) > 0 {

@@ -44,7 +44,9 @@ func (s *Store) loadCatalog(ctx context.Context, text []byte) error {
 	if err := s.insertCatalog(ctx, hash, rows); err != nil {
 		return err
 	}
-	err = s.conn.Exec(s.InsertContext(ctx), "INSERT INTO catalog_loads (catalog_hash, loaded_time) VALUES ({hash:UInt64}, fromUnixTimestamp64Micro({time:Int64}, 'UTC'))",
+	err = s.conn.Exec(s.InsertContext(ctx),
+		"INSERT INTO catalog_loads (catalog_hash, loaded_time) VALUES ({hash:UInt64}, "+
+			"fromUnixTimestamp64Micro({time:Int64}, 'UTC'))",
 		TextArg("hash", strconv.FormatUint(hash, 10)), TextArg("time", strconv.FormatInt(s.clock().UnixMicro(), 10)))
 	if err != nil {
 		return fmt.Errorf("activate the state catalog: %w", err)

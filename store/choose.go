@@ -29,7 +29,8 @@ func (s *Store) choose(ctx context.Context, opt Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s.engine, err = embedded.Open(embedded.Config{Library: library, Path: filepath.Join(opt.Dir, "store"), MemoryBytes: s.cfg.Memory})
+	s.engine, err = embedded.Open(embedded.Config{Library: library, Path: filepath.Join(opt.Dir, "store"),
+		MemoryBytes: s.cfg.Memory})
 	if err != nil {
 		return "", explain(err)
 	}
@@ -46,7 +47,8 @@ func mayStart(opt Options) error {
 		return nil
 	}
 	if !hasStore(opt.Dir) {
-		return fmt.Errorf("%w: nothing lies in %s; the first start of a site makes it", ErrEmpty, filepath.Join(opt.Dir, "store"))
+		return fmt.Errorf("%w: nothing lies in %s; the first start of a site makes it", ErrEmpty,
+			filepath.Join(opt.Dir, "store"))
 	}
 	return nil
 }
@@ -60,17 +62,20 @@ func explain(err error) error {
 		text = text[:keep] + "…"
 	}
 	if forbidden.MatchString(text) {
-		return fmt.Errorf("%w: give everything below the data directory to the user that runs the site (chown -R), nothing is lost: %s", ErrForbidden, text)
+		return fmt.Errorf("%w: give everything below the data directory to the user that runs the site (chown -R), "+
+			"nothing is lost: %s", ErrForbidden, text)
 	}
 	if !brokenFiles.MatchString(err.Error()) {
 		return err
 	}
-	return fmt.Errorf("%w: change nothing there, and see \"When the store is damaged\" in docs/store.md; relays go on taking reports: %s", ErrDamaged, text)
+	return fmt.Errorf("%w: change nothing there, and see \"When the store is damaged\" in docs/store.md; relays go on "+
+		"taking reports: %s", ErrDamaged, text)
 }
 
 // brokenFiles matches the engine's codes for broken parts, checksums and metadata, and
 // what it says of a definition that it can't read.
-var brokenFiles = regexp.MustCompile(`Code: (?:226|228|231|246|40|33|32|27|479|117)\.|Syntax error \(in file |Cannot parse definition from metadata file`)
+var brokenFiles = regexp.MustCompile(
+	`Code: (?:226|228|231|246|40|33|32|27|479|117)\.|Syntax error \(in file |Cannot parse definition from metadata file`)
 
 // forbidden matches what the engine says of a file that is not this user's.
 var forbidden = regexp.MustCompile(`errno: 13,|(?i)permission denied`)

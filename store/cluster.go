@@ -40,7 +40,8 @@ func forCluster(sql, cluster string) string {
 		m := engineLine.FindStringSubmatch(line)
 		return "ENGINE = " + replicatedEngine(m[1], m[2])
 	})
-	return strings.ReplaceAll(sql, fsyncLine, "SETTINGS min_compressed_bytes_to_fsync_after_fetch = 1, fsync_after_insert = 1")
+	return strings.ReplaceAll(sql, fsyncLine,
+		"SETTINGS min_compressed_bytes_to_fsync_after_fetch = 1, fsync_after_insert = 1")
 }
 
 func replicatedEngine(kind, arguments string) string {

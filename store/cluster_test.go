@@ -35,7 +35,8 @@ func TestClusterDefinitionsParse(t *testing.T) {
 			if !rows && !strings.Contains(sql, "ON CLUSTER `site's`") {
 				t.Errorf("%s is created on one server only:\n%s", file, sql)
 			}
-			if strings.Contains(sql, "ENGINE = ") && (!strings.Contains(sql, "ENGINE = Replicated") || !strings.Contains(sql, "min_compressed_bytes_to_fsync_after_fetch = 1")) {
+			if strings.Contains(sql, "ENGINE = ") && (!strings.Contains(sql, "ENGINE = Replicated") ||
+				!strings.Contains(sql, "min_compressed_bytes_to_fsync_after_fetch = 1")) {
 				t.Errorf("%s is not replicated durably:\n%s", file, sql)
 			}
 		}

@@ -40,7 +40,8 @@ func (c Condition) Lost() string {
 	}
 	var said []string
 	if c.LostParts > 0 {
-		said = append(said, fmt.Sprintf("rows are lost: %d in %s of %s", c.LostRows, count(c.LostParts, "part"), strings.Join(c.LostTables, ", ")))
+		said = append(said, fmt.Sprintf("rows are lost: %d in %s of %s", c.LostRows, count(c.LostParts, "part"),
+			strings.Join(c.LostTables, ", ")))
 	}
 	if n := len(c.Detached); n > 0 {
 		text := fmt.Sprintf("the engine set %s aside: %s", count(uint64(n), "damaged part"), c.Detached[0])
@@ -49,7 +50,8 @@ func (c Condition) Lost() string {
 		}
 		said = append(said, text)
 	}
-	return strings.Join(said, "; ") + "; next: \"When the store is damaged\" in docs/store.md, then `statewire store accept-loss`"
+	return strings.Join(said, "; ") +
+		"; next: \"When the store is damaged\" in docs/store.md, then `statewire store accept-loss`"
 }
 
 // Warning says in a sentence that the store is restored and what to do; empty when it
@@ -64,9 +66,11 @@ func (c Condition) Warning() string {
 		text = "from a copy of " + r.Copy.UTC().Format("2006-01-02 15:04Z")
 	}
 	if r.Checked {
-		text += fmt.Sprintf("; %d of %s a gap since", r.Gaps, count(r.Clients, "client")+map[bool]string{true: " has", false: " have"}[r.Clients == 1])
+		text += fmt.Sprintf("; %d of %s a gap since", r.Gaps, count(r.Clients, "client")+
+			map[bool]string{true: " has", false: " have"}[r.Clients == 1])
 	} else {
-		text += fmt.Sprintf("; no gap check has run yet, so nobody knows which of %s a gap", count(r.Clients, "client")+map[bool]string{true: " has", false: " have"}[r.Clients == 1])
+		text += fmt.Sprintf("; no gap check has run yet, so nobody knows which of %s a gap", count(r.Clients, "client")+
+			map[bool]string{true: " has", false: " have"}[r.Clients == 1])
 	}
 	if r.Unheard > 0 {
 		text += fmt.Sprintf(", %d were not heard of yet", r.Unheard)
@@ -95,14 +99,15 @@ var restoredSQL string
 // parts that are set aside are known.
 func (s *Store) Condition(ctx context.Context) (Condition, error) {
 	var c Condition
-	err := s.each(ctx, "SELECT path FROM system.detached_parts WHERE database = currentDatabase() ORDER BY path", func(scan func(...any) error) error {
-		var path string
-		if err := scan(&path); err != nil {
-			return err
-		}
-		c.Detached = append(c.Detached, s.below(path))
-		return nil
-	})
+	err := s.each(ctx, "SELECT path FROM system.detached_parts WHERE database = currentDatabase() ORDER BY path",
+		func(scan func(...any) error) error {
+			var path string
+			if err := scan(&path); err != nil {
+				return err
+			}
+			c.Detached = append(c.Detached, s.below(path))
+			return nil
+		})
 	if err != nil {
 		return c, fmt.Errorf("look for parts that are set aside: %w", err)
 	}
@@ -119,7 +124,8 @@ func (s *Store) Condition(ctx context.Context) (Condition, error) {
 	if !restored {
 		return c, nil
 	}
-	row := s.conn.QueryRow(ctx, restoredSQL, TimeArg("restored", r.Time), TimeArg("copied", r.Copy), TimeArg("now", s.clock()))
+	row := s.conn.QueryRow(ctx, restoredSQL, TimeArg("restored", r.Time), TimeArg("copied", r.Copy),
+		TimeArg("now", s.clock()))
 	if err := row.Scan(&r.Clients, &r.Gaps, &r.Unheard, &r.unaccepted, &r.Checked); err != nil {
 		return c, fmt.Errorf("count the clients of the restored store: %w", err)
 	}

@@ -113,9 +113,11 @@ func (c Config) endpoint() (endpoint, error) {
 			errs = append(errs, fmt.Errorf("store.addr: %w", err))
 			continue
 		case i > 0 && len(e.hosts) > 0 && (one.http != e.http || one.tls != e.tls):
-			errs = append(errs, fmt.Errorf("store.addr: %s differs in protocol from %s; all servers want one kind", quoted(addr), quoted(c.Addr[0])))
+			errs = append(errs, fmt.Errorf("store.addr: %s differs in protocol from %s; all servers want one kind", quoted(addr),
+				quoted(c.Addr[0])))
 		case !one.tls && !parse.Loopback(hostOf(one.hosts[0])):
-			errs = append(errs, fmt.Errorf("store.addr: %s is not encrypted; store.tls off and http:// are for loopback addresses only", quoted(addr)))
+			errs = append(errs, fmt.Errorf(
+				"store.addr: %s is not encrypted; store.tls off and http:// are for loopback addresses only", quoted(addr)))
 		}
 		e.http, e.tls = one.http, one.tls
 		e.hosts = append(e.hosts, one.hosts...)

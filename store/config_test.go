@@ -20,7 +20,8 @@ func TestConfigAcceptsAddresses(t *testing.T) {
 		name, addr, tls string
 		want            endpoint
 	}{
-		{"native with TLS is the default", "ch1.example.com:9440", "on", endpoint{false, true, []string{"ch1.example.com:9440"}}},
+		{"native with TLS is the default", "ch1.example.com:9440", "on",
+			endpoint{false, true, []string{"ch1.example.com:9440"}}},
 		{"native by name of the protocol", "clickhouse://ch1:9440", "on", endpoint{false, true, []string{"ch1:9440"}}},
 		{"https", "https://ch1:8443", "on", endpoint{true, true, []string{"ch1:8443"}}},
 		{"http on this machine", "http://127.0.0.1:8123", "on", endpoint{true, false, []string{"127.0.0.1:8123"}}},
@@ -48,18 +49,28 @@ func TestConfigRefusesWithTheKey(t *testing.T) {
 		{"no port", func(c *Config) { c.Addr = []string{"ch1"} }, []string{"store.addr", "host:port"}},
 		{"unknown protocol", func(c *Config) { c.Addr = []string{"ftp://ch1:1"} }, []string{"store.addr"}},
 		{"password in the address", func(c *Config) { c.Addr = []string{"https://u:p@ch1:1"} }, []string{"store.addr"}},
-		{"not encrypted across the network", func(c *Config) { c.Addr = []string{"http://ch1:8123"} }, []string{"store.addr", "not encrypted"}},
-		{"not encrypted in a private network", func(c *Config) { c.Addr = []string{"http://10.0.0.1:8123"} }, []string{"store.addr", "not encrypted"}},
-		{"TLS off in a private network", func(c *Config) { c.Addr, c.TLS = []string{"10.0.0.1:9000"}, "off" }, []string{"not encrypted"}},
-		{"TLS off to every address of this machine", func(c *Config) { c.Addr, c.TLS = []string{"0.0.0.0:9000"}, "off" }, []string{"not encrypted"}},
-		{"a name that begins like this machine's", func(c *Config) { c.Addr, c.TLS = []string{"localhost.example:9000"}, "off" }, []string{"not encrypted"}},
-		{"the second of two", func(c *Config) { c.Addr, c.TLS = []string{"127.0.0.1:9000", "10.0.0.1:9000"}, "off" }, []string{"10.0.0.1:9000", "not encrypted"}},
-		{"TLS off across the network", func(c *Config) { c.Addr, c.TLS = []string{"ch1:9000"}, "off" }, []string{"not encrypted"}},
+		{"not encrypted across the network", func(c *Config) { c.Addr = []string{"http://ch1:8123"} },
+			[]string{"store.addr", "not encrypted"}},
+		{"not encrypted in a private network", func(c *Config) { c.Addr = []string{"http://10.0.0.1:8123"} },
+			[]string{"store.addr", "not encrypted"}},
+		{"TLS off in a private network", func(c *Config) { c.Addr, c.TLS = []string{"10.0.0.1:9000"}, "off" },
+			[]string{"not encrypted"}},
+		{"TLS off to every address of this machine", func(c *Config) { c.Addr, c.TLS = []string{"0.0.0.0:9000"}, "off" },
+			[]string{"not encrypted"}},
+		{"a name that begins like this machine's", func(c *Config) {
+			c.Addr, c.TLS = []string{"localhost.example:9000"},
+				"off"
+		}, []string{"not encrypted"}},
+		{"the second of two", func(c *Config) { c.Addr, c.TLS = []string{"127.0.0.1:9000", "10.0.0.1:9000"}, "off" },
+			[]string{"10.0.0.1:9000", "not encrypted"}},
+		{"TLS off across the network", func(c *Config) { c.Addr, c.TLS = []string{"ch1:9000"}, "off" },
+			[]string{"not encrypted"}},
 		{"two protocols", func(c *Config) { c.Addr = []string{"https://a:1", "b:2"} }, []string{"one kind"}},
 		{"TLS", func(c *Config) { c.TLS = "maybe" }, []string{"store.tls", "on or off"}},
 		{"database", func(c *Config) { c.Database = "a b" }, []string{"store.database"}},
 		{"retention", func(c *Config) { c.Retention = -time.Hour }, []string{"store.retention"}},
-		{"retention below the hour", func(c *Config) { c.Retention = 90 * time.Minute }, []string{"store.retention", "whole hours"}},
+		{"retention below the hour", func(c *Config) { c.Retention = 90 * time.Minute },
+			[]string{"store.retention", "whole hours"}},
 		{"listen beyond this machine", func(c *Config) { c.Listen = ":8123" }, []string{"store.listen", "loopback"}},
 		{"memory", func(c *Config) { c.Memory = 1 }, []string{"store.memory"}},
 		{"cluster without servers", func(c *Config) { c.Cluster = "c" }, []string{"store.cluster"}},
@@ -153,7 +164,8 @@ func TestCatalogIsReadStrictly(t *testing.T) {
 	if err != nil || len(rows) != 2 || rows[0].hasState || !rows[1].hasState || rows[1].stateName != "x, y" {
 		t.Errorf("read %+v, %v", rows, err)
 	}
-	for _, bad := range []string{"", "a,b,c,d\n", head + "x,A,1,B\n", head + "1,A,-1,B\n", head + "1,A\n", head + "4294967296,A,1,B\n"} {
+	for _, bad := range []string{"", "a,b,c,d\n", head + "x,A,1,B\n", head + "1,A,-1,B\n", head + "1,A\n",
+		head + "4294967296,A,1,B\n"} {
 		if _, err := parseCatalog([]byte(bad)); err == nil {
 			t.Errorf("%q is accepted", bad)
 		}

@@ -12,12 +12,17 @@ func TestBlocksAreCoveredByOnePartOrByAllSources(t *testing.T) {
 	}{
 		{"itself", []part{{Partition: "all", Min: 1, Max: 6, Rows: 30}}, true},
 		{"a merge that dropped copies", []part{{Partition: "all", Min: 1, Max: 9, Rows: 4}}, true},
-		{"its sources", []part{{Partition: "all", Min: 1, Max: 2, Rows: 20}, {Partition: "all", Min: 5, Max: 6, Rows: 20}}, true},
-		{"no first source", []part{{Partition: "all", Min: 3, Max: 4, Rows: 20}, {Partition: "all", Min: 5, Max: 6, Rows: 20}}, false},
-		{"no last source", []part{{Partition: "all", Min: 1, Max: 2, Rows: 20}, {Partition: "all", Min: 3, Max: 4, Rows: 20}}, false},
-		{"no middle source", []part{{Partition: "all", Min: 1, Max: 2, Rows: 10}, {Partition: "all", Min: 5, Max: 6, Rows: 10}}, false},
+		{"its sources", []part{{Partition: "all", Min: 1, Max: 2, Rows: 20}, {Partition: "all", Min: 5, Max: 6, Rows: 20}},
+			true},
+		{"no first source", []part{{Partition: "all", Min: 3, Max: 4, Rows: 20},
+			{Partition: "all", Min: 5, Max: 6, Rows: 20}}, false},
+		{"no last source", []part{{Partition: "all", Min: 1, Max: 2, Rows: 20}, {Partition: "all", Min: 3, Max: 4, Rows: 20}},
+			false},
+		{"no middle source", []part{{Partition: "all", Min: 1, Max: 2, Rows: 10},
+			{Partition: "all", Min: 5, Max: 6, Rows: 10}}, false},
 		{"another partition", []part{{Partition: "other", Min: 1, Max: 6, Rows: 30}}, false},
-		{"the parts on both sides of it", []part{{Partition: "all", Min: 0, Max: 0, Rows: 20}, {Partition: "all", Min: 7, Max: 9, Rows: 20}}, false},
+		{"the parts on both sides of it", []part{{Partition: "all", Min: 0, Max: 0, Rows: 20},
+			{Partition: "all", Min: 7, Max: 9, Rows: 20}}, false},
 		{"nothing", nil, false},
 	}
 	for _, tt := range tests {

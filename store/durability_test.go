@@ -28,7 +28,9 @@ type tableRow struct{ Name, Engine, Definition string }
 // mergeTrees are the tables that hold rows, goose's own among them.
 func mergeTrees(t testing.TB, s *store.Store) []tableRow {
 	t.Helper()
-	rows, err := s.Conn().Query(t.Context(), "SELECT name, engine, create_table_query FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'")
+	rows, err := s.Conn().Query(t.Context(),
+		"SELECT name, engine, create_table_query FROM system.tables WHERE database = currentDatabase() AND engine LIKE "+
+			"'%MergeTree'")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +70,8 @@ func TestEveryTableSyncsItsPartsAndMerges(t *testing.T) {
 // syncs are the engine's own counts of files and directories synced.
 func syncs(t testing.TB, s *store.Store) (files, directories uint64) {
 	t.Helper()
-	row := s.Conn().QueryRow(t.Context(), "SELECT sumIf(value, event = 'FileSync'), sumIf(value, event = 'DirectorySync') FROM system.events")
+	row := s.Conn().QueryRow(t.Context(),
+		"SELECT sumIf(value, event = 'FileSync'), sumIf(value, event = 'DirectorySync') FROM system.events")
 	if err := row.Scan(&files, &directories); err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +112,8 @@ func insertDefaults(t testing.TB, s *store.Store, table string) string {
 	if err := row.Scan(&name, &kind); err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("INSERT INTO %s (%s) SELECT defaultValueOfTypeName('%s')", table, name, strings.ReplaceAll(kind, "'", `\'`))
+	return fmt.Sprintf("INSERT INTO %s (%s) SELECT defaultValueOfTypeName('%s')", table, name,
+		strings.ReplaceAll(kind, "'", `\'`))
 }
 
 // An insert that repeats an earlier one must store its rows again: an engine that
@@ -135,7 +139,8 @@ func TestOneInsertIsOnePart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, table := range []string{"state_messages", "current_states_data"} {
-		if n := count(t, s, "SELECT count() FROM system.parts WHERE database = currentDatabase() AND active AND table = '"+table+"'"); n != 1 {
+		if n := count(t, s, "SELECT count() FROM system.parts WHERE database = currentDatabase() AND active AND table = '"+
+			table+"'"); n != 1 {
 			t.Errorf("%s has %d parts", table, n)
 		}
 	}

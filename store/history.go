@@ -113,7 +113,8 @@ func (s *Store) noteRetention(ctx context.Context, keep time.Duration, inForce b
 	last := note{keep: -1}
 	var hours uint32
 	var notes uint64
-	row := s.conn.QueryRow(ctx, "SELECT count(), max(noted_time), argMax(hours, noted_time), argMax(in_force, noted_time) FROM retention_notes")
+	row := s.conn.QueryRow(ctx,
+		"SELECT count(), max(noted_time), argMax(hours, noted_time), argMax(in_force, noted_time) FROM retention_notes")
 	if err := row.Scan(&notes, &last.time, &hours, &last.inForce); err != nil {
 		return last, fmt.Errorf("read when the retention was first seen: %w", err)
 	}
@@ -136,8 +137,10 @@ func (s *Store) after(last time.Time) time.Time {
 
 func (s *Store) writeNote(ctx context.Context, n note) error {
 	err := s.conn.Exec(s.InsertContext(ctx),
-		"INSERT INTO retention_notes (noted_time, hours, in_force) VALUES (fromUnixTimestamp64Micro({time:Int64}, 'UTC'), {hours:UInt32}, {force:Bool})",
-		TextArg("time", strconv.FormatInt(n.time.UnixMicro(), 10)), TextArg("hours", strconv.FormatInt(int64(n.keep/time.Hour), 10)),
+		"INSERT INTO retention_notes (noted_time, hours, in_force) VALUES (fromUnixTimestamp64Micro({time:Int64}, 'UTC'), "+
+			"{hours:UInt32}, {force:Bool})",
+		TextArg("time", strconv.FormatInt(n.time.UnixMicro(), 10)), TextArg("hours",
+			strconv.FormatInt(int64(n.keep/time.Hour), 10)),
 		TextArg("force", strconv.FormatBool(n.inForce)))
 	if err != nil {
 		return fmt.Errorf("note the retention: %w", err)

@@ -46,8 +46,10 @@ func keep(t *testing.T, s *store.Store, retention time.Duration, now time.Time) 
 	return k
 }
 
-// historyTables are all that retention empties, and nothing else: the current states, the clients and what arrived outlive it.
-var historyTables = []string{"bad_files", "client_reports", "component_status", "refused_reports", "resync_checks", "set_aside_ends", "set_aside_records", "state_messages"}
+// historyTables are all that retention empties, and nothing else: the current states, the clients and what arrived
+// outlive it.
+var historyTables = []string{"bad_files", "client_reports", "component_status", "refused_reports", "resync_checks",
+	"set_aside_ends", "set_aside_records", "state_messages"}
 
 // inForce is the retention of every table of history, which must be one. No other table may have any.
 func inForce(t *testing.T, s *store.Store) string {
@@ -69,7 +71,8 @@ func inForce(t *testing.T, s *store.Store) string {
 func received(t *testing.T, s *store.Store, now time.Time, ago ...time.Duration) {
 	t.Helper()
 	for i, d := range ago {
-		insert(t, t.Context(), s, message{Client: 1, Serial: uint64(i + 1), Hash: uint64(i + 1), Received: now.Add(-d).Sub(epoch).Microseconds()})
+		insert(t, t.Context(), s, message{Client: 1, Serial: uint64(i + 1), Hash: uint64(i + 1),
+			Received: now.Add(-d).Sub(epoch).Microseconds()})
 	}
 }
 
@@ -90,20 +93,24 @@ func TestAShorterRetentionWaitsForADay(t *testing.T) {
 		rows  uint64
 	}{
 		{"the one in force says nothing", 400 * day, 0, false, old, "", 3},
-		{"a shorter one is announced with both values and the rows", 2 * day, 0, false, old, "from=400d to=2d rows_to_drop=2", 3},
+		{"a shorter one is announced with both values and the rows", 2 * day, 0, false, old, "from=400d to=2d rows_to_drop=2",
+			3},
 		{"and not again", 2 * day, time.Hour, false, old, "", 3},
 		{"another one begins anew", day, 2 * time.Hour, false, old, "from=400d to=1d rows_to_drop=2", 3},
 		{"the first one too, when it comes back", 2 * day, 23 * time.Hour, false, old, "to=2d", 3},
 		{"a day after another one was seen, which was taken back", 2 * day, 26*time.Hour - time.Second, false, old, "", 3},
 		{"just before a day is over", 2 * day, 47*time.Hour - time.Second, false, old, "", 3},
-		{"a day after it was seen", 2 * day, 47 * time.Hour, false, short, "level=WARN msg=\"retention shortened: older history is dropped\" from=400d to=2d rows=2", 1},
+		{"a day after it was seen", 2 * day, 47 * time.Hour, false, short,
+			"level=WARN msg=\"retention shortened: older history is dropped\" from=400d to=2d rows=2", 1},
 		{"in force", 2 * day, 48 * time.Hour, false, short, "", 1},
 		{"a longer one at once", 3 * day, 48 * time.Hour, false, "toIntervalHour(72)", "from=2d to=3d", 1},
 		{"at once where a person says so", 36 * time.Hour, 48 * time.Hour, true, "toIntervalHour(36)", "from=3d to=36h", 1},
 		{"for ever", 0, 48 * time.Hour, false, "", "from=36h to=\"for ever\"", 1},
-		{"whatever is shorter than for ever waits", 9000 * day, 48 * time.Hour, false, "", "from=\"for ever\" to=9000d rows_to_drop=0", 1},
+		{"whatever is shorter than for ever waits", 9000 * day, 48 * time.Hour, false, "",
+			"from=\"for ever\" to=9000d rows_to_drop=0", 1},
 	} {
-		store.SetRetention(k.Store, step.keep) // each step is a restart: all that is known of the earlier ones is in the store
+		// each step is a restart: all that is known of the earlier ones is in the store
+		store.SetRetention(k.Store, step.keep)
 		k.now = now.Add(step.after)
 		k.step(t, step.now)
 		if got := inForce(t, s); got != step.want {
@@ -142,7 +149,9 @@ func TestALongerRetentionReachesTheRowsThatAreThere(t *testing.T) {
 	received(t, s, now, time.Hour)
 	keep(t, s, 400*day, now).step(t, false)
 	waitFor(t, func() bool {
-		return count(t, s, fmt.Sprintf("SELECT countIf(delete_ttl_info_max < toDateTime(%d)) FROM system.parts WHERE database = currentDatabase() AND table = 'state_messages' AND active",
+		return count(t, s, fmt.Sprintf(
+			"SELECT countIf(delete_ttl_info_max < toDateTime(%d)) FROM system.parts WHERE database = currentDatabase() AND "+
+				"table = 'state_messages' AND active",
 			now.Add(390*day).Unix())) == 0
 	})
 }
@@ -157,7 +166,8 @@ func TestARetentionThatWasCutShortIsFinished(t *testing.T) {
 	exec(t, s, "ALTER TABLE retention_notes DELETE WHERE in_force AND hours = 48 SETTINGS mutations_sync = 1")
 	received(t, s, now.Add(-10*day), 0)
 	keep(t, s, 2*day, now).step(t, false)
-	const mutations = "SELECT count() FROM system.mutations WHERE database = currentDatabase() AND table = 'state_messages'"
+	const mutations = "SELECT count() FROM system.mutations WHERE database = currentDatabase() AND table = " +
+		"'state_messages'"
 	if n := count(t, s, mutations); n != 2 {
 		t.Errorf("%d mutations, want one for each time", n)
 	}
@@ -167,13 +177,16 @@ func TestARetentionThatWasCutShortIsFinished(t *testing.T) {
 	}
 }
 
-// Where one table keeps its rows for less long than the others, a retention between the two still takes from those: it waits.
+// Where one table keeps its rows for less long than the others, a retention between the two still takes from those: it
+// waits.
 func TestARetentionIsMeasuredByTheLongestLife(t *testing.T) {
 	s := storetest.New(t)
-	exec(t, s, "ALTER TABLE bad_files MODIFY TTL toDateTime(set_aside_time) + INTERVAL 240 HOUR DELETE SETTINGS materialize_ttl_after_modify = 0")
+	exec(t, s, "ALTER TABLE bad_files MODIFY TTL toDateTime(set_aside_time) + INTERVAL 240 HOUR DELETE SETTINGS "+
+		"materialize_ttl_after_modify = 0")
 	k := keep(t, s, 20*day, time.Now())
 	k.step(t, false)
-	if text := k.log.String(); !strings.Contains(text, "a shorter retention waits for a day") || !strings.Contains(text, "from=400d to=20d") {
+	if text := k.log.String(); !strings.Contains(text, "a shorter retention waits for a day") ||
+		!strings.Contains(text, "from=400d to=20d") {
 		t.Errorf("it said %q", text)
 	}
 }
@@ -183,7 +196,8 @@ func TestRetentionKeepsTheLatestMessageWithoutASerial(t *testing.T) {
 	topics := []string{"x", `it's \ "q", (1)`, "\t\n\x00é"}
 	for i := range 5 {
 		for n, topic := range topics {
-			insert(t, t.Context(), s, message{Client: 1, Topic: 9003, TopicID: topic, State: uint32(i), Hash: uint64(10*i + n), Received: int64(i)})
+			insert(t, t.Context(), s, message{Client: 1, Topic: 9003, TopicID: topic, State: uint32(i), Hash: uint64(10*i + n),
+				Received: int64(i)})
 		}
 	}
 	want := currentStates(t, t.Context(), s, "")
@@ -205,7 +219,8 @@ func TestRetentionKeepsTheLatestMessageWithoutASerial(t *testing.T) {
 	if got := currentStates(t, t.Context(), s, ""); !slices.Equal(got, want) {
 		t.Errorf("current states %v, want %v", got, want)
 	}
-	const mutations = "SELECT count() FROM system.mutations WHERE database = currentDatabase() AND table = 'instant_states_data'"
+	const mutations = "SELECT count() FROM system.mutations WHERE database = currentDatabase() AND table = " +
+		"'instant_states_data'"
 	if n := count(t, s, mutations); n != 2 {
 		t.Errorf("%d removals, want 2: 7 rows and 5", n)
 	}

@@ -85,14 +85,16 @@ func (s *Store) readNumber(ctx context.Context, tables map[string]*tableParts, s
 	if tables["store_marks"] == nil {
 		return false, nil
 	}
-	err = s.each(ctx, "SELECT store_id, number, marked_time FROM store_marks ORDER BY number DESC LIMIT 1", func(scan func(...any) error) error {
-		return scan(&st.store, &st.number, &st.time)
-	})
+	err = s.each(ctx, "SELECT store_id, number, marked_time FROM store_marks ORDER BY number DESC LIMIT 1",
+		func(scan func(...any) error) error {
+			return scan(&st.store, &st.number, &st.time)
+		})
 	if err != nil {
 		return false, fmt.Errorf("read the store's own mark: %w", err)
 	}
 	var parts uint64
-	row := s.conn.QueryRow(ctx, "SELECT count() FROM system.detached_parts WHERE database = currentDatabase() AND table = 'store_marks'")
+	row := s.conn.QueryRow(ctx,
+		"SELECT count() FROM system.detached_parts WHERE database = currentDatabase() AND table = 'store_marks'")
 	if err := row.Scan(&parts); err != nil {
 		return false, fmt.Errorf("look for broken parts: %w", err)
 	}
@@ -248,7 +250,8 @@ func (s *Store) recordLost(ctx context.Context, gone []lostPart) error {
 	if err := s.insertEvents(ctx, events); err != nil {
 		return err
 	}
-	s.log.Error("the store lost rows", "parts", len(gone), "rows", rows, "next", "see \"When the store is damaged\" in docs/store.md")
+	s.log.Error("the store lost rows", "parts", len(gone), "rows", rows, "next",
+		"see \"When the store is damaged\" in docs/store.md")
 	return nil
 }
 

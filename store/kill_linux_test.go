@@ -113,7 +113,9 @@ func TestBrokenPartsAreReported(t *testing.T) {
 	s := storetest.New(t)
 	exec(t, s, "INSERT INTO serial_ranges (client_id, first_serial, last_serial) SELECT generateUUIDv4(), 1, 9")
 	var path string
-	if err := s.Conn().QueryRow(t.Context(), "SELECT path FROM system.parts WHERE database = currentDatabase() AND table = 'serial_ranges'").Scan(&path); err != nil {
+	if err := s.Conn().QueryRow(t.Context(),
+		"SELECT path FROM system.parts WHERE database = currentDatabase() AND table = 'serial_ranges'").Scan(
+		&path); err != nil {
 		t.Fatal(err)
 	}
 	exec(t, s, "DETACH TABLE serial_ranges")
@@ -128,7 +130,8 @@ func TestBrokenPartsAreReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := reg.Gather()
-	if err != nil || len(got) != 4 || got[0].GetMetric()[0].GetGauge().GetValue() != 1 || !strings.Contains(log.String(), "level=ERROR") {
+	if err != nil || len(got) != 4 || got[0].GetMetric()[0].GetGauge().GetValue() != 1 ||
+		!strings.Contains(log.String(), "level=ERROR") {
 		t.Errorf("metrics %v, %v, log %q", got, err, log.String())
 	}
 }
@@ -147,7 +150,9 @@ func parts(dir string) error {
 		return err
 	}
 	for n := range manyParts {
-		if err := s.Conn().Exec(s.InsertContext(ctx), fmt.Sprintf("INSERT INTO serial_ranges (client_id, first_serial, last_serial) SELECT generateUUIDv4(), %d, 9", n)); err != nil {
+		if err := s.Conn().Exec(s.InsertContext(ctx),
+			fmt.Sprintf("INSERT INTO serial_ranges (client_id, first_serial, last_serial) SELECT generateUUIDv4(), %d, 9",
+				n)); err != nil {
 			return err
 		}
 	}

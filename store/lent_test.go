@@ -11,9 +11,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// Batches lend the driver's columns the memory of those that were sent: lend copies one column's fields into another. That
-// rests on what the fields are. A version of the driver that moves them fails here; look whether a copy is still whole, and
-// whether Reset still empties it, before the new number is written down.
+// Batches lend the driver's columns the memory of those that were sent: lend copies one column's fields into another.
+// That rests on what the fields are. A version of the driver that moves them fails here; look whether a copy is still
+// whole, and whether Reset still empties it, before the new number is written down.
 func TestColumnsOfTheDriverCanBeLent(t *testing.T) {
 	at := time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
 	for _, tt := range []struct {
@@ -45,7 +45,8 @@ func TestColumnsOfTheDriverCanBeLent(t *testing.T) {
 		}
 		if fresh.Rows() != 1 {
 			t.Errorf("%s: a lent column has %d rows, want one", tt.kind, fresh.Rows())
-		} else if _, keyed := fresh.(*column.LowCardinality); !keyed && !reflect.DeepEqual(fresh.Row(0, false), tt.values[1]) {
+		} else if _, keyed := fresh.(*column.LowCardinality); !keyed &&
+			!reflect.DeepEqual(fresh.Row(0, false), tt.values[1]) {
 			t.Errorf("%s: a lent column has %v, want %v", tt.kind, fresh.Row(0, false), tt.values[1])
 		}
 		if got := fieldsOf(reflect.TypeOf(fresh)); got != tt.fields {

@@ -167,7 +167,8 @@ func (s *Store) folderGone(ctx context.Context, p part) (bool, error) {
 		return false, nil // also when it cannot be told
 	}
 	var active uint64
-	row := s.conn.QueryRow(ctx, "SELECT count() FROM system.parts WHERE active AND path = {path:String}", TextArg("path", p.path))
+	row := s.conn.QueryRow(ctx, "SELECT count() FROM system.parts WHERE active AND path = {path:String}",
+		TextArg("path", p.path))
 	if err := row.Scan(&active); err != nil {
 		return false, fmt.Errorf("look for the part %s: %w", p.path, err)
 	}

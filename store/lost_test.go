@@ -46,11 +46,16 @@ func TestOnlyRowsThatAreGoneCountAsLost(t *testing.T) {
 	}{
 		{"nothing happened", nil, 0, 0, nil},
 		{"parts merged", []string{"OPTIMIZE TABLE state_messages FINAL"}, 0, 0, nil},
-		{"retention dropped a month", []string{"ALTER TABLE state_messages MODIFY TTL toDateTime(received_time) + INTERVAL 80 DAY DELETE SETTINGS mutations_sync = 2",
-			"OPTIMIZE TABLE state_messages FINAL"}, 0, 0, nil},
-		{"a mutation took rows", []string{"ALTER TABLE state_messages DELETE WHERE serial <= 2 SETTINGS mutations_sync = 2"}, 0, 0, nil},
-		{"a part was dropped", []string{"ALTER TABLE state_messages DROP PART '" + first + "_2_2_0'"}, 1, 2, []string{"state_messages"}},
-		{"a month was dropped", []string{"ALTER TABLE state_messages DROP PARTITION " + later}, 1, 1, []string{"state_messages"}},
+		{"retention dropped a month",
+			[]string{"ALTER TABLE state_messages MODIFY TTL toDateTime(received_time) + INTERVAL 80 DAY DELETE SETTINGS " +
+				"mutations_sync = 2",
+				"OPTIMIZE TABLE state_messages FINAL"}, 0, 0, nil},
+		{"a mutation took rows", []string{"ALTER TABLE state_messages DELETE WHERE serial <= 2 SETTINGS mutations_sync = 2"},
+			0, 0, nil},
+		{"a part was dropped", []string{"ALTER TABLE state_messages DROP PART '" + first + "_2_2_0'"}, 1, 2,
+			[]string{"state_messages"}},
+		{"a month was dropped", []string{"ALTER TABLE state_messages DROP PARTITION " + later}, 1, 1,
+			[]string{"state_messages"}},
 		{"a table was emptied", []string{"TRUNCATE TABLE state_messages"}, 4, 7, []string{"state_messages"}},
 		{"a table is gone", []string{"DROP TABLE arrivals SYNC"}, 1, 1, []string{"arrivals"}},
 	}
@@ -100,8 +105,10 @@ func condition(t testing.TB, s *store.Store) store.Condition {
 func wantLost(t testing.TB, s *store.Store, parts, rows uint64, tables []string) {
 	t.Helper()
 	c := condition(t, s)
-	if c.LostParts != parts || c.LostRows != rows || !slices.Equal(c.LostTables, tables) || (c.Lost() != "") != (parts > 0) {
-		t.Errorf("lost %d parts, %d rows of %v; want %d, %d of %v", c.LostParts, c.LostRows, c.LostTables, parts, rows, tables)
+	if c.LostParts != parts || c.LostRows != rows || !slices.Equal(c.LostTables, tables) ||
+		(c.Lost() != "") != (parts > 0) {
+		t.Errorf("lost %d parts, %d rows of %v; want %d, %d of %v", c.LostParts, c.LostRows, c.LostTables, parts, rows,
+			tables)
 	}
 }
 
@@ -124,10 +131,13 @@ func TestAFolderThatIsGoneIsFoundAndAccepted(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	dir := t.TempDir()
 	s := storetest.NewWith(t, store.DefaultConfig(), store.Options{Dir: dir, Keep: true, Registerer: reg})
-	exec(t, s, "INSERT INTO serial_ranges (client_id, first_serial, last_serial) SELECT generateUUIDv4(), 1, 9 FROM numbers(5)")
+	exec(t, s, "INSERT INTO serial_ranges (client_id, first_serial, last_serial) SELECT generateUUIDv4(), 1, 9 FROM "+
+		"numbers(5)")
 	look(t, s)
 	var path string
-	if err := s.Conn().QueryRow(t.Context(), "SELECT path FROM system.parts WHERE active AND database = currentDatabase() AND table = 'serial_ranges'").Scan(&path); err != nil {
+	if err := s.Conn().QueryRow(t.Context(),
+		"SELECT path FROM system.parts WHERE active AND database = currentDatabase() AND table = 'serial_ranges'").Scan(
+		&path); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.RemoveAll(path); err != nil {
@@ -181,11 +191,13 @@ func gaugeValue(t testing.TB, reg *prometheus.Registry, name string) float64 {
 func TestPartsThatAreSetAsideAreMovedAway(t *testing.T) {
 	dir := besideTheEngine(t)
 	s := storetest.NewWith(t, store.DefaultConfig(), store.Options{Dir: dir, Keep: true})
-	exec(t, s, "INSERT INTO serial_ranges (client_id, first_serial, last_serial) SELECT generateUUIDv4(), 1, 9 FROM numbers(3)")
+	exec(t, s, "INSERT INTO serial_ranges (client_id, first_serial, last_serial) SELECT generateUUIDv4(), 1, 9 FROM "+
+		"numbers(3)")
 	look(t, s)
 	exec(t, s, "ALTER TABLE serial_ranges DETACH PART 'all_1_1_0'")
 	c := condition(t, s)
-	if len(c.Detached) != 1 || c.LostParts != 0 || !strings.Contains(c.Lost(), "all_1_1_0") || !strings.Contains(c.Lost(), "store accept-loss") {
+	if len(c.Detached) != 1 || c.LostParts != 0 || !strings.Contains(c.Lost(), "all_1_1_0") ||
+		!strings.Contains(c.Lost(), "store accept-loss") {
 		t.Errorf("before the look: %+v, %q", c, c.Lost())
 	}
 	look(t, s)
@@ -221,7 +233,8 @@ func besideTheEngine(t testing.TB) string {
 func forget(t testing.TB, s *store.Store, number int) {
 	t.Helper()
 	exec(t, s, "CREATE TABLE copy AS store_marks", "INSERT INTO copy SELECT * FROM store_marks ORDER BY number LIMIT 1",
-		"TRUNCATE TABLE store_marks", fmt.Sprintf("INSERT INTO store_marks SELECT store_id, %d, marked_time FROM copy", number), "DROP TABLE copy SYNC")
+		"TRUNCATE TABLE store_marks", fmt.Sprintf("INSERT INTO store_marks SELECT store_id, %d, marked_time FROM copy",
+			number), "DROP TABLE copy SYNC")
 }
 
 func TestAnOlderCopyIsRestoredUntilItsGapsAreClosed(t *testing.T) {
@@ -229,8 +242,10 @@ func TestAnOlderCopyIsRestoredUntilItsGapsAreClosed(t *testing.T) {
 	const clients = "SELECT toUUID(concat('f1000000-0000-0000-0000-00000000000', toString(number))) FROM numbers(1, 4)"
 	now := "now64(6, 'UTC')"
 	exec(t, s, "SYSTEM STOP MERGES",
-		"INSERT INTO client_stats_data (client_id, last_serial, last_report_time) SELECT *, 10, "+now+" - INTERVAL 1 DAY FROM ("+clients+")",
-		"INSERT INTO client_stats_data (client_id, last_serial, last_report_time) VALUES ('f1000000-0000-0000-0000-000000000009', 10, "+now+" - INTERVAL 60 DAY)")
+		"INSERT INTO client_stats_data (client_id, last_serial, last_report_time) SELECT *, 10, "+now+
+			" - INTERVAL 1 DAY FROM ("+clients+")",
+		"INSERT INTO client_stats_data (client_id, last_serial, last_report_time) VALUES "+
+			"('f1000000-0000-0000-0000-000000000009', 10, "+now+" - INTERVAL 60 DAY)")
 	defer exec(t, s, "SYSTEM START MERGES")
 	look(t, s)
 	forget(t, s, 1)
@@ -246,26 +261,35 @@ func TestAnOlderCopyIsRestoredUntilItsGapsAreClosed(t *testing.T) {
 		}
 	}
 	want("nobody came", 5, 0, 4)
-	if text := condition(t, again).Warning(); !strings.Contains(text, "no gap check has run yet, so nobody knows which of 5 clients have a gap, 4 were not heard of yet") ||
+	if text := condition(t, again).Warning(); !strings.Contains(text,
+		"no gap check has run yet, so nobody knows which of 5 clients have a gap, 4 were not heard of yet") ||
 		!strings.Contains(text, "from a copy of "+time.Now().UTC().Format("2006-01-02 15:")) {
 		t.Errorf("said %q", text)
 	}
 	exec(t, again, "INSERT INTO resync_clock (id, number, checked_time) VALUES (1, 0, "+now+")")
-	if text := condition(t, again).Warning(); !strings.Contains(text, "; 0 of 5 clients have a gap since, 4 were not heard of yet") {
+	if text := condition(t, again).Warning(); !strings.Contains(text,
+		"; 0 of 5 clients have a gap since, 4 were not heard of yet") {
 		t.Errorf("after the first check it said %q", text)
 	}
 	gap := "INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) VALUES "
-	heard := "INSERT INTO client_stats_data (client_id, last_serial, last_report_time) VALUES ('f1000000-0000-0000-0000-00000000000%d', 30, " + now + ")"
+	heard := "INSERT INTO client_stats_data (client_id, last_serial, last_report_time) VALUES " +
+		"('f1000000-0000-0000-0000-00000000000%d', 30, " + now + ")"
 	exec(t, again, fmt.Sprintf(heard, 1), fmt.Sprintf(heard, 2),
-		gap+"('f1000000-0000-0000-0000-000000000001', 11, 20, "+now+", "+now+", 0)",                                   // what came in between
-		gap+"('f1000000-0000-0000-0000-000000000002', 5, 6, "+now+" - INTERVAL 9 DAY, "+now+", 0)",                    // was missing before
-		gap+"('f1000000-0000-0000-0000-000000000003', 11, 12, "+now+" - INTERVAL 9 DAY, "+now+" - INTERVAL 1 DAY, 0)") // so was this
+		// what came in between
+		gap+"('f1000000-0000-0000-0000-000000000001', 11, 20, "+now+", "+now+", 0)",
+		// was missing before
+		gap+"('f1000000-0000-0000-0000-000000000002', 5, 6, "+now+" - INTERVAL 9 DAY, "+now+", 0)",
+		// so was this
+		gap+"('f1000000-0000-0000-0000-000000000003', 11, 12, "+now+" - INTERVAL 9 DAY, "+now+" - INTERVAL 1 DAY, 0)")
 	want("two came", 5, 1, 2)
-	exec(t, again, "INSERT INTO baselines (client_id, serial, accepted_time) VALUES ('f1000000-0000-0000-0000-000000000003', 12, "+now+")",
-		"INSERT INTO client_claims (client_id, last_serial, claimed_time) VALUES ('f1000000-0000-0000-0000-000000000004', 10, "+now+")")
+	exec(t, again, "INSERT INTO baselines (client_id, serial, accepted_time) VALUES "+
+		"('f1000000-0000-0000-0000-000000000003', 12, "+now+")",
+		"INSERT INTO client_claims (client_id, last_serial, claimed_time) VALUES ('f1000000-0000-0000-0000-000000000004', "+
+			"10, "+now+")")
 	want("one was accepted, one polled", 5, 1, 0)
 	exec(t, again, gap+"('f1000000-0000-0000-0000-000000000001', 11, 20, "+now+", "+now+" + INTERVAL 1 SECOND, 1)",
-		gap+"('f1000000-0000-0000-0000-000000000001', 25, 25, "+now+" + INTERVAL 1 SECOND, "+now+" + INTERVAL 1 SECOND, 0)") // an ordinary gap
+		// an ordinary gap
+		gap+"('f1000000-0000-0000-0000-000000000001', 25, 25, "+now+" + INTERVAL 1 SECOND, "+now+" + INTERVAL 1 SECOND, 0)")
 	want("its gap is closed", 5, 0, 0)
 	want("no check ran since", 5, 0, 0)
 	exec(t, again, "INSERT INTO resync_clock (id, number, checked_time) VALUES (1, 1, "+now+" + INTERVAL 1 SECOND)")
@@ -296,7 +320,8 @@ func TestANewStoreInAUsedFolderIsRefused(t *testing.T) {
 		{"the same, accepted", func(t *testing.T, dir string) {
 			look(t, storetest.NewWith(t, store.DefaultConfig(), store.Options{Dir: dir, Keep: true}))
 		}, store.Options{NewStore: true}, nil},
-		{"an earlier version's folder", func(t *testing.T, dir string) { mkdir(t, dir, "identity") }, store.Options{}, store.ErrNewStore},
+		{"an earlier version's folder", func(t *testing.T, dir string) { mkdir(t, dir, "identity") }, store.Options{},
+			store.ErrNewStore},
 		{"a loader's folder", func(t *testing.T, dir string) {
 			write(t, filepath.Join(mkdir(t, dir, "inboxes/auth/statesys.box"), "loader.lock"), "7")
 		}, store.Options{}, store.ErrNewStore},
@@ -312,8 +337,13 @@ func TestANewStoreInAUsedFolderIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, store.Options{}, store.ErrNewStore},
-		{"a mark that cannot be read", func(t *testing.T, dir string) { write(t, filepath.Join(dir, store.MarkName), "{") }, store.Options{}, errAny},
-		{"a later version's mark", func(t *testing.T, dir string) { write(t, filepath.Join(dir, store.MarkName), `{"format":2}`) }, store.Options{}, errAny},
+		{"a mark that cannot be read", func(t *testing.T, dir string) { write(t, filepath.Join(dir, store.MarkName), "{") },
+			store.Options{}, errAny},
+		{"a later version's mark",
+			func(t *testing.T, dir string) {
+				write(t, filepath.Join(dir, store.MarkName),
+					`{"format":2}`)
+			}, store.Options{}, errAny},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -326,7 +356,8 @@ func TestANewStoreInAUsedFolderIsRefused(t *testing.T) {
 			cfg := store.DefaultConfig()
 			cfg.Database = "fresh_" + strings.NewReplacer(" ", "_", ",", "", "'", "").Replace(tt.name)
 			t.Cleanup(func() {
-				if err := storetest.Owner(t).Conn().Exec(context.Background(), "DROP DATABASE IF EXISTS "+cfg.Database+" SYNC"); err != nil {
+				if err := storetest.Owner(t).Conn().Exec(context.Background(), "DROP DATABASE IF EXISTS "+cfg.Database+
+					" SYNC"); err != nil {
 					t.Error(err)
 				}
 			})
@@ -342,7 +373,8 @@ func TestANewStoreInAUsedFolderIsRefused(t *testing.T) {
 				if err != nil || tt.want != nil {
 					t.Errorf("%v, want %v", err, tt.want)
 				}
-			case tt.want != errAny && (!errors.Is(err, tt.want) || !strings.Contains(err.Error(), "statewire serve --new-store")):
+			case tt.want != errAny &&
+				(!errors.Is(err, tt.want) || !strings.Contains(err.Error(), "statewire serve --new-store")):
 				t.Errorf("%v, want %v", err, tt.want)
 			}
 		})
@@ -352,7 +384,8 @@ func TestANewStoreInAUsedFolderIsRefused(t *testing.T) {
 func databaseThere(t testing.TB, name string) bool {
 	t.Helper()
 	var n uint64
-	row := storetest.Owner(t).Conn().QueryRow(t.Context(), "SELECT count() FROM system.databases WHERE name = {name:String}", clickhouse.Named("name", name))
+	row := storetest.Owner(t).Conn().QueryRow(t.Context(),
+		"SELECT count() FROM system.databases WHERE name = {name:String}", clickhouse.Named("name", name))
 	if err := row.Scan(&n); err != nil {
 		t.Fatal(err)
 	}
@@ -378,7 +411,8 @@ func TestAnotherSitesStoreIsRefused(t *testing.T) {
 	if !errors.Is(err, store.ErrNewStore) {
 		t.Fatalf("%v", err)
 	}
-	if _, err := storetest.AgainWith(t, s, store.DefaultConfig(), store.Options{Dir: other, Keep: true, NewStore: true}); err != nil {
+	if _, err := storetest.AgainWith(t, s, store.DefaultConfig(),
+		store.Options{Dir: other, Keep: true, NewStore: true}); err != nil {
 		t.Errorf("accepted: %v", err)
 	}
 	if _, err := storetest.AgainWith(t, s, store.DefaultConfig(), store.Options{Dir: other, Keep: true}); err != nil {

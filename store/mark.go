@@ -39,7 +39,8 @@ var ErrNewStore = errors.New("the data folder is in use, and its store is not th
 // refuseNew says what is wrong with the store in dir, and which command accepts it.
 func refuseNew(dir, found string) error {
 	return fmt.Errorf("%w: %s is %s; stop the site and put the site's own store there, or accept this one with "+
-		"`statewire serve --new-store`, and every client is asked for its states again; see \"When the store is damaged\" in docs/store.md",
+		"`statewire serve --new-store`, and every client is asked for its states again; see \"When the store is damaged\" "+
+		"in docs/store.md",
 		ErrNewStore, filepath.Join(dir, "store"), found)
 }
 
@@ -100,10 +101,12 @@ func readMark(dir string) (mark, bool, error) {
 	var m mark
 	d := json.NewDecoder(bytes.NewReader(text))
 	if err := d.Decode(&m); err != nil {
-		return mark{}, false, fmt.Errorf("read the store's mark %s: %w; if the store is whole, remove the file: the next start makes it anew", path, err)
+		return mark{}, false, fmt.Errorf(
+			"read the store's mark %s: %w; if the store is whole, remove the file: the next start makes it anew", path, err)
 	}
 	if m.Format != markFormat {
-		return mark{}, false, fmt.Errorf("the store's mark %s has format %d, this program knows %d; start the version of statewire that last ran here", path, m.Format, markFormat)
+		return mark{}, false, fmt.Errorf(
+			"the store's mark %s has format %d, this program knows %d; start the version of statewire that last ran here", path, m.Format, markFormat)
 	}
 	return m, true, nil
 }
@@ -120,7 +123,8 @@ func writeMark(dir string, m mark) (err error) {
 			err = fmt.Errorf("write the store's mark: %w", err)
 		}
 	}()
-	file, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf(".%s-%d", MarkName, os.Getpid())), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf(".%s-%d", MarkName, os.Getpid())),
+		os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,8 @@ func TestAMarkThatCannotBeReadIsLeftToWhoeverOpensTheStore(t *testing.T) {
 			if err := store.Prepare(dir); err != nil {
 				t.Errorf("%q beside %s: %v", text, folder, err)
 			}
-			if err := store.Expect(dir); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+			if err := store.Expect(dir); err == nil || !strings.Contains(err.Error(), want) ||
+				!strings.Contains(err.Error(), path) {
 				t.Errorf("%q beside %s: %v, want %q", text, folder, err, want)
 			}
 			if is, err := os.ReadFile(path); string(is) != text || err != nil {

@@ -17,10 +17,13 @@ type metrics struct {
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{}
-	m.detachedParts = gauge(reg, "detached_parts", "Parts that the engine found damaged and set aside. Not zero: rows are missing.")
+	m.detachedParts = gauge(reg, "detached_parts",
+		"Parts that the engine found damaged and set aside. Not zero: rows are missing.")
 	m.lostRows = gauge(reg, "lost_rows", "Rows that were counted and are gone, until `store accept-loss`.")
-	m.restored = gauge(reg, "restored", "1 from when an older copy of the store was put back until every gap since is closed or accepted.")
-	m.restoredGaps = gauge(reg, "restored_gap_clients", "Clients with a gap of what came between the copy and its being put back.")
+	m.restored = gauge(reg, "restored",
+		"1 from when an older copy of the store was put back until every gap since is closed or accepted.")
+	m.restoredGaps = gauge(reg, "restored_gap_clients",
+		"Clients with a gap of what came between the copy and its being put back.")
 	return m
 }
 

@@ -45,7 +45,8 @@ func (s *Store) migrate(ctx context.Context) error {
 		return fmt.Errorf("migrate database %s: %w", s.cfg.Database, err)
 	}
 	if len(applied) > 0 {
-		s.log.Info("store migrated", "steps", len(applied), "version", applied[len(applied)-1].Source.Version, "took", time.Since(began))
+		s.log.Info("store migrated", "steps", len(applied), "version", applied[len(applied)-1].Source.Version, "took",
+			time.Since(began))
 	}
 	return nil
 }

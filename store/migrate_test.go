@@ -55,30 +55,38 @@ func TestMigrationThatWasCutShortContinues(t *testing.T) {
 	exec(t, s, "SELECT * FROM client_presence", "SELECT * FROM SMS_CN_ClientStatus")
 }
 
-// A site on which claims were believed that jump: they are kept aside, what else is known of the clients stays, and a second run of the
-// steps changes nothing.
+// A site on which claims were believed that jump: they are kept aside, what else is known of the clients stays, and a
+// second run of the steps changes nothing.
 func TestClaimsThatJumpedBeforeTheyWereMeasured(t *testing.T) {
 	s := storetest.New(t)
 	const id = "00000000-0000-0000-0000-00000000000"
-	exec(t, s, "INSERT INTO client_claims (client_id, last_serial, claimed_time) VALUES ('"+id+"1', 9, 1), ('"+id+"1', 4611686018427387902, 2), "+
+	exec(t, s, "INSERT INTO client_claims (client_id, last_serial, claimed_time) VALUES ('"+id+"1', 9, 1), ('"+id+
+		"1', 4611686018427387902, 2), "+
 		"('"+id+"2', 1000010, 3), ('"+id+"3', 1000011, 4), ('"+id+"4', 1000001, 5), ('"+id+"5', 3000003, 6)",
-		"INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES ('"+id+"1', 1, 10), ('"+id+"2', 1, 10), ('"+id+"3', 1, 10), ('"+id+"5', 3000000, 3000000)",
-		"INSERT INTO missing_ranges (client_id, first_serial, last_serial, checked_time, closed) VALUES ('"+id+"1', 11, 4611686018427387902, 1, 0), ('"+id+"2', 11, 1000009, 1, 0)")
+		"INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES ('"+id+"1', 1, 10), ('"+id+"2', 1, 10), ('"+
+			id+"3', 1, 10), ('"+id+"5', 3000000, 3000000)",
+		"INSERT INTO missing_ranges (client_id, first_serial, last_serial, checked_time, closed) VALUES ('"+id+
+			"1', 11, 4611686018427387902, 1, 0), ('"+id+"2', 11, 1000009, 1, 0)")
 	for range 2 {
 		exec(t, s, "ALTER TABLE goose_db_version DELETE WHERE version_id >= 70 SETTINGS mutations_sync = 2")
 		if _, err := storetest.Again(t, s); err != nil {
 			t.Fatal(err)
 		}
 		for sql, want := range map[string]uint64{
-			"SELECT count() FROM claims_aside FINAL":                                                                                     3,
-			"SELECT last_serial FROM claims_aside FINAL WHERE seen_serial = 10 AND client_id = '" + id + "1'":                            4611686018427387902,
-			"SELECT last_serial FROM claims_aside FINAL WHERE client_id = '" + id + "4'":                                                 1000001,
-			"SELECT max(last_serial) FROM client_claims":                                                                                 3000003,
-			"SELECT max(last_serial) FROM client_claims WHERE client_id IN ('" + id + "1', '" + id + "3')":                               9,
-			"SELECT max(last_serial) FROM client_claims WHERE client_id = '" + id + "2'":                                                 1000010,
-			"SELECT toUInt64(sum(toUnixTimestamp64Micro(t))) FROM (SELECT max(claimed_time) AS t FROM client_claims GROUP BY client_id)": 2 + 3 + 4 + 5 + 6,
-			"SELECT count() FROM SR_MissingMessageRanges WHERE SerialJump = 1":                                                           1,
-			"SELECT count() FROM SR_MissingMessageRanges WHERE SerialJump = 0":                                                           1,
+			"SELECT count() FROM claims_aside FINAL": 3,
+			"SELECT last_serial FROM claims_aside FINAL WHERE seen_serial = 10 AND client_id = '" + id +
+				"1'": 4611686018427387902,
+			"SELECT last_serial FROM claims_aside FINAL WHERE client_id = '" + id +
+				"4'": 1000001,
+			"SELECT max(last_serial) FROM client_claims": 3000003,
+			"SELECT max(last_serial) FROM client_claims WHERE client_id IN ('" + id + "1', '" + id +
+				"3')": 9,
+			"SELECT max(last_serial) FROM client_claims WHERE client_id = '" + id +
+				"2'": 1000010,
+			"SELECT toUInt64(sum(toUnixTimestamp64Micro(t))) FROM (SELECT max(claimed_time) AS t FROM client_claims GROUP BY " +
+				"client_id)": 2 + 3 + 4 + 5 + 6,
+			"SELECT count() FROM SR_MissingMessageRanges WHERE SerialJump = 1": 1,
+			"SELECT count() FROM SR_MissingMessageRanges WHERE SerialJump = 0": 1,
 		} {
 			if n := count(t, s, sql); n != want {
 				t.Errorf("%s: %d, want %d", sql, n, want)

@@ -59,7 +59,8 @@ func TestServerOverTLSWithItsOwnAuthority(t *testing.T) {
 	write(t, secret, "geheim\n")
 	cfg := store.DefaultConfig()
 	cfg.Addr, cfg.Database, cfg.User, cfg.PasswordFile = []string{srv.URL}, "over_tls", "site", secret
-	if _, err := store.Open(t.Context(), cfg, store.Options{Access: store.Own}); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if _, err := store.Open(t.Context(), cfg, store.Options{Access: store.Own}); err == nil ||
+		!strings.Contains(err.Error(), "certificate") {
 		t.Errorf("a server whose certificate nobody vouches for: %v", err)
 	}
 	cfg.CAFile = ca
@@ -123,10 +124,12 @@ func storesAndAnswers(t *testing.T, s *store.Store) {
 
 func TestReadOnlyRefusesWhatASQLTextCouldDo(t *testing.T) {
 	s := storetest.New(t)
-	exec(t, s, "INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES ('f1000000-0000-0000-0000-000000000009', 4, 7)")
+	exec(t, s, "INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES "+
+		"('f1000000-0000-0000-0000-000000000009', 4, 7)")
 	out := filepath.Join(t.TempDir(), "out")
 	for _, sql := range []string{
-		"INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES ('f1000000-0000-0000-0000-000000000009', 5, 7)",
+		"INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES ('f1000000-0000-0000-0000-000000000009', " +
+			"5, 7)",
 		"DROP TABLE serial_ranges",
 		"SELECT * FROM serial_ranges SETTINGS readonly = 0",
 		"SELECT * FROM serial_ranges INTO OUTFILE '" + out + "'",

@@ -62,9 +62,11 @@ func load(t testing.TB, s *store.Store, file int) {
 	var rows []message
 	for i := range 5 {
 		serial := uint64(file*5 + i + 1)
-		rows = append(rows, message{Client: client, Serial: serial, Topic: 500, TopicID: fmt.Sprint(i), State: uint32(file), TimeUS: int64(file), Hash: serial * 77, Received: int64(file * 10)})
+		rows = append(rows, message{Client: client, Serial: serial, Topic: 500, TopicID: fmt.Sprint(i), State: uint32(file),
+			TimeUS: int64(file), Hash: serial * 77, Received: int64(file * 10)})
 	}
-	rows = append(rows, message{Client: client, Serial: uint64(file*5 + 5), Topic: 700, State: 2, Hash: 5, Received: int64(file * 10)})
+	rows = append(rows, message{Client: client, Serial: uint64(file*5 + 5), Topic: 700, State: 2, Hash: 5,
+		Received: int64(file * 10)})
 	insert(t, t.Context(), s, rows...)
 	columns := func(into string, values ...any) {
 		b, err := s.Conn().PrepareBatch(s.InsertContext(t.Context()), into)
@@ -79,8 +81,10 @@ func load(t testing.TB, s *store.Store, file int) {
 		}
 	}
 	at := epoch.Add(time.Duration(file*10) * time.Microsecond)
-	columns("INSERT INTO serial_ranges (client_id, first_serial, last_serial)", clientID(client), uint64(file*5+1), uint64(file*5+5))
-	columns("INSERT INTO client_reports (client_id, received_time, source_file, report_index, netbios_name, client_version, client_type)",
+	columns("INSERT INTO serial_ranges (client_id, first_serial, last_serial)", clientID(client), uint64(file*5+1),
+		uint64(file*5+5))
+	columns("INSERT INTO client_reports (client_id, received_time, source_file, report_index, netbios_name, "+
+		"client_version, client_type)",
 		clientID(client), at, fmt.Sprintf("%d.SMX", file), uint32(0), fmt.Sprintf("PC-%d", file), "5.0", uint8(1))
 }
 
@@ -140,12 +144,16 @@ func TestClientsShowTheirLatestReport(t *testing.T) {
 
 func TestStatsOfAClientWithoutStoredMessages(t *testing.T) {
 	s := storetest.New(t)
-	exec(t, s, "INSERT INTO client_reports (client_id, received_time, source_file) VALUES ('f1000000-0000-0000-0000-000000000009', "+after(0)+", 'a.SMX')",
-		"INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES ('f1000000-0000-0000-0000-000000000009', 4, 7)")
+	exec(t, s, "INSERT INTO client_reports (client_id, received_time, source_file) VALUES "+
+		"('f1000000-0000-0000-0000-000000000009', "+after(0)+", 'a.SMX')",
+		"INSERT INTO serial_ranges (client_id, first_serial, last_serial) VALUES ('f1000000-0000-0000-0000-000000000009', "+
+			"4, 7)")
 	var id uuid.UUID
 	var serial uint64
 	var last time.Time
-	if err := s.Conn().QueryRow(t.Context(), "SELECT ClientID, LastSerialNumber, LastMessageTime FROM SR_ClientMessageStats").Scan(&id, &serial, &last); err != nil {
+	if err := s.Conn().QueryRow(t.Context(),
+		"SELECT ClientID, LastSerialNumber, LastMessageTime FROM SR_ClientMessageStats").Scan(
+		&id, &serial, &last); err != nil {
 		t.Fatal(err)
 	}
 	if !last.Equal(epoch) {

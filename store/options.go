@@ -42,17 +42,19 @@ func (c Config) baseOptions() *clickhouse.Options {
 }
 
 // dialInTime dials as the driver does, each address within dialTimeout.
-func dialInTime(ctx context.Context, id int, opt *clickhouse.Options, dial clickhouse.Dial) (clickhouse.DialResult, error) {
+func dialInTime(ctx context.Context, id int, opt *clickhouse.Options, dial clickhouse.Dial) (clickhouse.DialResult,
+	error) {
 	timed := *opt
 	timed.DialTimeout = dialTimeout
-	return clickhouse.DefaultDialStrategy(ctx, id, &timed, func(ctx context.Context, addr string, opt *clickhouse.Options) (clickhouse.DialResult, error) {
-		if opt.TransportFunc != nil { // nothing is dialled, and its first answer may wait for a turn, too
+	return clickhouse.DefaultDialStrategy(ctx, id, &timed,
+		func(ctx context.Context, addr string, opt *clickhouse.Options) (clickhouse.DialResult, error) {
+			if opt.TransportFunc != nil { // nothing is dialled, and its first answer may wait for a turn, too
+				return dial(ctx, addr, opt)
+			}
+			ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+			defer cancel()
 			return dial(ctx, addr, opt)
-		}
-		ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-		defer cancel()
-		return dial(ctx, addr, opt)
-	})
+		})
 }
 
 // transportOptions reach an engine through rt: the one in this process, or one

@@ -184,7 +184,8 @@ func (d *disk) cut(t *testing.T) {
 	}
 }
 
-var roles = map[string]func(dir string) error{"write": powerWrite, "check": powerCheck, "fill": fill, "parts": parts, "full": fillDisk}
+var roles = map[string]func(dir string) error{"write": powerWrite, "check": powerCheck, "fill": fill, "parts": parts,
+	"full": fillDisk}
 
 // powerWrite inserts for ever and says so after each acknowledgement.
 func powerWrite(dir string) error {
@@ -222,7 +223,8 @@ func mutate(ctx context.Context, s *store.Store) error {
 		// No mutant: how little the sources of a merge are needed once its result is synced.
 		"brief": "old_parts_lifetime = 0",
 		"M5":    "min_rows_to_fsync_after_merge = 0, min_compressed_bytes_to_fsync_after_merge = 0, old_parts_lifetime = 0",
-		"M6":    "fsync_after_insert = 0, fsync_part_directory = 0, min_rows_to_fsync_after_merge = 0, min_compressed_bytes_to_fsync_after_merge = 0, old_parts_lifetime = 0",
+		"M6": "fsync_after_insert = 0, fsync_part_directory = 0, min_rows_to_fsync_after_merge = 0, " +
+			"min_compressed_bytes_to_fsync_after_merge = 0, old_parts_lifetime = 0",
 	}
 	settings, ok := mutants[os.Getenv("STATEWIRE_TEST_MUTANT")]
 	if !ok {
@@ -231,7 +233,8 @@ func mutate(ctx context.Context, s *store.Store) error {
 	if settings == "" {
 		return nil
 	}
-	for _, table := range []string{"state_messages", "current_states_data", "instant_states_data", "completions_data", "client_stats_data"} {
+	for _, table := range []string{"state_messages", "current_states_data", "instant_states_data", "completions_data",
+		"client_stats_data"} {
 		if err := s.Conn().Exec(ctx, "ALTER TABLE "+table+" MODIFY SETTING "+settings); err != nil {
 			return err
 		}

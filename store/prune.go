@@ -31,7 +31,8 @@ func (s *Store) pruneInstants(ctx context.Context) error {
 		if err != nil || len(keys) == 0 {
 			return err
 		}
-		err = s.conn.Exec(ctx, "ALTER TABLE instant_states_data"+s.onCluster()+" "+pruneRowsSQL, TextArg("keys", "["+strings.Join(keys, ",")+"]"))
+		err = s.conn.Exec(ctx, "ALTER TABLE instant_states_data"+s.onCluster()+" "+pruneRowsSQL,
+			TextArg("keys", "["+strings.Join(keys, ",")+"]"))
 		if err != nil {
 			return fmt.Errorf("remove %d old messages without a serial: %w", len(keys), err)
 		}

@@ -32,7 +32,8 @@ func (s *Store) Retention(ctx context.Context) (time.Duration, error) {
 // life reads how long a table keeps its rows; zero is for ever.
 func (s *Store) life(ctx context.Context, table string) (time.Duration, error) {
 	var definition string
-	row := s.conn.QueryRow(ctx, "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}",
+	row := s.conn.QueryRow(ctx,
+		"SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = {name:String}",
 		TextArg("name", table))
 	if err := row.Scan(&definition); err != nil {
 		return 0, fmt.Errorf("read the definition of %s: %w", table, err)
@@ -88,7 +89,8 @@ func (s *Store) applyRetention(ctx context.Context, keep time.Duration) error {
 		}
 		change := "REMOVE TTL"
 		if keep != 0 {
-			change = fmt.Sprintf("MODIFY TTL toDateTime(%s) + INTERVAL %d HOUR DELETE SETTINGS materialize_ttl_after_modify = 0", h.column, keep/time.Hour)
+			change = fmt.Sprintf("MODIFY TTL toDateTime(%s) + INTERVAL %d HOUR DELETE SETTINGS materialize_ttl_after_modify = 0",
+				h.column, keep/time.Hour)
 		}
 		if err := s.conn.Exec(ctx, "ALTER TABLE "+h.table+s.onCluster()+" "+change); err != nil {
 			return fmt.Errorf("set the retention of %s to %s: %w", h.table, inDays(keep), err)
@@ -103,7 +105,8 @@ func (s *Store) applyRetention(ctx context.Context, keep time.Duration) error {
 // whole, whatever the definition says by then.
 func (s *Store) materializeRetention(ctx context.Context) error {
 	for _, h := range history {
-		if err := s.conn.Exec(ctx, "ALTER TABLE "+h.table+s.onCluster()+" MATERIALIZE TTL SETTINGS mutations_sync = 0"); err != nil {
+		if err := s.conn.Exec(ctx, "ALTER TABLE "+h.table+s.onCluster()+
+			" MATERIALIZE TTL SETTINGS mutations_sync = 0"); err != nil {
 			return fmt.Errorf("apply the retention to the rows of %s: %w", h.table, err)
 		}
 	}
@@ -115,7 +118,8 @@ func (s *Store) beyond(ctx context.Context, keep time.Duration) (rows uint64, er
 	before := TimeArg("before", s.clock().Add(-keep))
 	for _, h := range history {
 		var n uint64
-		if err := s.conn.QueryRow(ctx, "SELECT count() FROM "+h.table+" WHERE "+h.column+" < {before:DateTime64(6, 'UTC')}", before).Scan(&n); err != nil {
+		if err := s.conn.QueryRow(ctx, "SELECT count() FROM "+h.table+" WHERE "+h.column+" < {before:DateTime64(6, 'UTC')}",
+			before).Scan(&n); err != nil {
 			return 0, fmt.Errorf("count the rows of %s beyond %s: %w", h.table, inDays(keep), err)
 		}
 		rows += n

@@ -70,7 +70,8 @@ type state struct {
 }
 
 func currentStates(t interface{ Fatal(...any) }, ctx context.Context, s *store.Store, where string) []state {
-	rows, err := s.Conn().Query(ctx, "SELECT client_id, topic_type, topic_id, state_id, message_time, received_time, serial FROM current_states "+where)
+	rows, err := s.Conn().Query(ctx,
+		"SELECT client_id, topic_type, topic_id, state_id, message_time, received_time, serial FROM current_states "+where)
 	if err != nil {
 		t.Fatal(err)
 	}

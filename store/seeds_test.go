@@ -21,16 +21,19 @@ func TestQueriesOfTheSourcesRunAsPrinted(t *testing.T) {
 		message{Client: 5, Serial: 900, Topic: 700, State: 2, Hash: 5, Received: 20_000_000}, // a repeat of the older one
 	)
 	for client, issued := range map[int]time.Duration{1: 5, 2: 5, 3: 5, 5: 9} {
-		exec(t, s, fmt.Sprintf("INSERT INTO resyncs (client_id, issued_time, reason) VALUES ('%s', %s, 'gap')", clientID(byte(client)), after(issued*time.Second)))
+		exec(t, s, fmt.Sprintf("INSERT INTO resyncs (client_id, issued_time, reason) VALUES ('%s', %s, 'gap')",
+			clientID(byte(client)), after(issued*time.Second)))
 	}
 	tests := []struct {
 		name, sql string
 		want      uint64
 	}{
 		{"issued after the last completion",
-			"select count(*) from SR_ClientMessageStats where LastResyncIssuedTime is not null and (LastResyncIssuedTime > LastResyncClientCompletedTime)", 2},
+			"select count(*) from SR_ClientMessageStats where LastResyncIssuedTime is not null and (LastResyncIssuedTime > " +
+				"LastResyncClientCompletedTime)", 2},
 		{"issued and never completed",
-			"select count(*) from SR_ClientMessageStats where LastResyncIssuedTime is not null and LastResyncClientCompletedTime is null", 1},
+			"select count(*) from SR_ClientMessageStats where LastResyncIssuedTime is not null and " +
+				"LastResyncClientCompletedTime is null", 1},
 	}
 	for _, tt := range tests {
 		if got := count(t, s, tt.sql); got != tt.want {
@@ -39,7 +42,8 @@ func TestQueriesOfTheSourcesRunAsPrinted(t *testing.T) {
 	}
 	exec(t, s, "INSERT INTO notification_servers VALUES (1, 'MP1', 42, "+after(0)+"), (2, 'MP2', NULL, "+after(0)+")",
 		"INSERT INTO notification_servers VALUES (1, 'MP1', 43, "+after(5*time.Second)+")")
-	rows, err := s.Conn().Query(t.Context(), `select B.ServerName, A.OnlineClients as "Online Clients" from Bgb_Server B left join dbo.v_BgbServerCurrent A on A.ServerID=B.ServerID order by 2`)
+	rows, err := s.Conn().Query(t.Context(),
+		`select B.ServerName, A.OnlineClients as "Online Clients" from Bgb_Server B left join dbo.v_BgbServerCurrent A on A.ServerID=B.ServerID order by 2`)
 	if err != nil {
 		t.Fatal(err)
 	}

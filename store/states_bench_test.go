@@ -25,13 +25,17 @@ func BenchmarkCurrentStates(b *testing.B) {
 		exec(b, s, fmt.Sprintf(`INSERT INTO current_states_data SELECT * REPLACE (serial + 1000000000 AS serial, rank + toUInt256(1000000000) AS rank)
 			FROM current_states_data WHERE cityHash64(client_id) %% %d = %d`, benchTopics*5, part))
 	}
-	exec(b, s, "INSERT INTO state_messages (client_id, serial, received_time, topic_type, topic_id, state_id, payload_hash) SELECT reinterpret(sipHash128(number), 'UUID'), 0, '2026-01-01 00:00:00', 9003, 'x', 1, number FROM numbers(1000)")
+	exec(b, s, "INSERT INTO state_messages (client_id, serial, received_time, topic_type, topic_id, state_id, "+
+		"payload_hash) SELECT reinterpret(sipHash128(number), 'UUID'), 0, '2026-01-01 00:00:00', 9003, 'x', 1, number "+
+		"FROM numbers(1000)")
 	const client = "reinterpret(sipHash128(toUInt64(77)), 'UUID')"
 	questions := []struct{ name, sql string }{
-		{"topic", "SELECT state_id, count() FROM current_states WHERE topic_type = 502 AND topic_id = 'ScopeId_8A4D7C11/Config_5' GROUP BY state_id FORMAT Null"},
+		{"topic", "SELECT state_id, count() FROM current_states WHERE topic_type = 502 AND topic_id = " +
+			"'ScopeId_8A4D7C11/Config_5' GROUP BY state_id FORMAT Null"},
 		{"type", "SELECT state_id, count() FROM current_states WHERE topic_type = 501 GROUP BY state_id FORMAT Null"},
 		{"client", "SELECT * FROM current_states WHERE client_id = " + client + " FORMAT Null"},
-		{"page", "SELECT * FROM current_states WHERE topic_type = 502 AND topic_id = 'ScopeId_8A4D7C11/Config_5' ORDER BY client_id LIMIT 100 FORMAT Null"},
+		{"page", "SELECT * FROM current_states WHERE topic_type = 502 AND topic_id = 'ScopeId_8A4D7C11/Config_5' ORDER BY " +
+			"client_id LIMIT 100 FORMAT Null"},
 		{"all", "SELECT topic_type, state_id, count() FROM current_states GROUP BY ALL FORMAT Null"},
 	}
 	for _, parts := range []string{"parts", "merged"} {

@@ -81,7 +81,8 @@ func TestCurrentStatesFollowTheRulesMergedOrNot(t *testing.T) {
 	s := storetest.New(t)
 	ctx := t.Context()
 	rapid.Check(t, func(rt *rapid.T) {
-		exec(t, s, "TRUNCATE TABLE state_messages", "TRUNCATE TABLE current_states_data", "TRUNCATE TABLE instant_states_data", "SYSTEM STOP MERGES")
+		exec(t, s, "TRUNCATE TABLE state_messages", "TRUNCATE TABLE current_states_data",
+			"TRUNCATE TABLE instant_states_data", "SYSTEM STOP MERGES")
 		var all []message
 		for range rapid.IntRange(1, 4).Draw(rt, "inserts") {
 			batch := rapid.SliceOfN(rapid.Custom(drawMessage), 1, 12).Draw(rt, "batch")
@@ -92,10 +93,12 @@ func TestCurrentStatesFollowTheRulesMergedOrNot(t *testing.T) {
 		if got := currentStates(rt, ctx, s, ""); !slices.Equal(got, want) {
 			rt.Fatalf("not merged:\n%v, want\n%v", got, want)
 		}
-		if got := currentStates(rt, ctx, s, "WHERE client_id = 'f1000000-0000-0000-0000-000000000001'"); !slices.Equal(got, of(want, 1)) {
+		if got := currentStates(rt, ctx, s, "WHERE client_id = 'f1000000-0000-0000-0000-000000000001'"); !slices.Equal(got,
+			of(want, 1)) {
 			rt.Fatalf("one client, not merged:\n%v, want\n%v", got, of(want, 1))
 		}
-		exec(t, s, "SYSTEM START MERGES", "OPTIMIZE TABLE current_states_data FINAL", "OPTIMIZE TABLE instant_states_data FINAL", "OPTIMIZE TABLE state_messages FINAL")
+		exec(t, s, "SYSTEM START MERGES", "OPTIMIZE TABLE current_states_data FINAL",
+			"OPTIMIZE TABLE instant_states_data FINAL", "OPTIMIZE TABLE state_messages FINAL")
 		if got := currentStates(rt, ctx, s, ""); !slices.Equal(got, want) {
 			rt.Fatalf("merged:\n%v, want\n%v", got, want)
 		}
@@ -119,7 +122,8 @@ func TestCurrentStatesOfPlainCases(t *testing.T) {
 		want state
 	}{
 		{"the greater serial wins, whatever the clocks say",
-			[]message{with(func(m *message) { m.Serial, m.State, m.TimeUS, m.Hash = 6, 2, 0, 11 }), with(func(m *message) { m.TimeUS, m.Received = 9_000_000, 99 })},
+			[]message{with(func(m *message) { m.Serial, m.State, m.TimeUS, m.Hash = 6, 2, 0, 11 }),
+				with(func(m *message) { m.TimeUS, m.Received = 9_000_000, 99 })},
 			state{1, 500, "u", 2, 0, 50, 6}},
 		{"a repeat shows its first arrival",
 			[]message{with(func(m *message) { m.Received = 90 }), base, with(func(m *message) { m.Received = 70 })},
@@ -131,13 +135,16 @@ func TestCurrentStatesOfPlainCases(t *testing.T) {
 			[]message{with(func(m *message) { m.State, m.Hash = 3, 9 }), base},
 			state{1, 500, "u", 1, 1, 50, 5}},
 		{"a numbered message wins over an instant one that came later",
-			[]message{with(func(m *message) { m.Serial, m.State, m.Received, m.TimeUS, m.Hash = 0, 4, 999, 9_000_000, 12 }), base},
+			[]message{with(func(m *message) { m.Serial, m.State, m.Received, m.TimeUS, m.Hash = 0, 4, 999, 9_000_000, 12 }),
+				base},
 			state{1, 500, "u", 1, 1, 50, 5}},
 		{"of instant messages the one that arrived last wins",
-			[]message{with(func(m *message) { m.Serial, m.State, m.Hash = 0, 4, 12 }), with(func(m *message) { m.Serial, m.State, m.Received, m.TimeUS = 0, 5, 60, 0 })},
+			[]message{with(func(m *message) { m.Serial, m.State, m.Hash = 0, 4, 12 }),
+				with(func(m *message) { m.Serial, m.State, m.Received, m.TimeUS = 0, 5, 60, 0 })},
 			state{1, 500, "u", 5, 0, 60, 0}},
 		{"a repeat of an older instant message does not make it the latest",
-			[]message{with(func(m *message) { m.Serial, m.Hash, m.State = 0, 12, 4 }), with(func(m *message) { m.Serial, m.State, m.Received = 0, 5, 60 }),
+			[]message{with(func(m *message) { m.Serial, m.Hash, m.State = 0, 12, 4 }),
+				with(func(m *message) { m.Serial, m.State, m.Received = 0, 5, 60 }),
 				with(func(m *message) { m.Serial, m.Hash, m.State, m.Received = 0, 12, 4, 70 })},
 			state{1, 500, "u", 5, 1, 60, 0}},
 		{"the greatest serial allowed",

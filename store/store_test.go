@@ -11,20 +11,23 @@ import (
 // promised are the tables and views of interfaces.md section 7, with the columns
 // and types that queries may rely on.
 var promised = map[string][]string{
-	"state_messages": {"client_id UUID", "serial UInt64", "message_time DateTime64(3, 'UTC')", "received_time DateTime64(6, 'UTC')",
+	"state_messages": {"client_id UUID", "serial UInt64", "message_time DateTime64(3, 'UTC')",
+		"received_time DateTime64(6, 'UTC')",
 		"loaded_time DateTime64(3, 'UTC')", "topic_type UInt32", "topic_id String", "topic_id_type UInt16", "state_id UInt32",
 		"criticality UInt32", "params Array(String)", "details String", "source_file String"},
 	"current_states": {"client_id UUID", "topic_type UInt32", "topic_id String", "topic_id_type UInt16", "state_id UInt32",
-		"criticality UInt32", "params Array(String)", "message_time DateTime64(3, 'UTC')", "received_time DateTime64(6, 'UTC')", "serial UInt64"},
+		"criticality UInt32", "params Array(String)", "message_time DateTime64(3, 'UTC')", "received_time DateTime64(6, " +
+			"'UTC')", "serial UInt64"},
 	"clients": {"client_id UUID", "netbios_name String", "client_version String", "client_type UInt8",
 		"first_report_time DateTime64(6, 'UTC')", "last_report_time DateTime64(6, 'UTC')"},
 	"state_names": {"topic_type UInt32", "topic_name String", "state_id UInt32", "state_name String"},
 	"topic_names": {"topic_type UInt32", "topic_name String"},
 	"SR_ClientMessageStats": {"ClientID UUID", "LastSerialNumber UInt64", "LastMessageTime DateTime64(3, 'UTC')",
 		"LastResyncIssuedTime Nullable(DateTime64(6, 'UTC'))", "LastResyncClientCompletedTime Nullable(DateTime64(6, 'UTC'))"},
-	"SR_MissingMessageRanges": {"ClientID UUID", "FirstSerial UInt64", "LastSerial UInt64", "DetectedTime DateTime64(6, 'UTC')"},
-	"Bgb_Server":              {"ServerID UInt32", "ServerName String"},
-	"v_BgbServerCurrent":      {"ServerID UInt32", "OnlineClients Nullable(UInt64)"},
+	"SR_MissingMessageRanges": {"ClientID UUID", "FirstSerial UInt64", "LastSerial UInt64",
+		"DetectedTime DateTime64(6, 'UTC')"},
+	"Bgb_Server":         {"ServerID UInt32", "ServerName String"},
+	"v_BgbServerCurrent": {"ServerID UInt32", "OnlineClients Nullable(UInt64)"},
 	"SMS_CN_ClientStatus": {"ClientID UUID", "OnlineStatus UInt8", "ChannelType UInt8",
 		"LastStatusTime DateTime64(6, 'UTC')", "ServerID UInt32"},
 }

@@ -53,7 +53,8 @@ func (s *Store) tune(ctx context.Context) error {
 		if err := scan(&name, &definition, &mutated); err != nil {
 			return err
 		}
-		if slices.Contains(steady, name) && slices.ContainsFunc(thrift, func(set string) bool { return !hasSetting(definition, set) }) {
+		if slices.Contains(steady, name) &&
+			slices.ContainsFunc(thrift, func(set string) bool { return !hasSetting(definition, set) }) {
 			lacking = append(lacking, name)
 		}
 		return nil

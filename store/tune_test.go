@@ -15,7 +15,9 @@ func TestAPartOfAFewRowsIsFewFiles(t *testing.T) {
 	load(t, s, 0)
 	for table, most := range map[string]int{"state_messages": 12, "current_states_data": 8, "client_stats_data": 8} {
 		var path string
-		if err := s.Conn().QueryRow(t.Context(), "SELECT path FROM system.parts WHERE database = currentDatabase() AND active AND table = '"+table+"'").Scan(&path); err != nil {
+		if err := s.Conn().QueryRow(t.Context(),
+			"SELECT path FROM system.parts WHERE database = currentDatabase() AND active AND table = '"+table+"'").Scan(
+			&path); err != nil {
 			t.Fatal(err)
 		}
 		entries, err := os.ReadDir(path)

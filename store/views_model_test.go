@@ -85,10 +85,12 @@ func drawLife(r *rand.Rand, client byte) life {
 	}
 	for i := range r.IntN(5) {
 		first := 1 + serial()/3
-		l.missing = append(l.missing, missingRow{first, first + serial()/3, at(), int64(i), uint8(r.IntN(2)), uint8(r.IntN(2))})
+		l.missing = append(l.missing, missingRow{first, first + serial()/3, at(), int64(i), uint8(r.IntN(2)),
+			uint8(r.IntN(2))})
 	}
 	for range r.IntN(5) {
-		l.conflicts = append(l.conflicts, conflictRow{1 + serial()/3, []string{"reused", "below_completion"}[r.IntN(2)], at(), at()})
+		l.conflicts = append(l.conflicts, conflictRow{1 + serial()/3, []string{"reused", "below_completion"}[r.IntN(2)], at(),
+			at()})
 	}
 	for i := range r.IntN(3) {
 		l.presence = append(l.presence, presenceRow{uint8(r.IntN(2)), uint8(r.IntN(3)), int64(1 + (i*5+int(client))%7)})
@@ -100,7 +102,8 @@ func drawLife(r *rand.Rand, client byte) life {
 func drawAny(r *rand.Rand, client byte, serial uint64, received int64) message {
 	payload := r.Uint64N(32)
 	return message{Client: client, Serial: serial, Received: received, Hash: (payload + 1) * 0x9E3779B97F4A7C15,
-		Topic: []uint32{500, 700}[payload%2], TopicID: []string{"", "a", "b"}[payload%3], State: uint32(1 + payload/2%2), Params: firstParams[payload/4],
+		Topic: []uint32{500, 700}[payload%2], TopicID: []string{"", "a", "b"}[payload%3], State: uint32(1 +
+			payload/2%2), Params: firstParams[payload/4],
 		TimeUS: int64(payload*payload%7) * 500}
 }
 
@@ -138,7 +141,8 @@ func (l life) clientRow() []string {
 		name, version = cmp.Or(r.name, name), cmp.Or(r.version, version)
 	}
 	last := sorted[len(sorted)-1]
-	return []string{fmt.Sprintf("('%s','%s','%s',%d,%d,%d)", clientID(l.client), name, version, last.kind, sorted[0].at, last.at)}
+	return []string{fmt.Sprintf("('%s','%s','%s',%d,%d,%d)", clientID(l.client), name, version, last.kind, sorted[0].at,
+		last.at)}
 }
 
 // statsRow is the client's row of SR_ClientMessageStats.
@@ -168,7 +172,8 @@ func (l life) statsRow() []string {
 		issued = strconv.FormatInt(slices.Max(all), 10)
 	}
 	if all := l.completions(); len(all) > 0 {
-		completed = strconv.FormatInt(slices.MaxFunc(all, func(a, b message) int { return cmp.Compare(a.Received, b.Received) }).Received, 10)
+		completed = strconv.FormatInt(
+			slices.MaxFunc(all, func(a, b message) int { return cmp.Compare(a.Received, b.Received) }).Received, 10)
 	}
 	return []string{fmt.Sprintf("('%s',%d,%d,%s,%s)", clientID(l.client), serial, when, issued, completed)}
 }
@@ -230,7 +235,8 @@ func (l life) floorRow() []string {
 	if !f.known {
 		return nil
 	}
-	return []string{fmt.Sprintf("('%s',%d,%d,%d,%d,%d)", clientID(l.client), max(f.completion, f.baseline), f.completion, f.baseline, f.completed, f.settled)}
+	return []string{fmt.Sprintf("('%s',%d,%d,%d,%d,%d)", clientID(l.client), max(f.completion, f.baseline), f.completion,
+		f.baseline, f.completed, f.settled)}
 }
 
 // unconfirmedRows are the states of before the client's last whole cache, which did not come again with it.
@@ -241,7 +247,8 @@ func (l life) unconfirmedRows() (rows []string) {
 	}
 	for _, s := range model(l.messages) {
 		if s.Serial > 0 && s.Serial < f.completion && s.Topic != 700 {
-			rows = append(rows, fmt.Sprintf("('%s',%d,'%s',%d,%d,%d,%d)", clientID(l.client), s.Topic, s.TopicID, s.State, s.Serial, f.completion, f.completed))
+			rows = append(rows, fmt.Sprintf("('%s',%d,'%s',%d,%d,%d,%d)", clientID(l.client), s.Topic, s.TopicID, s.State,
+				s.Serial, f.completion, f.completed))
 		}
 	}
 	return rows

@@ -18,16 +18,22 @@ var modelled = []struct {
 	name, columns string // TIME(x) is x in microseconds after the epoch of the test
 	want          func(life) []string
 }{
-	{"clients", "client_id, netbios_name, client_version, client_type, TIME(first_report_time), TIME(last_report_time)", life.clientRow},
-	{"SR_ClientMessageStats", "ClientID, LastSerialNumber, toUnixTimestamp64Milli(LastMessageTime), TIME(LastResyncIssuedTime), TIME(LastResyncClientCompletedTime)", life.statsRow},
-	{"client_floors", "client_id, floor, completion_floor, baseline_floor, TIME(completion_time), TIME(settled_time)", life.floorRow},
+	{"clients", "client_id, netbios_name, client_version, client_type, TIME(first_report_time), TIME(last_report_time)",
+		life.clientRow},
+	{"SR_ClientMessageStats",
+		"ClientID, LastSerialNumber, toUnixTimestamp64Milli(LastMessageTime), TIME(LastResyncIssuedTime), " +
+			"TIME(LastResyncClientCompletedTime)", life.statsRow},
+	{"client_floors", "client_id, floor, completion_floor, baseline_floor, TIME(completion_time), TIME(settled_time)",
+		life.floorRow},
 	{"unconfirmed_states", "client_id, topic_type, topic_id, state_id, serial, floor, TIME(since)", life.unconfirmedRows},
-	{"open_conflicts", "client_id, serial, CAST(kind, 'String'), TIME(received_time), TIME(detected_time)", life.conflictRows},
+	{"open_conflicts", "client_id, serial, CAST(kind, 'String'), TIME(received_time), TIME(detected_time)",
+		life.conflictRows},
 	{"SR_MissingMessageRanges", "ClientID, FirstSerial, LastSerial, TIME(DetectedTime), SerialJump", life.missingRows},
 	{"SMS_CN_ClientStatus", "ClientID, OnlineStatus, ChannelType, TIME(LastStatusTime), ServerID", life.presenceRows},
 }
 
-// Some hundred short lives, drawn so that their edges meet: each view has the rows that a plain model of its rule has, merged or not.
+// Some hundred short lives, drawn so that their edges meet: each view has the rows that a plain model of its rule has,
+// merged or not.
 func TestViewsAreThoseOfAModel(t *testing.T) {
 	s := storetest.New(t)
 	exec(t, s, "SYSTEM STOP MERGES")

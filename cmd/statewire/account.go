@@ -27,7 +27,8 @@ func accountCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "account",
 		Short: "every message that arrived, by what became of it",
-		Long: "Says what became of every message that arrived: arrived = stored + duplicate + set aside + dropped + waiting, all of it read\n" +
+		Long: "Says what became of every message that arrived: arrived = stored + duplicate + set aside + dropped + " +
+			"waiting, all of it read\n" +
 			"from the store and the inbox. What is in files that nobody can read is not known; those are counted as files.",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -65,8 +66,8 @@ func (g *globals) account(cmd *cobra.Command) (err error) {
 	return cli.WriteRecord(cmd.OutOrStdout(), g.Format, accountFields(loaded, again, files))
 }
 
-// accountFields adds what waits to what was loaded. Records that a loaded file tried again still count as set aside in the
-// store; their messages are counted where they went.
+// accountFields adds what waits to what was loaded. Records that a loaded file tried again still count as set aside in
+// the store; their messages are counted where they went.
 func accountFields(loaded map[string]int64, again int64, files []waitingFile) []cli.Field {
 	waiting, unread := int64(0), 0
 	for _, f := range files {
@@ -174,8 +175,8 @@ func readWaiting(path string) ([]byte, error) {
 //go:embed loaded_names.sql
 var loadedNamesSQL string
 
-// unloaded leaves out the files that are loaded and only not deleted yet, of those whose names no other file has: the relay's and
-// replays. again is how many set-aside records such replays have brought that still count as set aside.
+// unloaded leaves out the files that are loaded and only not deleted yet, of those whose names no other file has: the
+// relay's and replays. again is how many set-aside records such replays have brought that still count as set aside.
 func unloaded(ctx context.Context, db *store.Store, files []waitingFile) (left []waitingFile, again int64, err error) {
 	var names []string
 	for _, f := range files {

@@ -23,7 +23,8 @@ func TestTheAccountLeavesOutWhatIsLoadedOfAnyNumberOfFiles(t *testing.T) {
 		files = append(files, waitingFile{name: name(n)})
 	}
 	for _, loaded := range []string{name(7), name(3 * filesPerQuery), "dropped.SMX"} {
-		err := db.Conn().Exec(t.Context(), "INSERT INTO client_reports (client_id, received_time, source_file) SELECT generateUUIDv4(), now64(6), $1", loaded)
+		err := db.Conn().Exec(t.Context(),
+			"INSERT INTO client_reports (client_id, received_time, source_file) SELECT generateUUIDv4(), now64(6), $1", loaded)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,7 +35,8 @@ func TestTheAccountLeavesOutWhatIsLoadedOfAnyNumberOfFiles(t *testing.T) {
 	}
 }
 
-// Set-aside records that are tried again count as set aside until the store knows their end, whether the replay waits or is stored.
+// Set-aside records that are tried again count as set aside until the store knows their end, whether the replay waits
+// or is stored.
 func TestWhatIsTriedAgainCountsOnce(t *testing.T) {
 	dir, err := inbox.Open(t.TempDir(), nil)
 	if err != nil {
@@ -77,7 +79,8 @@ func TestWhatIsTriedAgainCountsOnce(t *testing.T) {
 	}
 }
 
-// What arrived is the sum of what became of it, also while records that were tried again still count as set aside in the store.
+// What arrived is the sum of what became of it, also while records that were tried again still count as set aside in
+// the store.
 func TestWhatArrivedIsTheSumOfWhatBecameOfIt(t *testing.T) {
 	loaded := map[string]int64{"loaded": 10, "stored": 6, "duplicate": 1, "set_aside": 2, "dropped": 1, "bad_files": 3}
 	got := map[string]any{}

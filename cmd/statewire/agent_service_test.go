@@ -18,7 +18,8 @@ func TestServicesStartTheAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	windows := regexp.MustCompile(`binPath= "\\"C:\\Program Files\\statewire\\statewire\.exe\\" ([^"]+)"`).FindSubmatch(guide)
+	windows := regexp.MustCompile(`binPath= "\\"C:\\Program Files\\statewire\\statewire\.exe\\" ([^"]+)"`).FindSubmatch(
+		guide)
 	if windows == nil {
 		t.Fatal("the guide does not tell Windows what to start")
 	}
@@ -34,7 +35,8 @@ func TestServicesStartTheAgent(t *testing.T) {
 	}
 }
 
-// plistStrings is the strings of a property list's array, or nothing when the key has another value. The list must be sound XML.
+// plistStrings is the strings of a property list's array, or nothing when the key has another value. The list must be
+// sound XML.
 func plistStrings(t *testing.T, path, key string) (values []string) {
 	t.Helper()
 	f, err := os.Open(path)

@@ -16,8 +16,9 @@ const (
 	onceMessages = 10     // per report
 )
 
-// BenchmarkRatioIngestOnce is `statewire ingest --once` from its start to its end, of the same files as the benchmark inside the
-// process has (BenchmarkRatioIngestOneReportFiles): what the rates differ by is the start and the end of the program.
+// BenchmarkRatioIngestOnce is `statewire ingest --once` from its start to its end, of the same files as the benchmark
+// inside the process has (BenchmarkRatioIngestOneReportFiles): what the rates differ by is the start and the end of the
+// program.
 func BenchmarkRatioIngestOnce(b *testing.B) {
 	var wall, own time.Duration
 	for b.Loop() {

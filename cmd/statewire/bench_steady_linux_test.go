@@ -19,9 +19,9 @@ const (
 	steadyTime    = 2 * time.Minute
 )
 
-// A site at a steady 5 reports of one message a second: what it writes for each byte it keeps, how many files lie below the
-// store, and whether a report costs more the longer it runs. The first and last sixth of the time are compared, for that
-// STATEWIRE_TEST_STEADY=30m wants to be long. The site has the default configuration of the loader.
+// A site at a steady 5 reports of one message a second: what it writes for each byte it keeps, how many files lie below
+// the store, and whether a report costs more the longer it runs. The first and last sixth of the time are compared, for
+// that STATEWIRE_TEST_STEADY=30m wants to be long. The site has the default configuration of the loader.
 func BenchmarkRatioSteadySite(b *testing.B) {
 	length := steadyTime
 	if text := os.Getenv("STATEWIRE_TEST_STEADY"); text != "" {
@@ -58,7 +58,8 @@ func steady(b *testing.B, length time.Duration) {
 		disk := diskOf(b, filepath.Join(data, "store"))
 		mostFiles = max(mostFiles, disk.files)
 		live := ask(b, data, "SELECT sum(bytes_on_disk) FROM system.parts WHERE active")
-		b.Logf("%v: %d reports, %d B live, %d MiB on disk, %d files, %d MiB written (%d MiB asked for), %.1f ms CPU per report",
+		b.Logf("%v: %d reports, %d B live, %d MiB on disk, %d files, %d MiB written (%d MiB asked for), %.1f ms CPU per "+
+			"report",
 			time.Since(began).Round(time.Second), sent, live, disk.bytes>>20, disk.files, (now.written-start.written)>>20,
 			(now.asked-start.asked)>>20, perReport[len(perReport)-1])
 		for _, row := range query(b, data, steadyParts) {

@@ -18,7 +18,8 @@ func collectionCommand(g *globals) *cobra.Command {
 		Args:  cli.UnknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(collectionCreateCommand(g), collectionListCommand(g), collectionShowCommand(g), collectionDeleteCommand(g))
+	cmd.AddCommand(collectionCreateCommand(g), collectionListCommand(g), collectionShowCommand(g),
+		collectionDeleteCommand(g))
 	return cmd
 }
 
@@ -28,9 +29,11 @@ func collectionCreateCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME",
 		Short: "make a collection of listed clients, or of those that a query yields",
-		Long: "Makes a collection from --client and --file, or from --query: a SELECT with a column client_id of type UUID. The query is kept\n" +
+		Long: "Makes a collection from --client and --file, or from --query: a SELECT with a column client_id of type " +
+			"UUID. The query is kept\n" +
 			"and runs, read-only, whenever the collection is used; a policy's members follow it with every gap check.",
-		Example: "  statewire collection create old --query \"SELECT client_id FROM clients WHERE client_version < '5.00.9000'\"\n" +
+		Example: "  statewire collection create old --query \"SELECT client_id FROM clients WHERE client_version < " +
+			"'5.00.9000'\"\n" +
 			"  statewire collection create pilot --file pilot.txt",
 		Args: oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,7 +53,8 @@ func collectionCreateCommand(g *globals) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{{"name", c.Name}, {"kind", c.Kind}, {"clients", c.Clients}})
+				return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{{"name", c.Name}, {"kind", c.Kind},
+					{"clients", c.Clients}})
 			})
 		},
 	}
@@ -76,7 +80,8 @@ func collectionListCommand(g *globals) *cobra.Command {
 				for i, c := range list {
 					rows[i] = []any{c.Name, c.Kind, members(c), c.Query, cli.Moment(c.Changed)}
 				}
-				return cli.WriteRecords(cmd.OutOrStdout(), g.Format, []string{"name", "kind", "clients", "query", "changed_time"}, rows)
+				return cli.WriteRecords(cmd.OutOrStdout(), g.Format, []string{"name", "kind", "clients", "query", "changed_time"},
+					rows)
 			})
 		},
 	}
@@ -102,7 +107,8 @@ func collectionShowCommand(g *globals) *cobra.Command {
 					return err
 				}
 				if g.Format == "table" {
-					fmt.Fprintf(cmd.OutOrStdout(), "%s: %s of %s\n", tabular.TerminalSafe(c.Name), c.Kind, cli.FmtCount(len(clients), "client"))
+					fmt.Fprintf(cmd.OutOrStdout(), "%s: %s of %s\n", tabular.TerminalSafe(c.Name), c.Kind,
+						cli.FmtCount(len(clients), "client"))
 					if c.Query != "" {
 						fmt.Fprintln(cmd.OutOrStdout(), tabular.TerminalSafe(c.Query))
 					}

@@ -57,8 +57,8 @@ type books struct {
 	attempts int            // posts without an answer, or with a refusal
 }
 
-// Clients that resend, bad records, bad files, and kills of the whole site at any moment: in the end, and at every restart,
-// what arrived = stored + duplicate + set aside + waiting, all of it read from tables and files alone.
+// Clients that resend, bad records, bad files, and kills of the whole site at any moment: in the end, and at every
+// restart, what arrived = stored + duplicate + set aside + waiting, all of it read from tables and files alone.
 func TestChaosConservesEveryMessage(t *testing.T) {
 	t.Parallel()
 	n := storetest.Seed(t)
@@ -96,7 +96,8 @@ func TestChaosConservesEveryMessage(t *testing.T) {
 		t.Errorf("the store lists %d bad files, want %d", files, dropped)
 	}
 	if kills < 3 || len(b.stored) < 100 || len(b.bad) == 0 || b.resent == 0 {
-		t.Errorf("%d kills, %d messages, %d bad ones and %d resent: too little happened", kills, len(b.stored), len(b.bad), b.resent)
+		t.Errorf("%d kills, %d messages, %d bad ones and %d resent: too little happened", kills, len(b.stored), len(b.bad),
+			b.resent)
 	}
 }
 
@@ -128,8 +129,8 @@ func (r *running) post(body []byte) answer {
 	return to.post(context.Background(), body)
 }
 
-// client reports until ctx is done, and sends two of a hundred reports again. As real clients do, it sends the same bytes until
-// they are acknowledged.
+// client reports until ctx is done, and sends two of a hundred reports again. As real clients do, it sends the same
+// bytes until they are acknowledged.
 func (b *books) client(ctx context.Context, t *testing.T, to *running, number int, chance *rand.Rand) {
 	for serial := uint64(1); ctx.Err() == nil; serial += 3 {
 		r, keys := report(number, int8(chance.IntN(11))-1, serial, serial+2)
@@ -192,7 +193,8 @@ func (b *books) balance(t *testing.T, data string, end bool) {
 	b.mu.Lock()
 	acknowledged := maps.Clone(b.receipts)
 	b.mu.Unlock()
-	// Messages are stored first and their reports then. A file whose reports are not stored is waiting, whatever else of it is.
+	// Messages are stored first and their reports then. A file whose reports are not stored is waiting, whatever else of
+	// it is.
 	arrived, stored, setAside, counted := map[string]uint64{}, uint64(0), uint64(0), uint64(0)
 	for _, row := range query(t, data, `
 		SELECT 'report' AS what, receipt, sum(messages) AS n, sum(set_aside) AS aside FROM client_reports FINAL GROUP BY receipt
@@ -231,7 +233,8 @@ func (b *books) balance(t *testing.T, data string, end bool) {
 		t.Errorf("loaded %d < stored %d + set aside %d", loaded, stored, counted)
 	}
 	duplicates := loaded - stored - counted
-	t.Logf("arrived %d = stored %d + duplicate %d + set aside %d + waiting %d", loaded+waits, stored, duplicates, counted, waits)
+	t.Logf("arrived %d = stored %d + duplicate %d + set aside %d + waiting %d", loaded+waits, stored, duplicates, counted,
+		waits)
 	if !end {
 		return
 	}

@@ -44,7 +44,8 @@ func TestNoKillOfADeadCommandBreaksTheAccount(t *testing.T) {
 		} else {
 			dropped++
 		}
-		accountIs(t, data, map[string]int{"arrived": 3 * (round + 1), "stored": stored, "dropped": dropped, "set_aside": 0, "duplicate": 0})
+		accountIs(t, data, map[string]int{"arrived": 3 * (round + 1), "stored": stored, "dropped": dropped, "set_aside": 0,
+			"duplicate": 0})
 		if t.Failed() {
 			t.Fatalf("after a kill at %v", at)
 		}

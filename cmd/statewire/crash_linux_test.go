@@ -33,9 +33,10 @@ func needTool(t testing.TB, name string) {
 	}
 }
 
-// killCalls are the system calls in whose midst a process is killed. The engine's are among them: it makes parts with mkdir,
-// write, fdatasync and renameat2.
-var killCalls = []string{"openat", "write", "fsync", "fdatasync", "renameat2", "renameat", "rename", "unlinkat", "unlink", "mkdir", "sendto", "close"}
+// killCalls are the system calls in whose midst a process is killed. The engine's are among them: it makes parts with
+// mkdir, write, fdatasync and renameat2.
+var killCalls = []string{"openat", "write", "fsync", "fdatasync", "renameat2", "renameat", "rename", "unlinkat",
+	"unlink", "mkdir", "sendto", "close"}
 
 // kill is a place to kill a process at: the nth of a system call in one of its threads.
 type kill struct {
@@ -51,8 +52,8 @@ func (k kill) String() string {
 	return fmt.Sprintf("%s %d", k.call, k.nth)
 }
 
-// strace is the command line that runs what follows it and kills it there. The tracer is the child's child, so that the traced
-// process is the test's own. (--seccomp-bpf would be faster, but with it nothing is injected here.)
+// strace is the command line that runs what follows it and kills it there. The tracer is the child's child, so that the
+// traced process is the test's own. (--seccomp-bpf would be faster, but with it nothing is injected here.)
 func (k kill) strace(data string) []string {
 	line := []string{"strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=" + k.call, "-e",
 		fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", k.call, k.nth)}
@@ -78,8 +79,8 @@ func places(chance *rand.Rand, n int) []kill {
 	return all
 }
 
-// A site that is killed at any system call, again and again on the same data, acknowledges nothing that it loses and stores
-// nothing twice; each restart is ready by itself.
+// A site that is killed at any system call, again and again on the same data, acknowledges nothing that it loses and
+// stores nothing twice; each restart is ready by itself.
 func TestNoKillOfASiteBreaksThePromises(t *testing.T) {
 	needTool(t, "strace")
 	n := seed(t, 1)
@@ -114,7 +115,8 @@ func killSites(t *testing.T, chance *rand.Rand, n int, within time.Duration) {
 	}
 }
 
-// killOnce runs a site under traffic until it is killed: at the place, or from outside when it did not get there in time.
+// killOnce runs a site under traffic until it is killed: at the place, or from outside when it did not get there in
+// time.
 func killOnce(t *testing.T, data string, at kill, l *ledger, next *counters, chance uint64) (hit bool) {
 	p := spawn(t, data, at.strace(data), "serve")
 	eventually(patience, func() bool { return p.ended() || p.logged("relay listening") != nil })
@@ -154,8 +156,8 @@ func killCheck(t *testing.T, data string, at kill, l *ledger) {
 	}
 }
 
-// A load that is killed at any system call loses and doubles nothing: what it copied is whole or not there, what it deleted is
-// stored, and loading the folder again completes it.
+// A load that is killed at any system call loses and doubles nothing: what it copied is whole or not there, what it
+// deleted is stored, and loading the folder again completes it.
 func TestNoKillOfALoadBreaksThePromises(t *testing.T) {
 	t.Parallel()
 	needTool(t, "strace")
@@ -165,7 +167,8 @@ func TestNoKillOfALoadBreaksThePromises(t *testing.T) {
 		for n := range 12 {
 			r, keys := report(n, smx.NoPriority, uint64(3*round+1), uint64(3*round+3))
 			l.sent(keys)
-			if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%d-%d.SMX", round, n)), smx.AppendReport(nil, r), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%d-%d.SMX", round, n)), smx.AppendReport(nil, r),
+				0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -247,8 +250,8 @@ func (a *tracer) detach() {
 	_ = a.cmd.Wait() // it ends with the signal
 }
 
-// No error of any system call of an inbox write is acknowledged: the answer is 503 with a time to come back, no file becomes
-// visible that was not promised, and the relay works again when the disk does.
+// No error of any system call of an inbox write is acknowledged: the answer is 503 with a time to come back, no file
+// becomes visible that was not promised, and the relay works again when the disk does.
 func TestNoFailedWriteIsAcknowledged(t *testing.T) {
 	t.Parallel()
 	needTool(t, "strace")
@@ -280,7 +283,8 @@ func TestNoFailedWriteIsAcknowledged(t *testing.T) {
 		for _, errno := range []string{"EIO", "ENOSPC", "EDQUOT", "EROFS", "EMFILE"} {
 			t.Run(step.name+" "+errno, func(t *testing.T) {
 				before := len(waiting(t, data))
-				trace := attach(t, s.cmd.Process.Pid, append(step.at, "-e", "trace="+step.call, "-e", "inject="+step.call+":error="+errno)...)
+				trace := attach(t, s.cmd.Process.Pid, append(step.at, "-e", "trace="+step.call, "-e", "inject="+step.call+":error="+
+					errno)...)
 				serial++
 				r, keys := report(1, smx.NoPriority, serial, serial)
 				a := to.send(t.Context(), l, smx.AppendReport(nil, r), keys)

@@ -47,8 +47,9 @@ func (c *deadChoice) filters(cmd *cobra.Command) {
 func (c *deadChoice) some(cmd *cobra.Command, args []string) error {
 	c.names = args
 	if filtered := c.all || c.code != "" || c.client != ""; filtered == (len(args) > 0) {
-		return cli.Usage(fmt.Errorf("%s takes either names, as `statewire dead list` shows them, or --all, --code or --client; "+
-			"see `%s --help`", cmd.Name(), cmd.CommandPath()))
+		return cli.Usage(fmt.Errorf(
+			"%s takes either names, as `statewire dead list` shows them, or --all, --code or --client; "+
+				"see `%s --help`", cmd.Name(), cmd.CommandPath()))
 	}
 	return nil
 }
@@ -146,7 +147,8 @@ func deadListCommand(g *globals) *cobra.Command {
 				rows[i] = []any{b.Name, deadKind(b), b.Number, b.Reason.Code, b.Reason.Client, b.Size,
 					cli.Moment(b.Until()), b.Reason.Line, b.Reason.Column, b.Reason.Reason}
 			}
-			return cli.WriteRecords(cmd.OutOrStdout(), g.Format, []string{"name", "kind", "records", "code", "client", "bytes", "set_aside",
+			return cli.WriteRecords(cmd.OutOrStdout(), g.Format, []string{"name", "kind", "records", "code", "client", "bytes",
+				"set_aside",
 				"line", "column", "reason"}, rows)
 		},
 	}

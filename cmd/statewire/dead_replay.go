@@ -22,7 +22,8 @@ func deadReplayCommand(g *globals) *cobra.Command {
 		Short: "load set-aside files again, as they are or mended; what is stored then leaves the list",
 		Long: "Puts set-aside files into the inbox again and loads it. Mend a file where it lies, in the inbox's folder\n" +
 			"corrupt, or mend a copy (`dead show NAME --raw`) and name it with --file. A file stays on the list until its\n" +
-			"messages are stored; records that are still bad stay there under the same name. The time at which a report first arrived is kept.",
+			"messages are stored; records that are still bad stay there under the same name. The time at which a report " +
+			"first arrived is kept.",
 		Args: choice.some,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file != "" && len(choice.names) != 1 {
@@ -96,10 +97,12 @@ func (g *globals) replayed(cmd *cobra.Command, dir *inbox.Dir, all []tried) erro
 		}
 		rows[i] = []any{t.before.Name, result, detail}
 	}
-	if err := cli.WriteRecords(cmd.OutOrStdout(), g.Format, []string{"name", "result", "detail"}, rows); err != nil || bad == 0 {
+	if err := cli.WriteRecords(cmd.OutOrStdout(), g.Format, []string{"name", "result", "detail"}, rows); err != nil ||
+		bad == 0 {
 		return err
 	}
-	return fmt.Errorf("%s still set aside; mend a copy (`statewire dead show NAME --raw`) and name it with --file", cli.FmtCount(bad, "file"))
+	return fmt.Errorf("%s still set aside; mend a copy (`statewire dead show NAME --raw`) and name it with --file",
+		cli.FmtCount(bad, "file"))
 }
 
 func (t tried) result(dir *inbox.Dir) (result, detail string) {

@@ -62,12 +62,14 @@ func writeRaw(w io.Writer, data []byte) error {
 func (g *globals) showDead(cmd *cobra.Command, b inbox.BadFile, data []byte) error {
 	begins := fmt.Sprintf("%+q", data[:min(len(data), shownBytes)])
 	if g.Format == "json" || g.Format == "jsonl" {
-		return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{{"name", b.Name}, {"kind", deadKind(b)}, {"bytes", b.Size},
+		return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{{"name", b.Name}, {"kind", deadKind(b)},
+			{"bytes", b.Size},
 			{"reason", b.Reason}, {"records", b.Number}, {"begins", begins}})
 	}
 	fields := []cli.Field{{"name", b.Name}, {"kind", deadKind(b)}, {"bytes", b.Size}, {"set_aside", cli.Moment(b.Until())},
 		{"code", b.Reason.Code}, {"line", b.Reason.Line}, {"column", b.Reason.Column}, {"reason", b.Reason.Reason},
-		{"client", b.Reason.Client}, {"file", b.Reason.File}, {"receipt", b.Reason.Receipt}, {"received", b.Reason.Received}, {"begins", begins}}
+		{"client", b.Reason.Client}, {"file", b.Reason.File}, {"receipt", b.Reason.Receipt}, {"received",
+			b.Reason.Received}, {"begins", begins}}
 	if g.Format != "table" {
 		return cli.WriteRecord(cmd.OutOrStdout(), g.Format, append(fields, cli.Field{"records", orEmpty(b.Reason.Records)}))
 	}
@@ -76,7 +78,8 @@ func (g *globals) showDead(cmd *cobra.Command, b inbox.BadFile, data []byte) err
 		return err
 	}
 	fmt.Fprintln(cmd.OutOrStdout())
-	return cli.WriteRecords(cmd.OutOrStdout(), g.Format, []string{"record", "serial", "code", "line", "column", "reason"}, deadRecords(b))
+	return cli.WriteRecords(cmd.OutOrStdout(), g.Format, []string{"record", "serial", "code", "line", "column", "reason"},
+		deadRecords(b))
 }
 
 func deadRecords(b inbox.BadFile) (rows [][]any) {

@@ -16,7 +16,8 @@ func TestCommandsOfATerminalAreNotWrittenToOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	for text, refused := range map[string]bool{"<a>\r\n\tä</a>\n": false, "\x1b[31m": true, "\u009b31m": true, "\u202e": true, "\xff": true, "a\rb": true} {
+	for text, refused := range map[string]bool{"<a>\r\n\tä</a>\n": false, "\x1b[31m": true, "\u009b31m": true,
+		"\u202e": true, "\xff": true, "a\rb": true} {
 		if err := writeRaw(terminal, []byte(text)); (err != nil) != refused {
 			t.Errorf("%q: %v", text, err)
 		}

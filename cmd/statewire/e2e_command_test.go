@@ -22,8 +22,8 @@ import (
 	"statewire/smx"
 )
 
-// mixedFolder is a folder as an administrator copies it: encodings, letter cases and folders below it mixed, with a bad file,
-// a bad record and something that is no report.
+// mixedFolder is a folder as an administrator copies it: encodings, letter cases and folders below it mixed, with a bad
+// file, a bad record and something that is no report.
 func mixedFolder(t testing.TB, l *ledger) string {
 	t.Helper()
 	dir := filepath.Join(dataDir(t), "copied")
@@ -53,7 +53,8 @@ func mixedFolder(t testing.TB, l *ledger) string {
 	r, keys := report(3, smx.NoPriority, 100, 102)
 	l.ack(keys[:2], "")
 	delete(l.receipts, "")
-	write("one-bad-record.SMX", []byte(strings.Replace(string(smx.AppendReport(nil, r)), `SerialNumber="102"`, `SerialNumber="0x66"`, 1)))
+	write("one-bad-record.SMX",
+		[]byte(strings.Replace(string(smx.AppendReport(nil, r)), `SerialNumber="102"`, `SerialNumber="0x66"`, 1)))
 	write("bad.SMX", []byte("<Report><ReportHeader>"))
 	write("notes.txt", []byte("copied on Friday"))
 	return dir
@@ -79,9 +80,11 @@ func TestLoadingTwiceChangesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		said := strings.Split(strings.TrimSpace(r.errOut), "\n")
-		if r.code != cli.ExitFailed || len(said) != 3 || !strings.Contains(said[2], "`statewire dead list`") || !strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, column 23: ") ||
+		if r.code != cli.ExitFailed || len(said) != 3 || !strings.Contains(said[2], "`statewire dead list`") ||
+			!strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, column 23: ") ||
 			!strings.HasPrefix(said[1], folder+"/one-bad-record.SMX: ") || !strings.Contains(said[1], "SerialNumber") {
-			t.Errorf("load %d ended with %d and said %q, want a line for the bad file and one for the bad record", round+1, r.code, said)
+			t.Errorf("load %d ended with %d and said %q, want a line for the bad file and one for the bad record", round+1,
+				r.code, said)
 		}
 		for name, n := range want {
 			if got[name] != n {
@@ -133,9 +136,12 @@ func TestExitCodes(t *testing.T) {
 		{"SQL that writes", data, []string{"sql", "DROP TABLE state_messages"}, cli.ExitFailed, ""},
 		{"unknown command", data, []string{"frobnicate"}, cli.ExitUsage, "frobnicate"},
 		{"unknown subcommand", data, []string{"resync", "frobnicate"}, cli.ExitUsage, "`statewire resync --help`"},
-		{"a flag that takes a number", data, []string{"trace", "PC-1", "--serial", "-1"}, cli.ExitUsage, `--serial is "-1"; write a whole number from 0`},
-		{"a flag that takes a duration", data, []string{"fleet", "--for", "soon"}, cli.ExitUsage, `--for: "soon" is not a duration; allowed are`},
-		{"a flag with words of its own", data, []string{"resync", "list", "--within", "soon"}, cli.ExitUsage, `--within: "soon" is not a duration; allowed are`},
+		{"a flag that takes a number", data, []string{"trace", "PC-1", "--serial", "-1"}, cli.ExitUsage,
+			`--serial is "-1"; write a whole number from 0`},
+		{"a flag that takes a duration", data, []string{"fleet", "--for", "soon"}, cli.ExitUsage,
+			`--for: "soon" is not a duration; allowed are`},
+		{"a flag with words of its own", data, []string{"resync", "list", "--within", "soon"}, cli.ExitUsage,
+			`--within: "soon" is not a duration; allowed are`},
 		{"nobody to accept", data, []string{"resync", "accept"}, cli.ExitUsage, "--all"},
 		{"an empty collection", data, []string{"collection", "create", "x"}, cli.ExitUsage, "--query"},
 		{"unknown flag", data, []string{"serve", "--fast"}, cli.ExitUsage, "--fast"},
@@ -145,11 +151,14 @@ func TestExitCodes(t *testing.T) {
 		{"no file to load", data, []string{"load"}, cli.ExitUsage, "file"},
 		{"ingest without --once", data, []string{"ingest"}, cli.ExitUsage, "--once"},
 		{"another role's wrong value, for rows", data, []string{"sql", "SELECT 1", "--set", "relay.auth=none"}, 0, ""},
-		{"another role's wrong value, for an agent", data, []string{"agent", "run", "--set", "relay.auth=none"}, cli.ExitUsage, "agent.relay is empty"},
-		{"another role's wrong value, for a whole site", data, []string{"config", "check", "--set", "agent.send_interval=often"}, cli.ExitUsage, "agent.send_interval"},
+		{"another role's wrong value, for an agent", data, []string{"agent", "run", "--set", "relay.auth=none"},
+			cli.ExitUsage, "agent.relay is empty"},
+		{"another role's wrong value, for a whole site", data,
+			[]string{"config", "check", "--set", "agent.send_interval=often"}, cli.ExitUsage, "agent.send_interval"},
 		{"wrong value", data, []string{"serve", "--set", "ingest.loader_threads=0"}, cli.ExitUsage, "ingest.loader_threads"},
 		{"unknown key", data, []string{"config", "check", "--set", "ingest.speed=9"}, cli.ExitUsage, "ingest.speed"},
-		{"no client certificates on an open address", data, []string{"serve", "--set", "relay.listen=0.0.0.0:0"}, cli.ExitUsage, "relay.auth"},
+		{"no client certificates on an open address", data, []string{"serve", "--set", "relay.listen=0.0.0.0:0"},
+			cli.ExitUsage, "relay.auth"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := command(t, tc.data, tc.args...)
@@ -203,7 +212,8 @@ func TestStatusCodes(t *testing.T) {
 	s.signal(syscall.SIGTERM)
 	s.wait(patience)
 	expect("stopped", cli.HealthUnknown)
-	expect("stopped, and the disk below the reserve: critical beats unknown", cli.HealthCritical, "--set", "relay.disk_reserve=1000000GiB")
+	expect("stopped, and the disk below the reserve: critical beats unknown", cli.HealthCritical, "--set",
+		"relay.disk_reserve=1000000GiB")
 }
 
 // How long files wait decides, and whether anybody loads them.
@@ -219,7 +229,8 @@ func TestBacklogCheck(t *testing.T) {
 		{"none", 0, 0, false, cli.HealthOK},
 		{"one that is loaded in a moment", 1, 0, true, cli.HealthOK},
 		{"one that nobody loads", 1, 0, false, cli.HealthWarning},
-		{"one that nobody loads, for a moment less than the grace", 1, site.LoaderGrace - time.Second, false, cli.HealthWarning},
+		{"one that nobody loads, for a moment less than the grace", 1, site.LoaderGrace - time.Second, false,
+			cli.HealthWarning},
 		{"one that nobody loads, for the grace", 1, site.LoaderGrace, false, cli.HealthCritical},
 		{"for half an hour", 1, backlogWarning, true, cli.HealthOK},
 		{"for longer", 1, backlogWarning + time.Second, true, cli.HealthWarning},
@@ -241,7 +252,8 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	to.accept(t, l, 1, 1, 3)
 	s.awaitDrained()
 	l.check(t, data)
-	through := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	through := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn,
+		error) {
 		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(data, "statewire.sock"))
 	}}}
 	schema := func(sql string) {
@@ -266,12 +278,15 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	if err := os.WriteFile(drop, smx.AppendReport(nil, r), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"serve", "--roles", "ingest,resync,reports"}, {"serve", "--roles", "ingest"}, {"ingest", "--once"}, {"sql", "SELECT 1"}} {
-		if r := command(t, data, args...); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "99999") || !strings.Contains(r.errOut, "newer") {
+	for _, args := range [][]string{{"serve", "--roles", "ingest,resync,reports"}, {"serve", "--roles", "ingest"},
+		{"ingest", "--once"}, {"sql", "SELECT 1"}} {
+		if r := command(t, data, args...); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "99999") ||
+			!strings.Contains(r.errOut, "newer") {
 			t.Errorf("%v ended with %d: %q; want a refusal that names version 99999", args, r.code, r.errOut)
 		}
 	}
-	if r := command(t, data, "status"); r.code != int(cli.HealthUnknown) || !strings.Contains(r.out, "no site runs; stored bytes ") {
+	if r := command(t, data, "status"); r.code != int(cli.HealthUnknown) ||
+		!strings.Contains(r.out, "no site runs; stored bytes ") {
 		t.Errorf("status ended with %d: %s", r.code, r.out)
 	}
 	if _, err := os.Stat(drop); err != nil {
@@ -319,7 +334,8 @@ func TestDemo(t *testing.T) {
 	if code := p.wait(patience); code != 0 {
 		t.Errorf("it ended with %d, want 0", code)
 	}
-	if said := p.output(); !strings.Contains(said, "Stopping.") || !strings.Contains(said, "Stopped. The data stays in "+data) {
+	if said := p.output(); !strings.Contains(said, "Stopping.") || !strings.Contains(said, "Stopped. The data stays in "+
+		data) {
 		t.Errorf("it stops with %q", said)
 	}
 }

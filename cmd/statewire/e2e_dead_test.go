@@ -37,7 +37,8 @@ func accountIs(t *testing.T, data string, want map[string]int) {
 			t.Errorf("%s is %d, want %d in %v", name, got[name], n, got)
 		}
 	}
-	if sum := got["stored"] + got["duplicate"] + got["set_aside"] + got["dropped"] + got["waiting"]; sum != got["arrived"] {
+	if sum := got["stored"] + got["duplicate"] + got["set_aside"] + got["dropped"] +
+		got["waiting"]; sum != got["arrived"] {
 		t.Errorf("%v does not balance", got)
 	}
 }
@@ -55,8 +56,8 @@ func deadNames(t *testing.T, data string) (names []string) {
 	return names
 }
 
-// What is set aside is listed, shown, brought back and dropped by its name, whatever characters the name has, and the account
-// follows.
+// What is set aside is listed, shown, brought back and dropped by its name, whatever characters the name has, and the
+// account follows.
 func TestDeadFromListToDrop(t *testing.T) {
 	t.Parallel()
 	data := siteDir(t)
@@ -72,11 +73,13 @@ func TestDeadFromListToDrop(t *testing.T) {
 		t.Fatalf("%d files in corrupt", got)
 	}
 	table, text := done(t, data, "dead", "list"), done(t, data, "--format", "csv", "dead", "list")
-	if strings.ContainsAny(table, "\x1b\u202e") || strings.ContainsAny(text, "\x1b\u202e") || strings.Contains(text, "\n=cmd") {
+	if strings.ContainsAny(table, "\x1b\u202e") || strings.ContainsAny(text, "\x1b\u202e") ||
+		strings.Contains(text, "\n=cmd") {
 		t.Errorf("raw text in\n%q\n%q", table, text)
 	}
 	var rows []map[string]any
-	if err := json.Unmarshal([]byte(done(t, data, "--format", "json", "dead", "list")), &rows); err != nil || len(rows) != 2 {
+	if err := json.Unmarshal([]byte(done(t, data, "--format", "json", "dead", "list")), &rows); err != nil ||
+		len(rows) != 2 {
 		t.Fatalf("%v %v", rows, err)
 	}
 	if !slices.ContainsFunc(rows, func(r map[string]any) bool { return r["name"] == records && r["kind"] == "records" }) {
@@ -95,11 +98,13 @@ func TestDeadFromListToDrop(t *testing.T) {
 	if raw := done(t, data, "dead", "show", records, "--raw"); !strings.Contains(raw, `SerialNumber="0x1"`) {
 		t.Errorf("shown raw: %q", raw)
 	}
-	if shown := done(t, data, "dead", "show", records); !strings.Contains(shown, "bad_serial") || strings.ContainsAny(shown, "\x1b\u202e") {
+	if shown := done(t, data, "dead", "show", records); !strings.Contains(shown, "bad_serial") ||
+		strings.ContainsAny(shown, "\x1b\u202e") {
 		t.Errorf("shown: %q", shown)
 	}
 	accountIs(t, data, map[string]int{"arrived": 3, "stored": 2, "set_aside": 1, "bad_files": 1})
-	for _, wrong := range [][]string{{"drop", records}, {"drop", "--reason", "x"}, {"replay"}, {"replay", "--all", "--file", "x"}} {
+	for _, wrong := range [][]string{{"drop", records}, {"drop", "--reason", "x"}, {"replay"},
+		{"replay", "--all", "--file", "x"}} {
 		if r := command(t, data, append([]string{"dead"}, wrong...)...); r.code != cli.ExitUsage {
 			t.Errorf("dead %q ended with %d: %s", wrong, r.code, r.errOut)
 		}
@@ -110,7 +115,8 @@ func TestDeadFromListToDrop(t *testing.T) {
 // deadBringBack mends one file, drops the other, and finds the account right.
 func deadBringBack(t *testing.T, data, records string, mended []byte) {
 	t.Helper()
-	if r := command(t, data, "dead", "replay", "half.SMX"); r.code != cli.ExitFailed || !strings.Contains(r.out, "still bad") {
+	if r := command(t, data, "dead", "replay", "half.SMX"); r.code != cli.ExitFailed ||
+		!strings.Contains(r.out, "still bad") {
 		t.Errorf("an unmended file ended with %d: %s%s", r.code, r.out, r.errOut)
 	}
 	file := filepath.Join(dataDir(t), "mended.xml")

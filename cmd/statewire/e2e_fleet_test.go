@@ -19,9 +19,9 @@ import (
 // fleetEnv is the number of clients of the fleets in these tests, for runs by hand.
 const fleetEnv = "STATEWIRE_TEST_FLEET"
 
-// A fleet with loss, duplicates, reordering and reinstalled clients: after one round without loss the site has every topic as its
-// client holds it, knows of no gap, and marks what only it still holds. Kills of the site on the way change nothing of that, nor do
-// late reports, clients set back to an image, and clocks that jump by years.
+// A fleet with loss, duplicates, reordering and reinstalled clients: after one round without loss the site has every
+// topic as its client holds it, knows of no gap, and marks what only it still holds. Kills of the site on the way
+// change nothing of that, nor do late reports, clients set back to an image, and clocks that jump by years.
 func TestOneRoundMakesSiteAndFleetEqual(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -31,7 +31,8 @@ func TestOneRoundMakesSiteAndFleetEqual(t *testing.T) {
 	}{
 		{"undisturbed", 0, nil},
 		{"killed five times", 5, nil},
-		{"set back and late", 0, []string{"--restore", "0.05", "--clock-jump", "0.05", "--delay", "0.05", "--delay-by", "3s"}},
+		{"set back and late", 0, []string{"--restore", "0.05", "--clock-jump", "0.05", "--delay", "0.05", "--delay-by",
+			"3s"}},
 	} {
 		t.Run(c.name, func(t *testing.T) { t.Parallel(); oneRound(t, c.kills, c.faults...) })
 	}
@@ -60,7 +61,8 @@ func oneRound(t *testing.T, kills int, faults ...string) {
 
 	done(t, data, "resync", "check")
 	sameAnew(t, data)
-	done(t, data, append([]string{"--format", "json"}, fleetArgs(fleetClients(), relay, "--for", "0", "--settle", "3s")...)...)
+	done(t, data, append([]string{"--format", "json"}, fleetArgs(fleetClients(), relay, "--for", "0", "--settle",
+		"3s")...)...)
 	s.awaitDrained()
 	done(t, data, "resync", "check")
 	sameAnew(t, data)
@@ -70,7 +72,8 @@ func oneRound(t *testing.T, kills int, faults ...string) {
 	}
 	unconfirmed := ask(t, data, "SELECT count() FROM unconfirmed_states")
 	if unconfirmed == 0 || int(unconfirmed) != after["unconfirmed"] {
-		t.Errorf("%d states are marked unconfirmed, verify counts %d that only the site holds; want the same, and some", unconfirmed, after["unconfirmed"])
+		t.Errorf("%d states are marked unconfirmed, verify counts %d that only the site holds; want the same, and some",
+			unconfirmed, after["unconfirmed"])
 	}
 	t.Logf("before the round %v, after it %v", before, after)
 }
@@ -82,7 +85,8 @@ func sameAnew(t *testing.T, data string) {
 		Compared, Opened, Closed int
 		Looked                   int `json:"looked_at"`
 	}
-	if err := json.Unmarshal([]byte(done(t, data, "--format", "json", "resync", "check", "--full", "--dry-run")), &said); err != nil {
+	if err := json.Unmarshal([]byte(done(t, data, "--format", "json", "resync", "check", "--full", "--dry-run")),
+		&said); err != nil {
 		t.Fatal(err)
 	}
 	if said.Opened+said.Closed > 0 || said.Compared != fleetClients() || said.Looked != said.Compared {
@@ -104,7 +108,8 @@ func verify(t *testing.T, data string, code int) map[string]int {
 	if err := json.Unmarshal([]byte(r.out), &said); err != nil {
 		t.Fatalf("fleet verify ended with %d and said %q, %q: %v", r.code, tail(r.out, 500), r.errOut, err)
 	}
-	counts := map[string]int{"clients": said.Clients, "held": said.TopicsHeld, "equal": said.Equal, "unconfirmed": said.Unconfirmed}
+	counts := map[string]int{"clients": said.Clients, "held": said.TopicsHeld, "equal": said.Equal,
+		"unconfirmed": said.Unconfirmed}
 	for i, d := range said.Differences {
 		counts[d.Difference]++
 		if code == 0 && i < 20 {
@@ -160,7 +165,8 @@ func TestFleetStopsAndGoesOn(t *testing.T) {
 	if code := run.wait(patience); code != 0 || !strings.Contains(run.output(), "greatest_serial") {
 		t.Fatalf("the interrupted fleet ended with %d and said %q, %q", code, run.output(), run.text())
 	}
-	if r := command(t, data, fleetArgs(41, relay, "--for", "1s")...); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "40 clients") {
+	if r := command(t, data, fleetArgs(41, relay, "--for", "1s")...); r.code != cli.ExitFailed ||
+		!strings.Contains(r.errOut, "40 clients") {
 		t.Errorf("another fleet on the same store ended with %d: %q", r.code, r.errOut)
 	}
 	done(t, data, fleetArgs(40, relay, "--for", "3s", "--day", "20s", "--settle", "2s")...)

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// One client whose counter jumps to 10^15, and one in whose name somebody claims a serial near 2^62, among others that are installed
-// anew and set back to images: both are told, no number of the fleet moves, no agent ends, and one round makes site and fleet equal.
+// One client whose counter jumps to 10^15, and one in whose name somebody claims a serial near 2^62, among others that
+// are installed anew and set back to images: both are told, no number of the fleet moves, no agent ends, and one round
+// makes site and fleet equal.
 func TestSerialsThatJumpMoveNoNumberOfTheFleet(t *testing.T) {
 	t.Parallel()
 	clients := 40
@@ -18,8 +19,10 @@ func TestSerialsThatJumpMoveNoNumberOfTheFleet(t *testing.T) {
 	}
 	data, relay := siteDir(t), freeRelay(t)
 	s := serveFleet(t, data, relay)
-	run := done(t, data, append([]string{"--format", "json"}, fleetArgs(clients, relay, "--for", fmt.Sprint(max(6, clients/50), "s"), "--settle", "2s",
-		"--reinstall", "0.1", "--restore", "0.1", "--serial-jump", "1", "--false-claim", "1")...)...)
+	run := done(t, data,
+		append([]string{"--format", "json"}, fleetArgs(clients, relay, "--for", fmt.Sprint(max(6, clients/50), "s"),
+			"--settle", "2s",
+			"--reinstall", "0.1", "--restore", "0.1", "--serial-jump", "1", "--false-claim", "1")...)...)
 	var fleet struct {
 		SerialJumps int `json:"serial_jumps"`
 		FalseClaims int `json:"false_claims"`

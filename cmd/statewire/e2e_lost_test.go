@@ -11,13 +11,14 @@ import (
 	"statewire/cmd/statewire/cli"
 )
 
-// A part that disappears while the site is down is critical everywhere until somebody accepts it; a store that disappears is
-// refused.
+// A part that disappears while the site is down is critical everywhere until somebody accepts it; a store that
+// disappears is refused.
 func TestALostPartIsCriticalUntilItIsAccepted(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
 	command(t, data, "load", "--create", mixedFolder(t, newLedger())) // a bad file among them makes it fail
-	part := query(t, data, "SELECT path FROM system.parts WHERE active AND database = 'statewire' AND table = 'state_messages' LIMIT 1")[0][0]
+	part := query(t, data,
+		"SELECT path FROM system.parts WHERE active AND database = 'statewire' AND table = 'state_messages' LIMIT 1")[0][0]
 	if err := os.RemoveAll(part); err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,8 @@ func TestALostPartIsCriticalUntilItIsAccepted(t *testing.T) {
 	if _, text := fetch(t, pages+"/reports"); !strings.Contains(text, `class="alarm"`) {
 		t.Error("a page says nothing of it")
 	}
-	if r := command(t, data, "status"); r.code != int(cli.HealthCritical) || !strings.Contains(r.out, "of state_messages") {
+	if r := command(t, data, "status"); r.code != int(cli.HealthCritical) ||
+		!strings.Contains(r.out, "of state_messages") {
 		t.Errorf("status ended with %d: %s", r.code, r.out)
 	}
 	done(t, data, "store", "accept-loss")
@@ -44,7 +46,8 @@ func TestALostPartIsCriticalUntilItIsAccepted(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(data, "store")); err != nil {
 		t.Fatal(err)
 	}
-	if r := command(t, data, "ingest", "--once"); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "serve --new-store") {
+	if r := command(t, data, "ingest", "--once"); r.code != cli.ExitFailed ||
+		!strings.Contains(r.errOut, "serve --new-store") {
 		t.Errorf("without a store: ended with %d: %s", r.code, r.errOut)
 	}
 }

@@ -11,8 +11,8 @@ import (
 // making lets one test make the site that the others copy.
 var making sync.Mutex
 
-// siteDir is a data directory whose inbox and store are made. To make a store takes a second, to copy one a tenth of that: tests
-// that are not about a site's first start begin here.
+// siteDir is a data directory whose inbox and store are made. To make a store takes a second, to copy one a tenth of
+// that: tests that are not about a site's first start begin here.
 func siteDir(t testing.TB) string {
 	t.Helper()
 	making.Lock()

@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// These tests drive the built binary as a person and the fleet do: by its command line, its sockets and its folders. Nothing of
-// the program runs in the test process. STATEWIRE_TEST_BIN names a binary to test in place of one built from this tree.
+// These tests drive the built binary as a person and the fleet do: by its command line, its sockets and its folders.
+// Nothing of the program runs in the test process. STATEWIRE_TEST_BIN names a binary to test in place of one built from
+// this tree.
 
 // engineEnv names the engine library for the binary.
 const engineEnv = "STATEWIRE_STORE_ENGINE"

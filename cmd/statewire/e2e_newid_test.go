@@ -14,8 +14,8 @@ import (
 	"statewire/smx"
 )
 
-// A store whose serials an earlier version has used up: the agent runs, says so, and one command gives it a new id, with and without a
-// running agent. All that it holds reaches the site under each id, from serial 1 on.
+// A store whose serials an earlier version has used up: the agent runs, says so, and one command gives it a new id,
+// with and without a running agent. All that it holds reaches the site under each id, from serial 1 on.
 func TestAnAgentAtItsEndGetsANewID(t *testing.T) {
 	t.Parallel()
 	m := newMember(t)
@@ -23,10 +23,12 @@ func TestAnAgentAtItsEndGetsANewID(t *testing.T) {
 	usedUp(t, m.data)
 	run := m.run()
 	status, code := m.status()
-	if code != int(cli.HealthCritical) || !strings.Contains(status.Why, "agent new-id") || status.LastSerial != smx.MaxSerial {
+	if code != int(cli.HealthCritical) || !strings.Contains(status.Why, "agent new-id") ||
+		status.LastSerial != smx.MaxSerial {
 		t.Fatalf("status %d, %+v", code, status)
 	}
-	if r := m.send("--type", "9100", "--topic", "b", "--state", "1", "--now"); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "new-id") {
+	if r := m.send("--type", "9100", "--topic", "b", "--state", "1", "--now"); r.code != cli.ExitFailed ||
+		!strings.Contains(r.errOut, "new-id") {
 		t.Errorf("sending ended with %d: %s", r.code, r.errOut)
 	}
 	old, own := newID(t, m)
@@ -52,12 +54,14 @@ func TestAnAgentAtItsEndGetsANewID(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		held := "SELECT count() FROM current_states WHERE serial IN (1, 2) AND topic_id IN ('a', 'b') AND client_id = '" + id.UUID() + "'"
+		held := "SELECT count() FROM current_states WHERE serial IN (1, 2) AND topic_id IN ('a', 'b') AND client_id = '" +
+			id.UUID() + "'"
 		if !eventually(patience, func() bool { return ask(t, m.site, held) == 2 }) {
 			t.Errorf("the site lacks states of %s", client)
 		}
 	}
-	if r := command(t, m.data, "agent", "accept-serial", "77"); r.code != cli.ExitUsage || !strings.Contains(r.errOut, "no serial was declined") {
+	if r := command(t, m.data, "agent", "accept-serial", "77"); r.code != cli.ExitUsage ||
+		!strings.Contains(r.errOut, "no serial was declined") {
 		t.Errorf("accept-serial ended with %d: %s", r.code, r.errOut)
 	}
 }
@@ -66,7 +70,8 @@ func TestAnAgentAtItsEndGetsANewID(t *testing.T) {
 func TestNewIDRefuses(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
-	if r := command(t, data, "agent", "new-id"); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "never an agent") {
+	if r := command(t, data, "agent", "new-id"); r.code != cli.ExitFailed ||
+		!strings.Contains(r.errOut, "never an agent") {
 		t.Errorf("without a store: %d %s", r.code, r.errOut)
 	}
 	usedUp(t, data)

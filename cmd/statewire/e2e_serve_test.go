@@ -129,8 +129,8 @@ func scratch() string {
 	return os.TempDir()
 }
 
-// promised holds what something took against what it may take. On a machine that others keep busy it only says so: then the
-// time tells of them.
+// promised holds what something took against what it may take. On a machine that others keep busy it only says so: then
+// the time tells of them.
 func promised(t testing.TB, took, limit time.Duration, what string) {
 	t.Helper()
 	t.Logf("%s: %v", what, took.Round(time.Millisecond))

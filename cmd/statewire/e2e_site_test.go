@@ -29,13 +29,14 @@ func TestReportsAreRowsWithinTenSeconds(t *testing.T) {
 	eventually(patience, func() bool { return ask(t, data, "SELECT count() FROM current_states") == 100 })
 	promised(t, time.Since(began), readyTime, "100 posted messages as rows")
 	l.check(t, data)
-	if got := query(t, data, "SELECT ClientID, LastSerialNumber FROM SR_ClientMessageStats WHERE ClientID = '"+clientID(3).UUID()+"'"); got[0][1] != "5" {
+	if got := query(t, data, "SELECT ClientID, LastSerialNumber FROM SR_ClientMessageStats WHERE ClientID = '"+
+		clientID(3).UUID()+"'"); got[0][1] != "5" {
 		t.Errorf("the statistics of a client are %q, want its last serial 5", got)
 	}
 }
 
-// Relay, loader and reports as three processes: the relay acknowledges while the others are dead, and what it took is loaded
-// once they are back, whoever of them has the engine.
+// Relay, loader and reports as three processes: the relay acknowledges while the others are dead, and what it took is
+// loaded once they are back, whoever of them has the engine.
 func TestSplitRolesOutliveEachOther(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
@@ -126,7 +127,8 @@ func TestASecondProcessOnTheSameDataIsRefused(t *testing.T) {
 	l := newLedger()
 	s.poster().accept(t, l, 1, 1, 2)
 	// A command that wants the inbox loaded leaves it to the site, and ends when it is.
-	if r := command(t, data, "ingest", "--once"); r.code != 0 || !strings.Contains(r.out, "running site") || len(waiting(t, data)) > 0 {
+	if r := command(t, data, "ingest", "--once"); r.code != 0 || !strings.Contains(r.out, "running site") ||
+		len(waiting(t, data)) > 0 {
 		t.Errorf("ingest beside a site ended with %d: %q %q; want it to say who loads", r.code, r.out, r.errOut)
 	}
 	loadBeside(t, data, l)
@@ -153,7 +155,8 @@ func clashBeside(t *testing.T, data string) {
 	}
 }
 
-// loadBeside loads files through the running site, some of them bad: the command says of exactly these what it would say of its own.
+// loadBeside loads files through the running site, some of them bad: the command says of exactly these what it would
+// say of its own.
 func loadBeside(t *testing.T, data string, l *ledger) {
 	t.Helper()
 	folder := t.TempDir()
@@ -169,12 +172,15 @@ func loadBeside(t *testing.T, data string, l *ledger) {
 	r, keys = report(5, smx.NoPriority, 5, 8)    // the last one bad
 	l.ack(keys[:3], "")
 	delete(l.receipts, "")
-	write("half.SMX", []byte(strings.Replace(string(smx.AppendReport(nil, r)), `SerialNumber="8"`, `SerialNumber="0x8"`, 1)))
+	write("half.SMX", []byte(strings.Replace(string(smx.AppendReport(nil, r)), `SerialNumber="8"`, `SerialNumber="0x8"`,
+		1)))
 	write("bad.SMX", []byte("<Report>"))
 	write("relayed.SMX", halfBad(t, l))
 	for round, want := range []map[string]any{
-		{"files": 5., "messages": 14., "duplicates": 4., "invalid_records": 1., "bad_files": 1., "bad_reports": 1., "conflicts": 0., "skipped_files": 0.},
-		{"files": 5., "messages": 14., "duplicates": 13., "invalid_records": 1., "bad_files": 1., "bad_reports": 1., "conflicts": 0., "skipped_files": 0.},
+		{"files": 5., "messages": 14., "duplicates": 4., "invalid_records": 1., "bad_files": 1., "bad_reports": 1.,
+			"conflicts": 0., "skipped_files": 0.},
+		{"files": 5., "messages": 14., "duplicates": 13., "invalid_records": 1., "bad_files": 1., "bad_reports": 1.,
+			"conflicts": 0., "skipped_files": 0.},
 	} {
 		var got map[string]any
 		r := command(t, data, "--format", "json", "load", folder)
@@ -187,7 +193,8 @@ func loadBeside(t *testing.T, data string, l *ledger) {
 			}
 		}
 		said := strings.Split(strings.TrimSpace(r.errOut), "\n")
-		if r.code != cli.ExitFailed || len(said) != 4 || !strings.Contains(said[3], "`statewire dead list`") || !strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, ") ||
+		if r.code != cli.ExitFailed || len(said) != 4 || !strings.Contains(said[3], "`statewire dead list`") ||
+			!strings.HasPrefix(said[0], folder+"/bad.SMX: line 1, ") ||
 			!strings.HasPrefix(said[1], folder+"/half.SMX: ") || !strings.HasPrefix(said[2], folder+"/relayed.SMX: report 2: ") {
 			t.Errorf("load %d beside a site ended with %d and said %q", round+1, r.code, said)
 		}
@@ -207,7 +214,8 @@ func halfBad(t *testing.T, l *ledger) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, smx.Accepted{Client: checked.Client, Received: time.Now(), Messages: checked.Messages, Body: bytes.Clone(checked.Body)})
+		all = append(all, smx.Accepted{Client: checked.Client, Received: time.Now(), Messages: checked.Messages,
+			Body: bytes.Clone(checked.Body)})
 	}
 	file := smx.AppendFile(nil, all)
 	damaged := bytes.Replace(file, []byte(bad.Header.Client.String()+"</ClientID>"), []byte("nobody</ClientID>"), 1)

@@ -10,8 +10,8 @@ import (
 	"statewire/cmd/statewire/cli"
 )
 
-// A file is deleted after its rows are stored, never before: while the store does not answer, every file stays. A stop then
-// gives up in time, and a second signal ends the process at once.
+// A file is deleted after its rows are stored, never before: while the store does not answer, every file stays. A stop
+// then gives up in time, and a second signal ends the process at once.
 func TestFilesStayWhileTheStoreHangs(t *testing.T) {
 	t.Parallel()
 	data := siteDir(t) // else the reports wait for the loader to make the store

@@ -9,7 +9,8 @@ import (
 	"statewire/cmd/statewire/cli"
 )
 
-// Files are dropped into an inbox before any site has run: commands that read answer and make no store, the first load makes it.
+// Files are dropped into an inbox before any site has run: commands that read answer and make no store, the first load
+// makes it.
 func TestASiteWithoutAStoreYet(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
@@ -20,14 +21,16 @@ func TestASiteWithoutAStoreYet(t *testing.T) {
 			t.Errorf("%s: ended with %d, printed %q, said %q", query, r.code, r.out, r.errOut)
 		}
 	}
-	if r := command(t, data, "resync", "check"); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "has no store yet; `statewire serve` or `statewire ingest --once` makes it") {
+	if r := command(t, data, "resync", "check"); r.code != cli.ExitFailed ||
+		!strings.Contains(r.errOut, "has no store yet; `statewire serve` or `statewire ingest --once` makes it") {
 		t.Errorf("resync check: ended with %d, said %q", r.code, r.errOut)
 	}
 	if _, err := os.Stat(filepath.Join(data, "store")); err == nil {
 		t.Error("a command that reads made a store")
 	}
 	done(t, data, "ingest", "--once")
-	if r := command(t, data, "--format", "csv", "sql", "SELECT count() AS n FROM clients"); r.out != "n\n1\n" || r.errOut != "" {
+	if r := command(t, data, "--format", "csv", "sql", "SELECT count() AS n FROM clients"); r.out != "n\n1\n" ||
+		r.errOut != "" {
 		t.Errorf("after the first load: printed %q, said %q", r.out, r.errOut)
 	}
 }
@@ -37,7 +40,8 @@ func TestAFolderThatIsNoSite(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
 	for _, args := range [][]string{
-		{"account"}, {"dead", "list"}, {"resync", "list"}, {"collection", "list"}, {"store", "migrate"}, {"explain", "X"}, {"sql", "SELECT 1"},
+		{"account"}, {"dead", "list"}, {"resync", "list"}, {"collection", "list"}, {"store", "migrate"}, {"explain",
+			"X"}, {"sql", "SELECT 1"},
 		{"resync", "check"}, {"load", "."},
 	} {
 		r := command(t, data, args...)
@@ -45,7 +49,8 @@ func TestAFolderThatIsNoSite(t *testing.T) {
 		if args[0] == "load" || args[1:] != nil && args[len(args)-1] == "check" {
 			advice = "make a site there with --create"
 		}
-		if r.code != cli.ExitFailed || r.out != "" || !strings.HasSuffix(r.errOut, advice+"\n") || strings.Count(r.errOut, "\n") != 1 {
+		if r.code != cli.ExitFailed || r.out != "" || !strings.HasSuffix(r.errOut, advice+"\n") ||
+			strings.Count(r.errOut, "\n") != 1 {
 			t.Errorf("%v ended with %d, printed %q, said %q", args, r.code, r.out, r.errOut)
 		}
 	}

@@ -19,7 +19,8 @@ func explainCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain CLIENT",
 		Short: "why a client is unknown, stale or incomplete, and what happens next",
-		Long: "Says in plain sentences what the site knows of a client, what it lacks and why, and what happens next and when.\n" +
+		Long: "Says in plain sentences what the site knows of a client, what it lacks and why, and what happens next and " +
+			"when.\n" +
 			"CLIENT is a client id, with or without GUID:, or a computer name.",
 		Args: oneClientArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,8 +51,10 @@ func (g *globals) withExplainer(cmd *cobra.Command, f func(*explain.Explainer) e
 	if err != nil {
 		return err
 	}
-	deps := explain.Deps{Log: g.Quiet(), AgentLog: client.Log(g.Data), Schedule: func() explain.Schedule { return schedule }}
-	// Opening an inbox makes its folders: where there is none, as beside a store elsewhere, there shall be none afterwards.
+	deps := explain.Deps{Log: g.Quiet(), AgentLog: client.Log(g.Data),
+		Schedule: func() explain.Schedule { return schedule }}
+	// Opening an inbox makes its folders: where there is none, as beside a store elsewhere, there shall be none
+	// afterwards.
 	if _, missing := os.Stat(site.InboxRoot(g.Data)); missing == nil {
 		box, failed := site.LookInbox(g.Data, cfg, g.Quiet())
 		if failed != nil {

@@ -14,8 +14,8 @@ import (
 	"statewire/store"
 )
 
-// verifier walks the fleet's clients and the site's rows side by side, both in the order of client ids. It holds one client of each
-// at a time, and the differences that a table will show.
+// verifier walks the fleet's clients and the site's rows side by side, both in the order of client ids. It holds one
+// client of each at a time, and the differences that a table will show.
 type verifier struct {
 	out     io.Writer
 	format  string
@@ -27,7 +27,8 @@ type verifier struct {
 var differenceColumns = []string{"client", "difference", "topic_type", "topic_id", "what"}
 
 func newVerifier(out io.Writer, format string) (*verifier, error) {
-	rows, err := tabular.New(out, tabular.Format(format), tabular.Named(differenceColumns...), tabular.Options{List: "differences"})
+	rows, err := tabular.New(out, tabular.Format(format), tabular.Named(differenceColumns...),
+		tabular.Options{List: "differences"})
 	return &verifier{out: out, format: format, rows: rows}, err
 }
 

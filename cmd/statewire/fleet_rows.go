@@ -30,7 +30,8 @@ type byClient[T any] struct {
 }
 
 // readByClient begins to read; only names the one client wanted, empty is all.
-func readByClient[T any](ctx context.Context, db *store.Store, sql, only string, scan func(driver.Rows) (string, T, error)) (*byClient[T], error) {
+func readByClient[T any](ctx context.Context, db *store.Store, sql, only string,
+	scan func(driver.Rows) (string, T, error)) (*byClient[T], error) {
 	rows, err := db.Conn().Query(ctx, sql, clickhouse.Named("client", only))
 	if err != nil {
 		return nil, fmt.Errorf("read what the site holds: %w", err)

@@ -51,7 +51,8 @@ func TestRowsAreReadByClient(t *testing.T) {
 	if err := b.close(); err != nil || !source.closed {
 		t.Errorf("the rows are left open: %v", err)
 	}
-	broken := &byClient[string]{rows: &madeUp{rows: []string{"a 1"}, fault: errors.New("connection lost")}, scan: scanMadeUp}
+	broken := &byClient[string]{rows: &madeUp{rows: []string{"a 1"}, fault: errors.New("connection lost")},
+		scan: scanMadeUp}
 	if err := broken.advance(); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +87,8 @@ func TestDifferencesInEveryFormat(t *testing.T) {
 			Differences []struct{ Client, Difference string }
 			Different   int
 		}
-		if err := json.Unmarshal([]byte(showDifferences(t, "json", n)), &object); err != nil || len(object.Differences) != n || object.Different != n {
+		if err := json.Unmarshal([]byte(showDifferences(t, "json", n)), &object); err != nil ||
+			len(object.Differences) != n || object.Different != n {
 			t.Errorf("json of %d: %+v, %v", n, object, err)
 		}
 		if lines := strings.Count(showDifferences(t, "jsonl", n), "\n"); lines != n {
@@ -97,7 +99,8 @@ func TestDifferencesInEveryFormat(t *testing.T) {
 			t.Errorf("csv of %d: %q, %v", n, rows, err)
 		}
 		table := showDifferences(t, "table", n)
-		if shown := strings.Count(table, "GUID:"); shown != min(n, mostDifferences) || strings.Contains(table, "7 more") != (n > mostDifferences) {
+		if shown := strings.Count(table, "GUID:"); shown != min(n, mostDifferences) ||
+			strings.Contains(table, "7 more") != (n > mostDifferences) {
 			t.Errorf("the table of %d shows %d:\n%s", n, shown, table)
 		}
 	}

@@ -19,13 +19,16 @@ func fleetVerifyCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "compare what every client of the fleet holds with what the site says",
-		Long: "Compares every topic that a client of the fleet's store file holds with the site's current states, lists topics that only\n" +
-			"the site holds and does not mark as unconfirmed, and ranges of serials that are missing. Exit code 0 when all is equal,\n" +
+		Long: "Compares every topic that a client of the fleet's store file holds with the site's current states, lists " +
+			"topics that only\n" +
+			"the site holds and does not mark as unconfirmed, and ranges of serials that are missing. Exit code 0 when all " +
+			"is equal,\n" +
 			"1 when not. The fleet must not run meanwhile.",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.verifyFleet(cmd, path, client) },
 	}
-	cmd.Flags().StringVar(&path, "store", "", "the fleet's store file (default: "+simulate.StoreName+" in the data directory)")
+	cmd.Flags().StringVar(&path, "store", "", "the fleet's store file (default: "+simulate.StoreName+
+		" in the data directory)")
 	cmd.Flags().StringVar(&client, "client", "", "compare this client only")
 	return cmd
 }

@@ -89,10 +89,11 @@ func json3(seconds float64) json.Number { return json.Number(strconv.FormatFloat
 // nothing fills the inbox with nothing.
 func nothing() error { return nil }
 
-// drain loads the inbox of the data directory until it is empty. Once the store is open, and not before, it calls fill: what the
-// store refuses stays where it is. Without fill, what waits is read while the store opens. A site that loads the inbox already is an
-// error: it does the work, and fill was not called.
-func (g *globals) drain(ctx context.Context, log *slog.Logger, fill func() error, progress func(ingest.Totals)) (_ summary, err error) {
+// drain loads the inbox of the data directory until it is empty. Once the store is open, and not before, it calls fill:
+// what the store refuses stays where it is. Without fill, what waits is read while the store opens. A site that loads
+// the inbox already is an error: it does the work, and fill was not called.
+func (g *globals) drain(ctx context.Context, log *slog.Logger, fill func() error,
+	progress func(ingest.Totals)) (_ summary, err error) {
 	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return summary{}, err

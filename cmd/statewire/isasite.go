@@ -14,8 +14,8 @@ import (
 	"statewire/store"
 )
 
-// A data directory is a site when it has an inbox. Its store is the folder store, or a server named in the configuration. The
-// first process that stores a report makes it.
+// A data directory is a site when it has an inbox. Its store is the folder store, or a server named in the
+// configuration. The first process that stores a report makes it.
 
 // needData says which directory is missing and what to do: most likely the command was started in the wrong folder.
 func (g *globals) needData(cfg configs.Config) error {
@@ -41,8 +41,8 @@ func (g *globals) needLoadable(cfg configs.Config) error {
 	return nil
 }
 
-// needSite refuses a data directory that is no site, or whose store is not made yet, to a command that changes what is stored,
-// unless it is to make both.
+// needSite refuses a data directory that is no site, or whose store is not made yet, to a command that changes what is
+// stored, unless it is to make both.
 func (g *globals) needSite(cfg configs.Config) error {
 	if err := g.needLoadable(cfg); err != nil || g.create {
 		return err

@@ -28,7 +28,8 @@ func loadCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "load PATH…",
 		Short: "copy report or SMX files, or folders of them, into the inbox and load them",
-		Long: "Copies files into the inbox and loads it. In a folder, and below it, files named *.SMX, *.SMW or *.xml count, in any\n" +
+		Long: "Copies files into the inbox and loads it. In a folder, and below it, files named *.SMX, *.SMW or *.xml " +
+			"count, in any\n" +
 			"letter case; a file named on the command line counts whatever its name. The originals stay where they are.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -72,7 +73,8 @@ func (g *globals) load(cmd *cobra.Command, args []string, found *reportSources) 
 		return err
 	}
 	skipped := cli.Field{"skipped_files", found.skipped}
-	summary, err := g.drain(cmd.Context(), untold(g.Quiet()), fill, func(t ingest.Totals) { _ = bar.Set(min(t.Files, len(files))) })
+	summary, err := g.drain(cmd.Context(), untold(g.Quiet()), fill,
+		func(t ingest.Totals) { _ = bar.Set(min(t.Files, len(files))) })
 	if lockedBySite(err) {
 		if err := fill(); err != nil {
 			return err
@@ -128,7 +130,8 @@ func newBar(w io.Writer, total int, what, units string) *progressbar.ProgressBar
 		w = io.Discard
 	}
 	return progressbar.NewOptions(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
-		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(units), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(
+			units), progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionOnCompletion(func() { fmt.Fprintln(w) }))
 }
 

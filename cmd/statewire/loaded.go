@@ -103,7 +103,9 @@ func (r refused) write(w io.Writer, counted bool) error {
 		fmt.Fprintf(w, "and %d more\n", more)
 	}
 	if counted || len(r.lines) > 0 {
-		return &cli.ExitStatus{Code: cli.ExitFailed, Err: errors.New("some of it was set aside: `statewire dead list` shows it, `statewire dead replay NAME --file MENDED` loads a mended copy")}
+		return &cli.ExitStatus{Code: cli.ExitFailed,
+			Err: errors.New("some of it was set aside: `statewire dead list` shows it, `statewire dead replay NAME --file " +
+				"MENDED` loads a mended copy")}
 	}
 	return nil
 }
@@ -126,7 +128,8 @@ func (g *globals) told(cmd *cobra.Command, cfg configs.Config, w given, done sum
 }
 
 // awaitSite lets the running site load files, and says what it did with them: from what is durable of exactly these.
-func (g *globals) awaitSite(cmd *cobra.Command, cfg configs.Config, w given, files []inbox.LaneFile, progress func(left int), more ...cli.Field) error {
+func (g *globals) awaitSite(cmd *cobra.Command, cfg configs.Config, w given, files []inbox.LaneFile,
+	progress func(left int), more ...cli.Field) error {
 	dir, err := site.LookInbox(g.Data, cfg, g.Quiet())
 	if err != nil {
 		return err
@@ -161,7 +164,8 @@ func await(ctx context.Context, dir *inbox.Dir, files []inbox.LaneFile, progress
 	for err == nil && len(left) > 0 {
 		progress(len(left))
 		if backoff.Sleep(ctx, siteLook) != nil {
-			return fmt.Errorf("stopped waiting with %s in the inbox; the running site goes on loading them", cli.FmtCount(len(left), "file"))
+			return fmt.Errorf("stopped waiting with %s in the inbox; the running site goes on loading them",
+				cli.FmtCount(len(left), "file"))
 		}
 		left, err = dir.Left(left)
 	}
@@ -172,7 +176,8 @@ func await(ctx context.Context, dir *inbox.Dir, files []inbox.LaneFile, progress
 var loadedFilesSQL string
 
 // stored asks the store what it has of the files since a time.
-func (g *globals) stored(ctx context.Context, cfg configs.Config, names []string, since time.Time) (done summary, err error) {
+func (g *globals) stored(ctx context.Context, cfg configs.Config, names []string, since time.Time) (done summary,
+	err error) {
 	db, err := g.openStore(ctx, cfg, store.Read, g.Quiet())
 	if err != nil {
 		return summary{}, err
@@ -184,7 +189,8 @@ func (g *globals) stored(ctx context.Context, cfg configs.Config, names []string
 			return summary{}, err
 		}
 		var messages, setAside, stored, conflicts uint64
-		row := db.ReadOnly().QueryRow(ctx, loadedFilesSQL, clickhouse.Named("names", string(list)), clickhouse.Named("since", since.UnixMilli()))
+		row := db.ReadOnly().QueryRow(ctx, loadedFilesSQL, clickhouse.Named("names", string(list)),
+			clickhouse.Named("since", since.UnixMilli()))
 		if err := row.Scan(&messages, &setAside, &stored, &conflicts); err != nil {
 			return summary{}, fmt.Errorf("ask the store what it has of the files: %w", err)
 		}

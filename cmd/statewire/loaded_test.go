@@ -88,7 +88,8 @@ func TestManyLinesAreCutAndTheCommandFails(t *testing.T) {
 		last    string
 		fails   bool
 	}{
-		{0, false, 0, "", false}, {0, true, 0, "", true}, {1, false, 1, "file 0", true}, {mostRefused, true, mostRefused, "file 19", true},
+		{0, false, 0, "", false}, {0, true, 0, "", true}, {1, false, 1, "file 0", true}, {mostRefused, true, mostRefused,
+			"file 19", true},
 		{mostRefused + 1, true, mostRefused + 1, "and 1 more", true},
 		{mostRefused + 5, true, mostRefused + 1, "and 5 more", true},
 	} {
@@ -110,7 +111,8 @@ func TestAReasonSaysItsPlaceOnce(t *testing.T) {
 		why, want    string
 	}{
 		{2, 822, "no end", "line 2, column 822: no end"}, {0, 0, "permission denied", "permission denied"},
-		{1, 5, "line 1, column 5: no end", "line 1, column 5: no end"}, {1, 5, "Message 2 (line 1, column 5): no", "Message 2 (line 1, column 5): no"},
+		{1, 5, "line 1, column 5: no end", "line 1, column 5: no end"}, {1, 5, "Message 2 (line 1, column 5): no",
+			"Message 2 (line 1, column 5): no"},
 	} {
 		if got := placed(test.line, test.column, test.why); got != test.want {
 			t.Errorf("%q, want %q", got, test.want)

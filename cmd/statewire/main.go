@@ -79,8 +79,10 @@ func (g *globals) root() *cobra.Command {
 		return cli.Usage(fmt.Errorf("%s; see `%s --help`", cli.FlagProblem(err), cmd.CommandPath()))
 	})
 	g.Register(root)
-	root.AddCommand(serveCommand(g), simulate.Demo(&g.Globals), simulate.Fleet(&g.Globals, fleetVerifyCommand(g)), ingestCommand(g), loadCommand(g), reportCommand(g), sqlCommand(g), explainCommand(g), traceCommand(g),
-		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), configCommand(g), client.Command(&g.Globals))
+	root.AddCommand(serveCommand(g), simulate.Demo(&g.Globals), simulate.Fleet(&g.Globals, fleetVerifyCommand(g)),
+		ingestCommand(g), loadCommand(g), reportCommand(g), sqlCommand(g), explainCommand(g), traceCommand(g),
+		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), configCommand(
+			g), client.Command(&g.Globals))
 	root.AddCommand(deadCommand(g), accountCommand(g), simulate.RemoveDemo())
 	return root
 }

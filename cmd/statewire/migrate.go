@@ -23,7 +23,8 @@ func storeCommand(g *globals) *cobra.Command {
 	cmd.AddCommand(&cobra.Command{
 		Use:   "migrate",
 		Short: "lead the store's schema to this version, where no site runs",
-		Long: "Applies the steps that the schema of the store lacks, as the start of a site does. An earlier version of the program cannot\n" +
+		Long: "Applies the steps that the schema of the store lacks, as the start of a site does. An earlier version of " +
+			"the program cannot\n" +
 			"open the store afterwards.",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.migrate(cmd) },
@@ -43,7 +44,8 @@ func (g *globals) migrate(cmd *cobra.Command) error {
 	unlock, err := site.StoreRoles.Lock(g.Data) // no site starts meanwhile, and none of an earlier version runs
 	var held site.HeldError
 	if errors.As(err, &held) {
-		return fmt.Errorf("process %d of the site runs on %s; stop the site, or restart it with this version: its start migrates the store", held.Process, g.Data)
+		return fmt.Errorf("process %d of the site runs on %s; stop the site, or restart it with this version: its start "+
+			"migrates the store", held.Process, g.Data)
 	}
 	if err != nil {
 		return err
@@ -66,8 +68,10 @@ func acceptLossCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "accept-loss",
 		Short: "end the alarm about lost parts, once you know what was in them",
-		Long: "Ends the critical state of a store that lost rows. They stay lost. Parts that the engine set aside are moved to the folder\n" +
-			"store.lost of the data directory; nothing is deleted. \"When the store is damaged\" in docs/store.md says what to do before and after.",
+		Long: "Ends the critical state of a store that lost rows. They stay lost. Parts that the engine set aside are " +
+			"moved to the folder\n" +
+			"store.lost of the data directory; nothing is deleted. \"When the store is damaged\" in docs/store.md says what " +
+			"to do before and after.",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.acceptLoss(cmd) },
 	}

@@ -21,10 +21,12 @@ import (
 // engineOf asks the process that serves the store of a data directory, as its user may.
 func engineOf(t *testing.T, data, sql string) string {
 	t.Helper()
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(data, "statewire.sock"))
-	}}}
-	resp, err := client.Post("http://statewire/clickhouse/?database=statewire&default_format=TSV", "text/plain", strings.NewReader(sql))
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(data, "statewire.sock"))
+		}}}
+	resp, err := client.Post("http://statewire/clickhouse/?database=statewire&default_format=TSV", "text/plain",
+		strings.NewReader(sql))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,8 @@ func engineOf(t *testing.T, data, sql string) string {
 	return string(text)
 }
 
-// makeOlder takes the notes of the latest steps away: so an earlier version leaves the store, whose steps can all be repeated.
+// makeOlder takes the notes of the latest steps away: so an earlier version leaves the store, whose steps can all be
+// repeated.
 func makeOlder(t *testing.T, data string) {
 	t.Helper()
 	engineOf(t, data, "ALTER TABLE goose_db_version DELETE WHERE version_id > 58 SETTINGS mutations_sync = 2")
@@ -51,7 +54,8 @@ func oldReport(t *testing.T, data string) {
 		t.Fatal(err)
 	}
 	text := smx.AppendFile(nil, []smx.Accepted{{
-		Client: checked.Client, Received: time.Now().Add(-5 * 24 * time.Hour), Receipt: "old", Messages: checked.Messages, Body: checked.Body,
+		Client: checked.Client, Received: time.Now().Add(
+			-5 * 24 * time.Hour), Receipt: "old", Messages: checked.Messages, Body: checked.Body,
 	}})
 	dir := filepath.Join(boxOf(data), "incoming")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -62,7 +66,8 @@ func oldReport(t *testing.T, data string) {
 	}
 }
 
-// A site of an earlier version runs. Commands of this one answer and change nothing, whatever retention their configuration says.
+// A site of an earlier version runs. Commands of this one answer and change nothing, whatever retention their
+// configuration says.
 func TestReadingCommandsChangeNothing(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
@@ -73,16 +78,21 @@ func TestReadingCommandsChangeNothing(t *testing.T) {
 	makeOlder(t, data)
 	engineOf(t, data, "SYSTEM STOP MERGES") // which change how many rows there are
 	state := func() string {
-		return engineOf(t, data, "SELECT name, create_table_query, total_rows FROM system.tables WHERE database IN ('statewire', 'dbo') ORDER BY database, name") +
+		return engineOf(t, data,
+			"SELECT name, create_table_query, total_rows FROM system.tables WHERE database IN ('statewire', 'dbo') ORDER BY "+
+				"database, name") +
 			engineOf(t, data, "SELECT max(version_id) FROM goose_db_version")
 	}
 	before := state()
-	if old := engineOf(t, data, "SELECT count(), max((SELECT max(version_id) FROM goose_db_version)) FROM state_messages WHERE received_time < now() - INTERVAL 4 DAY"); old != "3\t58\n" {
+	if old := engineOf(t, data,
+		"SELECT count(), max((SELECT max(version_id) FROM goose_db_version)) FROM state_messages WHERE received_time < "+
+			"now() - INTERVAL 4 DAY"); old != "3\t58\n" {
 		t.Fatalf("old messages and schema %q", old)
 	}
 	client := clientID(1).String()
 	for _, args := range [][]string{
-		{"status"}, {"report", "clients"}, {"sql", "SELECT count() FROM clients"}, {"explain", client}, {"trace", client, "--serial", "2"},
+		{"status"}, {"report", "clients"}, {"sql", "SELECT count() FROM clients"}, {"explain", client}, {"trace", client,
+			"--serial", "2"},
 		{"resync", "list"}, {"resync", "check", "--dry-run"}, {"resync", "request", "--client", client, "--dry-run"},
 		{"resync", "accept", "--all", "--dry-run"}, {"collection", "list"}, {"collection", "show", "one"}, {"policy", "list"},
 	} {
@@ -90,19 +100,23 @@ func TestReadingCommandsChangeNothing(t *testing.T) {
 		if r.code != 0 && args[0] != "status" {
 			t.Errorf("%v ended with %d: %s", args, r.code, r.errOut)
 		}
-		if said := strings.Count(r.errOut, "the site's store has schema 58, this program knows "); said != 1 || !strings.HasSuffix(r.errOut, ": restart the site\n") {
+		if said := strings.Count(r.errOut, "the site's store has schema 58, this program knows "); said != 1 ||
+			!strings.HasSuffix(r.errOut, ": restart the site\n") {
 			t.Errorf("%v said %q, want one warning", args, r.errOut)
 		}
 		if after := state(); after != before {
 			t.Fatalf("%v changed the store: %q", args, changed(before, after))
 		}
 	}
-	for _, args := range [][]string{{"ingest", "--once"}, {"resync", "check"}, {"collection", "create", "two", "--client", client}} {
-		if r := command(t, data, args...); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "`statewire store migrate`") {
+	for _, args := range [][]string{{"ingest", "--once"}, {"resync", "check"},
+		{"collection", "create", "two", "--client", client}} {
+		if r := command(t, data, args...); r.code != cli.ExitFailed ||
+			!strings.Contains(r.errOut, "`statewire store migrate`") {
 			t.Errorf("%v ended with %d: %s", args, r.code, r.errOut)
 		}
 	}
-	if r := command(t, data, "store", "migrate"); r.code != cli.ExitFailed || !strings.Contains(r.errOut, fmt.Sprintf("process %d of the site", site.cmd.Process.Pid)) {
+	if r := command(t, data, "store", "migrate"); r.code != cli.ExitFailed ||
+		!strings.Contains(r.errOut, fmt.Sprintf("process %d of the site", site.cmd.Process.Pid)) {
 		t.Errorf("a migration under the running site ended with %d: %s", r.code, r.errOut)
 	}
 	if after := state(); after != before {
@@ -123,7 +137,8 @@ func loadsNothing(t *testing.T, data string) {
 	if err := os.WriteFile(path, smx.AppendReport(nil, r), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := command(t, data, "load", path); r.code != cli.ExitFailed || !strings.Contains(r.errOut, "`statewire store migrate`") {
+	if r := command(t, data, "load", path); r.code != cli.ExitFailed ||
+		!strings.Contains(r.errOut, "`statewire store migrate`") {
 		t.Errorf("load into a store of an earlier version ended with %d: %s", r.code, r.errOut)
 	}
 	if files, err := filepath.Glob(filepath.Join(boxOf(data), "incoming", "*.SMX")); len(files) > 0 || err != nil {
@@ -131,8 +146,8 @@ func loadsNothing(t *testing.T, data string) {
 	}
 }
 
-// The first process that opens the engine waits for the one with the ingest role, which migrates through it. Without a site
-// `store migrate` does it.
+// The first process that opens the engine waits for the one with the ingest role, which migrates through it. Without a
+// site `store migrate` does it.
 func TestWhoeverHasTheEngineLetsTheLoaderMigrate(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
@@ -161,7 +176,8 @@ func TestWhoeverHasTheEngineLetsTheLoaderMigrate(t *testing.T) {
 		t.Fatal("it does not wait")
 	}
 	again := serve(t, data, "--roles", "ingest")
-	if open := again.logged("store open"); open == nil || open["engine"] != "socket" || again.logged("store migrated") == nil {
+	if open := again.logged("store open"); open == nil || open["engine"] != "socket" ||
+		again.logged("store migrated") == nil {
 		t.Errorf("the loader did not migrate through the owner of the engine: %v", open)
 	}
 	if !eventually(patience, func() bool { return owner.logged("site started") != nil }) {

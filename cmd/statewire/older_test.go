@@ -11,7 +11,8 @@ import (
 
 // Whoever reads an older store hears what to do, not the engine's word for a table that is not there yet.
 func TestAnOlderStoreIsExplained(t *testing.T) {
-	older := errors.New("the site's store has schema 58, this program knows 82: start the site, or run `statewire store migrate`")
+	older := errors.New(
+		"the site's store has schema 58, this program knows 82: start the site, or run `statewire store migrate`")
 	for _, tc := range []struct {
 		name      string
 		g         globals
@@ -28,7 +29,8 @@ func TestAnOlderStoreIsExplained(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			was := fmt.Errorf("ask: %w", &clickhouse.Exception{Code: tc.code, Name: "NAME", Message: "made up"})
 			said := tc.g.explainOlder(was).Error()
-			if strings.Contains(said, "statewire store migrate") != tc.explained || strings.Contains(said, "made up") == tc.explained {
+			if strings.Contains(said, "statewire store migrate") != tc.explained ||
+				strings.Contains(said, "made up") == tc.explained {
 				t.Errorf("said %q", said)
 			}
 		})

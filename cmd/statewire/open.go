@@ -20,7 +20,8 @@ import (
 const busyWait = 15 * time.Second
 
 // openStore opens the store for a command: through the running site when there is one, else by itself.
-func (g *globals) openStore(ctx context.Context, cfg configs.Config, access store.Access, log *slog.Logger) (*store.Store, error) {
+func (g *globals) openStore(ctx context.Context, cfg configs.Config, access store.Access,
+	log *slog.Logger) (*store.Store, error) {
 	return g.openStoreWith(ctx, cfg, store.Options{Access: access, Log: log})
 }
 
@@ -38,7 +39,8 @@ func (g *globals) openStoreWith(ctx context.Context, cfg configs.Config, opt sto
 		case errors.Is(err, store.ErrEmpty) && len(cfg.Store.Addr) == 0 && g.needInbox() != nil:
 			return nil, g.needInbox()
 		case errors.Is(err, store.ErrEmpty):
-			err = fmt.Errorf("the site on %s has no store yet; name its data directory with --data, or start the process with the ingest role, as `statewire serve` has: %w",
+			err = fmt.Errorf("the site on %s has no store yet; name its data directory with --data, or start the process "+
+				"with the ingest role, as `statewire serve` has: %w",
 				g.Data, err)
 		}
 		if !errors.Is(err, store.ErrInUse) || time.Now().After(deadline) {
@@ -52,9 +54,12 @@ func (g *globals) openStoreWith(ctx context.Context, cfg configs.Config, opt sto
 	}
 }
 
-// openEmpty answers for a site that has an inbox and no store yet: nothing was stored, and a command that reads makes no store.
+// openEmpty answers for a site that has an inbox and no store yet: nothing was stored, and a command that reads makes
+// no store.
 func (g *globals) openEmpty(ctx context.Context, cfg configs.Config, opt store.Options) (*store.Store, error) {
-	fmt.Fprintf(os.Stderr, "statewire: the site on %s has no store yet, so nothing is stored; `statewire serve` or `statewire ingest --once` makes it\n", g.Data)
+	fmt.Fprintf(os.Stderr,
+		"statewire: the site on %s has no store yet, so nothing is stored; `statewire serve` or `statewire ingest --once` "+
+			"makes it\n", g.Data)
 	return store.OpenEmpty(ctx, cfg.Store, opt)
 }
 
@@ -71,11 +76,12 @@ func (g *globals) warnOlder(cfg configs.Config, schema store.Schema, access stor
 	fmt.Fprintln(os.Stderr, "statewire:", g.older)
 }
 
-// explainOlder answers in place of the engine when a command asked an older store for what only a newer one has. Whoever wrote the
-// SQL gets the engine's own words.
+// explainOlder answers in place of the engine when a command asked an older store for what only a newer one has.
+// Whoever wrote the SQL gets the engine's own words.
 func (g *globals) explainOlder(err error) error {
 	var e *clickhouse.Exception
-	if g.older == nil || g.ownSQL || !errors.As(err, &e) || !slices.Contains([]int32{codeNoColumn, codeUnknownIdentifier, codeUnknownTable}, e.Code) {
+	if g.older == nil || g.ownSQL || !errors.As(err, &e) ||
+		!slices.Contains([]int32{codeNoColumn, codeUnknownIdentifier, codeUnknownTable}, e.Code) {
 		return err
 	}
 	return fmt.Errorf("this command needs what the older store does not have yet: %w", g.older)

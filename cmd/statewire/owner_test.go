@@ -63,7 +63,8 @@ func TestRootWorksAsTheOwnerOfTheData(t *testing.T) {
 	secret, list := filepath.Join(own, "secret.SMX"), filepath.Join(own, "clients.txt")
 	config := filepath.Join(own, "site.yaml")
 	r, keys := report(1, smx.NoPriority, 1, 3)
-	for path, text := range map[string][]byte{secret: smx.AppendReport(nil, r), list: []byte(clientID(1).String() + "\n"), config: []byte("ingest:\n  loader_threads: 2\n")} {
+	for path, text := range map[string][]byte{secret: smx.AppendReport(nil, r), list: []byte(clientID(1).String() + "\n"),
+		config: []byte("ingest:\n  loader_threads: 2\n")} {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +129,8 @@ func TestRootThatCannotBecomeTheOwner(t *testing.T) {
 	}
 	for _, args := range [][]string{{"status"}, {"load", "--create", "/etc/hostname"}, {"serve"}} {
 		r := asRoot(t, data, "exec "+setpriv+" --bounding-set=-setuid,-setgid", args...)
-		if r.code != cli.ExitUsage || !strings.Contains(r.errOut, "run it as #54321: sudo -u #54321 statewire …") || strings.Count(r.errOut, "\n") != 1 {
+		if r.code != cli.ExitUsage || !strings.Contains(r.errOut, "run it as #54321: sudo -u #54321 statewire …") ||
+			strings.Count(r.errOut, "\n") != 1 {
 			t.Errorf("%v ended with %d and said %q", args, r.code, r.errOut)
 		}
 	}

@@ -40,23 +40,27 @@ type policyFlags struct {
 }
 
 // policyChanges are the flags that change something.
-var policyChanges = []string{"priority", "send-interval", "policy-interval", "pause", "resume", "topic-interval", "relay", "notifier", "clear"}
+var policyChanges = []string{"priority", "send-interval", "policy-interval", "pause", "resume", "topic-interval",
+	"relay", "notifier", "clear"}
 
 func policySetCommand(g *globals) *cobra.Command {
 	var f policyFlags
 	cmd := &cobra.Command{
 		Use:   "set --collection NAME",
 		Short: "change the policy of a collection",
-		Long: "Changes what the clients of a collection are told at their next poll. What is not named stays; 0 or an empty value says nothing\n" +
+		Long: "Changes what the clients of a collection are told at their next poll. What is not named stays; 0 or an " +
+			"empty value says nothing\n" +
 			"again. Where a client's collections disagree about a setting, the policy of the smallest --priority wins.",
-		Example: "  statewire policy set --collection branch --send-interval 1h --pause 500\n  statewire policy set --collection branch --clear",
-		Args:    cli.NoArgs,
+		Example: "  statewire policy set --collection branch --send-interval 1h --pause 500\n" +
+			"  statewire policy set --collection branch --clear",
+		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.collection == "" {
 				return cli.Usage(errors.New("name the collection with --collection"))
 			}
 			if !slices.ContainsFunc(policyChanges, cmd.Flags().Changed) {
-				return cli.Usage(errors.New("name what is to change, as --send-interval 1h, or --clear for a policy that says nothing"))
+				return cli.Usage(errors.New(
+					"name what is to change, as --send-interval 1h, or --clear for a policy that says nothing"))
 			}
 			return g.withResync(cmd, true, func(r resyncRole) error { return g.setPolicy(cmd, r, f) })
 		},
@@ -68,7 +72,8 @@ func policySetCommand(g *globals) *cobra.Command {
 	cli.DurationVar(flags, &f.poll, "policy-interval", "time between two policy polls")
 	flags.Var((*topicList)(&f.pause), "pause", "keep the states of this topic type at the client (repeatable)")
 	flags.Var((*topicList)(&f.resume), "resume", "send the states of this topic type again (repeatable)")
-	flags.StringArrayVar(&f.intervals, "topic-interval", nil, "least time between two sends of a topic type, as 500=4h (repeatable)")
+	flags.StringArrayVar(&f.intervals, "topic-interval", nil,
+		"least time between two sends of a topic type, as 500=4h (repeatable)")
 	flags.StringVar(&f.relay, "relay", "", "base address of the relay that the clients are assigned to")
 	flags.StringVar(&f.notifier, "notifier", "", "host and port of the notifier that the clients are assigned to")
 	cli.MayBeEmpty(cmd, "relay", "notifier") // says nothing of it any more
@@ -108,7 +113,8 @@ func (g *globals) setPolicy(cmd *cobra.Command, r resyncRole, f policyFlags) err
 		return err
 	}
 	var settings policies.Settings
-	if at := slices.IndexFunc(list, func(p policies.Policy) bool { return p.Collection == f.collection }); at >= 0 && !f.clear {
+	if at := slices.IndexFunc(list, func(p policies.Policy) bool { return p.Collection == f.collection }); at >= 0 &&
+		!f.clear {
 		settings = list[at].Settings
 	}
 	if err := f.change(cmd, &settings); err != nil {
@@ -206,7 +212,8 @@ func policyListCommand(g *globals) *cobra.Command {
 	}
 }
 
-var policyColumns = []string{"collection", "priority", "send_interval", "policy_interval", "paused_topics", "topic_intervals", "relay", "notifier", "changed_time"}
+var policyColumns = []string{"collection", "priority", "send_interval", "policy_interval", "paused_topics",
+	"topic_intervals", "relay", "notifier", "changed_time"}
 
 func policyRow(p policies.Policy) []any {
 	var paused, intervals []string
@@ -218,6 +225,7 @@ func policyRow(p policies.Policy) []any {
 			intervals = append(intervals, fmt.Sprintf("%d=%s", t.Type, cli.Duration(t.Interval)))
 		}
 	}
-	return []any{p.Collection, p.Priority, cli.Duration(p.SendInterval), cli.Duration(p.PolicyInterval), strings.Join(paused, ","), strings.Join(intervals, ","),
+	return []any{p.Collection, p.Priority, cli.Duration(p.SendInterval), cli.Duration(p.PolicyInterval),
+		strings.Join(paused, ","), strings.Join(intervals, ","),
 		p.Relay, p.Notifier, cli.Moment(p.Changed)}
 }

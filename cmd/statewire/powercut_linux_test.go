@@ -18,8 +18,8 @@ import (
 	"statewire/smx"
 )
 
-// shutdownNow is FS_IOC_SHUTDOWN; with noLogFlush the file system forgets what it had not written yet, its log included, and
-// takes nothing more: what a power cut leaves behind.
+// shutdownNow is FS_IOC_SHUTDOWN; with noLogFlush the file system forgets what it had not written yet, its log
+// included, and takes nothing more: what a power cut leaves behind.
 const (
 	shutdownNow = 0x8004587D
 	noLogFlush  = 2
@@ -106,8 +106,8 @@ func (d *disk) restart() {
 	d.run("mount", "-o", "loop", d.image, d.mount)
 }
 
-// One report, its answer, and the power goes: the report is there after the next boot, every time. A later sync would write
-// earlier renames too, so each cut follows the first answer of a process.
+// One report, its answer, and the power goes: the report is there after the next boot, every time. A later sync would
+// write earlier renames too, so each cut follows the first answer of a process.
 func TestPowerCutAfterEachSingleAnswer(t *testing.T) {
 	onDisks(t, 1, func(t *testing.T, d *disk) {
 		l, began, cuts, long := newLedger(), time.Now(), 0, times(t)
@@ -155,8 +155,8 @@ func checkFiles(t *testing.T, data string, l *ledger) {
 	}
 }
 
-// What was loaded, and whose files were therefore deleted, survives a power cut: after a few moments, and after more than 40
-// seconds of inserts and merges, when the parts that were first inserted are long gone.
+// What was loaded, and whose files were therefore deleted, survives a power cut: after a few moments, and after more
+// than 40 seconds of inserts and merges, when the parts that were first inserted are long gone.
 func TestPowerCutWhileLoading(t *testing.T) {
 	n := seed(t, 1)
 	onDisks(t, times(t), func(t *testing.T, d *disk) {
@@ -177,7 +177,8 @@ func TestPowerCutWhileLoading(t *testing.T) {
 			}
 			merges := ask(t, d.data(), "SELECT countIf(level > 0) FROM system.parts WHERE database = 'statewire' AND active")
 			acked, unknown := l.count()
-			t.Logf("cut after %v and %d inserts: %d messages acknowledged, %d unknown, %d merged parts", length.Round(time.Millisecond),
+			t.Logf("cut after %v and %d inserts: %d messages acknowledged, %d unknown, %d merged parts",
+				length.Round(time.Millisecond),
 				inserts, acked, unknown, merges)
 			s.kill()
 			if t.Failed() {

@@ -29,11 +29,15 @@ func TestStatusTellsOfRefusedReports(t *testing.T) {
 		want string
 	}{
 		{"no relay ran here", nil, "[]"},
-		{"nothing was refused since", []refusals.Refusal{over}, "[{refused 0 a later report was taken of each client whose report was refused}]"},
-		{"the latest is told", []refusals.Refusal{over, refused(time.Hour, "a"), refused(time.Minute, "b"), refused(2*time.Hour, "c")},
-			"[{refused 1 the relay refused the last report of 3 clients, the latest 1m0s ago: b; `statewire report refused-reports`}]"},
+		{"nothing was refused since", []refusals.Refusal{over},
+			"[{refused 0 a later report was taken of each client whose report was refused}]"},
+		{"the latest is told", []refusals.Refusal{over, refused(time.Hour, "a"), refused(time.Minute, "b"),
+			refused(2*time.Hour, "c")},
+			"[{refused 1 the relay refused the last report of 3 clients, the latest 1m0s ago: b; `statewire report " +
+				"refused-reports`}]"},
 		{"nobody has to look at an old one", []refusals.Refusal{refused(24*time.Hour, "a")},
-			"[{refused 0 the relay refused the last report of 1 client, the latest 24h0m0s ago: a; `statewire report refused-reports`}]"},
+			"[{refused 0 the relay refused the last report of 1 client, the latest 24h0m0s ago: a; `statewire report " +
+				"refused-reports`}]"},
 	} {
 		if c.list != nil {
 			if err := refusals.Write(site.RefusedFile(g.Data), c.list); err != nil {

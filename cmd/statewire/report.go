@@ -139,7 +139,8 @@ func oneClientArg(cmd *cobra.Command, args []string) error {
 // oneArg refuses any other number of arguments with the exit code of wrong usage.
 func oneArg(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return cli.Usage(fmt.Errorf("%s takes one argument, got %d; see `%s --help`", cmd.Name(), len(args), cmd.CommandPath()))
+		return cli.Usage(fmt.Errorf("%s takes one argument, got %d; see `%s --help`", cmd.Name(), len(args),
+			cmd.CommandPath()))
 	}
 	return nil
 }

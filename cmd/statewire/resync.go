@@ -31,11 +31,13 @@ func resyncRequestCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "request",
 		Short: "ask clients for a resync now",
-		Long: "Asks clients to send their whole cache again. No minimum age and no interval holds a request; reports of the client that\n" +
+		Long: "Asks clients to send their whole cache again. No minimum age and no interval holds a request; reports of " +
+			"the client that\n" +
 			"wait unread and resync.max_outstanding do. Who cannot be asked now is asked as soon as that is over.",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return g.withTarget(cmd, &targets, !dry, func(r resyncRole, t resync.Target) error { return g.request(cmd, r, t, dry) })
+			return g.withTarget(cmd, &targets, !dry,
+				func(r resyncRole, t resync.Target) error { return g.request(cmd, r, t, dry) })
 		},
 	}
 	targets.registerClients(cmd)
@@ -46,7 +48,8 @@ func resyncRequestCommand(g *globals) *cobra.Command {
 }
 
 // withTarget is withResync for a command that concerns the clients named by its flags.
-func (g *globals) withTarget(cmd *cobra.Command, targets *targetFlags, writes bool, do func(resyncRole, resync.Target) error) error {
+func (g *globals) withTarget(cmd *cobra.Command, targets *targetFlags, writes bool,
+	do func(resyncRole, resync.Target) error) error {
 	target, err := g.target(cmd.Context(), targets)
 	if err != nil {
 		return err
@@ -70,7 +73,8 @@ func (g *globals) request(cmd *cobra.Command, r resyncRole, target resync.Target
 		{"outstanding", out.Outstanding}, {"dry_run", out.DryRun},
 	}
 	if g.Format == "json" || g.Format == "jsonl" {
-		fields = append(fields, cli.Field{"resyncs", orEmpty(out.Issued)}, cli.Field{"held", out.HeldTotals}, cli.Field{"unknown_clients", orEmpty(out.Unknown)})
+		fields = append(fields, cli.Field{"resyncs", orEmpty(out.Issued)}, cli.Field{"held", out.HeldTotals},
+			cli.Field{"unknown_clients", orEmpty(out.Unknown)})
 	}
 	if err := cli.WriteRecord(cmd.OutOrStdout(), g.Format, fields); err != nil || g.Format != "table" {
 		return err
@@ -99,11 +103,15 @@ func resyncAcceptCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "accept",
 		Short: "take what the site has as the whole truth: close gaps without a resync",
-		Long: "Accepts a baseline: for these clients nothing up to the greatest serial seen or claimed counts as missing any more, conflicts\n" +
-			"of serials are settled, and resyncs asked of them are taken back. For a site that was restored or migrated, where everybody has\n" +
+		Long: "Accepts a baseline: for these clients nothing up to the greatest serial seen or claimed counts as missing " +
+			"any more, conflicts\n" +
+			"of serials are settled, and resyncs asked of them are taken back. For a site that was restored or migrated, " +
+			"where everybody has\n" +
 			"gaps that nobody will fill. What arrives later is stored all the same.\n\n" +
-			"With --claim it accepts claims instead: a client said that it gave out serials more than 1,000,000 above all that was received of\n" +
-			"it, which the site kept aside. From then on policies tell the client to continue behind that serial. Nothing is closed.",
+			"With --claim it accepts claims instead: a client said that it gave out serials more than 1,000,000 above all " +
+			"that was received of\n" +
+			"it, which the site kept aside. From then on policies tell the client to continue behind that serial. Nothing is " +
+			"closed.",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return g.withTarget(cmd, &targets, !dry, func(r resyncRole, t resync.Target) error {
@@ -131,14 +139,16 @@ func (g *globals) accept(cmd *cobra.Command, r resyncRole, target resync.Target,
 		return fmt.Errorf("this site has never heard of %s; nothing to accept", nameUnknown(out.Unknown, out.UnknownTotal))
 	}
 	if o.Claim {
-		return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{{"claims_accepted", out.Claims}, {"dry_run", out.DryRun}})
+		return cli.WriteRecord(cmd.OutOrStdout(), g.Format,
+			[]cli.Field{{"claims_accepted", out.Claims}, {"dry_run", out.DryRun}})
 	}
 	messages := any(whole(out.Messages).number())
 	if g.Format == "table" {
 		messages = whole(out.Messages).words()
 	}
 	return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{
-		{"clients", out.Clients}, {"unknown", out.UnknownTotal}, {"ranges_closed", out.Ranges}, {"messages_given_up", messages},
+		{"clients", out.Clients}, {"unknown", out.UnknownTotal}, {"ranges_closed", out.Ranges}, {"messages_given_up",
+			messages},
 		{"conflicts_settled", out.Conflicts}, {"resyncs_cancelled", out.Cancelled}, {"dry_run", out.DryRun},
 	})
 }
@@ -170,8 +180,10 @@ func resyncListCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "list the resyncs, how far each is and how old",
-		Long: "Lists the resyncs issued within the merge interval, or --within, the latest first. Steps: issued, picked up (the client has the\n" +
-			"request), answering (a report of the answer arrived), completed; or accepted (a baseline was), replaced (asked again before its\n" +
+		Long: "Lists the resyncs issued within the merge interval, or --within, the latest first. Steps: issued, picked " +
+			"up (the client has the\n" +
+			"request), answering (a report of the answer arrived), completed; or accepted (a baseline was), replaced (asked " +
+			"again before its\n" +
 			"time was over), unanswered (not completed within the merge interval of then), late (completed after that).",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -205,14 +217,18 @@ func (g *globals) writeStatuses(w io.Writer, list []resync.Status) error {
 	rows := make([][]any, len(list))
 	if g.Format == "table" {
 		for i, s := range list {
-			rows[i] = []any{s.Client, s.Name, s.Number, why(s), s.Step, s.Age.Truncate(time.Second), cli.Stamp(s.Issued), cli.Stamp(s.PickedUp), cli.Stamp(s.Completed)}
+			rows[i] = []any{s.Client, s.Name, s.Number, why(s), s.Step, s.Age.Truncate(time.Second), cli.Stamp(s.Issued),
+				cli.Stamp(s.PickedUp), cli.Stamp(s.Completed)}
 		}
-		return g.writeCapped(w, []string{"client_id", "netbios_name", "number", "reason", "step", "age", "issued", "picked up", "completed"}, rows)
+		return g.writeCapped(w, []string{"client_id", "netbios_name", "number", "reason", "step", "age", "issued",
+			"picked up", "completed"}, rows)
 	}
-	columns := []string{"client_id", "netbios_name", "number", "reason", "by", "next_serial", "step", "age_seconds", "issued_time", "picked_up_time",
+	columns := []string{"client_id", "netbios_name", "number", "reason", "by", "next_serial", "step", "age_seconds",
+		"issued_time", "picked_up_time",
 		"answering_time", "completed_time", "expired_time"}
 	for i, s := range list {
-		rows[i] = []any{s.Client, s.Name, s.Number, s.Reason, s.By, s.NextSerial, s.Step, json3(s.Age.Seconds()), cli.Moment(s.Issued), cli.Moment(s.PickedUp),
+		rows[i] = []any{s.Client, s.Name, s.Number, s.Reason, s.By, s.NextSerial, s.Step, json3(s.Age.Seconds()),
+			cli.Moment(s.Issued), cli.Moment(s.PickedUp),
 			cli.Moment(s.Answering), cli.Moment(s.Completed), cli.Moment(s.Expired)}
 	}
 	return cli.WriteRecords(w, g.Format, columns, rows)

@@ -80,8 +80,11 @@ func TestCheckByAGivenClock(t *testing.T) {
 	if first.Ranges != 2 || first.Messages != 12 || first.Total != 0 || first.Held["age"] != 2 || len(first.Gaps) != 2 {
 		t.Errorf("the first check says %+v", first)
 	}
-	ranges := query(t, data, "SELECT ClientID, FirstSerial, LastSerial, toString(DetectedTime) FROM SR_MissingMessageRanges ORDER BY FirstSerial DESC")
-	want := fmt.Sprint([][]string{{clientID(0).UUID(), "4", "6", "2026-03-01 12:00:00.000000"}, {clientID(1).UUID(), "1", "9", "2026-03-01 12:00:00.000000"}})
+	ranges := query(t, data,
+		"SELECT ClientID, FirstSerial, LastSerial, toString(DetectedTime) FROM SR_MissingMessageRanges ORDER BY "+
+			"FirstSerial DESC")
+	want := fmt.Sprint([][]string{{clientID(0).UUID(), "4", "6", "2026-03-01 12:00:00.000000"},
+		{clientID(1).UUID(), "1", "9", "2026-03-01 12:00:00.000000"}})
 	if fmt.Sprint(ranges) != want {
 		t.Errorf("ranges are %v, want %v", ranges, want)
 	}
@@ -91,7 +94,8 @@ func TestCheckByAGivenClock(t *testing.T) {
 	if c := gapCheck(t, data, "--at", stamp(49*time.Hour)); c.Total != 2 || c.Issued[0].Reason != "missing" {
 		t.Errorf("at the age: %+v", c)
 	}
-	issued := query(t, data, "SELECT toString(LastResyncIssuedTime) FROM SR_ClientMessageStats WHERE LastResyncIssuedTime IS NOT NULL")
+	issued := query(t, data,
+		"SELECT toString(LastResyncIssuedTime) FROM SR_ClientMessageStats WHERE LastResyncIssuedTime IS NOT NULL")
 	if fmt.Sprint(issued) != "[[2026-03-03 13:00:00.000000] [2026-03-03 13:00:00.000000]]" {
 		t.Errorf("issued at %v", issued)
 	}
@@ -101,18 +105,23 @@ func TestCheckByAGivenClock(t *testing.T) {
 	if c := gapCheck(t, data, "--at", stamp(121*time.Hour)); c.Total != 2 {
 		t.Errorf("not asked again after three days: %+v", c)
 	}
-	rows, err := csv.NewReader(strings.NewReader(done(t, data, "--format", "csv", "resync", "check", "--at", stamp(122*time.Hour)))).ReadAll()
+	rows, err := csv.NewReader(strings.NewReader(done(t, data, "--format", "csv", "resync", "check", "--at",
+		stamp(122*time.Hour)))).ReadAll()
 	for _, n := range []int{0, 1} { // columns by name: a gap and a client that waits, each
 		for _, want := range []map[string]string{
-			{"what": "gap", "first_serial": []string{"4", "1"}[n], "last_serial": []string{"6", "9"}[n], "detected_time": stamp(0), "serial_jump": "false"},
+			{"what": "gap", "first_serial": []string{"4", "1"}[n], "last_serial": []string{"6", "9"}[n],
+				"detected_time": stamp(0), "serial_jump": "false"},
 			{"what": "held", "reason": "missing", "hold": "interval", "number": ""},
 		} {
-			if want["client_id"] = clientID(n).UUID(); err != nil || len(rows) != 5 || !slices.ContainsFunc(rows[1:], func(row []string) bool { return agrees(rows[0], row, want) }) {
+			if want["client_id"] = clientID(n).UUID(); err != nil || len(rows) != 5 ||
+				!slices.ContainsFunc(rows[1:], func(row []string) bool { return agrees(rows[0], row, want) }) {
 				t.Errorf("as csv no row has %v (%v): %v", want, err, rows)
 			}
 		}
 	}
-	if table := done(t, data, "resync", "check", "--at", stamp(123*time.Hour)); !strings.Contains(table, "2 ranges of 2 clients, 12 messages missing") || !strings.Contains(table, "asked less than resync.merge_interval ago") {
+	if table := done(t, data, "resync", "check", "--at", stamp(123*time.Hour)); !strings.Contains(table,
+		"2 ranges of 2 clients, 12 messages missing") ||
+		!strings.Contains(table, "asked less than resync.merge_interval ago") {
 		t.Errorf("as a table:\n%s", table)
 	}
 }
@@ -131,7 +140,8 @@ func agrees(header, row []string, want map[string]string) bool {
 func TestResyncThroughTheRunningSite(t *testing.T) {
 	t.Parallel()
 	data := siteDir(t)
-	args := []string{"--set", "resync.min_missing_message_age=0s", "--set", "resync.merge_interval=9h", "--set", "relay.auth=none"}
+	args := []string{"--set", "resync.min_missing_message_age=0s", "--set", "resync.merge_interval=9h", "--set",
+		"relay.auth=none"}
 	s := serve(t, data, args...)
 	s.awaitReady()
 	if !eventually(patience, func() bool { return strings.Contains(s.text(), "gap check") }) {
@@ -149,16 +159,19 @@ func TestResyncThroughTheRunningSite(t *testing.T) {
 		t.Error("a client without gaps is asked")
 	}
 	done(t, data, "collection", "create", "one", "--client", clientID(2).String())
-	done(t, data, "policy", "set", "--collection", "one", "--send-interval", "90m", "--policy-interval", "1d", "--pause", "500")
+	done(t, data, "policy", "set", "--collection", "one", "--send-interval", "90m", "--policy-interval", "1d", "--pause",
+		"500")
 	if p := s.policy(t, 2, 5); p.SendInterval != 90*time.Minute || p.PolicyInterval != 24*time.Hour || len(p.Topics) != 1 {
 		t.Errorf("the policy says %+v", p)
 	}
 	eventually(patience, func() bool { return strings.Contains(done(t, data, "resync", "list"), "picked up") })
 	var foreseen explain.Explanation
-	if err := json.Unmarshal([]byte(done(t, data, "--format", "json", "explain", clientID(1).String())), &foreseen); err != nil {
+	if err := json.Unmarshal([]byte(done(t, data, "--format", "json", "explain", clientID(1).String())),
+		&foreseen); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(foreseen.Next); n == 0 || foreseen.Next[n-1].At == nil || time.Until(*foreseen.Next[n-1].At) > 9*time.Hour {
+	if n := len(foreseen.Next); n == 0 || foreseen.Next[n-1].At == nil ||
+		time.Until(*foreseen.Next[n-1].At) > 9*time.Hour {
 		t.Errorf("explain foresees %+v by other settings than the running site's", foreseen.Next)
 	}
 
@@ -175,7 +188,8 @@ func TestResyncThroughTheRunningSite(t *testing.T) {
 		t.Errorf("after the restart the policy says %+v", p)
 	}
 	list := done(t, data, "--format", "jsonl", "resync", "list", "--outstanding")
-	if strings.Count(list, "\n") != 2 || !strings.Contains(list, `"step": "picked up"`) || !strings.Contains(list, `"completed_time": null`) {
+	if strings.Count(list, "\n") != 2 || !strings.Contains(list, `"step": "picked up"`) ||
+		!strings.Contains(list, `"completed_time": null`) {
 		t.Errorf("after the restart the list says %s", list)
 	}
 	done(t, data, "resync", "request", "--collection", "one")
@@ -192,7 +206,8 @@ func TestResyncThroughTheRunningSite(t *testing.T) {
 	}
 }
 
-// A command that changes something without a running site has the resync role's lock for a moment: a site that starts then waits.
+// A command that changes something without a running site has the resync role's lock for a moment: a site that starts
+// then waits.
 func TestASiteWaitsForACommandThatWrites(t *testing.T) {
 	t.Parallel()
 	data := siteDir(t) // the resync role makes no store
@@ -216,7 +231,8 @@ func TestASiteWaitsForACommandThatWrites(t *testing.T) {
 func (s *server) policy(t *testing.T, client int, lastSerial uint64) policy.Document {
 	t.Helper()
 	to := s.poster()
-	url := fmt.Sprintf("https://%s/mp/policy?client=%s&serial=%d&states=0&digest=%016x&unsent=1", s.relay(), clientID(client), lastSerial, 0)
+	url := fmt.Sprintf("https://%s/mp/policy?client=%s&serial=%d&states=0&digest=%016x&unsent=1", s.relay(),
+		clientID(client), lastSerial, 0)
 	var body []byte
 	if !eventually(patience, func() bool {
 		resp, err := to.http.Get(url)
@@ -258,7 +274,8 @@ func TestResyncRefusals(t *testing.T) {
 		{"no client's name", "resync request --client PC01", cli.ExitFailed, "no client has this name"},
 		{"nobody in a list", "resync request --file " + list, cli.ExitUsage, "line 3"},
 		{"a list that is not there", "resync request --file " + list + ".old", cli.ExitUsage, "no such file"},
-		{"a client never heard of", "resync request --client " + clientID(99).UUID(), cli.ExitFailed, "never heard of client " + clientID(99).UUID()},
+		{"a client never heard of", "resync request --client " + clientID(99).UUID(), cli.ExitFailed,
+			"never heard of client " + clientID(99).UUID()},
 		{"nothing to accept", "resync accept --client " + clientID(99).UUID(), cli.ExitFailed, "never heard of"},
 		{"no such collection", "resync request --collection none", cli.ExitUsage, "statewire collection list"},
 		{"a time that is none", "resync check --at tomorrow", cli.ExitUsage, "2026-01-31T12:00:00Z"},
@@ -266,9 +283,11 @@ func TestResyncRefusals(t *testing.T) {
 		{"a name that is none", "collection create a/b --client " + known, cli.ExitUsage, "not allowed"},
 		{"a policy for nobody", "policy set --send-interval 1h", cli.ExitUsage, "--collection"},
 		{"a policy that changes nothing", "policy set --collection none", cli.ExitUsage, "--send-interval 1h"},
-		{"a policy for no collection", "policy set --collection none --send-interval 1h", cli.ExitUsage, "no such collection"},
+		{"a policy for no collection", "policy set --collection none --send-interval 1h", cli.ExitUsage,
+			"no such collection"},
 		{"a topic that is none", "policy set --collection none --pause updates", cli.ExitUsage, "topic type"},
-		{"a time to look back that is none", "resync list --within 3x", cli.ExitUsage, "\"3x\" is not a duration; allowed are values like 900s, 15m, 72h or 400d"},
+		{"a time to look back that is none", "resync list --within 3x", cli.ExitUsage,
+			"\"3x\" is not a duration; allowed are values like 900s, 15m, 72h or 400d"},
 		{"an interval that is none", "policy set --collection none --topic-interval 500", cli.ExitUsage, "500=4h"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -280,8 +299,8 @@ func TestResyncRefusals(t *testing.T) {
 	}
 }
 
-// The flaw that administrators know: a site asks again though the answer lies unread in its inbox. Reports of one client wait in
-// a file of the relay; then a file waits that somebody dropped, and nobody can tell whose it is.
+// The flaw that administrators know: a site asks again though the answer lies unread in its inbox. Reports of one
+// client wait in a file of the relay; then a file waits that somebody dropped, and nobody can tell whose it is.
 func TestNobodyIsAskedWhileTheirFileWaits(t *testing.T) {
 	t.Parallel()
 	data := siteDir(t)

@@ -49,8 +49,8 @@ type policyStore interface {
 	List(context.Context) ([]policies.Policy, error)
 }
 
-// withResync hands f the running site's service, or opens the store for the length of f. A command that writes takes the role's
-// lock meanwhile, so that no site starts the role under it.
+// withResync hands f the running site's service, or opens the store for the length of f. A command that writes takes
+// the role's lock meanwhile, so that no site starts the role under it.
 func (g *globals) withResync(cmd *cobra.Command, writes bool, f func(resyncRole) error) error {
 	cfg, _, err := g.Config(nil)
 	if err != nil {
@@ -73,8 +73,8 @@ func (g *globals) withResync(cmd *cobra.Command, writes bool, f func(resyncRole)
 	return asResyncUsage(errors.Join(g.ownResync(cmd, cfg, access, f), unlock()))
 }
 
-// claimResync returns a client of the process that runs the role, or takes the role's lock. Another command that has it is waited
-// for.
+// claimResync returns a client of the process that runs the role, or takes the role's lock. Another command that has it
+// is waited for.
 func (g *globals) claimResync(ctx context.Context, writes bool) (*resyncRole, func() error, error) {
 	deadline := time.Now().Add(busyWait)
 	for {
@@ -91,7 +91,8 @@ func (g *globals) claimResync(ctx context.Context, writes bool) (*resyncRole, fu
 			}
 		}
 		if time.Now().After(deadline) {
-			return nil, nil, fmt.Errorf("process %d has the resync role on %s and does not answer; try again when it has started or is done, or stop it", holder, g.Data)
+			return nil, nil, fmt.Errorf(
+				"process %d has the resync role on %s and does not answer; try again when it has started or is done, or stop it", holder, g.Data)
 		}
 		if err := backoff.Sleep(ctx, siteLook); err != nil {
 			return nil, nil, err
@@ -100,7 +101,8 @@ func (g *globals) claimResync(ctx context.Context, writes bool) (*resyncRole, fu
 }
 
 // ownResync opens the store and the inbox, and makes a service over them.
-func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store.Access, f func(resyncRole) error) (err error) {
+func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store.Access,
+	f func(resyncRole) error) (err error) {
 	unread, done, err := g.unreadFor(cfg, access)
 	if err != nil {
 		return err
@@ -118,8 +120,10 @@ func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store
 	return f(resyncRole{own.Resync, own.Collections, own.Policies})
 }
 
-// unreadFor is unreadReports for a command. One that reads makes no inbox where there is none, as beside a store elsewhere.
-func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread func(context.Context) (gaps.Unread, error), done func() error, err error) {
+// unreadFor is unreadReports for a command. One that reads makes no inbox where there is none, as beside a store
+// elsewhere.
+func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread func(context.Context) (gaps.Unread, error),
+	done func() error, err error) {
 	open := site.OpenInbox
 	if access == store.Read {
 		open = site.LookInbox

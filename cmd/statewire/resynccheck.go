@@ -18,7 +18,8 @@ func resyncCheckCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "one gap check, as the hourly job does it",
-		Long: "Looks for gaps, and asks the clients that may be asked. Prints the open gaps, the resyncs issued, and who was not asked and why.\n" +
+		Long: "Looks for gaps, and asks the clients that may be asked. Prints the open gaps, the resyncs issued, and who " +
+			"was not asked and why.\n" +
 			"--at is only the clock: all stored rows count.",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -50,7 +51,8 @@ func parseTime(text string) (time.Time, error) {
 	}
 	t, err := parse.Time(text)
 	if err != nil || t.Year() < 1970 || t.Year() >= 2200 {
-		return time.Time{}, cli.Usage(fmt.Errorf("--at is %.60q; write a time from 1970 to 2199 as 2026-01-31T12:00:00Z", text))
+		return time.Time{}, cli.Usage(fmt.Errorf("--at is %.60q; write a time from 1970 to 2199 as 2026-01-31T12:00:00Z",
+			text))
 	}
 	return t, nil
 }
@@ -71,25 +73,32 @@ func checkFields(r resync.Result) []cli.Field {
 		{"time", r.At}, {"kind", r.Kind}, {"dry_run", r.DryRun}, {"compared", r.Gaps.Compared}, {"looked_at", r.Gaps.Looked},
 		{"clients", r.Gaps.Clients}, {"ranges", r.Gaps.Ranges}, {"messages", whole(r.Gaps.Messages).number()},
 		{"jump_ranges", r.Gaps.Jumps}, {"jump_messages", whole(r.Gaps.JumpMessages).number()}, {"claims_aside", r.Gaps.Aside},
-		{"opened", r.Gaps.Opened}, {"closed", r.Gaps.Closed}, {"late", r.Gaps.Late}, {"conflicts", r.Gaps.Conflicts}, {"differs", r.Gaps.Differs}, {"postponed", r.Gaps.Postponed},
-		{"outstanding", r.Outstanding}, {"issued_total", r.IssuedTotal}, {"held_total", r.HeldTotals}, {"unread_reason", r.UnreadReason},
-		{"gaps", orEmpty(r.Gaps.Rows)}, {"issued", orEmpty(r.Issued)}, {"held", orEmpty(r.Held)}, {"seconds", json3(r.Took.Seconds())},
+		{"opened", r.Gaps.Opened}, {"closed", r.Gaps.Closed}, {"late", r.Gaps.Late}, {"conflicts",
+			r.Gaps.Conflicts}, {"differs", r.Gaps.Differs}, {"postponed", r.Gaps.Postponed},
+		{"outstanding", r.Outstanding}, {"issued_total", r.IssuedTotal}, {"held_total", r.HeldTotals}, {"unread_reason",
+			r.UnreadReason},
+		{"gaps", orEmpty(r.Gaps.Rows)}, {"issued", orEmpty(r.Issued)}, {"held", orEmpty(r.Held)}, {"seconds",
+			json3(r.Took.Seconds())},
 	}
 }
 
 // checkColumns are those of one table for gaps, resyncs and clients that were not asked: what says which a row is.
-var checkColumns = []string{"what", "client_id", "first_serial", "last_serial", "detected_time", "reason", "hold", "number", "next_serial", "issued_time", "serial_jump"}
+var checkColumns = []string{"what", "client_id", "first_serial", "last_serial", "detected_time", "reason", "hold",
+	"number", "next_serial", "issued_time", "serial_jump"}
 
 func checkRows(r resync.Result) [][]any {
 	rows := make([][]any, 0, len(r.Gaps.Rows)+len(r.Issued)+len(r.Held))
 	for _, gap := range r.Gaps.Rows {
-		rows = append(rows, []any{"gap", gap.Client.String(), gap.First, gap.Last, cli.Moment(gap.Detected), nil, nil, nil, nil, nil, gap.Jump})
+		rows = append(rows, []any{"gap", gap.Client.String(), gap.First, gap.Last, cli.Moment(gap.Detected), nil, nil, nil,
+			nil, nil, gap.Jump})
 	}
 	for _, one := range r.Issued {
-		rows = append(rows, []any{"issued", one.Client, nil, nil, nil, one.Reason, nil, one.Number, one.NextSerial, cli.Moment(one.Time), nil})
+		rows = append(rows, []any{"issued", one.Client, nil, nil, nil, one.Reason, nil, one.Number, one.NextSerial,
+			cli.Moment(one.Time), nil})
 	}
 	for _, one := range r.Held {
-		rows = append(rows, []any{"held", one.Client, nil, nil, cli.Moment(one.Since), one.Reason, one.Hold, nil, nil, nil, nil})
+		rows = append(rows, []any{"held", one.Client, nil, nil, cli.Moment(one.Since), one.Reason, one.Hold, nil, nil, nil,
+			nil})
 	}
 	return rows
 }
@@ -103,29 +112,35 @@ func (g *globals) writeCheckTable(w io.Writer, r resync.Result) error {
 	fmt.Fprintf(w, "checked as of %s (%s%s check, %s s)\n", cli.Stamp(r.At), would, r.Kind, json3(r.Took.Seconds()))
 	fmt.Fprintf(w, "compared %s, read the serials of %d\n", cli.FmtCount(int(r.Gaps.Compared), "client"), r.Gaps.Looked)
 	fmt.Fprintf(w, "open gaps: %s of %s, %s missing; %d new, %d closed\n", cli.FmtCount(int(r.Gaps.Ranges), "range"),
-		cli.FmtCount(int(r.Gaps.Clients), "client"), plural(whole(r.Gaps.Messages).words(), "message"), r.Gaps.Opened, r.Gaps.Closed)
+		cli.FmtCount(int(r.Gaps.Clients), "client"), plural(whole(r.Gaps.Messages).words(),
+			"message"), r.Gaps.Opened, r.Gaps.Closed)
 	if r.Gaps.Jumps > 0 {
-		fmt.Fprintf(w, "counted apart, below serials that jumped by more than a million: %s, %s missing\n", cli.FmtCount(int(r.Gaps.Jumps), "range"),
+		fmt.Fprintf(w, "counted apart, below serials that jumped by more than a million: %s, %s missing\n",
+			cli.FmtCount(int(r.Gaps.Jumps), "range"),
 			plural(whole(r.Gaps.JumpMessages).words(), "message"))
 	}
 	if r.Gaps.Aside > 0 {
-		fmt.Fprintf(w, "claims kept aside, far above all that was received: of %s; `statewire report serial-jumps` lists them\n", cli.FmtCount(int(r.Gaps.Aside), "client"))
+		fmt.Fprintf(w, "claims kept aside, far above all that was received: of %s; `statewire report serial-jumps` lists "+
+			"them\n", cli.FmtCount(int(r.Gaps.Aside), "client"))
 	}
 	if r.Gaps.Late > 0 {
 		fmt.Fprintf(w, "arrived late, after a check had found them missing: %s\n", cli.FmtCount(int(r.Gaps.Late), "message"))
 	}
 	if r.Gaps.Conflicts+r.Gaps.Differs > 0 {
-		fmt.Fprintf(w, "conflicts of serials: %d; clients that hold other states than the site: %d\n", r.Gaps.Conflicts, r.Gaps.Differs)
+		fmt.Fprintf(w, "conflicts of serials: %d; clients that hold other states than the site: %d\n", r.Gaps.Conflicts,
+			r.Gaps.Differs)
 	}
 	if r.Gaps.Postponed > 0 {
-		fmt.Fprintf(w, "not looked at to the end: %s whose unread reports may bring what seems to be missing\n", cli.FmtCount(int(r.Gaps.Postponed), "client"))
+		fmt.Fprintf(w, "not looked at to the end: %s whose unread reports may bring what seems to be missing\n",
+			cli.FmtCount(int(r.Gaps.Postponed), "client"))
 	}
 	if len(r.Gaps.Rows) > 0 {
 		rows := make([][]any, len(r.Gaps.Rows))
 		for i, gap := range r.Gaps.Rows {
 			rows[i] = []any{gap.Client.String(), gap.First, gap.Last, gap.Messages(), cli.Stamp(gap.Detected)}
 		}
-		if err := g.writeCapped(w, []string{"client_id", "first_serial", "last_serial", "messages", "detected_time"}, rows); err != nil {
+		if err := g.writeCapped(w, []string{"client_id", "first_serial", "last_serial", "messages", "detected_time"},
+			rows); err != nil {
 			return err
 		}
 	}

@@ -39,23 +39,32 @@ func TestTheWorstCheckIsTheSites(t *testing.T) {
 
 // What a flag does not name stays as it was, of a topic type, too.
 func TestAFlagOfAPolicyChangesNothingElse(t *testing.T) {
-	before := policies.Settings{Priority: 7, SendInterval: time.Hour, PolicyInterval: 2 * time.Hour, Relay: "https://r", Notifier: "n:1", Topics: []policy.Topic{
-		{Type: 500, Paused: true, Interval: 4 * time.Hour}, {Type: 501, Paused: true}, {Type: 300, Interval: time.Hour}}}
+	before := policies.Settings{Priority: 7, SendInterval: time.Hour, PolicyInterval: 2 * time.Hour, Relay: "https://r",
+		Notifier: "n:1", Topics: []policy.Topic{
+			{Type: 500, Paused: true, Interval: 4 * time.Hour}, {Type: 501, Paused: true}, {Type: 300, Interval: time.Hour}}}
 	for _, tc := range []struct {
 		name   string
 		args   []string
 		flags  policyFlags
 		change func(*policies.Settings)
 	}{
-		{"resumed, with its interval", nil, policyFlags{resume: []uint32{500}}, func(p *policies.Settings) { p.Topics[0].Paused = false }},
-		{"resumed, without one", nil, policyFlags{resume: []uint32{501}}, func(p *policies.Settings) { p.Topics = slices.Delete(p.Topics, 1, 2) }},
-		{"paused, with its interval", nil, policyFlags{pause: []uint32{300}}, func(p *policies.Settings) { p.Topics[2].Paused = true }},
-		{"another interval, still paused", nil, policyFlags{intervals: []string{"500=1h"}}, func(p *policies.Settings) { p.Topics[0].Interval = time.Hour }},
-		{"no interval, still paused", nil, policyFlags{intervals: []string{"500=0s"}}, func(p *policies.Settings) { p.Topics[0].Interval = 0 }},
-		{"no interval, and not paused", nil, policyFlags{intervals: []string{"300=0s"}}, func(p *policies.Settings) { p.Topics = p.Topics[:2] }},
+		{"resumed, with its interval", nil, policyFlags{resume: []uint32{500}},
+			func(p *policies.Settings) { p.Topics[0].Paused = false }},
+		{"resumed, without one", nil, policyFlags{resume: []uint32{501}},
+			func(p *policies.Settings) { p.Topics = slices.Delete(p.Topics, 1, 2) }},
+		{"paused, with its interval", nil, policyFlags{pause: []uint32{300}},
+			func(p *policies.Settings) { p.Topics[2].Paused = true }},
+		{"another interval, still paused", nil, policyFlags{intervals: []string{"500=1h"}},
+			func(p *policies.Settings) { p.Topics[0].Interval = time.Hour }},
+		{"no interval, still paused", nil, policyFlags{intervals: []string{"500=0s"}},
+			func(p *policies.Settings) { p.Topics[0].Interval = 0 }},
+		{"no interval, and not paused", nil, policyFlags{intervals: []string{"300=0s"}},
+			func(p *policies.Settings) { p.Topics = p.Topics[:2] }},
 		{"the priority", []string{"--priority=0"}, policyFlags{}, func(p *policies.Settings) { p.Priority = 0 }},
-		{"the send interval", []string{"--send-interval=0s"}, policyFlags{}, func(p *policies.Settings) { p.SendInterval = 0 }},
-		{"the policy interval", []string{"--policy-interval=0s"}, policyFlags{}, func(p *policies.Settings) { p.PolicyInterval = 0 }},
+		{"the send interval", []string{"--send-interval=0s"}, policyFlags{},
+			func(p *policies.Settings) { p.SendInterval = 0 }},
+		{"the policy interval", []string{"--policy-interval=0s"}, policyFlags{},
+			func(p *policies.Settings) { p.PolicyInterval = 0 }},
 		{"the relay", []string{"--relay="}, policyFlags{}, func(p *policies.Settings) { p.Relay = "" }},
 		{"the notifier", []string{"--notifier="}, policyFlags{}, func(p *policies.Settings) { p.Notifier = "" }},
 	} {
@@ -101,7 +110,8 @@ func TestWaitingForTheSiteEndsWithTheLastFileOfAnyLane(t *testing.T) {
 		t.Fatalf("%v, %v", files, err)
 	}
 	var left []int
-	if err := await(t.Context(), dir, files, func(n int) { // the site loads one between two looks, those of the low lane last
+	// the site loads one between two looks, those of the low lane last
+	if err := await(t.Context(), dir, files, func(n int) {
 		left = append(left, n)
 		if err := os.Remove(filepath.Join(root, paths[len(paths)-n])); err != nil {
 			t.Error(err)
@@ -135,7 +145,8 @@ func TestWhatLoadFinds(t *testing.T) {
 		}
 		names = append(names, name)
 	}
-	if want := []string{".smx", "a.SMX", "b.smw", "below/d.Xml", "c.SMW", "e.txt"}; !slices.Equal(slices.Sorted(slices.Values(names)), want) || found.skipped != 3 {
+	if want := []string{".smx", "a.SMX", "b.smw", "below/d.Xml", "c.SMW", "e.txt"}; !slices.Equal(
+		slices.Sorted(slices.Values(names)), want) || found.skipped != 3 {
 		t.Errorf("found %v, skipped %d; want %v, 3", names, found.skipped, want)
 	}
 }
@@ -173,18 +184,24 @@ func TestResyncsAndGapsAsCSV(t *testing.T) {
 		}
 	}
 	list := []resync.Status{
-		{Client: "GUID:1", Name: "PC-1", Number: 3, Reason: "requested", By: "ann", NextSerial: 41, Step: "completed", Age: 90 * time.Minute,
+		{Client: "GUID:1", Name: "PC-1", Number: 3, Reason: "requested", By: "ann", NextSerial: 41, Step: "completed",
+			Age:    90 * time.Minute,
 			Issued: at, PickedUp: at.Add(time.Minute), Answering: at.Add(2 * time.Minute), Completed: at.Add(3 * time.Minute)},
-		{Client: "GUID:2", Name: "PC-2", Number: 1, Reason: "missing", NextSerial: 7, Step: "unanswered", Issued: at.Add(time.Hour), Expired: at.Add(4 * time.Hour)},
+		{Client: "GUID:2", Name: "PC-2", Number: 1, Reason: "missing", NextSerial: 7, Step: "unanswered",
+			Issued: at.Add(time.Hour), Expired: at.Add(4 * time.Hour)},
 	}
 	rows := read("list", func(out *bytes.Buffer) error { return g.writeStatuses(out, list) })
 	if len(rows) != 2 {
 		t.Fatalf("%v", rows)
 	}
-	compare("a resync", rows[0], "client_id=GUID:1 netbios_name=PC-1 number=3 reason=requested by=ann next_serial=41 step=completed age_seconds=5400.000 "+
-		"issued_time=2026-03-01T12:00:00Z picked_up_time=2026-03-01T12:01:00Z answering_time=2026-03-01T12:02:00Z completed_time=2026-03-01T12:03:00Z expired_time=")
-	compare("one without an answer", rows[1], "client_id=GUID:2 number=1 reason=missing by= next_serial=7 step=unanswered age_seconds=0.000 "+
-		"issued_time=2026-03-01T13:00:00Z picked_up_time= answering_time= completed_time= expired_time=2026-03-01T16:00:00Z")
+	compare("a resync", rows[0],
+		"client_id=GUID:1 netbios_name=PC-1 number=3 reason=requested by=ann next_serial=41 step=completed "+
+			"age_seconds=5400.000 "+
+			"issued_time=2026-03-01T12:00:00Z picked_up_time=2026-03-01T12:01:00Z answering_time=2026-03-01T12:02:00Z "+
+			"completed_time=2026-03-01T12:03:00Z expired_time=")
+	compare("one without an answer", rows[1],
+		"client_id=GUID:2 number=1 reason=missing by= next_serial=7 step=unanswered age_seconds=0.000 "+
+			"issued_time=2026-03-01T13:00:00Z picked_up_time= answering_time= completed_time= expired_time=2026-03-01T16:00:00Z")
 
 	check := resync.Result{
 		Gaps:   gaps.Found{Rows: []gaps.Gap{{Client: uuid.UUID{15: 1}, First: 4, Last: 6, Detected: at, Jump: true}}},
@@ -194,9 +211,15 @@ func TestResyncsAndGapsAsCSV(t *testing.T) {
 	if rows = read("check", func(out *bytes.Buffer) error { return g.writeCheck(out, check) }); len(rows) != 3 {
 		t.Fatalf("%v", rows)
 	}
-	compare("a gap", rows[0], "what=gap client_id=00000000-0000-0000-0000-000000000001 first_serial=4 last_serial=6 detected_time=2026-03-01T12:00:00Z reason= hold= number= next_serial= issued_time= serial_jump=true")
-	compare("a resync", rows[1], "what=issued client_id=GUID:2 first_serial= last_serial= detected_time= reason=conflict hold= number=2 next_serial=9 issued_time=2026-03-01T12:01:00Z serial_jump=")
-	compare("a client that was not asked", rows[2], "what=held client_id=GUID:3 first_serial= detected_time=2026-03-01T13:00:00Z reason=missing hold=age number= issued_time= serial_jump=")
+	compare("a gap", rows[0],
+		"what=gap client_id=00000000-0000-0000-0000-000000000001 first_serial=4 last_serial=6 "+
+			"detected_time=2026-03-01T12:00:00Z reason= hold= number= next_serial= issued_time= serial_jump=true")
+	compare("a resync", rows[1],
+		"what=issued client_id=GUID:2 first_serial= last_serial= detected_time= reason=conflict hold= number=2 "+
+			"next_serial=9 issued_time=2026-03-01T12:01:00Z serial_jump=")
+	compare("a client that was not asked", rows[2],
+		"what=held client_id=GUID:3 first_serial= detected_time=2026-03-01T13:00:00Z reason=missing hold=age number= "+
+			"issued_time= serial_jump=")
 }
 
 // The relay refuses reports when either runs out: space or inodes.
@@ -235,7 +258,8 @@ func TestARestoredSiteIsAWarning(t *testing.T) {
 		t.Errorf("a sound store: %+v", got)
 	}
 	for _, sql := range []string{
-		"INSERT INTO restored_clients (client_id, last_serial, last_report_time, restored_time) SELECT generateUUIDv4(), 9, now64(6), now64(6)",
+		"INSERT INTO restored_clients (client_id, last_serial, last_report_time, restored_time) SELECT generateUUIDv4(), " +
+			"9, now64(6), now64(6)",
 		"INSERT INTO store_events (kind, event_time, store_time) VALUES ('restored', now64(6), now64(6) - INTERVAL 1 DAY)",
 	} {
 		if err := db.Conn().Exec(t.Context(), sql); err != nil {
@@ -243,7 +267,8 @@ func TestARestoredSiteIsAWarning(t *testing.T) {
 		}
 	}
 	got := storeChecks(t.Context(), db)
-	if len(got) != 2 || got[0].health != cli.HealthOK || got[1].name != "restored" || got[1].health != cli.HealthWarning || !strings.Contains(got[1].detail, "1 client has a gap") {
+	if len(got) != 2 || got[0].health != cli.HealthOK || got[1].name != "restored" || got[1].health != cli.HealthWarning ||
+		!strings.Contains(got[1].detail, "1 client has a gap") {
 		t.Errorf("a restored store: %+v", got)
 	}
 }

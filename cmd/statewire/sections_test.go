@@ -27,7 +27,8 @@ func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
 		"serve": "", "demo": "", "config check": "", "config show": "",
 	}
 	for _, cmd := range newRoot().Commands() {
-		if !cmd.Hidden && !slices.ContainsFunc(slices.Collect(maps.Keys(uses)), func(path string) bool { return strings.HasPrefix(path+" ", cmd.Name()+" ") }) {
+		if !cmd.Hidden && !slices.ContainsFunc(slices.Collect(maps.Keys(uses)),
+			func(path string) bool { return strings.HasPrefix(path+" ", cmd.Name()+" ") }) {
 			t.Errorf("which sections does %s use?", cmd.Name())
 		}
 	}
@@ -40,7 +41,8 @@ func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
 		for key, value := range wrongValues {
 			section, _, _ := strings.Cut(key, ".")
 			_, _, err := configs.Load(configs.Source{
-				Env: []string{configs.EnvName("relay.listen") + "=0.0.0.0:1", configs.EnvName(key) + "=" + value}, Sections: cli.Sections(cmd),
+				Env: []string{configs.EnvName("relay.listen") + "=0.0.0.0:1", configs.EnvName(key) + "=" +
+					value}, Sections: cli.Sections(cmd),
 			})
 			if stops := used == "" || slices.Contains(strings.Fields(used), section); (err != nil) != stops {
 				t.Errorf("%s with %s=%s: %v; it uses %q", path, key, value, err, used)

@@ -20,8 +20,10 @@ func serveCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "run a whole site, or some of its roles",
-		Long: "Runs a site until SIGINT or SIGTERM. With --roles the site can be split into processes on one data directory;\n" +
-			"the first that needs the embedded engine opens it and serves the others. The one with the ingest role makes and migrates the store.",
+		Long: "Runs a site until SIGINT or SIGTERM. With --roles the site can be split into processes on one data " +
+			"directory;\n" +
+			"the first that needs the embedded engine opens it and serves the others. The one with the ingest role makes and " +
+			"migrates the store.",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := site.ParseRoles(list)
@@ -60,8 +62,11 @@ func serveCommand(g *globals) *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&list, "roles", strings.Join(site.Built, ","), "the roles to run: "+strings.Join(site.AllRoles, ", "))
-	cmd.Flags().BoolVar(&newStore, "new-store", false, "begin with a new store, or another one, in a data directory that had one; for one start")
-	cmd.Flags().BoolVar(&retentionNow, "retention-now", false, "apply a shorter store.retention now, and not a day after it was first seen")
+	cmd.Flags().StringVar(&list, "roles", strings.Join(site.Built, ","), "the roles to run: "+
+		strings.Join(site.AllRoles, ", "))
+	cmd.Flags().BoolVar(&newStore, "new-store", false,
+		"begin with a new store, or another one, in a data directory that had one; for one start")
+	cmd.Flags().BoolVar(&retentionNow, "retention-now", false,
+		"apply a shorter store.retention now, and not a day after it was first seen")
 	return cmd
 }

@@ -64,8 +64,8 @@ func isReportName(name string) bool {
 	return false
 }
 
-// openReports opens what findReports lists, so many files at most; the rest is opened when its turn comes. What is no file, or does
-// not open, is left to the copying, which says so.
+// openReports opens what findReports lists, so many files at most; the rest is opened when its turn comes. What is no
+// file, or does not open, is left to the copying, which says so.
 func openReports(args []string, most int) (*reportSources, error) {
 	found, err := findReports(args)
 	if err != nil {

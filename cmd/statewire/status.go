@@ -28,7 +28,8 @@ type check struct {
 	detail string
 }
 
-// Ages and sizes of a backlog that administrators watch for: asks.md counts files in the thousands and hours as trouble.
+// Ages and sizes of a backlog that administrators watch for: asks.md counts files in the thousands and hours as
+// trouble.
 const (
 	backlogWarning  = 30 * time.Minute
 	backlogCritical = 3 * time.Hour
@@ -91,9 +92,11 @@ func (g *globals) checkInbox(cfg configs.Config, running bool) []check {
 	case err != nil:
 		return []check{{"inbox", cli.HealthCritical, err.Error()}}
 	case !there && running:
-		return []check{{"inbox", cli.HealthCritical, "the inbox is not there: put its folder back, or make a new one; no restart is needed"}}
+		return []check{{"inbox", cli.HealthCritical,
+			"the inbox is not there: put its folder back, or make a new one; no restart is needed"}}
 	case !there:
-		return []check{{"inbox", cli.HealthCritical, "the inbox is not there: is --data the site's? If it is, `statewire serve` makes a new inbox"}}
+		return []check{{"inbox", cli.HealthCritical,
+			"the inbox is not there: is --data the site's? If it is, `statewire serve` makes a new inbox"}}
 	}
 	dir, err := site.LookInbox(g.Data, cfg, g.Quiet())
 	if err != nil {
@@ -106,7 +109,8 @@ func (g *globals) checkInbox(cfg configs.Config, running bool) []check {
 	}
 	now := time.Now()
 	waiting := stats.Waiting()
-	checks := []check{backlogCheck(waiting, now, site.HasLoader(g.Data)), corruptCheck(stats.Corrupt, now), foreignCheck(stats), diskCheck(dir, cfg)}
+	checks := []check{backlogCheck(waiting, now, site.HasLoader(g.Data)), corruptCheck(stats.Corrupt, now),
+		foreignCheck(stats), diskCheck(dir, cfg)}
 	if stats.Loaded.Files > 0 {
 		checks = append(checks, staysCheck("loaded", stats.Loaded.Files, stats.LoadedNames, "stored but cannot be deleted",
 			"delete them, or let the site's user delete in that folder"))
@@ -141,7 +145,8 @@ func quoted(names []string) string {
 
 func backlogCheck(waiting inbox.Box, now time.Time, loader bool) check {
 	age := waiting.Age(now)
-	c := check{"backlog", cli.HealthOK, fmt.Sprintf("%s waiting, %s", cli.FmtCount(waiting.Files, "file"), fmtBytes(waiting.Bytes))}
+	c := check{"backlog", cli.HealthOK, fmt.Sprintf("%s waiting, %s", cli.FmtCount(waiting.Files, "file"),
+		fmtBytes(waiting.Bytes))}
 	if waiting.Files > 0 {
 		c.detail += ", oldest " + age.Round(time.Second).String()
 	}
@@ -174,8 +179,9 @@ func foreignCheck(stats inbox.Stats) check {
 	if n == 0 {
 		return check{"foreign", cli.HealthOK, "nothing in the inbox but SMX files"}
 	}
-	return check{"foreign", cli.HealthWarning, fmt.Sprintf("%d entries that are no SMX files lie in the inbox and are left alone: %s",
-		n, quoted(stats.ForeignNames))}
+	return check{"foreign", cli.HealthWarning,
+		fmt.Sprintf("%d entries that are no SMX files lie in the inbox and are left alone: %s",
+			n, quoted(stats.ForeignNames))}
 }
 
 func diskCheck(dir *inbox.Dir, cfg configs.Config) check {
@@ -208,12 +214,14 @@ func (g *globals) checkStore(ctx context.Context, cfg configs.Config) []check {
 	if err != nil {
 		return []check{{"store", cli.HealthCritical, err.Error()}}
 	}
-	c := check{"store", cli.HealthOK, fmt.Sprintf("engine %s, %s, %s", db.Version(), cli.FmtCount(int(clients), "client"), cli.FmtCount(int(states), "current state"))}
+	c := check{"store", cli.HealthOK, fmt.Sprintf("engine %s, %s, %s", db.Version(), cli.FmtCount(int(clients), "client"),
+		cli.FmtCount(int(states), "current state"))}
 	checks := append(append([]check{c}, storeChecks(ctx, db)...), factChecks(ctx, db)...)
 	if last == nil {
 		return append(checks, check{"reports", cli.HealthOK, "no report was loaded yet"})
 	}
-	return append(checks, check{"reports", cli.HealthOK, "last report loaded came " + time.Since(*last).Round(time.Second).String() + " ago"}, summaryCheck(ctx, db))
+	return append(checks, check{"reports", cli.HealthOK, "last report loaded came " +
+		time.Since(*last).Round(time.Second).String() + " ago"}, summaryCheck(ctx, db))
 }
 
 // folderBytes adds up the files below a folder, as far as they can be seen.
@@ -255,9 +263,11 @@ func summaryCheck(ctx context.Context, db *store.Store) check {
 	case age == 0:
 		return check{"summary", cli.HealthOK, "holds all that is stored"}
 	case age > 365*24*time.Hour:
-		return check{"summary", cli.HealthOK, "not made yet: `serve` with the role ingest makes it, answers count for themselves"}
+		return check{"summary", cli.HealthOK,
+			"not made yet: `serve` with the role ingest makes it, answers count for themselves"}
 	case age > oldSummary:
-		return check{"summary", cli.HealthWarning, age.String() + " behind; the log of the process with the ingest role says why"}
+		return check{"summary", cli.HealthWarning, age.String() +
+			" behind; the log of the process with the ingest role says why"}
 	}
 	return check{"summary", cli.HealthOK, age.String() + " behind"}
 }

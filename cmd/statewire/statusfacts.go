@@ -22,8 +22,8 @@ var (
 	wrongClocksSQL string
 )
 
-// factChecks are the lines of `status` about what somebody decided, or what clients are like. Nothing is wrong with the site then,
-// and yet it explains what the site shows. A store that a newer program has yet to migrate has none.
+// factChecks are the lines of `status` about what somebody decided, or what clients are like. Nothing is wrong with the
+// site then, and yet it explains what the site shows. A store that a newer program has yet to migrate has none.
 func factChecks(ctx context.Context, db *store.Store) []check {
 	if db.SchemaAtOpen().Older() {
 		return nil
@@ -31,7 +31,8 @@ func factChecks(ctx context.Context, db *store.Store) []check {
 	return []check{told(ctx, "topics", db, pausedTopics), told(ctx, "clocks", db, wrongClocks)}
 }
 
-func told(ctx context.Context, name string, db *store.Store, ask func(context.Context, *store.Store) (string, error)) check {
+func told(ctx context.Context, name string, db *store.Store, ask func(context.Context, *store.Store) (string,
+	error)) check {
 	text, err := ask(ctx, db)
 	if err != nil {
 		return check{name, cli.HealthUnknown, err.Error()}
@@ -62,7 +63,8 @@ func pausedTopics(ctx context.Context, db *store.Store) (string, error) {
 	if len(list) == 0 {
 		return "no topic is paused", rows.Err()
 	}
-	text := "policies pause " + cli.FmtCount(len(list), "topic type") + ": " + strings.Join(list[:min(named, len(list))], "; ")
+	text := "policies pause " + cli.FmtCount(len(list), "topic type") + ": " + strings.Join(list[:min(named, len(list))],
+		"; ")
 	if more := len(list) - named; more > 0 {
 		text += fmt.Sprintf("; and %d more", more)
 	}
@@ -77,15 +79,16 @@ func wrongClocks(ctx context.Context, db *store.Store) (string, error) {
 	if clients == 0 {
 		return "no message of the last 24 hours has a time that can't be right", nil
 	}
-	return fmt.Sprintf("%s sent messages in the last 24 hours whose time can't be right; `statewire report wrong-clocks` names them",
+	return fmt.Sprintf("%s sent messages in the last 24 hours whose time can't be right; `statewire report "+
+		"wrong-clocks` names them",
 		cli.FmtCount(int(clients), "client")), nil
 }
 
 // refusedLately is how long a refusal that nothing followed wants to be looked at.
 const refusedLately = 24 * time.Hour
 
-// refusedCheck says of how many clients the relay refused the last report, and the latest of them. A folder in which no relay ran has
-// no such line.
+// refusedCheck says of how many clients the relay refused the last report, and the latest of them. A folder in which no
+// relay ran has no such line.
 func (g *globals) refusedCheck(now time.Time) []check {
 	all, err := refusals.Read(site.RefusedFile(g.Data))
 	if err != nil {
@@ -107,8 +110,9 @@ func (g *globals) refusedCheck(now time.Time) []check {
 	case clients == 0:
 		return []check{{"refused", cli.HealthOK, "a later report was taken of each client whose report was refused"}}
 	}
-	c := check{"refused", cli.HealthOK, fmt.Sprintf("the relay refused the last report of %s, the latest %s ago: %s; `statewire report refused-reports`",
-		cli.FmtCount(clients, "client"), now.Sub(latest.Time).Round(time.Second), latest.Code)}
+	c := check{"refused", cli.HealthOK,
+		fmt.Sprintf("the relay refused the last report of %s, the latest %s ago: %s; `statewire report refused-reports`",
+			cli.FmtCount(clients, "client"), now.Sub(latest.Time).Round(time.Second), latest.Code)}
 	if now.Sub(latest.Time) < refusedLately {
 		c.health = cli.HealthWarning
 	}
@@ -126,9 +130,11 @@ func (g *globals) unserved() check {
 		if err == nil {
 			return check{"store", cli.HealthCritical, "does not open: " + strings.TrimSpace(string(why))}
 		}
-		return check{"store", cli.HealthUnknown, fmt.Sprintf("process %d has not opened it yet; its log says what it waits for", pid)}
+		return check{"store", cli.HealthUnknown,
+			fmt.Sprintf("process %d has not opened it yet; its log says what it waits for", pid)}
 	}
-	return check{"store", cli.HealthUnknown, "no site runs; stored bytes " + fmt.Sprint(folderBytes(filepath.Join(g.Data, "store")))}
+	return check{"store", cli.HealthUnknown, "no site runs; stored bytes " +
+		fmt.Sprint(folderBytes(filepath.Join(g.Data, "store")))}
 }
 
 // storeChecks are the lines of `status` about what happened to the store.

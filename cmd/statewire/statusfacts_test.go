@@ -28,12 +28,14 @@ func TestStatusSaysWhatIsPausedAndWhoseClockIsWrong(t *testing.T) {
 	}
 	policy := func(collection string, revision int, types, paused string, deleted int) {
 		t.Helper()
-		exec("INSERT INTO policies (collection, revision, priority, topic_types, topic_paused, topic_interval_s, deleted) VALUES ('%s', %d, 100, %s, %s, [], %d)",
+		exec("INSERT INTO policies (collection, revision, priority, topic_types, topic_paused, topic_interval_s, deleted) "+
+			"VALUES ('%s', %d, 100, %s, %s, [], %d)",
 			collection, revision, types, paused, deleted)
 	}
 	message := func(client, flags int, ago string) {
 		t.Helper()
-		exec("INSERT INTO state_messages (client_id, serial, received_time, topic_type, topic_id, state_id, payload_hash, flags) VALUES ('%08d-0000-0000-0000-000000000001', 1, now64(6) - INTERVAL %s, 500, 'a', 2, 7, %d)",
+		exec("INSERT INTO state_messages (client_id, serial, received_time, topic_type, topic_id, state_id, payload_hash, "+
+			"flags) VALUES ('%08d-0000-0000-0000-000000000001', 1, now64(6) - INTERVAL %s, 500, 'a', 2, 7, %d)",
 			client, ago, flags)
 	}
 	message(1, 0, "1 MINUTE")
@@ -51,5 +53,6 @@ func TestStatusSaysWhatIsPausedAndWhoseClockIsWrong(t *testing.T) {
 	message(5, 3, "1 MINUTE")
 	message(5, 3, "2 MINUTE")
 	message(3, 0, "1 MINUTE") // its clock is right again
-	expect("some", `policies pause 2 topic types: 500 for "a", "b"; 700 for "b"; `+"`", "2 clients sent messages in the last 24 hours")
+	expect("some", `policies pause 2 topic types: 500 for "a", "b"; 700 for "b"; `+"`",
+		"2 clients sent messages in the last 24 hours")
 }

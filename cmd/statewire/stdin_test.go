@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// What comes in on standard input is the program's: the engine must not take it for rows of an insert, and a command that reads a
-// list finds it.
+// What comes in on standard input is the program's: the engine must not take it for rows of an insert, and a command
+// that reads a list finds it.
 func TestStandardInputIsTheProgramsOwn(t *testing.T) {
 	t.Parallel()
 	data := dataDir(t)
@@ -19,7 +19,8 @@ func TestStandardInputIsTheProgramsOwn(t *testing.T) {
 	}{
 		{"a command that makes the store", []string{"ingest", "--once", "--create"}, "hello\n", `"files": 0`},
 		{"a command that reads none", []string{"sql", "SELECT 1 AS one"}, "hello\n", `{"one": 1}`},
-		{"a command that reads a list", []string{"resync", "request", "--file", "-", "--dry-run"}, clientID(1).String() + "\n", "never heard of client " + clientID(1).UUID()},
+		{"a command that reads a list", []string{"resync", "request", "--file", "-", "--dry-run"}, clientID(1).String() +
+			"\n", "never heard of client " + clientID(1).UUID()},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			cmd := exec.Command(program(t), append([]string{"--data", data, "--format", "json"}, test.args...)...)

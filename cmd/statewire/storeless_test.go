@@ -19,7 +19,8 @@ import (
 	"statewire/store"
 )
 
-// TestARelayOutlivesAStoreThatDoesNotOpen runs all roles without an engine: whoever looks is told why, and the site tries again.
+// TestARelayOutlivesAStoreThatDoesNotOpen runs all roles without an engine: whoever looks is told why, and the site
+// tries again.
 func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
 	g := &globals{Globals: cli.Globals{Data: t.TempDir(), Format: "csv", LogLevel: "error"}}
 	cfg := configs.Default()
@@ -29,7 +30,8 @@ func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := site.New(site.Config{Data: g.Data, Settings: cfg, Roles: site.Roles(site.Built), Log: slog.New(slog.DiscardHandler),
+	s, err := site.New(site.Config{Data: g.Data, Settings: cfg, Roles: site.Roles(site.Built),
+		Log:   slog.New(slog.DiscardHandler),
 		Pages: pages, RepairRetry: 20 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +60,8 @@ func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
 	if !again() {
 		t.Errorf("it does not try again: %v", g.unserved())
 	}
-	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/": 503, "/reports/clients": 503, "/metrics": 200} {
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/": 503, "/reports/clients": 503,
+		"/metrics": 200} {
 		resp, err := http.Get("http://" + pages.Addr().String() + path)
 		if err != nil {
 			t.Fatal(err)
@@ -85,7 +88,8 @@ func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
 func TestASiteWithoutARelayEndsWhenItsStoreDoesNotOpen(t *testing.T) {
 	cfg := configs.Default()
 	cfg.Store.Engine, cfg.Reports.Listen = "/nonexistent", "127.0.0.1:0"
-	s, err := site.New(site.Config{Data: t.TempDir(), Settings: cfg, Roles: site.Roles{"ingest", "resync", "reports"}, Log: slog.New(slog.DiscardHandler)})
+	s, err := site.New(site.Config{Data: t.TempDir(), Settings: cfg, Roles: site.Roles{"ingest", "resync", "reports"},
+		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,11 +105,13 @@ func TestADamagedMarkIsCriticalAndStopsNoRelay(t *testing.T) {
 		os.WriteFile(filepath.Join(g.Data, store.MarkName), []byte(`{"format":1,"sto`), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if checks := g.checkStore(t.Context(), configs.Default()); len(checks) != 1 || checks[0].health != cli.HealthCritical ||
+	if checks := g.checkStore(t.Context(), configs.Default()); len(checks) != 1 ||
+		checks[0].health != cli.HealthCritical ||
 		!strings.Contains(checks[0].detail, "remove the file") {
 		t.Errorf("status says %v", checks)
 	}
-	if _, err := site.New(site.Config{Data: g.Data, Settings: configs.Default(), Roles: site.Roles(site.Built), Log: slog.New(slog.DiscardHandler)}); err != nil {
+	if _, err := site.New(site.Config{Data: g.Data, Settings: configs.Default(), Roles: site.Roles(site.Built),
+		Log: slog.New(slog.DiscardHandler)}); err != nil {
 		t.Errorf("a site does not start: %v", err)
 	}
 }

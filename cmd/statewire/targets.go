@@ -34,7 +34,8 @@ type targetFlags struct {
 }
 
 func (t *targetFlags) registerClients(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&t.clients, "client", nil, "a client, by its id (GUID:… or its UUID, in braces or not) or computer name (repeatable)")
+	cmd.Flags().StringArrayVar(&t.clients, "client", nil,
+		"a client, by its id (GUID:… or its UUID, in braces or not) or computer name (repeatable)")
 	cmd.Flags().StringVar(&t.file, "file", "", "a file with one client per line; - is standard input")
 }
 
@@ -99,8 +100,8 @@ func (t *targetFlags) list(open func(string) (io.ReadCloser, error)) (list []men
 	return list, nil
 }
 
-// readClients reads a file with one client per line, in UTF-8 or, with a byte order mark, UTF-16. Empty lines, what follows a #
-// and the header of this program's own csv do not count.
+// readClients reads a file with one client per line, in UTF-8 or, with a byte order mark, UTF-16. Empty lines, what
+// follows a # and the header of this program's own csv do not count.
 func readClients(path string, open func(string) (io.ReadCloser, error)) ([]mention, error) {
 	in, name := io.Reader(os.Stdin), "standard input"
 	if path != "-" {
@@ -204,8 +205,9 @@ func clientsNamed(ctx context.Context, db *store.Store, named []mention) (client
 	if n := len(unknown) - 1; n > 0 {
 		others = fmt.Sprintf(" and %d more", n)
 	}
-	return nil, fmt.Errorf("%s%s: %w: `statewire report clients --param name=PART` finds clients by a part of name or id, "+
-		"and a client that has never reported can be named by its id (GUID:…)", unknown[0].where, others, explain.ErrNoClient)
+	return nil, fmt.Errorf(
+		"%s%s: %w: `statewire report clients --param name=PART` finds clients by a part of name or id, "+
+			"and a client that has never reported can be named by its id (GUID:…)", unknown[0].where, others, explain.ErrNoClient)
 }
 
 //go:embed client_names.sql

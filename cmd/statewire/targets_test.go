@@ -57,7 +57,8 @@ func TestListsOfClients(t *testing.T) {
 			if !slices.Equal(got, tc.want) {
 				t.Errorf("read %q, want %q", got, tc.want)
 			}
-			if tc.says != "" && (!errors.As(err, new(cli.UsageError)) || !strings.Contains(err.Error(), tc.says)) || tc.says == "" && err != nil {
+			if tc.says != "" && (!errors.As(err, new(cli.UsageError)) || !strings.Contains(err.Error(), tc.says)) ||
+				tc.says == "" && err != nil {
 				t.Errorf("said %v, want %q", err, tc.says)
 			}
 		})
@@ -77,19 +78,23 @@ func TestClientsByComputerName(t *testing.T) {
 	}
 	done(t, data, "load", "--create", path)
 
-	done(t, data, "collection", "create", "named", "--client", "e2e-0", "--client", clientID(1).UUID(), "--client", " E2E-0\t", "--client", "{"+clientID(1).UUID()+"} ")
-	if got := done(t, data, "--format", "csv", "collection", "show", "named"); got != fmt.Sprintf("client_id\n%s\n%s\n", clientID(0).UUID(), clientID(1).UUID()) {
+	done(t, data, "collection", "create", "named", "--client", "e2e-0", "--client", clientID(1).UUID(), "--client",
+		" E2E-0\t", "--client", "{"+clientID(1).UUID()+"} ")
+	if got := done(t, data, "--format", "csv", "collection", "show", "named"); got != fmt.Sprintf("client_id\n%s\n%s\n",
+		clientID(0).UUID(), clientID(1).UUID()) {
 		t.Errorf("the collection has %q", got)
 	}
 	done(t, data, "resync", "request", "--client", "E2E-0")
-	if list := done(t, data, "--format", "csv", "resync", "list", "--client", "e2e-0"); strings.Count(list, "\n") != 2 || !strings.Contains(list, clientID(0).UUID()) {
+	if list := done(t, data, "--format", "csv", "resync", "list", "--client", "e2e-0"); strings.Count(list, "\n") != 2 ||
+		!strings.Contains(list, clientID(0).UUID()) {
 		t.Errorf("the list of its resyncs is %q", list)
 	}
 	for name, says := range map[string]string{
 		"E2E-2": "2 clients are called E2E-2; name one by its id: GUID:",
 		"E2E":   `--client "E2E": no client has this name`,
 	} {
-		if r := command(t, data, "resync", "accept", "--client", "E2E-1", "--client", name); r.code != cli.ExitFailed || !strings.Contains(r.errOut, says) || strings.Count(r.errOut, "\n") != 1 {
+		if r := command(t, data, "resync", "accept", "--client", "E2E-1", "--client", name); r.code != cli.ExitFailed ||
+			!strings.Contains(r.errOut, says) || strings.Count(r.errOut, "\n") != 1 {
 			t.Errorf("%s: ended with %d and said %q, want %q", name, r.code, r.errOut, says)
 		}
 	}
@@ -100,7 +105,8 @@ func TestClientsByComputerName(t *testing.T) {
 
 func TestNumbersOfMessages(t *testing.T) {
 	for n, want := range map[whole][2]string{
-		0: {"0", "0"}, 9: {"9", "9"}, 1<<53 - 1: {"9007199254740991", "9007199254740991"}, 1 << 53: {"9007199254740992", "9007199254740992"},
+		0: {"0", "0"}, 9: {"9", "9"}, 1<<53 - 1: {"9007199254740991", "9007199254740991"}, 1 << 53: {"9007199254740992",
+			"9007199254740992"},
 		1<<62 + 5: {"4611686018427388000", "about 4.6 quintillion"}, 1e16: {"10000000000000000", "about 10.0 quadrillion"},
 		3e30: {"3000000000000000000000000000000", "about 3000000.0 septillion"},
 	} {

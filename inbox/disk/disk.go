@@ -1,5 +1,5 @@
-// Package disk is what an inbox needs of a file system: a name that is synced stays, a rename never replaces, no link is followed, and
-// a folder that was moved away is never taken for the one that was opened.
+// Package disk is what an inbox needs of a file system: a name that is synced stays, a rename never replaces, no link
+// is followed, and a folder that was moved away is never taken for the one that was opened.
 package disk
 
 import (
@@ -43,8 +43,9 @@ type Disk interface {
 	Remove(at Folder, name string) error
 	Sync(at Folder) error
 	Scan(at Folder) (Scan, error)
-	Check(at Folder) error              // errMoved when the path no longer leads to the folder held open
-	Reopen(before func()) error         // the folders that are no longer where they were; before: when nothing can fail any more
+	Check(at Folder) error // errMoved when the path no longer leads to the folder held open
+	// the folders that are no longer where they were; before: when nothing can fail any more
+	Reopen(before func()) error
 	Stamp(at Folder) (time.Time, error) // when a name last came or went
 	Free() (bytes, inodes uint64, err error)
 	Lock() (io.Closer, error) // the loader's lock; a *lockedError when it is taken

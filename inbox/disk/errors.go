@@ -20,7 +20,8 @@ type LockedError struct {
 
 // Error says who holds it and what to do.
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("process %d is loading this inbox (it holds %s): stop it first, or let it do the work", e.PID, e.Path)
+	return fmt.Sprintf("process %d is loading this inbox (it holds %s): stop it first, or let it do the work", e.PID,
+		e.Path)
 }
 
 // Is makes every LockedError an ErrLocked.

@@ -9,9 +9,9 @@ import (
 	"os"
 )
 
-// Reopen opens the folders anew that are no longer where they were, once all of them are there again. It makes none, for what is
-// missing may be on a disk that is not mounted; only a new incoming gets its high and low. Descriptors keep their numbers, so that
-// whoever uses one goes on with the new folder. It calls before once nothing can fail any more.
+// Reopen opens the folders anew that are no longer where they were, once all of them are there again. It makes none,
+// for what is missing may be on a disk that is not mounted; only a new incoming gets its high and low. Descriptors keep
+// their numbers, so that whoever uses one goes on with the new folder. It calls before once nothing can fail any more.
 func (k *Unix) Reopen(before func()) error {
 	k.making.Lock()
 	defer k.making.Unlock()
@@ -51,7 +51,8 @@ func (k *Unix) lanesBelow() error {
 	return nil
 }
 
-// lockAgain takes the loader's lock of a new root, where this process had that of the old one; nil where the lock is good.
+// lockAgain takes the loader's lock of a new root, where this process had that of the old one; nil where the lock is
+// good.
 func (k *Unix) lockAgain() (*os.File, error) {
 	if k.loader == nil {
 		return nil, nil

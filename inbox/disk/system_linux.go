@@ -2,8 +2,8 @@ package disk
 
 import "golang.org/x/sys/unix"
 
-// renameNew renames without replacing. File systems that can't do that in one step link and unlink; a crash between leaves
-// both names, and the old one is swept.
+// renameNew renames without replacing. File systems that can't do that in one step link and unlink; a crash between
+// leaves both names, and the old one is swept.
 func renameNew(from int, name string, to int, newName string) error {
 	err := again(func() error { return unix.Renameat2(from, name, to, newName, unix.RENAME_NOREPLACE) })
 	if err == unix.EINVAL || err == unix.ENOSYS {

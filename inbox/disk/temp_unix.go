@@ -23,15 +23,16 @@ const (
 	loaderLock = "loader.lock"
 )
 
-// ownFolder is this process's folder below tmp. Its lock tells other processes that the files in it are still being written.
+// ownFolder is this process's folder below tmp. Its lock tells other processes that the files in it are still being
+// written.
 type ownFolder struct {
 	Path string
 	Dir  *os.File
 	Lock *os.File
 }
 
-// claimTemp sweeps the folders of dead processes below path and makes one for this process. A guard lock keeps others from
-// taking a folder for dead before its owner has locked it.
+// claimTemp sweeps the folders of dead processes below path and makes one for this process. A guard lock keeps others
+// from taking a folder for dead before its owner has locked it.
 func claimTemp(path string, log *slog.Logger) (*ownFolder, error) {
 	guard, err := lockFile(filepath.Join(path, ".guard.lock"), 0)
 	if err != nil {
@@ -160,9 +161,9 @@ func (h loaderHold) Close() error {
 	return f.Close()
 }
 
-// makeFolders makes the folders below root, and root itself, and syncs every folder a name may have been added to: a file
-// is only as durable as the folders above it. Those that were there are synced too, for the process that made them may have
-// died before it could.
+// makeFolders makes the folders below root, and root itself, and syncs every folder a name may have been added to: a
+// file is only as durable as the folders above it. Those that were there are synced too, for the process that made them
+// may have died before it could.
 func makeFolders(root string) error {
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return err

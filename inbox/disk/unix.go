@@ -88,7 +88,8 @@ func openFolders(paths [Folders]string) (dirs [Folders]*os.File, err error) {
 			err = unix.Fstat(int(dirs[at].Fd()), &st)
 		}
 		if at > 0 && err == nil && uint64(st.Dev) != device {
-			err = fmt.Errorf("%s is on another file system than %s: all folders of an inbox must share one, files move between them by rename",
+			err = fmt.Errorf("%s is on another file system than %s: all folders of an inbox must share one, files move "+
+				"between them by rename",
 				path, paths[0])
 		}
 		if err != nil {

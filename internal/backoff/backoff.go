@@ -1,4 +1,5 @@
-// Package backoff keeps many from acting at the same moment: waits that differ at random, and that end with their context.
+// Package backoff keeps many from acting at the same moment: waits that differ at random, and that end with their
+// context.
 package backoff
 
 import (

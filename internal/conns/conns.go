@@ -1,5 +1,5 @@
-// Package conns keeps silent connections from taking the places of those who speak: a listener never holds more connections than
-// its limits, and the one that has waited longest without a request gives way to a newcomer.
+// Package conns keeps silent connections from taking the places of those who speak: a listener never holds more
+// connections than its limits, and the one that has waited longest without a request gives way to a newcomer.
 package conns
 
 import (
@@ -78,7 +78,8 @@ func (l *Listener) admit(raw net.Conn) *conn {
 	return c
 }
 
-// full tells whether a further connection of an address would exceed a limit, and who gives way. It must be called with mu held.
+// full tells whether a further connection of an address would exceed a limit, and who gives way. It must be called with
+// mu held.
 func (l *Listener) full(from netip.Addr) (away *conn, full bool) {
 	switch {
 	case l.of[from] >= l.limits.PerAddress:

@@ -73,7 +73,8 @@ func (l *Listener) held() (n int) {
 }
 
 func TestTheOldestSilentConnectionGivesWay(t *testing.T) {
-	for name, limits := range map[string]Limits{"of all": {All: 3, PerAddress: 9}, "of its address": {All: 9, PerAddress: 3}} {
+	for name, limits := range map[string]Limits{"of all": {All: 3, PerAddress: 9},
+		"of its address": {All: 9, PerAddress: 3}} {
 		t.Run(name, func(t *testing.T) {
 			l, reached, goOn := serving(t, limits)
 			busy := dial(t, l)

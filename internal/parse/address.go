@@ -39,11 +39,13 @@ func address(text string, least uint64) (host string, port uint16, err error) {
 	return host, uint16(n), nil
 }
 
-// URL reads SCHEME://HOST or SCHEME://HOST:PORT, the address of a server. A path may follow, a user, query or fragment may not.
+// URL reads SCHEME://HOST or SCHEME://HOST:PORT, the address of a server. A path may follow, a user, query or fragment
+// may not.
 func URL(text string, schemes ...string) (*url.URL, error) {
 	wrong := fmt.Errorf("%.200q is no address; write %s://HOST or %[2]s://HOST:PORT", text, schemes[0])
 	u, err := url.Parse(text)
-	if err != nil || !slices.Contains(schemes, u.Scheme) || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+	if err != nil || !slices.Contains(schemes, u.Scheme) || u.Hostname() == "" || u.User != nil || u.RawQuery != "" ||
+		u.ForceQuery || u.Fragment != "" {
 		return nil, wrong
 	}
 	if _, _, err := Dial(net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443"))); err != nil {

@@ -13,7 +13,8 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
-// distance is how many letters have to be changed, put in or taken out to make b of a; two exchanged neighbours are one change.
+// distance is how many letters have to be changed, put in or taken out to make b of a; two exchanged neighbours are one
+// change.
 func distance(a, b string) int {
 	before, row := []int(nil), make([]int, len(b)+1)
 	for j := range row {

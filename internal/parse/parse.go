@@ -1,5 +1,6 @@
 // Package parse reads what people and their tools write: durations, sizes, times, addresses, clients, the query of an
-// address. There is one function for each kind. It takes all of the text or says what is allowed, and never a part of it.
+// address. There is one function for each kind. It takes all of the text or says what is allowed, and never a part of
+// it.
 package parse
 
 import (
@@ -75,7 +76,8 @@ func wrongSize(text string) error {
 }
 
 // timeForms are how a time may be written; without a zone it is UTC.
-var timeForms = [...]string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly}
+var timeForms = [...]string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05",
+	"2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly}
 
 // Time reads RFC 3339 with or without a zone, or a bare date. The result is in UTC.
 func Time(text string) (time.Time, error) {

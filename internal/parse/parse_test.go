@@ -17,7 +17,8 @@ func TestDurations(t *testing.T) {
 			t.Errorf("%q is %v (%v), want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "900", "often", "15 m", "15mm", "nand", "infd", "0x10d", "1_0d", "36501d", "d", "15m x"} {
+	for _, text := range []string{"", "900", "often", "15 m", "15mm", "nand", "infd", "0x10d", "1_0d", "36501d", "d",
+		"15m x"} {
 		if got, err := parse.Duration(text); err == nil {
 			t.Errorf("%q is read as %v", text, got)
 		}
@@ -25,12 +26,14 @@ func TestDurations(t *testing.T) {
 }
 
 func TestSizes(t *testing.T) {
-	for text, want := range map[string]int64{"64MiB": 64 << 20, "0.5KiB": 512, "2 GiB": 2 << 30, "1TiB": 1 << 40, "1000": 1000, "-1": -1, "1048576KiB": 1 << 30} {
+	for text, want := range map[string]int64{"64MiB": 64 << 20, "0.5KiB": 512, "2 GiB": 2 << 30, "1TiB": 1 << 40,
+		"1000": 1000, "-1": -1, "1048576KiB": 1 << 30} {
 		if got, err := parse.Size(text); err != nil || got != want {
 			t.Errorf("%q is %d (%v), want %d", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "much", "64MB", "nanMiB", "infMiB", "-1MiB", "0x4MiB", "1.5", "1e6", "1048577KiB", "MiB", "9223372036854775808"} {
+	for _, text := range []string{"", "much", "64MB", "nanMiB", "infMiB", "-1MiB", "0x4MiB", "1.5", "1e6", "1048577KiB",
+		"MiB", "9223372036854775808"} {
 		if got, err := parse.Size(text); err == nil {
 			t.Errorf("%q is read as %d", text, got)
 		}
@@ -60,12 +63,14 @@ func TestNumbers(t *testing.T) {
 
 func TestTimes(t *testing.T) {
 	want := time.Date(2026, 1, 31, 8, 0, 0, 0, time.UTC)
-	for _, text := range []string{"2026-01-31T08:00:00Z", "2026-01-31T09:00:00+01:00", "2026-01-31 08:00:00", "2026-01-31T08:00:00", "2026-01-31 08:00", " 2026-01-31T08:00 ", "2026-01-31 08:00:00.000"} {
+	for _, text := range []string{"2026-01-31T08:00:00Z", "2026-01-31T09:00:00+01:00", "2026-01-31 08:00:00",
+		"2026-01-31T08:00:00", "2026-01-31 08:00", " 2026-01-31T08:00 ", "2026-01-31 08:00:00.000"} {
 		if got, err := parse.Time(text); err != nil || !got.Equal(want) || got.Location() != time.UTC {
 			t.Errorf("%q is %v (%v), want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "yesterday", "2026-02-30", "2026-01-31T25:00:00Z", "31.01.2026", "1769846400", "2026-01-31T08:00:00Zx"} {
+	for _, text := range []string{"", "yesterday", "2026-02-30", "2026-01-31T25:00:00Z", "31.01.2026", "1769846400",
+		"2026-01-31T08:00:00Zx"} {
 		if got, err := parse.Time(text); err == nil {
 			t.Errorf("%q is read as %v", text, got)
 		}
@@ -75,7 +80,8 @@ func TestTimes(t *testing.T) {
 func TestClients(t *testing.T) {
 	const id = "9c0f8d1e-3b44-4e71-8f5a-0d2b6a7c1e33"
 	upper := strings.ToUpper(id)
-	for _, text := range []string{id, upper, "GUID:" + upper, "guid:" + id, "{" + upper + "}", "GUID:{" + id + "}", "{GUID:" + id + "}", "  GUID:" + id + "\t", id + " \r\n"} {
+	for _, text := range []string{id, upper, "GUID:" + upper, "guid:" + id, "{" + upper + "}", "GUID:{" + id + "}",
+		"{GUID:" + id + "}", "  GUID:" + id + "\t", id + " \r\n"} {
 		if got, name, err := parse.Client(text); err != nil || name != "" || got.String() != id {
 			t.Errorf("%q is %v %q (%v)", text, got, name, err)
 		}
@@ -90,7 +96,8 @@ func TestClients(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"": "names no client", " \t ": "names no client", "a\nb": "names no client", "a\x00": "names no client", "\xff\ufffd": "names no client",
-		"GUID:" + id[:35]: "looks like a client id", id[:35]: "looks like a client id", id[:35] + "g": "looks like a client id", "{" + id[1:] + "}": "looks like a client id",
+		"GUID:" + id[:35]: "looks like a client id", id[:35]: "looks like a client id", id[:35] +
+			"g": "looks like a client id", "{" + id[1:] + "}": "looks like a client id",
 		"GUID:": "looks like a client id", "guid:PC": "looks like a client id", strings.Repeat("x", 5000): "too long",
 	} {
 		if got, name, err := parse.Client(text); err == nil || !strings.Contains(err.Error(), want) {
@@ -127,7 +134,8 @@ func TestQueriesOfKnownParameters(t *testing.T) {
 			t.Errorf("%q: %v, want %q", raw, err, want)
 		}
 	}
-	if err := parse.Known(map[string][]string{"x": {"1"}}); err == nil || err.Error() != `parameter "x" is unknown; none is allowed here` {
+	if err := parse.Known(map[string][]string{"x": {"1"}}); err == nil ||
+		err.Error() != `parameter "x" is unknown; none is allowed here` {
 		t.Error(err)
 	}
 }
@@ -145,12 +153,14 @@ func TestAddressesOfServers(t *testing.T) {
 	if _, err := parse.URL("https://mp:8443/statewire", "https"); err != nil {
 		t.Error(err)
 	}
-	for host, ok := range map[string]bool{"a.example": true, "127.0.0.1": true, "::1": true, "a:1": false, "": false, "https://a": false, "a b": false} {
+	for host, ok := range map[string]bool{"a.example": true, "127.0.0.1": true, "::1": true, "a:1": false, "": false,
+		"https://a": false, "a b": false} {
 		if err := parse.HostName(host); (err == nil) != ok {
 			t.Errorf("%q: %v", host, err)
 		}
 	}
-	for host, ok := range map[string]bool{"localhost": true, "127.9.9.9": true, "::1": true, "::ffff:127.0.0.1": true, "": false, "0.0.0.0": false, "10.0.0.1": false, "localhost.evil.example": false} {
+	for host, ok := range map[string]bool{"localhost": true, "127.9.9.9": true, "::1": true, "::ffff:127.0.0.1": true,
+		"": false, "0.0.0.0": false, "10.0.0.1": false, "localhost.evil.example": false} {
 		if parse.Loopback(host) != ok {
 			t.Errorf("%q is loopback: %v", host, !ok)
 		}

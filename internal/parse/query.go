@@ -42,7 +42,8 @@ func Query(raw string) (url.Values, error) {
 func unescape(text string) (string, error) {
 	out, err := url.QueryUnescape(text)
 	if err != nil {
-		return "", fmt.Errorf("has a bad escape in %.40q; allowed is %% with two hex digits, and %%25 is a percent sign", text)
+		return "", fmt.Errorf("has a bad escape in %.40q; allowed is %% with two hex digits, and %%25 is a percent sign",
+			text)
 	}
 	if !utf8.ValidString(out) {
 		return "", fmt.Errorf("is not UTF-8 text")
@@ -50,7 +51,8 @@ func unescape(text string) (string, error) {
 	return out, nil
 }
 
-// Known refuses a query with other parameters than these, and one that gives one of them twice. The error is a *ParamError.
+// Known refuses a query with other parameters than these, and one that gives one of them twice. The error is a
+// *ParamError.
 func Known(query url.Values, known ...string) error {
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		if !slices.Contains(known, name) {

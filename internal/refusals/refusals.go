@@ -1,5 +1,5 @@
-// Package refusals is the file in which a relay notes the last report that it refused of each client. Whoever reads it never
-// sees it half written.
+// Package refusals is the file in which a relay notes the last report that it refused of each client. Whoever reads it
+// never sees it half written.
 package refusals
 
 import (
@@ -16,12 +16,13 @@ const FileName = "refused-reports.json"
 
 // Refusal is the last report of one client that the relay refused, as the client was told.
 type Refusal struct {
-	Slot     uint32    `json:"slot"`     // its place in the relay's list; the next refusal there replaces it
-	Change   uint64    `json:"change"`   // grows with every change of the list
-	Client   string    `json:"client"`   // UUID
-	Verified bool      `json:"verified"` // a certificate proved the client; otherwise the report named it, and nobody knows who sent it
-	Name     string    `json:"name"`     // the computer's name in the report, as far as it was read
-	Address  string    `json:"address"`  // who sent it: an IPv4 address or an IPv6 /64
+	Slot   uint32 `json:"slot"`   // its place in the relay's list; the next refusal there replaces it
+	Change uint64 `json:"change"` // grows with every change of the list
+	Client string `json:"client"` // UUID
+	// a certificate proved the client; otherwise the report named it, and nobody knows who sent it
+	Verified bool      `json:"verified"`
+	Name     string    `json:"name"`    // the computer's name in the report, as far as it was read
+	Address  string    `json:"address"` // who sent it: an IPv4 address or an IPv6 /64
 	Time     time.Time `json:"time"`
 	Code     string    `json:"code"`
 	Status   int       `json:"status"` // of HTTP

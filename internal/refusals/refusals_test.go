@@ -13,7 +13,8 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	if all, err := Read(file); all != nil || err != nil {
 		t.Fatalf("no file: %v, %v", all, err)
 	}
-	want := []Refusal{{Slot: 1, Change: 1 << 60, Client: "c", Verified: true, Name: "<PC>", Address: "10.0.0.1", Time: time.Unix(1, 5).UTC(), Code: "k",
+	want := []Refusal{{Slot: 1, Change: 1 << 60, Client: "c", Verified: true, Name: "<PC>", Address: "10.0.0.1",
+		Time: time.Unix(1, 5).UTC(), Code: "k",
 		Status: 400, Line: 2, Column: 3, Detail: "d", Retry: true, Count: 4, Taken: time.Unix(2, 0).UTC()}, {}}
 	for _, list := range [][]Refusal{want, want[:1], {}} {
 		if err := Write(file, list); err != nil {

@@ -118,8 +118,8 @@ func (t *Type) special(v any) (any, bool) {
 	return nil, false
 }
 
-// moment puts right what the driver counts in nanoseconds and 64 bits: DateTime64 ends with the year 2299, they end in 2262.
-// The type begins in 1900, so that a time before it is one after 2262.
+// moment puts right what the driver counts in nanoseconds and 64 bits: DateTime64 ends with the year 2299, they end in
+// 2262. The type begins in 1900, so that a time before it is one after 2262.
 func (t *Type) moment(at time.Time) any {
 	switch {
 	case t.name == "Date" || t.name == "Date32":
@@ -154,7 +154,8 @@ func (t *Type) address(ip net.IP) string {
 	return ip.String()
 }
 
-// text is a string, or a number that the driver made one: it writes an interval as "-5 Days", though its type holds the unit.
+// text is a string, or a number that the driver made one: it writes an interval as "-5 Days", though its type holds the
+// unit.
 func (t *Type) text(s string) any {
 	if strings.HasPrefix(t.name, "Interval") {
 		digits, _, _ := strings.Cut(s, " ")

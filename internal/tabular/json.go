@@ -122,8 +122,8 @@ func jsonOf(v any) []byte {
 	return text
 }
 
-// marshal writes a plain value as JSON, safe for terminals. Numbers stay numbers up to 64 bits; what JSON has no number for
-// (nan, inf) becomes null.
+// marshal writes a plain value as JSON, safe for terminals. Numbers stay numbers up to 64 bits; what JSON has no number
+// for (nan, inf) becomes null.
 func marshal(v any) ([]byte, error) {
 	switch x := v.(type) {
 	case time.Time:

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// parquetRows writes a Parquet file of one row group: plain values, not compressed, a page for each column. A column holds what its
-// values are: booleans, whole numbers, floats, times; texts when they are of several kinds or there are none. Every column is
-// optional. It is for the few rows of a command; the engine writes its own answers.
+// parquetRows writes a Parquet file of one row group: plain values, not compressed, a page for each column. A column
+// holds what its values are: booleans, whole numbers, floats, times; texts when they are of several kinds or there are
+// none. Every column is optional. It is for the few rows of a command; the engine writes its own answers.
 type parquetRows struct {
 	out     *bufio.Writer
 	columns []Column

@@ -2,7 +2,8 @@ package tabular
 
 import "encoding/binary"
 
-// Parquet's own records are structs of Thrift's compact protocol. These are the few of its types that such a file needs.
+// Parquet's own records are structs of Thrift's compact protocol. These are the few of its types that such a file
+// needs.
 const (
 	thriftInt32  = 5
 	thriftInt64  = 6

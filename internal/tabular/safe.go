@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// TerminalSafe is text as a terminal may show it. Control characters (C0 and C1), line and paragraph ends, marks of direction, zero
-// widths and what is no UTF-8 become escapes.
+// TerminalSafe is text as a terminal may show it. Control characters (C0 and C1), line and paragraph ends, marks of
+// direction, zero widths and what is no UTF-8 become escapes.
 func TerminalSafe(s string) string {
 	if !strings.ContainsFunc(s, unprintable) {
 		return s
@@ -29,9 +29,9 @@ func unprintable(c rune) bool {
 	return c == unicode.ReplacementChar || !unicode.IsPrint(c)
 }
 
-// SpreadsheetSafe is text that no spreadsheet takes for a formula, and that is safe for terminals: =cmd|… and its kin get an
-// apostrophe in front. A cell that begins with one of these signs, perhaps after white space or in its full-width form, is
-// run as a formula by some spreadsheet.
+// SpreadsheetSafe is text that no spreadsheet takes for a formula, and that is safe for terminals: =cmd|… and its kin
+// get an apostrophe in front. A cell that begins with one of these signs, perhaps after white space or in its
+// full-width form, is run as a formula by some spreadsheet.
 func SpreadsheetSafe(s string) string {
 	safe := TerminalSafe(s)
 	bare := strings.TrimLeftFunc(s, func(c rune) bool { return unicode.IsSpace(c) || unprintable(c) })

@@ -20,7 +20,8 @@ type tableRows struct {
 }
 
 func newTable(out *bufio.Writer, columns []Column, o Options) *tableRows {
-	w := &tableRows{out: out, table: table.NewWriter(), columns: columns, numbers: make([]bool, len(columns)), maxCell: o.MaxCell}
+	w := &tableRows{out: out, table: table.NewWriter(), columns: columns, numbers: make([]bool, len(columns)),
+		maxCell: o.MaxCell}
 	w.table.SetStyle(Style())
 	header := make(table.Row, len(columns))
 	for i, c := range columns {

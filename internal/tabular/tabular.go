@@ -1,7 +1,8 @@
 // Package tabular writes rows as a table, JSON, JSON lines, CSV or Parquet; it knows nothing of a site.
 //
-// A text that somebody else chose never moves a terminal's cursor, never breaks a line and never becomes a spreadsheet's
-// formula. JSON and Parquet keep every text as it was; a table and CSV show what is not printable as escapes (\n, \u202e).
+// A text that somebody else chose never moves a terminal's cursor, never breaks a line and never becomes a
+// spreadsheet's formula. JSON and Parquet keep every text as it was; a table and CSV show what is not printable as
+// escapes (\n, \u202e).
 package tabular
 
 import (

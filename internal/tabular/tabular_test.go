@@ -49,7 +49,8 @@ func TestNoFormatLetsHostileTextOut(t *testing.T) {
 	}
 	for n, line := range cells {
 		for i, cell := range line {
-			if bare := strings.TrimSpace(cell); bare != "" && strings.ContainsAny(bare[:1], "=+-@|%") && !(n > 0 && i == 4) || strings.HasPrefix(bare, "＝") {
+			if bare := strings.TrimSpace(cell); bare != "" && strings.ContainsAny(bare[:1], "=+-@|%") && !(n > 0 && i == 4) ||
+				strings.HasPrefix(bare, "＝") {
 				t.Errorf("line %d holds the cell %q", n, cell)
 			}
 		}
@@ -123,7 +124,8 @@ func TestShapes(t *testing.T) {
 	if err != nil || w.Row(rows[0]) != nil || w.End(Field{"more", true}) != nil {
 		t.Fatal(err)
 	}
-	if want := `{"title": "T", "rows": [` + "\n  " + `{"n": 1, "text": "a", "f": 2.5}` + "\n" + `], "more": true}` + "\n"; out.String() != want {
+	if want := `{"title": "T", "rows": [` + "\n  " + `{"n": 1, "text": "a", "f": 2.5}` + "\n" + `], "more": true}` +
+		"\n"; out.String() != want {
 		t.Errorf("%s\nwant\n%s", &out, want)
 	}
 	if got := write(t, JSON, columns, nil, Options{}); got != "[]\n" {
@@ -165,7 +167,8 @@ func TestATableShowsWhatFits(t *testing.T) {
 	if !strings.Contains(out, " "+strings.Repeat("ä", 79)+"… ") {
 		t.Error(out)
 	}
-	if out = write(t, Table, Named("text"), [][]any{{strings.Repeat("ä", 90)}}, Options{}); !strings.Contains(out, strings.Repeat("ä", 90)) {
+	if out = write(t, Table, Named("text"), [][]any{{strings.Repeat("ä", 90)}}, Options{}); !strings.Contains(out,
+		strings.Repeat("ä", 90)) {
 		t.Error(out)
 	}
 }
@@ -178,7 +181,8 @@ var errBroken = &json.UnsupportedValueError{Str: "disk"}
 
 func TestAWriteThatFailsIsAnError(t *testing.T) {
 	for _, name := range Formats() {
-		if err := Write(broken{}, Format(name), Named("a"), [][]any{{1}}, Options{}); err == nil || !strings.Contains(err.Error(), "disk") {
+		if err := Write(broken{}, Format(name), Named("a"), [][]any{{1}}, Options{}); err == nil ||
+			!strings.Contains(err.Error(), "disk") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

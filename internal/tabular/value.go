@@ -20,8 +20,9 @@ type Date string
 // Object is named values in their order: a named tuple, a map.
 type Object []Field
 
-// Plain turns a value of Go into one of the kinds that the writers know: nil, bool, string, int64, uint64, float64, Number,
-// json.Number, time.Time in UTC, Date, []any, Object. Other values stay: JSON writes them as they write themselves.
+// Plain turns a value of Go into one of the kinds that the writers know: nil, bool, string, int64, uint64, float64,
+// Number, json.Number, time.Time in UTC, Date, []any, Object. Other values stay: JSON writes them as they write
+// themselves.
 func Plain(v any) any {
 	switch x := v.(type) {
 	case nil, bool, string, int64, uint64, float64, Number, json.Number, Date, []any, Object, json.RawMessage:

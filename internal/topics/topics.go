@@ -1,5 +1,5 @@
-// Package topics names the topic types and states that the code itself speaks of, by the numbers that go over the wire. The
-// catalogue of all of them, with the names that people read, is data: configs holds it.
+// Package topics names the topic types and states that the code itself speaks of, by the numbers that go over the wire.
+// The catalogue of all of them, with the names that people read, is data: configs holds it.
 package topics
 
 // Topic types.

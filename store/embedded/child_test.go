@@ -35,11 +35,13 @@ func child(role string) int {
 	return 0
 }
 
-var roles = map[string]func(*Engine) error{"zone": zone, "writer": write, "count": count, "quiet": quiet, "reopen": reopen}
+var roles = map[string]func(*Engine) error{"zone": zone, "writer": write, "count": count, "quiet": quiet,
+	"reopen": reopen}
 
 // zone says in which time zone the engine is and which environment this program has.
 func zone(e *Engine) error {
-	said, err := e.keeper.scalar("SELECT concat(timezone(), ' ', formatDateTime(toDateTime('2026-07-01 12:00:00'), '%F %T %z'))")
+	said, err := e.keeper.scalar(
+		"SELECT concat(timezone(), ' ', formatDateTime(toDateTime('2026-07-01 12:00:00'), '%F %T %z'))")
 	if err == nil {
 		fmt.Printf("%s TZ=%s", said, os.Getenv("TZ"))
 	}
@@ -58,7 +60,8 @@ func write(e *Engine) error {
 	}
 	var i uint64
 	for _, err = fmt.Sscan(first, &i); err == nil; i++ {
-		if err = e.keeper.exec(fmt.Sprintf("INSERT INTO default.killed SETTINGS async_insert = 0 VALUES (%d)", i)); err == nil {
+		if err = e.keeper.exec(fmt.Sprintf("INSERT INTO default.killed SETTINGS async_insert = 0 VALUES (%d)",
+			i)); err == nil {
 			fmt.Println(i)
 		}
 	}
@@ -86,7 +89,8 @@ func quiet(e *Engine) error {
 			return err
 		}
 	}
-	for _, sql := range []string{"SELECT nothing", "SELEC", "INSERT INTO default.q VALUES ('x')", "SELECT throwIf(1)", "SELECT * FROM remote('127.0.0.1:1', 'system.one')"} {
+	for _, sql := range []string{"SELECT nothing", "SELEC", "INSERT INTO default.q VALUES ('x')", "SELECT throwIf(1)",
+		"SELECT * FROM remote('127.0.0.1:1', 'system.one')"} {
 		if err := e.keeper.exec(sql); err == nil {
 			return fmt.Errorf("%s: no error", sql)
 		}

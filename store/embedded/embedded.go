@@ -164,7 +164,8 @@ func (e *Engine) Close() error {
 	e.closeOnce.Do(func() {
 		e.close()
 		if !e.idleWithin(closeTime) {
-			e.closeErr = fmt.Errorf("close the embedded engine: statements still run after %s; it ends with the process", closeTime)
+			e.closeErr = fmt.Errorf("close the embedded engine: statements still run after %s; it ends with the process",
+				closeTime)
 			return
 		}
 		e.pool.close()

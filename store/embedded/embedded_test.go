@@ -132,7 +132,8 @@ func TestDriverReadsManyBlocks(t *testing.T) {
 
 func TestAnswerWithoutRowsHasItsColumns(t *testing.T) {
 	tests := []struct{ name, sql, want string }{
-		{"filtered to nothing", "SELECT number AS n, 'x' AS `a\tb` FROM numbers(3) WHERE number > 5", "n UInt64, a\tb String"},
+		{"filtered to nothing", "SELECT number AS n, 'x' AS `a\tb` FROM numbers(3) WHERE number > 5",
+			"n UInt64, a\tb String"},
 		{"limit 0", "SELECT toDateTime64(0, 3, 'UTC') AS t LIMIT 0", "t DateTime64(3, 'UTC')"},
 		{"with a common table", "WITH x AS (SELECT 1 AS a WHERE 0) SELECT * FROM x", "a UInt8"},
 		{"with parameters", "SELECT {v:String} AS v WHERE 0", "v String"},
@@ -161,7 +162,8 @@ func TestAnswerWithoutRowsHasItsColumns(t *testing.T) {
 
 func TestParametersArriveAsTheyAre(t *testing.T) {
 	conn := drive(t, nil)
-	for _, v := range []string{"plain", "", "it's", `back\slash`, "tab\tnew\nline", "\x00\x01", "ümlaut 日本", "'); DROP TABLE x; --", `\N`} {
+	for _, v := range []string{"plain", "", "it's", `back\slash`, "tab\tnew\nline", "\x00\x01", "ümlaut 日本",
+		"'); DROP TABLE x; --", `\N`} {
 		if got := scalar[string](t, conn, "SELECT {v:String}", clickhouse.Named("v", v)); got != v {
 			t.Errorf("sent %q, got %q", v, got)
 		}
@@ -226,7 +228,9 @@ func TestContextEndsAStatement(t *testing.T) {
 	tests := []struct{ name, sql string }{
 		{"before its first row", "SELECT sum(sleepEachRow(0.05)) FROM numbers(1000) SETTINGS max_block_size = 1"},
 		{"while its rows are read", "SELECT number, sleepEachRow(0.05) FROM numbers(1000) SETTINGS max_block_size = 1"},
-		{"that returns nothing", "CREATE TABLE default.slow ENGINE = Memory AS SELECT sleepEachRow(0.05) FROM numbers(1000) SETTINGS max_block_size = 1"},
+		{"that returns nothing",
+			"CREATE TABLE default.slow ENGINE = Memory AS SELECT sleepEachRow(0.05) FROM numbers(1000) SETTINGS " +
+				"max_block_size = 1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -272,7 +276,8 @@ func TestInsertThroughTheDriver(t *testing.T) {
 	if err := batch.Send(); err != nil {
 		t.Fatal(err)
 	}
-	if n := scalar[uint64](t, conn, "SELECT count() FROM default.ins WHERE s = concat('text ', toString(a)) AND l = ['x']"); n != rows {
+	if n := scalar[uint64](t, conn,
+		"SELECT count() FROM default.ins WHERE s = concat('text ', toString(a)) AND l = ['x']"); n != rows {
 		t.Errorf("%d rows are right, want %d", n, rows)
 	}
 	if n := scalar[uint64](t, conn, "SELECT count() FROM system.parts WHERE table = 'ins'"); n != 1 {
@@ -360,7 +365,8 @@ func TestInsertThatBreaksOffStoresNothing(t *testing.T) {
 // The loader tells from the code whether to try again or to look for the bad file.
 func TestInsertErrorsKeepTheirCode(t *testing.T) {
 	conn := drive(t, nil)
-	mustExec(t, conn, "CREATE TABLE default.coded (a UInt64, s String, CONSTRAINT c CHECK a < 1000000) ENGINE = MergeTree ORDER BY a")
+	mustExec(t, conn, "CREATE TABLE default.coded (a UInt64, s String, CONSTRAINT c CHECK a < 1000000) ENGINE = "+
+		"MergeTree ORDER BY a")
 	tests := []struct {
 		name     string
 		settings clickhouse.Settings

@@ -30,7 +30,9 @@ func FindLibrary(explicit string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("no engine library %s found; fetch it with `make engine`, or name it in store.engine, or set store.addr to a ClickHouse server", libraryName())
+	return "", fmt.Errorf(
+		"no engine library %s found; fetch it with `make engine`, or name it in store.engine, or set store.addr to a "+
+			"ClickHouse server", libraryName())
 }
 
 func libraryName() string {
@@ -44,12 +46,14 @@ func libraryFolders() []string {
 	var dirs []string
 	if exe, err := program(os.Executable, os.Args[0]); err == nil {
 		dir := filepath.Dir(exe)
-		dirs = append(dirs, dir, filepath.Join(dir, "bin"), filepath.Join(dir, "..", "lib"), filepath.Join(dir, "..", "lib", "statewire"))
+		dirs = append(dirs, dir, filepath.Join(dir, "bin"), filepath.Join(dir, "..", "lib"),
+			filepath.Join(dir, "..", "lib", "statewire"))
 	}
 	if root, ok := moduleRoot(); ok {
 		dirs = append(dirs, filepath.Join(root, "bin"))
 	}
-	return append(dirs, "/usr/local/lib/statewire", "/usr/lib/statewire", "/usr/local/lib", "/usr/lib", "/opt/homebrew/lib")
+	return append(dirs, "/usr/local/lib/statewire", "/usr/lib/statewire", "/usr/local/lib", "/usr/lib",
+		"/opt/homebrew/lib")
 }
 
 // program is this program's file. Without /proc, as in some chroots, the system does not

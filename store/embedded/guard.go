@@ -20,7 +20,8 @@ var insideTables = nameSet("numbers", "numbers_mt", "zeros", "zeros_mt", "genera
 // outsideFunctions are functions that read files, send requests or load foreign code. The
 // names are refused wherever they stand: in APPLY and arrayMap no bracket follows. A test
 // lists the engine's functions with such names and fails when one is new.
-var outsideFunctions = nameSet("file", "hasColumnInTable", "catboostEvaluate", "evalMLMethod", "reverseDNSQuery", "showCertificate",
+var outsideFunctions = nameSet("file", "hasColumnInTable", "catboostEvaluate", "evalMLMethod", "reverseDNSQuery",
+	"showCertificate",
 	"aiClassify", "aiEmbed", "aiExtract", "aiGenerate", "aiTranslate")
 
 // findOutside asks the engine which table functions it has.
@@ -69,7 +70,8 @@ func (e *Engine) checkReadOnly(c *conn, s *statement) error {
 		case t[i].is("SETTINGS") && i+2 < len(t) && t[i+1].kind <= name && t[i+2].text == "=":
 			return refused("SETTINGS are not allowed")
 		case t[i].kind <= name && outsideFunctions[lower]:
-			return refused(fmt.Sprintf("the name %s is not allowed: a function of that name reaches outside the store", t[i].text))
+			return refused(fmt.Sprintf("the name %s is not allowed: a function of that name reaches outside the store",
+				t[i].text))
 		case called && e.outside[lower]:
 			return refused(fmt.Sprintf("the table function %s is not allowed: it reaches outside the store", t[i].text))
 		}
@@ -94,7 +96,8 @@ func unscoped(err error) error {
 }
 
 func refused(why string) error {
-	return &Exception{Code: codeReadonly, Message: fmt.Sprintf("Cannot execute query in readonly mode: %s. (READONLY)", why)}
+	return &Exception{Code: codeReadonly, Message: fmt.Sprintf("Cannot execute query in readonly mode: %s. (READONLY)",
+		why)}
 }
 
 // outsideSettings are settings that name files or hosts, or that allow what is not allowed

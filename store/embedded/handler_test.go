@@ -55,7 +55,8 @@ func TestHandlerAnswersLikeAClickHouseServer(t *testing.T) {
 		{"format of the query", "POST", "/", "SELECT 1 AS a FORMAT JSONEachRow", 200, "{\"a\":1}\n"},
 		{"default format", "POST", "/?default_format=CSVWithNames", "SELECT 1 AS a", 200, "\"a\"\n1\n"},
 		{"format with a head and no rows", "POST", "/", "SELECT 1 AS a WHERE 0 FORMAT CSVWithNames", 200, "\"a\"\n"},
-		{"many rows of a format with a head have one head", "POST", "/", "SELECT count() FROM (SELECT 1) FORMAT TSVWithNames", 200, "count()\n1\n"},
+		{"many rows of a format with a head have one head", "POST", "/", "SELECT count() FROM (SELECT 1) FORMAT TSVWithNames",
+			200, "count()\n1\n"},
 		{"parameter", "POST", "/?param_x=7", "SELECT {x:UInt8}", 200, "7\n"},
 		{"setting", "POST", "/?max_block_size=3", "SELECT getSetting('max_block_size')", 200, "3\n"},
 		{"database", "POST", "/?database=system", "SELECT currentDatabase()", 200, "system\n"},
@@ -130,7 +131,8 @@ func TestDriverOverHTTPWithEveryCompression(t *testing.T) {
 	for _, method := range []clickhouse.CompressionMethod{clickhouse.CompressionNone, clickhouse.CompressionLZ4,
 		clickhouse.CompressionZSTD, clickhouse.CompressionGZIP} {
 		t.Run(method.String(), func(t *testing.T) {
-			conn := overHTTP(t, srv, func(o *clickhouse.Options) { o.Compression = &clickhouse.Compression{Method: method, Level: 3} })
+			conn := overHTTP(t, srv,
+				func(o *clickhouse.Options) { o.Compression = &clickhouse.Compression{Method: method, Level: 3} })
 			table := "default.packed_" + method.String()
 			mustExec(t, conn, "CREATE TABLE "+table+" (a UInt64, s String) ENGINE = MergeTree ORDER BY a")
 			batch, err := conn.PrepareBatch(t.Context(), "INSERT INTO "+table)
@@ -167,7 +169,8 @@ func TestDriverOverHTTPWithEveryCompression(t *testing.T) {
 
 func TestReadOnlyHandlerReads(t *testing.T) {
 	conn := overHTTP(t, serve(t, true), nil)
-	mustExec(t, drive(t, nil), "CREATE TABLE IF NOT EXISTS default.seen ENGINE = MergeTree ORDER BY a AS SELECT number AS a FROM numbers(10)")
+	mustExec(t, drive(t, nil),
+		"CREATE TABLE IF NOT EXISTS default.seen ENGINE = MergeTree ORDER BY a AS SELECT number AS a FROM numbers(10)")
 	for _, sql := range []string{
 		"SELECT count() FROM default.seen",
 		"WITH 1 AS x SELECT count() * x FROM default.seen",
@@ -179,7 +182,8 @@ func TestReadOnlyHandlerReads(t *testing.T) {
 			t.Errorf("%s: %d", sql, n)
 		}
 	}
-	for _, sql := range []string{"SHOW TABLES FROM default", "DESCRIBE default.seen", "EXISTS default.seen", "EXPLAIN SELECT 1", "SHOW CREATE TABLE default.seen"} {
+	for _, sql := range []string{"SHOW TABLES FROM default", "DESCRIBE default.seen", "EXISTS default.seen",
+		"EXPLAIN SELECT 1", "SHOW CREATE TABLE default.seen"} {
 		if err := conn.Exec(t.Context(), sql); err != nil {
 			t.Errorf("%s: %v", sql, err)
 		}
@@ -242,7 +246,8 @@ func refusedReadOnly(dir string) []string {
 func TestReadOnlyHandlerRefuses(t *testing.T) {
 	srv := serve(t, true)
 	rw := drive(t, nil)
-	mustExec(t, rw, "CREATE TABLE IF NOT EXISTS default.seen ENGINE = MergeTree ORDER BY a AS SELECT number AS a FROM numbers(10)")
+	mustExec(t, rw, "CREATE TABLE IF NOT EXISTS default.seen ENGINE = MergeTree ORDER BY a AS SELECT number AS a FROM "+
+		"numbers(10)")
 	dir := t.TempDir()
 	for _, sql := range refusedReadOnly(dir) {
 		for _, query := range []string{"", "?readonly=0", "?readonly=2&allow_ddl=1"} {
@@ -271,9 +276,11 @@ func TestAFailedStatementLeavesNothingToTheNextOne(t *testing.T) {
 	for _, readonly := range []bool{true, false} {
 		srv := serve(t, readonly)
 		for _, format := range []string{"", " FORMAT Native", " FORMAT JSONEachRow", " FORMAT Null"} {
-			for _, failing := range []string{"SELECT number, throwIf(number = 290000) FROM numbers(300000)", "SELECT number FROM numbers(2000000)", "SELECT nothing"} {
+			for _, failing := range []string{"SELECT number, throwIf(number = 290000) FROM numbers(300000)",
+				"SELECT number FROM numbers(2000000)", "SELECT nothing"} {
 				ask(t, "POST", srv.URL+"/?max_result_rows=1000000", failing+format)
-				if status, body, _ := ask(t, "POST", srv.URL+"/?max_result_rows=1000000", "SELECT 'mine'"); status != 200 || body != "mine\n" {
+				if status, body, _ := ask(t, "POST", srv.URL+"/?max_result_rows=1000000", "SELECT 'mine'"); status != 200 ||
+					body != "mine\n" {
 					t.Errorf("readonly %v, after %s%s: %d %.40q", readonly, failing, format, status, body)
 				}
 			}
@@ -291,11 +298,13 @@ func TestReadOnlyHandlerLimits(t *testing.T) {
 		{"nonsense does not", "?max_execution_time=x", "60"},
 	}
 	for _, tt := range tests {
-		if _, body, _ := ask(t, "POST", srv.URL+"/"+tt.query, "SELECT toString(getSetting('max_execution_time'))"); strings.TrimSpace(body) != tt.want {
+		if _, body, _ := ask(t, "POST", srv.URL+"/"+tt.query,
+			"SELECT toString(getSetting('max_execution_time'))"); strings.TrimSpace(body) != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, body, tt.want)
 		}
 	}
-	if status, body, _ := ask(t, "POST", srv.URL, "SELECT number FROM numbers(2000000)"); status == 200 && !strings.Contains(body, "Code: 396") {
+	if status, body, _ := ask(t, "POST", srv.URL, "SELECT number FROM numbers(2000000)"); status == 200 &&
+		!strings.Contains(body, "Code: 396") {
 		t.Errorf("two million rows: %d", status)
 	}
 }

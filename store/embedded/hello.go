@@ -70,6 +70,7 @@ func header(described string) ([]byte, error) {
 	return buf.Buf, nil
 }
 
-var escapes = strings.NewReplacer(`\\`, `\`, `\t`, "\t", `\n`, "\n", `\r`, "\r", `\0`, "\x00", `\'`, "'", `\b`, "\b", `\f`, "\f")
+var escapes = strings.NewReplacer(`\\`, `\`, `\t`, "\t", `\n`, "\n", `\r`, "\r", `\0`, "\x00", `\'`, "'", `\b`, "\b",
+	`\f`, "\f")
 
 func unescape(s string) string { return escapes.Replace(s) }

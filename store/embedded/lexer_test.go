@@ -72,7 +72,8 @@ func TestParseRequest(t *testing.T) {
 		{"readonly=2 only reads", "POST", "readonly=2", "SELECT 1", func(s *statement) bool { return s.session.readonly }},
 		{"parameters and settings are told apart", "POST", "param_x=1&max_threads=2&compress=0&query_id=q", "SELECT 1",
 			func(s *statement) bool {
-				return s.params["x"] == "1" && len(s.session.settings) == 1 && s.session.settings["max_threads"] == "2" && s.queryID == "q"
+				return s.params["x"] == "1" && len(s.session.settings) == 1 && s.session.settings["max_threads"] == "2" &&
+					s.queryID == "q"
 			}},
 	}
 	for _, tt := range tests {

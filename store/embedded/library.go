@@ -5,10 +5,12 @@ import "unsafe"
 // library is the engine's C interface. Every text goes with its length, because
 // statements and data may hold zero bytes.
 type library struct {
-	connect      func(argc int32, argv unsafe.Pointer) unsafe.Pointer
-	closeConn    func(conn unsafe.Pointer)
-	query        func(conn unsafe.Pointer, sql *byte, sqlLen uintptr, format *byte, formatLen uintptr, names, nameLens, values, valueLens unsafe.Pointer, count uintptr) unsafe.Pointer
-	streamQuery  func(conn unsafe.Pointer, sql *byte, sqlLen uintptr, format *byte, formatLen uintptr, names, nameLens, values, valueLens unsafe.Pointer, count uintptr) unsafe.Pointer
+	connect   func(argc int32, argv unsafe.Pointer) unsafe.Pointer
+	closeConn func(conn unsafe.Pointer)
+	query     func(conn unsafe.Pointer, sql *byte, sqlLen uintptr, format *byte, formatLen uintptr, names, nameLens,
+		values, valueLens unsafe.Pointer, count uintptr) unsafe.Pointer
+	streamQuery func(conn unsafe.Pointer, sql *byte, sqlLen uintptr, format *byte, formatLen uintptr, names, nameLens,
+		values, valueLens unsafe.Pointer, count uintptr) unsafe.Pointer
 	streamFetch  func(conn, result unsafe.Pointer) unsafe.Pointer
 	streamCancel func(conn, result unsafe.Pointer)
 	destroy      func(result unsafe.Pointer)

@@ -23,7 +23,8 @@ func helper(t testing.TB, role, path string) *exec.Cmd {
 func TestSecondProcessIsToldWhoHasThePath(t *testing.T) {
 	path := strings.TrimPrefix(engine.args[1], "--path=")
 	out, err := helper(t, "intruder", path).CombinedOutput()
-	want := fmt.Sprintf("store %s: another process has it open (process %d); stop it, or let commands go through it\n", path, os.Getpid())
+	want := fmt.Sprintf("store %s: another process has it open (process %d); stop it, or let commands go through it\n",
+		path, os.Getpid())
 	if err != nil || string(out) != want {
 		t.Errorf("the second process said %q (%v), want %q", out, err, want)
 	}
@@ -115,7 +116,8 @@ func TestEngineThatDoesNotOpenSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := helper(t, "intruder", path).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "open the embedded engine on "+path+": ") || !strings.Contains(string(out), "Not a directory") {
+	if err == nil || !strings.Contains(string(out), "open the embedded engine on "+path+": ") ||
+		!strings.Contains(string(out), "Not a directory") {
 		t.Errorf("said %q (%v)", out, err)
 	}
 	if strings.Count(string(out), "\n") != 1 {
@@ -183,7 +185,8 @@ func TestFindLibrary(t *testing.T) {
 	t.Run("found nowhere names it, too", func(t *testing.T) {
 		t.Setenv(EnvLibrary, "")
 		t.Chdir(dir)
-		if got, err := FindLibrary(""); err == nil && strings.HasPrefix(got, dir) || err != nil && !strings.Contains(err.Error(), "make engine") {
+		if got, err := FindLibrary(""); err == nil && strings.HasPrefix(got, dir) || err != nil &&
+			!strings.Contains(err.Error(), "make engine") {
 			t.Errorf("found %q, %v", got, err)
 		}
 	})

@@ -21,7 +21,8 @@ func (e *Engine) dialKeeper() error {
 		return nil
 	}
 	more, _ := captureStderr(func() error {
-		c, err := dial(e.lib, append(e.args[:len(e.args):len(e.args)], "--logger.level=error", "--logger.console=1", "--logger.async=0"), 0)
+		c, err := dial(e.lib, append(e.args[:len(e.args):len(e.args)], "--logger.level=error", "--logger.console=1",
+			"--logger.async=0"), 0)
 		if err == nil {
 			c.close()
 		}
@@ -43,7 +44,8 @@ var (
 	// codeLine is an error of the engine: the cause, or a warning on the way to it.
 	codeLine = regexp.MustCompile(`Code: \d+\. .*`)
 	// noise is what tells a person nothing.
-	noise = regexp.MustCompile(`^Error initializing EmbeddedServer:|,? *Stack trace \(when copying this message.*| \(version [0-9.]+(?: \([^)]*\))?\)$`)
+	noise = regexp.MustCompile(
+		`^Error initializing EmbeddedServer:|,? *Stack trace \(when copying this message.*| \(version [0-9.]+(?: \([^)]*\))?\)$`)
 )
 
 // refusal is the cause that the engine printed, which comes last: what it printed before

@@ -44,7 +44,8 @@ var protocolParams = map[string]bool{
 func parse(req *http.Request, readonly bool) (*statement, error) {
 	q := req.URL.Query()
 	s := &statement{format: q.Get("default_format"), queryID: q.Get("query_id"), params: params{}}
-	s.session = session{database: first(q.Get("database"), req.Header.Get("X-ClickHouse-Database")), settings: map[string]string{}}
+	s.session = session{database: first(q.Get("database"), req.Header.Get("X-ClickHouse-Database")),
+		settings: map[string]string{}}
 	s.session.readonly = readonly || req.Method == http.MethodGet || q.Has("readonly") && q.Get("readonly") != "0"
 	s.packed = q.Get("compress") == "1"
 	s.compress = compression(q)
@@ -120,7 +121,8 @@ func unpack(body io.Reader, encoding string) (io.Reader, error) {
 		}
 		return plain, nil
 	}
-	return nil, &Exception{Code: codeSyntax, Message: fmt.Sprintf("Content-Encoding %.20q is not supported; send gzip or none", encoding)}
+	return nil, &Exception{Code: codeSyntax,
+		Message: fmt.Sprintf("Content-Encoding %.20q is not supported; send gzip or none", encoding)}
 }
 
 // frames reads ClickHouse's compressed frames; their reader wraps the end.
@@ -175,7 +177,8 @@ func (s *statement) classify() error {
 		}
 	}
 	if len(t) == 1 && t[0].kind == word && leaves[strings.ToLower(t[0].text)] {
-		return &Exception{Code: codeSyntax, Message: fmt.Sprintf("Syntax error: %s is no statement. (SYNTAX_ERROR)", t[0].text)}
+		return &Exception{Code: codeSyntax, Message: fmt.Sprintf("Syntax error: %s is no statement. (SYNTAX_ERROR)",
+			t[0].text)}
 	}
 	s.returns = reads[first]
 	s.native = strings.EqualFold(s.format, "Native") && !namesFormat(t)
@@ -183,10 +186,12 @@ func (s *statement) classify() error {
 }
 
 // reads are the first words of statements that answer with rows and change nothing.
-var reads = map[string]bool{"SELECT": true, "WITH": true, "FROM": true, "(": true, "SHOW": true, "DESC": true, "DESCRIBE": true, "EXPLAIN": true, "EXISTS": true}
+var reads = map[string]bool{"SELECT": true, "WITH": true, "FROM": true, "(": true, "SHOW": true, "DESC": true,
+	"DESCRIBE": true, "EXPLAIN": true, "EXISTS": true}
 
 // leaves are words that the engine's console takes as a wish to leave.
-var leaves = map[string]bool{"exit": true, "quit": true, "logout": true, "q": true, "учше": true, "йгше": true, "дщпщге": true, "й": true}
+var leaves = map[string]bool{"exit": true, "quit": true, "logout": true, "q": true, "учше": true, "йгше": true,
+	"дщпщге": true, "й": true}
 
 // namesFormat says whether the statement ends with FORMAT name, or has that before
 // its settings.

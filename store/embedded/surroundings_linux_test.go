@@ -26,7 +26,8 @@ func TestSurroundingsDoNotReachTheEngine(t *testing.T) {
 		{"a time zone that is in no database", "", []string{"TZ=Nowhere/Land"}},
 		{"a time zone's file that is not there", "", []string{"TZ=/nonexistent"}},
 		{"no working directory, no folder for temporary files, no home, a language nobody knows, closed streams", gone,
-			[]string{"TZ=UTC+3", "TMPDIR=/nonexistent", "HOME=/nonexistent", "LANG=xx_YY", "LC_ALL=tr_TR.ISO-8859-9", "OPENSSL_CONF=/nonexistent"}},
+			[]string{"TZ=UTC+3", "TMPDIR=/nonexistent", "HOME=/nonexistent", "LANG=xx_YY", "LC_ALL=tr_TR.ISO-8859-9",
+				"OPENSSL_CONF=/nonexistent"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -47,7 +48,8 @@ func TestTooLittleRoomIsRefusedWithTheLimitsName(t *testing.T) {
 	cmd.Args = []string{"sh", "-c", `ulimit -n 255; exec "$0"`, cmd.Path}
 	cmd.Path = "/bin/sh"
 	out, err := cmd.Output()
-	want := "this process may have 255 open files; the embedded engine needs at least 256: raise the limit (ulimit -n, LimitNOFILE=)\n"
+	want := "this process may have 255 open files; the embedded engine needs at least 256: raise the limit (ulimit -n, " +
+		"LimitNOFILE=)\n"
 	if err == nil || string(out) != want {
 		t.Errorf("said %q (%v), want %q", out, err, want)
 	}
@@ -58,18 +60,25 @@ func TestTooLittleRoomIsRefusedWithTheLimitsName(t *testing.T) {
 
 func TestARefusalIsTheCauseAndNoWarningBeforeIt(t *testing.T) {
 	fallback := errors.New("the engine refused a connection")
-	warning := "Cannot use cgroups reader: Code: 107. DB::Exception: Cannot find cgroups v1 or v2 current memory file. (FILE_DOESNT_EXIST), " +
+	warning := "Cannot use cgroups reader: Code: 107. DB::Exception: Cannot find cgroups v1 or v2 current memory file. " +
+		"(FILE_DOESNT_EXIST), " +
 		"Stack trace (when copying this message, always include the lines below):\n\n0. ? @ 0x1c8f\n (version 26.7.2.1)\n"
-	failed := "2026.11.29 01:27:54.024154 [ 1 ] {} <Error> EmbeddedServer: Failed to initialize EmbeddedServer: Error initializing EmbeddedServer: "
+	failed := "2026.11.29 01:27:54.024154 [ 1 ] {} <Error> EmbeddedServer: Failed to initialize EmbeddedServer: Error " +
+		"initializing EmbeddedServer: "
 	tests := []struct{ name, said, want string }{
 		{"nothing was said", "", "the engine refused a connection"},
-		{"the last code counts", warning + "Code: 36. DB::Exception: Cannot load time zone X. (BAD_ARGUMENTS)\n" + failed + "\nconn\n",
+		{"the last code counts", warning + "Code: 36. DB::Exception: Cannot load time zone X. (BAD_ARGUMENTS)\n" + failed +
+			"\nconn\n",
 			"Code: 36. DB::Exception: Cannot load time zone X. (BAD_ARGUMENTS)"},
-		{"the cause at the end counts more than a code", warning + failed + "std::exception. Code: 1001, type: x, e.what() = filesystem error: Not a directory [\"/d\"], " +
+		{"the cause at the end counts more than a code", warning + failed +
+			"std::exception. Code: 1001, type: x, e.what() = filesystem error: Not a directory [\"/d\"], " +
 			"Stack trace (when copying this message, always include the lines below):\n\n0. ? @ 0x2\n",
 			`std::exception. Code: 1001, type: x, e.what() = filesystem error: Not a directory ["/d"]`},
-		{"an exception at the end", failed + "Code: 76. DB::ErrnoException: Cannot open file /d/status: , errno: 13, strerror: Permission denied. (CANNOT_OPEN_FILE) (version 26.7.2.1)\n",
-			"Code: 76. DB::ErrnoException: Cannot open file /d/status: , errno: 13, strerror: Permission denied. (CANNOT_OPEN_FILE)"},
+		{"an exception at the end",
+			failed + "Code: 76. DB::ErrnoException: Cannot open file /d/status: , errno: 13, strerror: Permission denied. " +
+				"(CANNOT_OPEN_FILE) (version 26.7.2.1)\n",
+			"Code: 76. DB::ErrnoException: Cannot open file /d/status: , errno: 13, strerror: Permission denied. " +
+				"(CANNOT_OPEN_FILE)"},
 	}
 	for _, tt := range tests {
 		if got := refusal(tt.said, fallback).Error(); got != tt.want {
@@ -85,7 +94,8 @@ func TestARefusalIsTheCauseAndNoWarningBeforeIt(t *testing.T) {
 // TestTheLogOfThisProgramIsNotLost writes log lines while an engine does not open, as a
 // relay does in the same process.
 func TestTheLogOfThisProgramIsNotLost(t *testing.T) {
-	own := "time=2026-11-29T01:27:54Z level=INFO msg=x\n{\"time\":\"2026-11-29T01:27:54Z\"}\n<6>time=2026-11-29T01:27:54Z\n"
+	own := "time=2026-11-29T01:27:54Z level=INFO msg=x\n{\"time\":\"2026-11-29T01:27:54Z\"}\n" +
+		"<6>time=2026-11-29T01:27:54Z\n"
 	broken := errors.New("does not open")
 	var inner string
 	outer, err := captureStderr(func() error {
@@ -135,8 +145,10 @@ func TestReadOnlySendsNothingAndReadsNoFile(t *testing.T) {
 		if insideTables[strings.ToLower(name)] {
 			continue
 		}
-		for _, args := range []string{"'http://" + at + "/bucket/x.csv'", "'" + secret + "'", "'" + at + "', 'd', 't', 'u', 'p'"} {
-			statements = append(statements, "DESCRIBE TABLE "+name+"("+args+")", "DESC (SELECT * FROM `"+strings.ToUpper(name)+"` /* */ ("+args+"))")
+		for _, args := range []string{"'http://" + at + "/bucket/x.csv'", "'" + secret + "'",
+			"'" + at + "', 'd', 't', 'u', 'p'"} {
+			statements = append(statements, "DESCRIBE TABLE "+name+"("+args+")", "DESC (SELECT * FROM `"+strings.ToUpper(name)+
+				"` /* */ ("+args+"))")
 		}
 	}
 	statements = append(statements,
@@ -146,13 +158,15 @@ func TestReadOnlySendsNothingAndReadsNoFile(t *testing.T) {
 		"FROM url('http://"+at+"/x.csv') SELECT *",
 		"file('"+secret+"')",
 		"SELECT hasColumnInTable('"+at+"', 'u', 'p', 'd', 't', 'c')",
-		"SELECT * FROM `"+secret+"`", "SELECT * FROM default.`"+secret+"`", "SELECT * FROM '"+secret+"'", "DESCRIBE TABLE `"+secret+"`",
+		"SELECT * FROM `"+secret+"`", "SELECT * FROM default.`"+secret+"`", "SELECT * FROM '"+secret+"'", "DESCRIBE TABLE `"+
+			secret+"`",
 		"SELECT * FROM view(SELECT * FROM url('http://"+at+"/x.csv'))",
 		"SHOW CREATE TABLE url('http://"+at+"/x.csv')",
 	)
 	for _, sql := range statements {
 		status, body, _ := ask(t, "POST", srv.URL, sql)
-		if status == 200 || strings.Contains(body, "topsecret") || strings.Contains(body, "word") && !strings.Contains(body, "Expected one of") {
+		if status == 200 || strings.Contains(body, "topsecret") || strings.Contains(body, "word") &&
+			!strings.Contains(body, "Expected one of") {
 			t.Errorf("%s: %d %.200s", sql, status, body)
 		}
 	}
@@ -169,13 +183,17 @@ func TestReadOnlySendsNothingAndReadsNoFile(t *testing.T) {
 // TestFunctionsThatReachOutsideAreKnown fails when a later engine has a function with such
 // a name: look at it, then put it into outsideFunctions or on this list.
 func TestFunctionsThatReachOutsideAreKnown(t *testing.T) {
-	harmless := []string{"URLHash", "URLHierarchy", "URLPathHierarchy", "cutURLParameter", "decodeURLComponent", "decodeURLFormComponent", "encodeURLComponent",
+	harmless := []string{"URLHash", "URLHierarchy", "URLPathHierarchy", "cutURLParameter", "decodeURLComponent",
+		"decodeURLFormComponent", "encodeURLComponent",
 		"encodeURLFormComponent", "extractURLParameter", "extractURLParameterNames", "extractURLParameters", "base64URLDecode", "base64URLEncode", "tryBase64URLDecode",
 		"defaultProfiles", "currentProfiles", "enabledProfiles", // names of profiles
 		"filesystemAvailable", "filesystemCapacity", "filesystemUnreserved", // numbers of the store's own disk
 		"getClientHTTPHeader", // off by default
 	}
-	names, err := engine.keeper.scalar("SELECT name FROM system.functions WHERE match(name, '(?i)url|file|http|dns|remote|^ai[A-Z]|^ai|exec|s3|jdbc|odbc|catboost|evalML|udf|columnInTable|certificate') AND NOT is_aggregate")
+	names, err := engine.keeper.scalar(
+		"SELECT name FROM system.functions WHERE match(name, " +
+			"'(?i)url|file|http|dns|remote|^ai[A-Z]|^ai|exec|s3|jdbc|odbc|catboost|evalML|udf|columnInTable|certificate') " +
+			"AND NOT is_aggregate")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +209,8 @@ func TestForeignCallersHaveNoSayInFilesAndHosts(t *testing.T) {
 	for _, readonly := range []bool{true, false} {
 		srv := serve(t, readonly)
 		for setting, want := range map[string]bool{
-			"output_format_schema=" + url.QueryEscape(out): readonly, "format_schema=x": readonly, "allow_experimental_eval_table_function=1": readonly,
+			"output_format_schema=" +
+				url.QueryEscape(out): readonly, "format_schema=x": readonly, "allow_experimental_eval_table_function=1": readonly,
 			"compile_expressions=1": true, "Compile_Expressions=0": true, "session_timezone=Europe%2FBerlin": false, "enable_http_compression=1": false,
 		} {
 			if status, body, _ := ask(t, "POST", srv.URL+"/?"+setting, "SELECT 1"); (status == 403) != want {

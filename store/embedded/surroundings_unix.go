@@ -27,7 +27,8 @@ func settle(dir string, memory int64) error {
 	if err := roomy("open files", "ulimit -n, LimitNOFILE=", unix.RLIMIT_NOFILE, minOpenFiles); err != nil {
 		return err
 	}
-	if err := roomy("bytes of address space", "ulimit -v, LimitAS=", unix.RLIMIT_AS, minAddressBytes+uint64(memory)); err != nil {
+	if err := roomy("bytes of address space", "ulimit -v, LimitAS=", unix.RLIMIT_AS, minAddressBytes+
+		uint64(memory)); err != nil {
 		return err
 	}
 	if err := emptied(); err != nil {
@@ -49,7 +50,8 @@ func roomy(of, setBy string, resource int, least uint64) error {
 	if err := unix.Getrlimit(resource, &have); err != nil || have.Cur >= least {
 		return nil
 	}
-	return fmt.Errorf("this process may have %d %s; the embedded engine needs at least %d: raise the limit (%s)", have.Cur, of, least, setBy)
+	return fmt.Errorf("this process may have %d %s; the embedded engine needs at least %d: raise the limit (%s)", have.Cur,
+		of, least, setBy)
 }
 
 // emptied is clearEnvironment, once: threads of an engine that was closed still read.

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Checks makes rapid draw n times in this test, because every time asks the engine dozens of things, and STATEWIRE_TEST_LONG times as
-// often where that is set. A number that somebody gave with -rapid.checks stays.
+// Checks makes rapid draw n times in this test, because every time asks the engine dozens of things, and
+// STATEWIRE_TEST_LONG times as often where that is set. A number that somebody gave with -rapid.checks stays.
 func Checks(t testing.TB, n int) {
 	t.Helper()
 	const usual = "100"

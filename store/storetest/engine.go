@@ -22,7 +22,8 @@ func startEngine() (*store.Store, error) {
 	if err := sweep(root); err != nil {
 		return nil, err
 	}
-	s, err := store.Open(context.Background(), store.DefaultConfig(), store.Options{Access: store.Own, Dir: filepath.Join(root, strconv.Itoa(os.Getpid()))})
+	s, err := store.Open(context.Background(), store.DefaultConfig(),
+		store.Options{Access: store.Own, Dir: filepath.Join(root, strconv.Itoa(os.Getpid()))})
 	if err != nil {
 		return nil, err
 	}

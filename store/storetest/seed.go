@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Seed is what decides everything a test leaves to chance: STATEWIRE_TEST_SEED where it is set, as `make test` does, so that the same
-// tree gives the same result; otherwise another number each time, so that long runs find what no run has met.
+// Seed is what decides everything a test leaves to chance: STATEWIRE_TEST_SEED where it is set, as `make test` does, so
+// that the same tree gives the same result; otherwise another number each time, so that long runs find what no run has
+// met.
 func Seed(t testing.TB) uint64 {
 	t.Helper()
 	const env = "STATEWIRE_TEST_SEED"

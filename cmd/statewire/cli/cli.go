@@ -1,5 +1,5 @@
-// Package cli is what all commands share: the flags that each understands, exit codes, output in every format, and the user that a
-// process works as. It never writes where the named site's user could not.
+// Package cli is what all commands share: the flags that each understands, exit codes, output in every format, and the
+// user that a process works as. It never writes where the named site's user could not.
 package cli
 
 import (
@@ -32,9 +32,10 @@ type Globals struct {
 	logFormat  string
 	set        []string
 
-	sections []string          // of the configuration, that the command uses
-	Creates  bool              // the command has --create
-	kept     map[string][]byte // files that were read before the process became another user; nil for one that was not there
+	sections []string // of the configuration, that the command uses
+	Creates  bool     // the command has --create
+	// files that were read before the process became another user; nil for one that was not there
+	kept map[string][]byte
 }
 
 var (
@@ -45,7 +46,8 @@ var (
 // Register adds the flags to the program, and checks them before any command runs.
 func (g *Globals) Register(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.StringVar(&g.ConfigFile, "config", "", "configuration file (default: configs/statewire.yaml here, then "+configs.SystemFile+")")
+	f.StringVar(&g.ConfigFile, "config", "", "configuration file (default: configs/statewire.yaml here, then "+
+		configs.SystemFile+")")
 	f.StringVar(&g.Data, "data", "./data", "data directory")
 	f.StringVar(&g.Format, "format", "table", "output of rows: "+strings.Join(formats, ", "))
 	f.StringVar(&g.LogLevel, "log-level", "info", "least level to log: debug, info, warn, error")
@@ -106,7 +108,8 @@ func (g *Globals) Config(flags map[string]string) (configs.Config, []configs.Val
 		}
 		all[key] = value
 	}
-	return configs.Load(configs.Source{File: g.ConfigFile, Env: os.Environ(), Flags: all, Sections: g.sections, Read: g.ReadFile})
+	return configs.Load(configs.Source{File: g.ConfigFile, Env: os.Environ(), Flags: all, Sections: g.sections,
+		Read: g.ReadFile})
 }
 
 // Quiet logs warnings and errors only, to standard error: the output of a command is its result.

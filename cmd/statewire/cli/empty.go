@@ -20,8 +20,8 @@ func MayBeEmpty(cmd *cobra.Command, names ...string) {
 	}
 }
 
-// refuseEmpty refuses flags and arguments that were given and are empty: mostly a variable of a script that is not set, which must not
-// be taken as not given.
+// refuseEmpty refuses flags and arguments that were given and are empty: mostly a variable of a script that is not set,
+// which must not be taken as not given.
 func refuseEmpty(cmd *cobra.Command, args []string) error {
 	var errs []error
 	cmd.Flags().Visit(func(f *pflag.Flag) {

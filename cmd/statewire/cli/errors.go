@@ -55,7 +55,8 @@ func FlagProblem(err error) string {
 		"float64": "a number", "bool": "true or false", "duration": "a duration, as 900s, 15m or 72h",
 	}[flag.Value.Type()]
 	cause := errors.Unwrap(wrong)
-	if parser := errors.As(cause, new(*strconv.NumError)) || strings.HasPrefix(cause.Error(), "time: "); !known || !parser {
+	if parser := errors.As(cause, new(*strconv.NumError)) || strings.HasPrefix(cause.Error(), "time: "); !known ||
+		!parser {
 		return fmt.Sprintf("--%s: %v", flag.Name, cause) // the flag's own words
 	}
 	return fmt.Sprintf("--%s is %.60q; write %s", flag.Name, wrong.GetValue(), takes)

@@ -19,7 +19,9 @@ type Field = [2]any
 // redirected refuses to write a binary format to a terminal, before any work is done.
 func (g *Globals) redirected(cmd *cobra.Command) error {
 	if tabular.Format(g.Format) == tabular.Parquet && IsTerminal(cmd.OutOrStdout()) {
-		return Usage(errors.New("--format parquet is binary and no text for a terminal; write it to a file with > FILE.parquet, or use table, json, jsonl or csv"))
+		return Usage(errors.New(
+			"--format parquet is binary and no text for a terminal; write it to a file with > FILE.parquet, or use table, " +
+				"json, jsonl or csv"))
 	}
 	return nil
 }

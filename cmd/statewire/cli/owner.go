@@ -13,11 +13,11 @@ import (
 	"statewire/configs"
 )
 
-// Root works on a site as the site's own user, or it would leave files there that the site cannot open. What the command line names
-// may be for root's eyes only: it is opened before.
+// Root works on a site as the site's own user, or it would leave files there that the site cannot open. What the
+// command line names may be for root's eyes only: it is opened before.
 
-// Prepare checks the flags and becomes the owner of the data directory. Before that it opens what the command line names, and calls
-// open when that is not nil.
+// Prepare checks the flags and becomes the owner of the data directory. Before that it opens what the command line
+// names, and calls open when that is not nil.
 func (g *Globals) Prepare(cmd *cobra.Command, open func() error) error {
 	g.sections, g.Creates = Sections(cmd), cmd.Flags().Lookup("create") != nil
 	if err := refuseEmpty(cmd, cmd.Flags().Args()); err != nil {
@@ -39,7 +39,8 @@ func (g *Globals) Prepare(cmd *cobra.Command, open func() error) error {
 		}
 	}
 	if err := who.become(); err != nil {
-		return Usage(fmt.Errorf("%s belongs to %s, and this process cannot become that user (%w); run it as %[2]s: sudo -u %[2]s statewire …", g.Data, who.name, err))
+		return Usage(fmt.Errorf(
+			"%s belongs to %s, and this process cannot become that user (%w); run it as %[2]s: sudo -u %[2]s statewire …", g.Data, who.name, err))
 	}
 	if _, err := os.Stat("."); err != nil { // a folder that the other user may not enter, and the engine wants to
 		return os.Chdir(g.Data)

@@ -21,7 +21,8 @@ func TestForeignOwner(t *testing.T) {
 	if who := lookUp(0, 7); who.name != "root" || who.gid != 0 || who.groups[0] != 0 {
 		t.Errorf("root is %+v", who)
 	}
-	if who := lookUp(nobodyKnown, 7); who.name != "#54321" || who.uid != nobodyKnown || who.gid != 7 || len(who.groups) != 1 || who.groups[0] != 7 {
+	if who := lookUp(nobodyKnown, 7); who.name != "#54321" || who.uid != nobodyKnown || who.gid != 7 ||
+		len(who.groups) != 1 || who.groups[0] != 7 {
 		t.Errorf("a user without a name is %+v", who)
 	}
 }

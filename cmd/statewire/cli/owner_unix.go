@@ -19,8 +19,8 @@ type owner struct {
 	groups   []int
 }
 
-// foreignOwner is the user that root has to become to work on a data directory; nil for anybody but root, and for a directory of
-// root's own or one that is not there.
+// foreignOwner is the user that root has to become to work on a data directory; nil for anybody but root, and for a
+// directory of root's own or one that is not there.
 func foreignOwner(data string) (*owner, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil

@@ -28,8 +28,8 @@ type serviceManager interface {
 	Tell(state string) error
 }
 
-// Reloader applies changes of the configuration to what runs: on SIGHUP, and when a file changes where the system can tell. A
-// configuration with a problem changes nothing.
+// Reloader applies changes of the configuration to what runs: on SIGHUP, and when a file changes where the system can
+// tell. A configuration with a problem changes nothing.
 type Reloader struct {
 	// Constant after it was made.
 	Load  func() (configs.Config, []configs.Value, error)
@@ -37,8 +37,8 @@ type Reloader struct {
 	Log   *slog.Logger
 	// Hangup yields a value per SIGHUP; nil: there are none.
 	Hangup <-chan os.Signal
-	// Live are the keys that apply puts into force, and sections that end with a dot; concerns those whose change is said at all,
-	// all when it is nil.
+	// Live are the keys that apply puts into force, and sections that end with a dot; concerns those whose change is said
+	// at all, all when it is nil.
 	Live, Concerns []string
 	Manager        serviceManager // nil is nobody
 
@@ -46,7 +46,8 @@ type Reloader struct {
 	Values []configs.Value // in force
 }
 
-// Hangups takes SIGHUP from now to the end of the process. One that comes while a long start or stop goes on does not end it.
+// Hangups takes SIGHUP from now to the end of the process. One that comes while a long start or stop goes on does not
+// end it.
 func Hangups() <-chan os.Signal {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -78,7 +79,8 @@ func (r *Reloader) Run(ctx context.Context, paths []string) {
 	}
 }
 
-// watchFolders hints at changes in the files' folders: an editor may replace a file, and a watch on the file would go with it.
+// watchFolders hints at changes in the files' folders: an editor may replace a file, and a watch on the file would go
+// with it.
 func watchFolders(paths []string, log *slog.Logger) (<-chan fsnotify.Event, <-chan error, func()) {
 	if len(paths) == 0 {
 		return nil, nil, func() {}
@@ -125,8 +127,8 @@ func (r *Reloader) reload() {
 	}
 }
 
-// changedKeys names the keys whose values differ from those in force: those that take effect at once, and are in force from now on,
-// and the others.
+// changedKeys names the keys whose values differ from those in force: those that take effect at once, and are in force
+// from now on, and the others.
 func (r *Reloader) changedKeys(next []configs.Value) (live, later []string) {
 	now := make(map[string]int, len(r.Values))
 	for i, v := range r.Values {
@@ -148,5 +150,8 @@ func (r *Reloader) changedKeys(next []configs.Value) (live, later []string) {
 
 // covers tells whether a key is among keys, or in a section that is.
 func covers(keys []string, key string) bool {
-	return slices.ContainsFunc(keys, func(k string) bool { return k == key || strings.HasSuffix(k, ".") && strings.HasPrefix(key, k) })
+	return slices.ContainsFunc(keys, func(k string) bool {
+		return k == key || strings.HasSuffix(k, ".") &&
+			strings.HasPrefix(key, k)
+	})
 }

@@ -23,7 +23,8 @@ func reloading(t *testing.T, text string) (file string, applied <-chan configs.C
 		t.Fatal(err)
 	}
 	out := make(chan configs.Config, 16)
-	r := &Reloader{Load: load, Apply: func(c configs.Config) { out <- c }, Log: slog.New(slog.DiscardHandler), Live: LiveKeys(), Values: values}
+	r := &Reloader{Load: load, Apply: func(c configs.Config) { out <- c }, Log: slog.New(slog.DiscardHandler),
+		Live: LiveKeys(), Values: values}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); r.Run(ctx, []string{file}) }()
@@ -81,8 +82,10 @@ func TestAFileWithAProblemChangesNothing(t *testing.T) {
 }
 
 func TestOnlyLiveKeysAreApplied(t *testing.T) {
-	before := []configs.Value{{Key: "relay.listen", Value: ":1"}, {Key: "resync.merge_interval", Value: "72h"}, {Key: "store.memory", Value: "1"}}
-	after := []configs.Value{{Key: "relay.listen", Value: ":2"}, {Key: "resync.merge_interval", Value: "24h"}, {Key: "store.memory", Value: "1"}}
+	before := []configs.Value{{Key: "relay.listen", Value: ":1"}, {Key: "resync.merge_interval", Value: "72h"},
+		{Key: "store.memory", Value: "1"}}
+	after := []configs.Value{{Key: "relay.listen", Value: ":2"}, {Key: "resync.merge_interval", Value: "24h"},
+		{Key: "store.memory", Value: "1"}}
 	r := &Reloader{Live: LiveKeys(), Values: before}
 	live, later := r.changedKeys(after)
 	if strings.Join(live, " ") != "resync.merge_interval=24h" || strings.Join(later, " ") != "relay.listen" {

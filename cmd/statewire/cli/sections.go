@@ -6,8 +6,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Sections are the parts of the configuration that a command uses, and so the only ones whose values can stop it: an agent does
-// not end because the relay's key is wrong in the same file. nil is all of them, for commands that run or check a whole site.
+// Sections are the parts of the configuration that a command uses, and so the only ones whose values can stop it: an
+// agent does not end because the relay's key is wrong in the same file. nil is all of them, for commands that run or
+// check a whole site.
 func Sections(cmd *cobra.Command) []string {
 	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
 	top, _, _ := strings.Cut(path, " ")

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// KeepStdin keeps standard input for the program's own use: the embedded engine takes what it finds there for rows of an insert.
-// It returns the file that used to be os.Stdin, which would close the engine's input were it collected. Without a standard input
-// there is nothing to keep.
+// KeepStdin keeps standard input for the program's own use: the embedded engine takes what it finds there for rows of
+// an insert. It returns the file that used to be os.Stdin, which would close the engine's input were it collected.
+// Without a standard input there is nothing to keep.
 func KeepStdin() (before *os.File) {
 	before = os.Stdin
 	kept, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, 3)

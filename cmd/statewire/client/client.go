@@ -1,4 +1,5 @@
-// Package client is the commands of a client: it runs this machine's agent and asks one that runs. Nothing of a site is in it.
+// Package client is the commands of a client: it runs this machine's agent and asks one that runs. Nothing of a site is
+// in it.
 package client
 
 import (
@@ -25,7 +26,8 @@ func Command(globals *cli.Globals) *cobra.Command {
 		Args:  cli.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(agentRunCommand(g), agentSendCommand(g), agentStatusCommand(g), agentMessagesCommand(g), agentResendCommand(g), agentScanCommand(g),
+	cmd.AddCommand(agentRunCommand(g), agentSendCommand(g), agentStatusCommand(g), agentMessagesCommand(g),
+		agentResendCommand(g), agentScanCommand(g),
 		agentNewIDCommand(g), agentAcceptSerialCommand(g))
 	return cmd
 }
@@ -33,8 +35,8 @@ func Command(globals *cli.Globals) *cobra.Command {
 // Dir is where a data directory has its agent's files.
 func Dir(data string) string { return filepath.Join(data, "agent") }
 
-// agentAt is where the agent is that a command speaks to: on the data directory, or where the shipped unit has it when none was named
-// and none is in the usual place.
+// agentAt is where the agent is that a command speaks to: on the data directory, or where the shipped unit has it when
+// none was named and none is in the usual place.
 func (g *commands) agentAt(cmd *cobra.Command) string {
 	dir := Dir(g.Data)
 	if cmd.Flags().Changed("data") {

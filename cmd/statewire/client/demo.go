@@ -20,7 +20,8 @@ const (
 	demoPolicyInterval = time.Minute
 )
 
-// StartDemo runs this machine's own agent, with what configures it, beside the simulated fleet, and returns the line that says where to look at it.
+// StartDemo runs this machine's own agent, with what configures it, beside the simulated fleet, and returns the line
+// that says where to look at it.
 func StartDemo(ctx context.Context, group *errgroup.Group, data string, own agent.Config, pages string,
 	log *slog.Logger) (string, error) {
 	own.Pin, own.ClientID = "", "" // the configured ones are another site's
@@ -41,5 +42,6 @@ func StartDemo(ctx context.Context, group *errgroup.Group, data string, own agen
 			"              " + os.Args[0] + " --data " + data + " agent send --type 500 --topic example --state 2 --now", nil
 	}
 	return fmt.Sprintf("%s, a real client with its real package updates\n              %s/clients/%s\n"+
-		"              %s --data %s report client-states --param client=%s", host, pages, url.PathEscape(host), os.Args[0], data, host), nil
+		"              %s --data %s report client-states --param client=%s", host, pages, url.PathEscape(
+		host), os.Args[0], data, host), nil
 }

@@ -72,9 +72,11 @@ func heldRows(held []local.HeldState) ([]string, [][]any) {
 func sentRows(sent []local.SentState) ([]string, [][]any) {
 	rows := make([][]any, len(sent))
 	for i, s := range sent {
-		rows[i] = []any{s.Serial, s.TopicType, s.TopicID, s.StateID, whenever(s.Raised), whenever(s.Packed), whenever(s.Sent), s.Outcome, s.Receipt, s.File}
+		rows[i] = []any{s.Serial, s.TopicType, s.TopicID, s.StateID, whenever(s.Raised), whenever(s.Packed), whenever(s.Sent),
+			s.Outcome, s.Receipt, s.File}
 	}
-	return []string{"serial", "topic_type", "topic_id", "state_id", "raised", "packed", "sent", "outcome", "receipt", "file"}, rows
+	return []string{"serial", "topic_type", "topic_id", "state_id", "raised", "packed", "sent", "outcome", "receipt",
+		"file"}, rows
 }
 
 func refusedRows(refused []local.RefusedState) ([]string, [][]any) {

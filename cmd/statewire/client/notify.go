@@ -10,14 +10,16 @@ import (
 	"time"
 )
 
-// supervisor is the service manager that started this process, if it wants to hear from it: the datagrams of systemd's Type=notify.
+// supervisor is the service manager that started this process, if it wants to hear from it: the datagrams of systemd's
+// Type=notify.
 type supervisor struct {
 	address  string        // empty: there is none
 	watchdog time.Duration // it ends a process that is silent for so long; 0 = never
 	heard    func(string)  // called with every state told; nil: by nobody
 }
 
-// newSupervisor reads what the service manager left in the environment, and takes it out: children don't speak for this process.
+// newSupervisor reads what the service manager left in the environment, and takes it out: children don't speak for this
+// process.
 func newSupervisor() supervisor {
 	s := supervisor{address: os.Getenv("NOTIFY_SOCKET")}
 	if strings.HasPrefix(s.address, "@") { // an abstract name begins with a zero
@@ -52,7 +54,8 @@ func (s supervisor) Tell(state string) error {
 	return nil
 }
 
-// keepAlive tells the service manager twice per watchdog time that the process works, as long as works says so, until ctx ends.
+// keepAlive tells the service manager twice per watchdog time that the process works, as long as works says so, until
+// ctx ends.
 func (s supervisor) keepAlive(ctx context.Context, works func() error) error {
 	if s.address == "" || s.watchdog == 0 {
 		return nil

@@ -2,7 +2,8 @@ package client
 
 import "testing"
 
-// A service of Windows runs once the agent says that it is ready, which it says to whoever listens and without systemd, too.
+// A service of Windows runs once the agent says that it is ready, which it says to whoever listens and without systemd,
+// too.
 func TestASupervisorHearsWithoutAnAddress(t *testing.T) {
 	var heard []string
 	manager := supervisor{heard: func(state string) { heard = append(heard, state) }}

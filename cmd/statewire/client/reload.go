@@ -16,7 +16,8 @@ func liveAgentKeys() []string {
 }
 
 // agentReloader follows SIGHUP for an agent. What other sections hold is no concern of it.
-func (g *commands) agentReloader(hangup <-chan os.Signal, values []configs.Value, manager supervisor, log *slog.Logger) *cli.Reloader {
+func (g *commands) agentReloader(hangup <-chan os.Signal, values []configs.Value, manager supervisor,
+	log *slog.Logger) *cli.Reloader {
 	return &cli.Reloader{
 		Load:   func() (configs.Config, []configs.Value, error) { return g.Config(nil) },
 		Hangup: hangup, Live: liveAgentKeys(), Concerns: []string{"agent."}, Manager: manager, Values: values, Log: log,

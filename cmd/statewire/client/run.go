@@ -33,7 +33,8 @@ func agentRunCommand(g *commands) *cobra.Command {
 	return &cobra.Command{
 		Use:   "run",
 		Short: "run this machine's client until SIGINT or SIGTERM",
-		Long: "Runs this machine's client: it sends states that local programs tell it and the package updates it finds (apt), polls its\n" +
+		Long: "Runs this machine's client: it sends states that local programs tell it and the package updates it finds " +
+			"(apt), polls its\n" +
 			"policy, and answers the other agent commands. Its files lie in DATA/agent. As a service of\n" +
 			"systemd, launchd or Windows: docs/agent.md.",
 		Args: cli.NoArgs,
@@ -45,7 +46,9 @@ func agentRunCommand(g *commands) *cobra.Command {
 					return err
 				}
 				if cfg.Agent.Relay == "" {
-					return cli.Usage(errors.New("agent.relay is empty; set it to the address of the relay, such as https://mp.example:8443, in the configuration file or with --set agent.relay=ADDRESS"))
+					return cli.Usage(errors.New(
+						"agent.relay is empty; set it to the address of the relay, such as https://mp.example:8443, in the " +
+							"configuration file or with --set agent.relay=ADDRESS"))
 				}
 				return runAgent(ctx, Dir(g.Data), cfg.Agent, manager, g.agentReloader(hangup, values, manager, log), log)
 			})
@@ -54,7 +57,8 @@ func agentRunCommand(g *commands) *cobra.Command {
 }
 
 // runAgent runs an agent until ctx is done. One that is to get a new client id goes on under that.
-func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervisor, r *cli.Reloader, log *slog.Logger) error {
+func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervisor, r *cli.Reloader,
+	log *slog.Logger) error {
 	for {
 		err := runAgentOnce(ctx, dir, &cfg, manager, r, log)
 		if !errors.Is(err, local.ErrNewID) {
@@ -67,7 +71,8 @@ func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervi
 }
 
 // runAgentOnce runs an agent under its id, and tells the service manager about it.
-func runAgentOnce(ctx context.Context, dir string, cfg *agent.Config, manager supervisor, r *cli.Reloader, log *slog.Logger) error {
+func runAgentOnce(ctx context.Context, dir string, cfg *agent.Config, manager supervisor, r *cli.Reloader,
+	log *slog.Logger) error {
 	l, err := newLocalAgent(ctx, dir, *cfg, log)
 	if err != nil {
 		return err
@@ -127,7 +132,8 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 			err = errors.Join(err, l.store.Close())
 		}
 	}()
-	l.id = agent.Identity{Client: l.store.Own(), NetBIOSName: HostName(), ClientVersion: cli.Version(), CodePage: codePageUTF8, LCID: localeNeutral}
+	l.id = agent.Identity{Client: l.store.Own(), NetBIOSName: HostName(), ClientVersion: cli.Version(),
+		CodePage: codePageUTF8, LCID: localeNeutral}
 	l.agent, err = agent.New(cfg, agent.Deps{
 		Identity: l.id, Store: l.store.Client(l.id.Client), Relay: relay, Dial: dial, Log: log, SentLevel: slog.LevelInfo,
 	})
@@ -135,7 +141,8 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 		return nil, err
 	}
 	l.packages = packages.New(cfg, l.agent, time.Now, log.With("source", "packages"))
-	l.socket = local.New(l.agent, l.packages, local.About{Host: l.id.NetBIOSName, Version: cli.Version(), Relay: cfg.Relay, Fixed: cfg.ClientID != ""}, log)
+	l.socket = local.New(l.agent, l.packages, local.About{Host: l.id.NetBIOSName, Version: cli.Version(), Relay: cfg.Relay,
+		Fixed: cfg.ClientID != ""}, log)
 	l.listener, err = local.Listen(dir)
 	return l, err
 }
@@ -177,7 +184,8 @@ func holder(ctx context.Context, dir string, err error) error {
 	if asked != nil {
 		return err
 	}
-	return fmt.Errorf("process %d runs the agent on %s already; stop that first, or choose another --data", status.Process, dir)
+	return fmt.Errorf("process %d runs the agent on %s already; stop that first, or choose another --data", status.Process,
+		dir)
 }
 
 // HostName is what this machine is called, without its domain.

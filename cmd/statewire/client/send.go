@@ -34,13 +34,15 @@ func agentSendCommand(g *commands) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "send --type T --topic ID --state N",
 		Short: "tell this machine's agent of a state; --now sends it at once, and alone sends what waits",
-		Long: "Records a state with the agent of this machine. When the command returns, the state is on disk; it goes with the next report,\n" +
+		Long: "Records a state with the agent of this machine. When the command returns, the state is on disk; it goes " +
+			"with the next report,\n" +
 			"and at once with --now. Of a topic (type and id) only the latest state is kept and sent.",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.agentSend(cmd, s) },
 	}
 	f := cmd.Flags()
-	f.Uint32Var(&s.state.TopicType, "type", 0, "topic type, such as 500 for the detection of an update; the report state-names lists them")
+	f.Uint32Var(&s.state.TopicType, "type", 0,
+		"topic type, such as 500 for the detection of an update; the report state-names lists them")
 	f.StringVar(&s.state.TopicID, "topic", "", "topic id: what the state is about")
 	f.Uint32Var(&s.state.StateID, "state", 0, "state id")
 	f.StringArrayVar(&s.state.Params, "param", nil, "a parameter, such as an error code (repeatable, in order)")

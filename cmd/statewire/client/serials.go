@@ -26,8 +26,10 @@ func agentNewIDCommand(g *commands) *cobra.Command {
 	return &cobra.Command{
 		Use:   "new-id",
 		Short: "give this machine's client a new client id; it keeps what it holds and sends all of it from serial 1 on",
-		Long: "Gives this machine's client a new random client id, whether or not the agent runs. What it holds stays and is sent under the\n" +
-			"new id from serial 1 on. For a client whose serials are used up, or that shares its id with a copy of the machine. The site\n" +
+		Long: "Gives this machine's client a new random client id, whether or not the agent runs. What it holds stays and " +
+			"is sent under the\n" +
+			"new id from serial 1 on. For a client whose serials are used up, or that shares its id with a copy of the " +
+			"machine. The site\n" +
 			"knows the old id as a client that falls silent.",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -57,7 +59,8 @@ func (g *commands) newID(cmd *cobra.Command) (old, own string, err error) {
 			return answer.Old, status.Client, nil
 		}
 		if backoff.Sleep(ctx, 100*time.Millisecond) != nil {
-			return "", "", fmt.Errorf("the agent has not come back under a new id within %v; see its log and `statewire agent status`", renewPatience)
+			return "", "", fmt.Errorf(
+				"the agent has not come back under a new id within %v; see its log and `statewire agent status`", renewPatience)
 		}
 	}
 }
@@ -69,7 +72,9 @@ func (g *commands) newIDAtRest(cmd *cobra.Command) (old, own string, err error) 
 		return "", "", err
 	}
 	if cfg.Agent.ClientID != "" {
-		return "", "", cli.Usage(errors.New("agent.client_id names this client's id: take it out of the configuration first, or put the new id there and move the agent's store away"))
+		return "", "", cli.Usage(
+			errors.New("agent.client_id names this client's id: take it out of the configuration first, or put the new id " +
+				"there and move the agent's store away"))
 	}
 	dir := g.agentAt(cmd)
 	if _, err := os.Stat(agentStore(dir)); errors.Is(err, fs.ErrNotExist) {
@@ -108,8 +113,10 @@ func agentAcceptSerialCommand(g *commands) *cobra.Command {
 	return &cobra.Command{
 		Use:   "accept-serial NEXT_SERIAL",
 		Short: "continue from a serial that a policy named and the agent declined, and send everything from there",
-		Long: "Makes the agent continue from the serial that it declined because it is more than 1,000,000 above its own: right when this\n" +
-			"machine really gave out so many, and was set back since. `statewire agent status` shows the serial. There is no way back.",
+		Long: "Makes the agent continue from the serial that it declined because it is more than 1,000,000 above its own: " +
+			"right when this\n" +
+			"machine really gave out so many, and was set back since. `statewire agent status` shows the serial. There is no " +
+			"way back.",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return cli.Usage(errors.New("name the serial that `statewire agent status` shows as declined_serial"))
@@ -119,7 +126,8 @@ func agentAcceptSerialCommand(g *commands) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			next, err := strconv.ParseUint(args[0], 10, 64)
 			if err != nil {
-				return cli.Usage(fmt.Errorf("%.40q is no serial; name the one that `statewire agent status` shows as declined_serial", args[0]))
+				return cli.Usage(fmt.Errorf(
+					"%.40q is no serial; name the one that `statewire agent status` shows as declined_serial", args[0]))
 			}
 			sent, err := g.agent(cmd).AcceptSerial(cmd.Context(), next)
 			if err != nil {

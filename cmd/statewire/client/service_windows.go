@@ -22,8 +22,8 @@ const (
 	servicePatience = 60 * time.Second
 )
 
-// runAsService calls run. When Windows' service control manager started this process, run is told to stop by it alone, what is logged
-// goes to the event log, and the service runs once run has said READY=1.
+// runAsService calls run. When Windows' service control manager started this process, run is told to stop by it alone,
+// what is logged goes to the event log, and the service runs once run has said READY=1.
 func runAsService(ctx context.Context, g *commands, run func(context.Context, supervisor, *slog.Logger) error) error {
 	started, err := svc.IsWindowsService()
 	if err != nil {
@@ -53,7 +53,8 @@ type service struct {
 }
 
 // Execute implements svc.Handler: it returns when run has ended, by itself or because the manager asked for it.
-func (s *service) Execute(_ []string, asked <-chan svc.ChangeRequest, status chan<- svc.Status) (own bool, code uint32) {
+func (s *service) Execute(_ []string, asked <-chan svc.ChangeRequest, status chan<- svc.Status) (own bool,
+	code uint32) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	ready, ended := make(chan svc.Status, 1), make(chan error, 1)

@@ -86,10 +86,15 @@ func agentHealth(s local.StatusReport, now time.Time) (cli.Health, []string) {
 		}
 	}
 	if s.UsedUp {
-		note(cli.HealthCritical, "its serials are used up and nothing more of it can reach a site: give it a new client id with `statewire agent new-id`")
+		note(cli.HealthCritical,
+			"its serials are used up and nothing more of it can reach a site: give it a new client id with `statewire agent "+
+				"new-id`")
 	}
 	if now.Sub(s.DeclinedTime) < agentPatience && !s.UsedUp {
-		note(cli.HealthWarning, "a policy named serial %d to continue from, far above its own %d: declined. If this machine gave out so many, `statewire agent accept-serial %d` continues there; else its id was misused at the site, and `statewire agent new-id` gives it another",
+		note(cli.HealthWarning,
+			"a policy named serial %d to continue from, far above its own %d: declined. If this machine gave out so many, "+
+				"`statewire agent accept-serial %d` continues there; else its id was misused at the site, and `statewire agent "+
+				"new-id` gives it another",
 			s.DeclinedSerial, s.LastSerial, s.DeclinedSerial)
 	}
 	if s.InUse == "fallback" {
@@ -109,8 +114,10 @@ func firstWait(s local.StatusReport) string {
 	if s.Attempts > 0 || s.NextContact.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("it has not asked the relay since its start and does so at %s, a random moment within agent.startup_jitter (%v): "+
-		"machines that start together shall not come together. A state that is sent with --now goes at once", cli.Stamp(s.NextContact), seconds(s.StartupJitter))
+	return fmt.Sprintf("it has not asked the relay since its start and does so at %s, a random moment within "+
+		"agent.startup_jitter (%v): "+
+		"machines that start together shall not come together. A state that is sent with --now goes at once", cli.Stamp(
+		s.NextContact), seconds(s.StartupJitter))
 }
 
 // lastScan is the last scan in a few words.
@@ -131,16 +138,20 @@ func statusFields(s local.StatusReport, h cli.Health, why []string) []cli.Field 
 		relay = s.Assigned
 	}
 	return []cli.Field{
-		{"health", h.String()}, {"why", strings.Join(why, "; ")}, {"client", s.Client}, {"host", s.Host}, {"version", s.Version},
-		{"process", s.Process}, {"started", whenever(s.Started)}, {"connected", s.Connected}, {"waits", firstWait(s)}, {"relay", relay}, {"relay_in_use", s.InUse},
+		{"health", h.String()}, {"why", strings.Join(why, "; ")}, {"client", s.Client}, {"host", s.Host}, {"version",
+			s.Version},
+		{"process", s.Process}, {"started", whenever(s.Started)}, {"connected", s.Connected}, {"waits",
+			firstWait(s)}, {"relay", relay}, {"relay_in_use", s.InUse},
 		{"assigned_relay", s.Assigned}, {"assigned_notifier", s.Notifier}, {"last_contact", whenever(s.LastContact)},
 		{"next_contact", cmp.Or(cli.Stamp(s.NextContact), "now")},
-		{"last_send", whenever(s.LastSend)}, {"last_serial", s.LastSerial}, {"declined_serial", s.DeclinedSerial}, {"serials_used_up", s.UsedUp}, {"held", s.Held}, {"unsent", s.Unsent},
+		{"last_send", whenever(s.LastSend)}, {"last_serial", s.LastSerial}, {"declined_serial",
+			s.DeclinedSerial}, {"serials_used_up", s.UsedUp}, {"held", s.Held}, {"unsent", s.Unsent},
 		{"oldest_unsent", seconds(s.OldestUnsent).Round(time.Second).String()}, {"oldest_unsent_seconds", s.OldestUnsent},
 		{"dead_letters", s.DeadLetters}, {"resyncing", s.Resyncing}, {"last_resync", s.ResyncNumber},
 		{"last_policy", whenever(s.LastPolicy)}, {"policy_changed", whenever(s.PolicyChanged)},
 		{"send_interval", seconds(s.SendInterval).String()}, {"policy_interval", seconds(s.PolicyInterval).String()},
-		{"last_scan", lastScan(s.Scan)}, {"paused_topics", append([]uint32{}, s.Paused...)}, {"slowed_topics", append([]uint32{}, s.Slowed...)},
+		{"last_scan", lastScan(s.Scan)}, {"paused_topics", append([]uint32{}, s.Paused...)}, {"slowed_topics",
+			append([]uint32{}, s.Slowed...)},
 	}
 }
 

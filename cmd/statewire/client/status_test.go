@@ -15,7 +15,8 @@ import (
 
 func TestAgentHealth(t *testing.T) {
 	now := time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC)
-	well := local.StatusReport{Connected: true, Started: now.Add(-48 * time.Hour), LastContact: now.Add(-time.Minute), SendInterval: 900, InUse: "configured"}
+	well := local.StatusReport{Connected: true, Started: now.Add(-48 * time.Hour), LastContact: now.Add(-time.Minute),
+		SendInterval: 900, InUse: "configured"}
 	for _, tt := range []struct {
 		name   string
 		change func(*local.StatusReport)
@@ -23,32 +24,53 @@ func TestAgentHealth(t *testing.T) {
 		why    string
 	}{
 		{"all is well", func(*local.StatusReport) {}, cli.HealthOK, ""},
-		{"just started", func(s *local.StatusReport) { *s = local.StatusReport{Started: now, SendInterval: 900} }, cli.HealthOK, ""},
-		{"states wait for the next send", func(s *local.StatusReport) { s.Unsent, s.OldestUnsent = 3, 1700 }, cli.HealthOK, ""},
-		{"states wait for longer than two intervals", func(s *local.StatusReport) { s.Unsent, s.OldestUnsent = 3, 1900 }, cli.HealthWarning, "31m40s"},
-		{"the policy holds them back", func(s *local.StatusReport) { s.Unsent, s.OldestUnsent, s.Paused = 3, 1900, []uint32{500} }, cli.HealthOK, ""},
-		{"states wait for a day", func(s *local.StatusReport) { s.Unsent, s.OldestUnsent, s.Paused = 3, 90000, []uint32{500} }, cli.HealthCritical, "25h0m0s"},
-		{"a second's interval is no reason to worry", func(s *local.StatusReport) { s.OldestUnsent, s.SendInterval = 30, 1 }, cli.HealthOK, ""},
-		{"the relay refuses the client", func(s *local.StatusReport) { s.Problem = "the relay answered 401 no_identity" }, cli.HealthWarning, "no_identity"},
-		{"the relay is away", func(s *local.StatusReport) { s.Connected, s.Problem = false, "connection refused" }, cli.HealthWarning, "connection refused"},
+		{"just started", func(s *local.StatusReport) { *s = local.StatusReport{Started: now, SendInterval: 900} },
+			cli.HealthOK, ""},
+		{"states wait for the next send", func(s *local.StatusReport) { s.Unsent, s.OldestUnsent = 3, 1700 }, cli.HealthOK,
+			""},
+		{"states wait for longer than two intervals", func(s *local.StatusReport) { s.Unsent, s.OldestUnsent = 3, 1900 },
+			cli.HealthWarning, "31m40s"},
+		{"the policy holds them back", func(s *local.StatusReport) {
+			s.Unsent, s.OldestUnsent, s.Paused = 3, 1900,
+				[]uint32{500}
+		}, cli.HealthOK, ""},
+		{"states wait for a day", func(s *local.StatusReport) {
+			s.Unsent, s.OldestUnsent, s.Paused = 3, 90000,
+				[]uint32{500}
+		}, cli.HealthCritical, "25h0m0s"},
+		{"a second's interval is no reason to worry", func(s *local.StatusReport) { s.OldestUnsent, s.SendInterval = 30, 1 },
+			cli.HealthOK, ""},
+		{"the relay refuses the client", func(s *local.StatusReport) { s.Problem = "the relay answered 401 no_identity" },
+			cli.HealthWarning, "no_identity"},
+		{"the relay is away", func(s *local.StatusReport) { s.Connected, s.Problem = false, "connection refused" },
+			cli.HealthWarning, "connection refused"},
 		{"the relay is away for a day", func(s *local.StatusReport) {
 			s.Connected, s.Problem, s.LastContact = false, "connection refused", now.Add(-25*time.Hour)
 		}, cli.HealthCritical, "no relay has answered since 2026-03-09T07:00:00Z"},
 		{"no answer since a start today", func(s *local.StatusReport) {
 			s.Connected, s.Problem, s.LastContact, s.Started = false, "connection refused", time.Time{}, now.Add(-time.Hour)
 		}, cli.HealthWarning, "connection refused"},
-		{"no answer since a start long ago", func(s *local.StatusReport) { s.Connected, s.Problem, s.LastContact = false, "refused", time.Time{} }, cli.HealthCritical, "2026-03-08"},
-		{"the assigned relay is away", func(s *local.StatusReport) { s.InUse, s.Assigned = "fallback", "https://b:1" }, cli.HealthWarning, "https://b:1"},
-		{"a state was refused today", func(s *local.StatusReport) { s.LastRefused = now.Add(-time.Hour) }, cli.HealthWarning, "--refused"},
-		{"a state was refused last week", func(s *local.StatusReport) { s.LastRefused = now.Add(-7 * 24 * time.Hour) }, cli.HealthOK, ""},
-		{"a scan failed", func(s *local.StatusReport) { s.Scan = &agent.ScanState{State: "failed", Reason: "no lists"} }, cli.HealthWarning, "package scan failed: no lists"},
-		{"several at once", func(s *local.StatusReport) { s.Problem, s.OldestUnsent = "no", 90000 }, cli.HealthCritical, "no"},
+		{"no answer since a start long ago", func(s *local.StatusReport) {
+			s.Connected, s.Problem, s.LastContact = false,
+				"refused", time.Time{}
+		}, cli.HealthCritical, "2026-03-08"},
+		{"the assigned relay is away", func(s *local.StatusReport) { s.InUse, s.Assigned = "fallback", "https://b:1" },
+			cli.HealthWarning, "https://b:1"},
+		{"a state was refused today", func(s *local.StatusReport) { s.LastRefused = now.Add(-time.Hour) }, cli.HealthWarning,
+			"--refused"},
+		{"a state was refused last week", func(s *local.StatusReport) { s.LastRefused = now.Add(-7 * 24 * time.Hour) },
+			cli.HealthOK, ""},
+		{"a scan failed", func(s *local.StatusReport) { s.Scan = &agent.ScanState{State: "failed", Reason: "no lists"} },
+			cli.HealthWarning, "package scan failed: no lists"},
+		{"several at once", func(s *local.StatusReport) { s.Problem, s.OldestUnsent = "no", 90000 }, cli.HealthCritical,
+			"no"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			status := well
 			tt.change(&status)
 			got, why := agentHealth(status, now)
-			if text := strings.Join(why, "; "); got != tt.want || !strings.Contains(text, tt.why) || (got == cli.HealthOK) != (text == "") {
+			if text := strings.Join(why, "; "); got != tt.want || !strings.Contains(text, tt.why) ||
+				(got == cli.HealthOK) != (text == "") {
 				t.Errorf("health is %v because of %q; want %v with %q", got, text, tt.want, tt.why)
 			}
 		})
@@ -62,7 +84,8 @@ func TestTheStatusHasTopicsAsNumbers(t *testing.T) {
 		`"paused_topics": [], "slowed_topics": []`:           {},
 	} {
 		var out strings.Builder
-		if err := cli.WriteRecord(&out, "json", statusFields(s, cli.HealthOK, nil)); err != nil || !strings.Contains(out.String(), want) {
+		if err := cli.WriteRecord(&out, "json", statusFields(s, cli.HealthOK, nil)); err != nil ||
+			!strings.Contains(out.String(), want) {
 			t.Errorf("the status is %s, %v; want %s in it", out.String(), err, want)
 		}
 	}
@@ -83,7 +106,8 @@ func TestAnAgentThatHangsIsCritical(t *testing.T) {
 	late, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, err = statusWithin(late, local.Dial(dir), 50*time.Millisecond)
-	if late.Err() != nil || err == nil || !strings.Contains(err.Error(), "does not answer") || errors.Is(err, local.ErrNotRunning) {
+	if late.Err() != nil || err == nil || !strings.Contains(err.Error(), "does not answer") ||
+		errors.Is(err, local.ErrNotRunning) {
 		t.Fatalf("a silent agent gives %v", err)
 	}
 	if h := new(commands).silentAgent(nil, err); h != cli.HealthCritical {
@@ -91,7 +115,8 @@ func TestAnAgentThatHangsIsCritical(t *testing.T) {
 	}
 }
 
-// Whoever looks at an agent that has just started reads that it waits, until when and why; later that says nothing any more.
+// Whoever looks at an agent that has just started reads that it waits, until when and why; later that says nothing any
+// more.
 func TestAnAgentThatHasNotAskedYetSaysThatItWaits(t *testing.T) {
 	at := time.Date(2026, 3, 10, 8, 4, 0, 0, time.UTC)
 	for _, tt := range []struct {
@@ -99,7 +124,8 @@ func TestAnAgentThatHasNotAskedYetSaysThatItWaits(t *testing.T) {
 		status local.StatusReport
 		want   []string
 	}{
-		{"just started", local.StatusReport{NextContact: at, StartupJitter: 600}, []string{"2026-03-10T08:04:00Z", "agent.startup_jitter (10m0s)"}},
+		{"just started", local.StatusReport{NextContact: at, StartupJitter: 600},
+			[]string{"2026-03-10T08:04:00Z", "agent.startup_jitter (10m0s)"}},
 		{"asking now", local.StatusReport{StartupJitter: 600}, nil},
 		{"it has asked, in vain", local.StatusReport{NextContact: at, Attempts: 1}, nil},
 	} {

@@ -17,8 +17,8 @@ import (
 // agentTimeout bounds the asking of the agent of this machine.
 const agentTimeout = 2 * time.Second
 
-// Log asks the agent of this machine what it knows of a message, if it is the client that the message is of. It runs beside
-// the site's data, or where the shipped unit has it.
+// Log asks the agent of this machine what it knows of a message, if it is the client that the message is of. It runs
+// beside the site's data, or where the shipped unit has it.
 func Log(data string) func(context.Context, uuid.UUID, uint64) ([]explain.AgentEvent, error) {
 	return func(ctx context.Context, client uuid.UUID, serial uint64) ([]explain.AgentEvent, error) {
 		ctx, cancel := context.WithTimeout(ctx, agentTimeout)
@@ -54,7 +54,8 @@ func agentEvents(s local.SentState) []explain.AgentEvent {
 	case "accepted":
 		add(s.Sent, "receipt", "The relay took the report: receipt %s, file %s.", s.Receipt, s.File)
 	case "refused":
-		add(s.Sent, "dead_letter", "The relay refused it for good (%s); `statewire agent messages --refused` shows it.", s.Code)
+		add(s.Sent, "dead_letter", "The relay refused it for good (%s); `statewire agent messages --refused` shows it.",
+			s.Code)
 	default:
 		add(time.Time{}, "sending", "The relay has not taken the report yet; the agent goes on trying.")
 	}

@@ -46,7 +46,8 @@ func TestADemoKeepsItsDataOutOfMemory(t *testing.T) {
 			t.Fatalf("%s: %v", tt.name, err)
 		}
 		defer os.Remove(f.path)
-		if filepath.Dir(f.path) != tt.where || !strings.Contains(f.note, tt.note) || (f.note == "") != (tt.note == "") || !f.temporary {
+		if filepath.Dir(f.path) != tt.where || !strings.Contains(f.note, tt.note) || (f.note == "") != (tt.note == "") ||
+			!f.temporary {
 			t.Errorf("%s: the data is in %s %q; want it in %s, %q", tt.name, f.path, f.note, tt.where, tt.note)
 		}
 	}
@@ -114,7 +115,8 @@ func TestOnlyADemosFolderIsRemoved(t *testing.T) {
 
 func TestTheEndOfThePatchDayIsSaid(t *testing.T) {
 	got := patchDayOver(20*time.Minute, fleet.Stats{Reports: 1, Messages: 300})
-	if want := "The patch day is over after 20m0s: the relay took 1 report with 300 messages."; !strings.HasPrefix(got, want) {
+	if want := "The patch day is over after 20m0s: the relay took 1 report with 300 messages."; !strings.HasPrefix(got,
+		want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -34,8 +34,8 @@ func (g *commands) demoData(cmd *cobra.Command) (demoFolder, error) {
 	return makeDemoFolder(inMemory)
 }
 
-// makeDemoFolder makes a temporary folder, on a disk if there is one: a demo writes gigabytes in a day, which a machine whose
-// temporary folders are in memory may not have.
+// makeDemoFolder makes a temporary folder, on a disk if there is one: a demo writes gigabytes in a day, which a machine
+// whose temporary folders are in memory may not have.
 func makeDemoFolder(inMemory func(dir string) bool) (demoFolder, error) {
 	first := os.TempDir()
 	cache, _ := os.UserCacheDir()
@@ -61,7 +61,8 @@ func makeDemoFolder(inMemory func(dir string) bool) (demoFolder, error) {
 	if err != nil {
 		return demoFolder{}, fmt.Errorf("make the demo's folder: %w; name one with --data DIR", err)
 	}
-	return demoFolder{path: path, temporary: true, note: "(in memory: no disk was found for it; --data DIR names one)"}, nil
+	return demoFolder{path: path, temporary: true,
+		note: "(in memory: no disk was found for it; --data DIR names one)"}, nil
 }
 
 // farewell says what becomes of the data.
@@ -75,8 +76,8 @@ func (f demoFolder) farewell() string {
 	return "Stopped. The data in " + f.path + " is being removed."
 }
 
-// removeLater starts a process that removes a temporary folder when this one has ended, however it ends: an engine may write there
-// to the last, and to remove it all takes longer than a person waits.
+// removeLater starts a process that removes a temporary folder when this one has ended, however it ends: an engine may
+// write there to the last, and to remove it all takes longer than a person waits.
 func (f *demoFolder) removeLater() {
 	program, err := os.Executable()
 	if !f.temporary || err != nil {

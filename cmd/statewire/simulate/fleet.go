@@ -38,9 +38,12 @@ func Fleet(globals *cli.Globals, verify *cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fleet",
 		Short: "run a simulated fleet of real clients against a relay; `fleet verify` compares what they hold with the site",
-		Long: "Runs the logic of many clients in one process: they raise the states of a patch day, number and send them over HTTPS,\n" +
-			"poll their policies and answer resyncs, with the faults that the flags ask for. Shares go from 0 to 1, times are real ones.\n" +
-			"The same --seed gives the same clients, who raise the same states. What they hold stays in the store file; another run on\n" +
+		Long: "Runs the logic of many clients in one process: they raise the states of a patch day, number and send them " +
+			"over HTTPS,\n" +
+			"poll their policies and answer resyncs, with the faults that the flags ask for. Shares go from 0 to 1, times " +
+			"are real ones.\n" +
+			"The same --seed gives the same clients, who raise the same states. What they hold stays in the store file; " +
+			"another run on\n" +
 			"it goes on where the last one ended, and `--for 0 --settle 30s` raises nothing and only lets them settle.",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -59,25 +62,34 @@ func (o *fleetOptions) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.IntVar(&o.Clients, "clients", o.Clients, "how many clients to simulate, 1 to 100000")
 	f.StringVar(&o.Relay, "relay", "", "address of the relay, such as https://127.0.0.1:8443")
-	f.StringVar(&o.CAFile, "ca", "", "PEM file of the authority that the relay's certificate is from (default: the site's own below --data, else the system's)")
-	f.StringVar(&o.store, "store", "", "file in which the clients keep what they hold (default: "+StoreName+" in the data directory)")
+	f.StringVar(&o.CAFile, "ca", "",
+		"PEM file of the authority that the relay's certificate is from (default: the site's own below --data, else the "+
+			"system's)")
+	f.StringVar(&o.store, "store", "", "file in which the clients keep what they hold (default: "+StoreName+
+		" in the data directory)")
 	f.Uint64Var(&o.Seed, "seed", o.Seed, "what decides everything that looks like chance")
 	cli.DurationVar(f, &o.For, "for", "how long the clients raise states")
-	cli.DurationVar(f, &o.Settle, "settle", "how long they then poll and send without a fault; the fleet ends when nothing waits any more")
+	cli.DurationVar(f, &o.Settle, "settle",
+		"how long they then poll and send without a fault; the fleet ends when nothing waits any more")
 	cli.DurationVar(f, &o.day, "day", "time in which 24 simulated hours pass (default: --for)")
 	cli.DurationVar(f, &o.send, "send-interval", "the clients' send cycle")
 	cli.DurationVar(f, &o.PolicyInterval, "policy-interval", "time between two policy polls of a client; 0 never polls")
 	f.IntVar(&o.Senders, "senders", o.Senders, "how many requests may be under way at once")
-	f.Float64Var(&o.Loss, "loss", o.Loss, "share of reports that vanish though the client believes them sent, and of polls")
+	f.Float64Var(&o.Loss, "loss", o.Loss,
+		"share of reports that vanish though the client believes them sent, and of polls")
 	f.Float64Var(&o.Duplicate, "duplicate", o.Duplicate, "share of reports that arrive twice")
 	f.Float64Var(&o.Reorder, "reorder", o.Reorder, "share of reports that arrive after their successor")
 	f.Float64Var(&o.Delay, "delay", o.Delay, "share of reports that arrive late, by up to --delay-by")
 	cli.DurationVar(f, &o.DelayBy, "delay-by", "the longest delay")
 	f.Float64Var(&o.Damage, "damage", o.Damage, "share of reports in which one record arrives damaged")
-	f.Float64Var(&o.Reinstall, "reinstall", 0, "share of clients that lose their store once in this run, so that their serials start again")
-	f.Float64Var(&o.Restore, "restore", 0, "share of clients that are set back once in this run to an image of some hours before")
-	f.IntVar(&o.SerialJumps, "serial-jump", 0, "number of clients whose counter of serials jumps to 10^15 once in this run")
-	f.IntVar(&o.FalseClaims, "false-claim", 0, "number of clients in whose name somebody claims a serial near 2^62 with every poll")
+	f.Float64Var(&o.Reinstall, "reinstall", 0,
+		"share of clients that lose their store once in this run, so that their serials start again")
+	f.Float64Var(&o.Restore, "restore", 0,
+		"share of clients that are set back once in this run to an image of some hours before")
+	f.IntVar(&o.SerialJumps, "serial-jump", 0,
+		"number of clients whose counter of serials jumps to 10^15 once in this run")
+	f.IntVar(&o.FalseClaims, "false-claim", 0,
+		"number of clients in whose name somebody claims a serial near 2^62 with every poll")
 	f.Float64Var(&o.ClockJump, "clock-jump", 0, "share of clients whose clock jumps once in this run by years, either way")
 }
 
@@ -93,7 +105,8 @@ func (o *fleetOptions) config(g *commands) (fleet.Config, error) {
 		return c, cli.Usage(errors.New("--for and --settle are both 0; give one of them a time, such as --for 60s"))
 	}
 	if c.Relay == "" {
-		return c, cli.Usage(errors.New("--relay is missing; name the relay's address, such as --relay https://127.0.0.1:8443"))
+		return c, cli.Usage(
+			errors.New("--relay is missing; name the relay's address, such as --relay https://127.0.0.1:8443"))
 	}
 	if err := c.Validate(); err != nil {
 		return c, cli.Usage(err)
@@ -137,7 +150,8 @@ func (g *commands) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
 		if s.Trouble != "" {
 			why += ": " + s.Trouble
 		}
-		return fmt.Errorf("%s did not settle: %s; run again with `--for 0 --settle 30s`", cli.FmtCount(s.Unsettled, "client"), why)
+		return fmt.Errorf("%s did not settle: %s; run again with `--for 0 --settle 30s`", cli.FmtCount(s.Unsettled, "client"),
+			why)
 	}
 	return nil
 }
@@ -195,9 +209,11 @@ func (g *commands) fleetResult(out io.Writer, s fleet.Stats, fs *fleet.Store) er
 		{"greatest_serial", t.GreatestSerial}, {"unsent", t.Unsent}, {"dead_letters", t.DeadLetters},
 		{"reports", s.Reports}, {"messages", s.Messages}, {"retries", s.Retries}, {"refused", s.Refused},
 		{"lost_reports", s.Lost}, {"duplicated_reports", s.Duplicated}, {"reordered_reports", s.Reordered},
-		{"delayed_reports", s.Delayed}, {"damaged_records", s.Damaged}, {"reinstalled", s.Reinstalled}, {"restored", s.Restored},
+		{"delayed_reports", s.Delayed}, {"damaged_records", s.Damaged}, {"reinstalled", s.Reinstalled}, {"restored",
+			s.Restored},
 		{"clock_jumps", s.ClockJumps},
-		{"serial_jumps", s.SerialJumps}, {"false_claims", s.FalseClaims}, {"polls", s.Polls}, {"failed_polls", s.PollsFailed}, {"resyncs_answered", s.Resyncs},
+		{"serial_jumps", s.SerialJumps}, {"false_claims", s.FalseClaims}, {"polls", s.Polls}, {"failed_polls",
+			s.PollsFailed}, {"resyncs_answered", s.Resyncs},
 		{"trouble", s.Trouble},
 	})
 }

@@ -1,5 +1,5 @@
-// Package simulate is the commands of simulated fleets: a demo, which is a whole site with one, and a fleet against any relay. A demo
-// never removes a folder that it did not make.
+// Package simulate is the commands of simulated fleets: a demo, which is a whole site with one, and a fleet against any
+// relay. A demo never removes a folder that it did not make.
 package simulate
 
 import (
@@ -40,9 +40,12 @@ func Demo(globals *cli.Globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "start a site with a simulated fleet on its patch day, and print the dashboard's address",
-		Long: "Starts a whole site on free ports of this machine, without client certificates, and a simulated fleet that reports to it\n" +
-			"over HTTPS. Without --data everything lies in a temporary folder that is removed at the end: the system's, or the user's cache\n" +
-			"folder where that is in memory. Addresses and intervals are the demo's own, whatever the configuration says; --set KEY=VALUE\n" +
+		Long: "Starts a whole site on free ports of this machine, without client certificates, and a simulated fleet that " +
+			"reports to it\n" +
+			"over HTTPS. Without --data everything lies in a temporary folder that is removed at the end: the system's, or " +
+			"the user's cache\n" +
+			"folder where that is in memory. Addresses and intervals are the demo's own, whatever the configuration says; " +
+			"--set KEY=VALUE\n" +
 			"changes one.",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -76,8 +79,8 @@ func (g *commands) demo(cmd *cobra.Command, fc fleet.Config) error {
 	return err
 }
 
-// demoStop is how long a demo that was stopped waits for its stages. One that hangs on, for a page that is open in a browser or a
-// merge of the engine, ends with the process, as by a power cut: what was acknowledged is on disk.
+// demoStop is how long a demo that was stopped waits for its stages. One that hangs on, for a page that is open in a
+// browser or a merge of the engine, ends with the process, as by a power cut: what was acknowledged is on disk.
 const demoStop = time.Second
 
 func (g *commands) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Config) error {
@@ -92,7 +95,8 @@ func (g *commands) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Confi
 	defer closeLog()
 	group, ctx := errgroup.WithContext(cmd.Context())
 	c := site.Config{
-		Data: g.Data, Settings: cfg, Roles: site.Roles(site.Built), Log: log, Version: cli.Version(), AgentLog: client.Log(g.Data),
+		Data: g.Data, Settings: cfg, Roles: site.Roles(site.Built), Log: log, Version: cli.Version(), AgentLog: client.Log(
+			g.Data),
 		NeedsStore: true, // whoever looks at a demo wants to know at once
 		Notice:     "A demo: its clients are simulated, except for this machine, " + client.HostName() + ".",
 	}
@@ -124,7 +128,8 @@ func (g *commands) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Confi
 	})
 }
 
-// stopBriefly waits for something to end. Once ctx is done it calls stopping, and then waits for no longer than patience.
+// stopBriefly waits for something to end. Once ctx is done it calls stopping, and then waits for no longer than
+// patience.
 func stopBriefly(ctx context.Context, wait func() error, patience time.Duration, stopping func()) (err error) {
 	ended := make(chan error, 1)
 	go func() { ended <- wait() }()
@@ -174,8 +179,10 @@ func listenPages(addr string) (net.Listener, error) {
 // demoPolls is the time between two policy polls of a simulated client.
 const demoPolls = 30 * time.Second
 
-// runFleet runs the simulated fleet, whose clients keep what they hold beside the site's data: a demo on old data goes on with them.
-func (g *commands) runFleet(ctx context.Context, out io.Writer, cfg configs.Config, log *slog.Logger, a site.Addresses, fc fleet.Config, machine, note string) (err error) {
+// runFleet runs the simulated fleet, whose clients keep what they hold beside the site's data: a demo on old data goes
+// on with them.
+func (g *commands) runFleet(ctx context.Context, out io.Writer, cfg configs.Config, log *slog.Logger, a site.Addresses,
+	fc fleet.Config, machine, note string) (err error) {
 	fc.Relay, fc.PolicyInterval = a.Relay, demoPolls
 	if fc.TLS, err = trust(a.CAFile); err != nil {
 		return err
@@ -198,17 +205,21 @@ func (g *commands) runFleet(ctx context.Context, out io.Writer, cfg configs.Conf
 			return err
 		}
 	}
-	fmt.Fprintf(out, "\n  Dashboard   %s\n  Relay       %s   (CA %s)\n  Data        %s\n  Log         %s\n  Machine     %s\n\n"+
+	fmt.Fprintf(out, "\n  Dashboard   %s\n  Relay       %s   (CA %s)\n  Data        %s\n  Log         %s\n"+
+		"  Machine     %s\n\n"+
 		"%d clients live through a patch day in %v. Ctrl-C stops.\n\n",
-		a.Reports, a.Relay, a.CAFile, strings.TrimSpace(g.Data+"   "+note), filepath.Join(g.Data, "statewire.log"), machine, fc.Clients, fc.PatchDay)
+		a.Reports, a.Relay, a.CAFile, strings.TrimSpace(g.Data+"   "+note), filepath.Join(g.Data,
+			"statewire.log"), machine, fc.Clients, fc.PatchDay)
 	over := time.AfterFunc(fc.PatchDay, func() { fmt.Fprint(out, patchDayOver(fc.PatchDay, f.Stats())) })
 	defer over.Stop()
 	return f.Run(ctx)
 }
 
-// patchDayOver says that the fleet has lived through its day: from then on little happens, and somebody may wait for more.
+// patchDayOver says that the fleet has lived through its day: from then on little happens, and somebody may wait for
+// more.
 func patchDayOver(took time.Duration, s fleet.Stats) string {
-	return fmt.Sprintf("The patch day is over after %v: the relay took %s with %s. The clients live on, at the pace of a real day. Ctrl-C stops.\n\n",
+	return fmt.Sprintf("The patch day is over after %v: the relay took %s with %s. The clients live on, at the pace of "+
+		"a real day. Ctrl-C stops.\n\n",
 		took, cli.FmtCount(int(s.Reports), "report"), cli.FmtCount(int(s.Messages), "message"))
 }
 
