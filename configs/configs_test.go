@@ -266,7 +266,8 @@ func TestAPortThatIsNoneIsRefused(t *testing.T) {
 			"https://mp:", true},
 	} {
 		for port, ok := range map[string]bool{
-			"0": !tt.dial, "1": true, "65535": true, "65536": false, "99999": false, "-1": false, "abc": false, "https": false, " 1": false, `1"`: false, "1x": false,
+			"0": !tt.dial, "1": true, "65535": true, "65536": false, "99999": false, "-1": false, "abc": false, "https": false,
+			" 1": false, `1"`: false, "1x": false,
 		} {
 			_, _, err := configs.Load(configs.Source{File: write(t, ""), Flags: map[string]string{tt.key: tt.before + port}})
 			if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), tt.key) {
@@ -275,7 +276,8 @@ func TestAPortThatIsNoneIsRefused(t *testing.T) {
 		}
 	}
 	for key, value := range map[string]string{
-		"relay.listen": `"127.0.0.1:9443"`, "notifier.listen": "ho st:1", "agent.relay": "https://u:p@mp:1", "store.addr": "db", "fsp.listen": "on",
+		"relay.listen": `"127.0.0.1:9443"`, "notifier.listen": "ho st:1", "agent.relay": "https://u:p@mp:1",
+		"store.addr": "db", "fsp.listen": "on",
 	} {
 		if _, _, err := configs.Load(configs.Source{File: write(t, ""), Flags: map[string]string{key: value}}); err == nil ||
 			!strings.Contains(err.Error(), key) {

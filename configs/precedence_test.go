@@ -64,7 +64,8 @@ func TestAnUnreadableLocalFileIsAnError(t *testing.T) {
 // A duration is shown without zero parts, and in days from fifteen of them on.
 func TestDurationsAreShownAsPeopleWriteThem(t *testing.T) {
 	for given, want := range map[string]string{
-		"24h": "24h", "336h": "336h", "14d": "336h", "360h": "15d", "361h": "361h", "400d": "400d", "90m": "1h30m", "3600s": "1h", "900s": "15m", "61s": "1m1s", "36h30m": "36h30m",
+		"24h": "24h", "336h": "336h", "14d": "336h", "360h": "15d", "361h": "361h", "400d": "400d", "90m": "1h30m",
+		"3600s": "1h", "900s": "15m", "61s": "1m1s", "36h30m": "36h30m",
 	} {
 		key := map[bool]string{true: "store.retention", false: "agent.send_interval"}[strings.HasSuffix(given, "d") ||
 			len(given) == 4 && given[3] == 'h']

@@ -298,7 +298,8 @@ func TestDeadFilesAreListedShownAndReplayed(t *testing.T) {
 
 func TestAReportIsNamedByItsEndInAnyCase(t *testing.T) {
 	for name, want := range map[string]bool{
-		"a.SMX": true, "a.smx": true, "a.SMW": true, "a.smw": true, "a.Smw": true, "a.xml": false, "a": false, "SMX": false, "a.SMX.tmp": false,
+		"a.SMX": true, "a.smx": true, "a.SMW": true, "a.smw": true, "a.Smw": true, "a.xml": false, "a": false, "SMX": false,
+		"a.SMX.tmp": false,
 	} {
 		if isReport(name) != want {
 			t.Errorf("%s: a report: %v", name, !want)

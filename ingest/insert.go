@@ -110,7 +110,8 @@ func (t table) with(p piece, m span) table {
 		t.blocks = append(t.blocks, []any{p.clients[m.from:m.to], r.Serial[m.from:m.to], p.received[m.from:m.to],
 			r.TopicType[m.from:m.to], r.TopicID[m.from:m.to], r.TopicIDType[m.from:m.to], r.StateID[m.from:m.to],
 			r.Criticality[m.from:m.to], p.params(m), r.Details[m.from:m.to], p.filesOf[m.from:m.to], r.User[m.from:m.to],
-			r.UserSID[m.from:m.to], r.DetailsType[m.from:m.to], r.Flags[m.from:m.to], p.receipts[m.from:m.to], r.Hash[m.from:m.to],
+			r.UserSID[m.from:m.to], r.DetailsType[m.from:m.to], r.Flags[m.from:m.to], p.receipts[m.from:m.to],
+			r.Hash[m.from:m.to],
 			r.Time[m.from:m.to]})
 	}
 	return t

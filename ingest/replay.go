@@ -96,6 +96,7 @@ func asItArrived(b inbox.BadFile, doc []byte) []byte {
 		return doc // a relay-written file
 	}
 	return smx.AppendFile(nil, []smx.Accepted{{
-		Client: checked.Client, Received: b.Reason.Received, Receipt: b.Reason.Receipt, Messages: checked.Messages, Body: checked.Body,
+		Client: checked.Client, Received: b.Reason.Received, Receipt: b.Reason.Receipt, Messages: checked.Messages,
+		Body: checked.Body,
 	}})
 }

@@ -178,8 +178,9 @@ func TestEveryOutcomeIsCounted(t *testing.T) {
 	}
 	for name, want := range map[string]float64{
 		"loader_messages_total stored": 9, "loader_messages_total duplicate": 3, "loader_messages_total set_aside": 1,
-		"loader_files_total loaded": 4, "loader_files_total bad": 1, "loader_files_total vanished": 0, "loader_files_total postponed": 0,
-		"loader_conflicts_total": 0, "loader_lag_seconds": 4, "store_insert_seconds": 1, "store_insert_rows": 1,
+		"loader_files_total loaded": 4, "loader_files_total bad": 1, "loader_files_total vanished": 0,
+		"loader_files_total postponed": 0,
+		"loader_conflicts_total":       0, "loader_lag_seconds": 4, "store_insert_seconds": 1, "store_insert_rows": 1,
 	} {
 		if got, ok := have[name]; got != want || !ok {
 			t.Errorf("%s is %v, want %v", name, got, want)

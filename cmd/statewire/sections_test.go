@@ -12,18 +12,22 @@ import (
 
 // wrongValues has a value for one key of every section that nobody may start with.
 var wrongValues = map[string]string{
-	"relay.auth": "none", "fsp.messages": "many", "ingest.loader_threads": "0", "store.tls": "maybe", "resync.max_outstanding": "0",
-	"reports.max_rows": "0", "notifier.throttle": "0", "agent.send_interval": "0s",
+	"relay.auth": "none", "fsp.messages": "many", "ingest.loader_threads": "0", "store.tls": "maybe",
+	"resync.max_outstanding": "0",
+	"reports.max_rows":       "0", "notifier.throttle": "0", "agent.send_interval": "0s",
 }
 
 // A wrong value stops the commands that use its section, and only those.
 func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
 	uses := map[string]string{
-		"agent run": "agent", "agent send": "agent", "agent status": "agent", "fleet": "store", "fleet verify": "store", "store migrate": "store",
-		"sql": "store reports", "report": "store reports", "report list": "store reports", "status": "store ingest",
-		"dead list": "store ingest", "dead drop": "store ingest", "account": "store ingest reports", "collection list": "store ingest resync",
-		"load": "store ingest", "ingest": "store ingest", "resync list": "store ingest resync", "policy list": "store ingest resync",
-		"explain": "store reports ingest resync agent", "trace": "store reports ingest resync agent",
+		"agent run": "agent", "agent send": "agent", "agent status": "agent", "fleet": "store", "fleet verify": "store",
+		"store migrate": "store",
+		"sql":           "store reports", "report": "store reports", "report list": "store reports", "status": "store ingest",
+		"dead list": "store ingest", "dead drop": "store ingest", "account": "store ingest reports",
+		"collection list": "store ingest resync",
+		"load":            "store ingest", "ingest": "store ingest", "resync list": "store ingest resync",
+		"policy list": "store ingest resync",
+		"explain":     "store reports ingest resync agent", "trace": "store reports ingest resync agent",
 		"serve": "", "demo": "", "config check": "", "config show": "",
 	}
 	for _, cmd := range newRoot().Commands() {

@@ -10,7 +10,8 @@ import (
 
 func TestDurations(t *testing.T) {
 	for text, want := range map[string]time.Duration{
-		"900s": 900 * time.Second, "15m": 15 * time.Minute, " 72h ": 72 * time.Hour, "400d": 400 * 24 * time.Hour, "1.5d": 36 * time.Hour, "0": 0, "-1h": -time.Hour,
+		"900s": 900 * time.Second, "15m": 15 * time.Minute, " 72h ": 72 * time.Hour, "400d": 400 * 24 * time.Hour,
+		"1.5d": 36 * time.Hour, "0": 0, "-1h": -time.Hour,
 		"36500d": 36500 * 24 * time.Hour,
 	} {
 		if got, err := parse.Duration(text); err != nil || got != want {
@@ -87,7 +88,8 @@ func TestClients(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"PC-01": "PC-01", " PC-01 \t": "PC-01", "a/b": "a/b", "..": "..", "q?z#w": "q?z#w", "%2e%2e": "%2e%2e", `C:\x`: `C:\x`, "null": "null", "o'brien": "o'brien",
+		"PC-01": "PC-01", " PC-01 \t": "PC-01", "a/b": "a/b", "..": "..", "q?z#w": "q?z#w", "%2e%2e": "%2e%2e",
+		`C:\x`: `C:\x`, "null": "null", "o'brien": "o'brien",
 		"MY PC": "MY PC", "{": "{", "{}": "{}", "ÄÖÜ": "ÄÖÜ",
 	} {
 		if _, name, err := parse.Client(text); err != nil || name != want {
@@ -95,7 +97,8 @@ func TestClients(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"": "names no client", " \t ": "names no client", "a\nb": "names no client", "a\x00": "names no client", "\xff\ufffd": "names no client",
+		"": "names no client", " \t ": "names no client", "a\nb": "names no client", "a\x00": "names no client",
+		"\xff\ufffd":      "names no client",
 		"GUID:" + id[:35]: "looks like a client id", id[:35]: "looks like a client id", id[:35] +
 			"g": "looks like a client id", "{" + id[1:] + "}": "looks like a client id",
 		"GUID:": "looks like a client id", "guid:PC": "looks like a client id", strings.Repeat("x", 5000): "too long",
@@ -112,8 +115,10 @@ func TestQueries(t *testing.T) {
 		t.Errorf("%v (%v)", got, err)
 	}
 	for raw, want := range map[string]string{
-		"a=1&name=50%": `parameter "name" has a bad escape in "50%"`, "name=%zz": `"%zz"`, "name=B;ETA": "holds a semicolon; write it as %3B",
-		"a;b": `parameter "a;b" holds a semicolon`, "%=1": `parameter "%" has a bad escape`, "n=%ff": `parameter "n" is not UTF-8 text`,
+		"a=1&name=50%": `parameter "name" has a bad escape in "50%"`, "name=%zz": `"%zz"`,
+		"name=B;ETA": "holds a semicolon; write it as %3B",
+		"a;b":        `parameter "a;b" holds a semicolon`, "%=1": `parameter "%" has a bad escape`,
+		"n=%ff": `parameter "n" is not UTF-8 text`,
 	} {
 		if got, err := parse.Query(raw); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is %v (%v), want %q", raw, got, err, want)
@@ -124,7 +129,8 @@ func TestQueries(t *testing.T) {
 func TestQueriesOfKnownParameters(t *testing.T) {
 	for raw, want := range map[string]string{
 		"topic=1&serial=2": "", "": "", "topik=1": `parameter "topik" is unknown; did you mean topic?`,
-		"x=1": `parameter "x" is unknown; allowed are topic, serial`, "topic=1&topic=1": `parameter "topic" is given more than once`,
+		"x=1":             `parameter "x" is unknown; allowed are topic, serial`,
+		"topic=1&topic=1": `parameter "topic" is given more than once`,
 	} {
 		query, err := parse.Query(raw)
 		if err != nil {
@@ -142,8 +148,10 @@ func TestQueriesOfKnownParameters(t *testing.T) {
 
 func TestAddressesOfServers(t *testing.T) {
 	for text, ok := range map[string]bool{
-		"https://mp": true, "https://mp.example:8443": true, "https://[::1]:1/": true, "https://mp/": true, "https://mp/statewire": false, "https://mp:0": false,
-		"https://mp:65535": true, "https://mp:65536": false, "https://u@mp": false, "https://mp?x=1": false, "https://mp?": false, "https://mp#a": false,
+		"https://mp": true, "https://mp.example:8443": true, "https://[::1]:1/": true, "https://mp/": true,
+		"https://mp/statewire": false, "https://mp:0": false,
+		"https://mp:65535": true, "https://mp:65536": false, "https://u@mp": false, "https://mp?x=1": false,
+		"https://mp?": false, "https://mp#a": false,
 		"http://mp": false, "mp:1": false, "": false, "https://": false, "https://:1": false, "https://a b": false,
 	} {
 		if _, err := parse.Base(text, "https"); (err == nil) != ok {
@@ -170,7 +178,8 @@ func TestAddressesOfServers(t *testing.T) {
 func TestNearestWords(t *testing.T) {
 	known := []string{"relay.listen", "relay.client_rate", "store.memory", "name"}
 	for word, want := range map[string]string{
-		"relay.listn": "relay.listen", "relay.lsiten": "relay.listen", "relay_listen": "relay.listen", "store.memroy": "store.memory", "nmae": "name",
+		"relay.listn": "relay.listen", "relay.lsiten": "relay.listen", "relay_listen": "relay.listen",
+		"store.memroy": "store.memory", "nmae": "name",
 		"weather": "", "": "", "x": "", "na": "", "relay.speed": "",
 	} {
 		if got := parse.Nearest(word, known); got != want {

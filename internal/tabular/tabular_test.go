@@ -12,9 +12,12 @@ import (
 
 // hostile is what a client may write into every text of its report.
 var hostile = []string{
-	"=cmd|' /C calc'!A0", "+1+1", "-2+3+cmd", "@SUM(A1)", "\t=1+1", "\r=1+1", " =1+1", "\u00a0=1", "\ufeff=1", "\u200b=1", "\x00-1", "＝1+1", "%0A=1", "|calc",
-	"<script>alert(1)</script>", "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\u009b31m", "\u0085", "\x9b31m", "a\rb", "a\nb", "a\x00b", "\x7f",
-	"\u202egnp.exe", "\u2066x\u2069", "a\u200bb", "a\u2028b", "a\u2029b", "\U000e0041", "\u061c", "\xff\xfe", `"a","b"`, "a;b", strings.Repeat("x", 300),
+	"=cmd|' /C calc'!A0", "+1+1", "-2+3+cmd", "@SUM(A1)", "\t=1+1", "\r=1+1", " =1+1", "\u00a0=1", "\ufeff=1", "\u200b=1",
+	"\x00-1", "＝1+1", "%0A=1", "|calc",
+	"<script>alert(1)</script>", "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "\u009b31m", "\u0085", "\x9b31m", "a\rb",
+	"a\nb", "a\x00b", "\x7f",
+	"\u202egnp.exe", "\u2066x\u2069", "a\u200bb", "a\u2028b", "a\u2029b", "\U000e0041", "\u061c", "\xff\xfe", `"a","b"`,
+	"a;b", strings.Repeat("x", 300),
 }
 
 func write(t *testing.T, f Format, columns []Column, rows [][]any, o Options) string {

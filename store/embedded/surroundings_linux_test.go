@@ -185,7 +185,8 @@ func TestReadOnlySendsNothingAndReadsNoFile(t *testing.T) {
 func TestFunctionsThatReachOutsideAreKnown(t *testing.T) {
 	harmless := []string{"URLHash", "URLHierarchy", "URLPathHierarchy", "cutURLParameter", "decodeURLComponent",
 		"decodeURLFormComponent", "encodeURLComponent",
-		"encodeURLFormComponent", "extractURLParameter", "extractURLParameterNames", "extractURLParameters", "base64URLDecode", "base64URLEncode", "tryBase64URLDecode",
+		"encodeURLFormComponent", "extractURLParameter", "extractURLParameterNames", "extractURLParameters",
+		"base64URLDecode", "base64URLEncode", "tryBase64URLDecode",
 		"defaultProfiles", "currentProfiles", "enabledProfiles", // names of profiles
 		"filesystemAvailable", "filesystemCapacity", "filesystemUnreserved", // numbers of the store's own disk
 		"getClientHTTPHeader", // off by default
@@ -211,7 +212,8 @@ func TestForeignCallersHaveNoSayInFilesAndHosts(t *testing.T) {
 		for setting, want := range map[string]bool{
 			"output_format_schema=" +
 				url.QueryEscape(out): readonly, "format_schema=x": readonly, "allow_experimental_eval_table_function=1": readonly,
-			"compile_expressions=1": true, "Compile_Expressions=0": true, "session_timezone=Europe%2FBerlin": false, "enable_http_compression=1": false,
+			"compile_expressions=1": true, "Compile_Expressions=0": true, "session_timezone=Europe%2FBerlin": false,
+			"enable_http_compression=1": false,
 		} {
 			if status, body, _ := ask(t, "POST", srv.URL+"/?"+setting, "SELECT 1"); (status == 403) != want {
 				t.Errorf("readonly %t, %s: %d %s", readonly, setting, status, body)
