@@ -127,3 +127,25 @@ func TestACollectionWhoseQueryFailsKeepsItsPolicy(t *testing.T) {
 		}
 	}
 }
+
+// Where the collections of a client disagree the smallest priority wins, whatever the collections are called.
+func TestTheSmallestPriorityWins(t *testing.T) {
+	db, log := storetest.New(t), slog.New(slog.DiscardHandler)
+	sets := collections.New(db, log, time.Now)
+	s := New(Deps{Store: db, Collections: sets, Resyncs: asked{}, Log: log})
+	for name, p := range map[string]Settings{
+		"a": {Priority: 9, SendInterval: time.Hour}, "b": {Priority: 5, SendInterval: time.Minute},
+		"c": {Priority: 5, SendInterval: time.Second},
+	} {
+		spec := collections.Spec{Name: name, Clients: []smx.ClientID{client(1)}}
+		if _, err := sets.Create(t.Context(), spec); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Set(t.Context(), name, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p, err := s.answer(smx.Poll{Client: client(1)}); err != nil || p.SendInterval != time.Minute {
+		t.Errorf("sends every %v, %v", p.SendInterval, err)
+	}
+}

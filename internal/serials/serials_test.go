@@ -92,6 +92,16 @@ func TestRunsOfSerials(t *testing.T) {
 	}
 }
 
+func TestSerialsAsTheyCome(t *testing.T) {
+	var runs []Run
+	for _, serial := range []uint64{1, 2, 3, 5, 5, 0, 4, 5} {
+		runs = Append(runs, serial)
+	}
+	if want := []Run{{1, 3}, {5, 5}, {5, 5}, {4, 5}}; !slices.Equal(runs, want) {
+		t.Errorf("have %v, want %v", runs, want)
+	}
+}
+
 func TestNothingOverflowsAtTheGreatestSerial(t *testing.T) {
 	all := []Run{{1, greatest}}
 	if got := Subtract(all, []Run{{1, greatest}}); got != nil {
