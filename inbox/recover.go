@@ -68,7 +68,7 @@ func (l *Loader) takeList(name string, do func(e *entry)) error {
 	entries, err := l.dir.readList(name)
 	if errors.Is(err, errListBroken) {
 		l.dir.log.Error("broken claim list set aside", "file", name, "err", err)
-		return l.dir.banish(disk.ProcessFolder, name, l.dir.freeName(disk.ProcessFolder, name),
+		return l.dir.setAside(disk.ProcessFolder, name, l.dir.freeName(disk.ProcessFolder, name),
 			Reason{Time: now(), Code: "claim_list_broken", Reason: err.Error()})
 	}
 	if err != nil {

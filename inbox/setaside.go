@@ -55,7 +55,7 @@ func (c *Chunk) setAside(e *entry, r Reason) error {
 	}
 	r.File, r.Size, r.MTime = e.name, e.id.Size, e.id.Mtime
 	target, _ := c.loader.keepAs(e, 0, nil)
-	err := d.banish(disk.Folder(e.lane), e.name, target, r)
+	err := d.setAside(disk.Folder(e.lane), e.name, target, r)
 	if errors.Is(err, fs.ErrNotExist) {
 		c.end(e, "vanished")
 		return nil
@@ -121,8 +121,8 @@ func (d *Dir) overwrite(at disk.Folder, name string, data []byte) error {
 	return nil
 }
 
-// banish moves a file to corrupt under a name that is free or has the same bytes already, its reason first.
-func (d *Dir) banish(from disk.Folder, name, target string, r Reason) error {
+// setAside moves a file to corrupt under a name that is free or has the same bytes already, its reason first.
+func (d *Dir) setAside(from disk.Folder, name, target string, r Reason) error {
 	began, err := d.begin()
 	if err != nil {
 		return err

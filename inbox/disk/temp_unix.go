@@ -12,8 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
+
+	"statewire/internal/filelock"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,7 +35,7 @@ type ownFolder struct {
 // claimTemp sweeps the folders of dead processes below path and makes one for this process. A guard lock keeps others
 // from taking a folder for dead before its owner has locked it.
 func claimTemp(path string, log *slog.Logger) (*ownFolder, error) {
-	guard, err := lockFile(filepath.Join(path, ".guard.lock"), 0)
+	guard, err := filelock.Take(filepath.Join(path, ".guard.lock"), true)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +50,7 @@ func claimTemp(path string, log *slog.Logger) (*ownFolder, error) {
 	if own.Dir, err = os.Open(own.Path); err != nil {
 		return nil, err
 	}
-	if own.Lock, err = lockFile(filepath.Join(own.Path, ownerLock), unix.LOCK_NB); err != nil {
+	if own.Lock, err = filelock.Take(filepath.Join(own.Path, ownerLock), false); err != nil {
 		return nil, errors.Join(err, own.Dir.Close(), os.Remove(own.Path))
 	}
 	return own, nil
@@ -78,8 +79,8 @@ func sweep(path string, log *slog.Logger) error {
 
 // sweepOwner removes a folder whose owner is dead, with the temporary files in it. Anything else in it makes it stay.
 func sweepOwner(path string, log *slog.Logger) error {
-	lock, err := lockFile(filepath.Join(path, ownerLock), unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
+	lock, err := filelock.Take(filepath.Join(path, ownerLock), false)
+	if errors.As(err, new(*filelock.HeldError)) {
 		return nil
 	}
 	if err != nil {
@@ -106,19 +107,6 @@ func sweepOwner(path string, log *slog.Logger) error {
 	return nil
 }
 
-// lockFile opens a lock file and takes its lock; flags is 0 to wait for it or LOCK_NB not to.
-func lockFile(path string, flags int) (*os.File, error) {
-	// Not open for writing, so that an operator can turn the disk read-only under a running site.
-	f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := again(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|flags) }); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
-	}
-	return f, nil
-}
-
 // Lock takes the loader's lock.
 func (k *Unix) Lock() (io.Closer, error) {
 	f, err := k.takeLock()
@@ -134,16 +122,15 @@ func (k *Unix) Lock() (io.Closer, error) {
 // takeLock takes the lock below the root as it is now, and writes this process's id into it.
 func (k *Unix) takeLock() (*os.File, error) {
 	path := filepath.Join(k.root, loaderLock)
-	f, err := lockFile(path, unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		held, _ := os.ReadFile(path)
-		pid, _ := strconv.Atoi(strings.TrimSpace(string(held)))
-		return nil, &LockedError{Path: path, PID: pid}
+	f, err := filelock.Take(path, false)
+	var held *filelock.HeldError
+	if errors.As(err, &held) {
+		return nil, &LockedError{Path: path, PID: held.PID}
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(path, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o600); err != nil {
+	if err := filelock.Name(path); err != nil {
 		k.log.Warn("the loader's lock does not name its holder", "file", path, "err", err)
 	}
 	return f, nil
