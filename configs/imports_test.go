@@ -16,20 +16,18 @@ import (
 // allowed is who may import whom, by folder. A folder that is not here may import nothing of the project but the leaves
 // below internal/, which import nothing of it themselves.
 var allowed = map[string][]string{
-	"cmd/statewire": {"cmd/statewire/cli", "cmd/statewire/client", "cmd/statewire/simulate", "site", "fleet", "agent",
-		"agent/cache", "agent/transport", "agent/local", "agent/packages",
-		"reports", "reports/explain", "reports/summary", "configs", "console", "identity", "inbox", "ingest", "relay",
-		"resync", "resync/gaps", "collections", "policies", "smx", "smx/policy", "store", "store/embedded"},
+	"cmd/statewire": {"cmd/statewire/cli", "cmd/statewire/client", "cmd/statewire/simulate", "site", "fleet",
+		"agent/cache", "reports", "reports/explain", "reports/summary", "configs", "inbox", "ingest", "resync",
+		"resync/gaps", "collections", "policies", "smx", "smx/policy", "store"},
 	"cmd/statewire/cli": {"configs"},
 	"cmd/statewire/client": {"cmd/statewire/cli", "agent", "agent/cache", "agent/transport", "agent/local",
-		"agent/packages",
-		"reports", "reports/explain", "configs", "smx"},
+		"agent/packages", "reports/explain", "configs", "smx"},
 	"cmd/statewire/simulate": {"cmd/statewire/cli", "cmd/statewire/client", "site", "fleet", "configs", "relay", "inbox",
 		"smx"},
 
 	"site": {"configs", "relay", "inbox", "ingest", "store", "resync", "resync/gaps", "collections", "policies",
-		"reports", "reports/explain", "reports/summary", "console", "identity", "notifier", "smx", "smx/policy"},
-	"configs": {"relay", "ingest", "store", "resync", "reports", "console", "notifier", "agent", "agent/packages"},
+		"reports", "reports/explain", "reports/summary", "console", "identity", "smx"},
+	"configs": {"relay", "ingest", "store", "resync", "reports", "notifier", "agent"},
 
 	"inbox":       {"inbox/disk"},
 	"relay":       {"inbox", "smx", "smx/policy", "identity"},
@@ -38,7 +36,7 @@ var allowed = map[string][]string{
 	"collections": {"store", "smx"},
 	"policies":    {"collections", "store", "smx", "smx/policy"},
 	"resync/gaps": {"store", "smx"},
-	// it says its requests as a policy does
+	// It says its requests as a policy does.
 	"resync":   {"resync/gaps", "collections", "policies", "store", "smx", "smx/policy"},
 	"notifier": {"notifier/wire", "inbox", "identity"},
 

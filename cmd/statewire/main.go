@@ -62,9 +62,7 @@ type globals struct {
 	ownSQL bool  // the command runs SQL of its user
 }
 
-// newRoot builds the command tree.
-func newRoot() *cobra.Command { return (&globals{}).root() }
-
+// root builds the command tree.
 func (g *globals) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "statewire",

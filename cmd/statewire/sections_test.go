@@ -30,14 +30,14 @@ func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
 		"explain":     "store reports ingest resync agent", "trace": "store reports ingest resync agent",
 		"serve": "", "demo": "", "config check": "", "config show": "",
 	}
-	for _, cmd := range newRoot().Commands() {
+	for _, cmd := range (&globals{}).root().Commands() {
 		if !cmd.Hidden && !slices.ContainsFunc(slices.Collect(maps.Keys(uses)),
 			func(path string) bool { return strings.HasPrefix(path+" ", cmd.Name()+" ") }) {
 			t.Errorf("which sections does %s use?", cmd.Name())
 		}
 	}
 	for path, used := range uses {
-		cmd, _, err := newRoot().Find(strings.Fields(path))
+		cmd, _, err := (&globals{}).root().Find(strings.Fields(path))
 		if err != nil || !strings.HasSuffix(cmd.CommandPath(), path) {
 			t.Errorf("there is no command %s: %v", path, err)
 			continue
