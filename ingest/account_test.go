@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,11 +28,23 @@ func accountSQL(clients string) string {
 		if strings.HasSuffix(table, "source_file") {
 			with += " AND source_file"
 		}
-		sql = strings.Replace(sql, table, with, 1)
+		sql = within(sql, table, with)
 	}
-	sql = strings.Replace(sql, "FROM set_aside_records FINAL\n            WHERE",
-		"FROM set_aside_records FINAL\n            WHERE client_id IN ("+clients+") AND", 1)
+	sql = within(sql, "FROM set_aside_records FINAL WHERE", "FROM set_aside_records FINAL WHERE client_id IN ("+clients+") AND")
 	return sql[strings.Index(sql, "WITH"):]
+}
+
+// within replaces the first place of old, whatever white space is between its words. Without such a place the query is none.
+func within(sql, old, with string) string {
+	words := strings.Fields(old)
+	for i := range words {
+		words[i] = regexp.QuoteMeta(words[i])
+	}
+	at := regexp.MustCompile(strings.Join(words, `\s+`)).FindStringIndex(sql)
+	if at == nil {
+		return "the report account asks nothing of " + old + "; WITH"
+	}
+	return sql[:at[0]] + with + sql[at[1]:]
 }
 
 // account is loaded, stored, duplicate, set aside and dropped of some clients.

@@ -72,6 +72,29 @@ func (l *Listener) held() (n int) {
 	return l.open.Len()
 }
 
+// latest is whether the connection that began to wait last is this one of a client, and waits. A client has its answer
+// before the server says that the connection is idle.
+func (l *Listener) latest(c net.Conn) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.open.Back()
+	if e == nil {
+		return false
+	}
+	last := e.Value.(*conn)
+	return !last.busy && last.RemoteAddr().String() == c.LocalAddr().String()
+}
+
+// wait returns once the listener knows that c is the last that began to wait.
+func wait(t *testing.T, l *Listener, c net.Conn) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !l.latest(c); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the listener does not see the connection wait")
+		}
+	}
+}
+
 func TestTheOldestSilentConnectionGivesWay(t *testing.T) {
 	for name, limits := range map[string]Limits{"of all": {All: 3, PerAddress: 9},
 		"of its address": {All: 9, PerAddress: 3}} {
@@ -83,10 +106,13 @@ func TestTheOldestSilentConnectionGivesWay(t *testing.T) {
 			spoke := dial(t, l)
 			ask(t, spoke, "/")
 			answered(t, spoke)
+			wait(t, l, spoke)
 			half := dial(t, l)
 			io.WriteString(half, "GET / HT") // a head that does not end is silence
-			ask(t, spoke, "/")               // has spoken last
+			wait(t, l, half)
+			ask(t, spoke, "/") // has spoken last
 			answered(t, spoke)
+			wait(t, l, spoke)
 			fresh := dial(t, l)
 			ask(t, fresh, "/")
 			answered(t, fresh)
