@@ -52,6 +52,10 @@ func TestFilesThatNobodyLoads(t *testing.T) {
 			"serve --roles ingest` loads them" {
 		t.Error(text)
 	}
+	at := time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)
+	if text := NoLoader(inbox.Box{Files: 1, Oldest: at}, time.Now(), false); !strings.Contains(text, ": 1 file waiting since ") {
+		t.Error(text)
+	}
 	unlock, err := Roles{"ingest"}.Lock(data)
 	if err != nil {
 		t.Fatal(err)
