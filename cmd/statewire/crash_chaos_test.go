@@ -20,12 +20,8 @@ import (
 // chaosTime is how long the traffic of TestChaosConservesEveryMessage lasts; checks come on top.
 const chaosTime = 30 * time.Second
 
-const (
-	// seedEnv repeats a run of the tests that choose by chance.
-	seedEnv = "STATEWIRE_TEST_SEED"
-	// longEnv is how many times as much the tests kill, cut and send that go on for a while.
-	longEnv = "STATEWIRE_TEST_LONG"
-)
+// longEnv is how many times as much the tests kill, cut and send that go on for a while.
+const longEnv = "STATEWIRE_TEST_LONG"
 
 // times is the value of longEnv, 1 without.
 func times(t testing.TB) int {
@@ -34,17 +30,6 @@ func times(t testing.TB) int {
 		return int(number(t, text))
 	}
 	return 1
-}
-
-// seed is what decides everything a test leaves to chance.
-func seed(t testing.TB, otherwise uint64) uint64 {
-	t.Helper()
-	n := otherwise
-	if text := os.Getenv(seedEnv); text != "" {
-		n = number(t, text)
-	}
-	t.Logf("repeat with %s=%d", seedEnv, n)
-	return n
 }
 
 // books are what the clients of a chaos run know in the end.

@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"statewire/smx"
+	"statewire/store/storetest"
 )
 
 // A replay or a drop that is killed at any system call loses nothing and counts nothing twice: given again, it is done.
 func TestNoKillOfADeadCommandBreaksTheAccount(t *testing.T) {
 	t.Parallel()
 	needTool(t, "strace")
-	chance := rand.New(rand.NewPCG(seed(t, 1), 78))
+	chance := rand.New(rand.NewPCG(storetest.SeedOr(t, 1), 78))
 	data, file := siteDir(t), filepath.Join(dataDir(t), "mended.xml")
 	hits, stored, dropped := 0, 0, 0
 	for round, at := range deadPlaces(chance) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"statewire/smx"
+	"statewire/store/storetest"
 )
 
 // required skips a test that this machine cannot run, and fails it in CI, where every proof must be given.
@@ -83,7 +84,7 @@ func places(chance *rand.Rand, n int) []kill {
 // stores nothing twice; each restart is ready by itself.
 func TestNoKillOfASiteBreaksThePromises(t *testing.T) {
 	needTool(t, "strace")
-	n := seed(t, 1)
+	n := storetest.SeedOr(t, 1)
 	for worker := range uint64(2) {
 		t.Run(fmt.Sprint("site ", worker), func(t *testing.T) {
 			t.Parallel()
@@ -161,7 +162,7 @@ func killCheck(t *testing.T, data string, at kill, l *ledger) {
 func TestNoKillOfALoadBreaksThePromises(t *testing.T) {
 	t.Parallel()
 	needTool(t, "strace")
-	chance := rand.New(rand.NewPCG(seed(t, 1), 77))
+	chance := rand.New(rand.NewPCG(storetest.SeedOr(t, 1), 77))
 	data, folder, l := dataDir(t), dataDir(t), newLedger()
 	write := func(round int) {
 		for n := range 12 {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"statewire/cmd/statewire/cli"
+	"statewire/store/storetest"
 )
 
 // fleetEnv is the number of clients of the fleets in these tests, for runs by hand.
@@ -43,7 +44,7 @@ func oneRound(t *testing.T, kills int, faults ...string) {
 	s := serveFleet(t, data, relay)
 	run := spawn(t, data, nil, append(fleetArgs(fleetClients(), relay, "--for", "15s", "--settle", "5s", "--loss", "0.02",
 		"--duplicate", "0.05", "--reorder", "0.05", "--reinstall", "0.03"), faults...)...)
-	chance := rand.New(rand.NewPCG(seed(t, 1), 0))
+	chance := rand.New(rand.NewPCG(storetest.SeedOr(t, 1), 0))
 	for range kills {
 		eventually(time.Duration(500+chance.IntN(2500))*time.Millisecond, run.ended)
 		s.kill()

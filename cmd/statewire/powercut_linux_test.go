@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"statewire/smx"
+	"statewire/store/storetest"
 )
 
 // shutdownNow is FS_IOC_SHUTDOWN; with noLogFlush the file system forgets what it had not written yet, its log
@@ -158,7 +159,7 @@ func checkFiles(t *testing.T, data string, l *ledger) {
 // What was loaded, and whose files were therefore deleted, survives a power cut: after a few moments, and after more
 // than 40 seconds of inserts and merges, when the parts that were first inserted are long gone.
 func TestPowerCutWhileLoading(t *testing.T) {
-	n := seed(t, 1)
+	n := storetest.SeedOr(t, 1)
 	onDisks(t, times(t), func(t *testing.T, d *disk) {
 		chance := rand.New(rand.NewPCG(n, uint64(crc32.ChecksumIEEE([]byte(t.Name())))))
 		l, next := newLedger(), &counters{}

@@ -120,7 +120,7 @@ func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store
 	return f(resyncRole{own.Resync, own.Collections, own.Policies})
 }
 
-// unreadFor is unreadReports for a command. One that reads makes no inbox where there is none, as beside a store
+// unreadFor is site.Unread for a command. One that reads makes no inbox where there is none, as beside a store
 // elsewhere.
 func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread func(context.Context) (gaps.Unread, error),
 	done func() error, err error) {

@@ -43,12 +43,12 @@ type Disk interface {
 	Remove(at Folder, name string) error
 	Sync(at Folder) error
 	Scan(at Folder) (Scan, error)
-	Check(at Folder) error // errMoved when the path no longer leads to the folder held open
+	Check(at Folder) error // ErrMoved when the path no longer leads to the folder held open
 	// the folders that are no longer where they were; before: when nothing can fail any more
 	Reopen(before func()) error
 	Stamp(at Folder) (time.Time, error) // when a name last came or went
 	Free() (bytes, inodes uint64, err error)
-	Lock() (io.Closer, error) // the loader's lock; a *lockedError when it is taken
+	Lock() (io.Closer, error) // the loader's lock; a *LockedError when it is taken
 	Watch() (Watcher, error)  // of the lanes
 	Close() error
 }

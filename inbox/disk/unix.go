@@ -19,7 +19,7 @@ import (
 
 // Unix holds every folder open and names files relative to it, so that no rename of a parent can lead a file astray.
 type Unix struct {
-	// Constant after openDisk.
+	// Constant after Open.
 	root  string
 	paths [Folders]string
 	Dirs  [Folders]*os.File

@@ -12,8 +12,13 @@ import (
 // met.
 func Seed(t testing.TB) uint64 {
 	t.Helper()
+	return SeedOr(t, uint64(time.Now().UnixNano()))
+}
+
+// SeedOr is Seed with the number that decides where the variable is not set.
+func SeedOr(t testing.TB, seed uint64) uint64 {
+	t.Helper()
 	const env = "STATEWIRE_TEST_SEED"
-	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv(env); text != "" {
 		var err error
 		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {

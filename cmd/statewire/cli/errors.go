@@ -80,8 +80,8 @@ func OneLine(err error) string {
 }
 
 const (
-	ExitFailed = 1
-	ExitUsage  = 2
+	ExitFailed = 1 // the program could not do it
+	ExitUsage  = 2 // the call or the configuration is wrong
 )
 
 // ExitCode is the code with which the program ends after an error.
