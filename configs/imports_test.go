@@ -18,15 +18,15 @@ import (
 var allowed = map[string][]string{
 	"cmd/statewire": {"cmd/statewire/cli", "cmd/statewire/client", "cmd/statewire/simulate", "site", "fleet",
 		"agent/cache", "reports", "reports/explain", "reports/summary", "configs", "inbox", "ingest", "resync",
-		"resync/gaps", "collections", "policies", "smx", "smx/policy", "store"},
+		"resync/gaps", "collections", "policies", "smx", "smx/policy", "store", "identity", "trust", "audit"},
 	"cmd/statewire/cli": {"configs"},
 	"cmd/statewire/client": {"cmd/statewire/cli", "agent", "agent/cache", "agent/transport", "agent/local",
-		"agent/packages", "reports/explain", "configs", "smx"},
+		"agent/packages", "reports/explain", "configs", "smx", "trust"},
 	"cmd/statewire/simulate": {"cmd/statewire/cli", "cmd/statewire/client", "site", "fleet", "configs", "relay", "inbox",
 		"smx"},
 
 	"site": {"configs", "relay", "inbox", "ingest", "store", "resync", "resync/gaps", "collections", "policies",
-		"reports", "reports/explain", "reports/summary", "console", "identity", "smx"},
+		"reports", "reports/explain", "reports/summary", "console", "identity", "trust", "audit", "smx"},
 	"configs": {"relay", "ingest", "store", "resync", "reports", "notifier", "agent"},
 
 	"inbox":       {"inbox/disk"},
@@ -44,11 +44,13 @@ var allowed = map[string][]string{
 	"reports/explain": {"reports", "reports/names", "smx"},
 	"reports/names":   {"store"},
 	"reports/summary": {"reports", "reports/names", "collections", "store"},
-	"console": {"console/web", "reports", "reports/explain", "reports/names", "store", "collections", "policies",
+	"console": {"console/web", "audit", "reports", "reports/explain", "reports/names", "store", "collections", "policies",
 		"identity"},
 
+	"identity": {"audit", "trust", "collections"},
+
 	"agent/cache":     {"smx", "smx/policy"},
-	"agent/transport": {"smx", "smx/policy"},
+	"agent/transport": {"smx", "smx/policy", "trust"},
 	"agent":           {"agent/cache", "agent/transport", "smx", "smx/policy"},
 	"agent/agenttest": {"agent/transport", "smx", "smx/policy"},
 	"agent/local":     {"agent", "agent/cache", "agent/transport", "smx"},
