@@ -15,6 +15,8 @@ const (
 	MaxTopics = 1000
 	// MaxInterval bounds every interval of a policy.
 	MaxInterval = 366 * 24 * time.Hour
+	// MaxTrustBytes bounds each of the two texts of a Trust.
+	MaxTrustBytes = 32 << 10
 )
 
 const (
@@ -32,6 +34,13 @@ type Document struct {
 	Topics         []Topic       // by type, ascending
 	Relay          string        // base address that the client is assigned to; empty = the configured one
 	Notifier       string        // address that the client is assigned to; empty = the configured one
+	Trust          *Trust        // nil says nothing of whom to believe
+}
+
+// Trust is whom a client is to believe from now on. At least one of its fields is there.
+type Trust struct {
+	CA       []byte // every authority of the site, in PEM: certificates and nothing else; nil says nothing of them
+	Document []byte // the signed trust document, as JSON; nil = the one that the client has
 }
 
 // Resync asks a client to send its whole cache again under new serials, then "resync complete" (700, 2).

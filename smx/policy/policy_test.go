@@ -150,6 +150,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(fullPolicyDocument))
 	f.Add(Encode(Document{}))
 	f.Add(smx.EncodeUTF16(nil, []byte(fullPolicyDocument), true))
+	f.Add(Encode(Document{Trust: &Trust{CA: authorities(f, 2), Document: []byte(envelope)}}))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		p, err := Decode(doc)
 		if err != nil {

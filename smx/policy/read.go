@@ -80,12 +80,17 @@ func (r *reader) policy() Document {
 	p.Topics = r.topics()
 	p.Relay = r.address("Relay")
 	p.Notifier = r.address("Notifier")
+	if e := r.one("Trust"); e != nil {
+		p.Trust = r.trust(e)
+	}
 	return p
 }
 
 // one is the element of a name below the root, nil when there is none.
-func (r *reader) one(name string) *etree.Element {
-	found := children(r.root, name)
+func (r *reader) one(name string) *etree.Element { return r.oneOf(r.root, name) }
+
+func (r *reader) oneOf(parent *etree.Element, name string) *etree.Element {
+	found := children(parent, name)
 	if len(found) > 1 {
 		r.fail("a second %s", name)
 	}

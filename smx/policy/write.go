@@ -44,6 +44,11 @@ func Encode(p Document) []byte {
 	}
 	addAddress(root, "Relay", p.Relay)
 	addAddress(root, "Notifier", p.Notifier)
+	if p.Trust != nil {
+		e := root.CreateElement("Trust")
+		addText(e, "CA", p.Trust.CA)
+		addText(e, "Document", p.Trust.Document)
+	}
 	doc.Indent(2)
 	var b strings.Builder
 	_, _ = doc.WriteTo(&b) // a builder takes everything
@@ -59,6 +64,12 @@ func addInterval(root *etree.Element, name string, d time.Duration) {
 func addAddress(root *etree.Element, name, address string) {
 	if address != "" {
 		root.CreateElement(name).CreateAttr("Address", smx.Carried(address))
+	}
+}
+
+func addText(parent *etree.Element, name string, text []byte) {
+	if text != nil {
+		parent.CreateElement(name).SetText(smx.Carried(string(text)))
 	}
 }
 
