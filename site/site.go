@@ -311,7 +311,7 @@ func (s *Site) startStoreListener(ctx context.Context, g *errgroup.Group, handle
 
 // serveHTTP serves until ctx is done, then gives the answers in hand a few seconds.
 func serveHTTP(ctx context.Context, g *errgroup.Group, ln net.Listener, handler http.Handler) {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ConnContext: control.ConnContext}
 	g.Go(func() error {
 		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve on %s: %w", ln.Addr(), err)

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -107,6 +109,34 @@ func TestACallThatIsNotAnsweredSaysWhy(t *testing.T) {
 	server.Close()
 	if got := ask("ask"); !strings.HasPrefix(got, "ask the process that runs the test role: ") ||
 		strings.Contains(got, "http://") {
+		t.Error(got)
+	}
+}
+
+// A call over a socket knows which user made it; one that came another way is the process's own.
+func TestACallKnowsItsUser(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	Handle(mux, "/test/who", func(ctx context.Context, _ question, _ *Teller) (string, error) {
+		peer, ok := PeerOf(ctx)
+		return fmt.Sprint(peer.UID, ok, Actor(ctx)), nil
+	})
+	server := &http.Server{Handler: mux, ConnContext: ConnContext}
+	go func() { _ = server.Serve(ln) }()
+	defer server.Close()
+	got, err := Call[string](t.Context(), NewCaller(path, "test"), "who", question{}, Listener{})
+	if want := fmt.Sprint(os.Getuid(), runtime.GOOS == "linux" || runtime.GOOS == "darwin", "local:",
+		os.Getuid()); strings.ReplaceAll(got, " ", "") != strings.ReplaceAll(want, " ", "") || err != nil {
+		t.Errorf("%q, want %q, %v", got, want, err)
+	}
+	if _, ok := PeerOf(t.Context()); ok {
+		t.Error("a context without a connection has a user")
+	}
+	if got := Actor(WithPeer(t.Context(), Peer{1234})); got != "local:1234" {
 		t.Error(got)
 	}
 }
