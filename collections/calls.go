@@ -2,7 +2,6 @@ package collections
 
 import (
 	"context"
-	"net/http"
 
 	"statewire/internal/control"
 	"statewire/smx"
@@ -24,7 +23,7 @@ type shown struct {
 }
 
 // Handle serves the service to other processes of the site, on the socket of the resync role.
-func (s *Service) Handle(mux *http.ServeMux) {
+func (s *Service) Handle(mux control.Router) {
 	const path = "/" + role + "/collection/"
 	control.Handle(mux, path+"create", func(ctx context.Context, in call, _ *control.Teller) (Collection, error) {
 		clients, err := ParseClients(in.Clients)

@@ -19,7 +19,7 @@ const (
 )
 
 // routeAPI adds /api/v1. The description at /api/v1/openapi.json also names every report with its parameters.
-func (s *Server) routeAPI(mux *http.ServeMux, version string) {
+func (s *Server) routeAPI(mux *routes, version string) {
 	config := huma.DefaultConfig("Statewire reports", version)
 	config.OpenAPIPath = "/api/v1/openapi"
 	config.DocsPath, config.SchemasPath = "", "" // no page that loads scripts from elsewhere

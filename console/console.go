@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"statewire/console/web"
+	"statewire/identity"
 	"statewire/internal/conns"
 	"statewire/internal/parse"
 	"statewire/reports"
@@ -34,6 +35,8 @@ type Deps struct {
 	Log     *slog.Logger                // nil discards
 	Version string                      // shown on the dashboard and in the API description
 	Notice  string                      // stands on top of every page; empty shows none
+	Tokens  tokens                      // knows who has a token; nil: whoever comes with one is asked to come later
+	Members members                     // knows collections; nil: whoever may see some only is asked to come later
 }
 
 // Alarm is what a person has to know before trusting any figure: it stands on top of every page. The zero Alarm is
@@ -58,6 +61,10 @@ type Server struct {
 	panels    []panelMaker // of the dashboard
 	complete  []panelMaker // of the page of completeness
 	snapshots *snapshots
+	tokens    tokens
+	members   members
+	needOf    func(identity.Door, string) (identity.Need, bool) // identity.NeedOf
+	patterns  []string                                          // of all routes
 }
 
 // Bounds of the listener; pages are small and readers few.
@@ -82,6 +89,7 @@ func New(cfg reports.Config, runner *reports.Runner, explainer *explain.Explaine
 	}
 	s := &Server{
 		cfg: cfg, runner: runner, explainer: explainer, pages: pages, ready: deps.Ready, alarm: deps.Alarm,
+		tokens: deps.Tokens, members: deps.Members, needOf: identity.NeedOf,
 		now: deps.Now, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)),
 	}
 	if s.now == nil {
@@ -92,12 +100,14 @@ func New(cfg reports.Config, runner *reports.Runner, explainer *explain.Explaine
 	}
 	s.panels, s.complete = s.panelMakers(), s.completePanels()
 	s.snapshots = newSnapshots(runner, s.now, cfg.Refresh*9/10)
-	s.handler = s.routes(deps)
+	if s.handler, err = s.routes(deps); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
-func (s *Server) routes(deps Deps) http.Handler {
-	mux := http.NewServeMux()
+func (s *Server) routes(deps Deps) (http.Handler, error) {
+	mux := &routes{mux: http.NewServeMux(), server: s}
 	mux.HandleFunc("GET /{$}", s.asks(s.dashboard))
 	mux.HandleFunc("GET /panels/{name}", s.asks(s.panel))
 	mux.HandleFunc("GET /completeness", s.asks(s.completeness))
@@ -111,8 +121,9 @@ func (s *Server) routes(deps Deps) http.Handler {
 		mux.Handle("GET /metrics", deps.Metrics)
 	}
 	s.routeAPI(mux, deps.Version)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.unserved(mux, w, r) })
-	return s.guard(mux)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.unserved(mux.mux, w, r) })
+	s.patterns = mux.patterns
+	return s.guard(mux), errors.Join(mux.problems...)
 }
 
 // guard sets what every answer needs and refuses callers under a foreign name.

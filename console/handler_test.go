@@ -21,7 +21,7 @@ import (
 func get(t *testing.T, h http.Handler, target string, change ...func(*http.Request)) *httptest.ResponseRecorder {
 	t.Helper()
 	req := httptest.NewRequest(http.MethodGet, target, nil)
-	req.Host = "127.0.0.1:8080"
+	req.Host, req.RemoteAddr = "127.0.0.1:8080", "127.0.0.1:40000"
 	for _, c := range change {
 		c(req)
 	}

@@ -3,6 +3,8 @@ package console
 import (
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	"statewire/internal/parse"
 	"statewire/internal/tabular"
@@ -18,6 +20,8 @@ type Problem struct {
 	Code   string `json:"code" doc:"Stable name of the error"`
 	Detail string `json:"detail"`
 	Retry  bool   `json:"retry" doc:"Whether the same request may succeed later"`
+
+	after time.Duration // least time to wait before it; zero leaves it to serve
 }
 
 func (p *Problem) Error() string { return p.Detail }
@@ -78,8 +82,11 @@ func queryProblem(e *reports.QueryError) *Problem {
 // serve writes the problem where no framework does.
 func (p *Problem) serve(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/problem+json")
-	if p.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "5")
+	if p.after == 0 && p.Status == http.StatusServiceUnavailable {
+		p.after = 5 * time.Second
+	}
+	if p.after > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((p.after+time.Second-1)/time.Second)))
 	}
 	w.WriteHeader(p.Status)
 	_ = tabular.WriteJSON(w, p, false) // the caller has gone

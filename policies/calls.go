@@ -31,7 +31,7 @@ type pollCall struct {
 }
 
 // Handle serves the service to other processes of the site, on the socket of the resync role.
-func (s *Service) Handle(mux *http.ServeMux) {
+func (s *Service) Handle(mux control.Router) {
 	const path = "/" + role + "/policy"
 	mux.HandleFunc("POST "+path, s.servePoll)
 	control.Handle(mux, path+"/set", func(ctx context.Context, in setCall, _ *control.Teller) (Policy, error) {

@@ -108,7 +108,7 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 		"/mp/reports": {method: http.MethodPost, serve: r.serveReport},
 		"/mp/policy":  {method: http.MethodGet, serve: r.servePolicy},
 	}
-	return r, nil
+	return r, r.listed()
 }
 
 // Listen opens the listener and returns its address, which tells the port when the configured one is 0. Run does it

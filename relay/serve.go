@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -12,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"statewire/identity"
 	"statewire/smx"
 )
 
@@ -23,6 +25,16 @@ const maxHeaderBytes = 16 << 10
 type route struct {
 	method string
 	serve  func(w http.ResponseWriter, req *http.Request) *problem
+}
+
+// listed is an error when a route has no row in the table of permissions: nobody thought about who may call it.
+func (r *Relay) listed() error {
+	for path, route := range r.routes {
+		if _, ok := identity.NeedOf(identity.AtRelay, route.method+" "+path); !ok {
+			return fmt.Errorf("relay: the route %s %s has no row in the table of permissions", route.method, path)
+		}
+	}
+	return nil
 }
 
 // server is net/http's, which watches how requests are framed and what they may hold. HTTP/2 is off: a client sends

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"time"
 
 	"statewire/collections"
@@ -46,7 +45,7 @@ type listCall struct {
 }
 
 // Handle serves the service to other processes of the site, on the socket of its role.
-func (s *Service) Handle(mux *http.ServeMux) {
+func (s *Service) Handle(mux control.Router) {
 	const path = "/" + role + "/"
 	control.Handle(mux, path+"check", func(ctx context.Context, in checkCall, say *control.Teller) (Result, error) {
 		r, err := s.Check(ctx, CheckOptions{At: in.At, DryRun: in.DryRun, Full: in.Full, Rows: in.Rows})

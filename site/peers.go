@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/common/model"
 	"golang.org/x/sync/errgroup"
 
+	"statewire/identity"
 	"statewire/internal/control"
 )
 
@@ -22,11 +23,17 @@ const peerTimeout = 2 * time.Second
 
 // startPeer shows this process's metrics to the process that runs the reports, on a socket beside the role locks.
 func (s *Site) startPeer(ctx context.Context, g *errgroup.Group) error {
+	served := newCalls(identity.AtMetrics)
+	served.Handle("/", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	handler, err := served.handler()
+	if err != nil {
+		return err
+	}
 	ln, err := control.Listen(metricsPath(s.cfg.Data, s.cfg.Roles[0]))
 	if err != nil {
 		return err
 	}
-	serveHTTP(ctx, g, ln, promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	serveHTTP(ctx, g, ln, handler)
 	return nil
 }
 

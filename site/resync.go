@@ -3,7 +3,6 @@ package site
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 	"statewire/collections"
 	"statewire/configs"
+	"statewire/identity"
 	"statewire/internal/backoff"
 	"statewire/internal/control"
 	"statewire/policies"
@@ -92,20 +92,29 @@ func (s *Site) startResync(ctx context.Context, g *errgroup.Group, db *store.Sto
 	if err != nil {
 		return err
 	}
+	handler, err := s.resyncCalls(role).handler()
+	if err != nil {
+		return err
+	}
 	ln, err := control.Listen(ResyncSocket(s.cfg.Data))
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	role.Resync.Handle(mux)
-	role.Collections.Handle(mux)
-	role.Policies.Handle(mux)
-	mux.HandleFunc("GET "+schedulePath, s.serveSchedule)
-	serveHTTP(ctx, g, ln, mux)
+	serveHTTP(ctx, g, ln, handler)
 	s.resync.Store(role.Resync)
 	s.policies.own.Store(role.Policies)
 	g.Go(func() error { return role.Resync.Run(ctx) })
 	return nil
+}
+
+// resyncCalls is what the socket of the resync role serves.
+func (s *Site) resyncCalls(role ResyncRole) *calls {
+	served := newCalls(identity.AtResync)
+	role.Resync.Handle(served)
+	role.Collections.Handle(served)
+	role.Policies.Handle(served)
+	served.HandleFunc("GET "+schedulePath, s.serveSchedule)
+	return served
 }
 
 // ResyncRole is what the process with the resync role keeps in memory.

@@ -288,14 +288,23 @@ func orphans(db *store.Store) time.Duration {
 
 // startSocket lets other processes of the site use the store, and nobody else: the socket is the owner's alone.
 func (s *Site) startSocket(ctx context.Context, g *errgroup.Group, handler http.Handler) error {
+	served, err := storeCalls(handler).handler()
+	if err != nil {
+		return err
+	}
 	ln, err := control.Listen(filepath.Join(s.cfg.Data, "statewire.sock"))
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	mux.Handle(store.SocketPath+"/", http.StripPrefix(store.SocketPath, handler))
-	serveHTTP(ctx, g, ln, mux)
+	serveHTTP(ctx, g, ln, served)
 	return nil
+}
+
+// storeCalls is what the store's socket serves.
+func storeCalls(handler http.Handler) *calls {
+	served := newCalls(identity.AtStore)
+	served.Handle(store.SocketPath+"/", http.StripPrefix(store.SocketPath, handler))
+	return served
 }
 
 // startStoreListener answers any ClickHouse client on this machine, read-only.

@@ -32,9 +32,14 @@ type progress struct {
 // maxCallBytes bounds a call: a list of a million clients fits.
 const maxCallBytes = 64 << 20
 
+// Router is where calls are registered; an http.ServeMux is one.
+type Router interface {
+	HandleFunc(pattern string, serve func(http.ResponseWriter, *http.Request))
+}
+
 // Handle serves one call at its path. Whoever reaches it is trusted: it belongs on a socket that only the site's own
 // user can open.
-func Handle[In, Out any](mux *http.ServeMux, path string, do func(context.Context, In, *Teller) (Out, error)) {
+func Handle[In, Out any](mux Router, path string, do func(context.Context, In, *Teller) (Out, error)) {
 	mux.HandleFunc("POST "+path, func(w http.ResponseWriter, req *http.Request) {
 		var in In
 		if err := json.NewDecoder(http.MaxBytesReader(w, req.Body, maxCallBytes)).Decode(&in); err != nil {

@@ -23,7 +23,7 @@ func Command(globals *cli.Globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "this machine as a client: run it, tell it of a state, see what it holds and sent",
-		Args:  cli.NoArgs,
+		Args:  cli.UnknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(agentRunCommand(g), agentSendCommand(g), agentStatusCommand(g), agentMessagesCommand(g),

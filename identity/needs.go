@@ -1,0 +1,176 @@
+package identity
+
+// Door is where somebody calls: a listener, a private socket, or the command line.
+type Door string
+
+// The doors of a site.
+const (
+	AtPages    Door = "reports.listen"   // pages and API
+	AtRelay    Door = "relay.listen"     // what clients call
+	AtResync   Door = "run/resync.sock"  // the resync role
+	AtStore    Door = "statewire.sock"   // the embedded store
+	AtMetrics  Door = "run/metrics.sock" // a process without pages
+	AtIdentity Door = "run/identity.sock"
+	AtCommand  Door = "statewire" // the program's commands
+)
+
+// Scope says how an answer is kept within a caller's collections.
+type Scope string
+
+// What an answer is about.
+const (
+	WholeSite    Scope = "site"       // every client: a caller with collections is refused
+	ByCollection Scope = "collection" // the clients of the parameter collection, which has to be the caller's
+	ByClient     Scope = "client"     // one client, which has to be in a collection of the caller's
+	NoClient     Scope = "none"       // no client
+)
+
+// Need is what a route, a call or a command asks of its caller. What has no row is refused.
+type Need struct {
+	Door       Door
+	Name       string     // method and path of a route or call as it is registered, a command's words
+	Permission Permission // empty: none is needed, and Why says why
+	Scope      Scope      // of pages and API
+	Why        string
+}
+
+// Why some need no permission.
+const (
+	byCertificate = "the caller's certificate decides"
+	noSecret      = "it tells nothing of the site"
+	ownClient     = "it acts on this machine's own client, by its socket or folder"
+	ownFiles      = "it needs the data directory, which is its owner's alone"
+	simulated     = "it simulates clients, and needs no more rights than they have"
+	siteProcess   = "only the site's own processes call it"
+)
+
+// NeedOf is the row of a route, call or command; false when it has none.
+func NeedOf(door Door, name string) (Need, bool) {
+	for _, need := range Needs() {
+		if need.Door == door && need.Name == name {
+			return need, true
+		}
+	}
+	return Need{}, false
+}
+
+// Needs is every route, call and command with what it asks of its caller.
+func Needs() []Need {
+	return []Need{
+		{AtPages, "GET /{$}", MayReportRead, WholeSite, ""},
+		{AtPages, "GET /panels/{name}", MayReportRead, WholeSite, ""},
+		{AtPages, "GET /completeness", MayReportRead, WholeSite, ""},
+		{AtPages, "GET /clients/{id}", MayClientRead, ByClient, ""},
+		{AtPages, "GET /reports", MayReportRead, NoClient, ""},
+		{AtPages, "GET /reports/{name}", MayReportRead, ByCollection, ""},
+		{AtPages, "GET /static/", "", NoClient, noSecret},
+		{AtPages, "GET /healthz", "", NoClient, noSecret},
+		{AtPages, "GET /readyz", "", NoClient, "whoever watches the process asks it"},
+		{AtPages, "GET /metrics", MayReportRead, WholeSite, ""},
+		{AtPages, "GET /api/v1/reports", MayReportRead, NoClient, ""},
+		{AtPages, "GET /api/v1/reports/{name}", MayReportRead, ByCollection, ""},
+		{AtPages, "GET /api/v1/status", MayReportRead, WholeSite, ""},
+		{AtPages, "GET /api/v1/clients/{id}/explain", MayExplainRead, ByClient, ""},
+		{AtPages, "GET /api/v1/clients/{id}/trace/{serial}", MayTraceRead, ByClient, ""},
+		{AtPages, "GET /api/v1/openapi.json", MayReportRead, NoClient, ""},
+		{AtPages, "GET /api/v1/openapi.yaml", MayReportRead, NoClient, ""},
+		{AtPages, "GET /api/v1/openapi-3.0.json", MayReportRead, NoClient, ""},
+		{AtPages, "GET /api/v1/openapi-3.0.yaml", MayReportRead, NoClient, ""},
+		{AtPages, "/", "", NoClient, "nothing is there: 404 or 405"},
+
+		{AtRelay, "POST /mp/reports", "", "", byCertificate},
+		{AtRelay, "GET /mp/policy", "", "", byCertificate},
+		{AtRelay, "POST /mp/enroll", "", "", "the enrolment token decides"},
+		{AtRelay, "POST /mp/renew", "", "", byCertificate},
+		{AtRelay, "GET /mp/denied", "", "", byCertificate},
+
+		{AtResync, "POST /resync/check", MayResyncRequest, "", ""},
+		{AtResync, "POST /resync/request", MayResyncRequest, "", ""},
+		{AtResync, "POST /resync/accept", MayResyncAccept, "", ""},
+		{AtResync, "POST /resync/list", MayReportRead, "", ""},
+		{AtResync, "POST /resync/collection/create", MayCollectionWrite, "", ""},
+		{AtResync, "POST /resync/collection/delete", MayCollectionWrite, "", ""},
+		{AtResync, "POST /resync/collection/list", MayClientRead, "", ""},
+		{AtResync, "POST /resync/collection/show", MayClientRead, "", ""},
+		{AtResync, "POST /resync/policy", "", "", siteProcess},
+		{AtResync, "POST /resync/policy/set", MayPolicySet, "", ""},
+		{AtResync, "POST /resync/policy/list", MayClientRead, "", ""},
+		{AtResync, "GET /schedule", "", "", siteProcess},
+		{AtStore, "/clickhouse/", "", "", siteProcess},
+		{AtMetrics, "/", "", "", siteProcess},
+		{AtIdentity, "POST /identity/token/create", MayTokenCreate, "", ""},
+		{AtIdentity, "POST /identity/token/list", MayTokenList, "", ""},
+		{AtIdentity, "POST /identity/token/revoke", MayTokenRevoke, "", ""},
+		{AtIdentity, "POST /identity/token/verify", "", "", siteProcess},
+
+		{AtCommand, "account", MayReportRead, "", ""},
+		{AtCommand, "agent accept-serial", "", "", ownClient},
+		{AtCommand, "agent enroll", "", "", ownClient},
+		{AtCommand, "agent messages", "", "", ownClient},
+		{AtCommand, "agent new-id", "", "", ownClient},
+		{AtCommand, "agent resend", "", "", ownClient},
+		{AtCommand, "agent run", "", "", ownClient},
+		{AtCommand, "agent scan", "", "", ownClient},
+		{AtCommand, "agent send", "", "", ownClient},
+		{AtCommand, "agent status", "", "", ownClient},
+		{AtCommand, "agent tasks", "", "", ownClient},
+		{AtCommand, "collection create", MayCollectionWrite, "", ""},
+		{AtCommand, "collection delete", MayCollectionWrite, "", ""},
+		{AtCommand, "collection list", MayClientRead, "", ""},
+		{AtCommand, "collection show", MayClientRead, "", ""},
+		{AtCommand, "config check", "", "", "it reads a file that its caller can read"},
+		{AtCommand, "config show", "", "", "it reads a file that its caller can read"},
+		{AtCommand, "dead drop", MayDeadDrop, "", ""},
+		{AtCommand, "dead list", MayReportRead, "", ""},
+		{AtCommand, "dead replay", MayDeadReplay, "", ""},
+		{AtCommand, "dead show", MayReportRead, "", ""},
+		{AtCommand, "demo", "", "", simulated},
+		{AtCommand, "demo-remove", "", "", "it removes a folder that demo made for its caller"},
+		{AtCommand, "explain", MayExplainRead, "", ""},
+		{AtCommand, "fleet", "", "", simulated},
+		{AtCommand, "fleet verify", MayReportRead, "", ""},
+		{AtCommand, "ingest", "", "", ownFiles},
+		{AtCommand, "load", "", "", ownFiles},
+		{AtCommand, "policy list", MayClientRead, "", ""},
+		{AtCommand, "policy set", MayPolicySet, "", ""},
+		{AtCommand, "report", MayReportRead, "", ""},
+		{AtCommand, "report list", MayReportRead, "", ""},
+		{AtCommand, "resync accept", MayResyncAccept, "", ""},
+		{AtCommand, "resync check", MayResyncRequest, "", ""},
+		{AtCommand, "resync list", MayReportRead, "", ""},
+		{AtCommand, "resync request", MayResyncRequest, "", ""},
+		{AtCommand, "serve", "", "", ownFiles},
+		{AtCommand, "sql", MaySQLRead, "", ""},
+		{AtCommand, "status", MayReportRead, "", ""},
+		{AtCommand, "store accept-loss", MaySiteConfig, "", ""},
+		{AtCommand, "store migrate", MaySiteConfig, "", ""},
+		{AtCommand, "token create", MayTokenCreate, "", ""},
+		{AtCommand, "token list", MayTokenList, "", ""},
+		{AtCommand, "token revoke", MayTokenRevoke, "", ""},
+		{AtCommand, "trace", MayTraceRead, "", ""},
+
+		{AtCommand, "audit export", MayAuditExport, "", ""},
+		{AtCommand, "audit list", MayAuditRead, "", ""},
+		{AtCommand, "audit verify", MayAuditRead, "", ""},
+		{AtCommand, "backup", MaySiteConfig, "", ""},
+		{AtCommand, "ca stage", MaySiteConfig, "", ""},
+		{AtCommand, "ca switch", MaySiteConfig, "", ""},
+		{AtCommand, "client delete", MayClientDelete, "", ""},
+		{AtCommand, "client list", MayClientRead, "", ""},
+		{AtCommand, "client retire", MayClientRetire, "", ""},
+		{AtCommand, "client revoke", MayClientRevoke, "", ""},
+		{AtCommand, "client show", MayClientRead, "", ""},
+		{AtCommand, "client unretire", MayClientRetire, "", ""},
+		{AtCommand, "enroll approve", MayClientApprove, "", ""},
+		{AtCommand, "enroll deny", MayClientApprove, "", ""},
+		{AtCommand, "enroll pause", MaySiteConfig, "", ""},
+		{AtCommand, "enroll pending", MayClientApprove, "", ""},
+		{AtCommand, "enroll resume", MaySiteConfig, "", ""},
+		{AtCommand, "enroll token create", MayEnrollToken, "", ""},
+		{AtCommand, "enroll token list", MayEnrollToken, "", ""},
+		{AtCommand, "enroll token revoke", MayEnrollToken, "", ""},
+		{AtCommand, "role enroll", "", "", "the enrolment token decides"},
+		{AtCommand, "trust init", "", "", "it makes keys in a folder of its caller's"},
+		{AtCommand, "trust offline", MaySiteConfig, "", ""},
+	}
+}
