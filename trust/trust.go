@@ -30,13 +30,17 @@ type Pin struct {
 
 // PinOf is the pin of an authority and of root keys.
 func PinOf(authority *x509.Certificate, roots []string) Pin {
+	return Pin{CA: sha256.Sum256(authority.RawSubjectPublicKeyInfo), Roots: rootsHash(roots)}
+}
+
+func rootsHash(roots []string) [sha256.Size]byte {
 	sorted := slices.Clone(roots)
 	slices.Sort(sorted)
 	var text strings.Builder
 	for _, id := range sorted {
 		text.WriteString(id + "\n")
 	}
-	return Pin{CA: sha256.Sum256(authority.RawSubjectPublicKeyInfo), Roots: sha256.Sum256([]byte(text.String()))}
+	return sha256.Sum256([]byte(text.String()))
 }
 
 // Token lets a client enrol. Whoever has it may enrol; its pin says with which site.

@@ -1,0 +1,171 @@
+package trust
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Init makes a root and a pack key in a folder that an administrator keeps, and the document that hands their public
+// halves to a site. The folder must not exist, or be empty.
+func Init(dir string, now time.Time) (*Document, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(entries) > 0 {
+		return nil, fmt.Errorf("%s is not empty; name a folder for these keys alone", dir)
+	}
+	d, err := newRoot(dir, now)
+	if err != nil {
+		return nil, err
+	}
+	return d, signAndWrite(dir, d)
+}
+
+// Sign signs a document with the root keys of a folder that an administrator keeps, and leaves a copy there, so that the
+// next one can be held against it. Other roots or another threshold than in that copy are refused unless they are
+// expected: who holds the roots holds the site. It returns the ids of the roots that signed.
+func Sign(envelope []byte, dir string, otherRoots bool) (*Document, []string, error) {
+	d, err := decode(envelope)
+	if err != nil {
+		return nil, nil, fmt.Errorf("the document to sign: %w", err)
+	}
+	if err := follows(d, dir, otherRoots); err != nil {
+		return nil, nil, err
+	}
+	ids, err := signWith(d, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(ids) == 0 {
+		return nil, nil, fmt.Errorf("%s holds no root key", dir)
+	}
+	return d, ids, writeFile(dir, documentFile, append(d.Envelope(), '\n'))
+}
+
+// follows holds a document against the last one that was signed with the folder's keys.
+func follows(d *Document, dir string, otherRoots bool) error {
+	text, err := os.ReadFile(filepath.Join(dir, documentFile))
+	if errors.Is(err, fs.ErrNotExist) && otherRoots {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read what was signed before: %w", err)
+	}
+	before, err := decode(text)
+	if err != nil {
+		return fmt.Errorf("%s in %s: %w", documentFile, dir, err)
+	}
+	same := slices.Equal(d.RootIDs(), before.RootIDs()) && d.Threshold == before.Threshold
+	switch {
+	case !same && !otherRoots:
+		return fmt.Errorf("version %d has other roots than version %d, which was signed here before: %d of %v, not %d of %v",
+			d.Version, before.Version, d.Threshold, d.RootIDs(), before.Threshold, before.RootIDs())
+	case d.Version < before.Version && same:
+		return fmt.Errorf("version %d is older than version %d, which was signed here before", d.Version, before.Version)
+	case d.Version == before.Version && same && !bytes.Equal(d.payload, before.payload):
+		return fmt.Errorf("another version %d was signed here before", d.Version)
+	}
+	return nil
+}
+
+// Offline moves the root and pack keys from the server to a folder that the administrator takes away, with a copy of the
+// document. A key leaves the server only when its copy is on disk and was read back; nothing is replaced in the folder.
+// It returns the names of the files that moved.
+func (k *Keys) Offline(dir string) ([]string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	held, err := lock(k.path(lockFile))
+	if err != nil {
+		return nil, err
+	}
+	defer held.Close()
+	var paths []string
+	for _, kind := range []string{rootKind, packKind} {
+		more, err := keyFiles(k.dir, kind)
+		if err != nil {
+			return nil, err
+		}
+		paths = append(paths, more...)
+	}
+	if len(paths) == 0 {
+		return nil, errors.New("no root or pack key is on this server; they were taken away before")
+	}
+	if err := k.elsewhere(dir); err != nil {
+		return nil, err
+	}
+	for _, path := range append(slices.Clone(paths), k.path(documentFile)) {
+		if err := copyFile(path, filepath.Join(dir, filepath.Base(path))); err != nil {
+			return nil, err
+		}
+	}
+	if err := errors.Join(syncDir(dir), syncDir(filepath.Dir(filepath.Clean(dir)))); err != nil {
+		return nil, err
+	}
+	return remove(k.dir, paths)
+}
+
+// elsewhere makes the folder that the keys go to, and refuses the one they are in.
+func (k *Keys) elsewhere(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	here, err := os.Stat(k.dir)
+	there, err2 := os.Stat(dir)
+	if err := errors.Join(err, err2); err != nil {
+		return err
+	}
+	if os.SameFile(here, there) {
+		return fmt.Errorf("%s is the folder that the keys are in; name another one", dir)
+	}
+	return nil
+}
+
+// remove removes keys from the folder and returns their names.
+func remove(dir string, paths []string) (names []string, err error) {
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil {
+			return names, err
+		}
+		names = append(names, filepath.Base(path))
+	}
+	return names, syncDir(dir)
+}
+
+// copyFile copies a file to a name that is free, syncs it and reads it back. A whole copy that is there already, of a
+// run that was stopped, will do.
+func copyFile(from, to string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		if info, err := os.Lstat(to); err != nil || !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is there already and no file; name another folder", to)
+		}
+		f, err = os.Open(to)
+	} else if err == nil {
+		_, err = f.Write(data)
+	}
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	back, err := os.ReadFile(to)
+	if err == nil && !bytes.Equal(back, data) {
+		err = fmt.Errorf("%s is another file than %s; it is left as it is: name another folder", to, from)
+	}
+	return err
+}
