@@ -3,11 +3,13 @@ package resync
 import (
 	"context"
 	_ "embed"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"statewire/internal/control"
+	"statewire/internal/serials"
 	"statewire/resync/gaps"
 	"statewire/smx"
 	"statewire/store"
@@ -58,7 +60,7 @@ func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (A
 		return AcceptResult{}, err
 	}
 	if o.Claim {
-		return s.acceptClaims(ctx, clients, o, now)
+		return s.acceptClaims(ctx, target, clients, o, now)
 	}
 	out := AcceptResult{DryRun: o.DryRun}
 	if target.All {
@@ -69,7 +71,7 @@ func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (A
 	err = s.store.known(ctx, clients, target.All, func(part []gaps.Candidate, unknown []smx.ClientID) error {
 		out.Unknown = nameSome(out.Unknown, unknown)
 		out.UnknownTotal += len(unknown)
-		if err := s.acceptPart(ctx, part, target.All, o, now, &out); err != nil {
+		if err := s.acceptPart(ctx, target, part, o, now, &out); err != nil {
 			return err
 		}
 		if o.Progress != nil {
@@ -85,14 +87,15 @@ func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (A
 	return out, s.settle(ctx, now)
 }
 
-// acceptPart counts what a baseline for these clients settles, unless that was counted for all, and stores it.
-func (s *Service) acceptPart(ctx context.Context, part []gaps.Candidate, counted bool, o AcceptOptions, now time.Time,
+// acceptPart counts what a baseline for these clients settles, unless that was counted for all, and stores it. Clients
+// that a person named may continue from there.
+func (s *Service) acceptPart(ctx context.Context, target Target, part []gaps.Candidate, o AcceptOptions, now time.Time,
 	out *AcceptResult) error {
 	ids := make([]smx.ClientID, len(part))
 	for i, w := range part {
 		ids[i] = w.Client
 	}
-	if !counted && len(ids) > 0 {
+	if !target.All && len(ids) > 0 {
 		if err := s.store.open(ctx, ids, out); err != nil {
 			return err
 		}
@@ -104,6 +107,15 @@ func (s *Service) acceptPart(ctx context.Context, part []gaps.Candidate, counted
 	}
 	if err := s.store.putBaselines(ctx, part, now); err != nil {
 		return err
+	}
+	if len(target.Clients) > 0 {
+		list := make([]asideClaim, len(part))
+		for i, w := range part {
+			list[i] = asideClaim{client: uuid.UUID(w.Client), serial: w.NextSerial - 1}
+		}
+		if err := s.store.putAccepted(ctx, list, o.By, now); err != nil {
+			return err
+		}
 	}
 	out.Cancelled += s.offers.drop(ids)
 	return nil
@@ -136,10 +148,48 @@ func (l *storeLedger) open(ctx context.Context, clients []smx.ClientID, out *Acc
 }
 
 func (l *storeLedger) putBaselines(ctx context.Context, part []gaps.Candidate, now time.Time) error {
-	clients, serials, times := make([]uuid.UUID, len(part)), make([]uint64, len(part)), make([]time.Time, len(part))
+	clients, last, times := make([]uuid.UUID, len(part)), make([]uint64, len(part)), make([]time.Time, len(part))
 	for i, w := range part {
-		clients[i], serials[i], times[i] = uuid.UUID(w.Client), w.NextSerial-1, now
+		clients[i], last[i], times[i] = uuid.UUID(w.Client), w.NextSerial-1, now
 	}
-	err := l.store.Insert(ctx, `INSERT INTO baselines (client_id, serial, accepted_time)`, clients, serials, times)
+	err := l.store.Insert(ctx, `INSERT INTO baselines (client_id, serial, accepted_time)`, clients, last, times)
 	return wrap(err, "store the baselines")
+}
+
+//go:embed sql/accepted_serials.sql
+var acceptedSerialsSQL string
+
+// putAccepted stores that a person accepted serials of clients by their names.
+func (l *storeLedger) putAccepted(ctx context.Context, list []asideClaim, by string, now time.Time) error {
+	n := len(list)
+	clients, last, times, who := make([]uuid.UUID, n), make([]uint64, n), make([]time.Time, n), make([]string, n)
+	for i, c := range list {
+		clients[i], last[i], times[i], who[i] = c.client, c.serial, now, by
+	}
+	err := l.store.Insert(ctx, `INSERT INTO accepted_serials (client_id, last_serial, accepted_time, accepted_by)`,
+		clients, last, times, who)
+	return wrap(err, "store the accepted serials")
+}
+
+// markAccepted says of resyncs whether a person accepted a serial near the one to continue from.
+func (l *storeLedger) markAccepted(ctx context.Context, list []resync) error {
+	for some := range slices.Chunk(list, clientsPerQuery) {
+		ids, at := make([]smx.ClientID, len(some)), make(map[smx.ClientID]int, len(some))
+		for i, r := range some {
+			ids[i], at[r.client] = r.client, i
+		}
+		err := l.store.EachRow(ctx, acceptedSerialsSQL, []any{store.UUIDsArg("clients", ids)},
+			func(scan func(...any) error) error {
+				var client uuid.UUID
+				var last uint64
+				err := scan(&client, &last)
+				r := &some[at[smx.ClientID(client)]]
+				r.accepted = !serials.Jumps(r.next, last+1)
+				return err
+			})
+		if err != nil {
+			return wrap(err, "read which serials were accepted")
+		}
+	}
+	return nil
 }

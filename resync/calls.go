@@ -3,8 +3,11 @@ package resync
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/google/uuid"
 
 	"statewire/collections"
 	"statewire/internal/control"
@@ -57,6 +60,7 @@ func (s *Service) Handle(mux control.Router) {
 	})
 	control.Handle(mux, path+"request", s.serveRequest)
 	control.Handle(mux, path+"accept", s.serveAccept)
+	control.Handle(mux, path+"next-serial", s.serveNextSerial)
 	control.Handle(mux, path+"list", func(ctx context.Context, in listCall, _ *control.Teller) ([]Status, error) {
 		o := ListOptions{Within: in.Within, Open: in.Open, Limit: in.Limit}
 		if in.Client != "" {
@@ -84,6 +88,25 @@ func (s *Service) serveAccept(ctx context.Context, in targetCall, say *control.T
 		return AcceptResult{}, err
 	}
 	return s.Accept(ctx, target, AcceptOptions{By: in.By, DryRun: in.DryRun, Claim: in.Claim, Progress: say.Progress})
+}
+
+type nextSerialCall struct {
+	Client uuid.UUID `json:"client_id"`
+	Last   uint64    `json:"last_serial"`
+}
+
+type nextSerialAnswer struct {
+	NextSerial
+	Busy *BusyError `json:"busy,omitempty"`
+}
+
+func (s *Service) serveNextSerial(ctx context.Context, in nextSerialCall, _ *control.Teller) (nextSerialAnswer, error) {
+	next, err := s.NextSerial(ctx, in.Client, in.Last)
+	var busy *BusyError
+	if errors.As(err, &busy) {
+		return nextSerialAnswer{Busy: busy}, nil
+	}
+	return nextSerialAnswer{NextSerial: next}, err
 }
 
 // Client is a Service in another process.
@@ -126,6 +149,16 @@ func (c *Client) Accept(ctx context.Context, t Target, o AcceptOptions) (AcceptR
 	in := targetCall{Clients: collections.Names(t.Clients), Collection: t.Collection, All: t.All, By: o.By,
 		DryRun: o.DryRun, Claim: o.Claim}
 	return control.Call[AcceptResult](ctx, c.caller, "accept", in, control.Listener{Progress: o.Progress})
+}
+
+// NextSerial is Service.NextSerial.
+func (c *Client) NextSerial(ctx context.Context, client uuid.UUID, last uint64) (NextSerial, error) {
+	out, err := control.Call[nextSerialAnswer](ctx, c.caller, "next-serial", nextSerialCall{client, last},
+		control.Listener{})
+	if err == nil && out.Busy != nil {
+		return NextSerial{}, out.Busy
+	}
+	return out.NextSerial, err
 }
 
 // List is Service.List.

@@ -156,7 +156,7 @@ func (l *storeLedger) eachAside(ctx context.Context, clients []smx.ClientID, tak
 
 // acceptClaims believes the claims of clients that are kept aside, from now on: policies name what comes after them. It
 // closes nothing.
-func (s *Service) acceptClaims(ctx context.Context, clients []smx.ClientID, o AcceptOptions,
+func (s *Service) acceptClaims(ctx context.Context, target Target, clients []smx.ClientID, o AcceptOptions,
 	now time.Time) (out AcceptResult, err error) {
 	out.DryRun = o.DryRun
 	for some := range slices.Chunk(clients, clientsPerQuery) {
@@ -170,6 +170,11 @@ func (s *Service) acceptClaims(ctx context.Context, clients []smx.ClientID, o Ac
 		}
 		if err := s.store.believe(ctx, claims, o.By, now); err != nil {
 			return out, err
+		}
+		if len(target.Clients) > 0 {
+			if err := s.store.putAccepted(ctx, claims, o.By, now); err != nil {
+				return out, err
+			}
 		}
 		for _, c := range claims {
 			s.log.Info("claim accepted", "by", o.By, "client", c.client.String(), "claimed", c.serial)

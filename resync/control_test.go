@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"statewire/collections"
 	"statewire/internal/control"
 	"statewire/policies"
@@ -29,6 +31,7 @@ type resyncs interface {
 	Request(context.Context, Target, RequestOptions) (RequestResult, error)
 	Accept(context.Context, Target, AcceptOptions) (AcceptResult, error)
 	List(context.Context, ListOptions) ([]Status, error)
+	NextSerial(context.Context, uuid.UUID, uint64) (NextSerial, error)
 }
 
 type collectionStore interface {

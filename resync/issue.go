@@ -32,7 +32,8 @@ type resync struct {
 	by     string
 	next   uint64
 
-	expired bool // it is written down that it was not completed in time
+	accepted bool // a person accepted next
+	expired  bool // it is written down that it was not completed in time
 }
 
 // owing are the clients that were asked and have not completed, with the request.

@@ -216,12 +216,13 @@ func (l *storeLedger) owing(ctx context.Context, since, now time.Time) (owing, m
 	err := l.store.EachRow(ctx, outstandingSQL, []any{store.TimeArg("since", since), latestArg(now)},
 		func(scan func(...any) error) error {
 			var client uuid.UUID
-			var told, expired uint8
+			var accepted, told, expired uint8
 			var r resync
-			if err := scan(&client, &r.number, &r.issued, &r.reason, &r.by, &r.next, &told, &expired); err != nil {
+			if err := scan(&client, &r.number, &r.issued, &r.reason, &r.by, &r.next, &accepted, &told,
+				&expired); err != nil {
 				return err
 			}
-			r.client, r.expired = smx.ClientID(client), expired == 1
+			r.client, r.accepted, r.expired = smx.ClientID(client), accepted == 1, expired == 1
 			owed[r.client] = r
 			if told == 1 {
 				picked[r.client] = r.number
@@ -232,15 +233,19 @@ func (l *storeLedger) owing(ctx context.Context, since, now time.Time) (owing, m
 }
 
 func (l *storeLedger) issue(ctx context.Context, list []resync) error {
+	if err := l.markAccepted(ctx, list); err != nil {
+		return err
+	}
 	n := len(list)
 	clients, numbers, issued := make([]uuid.UUID, n), make([]uint32, n), make([]time.Time, n)
 	reasons, by, next := make([]string, n), make([]string, n), make([]uint64, n)
+	accepted := make([]uint8, n)
 	for i, r := range list {
 		clients[i], numbers[i], issued[i] = uuid.UUID(r.client), r.number, r.issued
-		reasons[i], by[i], next[i] = r.reason, r.by, r.next
+		reasons[i], by[i], next[i], accepted[i] = r.reason, r.by, r.next, store.Flag(r.accepted)
 	}
-	err := l.store.Insert(ctx, `INSERT INTO resyncs (client_id, number, issued_time, reason, issued_by, next_serial)`,
-		clients, numbers, issued, reasons, by, next)
+	err := l.store.Insert(ctx, `INSERT INTO resyncs (client_id, number, issued_time, reason, issued_by, next_serial,
+		accepted)`, clients, numbers, issued, reasons, by, next, accepted)
 	return wrap(err, "store the resyncs issued")
 }
 

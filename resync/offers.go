@@ -20,6 +20,7 @@ type offers struct {
 	owing   owing                   // requests on offer
 	picked  map[smx.ClientID]uint32 // number of the request that the client was given
 	claims  map[smx.ClientID]claim
+	storing map[smx.ClientID]claim // handed out by take, and not stored yet
 	pickups []pickup
 }
 
@@ -36,7 +37,7 @@ func (s *Service) Asked(poll smx.Poll) (*policy.Resync, error) {
 		return nil, err
 	}
 	return &policy.Resync{Number: asked.number, NextSerial: asked.next, Issued: asked.issued.Truncate(time.Second),
-		Reason: asked.reason}, nil
+		Reason: asked.reason, Accepted: asked.accepted}, nil
 }
 
 // answer is the request on offer to the client that polls, nil when there is none; what the poll says is noted.
@@ -131,6 +132,7 @@ func (o *offers) take() (map[smx.ClientID]claim, []pickup) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	claims, pickups := o.claims, o.pickups
+	o.storing = claims
 	o.claims, o.pickups = make(map[smx.ClientID]claim, min(len(claims), 1024)), nil
 	return claims, pickups
 }
@@ -150,5 +152,25 @@ func (o *offers) giveBack(claims map[smx.ClientID]claim, pickups []pickup) (drop
 		}
 	}
 	o.pickups = append(pickups, o.pickups...)
+	o.storing = nil
 	return dropped
+}
+
+// stored says that what was handed out is in the store.
+func (o *offers) stored() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.storing = nil
+}
+
+// claimed are the serials that a client claimed and that may not be in the store yet, and whether it polled.
+func (o *offers) claimed(client smx.ClientID) (serials []uint64, polled bool) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	for _, claims := range []map[smx.ClientID]claim{o.claims, o.storing} {
+		if c, ok := claims[client]; ok {
+			serials, polled = append(serials, c.LastSerial, c.high), true
+		}
+	}
+	return serials, polled
 }

@@ -50,6 +50,8 @@ type Service struct {
 	offers      *offers
 	policies    policyCache // nil when nobody follows
 	collections *collections.Service
+	listing     *listing  // for clients that enrol
+	patience    *patience // of clients that enrol
 	cfg         atomic.Pointer[Config]
 
 	flushing  sync.Mutex    // held while claims are on their way to the store
@@ -98,7 +100,8 @@ func (s *Service) tellChecked(ctx context.Context) error {
 // newService is a service without a ledger.
 func newService(cfg Config, deps Deps, log *slog.Logger) *Service {
 	s := &Service{unread: deps.Unread, collections: deps.Collections, log: log, metrics: newMetrics(deps.Registerer),
-		now: deps.Clock, wake: make(chan struct{}, 1), offers: newOffers(), busy: make(chan struct{}, 1)}
+		now: deps.Clock, wake: make(chan struct{}, 1), offers: newOffers(), busy: make(chan struct{}, 1),
+		listing: newListing(), patience: newPatience()}
 	if s.now == nil {
 		s.now = steadyClock()
 	}

@@ -111,6 +111,7 @@ func (s *Service) flush(ctx context.Context) error {
 		s.metrics.recordsDropped.Add(float64(dropped))
 		return fmt.Errorf("store what clients said when they asked for their policy: %w", err)
 	}
+	s.offers.stored()
 	return nil
 }
 

@@ -24,17 +24,22 @@ func TestASerialFarAboveTheOwnIsDeclined(t *testing.T) {
 		name     string
 		own      uint64
 		next     uint64
+		accepted bool // by a person at the site
 		declined bool
 		first    uint64 // of the answer
 	}{
-		{"a million above", 3, 1_000_003, false, 1_000_003},
-		{"one more", 3, 1_000_004, true, 4},
-		{"a million above nothing", 0, 1_000_000, false, 1_000_000},
-		{"one more than that", 0, 1_000_001, true, 1},
-		{"at the end of all serials", 3, smx.MaxSerial, true, 4},
-		{"behind the end", 3, smx.MaxSerial + 1, true, 4},
-		{"behind the end, and near", smx.MaxSerial - 9, smx.MaxSerial + 1, true, smx.MaxSerial - 8},
-		{"below the own", 3, 2, false, 4},
+		{"a million above", 3, 1_000_003, false, false, 1_000_003},
+		{"one more", 3, 1_000_004, false, true, 4},
+		{"one more, and accepted", 3, 1_000_004, true, false, 1_000_004},
+		{"a million above nothing", 0, 1_000_000, false, false, 1_000_000},
+		{"one more than that", 0, 1_000_001, false, true, 1},
+		{"at the end of all serials", 3, smx.MaxSerial, false, true, 4},
+		{"near the end, and accepted", 3, smx.MaxSerial - 9, true, false, smx.MaxSerial - 9},
+		{"behind the end", 3, smx.MaxSerial + 1, false, true, 4},
+		{"behind the end, and accepted", 3, smx.MaxSerial + 1, true, true, 4},
+		{"behind the end, and near", smx.MaxSerial - 9, smx.MaxSerial + 1, false, true, smx.MaxSerial - 8},
+		{"below the own", 3, 2, false, false, 4},
+		{"below the own, and accepted", 3, 2, true, false, 4},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			eachStore(t, func(t *testing.T, s *opened) {
@@ -42,7 +47,9 @@ func TestASerialFarAboveTheOwnIsDeclined(t *testing.T) {
 					t.Fatal(err)
 				}
 				put(t, s, detected("a", 1))
-				begun, err := s.Adopt(PolicyState{Accepted: testPacking.Time}, asks(1, tc.next).Resync)
+				request := asks(1, tc.next).Resync
+				request.Accepted = tc.accepted
+				begun, err := s.Adopt(PolicyState{Accepted: testPacking.Time}, request)
 				if err != nil || !begun {
 					t.Fatalf("begun %v, %v", begun, err)
 				}

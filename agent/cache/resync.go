@@ -100,11 +100,11 @@ func (c store) Adopt(p PolicyState, request *policy.Resync) (begun bool, err err
 }
 
 // answer begins the answer to a request, unless the client has no serials left for one. A serial to continue from that
-// jumps is declined: the answer then begins behind the client's own serials, so that what was lost is repaired all the
-// same.
+// jumps, and that no person accepted, is declined: the answer then begins behind the client's own serials, so that what
+// was lost is repaired all the same.
 func answer(s records, m *meta, request *policy.Resync, at time.Time) (begun bool, err error) {
 	declined := Declined{}
-	if jumps(request.NextSerial, m.serial) {
+	if request.NextSerial > smx.MaxSerial || jumps(request.NextSerial, m.serial) && !request.Accepted {
 		declined = Declined{NextSerial: request.NextSerial, Number: request.Number, Time: at}
 	} else {
 		m.serial = max(m.serial, request.NextSerial-1)

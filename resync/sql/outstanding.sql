@@ -11,13 +11,14 @@ WITH latest AS
         argMax(resyncs.reason, resyncs.number) AS why,
         argMax(resyncs.issued_by, resyncs.number) AS who,
         argMax(resyncs.next_serial, resyncs.number) AS next,
+        argMax(resyncs.accepted, resyncs.number) AS next_accepted,
         min(resyncs.next_serial) AS first_next
     FROM resyncs FINAL
     WHERE client_id IN (SELECT client_id FROM resyncs WHERE issued_time > {since:DateTime64(6, 'UTC')})
     GROUP BY client_id
     HAVING issued > {since:DateTime64(6, 'UTC')}
 )
-SELECT l.client_id, l.last_number, l.issued, CAST(l.why, 'String') AS reason, l.who, l.next,
+SELECT l.client_id, l.last_number, l.issued, CAST(l.why, 'String') AS reason, l.who, l.next, l.next_accepted,
     p.number = l.last_number AS picked_up, x.number = l.last_number AS expired
 FROM latest AS l
 LEFT JOIN

@@ -49,6 +49,7 @@ type Resync struct {
 	NextSerial uint64    // the answer begins at the greater of this and the client's own next serial
 	Issued     time.Time // UTC, to the second
 	Reason     string    // missing, conflict, requested or differs
+	Accepted   bool      // a person accepted NextSerial: it is taken however far it is above the client's own
 }
 
 // Topic slows or pauses one topic type.

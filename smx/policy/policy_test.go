@@ -92,6 +92,8 @@ func TestDecodeKnowsWhatToIgnoreAndWhatToRefuse(t *testing.T) {
 		{"two send intervals", swap("<Relay", `<SendInterval Seconds="1"/><Relay`), "a second SendInterval"},
 		{"a topic twice", swap(`Type="300"`, `Type="500"`), "twice"},
 		{"paused by half", swap(`Paused="true"`, `Paused="half"`), "Paused"},
+		{"accepted by half", swap(`Number="3"`, `Number="3" Accepted="half"`), "Accepted of Resync"},
+		{"not accepted", swap(`Number="3"`, `Number="3" Accepted="false"`), ""},
 		{"relay without an address", swap(`Address="push.example:10123"`, ""), "Notifier has no Address"},
 		{"a document type", swap("<Policy", "<!DOCTYPE Policy><Policy"), smx.CodeDoctype},
 		{"an attribute twice", swap(`Number="3"`, `Number="3" Number="4"`), smx.CodeDuplicateAttr},
@@ -125,7 +127,8 @@ func manyTopics(n int) string {
 func TestDecodeAtItsBounds(t *testing.T) {
 	for _, serial := range []uint64{1, smx.MaxSerial, smx.MaxSerial + 1} {
 		p := fullPolicy
-		p.Resync = &Resync{Number: 1<<32 - 1, NextSerial: serial, Issued: fullPolicy.Resync.Issued}
+		p.Resync = &Resync{Number: 1<<32 - 1, NextSerial: serial, Issued: fullPolicy.Resync.Issued,
+			Accepted: serial > 1}
 		if got, err := Decode(Encode(p)); err != nil || *got.Resync != *p.Resync {
 			t.Errorf("serial %d is read as %+v, %v", serial, got.Resync, err)
 		}

@@ -105,6 +105,7 @@ func (r *reader) resync(e *etree.Element) *Resync {
 		Number:     uint32(r.number(e, "Number", 1, 1<<32-1)),
 		NextSerial: r.number(e, "NextSerial", 1, smx.MaxSerial+1),
 		Reason:     valueOf(e, "Reason"),
+		Accepted:   r.flag(e, "Accepted"),
 	}
 	issued, err := time.Parse(time.RFC3339, valueOf(e, "Issued"))
 	issued = issued.UTC()
@@ -134,17 +135,20 @@ func (r *reader) interval(e *etree.Element, name string) time.Duration {
 	return time.Duration(r.number(e, name, 1, uint64(MaxInterval/time.Second))) * time.Second
 }
 
+// flag is an attribute that is true or false, and false when the element hasn't it.
+func (r *reader) flag(e *etree.Element, name string) bool {
+	text, given := attribute(e, name)
+	if given && text != "true" && text != "false" {
+		r.fail("%s of %s is neither true nor false", name, e.Tag)
+	}
+	return text == "true"
+}
+
 func (r *reader) topics() []Topic {
 	var topics []Topic
 	for _, e := range children(r.root, "Topic") {
 		t := Topic{Type: uint32(r.number(e, "Type", 0, 1<<32-1))}
-		switch paused, given := attribute(e, "Paused"); {
-		case !given || paused == "false":
-		case paused == "true":
-			t.Paused = true
-		default:
-			r.fail("Paused of Topic is neither true nor false")
-		}
+		t.Paused = r.flag(e, "Paused")
 		if _, given := attribute(e, "Interval"); given {
 			t.Interval = r.interval(e, "Interval")
 		}

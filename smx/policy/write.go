@@ -26,6 +26,9 @@ func Encode(p Document) []byte {
 		e := root.CreateElement("Resync")
 		e.CreateAttr("Number", strconv.FormatUint(uint64(r.Number), 10))
 		e.CreateAttr("NextSerial", strconv.FormatUint(r.NextSerial, 10))
+		if r.Accepted {
+			e.CreateAttr("Accepted", "true")
+		}
 		e.CreateAttr("Issued", r.Issued.UTC().Format(time.RFC3339))
 		e.CreateAttr("Reason", smx.Carried(r.Reason))
 	}
