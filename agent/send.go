@@ -190,19 +190,9 @@ func (a *Agent) document(states []cache.State, priority int8) []byte {
 	return smx.AppendReport(nil, &report)
 }
 
-const (
-	firstPause   = 2 * time.Second
-	longPause    = 5 * time.Minute
-	mostPatience = time.Hour // what a relay may ask for
-)
+const mostPatience = time.Hour // what a relay may ask for
 
 // Pause is the time before the next attempt: doubling and jittered, and never less than the relay asked for.
 func Pause(failures int, after time.Duration) time.Duration {
-	wait := min(firstPause<<min(failures, 20), longPause)
-	wait = backoff.Jitter(wait/2, wait/2)
-	if after > 0 {
-		after = min(after, mostPatience)
-		wait = max(wait, backoff.Jitter(after, after/4+time.Second))
-	}
-	return wait
+	return backoff.Pause(failures, min(after, mostPatience))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"time"
 
@@ -32,8 +31,11 @@ func (a *Agent) met(ctx context.Context, status int, err error, code, detail str
 	defer a.mu.Unlock()
 	a.contact.attempts, a.contact.connected, a.contact.problem = a.contact.attempts+1, status != 0, ""
 	switch {
+	case transport.CertificateRefused(err):
+		a.contact.problem = "the relay refuses this client's certificate: it was revoked, it is another site's, or this " +
+			"client has none; enrol it anew with `statewire agent enroll` (" + transport.Cause(err) + ")"
 	case status == 0 && err != nil:
-		a.contact.problem = "the relay does not answer: " + withoutAddress(err)
+		a.contact.problem = "the relay does not answer: " + transport.Cause(err)
 	case errors.Is(err, transport.ErrNotRelay):
 		a.contact.problem = fmt.Sprintf("%v with %d: see what stands at the relay's address", transport.ErrNotRelay, status)
 	case status >= 300 && status != 304:
@@ -52,14 +54,6 @@ func (a *Agent) Problem() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.contact.problem
-}
-
-// withoutAddress is an error without the request that it ends: the address with its claims says nothing to a person.
-func withoutAddress(err error) string {
-	if request := new(url.Error); errors.As(err, &request) {
-		err = request.Err
-	}
-	return err.Error()
 }
 
 // Status is how a client is doing.

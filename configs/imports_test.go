@@ -51,11 +51,13 @@ var allowed = map[string][]string{
 
 	"agent/cache":     {"smx", "smx/policy"},
 	"agent/transport": {"smx", "smx/policy", "trust"},
-	"agent":           {"agent/cache", "agent/transport", "smx", "smx/policy"},
-	"agent/agenttest": {"agent/transport", "smx", "smx/policy"},
-	"agent/local":     {"agent", "agent/cache", "agent/transport", "smx"},
-	"agent/packages":  {"agent", "agent/cache", "smx"},
-	"fleet":           {"agent", "agent/cache", "agent/transport", "agent/local", "agent/packages", "smx", "smx/policy"},
+	// What proves who a client is: it asks for it over the way to a relay.
+	"agent/credentials": {"agent/transport", "smx", "trust"},
+	"agent":             {"agent/cache", "agent/transport", "smx", "smx/policy"},
+	"agent/agenttest":   {"agent/transport", "smx", "smx/policy", "trust"},
+	"agent/local":       {"agent", "agent/cache", "agent/transport", "smx"},
+	"agent/packages":    {"agent", "agent/cache", "smx"},
+	"fleet":             {"agent", "agent/cache", "agent/transport", "agent/local", "agent/packages", "smx", "smx/policy"},
 
 	"smx/policy":      {"smx"},
 	"smx/reference":   {"smx"},

@@ -37,9 +37,11 @@ func (s *Sender) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyA
 	if err != nil {
 		return PolicyAnswer{Outcome: Again, Err: err}
 	}
-	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, policy.MaxBytes+1))
-	return s.judgePolicy(resp, text, err)
+	answer := s.judgePolicy(resp, text, err)
+	resp.Body.Close()
+	s.heard(answer.Status, answer.Code)
+	return answer
 }
 
 func pollQuery(p smx.Poll) string {

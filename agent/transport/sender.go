@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,12 +30,26 @@ const (
 // Sender posts reports to one relay over kept-alive connections. It is safe for concurrent use and never follows a
 // redirect.
 type Sender struct {
+	// Constant after New, and after Heed.
 	url    string // of reports
 	policy string // of policies
-	pinned bool   // the trust checks the relay's key on every connection
+	renew  string // of certificates
+	trust  *tls.Config
+	pinned bool // the trust checks the relay's key on every connection
 	client *http.Client
-	zip    sync.Pool // *gzip.Writer
+	zip    *sync.Pool // *gzip.Writer
+	heed   func(code string)
 }
+
+// refusalsHeeded are the codes with which a relay refuses not what it was sent but the certificate of who sent it.
+var refusalsHeeded = []string{CodeExpired, CodeSuperseded, CodeRevoked}
+
+// Codes of refusals that are about a certificate.
+const (
+	CodeExpired    = "certificate_expired"
+	CodeSuperseded = "superseded"
+	CodeRevoked    = "certificate_revoked"
+)
 
 // NewSender returns a sender to the relay at address, such as https://mp.example:8443, over at most conns connections.
 func NewSender(address string, trust *tls.Config, conns int) (*Sender, error) {
@@ -53,7 +68,7 @@ func NewSender(address string, trust *tls.Config, conns int) (*Sender, error) {
 		ResponseHeaderTimeout: postTimeout,
 		DisableCompression:    true,
 	})
-	s.policy = u.JoinPath(policyPath).String()
+	s.policy, s.renew, s.trust = u.JoinPath(policyPath).String(), u.JoinPath(renewPath).String(), trust
 	s.pinned = trust != nil && trust.VerifyConnection != nil
 	return s, nil
 }
@@ -65,7 +80,27 @@ func newSender(url string, transport http.RoundTripper) *Sender {
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		zip: sync.Pool{New: func() any { w, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed); return w }},
+		zip: &sync.Pool{New: func() any { w, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed); return w }},
+	}
+}
+
+// Share makes this sender and another use the same memory for what they compress: of thousands of senders few compress
+// at one time, and each compressor takes a megabyte.
+func (s *Sender) Share(with *Sender) { s.zip = with.zip }
+
+// Heed has fn called with the code of every refusal that is about the client's certificate. Call it before the sender
+// is used.
+func (s *Sender) Heed(fn func(code string)) { s.heed = fn }
+
+// heard passes on what a refusal says of the client's certificate. The connection was opened with that certificate: the
+// next request takes another connection, and with it the certificate of then.
+func (s *Sender) heard(status int, code string) {
+	if status != http.StatusUnauthorized && status != http.StatusForbidden {
+		return
+	}
+	s.Close()
+	if s.heed != nil && slices.Contains(refusalsHeeded, code) {
+		s.heed(code)
 	}
 }
 
@@ -84,9 +119,11 @@ func (s *Sender) Post(ctx context.Context, body []byte) Answer {
 	if err != nil {
 		return Answer{Outcome: Again, Err: err}
 	}
-	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes))
-	return judge(resp, text, err)
+	answer := judge(resp, text, err)
+	resp.Body.Close()
+	s.heard(answer.Status, answer.Code)
+	return answer
 }
 
 // postTime is how long an attempt with a body of so many bytes may take.

@@ -16,7 +16,7 @@ const (
 	// MaxInterval bounds every interval of a policy.
 	MaxInterval = 366 * 24 * time.Hour
 	// MaxTrustBytes bounds each of the two texts of a Trust.
-	MaxTrustBytes = 32 << 10
+	MaxTrustBytes = 64 << 10
 )
 
 const (

@@ -92,7 +92,7 @@ func TestATrustThatCannotBeReadRefusesThePolicy(t *testing.T) {
 		"cut by a comment":  {"<CA>" + ca + "<!-- -->\n" + ca + "</CA>", "CA of Trust holds more than text"},
 		"an element within": {"<Document><b/>{}</Document>", "Document of Trust holds more than text"},
 		"no JSON":           {"<Document>{</Document>", "no JSON"},
-		"too long":          {`<Document>"` + strings.Repeat("x", MaxTrustBytes) + `"</Document>`, "allowed are"},
+		"too long":          {`<Document>"` + strings.Repeat("x", MaxTrustBytes) + `"</Document>`, "too long"},
 		"two of the whole":  {"<Document>{}</Document></Trust><Trust><Document>{}</Document>", "a second Trust"},
 		"a header in the PEM": {"<CA>" + strings.Replace(ca, "-----\n", "-----\nA: b\n\n", 1) + "</CA>",
 			"not certificates"},
