@@ -63,7 +63,8 @@ func TestEveryNeedNamesAPermissionOfTheTableOrSaysWhyNot(t *testing.T) {
 			t.Errorf("%s has two rows", key)
 		}
 		seen[key] = true
-		if _, known := RightOf(need.Permission); known == (need.Permission == "") || (need.Why == "") == (need.Permission == "") {
+		none := need.Permission == ""
+		if _, known := RightOf(need.Permission); known == none || (need.Why == "") == none {
 			t.Errorf("%s: permission %q, why %q", key, need.Permission, need.Why)
 		}
 		scopes := []Scope{WholeSite, ByCollection, ByClient, NoClient}
