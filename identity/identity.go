@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Names of the files in the identity folder.
@@ -37,10 +39,10 @@ type Site struct {
 	// Constant after Open.
 	dir   string
 	hosts []string
-	ca    *authority
 	log   *slog.Logger
 	now   func() time.Time
 
+	ca       atomic.Pointer[authority] // replaced when another one is staged or in force
 	renewing sync.Mutex
 	server   atomic.Pointer[tls.Certificate]
 }
@@ -62,9 +64,11 @@ func Open(dir string, opt Options) (*Site, error) {
 	if err := s.create(); err != nil {
 		return nil, fmt.Errorf("make the site's certificates: %w", err)
 	}
-	if s.ca, err = loadAuthority(dir, s.now()); err != nil {
+	ca, err := loadAuthority(dir, s.now())
+	if err != nil {
 		return nil, err
 	}
+	s.ca.Store(ca)
 	if pair, err := loadPair(filepath.Join(dir, serverFile)); err == nil && s.ours(pair) && s.fresh(pair) {
 		s.server.Store(pair)
 		return s, nil
@@ -93,7 +97,7 @@ func (s *Site) create() error {
 		return err
 	}
 	defer os.RemoveAll(tmp) // after the move there is nothing left to remove
-	if err := newAuthority(tmp, s.now()); err != nil {
+	if err := newAuthority(tmp, uuid.New(), s.now()); err != nil {
 		return err
 	}
 	if err := os.Rename(tmp, s.dir); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -118,10 +122,30 @@ func (s *Site) sweep() {
 	}
 }
 
+// authority is the one in force.
+func (s *Site) authority() *authority { return s.ca.Load() }
+
+// ID is the site's id. It stays when the authority changes.
+func (s *Site) ID() uuid.UUID { return s.authority().site }
+
+// reload reads the authority again, and issues the server certificate anew if another one is in force.
+func (s *Site) reload() error {
+	ca, err := loadAuthority(s.dir, s.now())
+	if err != nil {
+		return err
+	}
+	s.ca.Store(ca)
+	if s.ours(s.server.Load()) {
+		return nil
+	}
+	s.server.Store(nil)
+	return s.renew()
+}
+
 // Certificate is the server certificate at this moment, for tls.Config.GetCertificate.
 func (s *Site) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	pair := s.server.Load()
-	if s.fresh(pair) {
+	if pair != nil && s.fresh(pair) {
 		return pair, nil
 	}
 	if err := s.renew(); err != nil {
@@ -137,7 +161,7 @@ func (s *Site) renew() error {
 	if pair := s.server.Load(); pair != nil && s.fresh(pair) {
 		return nil
 	}
-	pair, text, err := s.ca.issueServer(s.hosts, s.now())
+	pair, text, err := s.authority().issueServer(s.hosts, s.now())
 	if err != nil {
 		return fmt.Errorf("issue the server certificate: %w", err)
 	}
@@ -149,7 +173,7 @@ func (s *Site) renew() error {
 // ours says whether a pair from the disk comes from this authority and covers every name. Neither changes while the
 // pair is in use.
 func (s *Site) ours(pair *tls.Certificate) bool {
-	if pair.Leaf.CheckSignatureFrom(s.ca.cert) != nil {
+	if pair.Leaf.CheckSignatureFrom(s.authority().cert) != nil {
 		return false
 	}
 	for _, host := range s.hosts {
@@ -169,7 +193,7 @@ func (s *Site) fresh(pair *tls.Certificate) bool {
 // Pool holds the authority's certificate, for callers that want to verify the site.
 func (s *Site) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
-	pool.AddCert(s.ca.cert)
+	pool.AddCert(s.authority().cert)
 	return pool
 }
 

@@ -58,7 +58,7 @@ func leaf(t *testing.T, s interface {
 func TestFirstStartMakesWhatTheNextOnesRead(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data", "identity")
 	first, again := open(t, dir, Options{}), open(t, dir, Options{})
-	if !leaf(t, first).Equal(leaf(t, again)) || !first.ca.cert.Equal(again.ca.cert) {
+	if !leaf(t, first).Equal(leaf(t, again)) || !first.authority().cert.Equal(again.authority().cert) {
 		t.Error("the second start made certificates of its own")
 	}
 	for name, mode := range map[string]os.FileMode{".": 0o700, caCertFile: 0o644, caKeyFile: 0o600, serverFile: 0o600} {
@@ -91,7 +91,7 @@ func TestProcessesThatStartAtOnceShareOneAuthority(t *testing.T) {
 	}
 	wg.Wait()
 	for _, s := range sites {
-		if s == nil || !s.ca.cert.Equal(sites[0].ca.cert) {
+		if s == nil || !s.authority().cert.Equal(sites[0].authority().cert) {
 			t.Fatal("authorities differ")
 		}
 		if _, err := leaf(t, s).Verify(x509.VerifyOptions{Roots: sites[0].Pool()}); err != nil {
@@ -121,7 +121,7 @@ func TestCallersCanVerifyTheServer(t *testing.T) {
 
 func TestTheAuthorityIsOnlyForThisUse(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "identity"), Options{})
-	ca, cert := s.ca.cert, leaf(t, s)
+	ca, cert := s.authority().cert, leaf(t, s)
 	if !ca.IsCA || !ca.MaxPathLenZero || ca.KeyUsage != x509.KeyUsageCertSign|x509.KeyUsageCRLSign {
 		t.Errorf("authority: %v %v %v", ca.IsCA, ca.MaxPathLenZero, ca.KeyUsage)
 	}

@@ -1,0 +1,117 @@
+package identity
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"statewire/audit"
+	"statewire/internal/control"
+)
+
+// nextKeyFile is the key of an authority that is staged: believed already, and not used yet.
+const nextKeyFile = "ca-next.key"
+
+// Staged says that an authority is to follow the one in force.
+type Staged struct {
+	Since    time.Time `json:"since"`
+	NotAfter time.Time `json:"not_after"`
+}
+
+// StageCA makes the next authority. From then on clients are told to believe both.
+func (s *Service) StageCA(ctx context.Context) (Staged, error) {
+	path := filepath.Join(s.site.dir, nextKeyFile)
+	if _, err := os.Stat(path); err == nil {
+		return Staged{}, control.Invalid("an authority is staged already; `statewire ca switch` goes over to it")
+	}
+	finish, err := s.note(ctx, audit.Action{Action: "ca.stage", Object: "authority"})
+	if err != nil {
+		return Staged{}, err
+	}
+	out, err := s.stage()
+	finish(outcome(err))
+	return out, err
+}
+
+func (s *Service) stage() (Staged, error) {
+	now := s.now()
+	cert, key, err := makeAuthority(s.site.ID(), now)
+	if err != nil {
+		return Staged{}, err
+	}
+	// The certificate comes first: an authority that is believed without its key does no harm.
+	bundle := slices.Concat(s.site.authority().bundle(), cert)
+	if err := writeFile(s.site.dir, caCertFile, bundle, 0o644); err != nil {
+		return Staged{}, err
+	}
+	err = s.db.Update(func(tx *bbolt.Tx) error { return put(tx, bucketMeta, metaStagedTime, now.UTC()) })
+	if err == nil {
+		err = writeFile(s.site.dir, nextKeyFile, key, 0o600)
+	}
+	if err == nil {
+		err = s.site.reload()
+	}
+	if err != nil {
+		return Staged{}, err
+	}
+	made, err := parseBundle(cert)
+	if err != nil {
+		return Staged{}, err
+	}
+	return Staged{Since: now.UTC(), NotAfter: made[0].NotAfter}, nil
+}
+
+// SwitchCA goes over to the staged authority. The former stays believed, so that clients' certificates of it are good
+// until they are renewed. Unused tokens are void: their pin names the former.
+func (s *Service) SwitchCA(ctx context.Context) (Staged, error) {
+	staged, err := s.Staged(ctx)
+	if err != nil {
+		return Staged{}, err
+	}
+	if staged == nil {
+		return Staged{}, control.Invalid("no authority is staged; `statewire ca stage` makes one, and clients learn it with " +
+			"their next poll")
+	}
+	finish, err := s.note(ctx, audit.Action{Action: "ca.switch", Object: "authority"})
+	if err != nil {
+		return Staged{}, err
+	}
+	err = os.Rename(filepath.Join(s.site.dir, nextKeyFile), filepath.Join(s.site.dir, caKeyFile))
+	if err == nil {
+		err = errors.Join(syncDir(s.site.dir), s.site.reload(), s.checkPin())
+	}
+	finish(outcome(err))
+	return *staged, err
+}
+
+// Staged is the authority that is staged; nil when none is.
+func (s *Service) Staged(context.Context) (*Staged, error) {
+	key, err := readKey(filepath.Join(s.site.dir, nextKeyFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", filepath.Join(s.site.dir, nextKeyFile), err)
+	}
+	all := s.site.authority().all
+	i := slices.IndexFunc(all, func(cert *x509.Certificate) bool { return belongs(cert, key) })
+	if i < 0 {
+		return nil, fmt.Errorf("%s belongs to no certificate in %s; remove it and stage an authority anew",
+			filepath.Join(s.site.dir, nextKeyFile), s.site.CAFile())
+	}
+	out := &Staged{NotAfter: all[i].NotAfter}
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		var err error
+		out.Since, _, err = get[time.Time](tx, bucketMeta, metaStagedTime)
+		return err
+	})
+	return out, err
+}

@@ -1,0 +1,152 @@
+package identity
+
+import (
+	"bytes"
+	"context"
+	"net/netip"
+
+	"go.etcd.io/bbolt"
+
+	"statewire/audit"
+	"statewire/trust"
+)
+
+// RenewCall is a request for the next certificate, over the one that is to be renewed.
+type RenewCall struct {
+	Request trust.RenewRequest `json:"request"`
+	Caller  Caller             `json:"caller"` // as the verified certificate says
+	From    netip.Addr         `json:"from"`
+}
+
+// Renew gives a caller the certificate that follows its own. A certificate is superseded once its successor has been
+// seen: whoever shows it then for a renewal has a copy of it.
+func (s *Service) Renew(ctx context.Context, call RenewCall) (trust.RenewAnswer, error) {
+	key, keyHash, err := readCSR(call.Request.CSR)
+	if err != nil {
+		return trust.RenewAnswer{}, err
+	}
+	for _, host := range call.Request.Hosts {
+		if !validName(host) || len(call.Request.Hosts) > 32 {
+			return trust.RenewAnswer{}, refuse(CodeBadRequest, "hosts are at most 32 host names and IP addresses")
+		}
+	}
+	var c issued
+	superseded := false
+	err = s.db.Update(func(tx *bbolt.Tx) (err error) {
+		c, superseded, err = s.renewIn(tx, call, key, keyHash)
+		return err
+	})
+	if superseded {
+		return trust.RenewAnswer{}, s.shared(ctx, call)
+	}
+	if err != nil {
+		return trust.RenewAnswer{}, err
+	}
+	document, err := s.document()
+	if err != nil {
+		return trust.RenewAnswer{}, err
+	}
+	return trust.RenewAnswer{Certificate: string(c.PEM), CA: string(s.site.authority().bundle()), NotAfter: c.NotAfter,
+		Trust: document}, nil
+}
+
+func (s *Service) renewIn(tx *bbolt.Tx, call RenewCall, key any, keyHash [32]byte) (c issued, superseded bool,
+	err error) {
+	name := []byte(call.Caller.Key())
+	h, ok, err := get[holder](tx, bucketHolders, name)
+	if err != nil {
+		return c, false, err
+	}
+	own, known, err := get[issued](tx, bucketIssued, numberKey(call.Caller.Number))
+	switch {
+	case err != nil:
+		return c, false, err
+	case !ok || !known || own.Holder != call.Caller.Key():
+		return c, false, refuse(CodeUnknown, "the site has not issued this certificate; enrol anew")
+	case h.Revoked != nil || call.Caller.Number < h.Below:
+		return c, false, refuse(CodeRevoked, "the certificate of %s was revoked, or replaced by a new enrolment", name)
+	case h.Used > call.Caller.Number:
+		return c, true, nil
+	case bytes.Equal(own.Key, keyHash[:]):
+		return c, false, refuse(CodeBadCSR, "csr: a renewal needs a new key")
+	}
+	if h.Used != call.Caller.Number {
+		h.Used = call.Caller.Number
+		if err := put(tx, bucketHolders, name, h); err != nil {
+			return c, false, err
+		}
+	}
+	if number, ok, err := get[uint64](tx, bucketKeys, keyHash[:]); err != nil || ok {
+		c, ok, err = get[issued](tx, bucketIssued, numberKey(number))
+		if err != nil || ok && c.After == call.Caller.Number { // its answer was lost
+			return c, false, err
+		}
+	}
+	c, err = s.sign(tx, issued{Token: own.Token, After: call.Caller.Number, Next: own.Next}, call.Caller, key, keyHash,
+		call.Request.Hosts, s.now())
+	if err != nil {
+		return c, false, err
+	}
+	h.Newest, h.NotAfter = s.number(tx), c.NotAfter
+	return c, false, put(tx, bucketHolders, name, h)
+}
+
+// shared notes that two have the same certificate: one of them went on with its successor, and the other asks for one.
+func (s *Service) shared(ctx context.Context, call RenewCall) error {
+	finish, err := s.note(ctx, audit.Action{Actor: call.Caller.Key(), From: call.From.String(),
+		Action: "client.identity_shared", Object: call.Caller.Key()})
+	if err != nil {
+		return err
+	}
+	err = s.db.Update(func(tx *bbolt.Tx) error {
+		h, _, err := get[holder](tx, bucketHolders, []byte(call.Caller.Key()))
+		if err != nil {
+			return err
+		}
+		h.Shared = s.now().UTC()
+		return put(tx, bucketHolders, []byte(call.Caller.Key()), h)
+	})
+	finish(outcome(err))
+	s.log.Warn("identity_shared: a superseded certificate asks for a renewal; two machines have its key, revoke it and "+
+		"enrol both anew", "caller", call.Caller.Key(), "from", call.From)
+	return refuse(CodeSuperseded, "a newer certificate of %s is in use; if this machine is a copy of another one, enrol "+
+		"it anew", call.Caller.Key())
+}
+
+// Seen notes with which certificates callers were seen: what came before them is superseded.
+func (s *Service) Seen(_ context.Context, callers []Caller) error {
+	fresh := func(tx *bbolt.Tx, c Caller) (holder, bool, error) {
+		h, ok, err := get[holder](tx, bucketHolders, []byte(c.Key()))
+		return h, ok && c.Number > h.Used && c.Number <= h.Newest, err
+	}
+	var news []Caller
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		for _, c := range callers {
+			if _, is, err := fresh(tx, c); err != nil {
+				return err
+			} else if is {
+				news = append(news, c)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(news) == 0 {
+		return err
+	}
+	return s.db.Update(func(tx *bbolt.Tx) error {
+		for _, c := range news {
+			h, is, err := fresh(tx, c)
+			if err != nil {
+				return err
+			}
+			if !is {
+				continue
+			}
+			h.Used = c.Number
+			if err := put(tx, bucketHolders, []byte(c.Key()), h); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
