@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+
+	"statewire/identity"
 )
 
 // conn is one TCP connection below its TLS, counted from its acceptance until it is closed.
@@ -70,7 +72,10 @@ func (l *listener) state(nc net.Conn, state http.ConnState) {
 func tlsReason(err error) string {
 	var record tls.RecordHeaderError
 	var op *net.OpError
+	var refused *identity.Refusal
 	switch {
+	case errors.As(err, &refused):
+		return strings.TrimPrefix(refused.Code, "certificate_") // revoked, expired, unknown_identity
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return "handshake_timeout"
 	case errors.As(err, &record):

@@ -24,6 +24,8 @@ type metrics struct {
 	commitFailed   *prometheus.CounterVec
 
 	refusalsForgotten prometheus.Counter
+	enrolments        *prometheus.CounterVec // kind: enroll, renew; result: issued, pending, refused, later
+	shared            prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -60,8 +62,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		refusalsForgotten: counter("statewire_relay_refusals_forgotten_total",
 			"Clients whose last refused report gave way to another client's in the list of relay.refusals_kept."),
 	}
+	m.enrolments = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "statewire_relay_enrolments_total",
+		Help: "Requests for certificates, by kind (enroll, renew) and result: issued, pending (somebody has to approve it), " +
+			"refused (for good), later (try again)."}, []string{"kind", "result"})
+	m.shared = counter("statewire_relay_identity_shared_total",
+		"Times that a client's certificate came from another address than the time before.")
 	if reg != nil {
-		reg.MustRegister(m.reports, m.policies, m.messages, m.badRecords, m.mismatches, m.seconds, m.refusals, m.tlsRefused,
+		reg.MustRegister(m.enrolments, m.shared, m.reports, m.policies, m.messages, m.badRecords, m.mismatches, m.seconds, m.refusals, m.tlsRefused,
 			m.connRefused,
 			m.connections, m.ready, m.batch, m.batchBytes, m.commit, m.commitFailed, m.refusalsForgotten)
 	}

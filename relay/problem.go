@@ -3,11 +3,13 @@ package relay
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 
+	"statewire/identity"
 	"statewire/internal/backoff"
 	"statewire/smx"
 )
@@ -37,6 +39,7 @@ const (
 	codeOverloaded     = "overloaded"
 	codePoll           = "bad_poll"
 	codePolicy         = "policy_unavailable"
+	codeEnrolment      = "bad_enrolment"
 	codeInternal       = "internal"
 	contentTypeProblem = "application/problem+json"
 )
@@ -109,6 +112,10 @@ func kindOf(code string) problem {
 		return problem{Status: 503, Title: "No reports taken at this moment", Retry: true}
 	case codePoll:
 		return problem{Status: 400, Title: "Not a poll"}
+	case codeEnrolment:
+		return problem{Status: 400, Title: "Not an enrolment"}
+	case identity.CodeUnavailable:
+		return problem{Status: 503, Title: "No certificates at this moment", Retry: true}
 	case codePolicy:
 		return problem{Status: 503, Title: "No policy at this moment", Retry: true}
 	case codeInternal:
@@ -122,6 +129,32 @@ func notReport(err *smx.Error) *problem {
 	p := refuse(err.Code, "%s", err.Detail)
 	p.Line, p.Column = err.Line, err.Column
 	return p
+}
+
+// notKnown turns what the identity stage says into a refusal. Whose certificate is not good any more is told so on a
+// connection that ends: the next handshake decides anew.
+func notKnown(err error) *problem {
+	var refused *identity.Refusal
+	if !errors.As(err, &refused) {
+		return refuse(codeUnknown, "%v", err)
+	}
+	p := &problem{Code: refused.Code, Title: titleOf(refused.Status), Status: refused.Status, Detail: refused.Detail,
+		Retry: refused.Retry, hangs: refused.Status == http.StatusUnauthorized}
+	return p.later(refused.After)
+}
+
+func titleOf(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "Unknown caller"
+	case http.StatusBadRequest:
+		return "Not an enrolment"
+	case http.StatusServiceUnavailable:
+		return "No certificates at this moment"
+	case http.StatusTooManyRequests:
+		return "Too many requests"
+	}
+	return "Enrolment refused"
 }
 
 // write sends the refusal.

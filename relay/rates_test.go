@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/identity"
 	"statewire/smx"
 )
 
@@ -57,7 +58,9 @@ func TestARateOfZeroIsNoLimit(t *testing.T) {
 // brokenCallers stands for any fault in the code of a request.
 type brokenCallers struct{}
 
-func (brokenCallers) Client(*tls.ConnectionState) (smx.ClientID, error) { panic("a fault") }
+func (brokenCallers) Verify(tls.ConnectionState) error { return nil }
+
+func (brokenCallers) Caller(*tls.ConnectionState) (identity.Caller, error) { panic("a fault") }
 
 func TestAPanicConcernsOneRequest(t *testing.T) {
 	cfg := testConfig()

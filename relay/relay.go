@@ -18,7 +18,6 @@ import (
 	"golang.org/x/time/rate"
 
 	"statewire/identity"
-	"statewire/smx"
 )
 
 // MemoryLimit is what a process that runs the relay alone should give to debug.SetMemoryLimit: with it the process
@@ -32,10 +31,13 @@ type spool interface {
 	storage
 }
 
-// Callers says which client a caller is. It decides on the certificates of the connection, which nobody
-// has verified before; its error tells the caller why it is not known.
+// Callers knows callers by their certificates; an *identity.Verifier. Its errors tell the caller why it is not known:
+// an *identity.Refusal says with which code.
 type Callers interface {
-	Client(*tls.ConnectionState) (smx.ClientID, error)
+	// Verify decides on a handshake, new or resumed. Nobody has verified the certificates before.
+	Verify(tls.ConnectionState) error
+	// Caller says who is behind a connection that Verify let pass, as things are now.
+	Caller(*tls.ConnectionState) (identity.Caller, error)
 }
 
 // Deps is what a relay is given beside its configuration.
@@ -46,6 +48,8 @@ type Deps struct {
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// Callers knows the clients; nil knows none, so that "mtls" refuses everybody.
 	Callers Callers
+	// Enrolment gives out certificates; nil refuses that for now.
+	Enrolment Enrolment
 	// Policies answers polls; nil refuses them for now.
 	Policies policies
 	// Refused is the file in which the last refused report of each client is noted; empty notes none there.
@@ -60,6 +64,9 @@ type Relay struct {
 	// Constant after New.
 	cfg         Config
 	callers     Callers
+	enrolment   Enrolment
+	enrolling   chan struct{} // a place for each enrolment and renewal that is worked on
+	seen        *seen
 	policies    policies
 	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	log         *slog.Logger
@@ -73,7 +80,7 @@ type Relay struct {
 	pool        *pool
 	refused     *refused
 
-	withoutPolicy rate.Sometimes // bounds the complaints
+	withoutPolicy, withoutIdentity rate.Sometimes // bound the complaints
 
 	// Set by Listen, before Run serves.
 	listener *listener
@@ -87,9 +94,9 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 	if deps.Inbox == nil || deps.Certificate == nil {
 		return nil, errors.New("relay: needs an inbox and a certificate")
 	}
-	r := &Relay{cfg: cfg, callers: deps.Callers, policies: deps.Policies, certificate: deps.Certificate, log: deps.Log,
+	r := &Relay{cfg: cfg, callers: deps.Callers, enrolment: deps.Enrolment, policies: deps.Policies, certificate: deps.Certificate, log: deps.Log,
 		now: deps.Clock}
-	r.withoutPolicy.Interval = time.Minute
+	r.withoutPolicy.Interval, r.withoutIdentity.Interval = time.Minute, time.Minute
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -97,6 +104,8 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 		r.now = time.Now
 	}
 	r.metrics = newMetrics(deps.Registerer)
+	r.enrolling = make(chan struct{}, enrolmentsAtOnce)
+	r.seen = newSeen(cfg, deps.Enrolment, r.metrics, r.log)
 	r.refused = newRefused(cfg, deps.Refused, r.metrics, r.log)
 	r.metrics.countRefused(deps.Registerer, r.refused.open)
 	r.gate = newGate(cfg, deps.Inbox, r.metrics, r.log, r.now)
@@ -107,6 +116,8 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 	r.routes = map[string]route{
 		"/mp/reports": {method: http.MethodPost, serve: r.serveReport},
 		"/mp/policy":  {method: http.MethodGet, serve: r.servePolicy},
+		"/mp/enroll":  {method: http.MethodPost, serve: r.serveEnroll},
+		"/mp/renew":   {method: http.MethodPost, serve: r.serveRenew},
 	}
 	return r, r.listed()
 }
@@ -131,8 +142,13 @@ func (r *Relay) Listen() (net.Addr, error) {
 func (r *Relay) listenOn(tcp net.Listener) {
 	config := identity.ServerTLS(r.certificate)
 	config.NextProtos = []string{"http/1.1"}
-	if r.cfg.Auth == AuthMTLS && r.callers != nil {
-		config.ClientAuth = tls.RequestClientCert // who it is decides Callers, so that the answer is a 401 that says why
+	if r.callers != nil {
+		// Who it is decides Callers: an expired certificate may still be renewed, and who shows none gets a 401 that says
+		// why.
+		config.ClientAuth = tls.RequestClientCert
+		if r.cfg.Auth == AuthMTLS {
+			config.VerifyConnection = r.callers.Verify
+		}
 	}
 	r.listener = newListener(tcp, config, r.cfg, r.metrics, r.log)
 }
@@ -152,6 +168,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	behind.Go(func() error { return r.committer.watch(work) })
 	behind.Go(func() error { return r.gate.run(work) })
 	behind.Go(func() error { return r.refused.run(work) })
+	behind.Go(func() error { return r.seen.run(work) })
 	err = r.serve(ctx)
 	stopWork()
 	return errors.Join(err, r.settle(behind.Wait))

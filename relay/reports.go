@@ -66,11 +66,11 @@ func (r *Relay) shownTo(req *http.Request, p *problem) (who sender) {
 	if r.cfg.Auth == AuthNone || r.callers == nil || !concerns(p) || r.shown(req) != nil {
 		return who
 	}
-	client, err := r.callers.Client(req.TLS)
-	if err != nil {
+	caller, err := r.callers.Caller(req.TLS)
+	if err != nil || !caller.IsClient() {
 		return who
 	}
-	return sender{client, true}
+	return sender{smx.ClientID(caller.Client), true}
 }
 
 // acknowledge writes the 202.
@@ -119,10 +119,15 @@ func (r *Relay) identify(req *http.Request) (caller smx.ClientID, p *problem) {
 	if r.callers == nil {
 		return caller, refuse(codeUnknown, "this relay knows no clients yet")
 	}
-	caller, err := r.callers.Client(req.TLS)
+	who, err := r.callers.Caller(req.TLS)
 	if err != nil {
-		return smx.ClientID{}, refuse(codeUnknown, "%v", err)
+		return smx.ClientID{}, notKnown(err)
 	}
+	if !who.IsClient() {
+		return smx.ClientID{}, refuse(codeMismatch, "%s is no client, and this path is for clients", who.Key())
+	}
+	r.seen.note(who, connOf(req).from)
+	caller = smx.ClientID(who.Client)
 	return caller, r.rates.take(caller, r.now())
 }
 

@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"statewire/identity"
 	"statewire/smx"
 )
 
@@ -188,11 +191,13 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 // knownCallers takes the first byte of a certificate's serial number for a client's id.
 type knownCallers struct{ id smx.ClientID }
 
-func (k knownCallers) Client(state *tls.ConnectionState) (smx.ClientID, error) {
+func (k knownCallers) Verify(tls.ConnectionState) error { return nil }
+
+func (k knownCallers) Caller(state *tls.ConnectionState) (identity.Caller, error) {
 	if state.PeerCertificates[0].Subject.CommonName != "Statewire server" {
-		return smx.ClientID{}, errors.New("the certificate is of no client of this site")
+		return identity.Caller{}, errors.New("the certificate is of no client of this site")
 	}
-	return k.id, nil
+	return identity.Caller{Client: uuid.UUID(k.id)}, nil
 }
 
 func TestCallersNeedACertificate(t *testing.T) {
