@@ -187,6 +187,10 @@ func Needs() []Need {
 		{AtCommand, "enroll token revoke", MayEnrollToken, "", ""},
 		{AtCommand, "role enroll", "", "", "the enrolment token decides"},
 		{AtCommand, "trust init", "", "", "it makes keys in a folder of its caller's"},
+		{AtCommand, "trust load", MaySiteConfig, "", ""},
+		{AtCommand, "trust next", MaySiteConfig, "", ""},
 		{AtCommand, "trust offline", MaySiteConfig, "", ""},
+		{AtCommand, "trust show", MayReportRead, "", ""},
+		{AtCommand, "trust sign", "", "", "it needs root keys, which are in a folder of its caller's"},
 	}
 }

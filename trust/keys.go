@@ -32,7 +32,7 @@ const (
 
 // Options are what OpenKeys may be told; the zero value will do.
 type Options struct {
-	Site  string           // the site that task keys are for
+	Site  string           // the site that task keys are for; empty is that of the task keys before
 	Log   *slog.Logger     // nil discards
 	Clock func() time.Time // nil is time.Now
 }
@@ -76,8 +76,8 @@ func OpenKeys(dir string, opt Options) (*Keys, error) {
 	return k, nil
 }
 
-// Document is the envelope of the trust document. Before it is handed out it is signed anew when it is due and the roots
-// are on the server.
+// Document is the envelope of the trust document. Before it is handed out it is signed anew when it is due and the
+// roots are on the server.
 func (k *Keys) Document() ([]byte, error) {
 	d, err := k.current()
 	if err != nil {
@@ -86,8 +86,8 @@ func (k *Keys) Document() ([]byte, error) {
 	return d.Envelope(), nil
 }
 
-// RootIDs are the ids of the roots that the document names; PinOf makes half of a token's pin of them. Where they differ
-// from those of a token, the token is void.
+// RootIDs are the ids of the roots that the document names; PinOf makes half of a token's pin of them. Where they
+// differ from those of a token, the token is void.
 func (k *Keys) RootIDs() []string {
 	d, err := k.current()
 	if err != nil {

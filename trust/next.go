@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Next is the document that an administrator signs whose roots are elsewhere. A new task key is made for it; its private
-// half stays here and is used once Load takes the signed document. Roots that are here sign at once.
+// Next is the document that an administrator signs whose roots are elsewhere. A new task key is made for it; its
+// private half stays here and is used once Load takes the signed document. Roots that are here sign at once.
 func (k *Keys) Next(c Change) (*Document, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -70,6 +70,7 @@ func (k *Keys) Load(envelope []byte) (*Document, error) {
 // Change is what a next version has other than the one before.
 type Change struct {
 	Roots     []*Document // when not empty, its roots are those of these documents; their pack keys are added
+	Packs     []*Document // their pack keys are added
 	Threshold int         // 0 leaves it
 	Drop      []string    // ids, or how they begin, of keys that are in it no more
 }
@@ -80,11 +81,9 @@ func (c Change) apply(d *Document) error {
 	}
 	for _, from := range c.Roots {
 		d.Roots = append(d.Roots, from.Roots...)
-		for _, pack := range from.PackKeys {
-			if !slices.ContainsFunc(d.PackKeys, func(p PackKey) bool { return p.ID == pack.ID }) {
-				d.PackKeys = append(d.PackKeys, pack)
-			}
-		}
+	}
+	for _, from := range slices.Concat(c.Roots, c.Packs) {
+		d.addPackKeys(from.PackKeys)
 	}
 	for _, prefix := range c.Drop {
 		if err := d.drop(prefix); err != nil {
@@ -95,6 +94,15 @@ func (c Change) apply(d *Document) error {
 		d.Threshold = c.Threshold
 	}
 	return nil
+}
+
+// addPackKeys adds those that are not there yet.
+func (d *Document) addPackKeys(keys []PackKey) {
+	for _, key := range keys {
+		if !slices.ContainsFunc(d.PackKeys, func(p PackKey) bool { return p.ID == key.ID }) {
+			d.PackKeys = append(d.PackKeys, key)
+		}
+	}
 }
 
 // drop removes the one key whose id begins so.

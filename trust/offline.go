@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -31,29 +32,25 @@ func Init(dir string, now time.Time) (*Document, error) {
 	return d, signAndWrite(dir, d)
 }
 
-// Sign signs a document with the root keys of a folder that an administrator keeps, and leaves a copy there, so that the
-// next one can be held against it. Other roots or another threshold than in that copy are refused unless they are
-// expected: who holds the roots holds the site. It returns the ids of the roots that signed.
-func Sign(envelope []byte, dir string, otherRoots bool) (*Document, []string, error) {
-	d, err := decode(envelope)
-	if err != nil {
-		return nil, nil, fmt.Errorf("the document to sign: %w", err)
-	}
-	if err := follows(d, dir, otherRoots); err != nil {
-		return nil, nil, err
+// SignWith adds the signatures of the root keys in a folder that an administrator keeps, and leaves a copy there, so
+// that the next document can be held against it. Other roots or another threshold than in that copy are refused unless
+// they are expected: who holds the roots holds the site.
+func (d *Document) SignWith(dir string, otherRoots bool) error {
+	if err := d.follows(dir, otherRoots); err != nil {
+		return err
 	}
 	ids, err := signWith(d, dir)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	if len(ids) == 0 {
-		return nil, nil, fmt.Errorf("%s holds no root key", dir)
+		return fmt.Errorf("%s holds no root key", dir)
 	}
-	return d, ids, writeFile(dir, documentFile, append(d.Envelope(), '\n'))
+	return writeFile(dir, documentFile, append(d.Envelope(), '\n'))
 }
 
 // follows holds a document against the last one that was signed with the folder's keys.
-func follows(d *Document, dir string, otherRoots bool) error {
+func (d *Document) follows(dir string, otherRoots bool) error {
 	text, err := os.ReadFile(filepath.Join(dir, documentFile))
 	if errors.Is(err, fs.ErrNotExist) && otherRoots {
 		return nil
@@ -65,67 +62,84 @@ func follows(d *Document, dir string, otherRoots bool) error {
 	if err != nil {
 		return fmt.Errorf("%s in %s: %w", documentFile, dir, err)
 	}
+	if bytes.Equal(d.payload, before.payload) {
+		return nil
+	}
 	same := slices.Equal(d.RootIDs(), before.RootIDs()) && d.Threshold == before.Threshold
 	switch {
 	case !same && !otherRoots:
-		return fmt.Errorf("version %d has other roots than version %d, which was signed here before: %d of %v, not %d of %v",
-			d.Version, before.Version, d.Threshold, d.RootIDs(), before.Threshold, before.RootIDs())
+		return fmt.Errorf("version %d wants %d of the roots %s, and version %d, which was signed here before, %d of %s; "+
+			"if that "+
+			"is meant, say so with --other-roots", d.Version, d.Threshold, strings.Join(d.RootIDs(), " "), before.Version,
+			before.Threshold, strings.Join(before.RootIDs(), " "))
 	case d.Version < before.Version && same:
 		return fmt.Errorf("version %d is older than version %d, which was signed here before", d.Version, before.Version)
-	case d.Version == before.Version && same && !bytes.Equal(d.payload, before.payload):
+	case d.Version == before.Version && same:
 		return fmt.Errorf("another version %d was signed here before", d.Version)
 	}
 	return nil
 }
 
-// Offline moves the root and pack keys from the server to a folder that the administrator takes away, with a copy of the
+// TakeOffline moves the root and pack keys of a site to a folder that the administrator takes away, with a copy of the
 // document. A key leaves the server only when its copy is on disk and was read back; nothing is replaced in the folder.
-// It returns the names of the files that moved.
-func (k *Keys) Offline(dir string) ([]string, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	held, err := lock(k.path(lockFile))
+// It returns the names of the files that moved. It leaves no file of its own in the site's folder.
+func TakeOffline(site, to string) ([]string, error) {
+	held, err := lock(filepath.Join(site, lockFile))
 	if err != nil {
 		return nil, err
 	}
 	defer held.Close()
-	var paths []string
+	paths, err := toTake(site)
+	if err != nil {
+		return nil, err
+	}
+	if err := elsewhere(site, to); err != nil {
+		return nil, err
+	}
+	for _, path := range append(slices.Clone(paths), filepath.Join(site, documentFile)) {
+		if err := copyFile(path, filepath.Join(to, filepath.Base(path))); err != nil {
+			return nil, err
+		}
+	}
+	if err := errors.Join(syncDir(to), syncDir(filepath.Dir(filepath.Clean(to)))); err != nil {
+		return nil, err
+	}
+	return remove(site, paths)
+}
+
+// toTake are the paths of the root and pack keys of a site. Each was read: what is no key is no reason to believe that
+// the site has none any more.
+func toTake(site string) (paths []string, err error) {
 	for _, kind := range []string{rootKind, packKind} {
-		more, err := keyFiles(k.dir, kind)
+		more, err := keyFiles(site, kind)
 		if err != nil {
 			return nil, err
 		}
 		paths = append(paths, more...)
 	}
-	if len(paths) == 0 {
-		return nil, errors.New("no root or pack key is on this server; they were taken away before")
-	}
-	if err := k.elsewhere(dir); err != nil {
-		return nil, err
-	}
-	for _, path := range append(slices.Clone(paths), k.path(documentFile)) {
-		if err := copyFile(path, filepath.Join(dir, filepath.Base(path))); err != nil {
+	for _, path := range paths {
+		if _, err := readKey(path); err != nil {
 			return nil, err
 		}
 	}
-	if err := errors.Join(syncDir(dir), syncDir(filepath.Dir(filepath.Clean(dir)))); err != nil {
-		return nil, err
+	if len(paths) == 0 {
+		return nil, errors.New("no root or pack key is on this server; they were taken away before")
 	}
-	return remove(k.dir, paths)
+	return paths, nil
 }
 
 // elsewhere makes the folder that the keys go to, and refuses the one they are in.
-func (k *Keys) elsewhere(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func elsewhere(site, to string) error {
+	if err := os.MkdirAll(to, 0o700); err != nil {
 		return err
 	}
-	here, err := os.Stat(k.dir)
-	there, err2 := os.Stat(dir)
+	here, err := os.Stat(site)
+	there, err2 := os.Stat(to)
 	if err := errors.Join(err, err2); err != nil {
 		return err
 	}
 	if os.SameFile(here, there) {
-		return fmt.Errorf("%s is the folder that the keys are in; name another one", dir)
+		return fmt.Errorf("%s is the folder that the keys are in; name another one", to)
 	}
 	return nil
 }

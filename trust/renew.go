@@ -172,6 +172,9 @@ func (k *Keys) successor(have *Document, c Change) (*Document, error) {
 		return d, nil
 	}
 	task, err := k.newTaskKey(k.dir)
+	if k.site == "" && len(have.TaskKeys) > 0 {
+		task.Site = have.TaskKeys[len(have.TaskKeys)-1].Site
+	}
 	d.TaskKeys = append(d.TaskKeys, task)
 	return d, err
 }

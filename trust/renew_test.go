@@ -105,7 +105,7 @@ func TestADiskThatFailsLeavesTheDocument(t *testing.T) {
 func (s *server) away() string {
 	s.t.Helper()
 	dir := filepath.Join(s.t.TempDir(), "away")
-	if _, err := s.Offline(dir); err != nil {
+	if _, err := TakeOffline(s.dir, dir); err != nil {
 		s.t.Fatal(err)
 	}
 	return dir
@@ -124,20 +124,20 @@ func TestKeysAreTakenAway(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(taken, root), []byte("another"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Offline(taken); err == nil || !strings.Contains(err.Error(), "another file") {
+	if _, err := TakeOffline(s.dir, taken); err == nil || !strings.Contains(err.Error(), "another file") {
 		t.Errorf("%v", err)
 	}
 	if text, _ := os.ReadFile(filepath.Join(taken, root)); string(text) != "another" {
 		t.Error("a file was replaced")
 	}
-	if _, err := s.Offline(s.dir); err == nil || !strings.Contains(err.Error(), "name another") {
+	if _, err := TakeOffline(s.dir, s.dir); err == nil || !strings.Contains(err.Error(), "name another") {
 		t.Errorf("%v", err)
 	}
 	links := t.TempDir()
 	if err := os.Symlink(s.path(root), filepath.Join(links, root)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Offline(links); err == nil || !exists(s.path(root)) || !exists(s.path(pack)) {
+	if _, err := TakeOffline(s.dir, links); err == nil || !exists(s.path(root)) || !exists(s.path(pack)) {
 		t.Errorf("a link to the key counted as its copy: %v", err)
 	}
 	// a run that was stopped after its first copy is completed
@@ -148,7 +148,7 @@ func TestKeysAreTakenAway(t *testing.T) {
 	if err := copyFile(s.path(root), filepath.Join(dir, root)); err != nil {
 		t.Fatal(err)
 	}
-	moved, err := s.Offline(dir)
+	moved, err := TakeOffline(s.dir, dir)
 	if err != nil || !slices.Equal(moved, []string{root, pack}) {
 		t.Errorf("%v, %v", moved, err)
 	}
@@ -166,7 +166,7 @@ func TestKeysAreTakenAway(t *testing.T) {
 	if id, _, err := s.TaskKey(); err != nil || id != d.TaskKeys[0].ID {
 		t.Error(err)
 	}
-	if _, err := s.Offline(dir); err == nil || !strings.Contains(err.Error(), "taken away before") {
+	if _, err := TakeOffline(s.dir, dir); err == nil || !strings.Contains(err.Error(), "taken away before") {
 		t.Errorf("%v", err)
 	}
 	s.at = day.Add(80 * oneDay)
@@ -177,6 +177,16 @@ func TestKeysAreTakenAway(t *testing.T) {
 	if _, _, err := s.TaskKey(); err == nil || !strings.Contains(err.Error(), "statewire trust next") {
 		t.Errorf("%v", err)
 	}
+}
+
+// signed is a document as the folder's keys sign it.
+func signed(t *testing.T, text []byte, dir string, otherRoots bool) (*Document, error) {
+	t.Helper()
+	d, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, d.SignWith(dir, otherRoots)
 }
 
 // An administrator whose keys are away signs the next version: only the document goes to and fro.
@@ -192,14 +202,14 @@ func TestTheNextVersionIsSignedElsewhere(t *testing.T) {
 	if _, err := s.Load(next.Envelope()); err == nil || s.doc().Version != 1 {
 		t.Errorf("not signed, and loaded: %v", err)
 	}
-	signed, ids, err := Sign(next.Envelope(), dir, false)
-	if err != nil || !slices.Equal(ids, s.RootIDs()) {
-		t.Fatalf("%v, %v", ids, err)
+	second, err := signed(t, next.Envelope(), dir, false)
+	if lines := second.Lines(); err != nil || !lines[0].Signed {
+		t.Fatalf("%v, %v", lines, err)
 	}
-	if _, err := Next(signed.Envelope(), have); err != nil {
+	if _, err := Next(second.Envelope(), have); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.Load(signed.Envelope()); err != nil {
+	if _, err := s.Load(second.Envelope()); err != nil {
 		t.Fatal(err)
 	}
 	s.at = day.Add(85 * oneDay)
@@ -211,7 +221,7 @@ func TestTheNextVersionIsSignedElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Sign(third.Envelope(), dir, false); err != nil {
+	if _, err := signed(t, third.Envelope(), dir, false); err != nil {
 		t.Fatal(err)
 	}
 	other, err := s.Next(Change{})
@@ -221,16 +231,18 @@ func TestTheNextVersionIsSignedElsewhere(t *testing.T) {
 	if other.Expires = other.Expires.Add(time.Hour); other.seal() != nil {
 		t.Fatal("seal")
 	}
-	if _, _, err := Sign(other.Envelope(), dir, false); err == nil || !strings.Contains(err.Error(), "another version 3") {
+	if _, err := signed(t, other.Envelope(), dir, false); err == nil ||
+		!strings.Contains(err.Error(), "another version 3") {
 		t.Errorf("%v", err)
 	}
-	if _, _, err := Sign(signed.Envelope(), dir, false); err == nil || !strings.Contains(err.Error(), "older than") {
+	if _, err := signed(t, second.Envelope(), dir, false); err == nil || !strings.Contains(err.Error(), "older than") {
 		t.Errorf("%v", err)
 	}
-	if _, _, err := Sign(third.Envelope(), t.TempDir(), false); err == nil {
+	if _, err := signed(t, third.Envelope(), t.TempDir(), false); err == nil {
 		t.Error("signed without what was signed before")
 	}
-	if _, _, err := Sign(third.Envelope(), t.TempDir(), true); err == nil || !strings.Contains(err.Error(), "no root key") {
+	if _, err := signed(t, third.Envelope(), t.TempDir(), true); err == nil ||
+		!strings.Contains(err.Error(), "no root key") {
 		t.Errorf("%v", err)
 	}
 }
@@ -258,13 +270,13 @@ func TestRootsAreChanged(t *testing.T) {
 	}
 	text := next.Envelope()
 	for i, dir := range []string{a, b, old} {
-		if _, _, err := Sign(text, dir, false); err == nil || !strings.Contains(err.Error(), "other roots") {
+		if _, err := signed(t, text, dir, false); err == nil || !strings.Contains(err.Error(), "--other-roots") {
 			t.Errorf("%s: %v", dir, err)
 		}
 		if _, err := s.Load(text); err == nil {
 			t.Errorf("loaded with %d of 3 signatures", i)
 		}
-		d, _, err := Sign(text, dir, true)
+		d, err := signed(t, text, dir, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -279,7 +291,11 @@ func TestRootsAreChanged(t *testing.T) {
 	if _, err := Next(s.doc().Envelope(), have); err != nil {
 		t.Error(err)
 	}
-	for _, drop := range []string{"", "0123456", have.PackKeys[0].ID, "zzzzzzzz"} {
+	again, err := s.Next(Change{Packs: []*Document{have, from[0]}})
+	if err != nil || len(again.PackKeys) != 3 || !slices.Equal(again.RootIDs(), s.RootIDs()) {
+		t.Errorf("%+v, %v", again, err)
+	}
+	for _, drop := range []string{"", "0123456", have.TaskKeys[0].ID[:7], "zzzzzzzz"} {
 		if _, err := s.Next(Change{Drop: []string{drop}}); err == nil {
 			t.Errorf("dropped %q", drop)
 		}
@@ -323,10 +339,11 @@ func TestARunningSiteSeesWhatAnotherProcessDoes(t *testing.T) {
 	if _, err := other.Load(next.Envelope()); err != nil {
 		t.Fatal(err)
 	}
-	if id, _, err := s.TaskKey(); err != nil || s.doc().Version != 2 || id != next.TaskKeys[0].ID || len(next.TaskKeys) != 1 {
+	if id, _, err := s.TaskKey(); err != nil || s.doc().Version != 2 || id != next.TaskKeys[0].ID ||
+		len(next.TaskKeys) != 1 {
 		t.Errorf("%s, %v", id, err)
 	}
-	if _, err := other.Offline(filepath.Join(t.TempDir(), "away")); err != nil {
+	if _, err := TakeOffline(s.dir, filepath.Join(t.TempDir(), "away")); err != nil {
 		t.Fatal(err)
 	}
 	if st := s.standing(); !st.Offline() {

@@ -1,7 +1,9 @@
 package trust
 
 import (
+	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -56,5 +58,45 @@ func Look(dir string) (Standing, error) {
 		RootsHere: len(roots), PackKeysHere: len(packs), TaskKeyEnds: d.taskEnd(k.has), Signs: k.signs(d)}, err
 }
 
-// ReadFolder is the document of a site's folder, or of one that an administrator keeps.
-func ReadFolder(dir string) (*Document, error) { return readDocument(filepath.Clean(dir)) }
+// Line is a key of a document as people read it.
+type Line struct {
+	Kind     string    // root, pack or task
+	ID       string    // the whole id
+	NotAfter time.Time // zero for a root: its end is the document's
+	For      string    // the prefixes of a pack key, the site of a task key
+	File     string    // the name that its file has, wherever it is
+	Signed   bool      // of a root: it signed this version
+}
+
+// Lines are the keys of the document: roots, pack keys, task keys.
+func (d *Document) Lines() (lines []Line) {
+	for _, root := range d.Roots {
+		lines = append(lines, Line{Kind: rootKind, ID: root.ID, File: keyFile(rootKind, root.ID), Signed: d.signed(root)})
+	}
+	for _, p := range d.PackKeys {
+		lines = append(lines, Line{Kind: packKind, ID: p.ID, NotAfter: p.NotAfter, For: strings.Join(p.Prefixes, " "),
+			File: keyFile(packKind, p.ID)})
+	}
+	for _, t := range d.TaskKeys {
+		lines = append(lines, Line{Kind: taskKind, ID: t.ID, NotAfter: t.NotAfter, For: t.Site,
+			File: keyFile(taskKind, t.ID)})
+	}
+	return lines
+}
+
+// signed says whether a root signed the document.
+func (d *Document) signed(root Key) bool {
+	return d.signedBy(&Document{Roots: []Key{root}, Threshold: 1}) == nil
+}
+
+// Parse reads a document as it is, signed or not, to show or to sign it. Nothing in it may be believed.
+func Parse(envelope []byte) (*Document, error) {
+	d, err := decode(envelope)
+	if err != nil {
+		return nil, fmt.Errorf("not a trust document: %w", err)
+	}
+	return d, nil
+}
+
+// DocumentFile is where the document of a folder is: a site's, or one that an administrator keeps.
+func DocumentFile(dir string) string { return filepath.Join(dir, documentFile) }

@@ -19,8 +19,8 @@ var (
 )
 
 // First verifies the first trust document that an agent sees: its roots are those of the second half of the pin in the
-// enrolment token, and enough of them signed it. An expired one is taken: it allows nothing new, and reports need no trust.
-// Every error is an ErrWrong.
+// enrolment token, and enough of them signed it. An expired one is taken: it allows nothing new, and reports need no
+// trust. Every error is an ErrWrong.
 func First(envelope []byte, roots [sha256.Size]byte) (*Document, error) {
 	d, err := Read(envelope)
 	if err != nil {
@@ -32,8 +32,8 @@ func First(envelope []byte, roots [sha256.Size]byte) (*Document, error) {
 	return d, nil
 }
 
-// Next verifies a trust document that came after have. It returns have when nothing changed; otherwise the new one has a
-// greater version and is signed by enough roots of have and by enough of its own. Errors are ErrOlder or ErrWrong.
+// Next verifies a trust document that came after have. It returns have when nothing changed; otherwise the new one has
+// a greater version and is signed by enough roots of have and by enough of its own. Errors are ErrOlder or ErrWrong.
 func Next(envelope []byte, have *Document) (*Document, error) {
 	d, err := decode(envelope)
 	if err != nil {

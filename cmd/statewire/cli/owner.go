@@ -19,11 +19,7 @@ import (
 // Prepare checks the flags and becomes the owner of the data directory. Before that it opens what the command line
 // names, and calls open when that is not nil.
 func (g *Globals) Prepare(cmd *cobra.Command, open func() error) error {
-	g.sections, g.Creates = Sections(cmd), cmd.Flags().Lookup("create") != nil
-	if err := refuseEmpty(cmd, cmd.Flags().Args()); err != nil {
-		return err
-	}
-	if err := errors.Join(g.check(), g.redirected(cmd)); err != nil {
+	if err := g.PrepareAsCaller(cmd); err != nil {
 		return err
 	}
 	who, err := foreignOwner(g.Data)
@@ -46,6 +42,16 @@ func (g *Globals) Prepare(cmd *cobra.Command, open func() error) error {
 		return os.Chdir(g.Data)
 	}
 	return nil
+}
+
+// PrepareAsCaller checks the flags of a command that leaves no file in a data directory: it stays who called it, and so
+// can write where only its caller may.
+func (g *Globals) PrepareAsCaller(cmd *cobra.Command) error {
+	g.sections, g.Creates = Sections(cmd), cmd.Flags().Lookup("create") != nil
+	if err := refuseEmpty(cmd, cmd.Flags().Args()); err != nil {
+		return err
+	}
+	return errors.Join(g.check(), g.redirected(cmd))
 }
 
 // keepNamed reads the files that flags and configuration name.

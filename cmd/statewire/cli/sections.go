@@ -13,6 +13,8 @@ func Sections(cmd *cobra.Command) []string {
 	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
 	top, _, _ := strings.Cut(path, " ")
 	switch top {
+	case "trust":
+		return []string{} // keys and documents in folders
 	case "agent":
 		return []string{"agent"}
 	case "fleet", "store":
