@@ -92,6 +92,7 @@ func Needs() []Need {
 		{AtResync, "POST /resync/collection/delete", MayCollectionWrite, "", ""},
 		{AtResync, "POST /resync/collection/list", MayClientRead, "", ""},
 		{AtResync, "POST /resync/collection/show", MayClientRead, "", ""},
+		{AtResync, "POST /resync/next-serial", "", "", siteProcess},
 		{AtResync, "POST /resync/policy", "", "", siteProcess},
 		{AtResync, "POST /resync/policy/set", MayPolicySet, "", ""},
 		{AtResync, "POST /resync/policy/list", MayClientRead, "", ""},
