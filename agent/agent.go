@@ -21,6 +21,7 @@ import (
 	"statewire/internal/backoff"
 	"statewire/smx"
 	"statewire/smx/policy"
+	"statewire/trust"
 )
 
 // Store keeps what must outlive a restart. Every method is one transaction, durable when it returns.
@@ -68,9 +69,11 @@ type Deps struct {
 	Store    Store           // a cache.Memory, or a Client of a cache.File
 	Relay    transport.Relay // to the configured relay, usually a Sender
 	// Dial makes the way to a relay that a policy assigns. Nil stays with the configured one.
-	Dial  func(address string) (*transport.Sender, error)
-	Clock Clock // a zero clock is the system's
-	Log   *slog.Logger
+	Dial func(address string) (*transport.Sender, error)
+	// Believe takes what a policy says of whom to believe. Nil takes nothing.
+	Believe func(ca, document []byte) error
+	Clock   Clock // a zero clock is the system's
+	Log     *slog.Logger
 	// SentLevel is the level at which every report sent is logged; its states are Debug. It is slog.LevelInfo for a
 	// machine's own agent, slog.LevelDebug in a fleet, where there are too many.
 	SentLevel slog.Level
@@ -87,6 +90,7 @@ type Agent struct {
 	began     moment
 	log       *slog.Logger
 	sentLevel slog.Level
+	believe   func(ca, document []byte) error
 	wake      chan struct{} // send now
 	retime    chan struct{} // the send interval changed
 	repoll    chan struct{} // the policy interval changed
@@ -117,7 +121,8 @@ type intervals struct{ send, policy time.Duration }
 func New(cfg Config, d Deps) (*Agent, error) {
 	a := &Agent{
 		cfg: cfg, id: d.Identity, store: d.Store, clock: d.Clock.orSystem(), log: d.Log, sentLevel: d.SentLevel,
-		wake: make(chan struct{}, 1), retime: make(chan struct{}, 1), repoll: make(chan struct{}, 1),
+		believe: d.Believe,
+		wake:    make(chan struct{}, 1), retime: make(chan struct{}, 1), repoll: make(chan struct{}, 1),
 		own: intervals{cfg.SendInterval, cfg.PolicyInterval},
 	}
 	a.began = a.clock.moment()
@@ -261,6 +266,17 @@ func (a *Agent) pollLoop(ctx context.Context) error {
 		}
 		a.schedule(&a.due.poll, timer, poll.Wait)
 	}
+}
+
+// Renew asks the relay in use once for the client's next certificate.
+func (a *Agent) Renew(ctx context.Context, request trust.RenewRequest) transport.Issue {
+	return a.relay.Renew(ctx, request)
+}
+
+// Identified makes the client go on under another certificate: over new connections, with what waits first.
+func (a *Agent) Identified() {
+	a.relay.Reconnect()
+	a.SendNow()
 }
 
 // Resend sends the whole cache again under new serials, then "resync complete", as when a policy asks for it: a

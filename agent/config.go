@@ -14,14 +14,18 @@ import (
 
 // Config is the client side's.
 type Config struct {
-	// Relay is the address of the client's relay, such as https://mp.example:8443. Default empty: `agent run` refuses
-	// to start.
+	// Relay is the address of the client's relay, such as https://mp.example:8443. Default empty: the one that it
+	// enrolled at; without either `agent run` refuses to start.
 	Relay string `mapstructure:"relay"`
-	// CAFile is a PEM file of the authority that signed the relay's certificate. Default empty: the system's roots.
+	// CAFile is a PEM file of the authority that signed the relay's certificate, beside those of the site that a client
+	// enrolled at. Default empty: these alone, or else the system's roots.
 	CAFile string `mapstructure:"ca_file"`
 	// Pin is the SHA-256 in hex of a public key (SubjectPublicKeyInfo) in the relay's certificate chain. Default empty:
 	// none is asked for.
 	Pin string `mapstructure:"pin"`
+	// EnrollTokenFile is a file with an enrolment token: a client that has no certificate enrols with it, and removes it
+	// once its certificate is on disk. Default empty: the client enrols with `agent enroll`, or never.
+	EnrollTokenFile string `mapstructure:"enroll_token_file"`
 	// ClientID is how the client calls itself, GUID:… or a UUID. Default empty: it makes one and keeps it.
 	ClientID string `mapstructure:"client_id"`
 	// SendInterval is the time between two sends of what changed. Default 15m; at least 1s.

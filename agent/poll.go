@@ -109,6 +109,12 @@ func (a *Agent) adopt(kept cache.PolicyState, answer transport.PolicyAnswer, pol
 		poll.Outcome = PolicyUnchanged
 		return nil
 	}
+	// Before the policy is kept: once it is, the relay does not hand it out again.
+	if p.Trust != nil && a.believe != nil {
+		if err := a.believe(p.Trust.CA, p.Trust.Document); err != nil {
+			return fmt.Errorf("keep whom to believe: %w", err)
+		}
+	}
 	state := cache.PolicyState{ETag: answer.ETag, Document: answer.Document, Accepted: a.clock.Wall()}
 	if poll.Resync, err = a.store.Adopt(state, p.Resync); err != nil {
 		return fmt.Errorf("keep the policy: %w", err)

@@ -20,8 +20,8 @@ var allowed = map[string][]string{
 		"agent/cache", "reports", "reports/explain", "reports/summary", "configs", "inbox", "ingest", "resync",
 		"resync/gaps", "collections", "policies", "smx", "smx/policy", "store", "identity", "trust", "audit"},
 	"cmd/statewire/cli": {"configs"},
-	"cmd/statewire/client": {"cmd/statewire/cli", "agent", "agent/cache", "agent/transport", "agent/local",
-		"agent/packages", "reports/explain", "configs", "smx", "trust"},
+	"cmd/statewire/client": {"cmd/statewire/cli", "agent", "agent/cache", "agent/credentials", "agent/transport",
+		"agent/local", "agent/packages", "reports/explain", "configs", "smx", "trust"},
 	"cmd/statewire/simulate": {"cmd/statewire/cli", "cmd/statewire/client", "site", "fleet", "configs", "relay", "inbox",
 		"smx"},
 
@@ -52,10 +52,10 @@ var allowed = map[string][]string{
 	"agent/cache":     {"smx", "smx/policy"},
 	"agent/transport": {"smx", "smx/policy", "trust"},
 	// What proves who a client is: it asks for it over the way to a relay.
-	"agent/credentials": {"agent/transport", "smx", "trust"},
-	"agent":             {"agent/cache", "agent/transport", "smx", "smx/policy"},
+	"agent/credentials": {"agent/cache", "agent/transport", "smx", "trust"},
+	"agent":             {"agent/cache", "agent/transport", "smx", "smx/policy", "trust"},
 	"agent/agenttest":   {"agent/transport", "smx", "smx/policy", "trust"},
-	"agent/local":       {"agent", "agent/cache", "agent/transport", "smx"},
+	"agent/local":       {"agent", "agent/cache", "agent/credentials", "agent/transport", "smx", "trust"},
 	"agent/packages":    {"agent", "agent/cache", "smx"},
 	"fleet":             {"agent", "agent/cache", "agent/transport", "agent/local", "agent/packages", "smx", "smx/policy"},
 

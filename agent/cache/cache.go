@@ -147,8 +147,7 @@ func forget(s records, m *meta, key []byte) error {
 // Continue makes the next serial at least last+1: what the site has seen of this client. The place for it is the answer
 // to the client's own enrolment, which is asked of a site whose certificate was checked before anything is sent: there,
 // and only there, any distance is believed, for a machine that was set up anew knows no serial of its own. Whatever
-// comes later, in a policy, is measured by what the client gave out (jumps). As long as clients don't enrol, only tests
-// and the simulated fleet call it.
+// comes later, in a policy, is measured by what the client gave out (jumps).
 func (c store) Continue(last uint64) error {
 	return c.change(func(_ records, m *meta) error {
 		m.serial = max(m.serial, last)

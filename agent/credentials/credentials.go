@@ -13,15 +13,23 @@ import (
 	"sync"
 	"time"
 
+	"statewire/agent/cache"
 	"statewire/smx"
 	"statewire/trust"
 )
 
 // Options are what Open is told.
 type Options struct {
-	Client smx.ClientID // whose the credentials are; a certificate of another client is not used
-	Now    func() time.Time
-	Log    *slog.Logger
+	Client  smx.ClientID // whose the credentials are; a certificate of another client is not used
+	Serials serials      // of that client
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// serials are a client's serials, in its store.
+type serials interface {
+	Summary() (cache.Summary, error)
+	Continue(last uint64) error
 }
 
 // Credentials are what one client has of its site: at first nothing, after its enrolment a certificate, which is
@@ -30,6 +38,7 @@ type Credentials struct {
 	// Constant after Open, and after OnChange.
 	store   Store
 	client  smx.ClientID
+	serials serials
 	now     func() time.Time
 	log     *slog.Logger
 	wake    chan struct{} // renew now, or look again when
@@ -51,7 +60,8 @@ type Credentials struct {
 
 // Open reads what a client keeps. A client that has nothing yet is no error: it is not enrolled.
 func Open(store Store, opt Options) (*Credentials, error) {
-	c := &Credentials{store: store, client: opt.Client, now: opt.Now, log: opt.Log, wake: make(chan struct{}, 1)}
+	c := &Credentials{store: store, client: opt.Client, serials: opt.Serials, now: opt.Now, log: opt.Log,
+		wake: make(chan struct{}, 1)}
 	if c.now == nil {
 		c.now = time.Now
 	}
@@ -154,16 +164,6 @@ func (c *Credentials) Relay() string {
 	return c.kept.Relay
 }
 
-// NextSerial is the least serial that the client may give next, by its enrolment's answer; 0 when it did not enrol.
-func (c *Credentials) NextSerial() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.pair == nil {
-		return 0
-	}
-	return c.kept.NextSerial
-}
-
 // Document is the trust document that the client believes; nil before it enrolled. Nobody changes it.
 func (c *Credentials) Document() *trust.Document {
 	c.mu.Lock()
@@ -173,26 +173,28 @@ func (c *Credentials) Document() *trust.Document {
 
 // Status is how a client's credentials stand.
 type Status struct {
-	Enrolled bool
-	Site     string    // that issued the certificate
-	Since    time.Time // when the client enrolled
-	Number   string    // of the certificate, in decimal
-	NotAfter time.Time // until when it is valid
-	Expired  bool      // by this machine's clock, or because the relay said so
-	RenewAt  time.Time // when it is renewed
-	Pending  string    // id under which a person has to approve the enrolment; empty = none waits
-	Ended    string    // code with which the site ended it: only a new enrolment helps; empty = it did not
-	Problem  string    // why the last attempt to get a certificate came to nothing
-	Distrust string    // why what a policy told of whom to believe was not taken
-	OtherID  string    // the client that the certificate is of, when it is not this one
-	Trust    uint64    // version of the trust document
+	Client     smx.ClientID
+	Enrolled   bool
+	Site       string    // that issued the certificate
+	Since      time.Time // when the client enrolled
+	Number     string    // of the certificate, in decimal
+	NotAfter   time.Time // until when it is valid
+	Expired    bool      // by this machine's clock, or because the relay said so
+	RenewAt    time.Time // when it is renewed
+	Pending    string    // id under which a person has to approve the enrolment; empty = none waits
+	Ended      string    // code with which the site ended it: only a new enrolment helps; empty = it did not
+	Problem    string    // why the last attempt to get a certificate came to nothing
+	Distrust   string    // why what a policy told of whom to believe was not taken
+	OtherID    string    // the client that the certificate is of, when it is not this one
+	NextSerial uint64    // that the enrolment's answer named
+	Trust      uint64    // version of the trust document
 }
 
 // Status tells how they stand.
 func (c *Credentials) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Status{Problem: c.problem, Distrust: c.distrust}
+	s := Status{Client: c.client, Problem: c.problem, Distrust: c.distrust}
 	if c.kept.Pending != nil {
 		s.Pending = c.kept.Pending.Approval
 	}
@@ -205,6 +207,7 @@ func (c *Credentials) Status() Status {
 	leaf := c.pair.Leaf
 	s.Enrolled, s.Site, s.Since, s.Number = true, c.owner.site, c.kept.Enrolled, leaf.SerialNumber.String()
 	s.NotAfter, s.RenewAt, s.Ended = leaf.NotAfter, renewAt(leaf), c.kept.Ended
+	s.NextSerial = c.kept.NextSerial
 	s.Expired, s.Trust = c.expired || c.now().After(leaf.NotAfter), c.document.Version
 	return s
 }

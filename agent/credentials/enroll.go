@@ -13,6 +13,7 @@ import (
 
 	"statewire/agent/transport"
 	"statewire/internal/backoff"
+	"statewire/smx"
 	"statewire/trust"
 )
 
@@ -22,7 +23,6 @@ type Request struct {
 	Token         trust.Token
 	NetBIOSName   string
 	ClientVersion string
-	LastSerial    func() (uint64, error) // the last one that the client gave
 }
 
 // Refusal is what an enrolment or a renewal ends with that will never succeed as it is.
@@ -118,12 +118,12 @@ func (c *Credentials) askOnce(ctx context.Context, r Request, key *ecdsa.Private
 	if err != nil {
 		return transport.Issue{}, fmt.Errorf("make a certificate request: %w", err)
 	}
-	last, err := r.LastSerial()
+	sum, err := c.serials.Summary()
 	if err != nil {
-		return transport.Issue{}, err
+		return transport.Issue{}, fmt.Errorf("sum up the store: %w", err)
 	}
 	return transport.Enroll(ctx, r.Relay, r.Token.Pin, trust.EnrollRequest{Token: r.Token.String(), CSR: csr,
-		ClientID: c.client.String(), NetBIOSName: r.NetBIOSName, ClientVersion: r.ClientVersion, LastSerial: last}), nil
+		ClientID: c.client.String(), NetBIOSName: r.NetBIOSName, ClientVersion: r.ClientVersion, LastSerial: sum.LastSerial}), nil
 }
 
 func (c *Credentials) refused(got transport.Issue) error {
@@ -178,6 +178,10 @@ func (c *Credentials) take(answer trust.EnrollAnswer, r Request, key *ecdsa.Priv
 		c.note(refusal.Error())
 		return refusal
 	}
+	// Before the certificate is used: no report may leave under a serial that the site has seen.
+	if err := c.serials.Continue(answer.NextSerial - 1); err != nil {
+		return fmt.Errorf("continue from serial %d: %w", answer.NextSerial, err)
+	}
 	err = c.replace(func(k *Kept) {
 		*k = Kept{Key: k.Pending.Key, Certificate: []byte(answer.Certificate), CA: inPEM(ca),
 			Trust: bytes.Clone(answer.Trust),
@@ -221,8 +225,8 @@ func (c *Credentials) check(answer trust.EnrollAnswer, pin trust.Pin,
 	if answer.ClientID != c.client.String() {
 		return nil, nil, fmt.Errorf("the answer is for client %.60q", answer.ClientID)
 	}
-	if answer.NextSerial == 0 {
-		return nil, nil, errors.New("the answer names no serial to continue from")
+	if answer.NextSerial == 0 || answer.NextSerial > smx.MaxSerial {
+		return nil, nil, fmt.Errorf("the answer names no serial to continue from but %d", answer.NextSerial)
 	}
 	return ca, leaf, nil
 }

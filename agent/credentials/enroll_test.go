@@ -23,13 +23,14 @@ import (
 
 	"statewire/agent/agenttest"
 	"statewire/agent/transport"
+	"statewire/smx"
 	"statewire/trust"
 )
 
 func TestAnEnrolledClientShowsItsCertificate(t *testing.T) {
 	m := newMachine(t)
-	m.site.Serial = 5_000_000_000
-	if s := m.c.Status(); s.Enrolled || m.c.NextSerial() != 0 {
+	m.site.Serial = 5_000_000_000 // as far away as it likes
+	if s := m.c.Status(); s.Enrolled || s.NextSerial != 0 {
 		t.Fatalf("enrolled before it was: %+v", s)
 	}
 	m.enrol()
@@ -43,8 +44,8 @@ func TestAnEnrolledClientShowsItsCertificate(t *testing.T) {
 		time.Since(s.Since) > time.Minute || time.Until(s.NotAfter) < 59*24*time.Hour || s.Problem != "" || s.Trust != 1 {
 		t.Errorf("status %+v", s)
 	}
-	if m.c.NextSerial() != 5_000_000_000 || m.c.Relay() != m.relay || m.c.Document().Version != 1 {
-		t.Errorf("next serial %d, relay %s", m.c.NextSerial(), m.c.Relay())
+	if m.kept.LastSerial() != 4_999_999_999 || m.c.Status().NextSerial != 5_000_000_000 || m.c.Relay() != m.relay || m.c.Document().Version != 1 {
+		t.Errorf("last serial %d, relay %s", m.kept.LastSerial(), m.c.Relay())
 	}
 	if answer := m.sender().Post(t.Context(), []byte("<Report/>")); answer.Outcome != transport.Accepted ||
 		m.seen() != "101" {
@@ -341,6 +342,7 @@ func TestAFalseAnswerIsNotKept(t *testing.T) {
 			a.ClientID = "GUID:F1B03089-0000-0000-0000-000000000100"
 		}},
 		{"no serial", "no serial", func(_ *machine, a *trust.EnrollAnswer) { a.NextSerial = 0 }},
+		{"a serial behind the last", "no serial", func(_ *machine, a *trust.EnrollAnswer) { a.NextSerial = smx.MaxSerial + 1 }},
 		{"another client's certificate", "for client", func(m *machine, a *trust.EnrollAnswer) {
 			a.Certificate = m.issue("GUID:F1B03089-0000-0000-0000-000000000100", m.site.CA[0], nil)
 		}},
@@ -377,7 +379,7 @@ func TestAFalseAnswerIsNotKept(t *testing.T) {
 				t.Errorf("%v, want one about %q", err, c.want)
 			}
 			m.start()
-			if m.c.Enrolled() {
+			if m.c.Enrolled() || m.kept.LastSerial() != 1431 {
 				t.Error("it was kept")
 			}
 			for _, name := range []string{keyFile, certificateFile, caFile, trustFile, stateFile} {
@@ -407,7 +409,7 @@ func (m *machine) issue(client string, by *agenttest.CertAuthority, change func(
 func TestAWrongClockDoesNotKeepAClientOut(t *testing.T) {
 	m := newMachine(t)
 	m.site.Now = func() time.Time { return time.Now().Add(10 * time.Minute) } // its certificates begin in the future here
-	c, err := Open(OpenFolder(m.dir), Options{Client: m.id, Log: quiet})
+	c, err := Open(OpenFolder(m.dir), Options{Client: m.id, Serials: m.kept, Log: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -423,7 +425,7 @@ func TestAnotherClientsCertificateIsNotUsed(t *testing.T) {
 	old := m.id
 	m.id[15] ^= 1
 	m.start()
-	if s := m.c.Status(); s.Enrolled || s.OtherID != old.String() || m.c.NextSerial() != 0 {
+	if s := m.c.Status(); s.Enrolled || s.OtherID != old.String() || s.NextSerial != 0 {
 		t.Errorf("status %+v", s)
 	}
 	m.enrol()

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"statewire/agent/agenttest"
+	"statewire/agent/cache"
 	"statewire/agent/transport"
 	"statewire/smx"
 )
@@ -25,12 +26,13 @@ type machine struct {
 	id    smx.ClientID
 	site  *agenttest.Authority
 	relay string
+	kept  *cache.Memory // its states and serials
 	c     *Credentials
 }
 
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	m := &machine{t: t, dir: t.TempDir() + "/identity", id: smx.ClientID(uuid.New()), site: agenttest.NewAuthority(t)}
+	m := &machine{t: t, dir: t.TempDir() + "/identity", id: smx.ClientID(uuid.New()), kept: cache.NewMemory(1431), site: agenttest.NewAuthority(t)}
 	m.relay = m.site.Listen()
 	m.start()
 	return m
@@ -39,7 +41,7 @@ func newMachine(t *testing.T) *machine {
 // start opens the folder as a new process does.
 func (m *machine) start() {
 	m.t.Helper()
-	c, err := Open(OpenFolder(m.dir), Options{Client: m.id, Log: quiet, Now: func() time.Time { return m.site.Now() }})
+	c, err := Open(OpenFolder(m.dir), Options{Client: m.id, Serials: m.kept, Log: quiet, Now: func() time.Time { return m.site.Now() }})
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -47,8 +49,7 @@ func (m *machine) start() {
 }
 
 func (m *machine) request() Request {
-	return Request{Relay: m.relay, Token: m.site.Token(), NetBIOSName: "PC1", ClientVersion: "1.4.0",
-		LastSerial: func() (uint64, error) { return 1431, nil }}
+	return Request{Relay: m.relay, Token: m.site.Token(), NetBIOSName: "PC1", ClientVersion: "1.4.0"}
 }
 
 // enrol gives the client its first certificate.

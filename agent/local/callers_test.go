@@ -17,6 +17,7 @@ import (
 	"statewire/agent"
 	"statewire/agent/agenttest"
 	"statewire/agent/cache"
+	"statewire/agent/credentials"
 	"statewire/agent/packages"
 )
 
@@ -97,10 +98,14 @@ func TestSilentCallersDoNotHoldUpOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		own, err := credentials.Open(credentials.OpenFolder(t.TempDir()), credentials.Options{Log: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
 		ln := make(pipes)
 		ctx, cancel := context.WithCancel(t.Context())
 		served := make(chan error, 1)
-		go func() { served <- New(a, &packages.Source{}, About{}, quiet).Serve(ctx, ln) }()
+		go func() { served <- New(a, &packages.Source{}, own, About{}, quiet).Serve(ctx, ln) }()
 		connect := func() net.Conn {
 			here, there := net.Pipe()
 			go func() { ln <- there }()

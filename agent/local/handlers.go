@@ -163,7 +163,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	for _, dead := range all.Dead {
 		report.LastRefused = dead.End.Time.UTC()
 	}
-	report.Scan = s.scanner.State(all)
+	report.Scan, report.Identity = s.scanner.State(all), NewIdentityReport(s.own.Status())
 	say(w, report)
 }
 

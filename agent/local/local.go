@@ -15,6 +15,7 @@ import (
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/agent/credentials"
 )
 
 const (
@@ -45,6 +46,12 @@ type scanner interface {
 	State(all agent.Messages) *agent.ScanState
 }
 
+// identity is what proves who the client is.
+type identity interface {
+	Status() credentials.Status
+	Enroll(ctx context.Context, r credentials.Request, tell func(credentials.Progress)) error
+}
+
 // About is what a machine's agent says of itself beside its status.
 type About struct {
 	Host    string
@@ -58,6 +65,7 @@ type About struct {
 type Server struct {
 	agent   operated
 	scanner scanner
+	own     identity
 	about   About
 	started time.Time
 	log     *slog.Logger
@@ -67,8 +75,8 @@ type Server struct {
 }
 
 // New returns the socket's side of an agent. Nothing listens until Serve.
-func New(a *agent.Agent, scanner scanner, about About, log *slog.Logger) *Server {
-	return &Server{agent: a, scanner: scanner, about: about, started: time.Now(), log: log, renew: make(chan struct{})}
+func New(a *agent.Agent, scanner scanner, own identity, about About, log *slog.Logger) *Server {
+	return &Server{agent: a, scanner: scanner, own: own, about: about, started: time.Now(), log: log, renew: make(chan struct{})}
 }
 
 // Serve answers until ctx ends, then lets what is in hand finish.
@@ -102,6 +110,7 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("POST /v1/scan", s.scan)
 	mux.HandleFunc("POST /v1/accept-serial", s.acceptSerial)
 	mux.HandleFunc("POST /v1/new-id", s.newID)
+	mux.HandleFunc("POST /v1/enroll", s.enroll)
 	mux.HandleFunc("GET /v1/status", s.status)
 	mux.HandleFunc("GET /v1/messages", s.messages)
 	mux.HandleFunc("GET /v1/messages/{serial}", s.trace)

@@ -15,6 +15,7 @@ import (
 	"statewire/agent"
 	"statewire/agent/agenttest"
 	"statewire/agent/cache"
+	"statewire/agent/credentials"
 	"statewire/agent/packages"
 	"statewire/agent/transport"
 	"statewire/smx"
@@ -47,7 +48,12 @@ func operate(t *testing.T) *operatedAgent {
 		t.Fatal(err)
 	}
 	source := packages.New(cfg, a, time.Now, quiet)
-	socket := New(a, source, About{Host: "host", Version: "1.2.3", Relay: "https://mp.example:8443"}, quiet)
+	own, err := credentials.Open(credentials.OpenFolder(dir+"/identity"), credentials.Options{Client: testIdentity.Client,
+		Serials: o.store, Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := New(a, source, own, About{Host: "host", Version: "1.2.3", Relay: "https://mp.example:8443"}, quiet)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- socket.Serve(ctx, ln) }()

@@ -5,6 +5,7 @@ import (
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/agent/credentials"
 	"statewire/smx"
 )
 
@@ -116,7 +117,37 @@ type StatusReport struct {
 	ResyncNumber   uint32    `json:"resync_number"`
 	ResyncIssued   time.Time `json:"resync_issued,omitzero"`
 
+	Identity IdentityReport `json:"identity"`
+
 	Scan *agent.ScanState `json:"scan,omitempty"` // the last scan for package updates; nil = none yet
+}
+
+// IdentityReport is how the client's certificate stands.
+type IdentityReport struct {
+	Client      string    `json:"client"`
+	Enrolled    bool      `json:"enrolled"`
+	Site        string    `json:"site,omitempty"`
+	Since       time.Time `json:"since,omitzero"`
+	Certificate string    `json:"certificate,omitempty"` // its number
+	ValidUntil  time.Time `json:"valid_until,omitzero"`
+	Expired     bool      `json:"expired,omitempty"`
+	RenewAt     time.Time `json:"renew_at,omitzero"`
+	NextSerial  uint64    `json:"next_serial,omitempty"` // that the enrolment's answer named
+	Trust       uint64    `json:"trust_version,omitempty"`
+
+	Pending  string `json:"pending,omitempty"`  // id under which a person has to approve the enrolment
+	Ended    string `json:"ended,omitempty"`    // code with which the site ended the certificate
+	Problem  string `json:"problem,omitempty"`  // why the last attempt to get a certificate came to nothing
+	Distrust string `json:"distrust,omitempty"` // why what a policy told of whom to believe was not taken
+	OtherID  string `json:"other_id,omitempty"` // the client that the certificate is of, when it is not this one
+}
+
+// NewIdentityReport says how a client's credentials stand.
+func NewIdentityReport(s credentials.Status) IdentityReport {
+	return IdentityReport{Client: s.Client.String(), Enrolled: s.Enrolled, Site: s.Site, Since: s.Since.UTC(),
+		Certificate: s.Number, ValidUntil: s.NotAfter.UTC(), Expired: s.Expired, RenewAt: s.RenewAt.UTC(),
+		NextSerial: s.NextSerial, Trust: s.Trust, Pending: s.Pending, Ended: s.Ended, Problem: s.Problem,
+		Distrust: s.Distrust, OtherID: s.OtherID}
 }
 
 // HeldState is one state that the agent holds.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"statewire/smx"
+	"statewire/trust"
 )
 
 const (
@@ -126,6 +127,30 @@ func (r *Route) Policy(ctx context.Context, poll smx.Poll, etag string) PolicyAn
 	answer := relay.Policy(ctx, poll, etag)
 	r.heard(ctx, assigned, answer.Status, answer.Err)
 	return answer
+}
+
+// Renew asks the relay in use once for the client's next certificate.
+func (r *Route) Renew(ctx context.Context, request trust.RenewRequest) Issue {
+	relay, _ := r.pick()
+	renewer, ok := relay.(interface {
+		Renew(ctx context.Context, request trust.RenewRequest) Issue
+	})
+	if !ok {
+		return Issue{Outcome: Again, Err: errors.New("the way to the relay gives no certificates")}
+	}
+	return renewer.Renew(ctx, request)
+}
+
+// Reconnect ends idle connections: those to come are opened with what the client is by then.
+func (r *Route) Reconnect() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if configured, ok := r.configured.(interface{ Close() }); ok {
+		configured.Close()
+	}
+	if r.assigned != nil {
+		r.assigned.Close()
+	}
 }
 
 // State is the assigned relay and whether it is in use.

@@ -63,8 +63,10 @@ func (g *Globals) keepNamed(cmd *cobra.Command) error {
 		}
 		g.keep(path)
 	}
-	if list := cmd.Flags().Lookup("file"); list != nil && list.Changed {
-		g.keep(list.Value.String())
+	for _, name := range []string{"file", "token-file"} {
+		if named := cmd.Flags().Lookup(name); named != nil && named.Changed {
+			g.keep(named.Value.String())
+		}
 	}
 	cfg, _, err := g.Config(nil)
 	if err != nil {

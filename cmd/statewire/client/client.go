@@ -28,7 +28,7 @@ func Command(globals *cli.Globals) *cobra.Command {
 	}
 	cmd.AddCommand(agentRunCommand(g), agentSendCommand(g), agentStatusCommand(g), agentMessagesCommand(g),
 		agentResendCommand(g), agentScanCommand(g),
-		agentNewIDCommand(g), agentAcceptSerialCommand(g))
+		agentNewIDCommand(g), agentAcceptSerialCommand(g), agentEnrollCommand(g))
 	return cmd
 }
 

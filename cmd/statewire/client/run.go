@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,11 +16,13 @@ import (
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/agent/credentials"
 	"statewire/agent/local"
 	"statewire/agent/packages"
 	"statewire/agent/transport"
 	"statewire/cmd/statewire/cli"
 	"statewire/configs"
+	"statewire/internal/parse"
 )
 
 const (
@@ -44,11 +47,6 @@ func agentRunCommand(g *commands) *cobra.Command {
 				cfg, values, err := g.Config(nil)
 				if err != nil {
 					return err
-				}
-				if cfg.Agent.Relay == "" {
-					return cli.Usage(errors.New(
-						"agent.relay is empty; set it to the address of the relay, such as https://mp.example:8443, in the " +
-							"configuration file or with --set agent.relay=ADDRESS"))
 				}
 				return runAgent(ctx, Dir(g.Data), cfg.Agent, manager, g.agentReloader(hangup, values, manager, log), log)
 			})
@@ -78,8 +76,9 @@ func runAgentOnce(ctx context.Context, dir string, cfg *agent.Config, manager su
 		return err
 	}
 	r.Apply = func(next configs.Config) { l.configure(cfg, next.Agent) }
-	log.Info("agent started", "client", l.id.Client, "host", l.id.NetBIOSName, "relay", cfg.Relay, "data", dir)
-	if err := manager.Tell(fmt.Sprintf("READY=1\nSTATUS=client %s, relay %s", l.id.Client, cfg.Relay)); err != nil {
+	log.Info("agent started", "client", l.id.Client, "host", l.id.NetBIOSName, "relay", l.home, "enrolled",
+		l.credentials.Enrolled(), "data", dir)
+	if err := manager.Tell(fmt.Sprintf("READY=1\nSTATUS=client %s, relay %s", l.id.Client, l.home)); err != nil {
 		log.Warn("service manager does not hear this agent", "err", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -102,12 +101,16 @@ func runAgentOnce(ctx context.Context, dir string, cfg *agent.Config, manager su
 
 // localAgent is this machine's client, wired. It holds its store and its socket from newLocalAgent to the end of run.
 type localAgent struct {
-	id       agent.Identity
-	store    *cache.File
-	agent    *agent.Agent
-	packages *packages.Source
-	socket   *local.Server
-	listener net.Listener
+	id          agent.Identity
+	home        string // address of the relay: the configured one, or the one it enrolled at
+	tokenFile   string
+	log         *slog.Logger
+	store       *cache.File
+	credentials *credentials.Credentials
+	agent       *agent.Agent
+	packages    *packages.Source
+	socket      *local.Server
+	listener    net.Listener
 }
 
 func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.Logger) (_ *localAgent, err error) {
@@ -115,15 +118,7 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 	if err != nil {
 		return nil, err
 	}
-	dial, err := relayDialer(cfg)
-	if err != nil {
-		return nil, err
-	}
-	relay, err := dial(cfg.Relay)
-	if err != nil {
-		return nil, err
-	}
-	l := &localAgent{}
+	l := &localAgent{tokenFile: cfg.EnrollTokenFile, log: log}
 	if l.store, err = cache.Open(agentStore(dir), cache.Options{Client: own}); err != nil {
 		return nil, holder(ctx, dir, err)
 	}
@@ -132,17 +127,33 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 			err = errors.Join(err, l.store.Close())
 		}
 	}()
+	if l.credentials, err = openCredentials(dir, l.store, log); err != nil {
+		return nil, err
+	}
+	if l.home = cmp.Or(cfg.Relay, l.credentials.Relay()); l.home == "" {
+		return nil, cli.Usage(errNoRelay)
+	}
+	dial, err := relayDialer(cfg, l.credentials)
+	if err != nil {
+		return nil, err
+	}
+	relay, err := dial(l.home)
+	if err != nil {
+		return nil, err
+	}
 	l.id = agent.Identity{Client: l.store.Own(), NetBIOSName: HostName(), ClientVersion: cli.Version(),
 		CodePage: codePageUTF8, LCID: localeNeutral}
 	l.agent, err = agent.New(cfg, agent.Deps{
-		Identity: l.id, Store: l.store.Client(l.id.Client), Relay: relay, Dial: dial, Log: log, SentLevel: slog.LevelInfo,
+		Identity: l.id, Store: l.store.Client(l.id.Client), Relay: relay, Dial: dial,
+		Believe: l.credentials.Believe, Log: log, SentLevel: slog.LevelInfo,
 	})
 	if err != nil {
 		return nil, err
 	}
+	l.credentials.OnChange(l.agent.Identified)
 	l.packages = packages.New(cfg, l.agent, time.Now, log.With("source", "packages"))
-	l.socket = local.New(l.agent, l.packages, local.About{Host: l.id.NetBIOSName, Version: cli.Version(), Relay: cfg.Relay,
-		Fixed: cfg.ClientID != ""}, log)
+	l.socket = local.New(l.agent, l.packages, l.credentials, local.About{Host: l.id.NetBIOSName, Version: cli.Version(),
+		Relay: l.home, Fixed: cfg.ClientID != ""}, log)
 	l.listener, err = local.Listen(dir)
 	return l, err
 }
@@ -151,15 +162,27 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 func (l *localAgent) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return l.socket.Serve(ctx, l.listener) })
-	g.Go(func() error { return l.agent.Run(ctx) })
+	g.Go(func() error { return l.speak(ctx) })
+	g.Go(func() error { return l.credentials.Run(ctx, l.agent) })
 	g.Go(func() error { return l.store.Guard(ctx) }) // whoever starts services starts it again
 	g.Go(func() error { return l.packages.Run(ctx) })
 	g.Go(func() error { return l.socket.Renewal(ctx) })
 	return g.Wait()
 }
 
-// relayDialer makes ways to relays that the configuration trusts.
-func relayDialer(cfg agent.Config) (func(address string) (*transport.Sender, error), error) {
+// speak sends and polls. A client that is to enrol itself does so first: it collects states meanwhile, and gives none a
+// serial, for its enrolment says from which one it continues.
+func (l *localAgent) speak(ctx context.Context) error {
+	if l.tokenFile != "" {
+		if err := enrolItself(ctx, l.tokenFile, l.home, l.credentials, l.log); err != nil {
+			return err
+		}
+	}
+	return l.agent.Run(ctx)
+}
+
+// relayDialer makes ways to relays that the configuration trusts, or the client's site vouches for.
+func relayDialer(cfg agent.Config, own *credentials.Credentials) (func(address string) (*transport.Sender, error), error) {
 	var authority []byte
 	if cfg.CAFile != "" {
 		var err error
@@ -172,7 +195,15 @@ func relayDialer(cfg agent.Config) (func(address string) (*transport.Sender, err
 		return nil, fmt.Errorf("agent.ca_file %s, agent.pin: %w", cfg.CAFile, err)
 	}
 	return func(address string) (*transport.Sender, error) {
-		return transport.NewSender(address, trust, agentConns)
+		u, err := parse.URL(address, "https")
+		if err != nil {
+			return nil, fmt.Errorf("the relay: %w", err)
+		}
+		sender, err := transport.NewSender(address, own.TLS(trust, u.Hostname()), agentConns)
+		if err == nil {
+			sender.Heed(own.Heed)
+		}
+		return sender, err
 	}, nil
 }
 

@@ -85,6 +85,7 @@ func agentHealth(s local.StatusReport, now time.Time) (cli.Health, []string) {
 			note(cli.HealthWarning, "%s", s.Problem)
 		}
 	}
+	identityHealth(s.Identity, note)
 	if s.UsedUp {
 		note(cli.HealthCritical,
 			"its serials are used up and nothing more of it can reach a site: give it a new client id with `statewire agent "+
@@ -107,6 +108,39 @@ func agentHealth(s local.StatusReport, now time.Time) (cli.Health, []string) {
 		note(cli.HealthWarning, "package scan %s: %s", s.Scan.State, s.Scan.Reason)
 	}
 	return worst, why
+}
+
+// identityHealth judges a client's certificate. A client that has none and needs none is well.
+func identityHealth(s local.IdentityReport, note func(h cli.Health, format string, args ...any)) {
+	switch {
+	case s.Ended != "":
+		note(cli.HealthCritical, "the site ended its certificate (%s): a newer one of this client is in use elsewhere, so this "+
+			"machine was set back to an older image or is a copy. Enrol it anew with `statewire agent enroll`, a copy after "+
+			"`statewire agent new-id`", s.Ended)
+	case s.Enrolled && s.Expired:
+		note(cli.HealthCritical, "its certificate expired at %s and is not renewed: %s", whenever(s.ValidUntil), s.Problem)
+	case s.Pending != "":
+		note(cli.HealthWarning, "its enrolment waits for an approval: `statewire enroll approve %s` at the site", s.Pending)
+	case s.OtherID != "":
+		note(cli.HealthWarning, "its certificate is of client %s, which it was before: enrol it anew with `statewire agent "+
+			"enroll`", s.OtherID)
+	case s.Problem != "":
+		note(cli.HealthWarning, "%s", s.Problem)
+	}
+	if s.Distrust != "" {
+		note(cli.HealthWarning, "what the policy says of whom to believe is not taken: %s", s.Distrust)
+	}
+}
+
+// enrolledSince is when the client enrolled, in a word where it did not.
+func enrolledSince(s local.IdentityReport) string {
+	switch {
+	case s.Enrolled:
+		return whenever(s.Since)
+	case s.Pending != "":
+		return "waits for an approval"
+	}
+	return "never"
 }
 
 // firstWait says why a client that has just started has not asked its relay, and when it will; empty once it has.
@@ -147,6 +181,10 @@ func statusFields(s local.StatusReport, h cli.Health, why []string) []cli.Field 
 		{"last_send", whenever(s.LastSend)}, {"last_serial", s.LastSerial}, {"declined_serial",
 			s.DeclinedSerial}, {"serials_used_up", s.UsedUp}, {"held", s.Held}, {"unsent", s.Unsent},
 		{"oldest_unsent", seconds(s.OldestUnsent).Round(time.Second).String()}, {"oldest_unsent_seconds", s.OldestUnsent},
+		{"enrolled", enrolledSince(s.Identity)}, {"site", s.Identity.Site}, {"certificate", s.Identity.Certificate},
+		{"certificate_until", whenever(s.Identity.ValidUntil)}, {"next_renewal", whenever(s.Identity.RenewAt)},
+		{"certificate_problem", s.Identity.Problem}, {"pending_approval", s.Identity.Pending},
+		{"trust_version", s.Identity.Trust},
 		{"dead_letters", s.DeadLetters}, {"resyncing", s.Resyncing}, {"last_resync", s.ResyncNumber},
 		{"last_policy", whenever(s.LastPolicy)}, {"policy_changed", whenever(s.PolicyChanged)},
 		{"send_interval", seconds(s.SendInterval).String()}, {"policy_interval", seconds(s.PolicyInterval).String()},
