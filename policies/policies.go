@@ -52,7 +52,8 @@ type Service struct {
 	reloading sync.Mutex // held while the rules are read: those read last are in force
 
 	mu    sync.RWMutex
-	rules []rule // Guarded by mu. By priority; nil until they were read.
+	rules []rule        // Guarded by mu. By priority; nil until they were read.
+	trust *policy.Trust // Guarded by mu. Nil says nothing of whom to believe.
 }
 
 // New returns a service that knows of every change of a collection. It answers polls after the first Reload.
@@ -95,6 +96,7 @@ func (s *Service) answer(poll smx.Poll) (policy.Document, error) {
 	}
 	s.mu.RLock()
 	rules := s.rules
+	p.Trust = s.trust
 	s.mu.RUnlock()
 	if rules == nil {
 		return p, ErrNotReady
@@ -165,6 +167,13 @@ func (s *Service) Reload(ctx context.Context) error {
 	}
 	s.setRules(rules)
 	return nil
+}
+
+// Believe has every client told whom to believe from now on.
+func (s *Service) Believe(trust *policy.Trust) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trust = trust
 }
 
 // setRules puts policies in force.

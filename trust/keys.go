@@ -220,3 +220,12 @@ func checkModes(dir string) error {
 	}
 	return nil
 }
+
+// ReadEnvelope is the signed document of a folder, for whoever only passes it on.
+func ReadEnvelope(dir string) ([]byte, error) {
+	d, err := readDocument(dir)
+	if err != nil {
+		return nil, err
+	}
+	return d.Envelope(), nil
+}
