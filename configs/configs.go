@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"statewire/agent"
+	"statewire/identity"
 	"statewire/ingest"
 	"statewire/notifier"
 	"statewire/relay"
@@ -28,20 +29,24 @@ var Shipped []byte
 
 // Config is a whole site's configuration: what each stage owns, under the stage's name.
 type Config struct {
-	Relay    relay.Config    `mapstructure:"relay"`
-	FSP      relay.FSPConfig `mapstructure:"fsp"`
-	Ingest   ingest.Config   `mapstructure:"ingest"`
-	Store    store.Config    `mapstructure:"store"`
-	Resync   resync.Config   `mapstructure:"resync"`
-	Reports  reports.Config  `mapstructure:"reports"`
-	Notifier notifier.Config `mapstructure:"notifier"`
-	Agent    agent.Config    `mapstructure:"agent"`
+	Relay    relay.Config          `mapstructure:"relay"`
+	Identity identity.Config       `mapstructure:"identity"`
+	Enroll   identity.EnrollConfig `mapstructure:"enroll"`
+	FSP      relay.FSPConfig       `mapstructure:"fsp"`
+	Ingest   ingest.Config         `mapstructure:"ingest"`
+	Store    store.Config          `mapstructure:"store"`
+	Resync   resync.Config         `mapstructure:"resync"`
+	Reports  reports.Config        `mapstructure:"reports"`
+	Notifier notifier.Config       `mapstructure:"notifier"`
+	Agent    agent.Config          `mapstructure:"agent"`
 }
 
 // Default returns the configuration of a site nobody configured.
 func Default() Config {
 	return Config{
 		Relay:    relay.DefaultConfig(),
+		Identity: identity.DefaultConfig(),
+		Enroll:   identity.DefaultEnrollConfig(),
 		FSP:      relay.DefaultFSPConfig(),
 		Ingest:   ingest.DefaultConfig(),
 		Store:    store.DefaultConfig(),
@@ -59,7 +64,7 @@ type section struct {
 }
 
 func (c Config) sections() []section {
-	return []section{{"relay", c.Relay}, {"fsp", c.FSP}, {"ingest", c.Ingest}, {"store", c.Store},
+	return []section{{"relay", c.Relay}, {"identity", c.Identity}, {"enroll", c.Enroll}, {"fsp", c.FSP}, {"ingest", c.Ingest}, {"store", c.Store},
 		{"resync", c.Resync}, {"reports", c.Reports}, {"notifier", c.Notifier}, {"agent", c.Agent}}
 }
 

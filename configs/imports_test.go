@@ -26,8 +26,8 @@ var allowed = map[string][]string{
 		"smx"},
 
 	"site": {"configs", "relay", "inbox", "ingest", "store", "resync", "resync/gaps", "collections", "policies",
-		"reports", "reports/explain", "reports/summary", "console", "identity", "trust", "audit", "smx"},
-	"configs": {"relay", "ingest", "store", "resync", "reports", "notifier", "agent"},
+		"reports", "reports/explain", "reports/summary", "console", "identity", "trust", "audit", "smx", "smx/policy"},
+	"configs": {"relay", "identity", "ingest", "store", "resync", "reports", "notifier", "agent"},
 
 	"inbox":       {"inbox/disk"},
 	"relay":       {"inbox", "smx", "smx/policy", "identity"},

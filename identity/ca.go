@@ -37,7 +37,7 @@ func (s *Service) StageCA(ctx context.Context) (Staged, error) {
 		return Staged{}, err
 	}
 	out, err := s.stage()
-	finish(outcome(err))
+	finish(audit.Outcome(err))
 	return out, err
 }
 
@@ -88,7 +88,7 @@ func (s *Service) SwitchCA(ctx context.Context) (Staged, error) {
 	if err == nil {
 		err = errors.Join(syncDir(s.site.dir), s.site.reload(), s.checkPin())
 	}
-	finish(outcome(err))
+	finish(audit.Outcome(err))
 	return *staged, err
 }
 

@@ -94,7 +94,7 @@ func (s *Service) Revoke(ctx context.Context, key, reason string) error {
 		return err
 	}
 	err = s.deny(ctx, key, reason)
-	finish(outcome(err))
+	finish(audit.Outcome(err))
 	return err
 }
 

@@ -87,7 +87,7 @@ func (s *Service) Enroll(ctx context.Context, call EnrollCall) (trust.EnrollAnsw
 		}
 	}
 	answer, err := s.issueTo(a, serial, d.known)
-	finish(outcome(err))
+	finish(audit.Outcome(err))
 	return answer, err
 }
 

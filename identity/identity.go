@@ -198,7 +198,23 @@ func (s *Site) Pool() *x509.CertPool {
 }
 
 // CAFile is the path of the authority's certificate in PEM, to hand to clients and to curl.
-func (s *Site) CAFile() string { return filepath.Join(s.dir, caCertFile) }
+func (s *Site) CAFile() string { return CAFile(s.dir) }
+
+// CAFile is the path of the authority's certificate in the identity folder dir.
+func CAFile(dir string) string { return filepath.Join(dir, caCertFile) }
+
+// ServerFile is the path of the server's certificate and key, which the identity role renews.
+func ServerFile(dir string) string { return filepath.Join(dir, serverFile) }
+
+// Trusted is what clients are told to believe: the authorities, as PEM.
+func Trusted(dir string) ([]byte, error) {
+	text, err := os.ReadFile(CAFile(dir))
+	if err != nil {
+		return nil, err
+	}
+	_, err = parseBundle(text)
+	return text, err
+}
 
 // ServerTLS is what every listener of the site starts from: TLS 1.3 and nothing older.
 func ServerTLS(certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)) *tls.Config {

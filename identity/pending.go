@@ -127,7 +127,7 @@ func (s *Service) Decide(ctx context.Context, id string, approve bool) error {
 		p.Decision, p.By = decision, control.Actor(ctx)
 		return put(tx, bucketPending, []byte(id), p)
 	})
-	finish(outcome(err))
+	finish(audit.Outcome(err))
 	return err
 }
 
@@ -142,6 +142,6 @@ func (s *Service) Pause(ctx context.Context, pause bool) error {
 		return err
 	}
 	err = s.db.Update(func(tx *bbolt.Tx) error { return put(tx, bucketMeta, metaPaused, pause) })
-	finish(outcome(err))
+	finish(audit.Outcome(err))
 	return err
 }

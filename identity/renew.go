@@ -106,7 +106,7 @@ func (s *Service) shared(ctx context.Context, call RenewCall) error {
 		h.Shared = s.now().UTC()
 		return put(tx, bucketHolders, []byte(call.Caller.Key()), h)
 	})
-	finish(outcome(err))
+	finish(audit.Outcome(err))
 	s.log.Warn("identity_shared: a superseded certificate asks for a renewal; two machines have its key, revoke it and "+
 		"enrol both anew", "caller", call.Caller.Key(), "from", call.From)
 	return refuse(CodeSuperseded, "a newer certificate of %s is in use; if this machine is a copy of another one, enrol "+

@@ -28,6 +28,7 @@ var (
 	metaPaused     = []byte("paused")
 	metaAuthority  = []byte("authority") // the pin for which unused tokens are good
 	metaStagedTime = []byte("staged")
+	metaFirst      = []byte("first token") // it was made
 )
 
 // holder is a client or a role that has, or had, certificates.

@@ -53,6 +53,26 @@ type Token struct {
 	State      string    `json:"state"` // usable, used, expired, revoked or void
 }
 
+// For says for whom the token is, in a few words.
+func (t Token) For() string {
+	words := []string{"any new client"}
+	switch {
+	case t.Role != "":
+		words[0] = "a " + t.Role
+	case t.Client != "":
+		words[0] = t.Client
+	case t.Adopt:
+		words[0] = "any client"
+	}
+	if t.Collection != "" {
+		words = append(words, "into "+t.Collection)
+	}
+	if t.Approval {
+		words = append(words, "with approval")
+	}
+	return strings.Join(words, ", ")
+}
+
 // MadeToken is a token with its secret, which is shown once.
 type MadeToken struct {
 	Token
@@ -129,6 +149,10 @@ func (t TokenSpec) check() error {
 
 // CreateToken makes an enrolment token.
 func (s *Service) CreateToken(ctx context.Context, spec TokenSpec) (MadeToken, error) {
+	return s.createToken(ctx, spec, control.Actor(ctx))
+}
+
+func (s *Service) createToken(ctx context.Context, spec TokenSpec, creator string) (MadeToken, error) {
 	if err := spec.check(); err != nil {
 		return MadeToken{}, err
 	}
@@ -137,24 +161,41 @@ func (s *Service) CreateToken(ctx context.Context, spec TokenSpec) (MadeToken, e
 		return MadeToken{}, err
 	}
 	made, now := trust.NewToken(s.pin()), s.now().UTC()
-	finish, err := s.note(ctx, audit.Action{Action: "enroll.token.create", Object: "token:" + made.ID, Params: params})
+	finish, err := s.note(ctx, audit.Action{Actor: creator, Action: "enroll.token.create",
+		Object: "token:" + made.ID, Params: params})
 	if err != nil {
 		return MadeToken{}, err
 	}
 	stored := storedToken{ID: made.ID, Hash: sha256.Sum256(made.Secret[:]), Uses: spec.Uses, Created: now,
-		Expires: now.Add(spec.Expires), Creator: control.Actor(ctx), Client: spec.Client, Adopt: spec.Adopt,
+		Expires: now.Add(spec.Expires), Creator: creator, Client: spec.Client, Adopt: spec.Adopt,
 		Collection: spec.Collection, Approval: spec.Approval, Role: spec.Role}
 	err = s.db.Update(func(tx *bbolt.Tx) error { return put(tx, bucketTokens, []byte(made.ID), stored) })
-	finish(outcome(err))
+	finish(audit.Outcome(err))
 	return MadeToken{stored.listed(now), made.String()}, err
 }
 
-// outcome is what the audit log says of an effect.
-func outcome(err error) (text, detail string) {
-	if err != nil {
-		return "failed", err.Error()
+// siteActor is who acts when nobody asked.
+const siteActor = "site"
+
+// FirstToken makes a token for a first client, once in a site's life: where no token was ever made, and nobody has
+// enrolled. Else it is empty.
+func (s *Service) FirstToken(ctx context.Context, life time.Duration) (string, error) {
+	var had bool
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		var err error
+		if had, _, err = get[bool](tx, bucketMeta, metaFirst); err != nil || had {
+			return err
+		}
+		token, _ := tx.Bucket(bucketTokens).Cursor().First()
+		holder, _ := tx.Bucket(bucketHolders).Cursor().First()
+		had = token != nil || holder != nil
+		return put(tx, bucketMeta, metaFirst, true)
+	})
+	if err != nil || had {
+		return "", err
 	}
-	return "done", ""
+	made, err := s.createToken(ctx, TokenSpec{Uses: 1, Expires: life}, siteActor)
+	return made.Text, err
 }
 
 // Tokens lists the enrolment tokens, the newest first.
@@ -187,7 +228,7 @@ func (s *Service) RevokeToken(ctx context.Context, id string) error {
 		t.Revoked = true
 		return put(tx, bucketTokens, []byte(id), t)
 	})
-	finish(outcome(err))
+	finish(audit.Outcome(err))
 	return err
 }
 

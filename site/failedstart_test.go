@@ -17,11 +17,11 @@ func TestAStageThatDoesNotStartEndsTheOthers(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "d")
 	cfg := configs.Default()
 	cfg.Relay.Listen, cfg.Relay.Auth = "127.0.0.1:0", "none"
-	s, err := New(Config{Data: data, Settings: cfg, Roles: Roles{"relay"}, Log: slog.New(slog.DiscardHandler)})
+	s, err := New(Config{Data: data, Settings: cfg, Roles: Roles{"identity", "relay"}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Join(metricsPath(data, "relay"), "in the way"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(metricsPath(data, "identity"), "in the way"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	err = s.Run(t.Context())

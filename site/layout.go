@@ -50,6 +50,21 @@ func RefusedFile(data string) string { return filepath.Join(runDir(data), refusa
 // ResyncSocket is where the process that runs the resync role answers the site's other processes and commands.
 func ResyncSocket(data string) string { return filepath.Join(runDir(data), "resync.sock") }
 
+// IdentityDir is where a data directory has its certificates, and keys.
+func IdentityDir(data string) string { return filepath.Join(data, "identity") }
+
+// TrustDir is where the keys are that sign what agents trust.
+func TrustDir(data string) string { return filepath.Join(IdentityDir(data), "trust") }
+
+// AuditDir is where the audit log is.
+func AuditDir(data string) string { return filepath.Join(data, "audit") }
+
+// IdentitySocket is where the process that runs the identity role answers the site's other processes and commands.
+func IdentitySocket(data string) string { return filepath.Join(runDir(data), "identity.sock") }
+
+// FirstSteps is where the first start leaves the line that enrols a first client, when nobody watches.
+func FirstSteps(data string) string { return filepath.Join(runDir(data), "first-steps") }
+
 // metricsSocket ends the name of the socket on which a process shows its metrics.
 const metricsSocket = "-metrics.sock"
 

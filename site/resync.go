@@ -15,6 +15,7 @@ import (
 	"statewire/internal/backoff"
 	"statewire/internal/control"
 	"statewire/policies"
+	"statewire/relay"
 	"statewire/resync"
 	"statewire/smx"
 	"statewire/store"
@@ -103,6 +104,9 @@ func (s *Site) startResync(ctx context.Context, g *errgroup.Group, db *store.Sto
 	serveHTTP(ctx, g, ln, handler)
 	s.resync.Store(role.Resync)
 	s.policies.own.Store(role.Policies)
+	if s.cfg.Settings.Relay.Auth == relay.AuthMTLS {
+		g.Go(func() error { s.tellTrust(ctx, role.Policies); return nil })
+	}
 	g.Go(func() error { return role.Resync.Run(ctx) })
 	return nil
 }

@@ -14,8 +14,8 @@ type Roles []string
 
 // AllRoles is every role, in the order data flows; Built are those that this version has.
 var (
-	AllRoles = []string{"relay", "fsp", "ingest", "resync", "reports", "notifier"}
-	Built    = []string{"relay", "ingest", "resync", "reports"}
+	AllRoles = []string{"identity", "relay", "fsp", "ingest", "resync", "reports", "notifier"}
+	Built    = []string{"identity", "relay", "ingest", "resync", "reports"}
 
 	StoreRoles = Roles{"ingest", "resync", "reports"} // that read or write the store
 )

@@ -42,10 +42,13 @@ type Config struct {
 	Log      *slog.Logger
 	Version  string // of the program, for the pages
 
-	Notice   string          // stands on top of every page
-	Pages    net.Listener    // of the reports; nil listens on reports.listen. The caller closes it
-	Started  func(Addresses) // called once everything listens
-	AgentLog agentLogReader  // what the agent of this machine knows of a message
+	Notice  string          // stands on top of every page
+	Pages   net.Listener    // of the reports; nil listens on reports.listen. The caller closes it
+	Started func(Addresses) // called once everything listens
+	// FirstSteps is told, by the first start of a site, the command that enrols a first client. It holds a secret. Nil
+	// writes it into a file.
+	FirstSteps func(text string)
+	AgentLog   agentLogReader // what the agent of this machine knows of a message
 	// Follow runs beside the stages, and puts the settings that changed into force.
 	Follow func(ctx context.Context, apply func(configs.Config))
 
@@ -69,6 +72,7 @@ type Site struct {
 
 	// Filled while starting, in this order.
 	inbox     *inbox.Dir
+	identity  *Identity // nil where the role does not run
 	policies  policySource
 	resync    atomic.Pointer[resync.Service] // nil until the stage has started, and where it does not run
 	pages     net.Listener
@@ -135,6 +139,11 @@ func (s *Site) Run(ctx context.Context) (err error) {
 
 // start starts the stages in g. When one fails, those before it run.
 func (s *Site) start(ctx context.Context, g *errgroup.Group) error {
+	if s.cfg.Roles.Has("identity") {
+		if err := s.startIdentity(ctx, g); err != nil {
+			return err
+		}
+	}
 	if s.cfg.Roles.Has("relay") {
 		if err := s.startRelay(ctx, g); err != nil {
 			return err
@@ -153,6 +162,7 @@ func (s *Site) start(ctx context.Context, g *errgroup.Group) error {
 	} else if s.cfg.Started != nil {
 		s.cfg.Started(s.addresses)
 	}
+	s.giveFirstSteps(ctx)
 	return nil
 }
 
@@ -166,12 +176,17 @@ func (s *Site) close() error {
 
 // startRelay listens before anything else: reports are taken while the store opens, and even when it does not.
 func (s *Site) startRelay(ctx context.Context, g *errgroup.Group) error {
-	certificate, err := s.certificate()
+	certificate, err := s.certificate(ctx)
+	if err != nil {
+		return err
+	}
+	callers, err := identity.NewVerifier(IdentityDir(s.cfg.Data), s.cfg.Settings.Identity.RenewGrace,
+		identity.Options{Log: s.log})
 	if err != nil {
 		return err
 	}
 	r, err := relay.New(s.cfg.Settings.Relay, relay.Deps{
-		Inbox: s.inbox, Certificate: certificate, Policies: &s.policies, Refused: RefusedFile(s.cfg.Data),
+		Inbox: s.inbox, Certificate: certificate, Callers: callers, Enrolment: s.enrolment(), Policies: &s.policies, Refused: RefusedFile(s.cfg.Data),
 		Log: s.log.With("stage", "relay"), Registerer: s.registry,
 	})
 	if err != nil {
@@ -191,7 +206,7 @@ func (s *Site) startRelay(ctx context.Context, g *errgroup.Group) error {
 type certificateSource = func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 // certificate is the configured one, or the site's own.
-func (s *Site) certificate() (certificateSource, error) {
+func (s *Site) certificate(ctx context.Context) (certificateSource, error) {
 	if s.cfg.Settings.Relay.TLSCert != "" {
 		files, err := identity.OpenFiles(s.cfg.Settings.Relay.TLSCert, s.cfg.Settings.Relay.TLSKey,
 			identity.Options{Log: s.log})
@@ -200,12 +215,11 @@ func (s *Site) certificate() (certificateSource, error) {
 		}
 		return files.Certificate, nil
 	}
-	own, err := identity.Open(filepath.Join(s.cfg.Data, "identity"), identity.Options{Log: s.log})
-	if err != nil {
-		return nil, err
+	s.addresses.CAFile = identity.CAFile(IdentityDir(s.cfg.Data))
+	if s.identity != nil {
+		return s.identity.Site.Certificate, nil
 	}
-	s.addresses.CAFile = own.CAFile()
-	return own.Certificate, nil
+	return s.issuedCertificate(ctx)
 }
 
 // runStored runs the stages that need the store.

@@ -1,0 +1,199 @@
+package site
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"statewire/audit"
+	"statewire/configs"
+	"statewire/identity"
+	"statewire/internal/backoff"
+	"statewire/internal/control"
+	"statewire/relay"
+	"statewire/resync"
+	"statewire/trust"
+)
+
+const (
+	// firstTokenLife is how long the first client has to enrol with the line that a first start gives.
+	firstTokenLife = 24 * time.Hour
+	// certificateWait is how long a relay waits for the process with the identity role to make its certificate.
+	certificateWait = 2 * time.Minute
+	// certificateWarning is how much life a certificate has left when a relay begins to say that nobody renews it.
+	certificateWarning = 20 * 24 * time.Hour
+)
+
+// Identity is what the process with the identity role has open: nobody else reads the authority's key.
+type Identity struct {
+	*identity.Service
+
+	Site  *identity.Site
+	Keys  *trust.Keys
+	Audit *audit.Log
+}
+
+// OpenIdentity opens the identity role of a data directory, and makes its keys where there are none. The caller has
+// the role's lock.
+func OpenIdentity(data string, cfg configs.Config, serials identity.Serials, log *slog.Logger,
+	reg prometheus.Registerer) (_ *Identity, err error) {
+	i := &Identity{}
+	dir := IdentityDir(data)
+	if i.Site, err = identity.Open(dir, identity.Options{Log: log}); err != nil {
+		return nil, err
+	}
+	site := i.Site.ID().String()
+	if i.Keys, err = trust.OpenKeys(TrustDir(data), trust.Options{Site: site, Log: log}); err != nil {
+		return nil, err
+	}
+	if i.Audit, err = audit.Open(AuditDir(data), audit.Options{Site: site, Log: log, Registerer: reg}); err != nil {
+		return nil, err
+	}
+	i.Service, err = identity.New(cfg.Identity, cfg.Enroll, identity.Deps{Site: i.Site, Audit: i.Audit,
+		Serials: serials, Trust: i.Keys, Log: log})
+	if err != nil {
+		return nil, errors.Join(err, i.Audit.Close())
+	}
+	return i, nil
+}
+
+// Close gives everything back.
+func (i *Identity) Close() error { return errors.Join(i.Service.Close(), i.Audit.Close()) }
+
+// startIdentity runs the identity role. It starts before the relay, which needs its certificate.
+func (s *Site) startIdentity(ctx context.Context, g *errgroup.Group) error {
+	var err error
+	log := s.log.With("stage", "identity")
+	if s.identity, err = OpenIdentity(s.cfg.Data, s.cfg.Settings, s.serials(), log, s.registry); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.identity.Close)
+	ln, err := control.Listen(IdentitySocket(s.cfg.Data))
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	s.identity.Handle(mux)
+	serveHTTP(ctx, g, ln, mux)
+	s.registry.MustRegister(s.identity.Collector())
+	g.Go(func() error { return s.identity.Run(ctx) })
+	return nil
+}
+
+// enrolment gives out certificates: this process, or the one with the role.
+func (s *Site) enrolment() relay.Enrolment {
+	if s.identity != nil {
+		return s.identity
+	}
+	return identity.Dial(IdentitySocket(s.cfg.Data))
+}
+
+// issuedCertificate is the one that the process with the identity role made and renews. A relay that starts first waits
+// for it.
+func (s *Site) issuedCertificate(ctx context.Context) (certificateSource, error) {
+	dir := IdentityDir(s.cfg.Data)
+	path := identity.ServerFile(dir)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && s.cfg.Settings.Relay.Auth == relay.AuthNone &&
+		Holder(s.cfg.Data, "identity") == 0 {
+		// A relay for this machine alone, on a new data directory: it needs a certificate, and nobody's identity.
+		own, err := identity.Open(dir, identity.Options{Log: s.log})
+		if err != nil {
+			return nil, err
+		}
+		return own.Certificate, nil
+	}
+	for deadline := time.Now().Add(certificateWait); ; {
+		files, err := identity.OpenFiles(path, path, identity.Options{Log: s.log})
+		if err == nil {
+			s.warnUnrenewed(files)
+			return files.Certificate, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) || time.Now().After(deadline) {
+			return nil, fmt.Errorf("%w; the process with the identity role makes it: start `statewire serve --roles identity` "+
+				"on this data directory, or set relay.tls_cert and relay.tls_key", err)
+		}
+		if err := backoff.Sleep(ctx, commandLook); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// warnUnrenewed says that a certificate is about to end: the process that renews it may not be running.
+func (s *Site) warnUnrenewed(files *identity.Files) {
+	pair, err := files.Certificate(nil)
+	if err == nil && time.Until(pair.Leaf.NotAfter) < certificateWarning {
+		s.log.Warn("the relay's certificate ends soon; the process with the identity role renews it", "until",
+			pair.Leaf.NotAfter)
+	}
+}
+
+// serials tells the identity role what a client has sent: it asks this process's resync stage, or that of another one.
+func (s *Site) serials() identity.Serials {
+	if s.cfg.Roles.Has("resync") {
+		return ownSerials{s}
+	}
+	return otherSerials{resync.Dial(ResyncSocket(s.cfg.Data))}
+}
+
+type ownSerials struct{ site *Site }
+
+func (o ownSerials) NextSerial(ctx context.Context, client uuid.UUID, last uint64) (uint64, bool, error) {
+	service := o.site.resync.Load()
+	if service == nil {
+		return 0, false, errNoPolicies
+	}
+	next, err := service.NextSerial(ctx, client, last)
+	return next.Next, next.Known, err
+}
+
+type otherSerials struct{ resync *resync.Client }
+
+func (o otherSerials) NextSerial(ctx context.Context, client uuid.UUID, last uint64) (uint64, bool, error) {
+	next, err := o.resync.NextSerial(ctx, client, last)
+	return next.Next, next.Known, err
+}
+
+// giveFirstSteps gives, once in a site's life, the command that enrols its first client.
+func (s *Site) giveFirstSteps(ctx context.Context) {
+	if s.identity == nil || s.addresses.Relay == "" || s.cfg.Settings.Relay.Auth != relay.AuthMTLS {
+		return
+	}
+	token, err := s.identity.FirstToken(ctx, firstTokenLife)
+	if err != nil || token == "" {
+		if err != nil {
+			s.log.Error("no enrolment token for a first client was made", "err", err)
+		}
+		return
+	}
+	text := fmt.Sprintf("echo %s | statewire agent enroll --relay %s --token-file -", token, relayURL(s.addresses.Relay))
+	if s.cfg.FirstSteps != nil {
+		s.cfg.FirstSteps(text)
+		return
+	}
+	path := FirstSteps(s.cfg.Data)
+	if err := os.WriteFile(path, []byte(text+"\n"), 0o600); err != nil {
+		s.log.Error("the line that enrols a first client is not written", "err", err)
+		return
+	}
+	s.log.Info("a first client enrols with the line in this file, within a day", "file", path)
+}
+
+// relayURL is the relay's address as other machines reach it: by this machine's name where it listens everywhere.
+func relayURL(address string) string {
+	host, err := os.Hostname()
+	_, port, err2 := net.SplitHostPort(address[len("https://"):])
+	if err == nil && err2 == nil && address == "https://localhost:"+port {
+		return "https://" + net.JoinHostPort(host, port)
+	}
+	return address
+}
