@@ -13,8 +13,8 @@ import (
 // wrongValues has a value for one key of every section that nobody may start with.
 var wrongValues = map[string]string{
 	"relay.auth": "none", "fsp.messages": "many", "ingest.loader_threads": "0", "store.tls": "maybe",
-	"resync.max_outstanding": "0",
-	"reports.max_rows":       "0", "notifier.throttle": "0", "agent.send_interval": "0s",
+	"resync.max_outstanding": "0", "identity.renew_grace": "-1h", "enroll.per_hour": "-1",
+	"reports.max_rows": "0", "notifier.throttle": "0", "agent.send_interval": "0s",
 }
 
 // A wrong value stops the commands that use its section, and only those.
@@ -26,8 +26,9 @@ func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
 		"dead list": "store ingest", "dead drop": "store ingest", "account": "store ingest reports",
 		"collection list": "store ingest resync",
 		"load":            "store ingest", "ingest": "store ingest", "resync list": "store ingest resync",
-		"policy list": "store ingest resync",
-		"explain":     "store reports ingest resync agent", "trace": "store reports ingest resync agent",
+		"policy list":  "store ingest resync",
+		"enroll pause": "identity enroll", "client list": "identity enroll", "ca stage": "identity enroll",
+		"explain": "store reports ingest resync agent", "trace": "store reports ingest resync agent",
 		"trust init": "none", "trust load": "none", "trust next": "none", "trust offline": "none", "trust show": "none",
 		"trust sign": "none",
 		"serve":      "", "demo": "", "config check": "", "config show": "",

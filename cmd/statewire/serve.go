@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 
@@ -13,6 +14,16 @@ import (
 	"statewire/configs"
 	"statewire/site"
 )
+
+// firstSteps shows the command that enrols a first client, with its secret, to a person who watches: not to a log.
+func firstSteps() func(string) {
+	if !cli.IsTerminal(os.Stderr) {
+		return nil
+	}
+	return func(text string) {
+		fmt.Fprintf(os.Stderr, "\nEnrol a first client with this line, on its machine, within a day:\n\n  %s\n\n", text)
+	}
+}
 
 func serveCommand(g *globals) *cobra.Command {
 	var list string
@@ -45,7 +56,7 @@ func serveCommand(g *globals) *cobra.Command {
 			}
 			s, err := site.New(site.Config{
 				Data: g.Data, Settings: cfg, Roles: r, Log: log, Version: cli.Version(), AgentLog: client.Log(g.Data),
-				RetentionNow: retentionNow, NewStore: newStore,
+				RetentionNow: retentionNow, NewStore: newStore, FirstSteps: firstSteps(),
 				Started: func(a site.Addresses) {
 					log.Info("site started", "roles", strings.Join(r, ","), "relay", a.Relay, "reports", a.Reports, "data", g.Data)
 				},

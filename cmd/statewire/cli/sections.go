@@ -15,6 +15,8 @@ func Sections(cmd *cobra.Command) []string {
 	switch top {
 	case "trust":
 		return []string{} // keys and documents in folders
+	case "enroll", "client", "ca":
+		return []string{"identity", "enroll"}
 	case "agent":
 		return []string{"agent"}
 	case "fleet", "store":

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"statewire/cmd/statewire/cli"
+	"statewire/configs"
+	"statewire/identity"
+	"statewire/internal/backoff"
+	"statewire/internal/control"
+	"statewire/resync"
+	"statewire/site"
+)
+
+// identities is what the identity role does for commands: the running site's, or the command's own.
+type identities interface {
+	CreateToken(context.Context, identity.TokenSpec) (identity.MadeToken, error)
+	Tokens(context.Context) ([]identity.Token, error)
+	RevokeToken(ctx context.Context, id string) error
+	PendingList(context.Context) ([]identity.Pending, error)
+	Decide(ctx context.Context, id string, approve bool) error
+	Pause(ctx context.Context, pause bool) error
+	Clients(context.Context) ([]identity.Client, error)
+	Client(ctx context.Context, key string) (identity.Client, error)
+	Revoke(ctx context.Context, key, reason string) error
+	StageCA(context.Context) (identity.Staged, error)
+	SwitchCA(context.Context) (identity.Staged, error)
+	Summary(context.Context) (identity.Summary, error)
+}
+
+// withIdentity hands f the running site's identity role, or has the role for the length of f.
+func (g *globals) withIdentity(cmd *cobra.Command, f func(context.Context, identities) error) error {
+	cfg, _, err := g.Config(nil)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(g.Data); err != nil {
+		return fmt.Errorf("no data directory at %s; name the site's with --data, or start one with `statewire serve`", g.Data)
+	}
+	for deadline := time.Now().Add(busyWait); ; {
+		holder := site.Holder(g.Data, "identity")
+		if holder != 0 && site.Listens(site.IdentitySocket(g.Data)) {
+			return asIdentityUsage(f(cmd.Context(), identity.Dial(site.IdentitySocket(g.Data))))
+		}
+		if holder == 0 {
+			if unlock, err := (site.Roles{"identity"}).Lock(g.Data); err == nil {
+				return asIdentityUsage(errors.Join(g.ownIdentity(cmd.Context(), cfg, f), unlock()))
+			}
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("process %d has the identity role on %s and does not answer; try again when it has started, or "+
+				"stop it", holder, g.Data)
+		}
+		if err := backoff.Sleep(cmd.Context(), siteLook); err != nil {
+			return err
+		}
+	}
+}
+
+// ownIdentity opens the identity role for the length of f. No site runs the role, and so nobody enrols meanwhile.
+func (g *globals) ownIdentity(ctx context.Context, cfg configs.Config,
+	f func(context.Context, identities) error) (err error) {
+	own, err := site.OpenIdentity(g.Data, cfg, nobodysSerials{}, g.Quiet(), nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, own.Close()) }()
+	return f(ctx, own)
+}
+
+// nobodysSerials is for commands that enrol nobody.
+type nobodysSerials struct{}
+
+func (nobodysSerials) NextSerial(context.Context, uuid.UUID, uint64) (uint64, bool, error) {
+	return 0, false, &resync.BusyError{Reason: "the site does not run"}
+}
+
+// asIdentityUsage marks what a person wrote wrongly.
+func asIdentityUsage(err error) error {
+	var wrong *control.InvalidError
+	if errors.As(err, &wrong) || errors.Is(err, control.ErrNotFound) {
+		return cli.Usage(err)
+	}
+	return err
+}
