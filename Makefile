@@ -59,6 +59,9 @@ long: build ## the same proofs at length (root): LONG times the kills, cuts and 
 bench: build ## the speed claims, as ratios measured side by side (STATEWIRE_TEST_STEADY=30m: the steady site at length)
 	$(GO) test -run '^$$' -bench 'Ratio|Limit' -benchtime 1x -timeout 60m ./... | scripts/bench-table
 
+attack: build ## what an attacker tries: guessed tokens, foreign names, SQL and scripts in every field
+	$(GO) test -timeout 15m -run Attack ./...
+
 fuzz: ## every fuzz target for FUZZTIME each
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
 	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
@@ -66,14 +69,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 mutants: engine ## make one bug at a time in a copy of the tree; a test must notice each
 	scripts/mutants
 
-sbom: build ## what bin/statewire is made of, as CycloneDX in build/statewire.cdx.json
-	@mkdir -p build
-	scripts/sbom bin/statewire $(VERSION) build/statewire.cdx.json
-
-vuln: ## known vulnerabilities in what the program calls; needs vuln.go.dev or a copy in GOVULNDB
-	scripts/vuln
-
 clean: ## remove what was built
 	rm -rf bin build
 
-.PHONY: help engine build run deps lint test long bench fuzz mutants sbom vuln clean
+.PHONY: help engine build run deps lint test long bench attack fuzz mutants clean

@@ -3,6 +3,7 @@ package collections
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -19,6 +20,8 @@ var (
 	collectionsSQL string
 	//go:embed sql/members.sql
 	membersSQL string
+	//go:embed sql/has_member.sql
+	hasMemberSQL string
 	//go:embed sql/revision.sql
 	revisionSQL string
 	//go:embed sql/tidy_members.sql
@@ -78,6 +81,40 @@ func (s *Service) Members(ctx context.Context, c Collection) (members []smx.Clie
 	}
 	slices.SortFunc(members, smx.ClientID.Compare) // the store orders ids otherwise
 	return members, nil
+}
+
+// Has says whether a client is in one of these collections at this moment. One that is not there has nobody.
+func (s *Service) Has(ctx context.Context, names []string, client uuid.UUID) (bool, error) {
+	for _, name := range names {
+		has, err := s.hasMember(ctx, name, client)
+		if has || err != nil && !errors.Is(err, ErrNotFound) {
+			return has, err
+		}
+	}
+	return false, nil
+}
+
+func (s *Service) hasMember(ctx context.Context, name string, client uuid.UUID) (has bool, err error) {
+	c, err := s.Get(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	if c.Kind == kindQuery {
+		members, err := s.Members(ctx, c)
+		_, has = slices.BinarySearchFunc(members, smx.ClientID(client), smx.ClientID.Compare)
+		return has, err
+	}
+	args := []any{store.TextArg("name", c.Name), store.UintArg("revision", c.Revision),
+		store.TextArg("client", client.String())}
+	err = s.store.EachRow(ctx, hasMemberSQL, args, func(scan func(...any) error) error {
+		var one uint8
+		has = true
+		return scan(&one)
+	})
+	if err != nil {
+		return false, fmt.Errorf("look for client %s in collection %s: %w", client, name, err)
+	}
+	return has, nil
 }
 
 // nextRevision is greater than every revision of the name before; clocks only help.

@@ -177,7 +177,10 @@ func (s *Server) knownHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	host = strings.ToLower(strings.Trim(host, "[]"))
+	if bare, ok := strings.CutPrefix(host, "["); ok && strings.HasSuffix(bare, "]") {
+		host = strings.TrimSuffix(bare, "]")
+	}
+	host = strings.ToLower(host)
 	if host == "" || host == "localhost" || slices.ContainsFunc(s.cfg.Hosts,
 		func(h string) bool { return strings.EqualFold(h, host) }) {
 		return true

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
+	"statewire/collections"
 	"statewire/console"
 	"statewire/inbox"
 	"statewire/reports"
@@ -56,6 +57,7 @@ func (s *Site) startReports(ctx context.Context, g *errgroup.Group, db *store.St
 	})
 	pages, err := console.New(cfg, runner, explainer, console.Deps{
 		Ready: s.ready, Alarm: s.alarm(state), Log: log, Version: s.cfg.Version, Notice: s.cfg.Notice,
+		Tokens: &s.tokens, Members: collections.New(db, log, time.Now),
 		Metrics: promhttp.HandlerFor(peers{s.registry, runDir(s.cfg.Data)}, promhttp.HandlerOpts{}),
 	})
 	if err != nil {

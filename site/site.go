@@ -74,6 +74,7 @@ type Site struct {
 	inbox     *inbox.Dir
 	identity  *Identity // nil where the role does not run
 	policies  policySource
+	tokens    tokenSource
 	resync    atomic.Pointer[resync.Service] // nil until the stage has started, and where it does not run
 	pages     net.Listener
 	addresses Addresses
@@ -105,6 +106,7 @@ func New(c Config) (*Site, error) {
 	if !c.Roles.Has("resync") {
 		s.policies.other = policies.Dial(ResyncSocket(c.Data))
 	}
+	s.tokens.other = identity.DialAPITokens(filepath.Join(runDir(c.Data), "identity.sock"))
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s, nil
 }
