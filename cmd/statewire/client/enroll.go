@@ -28,7 +28,7 @@ const (
 	// maxTokenBytes bounds a file with an enrolment token.
 	maxTokenBytes = 4 << 10
 	// tokenLook is how often the file of agent.enroll_token_file is looked at for another token, after one was refused.
-	tokenLook = time.Minute
+	tokenLook = 10 * time.Second
 )
 
 // enrolling is the flags of `agent enroll`.
@@ -52,8 +52,9 @@ func agentEnrollCommand(g *commands) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return g.agentEnroll(cmd, e) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&e.relay, "relay", "", "address of the relay, such as https://mp.example:8443 (default: agent.relay, or the "+
-		"one of before)")
+	f.StringVar(&e.relay, "relay", "",
+		"address of the relay, such as https://mp.example:8443 (default: agent.relay, or the "+
+			"one of before)")
 	f.StringVar(&e.file, "token-file", "", "file with the token that `statewire enroll token create` printed; - reads "+
 		"standard input")
 	cli.DurationVar(f, &e.wait, "wait", "how long to try, and to wait for an approval; at most 4m")
@@ -186,13 +187,19 @@ func enrolment(relay string, token trust.Token) credentials.Request {
 
 // openCredentials opens the credentials of the client of a store, in the folder beside it.
 func openCredentials(dir string, store *cache.File, log *slog.Logger) (*credentials.Credentials, error) {
-	return credentials.Open(credentials.OpenFolder(filepath.Join(dir, "identity")), credentials.Options{
+	return credentials.Open(identityFolder(dir), credentials.Options{
 		Client: store.Own(), Serials: store.Client(store.Own()), Log: log})
+}
+
+// identityFolder is where the agent with its files in dir has what proves who it is.
+func identityFolder(dir string) *credentials.Folder {
+	return credentials.OpenFolder(filepath.Join(dir, "identity"))
 }
 
 // enrolItself gets the client a certificate with the token of agent.enroll_token_file. A token that is refused stays in
 // its file, and another one is looked for there. The error is the store's.
-func enrolItself(ctx context.Context, file, relay string, creds *credentials.Credentials, log *slog.Logger) error {
+func enrolItself(ctx context.Context, file, relay string, creds *credentials.Credentials, look time.Duration,
+	log *slog.Logger) error {
 	refused := ""
 	for ctx.Err() == nil {
 		status := creds.Status()
@@ -216,7 +223,7 @@ func enrolItself(ctx context.Context, file, relay string, creds *credentials.Cre
 		if err != nil && ctx.Err() == nil {
 			log.Error("not enrolled; another token in the file is tried", "file", file, "relay", relay, "err", err)
 		}
-		_ = backoff.Sleep(ctx, tokenLook) // the loop looks at ctx
+		_ = backoff.Sleep(ctx, look) // the loop looks at ctx
 	}
 	return nil
 }
@@ -234,7 +241,8 @@ func enrolWith(ctx context.Context, text []byte, relay string, creds *credential
 	})
 }
 
-// removeToken removes the token with which the client enrolled: nobody needs it any more, and it may be good for others.
+// removeToken removes the token with which the client enrolled: nobody needs it any more, and it may be good for
+// others.
 func removeToken(file string, read error, log *slog.Logger) error {
 	if errors.Is(read, fs.ErrNotExist) {
 		return nil

@@ -118,7 +118,14 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 	if err != nil {
 		return nil, err
 	}
-	l := &localAgent{tokenFile: cfg.EnrollTokenFile, log: log}
+	kept, err := identityFolder(dir).Load()
+	if err != nil {
+		return nil, fmt.Errorf("read the client's credentials: %w", err)
+	}
+	l := &localAgent{home: cmp.Or(cfg.Relay, kept.Relay), tokenFile: cfg.EnrollTokenFile, log: log}
+	if l.home == "" { // before anything is made
+		return nil, cli.Usage(errNoRelay)
+	}
 	if l.store, err = cache.Open(agentStore(dir), cache.Options{Client: own}); err != nil {
 		return nil, holder(ctx, dir, err)
 	}
@@ -129,9 +136,6 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 	}()
 	if l.credentials, err = openCredentials(dir, l.store, log); err != nil {
 		return nil, err
-	}
-	if l.home = cmp.Or(cfg.Relay, l.credentials.Relay()); l.home == "" {
-		return nil, cli.Usage(errNoRelay)
 	}
 	dial, err := relayDialer(cfg, l.credentials)
 	if err != nil {
@@ -174,7 +178,7 @@ func (l *localAgent) run(ctx context.Context) error {
 // serial, for its enrolment says from which one it continues.
 func (l *localAgent) speak(ctx context.Context) error {
 	if l.tokenFile != "" {
-		if err := enrolItself(ctx, l.tokenFile, l.home, l.credentials, l.log); err != nil {
+		if err := enrolItself(ctx, l.tokenFile, l.home, l.credentials, tokenLook, l.log); err != nil {
 			return err
 		}
 	}
@@ -182,7 +186,8 @@ func (l *localAgent) speak(ctx context.Context) error {
 }
 
 // relayDialer makes ways to relays that the configuration trusts, or the client's site vouches for.
-func relayDialer(cfg agent.Config, own *credentials.Credentials) (func(address string) (*transport.Sender, error), error) {
+func relayDialer(cfg agent.Config, own *credentials.Credentials) (func(address string) (*transport.Sender, error),
+	error) {
 	var authority []byte
 	if cfg.CAFile != "" {
 		var err error
