@@ -69,7 +69,14 @@ fuzz: ## every fuzz target for FUZZTIME each
 mutants: engine ## make one bug at a time in a copy of the tree; a test must notice each
 	scripts/mutants
 
+sbom: build ## what bin/statewire is made of, as CycloneDX in build/statewire.cdx.json
+	@mkdir -p build
+	scripts/sbom bin/statewire $(VERSION) build/statewire.cdx.json
+
+vuln: ## known vulnerabilities in what the program calls; needs vuln.go.dev or a copy in GOVULNDB
+	scripts/vuln
+
 clean: ## remove what was built
 	rm -rf bin build
 
-.PHONY: help engine build run deps lint test long bench attack fuzz mutants clean
+.PHONY: help engine build run deps lint test long bench attack fuzz mutants sbom vuln clean
