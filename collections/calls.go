@@ -42,6 +42,28 @@ func (s *Service) Handle(mux control.Router) {
 	control.Handle(mux, path+"delete", func(ctx context.Context, in call, _ *control.Teller) (bool, error) {
 		return true, s.Delete(ctx, in.Name)
 	})
+	s.handleClients(mux)
+}
+
+type retireCall struct {
+	Clients []string `json:"clients"`
+	By      string   `json:"by"`
+	Reason  string   `json:"reason,omitempty"`
+}
+
+// handleClients serves what is done to clients.
+func (s *Service) handleClients(mux control.Router) {
+	type change func(context.Context, []smx.ClientID, RetireOptions) (RetireResult, error)
+	for name, do := range map[string]change{"retire": s.Retire, "unretire": s.Unretire} {
+		control.Handle(mux, "/"+role+"/client/"+name,
+			func(ctx context.Context, in retireCall, _ *control.Teller) (RetireResult, error) {
+				clients, err := ParseClients(in.Clients)
+				if err != nil {
+					return RetireResult{}, err
+				}
+				return do(ctx, clients, RetireOptions{By: in.By, Reason: in.Reason})
+			})
+	}
 }
 
 // Client is a Service in another process.
@@ -79,6 +101,18 @@ func (c *Client) Show(ctx context.Context, name string) (Collection, []smx.Clien
 func (c *Client) Delete(ctx context.Context, name string) error {
 	_, err := control.Call[bool](ctx, c.caller, "collection/delete", call{Name: name}, control.Listener{})
 	return err
+}
+
+// Retire is Service.Retire.
+func (c *Client) Retire(ctx context.Context, clients []smx.ClientID, o RetireOptions) (RetireResult, error) {
+	return control.Call[RetireResult](ctx, c.caller, "client/retire", retireCall{Names(clients), o.By, o.Reason},
+		control.Listener{})
+}
+
+// Unretire is Service.Unretire.
+func (c *Client) Unretire(ctx context.Context, clients []smx.ClientID, o RetireOptions) (RetireResult, error) {
+	return control.Call[RetireResult](ctx, c.caller, "client/unretire", retireCall{Names(clients), o.By, o.Reason},
+		control.Listener{})
 }
 
 // Names are clients as a call names them.

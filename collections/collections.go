@@ -1,5 +1,5 @@
 // Package collections keeps named sets of clients: lists, and saved queries. What a query yields is asked anew at every
-// use; it can only read.
+// use; it can only read. It keeps, too, which clients are retired: those are in no set, and nothing else forgets them.
 package collections
 
 import (
@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"statewire/internal/control"
@@ -86,13 +87,17 @@ type Service struct {
 	log      *slog.Logger
 	now      func() time.Time
 	follower follower
+	auditor  auditor // nil: nobody records
+	cfg      atomic.Pointer[Config]
 
-	changing chan struct{} // a place that whoever changes a collection, or what goes by its name, holds
+	changing chan struct{} // a place that whoever changes a collection, or what goes by its name, or clients, holds
 }
 
 // New returns a service on an open store; now is the clock that stamps changes.
 func New(db *store.Store, log *slog.Logger, now func() time.Time) *Service {
-	return &Service{store: db, log: log, now: now, changing: make(chan struct{}, 1)}
+	s := &Service{store: db, log: log, now: now, changing: make(chan struct{}, 1)}
+	s.cfg.Store(&Config{})
+	return s
 }
 
 // Follow lets f know of every change from now on. It is called once, before the service is used.
@@ -101,18 +106,24 @@ func (s *Service) Follow(f follower) { s.follower = f }
 // Change lets do change a collection, or what goes by its name, while nobody else does. The revision that do is given
 // is greater than every one before under that name.
 func (s *Service) Change(ctx context.Context, name string, do func(revision uint64, at time.Time) error) error {
+	return s.alone(ctx, func(at time.Time) error {
+		revision, err := s.nextRevision(ctx, name, at)
+		if err != nil {
+			return err
+		}
+		return do(revision, at)
+	})
+}
+
+// alone calls do while nobody else changes anything.
+func (s *Service) alone(ctx context.Context, do func(at time.Time) error) error {
 	select {
 	case s.changing <- struct{}{}:
 	case <-ctx.Done():
 		return fmt.Errorf("wait for another change of a collection: %w", ctx.Err())
 	}
 	defer func() { <-s.changing }()
-	at := s.now().UTC()
-	revision, err := s.nextRevision(ctx, name, at)
-	if err != nil {
-		return err
-	}
-	return do(revision, at)
+	return do(s.now().UTC())
 }
 
 // Create makes or replaces a collection. A query is run once, so that one that does not work is refused.

@@ -22,12 +22,20 @@ type service interface {
 	Create(context.Context, Spec) (Collection, error)
 	Show(context.Context, string) (Collection, []smx.ClientID, error)
 	Delete(context.Context, string) error
+	Retire(context.Context, []smx.ClientID, RetireOptions) (RetireResult, error)
+	Unretire(context.Context, []smx.ClientID, RetireOptions) (RetireResult, error)
 }
 
 // eachWay are a service of its own for the test, and its client over a socket.
 func eachWay(t *testing.T) []service {
 	t.Helper()
 	s := New(storetest.New(t), slog.New(slog.DiscardHandler), time.Now)
+	return []service{s, overSocket(t, s)}
+}
+
+// overSocket serves a service on a socket and returns its client.
+func overSocket(t *testing.T, s *Service) service {
+	t.Helper()
 	mux := http.NewServeMux()
 	s.Handle(mux)
 	path := filepath.Join(t.TempDir(), "r.sock")
@@ -44,7 +52,7 @@ func eachWay(t *testing.T) []service {
 		}
 		<-done
 	})
-	return []service{s, Dial(path)}
+	return Dial(path)
 }
 
 func TestWrongCallsSayWhatToDo(t *testing.T) {

@@ -14,9 +14,12 @@ import (
 	"statewire/smx"
 )
 
+// notRetired leaves retired clients out. Of an id of another type it leaves the complaint to who looks at the type.
+const notRetired = " WHERE toUUIDOrZero(toString(client_id)) NOT IN (SELECT client_id FROM retired_clients)"
+
 // runQuery runs a saved query where it can only read.
 func (s *Service) runQuery(ctx context.Context, query string) (members []smx.ClientID, err error) {
-	rows, err := s.store.ReadOnly().Query(ctx, "SELECT DISTINCT client_id FROM (\n"+query+"\n)")
+	rows, err := s.store.ReadOnly().Query(ctx, "SELECT DISTINCT client_id FROM (\n"+query+"\n)"+notRetired)
 	if err != nil {
 		return nil, queryProblem(err)
 	}

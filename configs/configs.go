@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"statewire/agent"
+	"statewire/collections"
 	"statewire/identity"
 	"statewire/ingest"
 	"statewire/notifier"
@@ -36,6 +37,7 @@ type Config struct {
 	Ingest   ingest.Config         `mapstructure:"ingest"`
 	Store    store.Config          `mapstructure:"store"`
 	Resync   resync.Config         `mapstructure:"resync"`
+	Clients  collections.Config    `mapstructure:"clients"`
 	Reports  reports.Config        `mapstructure:"reports"`
 	Notifier notifier.Config       `mapstructure:"notifier"`
 	Agent    agent.Config          `mapstructure:"agent"`
@@ -51,6 +53,7 @@ func Default() Config {
 		Ingest:   ingest.DefaultConfig(),
 		Store:    store.DefaultConfig(),
 		Resync:   resync.DefaultConfig(),
+		Clients:  collections.DefaultConfig(),
 		Reports:  reports.DefaultConfig(),
 		Notifier: notifier.DefaultConfig(),
 		Agent:    agent.DefaultConfig(),
@@ -64,8 +67,8 @@ type section struct {
 }
 
 func (c Config) sections() []section {
-	return []section{{"relay", c.Relay}, {"identity", c.Identity}, {"enroll", c.Enroll}, {"fsp", c.FSP}, {"ingest", c.Ingest}, {"store", c.Store},
-		{"resync", c.Resync}, {"reports", c.Reports}, {"notifier", c.Notifier}, {"agent", c.Agent}}
+	return []section{{"relay", c.Relay}, {"identity", c.Identity}, {"enroll", c.Enroll}, {"fsp", c.FSP}, {"ingest", c.Ingest},
+		{"store", c.Store}, {"resync", c.Resync}, {"clients", c.Clients}, {"reports", c.Reports}, {"notifier", c.Notifier}, {"agent", c.Agent}}
 }
 
 // Validate reports every problem of every stage at once.

@@ -27,13 +27,13 @@ var allowed = map[string][]string{
 
 	"site": {"configs", "relay", "inbox", "ingest", "store", "resync", "resync/gaps", "collections", "policies",
 		"reports", "reports/explain", "reports/summary", "console", "identity", "trust", "audit", "smx", "smx/policy"},
-	"configs": {"relay", "identity", "ingest", "store", "resync", "reports", "notifier", "agent"},
+	"configs": {"relay", "identity", "ingest", "store", "resync", "collections", "reports", "notifier", "agent"},
 
 	"inbox":       {"inbox/disk"},
 	"relay":       {"inbox", "smx", "smx/policy", "identity"},
 	"ingest":      {"inbox", "smx", "store"},
 	"store":       {"store/embedded"},
-	"collections": {"store", "smx"},
+	"collections": {"store", "smx", "audit"},
 	"policies":    {"collections", "store", "smx", "smx/policy"},
 	"resync/gaps": {"store", "smx"},
 	// It says its requests as a policy does.

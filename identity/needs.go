@@ -88,6 +88,8 @@ func Needs() []Need {
 		{AtResync, "POST /resync/request", MayResyncRequest, "", ""},
 		{AtResync, "POST /resync/accept", MayResyncAccept, "", ""},
 		{AtResync, "POST /resync/list", MayReportRead, "", ""},
+		{AtResync, "POST /resync/client/retire", MayClientRetire, "", ""},
+		{AtResync, "POST /resync/client/unretire", MayClientRetire, "", ""},
 		{AtResync, "POST /resync/collection/create", MayCollectionWrite, "", ""},
 		{AtResync, "POST /resync/collection/delete", MayCollectionWrite, "", ""},
 		{AtResync, "POST /resync/collection/list", MayClientRead, "", ""},

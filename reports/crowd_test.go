@@ -14,11 +14,15 @@ import (
 
 // crowd is a site in which all that a report sorts by has ties: several clients, topics and ranges share each time.
 // Each client's last report stands between older ones, and its name is the last one.
-func crowd(t testing.TB) *reportstest.Site {
+func crowd(t testing.TB) *reportstest.Site { return crowdOf(t, time.Now(), 1, 2, 3, 4, 5, 6) }
+
+// crowdOf is some clients of the crowd, as they were at a time.
+func crowdOf(t testing.TB, now time.Time, clients ...int) *reportstest.Site {
 	s := reportstest.NewSite(t)
+	s.Now = now.UTC().Truncate(time.Millisecond)
 	var reports []report
 	var said []message
-	for n := 1; n <= 6; n++ {
+	for _, n := range clients {
 		tie := time.Duration(n/4+1) * 30 * hour // clients 1 to 3, and 4 to 6
 		reports = append(reports, report{Client: n, Name: fmt.Sprintf("OLD-%d", n), Received: 60 * day,
 			File: fmt.Sprint("a", n), Messages: 1, SetAside: 2},
@@ -63,7 +67,7 @@ func crowd(t testing.TB) *reportstest.Site {
 }
 
 // few are the reports of which the crowd has fewer than four rows.
-var few = []string{"account", "completeness", "failures", "volume", "wrong-clocks"}
+var few = []string{"account", "completeness", "failures", "retired-clients", "volume", "wrong-clocks"}
 
 // TestEachRowOfAReportIsOnOnePage reads every report whole, and in pages that cut its ties. What it says of a client
 // beside that is the client's: its name, and when its last report came.

@@ -35,6 +35,12 @@ type Deps struct {
 // policyCache is what must learn of gap checks: with each of them the members of collections are asked anew.
 type policyCache interface{ Reload(context.Context) error }
 
+// retirer takes clients that are silent out of what is counted.
+type retirer interface {
+	RetireAfter() time.Duration // 0 = never
+	RetireSilent(ctx context.Context, since time.Time, after time.Duration) (int, error)
+}
+
 // Service runs the gap checks and issues resyncs. Its state is in the store: a service that
 // starts anew goes on where the last one stopped, and two at once issue a resync once.
 type Service struct {
@@ -49,6 +55,7 @@ type Service struct {
 	ledger      ledger // the same as store, but for tests of weeks
 	offers      *offers
 	policies    policyCache // nil when nobody follows
+	retirer     retirer     // nil when nobody retires clients
 	collections *collections.Service
 	listing     *listing  // for clients that enrol
 	patience    *patience // of clients that enrol
@@ -82,7 +89,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := newService(cfg, deps, log)
 	s.store = newStoreLedger(deps.Store, log)
-	s.ledger = s.store
+	s.ledger, s.retirer = s.store, deps.Collections
 	return s, nil
 }
 

@@ -127,7 +127,7 @@ func (s *Service) step(ctx context.Context) error {
 	}
 	now := s.now().UTC()
 	if now.Sub(s.lastCheck) >= s.cfg.Load().CheckInterval || s.lastCheck.IsZero() {
-		return errors.Join(s.dueCheck(ctx, now), s.tellChecked(ctx))
+		return errors.Join(s.dueCheck(ctx, now), s.retireSilent(ctx, now), s.tellChecked(ctx))
 	}
 	owed, err := s.refresh(ctx, now)
 	if err != nil {
@@ -145,6 +145,22 @@ func (s *Service) dueCheck(ctx context.Context, now time.Time) error {
 	if err == nil {
 		s.lastCheck = now
 	}
+	return err
+}
+
+// retireWait is how long a site runs before it retires anybody: after a pause of its own everybody was silent.
+const retireWait = 4 * time.Hour
+
+// retireSilent retires clients that were silent for as long as the configuration says, by a clock that is trusted.
+func (s *Service) retireSilent(ctx context.Context, now time.Time) error {
+	if s.retirer == nil || now.Sub(s.began) < retireWait {
+		return nil
+	}
+	after := s.retirer.RetireAfter()
+	if after == 0 {
+		return nil
+	}
+	_, err := s.retirer.RetireSilent(ctx, s.line.issuedSince(now, after), after)
 	return err
 }
 

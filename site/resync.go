@@ -102,7 +102,12 @@ func (s *Site) startResync(ctx context.Context, g *errgroup.Group, db *store.Sto
 		return err
 	}
 	serveHTTP(ctx, g, ln, handler)
+	if s.identity != nil {
+		role.Collections.Record(s.identity.Audit)
+	}
+	role.Collections.Configure(s.live.Load().Clients)
 	s.resync.Store(role.Resync)
+	s.sets.Store(role.Collections)
 	s.policies.own.Store(role.Policies)
 	if s.cfg.Settings.Relay.Auth == relay.AuthMTLS {
 		g.Go(func() error { s.tellTrust(ctx, role.Policies); return nil })
@@ -147,5 +152,8 @@ func (s *Site) configure(cfg configs.Config) {
 	s.live.Store(&cfg)
 	if service := s.resync.Load(); service != nil {
 		service.Configure(cfg.Resync)
+	}
+	if sets := s.sets.Load(); sets != nil {
+		sets.Configure(cfg.Clients)
 	}
 }

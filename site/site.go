@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"statewire/collections"
 	"statewire/configs"
 	"statewire/identity"
 	"statewire/inbox"
@@ -75,7 +76,8 @@ type Site struct {
 	identity  *Identity // nil where the role does not run
 	policies  policySource
 	tokens    tokenSource
-	resync    atomic.Pointer[resync.Service] // nil until the stage has started, and where it does not run
+	resync    atomic.Pointer[resync.Service]      // nil until the stage has started, and where it does not run
+	sets      atomic.Pointer[collections.Service] // likewise
 	pages     net.Listener
 	addresses Addresses
 	ready     func(context.Context) error // what /readyz asks besides the store; nil without a relay

@@ -14,7 +14,8 @@ FROM
         s.time > {restored:DateTime64(6, 'UTC')} OR c.time > {restored:DateTime64(6, 'UTC')} AS heard,
         b.time > {restored:DateTime64(6, 'UTC')} AS accepted,
         r.last_report_time > {copied:DateTime64(6, 'UTC')} - INTERVAL 30 DAY AND {now:DateTime64(6, 'UTC')} < {restored:DateTime64(6, 'UTC')} + INTERVAL 30 DAY AS lived
-    FROM (SELECT client_id, last_serial, last_report_time FROM restored_clients FINAL) AS r
+    FROM (SELECT client_id, last_serial, last_report_time FROM restored_clients FINAL
+        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)) AS r
     LEFT JOIN (SELECT client_id, max(client_stats_data.last_report_time) AS time FROM client_stats_data GROUP BY client_id) AS s
         ON s.client_id = r.client_id
     LEFT JOIN (SELECT client_id, max(client_claims.claimed_time) AS time FROM client_claims GROUP BY client_id) AS c

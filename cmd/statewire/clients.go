@@ -17,7 +17,8 @@ func clientCommand(g *globals) *cobra.Command {
 		Args:  cli.UnknownCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(clientListCommand(g), clientShowCommand(g), clientRevokeCommand(g))
+	cmd.AddCommand(clientListCommand(g), clientShowCommand(g), clientRevokeCommand(g), clientRetireCommand(g),
+		clientUnretireCommand(g))
 	return cmd
 }
 

@@ -42,6 +42,8 @@ type collectionStore interface {
 	List(context.Context) ([]collections.Collection, error)
 	Show(context.Context, string) (collections.Collection, []smx.ClientID, error)
 	Delete(context.Context, string) error
+	Retire(context.Context, []smx.ClientID, collections.RetireOptions) (collections.RetireResult, error)
+	Unretire(context.Context, []smx.ClientID, collections.RetireOptions) (collections.RetireResult, error)
 }
 
 type policyStore interface {

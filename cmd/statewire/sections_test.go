@@ -13,7 +13,7 @@ import (
 // wrongValues has a value for one key of every section that nobody may start with.
 var wrongValues = map[string]string{
 	"relay.auth": "none", "fsp.messages": "many", "ingest.loader_threads": "0", "store.tls": "maybe",
-	"resync.max_outstanding": "0", "identity.renew_grace": "-1h", "enroll.per_hour": "-1",
+	"resync.max_outstanding": "0", "clients.retire_after": "1h", "identity.renew_grace": "-1h", "enroll.per_hour": "-1",
 	"reports.max_rows": "0", "notifier.throttle": "0", "agent.send_interval": "0s",
 }
 
@@ -25,6 +25,7 @@ func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
 		"sql":           "store reports", "report": "store reports", "report list": "store reports", "status": "store ingest",
 		"dead list": "store ingest", "dead drop": "store ingest", "account": "store ingest reports",
 		"collection list": "store ingest resync",
+		"client retire":   "store ingest resync",
 		"load":            "store ingest", "ingest": "store ingest", "resync list": "store ingest resync",
 		"policy list":  "store ingest resync",
 		"enroll pause": "identity enroll", "client list": "identity enroll", "ca stage": "identity enroll",

@@ -198,6 +198,10 @@ func diskCheck(dir *inbox.Dir, cfg configs.Config) check {
 	return c
 }
 
+// clientCountSQL counts the clients that are not retired, and says when anybody reported last.
+const clientCountSQL = `SELECT countIf(client_id NOT IN (SELECT client_id FROM retired_clients)),
+	maxOrNull(last_report_time) FROM clients`
+
 func (g *globals) checkStore(ctx context.Context, cfg configs.Config) []check {
 	db, err := g.openStore(ctx, cfg, store.Look, g.Quiet())
 	if errors.Is(err, store.ErrNotServed) {
@@ -210,7 +214,7 @@ func (g *globals) checkStore(ctx context.Context, cfg configs.Config) []check {
 	var clients, states uint64
 	var last *time.Time
 	err = errors.Join(
-		db.ReadOnly().QueryRow(ctx, "SELECT count(), maxOrNull(last_report_time) FROM clients").Scan(&clients, &last),
+		db.ReadOnly().QueryRow(ctx, clientCountSQL).Scan(&clients, &last),
 		db.ReadOnly().QueryRow(ctx, "SELECT count() FROM current_states").Scan(&states))
 	if err != nil {
 		return []check{{"store", cli.HealthCritical, err.Error()}}

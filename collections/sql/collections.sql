@@ -6,7 +6,8 @@ LEFT JOIN
 (
     SELECT name, revision, uniqExact(client_id) AS clients
     FROM collection_clients
-    WHERE {name:String} = '' OR name = {name:String}
+    WHERE ({name:String} = '' OR name = {name:String})
+      AND client_id NOT IN (SELECT client_id FROM retired_clients)
     GROUP BY name, revision
 ) AS m ON m.name = c.name AND m.revision = c.revision
 ORDER BY c.name

@@ -64,6 +64,8 @@ type header struct {
 	onlineTime              time.Time
 	asideClaim              uint64 // far above all that arrived, kept aside; 0 = none
 	asideTime               time.Time
+	retired                 time.Time // zero: it is not
+	retiredBy, retiredWhy   string
 }
 
 type missingRange struct {

@@ -21,6 +21,7 @@ func (e *evidence) readHeader(rows []reports.Record) {
 		baselineFloor: r.Uint("baseline_floor"), baselineTime: r.Time("baseline_time"),
 		online: r.Uint("online") == 1, onlineTime: r.Time("online_time"), asideClaim: r.Uint("aside_claim"),
 		asideTime: r.Time("aside_time"),
+		retired:   r.Time("retired_time"), retiredBy: r.Raw("retired_by"), retiredWhy: r.Raw("retired_reason"),
 	}
 	// what it said of its states before its latest report is no longer so
 	if h := &e.header; h.lastReport.After(h.cacheTime) {

@@ -191,6 +191,9 @@ func (n *next) appear() {
 		return
 	}
 	switch quiet := n.now.Sub(n.lastSign()); {
+	case !n.header.retired.IsZero():
+		n.add(time.Time{}, "Nobody waits for this client. Its next report brings it back, and so does `statewire client "+
+			"unretire %s`", WireID(n.client.ID))
 	case quiet > silentAfter:
 		n.add(time.Time{}, "Nothing can arrive until the machine connects. Is it switched on? `statewire agent status` on "+
 			"it says whether it reaches this site.")

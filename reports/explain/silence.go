@@ -1,6 +1,11 @@
 package explain
 
-import "statewire/internal/humanize"
+import (
+	"fmt"
+
+	"statewire/internal/humanize"
+	"statewire/internal/tabular"
+)
 
 // silence tells when the client was last heard of.
 func (f *facts) silence() {
@@ -8,6 +13,8 @@ func (f *facts) silence() {
 	quiet := f.now.Sub(sign)
 	switch {
 	case !f.known():
+	case !h.retired.IsZero():
+		f.add(Note, "retired", h.retired, "%s It was last heard of at %s.", f.retiredSince(), f.when(sign))
 	case quiet > silentAfter:
 		severity := Warning
 		if quiet > lostAfter {
@@ -28,6 +35,16 @@ func (f *facts) silence() {
 		f.add(Note, "unsent", h.cacheTime, "At %s the client said that %s of its states %s to be sent.", f.when(h.cacheTime),
 			humanize.Number(h.cacheUnsent), humanize.Plural(h.cacheUnsent, "waits", "wait"))
 	}
+}
+
+// retiredSince says who retired the client, when and why.
+func (e *evidence) retiredSince() string {
+	h, why := e.header, ""
+	if h.retiredWhy != "" {
+		why = " (" + tabular.Shorten(h.retiredWhy, 200) + ")"
+	}
+	return fmt.Sprintf("The client is retired by %s since %s%s: it counts nowhere, and its next report brings it back.",
+		tabular.Shorten(h.retiredBy, 80), e.when(h.retired), why)
 }
 
 // cache compares what the client holds with what the site holds.

@@ -60,7 +60,9 @@ func (e *evidence) calmSummary(name string) string {
 		but = append(but, "a claim of it is kept aside")
 	}
 	quiet := e.now.Sub(e.lastSign())
-	if quiet > silentAfter {
+	if !e.header.retired.IsZero() {
+		but = append(but, "the client is retired")
+	} else if quiet > silentAfter {
 		but = append(but, "the client has been silent for "+humanize.Span(quiet))
 	} else if e.now.Sub(e.header.lastReport) > silentAfter && e.header.cacheUnsent > 0 {
 		but = append(but, "the client, though connected, has not reported for "+humanize.Span(e.now.Sub(e.header.lastReport)))

@@ -43,6 +43,9 @@ func (t *tracer) tell() {
 	default:
 		t.missing()
 	}
+	if h := t.header; !h.retired.IsZero() {
+		t.hop("site", "retired", Note, h.retired, "%s", t.retiredSince())
+	}
 }
 
 func (t *tracer) verdict(code, format string, args ...any) {

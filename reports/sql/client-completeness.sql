@@ -19,7 +19,8 @@ WITH
     (
         SELECT client_id, toUInt64(last_serial - first_serial + 1) AS missing, detected_time, jump
         FROM missing_ranges FINAL
-        WHERE closed = 0 AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
+        WHERE closed = 0 AND client_id NOT IN (SELECT client_id FROM retired_clients)
+          AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
     ),
     -- Clients of which messages are missing, all of them: their share decides the order.
     lacking AS
@@ -39,12 +40,14 @@ WITH
         (
             SELECT client_id FROM client_stats_data
             WHERE {only:String} = 'all' AND client_id NOT IN (SELECT client_id FROM gaps WHERE jump = 0)
+              AND client_id NOT IN (SELECT client_id FROM retired_clients)
               AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
               AND ({after:UInt8} = 0 OR (100., client_id) > ({after__percent:Float64}, {after_client_id:UUID}))
             GROUP BY client_id ORDER BY client_id LIMIT {page_rows:UInt64}
             UNION ALL
             SELECT client_id FROM client_claims
             WHERE {only:String} = 'all' AND client_id NOT IN (SELECT client_id FROM gaps WHERE jump = 0)
+              AND client_id NOT IN (SELECT client_id FROM retired_clients)
               AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
               AND ({after:UInt8} = 0 OR (100., client_id) > ({after__percent:Float64}, {after_client_id:UUID}))
             GROUP BY client_id ORDER BY client_id LIMIT {page_rows:UInt64}

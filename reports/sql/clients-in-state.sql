@@ -20,6 +20,7 @@ WITH
         FROM current_states
         WHERE topic_type = {topic_type:UInt32}
           AND state_id = {state_id:UInt32}
+          AND client_id NOT IN (SELECT client_id FROM retired_clients)
           AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
           AND ({after:UInt8} = 0 OR (received_time, client_id, topic_id)
                 > ({after_last_message_received:DateTime64(6,'UTC')}, {after_client_id:UUID}, {after_topic_id:String}))

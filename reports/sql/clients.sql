@@ -15,7 +15,8 @@ WITH
     (
         SELECT client_id, netbios_name, client_version, client_type, first_report_time, last_report_time
         FROM clients
-        WHERE ({name:String} = ''
+        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)
+          AND ({name:String} = ''
                OR positionCaseInsensitiveUTF8(netbios_name, {name:String}) > 0
                OR position(toString(client_id), lower(replaceRegexpOne({name:String}, '(?i)^guid:', ''))) > 0)
           AND last_report_time <= now64(3, 'UTC') - toIntervalSecond(toInt64({min_age_hours:Float64} * 3600))

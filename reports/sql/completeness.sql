@@ -24,7 +24,8 @@
 -- with: aside, bounds
 WITH
     (SELECT toNullable(max(watermark)) FROM resync_checks HAVING count() > 0) AS looked,
-    (SELECT count() FROM client_stats_data FINAL) AS reporting,
+    (SELECT count() FROM client_stats_data FINAL
+        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)) AS reporting,
     -- Clients that only ever asked for their policy count, too.
     (
         SELECT (uniqExact(client_id), uniqExactIf(client_id, last_serial > 0
@@ -39,7 +40,7 @@ WITH
             sumIf(toUInt64(last_serial - first_serial + 1), jump = 0) AS missing,
                sumIf(toUInt64(last_serial - first_serial + 1), jump = 1) AS apart
         FROM missing_ranges FINAL
-        WHERE closed = 0
+        WHERE closed = 0 AND client_id NOT IN (SELECT client_id FROM retired_clients)
         GROUP BY client_id
     ),
     lost AS
@@ -67,8 +68,10 @@ SELECT
     toUInt64(lost.open) AS ranges,
     (SELECT toNullable(min(DetectedTime)) FROM SR_MissingMessageRanges WHERE SerialJump = 0
         HAVING count() > 0) AS oldest_missing,
-    (SELECT uniqExact(client_id) FROM open_conflicts) AS conflicts,
-    (SELECT count() FROM differing_clients FINAL WHERE differs = 1) AS differing,
+    (SELECT uniqExact(client_id) FROM open_conflicts
+        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)) AS conflicts,
+    (SELECT count() FROM differing_clients FINAL
+        WHERE differs = 1 AND client_id NOT IN (SELECT client_id FROM retired_clients)) AS differing,
     (
         SELECT uniqExact(client_id)
         FROM
@@ -77,10 +80,12 @@ SELECT
             UNION ALL
             SELECT client_id FROM client_claims WHERE client_claims.loaded_time >= looked
         )
+        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)
     ) AS changed,
     (SELECT toNullable(max(time)) FROM resync_checks HAVING count() > 0) AS last_check,
     lost.jumped AS jumped_clients,
     lost.apart_messages AS jumped_missing,
-    (SELECT count() FROM aside) AS claims_aside,
+    (SELECT count() FROM aside
+        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)) AS claims_aside,
     unstored AS unstored_clients
 FROM lost

@@ -13,7 +13,8 @@
 -- link clients: clients-in-state?topic_type={topic_type}&topic_id={topic_id}&state_id={state_id}
 -- link topic_id: compliance?topic_type={topic_type}&topic_id={topic_id}
 WITH
-    (SELECT count() FROM clients_seen FINAL) AS all_clients,
+    (SELECT count() FROM clients_seen FINAL
+        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)) AS all_clients,
     counted AS
     (
         SELECT topic_id, state_id, subject_states.clients AS clients, newest
@@ -23,6 +24,7 @@ WITH
         SELECT topic_id, state_id, count() AS clients, max(message_time) AS newest
         FROM current_states
         WHERE {topic_id:String} != '' AND topic_type = {topic_type:UInt32} AND topic_id = {topic_id:String}
+          AND client_id NOT IN (SELECT client_id FROM retired_clients)
         GROUP BY topic_id, state_id
         UNION ALL
         -- A topic id that nobody reported on is asked for in vain otherwise: then every client is Unknown.

@@ -20,6 +20,7 @@ SELECT
 FROM open_conflicts AS o
 LEFT JOIN (SELECT client_id, netbios_name, toNullable(clients.last_report_time) AS last_report_time FROM clients
     WHERE client_id IN (SELECT client_id FROM serial_conflicts)) AS c ON c.client_id = o.client_id
-WHERE ({kind:String} = '' OR o.kind = {kind:String})
+WHERE o.client_id NOT IN (SELECT client_id FROM retired_clients)
+  AND ({kind:String} = '' OR o.kind = {kind:String})
   AND ({client:String} = '' OR lower(c.netbios_name) = lower(trim({client:String}))
        OR o.client_id = toUUIDOrZero(replaceRegexpOne(trim({client:String}), '(?i)^guid:', '')))

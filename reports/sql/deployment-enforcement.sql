@@ -12,7 +12,8 @@
 -- link deployment: deployment-enforcement?deployment={deployment}
 -- link clients: clients-in-state?topic_type=301&topic_id={deployment}&state_id={state_id}
 WITH
-    (SELECT count() FROM clients_seen FINAL) AS all_clients,
+    (SELECT count() FROM clients_seen FINAL
+        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)) AS all_clients,
     counted AS
     (
         SELECT topic_id, state_id, subject_states.clients AS clients, oldest, newest, codes
@@ -29,6 +30,7 @@ WITH
                       arrayExists(p -> match(p, '^0[xX][89A-Fa-f][0-9A-Fa-f]{7}$'), params)) AS codes
         FROM current_states
         WHERE {deployment:String} != '' AND topic_type = 301 AND topic_id = {deployment:String}
+          AND client_id NOT IN (SELECT client_id FROM retired_clients)
         GROUP BY topic_id, state_id
         UNION ALL
         SELECT {deployment:String} AS topic_id, toUInt32(0) AS state_id, toUInt64(0) AS clients,

@@ -19,4 +19,4 @@ SELECT
 FROM differing_clients AS d FINAL
 LEFT JOIN (SELECT client_id, netbios_name, toNullable(clients.last_report_time) AS last_report_time FROM clients
     WHERE client_id IN (SELECT client_id FROM differing_clients)) AS c ON c.client_id = d.client_id
-WHERE d.differs = 1
+WHERE d.differs = 1 AND d.client_id NOT IN (SELECT client_id FROM retired_clients)

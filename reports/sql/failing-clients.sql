@@ -32,6 +32,7 @@ WITH
                     given) AS error_code
         FROM current_states
         WHERE topic_type = {topic_type:UInt32} AND state_id = {state_id:UInt32}
+          AND client_id NOT IN (SELECT client_id FROM retired_clients)
     ),
     latest AS
     (

@@ -40,6 +40,7 @@ WITH
                     given) AS error_code
         FROM current_states
         WHERE (topic_type, state_id) IN (SELECT named_type, named FROM names)
+          AND client_id NOT IN (SELECT client_id FROM retired_clients)
     )
 SELECT
     s.topic_type AS topic_type,

@@ -8,9 +8,11 @@ FROM
     SELECT 'asked again since the last answer' AS question, count() AS clients
     FROM SR_ClientMessageStats
     WHERE LastResyncIssuedTime IS NOT NULL AND LastResyncIssuedTime > LastResyncClientCompletedTime
+      AND ClientID NOT IN (SELECT client_id FROM retired_clients)
     UNION ALL
     SELECT 'asked and never answered' AS question, count() AS clients
     FROM SR_ClientMessageStats
     WHERE LastResyncIssuedTime IS NOT NULL AND LastResyncClientCompletedTime IS NULL
+      AND ClientID NOT IN (SELECT client_id FROM retired_clients)
 )
 ORDER BY question

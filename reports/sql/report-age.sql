@@ -4,7 +4,8 @@
 -- note percent: of all clients known to the site
 -- link clients: clients?min_age_hours={from_hours}&max_age_hours={to_hours}
 WITH
-    (SELECT count() FROM clients_seen FINAL) AS all_clients,
+    (SELECT count() FROM clients_seen FINAL
+        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)) AS all_clients,
     steps AS
     (
         SELECT
@@ -17,7 +18,8 @@ WITH
         -- A clock that went back can leave a report in the future; it counts as fresh.
         SELECT multiIf(hours < 1, 0, hours < 4, 1, hours < 24, 4, hours < 168, 24, hours < 720, 168, 720) AS from_hours,
             count() AS clients
-        FROM (SELECT dateDiff('second', last_report_time, now64(3, 'UTC')) / 3600 AS hours FROM clients_seen FINAL)
+        FROM (SELECT dateDiff('second', last_report_time, now64(3, 'UTC')) / 3600 AS hours FROM clients_seen FINAL
+            WHERE client_id NOT IN (SELECT client_id FROM retired_clients))
         GROUP BY from_hours
     )
 SELECT

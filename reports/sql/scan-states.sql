@@ -11,7 +11,8 @@
 -- link source: scan-states?source={source}
 -- link clients: clients-in-state?topic_type=501&topic_id={source}&state_id={state_id}
 WITH
-    (SELECT count() FROM clients_seen FINAL) AS all_clients,
+    (SELECT count() FROM clients_seen FINAL
+        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)) AS all_clients,
     counted AS
     (
         SELECT topic_id, state_id, subject_states.clients AS clients, oldest, newest
@@ -21,6 +22,7 @@ WITH
         SELECT topic_id, state_id, count() AS clients, min(message_time) AS oldest, max(message_time) AS newest
         FROM current_states
         WHERE {source:String} != '' AND topic_type = 501 AND topic_id = {source:String}
+          AND client_id NOT IN (SELECT client_id FROM retired_clients)
         GROUP BY topic_id, state_id
         UNION ALL
         SELECT {source:String} AS topic_id, toUInt32(0) AS state_id, toUInt64(0) AS clients,

@@ -26,7 +26,7 @@ WITH
                 claimed_time AS noticed
             FROM aside
         )
-        WHERE ({kind:String} = '' OR kind = {kind:String})
+        WHERE ({kind:String} = '' OR kind = {kind:String}) AND client_id NOT IN (SELECT client_id FROM retired_clients)
           AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
     ),
     -- They are looked for once: read as a table, for their ids and for themselves.

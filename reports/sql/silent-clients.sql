@@ -28,6 +28,7 @@ WITH
             SELECT client_id, CAST(clients_seen.last_report_time, 'DateTime64(6, \'UTC\')') AS last_report
             FROM clients_seen FINAL
             WHERE last_report < now64(6, 'UTC') - toIntervalHour({hours:UInt32})
+              AND client_id NOT IN (SELECT client_id FROM retired_clients)
             UNION ALL
             SELECT client_id, toDateTime64(0, 6, 'UTC') AS last_report
             FROM clients_unreported

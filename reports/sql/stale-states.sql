@@ -17,6 +17,7 @@ WITH
         WHERE topic_type = {topic_type:UInt32}
           AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
           AND received_time < now64(3, 'UTC') - toIntervalHour({older_than_hours:UInt32})
+          AND client_id NOT IN (SELECT client_id FROM retired_clients)
           AND client_id IN
           (
               SELECT client_id FROM clients_seen

@@ -12,7 +12,8 @@
 -- link topic_type: compliance?topic_type={topic_type}
 -- link state_name: clients-in-state?topic_type={topic_type}&state_id={state_id}
 WITH
-    (SELECT count() FROM clients_seen FINAL) AS all_clients,
+    (SELECT count() FROM clients_seen FINAL
+        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)) AS all_clients,
     ids AS
     (
         SELECT topic_type, topic_id, state_id, subject_states.clients AS pairs, newest

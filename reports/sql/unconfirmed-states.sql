@@ -14,7 +14,8 @@ WITH
     (
         SELECT client_id, topic_type, topic_id, state_id, serial, message_time, since
         FROM unconfirmed_states
-        WHERE ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
+        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)
+          AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
           AND ({topic_type:UInt32} = 0 OR topic_type = {topic_type:UInt32})
           AND ({after:UInt8} = 0 OR (client_id, topic_type, topic_id) > ({after_client_id:UUID},
               {after_topic_type:UInt32}, {after_topic_id:String}))

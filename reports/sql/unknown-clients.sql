@@ -28,6 +28,7 @@ WITH
             SELECT client_id FROM instant_states_data
             WHERE topic_type = {topic_type:UInt32} AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
         )
+          AND client_id NOT IN (SELECT client_id FROM retired_clients)
           AND ({after:UInt8} = 0 OR (last_report_time, client_id) > ({after_last_report:DateTime64(6,'UTC')},
               {after_client_id:UUID}))
         ORDER BY latest, client_id

@@ -18,7 +18,7 @@ WITH
             max(state_messages.received_time) AS last_received,
                argMax(message_time, (state_messages.received_time, serial)) AS named_time
         FROM state_messages
-        WHERE bitTest(flags, 0) = 1
+        WHERE bitTest(flags, 0) = 1 AND client_id NOT IN (SELECT client_id FROM retired_clients)
             AND ({hours:UInt32} = 0 OR state_messages.received_time > now64(6, 'UTC') - toIntervalHour({hours:UInt32}))
         GROUP BY client_id
     ),

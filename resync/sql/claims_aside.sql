@@ -23,4 +23,5 @@ LEFT JOIN
     FROM baselines WHERE client_id IN (SELECT client_id FROM claims_aside) GROUP BY client_id
 ) AS b ON b.client_id = a.client_id
 WHERE a.last_serial > greatest(s.last_serial, p.last_serial) + {jump:UInt64} AND a.claimed_time > b.time
+  AND (notEmpty({clients:Array(UUID)}) OR a.client_id NOT IN (SELECT client_id FROM retired_clients))
 ORDER BY client_id

@@ -60,7 +60,7 @@ LEFT JOIN
     WHERE client_id IN (SELECT client_id FROM resync_requests)
     GROUP BY client_id
 ) AS k ON k.client_id = q.client_id
-WHERE b.accepted < q.requested_time
+WHERE b.accepted < q.requested_time AND q.client_id NOT IN (SELECT client_id FROM retired_clients)
   AND (l.last_number <= q.after_number
        OR l.issued <= {retry:DateTime64(6, 'UTC')} AND c.received <= l.issued AND c.serial < l.next)
 ORDER BY l.last_number > q.after_number, q.requested_time, q.client_id

@@ -20,7 +20,7 @@ import (
 const settleDelay = 200 * time.Millisecond
 
 // LiveKeys are the keys, or the sections, that take effect while a site runs.
-func LiveKeys() []string { return []string{"resync."} }
+func LiveKeys() []string { return []string{"resync.", "clients."} }
 
 // serviceManager is told that a reload begins and ends.
 type serviceManager interface {

@@ -12,6 +12,10 @@ import (
 func Sections(cmd *cobra.Command) []string {
 	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
 	top, _, _ := strings.Cut(path, " ")
+	switch path {
+	case "client retire", "client unretire":
+		top = "resync"
+	}
 	switch top {
 	case "trust":
 		return []string{} // keys and documents in folders

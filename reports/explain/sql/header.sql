@@ -26,7 +26,10 @@ SELECT
     w.after AS wish_after,
     w.found AS wish_found,
     if(a.last_serial > greatest(s.seen, k.last_serial) + 1000000 AND a.time > b.time, a.last_serial, 0) AS aside_claim,
-    a.time AS aside_time
+    a.time AS aside_time,
+    r.time AS retired_time,
+    r.by AS retired_by,
+    r.reason AS retired_reason
 FROM (SELECT toUUID({client:UUID}) AS client_id) AS one
 LEFT JOIN
 (
@@ -82,3 +85,7 @@ LEFT JOIN
     SELECT client_id, max(accepted_claims.last_serial) AS last_serial FROM accepted_claims
         WHERE client_id = {client:UUID} GROUP BY client_id
 ) AS k ON k.client_id = one.client_id
+LEFT JOIN
+(
+    SELECT client_id, retired_time AS time, retired_by AS by, reason FROM retired_clients WHERE client_id = {client:UUID}
+) AS r ON r.client_id = one.client_id

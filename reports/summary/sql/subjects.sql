@@ -7,6 +7,7 @@ WITH
             max(message_time) AS last_time, CAST([], 'Array(String)') AS top
         FROM current_states
         WHERE topic_type != 301 AND (topic_type, topic_id) IN (SELECT topic_type, topic_id FROM subjects_changed)
+          AND client_id NOT IN (SELECT client_id FROM retired_clients)
         GROUP BY topic_type, topic_id, state_id
         UNION ALL
         SELECT topic_type, topic_id, state_id, count() AS held, min(message_time) AS first_time,
@@ -15,6 +16,7 @@ WITH
                       arrayExists(p -> match(p, '^0[xX][89A-Fa-f][0-9A-Fa-f]{7}$'), params)) AS top
         FROM current_states
         WHERE topic_type = 301 AND topic_id IN (SELECT topic_id FROM subjects_changed WHERE topic_type = 301)
+          AND client_id NOT IN (SELECT client_id FROM retired_clients)
         GROUP BY topic_type, topic_id, state_id
     ),
     counted AS

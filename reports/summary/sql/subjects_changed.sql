@@ -1,4 +1,15 @@
--- Messages that were loaded since the summary, the newest of them, and how many times the summary has written so far.
-SELECT count(), max(state_messages.loaded_time), (SELECT max(version) FROM subject_now)
-FROM state_messages
-WHERE state_messages.loaded_time >= (SELECT argMax(until, number) FROM summary_progress WHERE job = 'subjects')
+-- Messages that were loaded and clients that were retired or came back since the summary, the newest of them, and how
+-- many times the summary has written so far.
+SELECT
+    messages.1 + moves.1,
+    greatest(messages.2, moves.2),
+    (SELECT max(version) FROM subject_now)
+FROM
+(
+    SELECT
+        (SELECT argMax(until, number) FROM summary_progress WHERE job = 'subjects') AS summed,
+        (SELECT (count(), max(state_messages.loaded_time)) FROM state_messages
+            WHERE state_messages.loaded_time >= summed) AS messages,
+        (SELECT (count(), max(client_retirements.loaded_time)) FROM client_retirements
+            WHERE client_retirements.loaded_time >= summed) AS moves
+)

@@ -52,5 +52,6 @@ LEFT JOIN
     FROM resyncs FINAL
     GROUP BY client_id
 ) AS r ON r.client_id = w.client_id
-WHERE r.number = 0 OR r.issued_time <= {asked_before:DateTime64(6, 'UTC')} OR r.issued_time > {at:DateTime64(6, 'UTC')}
+WHERE (r.number = 0 OR r.issued_time <= {asked_before:DateTime64(6, 'UTC')} OR r.issued_time > {at:DateTime64(6, 'UTC')})
+    AND w.client_id NOT IN (SELECT client_id FROM retired_clients)
 ORDER BY w.urgency, w.since, w.client_id

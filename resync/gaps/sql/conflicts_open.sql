@@ -1,2 +1,2 @@
 -- How many conflicts are open.
-SELECT count() FROM open_conflicts
+SELECT count() FROM open_conflicts WHERE client_id NOT IN (SELECT client_id FROM retired_clients)

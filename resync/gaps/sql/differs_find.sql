@@ -14,7 +14,7 @@ WITH
     (
         SELECT client_id, last_serial, states, digest, claimed_time
         FROM client_caches FINAL
-        WHERE unsent = 0 AND ({full:UInt8} OR client_id IN
+        WHERE unsent = 0 AND client_id NOT IN (SELECT client_id FROM retired_clients) AND ({full:UInt8} OR client_id IN
         (
             SELECT client_id FROM client_stats_data WHERE client_stats_data.loaded_time >= {since:DateTime64(3, 'UTC')}
             UNION ALL

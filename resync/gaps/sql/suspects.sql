@@ -1,5 +1,5 @@
 -- How many clients there are within a range of ids, and those of whom something else may be missing than is recorded,
--- in order.
+-- in order. Retired ones are left as they were: when one comes back, what came with it continues from there.
 --
 -- The trick: no run of serials is read. arrivals keeps, per client, the sum over its runs of
 --     sipHash64(last_serial + 1) - sipHash64(first_serial)
@@ -39,10 +39,12 @@ FROM
                toUInt64(0) AS claimed
         FROM arrivals
         WHERE client_id BETWEEN {from:UUID} AND {to:UUID}
+          AND client_id NOT IN (SELECT client_id FROM retired_clients)
         UNION ALL
         SELECT client_id, 0, 0, CAST(client_claims.last_serial, 'UInt64')
         FROM client_claims
         WHERE client_id BETWEEN {from:UUID} AND {to:UUID}
+          AND client_id NOT IN (SELECT client_id FROM retired_clients)
     ) AS serials
     GROUP BY client_id
 ) AS c
