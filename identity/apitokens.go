@@ -54,6 +54,17 @@ type APIToken struct {
 	RevokedBy   string    `json:"revoked_by,omitempty"`
 }
 
+// State is whether the token is good: valid, expired or revoked.
+func (t APIToken) State(now time.Time) string {
+	switch {
+	case !t.Revoked.IsZero():
+		return "revoked"
+	case !now.Before(t.Expires):
+		return "expired"
+	}
+	return "valid"
+}
+
 // keptToken is a row of the bucket.
 type keptToken struct {
 	APIToken

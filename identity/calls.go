@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"statewire/internal/control"
 	"statewire/trust"
@@ -31,7 +30,7 @@ func (t told[T]) result() (T, error) {
 }
 
 // handle serves a call whose refusals keep their codes.
-func handle[In, Out any](mux *http.ServeMux, path string, do func(context.Context, In) (Out, error)) {
+func handle[In, Out any](mux control.Router, path string, do func(context.Context, In) (Out, error)) {
 	control.Handle(mux, "/identity/"+path, func(ctx context.Context, in In, _ *control.Teller) (told[Out], error) {
 		return tell(do(ctx, in))
 	})
@@ -49,7 +48,7 @@ type (
 )
 
 // Handle serves the calls of relays and of commands.
-func (s *Service) Handle(mux *http.ServeMux) {
+func (s *Service) Handle(mux control.Router) {
 	handle(mux, "enroll", s.Enroll)
 	handle(mux, "renew", s.Renew)
 	handle(mux, "seen", func(ctx context.Context, in []Caller) (nothing, error) { return nothing{}, s.Seen(ctx, in) })

@@ -3,9 +3,13 @@ package site
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"slices"
 
 	"statewire/identity"
+	"statewire/internal/control"
 )
 
 // calls is what a private socket serves. Every call has a row in the table of permissions: one without is not served,
@@ -36,5 +40,27 @@ func (c *calls) HandleFunc(pattern string, serve func(http.ResponseWriter, *http
 	c.Handle(pattern, http.HandlerFunc(serve))
 }
 
-// handler serves what was registered.
-func (c *calls) handler() (http.Handler, error) { return c.mux, errors.Join(c.problems...) }
+// handler serves what was registered to the owner of the data directory and to root: they are admins. Whoever else
+// comes to the socket gets a 403 to every call, whatever the modes of files say.
+func (c *calls) handler(data string) (http.Handler, error) {
+	owner, told, err := ownerOf(data)
+	if err != nil {
+		return nil, fmt.Errorf("look whose the data directory is: %w", err)
+	}
+	if !told {
+		return c.mux, errors.Join(c.problems...)
+	}
+	users := []int{0, owner, os.Getuid()} // as this process runs, the site's other processes and their commands do
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if peer, ok := control.PeerOf(r.Context()); !ok || !slices.Contains(users, peer.UID) {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = io.WriteString(w, notOwner) // the caller has gone
+			return
+		}
+		c.mux.ServeHTTP(w, r)
+	}), errors.Join(c.problems...)
+}
+
+const notOwner = `{"type":"about:blank","title":"Forbidden","status":403,"code":"forbidden",` +
+	`"detail":"only the owner of the data directory and root may call here","retry":false}` + "\n"

@@ -3,10 +3,12 @@ package site
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
 	"statewire/identity"
+	"statewire/internal/control"
 )
 
 // A call that somebody adds without saying who may make it stops the build here.
@@ -17,9 +19,10 @@ func TestEveryCallOfASocketHasARowInTheTableOfPermissions(t *testing.T) {
 		least  int
 	}{
 		{identity.AtResync, (&Site{}).resyncCalls(ResyncRole{}), 12},
+		{identity.AtIdentity, identityCalls(&Identity{}), 20},
 		{identity.AtStore, storeCalls(http.NotFoundHandler()), 1},
 	} {
-		if _, err := c.served.handler(); err != nil {
+		if _, err := c.served.handler(t.TempDir()); err != nil {
 			t.Error(err)
 		}
 		if len(c.served.patterns) < c.least {
@@ -37,13 +40,17 @@ func TestEveryCallOfASocketHasARowInTheTableOfPermissions(t *testing.T) {
 func TestACallWithoutARowIsNotServed(t *testing.T) {
 	served := newCalls(identity.AtResync)
 	served.HandleFunc("POST /resync/unheard-of", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("done")) })
-	h, err := served.handler()
+	h, err := served.handler(t.TempDir())
 	if err == nil || !strings.Contains(err.Error(), "POST /resync/unheard-of has no row") {
 		t.Errorf("the stage starts: %v", err)
 	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/resync/unheard-of", nil))
-	if w.Code != http.StatusNotFound {
-		t.Errorf("it is answered %d", w.Code)
+	for who, want := range map[string]int{"the owner": http.StatusNotFound, "nobody knows who": http.StatusForbidden} {
+		w, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/resync/unheard-of", nil)
+		if who == "the owner" {
+			req = req.WithContext(control.WithPeer(req.Context(), control.Peer{UID: os.Getuid()}))
+		}
+		if h.ServeHTTP(w, req); w.Code != want {
+			t.Errorf("%s is answered %d, want %d", who, w.Code, want)
+		}
 	}
 }

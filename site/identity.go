@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"time"
 
@@ -38,9 +37,10 @@ const (
 type Identity struct {
 	*identity.Service
 
-	Site  *identity.Site
-	Keys  *trust.Keys
-	Audit *audit.Log
+	Site      *identity.Site
+	Keys      *trust.Keys
+	Audit     *audit.Log
+	APITokens *identity.APITokens
 }
 
 // OpenIdentity opens the identity role of a data directory, and makes its keys where there are none. The caller has
@@ -64,6 +64,9 @@ func OpenIdentity(data string, cfg configs.Config, serials identity.Serials, log
 	if err != nil {
 		return nil, errors.Join(err, i.Audit.Close())
 	}
+	if i.APITokens, err = identity.NewAPITokens(i.DB(), i.Audit, nil, log); err != nil {
+		return nil, errors.Join(err, i.Close())
+	}
 	return i, nil
 }
 
@@ -78,16 +81,27 @@ func (s *Site) startIdentity(ctx context.Context, g *errgroup.Group) error {
 		return err
 	}
 	s.closers = append(s.closers, s.identity.Close)
+	handler, err := identityCalls(s.identity).handler(s.cfg.Data)
+	if err != nil {
+		return err
+	}
 	ln, err := control.Listen(IdentitySocket(s.cfg.Data))
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	s.identity.Handle(mux)
-	serveHTTP(ctx, g, ln, mux)
+	serveHTTP(ctx, g, ln, handler)
+	s.tokens.own.Store(s.identity.APITokens)
 	s.registry.MustRegister(s.identity.Collector())
 	g.Go(func() error { return s.identity.Run(ctx) })
 	return nil
+}
+
+// identityCalls is what the socket of the identity role serves.
+func identityCalls(i *Identity) *calls {
+	served := newCalls(identity.AtIdentity)
+	i.Service.Handle(served)
+	i.APITokens.Handle(served)
+	return served
 }
 
 // enrolment gives out certificates: this process, or the one with the role.

@@ -25,7 +25,7 @@ const peerTimeout = 2 * time.Second
 func (s *Site) startPeer(ctx context.Context, g *errgroup.Group) error {
 	served := newCalls(identity.AtMetrics)
 	served.Handle("/", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
-	handler, err := served.handler()
+	handler, err := served.handler(s.cfg.Data)
 	if err != nil {
 		return err
 	}

@@ -93,7 +93,7 @@ func (s *Site) startResync(ctx context.Context, g *errgroup.Group, db *store.Sto
 	if err != nil {
 		return err
 	}
-	handler, err := s.resyncCalls(role).handler()
+	handler, err := s.resyncCalls(role).handler(s.cfg.Data)
 	if err != nil {
 		return err
 	}

@@ -108,7 +108,7 @@ func New(c Config) (*Site, error) {
 	if !c.Roles.Has("resync") {
 		s.policies.other = policies.Dial(ResyncSocket(c.Data))
 	}
-	s.tokens.other = identity.DialAPITokens(filepath.Join(runDir(c.Data), "identity.sock"))
+	s.tokens.other = identity.DialAPITokens(IdentitySocket(c.Data))
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s, nil
 }
@@ -306,7 +306,7 @@ func orphans(db *store.Store) time.Duration {
 
 // startSocket lets other processes of the site use the store, and nobody else: the socket is the owner's alone.
 func (s *Site) startSocket(ctx context.Context, g *errgroup.Group, handler http.Handler) error {
-	served, err := storeCalls(handler).handler()
+	served, err := storeCalls(handler).handler(s.cfg.Data)
 	if err != nil {
 		return err
 	}

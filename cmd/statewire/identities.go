@@ -37,6 +37,14 @@ type identities interface {
 
 // withIdentity hands f the running site's identity role, or has the role for the length of f.
 func (g *globals) withIdentity(cmd *cobra.Command, f func(context.Context, identities) error) error {
+	return g.onIdentity(cmd,
+		func(ctx context.Context, socket string) error { return f(ctx, identity.Dial(socket)) },
+		func(ctx context.Context, own *site.Identity) error { return f(ctx, own) })
+}
+
+// onIdentity calls running with the socket of the site's identity role, or own with the role for as long as it takes.
+func (g *globals) onIdentity(cmd *cobra.Command, running func(ctx context.Context, socket string) error,
+	own func(context.Context, *site.Identity) error) error {
 	cfg, _, err := g.Config(nil)
 	if err != nil {
 		return err
@@ -47,11 +55,11 @@ func (g *globals) withIdentity(cmd *cobra.Command, f func(context.Context, ident
 	for deadline := time.Now().Add(busyWait); ; {
 		holder := site.Holder(g.Data, "identity")
 		if holder != 0 && site.Listens(site.IdentitySocket(g.Data)) {
-			return asIdentityUsage(f(cmd.Context(), identity.Dial(site.IdentitySocket(g.Data))))
+			return asIdentityUsage(running(cmd.Context(), site.IdentitySocket(g.Data)))
 		}
 		if holder == 0 {
 			if unlock, err := (site.Roles{"identity"}).Lock(g.Data); err == nil {
-				return asIdentityUsage(errors.Join(g.ownIdentity(cmd.Context(), cfg, f), unlock()))
+				return asIdentityUsage(errors.Join(g.ownIdentity(cmd.Context(), cfg, own), unlock()))
 			}
 		}
 		if time.Now().After(deadline) {
@@ -66,7 +74,7 @@ func (g *globals) withIdentity(cmd *cobra.Command, f func(context.Context, ident
 
 // ownIdentity opens the identity role for the length of f. No site runs the role, and so nobody enrols meanwhile.
 func (g *globals) ownIdentity(ctx context.Context, cfg configs.Config,
-	f func(context.Context, identities) error) (err error) {
+	f func(context.Context, *site.Identity) error) (err error) {
 	own, err := site.OpenIdentity(g.Data, cfg, nobodysSerials{}, g.Quiet(), nil)
 	if err != nil {
 		return err

@@ -189,7 +189,11 @@ func (h Listener) line(l line) error {
 	return nil
 }
 
-// Unexpected is an answer that no version of this program gives.
+// Unexpected is an answer that no version of this program gives, or that only the owner of the site gets another for.
 func Unexpected(path string, status int) error {
+	if status == http.StatusForbidden {
+		return fmt.Errorf("ask the running site for %s: it refuses this user; run this as the owner of its data directory, "+
+			"or as root", path)
+	}
 	return fmt.Errorf("ask the running site for %s: it answered %d; is it another version of statewire?", path, status)
 }
