@@ -11,8 +11,6 @@ TEST_FLAGS   ?= -race -shuffle=on -timeout 15m
 LONG         ?= 10
 STATICCHECK  := $(GO) run -modfile=tools.mod honnef.co/go/tools/cmd/staticcheck
 
-.DEFAULT_GOAL := help
-
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n",$$1,$$2}' $(MAKEFILE_LIST)
 

@@ -30,6 +30,9 @@ func (l *loader) readEnv(env []string) {
 		if !strings.HasPrefix(strings.ToUpper(name), envPrefix) || foreign(name, value) {
 			continue
 		}
+		if l.readSecret(name, value) {
+			continue
+		}
 		if key, ok := keys[name]; ok {
 			l.set(key, value, "environment "+name)
 			continue

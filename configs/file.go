@@ -52,7 +52,10 @@ func (l *loader) readYAML(path string, data []byte) error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(found)) {
 		e, section := found[key], slices.ContainsFunc(l.known, func(k string) bool { return strings.HasPrefix(k, key+".") })
+		secret, isSecret := secretOf(key)
 		switch {
+		case isSecret:
+			l.errs = append(l.errs, secret.refuse(fmt.Sprintf("%s: line %d", path, e.line), "others read this file"))
 		case section && e.value != nil:
 			l.errs = append(l.errs, fmt.Errorf("%s: line %d: %s is a section; write its keys below it", path, e.line, key))
 		case !section && !slices.Contains(l.known, key):

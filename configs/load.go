@@ -53,15 +53,17 @@ type Value struct {
 func Load(src Source) (Config, []Value, error) {
 	cfg := Default()
 	l := loader{known: slices.Sorted(maps.Keys(flatten(reflect.ValueOf(cfg), ""))), values: viper.New(),
-		origins: map[string]string{}}
+		origins: map[string]string{}, secrets: map[string]parse.Secret{}}
 	if err := l.readFile(src); err != nil {
 		return cfg, nil, &Error{err}
 	}
+	l.readCredentials(src.Env)
 	l.readEnv(src.Env)
 	l.readFlags(src.Flags)
 	if err := errors.Join(l.errs...); err != nil {
 		return cfg, nil, &Error{err}
 	}
+	l.giveSecrets(&cfg)
 	given := l.values.AllSettings()
 	for _, part := range cfg.sections() {
 		err := decode(&cfg, part.name, given[part.name])
@@ -72,7 +74,7 @@ func Load(src Source) (Config, []Value, error) {
 	if err := errors.Join(l.errs...); err != nil {
 		return cfg, nil, &Error{err}
 	}
-	return cfg, values(cfg, l.origins), nil
+	return cfg, append(values(cfg, l.origins), l.shownSecrets()...), nil
 }
 
 // loader gathers what the sources say. A later one wins.
@@ -80,6 +82,7 @@ type loader struct {
 	known   []string          // every key, sorted
 	values  *viper.Viper      // texts and lists of texts: what YAML makes of them is not asked
 	origins map[string]string // by key
+	secrets map[string]parse.Secret
 	errs    []error
 }
 
@@ -92,6 +95,8 @@ func (l *loader) readFlags(flags map[string]string) {
 	for _, key := range slices.Sorted(maps.Keys(flags)) {
 		if slices.Contains(l.known, key) {
 			l.set(key, flags[key], "flag")
+		} else if s, ok := secretOf(key); ok {
+			l.errs = append(l.errs, s.refuse("flag", "everybody on this machine can read it in the list of processes"))
 		} else {
 			l.errs = append(l.errs, fmt.Errorf("flag: unknown key %.80s%s", key, l.suggest(key)))
 		}
@@ -115,7 +120,11 @@ func (l *loader) suggest(key string) string {
 func flatten(v reflect.Value, prefix string) map[string]reflect.Value {
 	leaves := map[string]reflect.Value{}
 	for i := range v.NumField() {
-		key := prefix + v.Type().Field(i).Tag.Get("mapstructure")
+		tag := v.Type().Field(i).Tag.Get("mapstructure")
+		if tag == "-" {
+			continue // no key: a secret
+		}
+		key := prefix + tag
 		if field := v.Field(i); field.Kind() == reflect.Struct {
 			for k, leaf := range flatten(field, key+".") {
 				leaves[k] = leaf

@@ -127,6 +127,10 @@ func (s *Site) Run(ctx context.Context) (err error) {
 		return err
 	}
 	s.closers = append(s.closers, unlock)
+	if err := checkSecrets(s.cfg.Data); err != nil {
+		return err
+	}
+	warnSecrets(s.cfg.Settings, s.log)
 	if s.inbox, err = OpenInbox(s.cfg.Data, s.cfg.Settings, s.log); err != nil {
 		return err
 	}

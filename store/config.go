@@ -22,6 +22,8 @@ type Config struct {
 	User string `mapstructure:"user" yaml:"user"`
 	// PasswordFile holds the user's password. Default none: no password.
 	PasswordFile string `mapstructure:"password_file" yaml:"password_file"`
+	// Password is the user's password where the environment gives it. It is no key of the configuration. Default none.
+	Password parse.Secret `mapstructure:"-" yaml:"-"`
 	// TLS is how a server is reached: "on" (default) encrypts and checks the
 	// server's certificate; "off" is for loopback addresses only.
 	TLS string `mapstructure:"tls" yaml:"tls"`
@@ -87,6 +89,9 @@ func (c Config) Validate() error {
 	if c.Cluster != "" && len(c.Addr) == 0 {
 		bad("cluster", quoted(c.Cluster), "it needs store.addr")
 	}
+	if c.Password != "" && c.PasswordFile != "" {
+		errs = append(errs, errors.New("store.password_file: the environment gives a password, too; give it in one place"))
+	}
 	if _, err := c.endpoint(); err != nil {
 		errs = append(errs, err)
 	}
@@ -127,7 +132,8 @@ func (c Config) endpoint() (endpoint, error) {
 
 // parseAddr reads one address of Addr.
 func parseAddr(addr string, secure bool) (endpoint, error) {
-	want := fmt.Errorf("%s is no address; want host:port, clickhouse://host:port or https://host:port", quoted(addr))
+	want := fmt.Errorf("%s is no address; want host:port, clickhouse://host:port or https://host:port",
+		quoted(parse.WithoutUser(addr)))
 	scheme, rest, ok := strings.Cut(addr, "://")
 	if !ok {
 		scheme, rest = "clickhouse", addr

@@ -109,6 +109,9 @@ func TestPasswordFile(t *testing.T) {
 			t.Errorf("%s: %q, %v", tt.name, got, err)
 		}
 	}
+	if got, err := (Config{Password: "given"}).password(os.ReadFile); got != "given" || err != nil {
+		t.Errorf("the environment's password is %q (%v)", got, err)
+	}
 	if _, err := (Config{PasswordFile: path + "x"}).password(os.ReadFile); err == nil {
 		t.Error("a missing file is accepted")
 	}

@@ -108,10 +108,10 @@ func (c Config) tlsConfig(read func(string) ([]byte, error)) (*tls.Config, error
 	return conf, nil
 }
 
-// password reads the password's file; one line end at its end is no part of it.
+// password is the given one, or reads its file; one line end at its end is no part of it.
 func (c Config) password(read func(string) ([]byte, error)) (string, error) {
 	if c.PasswordFile == "" {
-		return "", nil
+		return c.Password.Reveal(), nil
 	}
 	text, err := read(c.PasswordFile)
 	if err != nil {

@@ -1,6 +1,10 @@
 package parse_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -184,6 +188,33 @@ func TestNearestWords(t *testing.T) {
 	} {
 		if got := parse.Nearest(word, known); got != want {
 			t.Errorf("nearest to %q is %q, want %q", word, got, want)
+		}
+	}
+}
+
+// A secret is shown nowhere, and an address in a message has no password.
+func TestSecretsAreNotShown(t *testing.T) {
+	s := parse.Secret("hunter2")
+	text, err := json.Marshal(map[string]any{"s": s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "s", s)
+	for _, shown := range []string{string(text), log.String(),
+		fmt.Sprintf("%v %s %q %#v %+v", s, s, s, s, struct{ S parse.Secret }{s})} {
+		if strings.Contains(shown, "hunter") || !strings.Contains(shown, "(set)") {
+			t.Error(shown)
+		}
+	}
+	if s.Reveal() != "hunter2" || fmt.Sprint(parse.Secret("")) != "" {
+		t.Error("the secret is lost, or there seems to be one")
+	}
+	for text, want := range map[string]string{"https://a:b@host:1": "https://…@host:1", "a:b@host:1": "…@host:1",
+		"host:1":       "host:1",
+		"https://host": "https://host", "https://a:b@c@host": "https://…@host", "a://b@c://d": "a://…@c://d"} {
+		if got := parse.WithoutUser(text); got != want {
+			t.Errorf("%s is shown as %s", text, got)
 		}
 	}
 }
