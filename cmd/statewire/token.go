@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -68,7 +69,9 @@ func tokenCreateCommand(g *globals) *cobra.Command {
 			"  statewire token create --role viewer --collections pilot,berlin --expires 30d",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			want.Role = identity.Role(role)
+			if want.Role = identity.Role(role); role == "" {
+				return cli.Usage(errors.New("say what the token may do: --role viewer, --role operator or --role admin"))
+			}
 			return g.withTokens(cmd, func(ctx context.Context, tokens apiTokens) error {
 				made, err := tokens.Create(ctx, want)
 				if err != nil {
@@ -88,7 +91,6 @@ func tokenCreateCommand(g *globals) *cobra.Command {
 	f.StringSliceVar(&want.Collections, "collections", nil, "only the clients of these collections; all where it is left out")
 	cli.DurationVar(f, &want.Life, "expires", "how long it can be used, at most 366d")
 	f.StringVar(&want.Name, "name", "", "what it is for, for those who read the list")
-	_ = cmd.MarkFlagRequired("role") // the flag is there
 	return cmd
 }
 
