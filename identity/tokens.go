@@ -181,21 +181,22 @@ const siteActor = "site"
 // enrolled. Else it is empty.
 func (s *Service) FirstToken(ctx context.Context, life time.Duration) (string, error) {
 	var had bool
-	err := s.db.Update(func(tx *bbolt.Tx) error {
+	err := s.db.View(func(tx *bbolt.Tx) error {
 		var err error
-		if had, _, err = get[bool](tx, bucketMeta, metaFirst); err != nil || had {
-			return err
-		}
+		had, _, err = get[bool](tx, bucketMeta, metaFirst)
 		token, _ := tx.Bucket(bucketTokens).Cursor().First()
 		holder, _ := tx.Bucket(bucketHolders).Cursor().First()
-		had = token != nil || holder != nil
-		return put(tx, bucketMeta, metaFirst, true)
+		had = had || token != nil || holder != nil
+		return err
 	})
 	if err != nil || had {
 		return "", err
 	}
 	made, err := s.createToken(ctx, TokenSpec{Uses: 1, Expires: life}, siteActor)
-	return made.Text, err
+	if err != nil {
+		return "", err
+	}
+	return made.Text, s.db.Update(func(tx *bbolt.Tx) error { return put(tx, bucketMeta, metaFirst, true) })
 }
 
 // Tokens lists the enrolment tokens, the newest first.

@@ -76,7 +76,7 @@ func (r *Relay) pollOf(req *http.Request) (smx.Poll, *problem) {
 	}
 	caller, p := r.identify(req)
 	if p != nil {
-		p.hangs = false // there is no body
+		p.hangs = p.Status == http.StatusUnauthorized // there is no body; who the caller is decides another handshake
 		return smx.Poll{}, p
 	}
 	poll, named, p := parsePoll(req.URL.RawQuery)
