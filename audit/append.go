@@ -118,7 +118,7 @@ func (l *Log) ready(now time.Time) error {
 	}
 	month := max(l.month, now.UTC().Format(monthFormat)) // a clock that was put back begins no earlier file
 	if l.file == nil || month != l.month {
-		if err := l.begin(month); err != nil {
+		if err := l.turn(month); err != nil {
 			return err
 		}
 	}
@@ -137,8 +137,8 @@ func (l *Log) ready(now time.Time) error {
 	return nil
 }
 
-// begin starts the file of a month.
-func (l *Log) begin(month string) error {
+// turn goes over to the file of a month.
+func (l *Log) turn(month string) error {
 	f, err := l.openFile(monthPath(l.dir, month), true)
 	if err != nil {
 		return err

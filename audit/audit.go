@@ -14,6 +14,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/mod/sumdb/note"
+
+	"statewire/internal/control"
 )
 
 // Code is what a refusal says whose action could not be recorded.
@@ -22,10 +24,16 @@ const Code = "audit_unavailable"
 // ErrUnavailable says that the action could not be recorded, and that nothing was done.
 var ErrUnavailable = errors.New(Code)
 
+// Unavailable says that an action could not be recorded for this reason, and so was not done.
+func Unavailable(cause error) error { return &unavailable{cause} }
+
 // unavailable is an ErrUnavailable with its cause.
 type unavailable struct{ cause error }
 
 func (e *unavailable) Error() string {
+	if control.Code(e.cause) == Code {
+		return e.cause.Error() // as another process said it
+	}
 	return fmt.Sprintf("nothing was done, because it cannot be recorded (%s): %v", Code, e.cause)
 }
 
@@ -33,6 +41,9 @@ func (e *unavailable) Unwrap() []error { return []error{ErrUnavailable, e.cause}
 
 // ErrorCode is what the error is called on its way to another process.
 func (e *unavailable) ErrorCode() string { return Code }
+
+// ErrInUse says that another process has the log.
+var ErrInUse = errors.New("the audit log is in use")
 
 // Outcomes of an action.
 const (
@@ -57,7 +68,7 @@ type Action struct {
 	Action  string // client.revoke, resync.request
 	Object  string // what it is done to
 	Targets int    // how many clients it means
-	Params  []byte // hashed only: they may hold what a log must not
+	Params  []byte `json:"-"` // hashed only: they may hold what a log must not
 	Reason  string // as the actor gave it
 }
 
@@ -105,7 +116,7 @@ type Log struct {
 }
 
 // Open takes the log in dir and makes it where there is none. It moves a line that a crash cut aside, gives an action
-// that has no outcome the outcome Unknown, and fails when another process has the log.
+// that has no outcome the outcome Unknown, and fails with ErrInUse when another process has the log.
 func Open(dir string, o Options) (*Log, error) {
 	l := &Log{dir: dir, copy: o.Copy, log: o.Log, now: o.Clock, metrics: newMetrics(o.Registerer), openFile: openFile}
 	if l.log == nil {
@@ -137,10 +148,17 @@ func (l *Log) open(site string) (err error) {
 // error nothing at all. How it went is told to finish, once. Safe for concurrent use: actions that begin at the same
 // time share one write.
 func (l *Log) Begin(ctx context.Context, a Action) (finish func(outcome, detail string), err error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("record %s: %w", a.Action, err)
+	end, err := l.begin(ctx, actionEntry(a))
+	if err != nil {
+		return nil, err
 	}
-	e := actionEntry(a)
+	return func(outcome, detail string) { _ = end(outcome, detail) }, nil // where it fails it is owed
+}
+
+func (l *Log) begin(ctx context.Context, e *entry) (finish func(outcome, detail string) error, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("record %s: %w", e.action.Action, err)
+	}
 	if err := e.fits(); err != nil {
 		return nil, err
 	}
@@ -148,8 +166,9 @@ func (l *Log) Begin(ctx context.Context, a Action) (finish func(outcome, detail 
 		return nil, err
 	}
 	var once sync.Once
-	return func(outcome, detail string) {
-		once.Do(func() { _ = l.append(outcomeEntry(e, outcome, detail)) }) // it is owed, where it fails
+	return func(outcome, detail string) (err error) {
+		once.Do(func() { err = l.append(outcomeEntry(e, outcome, detail)) })
+		return err
 	}, nil
 }
 

@@ -16,7 +16,7 @@ func take(path string) (*os.File, error) {
 	f, err := filelock.Take(path, false)
 	var held *filelock.HeldError
 	if errors.As(err, &held) {
-		return nil, fmt.Errorf("%w: %s; stop it first, or ask it", held, path)
+		return nil, fmt.Errorf("%w: %w (%s); stop that first, or try again", ErrInUse, held, path)
 	}
 	if err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ const headInterval = time.Second
 
 // Head is a signed statement of what the log ends with.
 type Head struct {
-	Time time.Time // of the line, by the clock of the log; zero for a head that was read
+	Time time.Time // of the line, by the clock of the log; of a head that was read, when it was written
 	Seq  uint64    // 0 before the first line
 	Hash string    // hex SHA-256 of the line, without its end
 	Note string    // origin, seq and hash with the signature, as in the file

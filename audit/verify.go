@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -62,7 +63,11 @@ func verify(ctx context.Context, dir string, o VerifyOptions) (r Report, err err
 	if err != nil {
 		return r, err
 	}
-	if err := c.readAll(ctx, dir, heads, &r); err != nil {
+	bySeq := map[uint64][]namedHead{}
+	for _, h := range heads {
+		bySeq[h.Seq] = append(bySeq[h.Seq], h)
+	}
+	if err := c.readAll(ctx, dir, bySeq, &r); err != nil {
 		return r, err
 	}
 	for _, h := range heads {
@@ -77,7 +82,7 @@ func verify(ctx context.Context, dir string, o VerifyOptions) (r Report, err err
 }
 
 // readAll reads the files from the first on.
-func (c *chain) readAll(ctx context.Context, dir string, heads []namedHead, r *Report) error {
+func (c *chain) readAll(ctx context.Context, dir string, heads map[uint64][]namedHead, r *Report) error {
 	names, err := monthFiles(dir)
 	if err != nil {
 		return err
@@ -86,7 +91,7 @@ func (c *chain) readAll(ctx context.Context, dir string, heads []namedHead, r *R
 	for i, name := range names {
 		err := eachRecord(ctx, filepath.Join(dir, name), busy && i == len(names)-1, func(n int, rec record) error {
 			c.step(name, n, rec)
-			for _, h := range heads {
+			for _, h := range heads[c.last.seq] {
 				c.head(h.Head, h.name)
 			}
 			return nil
@@ -134,4 +139,33 @@ func readHeads(dir string, v note.Verifier, more map[string][]byte, c *chain) ([
 		heads = append(heads, namedHead{name, h})
 	}
 	return heads, err
+}
+
+// ReadHead is the signed head of the log in dir. Whoever keeps it elsewhere, with VerifierKey, finds out later whether
+// the log still says what it said.
+func ReadHead(dir string) (Head, error) {
+	key, err := VerifierKey(dir)
+	if err != nil {
+		return Head{}, err
+	}
+	v, err := note.NewVerifier(key)
+	if err != nil {
+		return Head{}, err
+	}
+	f, err := os.Open(filepath.Join(dir, headFile))
+	if err != nil {
+		return Head{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Head{}, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxLineBytes))
+	if err != nil {
+		return Head{}, err
+	}
+	h, err := openHead(text, v)
+	h.Time = info.ModTime().UTC()
+	return h, err
 }

@@ -140,11 +140,15 @@ func (s *Service) Create(ctx context.Context, spec Spec) (made Collection, err e
 		case err != nil && !errors.Is(err, ErrNotFound):
 			return err
 		}
-		if made, err = s.put(ctx, spec, revision, at); err != nil {
-			return err
-		}
-		s.log.Info("collection stored", "collection", made.Name, "kind", made.Kind, "clients", made.Clients)
-		return errors.Join(s.tidyMembers(ctx, made), s.reload(ctx))
+		act := control.Act{Name: "collection.create", Object: "collection:" + spec.Name, Targets: len(spec.Clients),
+			Params: call{spec.Name, Names(spec.Clients), spec.Query, spec.Replace}}
+		return control.Recorded(ctx, s.recorder(), act, func() error {
+			if made, err = s.put(ctx, spec, revision, at); err != nil {
+				return err
+			}
+			s.log.Info("collection stored", "collection", made.Name, "kind", made.Kind, "clients", made.Clients)
+			return errors.Join(s.tidyMembers(ctx, made), s.reload(ctx))
+		})
 	})
 	return made, err
 }
@@ -195,14 +199,19 @@ func (s *Service) Delete(ctx context.Context, name string) error {
 			return err
 		}
 		c.Changed, c.Revision = at, revision
-		if s.follower != nil {
-			err = s.follower.Forget(ctx, c)
-		}
-		err = errors.Join(err, s.putCollection(ctx, c, true), s.tidyMembers(ctx, c))
-		if err != nil {
-			return err
-		}
-		s.log.Info("collection deleted", "collection", name)
-		return s.reload(ctx)
+		act := control.Act{Name: "collection.delete", Object: "collection:" + name, Targets: int(c.Clients)}
+		return control.Recorded(ctx, s.recorder(), act, func() error { return s.delete(ctx, c) })
 	})
+}
+
+func (s *Service) delete(ctx context.Context, c Collection) (err error) {
+	if s.follower != nil {
+		err = s.follower.Forget(ctx, c)
+	}
+	err = errors.Join(err, s.putCollection(ctx, c, true), s.tidyMembers(ctx, c))
+	if err != nil {
+		return err
+	}
+	s.log.Info("collection deleted", "collection", c.Name)
+	return s.reload(ctx)
 }

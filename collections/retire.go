@@ -20,8 +20,16 @@ type auditor interface {
 	Begin(ctx context.Context, a audit.Action) (finish func(outcome, detail string), err error)
 }
 
-// Record lets a keep what is done to clients. It is called once, before the service is used.
+// Record lets a keep what is done to clients and collections. It is called once, before the service is used.
 func (s *Service) Record(a auditor) { s.auditor = a }
+
+// recorder keeps what is done, where there is somebody who does.
+func (s *Service) recorder() control.Recorder {
+	if s.auditor == nil {
+		return nil
+	}
+	return audit.Recorder(s.auditor)
+}
 
 // States of a retirement.
 const (

@@ -105,6 +105,8 @@ func Needs() []Need {
 		{AtIdentity, "POST /identity/api-token/list", MayTokenList, "", ""},
 		{AtIdentity, "POST /identity/api-token/revoke", MayTokenRevoke, "", ""},
 		{AtIdentity, "POST /identity/api-token/verify", "", "", siteProcess},
+		{AtIdentity, "POST /identity/audit/begin", "", "", siteProcess},
+		{AtIdentity, "POST /identity/audit/finish", "", "", siteProcess},
 		{AtIdentity, "POST /identity/ca/stage", MaySiteConfig, "", ""},
 		{AtIdentity, "POST /identity/ca/staged", "", "", siteProcess},
 		{AtIdentity, "POST /identity/ca/switch", MaySiteConfig, "", ""},

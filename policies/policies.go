@@ -37,6 +37,7 @@ type Deps struct {
 	Resyncs     resyncs
 	Log         *slog.Logger
 	Registerer  prometheus.Registerer // nil registers nothing
+	Recorder    control.Recorder      // keeps each change before it is made; nil keeps nothing
 }
 
 // Service keeps the policies of collections and answers polls. Its state is in the store; what it answers from is a
@@ -48,6 +49,7 @@ type Service struct {
 	resyncs     resyncs
 	log         *slog.Logger
 	metrics     *metrics
+	recorder    control.Recorder
 
 	reloading sync.Mutex // held while the rules are read: those read last are in force
 
@@ -59,7 +61,7 @@ type Service struct {
 // New returns a service that knows of every change of a collection. It answers polls after the first Reload.
 func New(deps Deps) *Service {
 	s := &Service{store: deps.Store, collections: deps.Collections, resyncs: deps.Resyncs, log: deps.Log,
-		metrics: newMetrics(deps.Registerer)}
+		metrics: newMetrics(deps.Registerer), recorder: deps.Recorder}
 	deps.Collections.Follow(s)
 	return s
 }
@@ -121,15 +123,19 @@ func (s *Service) Set(ctx context.Context, collection string, p Settings) (out P
 		return Policy{}, err
 	}
 	err = s.collections.Change(ctx, collection, func(revision uint64, at time.Time) error {
-		if _, err := s.collections.Get(ctx, collection); err != nil {
+		c, err := s.collections.Get(ctx, collection)
+		if err != nil {
 			return err
 		}
-		out = Policy{Collection: collection, Settings: p, Changed: at, revision: revision}
-		if err := s.put(ctx, out, !p.Says()); err != nil {
-			return err
-		}
-		s.log.Info("policy set", "collection", collection, "priority", p.Priority, "says", p.Says())
-		return s.Reload(ctx)
+		act := control.Act{Name: "policy.set", Object: "collection:" + collection, Targets: int(c.Clients), Params: p}
+		return control.Recorded(ctx, s.recorder, act, func() error {
+			out = Policy{Collection: collection, Settings: p, Changed: at, revision: revision}
+			if err := s.put(ctx, out, !p.Says()); err != nil {
+				return err
+			}
+			s.log.Info("policy set", "collection", collection, "priority", p.Priority, "says", p.Says())
+			return s.Reload(ctx)
+		})
 	})
 	return out, err
 }

@@ -59,19 +59,28 @@ func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (A
 	if err != nil {
 		return AcceptResult{}, err
 	}
-	if o.Claim {
-		return s.acceptClaims(ctx, target, clients, o, now)
-	}
 	out := AcceptResult{DryRun: o.DryRun}
+	err = s.recorded(ctx, "resync.accept", target, clients, o.DryRun, func() (err error) {
+		if o.Claim {
+			out, err = s.acceptClaims(ctx, target, clients, o, now)
+			return err
+		}
+		return s.accept(ctx, target, clients, o, now, &out)
+	})
+	return out, err
+}
+
+func (s *Service) accept(ctx context.Context, target Target, clients []smx.ClientID, o AcceptOptions, now time.Time,
+	out *AcceptResult) error {
 	if target.All {
-		if err := s.store.open(ctx, nil, &out); err != nil {
-			return out, err
+		if err := s.store.open(ctx, nil, out); err != nil {
+			return err
 		}
 	}
-	err = s.store.known(ctx, clients, target.All, func(part []gaps.Candidate, unknown []smx.ClientID) error {
+	err := s.store.known(ctx, clients, target.All, func(part []gaps.Candidate, unknown []smx.ClientID) error {
 		out.Unknown = nameSome(out.Unknown, unknown)
 		out.UnknownTotal += len(unknown)
-		if err := s.acceptPart(ctx, target, part, o, now, &out); err != nil {
+		if err := s.acceptPart(ctx, target, part, o, now, out); err != nil {
 			return err
 		}
 		if o.Progress != nil {
@@ -80,11 +89,11 @@ func (s *Service) Accept(ctx context.Context, target Target, o AcceptOptions) (A
 		return nil
 	})
 	if err != nil || o.DryRun {
-		return out, err
+		return err
 	}
 	s.log.Info("baseline accepted", "by", o.By, "clients", out.Clients, "ranges", out.Ranges, "messages", out.Messages,
 		"conflicts", out.Conflicts, "cancelled", out.Cancelled)
-	return out, s.settle(ctx, now)
+	return s.settle(ctx, now)
 }
 
 // acceptPart counts what a baseline for these clients settles, unless that was counted for all, and stores it. Clients

@@ -62,27 +62,28 @@ func (s *Service) Request(ctx context.Context, target Target, o RequestOptions) 
 	if err != nil {
 		return out, err
 	}
-	round := newRound(now, line, *s.cfg.Load(), unread, owed)
-	if err := s.wish(ctx, target, o, round, &out); err != nil {
+	clients, err := s.targets(ctx, target)
+	if err != nil {
 		return out, err
 	}
+	round := newRound(now, line, *s.cfg.Load(), unread, owed)
 	if unread.Everybody {
 		out.UnreadReason = unread.Reason
 	}
-	if !o.DryRun {
-		err = s.askWished(ctx, o, round, &out)
-	}
+	err = s.recorded(ctx, "resync.request", target, clients, o.DryRun, func() error {
+		if err := s.wish(ctx, clients, target.All, o, round, &out); err != nil || o.DryRun {
+			return err
+		}
+		return s.askWished(ctx, o, round, &out)
+	})
 	out.take(round, o.Rows)
 	return out, err
 }
 
 // wish finds the clients, part by part, keeps the wish and lets the round decide. Who is unknown is left out.
-func (s *Service) wish(ctx context.Context, target Target, o RequestOptions, round *round, out *RequestResult) error {
-	clients, err := s.targets(ctx, target)
-	if err != nil {
-		return err
-	}
-	return s.store.known(ctx, clients, target.All, func(part []gaps.Candidate, unknown []smx.ClientID) error {
+func (s *Service) wish(ctx context.Context, clients []smx.ClientID, all bool, o RequestOptions, round *round,
+	out *RequestResult) error {
+	return s.store.known(ctx, clients, all, func(part []gaps.Candidate, unknown []smx.ClientID) error {
 		for i := range part {
 			part[i].Reason, part[i].By, part[i].Since = reasonRequested, o.By, round.now
 			round.take(part[i])

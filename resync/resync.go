@@ -30,6 +30,7 @@ type Deps struct {
 	Log         *slog.Logger                               // nil discards
 	Registerer  prometheus.Registerer                      // nil registers nothing
 	Clock       func() time.Time                           // nil is a steady one, which never jumps
+	Recorder    control.Recorder                           // keeps what a person asks before it is done; nil keeps nothing
 }
 
 // policyCache is what must learn of gap checks: with each of them the members of collections are asked anew.
@@ -57,6 +58,7 @@ type Service struct {
 	policies    policyCache // nil when nobody follows
 	retirer     retirer     // nil when nobody retires clients
 	collections *collections.Service
+	recorder    control.Recorder
 	listing     *listing  // for clients that enrol
 	patience    *patience // of clients that enrol
 	cfg         atomic.Pointer[Config]
@@ -107,7 +109,7 @@ func (s *Service) tellChecked(ctx context.Context) error {
 // newService is a service without a ledger.
 func newService(cfg Config, deps Deps, log *slog.Logger) *Service {
 	s := &Service{unread: deps.Unread, collections: deps.Collections, log: log, metrics: newMetrics(deps.Registerer),
-		now: deps.Clock, wake: make(chan struct{}, 1), offers: newOffers(), busy: make(chan struct{}, 1),
+		now: deps.Clock, wake: make(chan struct{}, 1), offers: newOffers(), busy: make(chan struct{}, 1), recorder: deps.Recorder,
 		listing: newListing(), patience: newPatience()}
 	if s.now == nil {
 		s.now = steadyClock()

@@ -101,6 +101,7 @@ func identityCalls(i *Identity) *calls {
 	served := newCalls(identity.AtIdentity)
 	i.Service.Handle(served)
 	i.APITokens.Handle(served)
+	audit.Serve(served, i.Audit)
 	return served
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"statewire/audit"
 	"statewire/collections"
 	"statewire/configs"
 	"statewire/identity"
@@ -89,7 +90,7 @@ func (s *Site) awaitResync(ctx context.Context) (func() error, error) {
 func (s *Site) startResync(ctx context.Context, g *errgroup.Group, db *store.Store) error {
 	role, err := NewResyncRole(s.live.Load().Resync, resync.Deps{
 		Store: db, Unread: Unread(s.inbox), Log: s.log.With("stage", "resync"), Registerer: s.registry,
-	})
+	}, s.auditLog())
 	if err != nil {
 		return err
 	}
@@ -102,9 +103,6 @@ func (s *Site) startResync(ctx context.Context, g *errgroup.Group, db *store.Sto
 		return err
 	}
 	serveHTTP(ctx, g, ln, handler)
-	if s.identity != nil {
-		role.Collections.Record(s.identity.Audit)
-	}
 	role.Collections.Configure(s.live.Load().Clients)
 	s.resync.Store(role.Resync)
 	s.sets.Store(role.Collections)
@@ -133,16 +131,19 @@ type ResyncRole struct {
 	Policies    *policies.Service
 }
 
-// NewResyncRole makes the three and lets them know each other; deps needs no collections.
-func NewResyncRole(cfg resync.Config, deps resync.Deps) (ResyncRole, error) {
+// NewResyncRole makes the three and lets them know each other, and what people do to them is in log first; deps needs no
+// collections.
+func NewResyncRole(cfg resync.Config, deps resync.Deps, log auditLog) (ResyncRole, error) {
 	sets := collections.New(deps.Store, deps.Log, time.Now)
+	sets.Record(log)
+	deps.Recorder = audit.Recorder(log)
 	deps.Collections = sets
 	service, err := resync.New(cfg, deps)
 	if err != nil {
 		return ResyncRole{}, err
 	}
 	told := policies.New(policies.Deps{Store: deps.Store, Collections: sets, Resyncs: service, Log: deps.Log,
-		Registerer: deps.Registerer})
+		Registerer: deps.Registerer, Recorder: deps.Recorder})
 	service.Follow(told)
 	return ResyncRole{Resync: service, Collections: sets, Policies: told}, nil
 }

@@ -291,6 +291,7 @@ func (s *Site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Sto
 	}
 	g.Go(func() error { return errors.Join(loader.Run(ctx), box.Close()) })
 	g.Go(func() error { return db.Watch(ctx) })
+	g.Go(func() error { return copyHeads(ctx, s.cfg.Data, db, s.log) })
 	g.Go(func() error { return db.KeepHistory(ctx, s.cfg.RetentionNow) })
 	summarizer := summaries.New(s.cfg.Settings.Reports.SummaryInterval, summaries.Deps{
 		Store: db, InFlight: loader.InFlight, Orphans: orphans(db), Log: s.log.With("stage",

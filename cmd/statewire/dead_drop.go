@@ -8,6 +8,7 @@ import (
 
 	"statewire/cmd/statewire/cli"
 	"statewire/ingest"
+	"statewire/internal/control"
 	"statewire/store"
 )
 
@@ -56,7 +57,12 @@ func (g *globals) dropDead(cmd *cobra.Command, choice deadChoice, reason string)
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	done, err := ingest.Drop(cmd.Context(), dir, db, names, caller(), reason)
+	var done ingest.Dropped
+	act := control.Act{Name: "dead.drop", Object: setAside(names), Params: names, Reason: reason}
+	err = control.Recorded(cmd.Context(), g.recorder(), act, func() (err error) {
+		done, err = ingest.Drop(cmd.Context(), dir, db, names, caller(), reason)
+		return err
+	})
 	if err != nil {
 		return err
 	}

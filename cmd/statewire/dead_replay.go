@@ -11,6 +11,7 @@ import (
 	"statewire/cmd/statewire/cli"
 	"statewire/inbox"
 	"statewire/ingest"
+	"statewire/internal/control"
 	"statewire/smx"
 )
 
@@ -61,18 +62,29 @@ func (g *globals) replay(cmd *cobra.Command, choice deadChoice, file string) (er
 	if err != nil {
 		return err
 	}
-	all := make([]tried, len(files))
-	var waiting []inbox.LaneFile
+	all, names := make([]tried, len(files)), make([]string, len(files))
 	for i, b := range files {
-		all[i].before = b
-		if all[i].as, all[i].why = ingest.Replay(dir, b.Name, mended); all[i].why == nil {
-			waiting = append(waiting, inbox.LaneFile{Lane: inbox.Normal, Name: all[i].as})
-		}
+		all[i].before, names[i] = b, b.Name
 	}
-	if err := g.loadAgain(cmd.Context(), dir, waiting); err != nil {
+	act := control.Act{Name: "dead.replay", Object: setAside(names), Params: names}
+	err = control.Recorded(cmd.Context(), g.recorder(), act, func() error {
+		return g.tryAgain(cmd.Context(), dir, all, mended)
+	})
+	if err != nil {
 		return err
 	}
 	return g.replayed(cmd, dir, all)
+}
+
+// tryAgain puts files into the inbox, those that can be, and has it loaded.
+func (g *globals) tryAgain(ctx context.Context, dir *inbox.Dir, all []tried, mended []byte) error {
+	var waiting []inbox.LaneFile
+	for i, t := range all {
+		if all[i].as, all[i].why = ingest.Replay(dir, t.before.Name, mended); all[i].why == nil {
+			waiting = append(waiting, inbox.LaneFile{Lane: inbox.Normal, Name: all[i].as})
+		}
+	}
+	return g.loadAgain(ctx, dir, waiting)
 }
 
 // loadAgain has the inbox loaded, by this process or by the site that runs, until none of the files waits.

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/cmd/statewire/cli"
+	"statewire/internal/control"
 	"statewire/site"
 	"statewire/store"
 )
@@ -51,12 +52,16 @@ func (g *globals) migrate(cmd *cobra.Command) error {
 		return err
 	}
 	began := time.Now()
-	db, err := g.openStore(cmd.Context(), cfg, store.Own, g.Logger(os.Stderr))
-	if err != nil {
-		return errors.Join(err, unlock())
-	}
-	schema := db.SchemaAtOpen()
-	if err := errors.Join(db.Close(), unlock()); err != nil {
+	var schema store.Schema
+	err = control.Recorded(cmd.Context(), g.recorder(), control.Act{Name: "store.migrate", Object: "store"}, func() error {
+		db, err := g.openStore(cmd.Context(), cfg, store.Own, g.Logger(os.Stderr))
+		if err != nil {
+			return err
+		}
+		schema = db.SchemaAtOpen()
+		return db.Close()
+	})
+	if err := errors.Join(err, unlock()); err != nil {
 		return err
 	}
 	return cli.WriteRecord(cmd.OutOrStdout(), g.Format, []cli.Field{
@@ -92,7 +97,12 @@ func (g *globals) acceptLoss(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	was, err := db.AcceptLoss(cmd.Context())
+	var was store.Condition
+	act := control.Act{Name: "store.accept-loss", Object: "store"}
+	err = control.Recorded(cmd.Context(), g.recorder(), act, func() (err error) {
+		was, err = db.AcceptLoss(cmd.Context())
+		return err
+	})
 	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("accept what is lost: %w", err)
 	}

@@ -115,7 +115,7 @@ func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	own, err := site.NewResyncRole(cfg.Resync, resync.Deps{Store: db, Unread: unread, Log: g.Quiet()})
+	own, err := site.NewResyncRole(cfg.Resync, resync.Deps{Store: db, Unread: unread, Log: g.Quiet()}, g.auditor())
 	if err != nil {
 		return err
 	}

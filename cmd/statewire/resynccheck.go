@@ -24,7 +24,7 @@ func resyncCheckCommand(g *globals) *cobra.Command {
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
-			if o.At, err = parseTime(at); err != nil {
+			if o.At, err = parseTime("at", at); err != nil {
 				return err
 			}
 			o.Rows = -1
@@ -44,15 +44,15 @@ func resyncCheckCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// parseTime reads a time of --at; empty is the zero time.
-func parseTime(text string) (time.Time, error) {
+// parseTime reads a flag's time; empty is the zero time.
+func parseTime(flag, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
 	t, err := parse.Time(text)
 	if err != nil || t.Year() < 1970 || t.Year() >= 2200 {
-		return time.Time{}, cli.Usage(fmt.Errorf("--at is %.60q; write a time from 1970 to 2199 as 2026-01-31T12:00:00Z",
-			text))
+		return time.Time{}, cli.Usage(fmt.Errorf("--%s is %.60q; write a time from 1970 to 2199 as "+
+			"2026-01-31T12:00:00Z", flag, text))
 	}
 	return t, nil
 }

@@ -20,6 +20,7 @@ var wrongValues = map[string]string{
 // A wrong value stops the commands that use its section, and only those.
 func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
 	uses := map[string]string{
+		"audit list": "store", "audit export": "store", "audit verify": "store",
 		"agent run": "agent", "agent enroll": "agent", "agent send": "agent", "agent status": "agent", "fleet": "store", "fleet verify": "store",
 		"store migrate": "store",
 		"sql":           "store reports", "report": "store reports", "report list": "store reports", "status": "store ingest",

@@ -77,6 +77,12 @@ func (t *Teller) Row(row any) {
 	}
 }
 
+// RowNow writes a row of the result, at once.
+func (t *Teller) RowNow(row any) {
+	t.Row(row)
+	_ = t.control.Flush()
+}
+
 // Progress says how far the work is, at once.
 func (t *Teller) Progress(done, total int) {
 	t.line(line{Progress: &progress{done, total}})
@@ -106,6 +112,9 @@ func NewCaller(socketPath, role string) *Caller {
 	transport.MaxIdleConnsPerHost, transport.IdleConnTimeout = 64, time.Minute
 	return &Caller{http: &http.Client{Transport: transport}, role: role}
 }
+
+// Close ends the connections that no call uses.
+func (c *Caller) Close() { c.http.CloseIdleConnections() }
 
 // Post sends a call to a path below the role's and returns the answer as it is.
 func (c *Caller) Post(ctx context.Context, path string, in any) (*http.Response, error) {

@@ -2,9 +2,7 @@ package control
 
 import (
 	"context"
-	"fmt"
 	"net"
-	"os"
 )
 
 // Peer is the user at the other end of a socket's connection, as the system knows it.
@@ -36,10 +34,5 @@ func PeerOf(ctx context.Context) (p Peer, ok bool) {
 	return p, ok
 }
 
-// Actor names who acts, for records: the user at the other end of the socket, or this process's own.
-func Actor(ctx context.Context) string {
-	if p, ok := PeerOf(ctx); ok {
-		return fmt.Sprint("local:", p.UID)
-	}
-	return fmt.Sprint("local:", os.Getuid())
-}
+// Actor names who acts, for records.
+func Actor(ctx context.Context) string { return WhoOf(ctx).Actor }

@@ -23,6 +23,8 @@ func Sections(cmd *cobra.Command) []string {
 		return []string{"identity", "enroll"}
 	case "agent":
 		return []string{"agent"}
+	case "audit":
+		return []string{"store"} // whose heads it may be compared with
 	case "fleet", "store":
 		return []string{"store"}
 	case "report", "sql":
