@@ -19,7 +19,7 @@ var allowed = map[string][]string{
 	"cmd/statewire": {"cmd/statewire/cli", "cmd/statewire/client", "cmd/statewire/simulate", "site", "fleet",
 		"agent/cache", "reports", "reports/explain", "reports/summary", "configs", "inbox", "ingest", "resync",
 		"resync/gaps", "collections", "policies", "smx", "smx/policy", "store", "identity", "trust", "audit"},
-	"cmd/statewire/cli": {"configs"},
+	"cmd/statewire/cli": {"configs", "trust"},
 	"cmd/statewire/client": {"cmd/statewire/cli", "agent", "agent/cache", "agent/credentials", "agent/transport",
 		"agent/local", "agent/packages", "reports/explain", "configs", "smx", "trust"},
 	"cmd/statewire/simulate": {"cmd/statewire/cli", "cmd/statewire/client", "site", "fleet", "configs", "relay", "inbox",
@@ -57,7 +57,8 @@ var allowed = map[string][]string{
 	"agent/agenttest":   {"agent/transport", "smx", "smx/policy", "trust"},
 	"agent/local":       {"agent", "agent/cache", "agent/credentials", "agent/transport", "smx", "trust"},
 	"agent/packages":    {"agent", "agent/cache", "smx"},
-	"fleet":             {"agent", "agent/cache", "agent/transport", "agent/local", "agent/packages", "smx", "smx/policy"},
+	"fleet": {"agent", "agent/cache", "agent/credentials", "agent/transport", "agent/local", "agent/packages",
+		"smx", "smx/policy", "trust"},
 
 	"smx/policy":      {"smx"},
 	"smx/reference":   {"smx"},

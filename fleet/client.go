@@ -29,6 +29,8 @@ type simulated struct {
 	// Owned by whoever took it from the agenda.
 	agent      *agent.Agent
 	store      *watched
+	relay      transport.Relay // its own, or the fleet's
+	own        *identity       // nil: it has no certificate
 	planner    planner
 	line       line
 	faults     []fault     // to come, by time
@@ -64,6 +66,9 @@ func newSimulated(f *Fleet, index int) (*simulated, error) {
 		return nil, fmt.Errorf("open the store of %s: %w", c.machine.id.NetBIOSName, err)
 	}
 	c.store = &watched{clientStore: kept}
+	if err := c.identify(); err != nil {
+		return nil, fmt.Errorf("identify %s: %w", c.machine.id.NetBIOSName, err)
+	}
 	if f.clock.from > 0 {
 		if err := c.resume(f.clock.from); err != nil {
 			return nil, err
@@ -94,7 +99,7 @@ func (c *simulated) start() error {
 	cfg := agent.Config{SendInterval: c.fleet.cfg.SendInterval, PolicyInterval: c.fleet.cfg.PolicyInterval}
 	started, err := agent.New(cfg, agent.Deps{
 		Identity: c.machine.id, Store: c.store, Relay: &c.line, Clock: agent.Clock{Wall: c.wall, Steady: c.steady},
-		Log: c.fleet.clientLog, SentLevel: slog.LevelDebug,
+		Believe: c.believe, Log: c.fleet.clientLog, SentLevel: slog.LevelDebug,
 	})
 	if err != nil {
 		return fmt.Errorf("start client %s: %w", c.machine.id.NetBIOSName, err)
@@ -137,6 +142,7 @@ func (c *simulated) cycle(at time.Duration) time.Duration {
 
 // act does what is due.
 func (c *simulated) act(ctx, sending context.Context) error {
+	c.fleet.open(c)
 	now := c.fleet.elapsed()
 	if c.line.lateDue() <= now {
 		c.line.deliverLate(sending, now)

@@ -5,6 +5,7 @@ import (
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/agent/credentials"
 	"statewire/smx"
 )
 
@@ -12,6 +13,8 @@ import (
 type stores interface {
 	// open returns a client's store, empty when the client is new.
 	open(client smx.ClientID) (clientStore, error)
+	// identity is where a client keeps its credentials.
+	identity(client smx.ClientID) credentials.Store
 }
 
 // clientStore is a client's store, of which images can be taken.

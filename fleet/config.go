@@ -4,9 +4,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"statewire/internal/parse"
+	"statewire/trust"
 )
 
 // Config describes a simulated fleet. The same config gives the same clients, who raise the same states in the same
@@ -19,6 +21,9 @@ type Config struct {
 	Relay string
 	// TLS trusts the relay; nil uses the system's roots.
 	TLS *tls.Config
+	// Token is what clients that have no certificate enrol with, before they live; a client that has one goes on with it.
+	// Default nil: they enrol nowhere.
+	Token *trust.Token
 	// Seed decides everything that looks like chance. Default 1.
 	Seed uint64
 	// Start is the wall time at which Run starts; zero takes the clock when the fleet is made. Simulated times end up
@@ -93,6 +98,8 @@ func (c Config) Validate() error {
 	}
 	_, err := parse.URL(c.Relay, "https", "http")
 	refuse(err != nil, "fleet relay: %w", err)
+	refuse(c.Token != nil && !strings.HasPrefix(c.Relay, "https:"), "fleet relay is %.80q; clients enrol over https",
+		c.Relay)
 	refuse(c.Clients < 1 || c.Clients > 100_000, "fleet clients is %d; allowed is 1 to 100000", c.Clients)
 	refuse(c.PatchDay < time.Second || c.PatchDay > simulatedDay, "fleet patch day is %v; allowed is 1s to 24h",
 		c.PatchDay)

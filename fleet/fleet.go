@@ -54,6 +54,8 @@ type Fleet struct {
 	mu        sync.Mutex
 	started   time.Time // real time at which Run began, with its monotonic reading
 	queue     agenda
+	opened    []*simulated  // that may have a connection open, in a ring
+	oldest    int           // of them
 	unsettled int           // clients that have not settled
 	behind    time.Duration // by how much the client handed out last was late
 	wake      chan struct{} // the head of the queue changed
@@ -62,6 +64,7 @@ type Fleet struct {
 type counts struct {
 	reports, messages, retries, refused, lost, duplicated, reordered, delayed, damaged       atomic.Int64
 	polls, pollsFailed, resyncs, reinstalled, restored, clockJumps, serialJumps, falseClaims atomic.Int64
+	enrolled                                                                                 atomic.Int64
 
 	trouble atomic.Pointer[string] // nil: there was none
 }
@@ -116,13 +119,17 @@ func newFleet(cfg Config, from time.Duration, relay transport.Relay, closeRelay 
 	return f, nil
 }
 
-// Run lets the clients live until ctx or the configured time ends, then finishes the requests under way and returns
-// nil. It may be called once.
+// Run gives clients their certificates if there is a token, lets them live until ctx or the configured time ends, then
+// finishes the requests under way and returns nil. It may be called once.
 func (f *Fleet) Run(ctx context.Context) error {
+	defer f.close()
+	defer f.hangUp()
+	if err := f.enrol(ctx); err != nil {
+		return err
+	}
 	if err := f.begin(); err != nil {
 		return err
 	}
-	defer f.close()
 	if err := f.keepTime(); err != nil {
 		return err
 	}
@@ -239,6 +246,9 @@ func (f *Fleet) deliverLate(ctx context.Context) {
 func (f *Fleet) elapsed() time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.started.IsZero() { // it enrols
+		return 0
+	}
 	return time.Since(f.started)
 }
 

@@ -68,7 +68,7 @@ func (l *line) Post(ctx context.Context, body []byte) transport.Answer {
 		return answer
 	}
 	l.sent++
-	if happens == arrivesTwice && l.client.fleet.relay.Post(ctx, body).Outcome == transport.Accepted {
+	if happens == arrivesTwice && l.client.relay.Post(ctx, body).Outcome == transport.Accepted {
 		l.count().duplicated.Add(1)
 	}
 	if i := slices.IndexFunc(l.late, func(p *late) bool { return p.due == never }); i >= 0 {
@@ -83,7 +83,7 @@ func (l *line) Policy(ctx context.Context, poll smx.Poll, etag string) transport
 	if !l.client.fleet.settling && l.chance(2, l.polled).Float64() < l.client.fleet.cfg.Loss {
 		return transport.PolicyAnswer{Outcome: transport.Again}
 	}
-	return l.client.fleet.relay.Policy(ctx, poll, etag)
+	return l.client.relay.Policy(ctx, poll, etag)
 }
 
 // putOff keeps a report for later.
@@ -131,7 +131,7 @@ func (l *line) deliverOne(ctx context.Context, i int) bool {
 
 // deliver posts a report.
 func (l *line) deliver(ctx context.Context, body []byte, report *cache.Report, damage damage) transport.Answer {
-	answer := l.client.fleet.relay.Post(ctx, body)
+	answer := l.client.relay.Post(ctx, body)
 	switch answer.Outcome {
 	case transport.Accepted:
 		l.count().reports.Add(1)

@@ -33,6 +33,9 @@ func (c *simulated) beginToSettle(at time.Duration) {
 
 // poll asks for the client's policy and does at once what it asks for.
 func (c *simulated) poll(ctx, sending context.Context, now time.Duration) error {
+	if err := c.tend(sending); err != nil {
+		return err
+	}
 	outcome, err := c.agent.Poll(sending)
 	if err != nil {
 		return err
@@ -47,7 +50,7 @@ func (c *simulated) poll(ctx, sending context.Context, now time.Duration) error 
 	counts.polls.Add(1)
 	if c.claimedFor && !c.fleet.settling {
 		forged := smx.Poll{Client: c.machine.id.Client, LastSerial: claimedSerial, States: 1}
-		if c.fleet.relay.Policy(sending, forged, "").Status == http.StatusOK {
+		if c.relay.Policy(sending, forged, "").Status == http.StatusOK {
 			counts.falseClaims.Add(1)
 		}
 	}

@@ -6,6 +6,8 @@ import "time"
 type Stats struct {
 	Clients     int           `json:"clients"`      // simulated clients
 	Silent      int           `json:"silent"`       // of these, the ones that no longer reported when the patch day began
+	Enrolled    int64         `json:"enrolled"`     // clients that got a certificate in this run
+	Enrolling   bool          `json:"enrolling"`    // they get their certificates: nothing else happens yet
 	Reports     int64         `json:"reports"`      // accepted by the relay
 	Messages    int64         `json:"messages"`     // in accepted reports
 	Retries     int64         `json:"retries"`      // attempts that were repeated
@@ -46,7 +48,8 @@ func (f *Fleet) Stats() Stats {
 		trouble = *said
 	}
 	return Stats{
-		Clients: len(f.clients), Silent: f.silent, Reports: c.reports.Load(), Messages: c.messages.Load(),
+		Clients: len(f.clients), Silent: f.silent, Enrolled: c.enrolled.Load(),
+		Enrolling: started.IsZero() && f.cfg.Token != nil, Reports: c.reports.Load(), Messages: c.messages.Load(),
 		Retries: c.retries.Load(), Refused: c.refused.Load(), Lost: c.lost.Load(), Duplicated: c.duplicated.Load(),
 		Reordered: c.reordered.Load(), Delayed: c.delayed.Load(), Damaged: c.damaged.Load(),
 		Reinstalled: c.reinstalled.Load(), Restored: c.restored.Load(), ClockJumps: c.clockJumps.Load(),

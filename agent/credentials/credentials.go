@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"statewire/agent/cache"
@@ -44,7 +45,8 @@ type Credentials struct {
 	wake    chan struct{} // renew now, or look again when
 	changed []func()
 
-	asking sync.Mutex // held while a certificate is asked for
+	asking   sync.Mutex   // held while a certificate is asked for
+	failures atomic.Int32 // renewals in a row that came to nothing
 
 	// Guarded by mu.
 	mu       sync.Mutex

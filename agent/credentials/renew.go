@@ -60,7 +60,6 @@ func (c *Credentials) Heed(code string) {
 
 // Run renews the certificate when it is due, until ctx ends. It returns an error only when the store fails.
 func (c *Credentials) Run(ctx context.Context, relay renewer) error {
-	failures := 0
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -70,7 +69,7 @@ func (c *Credentials) Run(ctx context.Context, relay renewer) error {
 		case <-c.wake:
 		case <-timer.C:
 		}
-		wait, err := c.step(ctx, relay, &failures)
+		wait, err := c.Tend(ctx, relay)
 		if err != nil {
 			return err
 		}
@@ -78,11 +77,11 @@ func (c *Credentials) Run(ctx context.Context, relay renewer) error {
 	}
 }
 
-// step renews the certificate if it is due, and returns when to look again.
-func (c *Credentials) step(ctx context.Context, relay renewer, failures *int) (time.Duration, error) {
+// Tend renews the certificate if it is due, and returns when to look again.
+func (c *Credentials) Tend(ctx context.Context, relay renewer) (time.Duration, error) {
 	wait, due := c.dueIn()
 	if !due {
-		*failures = 0
+		c.failures.Store(0)
 		return min(wait, mostNap), nil
 	}
 	after, renewed, err := c.Renew(ctx, relay)
@@ -90,13 +89,11 @@ func (c *Credentials) step(ctx context.Context, relay renewer, failures *int) (t
 		return 0, err
 	}
 	if renewed {
-		*failures = 0
+		c.failures.Store(0)
 		wait, _ := c.dueIn()
 		return min(wait, mostNap), nil
 	}
-	pause := backoff.Pause(*failures, min(after, time.Hour))
-	*failures++
-	return pause, nil
+	return backoff.Pause(int(c.failures.Add(1))-1, min(after, time.Hour)), nil
 }
 
 // dueIn is the time until the certificate is to be renewed.

@@ -173,8 +173,7 @@ func TestARenewalWaitsForItsTime(t *testing.T) {
 	if _, due := m.c.dueIn(); !due {
 		t.Error("not due after 73 of a hundred parts")
 	}
-	failures := 0
-	if wait, err := m.c.step(t.Context(), m.sender(), &failures); err != nil || wait != mostNap ||
+	if wait, err := m.c.Tend(t.Context(), m.sender()); err != nil || wait != mostNap ||
 		m.c.Status().Number != "102" {
 		t.Errorf("%v, %v", wait, err)
 	}
@@ -182,8 +181,8 @@ func TestARenewalWaitsForItsTime(t *testing.T) {
 	m.site.Refuse = func(string, int) *agenttest.Refusal {
 		return &agenttest.Refusal{Status: 503, After: 60, Body: `{"code":"identity_unavailable","retry":true}`}
 	}
-	wait, err := m.c.step(t.Context(), m.sender(), &failures)
-	if err != nil || wait < time.Minute || wait > 77*time.Second || failures != 1 {
+	wait, err := m.c.Tend(t.Context(), m.sender())
+	if err != nil || wait < time.Minute || wait > 77*time.Second {
 		t.Errorf("refused, it waits %v, %v", wait, err)
 	}
 	if s := m.c.Status(); !strings.Contains(s.Problem, "identity_unavailable") || s.Number != "102" {
@@ -205,14 +204,13 @@ func TestASupersededCertificateIsNotRenewedAgain(t *testing.T) {
 	}
 	m.start()
 	m.later(50 * day)
-	failures := 0
-	if wait, err := m.c.step(t.Context(), m.sender(), &failures); err != nil || wait == 0 {
+	if wait, err := m.c.Tend(t.Context(), m.sender()); err != nil || wait == 0 {
 		t.Fatalf("%v, %v", wait, err)
 	}
 	m.start() // it is remembered
 	asked := len(m.site.Renewed)
 	status := m.c.Status()
-	if wait, err := m.c.step(t.Context(), m.sender(), &failures); err != nil || wait != mostNap ||
+	if wait, err := m.c.Tend(t.Context(), m.sender()); err != nil || wait != mostNap ||
 		len(m.site.Renewed) != asked ||
 		status.Ended != "superseded" || !status.Enrolled {
 		t.Errorf("%v, %v, %d renewals, %+v", wait, err, len(m.site.Renewed)-asked, status)

@@ -63,7 +63,7 @@ func (g *Globals) keepNamed(cmd *cobra.Command) error {
 		}
 		g.keep(path)
 	}
-	for _, name := range []string{"file", "token-file"} {
+	for _, name := range []string{"file", "token-file", "enroll-token-file"} {
 		if named := cmd.Flags().Lookup(name); named != nil && named.Changed {
 			g.keep(named.Value.String())
 		}

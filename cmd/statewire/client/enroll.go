@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -24,12 +23,8 @@ import (
 	"statewire/trust"
 )
 
-const (
-	// maxTokenBytes bounds a file with an enrolment token.
-	maxTokenBytes = 4 << 10
-	// tokenLook is how often the file of agent.enroll_token_file is looked at for another token, after one was refused.
-	tokenLook = 10 * time.Second
-)
+// tokenLook is how often the file of agent.enroll_token_file is looked at for another token, after one was refused.
+const tokenLook = 10 * time.Second
 
 // enrolling is the flags of `agent enroll`.
 type enrolling struct {
@@ -68,7 +63,7 @@ func (g *commands) agentEnroll(cmd *cobra.Command, e enrolling) error {
 	if e.wait <= 0 || e.wait > local.MostEnrollWait {
 		return cli.Usage(fmt.Errorf("--wait is %v; allowed is more than 0 and at most %v", e.wait, local.MostEnrollWait))
 	}
-	token, err := g.readToken(cmd, e.file)
+	token, err := g.ReadToken(cmd, "token-file", e.file)
 	if err != nil {
 		return err
 	}
@@ -87,32 +82,6 @@ func (g *commands) agentEnroll(cmd *cobra.Command, e enrolling) error {
 		{"client", got.Client}, {"site", got.Site}, {"certificate", got.Certificate}, {"valid_until",
 			whenever(got.ValidUntil)}, {"next_serial", got.NextSerial},
 	})
-}
-
-// readToken reads a token from a file, or from standard input.
-func (g *commands) readToken(cmd *cobra.Command, file string) (trust.Token, error) {
-	var text []byte
-	var err error
-	if file == "-" {
-		text, err = io.ReadAll(io.LimitReader(cmd.InOrStdin(), maxTokenBytes))
-	} else {
-		text, err = g.ReadFile(file)
-	}
-	if err != nil {
-		return trust.Token{}, cli.Usage(fmt.Errorf("--token-file: %w", err))
-	}
-	token, err := parseToken(text)
-	if err != nil {
-		return token, cli.Usage(fmt.Errorf("--token-file: %w", err))
-	}
-	return token, nil
-}
-
-func parseToken(text []byte) (trust.Token, error) {
-	if len(text) > maxTokenBytes {
-		return trust.Token{}, fmt.Errorf("the file has %d bytes: it is no enrolment token", len(text))
-	}
-	return trust.ParseToken(string(text))
 }
 
 // enrollRunning has the agent that runs do it.
@@ -232,7 +201,7 @@ func enrolItself(ctx context.Context, file, relay string, creds *credentials.Cre
 var errToken = errors.New("agent.enroll_token_file")
 
 func enrolWith(ctx context.Context, text []byte, relay string, creds *credentials.Credentials, log *slog.Logger) error {
-	token, err := parseToken(text)
+	token, err := cli.ParseToken(text)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errToken, err)
 	}

@@ -25,6 +25,7 @@ type fleetOptions struct {
 	fleet.Config
 	store  string
 	CAFile string
+	token  string        // file with the enrolment token
 	day    time.Duration // real time of 24 simulated hours; 0 = as long as the fleet raises states
 	send   time.Duration // the send cycle in real time
 }
@@ -65,6 +66,9 @@ func (o *fleetOptions) register(cmd *cobra.Command) {
 	f.StringVar(&o.CAFile, "ca", "",
 		"PEM file of the authority that the relay's certificate is from (default: the site's own below --data, else the "+
 			"system's)")
+	f.StringVar(&o.token, "enroll-token-file", "",
+		"file with an enrolment token; - reads standard input: clients without "+
+			"a certificate enrol with it first. Their keys are in the store file")
 	f.StringVar(&o.store, "store", "", "file in which the clients keep what they hold (default: "+StoreName+
 		" in the data directory)")
 	f.Uint64Var(&o.Seed, "seed", o.Seed, "what decides everything that looks like chance")
@@ -130,6 +134,16 @@ func (g *commands) fleet(cmd *cobra.Command, o *fleetOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	if o.token != "" {
+		token, err := g.ReadToken(cmd, "enroll-token-file", o.token)
+		if err != nil {
+			return err
+		}
+		cfg.Token = &token
+		if err := cfg.Validate(); err != nil {
+			return cli.Usage(err)
+		}
+	}
 	fs, err := g.openFleetStore(o.store)
 	if err != nil {
 		return err
@@ -187,6 +201,9 @@ func runShown(ctx context.Context, w io.Writer, f *fleet.Fleet) error {
 
 // progress is one line on how the fleet goes.
 func progress(s fleet.Stats) string {
+	if s.Enrolling {
+		return fmt.Sprintf("enrolling: %d of %d clients have got their certificate", s.Enrolled, s.Clients-s.Silent)
+	}
 	line := fmt.Sprintf("%s  %d reports  %d messages  %d lost  %d retries  %d polls  %d resyncs",
 		s.Simulated.Format("Jan 2 15:04"), s.Reports, s.Messages, s.Lost, s.Retries, s.Polls, s.Resyncs)
 	if s.Behind > time.Second {
@@ -207,6 +224,7 @@ func (g *commands) fleetResult(out io.Writer, s fleet.Stats, fs *fleet.Store) er
 	return cli.WriteRecord(out, g.Format, []cli.Field{
 		{"store", fs.Path()}, {"clients", t.Clients}, {"topics_held", t.Topics}, {"serials_given", t.Serials},
 		{"greatest_serial", t.GreatestSerial}, {"unsent", t.Unsent}, {"dead_letters", t.DeadLetters},
+		{"enrolled", s.Enrolled},
 		{"reports", s.Reports}, {"messages", s.Messages}, {"retries", s.Retries}, {"refused", s.Refused},
 		{"lost_reports", s.Lost}, {"duplicated_reports", s.Duplicated}, {"reordered_reports", s.Reordered},
 		{"delayed_reports", s.Delayed}, {"damaged_records", s.Damaged}, {"reinstalled", s.Reinstalled}, {"restored",
