@@ -128,7 +128,7 @@ func (s *Server) within(r *http.Request, caller identity.Person, scope identity.
 	case identity.ByClient:
 		return s.ownClient(r.Context(), caller, r.PathValue("id"))
 	}
-	return identity.OutOfScope(1, "site, of which the answer would tell everything")
+	return identity.OutOfScope(1, "site, of which the answer would tell everything", "")
 }
 
 // ownClient is nil when every client of this id or name is the caller's. One that nobody knows is not: the answer must
@@ -147,7 +147,7 @@ func (s *Server) ownClient(ctx context.Context, caller identity.Person, text str
 			ids = append(ids, c.ID)
 		}
 	case errors.Is(err, explain.ErrNoClient):
-		return identity.OutOfScope(1, "clients")
+		return identity.OutOfScope(1, "client", "clients")
 	case err != nil:
 		return err
 	}
@@ -162,7 +162,7 @@ func (s *Server) ownClient(ctx context.Context, caller identity.Person, text str
 		}
 	}
 	if outside > 0 {
-		return identity.OutOfScope(outside, "clients")
+		return identity.OutOfScope(outside, "client", "clients")
 	}
 	return nil
 }

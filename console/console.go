@@ -128,7 +128,11 @@ func (s *Server) routes(deps Deps) (http.Handler, error) {
 
 // guard sets what every answer needs and refuses callers under a foreign name.
 func (s *Server) guard(next http.Handler) http.Handler {
-	own := http.NewCrossOriginProtection().Handler(next)
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		newProblem(http.StatusForbidden, "cross_origin", "a page of another site made this call").serve(w)
+	}))
+	own := protection.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", web.ContentSecurityPolicy)

@@ -201,7 +201,7 @@ func (p Person) covers(t APIToken) error {
 		return &Refusal{Code: "forbidden", Status: http.StatusForbidden,
 			Detail: fmt.Sprintf("the token's role is %s, its caller's only %s", t.Role, p.Role)}
 	case p.Scoped() && len(t.Collections) == 0:
-		return OutOfScope(1, "token for all clients")
+		return OutOfScope(1, "token for all clients", "")
 	}
 	return p.Within(t.Collections...)
 }

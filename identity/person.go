@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"statewire/internal/humanize"
 )
 
 // Person is who asks for something: somebody at this machine, or whoever has a token.
@@ -46,13 +48,13 @@ func (p Person) Within(names ...string) error {
 	if outside == 0 {
 		return nil
 	}
-	return OutOfScope(outside, "collections")
+	return OutOfScope(outside, "collection", "collections")
 }
 
 // OutOfScope is the refusal of a request for so many things that are not the caller's.
-func OutOfScope(count int, what string) *Refusal {
+func OutOfScope(count int, one, many string) *Refusal {
 	return &Refusal{Code: "out_of_scope", Status: http.StatusForbidden,
-		Detail: fmt.Sprintf("outside the caller's collections: %d %s", count, what)}
+		Detail: fmt.Sprintf("outside the caller's collections: %d %s", count, humanize.Plural(count, one, many))}
 }
 
 // Unavailable is the refusal while nobody can say who calls.
