@@ -123,6 +123,9 @@ func Needs() []Need {
 		{AtIdentity, "POST /identity/token/create", MayEnrollToken, "", ""},
 		{AtIdentity, "POST /identity/token/list", MayEnrollToken, "", ""},
 		{AtIdentity, "POST /identity/token/revoke", MayEnrollToken, "", ""},
+		{AtIdentity, "POST /identity/trust/forget", MaySiteConfig, "", ""},
+		{AtIdentity, "POST /identity/trust/load", MaySiteConfig, "", ""},
+		{AtIdentity, "POST /identity/trust/next", MaySiteConfig, "", ""},
 
 		{AtCommand, "account", MayReportRead, "", ""},
 		{AtCommand, "agent accept-serial", "", "", ownClient},

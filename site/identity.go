@@ -41,6 +41,7 @@ type Identity struct {
 	Keys      *trust.Keys
 	Audit     *audit.Log
 	APITokens *identity.APITokens
+	Trust     *identity.Trust
 }
 
 // OpenIdentity opens the identity role of a data directory, and makes its keys where there are none. The caller has
@@ -64,6 +65,7 @@ func OpenIdentity(data string, cfg configs.Config, serials identity.Serials, log
 	if err != nil {
 		return nil, errors.Join(err, i.Audit.Close())
 	}
+	i.Trust = identity.NewTrust(i.Service, i.Keys)
 	if i.APITokens, err = identity.NewAPITokens(i.DB(), i.Audit, nil, log); err != nil {
 		return nil, errors.Join(err, i.Close())
 	}
@@ -102,6 +104,7 @@ func identityCalls(i *Identity) *calls {
 	i.Service.Handle(served)
 	i.APITokens.Handle(served)
 	audit.Serve(served, i.Audit)
+	i.Trust.Handle(served)
 	return served
 }
 

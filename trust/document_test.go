@@ -83,7 +83,8 @@ func TestTheFirstDocumentIsOfThePinnedRoots(t *testing.T) {
 		"a root more":                        made(t, 7, 2, keysOf(s...), s...),
 		"a root less":                        made(t, 7, 1, keysOf(s[0]), s[0]),
 		"signed for another payload":         {envelope: otherPayload(good)},
-		"signed as something else in DSSE":   {envelope: otherType(good)},
+		"signed for another type":            {envelope: otherType(good)},
+		"signed as something else":           {envelope: signedAs(t, good, "text/plain", s[0], s[1])},
 		"a payload that is not what it says": {envelope: dsse.Envelope{PayloadType: "text/plain"}},
 	} {
 		if d, err := First(bad.Envelope(), pinned); !errors.Is(err, ErrWrong) || d != nil {
@@ -104,6 +105,20 @@ func otherType(d *Document) dsse.Envelope {
 	e := d.envelope
 	e.PayloadType += "2"
 	return e
+}
+
+// signedAs is the payload, rightly signed as another type.
+func signedAs(t *testing.T, d *Document, kind string, signers ...dsse.Signer) dsse.Envelope {
+	t.Helper()
+	by, err := dsse.NewEnvelopeSigner(signers...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := by.SignPayload(t.Context(), kind, d.payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *e
 }
 
 // After the first one only a greater version counts that the roots signed which the agent has; where the roots or their

@@ -80,10 +80,10 @@ func (d *Document) follows(dir string, otherRoots bool) error {
 	return nil
 }
 
-// TakeOffline moves the root and pack keys of a site to a folder that the administrator takes away, with a copy of the
-// document. A key leaves the server only when its copy is on disk and was read back; nothing is replaced in the folder.
-// It returns the names of the files that moved. It leaves no file of its own in the site's folder.
-func TakeOffline(site, to string) ([]string, error) {
+// CopyOffline copies the root and pack keys of a site to a folder that the administrator takes away, with a copy of the
+// document, and returns the names of the keys. Each copy is on disk and was read back; nothing is replaced in the
+// folder. Forget removes the keys from the server then. It leaves no file of its own in the site's folder.
+func CopyOffline(site, to string) ([]string, error) {
 	held, err := lock(filepath.Join(site, lockFile))
 	if err != nil {
 		return nil, err
@@ -96,15 +96,39 @@ func TakeOffline(site, to string) ([]string, error) {
 	if err := elsewhere(site, to); err != nil {
 		return nil, err
 	}
-	for _, path := range append(slices.Clone(paths), filepath.Join(site, documentFile)) {
-		if err := copyFile(path, filepath.Join(to, filepath.Base(path))); err != nil {
+	var names []string
+	for _, path := range paths {
+		names = append(names, filepath.Base(path))
+	}
+	for _, name := range append(slices.Clone(names), documentFile) {
+		if err := copyFile(filepath.Join(site, name), filepath.Join(to, name)); err != nil {
 			return nil, err
 		}
 	}
-	if err := errors.Join(syncDir(to), syncDir(filepath.Dir(filepath.Clean(to)))); err != nil {
-		return nil, err
+	return names, errors.Join(syncDir(to), syncDir(filepath.Dir(filepath.Clean(to))))
+}
+
+// Forget removes root and pack keys from the server. Whoever calls it has their copies.
+func (k *Keys) Forget(names []string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	held, err := lock(k.path(lockFile))
+	if err != nil {
+		return err
 	}
-	return remove(site, paths)
+	defer held.Close()
+	for _, name := range names {
+		kind, _, _ := strings.Cut(name, "-")
+		if name != filepath.Base(name) || !strings.HasSuffix(name, keySuffix) || kind != rootKind && kind != packKind {
+			return fmt.Errorf("%.80q is the name of no root or pack key", name)
+		}
+	}
+	for _, name := range names {
+		if err := os.Remove(k.path(name)); err != nil {
+			return err
+		}
+	}
+	return syncDir(k.dir)
 }
 
 // toTake are the paths of the root and pack keys of a site. Each was read: what is no key is no reason to believe that
@@ -142,17 +166,6 @@ func elsewhere(site, to string) error {
 		return fmt.Errorf("%s is the folder that the keys are in; name another one", to)
 	}
 	return nil
-}
-
-// remove removes keys from the folder and returns their names.
-func remove(dir string, paths []string) (names []string, err error) {
-	for _, path := range paths {
-		if err := os.Remove(path); err != nil {
-			return names, err
-		}
-		names = append(names, filepath.Base(path))
-	}
-	return names, syncDir(dir)
 }
 
 // copyFile copies a file to a name that is free, syncs it and reads it back. A whole copy that is there already, of a

@@ -101,11 +101,20 @@ func TestADiskThatFailsLeavesTheDocument(t *testing.T) {
 	}
 }
 
+// takeOffline moves the site's root and pack keys to a folder.
+func (s *server) takeOffline(dir string) ([]string, error) {
+	names, err := CopyOffline(s.dir, dir)
+	if err != nil {
+		return nil, err
+	}
+	return names, s.Forget(names)
+}
+
 // away moves the site's root and pack keys to a new folder.
 func (s *server) away() string {
 	s.t.Helper()
 	dir := filepath.Join(s.t.TempDir(), "away")
-	if _, err := TakeOffline(s.dir, dir); err != nil {
+	if _, err := s.takeOffline(dir); err != nil {
 		s.t.Fatal(err)
 	}
 	return dir
@@ -124,20 +133,20 @@ func TestKeysAreTakenAway(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(taken, root), []byte("another"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := TakeOffline(s.dir, taken); err == nil || !strings.Contains(err.Error(), "another file") {
+	if _, err := s.takeOffline(taken); err == nil || !strings.Contains(err.Error(), "another file") {
 		t.Errorf("%v", err)
 	}
 	if text, _ := os.ReadFile(filepath.Join(taken, root)); string(text) != "another" {
 		t.Error("a file was replaced")
 	}
-	if _, err := TakeOffline(s.dir, s.dir); err == nil || !strings.Contains(err.Error(), "name another") {
+	if _, err := s.takeOffline(s.dir); err == nil || !strings.Contains(err.Error(), "name another") {
 		t.Errorf("%v", err)
 	}
 	links := t.TempDir()
 	if err := os.Symlink(s.path(root), filepath.Join(links, root)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := TakeOffline(s.dir, links); err == nil || !exists(s.path(root)) || !exists(s.path(pack)) {
+	if _, err := s.takeOffline(links); err == nil || !exists(s.path(root)) || !exists(s.path(pack)) {
 		t.Errorf("a link to the key counted as its copy: %v", err)
 	}
 	// a run that was stopped after its first copy is completed
@@ -148,7 +157,7 @@ func TestKeysAreTakenAway(t *testing.T) {
 	if err := copyFile(s.path(root), filepath.Join(dir, root)); err != nil {
 		t.Fatal(err)
 	}
-	moved, err := TakeOffline(s.dir, dir)
+	moved, err := s.takeOffline(dir)
 	if err != nil || !slices.Equal(moved, []string{root, pack}) {
 		t.Errorf("%v, %v", moved, err)
 	}
@@ -166,7 +175,12 @@ func TestKeysAreTakenAway(t *testing.T) {
 	if id, _, err := s.TaskKey(); err != nil || id != d.TaskKeys[0].ID {
 		t.Error(err)
 	}
-	if _, err := TakeOffline(s.dir, dir); err == nil || !strings.Contains(err.Error(), "taken away before") {
+	for _, name := range []string{"trust.json", keyFile("task", d.TaskKeys[0].ID), "../" + root, "root-1", ""} {
+		if err := s.Forget([]string{name}); err == nil || !strings.Contains(err.Error(), "no root or pack key") {
+			t.Errorf("forgot %q: %v", name, err)
+		}
+	}
+	if _, err := s.takeOffline(dir); err == nil || !strings.Contains(err.Error(), "taken away before") {
 		t.Errorf("%v", err)
 	}
 	s.at = day.Add(80 * oneDay)
@@ -343,7 +357,7 @@ func TestARunningSiteSeesWhatAnotherProcessDoes(t *testing.T) {
 		len(next.TaskKeys) != 1 {
 		t.Errorf("%s, %v", id, err)
 	}
-	if _, err := TakeOffline(s.dir, filepath.Join(t.TempDir(), "away")); err != nil {
+	if _, err := s.takeOffline(filepath.Join(t.TempDir(), "away")); err != nil {
 		t.Fatal(err)
 	}
 	if st := s.standing(); !st.Offline() {

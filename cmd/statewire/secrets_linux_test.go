@@ -128,7 +128,19 @@ func TestNoSecretIsShown(t *testing.T) {
 		s.see(data, append(strings.Fields(line), "--config", configOf(t, own, passwordFile))...)
 	}
 
-	for folder, least := range map[string]int{data: 5, machine: 1} {
+	if out := done(t, data, "trust", "offline", "--out", filepath.Join(own, "keys")); !strings.Contains(out, "2 keys") {
+		t.Error(out)
+	}
+	next := filepath.Join(own, "next.json")
+	if err := os.WriteFile(next, []byte(done(t, data, "trust", "next")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	done(t, data, "trust", "sign", next, "--keys", filepath.Join(own, "keys"))
+	if out := done(t, data, "trust", "load", next); !strings.Contains(out, "version 2") {
+		t.Error(out)
+	}
+
+	for folder, least := range map[string]int{own: 2, data: 3, machine: 1} {
 		keys := keysBelow(t, folder)
 		if len(keys) < least {
 			t.Errorf("only %d files with keys in %s: the search is broken", len(keys), folder)

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/cmd/statewire/cli"
+	"statewire/identity"
+	"statewire/site"
 	"statewire/trust"
 )
 
@@ -39,6 +43,23 @@ func (g *globals) needTrust() error {
 	}
 	return fmt.Errorf("the site on %s has no trust keys yet; name its data directory with --data, or start it with "+
 		"`statewire serve`, which makes them", g.Data)
+}
+
+// trusts changes the site's trust document and keys: in the running site, or in the command itself.
+type trusts interface {
+	TrustNext(context.Context, identity.TrustChange) (json.RawMessage, error)
+	TrustLoad(ctx context.Context, envelope json.RawMessage) error
+	TrustForget(ctx context.Context, names []string) error
+}
+
+// withTrust hands f the running site's keys, or has the identity role for the length of f.
+func (g *globals) withTrust(cmd *cobra.Command, f func(context.Context, trusts) error) error {
+	if err := g.needTrust(); err != nil {
+		return err
+	}
+	return g.onIdentity(cmd,
+		func(ctx context.Context, socket string) error { return f(ctx, identity.Dial(socket)) },
+		func(ctx context.Context, own *site.Identity) error { return f(ctx, own.Trust) })
 }
 
 // asCaller is for commands that work in a folder of their caller's.
@@ -68,9 +89,16 @@ func trustOfflineCommand(g *globals) *cobra.Command {
 			if inside(out, g.Data) {
 				return cli.Usage(fmt.Errorf("%s is in the data directory; name a folder that can be taken away", out))
 			}
-			moved, err := trust.TakeOffline(g.trustDir(), out)
+			moved, err := trust.CopyOffline(g.trustDir(), out)
 			if err != nil {
 				return fmt.Errorf("take the keys off the server: %w", err)
+			}
+			if err := g.Prepare(cmd, nil); err != nil { // the folder may be the caller's alone, the site is its owner's
+				return err
+			}
+			err = g.withTrust(cmd, func(ctx context.Context, t trusts) error { return t.TrustForget(ctx, moved) })
+			if err != nil {
+				return fmt.Errorf("the keys are in %s, but not removed from the server: %w", out, err)
 			}
 			standing, err := trust.Look(g.trustDir())
 			if err != nil {
@@ -136,7 +164,7 @@ func trustInitCommand(g *globals) *cobra.Command {
 }
 
 func trustNextCommand(g *globals) *cobra.Command {
-	var change trust.Change
+	var change identity.TrustChange
 	var from, packs []string
 	cmd := &cobra.Command{
 		Use:   "next [--from FILE]… [--threshold N] [--pack FILE]… [--drop ID]…",
@@ -151,15 +179,19 @@ func trustNextCommand(g *globals) *cobra.Command {
 			"  statewire trust load next.json                            # on the server",
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			k, err := g.trustKeys()
-			if err != nil {
+			var text json.RawMessage
+			err := g.withTrust(cmd, func(ctx context.Context, t trusts) (err error) {
+				text, err = t.TrustNext(ctx, change)
 				return err
-			}
-			d, err := k.Next(change)
+			})
 			if err != nil {
 				return fmt.Errorf("make the next trust document: %w", err)
 			}
-			if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", d.Envelope()); err != nil {
+			d, err := trust.Parse(text)
+			if err != nil {
+				return err
+			}
+			if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s\n", text); err != nil {
 				return err
 			}
 			return g.describe(cmd.ErrOrStderr(), d)
@@ -177,13 +209,13 @@ func trustNextCommand(g *globals) *cobra.Command {
 }
 
 // readAll reads documents before the process becomes another user.
-func readAll(paths []string, into *[]*trust.Document) error {
+func readAll(paths []string, into *[]json.RawMessage) error {
 	for _, path := range paths {
 		d, err := readTrust(path)
 		if err != nil {
 			return err
 		}
-		*into = append(*into, d)
+		*into = append(*into, d.Envelope())
 	}
 	return nil
 }
@@ -204,14 +236,6 @@ func readTrust(path string) (*trust.Document, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return d, nil
-}
-
-// trustKeys opens the keys of a site that has some.
-func (g *globals) trustKeys() (*trust.Keys, error) {
-	if err := g.needTrust(); err != nil {
-		return nil, err
-	}
-	return trust.OpenKeys(g.trustDir(), trust.Options{Log: g.Quiet()})
 }
 
 func trustSignCommand(g *globals) *cobra.Command {
@@ -266,19 +290,21 @@ func trustLoadCommand(g *globals) *cobra.Command {
 		Example: "  statewire trust load next.json",
 		Args:    oneFile,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			k, err := g.trustKeys()
+			if err := g.needTrust(); err != nil {
+				return err
+			}
+			before, err := readTrust(trust.DocumentFile(g.trustDir()))
 			if err != nil {
 				return err
 			}
-			before := k.RootIDs()
-			loaded, err := k.Load(d.Envelope())
+			err = g.withTrust(cmd, func(ctx context.Context, t trusts) error { return t.TrustLoad(ctx, d.Envelope()) })
 			if err != nil {
 				return fmt.Errorf("load the trust document: %w", err)
 			}
-			if !slices.Equal(before, loaded.RootIDs()) {
+			if !slices.Equal(before.RootIDs(), d.RootIDs()) {
 				fmt.Fprintln(cmd.ErrOrStderr(), "the roots changed: enrolment tokens that were not used yet are void")
 			}
-			return g.describe(cmd.OutOrStdout(), loaded)
+			return g.describe(cmd.OutOrStdout(), d)
 		},
 	}
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, args []string) (err error) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"statewire/cmd/statewire/cli"
+	"statewire/identity"
+	"statewire/site"
 	"statewire/trust"
 )
 
@@ -23,6 +25,9 @@ type trustSite struct {
 func newTrustSite(t *testing.T) trustSite {
 	t.Helper()
 	s := trustSite{t, t.TempDir()}
+	if _, err := identity.Open(site.IdentityDir(s.data), identity.Options{}); err != nil {
+		t.Fatal(err)
+	}
 	s.keys()
 	return s
 }
@@ -36,14 +41,20 @@ func (s trustSite) keys() *trust.Keys {
 	return k
 }
 
-// run runs a command of this process; what it ends with is want, "" for nothing.
+// run runs a trust command of this process; what it ends with is want, "" for nothing.
 func (s trustSite) run(want string, args ...string) (out, errOut string) {
+	s.t.Helper()
+	return s.runAny(want, append([]string{"trust"}, args...)...)
+}
+
+// runAny is run of any command.
+func (s trustSite) runAny(want string, args ...string) (out, errOut string) {
 	s.t.Helper()
 	cmd := (&globals{}).root()
 	var o, e bytes.Buffer
 	cmd.SetOut(&o)
 	cmd.SetErr(&e)
-	cmd.SetArgs(append([]string{"--data", s.data, "trust"}, args...))
+	cmd.SetArgs(append([]string{"--data", s.data}, args...))
 	err := cmd.Execute()
 	if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 		s.t.Fatalf("%v ended with %v, want %q", args, err, want)
@@ -96,8 +107,27 @@ func TestTheKeysAreTakenAwayAndTheNextDocumentIsSignedElsewhere(t *testing.T) {
 	s.run("", "sign", next, "--keys", away, "--other-roots")
 	s.run("wrong_trust", "load", next)
 	s.run("", "sign", next, "--keys", other)
+	s.runAny("", "enroll", "token", "create")
+	if list, _ := s.runAny("", "enroll", "token", "list"); !strings.Contains(list, "usable") {
+		t.Error(list)
+	}
 	if _, words := s.run("", "load", next); !strings.Contains(words, "enrolment tokens") {
 		t.Error(words)
+	}
+	if list, _ := s.runAny("", "enroll", "token", "list"); strings.Contains(list, "usable") || !strings.Contains(list,
+		"void") {
+		t.Errorf("the roots are others, and tokens are still good: %s", list)
+	}
+	months, err := filepath.Glob(filepath.Join(s.data, "audit", "*.jsonl"))
+	if err != nil || len(months) == 0 {
+		t.Fatal(months, err)
+	}
+	log, err := os.ReadFile(months[0])
+	for _, action := range []string{`"trust.offline","object":"trust","targets":2`, `"trust.next"`,
+		`"trust.load","object":"trust:2"`, `"trust.load","object":"trust:3"`} {
+		if !strings.Contains(string(log), action) {
+			t.Errorf("%s is not in the audit log (%v): %s", action, err, log)
+		}
 	}
 	if got := s.keys().RootIDs(); slices.Equal(got, before) || made != "root "+got[0]+"\n" {
 		t.Errorf("%v; made %s", got, made)
