@@ -44,7 +44,8 @@ func TestAnEnrolledClientShowsItsCertificate(t *testing.T) {
 		time.Since(s.Since) > time.Minute || time.Until(s.NotAfter) < 59*24*time.Hour || s.Problem != "" || s.Trust != 1 {
 		t.Errorf("status %+v", s)
 	}
-	if m.kept.LastSerial() != 4_999_999_999 || m.c.Status().NextSerial != 5_000_000_000 || m.c.Relay() != m.relay || m.c.Document().Version != 1 {
+	if m.kept.LastSerial() != 4_999_999_999 || m.c.Status().NextSerial != 5_000_000_000 || m.c.Relay() != m.relay ||
+		m.c.Document().Version != 1 {
 		t.Errorf("last serial %d, relay %s", m.kept.LastSerial(), m.c.Relay())
 	}
 	if answer := m.sender().Post(t.Context(), []byte("<Report/>")); answer.Outcome != transport.Accepted ||
@@ -132,7 +133,7 @@ func TestToAnotherRelayNothingIsSent(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			relay, sent, ended := spy(t, c.certificate)
-			got := transport.Enroll(t.Context(), relay, token.Pin, trust.EnrollRequest{Token: token.String()})
+			got := transport.Enroll(t.Context(), relay, token.Pin, trust.EnrollRequest{Token: token.String()}, time.Now)
 			if got.Outcome == transport.Accepted || got.Err == nil || got.Code != c.code {
 				t.Errorf("got %+v", got)
 			}
@@ -150,7 +151,7 @@ func TestToAnotherRelayNothingIsSent(t *testing.T) {
 	}
 	relay, sent, ended := spy(t, chain(t, ours, ours, "127.0.0.1", server))
 	got := transport.Enroll(t.Context(), relay, token.Pin, trust.EnrollRequest{Token: token.String(),
-		CSR: strings.Repeat("x", 2000)})
+		CSR: strings.Repeat("x", 2000)}, time.Now)
 	if got.Outcome != transport.Again || sent.Load() < 2000 {
 		t.Errorf("our relay got %d bytes: the count shows nothing; %+v", sent.Load(), got)
 	}
@@ -158,7 +159,7 @@ func TestToAnotherRelayNothingIsSent(t *testing.T) {
 }
 
 func TestAnEnrolmentOnlyGoesToHTTPS(t *testing.T) {
-	got := transport.Enroll(t.Context(), "http://127.0.0.1:1", trust.Pin{}, trust.EnrollRequest{})
+	got := transport.Enroll(t.Context(), "http://127.0.0.1:1", trust.Pin{}, trust.EnrollRequest{}, time.Now)
 	if got.Outcome != transport.Refused || got.Err == nil {
 		t.Errorf("got %+v", got)
 	}
@@ -342,7 +343,10 @@ func TestAFalseAnswerIsNotKept(t *testing.T) {
 			a.ClientID = "GUID:F1B03089-0000-0000-0000-000000000100"
 		}},
 		{"no serial", "no serial", func(_ *machine, a *trust.EnrollAnswer) { a.NextSerial = 0 }},
-		{"a serial behind the last", "no serial", func(_ *machine, a *trust.EnrollAnswer) { a.NextSerial = smx.MaxSerial + 1 }},
+		{"a serial behind the last", "no serial", func(_ *machine, a *trust.EnrollAnswer) {
+			a.NextSerial = smx.MaxSerial +
+				1
+		}},
 		{"another client's certificate", "for client", func(m *machine, a *trust.EnrollAnswer) {
 			a.Certificate = m.issue("GUID:F1B03089-0000-0000-0000-000000000100", m.site.CA[0], nil)
 		}},

@@ -32,7 +32,8 @@ type machine struct {
 
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	m := &machine{t: t, dir: t.TempDir() + "/identity", id: smx.ClientID(uuid.New()), kept: cache.NewMemory(1431), site: agenttest.NewAuthority(t)}
+	m := &machine{t: t, dir: t.TempDir() + "/identity", id: smx.ClientID(uuid.New()), kept: cache.NewMemory(1431),
+		site: agenttest.NewAuthority(t)}
 	m.relay = m.site.Listen()
 	m.start()
 	return m
@@ -41,7 +42,8 @@ func newMachine(t *testing.T) *machine {
 // start opens the folder as a new process does.
 func (m *machine) start() {
 	m.t.Helper()
-	c, err := Open(OpenFolder(m.dir), Options{Client: m.id, Serials: m.kept, Log: quiet, Now: func() time.Time { return m.site.Now() }})
+	c, err := Open(OpenFolder(m.dir), Options{Client: m.id, Serials: m.kept, Log: quiet,
+		Now: func() time.Time { return m.site.Now() }})
 	if err != nil {
 		m.t.Fatal(err)
 	}

@@ -40,12 +40,13 @@ type Issue struct {
 
 // Enroll asks the relay at address once for a first certificate. The relay has to prove in the handshake that its
 // certificate comes from the authority of the pin; to another one nothing of the request is sent.
-func Enroll(ctx context.Context, address string, pin trust.Pin, request trust.EnrollRequest) Issue {
+func Enroll(ctx context.Context, address string, pin trust.Pin, request trust.EnrollRequest,
+	now func() time.Time) Issue {
 	u, err := parse.URL(address, "https")
 	if err != nil {
 		return Issue{Outcome: Refused, Code: "bad_relay", Err: fmt.Errorf("the relay: %w", err)}
 	}
-	return issue(ctx, PinAuthority(pin.CA, u.Hostname()), u.JoinPath(enrollPath).String(), request)
+	return issue(ctx, PinAuthority(pin.CA, u.Hostname(), now), u.JoinPath(enrollPath).String(), request)
 }
 
 // Renew asks once for the next certificate, over the one that is to be renewed.
@@ -124,7 +125,7 @@ var ErrWrongPin = errors.New("the relay's certificate does not come from the aut
 
 // PinAuthority is the TLS settings towards a relay of which nothing is known but the key of its authority: the relay's
 // own certificate has to be signed with that key and has to be valid for host.
-func PinAuthority(pin [sha256.Size]byte, host string) *tls.Config {
+func PinAuthority(pin [sha256.Size]byte, host string, now func() time.Time) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13,
 		// What is skipped here is done below, with an authority that is known only once the relay has sent it.
@@ -141,7 +142,7 @@ func PinAuthority(pin [sha256.Size]byte, host string) *tls.Config {
 			if !found {
 				return ErrWrongPin
 			}
-			if _, err := VerifyServer(state, roots, host, time.Now()); err != nil {
+			if _, err := VerifyServer(state, roots, host, now()); err != nil {
 				if errors.As(err, new(x509.HostnameError)) || errors.As(err, new(x509.CertificateInvalidError)) {
 					return fmt.Errorf("the relay's certificate: %w", err)
 				}
