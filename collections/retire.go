@@ -142,6 +142,21 @@ func (s *Service) changeSome(ctx context.Context, some []smx.ClientID, at time.T
 	return s.putRetirements(ctx, rows)
 }
 
+// RecordDelete calls do, which erases a client, once that is recorded.
+func (s *Service) RecordDelete(ctx context.Context, client smx.ClientID, reason string, do func() error) error {
+	if len(reason) > maxReason {
+		return control.Invalid("the reason has %d bytes; allowed are %d", len(reason), maxReason)
+	}
+	finish, err := s.begin(ctx, audit.Action{Actor: control.Actor(ctx), Action: "client.delete",
+		Object: "client:" + client.String(), Targets: 1, Reason: reason})
+	if err != nil {
+		return err
+	}
+	err = do()
+	finish(audit.Outcome(err))
+	return err
+}
+
 // begin records an action where there is somebody who does.
 func (s *Service) begin(ctx context.Context, a audit.Action) (func(outcome, detail string), error) {
 	if s.auditor == nil {

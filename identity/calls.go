@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/google/uuid"
+
 	"statewire/internal/control"
 	"statewire/trust"
 )
@@ -64,6 +66,7 @@ func (s *Service) Handle(mux control.Router) {
 	handle(mux, "pause", func(ctx context.Context, in bool) (nothing, error) { return nothing{}, s.Pause(ctx, in) })
 	handle(mux, "client/list", func(ctx context.Context, _ nothing) ([]Client, error) { return s.Clients(ctx) })
 	handle(mux, "client/show", func(ctx context.Context, in named) (Client, error) { return s.Client(ctx, in.ID) })
+	handle(mux, "client/deny", func(ctx context.Context, in uuid.UUID) (nothing, error) { return nothing{}, s.Deny(ctx, in) })
 	handle(mux, "client/revoke", func(ctx context.Context, in reasoned) (nothing, error) {
 		return nothing{}, s.Revoke(ctx, in.ID, in.Reason)
 	})
@@ -110,6 +113,12 @@ func (r *Remote) Renew(ctx context.Context, in RenewCall) (trust.RenewAnswer, er
 // Seen is Service.Seen.
 func (r *Remote) Seen(ctx context.Context, callers []Caller) error {
 	_, err := call[nothing](ctx, r, "seen", callers)
+	return err
+}
+
+// Deny is Service.Deny.
+func (r *Remote) Deny(ctx context.Context, client uuid.UUID) error {
+	_, err := away(call[nothing](ctx, r, "client/deny", client))
 	return err
 }
 

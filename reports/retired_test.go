@@ -1,16 +1,23 @@
 package reports_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
+	"statewire/collections"
 	"statewire/reports"
 	"statewire/reports/reportstest"
 	"statewire/reports/summary"
+	"statewire/resync"
+	"statewire/resync/gaps"
 )
 
 // history are the reports that tell of what was, and of one client by its name: retired clients stay in them.
@@ -27,8 +34,8 @@ func oddOnes(s *reportstest.Site, poller int, clients ...int) {
 			"9000000000, 10, '%s')", id(n), s.Micros(hour)))
 	}
 	for _, n := range clients {
-		s.Exec(fmt.Sprintf(`INSERT INTO state_messages (client_id, serial, message_us, received_time, topic_type, topic_id,
-			state_id, flags, source_file, payload_hash) VALUES ('%s', 31, 0, '%s', 500, 'clock', 2, 1, 'w', 1)`, id(n),
+		s.Exec(fmt.Sprintf(`INSERT INTO state_messages (client_id, serial, message_us, received_time, loaded_time, topic_type,
+			topic_id, state_id, flags, source_file, payload_hash) VALUES ('%[1]s', 31, 0, '%[2]s', '%[2]s', 500, 'clock', 2, 1, 'w', 1)`, id(n),
 			s.Micros(2*hour)))
 	}
 	var silent []message
@@ -119,7 +126,44 @@ func TestRetiredClientsAreInNoCount(t *testing.T) {
 	if got := summed(t, all); !slices.Equal(got, whole) {
 		t.Errorf("summaries hold %v, want %v", got, whole)
 	}
+
+	erase(t, all, gone...)
+	for _, when := range []string{"erased", "erased and summed"} {
+		for name, got := range population(all) {
+			if !slices.Contains(ofNoClient, name) && got != want[name] {
+				t.Errorf("%s, %s:\n%s\nwant\n%s", when, name, got, want[name])
+			}
+		}
+		if got, want := summed(t, all), summed(t, left); !slices.Equal(got, want) {
+			t.Errorf("summaries hold %v, want %v", got, want)
+		}
+	}
 }
+
+// ofNoClient are the reports about what goes by no client: nothing of them is erased.
+var ofNoClient = []string{"bad-files", "gap-checks", "account", "freshness", "set-aside", "throughput"}
+
+// erase removes clients from the store.
+func erase(t *testing.T, s *reportstest.Site, clients ...int) {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	service, err := resync.New(resync.DefaultConfig(), resync.Deps{Store: s.Store, Denier: nobody{},
+		Collections: collections.New(s.Store, log, time.Now),
+		Unread:      func(context.Context) (gaps.Unread, error) { return gaps.Unread{}, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range clients {
+		if _, err := service.Erase(t.Context(), id(n), "sold"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// nobody has a certificate.
+type nobody struct{}
+
+func (nobody) Deny(context.Context, uuid.UUID) error { return nil }
 
 // A report ends a retirement, and only that of its client; what is known of it stays.
 func TestAReportBringsARetiredClientBack(t *testing.T) {

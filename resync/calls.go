@@ -61,6 +61,10 @@ func (s *Service) Handle(mux control.Router) {
 	control.Handle(mux, path+"request", s.serveRequest)
 	control.Handle(mux, path+"accept", s.serveAccept)
 	control.Handle(mux, path+"next-serial", s.serveNextSerial)
+	control.Handle(mux, path+"client/delete", func(ctx context.Context, in eraseCall, _ *control.Teller) (EraseResult,
+		error) {
+		return s.Erase(ctx, in.Client, in.Reason)
+	})
 	control.Handle(mux, path+"list", func(ctx context.Context, in listCall, _ *control.Teller) ([]Status, error) {
 		o := ListOptions{Within: in.Within, Open: in.Open, Limit: in.Limit}
 		if in.Client != "" {
@@ -88,6 +92,11 @@ func (s *Service) serveAccept(ctx context.Context, in targetCall, say *control.T
 		return AcceptResult{}, err
 	}
 	return s.Accept(ctx, target, AcceptOptions{By: in.By, DryRun: in.DryRun, Claim: in.Claim, Progress: say.Progress})
+}
+
+type eraseCall struct {
+	Client uuid.UUID `json:"client_id"`
+	Reason string    `json:"reason"`
 }
 
 type nextSerialCall struct {
@@ -149,6 +158,11 @@ func (c *Client) Accept(ctx context.Context, t Target, o AcceptOptions) (AcceptR
 	in := targetCall{Clients: collections.Names(t.Clients), Collection: t.Collection, All: t.All, By: o.By,
 		DryRun: o.DryRun, Claim: o.Claim}
 	return control.Call[AcceptResult](ctx, c.caller, "accept", in, control.Listener{Progress: o.Progress})
+}
+
+// Erase is Service.Erase.
+func (c *Client) Erase(ctx context.Context, client uuid.UUID, reason string) (EraseResult, error) {
+	return control.Call[EraseResult](ctx, c.caller, "client/delete", eraseCall{client, reason}, control.Listener{})
 }
 
 // NextSerial is Service.NextSerial.

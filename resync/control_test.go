@@ -32,6 +32,7 @@ type resyncs interface {
 	Accept(context.Context, Target, AcceptOptions) (AcceptResult, error)
 	List(context.Context, ListOptions) ([]Status, error)
 	NextSerial(context.Context, uuid.UUID, uint64) (NextSerial, error)
+	Erase(ctx context.Context, client uuid.UUID, reason string) (EraseResult, error)
 }
 
 type collectionStore interface {

@@ -60,7 +60,7 @@ func (s *Service) NextSerial(ctx context.Context, client uuid.UUID, last uint64)
 	}
 	if !unread.Everybody && !(unread.Partly && unread.Holds(id)) {
 		s.patience.forget(id)
-		return NextSerial{greatest + 1, known}, nil
+		return NextSerial{greatest + 1, known}, s.settleErased(ctx, id)
 	}
 	if waited := s.patience.waited(id, s.now()); waited < busyWait {
 		return NextSerial{}, &BusyError{cmp.Or(unread.Reason, "more waits than is read at once"), waited}
@@ -77,17 +77,26 @@ func (s *Service) greatest(ctx context.Context, client smx.ClientID, last uint64
 	if err != nil {
 		return 0, false, err
 	}
-	greatest := max(last, stored.greatest)
+	greatest := max(last, stored.greatest, stored.floor)
 	for _, run := range unread.Arriving[client] {
 		greatest = max(greatest, run.Last)
 	}
 	for _, serial := range claimed {
-		if !serials.Jumps(serial, stored.measure) {
+		if !serials.Jumps(serial, max(stored.measure, stored.floor)) {
 			greatest = max(greatest, serial)
 		}
 	}
 	_, waits := unread.Clients[client]
 	return greatest, stored.known || polled || waits, nil
+}
+
+// settleErased lets nothing be missing below the serials of a client that was erased, and comes back.
+func (s *Service) settleErased(ctx context.Context, client smx.ClientID) error {
+	stored, err := s.store.serialsOf(ctx, client)
+	if err != nil || stored.floor == 0 || stored.known {
+		return err
+	}
+	return s.store.putBaselines(ctx, []gaps.Candidate{{Client: client, NextSerial: stored.floor + 1}}, s.now().UTC())
 }
 
 // skip makes the client continue far behind the greatest serial known, and settles what is between.
@@ -131,12 +140,14 @@ type storedSerials struct {
 	greatest uint64 // received, or claimed and believed
 	measure  uint64 // claims are measured by it
 	known    bool
+	floor    uint64 // its greatest when it was erased; 0: it never was
 }
 
 func (l *storeLedger) serialsOf(ctx context.Context, client smx.ClientID) (out storedSerials, err error) {
-	row := l.store.Conn().QueryRow(ctx, nextSerialSQL, store.UUIDArg("client", uuid.UUID(client)))
+	row := l.store.Conn().QueryRow(ctx, nextSerialSQL, store.UUIDArg("client", uuid.UUID(client)),
+		store.TextArg("hash", hashOf(client)))
 	var known uint8
-	err = row.Scan(&out.greatest, &out.measure, &known)
+	err = row.Scan(&out.greatest, &out.measure, &known, &out.floor)
 	out.known = known == 1
 	return out, wrap(err, "read the serials of the client")
 }

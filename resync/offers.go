@@ -2,6 +2,7 @@ package resync
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -154,6 +155,16 @@ func (o *offers) giveBack(claims map[smx.ClientID]claim, pickups []pickup) (drop
 	o.pickups = append(pickups, o.pickups...)
 	o.storing = nil
 	return dropped
+}
+
+// forget drops all that concerns a client.
+func (o *offers) forget(client smx.ClientID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.owing, client)
+	delete(o.picked, client)
+	delete(o.claims, client)
+	o.pickups = slices.DeleteFunc(o.pickups, func(p pickup) bool { return p.client == client })
 }
 
 // stored says that what was handed out is in the store.

@@ -27,6 +27,7 @@ type Deps struct {
 	Store       *store.Store
 	Collections *collections.Service                       // whom a target's collection means
 	Unread      func(context.Context) (gaps.Unread, error) // lists the unread reports; an error holds everybody
+	Denier      Denier                                     // nil: no client can be erased
 	Log         *slog.Logger                               // nil discards
 	Registerer  prometheus.Registerer                      // nil registers nothing
 	Clock       func() time.Time                           // nil is a steady one, which never jumps
@@ -57,6 +58,7 @@ type Service struct {
 	offers      *offers
 	policies    policyCache // nil when nobody follows
 	retirer     retirer     // nil when nobody retires clients
+	denier      Denier      // nil: no client can be erased
 	collections *collections.Service
 	recorder    control.Recorder
 	listing     *listing  // for clients that enrol
@@ -91,7 +93,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := newService(cfg, deps, log)
 	s.store = newStoreLedger(deps.Store, log)
-	s.ledger, s.retirer = s.store, deps.Collections
+	s.ledger, s.retirer, s.denier = s.store, deps.Collections, deps.Denier
 	return s, nil
 }
 

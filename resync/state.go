@@ -127,7 +127,10 @@ func (s *Service) step(ctx context.Context) error {
 	}
 	now := s.now().UTC()
 	if now.Sub(s.lastCheck) >= s.cfg.Load().CheckInterval || s.lastCheck.IsZero() {
-		return errors.Join(s.dueCheck(ctx, now), s.retireSilent(ctx, now), s.tellChecked(ctx))
+		return errors.Join(s.eraseLate(ctx, time.Unix(0, 0)), s.dueCheck(ctx, now), s.retireSilent(ctx, now), s.tellChecked(ctx))
+	}
+	if err := s.eraseLate(ctx, now.Add(-eraseWatch)); err != nil {
+		return err
 	}
 	owed, err := s.refresh(ctx, now)
 	if err != nil {
@@ -146,6 +149,14 @@ func (s *Service) dueCheck(ctx context.Context, now time.Time) error {
 		s.lastCheck = now
 	}
 	return err
+}
+
+// eraseLate removes what came late of clients erased since a time; nothing where nobody erases.
+func (s *Service) eraseLate(ctx context.Context, since time.Time) error {
+	if s.denier == nil {
+		return nil
+	}
+	return s.eraseAgain(ctx, since)
 }
 
 // retireWait is how long a site runs before it retires anybody: after a pause of its own everybody was silent.

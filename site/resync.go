@@ -89,7 +89,8 @@ func (s *Site) awaitResync(ctx context.Context) (func() error, error) {
 // startResync runs the gap checks, and answers other processes of the site on the role's socket.
 func (s *Site) startResync(ctx context.Context, g *errgroup.Group, db *store.Store) error {
 	role, err := NewResyncRole(s.live.Load().Resync, resync.Deps{
-		Store: db, Unread: Unread(s.inbox), Log: s.log.With("stage", "resync"), Registerer: s.registry,
+		Store: db, Unread: Unread(s.inbox), Denier: s.denier(), Log: s.log.With("stage", "resync"),
+		Registerer: s.registry,
 	}, s.auditLog())
 	if err != nil {
 		return err
@@ -122,6 +123,14 @@ func (s *Site) resyncCalls(role ResyncRole) *calls {
 	role.Policies.Handle(served)
 	served.HandleFunc("GET "+schedulePath, s.serveSchedule)
 	return served
+}
+
+// denier refuses certificates: this process, or the one with the identity role.
+func (s *Site) denier() resync.Denier {
+	if s.identity != nil {
+		return s.identity
+	}
+	return identity.Dial(IdentitySocket(s.cfg.Data))
 }
 
 // ResyncRole is what the process with the resync role keeps in memory.

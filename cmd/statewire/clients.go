@@ -18,7 +18,7 @@ func clientCommand(g *globals) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(clientListCommand(g), clientShowCommand(g), clientRevokeCommand(g), clientRetireCommand(g),
-		clientUnretireCommand(g))
+		clientUnretireCommand(g), clientDeleteCommand(g))
 	return cmd
 }
 

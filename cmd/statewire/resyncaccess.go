@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"statewire/cmd/statewire/cli"
@@ -35,6 +36,7 @@ type resyncs interface {
 	Request(context.Context, resync.Target, resync.RequestOptions) (resync.RequestResult, error)
 	Accept(context.Context, resync.Target, resync.AcceptOptions) (resync.AcceptResult, error)
 	List(context.Context, resync.ListOptions) ([]resync.Status, error)
+	Erase(ctx context.Context, client uuid.UUID, reason string) (resync.EraseResult, error)
 }
 
 type collectionStore interface {

@@ -1,7 +1,8 @@
 -- What is stored of a client that enrols: the greatest serial received, or claimed and believed; the greatest that its
--- claims are measured by; and whether there is anything at all. A client whose reports held no numbered message is in
--- clients_seen alone.
-SELECT max(h.greatest) AS greatest, max(h.measure) AS measure, count() > 0 AS known
+-- claims are measured by; whether there is anything at all; and the greatest that it had when it was erased. A client
+-- whose reports held no numbered message is in clients_seen alone.
+SELECT max(h.greatest) AS greatest, max(h.measure) AS measure, count() > 0 AS known,
+    (SELECT max(last_serial) FROM serial_floors WHERE client_hash = {hash:String}) AS floor
 FROM
 (
     SELECT CAST(client_stats_data.last_serial, 'UInt64') AS greatest, greatest AS measure

@@ -13,7 +13,7 @@ func Sections(cmd *cobra.Command) []string {
 	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
 	top, _, _ := strings.Cut(path, " ")
 	switch path {
-	case "client retire", "client unretire":
+	case "client retire", "client unretire", "client delete":
 		top = "resync"
 	}
 	switch top {

@@ -1,0 +1,10 @@
+-- Removes the summaries of topic ids that nobody but the client has states of.
+ALTER TABLE subject_now DELETE WHERE (topic_type, topic_id) IN
+(
+    SELECT topic_type, topic_id FROM current_states_data WHERE client_id = {client:UUID}
+    UNION DISTINCT
+    SELECT topic_type, topic_id FROM instant_states_data WHERE client_id = {client:UUID}
+)
+AND (topic_type, topic_id) NOT IN (SELECT topic_type, topic_id FROM current_states_data WHERE client_id != {client:UUID})
+AND (topic_type, topic_id) NOT IN (SELECT topic_type, topic_id FROM instant_states_data WHERE client_id != {client:UUID})
+SETTINGS mutations_sync = 1, allow_nondeterministic_mutations = 1
