@@ -24,6 +24,11 @@ func TestAClientIsLookedForInListsAndQueries(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// What a crash left of an older list has no say.
+	if err := s.store.Conn().Exec(t.Context(), "INSERT INTO collection_clients (name, revision, client_id) VALUES "+
+		"('list', 1, '"+out.String()+"')"); err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		names  []string
 		client uuid.UUID

@@ -251,10 +251,13 @@ func TestTokensWhileIdentityIsAway(t *testing.T) {
 func TestAttackACallerOfSomeCollectionsSeesOnlyTheirClients(t *testing.T) {
 	seed, tokens := reportstest.Fleet(t), newTokens(t)
 	seed.Reports(reportstest.Report{Client: 1, Name: "TWIN", Received: time.Hour},
-		reportstest.Report{Client: 50, Name: "TWIN", Received: time.Hour})
+		reportstest.Report{Client: 50, Name: "TWIN", Received: time.Hour},
+		reportstest.Report{Client: 51, Name: "PAIR", Received: time.Hour},
+		reportstest.Report{Client: 52, Name: "PAIR", Received: time.Hour})
 	sets := collections.New(seed.Store, slog.New(slog.DiscardHandler), time.Now)
 	own, foreign := reportstest.ID(2), reportstest.ID(3)
-	for _, spec := range []collections.Spec{{Name: "pilot", Clients: []smx.ClientID{smx.ClientID(own)}},
+	for _, spec := range []collections.Spec{{Name: "pilot", Clients: []smx.ClientID{smx.ClientID(own),
+		smx.ClientID(reportstest.ID(51))}},
 		{Name: "rest", Clients: []smx.ClientID{smx.ClientID(foreign), smx.ClientID(reportstest.ID(1))}}} {
 		if _, err := sets.Create(t.Context(), spec); err != nil {
 			t.Fatal(err)
@@ -303,6 +306,7 @@ func TestAttackACallerOfSomeCollectionsSeesOnlyTheirClients(t *testing.T) {
 		"/clients/PC003":                                                       "403 out_of_scope",
 		"/clients/NOBODY":                                                      "403 out_of_scope",
 		"/clients/TWIN":                                                        "403 out_of_scope",
+		"/clients/PAIR":                                                        "403 out_of_scope", // one of the two is its own
 		"/clients/" + uuid.NewString():                                         "403 out_of_scope",
 		"/healthz":                                                             "200",
 	} {
