@@ -96,7 +96,7 @@ func (l *Log) write(batch []*entry) error {
 		err = l.file.Sync()
 	}
 	if err == nil && l.unnamed {
-		err = syncDir(l.dir)
+		err = l.syncDir(l.dir)
 	}
 	if err != nil {
 		return errors.Join(err, l.restore())

@@ -83,13 +83,20 @@ type faulty struct {
 	fail *faults
 }
 
-type faults struct{ write, sync, truncate error }
+type faults struct {
+	write, sync, truncate error
+	part                  int // of the bytes that a write that fails leaves; 0 is half of them
+}
 
 func (f faulty) WriteAt(data []byte, at int64) (int, error) {
 	if f.fail.write == nil {
 		return f.file.WriteAt(data, at)
 	}
-	n, _ := f.file.WriteAt(data[:len(data)/2], at)
+	part := f.fail.part
+	if part == 0 {
+		part = len(data) / 2
+	}
+	n, _ := f.file.WriteAt(data[:part], at)
 	return n, f.fail.write
 }
 
@@ -112,6 +119,7 @@ func (f faulty) Truncate(size int64) error {
 func TestALineThatCannotBeWritten(t *testing.T) {
 	for name, bad := range map[string]faults{
 		"the write":    {write: syscall.ENOSPC},
+		"one byte":     {write: syscall.ENOSPC, part: 1},
 		"the sync":     {sync: syscall.EIO},
 		"the cut, too": {write: syscall.EIO, truncate: syscall.EROFS},
 	} {
@@ -171,6 +179,29 @@ func TestALineThatCannotBeWritten(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// The name of a new file is on the disk before its first line counts.
+func TestTheNameOfANewFileIsSynced(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, Options{})
+	bad, synced := error(syscall.EIO), 0
+	l.syncDir = func(dir string) error { synced++; return errors.Join(bad, syncDir(dir)) }
+	for range 2 {
+		if _, err := l.Begin(context.Background(), Action{Action: "a"}); !errors.Is(err, syscall.EIO) ||
+			!errors.Is(err, ErrUnavailable) || all(t, dir) != "" {
+			t.Errorf("the folder is not synced: %v, %q", err, all(t, dir))
+		}
+	}
+	bad = nil
+	begin(t, l, Action{Action: "b"})(Done, "")
+	if synced != 3 {
+		t.Errorf("synced %d times", synced)
+	}
+	check(t, l.Close())
+	if r := verified(t, dir); r.Lines != 2 {
+		t.Errorf("%+v", r)
 	}
 }
 

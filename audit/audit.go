@@ -92,6 +92,7 @@ type Log struct {
 	now      func() time.Time
 	metrics  *metrics
 	openFile func(path string, create bool) (file, error)
+	syncDir  func(dir string) error
 
 	writing sync.Mutex // held while lines go to the disk
 	file    file       // Guarded by writing, as all that follows.
@@ -118,7 +119,8 @@ type Log struct {
 // Open takes the log in dir and makes it where there is none. It moves a line that a crash cut aside, gives an action
 // that has no outcome the outcome Unknown, and fails with ErrInUse when another process has the log.
 func Open(dir string, o Options) (*Log, error) {
-	l := &Log{dir: dir, copy: o.Copy, log: o.Log, now: o.Clock, metrics: newMetrics(o.Registerer), openFile: openFile}
+	l := &Log{dir: dir, copy: o.Copy, log: o.Log, now: o.Clock, metrics: newMetrics(o.Registerer), openFile: openFile,
+		syncDir: syncDir}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
