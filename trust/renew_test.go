@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -49,6 +50,28 @@ func TestTheTaskKeyIsRenewedAtTwoThirds(t *testing.T) {
 	}
 	if exists(s.path(keyFile("task", first.TaskKeys[0].ID))) || !exists(s.path(keyFile("task", third.TaskKeys[0].ID))) {
 		t.Error("the ended key is still there, or one in use is gone")
+	}
+}
+
+// Processes that find the document due at once sign one next version.
+func TestADueDocumentIsSignedOnce(t *testing.T) {
+	for range 10 {
+		s := newServer(t)
+		s.doc()
+		all := []*Keys{s.Keys, s.open(s.dir), s.open(s.dir), s.open(s.dir)}
+		s.at = day.Add(70 * oneDay)
+		var wg sync.WaitGroup
+		for _, k := range all {
+			wg.Go(func() {
+				if _, err := k.Document(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if d := s.doc(); d.Version != 2 || len(d.TaskKeys) != 2 {
+			t.Fatalf("version %d with %d task keys", d.Version, len(d.TaskKeys))
+		}
 	}
 }
 
