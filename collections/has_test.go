@@ -13,7 +13,8 @@ import (
 
 func TestAClientIsLookedForInListsAndQueries(t *testing.T) {
 	s := New(storetest.New(t), slog.New(slog.DiscardHandler), time.Now)
-	in, out := uuid.MustParse("f1000000-0000-0000-0000-000000000001"), uuid.MustParse("f1000000-0000-0000-0000-000000000002")
+	in := uuid.MustParse("f1000000-0000-0000-0000-000000000001")
+	out := uuid.MustParse("f1000000-0000-0000-0000-000000000002")
 	for _, spec := range []Spec{
 		{Name: "list", Clients: []smx.ClientID{smx.ClientID(out)}},
 		{Name: "list", Clients: []smx.ClientID{smx.ClientID(in)}, Replace: true}, // the former members are none any more

@@ -56,7 +56,8 @@ func TestAttackScriptInEveryFieldThatAPageShows(t *testing.T) {
 		p.pages.Version = scripts[2]
 		p.pages.Alarm = func(context.Context) Alarm { return Alarm{Text: scripts[4] + scripts[5]} }
 	})
-	pages := []string{"/", "/completeness", "/reports", "/reports/" + url.PathEscape(scripts[0]), "/" + url.PathEscape(scripts[1]),
+	pages := []string{"/", "/completeness", "/reports", "/reports/" + url.PathEscape(scripts[0]),
+		"/" + url.PathEscape(scripts[1]),
 		"/clients/" + url.PathEscape(scripts[1]), "/clients/" + id(1).String() + "?serial=" + url.QueryEscape(scripts[5]) +
 			"&topic=" + url.QueryEscape("402/"+scripts[0])}
 	for n := range scripts[:3] {

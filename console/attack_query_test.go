@@ -37,7 +37,8 @@ func TestAttackSQLInEveryParameter(t *testing.T) {
 		asked++
 		w := get(t, h, target)
 		var p Problem
-		if err := json.Unmarshal(w.Body.Bytes(), &p); w.Code != http.StatusOK && (err != nil || w.Code < 400 || w.Code > 499) {
+		err := json.Unmarshal(w.Body.Bytes(), &p)
+		if w.Code != http.StatusOK && (err != nil || w.Code < 400 || w.Code > 499) {
 			t.Errorf("%s: %d %.300s", target, w.Code, w.Body)
 		}
 		if w.Code != http.StatusOK && (asSQL.MatchString(p.Detail) || p.Code == "syntax" || p.Code == "query") {
@@ -95,7 +96,8 @@ func TestAttackForeignNames(t *testing.T) {
 	named := func(host string) func(*http.Request) { return func(r *http.Request) { r.Host = host } }
 	for _, host := range []string{"evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example",
 		"evil.localhost", "localhost.", "127.0.0.1.", "2130706433", "0x7f.1", "0.0.0.0", "[::]", "10.0.0.1", "[fe80::1]",
-		"reports.example.net.evil.example", "xreports.example.net", "reports.example.net@evil.example", "localhost@evil.example",
+		"reports.example.net.evil.example", "xreports.example.net", "reports.example.net@evil.example",
+		"localhost@evil.example",
 		"evil.example/localhost", "localhost:80:80", "[::1", "::1]x"} {
 		for _, target := range []string{"/", "/api/v1/reports", "/healthz", "/metrics", "/nothing", "/static/statewire.css"} {
 			w := get(t, h, target, named(host), token)

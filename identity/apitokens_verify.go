@@ -121,7 +121,8 @@ func (t *APITokens) compare(c claim, now time.Time) (kept keptToken, right bool,
 func (t *APITokens) noteBlocked(ctx context.Context, from, object string) {
 	t.log.Warn("too many wrong API tokens", "from", from, "blocked", object, "for", failureTime)
 	finish, err := t.audit.Begin(context.WithoutCancel(ctx), audit.Action{Actor: "site", From: from,
-		Action: "token.blocked", Object: object, Targets: 1, Reason: fmt.Sprintf("%d wrong tokens in %v", failuresAllowed, failureTime)})
+		Action: "token.blocked", Object: object, Targets: 1,
+		Reason: fmt.Sprintf("%d wrong tokens in %v", failuresAllowed, failureTime)})
 	if err != nil {
 		t.log.Error("wrong API tokens not noted in the audit log", "err", err)
 		return
@@ -129,7 +130,8 @@ func (t *APITokens) noteBlocked(ctx context.Context, from, object string) {
 	finish("done", "")
 }
 
-// addressKey is what counts as one address: of IPv6 the half that a network has, because its other half is free to choose.
+// addressKey is what counts as one address: of IPv6 the half that a network has, because its other half is free to
+// choose.
 func addressKey(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {

@@ -146,7 +146,8 @@ func TestAttackAViewersTokenOnEachPathOfTheAPI(t *testing.T) {
 			t.Fatalf("guess %d: %s, want %s", n+1, code, want)
 		}
 	}
-	if code := (apiCaller{t, s.reports, tokens["viewer"]}).call("GET", "/api/v1/reports"); code != "429 too_many_failures" {
+	viewer := apiCaller{t, s.reports, tokens["viewer"]}
+	if code := viewer.call("GET", "/api/v1/reports"); code != "429 too_many_failures" {
 		t.Errorf("the token that was guessed at: %s", code)
 	}
 	checkNoSecret(t, data, s.text(), tokens)

@@ -88,7 +88,7 @@ func tokenCreateCommand(g *globals) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&role, "role", "", "viewer, operator or admin")
-	f.StringSliceVar(&want.Collections, "collections", nil, "only the clients of these collections; all where it is left out")
+	f.StringSliceVar(&want.Collections, "collections", nil, "only the clients of these collections; left out: all")
 	cli.DurationVar(f, &want.Life, "expires", "how long it can be used, at most 366d")
 	f.StringVar(&want.Name, "name", "", "what it is for, for those who read the list")
 	return cmd
