@@ -66,6 +66,7 @@ func (s *Service) Handle(mux control.Router) {
 	handle(mux, "pause", func(ctx context.Context, in bool) (nothing, error) { return nothing{}, s.Pause(ctx, in) })
 	handle(mux, "client/list", func(ctx context.Context, _ nothing) ([]Client, error) { return s.Clients(ctx) })
 	handle(mux, "client/show", func(ctx context.Context, in named) (Client, error) { return s.Client(ctx, in.ID) })
+	handle(mux, "backup", func(ctx context.Context, _ nothing) ([]byte, error) { return s.Backup(ctx) })
 	handle(mux, "client/deny", func(ctx context.Context, in uuid.UUID) (nothing, error) { return nothing{}, s.Deny(ctx, in) })
 	handle(mux, "client/revoke", func(ctx context.Context, in reasoned) (nothing, error) {
 		return nothing{}, s.Revoke(ctx, in.ID, in.Reason)
@@ -114,6 +115,11 @@ func (r *Remote) Renew(ctx context.Context, in RenewCall) (trust.RenewAnswer, er
 func (r *Remote) Seen(ctx context.Context, callers []Caller) error {
 	_, err := call[nothing](ctx, r, "seen", callers)
 	return err
+}
+
+// Backup is Service.Backup.
+func (r *Remote) Backup(ctx context.Context) ([]byte, error) {
+	return call[[]byte](ctx, r, "backup", nothing{})
 }
 
 // Deny is Service.Deny.

@@ -111,6 +111,7 @@ func Needs() []Need {
 		{AtIdentity, "POST /identity/ca/stage", MaySiteConfig, "", ""},
 		{AtIdentity, "POST /identity/ca/staged", "", "", siteProcess},
 		{AtIdentity, "POST /identity/ca/switch", MaySiteConfig, "", ""},
+		{AtIdentity, "POST /identity/backup", MaySiteConfig, "", ""},
 		{AtIdentity, "POST /identity/client/deny", "", "", siteProcess},
 		{AtIdentity, "POST /identity/client/list", MayClientRead, "", ""},
 		{AtIdentity, "POST /identity/client/revoke", MayClientRevoke, "", ""},

@@ -33,6 +33,7 @@ type identities interface {
 	StageCA(context.Context) (identity.Staged, error)
 	SwitchCA(context.Context) (identity.Staged, error)
 	Summary(context.Context) (identity.Summary, error)
+	Backup(context.Context) ([]byte, error)
 }
 
 // withIdentity hands f the running site's identity role, or has the role for the length of f.

@@ -81,7 +81,7 @@ func (g *globals) root() *cobra.Command {
 		ingestCommand(g), loadCommand(g), reportCommand(g), sqlCommand(g), explainCommand(g), traceCommand(g),
 		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), configCommand(
 			g), client.Command(&g.Globals))
-	root.AddCommand(deadCommand(g), enrollCommand(g), clientCommand(g), caCommand(g), accountCommand(g), trustCommand(g),
+	root.AddCommand(deadCommand(g), enrollCommand(g), clientCommand(g), backupCommand(g), caCommand(g), accountCommand(g), trustCommand(g),
 		tokenCommand(g), auditCommand(g), simulate.RemoveDemo())
 	return root
 }

@@ -29,7 +29,7 @@ func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
 		"client retire":   "store ingest resync",
 		"load":            "store ingest", "ingest": "store ingest", "resync list": "store ingest resync",
 		"policy list":  "store ingest resync",
-		"enroll pause": "identity enroll", "client list": "identity enroll", "ca stage": "identity enroll",
+		"enroll pause": "identity enroll", "backup": "identity enroll", "client list": "identity enroll", "ca stage": "identity enroll",
 		"token list": "identity enroll",
 		"explain":    "store reports ingest resync agent", "trace": "store reports ingest resync agent",
 		"trust init": "none", "trust load": "none", "trust next": "none", "trust offline": "none", "trust show": "none",

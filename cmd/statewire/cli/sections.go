@@ -19,7 +19,7 @@ func Sections(cmd *cobra.Command) []string {
 	switch top {
 	case "trust":
 		return []string{} // keys and documents in folders
-	case "enroll", "client", "ca", "token":
+	case "enroll", "client", "ca", "backup", "token":
 		return []string{"identity", "enroll"}
 	case "agent":
 		return []string{"agent"}
