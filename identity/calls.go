@@ -54,6 +54,9 @@ func (s *Service) Handle(mux control.Router) {
 	handle(mux, "enroll", s.Enroll)
 	handle(mux, "renew", s.Renew)
 	handle(mux, "seen", func(ctx context.Context, in []Caller) (nothing, error) { return nothing{}, s.Seen(ctx, in) })
+	handle(mux, "strangers", func(ctx context.Context, in []Stranger) (nothing, error) {
+		return nothing{}, s.Strangers(ctx, in)
+	})
 	handle(mux, "token/create", s.CreateToken)
 	handle(mux, "token/list", func(ctx context.Context, _ nothing) ([]Token, error) { return s.Tokens(ctx) })
 	handle(mux, "token/revoke", func(ctx context.Context, in named) (nothing, error) {
@@ -120,6 +123,12 @@ func (r *Remote) Seen(ctx context.Context, callers []Caller) error {
 // Backup is Service.Backup.
 func (r *Remote) Backup(ctx context.Context) ([]byte, error) {
 	return call[[]byte](ctx, r, "backup", nothing{})
+}
+
+// Strangers is Service.Strangers.
+func (r *Remote) Strangers(ctx context.Context, strangers []Stranger) error {
+	_, err := call[nothing](ctx, r, "strangers", strangers)
+	return err
 }
 
 // Deny is Service.Deny.

@@ -122,6 +122,7 @@ func Needs() []Need {
 		{AtIdentity, "POST /identity/pending", MayClientApprove, "", ""},
 		{AtIdentity, "POST /identity/renew", "", "", siteProcess},
 		{AtIdentity, "POST /identity/seen", "", "", siteProcess},
+		{AtIdentity, "POST /identity/strangers", "", "", siteProcess},
 		{AtIdentity, "POST /identity/summary", MayReportRead, "", ""},
 		{AtIdentity, "POST /identity/token/create", MayEnrollToken, "", ""},
 		{AtIdentity, "POST /identity/token/list", MayEnrollToken, "", ""},

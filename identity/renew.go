@@ -113,6 +113,26 @@ func (s *Service) shared(ctx context.Context, call RenewCall) error {
 		"it anew", call.Caller.Key())
 }
 
+// Stranger is a caller that spoke for another client.
+type Stranger struct {
+	Caller  Caller `json:"caller"`
+	Claimed string `json:"claimed"` // for whom it spoke
+	From    string `json:"from"`    // where it came from
+}
+
+// Strangers notes callers that spoke for other clients. They were refused already.
+func (s *Service) Strangers(ctx context.Context, strangers []Stranger) error {
+	for _, who := range strangers {
+		finish, err := s.note(ctx, audit.Action{Actor: who.Caller.Key(), From: who.From, Action: "client.identity_mismatch",
+			Object: who.Claimed})
+		if err != nil {
+			return err
+		}
+		finish("refused", "")
+	}
+	return nil
+}
+
 // Seen notes with which certificates callers were seen: what came before them is superseded.
 func (s *Service) Seen(_ context.Context, callers []Caller) error {
 	fresh := func(tx *bbolt.Tx, c Caller) (holder, bool, error) {

@@ -28,6 +28,8 @@ type Enrolment interface {
 	Renew(context.Context, identity.RenewCall) (identity.RenewAnswer, error)
 	// Seen is told with which certificates callers were seen.
 	Seen(context.Context, []identity.Caller) error
+	// Strangers is told of callers that spoke for another client.
+	Strangers(context.Context, []identity.Stranger) error
 }
 
 // serveEnroll is for callers that have no certificate yet: their token says that they may have one.

@@ -27,8 +27,10 @@ type issuer struct {
 	renews  []identity.RenewCall
 	seen    []identity.Caller
 	answer  identity.EnrollAnswer
-	err     error
-	hold    chan struct{}
+
+	strangers []identity.Stranger
+	err       error
+	hold      chan struct{}
 }
 
 func (i *issuer) Enroll(_ context.Context, c identity.EnrollCall) (identity.EnrollAnswer, error) {
@@ -52,6 +54,13 @@ func (i *issuer) Seen(_ context.Context, callers []identity.Caller) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.seen = append(i.seen, callers...)
+	return i.err
+}
+
+func (i *issuer) Strangers(_ context.Context, strangers []identity.Stranger) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.strangers = append(i.strangers, strangers...)
 	return i.err
 }
 
@@ -268,6 +277,48 @@ func FuzzEnrolment(f *testing.F) {
 			t.Fatalf("%q was taken", body)
 		}
 	})
+}
+
+// Who speaks for another client is told of once an hour, whatever becomes of the telling.
+func TestWhoSpeaksForAnotherIsToldOf(t *testing.T) {
+	me := clientID(t, testClient)
+	cfg := testConfig()
+	cfg.Auth = AuthMTLS
+	told := &issuer{}
+	s := start(t, cfg, Deps{Callers: knownCallers{me}, Enrolment: told, Policies: &knownPolicies{etag: "e"}})
+	s.show(t)
+	s.raw(t, post(report(thatClient, 1)))
+	s.raw(t, poll("?client="+thatClient))
+	heard := func() (list []identity.Stranger) {
+		told.mu.Lock()
+		defer told.mu.Unlock()
+		return slices.Clone(told.strangers)
+	}
+	for deadline := time.Now().Add(20 * time.Second); len(heard()) == 0 && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if got := heard(); len(got) != 1 || got[0].Caller.Client != uuid.UUID(me) || got[0].Claimed != thatClient ||
+		!strings.HasPrefix(got[0].From, "127.0.0.1:") {
+		t.Errorf("told of %+v", got)
+	}
+	away, now := &issuer{err: errors.New("away")}, time.Unix(1_800_000_000, 0)
+	own := newSeen(cfg, away, newMetrics(nil), s.relay.log)
+	who := identity.Caller{Client: uuid.UUID(me)}
+	own.stranger(who, thatClient, "", now)
+	own.tell(t.Context())
+	if len(own.untold) != 1 {
+		t.Errorf("%d are told of later", len(own.untold))
+	}
+	away.err = nil
+	own.tell(t.Context())
+	own.stranger(who, thatClient, "", now.Add(strangerPause-time.Second))
+	if len(own.untold) != 0 {
+		t.Errorf("%d untold within the hour", len(own.untold))
+	}
+	own.stranger(who, thatClient, "", now.Add(strangerPause))
+	if len(own.untold) != 1 {
+		t.Errorf("%d untold after the hour", len(own.untold))
+	}
 }
 
 // Each certificate is told once, and again when that did not get through.

@@ -90,6 +90,7 @@ func (r *Relay) pollOf(req *http.Request) (smx.Poll, *problem) {
 	case named && poll.Client != caller:
 		r.log.Warn("poll for another client refused", "caller", caller.UUID(), "client", poll.Client.UUID(), "remote",
 			req.RemoteAddr)
+		r.noteStranger(req, poll.Client)
 		return poll, refuse(codeMismatch, "the poll's client is not the one that the caller's certificate was issued to")
 	}
 	poll.Client = caller

@@ -131,6 +131,13 @@ func (r *Relay) identify(req *http.Request) (caller smx.ClientID, p *problem) {
 	return caller, r.rates.take(caller, r.now())
 }
 
+// noteStranger has it noted that a caller spoke for another client.
+func (r *Relay) noteStranger(req *http.Request, claimed smx.ClientID) {
+	if caller, err := r.callers.Caller(req.TLS); err == nil {
+		r.seen.stranger(caller, claimed.String(), req.RemoteAddr, r.now())
+	}
+}
+
 // take reads, checks and commits the report.
 func (r *Relay) take(w http.ResponseWriter, req *http.Request, d *delivery, caller smx.ClientID) (smx.Checked,
 	*problem) {
@@ -146,6 +153,7 @@ func (r *Relay) take(w http.ResponseWriter, req *http.Request, d *delivery, call
 	} else if checked.Client != caller {
 		r.log.Warn("report of another client refused", "caller", caller.UUID(), "client", checked.Client.UUID(), "remote",
 			req.RemoteAddr)
+		r.noteStranger(req, checked.Client)
 		p = refuse(codeMismatch, "the report's ClientID is not the one that the caller's certificate was issued to")
 	}
 	if p != nil {
