@@ -23,10 +23,10 @@ var allowed = map[string][]string{
 	"cmd/statewire/client": {"cmd/statewire/cli", "agent", "agent/cache", "agent/credentials", "agent/transport",
 		"agent/local", "agent/packages", "reports/explain", "configs", "smx", "trust"},
 	"cmd/statewire/simulate": {"cmd/statewire/cli", "cmd/statewire/client", "site", "fleet", "configs", "relay", "inbox",
-		"smx"},
+		"smx", "agent"},
 
 	"site": {"configs", "relay", "inbox", "ingest", "store", "resync", "resync/gaps", "collections", "policies",
-		"reports", "reports/explain", "reports/summary", "console", "identity", "trust", "audit", "smx", "smx/policy"},
+		"reports", "reports/explain", "reports/summary", "console", "console/web", "identity", "trust", "audit", "smx", "smx/policy"},
 	"configs": {"relay", "identity", "ingest", "store", "resync", "collections", "reports", "notifier", "agent"},
 
 	"inbox":       {"inbox/disk"},

@@ -119,6 +119,9 @@ func newFleet(cfg Config, from time.Duration, relay transport.Relay, closeRelay 
 	return f, nil
 }
 
+// Enrol gives clients their certificates if there is a token; Run does it too. Clients that have one are left alone.
+func (f *Fleet) Enrol(ctx context.Context) error { return f.enrol(ctx) }
+
 // Run gives clients their certificates if there is a token, lets them live until ctx or the configured time ends, then
 // finishes the requests under way and returns nil. It may be called once.
 func (f *Fleet) Run(ctx context.Context) error {

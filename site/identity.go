@@ -215,3 +215,14 @@ func relayURL(address string) string {
 	}
 	return address
 }
+
+// EnrollToken has the running site on a data directory make a token for so many clients, those that reported before
+// among them.
+func EnrollToken(ctx context.Context, data string, uses int) (trust.Token, error) {
+	made, err := identity.Dial(IdentitySocket(data)).CreateToken(ctx, identity.TokenSpec{Uses: uses,
+		Expires: firstTokenLife, Adopt: true})
+	if err != nil {
+		return trust.Token{}, fmt.Errorf("make an enrolment token: %w", err)
+	}
+	return trust.ParseToken(made.Text)
+}

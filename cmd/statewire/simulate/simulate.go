@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"statewire/agent"
 	"statewire/cmd/statewire/cli"
 	"statewire/cmd/statewire/client"
 	"statewire/configs"
@@ -40,8 +41,8 @@ func Demo(globals *cli.Globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "start a site with a simulated fleet on its patch day, and print the dashboard's address",
-		Long: "Starts a whole site on free ports of this machine, without client certificates, and a simulated fleet that " +
-			"reports to it\n" +
+		Long: "Starts a whole site on free ports of this machine, and a simulated fleet that enrols, gets its certificates " +
+			"and reports to it\n" +
 			"over HTTPS. Without --data everything lies in a temporary folder that is removed at the end: the system's, or " +
 			"the user's cache\n" +
 			"folder where that is in memory. Addresses and intervals are the demo's own, whatever the configuration says; " +
@@ -110,6 +111,9 @@ func (g *commands) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Confi
 		group.Go(func() error {
 			own := cfg.Agent
 			own.Relay, own.CAFile = a.Relay, a.CAFile
+			if err := g.demoTokens(ctx, cfg, &own, &fc); err != nil {
+				return err
+			}
 			machine, err := client.StartDemo(ctx, group, g.Data, own, a.Reports, log)
 			if err != nil {
 				return err
@@ -126,6 +130,28 @@ func (g *commands) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Confi
 		folder.removeLater()
 		fmt.Fprintln(cmd.OutOrStdout(), "Stopping. Another Ctrl-C ends it at once.")
 	})
+}
+
+// demoTokens makes the tokens with which the demo's clients enrol: those that a demo of before left have their
+// certificates.
+func (g *commands) demoTokens(ctx context.Context, cfg configs.Config, own *agent.Config, fc *fleet.Config) error {
+	if cfg.Relay.Auth != relay.AuthMTLS {
+		return nil
+	}
+	many, err := site.EnrollToken(ctx, g.Data, fc.Clients)
+	if err != nil {
+		return err
+	}
+	one, err := site.EnrollToken(ctx, g.Data, 1)
+	if err != nil {
+		return err
+	}
+	fc.Token = &many
+	own.EnrollTokenFile = filepath.Join(g.Data, "demo-token")
+	if err := os.WriteFile(own.EnrollTokenFile, []byte(one.String()+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write the token of this machine's own agent: %w", err)
+	}
+	return nil
 }
 
 // stopBriefly waits for something to end. Once ctx is done it calls stopping, and then waits for no longer than
@@ -152,7 +178,7 @@ func stopBriefly(ctx context.Context, wait func() error, patience time.Duration,
 // demoConfig is the configuration with addresses on this machine only, on free ports.
 func (g *commands) demoConfig() (configs.Config, error) {
 	cfg, _, err := g.Config(map[string]string{
-		"relay.listen": "127.0.0.1:0", "relay.auth": relay.AuthNone, "reports.listen": demoPages,
+		"relay.listen": "127.0.0.1:0", "reports.listen": demoPages, "enroll.per_hour": "0",
 		"relay.client_rate": "0", // past reports come in bursts
 		// A lost report is to be noticed, asked for and repaired while somebody watches.
 		"resync.check_interval": "1m", "resync.min_missing_message_age": "1m", "resync.merge_interval": "5m",
@@ -198,6 +224,10 @@ func (g *commands) runFleet(ctx context.Context, out io.Writer, cfg configs.Conf
 	}
 	f, err := fleet.New(fc, fs, log.With("stage", "fleet"))
 	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n  %s get their certificates …\n", cli.FmtCount(fc.Clients, "client"))
+	if err := f.Enrol(ctx); err != nil { // before their past is there: a client that reported before is not let in so easily
 		return err
 	}
 	if unused {
