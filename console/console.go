@@ -36,7 +36,9 @@ type Deps struct {
 	Version string                      // shown on the dashboard and in the API description
 	Notice  string                      // stands on top of every page; empty shows none
 	Tokens  tokens                      // knows who has a token; nil: whoever comes with one is asked to come later
-	Members members                     // knows collections; nil: whoever may see some only is asked to come later
+	// FirstSteps let a first client report: they stand on the dashboard while nobody has.
+	FirstSteps []web.Step
+	Members    members // knows collections; nil: whoever may see some only is asked to come later
 }
 
 // Alarm is what a person has to know before trusting any figure: it stands on top of every page. The zero Alarm is
@@ -49,22 +51,23 @@ type Alarm struct {
 // Server is the HTTP side: pages, API, health and metrics.
 type Server struct {
 	// Constant after New.
-	cfg       reports.Config
-	runner    *reports.Runner
-	explainer *explain.Explainer
-	pages     *web.Pages
-	ready     func(context.Context) error
-	alarm     func(context.Context) Alarm
-	now       func() time.Time
-	log       *slog.Logger
-	handler   http.Handler
-	panels    []panelMaker // of the dashboard
-	complete  []panelMaker // of the page of completeness
-	snapshots *snapshots
-	tokens    tokens
-	members   members
-	needOf    func(identity.Door, string) (identity.Need, bool) // identity.NeedOf
-	patterns  []string                                          // of all routes
+	cfg        reports.Config
+	runner     *reports.Runner
+	explainer  *explain.Explainer
+	pages      *web.Pages
+	firstSteps []web.Step
+	ready      func(context.Context) error
+	alarm      func(context.Context) Alarm
+	now        func() time.Time
+	log        *slog.Logger
+	handler    http.Handler
+	panels     []panelMaker // of the dashboard
+	complete   []panelMaker // of the page of completeness
+	snapshots  *snapshots
+	tokens     tokens
+	members    members
+	needOf     func(identity.Door, string) (identity.Need, bool) // identity.NeedOf
+	patterns   []string                                          // of all routes
 }
 
 // Bounds of the listener; pages are small and readers few.
@@ -89,7 +92,7 @@ func New(cfg reports.Config, runner *reports.Runner, explainer *explain.Explaine
 	}
 	s := &Server{
 		cfg: cfg, runner: runner, explainer: explainer, pages: pages, ready: deps.Ready, alarm: deps.Alarm,
-		tokens: deps.Tokens, members: deps.Members, needOf: identity.NeedOf,
+		firstSteps: deps.FirstSteps, tokens: deps.Tokens, members: deps.Members, needOf: identity.NeedOf,
 		now: deps.Now, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)),
 	}
 	if s.now == nil {

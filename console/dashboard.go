@@ -167,7 +167,7 @@ func (s *Server) fillCompliance(ctx context.Context, p *web.Panel) error {
 	}
 	p.Stacks, p.Quiet = pickStacks(p.Stacks)
 	if len(rows) == 0 {
-		p.Empty = "No client has reported a state yet."
+		p.Empty, p.Steps = "No client has reported a state yet.", s.firstSteps
 	}
 	return nil
 }

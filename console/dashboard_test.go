@@ -172,3 +172,24 @@ func TestReportedTodayEndsAfterADay(t *testing.T) {
 		t.Errorf("the tiles are %s", body)
 	}
 }
+
+// A dashboard without a client says how a first one comes to report, as text and not as markup; one with clients does
+// not.
+func TestAnEmptyDashboardSaysHowToBegin(t *testing.T) {
+	s := reportstest.NewSite(t)
+	h := handler(t, s.Seed, watched(s), func(p *parts) {
+		p.pages.FirstSteps = []web.Step{{Where: "Here:", Command: "enroll --data '<d>'"}, {Where: "There:", Command: "run"}}
+	})
+	panel := func() string { return get(t, h, "/panels/compliance").Body.String() }
+	if text := panel(); !strings.Contains(text, "No client has reported a state yet.") ||
+		!strings.Contains(text, "<code>enroll --data &#39;&lt;d&gt;&#39;</code>") || !strings.Contains(text, "There:") {
+		t.Error(text)
+	}
+	s = reportstest.BrokenClients(t)
+	h = handler(t, s.Seed, watched(s), func(p *parts) {
+		p.pages.FirstSteps = []web.Step{{Where: "Here:", Command: "enroll"}}
+	})
+	if text := panel(); strings.Contains(text, "Here:") {
+		t.Error(text)
+	}
+}

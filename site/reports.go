@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -9,7 +10,9 @@ import (
 
 	"statewire/collections"
 	"statewire/console"
+	"statewire/console/web"
 	"statewire/inbox"
+	"statewire/relay"
 	"statewire/reports"
 	"statewire/reports/explain"
 	"statewire/store"
@@ -57,7 +60,7 @@ func (s *Site) startReports(ctx context.Context, g *errgroup.Group, db *store.St
 	})
 	pages, err := console.New(cfg, runner, explainer, console.Deps{
 		Ready: s.ready, Alarm: s.alarm(state), Log: log, Version: s.cfg.Version, Notice: s.cfg.Notice,
-		Tokens: &s.tokens, Members: collections.New(db, log, time.Now),
+		FirstSteps: s.firstSteps(), Tokens: &s.tokens, Members: collections.New(db, log, time.Now),
 		Metrics: promhttp.HandlerFor(peers{s.registry, runDir(s.cfg.Data)}, promhttp.HandlerOpts{}),
 	})
 	if err != nil {
@@ -66,4 +69,20 @@ func (s *Site) startReports(ctx context.Context, g *errgroup.Group, db *store.St
 	s.addresses.Reports = "http://" + reachable(s.pages.Addr())
 	g.Go(func() error { return pages.Serve(ctx, s.pages) })
 	return nil
+}
+
+// firstSteps are how a first client comes to report.
+func (s *Site) firstSteps() []web.Step {
+	relayAddress := relayURL(cmp.Or(s.addresses.Relay, "https://localhost:8443"))
+	agent := []web.Step{{Where: "On the client's machine, to start it:", Command: "statewire agent run"}}
+	if s.cfg.Settings.Relay.Auth != relay.AuthMTLS {
+		agent[0].Command += " --set agent.relay=" + relayAddress + " --set agent.ca_file=" + s.addresses.CAFile
+		return agent
+	}
+	return append([]web.Step{
+		{Where: "On this machine, as the site's user, to make a token:",
+			Command: "statewire --data " + s.cfg.Data + " enroll token create > token"},
+		{Where: "On the client's machine, with that file, to get its certificate:",
+			Command: "statewire agent enroll --relay " + relayAddress + " --token-file token"},
+	}, agent...)
 }

@@ -22,6 +22,7 @@ type Panel struct {
 	Refresh int // seconds
 	Error   string
 	Empty   string // said in place of content there is none of
+	Steps   []Step // what to do about it
 	Age     Age
 
 	Tiles    []Tile
@@ -227,3 +228,6 @@ type Problem struct {
 	Title  string
 	Detail string
 }
+
+// Step is a command, and where to run it.
+type Step struct{ Where, Command string }
