@@ -3,6 +3,7 @@ package credentials
 import (
 	"context"
 	"crypto/x509"
+	"encoding/pem"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -261,5 +262,25 @@ func TestAFalseRenewalIsNotKept(t *testing.T) {
 			string(after.Trust) != string(before.Trust) || string(after.CA) != string(before.CA) || m.c.Status().Problem == "" {
 			t.Errorf("%s: %v, %v, %+v", name, renewed, err, m.c.Status())
 		}
+	}
+}
+
+// A certificate in this client's name from an authority that it does not know is no renewal, whatever authorities the
+// answer brings along.
+func TestAStrangersRenewalIsNotKept(t *testing.T) {
+	m, other := newMachine(t), agenttest.NewAuthority(t)
+	m.enrol()
+	m.site.Change = func(a *trust.EnrollAnswer) {
+		block, _ := pem.Decode([]byte(m.site.Renewed[0].CSR))
+		csr, err := x509.ParseCertificateRequest(block.Bytes)
+		if err != nil {
+			t.Error(err)
+		}
+		der := other.CA[0].Sign(t, m.site.Template(m.id.String()), csr.PublicKey)
+		a.Certificate, a.CA = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), other.Bundle()
+	}
+	if _, renewed, err := m.c.Renew(t.Context(), m.sender()); renewed || err != nil ||
+		!strings.Contains(m.c.Status().Problem, "another site's") || m.c.Status().Number != "101" {
+		t.Errorf("%v, %v, %+v", renewed, err, m.c.Status())
 	}
 }
