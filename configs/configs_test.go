@@ -18,7 +18,7 @@ func TestTheShippedFileHoldsEveryKeyWithItsDefault(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := configs.Default()
-	for _, list := range []*[]string{&got.Store.Addr, &got.Reports.Hosts} {
+	for _, list := range []*[]string{&got.Store.Addr, &got.Reports.Hosts, &got.Relay.Hosts} {
 		if len(*list) == 0 { // an empty list and none mean the same
 			*list = nil
 		}

@@ -259,15 +259,45 @@ func template(name string, now time.Time, life time.Duration) (*x509.Certificate
 	}, nil
 }
 
-// serverNames are the names of this machine for its own use and on its network, then those it was told.
+// mostAddresses bounds the addresses of this machine in its certificate: a host of containers has hundreds.
+const mostAddresses = 16
+
+// ownAddresses are the addresses under which other machines may reach this one.
+func ownAddresses() (list []string) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	for _, address := range addresses {
+		if network, ok := address.(*net.IPNet); ok && network.IP.IsGlobalUnicast() && len(list) < mostAddresses {
+			list = append(list, network.IP.String())
+		}
+	}
+	return list
+}
+
+// ValidHost says what is wrong with a name or address that is to stand in a certificate.
+func ValidHost(name string) error {
+	if !validName(name) {
+		return fmt.Errorf("%.80q cannot stand in a certificate; allowed are host names and IP addresses", name)
+	}
+	return nil
+}
+
+// serverNames are the names and addresses of this machine for its own use and on its network, then those it was told.
 func serverNames(told []string) ([]string, error) {
 	names := []string{"localhost", "127.0.0.1", "::1"}
 	if host, err := os.Hostname(); err == nil && validName(host) {
 		names = append(names, host)
 	}
+	for _, address := range ownAddresses() {
+		if !slices.Contains(names, address) {
+			names = append(names, address)
+		}
+	}
 	for _, name := range told {
-		if !validName(name) {
-			return nil, fmt.Errorf("%q cannot stand in a certificate; allowed are host names and IP addresses", name)
+		if err := ValidHost(name); err != nil {
+			return nil, err
 		}
 		if !slices.Contains(names, name) {
 			names = append(names, name)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"statewire/identity"
 	"statewire/internal/parse"
 )
 
@@ -23,6 +24,10 @@ type Config struct {
 	// TLSCert and TLSKey are PEM files of the listener's certificate chain and key. Default empty: the site makes its own.
 	TLSCert string `mapstructure:"tls_cert"`
 	TLSKey  string `mapstructure:"tls_key"`
+
+	// Hosts are further names and addresses under which clients reach the relay, for the certificate that the site makes.
+	// Default empty: it has this machine's name and addresses.
+	Hosts []string `mapstructure:"hosts"`
 
 	// ClientRate is how many reports and polls per second one client may send for long. Default 10; zero sets no limit.
 	ClientRate int `mapstructure:"client_rate"`
@@ -136,6 +141,11 @@ func (c Config) validateListener() error {
 		}
 	default:
 		errs = append(errs, fmt.Errorf("relay.auth is %q; allowed are \"mtls\" and, on loopback, \"none\"", c.Auth))
+	}
+	for _, host := range c.Hosts {
+		if err := identity.ValidHost(host); err != nil {
+			errs = append(errs, fmt.Errorf("relay.hosts: %w", err))
+		}
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		errs = append(errs, errors.New("relay.tls_cert and relay.tls_key belong together; set both or neither"))

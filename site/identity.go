@@ -50,7 +50,7 @@ func OpenIdentity(data string, cfg configs.Config, serials identity.Serials, log
 	reg prometheus.Registerer) (_ *Identity, err error) {
 	i := &Identity{}
 	dir := IdentityDir(data)
-	if i.Site, err = identity.Open(dir, identity.Options{Log: log}); err != nil {
+	if i.Site, err = identity.Open(dir, identity.Options{Log: log, Hosts: cfg.Relay.Hosts}); err != nil {
 		return nil, err
 	}
 	site := i.Site.ID().String()
@@ -124,7 +124,7 @@ func (s *Site) issuedCertificate(ctx context.Context) (certificateSource, error)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && s.cfg.Settings.Relay.Auth == relay.AuthNone &&
 		Holder(s.cfg.Data, "identity") == 0 {
 		// A relay for this machine alone, on a new data directory: it needs a certificate, and nobody's identity.
-		own, err := identity.Open(dir, identity.Options{Log: s.log})
+		own, err := identity.Open(dir, identity.Options{Log: s.log, Hosts: s.cfg.Settings.Relay.Hosts})
 		if err != nil {
 			return nil, err
 		}
