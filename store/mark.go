@@ -75,9 +75,13 @@ func refuseUnlessFirst(dir string, m mark, found bool) error {
 }
 
 // used says whether a data directory without a mark has had a store: earlier versions
-// wrote no mark. A relay has made identity, a loader has written its number into its lock.
+// wrote no mark. Their relay made identity, and without what a command leaves there now; a loader has written its
+// number into its lock.
 func used(dir string) bool {
 	_, err := os.Lstat(filepath.Join(dir, "identity"))
+	if _, state := os.Lstat(filepath.Join(dir, "identity", "identity.db")); state == nil {
+		err = fs.ErrNotExist // a token was made, or a backup restored, before the first start
+	}
 	lock, lockErr := os.Lstat(filepath.Join(dir, "inboxes", "auth", "statesys.box", "loader.lock"))
 	return err == nil || lockErr == nil && lock.Size() > 0
 }

@@ -123,6 +123,10 @@ func TestANewStoreInAUsedFolderIsRefused(t *testing.T) {
 		{"the same, accepted", func(t *testing.T, dir string) {
 			look(t, storetest.NewWith(t, store.DefaultConfig(), store.Options{Dir: dir, Keep: true}))
 		}, store.Options{NewStore: true}, nil},
+		{"a token was made before the first start", func(t *testing.T, dir string) {
+			mkdir(t, dir, "identity")
+			write(t, filepath.Join(dir, "identity", "identity.db"), "x")
+		}, store.Options{}, nil},
 		{"an earlier version's folder", func(t *testing.T, dir string) { mkdir(t, dir, "identity") }, store.Options{},
 			store.ErrNewStore},
 		{"a loader's folder", func(t *testing.T, dir string) {
