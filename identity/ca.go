@@ -28,6 +28,8 @@ type Staged struct {
 
 // StageCA makes the next authority. From then on clients are told to believe both.
 func (s *Service) StageCA(ctx context.Context) (Staged, error) {
+	s.staging.Lock()
+	defer s.staging.Unlock()
 	path := filepath.Join(s.site.dir, nextKeyFile)
 	if _, err := os.Stat(path); err == nil {
 		return Staged{}, control.Invalid("an authority is staged already; `statewire ca switch` goes over to it")
@@ -72,6 +74,8 @@ func (s *Service) stage() (Staged, error) {
 // SwitchCA goes over to the staged authority. The former stays believed, so that clients' certificates of it are good
 // until they are renewed. Unused tokens are void: their pin names the former.
 func (s *Service) SwitchCA(ctx context.Context) (Staged, error) {
+	s.staging.Lock()
+	defer s.staging.Unlock()
 	staged, err := s.Staged(ctx)
 	if err != nil {
 		return Staged{}, err

@@ -62,6 +62,9 @@ func (s *Service) Enroll(ctx context.Context, call EnrollCall) (trust.EnrollAnsw
 		return trust.EnrollAnswer{}, err
 	}
 	if d.again != nil {
+		if err := s.ensureDenied(); err != nil {
+			return trust.EnrollAnswer{}, err
+		}
 		return s.answer(*d.again)
 	}
 	serial := a.request.LastSerial + 1
@@ -86,7 +89,7 @@ func (s *Service) Enroll(ctx context.Context, call EnrollCall) (trust.EnrollAnsw
 			return trust.EnrollAnswer{}, err
 		}
 	}
-	answer, err := s.issueTo(a, serial, d.known)
+	answer, err := s.issueTo(a, serial, d)
 	finish(audit.Outcome(err))
 	return answer, err
 }
@@ -232,8 +235,11 @@ func (s *Service) decide(tx *bbolt.Tx, a *asked, known *bool) (decision, error) 
 		return d, refuse(CodeClientRevoked, "%s was revoked at %s; a token made after that for this client lets it enrol: "+
 			"statewire enroll token create --client %[1]s", d.caller.Key(), h.Revoked.At.UTC().Format(time.RFC3339))
 	}
-	if d.again, err = answered(tx, a); err != nil || d.again != nil {
+	if d.again, err = answered(tx, a); err != nil {
 		return d, err
+	}
+	if d.again != nil {
+		return d, taken(tx, d.again.Holder)
 	}
 	if t.Used >= t.Uses {
 		return d, refuse(CodeTokenUsed, "this enrolment token was used %d times, as often as it may", t.Used)
@@ -320,6 +326,15 @@ func answered(tx *bbolt.Tx, a *asked) (*issued, error) {
 	return &c, nil
 }
 
+// taken refuses to say again what was issued to somebody who was revoked since.
+func taken(tx *bbolt.Tx, key string) error {
+	h, _, err := get[holder](tx, bucketHolders, []byte(key))
+	if err == nil && h.Revoked != nil {
+		err = refuse(CodeClientRevoked, "%s was revoked at %s", key, h.Revoked.At.UTC().Format(time.RFC3339))
+	}
+	return err
+}
+
 // answer says again what was said when the certificate was issued.
 func (s *Service) answer(c issued) (trust.EnrollAnswer, error) {
 	document, err := s.document()
@@ -335,7 +350,7 @@ func (s *Service) answer(c issued) (trust.EnrollAnswer, error) {
 }
 
 // issueTo decides once more and issues, in one transaction; what it denies is on disk when it returns.
-func (s *Service) issueTo(a *asked, serial uint64, known *bool) (trust.EnrollAnswer, error) {
+func (s *Service) issueTo(a *asked, serial uint64, noted decision) (trust.EnrollAnswer, error) {
 	now := s.now()
 	if wait := s.hour.take(now); wait > 0 {
 		r := refuse(CodeRate, "as many clients enrolled within the hour as enroll.per_hour allows")
@@ -345,14 +360,14 @@ func (s *Service) issueTo(a *asked, serial uint64, known *bool) (trust.EnrollAns
 	var c issued
 	var d decision
 	err := s.db.Update(func(tx *bbolt.Tx) (err error) {
-		if d, err = s.decide(tx, a, known); err != nil {
+		if d, err = s.decide(tx, a, noted.known); err != nil {
 			return err
 		}
 		switch {
 		case d.again != nil:
 			c = *d.again
 			return nil
-		case d.lookUp || d.approve: // somebody else was here meanwhile
+		case d.lookUp || d.approve || d.action != noted.action: // somebody else was here meanwhile
 			return refuse(CodeBusy, "ask again")
 		}
 		c, err = s.issueIn(tx, a, d, serial, now)
@@ -361,8 +376,11 @@ func (s *Service) issueTo(a *asked, serial uint64, known *bool) (trust.EnrollAns
 	if err != nil || d.again != nil {
 		s.hour.giveBack()
 	}
-	if err == nil && d.revokes {
+	switch {
+	case err == nil && d.revokes:
 		err = s.writeDenied()
+	case err == nil:
+		err = s.ensureDenied()
 	}
 	if err != nil {
 		return trust.EnrollAnswer{}, err

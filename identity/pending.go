@@ -16,6 +16,9 @@ import (
 // maxPending bounds the requests that wait for somebody.
 const maxPending = 10_000
 
+// sparePending is how many requests with one token may be there beyond the uses that it has left.
+const sparePending = 100
+
 // Pending is a request that waits for somebody to approve it.
 type Pending struct {
 	ID       string    `json:"id"`
@@ -78,8 +81,8 @@ func (s *Service) await(_ context.Context, a *asked) (trust.EnrollAnswer, error)
 		if p, ok, err = pendingOf(tx, a); err != nil || ok {
 			return err
 		}
-		if tx.Bucket(bucketPending).Stats().KeyN >= maxPending {
-			return refuse(CodePaused, "%d enrolments wait for approval already", maxPending)
+		if err := room(tx, a.token.ID); err != nil {
+			return err
 		}
 		p = Pending{ID: trust.NewID(), Token: a.token.ID, Client: a.request.ClientID, Name: a.request.NetBIOSName,
 			Version: a.request.ClientVersion, From: a.from.String(), Asked: s.now().UTC(), Decision: waiting,
@@ -88,6 +91,52 @@ func (s *Service) await(_ context.Context, a *asked) (trust.EnrollAnswer, error)
 		return put(tx, bucketPending, []byte(p.ID), p)
 	})
 	return trust.EnrollAnswer{Pending: p.ID}, err
+}
+
+// room refuses a request when too many wait already: of all, and of one token, so that whoever has it keeps out nobody
+// who has another.
+func room(tx *bbolt.Tx, token string) error {
+	t, err := tokenOf(tx, token)
+	if err != nil {
+		return err
+	}
+	all, own := 0, 0
+	err = each(tx, bucketPending, func(_ []byte, p Pending) error {
+		if p.Decision == waiting {
+			all++
+		}
+		if p.Token == token {
+			own++
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case all >= maxPending:
+		return refuse(CodePaused, "%d enrolments wait for approval already", all)
+	case own >= t.Uses-t.Used+sparePending:
+		return refuse(CodePaused, "%d enrolments with this token wait for approval or were denied already", own)
+	}
+	return nil
+}
+
+// tidyPending forgets requests whose token is good for nothing any more.
+func tidyPending(tx *bbolt.Tx, now time.Time) error {
+	var gone [][]byte
+	err := each(tx, bucketPending, func(key []byte, p Pending) error {
+		t, ok, err := get[storedToken](tx, bucketTokens, []byte(p.Token))
+		if err == nil && (!ok || t.over(now) != nil) {
+			gone = append(gone, slices.Clone(key))
+		}
+		return err
+	})
+	for _, key := range gone {
+		if err == nil {
+			err = tx.Bucket(bucketPending).Delete(key)
+		}
+	}
+	return err
 }
 
 // PendingList lists the requests, the oldest first.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/netip"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -82,6 +83,9 @@ func (s *Service) renewIn(tx *bbolt.Tx, call RenewCall, key any, keyHash [32]byt
 			return c, false, err
 		}
 	}
+	if err := h.renews(s.now()); err != nil {
+		return c, false, err
+	}
 	c, err = s.sign(tx, issued{Token: own.Token, After: call.Caller.Number, Next: own.Next}, call.Caller, key, keyHash,
 		call.Request.Hosts, s.now())
 	if err != nil {
@@ -91,8 +95,38 @@ func (s *Service) renewIn(tx *bbolt.Tx, call RenewCall, key any, keyHash [32]byt
 	return c, false, put(tx, bucketHolders, name, h)
 }
 
+// renewalsAllowed is how many certificates a caller gets by renewal within an hour: each is kept for months.
+const renewalsAllowed = 10
+
+// renews counts a renewal.
+func (h *holder) renews(now time.Time) error {
+	if past := now.Sub(h.Renewing); past < 0 || past >= time.Hour {
+		h.Renewals, h.Renewing = 0, now.UTC()
+	}
+	if h.Renewals >= renewalsAllowed {
+		r := refuse(CodeRate, "%d certificates were renewed within the hour, more than any client needs", h.Renewals)
+		r.After = h.Renewing.Add(time.Hour).Sub(now)
+		return r
+	}
+	h.Renewals++
+	return nil
+}
+
+// sharedPause is how long it is not noted again that a caller's certificate is shared: whoever has a superseded one
+// could fill the disk.
+const sharedPause = time.Hour
+
 // shared notes that two have the same certificate: one of them went on with its successor, and the other asks for one.
 func (s *Service) shared(ctx context.Context, call RenewCall) error {
+	superseded := refuse(CodeSuperseded, "a newer certificate of %s is in use; if this machine is a copy of another one, "+
+		"enrol it anew", call.Caller.Key())
+	noted, err := s.notedShared(call.Caller.Key())
+	if err != nil {
+		return err
+	}
+	if noted {
+		return superseded
+	}
 	finish, err := s.note(ctx, audit.Action{Actor: call.Caller.Key(), From: call.From.String(),
 		Action: "client.identity_shared", Object: call.Caller.Key()})
 	if err != nil {
@@ -109,8 +143,18 @@ func (s *Service) shared(ctx context.Context, call RenewCall) error {
 	finish(audit.Outcome(err))
 	s.log.Warn("identity_shared: a superseded certificate asks for a renewal; two machines have its key, revoke it and "+
 		"enrol both anew", "caller", call.Caller.Key(), "from", call.From)
-	return refuse(CodeSuperseded, "a newer certificate of %s is in use; if this machine is a copy of another one, enrol "+
-		"it anew", call.Caller.Key())
+	return superseded
+}
+
+// notedShared says whether it was noted a short time ago that the caller's certificate is shared.
+func (s *Service) notedShared(key string) (noted bool, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		h, _, err := get[holder](tx, bucketHolders, []byte(key))
+		past := s.now().Sub(h.Shared)
+		noted = !h.Shared.IsZero() && past >= 0 && past < sharedPause
+		return err
+	})
+	return noted, err
 }
 
 // Stranger is a caller that spoke for another client.

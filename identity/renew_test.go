@@ -78,7 +78,7 @@ func TestACertificateIsRenewed(t *testing.T) {
 		!got.Shared.Equal(s.clock.now()) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if log := s.lines(t); strings.Count(log, `"action":"client.identity_shared"`) != 3 {
+	if log := s.lines(t); strings.Count(log, `"action":"client.identity_shared"`) != 1 {
 		t.Error(log)
 	}
 	if fourth, _, err := s.renewed(t, third, csr(t)); err != nil || fourth.Number <= third.Number {
@@ -243,7 +243,7 @@ func TestTheVerifierKnowsItsSite(t *testing.T) {
 		{"a key of RSA", sign(Caller{}, nil, rsaPublic(t)), now, "401 unknown_identity", "401 unknown_identity"},
 		{"two names", sign(Caller{}, func(c *x509.Certificate) { c.URIs = append(c.URIs, us.urn()) }, nil), now,
 			"401 unknown_identity", "401 unknown_identity"},
-		{"not valid yet", own, now.Add(-6 * time.Minute), "401 certificate_expired", "<nil>"},
+		{"not valid yet", own, now.Add(-6 * time.Minute), "<nil>", "401 certificate_expired"},
 		{"a clock that is late by five minutes", own, now.Add(-5 * time.Minute), "<nil>", "<nil>"},
 		{"on its last day", own, now.Add(60 * 24 * time.Hour), "<nil>", "<nil>"},
 		{"in the grace", own, now.Add(130 * 24 * time.Hour), "<nil>", "401 certificate_expired"},
@@ -425,8 +425,10 @@ func TestOldStateIsForgotten(t *testing.T) {
 		{first.NotAfter.Add(grace + time.Second), 0, 0, 0},
 	} {
 		s.clock.add(step.at.Sub(s.clock.now()))
-		if err := s.tidy(); err != nil {
-			t.Fatal(err)
+		for range 160 { // it goes on by a day each time
+			if err := s.tidy(); err != nil {
+				t.Fatal(err)
+			}
 		}
 		denied, err := readDenied(filepath.Join(s.dir, "identity", deniedFile))
 		if n := count(bucketIssued); n != step.issued || count(bucketKeys) != step.issued || len(denied) != step.revoked ||

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -64,7 +65,9 @@ type Service struct {
 	guess *guesses
 	hour  *hourly
 
-	writing sync.Mutex // held while the file of denied certificates is written
+	writing   sync.Mutex  // held while the file of denied certificates is written
+	unwritten atomic.Bool // the file is older than the state: writing it failed
+	staging   sync.Mutex  // held while the authority changes
 }
 
 // New opens the state of the identity role in the site's folder. The file of denied certificates is written anew from
@@ -82,7 +85,7 @@ func New(cfg Config, enroll EnrollConfig, deps Deps) (*Service, error) {
 	if s.db, err = openState(s.site.dir); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(s.checkPin(), s.writeDenied()); err != nil {
+	if err := errors.Join(s.checkPin(), s.beginForgetting(), s.writeDenied()); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil
@@ -91,18 +94,36 @@ func New(cfg Config, enroll EnrollConfig, deps Deps) (*Service, error) {
 // Close gives the state back.
 func (s *Service) Close() error { return s.db.Close() }
 
+// deniedRetry is how often a list of denied certificates that could not be written is tried again.
+const deniedRetry = 10 * time.Second
+
 // Run removes what is no longer needed, until ctx is done.
 func (s *Service) Run(ctx context.Context) error {
-	hourly := time.NewTicker(time.Hour)
+	hourly, often := time.NewTicker(time.Hour), time.NewTicker(deniedRetry)
 	defer hourly.Stop()
+	defer often.Stop()
 	for {
 		if err := s.tidy(); err != nil {
 			s.log.Error("expired certificates and tokens are not removed", "err", err)
 		}
+		if !s.untilNext(ctx, hourly.C, often.C) {
+			return nil
+		}
+	}
+}
+
+// untilNext waits for the next hour; false when ctx is done first.
+func (s *Service) untilNext(ctx context.Context, hourly, often <-chan time.Time) bool {
+	for {
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-hourly.C:
+			return false
+		case <-often:
+			if err := s.ensureDenied(); err != nil {
+				s.log.Error("revoked certificates are not refused yet", "err", err)
+			}
+		case <-hourly:
+			return true
 		}
 	}
 }
@@ -155,20 +176,62 @@ func (s *Service) writeDenied() error {
 	if err == nil {
 		err = writeFile(s.site.dir, deniedFile, denied.text(), 0o644)
 	}
+	s.unwritten.Store(err != nil)
 	if err != nil {
 		return fmt.Errorf("write the list of denied certificates %s: %w", filepath.Join(s.site.dir, deniedFile), err)
 	}
 	return nil
 }
 
+// ensureDenied writes the file if the last attempt failed: what the state denies is refused by nobody before.
+func (s *Service) ensureDenied() error {
+	if !s.unwritten.Load() {
+		return nil
+	}
+	return s.writeDenied()
+}
+
+// forgetStep is how far the time by which tidy forgets goes on at once.
+const forgetStep = 24 * time.Hour
+
+// beginForgetting sets the time from which on old state is forgotten.
+func (s *Service) beginForgetting() error {
+	return s.db.Update(func(tx *bbolt.Tx) error {
+		if tx.Bucket(bucketMeta).Get(metaTidied) != nil {
+			return nil
+		}
+		return put(tx, bucketMeta, metaTidied, s.now().UTC())
+	})
+}
+
+// forgetAt is the time by which old state is forgotten. It follows the clock by a day for each call: a clock that is
+// far ahead for a while must not lift what was denied, nor make strangers of the clients.
+func forgetAt(tx *bbolt.Tx, now time.Time) (time.Time, error) {
+	had, ok, err := get[time.Time](tx, bucketMeta, metaTidied)
+	if err != nil {
+		return now, err
+	}
+	if most := had.Add(forgetStep); ok && now.After(most) {
+		now = most
+	}
+	return now, put(tx, bucketMeta, metaTidied, now.UTC())
+}
+
 // tidy forgets certificates that nobody can use any more, and what denied them.
 func (s *Service) tidy() error {
-	now, lines := s.now(), false
+	lines := false
 	err := s.db.Update(func(tx *bbolt.Tx) error {
+		now, err := forgetAt(tx, s.now())
+		if err != nil {
+			return err
+		}
 		var gone [][]byte
-		err := each(tx, bucketIssued, func(number []byte, c issued) error {
+		kept := map[string]bool{} // who has certificates that may come back; the newest need not be the last to end
+		err = each(tx, bucketIssued, func(number []byte, c issued) error {
 			if now.After(c.NotAfter.Add(s.cfg.RenewGrace)) {
 				gone = append(gone, slices.Clone(number), c.Key)
+			} else {
+				kept[c.Holder] = true
 			}
 			return nil
 		})
@@ -184,7 +247,7 @@ func (s *Service) tidy() error {
 		}
 		lift := map[string]holder{}
 		err = each(tx, bucketHolders, func(key []byte, h holder) error {
-			if h.Below > 0 && now.After(h.Until) {
+			if h.Below > 0 && now.After(h.Until) && !kept[string(key)] {
 				h.Below, h.Until = 0, time.Time{}
 				lift[string(key)] = h
 			}
@@ -194,7 +257,7 @@ func (s *Service) tidy() error {
 			lines = true
 			err = errors.Join(err, put(tx, bucketHolders, []byte(key), h))
 		}
-		return errors.Join(err, tidyTokens(tx, now))
+		return errors.Join(err, tidyTokens(tx, now), tidyPending(tx, now))
 	})
 	if err == nil && lines {
 		err = s.writeDenied()

@@ -29,6 +29,7 @@ var (
 	metaAuthority  = []byte("authority") // the pin for which unused tokens are good
 	metaStagedTime = []byte("staged")
 	metaFirst      = []byte("first token") // it was made
+	metaTidied     = []byte("tidied")      // the time by which old state was forgotten
 )
 
 // holder is a client or a role that has, or had, certificates.
@@ -48,7 +49,10 @@ type holder struct {
 	Revoked *revocation `json:"revoked,omitempty"`
 	Shared  time.Time   `json:"shared,omitzero"` // when a superseded certificate was last shown for a renewal
 	Last    uint64      `json:"last,omitempty"`  // NextSerial of the last enrolment
-	Joins   string      `json:"joins,omitempty"` // a collection that the client is yet to be put into
+	// Renewals is how many certificates it got by renewal in the hour that began at Renewing.
+	Renewals int       `json:"renewals,omitempty"`
+	Renewing time.Time `json:"renewing,omitzero"`
+	Joins    string    `json:"joins,omitempty"` // a collection that the client is yet to be put into
 }
 
 // revocation is what is known of one.

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -42,13 +43,23 @@ type known struct {
 	site   uuid.UUID
 	pool   *x509.CertPool
 	denied Denied
-	stamps [2]stamp
+	stamps [2]fs.FileInfo
 }
 
-// stamp tells one state of a file from the next.
-type stamp struct {
-	at   time.Time
-	size int64
+// same says whether nothing was written between two looks at the files. Each write makes a new file: two of one size
+// within a tick of the file system's clock differ in that alone.
+func same(a, b [2]fs.FileInfo) bool {
+	for i := range a {
+		switch {
+		case a[i] == nil || b[i] == nil:
+			if a[i] != b[i] {
+				return false
+			}
+		case !os.SameFile(a[i], b[i]) || !a[i].ModTime().Equal(b[i].ModTime()) || a[i].Size() != b[i].Size():
+			return false
+		}
+	}
+	return true
 }
 
 // NewVerifier reads the identity folder of a site. A certificate that expired no longer than grace ago may still ask
@@ -75,13 +86,13 @@ func (v *Verifier) read() error {
 	defer v.mu.Unlock()
 	v.readAt.Store(v.now().UnixNano())
 	paths := [2]string{filepath.Join(v.dir, caCertFile), filepath.Join(v.dir, deniedFile)}
-	var stamps [2]stamp
+	var stamps [2]fs.FileInfo
 	for i, path := range paths {
 		if info, err := os.Stat(path); err == nil {
-			stamps[i] = stamp{info.ModTime(), info.Size()}
+			stamps[i] = info
 		}
 	}
-	if had := v.known.Load(); had != nil && had.stamps == stamps {
+	if had := v.known.Load(); had != nil && same(had.stamps, stamps) {
 		return nil
 	}
 	site, pool, err := readAuthorities(paths[0])
@@ -146,7 +157,8 @@ func parseBundle(text []byte) (certs []*x509.Certificate, err error) {
 // current is what the files said no longer than rereadInterval ago. Files that cannot be read leave what was known: a
 // full disk must not make strangers of a fleet.
 func (v *Verifier) current() *known {
-	if v.now().UnixNano()-v.readAt.Load() >= int64(rereadInterval) {
+	past := time.Duration(v.now().UnixNano() - v.readAt.Load())
+	if past >= rereadInterval || past < 0 { // a clock that was set back is no reason to wait
 		if err := v.read(); err != nil {
 			v.log.Error("the list of denied certificates is not read, the former stays in force", "err", err)
 		}
@@ -166,19 +178,21 @@ func (v *Verifier) Verify(cs tls.ConnectionState) error {
 	if err != nil {
 		return err
 	}
-	if now.After(leaf.NotAfter.Add(v.grace)) || now.Before(leaf.NotBefore) {
-		return refuse(CodeExpired, "the certificate is valid from %s to %s and the site's clock says %s",
-			leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339),
-			now.UTC().Format(time.RFC3339))
+	if now.After(leaf.NotAfter.Add(v.grace)) {
+		return outOfTime(leaf, now)
 	}
 	between := x509.NewCertPool()
 	for _, cert := range cs.PeerCertificates[1:] {
 		between.AddCert(cert)
 	}
-	// Within the grace the chain is looked at as it was in the certificate's life.
+	// Within the grace, and before its life began, the chain is looked at as it is in the certificate's life: a clock
+	// that was ahead when it was issued makes it one that begins later, and it can be renewed.
 	at := now
-	if at.After(leaf.NotAfter) {
+	switch {
+	case at.After(leaf.NotAfter):
 		at = leaf.NotAfter
+	case at.Before(leaf.NotBefore):
+		at = leaf.NotBefore
 	}
 	_, err = leaf.Verify(x509.VerifyOptions{Roots: k.pool, Intermediates: between, CurrentTime: at,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
@@ -225,11 +239,16 @@ func (v *Verifier) Caller(cs *tls.ConnectionState) (Caller, error) {
 	if err := k.denies(caller); err != nil {
 		return Caller{}, err
 	}
-	if now := v.now(); now.After(leaf.NotAfter) {
-		return caller, refuse(CodeExpired, "the certificate ended at %s and the site's clock says %s; renew it",
-			leaf.NotAfter.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	if now := v.now(); now.After(leaf.NotAfter) || now.Before(leaf.NotBefore) {
+		return caller, outOfTime(leaf, now)
 	}
 	return caller, nil
+}
+
+func outOfTime(leaf *x509.Certificate, now time.Time) *Refusal {
+	return refuse(CodeExpired, "the certificate is valid from %s to %s and the site's clock says %s; renew it",
+		leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339),
+		now.UTC().Format(time.RFC3339))
 }
 
 // strongKey refuses kinds of keys that the site gives no certificates for.
