@@ -100,13 +100,9 @@ func (s *Service) changeRetirement(ctx context.Context, action string, clients [
 		return out, control.Invalid("name from 1 to %d clients, got %d", MaxMembers, len(clients))
 	}
 	clients = slices.Compact(slices.SortedFunc(slices.Values(clients), smx.ClientID.Compare))
-	finish, err := s.begin(ctx, audit.Action{Actor: control.Actor(ctx), Action: action, Object: objectOf(clients),
-		Targets: len(clients), Params: paramsOf(clients), Reason: o.Reason})
-	if err != nil {
-		return out, err
-	}
-	defer func() { finish(audit.Outcome(err)) }()
-	err = s.alone(ctx, func(at time.Time) error {
+	act := control.Act{Name: action, Object: objectOf(clients), Targets: len(clients), Params: Names(clients),
+		Reason: o.Reason}
+	err = s.recorded(ctx, act, func(at time.Time) error {
 		for some := range slices.Chunk(clients, clientsPerChange) {
 			if err := s.changeSome(ctx, some, at, change, &out); err != nil {
 				return err
@@ -147,22 +143,13 @@ func (s *Service) RecordDelete(ctx context.Context, client smx.ClientID, reason 
 	if len(reason) > maxReason {
 		return control.Invalid("the reason has %d bytes; allowed are %d", len(reason), maxReason)
 	}
-	finish, err := s.begin(ctx, audit.Action{Actor: control.Actor(ctx), Action: "client.delete",
-		Object: "client:" + client.String(), Targets: 1, Reason: reason})
-	if err != nil {
-		return err
-	}
-	err = do()
-	finish(audit.Outcome(err))
-	return err
+	act := control.Act{Name: "client.delete", Object: "client:" + client.String(), Targets: 1, Reason: reason}
+	return control.Recorded(ctx, s.recorder(), act, do)
 }
 
-// begin records an action where there is somebody who does.
-func (s *Service) begin(ctx context.Context, a audit.Action) (func(outcome, detail string), error) {
-	if s.auditor == nil {
-		return func(string, string) {}, nil
-	}
-	return s.auditor.Begin(ctx, a)
+// recorded changes clients, alone, once the act is recorded.
+func (s *Service) recorded(ctx context.Context, act control.Act, do func(at time.Time) error) error {
+	return control.Recorded(ctx, s.recorder(), act, func() error { return s.alone(ctx, do) })
 }
 
 // objectOf names one client; of more the number is enough.
@@ -171,15 +158,6 @@ func objectOf(clients []smx.ClientID) string {
 		return "client:" + clients[0].String()
 	}
 	return ""
-}
-
-func paramsOf(clients []smx.ClientID) []byte {
-	var text []byte
-	for _, client := range clients {
-		text = append(text, client.UUID()...)
-		text = append(text, '\n')
-	}
-	return text
 }
 
 // RetireSilent retires the clients that were silent for as long as the configuration says, and returns how many. since
@@ -191,12 +169,9 @@ func (s *Service) RetireSilent(ctx context.Context, since time.Time, after time.
 		return 0, err
 	}
 	reason := fmt.Sprintf("no report and no poll for %d hours", int(after.Hours()))
-	finish, err := s.begin(ctx, audit.Action{Actor: "site", Action: "client.retire", Targets: len(rows), Reason: reason})
-	if err != nil {
-		return 0, err
-	}
-	defer func() { finish(audit.Outcome(err)) }()
-	err = s.alone(ctx, func(at time.Time) error {
+	ctx = control.WithWho(ctx, control.Who{Actor: "site"})
+	act := control.Act{Name: "client.retire", Targets: len(rows), Reason: reason}
+	err = s.recorded(ctx, act, func(at time.Time) error {
 		for i := range rows {
 			rows[i].state, rows[i].at, rows[i].by, rows[i].reason = retired, at, "site", reason
 		}

@@ -168,7 +168,7 @@ type recorder struct {
 }
 
 func (r *recorder) Begin(_ context.Context, a audit.Action) (func(string, string), error) {
-	line := fmt.Sprint(a.Actor, " ", a.Action, " ", a.Object, " ", a.Targets, " ", a.Reason, " before ",
+	line := fmt.Sprint(a.Actor, " ", a.Role, " ", a.Action, " ", a.Object, " ", a.Targets, " ", a.Reason, " before ",
 		len(r.s.nowRetired(r.t)))
 	if r.fails != nil {
 		return nil, r.fails
@@ -203,8 +203,8 @@ func TestWhatIsDoneToClientsIsRecordedBefore(t *testing.T) {
 		t.Fatal(err)
 	}
 	actor, name := r.lines[0][:strings.Index(r.lines[0], " ")], "client:"+client(1).String()
-	want := []string{actor + " client.retire " + name + " 1 sold before 0 done", actor + " client.unretire " + name +
-		" 1  before 1 done", "site client.retire  1 no report and no poll for 50 hours before 0 done"}
+	want := []string{actor + " admin client.retire " + name + " 1 sold before 0 done", actor + " admin client.unretire " + name +
+		" 1  before 1 done", "site  client.retire  1 no report and no poll for 50 hours before 0 done"}
 	if !strings.HasPrefix(actor, "local:") || !slices.Equal(r.lines, want) {
 		t.Errorf("recorded\n%s\nwant\n%s", strings.Join(r.lines, "\n"), strings.Join(want, "\n"))
 	}
