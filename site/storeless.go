@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"statewire/console"
 	"statewire/store"
 )
 
@@ -67,25 +68,17 @@ func (s *Site) openStoreBehindPages(ctx context.Context) (*store.Store, error) {
 		}
 		s.closers = append(s.closers, func() error { s.pages.Close(); return nil }) // a server that had it has closed it
 	}
-	giveBack := lend(s.pages, s.waitingPages())
+	waiting, err := console.Waiting(s.cfg.Settings.Reports, console.Deps{Log: s.log.With("stage", "reports"),
+		Tokens: &s.tokens, Metrics: promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{})})
+	if err != nil {
+		return nil, err
+	}
+	giveBack := lend(s.pages, waiting)
 	db, err := s.openStore(ctx)
 	if err = errors.Join(err, giveBack()); err != nil && db != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, err
-}
-
-// waitingPages answer while there is no store: the process lives, it is not ready, and its metrics can be read.
-func (s *Site) waitingPages() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Retry-After", "5")
-		http.Error(w, "The store is not open yet, so there is nothing to show. Reports are taken and wait in the inbox.\n"+
-			"`statewire status` and the site's log say why.", http.StatusServiceUnavailable)
-	})
-	return mux
 }
 
 // lend serves handler on a listener until the returned function is called. The listener is open then.

@@ -72,6 +72,14 @@ func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
 			t.Errorf("%s answers %d %s (%v)", path, resp.StatusCode, text, err)
 		}
 	}
+	foreign, err := http.NewRequest(http.MethodGet, "http://"+pages.Addr().String()+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign.Host = "evil.example"
+	if resp, err := http.DefaultClient.Do(foreign); err != nil || resp.Body.Close() != nil || resp.StatusCode != 421 {
+		t.Errorf("a foreign name reads the metrics: %v, %v", resp, err)
+	}
 	select {
 	case err := <-ended:
 		t.Fatalf("the site ended: %v", err)
