@@ -24,6 +24,14 @@ func (g *globals) auditor() *site.Auditor { return site.NewAuditor(g.Data, g.Qui
 // recorder keeps there what a command does itself.
 func (g *globals) recorder() control.Recorder { return g.auditor().Recorder() }
 
+// reading records what is read, where a site runs. Without one reading changes nothing on the disk.
+func (g *globals) reading(ctx context.Context, act control.Act, do func() error) error {
+	if !site.Listens(site.IdentitySocket(g.Data)) {
+		return do()
+	}
+	return control.Recorded(ctx, g.recorder(), act, do)
+}
+
 // setAside names the files of corrupt that an action is about.
 func setAside(names []string) string {
 	if len(names) == 1 {
@@ -37,7 +45,7 @@ func auditCommand(g *globals) *cobra.Command {
 		Use:   "audit",
 		Short: "what was done by whom: list it, export it, and check that nobody changed it",
 		Long: "Every action has a line in the folder audit of the data directory before it is done, and one that says how\n" +
-			"it went. These commands only read; a site may run meanwhile.",
+			"it went. These commands only read, and a site may run meanwhile: then list and export have lines, too.",
 		Args: cli.UnknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -71,7 +79,8 @@ func auditListCommand(g *globals) *cobra.Command {
 			if choice.until, err = parseTime("until", until); err != nil {
 				return err
 			}
-			return g.auditList(cmd, choice)
+			return g.reading(cmd.Context(), control.Act{Name: "audit.read", Object: "audit"},
+				func() error { return g.auditList(cmd, choice) })
 		},
 	}
 	cmd.Flags().StringVar(&since, "since", "", "not before this time, as 2026-01-31T12:00:00Z or 2026-01-31")
@@ -132,10 +141,12 @@ func auditExportCommand(g *globals) *cobra.Command {
 		Short: "write the exact bytes of all lines, the oldest first",
 		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if out == "" {
-				return g.noAudit(audit.Export(cmd.Context(), site.AuditDir(g.Data), cmd.OutOrStdout()))
-			}
-			return g.noAudit(exportTo(cmd.Context(), site.AuditDir(g.Data), out))
+			return g.reading(cmd.Context(), control.Act{Name: "audit.export", Object: "audit"}, func() error {
+				if out == "" {
+					return g.noAudit(audit.Export(cmd.Context(), site.AuditDir(g.Data), cmd.OutOrStdout()))
+				}
+				return g.noAudit(exportTo(cmd.Context(), site.AuditDir(g.Data), out))
+			})
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "", "into this file, which must not be there (default standard output)")

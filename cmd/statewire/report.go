@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"statewire/cmd/statewire/cli"
+	"statewire/internal/control"
 	"statewire/internal/parse"
 	"statewire/reports"
 	"statewire/reports/explain"
@@ -64,8 +65,11 @@ func sqlCommand(g *globals) *cobra.Command {
 		Args:  oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			g.ownSQL = true
+			act := control.Act{Name: "sql.read", Object: "store", Params: args[0]}
 			return g.withRunner(cmd, func(r *reports.Runner) error {
-				return r.WriteSQL(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0])
+				return g.reading(cmd.Context(), act, func() error {
+					return r.WriteSQL(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0])
+				})
 			})
 		},
 	}
