@@ -149,12 +149,17 @@ type Summary struct {
 	Pending int            `json:"pending"`
 	Paused  bool           `json:"paused"`
 	Tokens  int            `json:"tokens"` // usable ones
+	// ServerEnds is when the certificate of the listeners ends; it is renewed before.
+	ServerEnds time.Time `json:"server_ends"`
 }
 
 // Summary counts.
 func (s *Service) Summary(context.Context) (sum Summary, err error) {
 	now := s.now()
 	sum.States = map[string]int{}
+	if pair := s.site.server.Load(); pair != nil {
+		sum.ServerEnds = pair.Leaf.NotAfter
+	}
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		err := each(tx, bucketHolders, func(key []byte, h holder) error {
 			if h.Role == "" {

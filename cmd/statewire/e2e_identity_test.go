@@ -41,6 +41,17 @@ func TestATokenLeadsToAStoredState(t *testing.T) {
 	if status, code := m.status(); code != 0 || status.Client != got.Client {
 		t.Errorf("agent status ended with %d: %+v", code, status)
 	}
+	for row, want := range map[string]string{"identity": "1 enrolled", "enrolment": "1 enrolment token can be used",
+		"certificate": "good until"} {
+		if out := done(t, m.site, "--format", "csv", "status"); !strings.Contains(out, "\n"+row+",ok,") ||
+			!strings.Contains(out, want) {
+			t.Errorf("status says\n%s", out)
+		}
+	}
+	lines := done(t, m.site, "--format", "csv", "audit", "list")
+	if !strings.Contains(lines, ",sql.read,store,") || !strings.Contains(lines, ",audit.read,") {
+		t.Errorf("who read has no line in the audit log:\n%s", lines)
+	}
 	again := command(t, dataDir(t), "agent", "enroll", "--relay", "https://"+m.addr, "--token-file", token)
 	if again.code == 0 || !strings.Contains(again.errOut, "token_used") {
 		t.Errorf("a second machine with the same token ended with %d: %s", again.code, again.errOut)
