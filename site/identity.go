@@ -77,13 +77,50 @@ func (i *Identity) Close() error { return errors.Join(i.Service.Close(), i.Audit
 
 // startIdentity runs the identity role. It starts before the relay, which needs its certificate.
 func (s *Site) startIdentity(ctx context.Context, g *errgroup.Group) error {
-	var err error
-	log := s.log.With("stage", "identity")
-	if s.identity, err = OpenIdentity(s.cfg.Data, s.cfg.Settings, s.serials(), log, s.registry); err != nil {
+	own, err := s.openIdentity(s.registry)
+	if err == nil {
+		s.identity = own
+		s.closers = append(s.closers, own.Close)
+		return s.serveIdentity(ctx, g, own)
+	}
+	if _, missing := os.Stat(identity.ServerFile(IdentityDir(s.cfg.Data))); missing != nil || !s.cfg.Roles.Has("relay") {
 		return err
 	}
-	s.closers = append(s.closers, s.identity.Close)
-	handler, err := identityCalls(s.identity).handler(s.cfg.Data)
+	s.log.Error("the identity role does not start; reports of known clients are taken, nobody gets a certificate, and no "+
+		"action of a person is done", "retry_in", s.retry(), "err", err)
+	g.Go(func() error { return s.retryIdentity(ctx) })
+	return nil
+}
+
+func (s *Site) openIdentity(reg prometheus.Registerer) (*Identity, error) {
+	return OpenIdentity(s.cfg.Data, s.cfg.Settings, s.serials(), s.log.With("stage", "identity"), reg)
+}
+
+// retryIdentity tries to start the role until it starts, and then runs it. The other stages reach it by its socket.
+func (s *Site) retryIdentity(ctx context.Context) error {
+	for {
+		if backoff.Sleep(ctx, s.retry()) != nil {
+			return nil
+		}
+		own, err := s.openIdentity(nil)
+		if err != nil {
+			s.log.Warn("the identity role does not start yet", "retry_in", s.retry(), "err", err)
+			continue
+		}
+		g, gctx := errgroup.WithContext(ctx)
+		err = s.serveIdentity(gctx, g, own)
+		if err == nil {
+			s.log.Info("the identity role has started")
+		} else {
+			g.Go(func() error { return err }) // it ends what has started
+		}
+		return errors.Join(g.Wait(), own.Close())
+	}
+}
+
+// serveIdentity answers the site's other stages and processes, and commands, until ctx is done.
+func (s *Site) serveIdentity(ctx context.Context, g *errgroup.Group, own *Identity) error {
+	handler, err := identityCalls(own).handler(s.cfg.Data)
 	if err != nil {
 		return err
 	}
@@ -92,9 +129,9 @@ func (s *Site) startIdentity(ctx context.Context, g *errgroup.Group) error {
 		return err
 	}
 	serveHTTP(ctx, g, ln, handler)
-	s.tokens.own.Store(s.identity.APITokens)
-	s.registry.MustRegister(s.identity.Collector())
-	g.Go(func() error { return s.identity.Run(ctx) })
+	s.tokens.own.Store(own.APITokens)
+	s.registry.MustRegister(own.Collector())
+	g.Go(func() error { return own.Run(ctx) })
 	return nil
 }
 
