@@ -295,7 +295,7 @@ func TestARevocationBites(t *testing.T) {
 	if err := s.Revoke(t.Context(), clientKey(one), "stolen"); err != nil {
 		t.Fatal(err)
 	}
-	s.clock.add(rereadInterval)
+	s.clock.add(10 * time.Second)
 	for name, text := range map[string]string{"the first": got.Certificate, "the renewed": second.Certificate} {
 		c := state(t, text)
 		if err := v.Verify(c); code(err) != "401 certificate_revoked" {
@@ -313,7 +313,7 @@ func TestARevocationBites(t *testing.T) {
 	if err := os.WriteFile(path, []byte("GUID:"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s.clock.add(rereadInterval)
+	s.clock.add(10 * time.Second)
 	c = state(t, got.Certificate)
 	if err := v.Verify(c); code(err) != "401 certificate_revoked" {
 		t.Errorf("with a list that cannot be read: %v", err)

@@ -101,3 +101,14 @@ func BenchmarkPoll(b *testing.B) {
 		}
 	})
 }
+
+func TestAPolicySaysWhomToBelieve(t *testing.T) {
+	s := New(Deps{Collections: collections.New(nil, nil, nil), Resyncs: asked{}})
+	s.setRules([]rule{})
+	for _, trust := range []*policy.Trust{nil, {CA: []byte("one")}, {CA: []byte("one"), Document: []byte("{}")}} {
+		s.Believe(trust)
+		if got, err := s.answer(smx.Poll{Client: client(1)}); err != nil || got.Trust != trust {
+			t.Errorf("%+v, %v", got, err)
+		}
+	}
+}

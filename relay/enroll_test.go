@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -355,5 +356,33 @@ func TestCertificatesInUseAreTold(t *testing.T) {
 	s.tell(t.Context())
 	if !slices.Equal(told.seen, []identity.Caller{third}) {
 		t.Errorf("told %v", told.seen)
+	}
+}
+
+// More certificates than one call takes are told in the next.
+func TestManyCertificatesAreTold(t *testing.T) {
+	told := &issuer{}
+	cfg := testConfig()
+	cfg.ClientsTracked = 3 * seenAtOnce
+	s := newSeen(cfg, told, newMetrics(nil), slog.New(slog.DiscardHandler))
+	for n := range seenAtOnce + 5 {
+		s.note(identity.Caller{Client: uuid.UUID{1}, Number: uint64(n + 1)}, netip.MustParseAddr("192.0.2.1"))
+	}
+	s.tell(t.Context())
+	if len(told.seen) != seenAtOnce {
+		t.Errorf("%d are told at once", len(told.seen))
+	}
+	s.tell(t.Context())
+	if len(told.seen) != seenAtOnce+5 {
+		t.Errorf("told of %d", len(told.seen))
+	}
+}
+
+func TestAnAddressHasOneSpelling(t *testing.T) {
+	for from, want := range map[string]netip.Addr{"[::ffff:192.0.2.1]:5": netip.MustParseAddr("192.0.2.1"),
+		"192.0.2.1:5": netip.MustParseAddr("192.0.2.1"), "pipe": {}} {
+		if got := addressOf(&http.Request{RemoteAddr: from}); got != want {
+			t.Errorf("%s is %v", from, got)
+		}
 	}
 }
