@@ -68,8 +68,7 @@ mutants: engine ## make one bug at a time in a copy of the tree; a test must not
 	scripts/mutants
 
 sbom: build ## what bin/statewire is made of, as CycloneDX in build/statewire.cdx.json
-	@mkdir -p build
-	scripts/sbom bin/statewire $(VERSION) build/statewire.cdx.json
+	mkdir -p build && scripts/sbom bin/statewire $(VERSION) build/statewire.cdx.json
 
 vuln: ## known vulnerabilities in what the program calls; needs vuln.go.dev or a copy in GOVULNDB
 	scripts/vuln
