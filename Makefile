@@ -57,7 +57,7 @@ long: build ## the same proofs at length (root): LONG times the kills, cuts and 
 bench: build ## the speed claims, as ratios measured side by side (STATEWIRE_TEST_STEADY=30m: the steady site at length)
 	$(GO) test -run '^$$' -bench 'Ratio|Limit' -benchtime 1x -timeout 60m ./... | scripts/bench-table
 
-attack: build ## what an attacker tries: guessed tokens, foreign names, SQL and scripts in every field
+attack: build ## what an attacker tries: tokens, certificates, names, floods, SQL and scripts in every field
 	$(GO) test -timeout 15m -run Attack ./...
 
 fuzz: ## every fuzz target for FUZZTIME each

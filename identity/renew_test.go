@@ -45,7 +45,7 @@ func (s *site) renewed(t testing.TB, c Caller, request string) (Caller, trust.Re
 	return caller(t, got.Certificate), got, nil
 }
 
-func TestACertificateIsRenewed(t *testing.T) {
+func TestAttackACertificateIsRenewed(t *testing.T) {
 	s := newSite(t)
 	first := s.enrolled(t, one)
 	s.clock.add(40 * 24 * time.Hour)
@@ -86,7 +86,7 @@ func TestACertificateIsRenewed(t *testing.T) {
 	}
 }
 
-func TestRenewalsThatAreNone(t *testing.T) {
+func TestAttackRenewalsThatAreNone(t *testing.T) {
 	s := newSite(t)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -176,7 +176,7 @@ func (s *site) verifier(t testing.TB) *Verifier {
 	return v
 }
 
-func TestTheVerifierKnowsItsSite(t *testing.T) {
+func TestAttackTheVerifierKnowsItsSite(t *testing.T) {
 	s := newSite(t)
 	got, err := s.enroll(t, trust.EnrollRequest{Token: s.token(t, TokenSpec{}), ClientID: clientKey(one)})
 	if err != nil {
@@ -270,7 +270,7 @@ func rsaPublic(t testing.TB) any {
 }
 
 // A revocation bites on new, on resumed and on open connections; a neighbour goes on.
-func TestARevocationBites(t *testing.T) {
+func TestAttackARevocationBites(t *testing.T) {
 	s := newSite(t)
 	got, err := s.enroll(t, trust.EnrollRequest{Token: s.token(t, TokenSpec{}), ClientID: clientKey(one)})
 	if err != nil {
@@ -334,7 +334,7 @@ func TestARevocationBites(t *testing.T) {
 }
 
 // Revocation that is looked at in VerifyPeerCertificate alone does not see a resumed session.
-func TestAResumedSessionOfARevokedClientIsRefused(t *testing.T) {
+func TestAttackAResumedSessionOfARevokedClientIsRefused(t *testing.T) {
 	s := newSite(t)
 	s.clock.add(time.Since(s.clock.now())) // crypto/tls has a clock of its own
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -383,7 +383,7 @@ func p384(t testing.TB) any {
 }
 
 // One use is one certificate, however many ask at once; and it can be asked for again, when its answer was lost.
-func TestOneUseIsOneCertificate(t *testing.T) {
+func TestAttackOneUseIsOneCertificate(t *testing.T) {
 	s := newSite(t)
 	token := s.token(t, TokenSpec{})
 	var mu sync.Mutex
@@ -408,7 +408,7 @@ func TestOneUseIsOneCertificate(t *testing.T) {
 	}
 }
 
-func TestALostAnswerIsGivenAgain(t *testing.T) {
+func TestAttackALostAnswerIsGivenAgain(t *testing.T) {
 	s := newSite(t)
 	s.sent.next[one] = 50
 	request := trust.EnrollRequest{Token: s.token(t, TokenSpec{Adopt: true}), CSR: csr(t), ClientID: clientKey(one)}
@@ -437,7 +437,7 @@ func TestALostAnswerIsGivenAgain(t *testing.T) {
 	}
 }
 
-func TestTokensThatAreNotGood(t *testing.T) {
+func TestAttackTokensThatAreNotGood(t *testing.T) {
 	s := newSite(t)
 	good, err := trust.ParseToken(s.token(t, TokenSpec{Uses: 100}))
 	if err != nil {

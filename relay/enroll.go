@@ -18,6 +18,8 @@ import (
 const (
 	maxEnrollBytes   = identity.MaxEnrollBytes
 	enrolmentsAtOnce = 32
+	// strangerMemory bounds the bodies of enrolments held at one time. All connections of one address need less.
+	strangerMemory = 24 << 20
 	// enrollTimeout bounds how long a caller waits for whoever gives out certificates.
 	enrollTimeout = 30 * time.Second
 )
@@ -34,12 +36,21 @@ type Enrolment interface {
 
 // serveEnroll is for callers that have no certificate yet: their token says that they may have one.
 func (r *Relay) serveEnroll(w http.ResponseWriter, req *http.Request) *problem {
-	return r.certify(w, req, "enroll", func(ctx context.Context, body []byte) (answer any, pending bool, p *problem) {
+	return r.certify(w, "enroll", func() (answer any, pending bool, p *problem) {
+		body, p := r.strangersBody(w, req)
+		if p != nil {
+			return nil, false, p
+		}
 		var call identity.EnrollCall
 		if p := decode(body, &call.Request); p != nil {
 			return nil, false, p
 		}
 		call.From = addressOf(req)
+		ctx, end, p := place(req, r.enrolling)
+		if p != nil {
+			return nil, false, p
+		}
+		defer end()
 		out, err := r.enrolment.Enroll(ctx, call)
 		if err != nil {
 			return nil, false, r.notIssued(err)
@@ -50,8 +61,12 @@ func (r *Relay) serveEnroll(w http.ResponseWriter, req *http.Request) *problem {
 
 // serveRenew is for callers whose certificate is good, or expired within the grace.
 func (r *Relay) serveRenew(w http.ResponseWriter, req *http.Request) *problem {
-	return r.certify(w, req, "renew", func(ctx context.Context, body []byte) (answer any, pending bool, p *problem) {
-		caller, p := r.renewing(req)
+	return r.certify(w, "renew", func() (answer any, pending bool, p *problem) {
+		caller, p := r.renewer(req)
+		if p != nil {
+			return nil, false, p
+		}
+		body, p := r.certificateBody(w, req, r.memory)
 		if p != nil {
 			return nil, false, p
 		}
@@ -59,6 +74,11 @@ func (r *Relay) serveRenew(w http.ResponseWriter, req *http.Request) *problem {
 		if p := decode(body, &call.Request); p != nil {
 			return nil, false, p
 		}
+		ctx, end, p := place(req, r.renewing)
+		if p != nil {
+			return nil, false, p
+		}
+		defer end()
 		out, err := r.enrolment.Renew(ctx, call)
 		if err != nil {
 			return nil, false, r.notIssued(err)
@@ -67,8 +87,8 @@ func (r *Relay) serveRenew(w http.ResponseWriter, req *http.Request) *problem {
 	})
 }
 
-// renewing is who asks for a renewal.
-func (r *Relay) renewing(req *http.Request) (identity.Caller, *problem) {
+// renewer is who asks for a renewal.
+func (r *Relay) renewer(req *http.Request) (identity.Caller, *problem) {
 	if r.callers == nil {
 		return identity.Caller{}, refuse(codeUnknown, "this relay knows no clients yet")
 	}
@@ -86,9 +106,9 @@ func (r *Relay) renewing(req *http.Request) (identity.Caller, *problem) {
 }
 
 // certify reads a request for a certificate, has it answered, and counts what became of it.
-func (r *Relay) certify(w http.ResponseWriter, req *http.Request, kind string,
-	do func(context.Context, []byte) (answer any, pending bool, p *problem)) *problem {
-	answer, pending, p := r.certificateFor(w, req, do)
+func (r *Relay) certify(w http.ResponseWriter, kind string,
+	do func() (answer any, pending bool, p *problem)) *problem {
+	answer, pending, p := do()
 	result := "issued"
 	switch {
 	case p != nil && p.Retry:
@@ -113,33 +133,49 @@ func (r *Relay) certify(w http.ResponseWriter, req *http.Request, kind string,
 	return nil
 }
 
-func (r *Relay) certificateFor(w http.ResponseWriter, req *http.Request,
-	do func(context.Context, []byte) (answer any, pending bool, p *problem)) (answer any, pending bool, p *problem) {
+// strangersBody reads an enrolment. Its sender has shown nothing yet: while it sends, its connection gives way to others.
+func (r *Relay) strangersBody(w http.ResponseWriter, req *http.Request) ([]byte, *problem) {
+	c := connOf(req)
+	r.listener.waits(c)
+	defer r.listener.works(c)
+	return r.certificateBody(w, req, r.strangers)
+}
+
+// certificateBody reads the whole body of a request for a certificate. It takes no place from others meanwhile: whoever
+// sends slowly would keep it.
+func (r *Relay) certificateBody(w http.ResponseWriter, req *http.Request, memory *budget) ([]byte, *problem) {
 	if req.ContentLength > maxEnrollBytes {
-		return nil, false, enrolmentTooLarge()
+		return nil, enrolmentTooLarge()
 	}
 	if r.enrolment == nil {
-		return nil, false, refuse(identity.CodeUnavailable, "this relay gives out no certificates").later(r.cfg.RetryAfter)
+		return nil, refuse(identity.CodeUnavailable, "this relay gives out no certificates").later(r.cfg.RetryAfter)
 	}
-	select {
-	case r.enrolling <- struct{}{}:
-		defer func() { <-r.enrolling }()
-	case <-time.After(enrollTimeout / 3):
-		return nil, false, overloaded()
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxEnrollBytes))
+	var d delivery
+	defer func() { memory.give(d.held) }() // what is left of it is worked on by few at once
+	body, err := d.fill(nil, http.MaxBytesReader(w, req.Body, maxEnrollBytes), maxEnrollBytes, req.ContentLength, memory)
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return nil, false, enrolmentTooLarge()
+		return nil, enrolmentTooLarge()
+	case errors.Is(err, errNoMemory):
+		return nil, overloaded()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, false, refuse(codeBodySlow, "the body came too slowly")
+		return nil, refuse(codeBodySlow, "the body came too slowly")
 	case err != nil:
-		return nil, false, refuse(codeBodyCut, "the body did not come whole")
+		return nil, refuse(codeBodyCut, "the body did not come whole")
+	}
+	return body, nil
+}
+
+// place waits for one of the places, and gives the caller its time there.
+func place(req *http.Request, places chan struct{}) (ctx context.Context, end func(), p *problem) {
+	select {
+	case places <- struct{}{}:
+	case <-time.After(enrollTimeout / 3):
+		return nil, nil, overloaded()
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), enrollTimeout)
-	defer cancel()
-	return do(ctx, body)
+	return ctx, func() { cancel(); <-places }, nil
 }
 
 func enrolmentTooLarge() *problem {

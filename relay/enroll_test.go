@@ -152,7 +152,7 @@ func (s inState) Caller(state *tls.ConnectionState) (identity.Caller, error) {
 }
 
 // What a certificate is good for, by its state: an expired one for its renewal alone.
-func TestACertificatesStateDecides(t *testing.T) {
+func TestAttackACertificatesStateDecides(t *testing.T) {
 	me := clientID(t, testClient)
 	expired := &identity.Refusal{Code: identity.CodeExpired, Detail: "it ended", Status: 401, Retry: true}
 	revoked := &identity.Refusal{Code: identity.CodeRevoked, Detail: "lost", Status: 401, Retry: true}

@@ -60,9 +60,9 @@ func (l *listener) idle() (n int) {
 	return n
 }
 
-// TestSilentConnectionsTakeNoPlaceOfOthers: a few addresses open many connections that say nothing, or begin a
+// TestAttackSilentConnectionsTakeNoPlaceOfOthers: a few addresses open many connections that say nothing, or begin a
 // handshake and stop. They push out each other, and everybody else is served.
-func TestSilentConnectionsTakeNoPlaceOfOthers(t *testing.T) {
+func TestAttackSilentConnectionsTakeNoPlaceOfOthers(t *testing.T) {
 	cfg := testConfig()
 	cfg.MaxConnections, cfg.MaxConnectionsPerIP, cfg.MaxHandshakes, cfg.MaxHandshakesPerIP = 8, 4, 20, 6
 	s := start(t, cfg, Deps{})

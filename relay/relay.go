@@ -65,7 +65,9 @@ type Relay struct {
 	cfg         Config
 	callers     Callers
 	enrolment   Enrolment
-	enrolling   chan struct{} // a place for each enrolment and renewal that is worked on
+	enrolling   chan struct{} // a place for each enrolment that is worked on
+	renewing    chan struct{} // the same for renewals: strangers keep no client from its next certificate
+	strangers   *budget       // memory for what callers without a certificate send
 	seen        *seen
 	policies    policies
 	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
@@ -104,7 +106,8 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 		r.now = time.Now
 	}
 	r.metrics = newMetrics(deps.Registerer)
-	r.enrolling = make(chan struct{}, enrolmentsAtOnce)
+	r.enrolling, r.renewing = make(chan struct{}, enrolmentsAtOnce), make(chan struct{}, enrolmentsAtOnce)
+	r.strangers = &budget{max: strangerMemory}
 	r.seen = newSeen(cfg, deps.Enrolment, r.metrics, r.log)
 	r.refused = newRefused(cfg, deps.Refused, r.metrics, r.log)
 	r.metrics.countRefused(deps.Registerer, r.refused.open)

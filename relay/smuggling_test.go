@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// TestNoRequestIsHiddenInAnother sends requests whose end two programs may see at different places, each with a
+// TestAttackNoRequestIsHiddenInAnother sends requests whose end two programs may see at different places, each with a
 // request hidden where one of them would see the next one. The relay answers one request, runs none that is hidden,
 // and ends the connection.
-func TestNoRequestIsHiddenInAnother(t *testing.T) {
+func TestAttackNoRequestIsHiddenInAnother(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}

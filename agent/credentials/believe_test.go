@@ -51,7 +51,7 @@ func TestClientsFollowTheirSiteToItsNextAuthority(t *testing.T) {
 	}
 }
 
-func TestOthersAreNotBelieved(t *testing.T) {
+func TestAttackOthersAreNotBelieved(t *testing.T) {
 	m := newMachine(t)
 	m.enrol()
 	other := agenttest.NewAuthority(t)

@@ -117,7 +117,7 @@ func chain(t *testing.T, by, shown *agenttest.CertAuthority, host string, usage 
 }
 
 // A relay of another site gets the client's first message and an alert, not a byte of the token.
-func TestToAnotherRelayNothingIsSent(t *testing.T) {
+func TestAttackToAnotherRelayNothingIsSent(t *testing.T) {
 	ours, other := agenttest.NewCertAuthority(t), agenttest.NewCertAuthority(t)
 	token := trust.NewToken(trust.PinOf(ours.Cert, []string{"root"}))
 	const server = x509.ExtKeyUsageServerAuth
@@ -312,7 +312,7 @@ func TestWhatPassesIsTriedAgain(t *testing.T) {
 }
 
 // Nothing of an answer is kept that is not whole the site's and this client's.
-func TestAFalseAnswerIsNotKept(t *testing.T) {
+func TestAttackAFalseAnswerIsNotKept(t *testing.T) {
 	other := agenttest.NewAuthority(t)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -267,7 +267,7 @@ func TestAFalseRenewalIsNotKept(t *testing.T) {
 
 // A certificate in this client's name from an authority that it does not know is no renewal, whatever authorities the
 // answer brings along.
-func TestAStrangersRenewalIsNotKept(t *testing.T) {
+func TestAttackAStrangersRenewalIsNotKept(t *testing.T) {
 	m, other := newMachine(t), agenttest.NewAuthority(t)
 	m.enrol()
 	m.site.Change = func(a *trust.EnrollAnswer) {

@@ -130,9 +130,9 @@ func auditText(t *testing.T, data string) string {
 	return all.String()
 }
 
-// TestASiteThatBeginsToAskForCertificates took reports from anybody on its machine, and goes on with the same clients.
+// TestAttackASiteThatBeginsToAskForCertificates took reports from anybody on its machine, and goes on with the same clients.
 // It knows who calls: a client speaks for itself alone, and a revoked one not at all.
-func TestASiteThatBeginsToAskForCertificates(t *testing.T) {
+func TestAttackASiteThatBeginsToAskForCertificates(t *testing.T) {
 	t.Parallel()
 	data := siteDir(t)
 	s := serve(t, data)
