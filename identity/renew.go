@@ -33,7 +33,7 @@ func (s *Service) Renew(ctx context.Context, call RenewCall) (trust.RenewAnswer,
 	}
 	var c issued
 	superseded := false
-	err = s.db.Update(func(tx *bbolt.Tx) (err error) {
+	err = s.db.Batch(func(tx *bbolt.Tx) (err error) {
 		c, superseded, err = s.renewIn(tx, call, key, keyHash)
 		return err
 	})

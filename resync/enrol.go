@@ -3,7 +3,6 @@ package resync
 import (
 	"cmp"
 	"context"
-	_ "embed"
 	"fmt"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"statewire/internal/serials"
 	"statewire/resync/gaps"
 	"statewire/smx"
-	"statewire/store"
 )
 
 const (
@@ -54,13 +52,13 @@ func (s *Service) NextSerial(ctx context.Context, client uuid.UUID, last uint64)
 	if err != nil {
 		return NextSerial{}, err
 	}
-	greatest, known, err := s.greatest(ctx, id, last, unread)
+	greatest, known, stored, err := s.greatest(ctx, id, last, unread)
 	if err != nil {
 		return NextSerial{}, err
 	}
 	if !unread.Everybody && !(unread.Partly && unread.Holds(id)) {
 		s.patience.forget(id)
-		return NextSerial{greatest + 1, known}, s.settleErased(ctx, id)
+		return NextSerial{greatest + 1, known}, s.settleErased(ctx, id, stored)
 	}
 	if waited := s.patience.waited(id, s.now()); waited < busyWait {
 		return NextSerial{}, &BusyError{cmp.Or(unread.Reason, "more waits than is read at once"), waited}
@@ -69,13 +67,14 @@ func (s *Service) NextSerial(ctx context.Context, client uuid.UUID, last uint64)
 	return NextSerial{next, true}, err
 }
 
-// greatest is the greatest serial that the client is known to have given, and whether the site heard of it.
+// greatest is the greatest serial that the client is known to have given, whether the site heard of it, and what is
+// stored of it.
 func (s *Service) greatest(ctx context.Context, client smx.ClientID, last uint64, unread gaps.Unread) (uint64, bool,
-	error) {
+	storedSerials, error) {
 	claimed, polled := s.offers.claimed(client) // before the store is read: a claim leaves when it is stored
-	stored, err := s.store.serialsOf(ctx, client)
+	stored, err := s.questions.of(ctx, client)
 	if err != nil {
-		return 0, false, err
+		return 0, false, stored, err
 	}
 	greatest := max(last, stored.greatest, stored.floor)
 	for _, run := range unread.Arriving[client] {
@@ -87,14 +86,13 @@ func (s *Service) greatest(ctx context.Context, client smx.ClientID, last uint64
 		}
 	}
 	_, waits := unread.Clients[client]
-	return greatest, stored.known || polled || waits, nil
+	return greatest, stored.known || polled || waits, stored, nil
 }
 
 // settleErased lets nothing be missing below the serials of a client that was erased, and comes back.
-func (s *Service) settleErased(ctx context.Context, client smx.ClientID) error {
-	stored, err := s.store.serialsOf(ctx, client)
-	if err != nil || stored.floor == 0 || stored.known {
-		return err
+func (s *Service) settleErased(ctx context.Context, client smx.ClientID, stored storedSerials) error {
+	if stored.floor == 0 || stored.known {
+		return nil
 	}
 	return s.store.putBaselines(ctx, []gaps.Candidate{{Client: client, NextSerial: stored.floor + 1}}, s.now().UTC())
 }
@@ -130,26 +128,6 @@ func (s *Service) skip(ctx context.Context, client smx.ClientID, greatest uint64
 	s.log.Warn("serials skipped for a client that enrols: files that may be its own could not be read",
 		"client", client.String(), "from", greatest+1, "next_serial", w.NextSerial)
 	return w.NextSerial, nil
-}
-
-//go:embed sql/next_serial.sql
-var nextSerialSQL string
-
-// storedSerials is what the store says of the serials of a client.
-type storedSerials struct {
-	greatest uint64 // received, or claimed and believed
-	measure  uint64 // claims are measured by it
-	known    bool
-	floor    uint64 // its greatest when it was erased; 0: it never was
-}
-
-func (l *storeLedger) serialsOf(ctx context.Context, client smx.ClientID) (out storedSerials, err error) {
-	row := l.store.Conn().QueryRow(ctx, nextSerialSQL, store.UUIDArg("client", uuid.UUID(client)),
-		store.TextArg("hash", hashOf(client)))
-	var known uint8
-	err = row.Scan(&out.greatest, &out.measure, &known, &out.floor)
-	out.known = known == 1
-	return out, wrap(err, "read the serials of the client")
 }
 
 // noteGiven stores that a client was given serials up to one.

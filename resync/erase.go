@@ -71,7 +71,7 @@ func (s *Service) erase(ctx context.Context, client smx.ClientID, at time.Time) 
 	if err != nil {
 		return out, err
 	}
-	if out.LastSerial, _, err = s.greatest(ctx, client, 0, unread); err != nil {
+	if out.LastSerial, _, _, err = s.greatest(ctx, client, 0, unread); err != nil {
 		return out, err
 	}
 	out.Waiting = unread.Holds(client)

@@ -61,8 +61,9 @@ type Service struct {
 	denier      Denier      // nil: no client can be erased
 	collections *collections.Service
 	recorder    control.Recorder
-	listing     *listing  // for clients that enrol
-	patience    *patience // of clients that enrol
+	listing     *listing   // for clients that enrol
+	questions   *questions // for them, too
+	patience    *patience  // of clients that enrol
 	cfg         atomic.Pointer[Config]
 
 	flushing  sync.Mutex    // held while claims are on their way to the store
@@ -93,6 +94,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := newService(cfg, deps, log)
 	s.store = newStoreLedger(deps.Store, log)
+	s.questions = newQuestions(s.store.serialsOf)
 	s.ledger, s.retirer, s.denier = s.store, deps.Collections, deps.Denier
 	return s, nil
 }
