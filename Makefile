@@ -52,7 +52,7 @@ long: build ## the same proofs at length (root): LONG times the kills, cuts and 
 	STATEWIRE_TEST_LONG=$(LONG) STATEWIRE_TEST_POWER=1 $(GO) test -shuffle=on -timeout 3h -run 'Chaos|Kill|PowerCut|MergedOrNot' ./cmd/statewire ./store
 	STATEWIRE_TEST_LONG=$(LONG) $(GO) test -shuffle=on -timeout 1h -run 'SetModel|StoredOrACopy' ./ingest ./resync/gaps
 	for n in 300 2000; do STATEWIRE_TEST_FLEET=$$n $(GO) test -count 1 -timeout 1h \
-	  -run 'OneRoundMakesSite|SerialsThatJumpMove' ./cmd/statewire || exit 1; done
+	  -run 'OneRoundMakesSite|SerialsThatJumpMove|ASiteAsksForCertificatesWhile|TheAuthorityChangesUnder' ./cmd/statewire || exit 1; done
 
 bench: build ## the speed claims, as ratios measured side by side (STATEWIRE_TEST_STEADY=30m: the steady site at length)
 	$(GO) test -run '^$$' -bench 'Ratio|Limit' -benchtime 1x -timeout 60m ./... | scripts/bench-table

@@ -32,6 +32,13 @@ func (s *Service) Handle(mux control.Router) {
 		}
 		return s.Create(ctx, Spec{Name: in.Name, Clients: clients, Query: in.Query, Replace: in.Replace})
 	})
+	control.Handle(mux, path+"add", func(ctx context.Context, in call, _ *control.Teller) (bool, error) {
+		clients, err := ParseClients(in.Clients)
+		if err != nil {
+			return false, err
+		}
+		return true, s.Add(ctx, in.Name, clients)
+	})
 	control.Handle(mux, path+"list", func(ctx context.Context, _ call, _ *control.Teller) ([]Collection, error) {
 		return s.List(ctx)
 	})
@@ -80,6 +87,13 @@ func (c *Client) Create(ctx context.Context, spec Spec) (Collection, error) {
 	}
 	in := call{spec.Name, Names(spec.Clients), spec.Query, spec.Replace}
 	return control.Call[Collection](ctx, c.caller, "collection/create", in, control.Listener{})
+}
+
+// Add is Service.Add.
+func (c *Client) Add(ctx context.Context, name string, clients []smx.ClientID) error {
+	_, err := control.Call[bool](ctx, c.caller, "collection/add", call{Name: name, Clients: Names(clients)},
+		control.Listener{})
+	return err
 }
 
 // List is Service.List.

@@ -24,7 +24,15 @@ const nextKeyFile = "ca-next.key"
 type Staged struct {
 	Since    time.Time `json:"since"`
 	NotAfter time.Time `json:"not_after"`
+	// Clients is how many have a certificate that is good or can be renewed.
+	Clients int `json:"clients"`
+	// NotPolled is how many of them have not been told of the staged authority: a change locks them out. nil when nobody
+	// knows who polled.
+	NotPolled *int `json:"not_polled"`
 }
+
+// toldWithin is how long after an authority was staged a poll may still be answered without it.
+const toldWithin = 5 * time.Second
 
 // StageCA makes the next authority. From then on clients are told to believe both.
 func (s *Service) StageCA(ctx context.Context) (Staged, error) {
@@ -96,8 +104,48 @@ func (s *Service) SwitchCA(ctx context.Context) (Staged, error) {
 	return *staged, err
 }
 
-// Staged is the authority that is staged; nil when none is.
-func (s *Service) Staged(context.Context) (*Staged, error) {
+// Staged is the authority that is staged, and who does not know it; nil when none is.
+func (s *Service) Staged(ctx context.Context) (*Staged, error) {
+	out, err := s.staged()
+	if err != nil || out == nil {
+		return out, err
+	}
+	return out, s.countUntold(ctx, out)
+}
+
+// countUntold counts the clients that neither enrolled nor polled since the authority was staged.
+func (s *Service) countUntold(ctx context.Context, out *Staged) error {
+	told := map[string]struct{}{}
+	known := false
+	if s.deps.Polls != nil {
+		polled, err := s.deps.Polls.Polled(ctx, out.Since.Add(toldWithin))
+		if known = err == nil; !known {
+			s.log.Warn("which clients have polled since the authority was staged is not known", "err", err)
+		}
+		for _, id := range polled {
+			told[clientKey(id)] = struct{}{}
+		}
+	}
+	now, untold := s.now(), 0
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		return each(tx, bucketHolders, func(key []byte, h holder) error {
+			if h.Role != "" || h.Revoked != nil || now.After(h.NotAfter.Add(s.cfg.RenewGrace)) {
+				return nil
+			}
+			out.Clients++
+			if _, ok := told[string(key)]; !ok && h.Enrolled.Before(out.Since) {
+				untold++
+			}
+			return nil
+		})
+	})
+	if known {
+		out.NotPolled = &untold
+	}
+	return err
+}
+
+func (s *Service) staged() (*Staged, error) {
 	key, err := readKey(filepath.Join(s.site.dir, nextKeyFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -50,41 +50,52 @@ func (c Caller) urn() *url.URL {
 	return &url.URL{Scheme: "urn", Opaque: urnPrefix + c.Site.String() + ":" + what}
 }
 
-// callerOf reads whom a certificate was issued to.
+// callerOf reads whom a certificate was issued to. It runs with every request.
 func callerOf(leaf *x509.Certificate) (Caller, error) {
 	if len(leaf.URIs) != 1 || leaf.URIs[0].Scheme != "urn" || !leaf.SerialNumber.IsUint64() {
 		return Caller{}, fmt.Errorf("the certificate of %q is of no client and no role", leaf.Subject.CommonName)
 	}
-	c := Caller{Number: leaf.SerialNumber.Uint64(), NotAfter: leaf.NotAfter}
-	parts := strings.Split(leaf.URIs[0].Opaque, ":")
-	bad := fmt.Errorf("the certificate's name %.80q is none of this program's", leaf.URIs[0].String())
-	if len(parts) < 4 || parts[0]+":" != urnPrefix {
-		return Caller{}, bad
+	c, ok := readName(leaf.URIs[0].Opaque)
+	if !ok {
+		return Caller{}, fmt.Errorf("the certificate's name %.80q is none of this program's", leaf.URIs[0].String())
+	}
+	c.Number, c.NotAfter = leaf.SerialNumber.Uint64(), leaf.NotAfter
+	return c, nil
+}
+
+// readName is whom a name in a certificate means.
+func readName(name string) (c Caller, ok bool) {
+	name, ok = strings.CutPrefix(name, urnPrefix)
+	site, name, ok2 := strings.Cut(name, ":")
+	kind, name, ok3 := strings.Cut(name, ":")
+	if !ok || !ok2 || !ok3 {
+		return Caller{}, false
 	}
 	var err error
-	if c.Site, err = canonical(parts[1]); err != nil {
-		return Caller{}, bad
+	if c.Site, err = canonical(site); err != nil {
+		return Caller{}, false
 	}
-	switch {
-	case parts[2] == "client" && len(parts) == 4:
-		if c.Client, err = canonical(parts[3]); err != nil {
-			return Caller{}, bad
-		}
-	case parts[2] == "role" && len(parts) == 5 && slices.Contains(RoleKinds, parts[3]) && validRoleName(parts[4]):
-		c.Role, c.Name = parts[3], parts[4]
-	default:
-		return Caller{}, bad
+	switch kind {
+	case "client":
+		c.Client, err = canonical(name)
+		return c, err == nil
+	case "role":
+		c.Role, c.Name, ok = strings.Cut(name, ":")
+		return c, ok && slices.Contains(RoleKinds, c.Role) && validRoleName(c.Name)
 	}
-	return c, nil
+	return Caller{}, false
 }
 
 // canonical reads an id in its one spelling; the zero id is nobody's.
 func canonical(text string) (uuid.UUID, error) {
 	id, err := uuid.Parse(text)
-	if err == nil && (id.String() != text || id == uuid.Nil) {
-		err = fmt.Errorf("%.40q is no canonical id", text)
+	if err != nil {
+		return id, err
 	}
-	return id, err
+	if id.String() != text || id == uuid.Nil {
+		return id, fmt.Errorf("%.40q is no canonical id", text)
+	}
+	return id, nil
 }
 
 // validRoleName says whether a role may be called so: it stands in files and addresses.

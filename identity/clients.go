@@ -117,8 +117,8 @@ func (s *Service) Deny(ctx context.Context, client uuid.UUID) error {
 		if err != nil {
 			return err
 		}
-		h.Name, h.Version, h.Joins = "", "", ""
-		return put(tx, bucketHolders, []byte(key), h)
+		h.Name, h.Version = "", ""
+		return errors.Join(put(tx, bucketHolders, []byte(key), h), joins(tx, []byte(key), ""))
 	})
 }
 

@@ -359,7 +359,8 @@ func (s *Service) issueTo(a *asked, serial uint64, noted decision) (trust.Enroll
 	}
 	var c issued
 	var d decision
-	err := s.db.Update(func(tx *bbolt.Tx) (err error) {
+	// Those who come together share a transaction, and its syncs. One of them that is refused is decided on anew, alone.
+	err := s.db.Batch(func(tx *bbolt.Tx) (err error) {
 		if d, err = s.decide(tx, a, noted.known); err != nil {
 			return err
 		}
@@ -420,8 +421,9 @@ func (s *Service) issueIn(tx *bbolt.Tx, a *asked, d decision, serial uint64, now
 		h.Name = d.caller.Name
 	}
 	h.Enrolled, h.Newest, h.NotAfter, h.Used = now.UTC(), s.number(tx), c.NotAfter, 0
-	h.Revoked, h.Shared, h.Last, h.Joins = nil, time.Time{}, c.Next, t.Collection
-	return c, errors.Join(put(tx, bucketTokens, []byte(t.ID), t), put(tx, bucketHolders, key, h), forget(tx, a))
+	h.Revoked, h.Shared, h.Last = nil, time.Time{}, c.Next
+	return c, errors.Join(put(tx, bucketTokens, []byte(t.ID), t), put(tx, bucketHolders, key, h),
+		joins(tx, key, t.Collection), forget(tx, a))
 }
 
 // number is the number of the certificate that was signed last.

@@ -607,3 +607,18 @@ func FuzzCaller(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkCaller(b *testing.B) {
+	s := newSite(b)
+	got, err := s.enroll(b, trust.EnrollRequest{Token: s.token(b, TokenSpec{})})
+	if err != nil {
+		b.Fatal(err)
+	}
+	own, v := state(b, got.Certificate), s.verifier(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := v.Caller(&own); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
+	"golang.org/x/time/rate"
 
 	"statewire/audit"
 	"statewire/internal/control"
@@ -37,6 +38,12 @@ type Serials interface {
 	NextSerial(ctx context.Context, client uuid.UUID, last uint64) (next uint64, known bool, err error)
 }
 
+// Polls says which clients have asked for their policy.
+type Polls interface {
+	// Polled are those that have since a time.
+	Polled(ctx context.Context, since time.Time) ([]uuid.UUID, error)
+}
+
 // TrustKeys are the keys that sign the trust document, and the document.
 type TrustKeys interface {
 	Document() ([]byte, error)
@@ -48,7 +55,9 @@ type Deps struct {
 	Site    *Site
 	Audit   Auditor
 	Serials Serials // nil knows no client: for tests of what needs none
+	Polls   Polls   // nil: that is not known
 	Trust   TrustKeys
+	Lists   Lists            // nil: clients wait for the lists that they come into
 	Log     *slog.Logger     // nil discards
 	Clock   func() time.Time // nil is time.Now
 }
@@ -65,9 +74,10 @@ type Service struct {
 	guess *guesses
 	hour  *hourly
 
-	writing   sync.Mutex  // held while the file of denied certificates is written
-	unwritten atomic.Bool // the file is older than the state: writing it failed
-	staging   sync.Mutex  // held while the authority changes
+	writing   sync.Mutex     // held while the file of denied certificates is written
+	unwritten atomic.Bool    // the file is older than the state: writing it failed
+	staging   sync.Mutex     // held while the authority changes
+	complain  rate.Sometimes // of clients that are in no list yet
 }
 
 // New opens the state of the identity role in the site's folder. The file of denied certificates is written anew from
@@ -80,6 +90,7 @@ func New(cfg Config, enroll EnrollConfig, deps Deps) (*Service, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.complain.Interval = time.Minute
 	s.guess, s.hour = newGuesses(), &hourly{most: enroll.PerHour}
 	var err error
 	if s.db, err = openState(s.site.dir); err != nil {
@@ -97,34 +108,32 @@ func (s *Service) Close() error { return s.db.Close() }
 // deniedRetry is how often a list of denied certificates that could not be written is tried again.
 const deniedRetry = 10 * time.Second
 
-// Run removes what is no longer needed, until ctx is done.
+// Run puts clients into the lists that their tokens name, and removes what is no longer needed, until ctx is done.
 func (s *Service) Run(ctx context.Context) error {
-	hourly, often := time.NewTicker(time.Hour), time.NewTicker(deniedRetry)
+	hourly, often, soon := time.NewTicker(time.Hour), time.NewTicker(deniedRetry), time.NewTicker(joinInterval)
 	defer hourly.Stop()
 	defer often.Stop()
+	defer soon.Stop()
+	s.tidyUp()
 	for {
-		if err := s.tidy(); err != nil {
-			s.log.Error("expired certificates and tokens are not removed", "err", err)
-		}
-		if !s.untilNext(ctx, hourly.C, often.C) {
+		select {
+		case <-ctx.Done():
 			return nil
+		case <-hourly.C:
+			s.tidyUp()
+		case <-soon.C:
+			s.join(ctx)
+		case <-often.C:
+			if err := s.ensureDenied(); err != nil {
+				s.log.Error("revoked certificates are not refused yet", "err", err)
+			}
 		}
 	}
 }
 
-// untilNext waits for the next hour; false when ctx is done first.
-func (s *Service) untilNext(ctx context.Context, hourly, often <-chan time.Time) bool {
-	for {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-often:
-			if err := s.ensureDenied(); err != nil {
-				s.log.Error("revoked certificates are not refused yet", "err", err)
-			}
-		case <-hourly:
-			return true
-		}
+func (s *Service) tidyUp() {
+	if err := s.tidy(); err != nil {
+		s.log.Error("expired certificates and tokens are not removed", "err", err)
 	}
 }
 

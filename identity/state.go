@@ -15,6 +15,9 @@ import (
 // stateFile holds what was issued and to whom.
 const stateFile = "identity.db"
 
+// batchDelay is how long who is to get a certificate waits for others, to be written to disk with them.
+const batchDelay = 2 * time.Millisecond
+
 // Buckets of the state file. Values are JSON.
 var (
 	bucketMeta     = []byte("meta")
@@ -23,7 +26,8 @@ var (
 	bucketKeys     = []byte("keys")          // SHA-256 of a public key → number of the certificate issued for it
 	bucketTokens   = []byte("enroll_tokens") // by id
 	bucketPending  = []byte("pending")       // by id
-	allBuckets     = [][]byte{bucketMeta, bucketHolders, bucketIssued, bucketKeys, bucketTokens, bucketPending}
+	bucketJoins    = []byte("joins")         // by Caller.Key: the list that a client is yet to be put into
+	allBuckets     = [][]byte{bucketMeta, bucketHolders, bucketIssued, bucketKeys, bucketTokens, bucketPending, bucketJoins}
 	metaNumber     = []byte("number") // of the last certificate
 	metaPaused     = []byte("paused")
 	metaAuthority  = []byte("authority") // the pin for which unused tokens are good
@@ -52,7 +56,6 @@ type holder struct {
 	// Renewals is how many certificates it got by renewal in the hour that began at Renewing.
 	Renewals int       `json:"renewals,omitempty"`
 	Renewing time.Time `json:"renewing,omitzero"`
-	Joins    string    `json:"joins,omitempty"` // a collection that the client is yet to be put into
 }
 
 // revocation is what is known of one.
@@ -89,6 +92,7 @@ func openState(dir string) (*bbolt.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w; restore it from a backup", path, err)
 	}
+	db.MaxBatchDelay = batchDelay
 	err = db.Update(func(tx *bbolt.Tx) error {
 		for _, name := range allBuckets {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {

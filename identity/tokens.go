@@ -149,6 +149,9 @@ func (t TokenSpec) check() error {
 
 // CreateToken makes an enrolment token.
 func (s *Service) CreateToken(ctx context.Context, spec TokenSpec) (MadeToken, error) {
+	if err := s.canJoin(ctx, spec.Collection); err != nil {
+		return MadeToken{}, err
+	}
 	return s.createToken(ctx, spec, control.Actor(ctx))
 }
 

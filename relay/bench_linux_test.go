@@ -141,7 +141,7 @@ func median(v []float64) float64 {
 }
 
 // bareServer is what net/http can do at most: TLS, a handler that reads the body and forgets it.
-func bareServer(b *testing.B, id *identity.Site) string {
+func bareServer(b *testing.B, id *identity.Site, change ...func(*tls.Config)) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -152,6 +152,9 @@ func bareServer(b *testing.B, id *identity.Site) string {
 	})}
 	config := identity.ServerTLS(id.Certificate)
 	config.NextProtos = []string{"http/1.1"}
+	for _, fn := range change {
+		fn(config)
+	}
 	done := make(chan struct{})
 	go func() { defer close(done); server.Serve(tls.NewListener(l, config)) }()
 	b.Cleanup(func() { server.Close(); <-done })

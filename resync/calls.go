@@ -61,6 +61,9 @@ func (s *Service) Handle(mux control.Router) {
 	control.Handle(mux, path+"request", s.serveRequest)
 	control.Handle(mux, path+"accept", s.serveAccept)
 	control.Handle(mux, path+"next-serial", s.serveNextSerial)
+	control.Handle(mux, path+"polled", func(ctx context.Context, since time.Time, _ *control.Teller) ([]uuid.UUID, error) {
+		return s.Polled(ctx, since)
+	})
 	control.Handle(mux, path+"client/delete", func(ctx context.Context, in eraseCall, _ *control.Teller) (EraseResult,
 		error) {
 		return s.Erase(ctx, in.Client, in.Reason)
@@ -182,4 +185,9 @@ func (c *Client) List(ctx context.Context, o ListOptions) ([]Status, error) {
 		in.Client = o.Client.UUID()
 	}
 	return control.Call[[]Status](ctx, c.caller, "list", in, control.Listener{})
+}
+
+// Polled is Service.Polled.
+func (c *Client) Polled(ctx context.Context, since time.Time) ([]uuid.UUID, error) {
+	return control.Call[[]uuid.UUID](ctx, c.caller, "polled", since, control.Listener{})
 }

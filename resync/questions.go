@@ -25,9 +25,9 @@ type storedSerials struct {
 	floor    uint64 // its greatest when it was erased; 0: it never was
 }
 
-// questions gathers those who ask for a client's serials at the same time into one question to the store, which costs as
-// much for hundreds of clients as for one: clients enrol by the thousand. Nobody is given an answer to a question that
-// was put before it asked.
+// questions gathers those who ask for a client's serials at the same time into one question to the store, which costs
+// as much for hundreds of clients as for one: clients enrol by the thousand. Nobody is given an answer to a question
+// that was put before it asked.
 type questions struct {
 	// Constant after newQuestions.
 	read func(context.Context, []smx.ClientID) (map[smx.ClientID]storedSerials, error)

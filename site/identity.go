@@ -29,6 +29,9 @@ const (
 	firstTokenLife = 24 * time.Hour
 	// certificateWait is how long a relay waits for the process with the identity role to make its certificate.
 	certificateWait = 2 * time.Minute
+	// startWait is how long a client that enrols waits for the resync stage of a site that starts.
+	startWait = 15 * time.Second
+	startLook = 50 * time.Millisecond
 	// certificateWarning is how much life a certificate has left when a relay begins to say that nobody renews it.
 	certificateWarning = 20 * 24 * time.Hour
 )
@@ -44,9 +47,15 @@ type Identity struct {
 	Trust     *identity.Trust
 }
 
+// Clients says what clients have sent, and when they polled.
+type Clients interface {
+	identity.Serials
+	identity.Polls
+}
+
 // OpenIdentity opens the identity role of a data directory, and makes its keys where there are none. The caller has
 // the role's lock.
-func OpenIdentity(data string, cfg configs.Config, serials identity.Serials, log *slog.Logger,
+func OpenIdentity(data string, cfg configs.Config, clients Clients, lists identity.Lists, log *slog.Logger,
 	reg prometheus.Registerer) (_ *Identity, err error) {
 	i := &Identity{}
 	dir := IdentityDir(data)
@@ -61,7 +70,7 @@ func OpenIdentity(data string, cfg configs.Config, serials identity.Serials, log
 		return nil, err
 	}
 	i.Service, err = identity.New(cfg.Identity, cfg.Enroll, identity.Deps{Site: i.Site, Audit: i.Audit,
-		Serials: serials, Trust: i.Keys, Log: log})
+		Serials: clients, Polls: clients, Lists: lists, Trust: i.Keys, Log: log})
 	if err != nil {
 		return nil, errors.Join(err, i.Audit.Close())
 	}
@@ -93,7 +102,7 @@ func (s *Site) startIdentity(ctx context.Context, g *errgroup.Group) error {
 }
 
 func (s *Site) openIdentity(reg prometheus.Registerer) (*Identity, error) {
-	return OpenIdentity(s.cfg.Data, s.cfg.Settings, s.serials(), s.log.With("stage", "identity"), reg)
+	return OpenIdentity(s.cfg.Data, s.cfg.Settings, s.clients(), s.lists(), s.log.With("stage", "identity"), reg)
 }
 
 // retryIdentity tries to start the role until it starts, and then runs it. The other stages reach it by its socket.
@@ -192,29 +201,53 @@ func (s *Site) warnUnrenewed(files *identity.Files) {
 	}
 }
 
-// serials tells the identity role what a client has sent: it asks this process's resync stage, or that of another one.
-func (s *Site) serials() identity.Serials {
+// clients tells the identity role of clients: it asks this process's resync stage, or that of another one.
+func (s *Site) clients() Clients {
 	if s.cfg.Roles.Has("resync") {
-		return ownSerials{s}
+		return ownClients{s}
 	}
-	return otherSerials{resync.Dial(ResyncSocket(s.cfg.Data))}
+	return otherClients{resync.Dial(ResyncSocket(s.cfg.Data))}
 }
 
-type ownSerials struct{ site *Site }
+type ownClients struct{ site *Site }
 
-func (o ownSerials) NextSerial(ctx context.Context, client uuid.UUID, last uint64) (uint64, bool, error) {
-	service := o.site.resync.Load()
-	if service == nil {
-		return 0, false, errNoPolicies
+func (o ownClients) NextSerial(ctx context.Context, client uuid.UUID, last uint64) (uint64, bool, error) {
+	service, err := o.site.awaitService(ctx)
+	if err != nil {
+		return 0, false, err
 	}
 	next, err := service.NextSerial(ctx, client, last)
 	return next.Next, next.Known, err
 }
 
-type otherSerials struct{ resync *resync.Client }
+func (o ownClients) Polled(ctx context.Context, since time.Time) ([]uuid.UUID, error) {
+	service, err := o.site.awaitService(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return service.Polled(ctx, since)
+}
 
-func (o otherSerials) NextSerial(ctx context.Context, client uuid.UUID, last uint64) (uint64, bool, error) {
-	next, err := o.resync.NextSerial(ctx, client, last)
+// awaitService is the resync stage, which opens the store and so starts after the relay: clients that enrol meanwhile
+// wait for it rather than for their next try.
+func (s *Site) awaitService(ctx context.Context) (*resync.Service, error) {
+	for deadline := time.Now().Add(startWait); ; {
+		if service := s.resync.Load(); service != nil {
+			return service, nil
+		}
+		if time.Now().After(deadline) {
+			return nil, errNoPolicies
+		}
+		if err := backoff.Sleep(ctx, startLook); err != nil {
+			return nil, err
+		}
+	}
+}
+
+type otherClients struct{ *resync.Client }
+
+func (o otherClients) NextSerial(ctx context.Context, client uuid.UUID, last uint64) (uint64, bool, error) {
+	next, err := o.Client.NextSerial(ctx, client, last)
 	return next.Next, next.Known, err
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // trustLook is how often the resync stage looks at what clients are to believe.
-const trustLook = 10 * time.Second
+const trustLook = 2 * time.Second
 
 // tellTrust has clients told, with their policy, whom to believe: as the files of the identity role say, which hold no
 // secret.

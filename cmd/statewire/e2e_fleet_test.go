@@ -136,10 +136,11 @@ func fleetArgs(clients int, relay string, args ...string) []string {
 }
 
 // serveFleet starts a site that asks for what is missing as soon as it is found.
-func serveFleet(t *testing.T, data, relay string) *server {
+func serveFleet(t *testing.T, data, relay string, args ...string) *server {
 	t.Helper()
-	return serve(t, data, "--set", "relay.listen="+relay, "--set", "resync.min_missing_message_age=0s",
-		"--set", "resync.merge_interval=1s", "--set", "resync.max_outstanding=100000", "--set", "ingest.batch_delay=1s")
+	return serve(t, data, append([]string{"--set", "relay.listen=" + relay, "--set", "resync.min_missing_message_age=0s",
+		"--set", "resync.merge_interval=1s", "--set", "resync.max_outstanding=100000", "--set", "ingest.batch_delay=1s"},
+		args...)...)
 }
 
 // freeRelay is an address for a relay that comes back after a kill.

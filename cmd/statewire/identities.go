@@ -31,6 +31,7 @@ type identities interface {
 	Client(ctx context.Context, key string) (identity.Client, error)
 	Revoke(ctx context.Context, key, reason string) error
 	StageCA(context.Context) (identity.Staged, error)
+	Staged(context.Context) (*identity.Staged, error)
 	SwitchCA(context.Context) (identity.Staged, error)
 	Summary(context.Context) (identity.Summary, error)
 	Backup(context.Context) ([]byte, error)
@@ -76,7 +77,7 @@ func (g *globals) onIdentity(cmd *cobra.Command, running func(ctx context.Contex
 // ownIdentity opens the identity role for the length of f. No site runs the role, and so nobody enrols meanwhile.
 func (g *globals) ownIdentity(ctx context.Context, cfg configs.Config,
 	f func(context.Context, *site.Identity) error) (err error) {
-	own, err := site.OpenIdentity(g.Data, cfg, nobodysSerials{}, g.Quiet(), nil)
+	own, err := site.OpenIdentity(g.Data, cfg, nobodysClients{}, site.NoLists, g.Quiet(), nil)
 	if err != nil {
 		return err
 	}
@@ -84,11 +85,15 @@ func (g *globals) ownIdentity(ctx context.Context, cfg configs.Config,
 	return f(ctx, own)
 }
 
-// nobodysSerials is for commands that enrol nobody.
-type nobodysSerials struct{}
+// nobodysClients is for commands that enrol nobody.
+type nobodysClients struct{}
 
-func (nobodysSerials) NextSerial(context.Context, uuid.UUID, uint64) (uint64, bool, error) {
+func (nobodysClients) NextSerial(context.Context, uuid.UUID, uint64) (uint64, bool, error) {
 	return 0, false, &resync.BusyError{Reason: "the site does not run"}
+}
+
+func (nobodysClients) Polled(context.Context, time.Time) ([]uuid.UUID, error) {
+	return nil, errors.New("the site does not run")
 }
 
 // asIdentityUsage marks what a person wrote wrongly.
