@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"statewire/internal/durable"
+
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 )
@@ -187,7 +189,7 @@ func TestTheNameOfANewFileIsSynced(t *testing.T) {
 	dir := t.TempDir()
 	l := open(t, dir, Options{})
 	bad, synced := error(syscall.EIO), 0
-	l.syncDir = func(dir string) error { synced++; return errors.Join(bad, syncDir(dir)) }
+	l.syncDir = func(dir string) error { synced++; return errors.Join(bad, durable.SyncFolder(dir)) }
 	for range 2 {
 		if _, err := l.Begin(context.Background(), Action{Action: "a"}); !errors.Is(err, syscall.EIO) ||
 			!errors.Is(err, ErrUnavailable) || all(t, dir) != "" {

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"statewire/internal/control"
+	"statewire/internal/durable"
 )
 
 // Code is what a refusal says whose action could not be recorded.
@@ -120,7 +121,7 @@ type Log struct {
 // that has no outcome the outcome Unknown, and fails with ErrInUse when another process has the log.
 func Open(dir string, o Options) (*Log, error) {
 	l := &Log{dir: dir, copy: o.Copy, log: o.Log, now: o.Clock, metrics: newMetrics(o.Registerer), openFile: openFile,
-		syncDir: syncDir}
+		syncDir: durable.SyncFolder}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}

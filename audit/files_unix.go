@@ -27,12 +27,3 @@ func take(path string) (*os.File, error) {
 
 // inUse says whether a process has the log.
 func inUse(dir string) bool { return filelock.Holder(filepath.Join(dir, lockFile)) != 0 }
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}

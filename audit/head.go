@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"statewire/internal/durable"
+
 	"golang.org/x/mod/sumdb/note"
 )
 
@@ -58,7 +60,7 @@ func (l *Log) writeHead() error {
 	}
 	text, err := note.Sign(&note.Note{Text: fmt.Sprintf("%s\n%d\n%s\n", l.signer.Name(), h.Seq, h.Hash)}, l.signer)
 	if err == nil {
-		err = writeFile(l.dir, headFile, text)
+		err = durable.Write(l.dir, headFile, tempPrefix, text, 0o600)
 	}
 	if err != nil {
 		l.metrics.failures.Inc()
@@ -121,7 +123,7 @@ func newKey(dir, site string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []byte(key + "\n"), writeFile(dir, keyFile, []byte(key+"\n"))
+	return []byte(key + "\n"), durable.Write(dir, keyFile, tempPrefix, []byte(key+"\n"), 0o600)
 }
 
 // VerifierKey is the public half of the key in dir: NAME+HASH+KEY. Whoever keeps it elsewhere needs to trust no file of

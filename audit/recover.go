@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"statewire/internal/durable"
+
 	"golang.org/x/mod/sumdb/note"
 )
 
@@ -60,7 +62,7 @@ func (l *Log) keepUnfit(c *chain, h Head, text []byte) error {
 	if text == nil || h.Hash != "" && !c.unfit {
 		return nil
 	}
-	return writeFile(l.dir, fmt.Sprintf("%s-%d-%s", headFile, h.Seq, sumOf(text)[:8]), text)
+	return durable.Write(l.dir, fmt.Sprintf("%s-%d-%s", headFile, h.Seq, sumOf(text)[:8]), tempPrefix, text, 0o600)
 }
 
 // newest opens the newest file and moves a cut line at its end aside; it returns where to.
@@ -101,7 +103,7 @@ func (l *Log) moveTorn(path string, cut int64) (string, error) {
 		return "", err
 	}
 	name := fmt.Sprintf("%s%s-%d-%s", tornPrefix, l.month, l.size, sumOf(text)[:8]) // the same again after a crash here
-	if err := writeFile(l.dir, name, text); err != nil {
+	if err := durable.Write(l.dir, name, tempPrefix, text, 0o600); err != nil {
 		return "", fmt.Errorf("move a line aside that was cut: %w", err)
 	}
 	return name, l.restore()

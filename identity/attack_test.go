@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
 
+	"statewire/internal/durable"
 	"statewire/trust"
 )
 
@@ -120,7 +121,8 @@ func TestAttackRevocationsWithinATickAreBothRead(t *testing.T) {
 	path := filepath.Join(s.dir, "identity", deniedFile)
 	when := time.Now()
 	write := func(number string) {
-		if err := writeFile(filepath.Dir(path), deniedFile, []byte(clientKey(one)+below+number+"\n"), 0o644); err != nil {
+		if err := durable.Write(filepath.Dir(path), deniedFile, tempPrefix,
+			[]byte(clientKey(one)+below+number+"\n"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.Chtimes(path, when, when); err != nil {

@@ -18,10 +18,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"statewire/internal/durable"
 
 	"github.com/google/uuid"
 )
@@ -46,7 +47,8 @@ func newAuthority(dir string, site uuid.UUID, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(writeFile(dir, caKeyFile, key, 0o600), writeFile(dir, caCertFile, cert, 0o644))
+	return errors.Join(durable.Write(dir, caKeyFile, tempPrefix, key, 0o600),
+		durable.Write(dir, caCertFile, tempPrefix, cert, 0o644))
 }
 
 // makeAuthority makes the certificate and the key of an authority, as PEM. The certificate says which site it is of.
@@ -159,17 +161,11 @@ func readKey(path string) (crypto.Signer, error) {
 
 // private refuses a key that other users of the machine can read.
 func private(path string) error {
-	info, err := os.Stat(path)
+	err := durable.Private(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is missing; restore it from the backup that holds %s", path, caCertFile)
 	}
-	if err != nil {
-		return err
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return fmt.Errorf("%s is open to other users (mode %04o); run: chmod 600 %s", path, mode, path)
-	}
-	return nil
+	return err
 }
 
 // issueServer makes a key and a certificate for the listeners, and the text of the file that keeps both.

@@ -15,6 +15,7 @@ import (
 
 	"statewire/audit"
 	"statewire/internal/control"
+	"statewire/internal/durable"
 )
 
 // nextKeyFile is the key of an authority that is staged: believed already, and not used yet.
@@ -59,12 +60,12 @@ func (s *Service) stage() (Staged, error) {
 	}
 	// The certificate comes first: an authority that is believed without its key does no harm.
 	bundle := slices.Concat(s.site.authority().bundle(), cert)
-	if err := writeFile(s.site.dir, caCertFile, bundle, 0o644); err != nil {
+	if err := durable.Write(s.site.dir, caCertFile, tempPrefix, bundle, 0o644); err != nil {
 		return Staged{}, err
 	}
 	err = s.db.Update(func(tx *bbolt.Tx) error { return put(tx, bucketMeta, metaStagedTime, now.UTC()) })
 	if err == nil {
-		err = writeFile(s.site.dir, nextKeyFile, key, 0o600)
+		err = durable.Write(s.site.dir, nextKeyFile, tempPrefix, key, 0o600)
 	}
 	if err == nil {
 		err = s.site.reload()
@@ -98,7 +99,7 @@ func (s *Service) SwitchCA(ctx context.Context) (Staged, error) {
 	}
 	err = os.Rename(filepath.Join(s.site.dir, nextKeyFile), filepath.Join(s.site.dir, caKeyFile))
 	if err == nil {
-		err = errors.Join(syncDir(s.site.dir), s.site.reload(), s.checkPin())
+		err = errors.Join(durable.SyncFolder(s.site.dir), s.site.reload(), s.checkPin())
 	}
 	finish(audit.Outcome(err))
 	return *staged, err

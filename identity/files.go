@@ -2,11 +2,9 @@ package identity
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -87,26 +85,4 @@ func loadPair(path string) (*tls.Certificate, error) {
 	}
 	pair, err := tls.X509KeyPair(text, text)
 	return &pair, err
-}
-
-// writeFile puts a file into dir whole and on disk, or not at all.
-func writeFile(dir, name string, data []byte, mode os.FileMode) (err error) {
-	f, err := os.CreateTemp(dir, tempPrefix)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), filepath.Join(dir, name)); err != nil {
-		return err
-	}
-	return syncDir(dir)
 }

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"statewire/internal/durable"
+
 	"github.com/google/uuid"
 )
 
@@ -104,7 +106,7 @@ func (s *Site) create() error {
 		return err
 	}
 	s.log.Info("site certificate authority made", "folder", s.dir)
-	return syncDir(filepath.Dir(s.dir))
+	return durable.SyncFolder(filepath.Dir(s.dir))
 }
 
 // sweep removes what a start that was killed left behind; an hour is longer than any start that still runs.
@@ -167,7 +169,7 @@ func (s *Site) renew() error {
 	}
 	s.server.Store(pair)
 	s.log.Info("server certificate issued", "names", s.hosts, "until", pair.Leaf.NotAfter)
-	return writeFile(s.dir, serverFile, text, 0o600)
+	return durable.Write(s.dir, serverFile, tempPrefix, text, 0o600)
 }
 
 // ours says whether a pair from the disk comes from this authority and covers every name. Neither changes while the

@@ -18,6 +18,7 @@ import (
 
 	"statewire/audit"
 	"statewire/internal/control"
+	"statewire/internal/durable"
 	"statewire/trust"
 )
 
@@ -183,7 +184,7 @@ func (s *Service) writeDenied() error {
 		})
 	})
 	if err == nil {
-		err = writeFile(s.site.dir, deniedFile, denied.text(), 0o644)
+		err = durable.Write(s.site.dir, deniedFile, tempPrefix, denied.text(), 0o644)
 	}
 	s.unwritten.Store(err != nil)
 	if err != nil {

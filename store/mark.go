@@ -8,9 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
+
+	"statewire/internal/durable"
 
 	"github.com/google/uuid"
 )
@@ -141,17 +142,5 @@ func writeMark(dir string, m mark) (err error) {
 	if err := os.Rename(file.Name(), filepath.Join(dir, MarkName)); err != nil {
 		return err
 	}
-	return syncDir(dir)
-}
-
-// syncDir makes what a directory lists durable; Windows has no such call.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	file, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(file.Sync(), file.Close())
+	return durable.SyncFolder(dir)
 }

@@ -13,8 +13,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
+
+	"statewire/internal/durable"
 )
 
 // Kinds of keys. A key's file is KIND-ID.key, with the first characters of its id, so that one need not be opened to
@@ -116,12 +117,13 @@ func writeKey(dir, kind string, s signer) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(dir, keyFile(kind, s.ID), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	return durable.Write(dir, keyFile(kind, s.ID), tempPrefix,
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
 }
 
 // readKey reads a private key, and refuses one that others may read or that was renamed.
 func readKey(path string) (signer, error) {
-	if err := private(path); err != nil {
+	if err := durable.Private(path); err != nil {
 		return signer{}, err
 	}
 	text, err := os.ReadFile(path)
@@ -153,16 +155,4 @@ func parsePrivate(text []byte) (signer, error) {
 		return signer{}, errors.New("not an Ed25519 key")
 	}
 	return signerOf(private)
-}
-
-// private refuses a key that other users of the machine can read.
-func private(path string) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return fmt.Errorf("%s is open to other users (mode %04o); run: chmod 600 %s", path, mode, path)
-	}
-	return nil
 }

@@ -10,12 +10,16 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"statewire/internal/durable"
 )
 
 const (
 	// documentFile holds the signed document in a site's folder, and in one that an administrator keeps.
 	documentFile = "trust.json"
 	lockFile     = "lock"
+	// tempPrefix begins the names of what is not whole yet.
+	tempPrefix = ".trust-"
 )
 
 const (
@@ -213,7 +217,7 @@ func checkModes(dir string) error {
 			return err
 		}
 		for _, path := range paths {
-			if err := private(path); err != nil {
+			if err := durable.Private(path); err != nil {
 				return err
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"statewire/internal/durable"
 )
 
 // Init makes a root and a pack key in a folder that an administrator keeps, and the document that hands their public
@@ -46,7 +48,7 @@ func (d *Document) SignWith(dir string, otherRoots bool) error {
 	if len(ids) == 0 {
 		return fmt.Errorf("%s holds no root key", dir)
 	}
-	return writeFile(dir, documentFile, append(d.Envelope(), '\n'))
+	return durable.Write(dir, documentFile, tempPrefix, append(d.Envelope(), '\n'), 0o600)
 }
 
 // follows holds a document against the last one that was signed with the folder's keys.
@@ -105,7 +107,7 @@ func CopyOffline(site, to string) ([]string, error) {
 			return nil, err
 		}
 	}
-	return names, errors.Join(syncDir(to), syncDir(filepath.Dir(filepath.Clean(to))))
+	return names, errors.Join(durable.SyncFolder(to), durable.SyncFolder(filepath.Dir(filepath.Clean(to))))
 }
 
 // Forget removes root and pack keys from the server. Whoever calls it has their copies.
@@ -128,7 +130,7 @@ func (k *Keys) Forget(names []string) error {
 			return err
 		}
 	}
-	return syncDir(k.dir)
+	return durable.SyncFolder(k.dir)
 }
 
 // toTake are the paths of the root and pack keys of a site. Each was read: what is no key is no reason to believe that

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"statewire/internal/durable"
+
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 )
 
@@ -41,7 +43,7 @@ func (k *Keys) create() error {
 		return err
 	}
 	k.log.Info("trust keys made", "folder", k.dir, "root", d.Roots[0].ID)
-	return syncDir(parent)
+	return durable.SyncFolder(parent)
 }
 
 // first fills a folder with the keys and the document of a new site.
@@ -56,7 +58,7 @@ func (k *Keys) first(dir string) (*Document, error) {
 	}
 	d.TaskKeys = []TaskKey{task}
 	// the lock is there from the beginning, so that it is never another user's
-	return d, errors.Join(writeFile(dir, lockFile, nil), signAndWrite(dir, d))
+	return d, errors.Join(durable.Write(dir, lockFile, tempPrefix, nil, 0o600), signAndWrite(dir, d))
 }
 
 // sweep removes what a start that was killed left behind; an hour is longer than any start that still runs.
@@ -239,5 +241,5 @@ func writeDocument(dir string, d *Document) error {
 	if err := d.signedBy(d); err != nil {
 		return err
 	}
-	return writeFile(dir, documentFile, append(d.Envelope(), '\n'))
+	return durable.Write(dir, documentFile, tempPrefix, append(d.Envelope(), '\n'), 0o600)
 }

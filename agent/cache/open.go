@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"strconv"
 	"syscall"
@@ -14,6 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 
+	"statewire/internal/durable"
 	"statewire/smx"
 )
 
@@ -63,7 +63,7 @@ func create(path string, o Options) error {
 	if err := os.Rename(unfinished, path); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(path))
+	return durable.SyncFolder(filepath.Dir(path))
 }
 
 // newClientID is a random GUID, version 4.
@@ -71,18 +71,6 @@ func newClientID() (id smx.ClientID) {
 	_, _ = rand.Read(id[:]) // never fails
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
 	return id
-}
-
-// syncFolder makes a new name in a folder durable. Windows has no such call; its file systems log names themselves.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // openChecked opens a store file and reads all of it once.

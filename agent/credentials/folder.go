@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+
+	"statewire/internal/durable"
 )
 
 // Names of the files in a folder.
@@ -103,13 +105,13 @@ func (f *Folder) spread(kept Kept) error {
 			}
 		}
 	}
-	if err := syncFolder(f.dir); err != nil {
+	if err := durable.SyncFolder(f.dir); err != nil {
 		return err
 	}
 	if err := f.remove(nextFile); err != nil {
 		return err
 	}
-	return syncFolder(f.dir)
+	return durable.SyncFolder(f.dir)
 }
 
 func (f *Folder) remove(name string) error {
@@ -252,17 +254,5 @@ func (f *Folder) write(name string, text []byte) (err error) {
 	if err = os.Rename(file.Name(), f.path(name)); err != nil {
 		return err
 	}
-	return syncFolder(f.dir)
-}
-
-// syncFolder makes names in a folder durable. Windows has no such call; its file systems log names themselves.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return durable.SyncFolder(f.dir)
 }
