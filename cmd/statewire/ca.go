@@ -84,7 +84,8 @@ func caSwitchCommand(g *globals) *cobra.Command {
 
 // lockedOut says whom a change of the authority locks out.
 func lockedOut(s identity.Staged) string {
-	since := fmt.Sprintf("%s (%s ago)", cli.Stamp(s.Since), cli.Duration(time.Since(s.Since).Truncate(time.Second)))
+	ago := max(time.Since(s.Since).Truncate(time.Second), time.Second)
+	since := fmt.Sprintf("%s (%s ago)", cli.Stamp(s.Since), cli.Duration(ago))
 	if s.NotPolled == nil {
 		return fmt.Sprintf("How many of %d clients have not polled since %s is not known: the site does not answer. Those are "+
 			"locked out until they enrol anew.", s.Clients, since)
