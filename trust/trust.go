@@ -90,6 +90,9 @@ func ParseToken(text string) (Token, error) {
 	t := Token{ID: parts[1]}
 	secret, err := base64.RawURLEncoding.Strict().DecodeString(parts[2])
 	pin, err2 := base64.RawURLEncoding.Strict().DecodeString(parts[3])
+	if strings.ContainsAny(parts[2]+parts[3], "\r\n") { // the decoder skips them
+		return Token{}, fmt.Errorf("%w; this one is broken into lines", errToken)
+	}
 	if err != nil || err2 != nil || len(secret) != secretBytes || len(pin) != len(t.Pin.CA)+len(t.Pin.Roots) {
 		return Token{}, fmt.Errorf("%w; this one is cut or changed", errToken)
 	}
