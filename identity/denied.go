@@ -3,6 +3,8 @@ package identity
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,6 +34,19 @@ func (d Denied) text() []byte {
 		fmt.Fprintf(&b, "%s%s%d\n", key, below, d[key])
 	}
 	return b.Bytes()
+}
+
+// DeniedText is the list as one machine gives it to another.
+type DeniedText struct {
+	Text []byte
+	// Version tells one list from another, on every machine and after every restart alike; it is never 0.
+	Version uint64
+}
+
+func deniedText(d Denied) DeniedText {
+	text := d.text()
+	sum := sha256.Sum256(text)
+	return DeniedText{Text: text, Version: max(1, binary.BigEndian.Uint64(sum[:])>>1)}
 }
 
 // readDenied reads the file. One that is not there denies nobody; a line that cannot be read is an error, because what

@@ -43,6 +43,7 @@ type known struct {
 	site   uuid.UUID
 	pool   *x509.CertPool
 	denied Denied
+	text   DeniedText
 	stamps [2]fs.FileInfo
 }
 
@@ -103,8 +104,16 @@ func (v *Verifier) read() error {
 	if err != nil {
 		return err
 	}
-	v.known.Store(&known{site: site, pool: pool, denied: denied, stamps: stamps})
+	v.known.Store(&known{site: site, pool: pool, denied: denied, text: deniedText(denied), stamps: stamps})
 	return nil
+}
+
+// Denied is the list of denied certificates as it is on disk at this moment, for relays and notifiers of other machines.
+func (v *Verifier) Denied() DeniedText {
+	if err := v.read(); err != nil {
+		v.log.Error("the list of denied certificates is not read, the former stays in force", "err", err)
+	}
+	return v.known.Load().text
 }
 
 // readAuthorities reads the site's authorities and the id of the site.

@@ -48,6 +48,9 @@ type Deps struct {
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// Callers knows the clients; nil knows none, so that "mtls" refuses everybody.
 	Callers Callers
+	// Denied is the list of denied certificates for relays and notifiers of other machines; an *identity.Verifier. Nil
+	// gives none.
+	Denied denied
 	// Enrolment gives out certificates; nil refuses that for now.
 	Enrolment Enrolment
 	// Policies answers polls; nil refuses them for now.
@@ -68,6 +71,10 @@ type Relay struct {
 	enrolling   chan struct{} // a place for each enrolment that is worked on
 	renewing    chan struct{} // the same for renewals: strangers keep no client from its next certificate
 	strangers   *budget       // memory for what callers without a certificate send
+	denied      denied
+	deniedHold  time.Duration
+	holding     chan struct{} // a place for each caller that waits for a change of the list
+	stopping    chan struct{} // closed when the relay stops: nobody waits any more
 	seen        *seen
 	policies    policies
 	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
@@ -108,6 +115,8 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 	r.metrics = newMetrics(deps.Registerer)
 	r.enrolling, r.renewing = make(chan struct{}, enrolmentsAtOnce), make(chan struct{}, enrolmentsAtOnce)
 	r.strangers = &budget{max: strangerMemory}
+	r.deniedHold = deniedHold
+	r.denied, r.holding, r.stopping = deps.Denied, make(chan struct{}, deniedAtOnce), make(chan struct{})
 	r.seen = newSeen(cfg, deps.Enrolment, r.metrics, r.log)
 	r.refused = newRefused(cfg, deps.Refused, r.metrics, r.log)
 	r.metrics.countRefused(deps.Registerer, r.refused.open)
@@ -121,6 +130,7 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 		"/mp/policy":  {method: http.MethodGet, serve: r.servePolicy},
 		"/mp/enroll":  {method: http.MethodPost, serve: r.serveEnroll},
 		"/mp/renew":   {method: http.MethodPost, serve: r.serveRenew},
+		"/mp/denied":  {method: http.MethodGet, serve: r.serveDenied},
 	}
 	return r, r.listed()
 }

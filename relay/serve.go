@@ -65,6 +65,7 @@ func (r *Relay) serve(ctx context.Context) error {
 	front.Go(func() error { return server.Serve(r.listener) })
 	<-ctx.Done()
 	r.log.Info("relay stopping")
+	close(r.stopping)
 	r.listener.stop()
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.cfg.StopTimeout)
 	defer cancel()

@@ -79,7 +79,7 @@ func newRealSite(t *testing.T) *realSite {
 	t.Cleanup(func() { s.inbox.Close() })
 	cfg := relay.DefaultConfig()
 	cfg.Listen, cfg.DiskReserve, cfg.InodeReserve = "127.0.0.1:0", 0, 0
-	r, err := relay.New(cfg, relay.Deps{Inbox: s.inbox, Certificate: own.Certificate, Callers: s.verifier,
+	r, err := relay.New(cfg, relay.Deps{Inbox: s.inbox, Certificate: own.Certificate, Callers: s.verifier, Denied: s.verifier,
 		Enrolment: s.service, Clock: s.clock})
 	must(err)
 	addr, err := r.Listen()
