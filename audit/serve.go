@@ -38,19 +38,33 @@ type told struct {
 	done chan error
 }
 
+// opened is an action whose outcome nobody has told yet.
+type opened struct {
+	outcome chan told
+	user    int
+}
+
+// userOf is the user who calls, -1 where the system does not tell.
+func userOf(ctx context.Context) int {
+	if peer, ok := control.PeerOf(ctx); ok {
+		return peer.UID
+	}
+	return -1
+}
+
 // server lets other processes append. An action is a call that lasts until its outcome is told: when the process that
 // makes it ends, nobody will tell.
 type server struct {
 	log *Log
 
 	mu   sync.Mutex
-	open map[uint64]chan told // Guarded by mu.
+	open map[uint64]opened // Guarded by mu.
 }
 
 // Serve lets the site's other processes append to the log, on the socket of its role. A user who is neither the log's
 // nor root acts as nobody else.
 func Serve(mux control.Router, log *Log) {
-	s := &server{log: log, open: map[uint64]chan told{}}
+	s := &server{log: log, open: map[uint64]opened{}}
 	control.Handle(mux, "/"+role+"/audit/begin", s.begin)
 	control.Handle(mux, "/"+role+"/audit/finish", s.finish)
 }
@@ -60,7 +74,7 @@ func (s *server) begin(ctx context.Context, a beginCall, say *control.Teller) (b
 		return false, control.Invalid("params_sha256 is no SHA-256")
 	}
 	if peer, ok := control.PeerOf(ctx); ok && peer.UID != 0 && peer.UID != os.Getuid() {
-		a.Actor, a.Role = fmt.Sprint("local:", peer.UID), ""
+		a.Actor, a.Role = fmt.Sprint("local:", peer.UID), peer.Role
 	}
 	e := actionEntry(a.Action)
 	e.action.ParamsSHA256 = a.ParamsSHA256
@@ -70,7 +84,7 @@ func (s *server) begin(ctx context.Context, a beginCall, say *control.Teller) (b
 	}
 	outcome := make(chan told, 1)
 	s.mu.Lock()
-	s.open[e.seq] = outcome
+	s.open[e.seq] = opened{outcome, userOf(ctx)}
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
@@ -89,14 +103,17 @@ func (s *server) begin(ctx context.Context, a beginCall, say *control.Teller) (b
 
 func (s *server) finish(ctx context.Context, in finishCall, _ *control.Teller) (bool, error) {
 	s.mu.Lock()
-	outcome, ok := s.open[in.Seq]
-	delete(s.open, in.Seq)
+	o, ok := s.open[in.Seq]
+	ok = ok && o.user == userOf(ctx) // how it went says who does it, and nobody else
+	if ok {
+		delete(s.open, in.Seq)
+	}
 	s.mu.Unlock()
 	if !ok {
 		return false, control.Invalid("no action with seq %d waits for its outcome", in.Seq)
 	}
 	t := told{in, make(chan error, 1)}
-	outcome <- t
+	o.outcome <- t
 	select {
 	case err := <-t.done:
 		return true, err

@@ -99,10 +99,20 @@ func (s *Service) SwitchCA(ctx context.Context) (Staged, error) {
 	}
 	err = os.Rename(filepath.Join(s.site.dir, nextKeyFile), filepath.Join(s.site.dir, caKeyFile))
 	if err == nil {
-		err = errors.Join(durable.SyncFolder(s.site.dir), s.site.reload(), s.checkPin())
+		err = errors.Join(durable.SyncFolder(s.site.dir), s.site.reload(), s.checkPin(), s.orderAuthorities())
 	}
 	finish(audit.Outcome(err))
 	return *staged, err
+}
+
+// orderAuthorities puts the authority in force first in the file: whoever has no key of any takes the first for it. A
+// process that died in a switch may have left the former there.
+func (s *Service) orderAuthorities() error {
+	if a := s.site.authority(); a.all[0].Equal(a.cert) {
+		return nil
+	}
+	return errors.Join(durable.Write(s.site.dir, caCertFile, tempPrefix, s.site.authority().bundle(), 0o644),
+		s.site.reload())
 }
 
 // Staged is the authority that is staged, and who does not know it; nil when none is.

@@ -53,6 +53,7 @@ type (
 func (s *Service) Handle(mux control.Router) {
 	handle(mux, "enroll", s.Enroll)
 	handle(mux, "renew", s.Renew)
+	handle(mux, "role/certificate", s.IssueRole)
 	handle(mux, "seen", func(ctx context.Context, in []Caller) (nothing, error) { return nothing{}, s.Seen(ctx, in) })
 	handle(mux, "strangers", func(ctx context.Context, in []Stranger) (nothing, error) {
 		return nothing{}, s.Strangers(ctx, in)
@@ -112,6 +113,11 @@ func (r *Remote) Enroll(ctx context.Context, in EnrollCall) (trust.EnrollAnswer,
 // Renew is Service.Renew.
 func (r *Remote) Renew(ctx context.Context, in RenewCall) (trust.RenewAnswer, error) {
 	return away(call[trust.RenewAnswer](ctx, r, "renew", in))
+}
+
+// IssueRole is Service.IssueRole.
+func (r *Remote) IssueRole(ctx context.Context, in trust.RenewRequest) (trust.RenewAnswer, error) {
+	return away(call[trust.RenewAnswer](ctx, r, "role/certificate", in))
 }
 
 // Seen is Service.Seen.

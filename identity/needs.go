@@ -1,5 +1,7 @@
 package identity
 
+import "slices"
+
 // Door is where somebody calls: a listener, a private socket, or the command line.
 type Door string
 
@@ -43,6 +45,36 @@ const (
 	simulated     = "it simulates clients, and needs no more rights than they have"
 	siteProcess   = "only the site's own processes call it"
 )
+
+// RoleCall is a call of a private socket that the users of roles may make on a split site.
+type RoleCall struct {
+	Door  Door
+	Name  string
+	Roles []string
+}
+
+// RoleCalls is all that the users of roles may call. Whatever has no row here is for the owner of the data directory and
+// for root.
+func RoleCalls() []RoleCall {
+	all, relay, known := []string{"relay", "notifier", "fsp"}, []string{"relay"}, []string{"relay", "notifier"}
+	return []RoleCall{
+		{AtIdentity, "POST /identity/role/certificate", all},
+		{AtIdentity, "POST /identity/audit/begin", all}, // in the name of the role
+		{AtIdentity, "POST /identity/audit/finish", all},
+		{AtIdentity, "POST /identity/enroll", relay},
+		{AtIdentity, "POST /identity/renew", relay},
+		{AtIdentity, "POST /identity/seen", known},
+		{AtIdentity, "POST /identity/strangers", known},
+		{AtResync, "POST /resync/policy", relay},
+	}
+}
+
+// RoleMay says whether the user of a role may make a call.
+func RoleMay(role string, door Door, name string) bool {
+	return slices.ContainsFunc(RoleCalls(), func(c RoleCall) bool {
+		return c.Door == door && c.Name == name && slices.Contains(c.Roles, role)
+	})
+}
 
 // NeedOf is the row of a route, call or command; false when it has none.
 func NeedOf(door Door, name string) (Need, bool) {
@@ -123,6 +155,7 @@ func Needs() []Need {
 		{AtIdentity, "POST /identity/pause", MaySiteConfig, "", ""},
 		{AtIdentity, "POST /identity/pending", MayClientApprove, "", ""},
 		{AtIdentity, "POST /identity/renew", "", "", siteProcess},
+		{AtIdentity, "POST /identity/role/certificate", "", "", "the user who runs the role decides"},
 		{AtIdentity, "POST /identity/seen", "", "", siteProcess},
 		{AtIdentity, "POST /identity/strangers", "", "", siteProcess},
 		{AtIdentity, "POST /identity/summary", MayReportRead, "", ""},
@@ -200,6 +233,8 @@ func Needs() []Need {
 		{AtCommand, "enroll token list", MayEnrollToken, "", ""},
 		{AtCommand, "enroll token revoke", MayEnrollToken, "", ""},
 		{AtCommand, "role enroll", "", "", "the enrolment token decides"},
+		{AtCommand, "role renew", "", "", "it needs the role's key, which is in a folder of its caller's"},
+		{AtCommand, "split setup", MaySiteConfig, "", ""},
 		{AtCommand, "trust init", "", "", "it makes keys in a folder of its caller's"},
 		{AtCommand, "trust load", MaySiteConfig, "", ""},
 		{AtCommand, "trust next", MaySiteConfig, "", ""},

@@ -97,7 +97,7 @@ func New(cfg Config, enroll EnrollConfig, deps Deps) (*Service, error) {
 	if s.db, err = openState(s.site.dir); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(s.checkPin(), s.beginForgetting(), s.writeDenied()); err != nil {
+	if err := errors.Join(s.checkPin(), s.beginForgetting(), s.writeDenied(), s.orderAuthorities()); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +33,8 @@ const (
 	// startWait is how long a client that enrols waits for the resync stage of a site that starts.
 	startWait = 15 * time.Second
 	startLook = 50 * time.Millisecond
+	// roleLook is how often a role's certificate is looked at: it is due, or another authority is in force.
+	roleLook = time.Minute
 	// certificateWarning is how much life a certificate has left when a relay begins to say that nobody renews it.
 	certificateWarning = 20 * 24 * time.Hour
 )
@@ -166,6 +169,9 @@ func (s *Site) enrolment() relay.Enrolment {
 // for it.
 func (s *Site) issuedCertificate(ctx context.Context) (certificateSource, error) {
 	dir := IdentityDir(s.cfg.Data)
+	if slices.Contains(splitRoles(s.cfg.Data), "relay") {
+		return s.roleCertificate(ctx, "relay")
+	}
 	path := identity.ServerFile(dir)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && s.cfg.Settings.Relay.Auth == relay.AuthNone &&
 		Holder(s.cfg.Data, "identity") == 0 {
@@ -190,6 +196,46 @@ func (s *Site) issuedCertificate(ctx context.Context) (certificateSource, error)
 			return nil, err
 		}
 	}
+}
+
+// roleCertificate is that of a role which has a user of its own: this process has its key, and has it renewed.
+func (s *Site) roleCertificate(ctx context.Context, role string) (certificateSource, error) {
+	dir := IdentityDir(s.cfg.Data)
+	authority := identity.Dial(IdentitySocket(s.cfg.Data))
+	for deadline := time.Now().Add(certificateWait); ; {
+		err := identity.RefreshRole(ctx, dir, role, s.cfg.Settings.Relay.Hosts, authority, time.Now())
+		if err == nil {
+			break
+		}
+		path := identity.RoleFile(dir, role)
+		files, err2 := identity.OpenFiles(path, path, identity.Options{Log: s.log})
+		if err2 == nil { // one that is good still; it is renewed when the identity role is back
+			s.warnUnrenewed(files)
+			break
+		}
+		if time.Now().After(deadline) {
+			return nil, fmt.Errorf("%w; the process with the identity role issues it: start `statewire serve --roles identity` "+
+				"on this data directory", err)
+		}
+		if err := backoff.Sleep(ctx, commandLook); err != nil {
+			return nil, err
+		}
+	}
+	path := identity.RoleFile(dir, role)
+	files, err := identity.OpenFiles(path, path, identity.Options{Log: s.log})
+	if err != nil {
+		return nil, err
+	}
+	s.renewRole = func(ctx context.Context) error {
+		for backoff.Sleep(ctx, backoff.Jitter(roleLook, 2*roleLook)) == nil {
+			if err := identity.RefreshRole(ctx, dir, role, s.cfg.Settings.Relay.Hosts, authority, time.Now()); err != nil && ctx.Err() == nil {
+				s.log.Warn("the role's certificate is renewed later", "role", role, "err", err)
+				s.warnUnrenewed(files)
+			}
+		}
+		return nil
+	}
+	return files.Certificate, nil
 }
 
 // warnUnrenewed says that a certificate is about to end: the process that renews it may not be running.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
 
 	"statewire/configs"
 	"statewire/inbox"
@@ -41,11 +42,20 @@ func InboxRoot(data string) string { return filepath.Join(data, "inboxes", "auth
 // runDir has what belongs to running processes: the locks of roles, sockets, and why the store is not open.
 func runDir(data string) string { return filepath.Join(data, "run") }
 
+// roleRun is where a role has its lock, its socket and what it says to the others: run/, or a folder of its own below,
+// where the site runs it as another user.
+func roleRun(data, role string) string {
+	if own := filepath.Join(runDir(data), role); slices.Contains(SplitRoles, role) && isFolder(own) {
+		return own
+	}
+	return runDir(data)
+}
+
 // RoleLock is held by the process that runs a role; that of resync also by a command that writes without one.
-func RoleLock(data, role string) string { return filepath.Join(runDir(data), role+".lock") }
+func RoleLock(data, role string) string { return filepath.Join(roleRun(data, role), role+".lock") }
 
 // RefusedFile is where the relay notes the last report that it refused of each client.
-func RefusedFile(data string) string { return filepath.Join(runDir(data), refusals.FileName) }
+func RefusedFile(data string) string { return filepath.Join(roleRun(data, "relay"), refusals.FileName) }
 
 // ResyncSocket is where the process that runs the resync role answers the site's other processes and commands.
 func ResyncSocket(data string) string { return filepath.Join(runDir(data), "resync.sock") }
@@ -68,7 +78,9 @@ func FirstSteps(data string) string { return filepath.Join(runDir(data), "first-
 // metricsSocket ends the name of the socket on which a process shows its metrics.
 const metricsSocket = "-metrics.sock"
 
-func metricsPath(data, role string) string { return filepath.Join(runDir(data), role+metricsSocket) }
+func metricsPath(data, role string) string {
+	return filepath.Join(roleRun(data, role), role+metricsSocket)
+}
 
 // ProblemFile has the reason why the store of the running site is not open; there is none when it is.
 func ProblemFile(data string) string { return filepath.Join(runDir(data), "store-problem") }

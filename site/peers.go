@@ -2,6 +2,7 @@ package site
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -54,10 +55,11 @@ func (p peers) Gather() ([]*dto.MetricFamily, error) {
 		have[family.GetName()] = true
 	}
 	sockets, err := filepath.Glob(filepath.Join(p.dir, "*"+metricsSocket))
-	if err != nil {
+	split, err2 := filepath.Glob(filepath.Join(p.dir, "*", "*"+metricsSocket))
+	if err := errors.Join(err, err2); err != nil {
 		return families, err
 	}
-	for _, socket := range sockets {
+	for _, socket := range append(sockets, split...) {
 		for name, family := range scrape(socket) {
 			if strings.HasPrefix(name, "statewire_") && !have[name] {
 				have[name] = true

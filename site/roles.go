@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -67,7 +66,7 @@ func (r Roles) Lock(data string) (func() error, error) {
 		return nil, fmt.Errorf("make the folder of role locks: %w", err)
 	}
 	for _, role := range r {
-		f, err := lockRole(filepath.Join(dir, role+".lock"))
+		f, err := lockRole(RoleLock(data, role))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("start role %s: %w", role, err), unlock())
 		}

@@ -82,6 +82,7 @@ type Site struct {
 	addresses Addresses
 	ready     func(context.Context) error // what /readyz asks besides the store; nil without a relay
 	closers   []func() error
+	renewRole func(context.Context) error // nil where the identity role does it
 }
 
 // Addresses are where a running site can be reached.
@@ -121,6 +122,9 @@ func (s *Site) Run(ctx context.Context) (err error) {
 		debug.SetMemoryLimit(relay.MemoryLimit) // a relay alone stays small whatever clients send
 	case s.cfg.Roles.Has("ingest"):
 		debug.SetMemoryLimit(ingest.MemoryLimit)
+	}
+	if err := CheckSplit(s.cfg.Data, s.cfg.Roles); err != nil {
+		return err
 	}
 	unlock, err := s.lockRoles(ctx)
 	if err != nil {
@@ -194,8 +198,9 @@ func (s *Site) startRelay(ctx context.Context, g *errgroup.Group) error {
 		return err
 	}
 	r, err := relay.New(s.cfg.Settings.Relay, relay.Deps{
-		Inbox: s.inbox, Certificate: certificate, Callers: callers, Enrolment: s.enrolment(), Policies: &s.policies, Refused: RefusedFile(s.cfg.Data),
-		Log: s.log.With("stage", "relay"), Registerer: s.registry,
+		Inbox: s.inbox, Certificate: certificate, Callers: callers, Denied: callers, Enrolment: s.enrolment(), Policies: &s.policies,
+		Refused: RefusedFile(s.cfg.Data),
+		Log:     s.log.With("stage", "relay"), Registerer: s.registry,
 	})
 	if err != nil {
 		return err
@@ -207,6 +212,9 @@ func (s *Site) startRelay(ctx context.Context, g *errgroup.Group) error {
 	s.addresses.Relay = "https://" + reachable(addr)
 	s.ready = func(context.Context) error { return r.Ready() }
 	g.Go(func() error { return r.Run(ctx) })
+	if s.renewRole != nil {
+		g.Go(func() error { return s.renewRole(ctx) })
+	}
 	return nil
 }
 

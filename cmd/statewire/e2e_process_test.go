@@ -38,13 +38,18 @@ type process struct {
 // spawn starts the binary on a data directory; wrap is a command line to run it under, such as strace.
 func spawn(t testing.TB, data string, wrap []string, args ...string) *process {
 	t.Helper()
+	return spawnWith(t, childOfTest(), data, wrap, args...)
+}
+
+func spawnWith(t testing.TB, as *syscall.SysProcAttr, data string, wrap []string, args ...string) *process {
+	t.Helper()
 	line := append(append([]string{}, wrap...), program(t))
 	line = append(line, "--data", data, "--log-format", "json")
 	line = append(line, args...)
 	p := &process{t: t, cmd: exec.Command(line[0], line[1:]...), done: make(chan struct{})}
 	p.cmd.Env = siteEnv(t)
 	p.cmd.Dir = buildDir // away from the repository's own configuration file
-	p.cmd.SysProcAttr = childOfTest()
+	p.cmd.SysProcAttr = as
 	errs, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

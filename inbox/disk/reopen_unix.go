@@ -44,7 +44,7 @@ func (k *Unix) lanesBelow() error {
 		return nil
 	}
 	for _, lane := range []Folder{highFolder, lowFolder} {
-		if err := os.Mkdir(k.paths[lane], 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := makeFolder(k.paths[lane]); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}

@@ -44,7 +44,7 @@ func claimTemp(path string, log *slog.Logger) (*ownFolder, error) {
 		return nil, err
 	}
 	own := &ownFolder{Path: filepath.Join(path, fmt.Sprintf("%d-%016x", os.Getpid(), rand.Uint64()))}
-	if err := os.Mkdir(own.Path, 0o700); err != nil {
+	if err := makeFolder(own.Path); err != nil {
 		return nil, err
 	}
 	if own.Dir, err = os.Open(own.Path); err != nil {
@@ -80,7 +80,7 @@ func sweep(path string, log *slog.Logger) error {
 // sweepOwner removes a folder whose owner is dead, with the temporary files in it. Anything else in it makes it stay.
 func sweepOwner(path string, log *slog.Logger) error {
 	lock, err := filelock.Take(filepath.Join(path, ownerLock), false)
-	if errors.As(err, new(*filelock.HeldError)) {
+	if errors.As(err, new(*filelock.HeldError)) || errors.Is(err, fs.ErrPermission) { // it is for its user to sweep
 		return nil
 	}
 	if err != nil {
@@ -156,19 +156,37 @@ func makeFolders(root string) error {
 		return err
 	}
 	for _, path := range FolderPaths {
-		if err := os.MkdirAll(filepath.Join(root, path), 0o700); err != nil {
-			return err
+		for _, path := range []string{filepath.Dir(path), path} {
+			if err := makeFolder(filepath.Join(root, path)); err != nil && !errors.Is(err, fs.ErrExist) {
+				return err
+			}
 		}
 	}
 	// Made now, for a loader must be able to start when the disk is full.
 	f, err := os.OpenFile(filepath.Join(root, loaderLock), os.O_RDONLY|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrPermission) { // it is there, and the loader's
 		return err
 	}
-	if err := f.Close(); err != nil {
-		return err
+	if err == nil {
+		if err := f.Close(); err != nil {
+			return err
+		}
 	}
 	return syncAbove(root)
+}
+
+// isShared says whether a folder is one that users share: it hands its group on, and the group may do everything in it.
+func isShared(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode()&os.ModeSetgid != 0 && info.Mode().Perm()&0o070 == 0o070
+}
+
+// makeFolder makes a folder for its owner alone, or, below one that users share, for them.
+func makeFolder(path string) error {
+	if err := os.Mkdir(path, 0o700); err != nil || !isShared(filepath.Dir(path)) {
+		return err
+	}
+	return os.Chmod(path, os.ModeSetgid|0o770)
 }
 
 // syncAbove syncs every folder that a name of the inbox's folders may have been added to.

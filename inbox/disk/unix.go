@@ -23,6 +23,7 @@ type Unix struct {
 	root  string
 	paths [Folders]string
 	Dirs  [Folders]*os.File
+	mode  uint32 // of new files
 	log   *slog.Logger
 
 	making sync.Mutex
@@ -52,7 +53,10 @@ func Open(root string, log *slog.Logger) (Disk, error) {
 func Look(root string, log *slog.Logger) (Disk, error) { return openThere(root, log) }
 
 func openThere(root string, log *slog.Logger) (*Unix, error) {
-	k := &Unix{root: root, log: log}
+	k := &Unix{root: root, log: log, mode: 0o600}
+	if isShared(root) {
+		k.mode = 0o660 // another user's process loads what this one puts
+	}
 	for at := range Folder(Folders) {
 		k.paths[at] = filepath.Join(root, at.String())
 	}
@@ -144,7 +148,7 @@ func (k *Unix) Open(at Folder, name string) (Input, error) {
 
 func (k *Unix) openFile(at Folder, name string, flags int) (f *unixFile, err error) {
 	err = again(func() error {
-		fd, err := unix.Openat(k.Fd(at), name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+		fd, err := unix.Openat(k.Fd(at), name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, k.mode)
 		f = &unixFile{fd: fd}
 		return err
 	})

@@ -136,7 +136,7 @@ func TestACallKnowsItsUser(t *testing.T) {
 	if _, ok := PeerOf(t.Context()); ok {
 		t.Error("a context without a connection has a user")
 	}
-	if got := Actor(WithPeer(t.Context(), Peer{1234})); got != "local:1234" {
+	if got := Actor(WithPeer(t.Context(), Peer{UID: 1234})); got != "local:1234" {
 		t.Error(got)
 	}
 }

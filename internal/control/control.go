@@ -50,6 +50,15 @@ func Listen(path string) (net.Listener, error) {
 	return ln, nil
 }
 
+// socketMode is for the owner alone, except in a folder that hands its group on (setgid): there the group may connect,
+// and who calls decides what is answered.
+func socketMode(dir string) os.FileMode {
+	if info, err := os.Stat(dir); err == nil && info.Mode()&os.ModeSetgid != 0 && info.Mode().Perm()&0o010 != 0 {
+		return 0o660
+	}
+	return 0o600
+}
+
 func listen(path string) (_ net.Listener, err error) {
 	dir := path + ".new"
 	if err := os.RemoveAll(dir); err != nil {
@@ -70,7 +79,7 @@ func listen(path string) (_ net.Listener, err error) {
 		return nil, cause(err)
 	}
 	ln.SetUnlinkOnClose(false) // it is not there any more
-	if err = os.Chmod(made, 0o600); err == nil {
+	if err = os.Chmod(made, socketMode(filepath.Dir(path))); err == nil {
 		err = os.Rename(made, path)
 	}
 	if err != nil {

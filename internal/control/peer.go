@@ -6,7 +6,10 @@ import (
 )
 
 // Peer is the user at the other end of a socket's connection, as the system knows it.
-type Peer struct{ UID int }
+type Peer struct {
+	UID  int
+	Role string // of the site that this user runs; empty for owners
+}
 
 type peerKey struct{}
 
@@ -20,7 +23,7 @@ func ConnContext(ctx context.Context, conn net.Conn) context.Context {
 	if err != nil {
 		return ctx
 	}
-	return WithPeer(ctx, Peer{uid})
+	return WithPeer(ctx, Peer{UID: uid})
 }
 
 // WithPeer says who calls.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 
@@ -28,10 +29,19 @@ func Take(path string, wait bool) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	share(f, filepath.Dir(path))
 	if err := lock(f, wait); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), f.Close())
 	}
 	return f, nil
+}
+
+// share lets the group of a folder that users share (setgid, and open to the group) take the lock and read its holder. It
+// is for whoever made the file; another may not, and need not.
+func share(f *os.File, dir string) {
+	if info, err := os.Stat(dir); err == nil && info.Mode()&os.ModeSetgid != 0 && info.Mode().Perm()&0o050 == 0o050 {
+		_ = f.Chmod(0o640)
+	}
 }
 
 // Free fails with a *HeldError when another process has the lock of an open file.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -75,6 +76,10 @@ func replace(path string, text []byte) error {
 	f, err := os.OpenFile(unfinished, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err == nil && info.Mode()&os.ModeSetgid != 0 &&
+		info.Mode().Perm()&0o050 == 0o050 {
+		_ = f.Chmod(0o640) // the folder's group is to read it: the site's other processes are of another user
 	}
 	if _, err = f.Write(text); err == nil {
 		err = f.Sync()
