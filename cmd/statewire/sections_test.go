@@ -33,8 +33,8 @@ func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
 		"token list": "identity enroll",
 		"explain":    "store reports ingest resync agent", "trace": "store reports ingest resync agent",
 		"trust init": "none", "trust load": "none", "trust next": "none", "trust offline": "none", "trust show": "none",
-		"trust sign": "none",
-		"serve":      "", "demo": "", "config check": "", "config show": "",
+		"trust sign": "none", "split setup": "none", "role enroll": "none", "role renew": "none",
+		"serve": "", "demo": "", "config check": "", "config show": "",
 	}
 	for _, cmd := range (&globals{}).root().Commands() {
 		if !cmd.Hidden && !slices.ContainsFunc(slices.Collect(maps.Keys(uses)),

@@ -17,7 +17,7 @@ func Sections(cmd *cobra.Command) []string {
 		top = "resync"
 	}
 	switch top {
-	case "trust":
+	case "trust", "split", "role":
 		return []string{} // keys and documents in folders
 	case "enroll", "client", "ca", "backup", "token":
 		return []string{"identity", "enroll"}
