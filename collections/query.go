@@ -19,7 +19,8 @@ const notRetired = " WHERE toUUIDOrZero(toString(client_id)) NOT IN (SELECT clie
 
 // runQuery runs a saved query where it can only read.
 func (s *Service) runQuery(ctx context.Context, query string) (members []smx.ClientID, err error) {
-	rows, err := s.store.ReadOnly().Query(ctx, "SELECT DISTINCT client_id FROM (\n"+query+"\n)"+notRetired)
+	rows, err := s.store.ReadOnly().Query(ctx, "SELECT client_id FROM (SELECT DISTINCT client_id FROM (\n"+query+
+		"\n))"+notRetired)
 	if err != nil {
 		return nil, queryProblem(err)
 	}

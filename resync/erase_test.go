@@ -244,7 +244,7 @@ func TestAnErasureIsRecordedAndThenDenied(t *testing.T) {
 			[]any{nil, false, []string{"q"}, uuid.UUID(c)})
 		name := "client:" + c.String()
 		b.equal("in this order", strings.Join(log.lines, "\n"), strings.Join([]string{"client.delete " + name + " sold",
-			"failed", "client.delete " + name + " sold", "denied, there true", "done"}, "\n"))
+			"failed", "collection.create collection:q ", "done", "client.delete " + name + " sold", "denied, there true", "done"}, "\n"))
 	})
 }
 
