@@ -237,8 +237,8 @@ func TestWhoGetsACertificate(t *testing.T) {
 			if code(err) != c.want {
 				t.Fatalf("%v, want %s", err, c.want)
 			}
-			denied := Denied{}
-			if denied, err = readDenied(filepath.Join(s.dir, "identity", deniedFile)); err != nil {
+			denied, err := readDenied(filepath.Join(s.dir, "identity", deniedFile))
+			if err != nil {
 				t.Fatal(err)
 			}
 			if (len(denied) == 1) != c.denied {

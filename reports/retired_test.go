@@ -40,7 +40,7 @@ func oddOnes(s *reportstest.Site, poller int, clients ...int) {
 	}
 	var silent []message
 	for _, n := range clients {
-		silent = append(silent, message{Client: n, Ago: 9 * hour, Topic: 300, ID: fmt.Sprint("instant"), State: 2})
+		silent = append(silent, message{Client: n, Ago: 9 * hour, Topic: 300, ID: "instant", State: 2})
 	}
 	s.Messages(silent...)
 }
