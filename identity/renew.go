@@ -3,6 +3,7 @@ package identity
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -59,6 +60,10 @@ func (s *Service) renewIn(tx *bbolt.Tx, call RenewCall, key any, keyHash [32]byt
 		return c, false, err
 	}
 	own, known, err := get[issued](tx, bucketIssued, numberKey(call.Caller.Number))
+	if err == nil && !known && call.Caller.Number > h.Newest && !call.Caller.NotAfter.IsZero() {
+		own, err = s.recall(tx, call.Caller, &h)
+		ok, known = true, true
+	}
 	switch {
 	case err != nil:
 		return c, false, err
@@ -93,6 +98,24 @@ func (s *Service) renewIn(tx *bbolt.Tx, call RenewCall, key any, keyHash [32]byt
 	}
 	h.Newest, h.NotAfter = s.number(tx), c.NotAfter
 	return c, false, put(tx, bucketHolders, name, h)
+}
+
+// recall notes a certificate that the state does not know and that is newer than all it knows of the caller: the state
+// came from a backup, and the authority's signature says that the certificate was issued since. Without this, who renewed
+// in between would be a stranger for ever.
+func (s *Service) recall(tx *bbolt.Tx, caller Caller, h *holder) (issued, error) {
+	if h.Enrolled.IsZero() {
+		h.Enrolled, h.Role, h.Name = s.now().UTC(), caller.Role, caller.Name
+		if caller.IsClient() {
+			h.Client = caller.Client.String()
+		}
+	}
+	h.Newest, h.NotAfter = caller.Number, caller.NotAfter.UTC()
+	s.log.Warn("a certificate is not in the state, which must have come from a backup; it is taken as issued",
+		"caller", caller.Key(), "certificate", caller.Number)
+	own := issued{Holder: caller.Key(), At: s.now().UTC(), NotAfter: h.NotAfter}
+	return own, errors.Join(put(tx, bucketHolders, []byte(caller.Key()), h),
+		put(tx, bucketIssued, numberKey(caller.Number), own))
 }
 
 // renewalsAllowed is how many certificates a caller gets by renewal within an hour: each is kept for months.

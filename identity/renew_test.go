@@ -99,7 +99,7 @@ func TestAttackRenewalsThatAreNone(t *testing.T) {
 	}
 	c, other := caller(t, got.Certificate), s.enrolled(t, two)
 	unknown, stranger := c, c
-	unknown.Number++
+	unknown.Number--
 	stranger.Number = other.Number
 	for _, r := range []struct {
 		name string
@@ -124,6 +124,53 @@ func TestAttackRenewalsThatAreNone(t *testing.T) {
 	}
 	if _, _, err := s.renewed(t, other, csr(t)); err != nil {
 		t.Errorf("the neighbour: %v", err)
+	}
+}
+
+// Who enrolled or renewed after the backup from which the state came goes on: the authority's signature is its own. Who
+// is refused in the state stays so.
+func TestCertificatesThatABackupDoesNotKnow(t *testing.T) {
+	s := newSite(t)
+	state := filepath.Join(s.dir, "identity", stateFile)
+	first, lost := s.enrolled(t, one), s.enrolled(t, uuid.New())
+	if err := s.Revoke(t.Context(), lost.Key(), "stolen"); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	text, err := os.ReadFile(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.start(t, EnrollConfig{})
+	s.clock.add(time.Hour)
+	renewed, _, err := s.renewed(t, first, csr(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := s.enrolled(t, two)
+	s.Close()
+	if err := os.WriteFile(state, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.start(t, EnrollConfig{})
+	s.clock.add(time.Hour)
+	for name, c := range map[string]Caller{"renewed since": renewed, "enrolled since": later} {
+		request := csr(t)
+		next, answer, err := s.renewed(t, c, request)
+		if err != nil || next.Number <= c.Number || next.Key() != c.Key() {
+			t.Errorf("%s: %+v, %v", name, next, err)
+			continue
+		}
+		if _, again, err := s.renewed(t, c, request); err != nil || again.Certificate != answer.Certificate {
+			t.Errorf("%s, a lost answer: %v", name, err)
+		}
+	}
+	if got, err := s.Client(t.Context(), later.Key()); err != nil || got.State != "enrolled" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	lost.Number++ // as if it had renewed since
+	if _, _, err := s.renewed(t, lost, csr(t)); code(err) != "401 certificate_revoked" {
+		t.Errorf("revoked: %v", err)
 	}
 }
 
