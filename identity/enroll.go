@@ -230,7 +230,8 @@ func (s *Service) decide(tx *bbolt.Tx, a *asked, known *bool) (decision, error) 
 	if err != nil {
 		return d, err
 	}
-	bound := t.Client != uuid.Nil && t.Client == d.caller.Client || !d.caller.IsClient()
+	// A token for a role names none: it lets a role of the same name in only after that one was revoked.
+	bound := t.Client != uuid.Nil && t.Client == d.caller.Client || !d.caller.IsClient() && h.Revoked != nil
 	if enrolled && h.Revoked != nil && !(bound && t.Created.After(h.Revoked.At)) {
 		return d, refuse(CodeClientRevoked, "%s was revoked at %s; a token made after that for this client lets it enrol: "+
 			"statewire enroll token create --client %[1]s", d.caller.Key(), h.Revoked.At.UTC().Format(time.RFC3339))
@@ -245,8 +246,7 @@ func (s *Service) decide(tx *bbolt.Tx, a *asked, known *bool) (decision, error) 
 		return d, refuse(CodeTokenUsed, "this enrolment token was used %d times, as often as it may", t.Used)
 	}
 	if enrolled && !bound {
-		return d, refuse(CodeEnrolled, "%s is enrolled; a token for this client lets it enrol again: statewire enroll "+
-			"token create --client %[1]s", d.caller.Key())
+		return d, errEnrolled(d.caller)
 	}
 	drawn := a.client == uuid.Nil && t.Client == uuid.Nil // nobody had this id before
 	if d.caller.IsClient() && !drawn && known == nil {
@@ -270,6 +270,16 @@ func (s *Service) decide(tx *bbolt.Tx, a *asked, known *bool) (decision, error) 
 		d.approve = !decided
 	}
 	return d, nil
+}
+
+// errEnrolled says how a caller that has a certificate gets in anew.
+func errEnrolled(c Caller) error {
+	if !c.IsClient() {
+		return refuse(CodeEnrolled, "%s is enrolled; choose another name, or revoke that one first: statewire client revoke "+
+			"%[1]s --reason TEXT", c.Key())
+	}
+	return refuse(CodeEnrolled, "%s is enrolled; a token for this client lets it enrol again: statewire enroll "+
+		"token create --client %[1]s", c.Key())
 }
 
 // over says why a token is good for nothing more, even for what it was used for.

@@ -669,3 +669,25 @@ func BenchmarkCaller(b *testing.B) {
 		}
 	}
 }
+
+// A token for a role names no role: it drives out none that is enrolled.
+func TestARoleKeepsItsName(t *testing.T) {
+	s := newSite(t)
+	ask := func() error {
+		_, err := s.enroll(t, trust.EnrollRequest{Token: s.token(t, TokenSpec{Role: "relay"}), RoleName: "dmz"})
+		return err
+	}
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(); code(err) != "409 already_enrolled" || !strings.Contains(err.Error(), "client revoke role:relay:dmz") {
+		t.Errorf("the name of another: %v", err)
+	}
+	if err := s.Revoke(t.Context(), "role:relay:dmz", "moved"); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.add(time.Second)
+	if err := ask(); err != nil {
+		t.Errorf("revoked: %v", err)
+	}
+}
