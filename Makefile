@@ -58,7 +58,7 @@ bench: build ## the speed claims, as ratios measured side by side (STATEWIRE_TES
 	$(GO) test -run '^$$' -bench 'Ratio|Limit' -benchtime 1x -timeout 60m ./... | scripts/bench-table
 
 attack: build ## what an attacker tries: tokens, certificates, names, floods, SQL and scripts in every field
-	$(GO) test -timeout 15m -run Attack ./...
+	STATEWIRE_TEST_LONG=$(LONG) $(GO) test -timeout 15m -run Attack ./...
 
 fuzz: ## every fuzz target for FUZZTIME each
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \

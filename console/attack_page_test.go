@@ -37,12 +37,7 @@ func scriptSite(t *testing.T) *reportstest.Seed {
 			`collection_clients (name, revision, client_id) VALUES ('%', 2, '@')`,
 			`policies (collection, revision, priority, topic_types, topic_paused, topic_interval_s, changed_time, deleted)
 				VALUES ('%', 1, 1, [402], [1], [60], now64(6), 0)`,
-			`state_names (topic_type, topic_name, state_id, state_name) VALUES (402, '%', 11, '%')`,
 		} {
-			table, _, _ := strings.Cut(row, " ")
-			if table == "state_names" {
-				continue // a view
-			}
 			s.Exec("INSERT INTO " + strings.NewReplacer("%", quoted, "@", client).Replace(row))
 		}
 	}
@@ -102,6 +97,9 @@ func TestAttackScriptInEveryFieldThatAPageShows(t *testing.T) {
 		if strings.Count(shown, html.EscapeString(text[:12])) < 5 {
 			t.Errorf("the pages hardly show %s: the test proves nothing", text)
 		}
+	}
+	if !thorough() {
+		return // a browser shows hostile texts in another test
 	}
 	b := openBrowser(t)
 	for _, page := range inBrowser {

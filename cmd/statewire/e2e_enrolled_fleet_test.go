@@ -19,7 +19,7 @@ func enrolledClients() int {
 	if os.Getenv(fleetEnv) != "" {
 		return fleetClients()
 	}
-	return 40
+	return 20
 }
 
 // tokenFile is a file with a token for a fleet.
@@ -68,7 +68,7 @@ func TestASiteAsksForCertificatesWhileItsFleetReports(t *testing.T) {
 	live := func(args ...string) []string { return fleetArgs(clients, relay, append(args, faults...)...) }
 	s := serveFleet(t, data, relay)
 	before := spawn(t, data, nil, live("--for", "10m")...)
-	if !eventually(patience, func() bool { return ask(t, data, "SELECT uniqExact(client_id) FROM current_states") > 10 }) {
+	if !eventually(patience, func() bool { return ask(t, data, "SELECT uniqExact(client_id) FROM current_states") > 5 }) {
 		t.Fatal("no rows of the fleet")
 	}
 	ended(t, s.process)
@@ -115,6 +115,9 @@ func (s *server) refused(code string) bool {
 // The authority changes under a fleet that reports: whoever has polled since the next one was staged goes on, and one
 // that has not refuses the relay until it enrols anew.
 func TestTheAuthorityChangesUnderAFleet(t *testing.T) {
+	if os.Getenv(fleetEnv) == "" {
+		t.Skip("a minute of a fleet's life: make long runs it; one client's authority changes in agent/credentials")
+	}
 	t.Parallel()
 	data, relay, clients := siteDir(t), freeRelay(t), enrolledClients()
 	s := serveFleet(t, data, relay, "--set", "relay.auth=mtls", "--set", "enroll.per_hour=0")
@@ -130,7 +133,7 @@ func TestTheAuthorityChangesUnderAFleet(t *testing.T) {
 	away.http.CloseIdleConnections()
 	run := spawn(t, data, nil, fleetArgs(clients, relay, "--for", "10m", "--day", "1m", "--policy-interval", "1s",
 		"--enroll-token-file", tokenFile(t, data, "--collection", "fleet"))...)
-	if !eventually(patience, func() bool { return ask(t, data, "SELECT uniqExact(client_id) FROM current_states") > 10 }) {
+	if !eventually(patience, func() bool { return ask(t, data, "SELECT uniqExact(client_id) FROM current_states") > 5 }) {
 		t.Fatal("no rows of the fleet") // all of it enrols before the first one reports
 	}
 	if !eventually(patience/4, func() bool { return membersOf(t, data, "fleet") == enrolledCount(t, data)-2 }) ||

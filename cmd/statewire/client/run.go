@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -126,6 +127,10 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 	if l.home == "" { // before anything is made
 		return nil, cli.Usage(errNoRelay)
 	}
+	trusted, err := configuredTrust(cfg) // before anything is opened, too
+	if err != nil {
+		return nil, err
+	}
 	if l.store, err = cache.Open(agentStore(dir), cache.Options{Client: own}); err != nil {
 		return nil, holder(ctx, dir, err)
 	}
@@ -137,10 +142,7 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 	if l.credentials, err = openCredentials(dir, l.store, log); err != nil {
 		return nil, err
 	}
-	dial, err := relayDialer(cfg, l.credentials)
-	if err != nil {
-		return nil, err
-	}
+	dial := relayDialer(trusted, l.credentials)
 	relay, err := dial(l.home)
 	if err != nil {
 		return nil, err
@@ -186,8 +188,22 @@ func (l *localAgent) speak(ctx context.Context) error {
 }
 
 // relayDialer makes ways to relays that the configuration trusts, or the client's site vouches for.
-func relayDialer(cfg agent.Config, own *credentials.Credentials) (func(address string) (*transport.Sender, error),
-	error) {
+func relayDialer(trusted *tls.Config, own *credentials.Credentials) func(string) (*transport.Sender, error) {
+	return func(address string) (*transport.Sender, error) {
+		u, err := parse.URL(address, "https")
+		if err != nil {
+			return nil, fmt.Errorf("the relay: %w", err)
+		}
+		sender, err := transport.NewSender(address, own.TLS(trusted, u.Hostname()), agentConns)
+		if err == nil {
+			sender.Heed(own.Heed)
+		}
+		return sender, err
+	}
+}
+
+// configuredTrust is whom the configuration believes.
+func configuredTrust(cfg agent.Config) (*tls.Config, error) {
 	var authority []byte
 	if cfg.CAFile != "" {
 		var err error
@@ -199,17 +215,7 @@ func relayDialer(cfg agent.Config, own *credentials.Credentials) (func(address s
 	if err != nil {
 		return nil, fmt.Errorf("agent.ca_file %s, agent.pin: %w", cfg.CAFile, err)
 	}
-	return func(address string) (*transport.Sender, error) {
-		u, err := parse.URL(address, "https")
-		if err != nil {
-			return nil, fmt.Errorf("the relay: %w", err)
-		}
-		sender, err := transport.NewSender(address, own.TLS(trust, u.Hostname()), agentConns)
-		if err == nil {
-			sender.Heed(own.Heed)
-		}
-		return sender, err
-	}, nil
+	return trust, nil
 }
 
 // holder names the process that has the store, when that is why it cannot be opened.
