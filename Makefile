@@ -8,7 +8,7 @@ ENGINE_NPM   := store/embedded/npm
 ENGINE_SO    := $(ENGINE_NPM)/node_modules/@chdb/lib-$(shell node -p 'process.platform+"-"+process.arch+(process.platform=="linux"?"-gnu":"")' 2>/dev/null)/libchdb.so
 FUZZTIME     ?= 60s
 TEST_FLAGS   ?= -race -shuffle=on -timeout 15m
-LONG         ?= 10
+LONG         ?= 20
 STATICCHECK  := $(GO) run -modfile=tools.mod honnef.co/go/tools/cmd/staticcheck
 
 help: ## list the targets
@@ -49,7 +49,7 @@ test: deps build lint ## everything that must pass before a change lands
 	set -o pipefail; $(GO) test $(TEST_FLAGS) ./... 2>&1 | tee build/test.log || { scripts/test-summary build/test.log; exit 1; }
 
 long: build ## the same proofs at length (root): LONG times the kills, cuts and traffic, fleets of 300 and 2,000
-	STATEWIRE_TEST_LONG=$(LONG) STATEWIRE_TEST_POWER=1 $(GO) test -shuffle=on -timeout 3h -run 'Chaos|Kill|PowerCut|MergedOrNot' ./cmd/statewire ./store
+	STATEWIRE_TEST_LONG=$(LONG) STATEWIRE_TEST_POWER=1 $(GO) test -shuffle=on -timeout 3h -run 'Chaos|Kill|PowerCut|FailedWrite|MergedOrNot' ./cmd/statewire ./store
 	STATEWIRE_TEST_LONG=$(LONG) $(GO) test -shuffle=on -timeout 1h -run 'SetModel|StoredOrACopy' ./ingest ./resync/gaps
 	for n in 300 2000; do STATEWIRE_TEST_FLEET=$$n $(GO) test -count 1 -timeout 1h \
 	  -run 'OneRoundMakesSite|SerialsThatJumpMove|ASiteAsksForCertificatesWhile|TheAuthorityChangesUnder' ./cmd/statewire || exit 1; done

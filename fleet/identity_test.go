@@ -25,7 +25,7 @@ func enrolling(t *testing.T, clients int) (*agenttest.Authority, *site, Config) 
 
 // Each client of a fleet has a certificate of its own, by one token, and goes on with it without the token.
 func TestAFleetEnrols(t *testing.T) {
-	authority, reports, cfg := enrolling(t, 40)
+	authority, reports, cfg := enrolling(t, 20)
 	token := authority.Token()
 	cfg.Token = &token
 	path := filepath.Join(t.TempDir(), "fleet.db")

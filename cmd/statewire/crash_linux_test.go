@@ -88,7 +88,7 @@ func TestNoKillOfASiteBreaksThePromises(t *testing.T) {
 	for worker := range uint64(2) {
 		t.Run(fmt.Sprint("site ", worker), func(t *testing.T) {
 			t.Parallel()
-			killSites(t, rand.New(rand.NewPCG(n, worker)), 48*times(t), 40*time.Second*time.Duration(times(t)))
+			killSites(t, rand.New(rand.NewPCG(n, worker)), 24*times(t), 20*time.Second*time.Duration(times(t)))
 		})
 	}
 }
@@ -176,7 +176,7 @@ func TestNoKillOfALoadBreaksThePromises(t *testing.T) {
 	}
 	began, rounds, hits := time.Now(), 0, 0
 	for _, at := range places(chance, 24*times(t)) {
-		if time.Since(began) > 30*time.Second*time.Duration(times(t)) && rounds >= 8 {
+		if time.Since(began) > 15*time.Second*time.Duration(times(t)) && rounds >= 6 {
 			break
 		}
 		write(rounds)
@@ -270,7 +270,7 @@ func TestNoFailedWriteIsAcknowledged(t *testing.T) {
 		temps = append(temps, "-P", filepath.Join(own[0], fmt.Sprintf("%d-%d.tmp", s.cmd.Process.Pid, n)))
 	}
 	serial := uint64(1)
-	for _, step := range []struct {
+	for i, step := range []struct {
 		name, call string
 		at         []string
 		mayAppear  bool // under its final name, though nothing was acknowledged
@@ -281,7 +281,10 @@ func TestNoFailedWriteIsAcknowledged(t *testing.T) {
 		{"rename", "renameat2", []string{"-P", own[0], "-P", incoming}, false},
 		{"sync of the folder", "fsync", []string{"-P", incoming}, true},
 	} {
-		for _, errno := range []string{"EIO", "ENOSPC", "EDQUOT", "EROFS", "EMFILE"} {
+		for n, errno := range []string{"EIO", "ENOSPC", "EDQUOT", "EROFS", "EMFILE"} {
+			if times(t) == 1 && (n+i)%5 > 1 {
+				continue // each error once or twice, each step with two of them; all with all at length
+			}
 			t.Run(step.name+" "+errno, func(t *testing.T) {
 				before := len(waiting(t, data))
 				trace := attach(t, s.cmd.Process.Pid, append(step.at, "-e", "trace="+step.call, "-e", "inject="+step.call+":error="+
