@@ -42,15 +42,14 @@ check: lint ## what a change needs at once: format, vet, staticcheck, builds, te
 t: engine ## one package's tests, or those of a name: make t P=./relay R=TestName
 	$(GO) test -race $(if $(R),-run '$(R)' -v) $(or $(P),./...)
 
-test: export RAPID_SEED = 1
-test: export STATEWIRE_TEST_SEED = 1
 test: deps build lint ## everything that must pass before a change lands
 	@mkdir -p build
-	set -o pipefail; $(GO) test $(TEST_FLAGS) ./... 2>&1 | tee build/test.log || { scripts/test-summary build/test.log; exit 1; }
+	set -o pipefail; RAPID_SEED=1 RAPID_CHECKS=50 STATEWIRE_TEST_SEED=1 $(GO) test $(TEST_FLAGS) ./... 2>&1 | tee build/test.log || { scripts/test-summary build/test.log; exit 1; }
 
 long: build ## the same proofs at length (root): LONG times the kills, cuts and traffic, fleets of 300 and 2,000
 	STATEWIRE_TEST_LONG=$(LONG) STATEWIRE_TEST_POWER=1 $(GO) test -shuffle=on -timeout 3h -run 'Chaos|Kill|PowerCut|FailedWrite|MergedOrNot' ./cmd/statewire ./store
-	STATEWIRE_TEST_LONG=$(LONG) $(GO) test -shuffle=on -timeout 1h -run 'SetModel|StoredOrACopy' ./ingest ./resync/gaps
+	STATEWIRE_TEST_LONG=$(LONG) $(GO) test -shuffle=on -timeout 1h -run 'Model|Property|Runs|Retired|StoredOrACopy' \
+	  ./ingest ./inbox ./store ./resync/gaps ./agent/cache ./reports
 	for n in 300 2000; do STATEWIRE_TEST_FLEET=$$n $(GO) test -count 1 -timeout 1h \
 	  -run 'OneRoundMakesSite|SerialsThatJumpMove|ASiteAsksForCertificatesWhile|TheAuthorityChangesUnder' ./cmd/statewire || exit 1; done
 

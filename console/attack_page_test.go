@@ -45,6 +45,9 @@ func scriptSite(t *testing.T) *reportstest.Seed {
 }
 
 func TestAttackScriptInEveryFieldThatAPageShows(t *testing.T) {
+	if !thorough() {
+		t.Skip("make attack runs it; other tests show hostile texts on each kind of page")
+	}
 	seed := scriptSite(t)
 	site := serveSeeded(t, seed, func(p *parts) {
 		p.pages.Notice = scripts[0] + scripts[1]
@@ -97,9 +100,6 @@ func TestAttackScriptInEveryFieldThatAPageShows(t *testing.T) {
 		if strings.Count(shown, html.EscapeString(text[:12])) < 5 {
 			t.Errorf("the pages hardly show %s: the test proves nothing", text)
 		}
-	}
-	if !thorough() {
-		return // a browser shows hostile texts in another test
 	}
 	b := openBrowser(t)
 	for _, page := range inBrowser {

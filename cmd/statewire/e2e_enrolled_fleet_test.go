@@ -14,12 +14,17 @@ import (
 	"statewire/cmd/statewire/cli"
 )
 
+// needFleet leaves a minute of a fleet's life to make long. One client's goes on in other tests.
+func needFleet(t *testing.T) {
+	t.Helper()
+	if os.Getenv(fleetEnv) == "" {
+		t.Skip("make long runs it")
+	}
+}
+
 // enrolledClients is how many clients the fleets here have: each has a certificate and a connection of its own.
 func enrolledClients() int {
-	if os.Getenv(fleetEnv) != "" {
-		return fleetClients()
-	}
-	return 20
+	return fleetClients()
 }
 
 // tokenFile is a file with a token for a fleet.
@@ -62,6 +67,7 @@ func everythingArrived(t *testing.T, data string, clients int) {
 // A site that took reports from anybody begins to ask for certificates while a fleet with faults reports to it. The
 // fleet keeps what is refused, enrols under its own ids, lives on with faults, and nothing of it is lost.
 func TestASiteAsksForCertificatesWhileItsFleetReports(t *testing.T) {
+	needFleet(t)
 	t.Parallel()
 	data, relay, clients := siteDir(t), freeRelay(t), enrolledClients()
 	faults := []string{"--loss", "0.02", "--duplicate", "0.05", "--reorder", "0.05", "--day", "12s"}
@@ -110,9 +116,7 @@ func (s *server) refused(code string) bool {
 // The authority changes under a fleet that reports: whoever has polled since the next one was staged goes on, and one
 // that has not refuses the relay until it enrols anew.
 func TestTheAuthorityChangesUnderAFleet(t *testing.T) {
-	if os.Getenv(fleetEnv) == "" {
-		t.Skip("a minute of a fleet's life: make long runs it; one client's authority changes in agent/credentials")
-	}
+	needFleet(t)
 	t.Parallel()
 	data, relay, clients := siteDir(t), freeRelay(t), enrolledClients()
 	s := serveFleet(t, data, relay, "--set", "relay.auth=mtls", "--set", "enroll.per_hour=0")
