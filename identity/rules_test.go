@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,19 +41,6 @@ func (s *site) denied(t testing.TB) Denied {
 	return denied
 }
 
-func TestATokenIsGoodBeforeItsEnd(t *testing.T) {
-	s := newSite(t)
-	token := s.token(t, TokenSpec{Uses: 2})
-	s.clock.add(time.Hour - time.Second)
-	if _, err := s.enroll(t, trust.EnrollRequest{Token: token}); err != nil {
-		t.Error(err)
-	}
-	s.clock.add(time.Second)
-	if _, err := s.enroll(t, trust.EnrollRequest{Token: token}); code(err) != "403 token_expired" {
-		t.Error(err)
-	}
-}
-
 // Whoever was revoked enrols with a token that was made later, and not by asking again as before.
 func TestARevokedClientStaysOut(t *testing.T) {
 	s := newSite(t)
@@ -71,38 +57,6 @@ func TestARevokedClientStaysOut(t *testing.T) {
 	at := trust.EnrollRequest{Token: s.token(t, TokenSpec{Client: one}), ClientID: clientKey(one)}
 	if _, err := s.enroll(t, at); code(err) != "403 client_revoked" {
 		t.Errorf("a token of the same moment: %v", err)
-	}
-}
-
-func TestARoleEnrolsAnew(t *testing.T) {
-	s := newSite(t)
-	var got [2]Caller
-	for i := range got {
-		if i > 0 {
-			if err := s.Revoke(t.Context(), got[0].Key(), "moved"); err != nil {
-				t.Fatal(err)
-			}
-			s.clock.add(time.Second)
-		}
-		answer, err := s.enroll(t, trust.EnrollRequest{Token: s.token(t, TokenSpec{Role: "relay"}), RoleName: "dmz"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got[i] = caller(t, answer.Certificate)
-	}
-	if d := s.denied(t); !d.Holds(got[0]) || d.Holds(got[1]) {
-		t.Errorf("denied are %v", d)
-	}
-	hosts := make([]string, 33)
-	for i := range hosts {
-		hosts[i] = fmt.Sprint("h", i)
-	}
-	for n, want := range map[int]string{32: "<nil>", 33: "400 bad_request"} {
-		_, err := s.enroll(t, trust.EnrollRequest{Token: s.token(t, TokenSpec{Role: "relay"}), RoleName: "many",
-			Hosts: hosts[:n]})
-		if code(err) != want {
-			t.Errorf("%d hosts: %v", n, err)
-		}
 	}
 }
 
@@ -198,21 +152,6 @@ func TestOnlyCertificatesCountInTheHour(t *testing.T) {
 	}
 }
 
-func TestAPauseIsToldToThoseWithATokenAlone(t *testing.T) {
-	s := newSite(t)
-	unknown, err := trust.ParseToken(s.token(t, TokenSpec{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	unknown.ID = trust.NewID()
-	if err := s.Pause(t.Context(), true); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.enroll(t, trust.EnrollRequest{Token: unknown.String()}); code(err) != "403 token_invalid" {
-		t.Error(err)
-	}
-}
-
 // Two clients with the same key are two clients, however long both live.
 func TestAKeyThatTwoHave(t *testing.T) {
 	s := newSite(t)
@@ -259,65 +198,6 @@ func TestWhoSpeaksForAnotherIsNoted(t *testing.T) {
 	}
 }
 
-// A first token is made once in a site's life, whatever became of it.
-func TestTheFirstToken(t *testing.T) {
-	s := newSite(t)
-	first := func() string {
-		t.Helper()
-		text, err := s.FirstToken(t.Context(), time.Hour)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return text
-	}
-	if first() == "" || first() != "" {
-		t.Error("not one token")
-	}
-	ended := s.clock.now().Add(time.Hour)
-	s.forget(t, ended.Add(90*24*time.Hour))
-	if list, err := s.Tokens(t.Context()); err != nil || len(list) != 1 || list[0].State != "expired" {
-		t.Errorf("%+v, %v", list, err)
-	}
-	s.forget(t, s.clock.now().Add(time.Second))
-	if list, err := s.Tokens(t.Context()); err != nil || len(list) != 0 || first() != "" {
-		t.Errorf("%+v, %v, or another first token", list, err)
-	}
-
-	s = newSite(t)
-	s.enrolled(t, one)
-	s.forget(t, s.clock.now().Add(91*24*time.Hour))
-	if first() != "" {
-		t.Error("a site that has clients makes a first token")
-	}
-}
-
-func TestRequestsThatWaitAreBounded(t *testing.T) {
-	s := newSite(t)
-	token := s.token(t, TokenSpec{Uses: 3, Approval: true})
-	fill := func(n int) {
-		t.Helper()
-		err := s.db.Update(func(tx *bbolt.Tx) error {
-			for i := range n {
-				id := fmt.Sprintf("%08d", i)
-				if err := put(tx, bucketPending, []byte(id), Pending{ID: id, Decision: waiting}); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	fill(maxPending - 1)
-	if got, err := s.enroll(t, trust.EnrollRequest{Token: token}); err != nil || got.Pending == "" {
-		t.Errorf("%+v, %v", got, err)
-	}
-	if _, err := s.enroll(t, trust.EnrollRequest{Token: token}); code(err) != "503 enrolment_paused" {
-		t.Error(err)
-	}
-}
-
 func TestADeletedClientIsDeniedWithoutItsName(t *testing.T) {
 	s := newSite(t)
 	got, err := s.enroll(t, trust.EnrollRequest{Token: s.token(t, TokenSpec{}), ClientID: clientKey(one),
@@ -361,66 +241,6 @@ func TestASummaryCountsClients(t *testing.T) {
 	}
 }
 
-// A list that was replaced by one of the same size is another list.
-func TestAChangedListIsRead(t *testing.T) {
-	s := newSite(t)
-	texts := map[uuid.UUID]string{}
-	for _, id := range []uuid.UUID{one, two} {
-		got, err := s.enroll(t, trust.EnrollRequest{Token: s.token(t, TokenSpec{}), ClientID: clientKey(id)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		texts[id] = got.Certificate
-	}
-	v, path := s.verifier(t), filepath.Join(s.dir, "identity", deniedFile)
-	for i, id := range []uuid.UUID{one, two} {
-		line := Denied{clientKey(id): caller(t, texts[id]).Number + 1}.text()
-		at := s.clock.now().Add(time.Duration(i) * time.Second)
-		if err := errors.Join(os.WriteFile(path, line, 0o644), os.Chtimes(path, at, at)); err != nil {
-			t.Fatal(err)
-		}
-		if err := v.Refresh(); err != nil {
-			t.Fatal(err)
-		}
-		for other, text := range texts {
-			if err := v.Verify(state(t, text)); (code(err) == "401 certificate_revoked") != (other == id) {
-				t.Errorf("%s, while %s is denied: %v", other, id, err)
-			}
-		}
-	}
-}
-
-func TestLinesOfDeniedCertificates(t *testing.T) {
-	for text, want := range map[string]uint64{
-		"GUID:A below 9\nGUID:A below 7\n": 9, "GUID:A below 7\nGUID:A below 9\n": 9, "": 0, "GUID:A below 12": 0,
-		" below 9\n": 0, "GUID:A below x\n": 0, "GUID:A\n": 0,
-	} {
-		d, err := parseDenied([]byte(text))
-		if d["GUID:A"] != want || (err == nil) != (want > 0 || text == "") {
-			t.Errorf("%q is %v, %v", text, d, err)
-		}
-	}
-}
-
-func TestNamesOfRoles(t *testing.T) {
-	for name, want := range map[string]bool{"dmz-1": true, "a.b": true, "..": false, ".": false, "": false, "a/b": false,
-		strings.Repeat("x", 64): true, strings.Repeat("x", 65): false} {
-		if validRoleName(name) != want {
-			t.Errorf("%q: %v", name, !want)
-		}
-	}
-	s := newSite(t)
-	c := s.enrolled(t, one)
-	c.Role, c.Name, c.Client = "ingest", "x", uuid.Nil
-	made, _, err := s.site.authority().issue(c, p256(t), nil, s.clock.now(), time.Hour)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if who, err := callerOf(certificate(t, string(made))); err == nil {
-		t.Errorf("a role that there is not: %+v", who)
-	}
-}
-
 func p256(t testing.TB) *ecdsa.PublicKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -428,24 +248,6 @@ func p256(t testing.TB) *ecdsa.PublicKey {
 		t.Fatal(err)
 	}
 	return &key.PublicKey
-}
-
-func TestGuessersAreBoundedByTheirNetwork(t *testing.T) {
-	g, now := newGuesses(), time.Unix(1_800_000_000, 0)
-	for i := range 5 {
-		g.wrong(netip.MustParseAddr(fmt.Sprintf("2001:db8::%d", i+1)), now)
-	}
-	for text, waits := range map[string]bool{"2001:db8::9": true, "2001:db8::1%eth0": true, "2001:db8:0:1::1": false} {
-		if wait := g.wait(netip.MustParseAddr(text), now); (wait > 0) != waits {
-			t.Errorf("%s waits %v", text, wait)
-		}
-	}
-	for i := range guessersKept + 9 {
-		g.wrong(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), now)
-	}
-	if n := len(g.of); n != guessersKept {
-		t.Errorf("%d addresses are kept, want %d", n, guessersKept)
-	}
 }
 
 // What the service refuses, it refuses through the socket; when nobody is there, callers are told to come again.
@@ -491,20 +293,6 @@ func TestTheServiceBehindItsSocket(t *testing.T) {
 	}
 	if err := r.Deny(ctx, one); code(err) != "503 identity_unavailable" {
 		t.Error(err)
-	}
-}
-
-func TestNoCertificateOutlivesItsAuthority(t *testing.T) {
-	s := newSite(t)
-	token := s.token(t, TokenSpec{Expires: 300 * 24 * time.Hour})
-	ends := s.site.authority().cert.NotAfter
-	s.clock.add(ends.Add(-10 * 24 * time.Hour).Sub(s.clock.now()))
-	if _, err := s.enroll(t, trust.EnrollRequest{Token: token}); code(err) != "403 token_expired" {
-		t.Fatal(err)
-	}
-	c := s.enrolled(t, one)
-	if !c.NotAfter.Equal(ends) {
-		t.Errorf("it ends at %v, its authority at %v", c.NotAfter, ends)
 	}
 }
 

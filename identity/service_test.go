@@ -23,7 +23,6 @@ import (
 	"github.com/google/uuid"
 
 	"statewire/audit"
-	"statewire/internal/control"
 	"statewire/trust"
 )
 
@@ -31,7 +30,8 @@ import (
 type roots struct{ ids []string }
 
 func (r *roots) Document() ([]byte, error) { return []byte(`{"payload":""}`), nil }
-func (r *roots) RootIDs() []string         { return r.ids }
+
+func (r *roots) RootIDs() []string { return r.ids }
 
 // sent is what clients have sent before they enrol.
 type sent struct {
@@ -434,199 +434,6 @@ func TestAttackALostAnswerIsGivenAgain(t *testing.T) {
 	s.clock.add(time.Hour)
 	if _, err := s.enroll(t, request); code(err) != "403 token_expired" {
 		t.Errorf("after the token's end: %v", err)
-	}
-}
-
-func TestAttackTokensThatAreNotGood(t *testing.T) {
-	s := newSite(t)
-	good, err := trust.ParseToken(s.token(t, TokenSpec{Uses: 100}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	unknown, wrong := good, good
-	unknown.ID = trust.NewID()
-	wrong.Secret[0] ^= 1
-	_, errUnknown := s.enroll(t, trust.EnrollRequest{Token: unknown.String()})
-	_, errWrong := s.enroll(t, trust.EnrollRequest{Token: wrong.String()})
-	_, errForm := s.enroll(t, trust.EnrollRequest{Token: "swe1.x"})
-	if code(errUnknown) != "403 token_invalid" || errUnknown.Error() != errWrong.Error() ||
-		errWrong.Error() != errForm.Error() {
-		t.Errorf("%v; %v; %v", errUnknown, errWrong, errForm)
-	}
-	for range 2 {
-		s.enroll(t, trust.EnrollRequest{Token: wrong.String()})
-	}
-	var refused *Refusal
-	if _, err = s.enroll(t, trust.EnrollRequest{Token: good.String()}); code(err) != "429 rate_limited" ||
-		!errors.As(err, &refused) || refused.After != time.Minute || !refused.Retry {
-		t.Errorf("the sixth of the minute: %v", err)
-	}
-	s.from = netip.MustParseAddr("192.0.2.8")
-	if _, err := s.enroll(t, trust.EnrollRequest{Token: good.String()}); err != nil {
-		t.Errorf("from another address: %v", err)
-	}
-	s.from = netip.MustParseAddr("192.0.2.7")
-	s.clock.add(time.Minute)
-	if _, err := s.enroll(t, trust.EnrollRequest{Token: good.String()}); err != nil {
-		t.Errorf("a minute later: %v", err)
-	}
-	if err := s.RevokeToken(t.Context(), good.ID); err != nil {
-		t.Fatal(err)
-	}
-	for range 10 { // it is no guess
-		if _, err := s.enroll(t, trust.EnrollRequest{Token: good.String()}); code(err) != "403 token_expired" {
-			t.Errorf("a revoked one: %v", err)
-		}
-	}
-	if err := s.RevokeToken(t.Context(), "ABCDEFGH"); !errors.Is(err, control.ErrNotFound) {
-		t.Error(err)
-	}
-	for name, spec := range map[string]TokenSpec{
-		"no use":                          {Expires: time.Hour},
-		"no life":                         {Uses: 1},
-		"two uses for two days":           {Uses: 2, Expires: 25 * time.Hour},
-		"two clients with one id":         {Uses: 2, Expires: time.Hour, Client: one},
-		"a role that is none":             {Uses: 1, Expires: time.Hour, Role: "ingest"},
-		"a role in a collection":          {Uses: 1, Expires: time.Hour, Role: "fsp", Collection: "x"},
-		"a role that is adopted":          {Uses: 1, Expires: time.Hour, Role: "fsp", Adopt: true},
-		"a life that is longer than most": {Uses: 1, Expires: 366 * 24 * time.Hour},
-	} {
-		if _, err := s.CreateToken(t.Context(), spec); !errors.As(err, new(*control.InvalidError)) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for name, spec := range map[string]TokenSpec{
-		"one use for a month":                 {Uses: 1, Expires: 30 * 24 * time.Hour},
-		"many for a month, each one approved": {Uses: 9, Expires: 30 * 24 * time.Hour, Approval: true},
-		"many for a day":                      {Uses: 10_000, Expires: 24 * time.Hour},
-	} {
-		if _, err := s.CreateToken(t.Context(), spec); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-// The secret of a token is nowhere but in the answer to whoever made it.
-func TestASecretIsNotKept(t *testing.T) {
-	s := newSite(t)
-	text := s.token(t, TokenSpec{})
-	token, err := trust.ParseToken(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	list, err := s.Tokens(t.Context())
-	secret := strings.Split(text, ".")[2]
-	if err != nil || strings.Contains(fmt.Sprintf("%+v", list), secret) {
-		t.Errorf("%+v, %v", list, err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	err = filepath.WalkDir(s.dir, func(path string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		if strings.Contains(string(data), secret) || strings.Contains(string(data), string(token.Secret[:])) {
-			t.Errorf("%s holds the secret", path)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.start(t, EnrollConfig{})
-}
-
-func TestEnrolmentsCanBePausedAndAreLimited(t *testing.T) {
-	s := newSite(t)
-	token := s.token(t, TokenSpec{Uses: 100, Expires: 20 * time.Hour})
-	if err := s.Pause(t.Context(), true); err != nil {
-		t.Fatal(err)
-	}
-	var refused *Refusal
-	if _, err := s.enroll(t, trust.EnrollRequest{Token: token}); code(err) != "503 enrolment_paused" ||
-		!errors.As(err, &refused) || !refused.Retry || refused.After < time.Second {
-		t.Errorf("paused: %v", err)
-	}
-	if _, err := s.enroll(t, trust.EnrollRequest{Token: "swe1"}); code(err) != "403 token_invalid" {
-		t.Errorf("whoever has no token is told nothing: %v", err)
-	}
-	s.Close()
-	s.start(t, EnrollConfig{PerHour: 2}) // it stays paused
-	if _, err := s.enroll(t, trust.EnrollRequest{Token: token}); code(err) != "503 enrolment_paused" {
-		t.Errorf("after a restart: %v", err)
-	}
-	if err := s.Pause(t.Context(), false); err != nil {
-		t.Fatal(err)
-	}
-	got := []string{}
-	again := csr(t)
-	for i := range 4 {
-		request := trust.EnrollRequest{Token: token}
-		if i < 2 {
-			request.CSR = again // a lost answer is no further client
-		}
-		_, err := s.enroll(t, request)
-		got = append(got, code(err))
-	}
-	if strings.Join(got, ",") != "<nil>,<nil>,<nil>,429 rate_limited" {
-		t.Error(got)
-	}
-	s.clock.add(time.Hour)
-	if _, err := s.enroll(t, trust.EnrollRequest{Token: token}); err != nil {
-		t.Errorf("an hour later: %v", err)
-	}
-	s.sent.err = errors.New("too many files wait")
-	if _, err := s.enroll(t, trust.EnrollRequest{Token: token, ClientID: clientKey(one)}); code(err) !=
-		"503 client_busy" {
-		t.Errorf("what it sent cannot be read: %v", err)
-	}
-	s.sent.err, s.hour = nil, &hourly{}
-	if _, err := s.enroll(t, trust.EnrollRequest{Token: token, ClientID: clientKey(one)}); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestSomebodyApproves(t *testing.T) {
-	s := newSite(t)
-	token := s.token(t, TokenSpec{Uses: 2, Approval: true})
-	yes, no := trust.EnrollRequest{Token: token, CSR: csr(t), NetBIOSName: "PC1"}, trust.EnrollRequest{Token: token,
-		CSR: csr(t), NetBIOSName: "PC2"}
-	first, err := s.enroll(t, yes)
-	if err != nil || first.Pending == "" || first.Certificate != "" {
-		t.Fatalf("%+v, %v", first, err)
-	}
-	s.clock.add(time.Second)
-	second, err := s.enroll(t, no)
-	if err != nil || second.Pending == first.Pending {
-		t.Fatalf("%+v, %v", second, err)
-	}
-	if again, err := s.enroll(t, yes); err != nil || again.Pending != first.Pending {
-		t.Errorf("asked again: %+v, %v", again, err)
-	}
-	list, err := s.PendingList(t.Context())
-	if err != nil || len(list) != 2 || list[0].Name != "PC1" || list[1].Name != "PC2" {
-		t.Fatalf("%+v, %v", list, err)
-	}
-	if err := errors.Join(s.Decide(t.Context(), first.Pending, true), s.Decide(t.Context(), second.Pending,
-		false)); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := s.enroll(t, yes); err != nil || got.Certificate == "" {
-		t.Errorf("approved: %+v, %v", got, err)
-	}
-	if _, err := s.enroll(t, no); code(err) != "403 enrolment_denied" {
-		t.Errorf("denied: %v", err)
-	}
-	if list, err = s.PendingList(t.Context()); len(list) != 1 || err != nil {
-		t.Errorf("%+v, %v", list, err)
-	}
-	if err := s.Decide(t.Context(), "ABCDEFGH", true); !errors.Is(err, control.ErrNotFound) {
-		t.Error(err)
-	}
-	if log := s.lines(t); !strings.Contains(log, "client.approve") || !strings.Contains(log, "client.deny") {
-		t.Error(log)
 	}
 }
 
