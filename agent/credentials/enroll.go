@@ -123,7 +123,8 @@ func (c *Credentials) askOnce(ctx context.Context, r Request, key *ecdsa.Private
 		return transport.Issue{}, fmt.Errorf("sum up the store: %w", err)
 	}
 	return transport.Enroll(ctx, r.Relay, r.Token.Pin, trust.EnrollRequest{Token: r.Token.String(), CSR: csr,
-		ClientID: c.client.String(), NetBIOSName: r.NetBIOSName, ClientVersion: r.ClientVersion, LastSerial: sum.LastSerial}, c.now), nil
+		ClientID: c.client.String(), NetBIOSName: r.NetBIOSName, ClientVersion: r.ClientVersion,
+		LastSerial: sum.LastSerial}, c.now), nil
 }
 
 func (c *Credentials) refused(got transport.Issue) error {

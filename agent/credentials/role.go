@@ -33,8 +33,8 @@ const (
 	roleNextKey  = "next.pem" // the key of a request whose answer is not here yet
 )
 
-// Role is a relay, notifier, fallback status point or child site on another machine: what its certificate says of it, and
-// where it was given.
+// Role is a relay, notifier, fallback status point or child site on another machine: what its certificate says of it,
+// and where it was given.
 type Role struct {
 	Relay    string    `json:"relay"`
 	Kind     string    `json:"kind"`
@@ -58,8 +58,8 @@ func EnrollRole(ctx context.Context, dir string, r Role, token trust.Token, tell
 		return r, err
 	}
 	got, err := untilIssued(ctx, tell, func() transport.Issue {
-		return transport.Enroll(ctx, r.Relay, token.Pin, trust.EnrollRequest{Token: token.String(), CSR: csr, RoleName: r.Name,
-			Hosts: r.Hosts}, time.Now)
+		return transport.Enroll(ctx, r.Relay, token.Pin, trust.EnrollRequest{Token: token.String(), CSR: csr,
+			RoleName: r.Name, Hosts: r.Hosts}, time.Now)
 	})
 	if err != nil {
 		return r, err
