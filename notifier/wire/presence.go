@@ -15,6 +15,8 @@ const (
 	MaxParts = 1000
 	// MaxReportBytes bounds a file that is read.
 	MaxReportBytes = 64 << 20
+	// MaxRowWhyBytes bounds a client's reason for HTTP, so that MaxRows of them fit into a file however they are escaped.
+	MaxRowWhyBytes = 200
 	// Extension ends the name of a presence file.
 	Extension = ".BOS"
 )
@@ -44,6 +46,7 @@ type Row struct {
 	Address     string    // of the client
 	Reason      string
 	Certificate uint64 // number of the certificate that it signed in with; 0 = not told
+	Why         string // why it came over HTTP, in the client's words; cut to MaxRowWhyBytes
 }
 
 // Report is one presence file: what changed since the last one, or all that are online.
@@ -114,6 +117,7 @@ func (r *Row) write(w *writer) {
 	if r.Certificate > 0 {
 		w.number("Certificate", r.Certificate)
 	}
+	w.given("Why", cut(r.Why, MaxRowWhyBytes))
 	w.empty()
 }
 
@@ -184,7 +188,7 @@ func (p *Report) head(root *element) {
 func readRow(e *element) Row {
 	row := Row{Client: e.client("ID"), Online: e.number("Status", 1) == 1, Channel: Channel(e.number("Channel", 1)),
 		Session: e.number("Session", 1<<62), Seq: e.number("Seq", 1<<62), Since: e.time("Since"), Last: e.time("Last"),
-		Address: e.text("Address", maxText), Reason: e.text("Reason", maxText)}
+		Address: e.text("Address", maxText), Reason: e.text("Reason", maxText), Why: e.text("Why", MaxRowWhyBytes)}
 	if _, told := e.attrs["Certificate"]; told {
 		row.Certificate = e.number("Certificate", 1<<63-1)
 	}

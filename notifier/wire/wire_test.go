@@ -151,7 +151,7 @@ func sample() Report {
 			{Client: machine, Online: true, Channel: TCP, Session: 812, Seq: 1, Since: moment, Last: moment.Add(time.Second),
 				Address: "10.0.0.7", Reason: Online, Certificate: 12},
 			{Client: uuid.MustParse("f1b0c0de-0000-4000-8000-000000000002"), Channel: HTTP, Session: 1, Seq: 2, Since: moment,
-				Last: moment, Reason: OfflineClosed},
+				Last: moment, Reason: OfflineClosed, Why: `tcp push.example:10123: "connection refused"`},
 		}}
 }
 
@@ -178,6 +178,23 @@ func TestAPresenceFileIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
+// A report of as many rows as are allowed can be read again, whatever the clients say.
+func TestTheLongestRowsFitIntoAFile(t *testing.T) {
+	p := sample()
+	head := len(Report{Server: p.Server, Time: moment}.Encode())
+	p.Rows = []Row{{Client: machine, Online: true, Channel: HTTP, Session: 1 << 62, Seq: 1 << 62, Since: moment, Last: moment,
+		Address: "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", Reason: OfflineStop, Certificate: 1<<63 - 1,
+		Why: strings.Repeat(`"`, MaxWhyBytes)}}
+	text := p.Encode()
+	if row := len(text) - head; row*MaxRows > MaxReportBytes {
+		t.Errorf("%d rows of %d bytes; a file may have %d", MaxRows, row, MaxReportBytes)
+	}
+	got, bad, err := DecodeReport(text)
+	if err != nil || len(bad) > 0 || got.Rows[0].Why != strings.Repeat(`"`, MaxRowWhyBytes) {
+		t.Errorf("%+v, %v, %v", got, bad, err)
+	}
+}
+
 func TestABadRowTakesNoOtherWithIt(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{`ID="GUID:F1B0C0DE-0000-4000-8000-000000000001"`, `ID=""`, "ID"},
@@ -189,6 +206,7 @@ func TestABadRowTakesNoOtherWithIt(t *testing.T) {
 		{`Certificate="12"`, `Certificate=""`, "Certificate"},
 		{`Last="2026-11-28T22:00:02.25Z"`, `Last="soon"`, "Last"},
 		{`Address="10.0.0.7"`, `Address="` + strings.Repeat("1", 129) + `"`, "Address"},
+		{`Certificate="12"`, `Why="` + strings.Repeat("1", 201) + `"`, "Why"},
 	} {
 		good := string(sample().Encode())
 		text := strings.Replace(good, c.old, c.new, 1)
