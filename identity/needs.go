@@ -115,6 +115,7 @@ func Needs() []Need {
 		{AtRelay, "POST /mp/enroll", "", "", "the enrolment token decides"},
 		{AtRelay, "POST /mp/renew", "", "", byCertificate},
 		{AtRelay, "GET /mp/denied", "", "", byCertificate},
+		{AtRelay, "POST /mp/channel", "", "", byCertificate},
 
 		{AtResync, "POST /resync/check", MayResyncRequest, "", ""},
 		{AtResync, "POST /resync/request", MayResyncRequest, "", ""},

@@ -13,6 +13,7 @@ type answer struct {
 	head   time.Time // when the request's head had come
 	within time.Duration
 	begun  bool
+	status int // of the answer; 0 is what net/http says when nothing was said
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -21,7 +22,7 @@ func (a *answer) WriteHeader(status int) {
 	if now := time.Now(); !a.begun && now.Sub(a.head) > a.within/8 {
 		http.NewResponseController(a.ResponseWriter).SetWriteDeadline(now.Add(a.within))
 	}
-	a.begun = true
+	a.begun, a.status = true, status
 	a.ResponseWriter.WriteHeader(status)
 }
 

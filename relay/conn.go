@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"time"
 
 	"statewire/identity"
 )
@@ -28,9 +29,13 @@ type conn struct {
 	shaken bool          // the handshake has ended
 	busy   bool          // with a request
 	gone   bool          // it gave way
+	who    string        // whose channel it is, which counts apart from the others; empty when it is nobody's
+	letGo  func()        // ends the request that is held on it; nil when none is
 
 	// Owned by the goroutine that serves the connection.
 	unheard bool // a request began that no route has seen
+	apart   bool // it was a channel with its last request
+	resting bool // it waits for its next request
 	answer  answer
 	body    pace
 }
@@ -39,6 +44,16 @@ type conn struct {
 func (c *conn) Close() error {
 	c.l.release(c)
 	return c.Conn.Close()
+}
+
+// SetReadDeadline gives a channel more time until its next request than net/http, which knows one time for all.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	if t.IsZero() {
+		c.resting = false // a request begins
+	} else if c.resting && c.apart {
+		t = time.Now().Add(channelRest)
+	}
+	return c.Conn.SetReadDeadline(t)
 }
 
 // below is the conn below the connection that the server sees.
@@ -61,6 +76,7 @@ func (l *listener) state(nc net.Conn, state http.ConnState) {
 		c.unheard = true
 		l.works(c)
 	case http.StateIdle:
+		c.resting = true
 		l.waits(c)
 	case http.StateClosed:
 		if c.unheard {

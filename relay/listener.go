@@ -26,6 +26,8 @@ type listener struct {
 	log     *slog.Logger
 	shaken  chan *tls.Conn
 	stopped chan struct{}
+	// mostApart bounds the channels; zero sets no limit.
+	mostApart int
 
 	shakers sync.WaitGroup
 
@@ -41,7 +43,7 @@ func newListener(tcp net.Listener, config *tls.Config, cfg Config, m *metrics, l
 		log:      log,
 		shaken:   make(chan *tls.Conn),
 		stopped:  make(chan struct{}),
-		places:   places{of: map[netip.Addr]*counts{}, complain: rate.Sometimes{Interval: time.Minute}},
+		places:   places{of: map[netip.Addr]*counts{}, apart: map[string]*conn{}, complain: rate.Sometimes{Interval: time.Minute}},
 	}
 }
 

@@ -17,6 +17,7 @@ type metrics struct {
 	tlsRefused     *prometheus.CounterVec
 	connRefused    *prometheus.CounterVec
 	connections    prometheus.Gauge
+	channels       prometheus.Gauge
 	ready          prometheus.Gauge
 	batch          prometheus.Histogram
 	batchBytes     prometheus.Histogram
@@ -46,9 +47,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			"Refused requests by code; bad_request are those that net/http refused or gave up by itself."),
 		tlsRefused: counters("statewire_relay_tls_refused_total", "reason", "Connections whose TLS handshake failed."),
 		connRefused: counters("statewire_relay_connections_refused_total", "reason",
-			"Connections closed for want of a place: refused for limit (of all) or ip_limit (of one address); gave way to a "+
+			"Connections closed for want of a place: refused for limit (of all), ip_limit (of one address) or channel_limit; gave way to a "+
 				"newer one: handshake_limit, handshake_ip_limit, idle_limit, idle_ip_limit."),
 		connections: gauge("statewire_relay_connections", "Open connections."),
+		channels: gauge("statewire_relay_channels",
+			"Open connections on which a client waits for a word of the site; relay.max_connections does not count them."),
 		ready: gauge("statewire_relay_ready",
 			"1 while reports are taken, 0 while they are refused for disk, backlog or storage."),
 		batch: histogram("statewire_relay_commit_reports", "Reports per file written.",
@@ -70,7 +73,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	if reg != nil {
 		reg.MustRegister(m.enrolments, m.shared, m.reports, m.policies, m.messages, m.badRecords, m.mismatches, m.seconds, m.refusals, m.tlsRefused,
 			m.connRefused,
-			m.connections, m.ready, m.batch, m.batchBytes, m.commit, m.commitFailed, m.refusalsForgotten)
+			m.connections, m.channels, m.ready, m.batch, m.batchBytes, m.commit, m.commitFailed, m.refusalsForgotten)
 	}
 	m.accepted = m.reports.WithLabelValues("accepted")
 	m.later = m.reports.WithLabelValues("later")

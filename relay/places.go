@@ -19,6 +19,7 @@ type places struct {
 	shaking  list.List // of *conn, the oldest first
 	open     list.List // of *conn that have shaken hands; those without a request in the order in which they began to wait
 	of       map[netip.Addr]*counts
+	apart    map[string]*conn // channels, which are not counted: one of each caller
 	complain rate.Sometimes
 }
 
@@ -131,7 +132,7 @@ func (l *listener) end() (waiting []*conn) {
 			}
 		}
 	}
-	return waiting
+	return append(waiting, l.endApart()...)
 }
 
 // oldest is the first connection that no request is worked on, of one address or of all.
@@ -170,9 +171,19 @@ func (l *listener) refused(c *conn, reason string) {
 
 // remove must be called with mu held.
 func (l *listener) remove(c *conn) {
-	if c.place == nil {
+	switch {
+	case c.who != "":
+		l.forgetApart(c)
+	case c.place != nil:
+		l.uncount(c)
+	default:
 		return
 	}
+	l.metrics.connections.Dec()
+}
+
+// uncount must be called with mu held.
+func (l *listener) uncount(c *conn) {
 	n := l.countsOf(c.from)
 	if c.shaken {
 		l.open.Remove(c.place)
@@ -183,7 +194,6 @@ func (l *listener) remove(c *conn) {
 	}
 	c.place = nil
 	l.forget(c.from, n)
-	l.metrics.connections.Dec()
 }
 
 func (l *listener) countsOf(from netip.Addr) *counts {

@@ -40,6 +40,8 @@ const (
 	codePoll           = "bad_poll"
 	codePolicy         = "policy_unavailable"
 	codeEnrolment      = "bad_enrolment"
+	codeChannel        = "channel_unavailable"
+	codeChannelFull    = "channel_full"
 	codeInternal       = "internal"
 	contentTypeProblem = "application/problem+json"
 )
@@ -118,6 +120,8 @@ func kindOf(code string) problem {
 		return problem{Status: 503, Title: "No certificates at this moment", Retry: true}
 	case codePolicy:
 		return problem{Status: 503, Title: "No policy at this moment", Retry: true}
+	case codeChannel, codeChannelFull:
+		return problem{Status: 503, Title: "No channel at this moment", Retry: true}
 	case codeInternal:
 		return problem{Status: 500, Title: "Fault of the relay", Retry: true, hangs: true}
 	}

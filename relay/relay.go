@@ -55,6 +55,10 @@ type Deps struct {
 	Enrolment Enrolment
 	// Policies answers polls; nil refuses them for now.
 	Policies policies
+	// Channel answers clients that wait for a word of the site; nil refuses them for now.
+	Channel Channel
+	// ChannelClients is how many may wait at most; zero sets no limit.
+	ChannelClients int
 	// Refused is the file in which the last refused report of each client is noted; empty notes none there.
 	Refused    string
 	Log        *slog.Logger          // nil discards
@@ -75,6 +79,8 @@ type Relay struct {
 	deniedHold  time.Duration
 	holding     chan struct{} // a place for each caller that waits for a change of the list
 	stopping    chan struct{} // closed when the relay stops: nobody waits any more
+	channel     Channel
+	channelMost int // clients that may wait in it; zero sets no limit
 	seen        *seen
 	policies    policies
 	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
@@ -116,6 +122,7 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 	r.enrolling, r.renewing = make(chan struct{}, enrolmentsAtOnce), make(chan struct{}, enrolmentsAtOnce)
 	r.strangers = &budget{max: strangerMemory}
 	r.deniedHold = deniedHold
+	r.channel, r.channelMost = deps.Channel, deps.ChannelClients
 	r.denied, r.holding, r.stopping = deps.Denied, make(chan struct{}, deniedAtOnce), make(chan struct{})
 	r.seen = newSeen(cfg, deps.Enrolment, r.metrics, r.log)
 	r.refused = newRefused(cfg, deps.Refused, r.metrics, r.log)
@@ -131,6 +138,7 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 		"/mp/enroll":  {method: http.MethodPost, serve: r.serveEnroll},
 		"/mp/renew":   {method: http.MethodPost, serve: r.serveRenew},
 		"/mp/denied":  {method: http.MethodGet, serve: r.serveDenied},
+		channelPath:   {method: http.MethodPost, serve: r.serveChannel},
 	}
 	return r, r.listed()
 }
@@ -164,6 +172,7 @@ func (r *Relay) listenOn(tcp net.Listener) {
 		}
 	}
 	r.listener = newListener(tcp, config, r.cfg, r.metrics, r.log)
+	r.listener.mostApart = r.channelMost
 }
 
 // Run serves until ctx is done, then answers what is in hand and returns nil.

@@ -126,6 +126,9 @@ func (r *Relay) route(w *answer, req *http.Request) (p *problem) {
 	if !known || req.URL.RawPath != "" { // an escaped path is no spelling of ours
 		return refuse(codeNotFound, "this listener has no such path")
 	}
+	if c := connOf(req); c.apart && req.URL.Path != channelPath && !r.listener.setBack(c) {
+		return overloaded()
+	}
 	if req.Method != route.method {
 		p := refuse(codeMethod, "this path takes %s", route.method)
 		p.allow = route.method
