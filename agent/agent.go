@@ -94,6 +94,8 @@ type Agent struct {
 	wake      chan struct{} // send now
 	retime    chan struct{} // the send interval changed
 	repoll    chan struct{} // the policy interval changed
+	pollNow   chan struct{} // somebody asks for a poll
+	polled    func()        // told of every poll; constant after OnPoll
 
 	// Owned by whoever calls Send.
 	failures  int           // attempts for the report under way that came to nothing
@@ -101,13 +103,15 @@ type Agent struct {
 	holdUntil time.Duration // the relay asked to be left alone until this steady time
 
 	// Owned by whoever calls Poll.
-	pollFailures int
-	askAnew      bool // the policy kept in the store is of no use
+	pollFailures  int
+	askAnew       bool          // the policy kept in the store is of no use
+	pollHoldUntil time.Duration // the relay asked to be left alone until this steady time
 
 	// Guarded by mu.
 	mu      sync.Mutex
 	orders  orders
 	contact contact
+	asked   bool // the site has said what it wants: a policy is kept, or a poll was answered
 	usedUp  bool // a report could not be made for want of serials
 	due     due
 	own     intervals
@@ -123,6 +127,7 @@ func New(cfg Config, d Deps) (*Agent, error) {
 		cfg: cfg, id: d.Identity, store: d.Store, clock: d.Clock.orSystem(), log: d.Log, sentLevel: d.SentLevel,
 		believe: d.Believe,
 		wake:    make(chan struct{}, 1), retime: make(chan struct{}, 1), repoll: make(chan struct{}, 1),
+		pollNow: make(chan struct{}, 1), polled: func() {},
 		own: intervals{cfg.SendInterval, cfg.PolicyInterval},
 	}
 	a.began = a.clock.moment()
@@ -141,6 +146,7 @@ func New(cfg Config, d Deps) (*Agent, error) {
 		return a, nil
 	}
 	a.obey(p)
+	a.asked = true
 	if err := a.recall(); err != nil {
 		return nil, fmt.Errorf("read when slowed topics were sent: %w", err)
 	}
@@ -174,6 +180,12 @@ func (a *Agent) Raise(states ...cache.State) error {
 
 // SendNow makes Run send at once what waits. It never blocks.
 func (a *Agent) SendNow() { poke(a.wake) }
+
+// PollNow makes Run poll the policy at once, unless the relay asked to be left alone. It never blocks.
+func (a *Agent) PollNow() { poke(a.pollNow) }
+
+// OnPoll has fn called after each poll. Call it before Run.
+func (a *Agent) OnPoll(fn func()) { a.polled = fn }
 
 func poke(c chan struct{}) {
 	select {
@@ -257,6 +269,10 @@ func (a *Agent) pollLoop(ctx context.Context) error {
 				a.schedule(&a.due.poll, timer, a.nextPoll())
 			}
 			continue
+		case <-a.pollNow:
+			if a.clock.Steady() < a.pollHoldUntil {
+				continue
+			}
 		case <-timer.C:
 		}
 		var err error
@@ -264,6 +280,7 @@ func (a *Agent) pollLoop(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		a.polled()
 		a.schedule(&a.due.poll, timer, poll.Wait)
 	}
 }

@@ -168,9 +168,18 @@ func (a *Agent) PolicyInterval() time.Duration {
 	return a.own.policy
 }
 
-// Notifier is the address of the notifier that the policy assigns; empty = none.
-func (a *Agent) Notifier() string {
+// Assignment is where the client's policy wants it to be.
+type Assignment struct {
+	Known    bool   // the site has said so, or that it wants nothing
+	Relay    string // assigned; empty = none
+	InUse    bool   // the assigned relay is the one in use
+	Notifier string // assigned; empty = none
+}
+
+// Assignment is where the client's policy wants it to be, and whether it is.
+func (a *Agent) Assignment() Assignment {
+	address, inUse := a.relay.State()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.orders.notifier
+	return Assignment{Known: a.asked, Relay: address, InUse: inUse, Notifier: a.orders.notifier}
 }

@@ -81,6 +81,7 @@ func (a *Agent) pace(poll *PollOutcome, after time.Duration) {
 		a.log.Log(context.Background(), a.trouble(a.pollFailures), "policy not fetched", "client", a.id.Client,
 			"status", poll.Status, "wait", poll.Wait, "err", poll.Err)
 		a.pollFailures++
+		a.pollHoldUntil = a.clock.Steady() + min(after, mostPatience)
 		return
 	case PolicyDeclined:
 		a.mu.Lock()
@@ -93,6 +94,9 @@ func (a *Agent) pace(poll *PollOutcome, after time.Duration) {
 		a.mu.Unlock()
 	}
 	a.pollFailures = 0
+	a.mu.Lock()
+	a.asked = true
+	a.mu.Unlock()
 }
 
 // adopt puts what the relay handed out into force, if it is a policy and this client's.

@@ -20,10 +20,11 @@ const (
 	keySent     = 'l' // number → Sent
 	keyRequests = 'q' // the requests for a resync carried out lately
 	keyDeclined = 'n' // Declined: a serial to continue from that was not taken
+	keySession  = 'c' // the last sign-in to the fast channel
 )
 
 // keyKinds is all of them.
-const keyKinds = "msiwapydlnq"
+const keyKinds = "msiwapydlnqc"
 
 // meta is what a client's store knows beside its messages.
 type meta struct {

@@ -48,6 +48,8 @@ type contract interface {
 	Image() (Image, error)
 	Restore(Image) error
 	Continue(last uint64) error
+	NextSession() (uint64, error)
+	KeepSession(session uint64) error
 }
 
 // opened is a store under test. reopen is a restart: of the process where there is a disk, of nothing where there is

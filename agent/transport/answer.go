@@ -20,7 +20,7 @@ var ErrNotRelay = errors.New("something that is no relay answered")
 // it: those stay. An answer without the relay's words is somebody else's and decides nothing; only a 413 does, of which
 // smaller reports are the way out.
 func judge(resp *http.Response, text []byte, readErr error) Answer {
-	answer := Answer{Status: resp.StatusCode, After: retryAfter(resp.Header), Err: readErr}
+	answer := Answer{Status: resp.StatusCode, After: RetryAfter(resp.Header), Err: readErr}
 	var said struct {
 		Receipt, File, Code, Detail string
 		Retry                       bool
@@ -59,9 +59,9 @@ func (a *Answer) Forbids() bool {
 	return false
 }
 
-// retryAfter reads Retry-After in seconds or as a date. A date counts from the answer's own Date: clients' clocks are
+// RetryAfter reads Retry-After in seconds or as a date. A date counts from the answer's own Date: clients' clocks are
 // wrong.
-func retryAfter(h http.Header) time.Duration {
+func RetryAfter(h http.Header) time.Duration {
 	value := h.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second

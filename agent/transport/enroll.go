@@ -89,7 +89,7 @@ func issue(ctx context.Context, trusted *tls.Config, address string, request any
 
 // judgeIssue reads the relay's answer. An answer without the relay's words is somebody else's and decides nothing.
 func judgeIssue(resp *http.Response, text []byte, readErr error) Issue {
-	got := Issue{Outcome: Again, Status: resp.StatusCode, After: retryAfter(resp.Header), Err: readErr}
+	got := Issue{Outcome: Again, Status: resp.StatusCode, After: RetryAfter(resp.Header), Err: readErr}
 	var said struct {
 		trust.EnrollAnswer
 		Code, Detail string

@@ -56,7 +56,7 @@ func pollQuery(p smx.Poll) string {
 
 // judgePolicy reads the relay's answer. Only a whole 200 is a policy; a redirect is none.
 func (s *Sender) judgePolicy(resp *http.Response, text []byte, readErr error) PolicyAnswer {
-	answer := PolicyAnswer{Outcome: Again, Status: resp.StatusCode, After: retryAfter(resp.Header), Err: readErr}
+	answer := PolicyAnswer{Outcome: Again, Status: resp.StatusCode, After: RetryAfter(resp.Header), Err: readErr}
 	trusted := resp.TLS != nil && (len(resp.TLS.VerifiedChains) > 0 || s.pinned)
 	switch code := resp.StatusCode; {
 	case !trusted:

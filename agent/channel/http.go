@@ -1,0 +1,254 @@
+package channel
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"statewire/agent/transport"
+	"statewire/internal/backoff"
+	"statewire/internal/parse"
+	"statewire/notifier/wire"
+)
+
+const (
+	channelPath = "/mp/channel"
+	// holdTimeout is how long a relay may hold a request, and then some: one that is lost on the way is noticed.
+	holdTimeout = 2 * time.Minute
+	// mostAnswer bounds an answer: many frames.
+	mostAnswer = 1 << 20
+	// quickAnswer is an answer that was not held. A relay that gives quickAnswers of them in a row is asked once in
+	// quickAnswer.
+	quickAnswer  = time.Second
+	quickAnswers = 5
+)
+
+// httpLink is one held request after another to the relay.
+type httpLink struct {
+	// Constant.
+	url    string
+	client *http.Client
+	known  facts
+	frames chan frame
+	stop   context.CancelFunc
+
+	session atomic.Uint64
+
+	// Guarded by mu.
+	mu   sync.Mutex
+	asks bool                    // the next request asks whether the relay is there
+	drop context.CancelCauseFunc // ends the held request
+
+	err error // Read once frames is closed.
+}
+
+// overHTTP signs in at the relay.
+func (c *Channel) overHTTP(ctx context.Context, relay, reason, why string) (link, error) {
+	l, err := c.newHTTPLink(relay)
+	if err != nil {
+		return nil, c.explained("https", relay, err)
+	}
+	rest, err := c.signInHTTP(ctx, l, reason, why)
+	if err != nil {
+		l.client.CloseIdleConnections()
+		return nil, c.explained("https", relay, err)
+	}
+	ctx, l.stop = context.WithCancel(ctx)
+	go l.run(ctx, rest)
+	return l, nil
+}
+
+func (c *Channel) newHTTPLink(relay string) (*httpLink, error) {
+	u, err := parse.URL(relay, "https")
+	if err != nil {
+		return nil, fmt.Errorf("the relay: %w", err)
+	}
+	m, one := newMeter(c.d.Now), new(http.Protocols)
+	one.SetHTTP1(true)
+	return &httpLink{url: u.JoinPath(channelPath).String(), frames: make(chan frame),
+		known: facts{transport: "HTTP", server: relay, meter: m},
+		client: &http.Client{
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			Transport: &http.Transport{
+				Proxy: c.d.Proxy, TLSClientConfig: c.d.TLS(u.Hostname()), TLSHandshakeTimeout: connectTimeout, Protocols: one,
+				MaxConnsPerHost: 1, IdleConnTimeout: holdTimeout, DisableCompression: true,
+				DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+					return c.open(ctx, m, network, address)
+				},
+			},
+		}}, nil
+}
+
+// signInHTTP says who the client is, and returns what else the relay answered.
+func (c *Channel) signInHTTP(ctx context.Context, l *httpLink, reason, why string) ([]frame, error) {
+	hello, err := c.signIn(wire.HTTP, reason, why)
+	if err != nil {
+		return nil, err
+	}
+	l.session.Store(hello.Session)
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout+signInTimeout)
+	defer cancel()
+	frames, err := l.post(ctx, wire.AppendFrame(nil, wire.SignIn, hello.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	if len(frames) == 0 {
+		return nil, errors.New("the relay answered without a confirmation")
+	}
+	if l.known.confirm, err = c.confirmed(frames[0], hello.Session); err != nil {
+		return nil, err
+	}
+	l.session.Store(l.known.confirm.Session)
+	return frames[1:], nil
+}
+
+// post carries frames there and brings what the relay has for this client.
+func (l *httpLink) post(ctx context.Context, body []byte) ([]frame, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/octet-stream")
+	req.Header.Set("User-Agent", "statewire-agent")
+	req.Header.Set("Statewire-Session", strconv.FormatUint(l.session.Load(), 10))
+	req.Header.Set("Statewire-Ack", "0") // no task was ever received
+	resp, err := l.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the relay's answer: %w", err)
+	case resp.StatusCode == http.StatusOK:
+		return readFrames(text)
+	case resp.StatusCode == http.StatusNoContent:
+		return nil, nil
+	}
+	return nil, refusal(resp, text)
+}
+
+// readFrames are the frames of an answer.
+func readFrames(text []byte) (frames []frame, err error) {
+	r := bytes.NewReader(text)
+	for {
+		var f frame
+		f.kind, f.payload, err = wire.ReadFrame(r, wire.MaxFrame)
+		switch {
+		case errors.Is(err, io.EOF):
+			return frames, nil
+		case err != nil:
+			return nil, fmt.Errorf("%w: its answer is no frames: %v", transport.ErrNotRelay, err)
+		}
+		if !f.kind.Skipped() {
+			frames = append(frames, f)
+		}
+	}
+}
+
+// refusal is what an answer says that is none of the channel's.
+func refusal(resp *http.Response, text []byte) error {
+	var said struct{ Code, Detail string }
+	_ = json.Unmarshal(text, &said) // a text that is no problem document leaves it empty
+	after := transport.RetryAfter(resp.Header)
+	switch {
+	case said.Code == transport.CodeRevoked:
+		return &closed{wire.CloseMessage{Code: wire.CloseRevoked}}
+	case resp.StatusCode == http.StatusServiceUnavailable && after > 0:
+		return &closed{wire.CloseMessage{Code: wire.CloseLimit, Text: said.Detail, RetryAfter: after}}
+	case said.Code == "":
+		return fmt.Errorf("%w with %d", transport.ErrNotRelay, resp.StatusCode)
+	}
+	return fmt.Errorf("the relay answered %d %.100s %.300s", resp.StatusCode, said.Code, said.Detail)
+}
+
+// errAsked ends a held request for one that is answered at once.
+var errAsked = errors.New("the relay is asked whether it is there")
+
+// run holds one request after another until ctx ends or one comes to nothing.
+func (l *httpLink) run(ctx context.Context, frames []frame) {
+	defer close(l.frames)
+	for quick := 0; l.give(ctx, frames); {
+		began := time.Now()
+		var err error
+		frames, err = l.hold(ctx)
+		switch {
+		case errors.Is(err, errAsked):
+			continue
+		case err != nil:
+			l.err = err
+			return
+		}
+		frames = append(frames, frame{kind: wire.KeepAliveAck}) // whatever it says, it is there
+		if quick++; time.Since(began) >= quickAnswer {
+			quick = 0
+		}
+		if quick > quickAnswers && backoff.Sleep(ctx, quickAnswer) != nil {
+			return
+		}
+	}
+}
+
+func (l *httpLink) give(ctx context.Context, frames []frame) bool {
+	for _, f := range frames {
+		select {
+		case l.frames <- f:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// hold makes one request, which the relay holds until it has something to say.
+func (l *httpLink) hold(ctx context.Context) ([]frame, error) {
+	ctx, cancel := context.WithTimeout(ctx, holdTimeout)
+	defer cancel()
+	ctx, drop := context.WithCancelCause(ctx)
+	defer drop(nil)
+	l.mu.Lock()
+	var body []byte
+	if l.asks {
+		body, l.asks = wire.AppendFrame(nil, wire.KeepAlive, nil), false
+	}
+	l.drop = drop
+	l.mu.Unlock()
+	frames, err := l.post(ctx, body)
+	if err != nil && errors.Is(context.Cause(ctx), errAsked) {
+		return nil, errAsked
+	}
+	return frames, err
+}
+
+// ping ends the held request, and with it its connection, and asks over a new one.
+func (l *httpLink) ping() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asks = true
+	if l.drop != nil {
+		l.drop(errAsked)
+	}
+	return nil
+}
+
+func (l *httpLink) received() <-chan frame { return l.frames }
+func (l *httpLink) fault() error           { return l.err }
+func (l *httpLink) raise(session uint64)   { l.session.Store(session) }
+func (l *httpLink) facts() facts           { return l.known }
+
+func (l *httpLink) close() {
+	l.stop()
+	for range l.frames {
+	}
+	l.client.CloseIdleConnections()
+}
