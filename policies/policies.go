@@ -3,6 +3,7 @@
 package policies
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type Deps struct {
 	Log         *slog.Logger
 	Registerer  prometheus.Registerer // nil registers nothing
 	Recorder    control.Recorder      // keeps each change before it is made; nil keeps nothing
+	Waker       waker                 // wakes clients whose policy changed; nil wakes nobody
 }
 
 // Service keeps the policies of collections and answers polls. Its state is in the store; what it answers from is a
@@ -50,18 +52,22 @@ type Service struct {
 	log         *slog.Logger
 	metrics     *metrics
 	recorder    control.Recorder
+	waker       waker
+	changes     *changes
 
 	reloading sync.Mutex // held while the rules are read: those read last are in force
 
 	mu    sync.RWMutex
 	rules []rule        // Guarded by mu. By priority; nil until they were read.
 	trust *policy.Trust // Guarded by mu. Nil says nothing of whom to believe.
+	// notifier is where the channel is for whom no collection says it. Guarded by mu. Nil until that was said.
+	notifier *string
 }
 
 // New returns a service that knows of every change of a collection. It answers polls after the first Reload.
 func New(deps Deps) *Service {
 	s := &Service{store: deps.Store, collections: deps.Collections, resyncs: deps.Resyncs, log: deps.Log,
-		metrics: newMetrics(deps.Registerer), recorder: deps.Recorder}
+		metrics: newMetrics(deps.Registerer), recorder: deps.Recorder, waker: deps.Waker, changes: newChanges()}
 	deps.Collections.Follow(s)
 	return s
 }
@@ -98,6 +104,7 @@ func (s *Service) answer(poll smx.Poll) (policy.Document, error) {
 	}
 	s.mu.RLock()
 	rules := s.rules
+	notifier := s.notifier
 	p.Trust = s.trust
 	s.mu.RUnlock()
 	if rules == nil {
@@ -109,6 +116,9 @@ func (s *Service) answer(poll smx.Poll) (policy.Document, error) {
 	}
 	for _, r := range rules {
 		r.apply(&p)
+	}
+	if notifier != nil {
+		p.Notifier = cmp.Or(p.Notifier, *notifier)
 	}
 	return p, nil
 }
@@ -175,19 +185,35 @@ func (s *Service) Reload(ctx context.Context) error {
 	return nil
 }
 
-// Believe has every client told whom to believe from now on.
+// Believe has every client told whom to believe from now on. What a start says is no change.
 func (s *Service) Believe(trust *policy.Trust) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	before := s.trust
 	s.trust = trust
+	s.mu.Unlock()
+	s.changes.add(nil, before != nil)
 }
 
-// setRules puts policies in force.
+// NotifierAt has every client told where the site's notifier is, but for those that a collection assigns to another:
+// an address, or :PORT for that port of the relay's host. Empty says nothing: it is at the port that clients know.
+func (s *Service) NotifierAt(address string) {
+	s.mu.Lock()
+	before := s.notifier
+	s.notifier = &address
+	s.mu.Unlock()
+	s.changes.add(nil, before != nil && *before != address)
+}
+
+// setRules puts policies in force, and has the clients woken whom that concerns. What a start says is no change.
 func (s *Service) setRules(rules []rule) {
 	s.metrics.pausedTopics.Set(float64(pausedTopics(rules)))
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	before := s.rules
 	s.rules = rules
+	s.mu.Unlock()
+	if before != nil {
+		s.changes.add(concerned(before, rules), false)
+	}
 }
 
 // members are those for whom the policy of a collection is in force.

@@ -44,6 +44,13 @@ func (p Settings) Says() bool {
 	return p.SendInterval != 0 || p.PolicyInterval != 0 || len(p.Topics) > 0 || p.Relay != "" || p.Notifier != ""
 }
 
+// equal says whether the settings say the same.
+func (p Settings) equal(other Settings) bool {
+	return p.Priority == other.Priority && p.SendInterval == other.SendInterval &&
+		p.PolicyInterval == other.PolicyInterval && p.Relay == other.Relay && p.Notifier == other.Notifier &&
+		slices.Equal(p.Topics, other.Topics)
+}
+
 // rule is the policy of one collection and its members.
 type rule struct {
 	Settings

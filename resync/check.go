@@ -217,6 +217,7 @@ func (s *Service) issue(ctx context.Context, r *round) error {
 		return err
 	}
 	s.offers.add(r.issue)
+	s.tellOffered()
 	for _, one := range r.issue {
 		s.metrics.issued.Inc()
 		s.metrics.issuedBy.WithLabelValues(one.reason).Inc()

@@ -20,13 +20,14 @@ type offers struct {
 	loaded  bool                    // Guarded by mu, as all that follows.
 	owing   owing                   // requests on offer
 	picked  map[smx.ClientID]uint32 // number of the request that the client was given
+	woken   map[smx.ClientID]told   // the request that the client was woken for
 	claims  map[smx.ClientID]claim
 	storing map[smx.ClientID]claim // handed out by take, and not stored yet
 	pickups []pickup
 }
 
 func newOffers() *offers {
-	return &offers{owing: owing{}, picked: map[smx.ClientID]uint32{}, claims: map[smx.ClientID]claim{}}
+	return &offers{owing: owing{}, picked: map[smx.ClientID]uint32{}, woken: map[smx.ClientID]told{}, claims: map[smx.ClientID]claim{}}
 }
 
 // Asked notes what a client says of itself, and returns the resync that is asked of it; nil when there is none. That it
@@ -163,6 +164,7 @@ func (o *offers) forget(client smx.ClientID) {
 	defer o.mu.Unlock()
 	delete(o.owing, client)
 	delete(o.picked, client)
+	delete(o.woken, client)
 	delete(o.claims, client)
 	o.pickups = slices.DeleteFunc(o.pickups, func(p pickup) bool { return p.client == client })
 }

@@ -28,6 +28,7 @@ type Deps struct {
 	Collections *collections.Service                       // whom a target's collection means
 	Unread      func(context.Context) (gaps.Unread, error) // lists the unread reports; an error holds everybody
 	Denier      Denier                                     // nil: no client can be erased
+	Waker       waker                                      // wakes clients that are asked; nil wakes nobody
 	Log         *slog.Logger                               // nil discards
 	Registerer  prometheus.Registerer                      // nil registers nothing
 	Clock       func() time.Time                           // nil is a steady one, which never jumps
@@ -59,6 +60,8 @@ type Service struct {
 	policies    policyCache // nil when nobody follows
 	retirer     retirer     // nil when nobody retires clients
 	denier      Denier      // nil: no client can be erased
+	waker       waker       // nil wakes nobody
+	offered     chan struct{}
 	collections *collections.Service
 	recorder    control.Recorder
 	listing     *listing   // for clients that enrol
@@ -114,7 +117,7 @@ func (s *Service) tellChecked(ctx context.Context) error {
 func newService(cfg Config, deps Deps, log *slog.Logger) *Service {
 	s := &Service{unread: deps.Unread, collections: deps.Collections, log: log, metrics: newMetrics(deps.Registerer),
 		now: deps.Clock, wake: make(chan struct{}, 1), offers: newOffers(), busy: make(chan struct{}, 1), recorder: deps.Recorder,
-		listing: newListing(), patience: newPatience()}
+		listing: newListing(), patience: newPatience(), waker: deps.Waker, offered: make(chan struct{}, 1)}
 	if s.now == nil {
 		s.now = steadyClock()
 	}

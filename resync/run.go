@@ -21,8 +21,8 @@ const (
 	stopTimeout = 5 * time.Second
 )
 
-// Run checks at start and then every check interval, and stores what clients say when they ask for their policy, until
-// ctx is done. What fails is logged and tried again.
+// Run checks at start and then every check interval, wakes the clients that are asked, and stores what clients say when
+// they ask for their policy, until ctx is done. What fails is logged and tried again.
 func (s *Service) Run(ctx context.Context) error {
 	var g errgroup.Group
 	g.Go(func() error { return s.every(ctx, lookInterval, s.wake, "gap check failed", s.step) })
@@ -35,6 +35,7 @@ func (s *Service) Run(ctx context.Context) error {
 		}
 		return err
 	})
+	g.Go(func() error { return s.every(ctx, lookInterval, s.offered, "clients not woken yet", s.wakeOffered) })
 	return g.Wait()
 }
 

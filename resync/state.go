@@ -37,6 +37,7 @@ func (s *Service) load(ctx context.Context) error {
 		return err
 	}
 	s.offers.open()
+	s.tellOffered()
 	s.loaded = true
 	return nil
 }
@@ -74,7 +75,9 @@ func (s *Service) look(ctx context.Context, now time.Time,
 		s.lastLook, s.lastWindow = looked, before
 		return nil, err
 	}
-	for client := range s.offers.replace(owed, picked) {
+	gone := s.offers.replace(owed, picked)
+	s.tellOffered() // what another process asked
+	for client := range gone {
 		_, again := owed[client] // asked by another process, which counts what became of this one
 		if _, expired := late[client]; !again && !expired {
 			s.metrics.completed.Inc()

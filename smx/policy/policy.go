@@ -33,7 +33,7 @@ type Document struct {
 	PolicyInterval time.Duration // 0 = the client's own
 	Topics         []Topic       // by type, ascending
 	Relay          string        // base address that the client is assigned to; empty = the configured one
-	Notifier       string        // address that the client is assigned to; empty = the configured one
+	Notifier       string        // HOST:PORT, or :PORT of the relay's host; empty = port 10123 there
 	Trust          *Trust        // nil says nothing of whom to believe
 }
 
