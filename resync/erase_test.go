@@ -72,7 +72,8 @@ func TestAnErasedClientIsInNoTable(t *testing.T) {
 			values := []string{}
 			for _, column := range names {
 				switch {
-				case strings.HasSuffix(column, "_time") || column == "last_received" || column == "until" || column == "time":
+				case strings.HasSuffix(column, "_time") || column == "last_received" || column == "until" || column == "time" ||
+					column == "since" || column == "last_heard":
 					values = append(values, "now64(3)")
 				case column == "slot":
 					values = append(values, fmt.Sprint(c[15]))

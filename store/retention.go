@@ -87,14 +87,41 @@ func (s *Store) applyRetention(ctx context.Context, keep time.Duration) error {
 		if have == keep {
 			continue
 		}
-		change := "REMOVE TTL"
-		if keep != 0 {
-			change = fmt.Sprintf("MODIFY TTL toDateTime(%s) + INTERVAL %d HOUR DELETE SETTINGS materialize_ttl_after_modify = 0",
-				h.column, keep/time.Hour)
+		if err := s.setLife(ctx, h.table, h.column, keep); err != nil {
+			return err
 		}
-		if err := s.conn.Exec(ctx, "ALTER TABLE "+h.table+s.onCluster()+" "+change); err != nil {
-			return fmt.Errorf("set the retention of %s to %s: %w", h.table, inDays(keep), err)
-		}
+	}
+	return nil
+}
+
+// setLife changes the definition of a table to another life of its rows.
+func (s *Store) setLife(ctx context.Context, table, column string, keep time.Duration) error {
+	change := "REMOVE TTL"
+	if keep != 0 {
+		change = fmt.Sprintf("MODIFY TTL toDateTime(%s) + INTERVAL %d HOUR DELETE SETTINGS materialize_ttl_after_modify = 0",
+			column, keep/time.Hour)
+	}
+	if err := s.conn.Exec(ctx, "ALTER TABLE "+table+s.onCluster()+" "+change); err != nil {
+		return fmt.Errorf("set the retention of %s to %s: %w", table, inDays(keep), err)
+	}
+	return nil
+}
+
+// KeepPresence is how long times at which clients were connected are kept once they are over; zero keeps them for ever.
+// It is in force at once: they are no part of what a client reported, and store.retention leaves them alone.
+func (s *Store) KeepPresence(ctx context.Context, keep time.Duration) error {
+	const table = "presence_history"
+	have, err := s.life(ctx, table)
+	if err != nil || have == keep {
+		return err
+	}
+	s.log.Info("retention of presence changed", "from", inDays(have), "to", inDays(keep))
+	if err := s.setLife(ctx, table, "to_time", keep); err != nil || keep == 0 {
+		return err
+	}
+	err = s.conn.Exec(ctx, "ALTER TABLE "+table+s.onCluster()+" MATERIALIZE TTL SETTINGS mutations_sync = 0")
+	if err != nil {
+		return fmt.Errorf("apply the retention to the rows of %s: %w", table, err)
 	}
 	return nil
 }

@@ -56,6 +56,7 @@ type conflictRow struct {
 type presenceRow struct {
 	status, channel uint8
 	at              int64
+	version         uint64
 }
 
 // firstParams are what a resync complete message may say of the first serial of its answer.
@@ -93,7 +94,7 @@ func drawLife(r *rand.Rand, client byte) life {
 			at()})
 	}
 	for i := range r.IntN(3) {
-		l.presence = append(l.presence, presenceRow{uint8(r.IntN(2)), uint8(r.IntN(3)), int64(1 + (i*5+int(client))%7)})
+		l.presence = append(l.presence, presenceRow{uint8(r.IntN(2)), uint8(r.IntN(3)), at(), uint64(1 + (i*5+int(client))%7)})
 	}
 	return l
 }
@@ -296,6 +297,6 @@ func (l life) presenceRows() []string {
 	if len(l.presence) == 0 {
 		return nil
 	}
-	p := slices.MaxFunc(l.presence, func(a, b presenceRow) int { return cmp.Compare(a.at, b.at) })
+	p := slices.MaxFunc(l.presence, func(a, b presenceRow) int { return cmp.Compare(a.version, b.version) })
 	return []string{fmt.Sprintf("('%s',%d,%d,%d,1)", clientID(l.client), p.status, p.channel, p.at)}
 }

@@ -98,8 +98,8 @@ func storeLives(t *testing.T, s *store.Store, lives []life) {
 				"('%s', %d, '%s', %s, %s)", id, c.serial, c.kind, at(c.received), at(c.detected))
 		}
 		for _, p := range l.presence {
-			add("client_presence (client_id, online_status, channel_type, last_status_time, server_id)",
-				"('%s', %d, %d, %s, 1)", id, p.status, p.channel, at(p.at))
+			add("client_presence (client_id, online_status, channel_type, last_status_time, server_id, version)",
+				"('%s', %d, %d, %s, 1, %d)", id, p.status, p.channel, at(p.at), p.version)
 		}
 	}
 	insert(t, t.Context(), s, messages...)

@@ -17,6 +17,6 @@ FROM
             SELECT if(sum(arraySum(clients)) > 300000,
                 (SELECT toNullable(argMax(until, number)) FROM summary_progress WHERE job = 'subjects'), NULL)
             FROM subject_now FINAL)),
-        ('last heartbeat', (SELECT nullIf(max(time), toDateTime64(0, 3, 'UTC')) FROM component_status)),
+        ('last heartbeat', (SELECT nullIf(max(time), toDateTime64(0, 3, 'UTC')) FROM component_status WHERE event = 'heartbeat')),
         ('last bad file', (SELECT nullIf(max(set_aside_time), toDateTime64(0, 3, 'UTC')) FROM bad_files))]) AS event
 )
