@@ -1,0 +1,188 @@
+package manager
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"statewire/internal/durable"
+)
+
+// stateFile holds what the manager knows. The tables are its mirror.
+const stateFile = "tasks.db"
+
+// Buckets of the state file. Values are JSON.
+var (
+	bucketMeta     = []byte("meta")
+	bucketServers  = []byte("servers")  // by id
+	bucketClients  = []byte("clients")  // by id
+	bucketHistory  = []byte("history")  // by version: waits for the table
+	bucketMessages = []byte("messages") // by number: waits for the table
+	bucketTold     = []byte("told")     // by message: when it was last told
+	bucketWakes    = []byte("wakes")    // by client: when it was asked for
+	allBuckets     = [][]byte{bucketMeta, bucketServers, bucketClients, bucketHistory, bucketMessages, bucketTold,
+		bucketWakes}
+	metaCounter  = []byte("counter")  // of versions
+	metaMirrored = []byte("mirrored") // the version up to which clients are in the table
+	metaServers  = []byte("servers")  // the time of the last row of the table of servers
+)
+
+// openState opens the file, which one process may have.
+func openState(dir string) (*bbolt.DB, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the notification manager: %w", err)
+	}
+	path := filepath.Join(dir, stateFile)
+	if _, err := os.Stat(path); err == nil {
+		if err := durable.Private(path); err != nil {
+			return nil, err
+		}
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: fileWait, FreelistType: bbolt.FreelistMapType})
+	if errors.Is(err, bbolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("%s is in use by another process: it runs the notification manager", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w; move it away, and presence is learned anew", path, err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range allBuckets {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	return db, durable.SyncFolder(dir)
+}
+
+func numberKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+func serverKey(id uint32) []byte { return binary.BigEndian.AppendUint32(nil, id) }
+
+func put(tx *bbolt.Tx, bucket, key []byte, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return tx.Bucket(bucket).Put(key, text)
+}
+
+// get reads a value; what is not there is zero.
+func get[T any](tx *bbolt.Tx, bucket, key []byte) (value T, err error) {
+	text := tx.Bucket(bucket).Get(key)
+	if text == nil {
+		return value, nil
+	}
+	if err := json.Unmarshal(text, &value); err != nil {
+		return value, fmt.Errorf("read %s %x of %s: %w", bucket, key, stateFile, err)
+	}
+	return value, nil
+}
+
+// each reads the values of a bucket in the order of their keys, as long as take says so.
+func each[T any](tx *bbolt.Tx, bucket []byte, take func(key []byte, value T) bool) error {
+	at := tx.Bucket(bucket).Cursor()
+	for key, text := at.First(); key != nil; key, text = at.Next() {
+		var value T
+		if err := json.Unmarshal(text, &value); err != nil {
+			return fmt.Errorf("read %s %x of %s: %w", bucket, key, stateFile, err)
+		}
+		if !take(key, value) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// load fills the memory from the file.
+func (m *Manager) load() error {
+	reasons := map[string]string{} // most are one of a few: each is kept once
+	return m.db.View(func(tx *bbolt.Tx) (err error) {
+		if m.counter, err = get[uint64](tx, bucketMeta, metaCounter); err != nil {
+			return err
+		}
+		if m.mirrored, err = get[uint64](tx, bucketMeta, metaMirrored); err != nil {
+			return err
+		}
+		return errors.Join(
+			each(tx, bucketServers, func(_ []byte, s server) bool { m.servers[s.ID] = &s; return true }),
+			each(tx, bucketClients, func(key []byte, c client) bool {
+				if _, ok := reasons[c.Reason]; !ok {
+					reasons[c.Reason] = c.Reason
+				}
+				c.Reason = reasons[c.Reason]
+				m.clients[uuid.UUID(key)] = &c
+				if c.Version > m.mirrored {
+					m.unmirrored[uuid.UUID(key)] = struct{}{}
+				}
+				return true
+			}),
+			each(tx, bucketTold, func(key []byte, at time.Time) bool { m.told[string(key)] = at; return true }),
+			each(tx, bucketWakes, func(key []byte, n uint64) bool {
+				m.wakes[uuid.UUID(key)] = n
+				m.wakeNumber = max(m.wakeNumber, n)
+				return true
+			}))
+	})
+}
+
+// write puts a change into the file: one transaction, one sync.
+func (m *Manager) write(c *change) error {
+	return m.db.Update(func(tx *bbolt.Tx) error {
+		var errs []error
+		for _, s := range c.servers {
+			errs = append(errs, put(tx, bucketServers, serverKey(s.ID), s))
+		}
+		ids := slices.SortedFunc(maps.Keys(c.clients), compareIDs) // neighbours lie on one page
+		for _, id := range ids {
+			if one := c.clients[id]; one != nil {
+				errs = append(errs, put(tx, bucketClients, id[:], one))
+			} else {
+				errs = append(errs, tx.Bucket(bucketClients).Delete(id[:]))
+			}
+		}
+		for _, h := range c.history {
+			errs = append(errs, put(tx, bucketHistory, numberKey(h.Version), h))
+		}
+		for id, n := range c.wakes {
+			if n > 0 {
+				errs = append(errs, put(tx, bucketWakes, id[:], n))
+			} else {
+				errs = append(errs, tx.Bucket(bucketWakes).Delete(id[:]))
+			}
+		}
+		errs = append(errs, m.writeMessages(tx, c), put(tx, bucketMeta, metaCounter, c.counter))
+		return errors.Join(errs...)
+	})
+}
+
+func (m *Manager) writeMessages(tx *bbolt.Tx, c *change) error {
+	var errs []error
+	for _, key := range c.untold {
+		errs = append(errs, tx.Bucket(bucketTold).Delete([]byte(key)))
+	}
+	for key, at := range c.told {
+		errs = append(errs, put(tx, bucketTold, []byte(key), at))
+	}
+	for _, message := range c.messages {
+		n, err := tx.Bucket(bucketMessages).NextSequence()
+		errs = append(errs, err, put(tx, bucketMessages, numberKey(n), message))
+	}
+	return errors.Join(errs...)
+}
+
+func compareIDs(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }

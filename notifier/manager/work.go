@@ -1,0 +1,216 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"statewire/notifier/wire"
+)
+
+// queue is what one server is to do. What was handed out comes again until the server says that it has it.
+type queue struct {
+	epoch  uint64 // of the server that asks
+	number uint64 // of the last work handed out
+	out    *wire.Work
+	handed map[uuid.UUID]uint64 // which wakes are in it
+	wakes  map[uuid.UUID]uint64 // those that wait, with their numbers
+	raise  map[uuid.UUID]uint64
+	end    map[uuid.UUID]uint64
+	asked  time.Time // when a full report was last asked for
+	full   bool
+	more   chan struct{} // closed when something comes
+}
+
+// queue is the queue of a server. m.mu is held.
+func (m *Manager) queue(id uint32) *queue {
+	q := m.queues[id]
+	if q == nil {
+		q = &queue{wakes: map[uuid.UUID]uint64{}, raise: map[uuid.UUID]uint64{}, end: map[uuid.UUID]uint64{},
+			more: make(chan struct{})}
+		m.queues[id] = q
+	}
+	return q
+}
+
+// ring tells whoever waits that there is something.
+func (q *queue) ring() {
+	close(q.more)
+	q.more = make(chan struct{})
+}
+
+// Work answers what a server is to do, as soon as there is something, or nothing after fifty seconds. What is answered
+// is answered again until a question's Got confirms it.
+func (m *Manager) Work(ctx context.Context, ask wire.Ask) (wire.Work, error) {
+	if err := m.mine(ask.Server, ask.ServerID); err != nil {
+		return wire.Work{}, err
+	}
+	if err := m.hear(ask); err != nil {
+		return wire.Work{}, fmt.Errorf("keep what server %s says: %w", ask.Server, err)
+	}
+	hold := time.NewTimer(holdFor)
+	defer hold.Stop()
+	for {
+		m.mu.Lock()
+		q := m.queue(ask.ServerID)
+		work, more := q.take(ask.Got, m.now()), q.more
+		m.mu.Unlock()
+		if !work.Empty() {
+			return work, nil
+		}
+		select {
+		case <-ctx.Done():
+			return wire.Work{}, ctx.Err()
+		case <-hold.C:
+			return wire.Work{Number: ask.Got}, nil
+		case <-more:
+		}
+	}
+}
+
+// take is the work that waits: what was not confirmed, or what came since.
+func (q *queue) take(got uint64, now time.Time) wire.Work {
+	if q.out != nil {
+		return *q.out
+	}
+	w := wire.Work{Full: q.full, Raise: sessions(q.raise), End: sessions(q.end)}
+	handed := map[uuid.UUID]uint64{}
+	for id, n := range q.wakes {
+		if len(w.Wakes) == maxWorkWakes {
+			break
+		}
+		w.Wakes, handed[id] = append(w.Wakes, id), n
+	}
+	if w.Empty() {
+		return wire.Work{Number: got}
+	}
+	if w.Full {
+		q.asked = now
+	}
+	q.number = max(q.number, got) + 1 // a manager that began anew counts on from what the server has
+	w.Number = q.number
+	q.full = false
+	clear(q.raise)
+	clear(q.end)
+	q.out, q.handed = &w, handed
+	return w
+}
+
+func sessions(of map[uuid.UUID]uint64) (out []wire.SessionOf) {
+	for id, n := range of {
+		out = append(out, wire.SessionOf{Client: id, Session: n})
+	}
+	return out
+}
+
+// hear takes what a question says: what the server has, its messages, and its epoch. The epoch of a server that speaks
+// is the true one, whatever its files said.
+func (m *Manager) hear(ask wire.Ask) error {
+	return m.update(func(c *change) error {
+		for _, message := range ask.Messages[:min(len(ask.Messages), maxMessages)] {
+			c.tell(message)
+		}
+		known := m.servers[ask.ServerID]
+		switch {
+		case known == nil:
+			s := c.server(ask.ServerID, ask.Server)
+			s.Owes = true
+		case known.Epoch == ask.Epoch && known.Name == ask.Server:
+		case ask.Epoch < known.Epoch:
+			s := c.server(ask.ServerID, ask.Server)
+			s.Epoch, s.Version, s.Owes = ask.Epoch, 0, true
+			m.log.Warn("a notification server counts its starts anew; it is asked for a full report", "server", ask.Server,
+				"epoch", ask.Epoch, "was", known.Epoch)
+		case !known.Owes:
+			s := c.server(ask.ServerID, ask.Server)
+			s.Owes = true
+		}
+		m.confirmed(c, ask)
+		c.then = append(c.then, func() {
+			if q := m.queue(ask.ServerID); q.epoch != ask.Epoch {
+				q.epoch, q.asked = ask.Epoch, time.Time{} // what another start of the server was asked for is gone
+			}
+		})
+		if s := c.servers[ask.ServerID]; s != nil && s.Owes {
+			c.askFull(s)
+		} else if s == nil && known.Owes {
+			c.askFull(known)
+		}
+		return nil
+	})
+}
+
+// confirmed drops the work that a server has.
+func (m *Manager) confirmed(c *change, ask wire.Ask) {
+	q := m.queues[ask.ServerID]
+	if q == nil || q.out == nil || ask.Got < q.out.Number {
+		return
+	}
+	for id, n := range q.handed {
+		one := c.client(id) // one that left meanwhile is woken when it is back
+		if m.wakes[id] == n && one != nil && one.online() && one.Server == ask.ServerID {
+			c.wakes[id] = 0
+		}
+	}
+	c.then = append(c.then, func() {
+		for id := range q.handed {
+			if _, again := m.wakes[id]; !again {
+				delete(q.wakes, id)
+			}
+		}
+		q.out, q.handed = nil, nil
+	})
+}
+
+// askFull asks a server for a full report, unless it was asked just now.
+func (c *change) askFull(s *server) {
+	c.then = append(c.then, func() {
+		q := c.m.queue(s.ID)
+		if since := c.now.Sub(q.asked); q.full || !q.asked.IsZero() && since >= 0 && since < askFullAgain {
+			return
+		}
+		q.full = true
+		q.ring()
+	})
+}
+
+func (c *change) raise(server uint32, id uuid.UUID, session uint64) {
+	c.then = append(c.then, func() {
+		q := c.m.queue(server)
+		q.raise[id] = max(q.raise[id], session)
+		q.ring()
+	})
+}
+
+func (c *change) end(server uint32, id uuid.UUID, session uint64) {
+	c.then = append(c.then, func() {
+		q := c.m.queue(server)
+		q.end[id] = max(q.end[id], session)
+		q.ring()
+	})
+}
+
+// Seen takes what a server tells of presence at once. Its next file tells it again.
+func (m *Manager) Seen(_ context.Context, seen wire.Seen) error {
+	if err := m.mine(seen.Server, seen.ServerID); err != nil {
+		return err
+	}
+	err := m.update(func(c *change) error {
+		by := teller{server: seen.ServerID, epoch: seen.Epoch}
+		for _, r := range seen.Rows {
+			c.row(by, r)
+		}
+		c.then = append(c.then, func() {
+			for _, r := range seen.Rows {
+				m.seen[r.Client] = noReport
+			}
+		})
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("keep the presence of %d clients: %w", len(seen.Rows), err)
+	}
+	return nil
+}
