@@ -254,6 +254,19 @@ func (v *Verifier) Caller(cs *tls.ConnectionState) (Caller, error) {
 	return caller, nil
 }
 
+// Refusal is why a caller who was let in would not be any more: its certificate was revoked since, or its time is over.
+// Connections that live for days are held against it.
+func (v *Verifier) Refusal(caller Caller) error {
+	if err := v.current().denies(caller); err != nil {
+		return err
+	}
+	if now := v.now(); now.After(caller.NotAfter) {
+		return refuse(CodeExpired, "the certificate was valid until %s and the site's clock says %s; renew it",
+			caller.NotAfter.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
 func outOfTime(leaf *x509.Certificate, now time.Time) *Refusal {
 	return refuse(CodeExpired, "the certificate is valid from %s to %s and the site's clock says %s; renew it",
 		leaf.NotBefore.UTC().Format(time.RFC3339), leaf.NotAfter.UTC().Format(time.RFC3339),

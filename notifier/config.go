@@ -1,4 +1,3 @@
-// Package notifier holds one connection per client and pushes tasks down it: a lost push costs a delay, never data.
 package notifier
 
 import (
@@ -19,12 +18,23 @@ type Config struct {
 	OfflineAfter time.Duration `mapstructure:"offline_after"`
 	// TaskValidity is how long a task waits for a client that is offline. Default 1h; at least 1m.
 	TaskValidity time.Duration `mapstructure:"task_validity"`
-	// ThrottlePerSecond is how many clients a task reaches in a second. Default 42; at least 1.
+	// ThrottlePerSecond is how many clients a task, or a wake, reaches in a second. Default 42; at least 1.
 	ThrottlePerSecond int `mapstructure:"throttle"`
 	// PresenceInterval is the time between two presence files (BOS). Default 5m; at least 1s.
 	PresenceInterval time.Duration `mapstructure:"presence_interval"`
 	// ResultsInterval is the time between two result files (BTS). Default 30s; at least 1s.
 	ResultsInterval time.Duration `mapstructure:"results_interval"`
+
+	// MaxConnections bounds the clients that are connected by TCP. Default 25000; at least 1. A process that may not have
+	// that many open files holds fewer, and says so.
+	MaxConnections int `mapstructure:"max_connections"`
+	// MaxHTTP bounds the requests of clients that come by HTTP. Default 20000; at least 1.
+	MaxHTTP int `mapstructure:"max_http"`
+	// HTTPHold is how long such a request waits for something to say. Default 50s; 1s to 10m. What stands between must let
+	// it wait.
+	HTTPHold time.Duration `mapstructure:"http_hold"`
+	// History is how long it is kept when clients were online. Default 90d; at least 1h.
+	History time.Duration `mapstructure:"history"`
 }
 
 // DefaultConfig returns the intervals of the classic channel.
@@ -37,6 +47,10 @@ func DefaultConfig() Config {
 		ThrottlePerSecond: 42,
 		PresenceInterval:  5 * time.Minute,
 		ResultsInterval:   30 * time.Second,
+		MaxConnections:    25_000,
+		MaxHTTP:           20_000,
+		HTTPHold:          50 * time.Second,
+		History:           90 * 24 * time.Hour,
 	}
 }
 
@@ -56,8 +70,17 @@ func (c Config) Validate() error {
 	atLeast("task_validity", c.TaskValidity, time.Minute)
 	atLeast("presence_interval", c.PresenceInterval, time.Second)
 	atLeast("results_interval", c.ResultsInterval, time.Second)
-	if c.ThrottlePerSecond < 1 {
-		errs = append(errs, fmt.Errorf("notifier.throttle is %d; allowed is 1 or more", c.ThrottlePerSecond))
+	atLeast("history", c.History, time.Hour)
+	if c.HTTPHold < time.Second || c.HTTPHold > 10*time.Minute {
+		errs = append(errs, fmt.Errorf("notifier.http_hold is %v; allowed are 1s to 10m", c.HTTPHold))
+	}
+	for _, n := range []struct {
+		key string
+		got int
+	}{{"throttle", c.ThrottlePerSecond}, {"max_connections", c.MaxConnections}, {"max_http", c.MaxHTTP}} {
+		if n.got < 1 {
+			errs = append(errs, fmt.Errorf("notifier.%s is %d; allowed is 1 or more", n.key, n.got))
+		}
 	}
 	return errors.Join(errs...)
 }
