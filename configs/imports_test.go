@@ -57,7 +57,7 @@ var allowed = map[string][]string{
 	"agent/credentials": {"agent/cache", "agent/transport", "smx", "trust"},
 	"agent":             {"agent/cache", "agent/transport", "smx", "smx/policy", "trust"},
 	"agent/agenttest":   {"agent/transport", "smx", "smx/policy", "trust"},
-	"agent/local":       {"agent", "agent/cache", "agent/credentials", "agent/transport", "smx", "trust"},
+	"agent/local":       {"agent", "agent/cache", "agent/channel", "agent/credentials", "agent/transport", "smx", "trust"},
 	"agent/packages":    {"agent", "agent/cache", "smx"},
 	"agent/channel":     {"agent", "agent/transport", "notifier/wire", "smx", "trust"},
 	"fleet": {"agent", "agent/cache", "agent/channel", "agent/credentials", "agent/transport", "agent/local",

@@ -33,8 +33,8 @@ type link interface {
 	raise(session uint64)
 	// facts do not change.
 	facts() facts
-	// close returns when nothing of the link is left.
-	close()
+	// close returns when nothing of the link is left. With a bye the server is told that the client goes.
+	close(bye bool)
 }
 
 // facts are what a link is.
@@ -64,15 +64,15 @@ type attempt struct {
 
 // attend keeps a connection until it ends, and says how. One over HTTP is given up for TCP once the client is signed in
 // there.
-func (c *Channel) attend(ctx context.Context, l link) end {
+func (c *Channel) attend(ctx context.Context, l link) (over end) {
 	ctx, cancel := context.WithCancel(ctx)
 	a := &attendance{c: c}
 	defer func() {
 		cancel()
-		a.link.close()
+		a.link.close(over.err == nil)
 		if a.attempt != nil {
 			if got := <-a.attempt; got.err == nil {
-				got.link.close()
+				got.link.close(true)
 			}
 		}
 	}()
@@ -80,8 +80,8 @@ func (c *Channel) attend(ctx context.Context, l link) end {
 	timer := time.NewTimer(a.wait())
 	defer timer.Stop()
 	for {
-		if over := a.step(ctx, timer.C); over != nil {
-			return *over
+		if ended := a.step(ctx, timer.C); ended != nil {
+			return *ended
 		}
 		timer.Reset(a.wait())
 	}
@@ -165,7 +165,7 @@ func (a *attendance) tried(got attempt) {
 		a.c.onReturn(a.c.tcpAt)
 		return
 	}
-	a.link.close()
+	a.link.close(false) // the server ended it already
 	a.c.tcpFailures, a.c.onHTTP = 0, false
 	a.take(got.link)
 }

@@ -187,6 +187,7 @@ func (c *Channel) awaitCertificate(ctx context.Context) bool {
 
 // round connects once, stays connected as long as that lasts, and then waits before the next time.
 func (c *Channel) round(ctx context.Context) {
+	c.wanted() // what was asked for before is done hereby
 	began := time.Now()
 	l, err := c.connect(ctx)
 	over := end{err: err}

@@ -30,6 +30,7 @@ const (
 	// quickAnswer.
 	quickAnswer  = time.Second
 	quickAnswers = 5
+	byeTimeout   = 2 * time.Second
 )
 
 // httpLink is one held request after another to the relay.
@@ -94,7 +95,6 @@ func (c *Channel) signInHTTP(ctx context.Context, l *httpLink, reason, why strin
 	if err != nil {
 		return nil, err
 	}
-	l.session.Store(hello.Session)
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout+signInTimeout)
 	defer cancel()
 	frames, err := l.post(ctx, wire.AppendFrame(nil, wire.SignIn, hello.Encode()))
@@ -117,9 +117,11 @@ func (l *httpLink) post(ctx context.Context, body []byte) ([]frame, error) {
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Content-Type", "application/octet-stream")
+	req.Header.Set("Content-Type", "application/vnd.statewire.channel")
 	req.Header.Set("User-Agent", "statewire-agent")
-	req.Header.Set("Statewire-Session", strconv.FormatUint(l.session.Load(), 10))
+	if session := l.session.Load(); session > 0 { // none before the sign-in
+		req.Header.Set("Statewire-Session", strconv.FormatUint(session, 10))
+	}
 	req.Header.Set("Statewire-Ack", "0") // no task was ever received
 	resp, err := l.client.Do(req)
 	if err != nil {
@@ -134,9 +136,14 @@ func (l *httpLink) post(ctx context.Context, body []byte) ([]frame, error) {
 		return readFrames(text)
 	case resp.StatusCode == http.StatusNoContent:
 		return nil, nil
+	case resp.StatusCode == http.StatusConflict:
+		return nil, errForgotten
 	}
 	return nil, refusal(resp, text)
 }
+
+// errForgotten is what a relay answers whose notifier was started anew.
+var errForgotten = errors.New("the server does not know this session any more")
 
 // readFrames are the frames of an answer.
 func readFrames(text []byte) (frames []frame, err error) {
@@ -246,9 +253,14 @@ func (l *httpLink) fault() error           { return l.err }
 func (l *httpLink) raise(session uint64)   { l.session.Store(session) }
 func (l *httpLink) facts() facts           { return l.known }
 
-func (l *httpLink) close() {
+func (l *httpLink) close(bye bool) {
 	l.stop()
 	for range l.frames {
+	}
+	if bye { // the end of a request says nothing, where the end of a connection says it all
+		ctx, cancel := context.WithTimeout(context.Background(), byeTimeout)
+		_, _ = l.post(ctx, wire.AppendFrame(nil, wire.Close, wire.CloseMessage{Code: wire.CloseStopping}.Encode()))
+		cancel()
 	}
 	l.client.CloseIdleConnections()
 }

@@ -151,7 +151,7 @@ func (l *tcpLink) ping() error            { return l.write(wire.KeepAlive, nil) 
 func (l *tcpLink) raise(uint64)           {}
 func (l *tcpLink) facts() facts           { return l.known }
 
-func (l *tcpLink) close() {
+func (l *tcpLink) close(bool) {
 	close(l.done)
 	_ = l.conn.Close() // what is gone is gone
 	for range l.frames {

@@ -17,6 +17,7 @@ import (
 	"statewire/agent"
 	"statewire/agent/agenttest"
 	"statewire/agent/cache"
+	"statewire/agent/channel"
 	"statewire/agent/credentials"
 	"statewire/agent/packages"
 )
@@ -105,7 +106,9 @@ func TestSilentCallersDoNotHoldUpOthers(t *testing.T) {
 		ln := make(pipes)
 		ctx, cancel := context.WithCancel(t.Context())
 		served := make(chan error, 1)
-		go func() { served <- New(a, &packages.Source{}, own, About{}, quiet).Serve(ctx, ln) }()
+		go func() {
+			served <- New(a, &packages.Source{}, own, channel.New(channel.Deps{}), About{}, quiet).Serve(ctx, ln)
+		}()
 		connect := func() net.Conn {
 			here, there := net.Pipe()
 			go func() { ln <- there }()

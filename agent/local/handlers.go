@@ -164,6 +164,7 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 		report.LastRefused = dead.End.Time.UTC()
 	}
 	report.Scan, report.Identity = s.scanner.State(all), NewIdentityReport(s.own.Status())
+	report.Channel = newChannelReport(s.channel.Status())
 	say(w, report)
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/agent/channel"
 	"statewire/agent/credentials"
 )
 
@@ -52,6 +53,11 @@ type identity interface {
 	Enroll(ctx context.Context, r credentials.Request, tell func(credentials.Progress)) error
 }
 
+// connection is the client's fast channel.
+type connection interface {
+	Status() channel.Status
+}
+
 // About is what a machine's agent says of itself beside its status.
 type About struct {
 	Host    string
@@ -66,6 +72,7 @@ type Server struct {
 	agent   operated
 	scanner scanner
 	own     identity
+	channel connection
 	about   About
 	started time.Time
 	log     *slog.Logger
@@ -75,8 +82,9 @@ type Server struct {
 }
 
 // New returns the socket's side of an agent. Nothing listens until Serve.
-func New(a *agent.Agent, scanner scanner, own identity, about About, log *slog.Logger) *Server {
-	return &Server{agent: a, scanner: scanner, own: own, about: about, started: time.Now(), log: log, renew: make(chan struct{})}
+func New(a *agent.Agent, scanner scanner, own identity, channel connection, about About, log *slog.Logger) *Server {
+	return &Server{agent: a, scanner: scanner, own: own, channel: channel, about: about, started: time.Now(), log: log,
+		renew: make(chan struct{})}
 }
 
 // Serve answers until ctx ends, then lets what is in hand finish.

@@ -15,6 +15,7 @@ import (
 	"statewire/agent"
 	"statewire/agent/agenttest"
 	"statewire/agent/cache"
+	"statewire/agent/channel"
 	"statewire/agent/credentials"
 	"statewire/agent/packages"
 	"statewire/agent/transport"
@@ -53,7 +54,7 @@ func operate(t *testing.T) *operatedAgent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket := New(a, source, own, About{Host: "host", Version: "1.2.3", Relay: "https://mp.example:8443"}, quiet)
+	socket := New(a, source, own, channel.New(channel.Deps{}), About{Host: "host", Version: "1.2.3", Relay: "https://mp.example:8443"}, quiet)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- socket.Serve(ctx, ln) }()

@@ -118,6 +118,7 @@ type StatusReport struct {
 	ResyncIssued   time.Time `json:"resync_issued,omitzero"`
 
 	Identity IdentityReport `json:"identity"`
+	Channel  ChannelReport  `json:"channel"`
 
 	Scan *agent.ScanState `json:"scan,omitempty"` // the last scan for package updates; nil = none yet
 }

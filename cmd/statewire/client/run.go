@@ -17,6 +17,7 @@ import (
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/agent/channel"
 	"statewire/agent/credentials"
 	"statewire/agent/local"
 	"statewire/agent/packages"
@@ -109,6 +110,7 @@ type localAgent struct {
 	store       *cache.File
 	credentials *credentials.Credentials
 	agent       *agent.Agent
+	channel     *channel.Channel
 	packages    *packages.Source
 	socket      *local.Server
 	listener    net.Listener
@@ -157,8 +159,9 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 		return nil, err
 	}
 	l.credentials.OnChange(l.agent.Identified)
+	l.connect(cfg, trusted)
 	l.packages = packages.New(cfg, l.agent, time.Now, log.With("source", "packages"))
-	l.socket = local.New(l.agent, l.packages, l.credentials, local.About{Host: l.id.NetBIOSName, Version: cli.Version(),
+	l.socket = local.New(l.agent, l.packages, l.credentials, l.channel, local.About{Host: l.id.NetBIOSName, Version: cli.Version(),
 		Relay: l.home, Fixed: cfg.ClientID != ""}, log)
 	l.listener, err = local.Listen(dir)
 	return l, err
@@ -172,6 +175,8 @@ func (l *localAgent) run(ctx context.Context) error {
 	g.Go(func() error { return l.credentials.Run(ctx, l.agent) })
 	g.Go(func() error { return l.store.Guard(ctx) }) // whoever starts services starts it again
 	g.Go(func() error { return l.packages.Run(ctx) })
+	g.Go(func() error { return l.channel.Run(ctx) })
+	g.Go(func() error { channel.Watch(ctx, channel.Machine{}, l.channel.Check); return nil })
 	g.Go(func() error { return l.socket.Renewal(ctx) })
 	return g.Wait()
 }

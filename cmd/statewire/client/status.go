@@ -86,6 +86,7 @@ func agentHealth(s local.StatusReport, now time.Time) (cli.Health, []string) {
 		}
 	}
 	identityHealth(s.Identity, note)
+	channelHealth(s.Channel, now, note)
 	if s.UsedUp {
 		note(cli.HealthCritical,
 			"its serials are used up and nothing more of it can reach a site: give it a new client id with `statewire agent "+
@@ -171,7 +172,7 @@ func statusFields(s local.StatusReport, h cli.Health, why []string) []cli.Field 
 	if s.InUse == "assigned" {
 		relay = s.Assigned
 	}
-	return []cli.Field{
+	fields := []cli.Field{
 		{"health", h.String()}, {"why", strings.Join(why, "; ")}, {"client", s.Client}, {"host", s.Host}, {"version",
 			s.Version},
 		{"process", s.Process}, {"started", whenever(s.Started)}, {"connected", s.Connected}, {"waits",
@@ -191,6 +192,7 @@ func statusFields(s local.StatusReport, h cli.Health, why []string) []cli.Field 
 		{"last_scan", lastScan(s.Scan)}, {"paused_topics", append([]uint32{}, s.Paused...)}, {"slowed_topics",
 			append([]uint32{}, s.Slowed...)},
 	}
+	return append(fields, channelFields(s.Channel)...)
 }
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
