@@ -46,8 +46,8 @@ func (c *change) row(by teller, r wire.Row) {
 // take stores a row that counts.
 func (c *change) take(by teller, r wire.Row, old *client) {
 	one := client{Session: r.Session, Seq: r.Seq, Epoch: by.epoch, Certificate: r.Certificate, Server: by.server,
-		Since: r.Since.UnixMicro(), Last: r.Last.UnixMicro(), Address: r.Address, Reason: r.Reason, Online: r.Online,
-		Channel: r.Channel}
+		Since: r.Since.UnixMicro(), Last: r.Last.UnixMicro(), Address: r.Address, Reason: r.Reason, Why: r.Why,
+		Online: r.Online, Channel: r.Channel}
 	if old != nil {
 		one.Verdict, one.Decided, one.Barred = old.Verdict, old.Decided, old.Barred
 		if r.Certificate == 0 && !r.Online {

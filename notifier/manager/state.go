@@ -37,6 +37,7 @@ type client struct {
 	Decided     int64        `json:"d,omitempty"` // when the verdict fell
 	Address     string       `json:"a,omitempty"`
 	Reason      string       `json:"r"`
+	Why         string       `json:"w,omitempty"` // it came over HTTP
 	Server      uint32       `json:"n"`
 	Online      bool         `json:"o,omitempty"`
 	Channel     wire.Channel `json:"h,omitempty"`
