@@ -60,6 +60,14 @@ func crowdOf(t testing.TB, now time.Time, clients ...int) *reportstest.Site {
 		s.Exec(fmt.Sprintf("INSERT INTO refused_reports (slot, change, client_id, refused_time, code) VALUES (%d, 1, "+
 			"'%s', '%s', 'x')", n, id(n), at))
 		s.Checked(tie + time.Duration(n)*time.Minute) // one check at a time
+		s.NotificationServer(n, fmt.Sprintf("push%d", n), hour)
+		s.Presence(reportstest.Presence{Client: n, Online: n == 6, HTTP: n > 3, Server: uint32(n), Since: tie, Heard: tie,
+			Reason: "closed", Why: "refused"})
+		for i := range 4 {
+			s.WasConnected(n, tie+time.Duration(i/2)*hour, tie, uint64(i), "closed")
+		}
+		s.Exec(fmt.Sprintf("INSERT INTO component_status (time, component, event, text, message_id) VALUES ('%s', "+
+			"'SMS_NOTIFICATION_SERVER', 'status', 'text %d', 9800)", at[:23], n))
 	}
 	s.Reports(reports...)
 	s.Messages(said...)

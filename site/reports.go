@@ -56,7 +56,8 @@ func (s *Site) startReports(ctx context.Context, g *errgroup.Group, db *store.St
 		log.Warn("report left out", "err", problem)
 	}
 	explainer := explain.New(runner, explain.Deps{
-		Holding: Held(s.inbox, s.cfg.Data), Schedule: s.schedule, AgentLog: s.cfg.AgentLog, Log: log,
+		Holding: Held(s.inbox, s.cfg.Data), Schedule: s.schedule, AgentLog: s.cfg.AgentLog,
+		Certificate: s.certificates(), Log: log,
 	})
 	pages, err := console.New(cfg, runner, explainer, console.Deps{
 		Ready: s.ready, Alarm: s.alarm(state), Log: log, Version: s.cfg.Version, Notice: s.cfg.Notice,

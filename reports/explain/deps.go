@@ -19,6 +19,9 @@ type Deps struct {
 	// AgentLog is what this machine's own agent knows of a message; nil: there is none.
 	AgentLog func(ctx context.Context, client uuid.UUID, serial uint64) (steps []AgentEvent, _ error)
 
+	// Certificate is what the identity role has of a client's certificates; nil where none is needed, or nobody can say.
+	Certificate func(ctx context.Context, client uuid.UUID) (Certificate, error)
+
 	Now func() time.Time // nil means time.Now
 	Log *slog.Logger     // nil discards
 }
@@ -53,6 +56,9 @@ type Schedule struct {
 	PolicyInterval time.Duration // how often a client asks for its policy
 	SendInterval   time.Duration // how often a client sends what changed
 	PollInterval   time.Duration // how long a file may wait in the inbox until it is found at the latest
+	OfflineAfter   time.Duration // the silence after which a connected client counts as offline
+	ChannelPort    int           // where the notification server listens for TCP
+	Uncertified    bool          // clients come without certificates, and so they have no connections
 }
 
 // AgentEvent is one step of a message on its own client, as the agent of this machine wrote it down.

@@ -36,6 +36,8 @@ type evidence struct {
 	outstanding int            // clients that owe an answer, this one included
 	clock       clock          // what its messages say of its clock
 	refused     *refusedReport // the last one; nil: none is known
+	presence    presence       // on the notification channel
+	certificate *Certificate   // nil: not known, or not asked for
 	pauses      reports.Record // the topics that policies pause; nil: none
 	paused      bool           // the client's policy pauses the topic asked about
 
@@ -60,8 +62,6 @@ type header struct {
 	completionTime          time.Time
 	baselineFloor           uint64
 	baselineTime            time.Time
-	online                  bool
-	onlineTime              time.Time
 	asideClaim              uint64 // far above all that arrived, kept aside; 0 = none
 	asideTime               time.Time
 	retired                 time.Time // zero: it is not
@@ -179,9 +179,9 @@ func (e *evidence) noticed(r serials.Run) time.Time {
 
 // lastSign is when the client was last heard of, by report, policy request or presence.
 func (e *evidence) lastSign() time.Time {
-	sign := later(e.header.lastReport, e.header.claimedTime)
-	if e.header.online {
-		sign = later(sign, e.header.onlineTime)
+	sign := later(later(e.header.lastReport, e.header.claimedTime), e.presence.heard)
+	if e.presence.online {
+		sign = later(sign, e.presence.told)
 	}
 	return sign
 }
@@ -217,6 +217,7 @@ func (x *Explainer) gather(ctx context.Context, id uuid.UUID) (*evidence, error)
 		{"refused", nil, e.readRefused},
 		{"clock", nil, e.readClock},
 		{"pauses", nil, e.readPauses},
+		{"presence", map[string]string{"since": micros(e.now.Add(-24 * time.Hour))}, e.readPresence},
 		{"check", map[string]string{"since": micros(e.owedSince())}, e.readCheck},
 	} {
 		given := map[string]string{}
@@ -231,6 +232,7 @@ func (x *Explainer) gather(ctx context.Context, id uuid.UUID) (*evidence, error)
 		}
 		part.read(rows)
 	}
+	e.readCertificate(ctx, x)
 	return e, x.gatherMore(ctx, e)
 }
 

@@ -19,9 +19,9 @@ func (e *evidence) readHeader(rows []reports.Record) {
 		cacheStates: r.Count("cache_states"), cacheUnsent: r.Count("cache_unsent"), cacheTime: r.Time("cache_time"),
 		floor: r.Uint("floor"), completionFloor: r.Uint("completion_floor"), completionTime: r.Time("completion_time"),
 		baselineFloor: r.Uint("baseline_floor"), baselineTime: r.Time("baseline_time"),
-		online: r.Uint("online") == 1, onlineTime: r.Time("online_time"), asideClaim: r.Uint("aside_claim"),
-		asideTime: r.Time("aside_time"),
-		retired:   r.Time("retired_time"), retiredBy: r.Raw("retired_by"), retiredWhy: r.Raw("retired_reason"),
+		asideClaim: r.Uint("aside_claim"),
+		asideTime:  r.Time("aside_time"),
+		retired:    r.Time("retired_time"), retiredBy: r.Raw("retired_by"), retiredWhy: r.Raw("retired_reason"),
 	}
 	// what it said of its states before its latest report is no longer so
 	if h := &e.header; h.lastReport.After(h.cacheTime) {

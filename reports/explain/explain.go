@@ -31,13 +31,15 @@ type Explainer struct {
 	agentLog func(context.Context, uuid.UUID, uint64) ([]AgentEvent, error)
 	now      func() time.Time
 	log      *slog.Logger
+
+	certificate func(context.Context, uuid.UUID) (Certificate, error)
 }
 
 // New makes an explainer that asks the store through a runner.
 func New(runner *reports.Runner, deps Deps) *Explainer {
 	x := &Explainer{
 		runner: runner, holding: deps.Holding, schedule: deps.Schedule, agentLog: deps.AgentLog,
-		now: deps.Now, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)),
+		certificate: deps.Certificate, now: deps.Now, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)),
 	}
 	if x.now == nil {
 		x.now = time.Now

@@ -73,6 +73,7 @@ func (e *evidence) collect() []Fact {
 	f.wrongClock()
 	f.pausedTopics()
 	f.resync()
+	f.connection()
 	f.silence()
 	f.cache()
 	return f.list

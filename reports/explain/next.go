@@ -38,6 +38,7 @@ func (e *evidence) foresee() []Step {
 	n.mend()
 	n.judge()
 	n.appear()
+	n.connect()
 	if len(n.list) == 0 {
 		n.nothing()
 	}

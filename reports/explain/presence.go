@@ -28,7 +28,8 @@ var endings = map[string]string{
 func (f *facts) connection() {
 	p := f.presence
 	switch {
-	case p.servers == 0: // no channel runs here
+	case f.unconnected():
+		return
 	case !p.found && f.known():
 		f.add(Warning, "no_channel", time.Time{}, "It has never been connected: it has not signed in at a notification "+
 			"server of this site.")
@@ -44,6 +45,11 @@ func (f *facts) connection() {
 		f.add(Warning, "reconnects", time.Time{}, "Its connection ended %s times in the last 24 hours, most often "+
 			"(%s times) because %s.", humanize.Number(p.times), humanize.Number(p.lost), ending(p.lostAs))
 	}
+}
+
+// unconnected says that the client has never been connected, and that none is on this site.
+func (e *evidence) unconnected() bool {
+	return e.presence.servers == 0 || e.schedule.Uncertified && !e.presence.found
 }
 
 // connected tells of a client that is online.
@@ -113,7 +119,7 @@ func ending(reason string) string {
 // doubted tells of a client that is heard of elsewhere, and yet has no connection.
 func (f *facts) doubted() {
 	p, at := f.presence, f.heardElsewhere()
-	if p.servers == 0 || p.online || at.IsZero() {
+	if p.online || at.IsZero() {
 		return
 	}
 	f.add(Warning, "offline_but_heard", at, "And yet the machine is there: it reached a relay at %s. So it reaches the relay "+
@@ -192,7 +198,7 @@ func (f *facts) port() string {
 // connect tells what brings the client its connection.
 func (n *next) connect() {
 	p, c := n.presence, n.certificate
-	if p.servers == 0 || !n.known() || !n.header.retired.IsZero() {
+	if n.unconnected() || !n.known() || !n.header.retired.IsZero() {
 		return
 	}
 	switch id := WireID(n.client.ID); {

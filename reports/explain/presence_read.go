@@ -48,7 +48,7 @@ func (e *evidence) readPresence(rows []reports.Record) {
 
 // readCertificate asks the identity role, where a certificate decides and the client has no connection.
 func (e *evidence) readCertificate(ctx context.Context, x *Explainer) {
-	if x.certificate == nil || e.presence.online || e.presence.servers == 0 {
+	if x.certificate == nil || e.presence.online || e.unconnected() {
 		return
 	}
 	c, err := x.certificate(ctx, e.client.ID)

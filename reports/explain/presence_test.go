@@ -39,13 +39,13 @@ func presenceSite(t *testing.T) *reportstest.Site {
 		presence{Client: 11, Server: 9, Online: true, Since: hour, Heard: hour, Reason: "signin"},
 	)
 	for n := range 12 {
-		s.WasConnected(4, time.Duration(n+3)*hour, time.Duration(n+3)*hour-time.Minute, map[bool]string{true: "reset",
+		s.WasConnected(4, time.Duration(n+3)*hour, time.Duration(n+3)*hour-time.Minute, 7, map[bool]string{true: "reset",
 			false: "silent"}[n > 3])
 	}
 	for n := range 11 {
-		s.WasConnected(5, time.Duration(n+3)*hour, time.Duration(n+3)*hour-time.Minute, "reset")
+		s.WasConnected(5, time.Duration(n+3)*hour, time.Duration(n+3)*hour-time.Minute, 7, "reset")
 	}
-	s.WasConnected(5, 26*hour, 25*hour, "reset") // no more in the last day
+	s.WasConnected(5, 26*hour, 25*hour, 7, "reset") // no more in the last day
 	return s
 }
 
@@ -111,6 +111,15 @@ func TestNoConnectionIsMissedWhereNoneCanBe(t *testing.T) {
 	s.NotificationServer(1, "push1", time.Minute)
 	if facts := s.Explained(1); facts["no_channel"] == "" || facts["offline_but_heard"] == "" {
 		t.Errorf("with a server: %v", facts)
+	}
+	e, err := s.Explainer(func(d *explain.Deps) {
+		d.Schedule = func() explain.Schedule { return explain.Schedule{OfflineAfter: time.Minute, Uncertified: true} }
+	}).Explain(t.Context(), id(1).String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if facts := reportstest.Codes(e); facts["no_channel"] != "" || facts["offline_but_heard"] != "" {
+		t.Errorf("where clients have no certificates: %v", facts)
 	}
 	if facts := s.Explained(2); facts["no_channel"] != "" || facts["unknown_client"] == "" {
 		t.Errorf("a client that nobody knows: %v", facts)

@@ -59,6 +59,9 @@ func (e *evidence) calmSummary(name string) string {
 	if e.header.asideClaim > 0 {
 		but = append(but, "a claim of it is kept aside")
 	}
+	if e.presence.reason == "duplicate" {
+		but = append(but, "several machines sign in with its identity")
+	}
 	quiet := e.now.Sub(e.lastSign())
 	if !e.header.retired.IsZero() {
 		but = append(but, "the client is retired")

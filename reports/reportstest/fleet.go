@@ -21,6 +21,7 @@ func SomeBacklog(context.Context) ([]reports.Box, error) {
 // Asked is what a report is asked, so that the crowd gives it rows.
 var Asked = map[string]map[string]string{
 	"client-states": {"client": "pc-1"}, "messages": {"client": "pc-1"},
+	"presence-history": {"client": "pc-1"},
 	"clients-in-state": {"topic_type": "300", "state_id": "2"},
 	"failing-clients":  {"topic_type": "402", "state_id": "11", "code": "0x80240022"},
 	"unknown-clients":  {"topic_type": "900"},

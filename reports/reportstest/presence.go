@@ -43,13 +43,15 @@ func bit(b bool) int {
 // NotificationServer is one that reported so long ago.
 func (s *Site) NotificationServer(number int, name string, ago time.Duration) {
 	s.T.Helper()
-	s.Exec(fmt.Sprintf("INSERT INTO notification_servers (server_id, server_name, online_clients, updated_time) VALUES "+
-		"(%d, '%s', 0, '%s')", number, name, s.Micros(ago)))
+	s.Exec(fmt.Sprintf("INSERT INTO notification_servers (server_id, server_name, online_clients, updated_time, epoch, "+
+		"reported_time) VALUES (%d, '%s', 0, now64(6), 7, '%s')", number, name, s.Micros(ago)))
 }
 
 // WasConnected is a connection of a client to server 1, over TCP, and how it ended.
-func (s *Site) WasConnected(client int, from, to time.Duration, reason string) {
+func (s *Site) WasConnected(client int, from, to time.Duration, session uint64, reason string) {
 	s.T.Helper()
+	s.presenceVersion++
 	s.Exec(fmt.Sprintf("INSERT INTO presence_history (client_id, server_id, channel_type, session, from_time, to_time, "+
-		"reason, version) VALUES ('%s', 1, 0, 7, '%s', '%s', '%s', 1)", ID(client), s.Micros(from), s.Micros(to), reason))
+		"reason, version) VALUES ('%s', 1, 0, %d, '%s', '%s', '%s', %d)", ID(client), session, s.Micros(from), s.Micros(to),
+		reason, s.presenceVersion))
 }

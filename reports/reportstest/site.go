@@ -16,6 +16,8 @@ import (
 type Site struct {
 	*Seed
 	Held map[uuid.UUID]explain.Held
+
+	presenceVersion int // of the last row
 }
 
 func NewSite(t testing.TB) *Site {
@@ -40,7 +42,8 @@ func (s *Site) Deps() explain.Deps {
 
 func shippedSchedule() explain.Schedule {
 	return explain.Schedule{CheckInterval: Hour, MinMissingAge: 48 * Hour, MergeInterval: 72 * Hour, MaxOutstanding: 1000,
-		PolicyInterval: Hour, SendInterval: 15 * time.Minute, PollInterval: 15 * time.Minute}
+		PolicyInterval: Hour, SendInterval: 15 * time.Minute, PollInterval: 15 * time.Minute, OfflineAfter: 20 * time.Minute,
+		ChannelPort: 10123}
 }
 
 // Arrived says which serials of a client arrived, as the loader does.

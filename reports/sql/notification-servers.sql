@@ -3,20 +3,24 @@
 -- description: The servers that clients are connected to, how many, and when each reported last. A server that does not
 --   report for two intervals of notifier.presence_interval is silent: its clients count as offline then, with the reason
 --   server_lost.
--- note last_report: of presence, as a file or at once
+-- note is: silent = its last report of presence is older than two intervals; new = it has not reported yet
+-- note last_report: when a file of presence came last
+-- note epoch: how often the server has started
 -- note lost: clients of which nothing is known since the server is silent
 -- link online: presence?is=online&server={server}
 -- link http: presence?is=online&channel=HTTP&server={server}
 -- link lost: presence?reason=server_lost&server={server}
 SELECT
     s.server_name AS server,
+    multiIf(s.silent = 1, 'silent', toUnixTimestamp64Micro(s.reported_time) = 0, 'new', 'reporting') AS is,
     c.online AS online,
     c.tcp AS tcp,
     c.http AS http,
     c.lost AS lost,
-    nullIf(s.updated_time, toDateTime64(0, 6, 'UTC')) AS last_report,
+    nullIf(s.reported_time, toDateTime64(0, 6, 'UTC')) AS last_report,
+    s.epoch AS epoch,
     s.server_id AS server_id
-FROM (SELECT server_id, server_name, updated_time FROM notification_servers FINAL) AS s
+FROM (SELECT server_id, server_name, reported_time, silent, epoch FROM notification_servers FINAL) AS s
 LEFT JOIN
 (
     SELECT server_id, countIf(online_status = 1) AS online, countIf(online_status = 1 AND channel_type = 0) AS tcp,

@@ -4,7 +4,7 @@
 --   that is open now is in the report presence. Times are kept for notifier.history.
 -- param client String: Client id (with or without GUID:) or computer name
 -- param days UInt32 = 90 in 1..100000: Only what ended in so many days
--- order: from_time DateTime64(6,'UTC') desc, client_id UUID, _server UInt32, _session UInt64
+-- order: from_time DateTime64(6,'UTC') desc, client_id UUID, _server UInt32, session UInt64
 -- note reason: closed, reset, silent, server_stopping, server_lost, server_full, revoked, or replaced: it came again
 -- link netbios_name: /clients/{client_id}
 -- with: wanted
@@ -25,8 +25,8 @@ SELECT
     dateDiff('second', h.from_time, h.to_time) AS seconds,
     CAST(h.reason, 'String') AS reason,
     h.client_id AS client_id,
-    h.server_id AS _server,
-    h.session AS _session
+    h.session AS session,
+    h.server_id AS _server
 FROM h
 LEFT JOIN (SELECT client_id, netbios_name FROM clients WHERE client_id IN (SELECT arrayJoin(wanted_ids))) AS c
     ON c.client_id = h.client_id

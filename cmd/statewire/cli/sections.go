@@ -30,7 +30,7 @@ func Sections(cmd *cobra.Command) []string {
 	case "report", "sql":
 		return []string{"store", "reports"}
 	case "explain", "trace":
-		return []string{"store", "reports", "ingest", "resync", "agent"} // whose intervals say what happens next
+		return []string{"store", "reports", "ingest", "resync", "agent", "notifier"} // whose intervals say what happens next
 	case "account":
 		return []string{"store", "ingest", "reports"}
 	case "status", "ingest", "load", "dead":

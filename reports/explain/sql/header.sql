@@ -16,8 +16,6 @@ SELECT
     f.completion_time AS completion_time,
     f.baseline_floor AS baseline_floor,
     b.time AS baseline_time,
-    p.online AS online,
-    p.time AS online_time,
     d.client_states AS differs_client,
     d.site_states AS differs_site,
     d.detected_time AS differs_time,
@@ -61,11 +59,6 @@ LEFT JOIN
     SELECT client_id, max(baselines.accepted_time) AS time FROM baselines WHERE client_id = {client:UUID}
         GROUP BY client_id
 ) AS b ON b.client_id = one.client_id
-LEFT JOIN
-(
-    SELECT client_id, online_status AS online, last_status_time AS time
-    FROM client_presence FINAL WHERE client_id = {client:UUID}
-) AS p ON p.client_id = one.client_id
 LEFT JOIN
 (
     SELECT client_id, client_states, site_states, detected_time
