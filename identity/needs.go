@@ -13,7 +13,9 @@ const (
 	AtStore    Door = "statewire.sock"   // the embedded store
 	AtMetrics  Door = "run/metrics.sock" // a process without pages
 	AtIdentity Door = "run/identity.sock"
-	AtCommand  Door = "statewire" // the program's commands
+	AtManager  Door = "run/manager.sock"  // the notification manager
+	AtNotifier Door = "run/notifier.sock" // a notifier that runs beside the relay
+	AtCommand  Door = "statewire"         // the program's commands
 )
 
 // Scope says how an answer is kept within a caller's collections.
@@ -57,6 +59,7 @@ type RoleCall struct {
 // for root.
 func RoleCalls() []RoleCall {
 	all, relay, known := []string{"relay", "notifier", "fsp"}, []string{"relay"}, []string{"relay", "notifier"}
+	notifier := []string{"notifier"}
 	return []RoleCall{
 		{AtIdentity, "POST /identity/role/certificate", all},
 		{AtIdentity, "POST /identity/audit/begin", all}, // in the name of the role
@@ -66,6 +69,9 @@ func RoleCalls() []RoleCall {
 		{AtIdentity, "POST /identity/seen", known},
 		{AtIdentity, "POST /identity/strangers", known},
 		{AtResync, "POST /resync/policy", relay},
+		{AtManager, "POST /manager/work", notifier},
+		{AtManager, "POST /manager/seen", notifier},
+		{AtNotifier, "POST /mp/channel", relay},
 	}
 }
 
@@ -166,6 +172,14 @@ func Needs() []Need {
 		{AtIdentity, "POST /identity/trust/forget", MaySiteConfig, "", ""},
 		{AtIdentity, "POST /identity/trust/load", MaySiteConfig, "", ""},
 		{AtIdentity, "POST /identity/trust/next", MaySiteConfig, "", ""},
+
+		{AtManager, "POST /manager/work", "", "", siteProcess},
+		{AtManager, "POST /manager/seen", "", "", siteProcess},
+		{AtManager, "POST /manager/wake", "", "", siteProcess},
+		{AtManager, "POST /manager/revoked", "", "", siteProcess},
+		{AtManager, "POST /manager/forget", "", "", siteProcess},
+		{AtManager, "POST /manager/servers", MayReportRead, "", ""},
+		{AtNotifier, "POST /mp/channel", "", "", siteProcess},
 
 		{AtCommand, "account", MayReportRead, "", ""},
 		{AtCommand, "agent accept-serial", "", "", ownClient},

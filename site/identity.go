@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -167,10 +168,10 @@ func (s *Site) enrolment() relay.Enrolment {
 
 // issuedCertificate is the one that the process with the identity role made and renews. A relay that starts first waits
 // for it.
-func (s *Site) issuedCertificate(ctx context.Context) (certificateSource, error) {
+func (s *Site) issuedCertificate(ctx context.Context, role string) (certificateSource, error) {
 	dir := IdentityDir(s.cfg.Data)
-	if slices.Contains(splitRoles(s.cfg.Data), "relay") {
-		return s.roleCertificate(ctx, "relay")
+	if slices.Contains(splitRoles(s.cfg.Data), role) {
+		return s.roleCertificate(ctx, role)
 	}
 	path := identity.ServerFile(dir)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && s.cfg.Settings.Relay.Auth == relay.AuthNone &&
@@ -226,16 +227,52 @@ func (s *Site) roleCertificate(ctx context.Context, role string) (certificateSou
 	if err != nil {
 		return nil, err
 	}
-	s.renewRole = func(ctx context.Context) error {
+	s.renewLater(role, files, authority)
+	return files.Certificate, nil
+}
+
+// renewLater has a role's certificate renewed for as long as this process runs.
+func (s *Site) renewLater(role string, files *identity.Files, authority identity.RoleAuthority) {
+	dir, hosts := IdentityDir(s.cfg.Data), s.cfg.Settings.Relay.Hosts
+	s.renewals = append(s.renewals, func(ctx context.Context) error {
 		for backoff.Sleep(ctx, backoff.Jitter(roleLook, 2*roleLook)) == nil {
-			if err := identity.RefreshRole(ctx, dir, role, s.cfg.Settings.Relay.Hosts, authority, time.Now()); err != nil && ctx.Err() == nil {
+			if err := identity.RefreshRole(ctx, dir, role, hosts, authority, time.Now()); err != nil && ctx.Err() == nil {
 				s.log.Warn("the role's certificate is renewed later", "role", role, "err", err)
 				s.warnUnrenewed(files)
 			}
 		}
 		return nil
+	})
+}
+
+// ownRole is the certificate of a role that this process gives itself, because it has the authority.
+func (s *Site) ownRole(ctx context.Context, role string) (certificateSource, error) {
+	path := identity.RoleFile(IdentityDir(s.cfg.Data), role)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of a role's certificate: %w", err)
 	}
+	authority := ownAuthority{s.identity.Service, role}
+	err := identity.RefreshRole(ctx, IdentityDir(s.cfg.Data), role, s.cfg.Settings.Relay.Hosts, authority, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	files, err := identity.OpenFiles(path, path, identity.Options{Log: s.log})
+	if err != nil {
+		return nil, err
+	}
+	s.renewLater(role, files, authority)
 	return files.Certificate, nil
+}
+
+// ownAuthority certifies a role of the process that has the authority.
+type ownAuthority struct {
+	*identity.Service
+	role string
+}
+
+// IssueRole implements identity.RoleAuthority.
+func (o ownAuthority) IssueRole(ctx context.Context, in trust.RenewRequest) (trust.RenewAnswer, error) {
+	return o.Service.IssueRole(control.WithPeer(ctx, control.Peer{UID: os.Getuid(), Role: o.role}), in)
 }
 
 // warnUnrenewed says that a certificate is about to end: the process that renews it may not be running.

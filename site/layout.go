@@ -57,6 +57,33 @@ func RoleLock(data, role string) string { return filepath.Join(roleRun(data, rol
 // RefusedFile is where the relay notes the last report that it refused of each client.
 func RefusedFile(data string) string { return filepath.Join(roleRun(data, "relay"), refusals.FileName) }
 
+// PresenceBox is where notifiers put their presence files, for the notification manager.
+func PresenceBox(data string) string { return filepath.Join(data, presenceBox) }
+
+// NotifierDir has what the notification manager knows: the truth about who is online.
+func NotifierDir(data string) string { return filepath.Join(data, notifierDir) }
+
+// NotifierSpool has what a notifier itself must not forget.
+func NotifierSpool(data string) string { return filepath.Join(data, spoolDir) }
+
+// ManagerSocket is where the process with the notification manager, which is that of ingest, answers the others.
+func ManagerSocket(data string) string { return filepath.Join(runDir(data), "manager.sock") }
+
+// NotifierSocket is where a notifier takes the channel's requests from a relay in another process. Where both run as
+// users of their own, it lies in a folder that the relay's may enter.
+func NotifierSocket(data string) string {
+	dir := roleRun(data, "notifier")
+	if own := filepath.Join(data, channelDir); isFolder(own) {
+		dir = own
+	}
+	return filepath.Join(dir, "notifier.sock")
+}
+
+// NotifierPort says at which port the notifier listens.
+func NotifierPort(data string) string {
+	return filepath.Join(roleRun(data, "notifier"), "notifier.port")
+}
+
 // ResyncSocket is where the process that runs the resync role answers the site's other processes and commands.
 func ResyncSocket(data string) string { return filepath.Join(runDir(data), "resync.sock") }
 
@@ -91,5 +118,5 @@ func SocketsFit(data string) error {
 	for _, role := range AllRoles {
 		err = cmp.Or(err, control.Fits(metricsPath(data, role))) // the longest names of sockets
 	}
-	return err
+	return cmp.Or(err, control.Fits(NotifierSocket(data)))
 }

@@ -60,7 +60,7 @@ func (s *Site) startReports(ctx context.Context, g *errgroup.Group, db *store.St
 		Certificate: s.certificates(), Log: log,
 	})
 	pages, err := console.New(cfg, runner, explainer, console.Deps{
-		Ready: s.ready, Alarm: s.alarm(state), Log: log, Version: s.cfg.Version, Notice: s.cfg.Notice,
+		Ready: s.readiness(), Alarm: s.alarm(state), Log: log, Version: s.cfg.Version, Notice: s.cfg.Notice,
 		FirstSteps: s.firstSteps(), Tokens: &s.tokens, Members: collections.New(db, log, time.Now),
 		Metrics: promhttp.HandlerFor(peers{s.registry, runDir(s.cfg.Data)}, promhttp.HandlerOpts{}),
 	})

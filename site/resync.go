@@ -89,7 +89,7 @@ func (s *Site) awaitResync(ctx context.Context) (func() error, error) {
 // startResync runs the gap checks, and answers other processes of the site on the role's socket.
 func (s *Site) startResync(ctx context.Context, g *errgroup.Group, db *store.Store) error {
 	role, err := NewResyncRole(s.live.Load().Resync, resync.Deps{
-		Store: db, Unread: Unread(s.inbox), Denier: s.denier(), Log: s.log.With("stage", "resync"),
+		Store: db, Unread: Unread(s.inbox), Denier: s.denier(), Waker: &s.manager, Log: s.log.With("stage", "resync"),
 		Registerer: s.registry,
 	}, s.auditLog())
 	if err != nil {
@@ -111,7 +111,9 @@ func (s *Site) startResync(ctx context.Context, g *errgroup.Group, db *store.Sto
 	if s.cfg.Settings.Relay.Auth == relay.AuthMTLS {
 		g.Go(func() error { s.tellTrust(ctx, role.Policies); return nil })
 	}
+	g.Go(func() error { s.tellNotifier(ctx, role.Policies); return nil })
 	g.Go(func() error { return role.Resync.Run(ctx) })
+	g.Go(func() error { return role.Policies.Run(ctx) })
 	return nil
 }
 
@@ -152,7 +154,7 @@ func NewResyncRole(cfg resync.Config, deps resync.Deps, log auditLog) (ResyncRol
 		return ResyncRole{}, err
 	}
 	told := policies.New(policies.Deps{Store: deps.Store, Collections: sets, Resyncs: service, Log: deps.Log,
-		Registerer: deps.Registerer, Recorder: deps.Recorder})
+		Registerer: deps.Registerer, Recorder: deps.Recorder, Waker: deps.Waker})
 	service.Follow(told)
 	return ResyncRole{Resync: service, Collections: sets, Policies: told}, nil
 }

@@ -14,7 +14,7 @@ type Roles []string
 // AllRoles is every role, in the order data flows; Built are those that this version has.
 var (
 	AllRoles = []string{"identity", "relay", "fsp", "ingest", "resync", "reports", "notifier"}
-	Built    = []string{"identity", "relay", "ingest", "resync", "reports"}
+	Built    = []string{"identity", "relay", "ingest", "resync", "reports", "notifier"}
 
 	StoreRoles = Roles{"ingest", "resync", "reports"} // that read or write the store
 )

@@ -27,6 +27,8 @@ import (
 	"statewire/inbox"
 	"statewire/ingest"
 	"statewire/internal/control"
+	"statewire/notifier"
+	"statewire/notifier/manager"
 	"statewire/policies"
 	"statewire/relay"
 	"statewire/reports/explain"
@@ -76,20 +78,25 @@ type Site struct {
 	identity  *Identity // nil where the role does not run
 	policies  policySource
 	tokens    tokenSource
+	manager   managerSource
+	notifier  *notifier.Server                    // nil where the role does not run
+	selfTest  *notifier.SelfTest                  // nil where it is not tried
 	resync    atomic.Pointer[resync.Service]      // nil until the stage has started, and where it does not run
 	sets      atomic.Pointer[collections.Service] // likewise
+	store     atomic.Pointer[store.Store]         // nil until it is open, and where no role needs it
 	pages     net.Listener
 	addresses Addresses
-	ready     func(context.Context) error // what /readyz asks besides the store; nil without a relay
+	relay     *relay.Relay // nil where the role does not run
 	closers   []func() error
-	renewRole func(context.Context) error // nil where the identity role does it
+	renewals  []func(context.Context) error // of certificates that this process renews
 }
 
 // Addresses are where a running site can be reached.
 type Addresses struct {
-	Relay   string
-	Reports string
-	CAFile  string
+	Relay    string
+	Notifier string // host and port
+	Reports  string
+	CAFile   string
 }
 
 // New prepares the data directory; nothing runs before Run. Nothing is made where the site's sockets could not be: the
@@ -109,6 +116,9 @@ func New(c Config) (*Site, error) {
 	if !c.Roles.Has("resync") {
 		s.policies.other = policies.Dial(ResyncSocket(c.Data))
 	}
+	if !c.Roles.Has("ingest") {
+		s.manager.other = manager.Dial(ManagerSocket(c.Data))
+	}
 	s.tokens.other = identity.DialAPITokens(IdentitySocket(c.Data))
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return s, nil
@@ -117,12 +127,7 @@ func New(c Config) (*Site, error) {
 // Run starts the stages and returns when ctx is done and all of them have stopped, or when one of them fails.
 func (s *Site) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
-	switch {
-	case !s.cfg.Roles.needStore():
-		debug.SetMemoryLimit(relay.MemoryLimit) // a relay alone stays small whatever clients send
-	case s.cfg.Roles.Has("ingest"):
-		debug.SetMemoryLimit(ingest.MemoryLimit)
-	}
+	s.boundMemory()
 	if err := CheckSplit(s.cfg.Data, s.cfg.Roles); err != nil {
 		return err
 	}
@@ -149,6 +154,27 @@ func (s *Site) Run(ctx context.Context) (err error) {
 	return errors.Join(unlessDone(ctx, err), g.Wait())
 }
 
+// boundMemory keeps a relay alone small whatever clients send, and the loader within its share. What connections of
+// channels need comes on top: with too low a bound the collector would never rest.
+func (s *Site) boundMemory() {
+	var channels int64
+	if s.cfg.Roles.Has("relay") {
+		channels = int64(s.channelClients()) * waitingBytes
+	}
+	if s.cfg.Roles.Has("notifier") {
+		channels += int64(min(s.cfg.Settings.Notifier.MaxConnections, openFiles())) * idleBytes
+	}
+	switch {
+	case s.cfg.Roles.Has("ingest"):
+		debug.SetMemoryLimit(ingest.MemoryLimit + channels)
+	case s.cfg.Roles.needStore():
+	case s.cfg.Roles.Has("relay"):
+		debug.SetMemoryLimit(relay.MemoryLimit + channels)
+	case s.cfg.Roles.Has("notifier"):
+		debug.SetGCPercent(notifier.GCPercent)
+	}
+}
+
 // start starts the stages in g. When one fails, those before it run.
 func (s *Site) start(ctx context.Context, g *errgroup.Group) error {
 	if s.cfg.Roles.Has("identity") {
@@ -156,10 +182,13 @@ func (s *Site) start(ctx context.Context, g *errgroup.Group) error {
 			return err
 		}
 	}
-	if s.cfg.Roles.Has("relay") {
-		if err := s.startRelay(ctx, g); err != nil {
+	if s.cfg.Roles.Has("ingest") {
+		if err := s.startManager(ctx, g); err != nil {
 			return err
 		}
+	}
+	if err := s.startListeners(ctx, g); err != nil {
+		return err
 	}
 	if !s.cfg.Roles.Has("reports") {
 		if err := s.startPeer(ctx, g); err != nil {
@@ -178,6 +207,47 @@ func (s *Site) start(ctx context.Context, g *errgroup.Group) error {
 	return nil
 }
 
+// startListeners starts what clients call: the relay, which listens before anything else, and the notifier.
+func (s *Site) startListeners(ctx context.Context, g *errgroup.Group) error {
+	if s.cfg.Roles.Has("notifier") {
+		if err := s.makeNotifier(ctx); err != nil {
+			return err
+		}
+	}
+	if s.cfg.Roles.Has("relay") {
+		if err := s.startRelay(ctx, g); err != nil {
+			return err
+		}
+	}
+	if s.cfg.Roles.Has("notifier") {
+		if err := s.startNotifier(ctx, g); err != nil {
+			return err
+		}
+	}
+	for _, renew := range s.renewals {
+		g.Go(func() error { return renew(ctx) })
+	}
+	return nil
+}
+
+// readiness is what keeps the listeners of this process from being ready; nil when nothing does.
+func (s *Site) readiness() func(context.Context) error {
+	if s.relay == nil && s.notifier == nil {
+		return nil
+	}
+	return func(context.Context) error {
+		if s.relay != nil {
+			if err := s.relay.Ready(); err != nil {
+				return err
+			}
+		}
+		if s.notifier != nil {
+			return s.notifier.Ready()
+		}
+		return nil
+	}
+}
+
 func (s *Site) close() error {
 	var errs []error
 	for i := len(s.closers) - 1; i >= 0; i-- {
@@ -188,7 +258,7 @@ func (s *Site) close() error {
 
 // startRelay listens before anything else: reports are taken while the store opens, and even when it does not.
 func (s *Site) startRelay(ctx context.Context, g *errgroup.Group) error {
-	certificate, err := s.certificate(ctx)
+	certificate, err := s.certificate(ctx, "relay")
 	if err != nil {
 		return err
 	}
@@ -199,8 +269,8 @@ func (s *Site) startRelay(ctx context.Context, g *errgroup.Group) error {
 	}
 	r, err := relay.New(s.cfg.Settings.Relay, relay.Deps{
 		Inbox: s.inbox, Certificate: certificate, Callers: callers, Denied: callers, Enrolment: s.enrolment(), Policies: &s.policies,
-		Refused: RefusedFile(s.cfg.Data),
-		Log:     s.log.With("stage", "relay"), Registerer: s.registry,
+		Refused: RefusedFile(s.cfg.Data), Channel: s.channel(), ChannelClients: s.channelClients(),
+		Log: s.log.With("stage", "relay"), Registerer: s.registry,
 	})
 	if err != nil {
 		return err
@@ -210,19 +280,24 @@ func (s *Site) startRelay(ctx context.Context, g *errgroup.Group) error {
 		return err
 	}
 	s.addresses.Relay = "https://" + reachable(addr)
-	s.ready = func(context.Context) error { return r.Ready() }
+	s.relay = r
 	g.Go(func() error { return r.Run(ctx) })
-	if s.renewRole != nil {
-		g.Go(func() error { return s.renewRole(ctx) })
-	}
 	return nil
+}
+
+// channel answers clients that wait at the relay: this process's notifier, or that of another one.
+func (s *Site) channel() relay.Channel {
+	if s.notifier != nil {
+		return s.notifier
+	}
+	return newChannelProxy(NotifierSocket(s.cfg.Data))
 }
 
 // certificateSource yields the certificate of a TLS listener.
 type certificateSource = func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
 // certificate is the configured one, or the site's own.
-func (s *Site) certificate(ctx context.Context) (certificateSource, error) {
+func (s *Site) certificate(ctx context.Context, role string) (certificateSource, error) {
 	if s.cfg.Settings.Relay.TLSCert != "" {
 		files, err := identity.OpenFiles(s.cfg.Settings.Relay.TLSCert, s.cfg.Settings.Relay.TLSKey,
 			identity.Options{Log: s.log})
@@ -235,7 +310,7 @@ func (s *Site) certificate(ctx context.Context) (certificateSource, error) {
 	if s.identity != nil {
 		return s.identity.Site.Certificate, nil
 	}
-	return s.issuedCertificate(ctx)
+	return s.issuedCertificate(ctx, role)
 }
 
 // runStored runs the stages that need the store.
@@ -244,6 +319,7 @@ func (s *Site) runStored(ctx context.Context) error {
 	if err != nil {
 		return unlessDone(ctx, err)
 	}
+	s.store.Store(db)
 	stages, stop := context.WithCancel(ctx)
 	defer stop()
 	g, gctx := errgroup.WithContext(stages)
@@ -298,6 +374,9 @@ func (s *Site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Sto
 		return errors.Join(err, box.Close())
 	}
 	g.Go(func() error { return errors.Join(loader.Run(ctx), box.Close()) })
+	if own := s.manager.own.Load(); own != nil {
+		g.Go(func() error { return own.Mirror(ctx, db) })
+	}
 	g.Go(func() error { return db.Watch(ctx) })
 	g.Go(func() error { return copyHeads(ctx, s.cfg.Data, db, s.log) })
 	g.Go(func() error { return db.KeepHistory(ctx, s.cfg.RetentionNow) })

@@ -54,12 +54,28 @@ func splitModes(data string) map[string]fs.FileMode {
 	for _, folder := range []string{"incoming", "incoming/high", "incoming/low", "process", "corrupt", "tmp"} {
 		modes[filepath.Join(box, folder)] = shared
 	}
-	for _, role := range splitRoles(data) {
+	split := splitRoles(data)
+	for _, role := range split {
 		modes[filepath.Join("run", role)] = fs.ModeSetgid | 0o750
 		modes[filepath.Join("identity", role)] = 0o700
 	}
+	if slices.Contains(split, "notifier") {
+		modes[presenceBox], modes[notifierDir], modes[spoolDir] = shared, 0o711, 0o700
+		if slices.Contains(split, "relay") {
+			modes[channelDir] = fs.ModeSetgid | 0o750
+		}
+	}
 	return modes
 }
+
+// Folders of the notifier in a data directory. The first is for it and the manager alone: who else could write there
+// would say who is online.
+var (
+	presenceBox = filepath.Join("inboxes", "bgb.box")
+	notifierDir = "notifier"
+	spoolDir    = filepath.Join(notifierDir, "spool")
+	channelDir  = filepath.Join("run", "channel") // for the relay's user, too
+)
 
 // CheckSplit refuses to start on a split site whose modes or owners are others than setup made, and a role in a process
 // of a user that is not its own. A site that is not split passes.

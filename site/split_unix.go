@@ -115,12 +115,8 @@ func CAFileOf(data string) string { return identity.CAFile(IdentityDir(data)) }
 // role's user may have put one there.
 func (p SplitPlan) giveFolders(root *os.Root) error {
 	for role := range p.Users {
-		for _, above := range []string{"run", "identity"} {
-			for _, path := range []string{above, filepath.Join(above, role)} {
-				if err := root.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-					return err
-				}
-			}
+		if err := makeFolders(root, "run", filepath.Join("run", role)); err != nil {
+			return err
 		}
 	}
 	modes := splitModes(p.Data)
@@ -134,27 +130,79 @@ func (p SplitPlan) giveFolders(root *os.Root) error {
 	}
 	defer boxes.Close()
 	for _, path := range slices.Sorted(maps.Keys(modes)) { // folders before what is in them
-		uid, gid := p.Owner, p.Group
-		switch role := filepath.Base(path); {
-		case path == "run":
-			gid = p.Roles
-		case modes[path] == fs.ModeSetgid|0o770:
-			gid = p.Inbox
-		case p.Users[role] != 0:
-			uid = p.Users[role]
-		}
+		uid, gid := p.ownersOf(path, modes[path])
 		in, name := root, path
 		if within, err := filepath.Rel(box, path); err == nil && within != "." && filepath.IsLocal(within) {
 			in, name = boxes, within
-			if err := in.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-				return err
-			}
+		}
+		if err := makeFolders(in, name); err != nil {
+			return err
+		}
+		if err := p.handOver(in, name, path, uid); err != nil {
+			return fmt.Errorf("%s: %w", filepath.Join(p.Data, path), err)
 		}
 		if err := own(in, name, uid, gid, modes[path]); err != nil {
 			return fmt.Errorf("%s: %w", filepath.Join(p.Data, path), err)
 		}
 	}
 	return p.giveInbox(boxes)
+}
+
+// makeFolders makes folders that are missing.
+func makeFolders(in *os.Root, names ...string) error {
+	for _, name := range names {
+		if err := in.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownersOf are the user and the group of a folder of the site.
+func (p SplitPlan) ownersOf(path string, mode fs.FileMode) (uid, gid int) {
+	uid, gid = p.Owner, p.Group
+	switch {
+	case path == "run":
+		gid = p.Roles
+	case path == channelDir:
+		uid, gid = p.Users["notifier"], p.Roles
+	case path == presenceBox, path == spoolDir:
+		uid = p.Users["notifier"]
+	case mode == fs.ModeSetgid|0o770:
+		gid = p.Inbox
+	case filepath.Dir(path) != "." && p.Users[filepath.Base(path)] != 0:
+		uid = p.Users[filepath.Base(path)]
+	}
+	return uid, gid
+}
+
+// handOver prepares a folder that goes to a role's user, as long as it is another's: what the site wrote into a
+// notifier's spool goes with it, and a certificate that the site gave itself goes away. What lies in a folder that the
+// role's user has already is not touched: it may be anything.
+func (p SplitPlan) handOver(in *os.Root, name, path string, uid int) error {
+	info, err := in.Lstat(name)
+	if err != nil {
+		return err
+	}
+	if had, _, told := OwnerOf(info); !told || had == uid || uid == p.Owner {
+		return nil
+	}
+	switch {
+	case filepath.Dir(path) == "identity":
+		err = in.Remove(filepath.Join(name, "server.pem"))
+	case path == spoolDir:
+		entries, err := fs.ReadDir(in.FS(), name)
+		for _, entry := range entries {
+			if entry.Type().IsRegular() {
+				err = errors.Join(err, own(in, filepath.Join(name, entry.Name()), uid, p.Group, 0o600))
+			}
+		}
+		return err
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // giveInbox makes the lock of the loader, which is the site's, and sweeps what dead processes left.

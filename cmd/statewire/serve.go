@@ -58,7 +58,8 @@ func serveCommand(g *globals) *cobra.Command {
 				Data: g.Data, Settings: cfg, Roles: r, Log: log, Version: cli.Version(), AgentLog: client.Log(g.Data),
 				RetentionNow: retentionNow, NewStore: newStore, FirstSteps: firstSteps(),
 				Started: func(a site.Addresses) {
-					log.Info("site started", "roles", strings.Join(r, ","), "relay", a.Relay, "reports", a.Reports, "data", g.Data)
+					log.Info("site started", "roles", strings.Join(r, ","), "relay", a.Relay, "notifier", a.Notifier,
+						"reports", a.Reports, "data", g.Data)
 				},
 				Follow: func(ctx context.Context, apply func(configs.Config)) {
 					changes.Apply = apply

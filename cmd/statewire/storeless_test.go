@@ -25,6 +25,7 @@ func TestARelayOutlivesAStoreThatDoesNotOpen(t *testing.T) {
 	g := &globals{Globals: cli.Globals{Data: t.TempDir(), Format: "csv", LogLevel: "error"}}
 	cfg := configs.Default()
 	cfg.Relay.Listen, cfg.Relay.Auth, cfg.Reports.Listen = "127.0.0.1:0", "none", "127.0.0.1:0"
+	cfg.Notifier.Listen = "127.0.0.1:0"
 	cfg.Store.Engine = filepath.Join(g.Data, "engine.so")
 	pages, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -178,7 +178,7 @@ func stopBriefly(ctx context.Context, wait func() error, patience time.Duration,
 // demoConfig is the configuration with addresses on this machine only, on free ports.
 func (g *commands) demoConfig() (configs.Config, error) {
 	cfg, _, err := g.Config(map[string]string{
-		"relay.listen": "127.0.0.1:0", "reports.listen": demoPages, "enroll.per_hour": "0",
+		"relay.listen": "127.0.0.1:0", "notifier.listen": "127.0.0.1:0", "reports.listen": demoPages, "enroll.per_hour": "0",
 		"relay.client_rate": "0", // past reports come in bursts
 		// A lost report is to be noticed, asked for and repaired while somebody watches.
 		"resync.check_interval": "1m", "resync.min_missing_message_age": "1m", "resync.merge_interval": "5m",
