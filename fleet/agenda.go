@@ -21,11 +21,22 @@ func (f *Fleet) fill() {
 	defer f.mu.Unlock()
 	f.queue = f.queue[:0]
 	for _, c := range f.clients {
+		c.queued, c.busy = false, false
+		c.heed(time.Since(f.started))
 		if c.due() < never {
-			f.queue = append(f.queue, c)
+			f.queue.Push(c)
 		}
 	}
 	heap.Init(&f.queue)
+}
+
+// rest keeps wakes from touching clients until the next stage.
+func (f *Fleet) rest() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range f.clients {
+		c.busy = true
+	}
 }
 
 // dispatch hands out clients as they fall due, until ctx ends or, from a real time on, every client has settled.
@@ -87,7 +98,9 @@ func (f *Fleet) head(until time.Duration) (*simulated, time.Duration) {
 	if wait > 0 {
 		return nil, min(wait, longest)
 	}
-	return heap.Pop(&f.queue).(*simulated), 0
+	c := heap.Pop(&f.queue).(*simulated)
+	c.busy = true
+	return c, 0
 }
 
 // step lets one client do what is due and puts it back on the agenda.
@@ -104,15 +117,17 @@ func (f *Fleet) step(ctx, sending context.Context, c *simulated) error {
 	case !was && c.settled:
 		f.unsettled--
 	}
-	if c.due() == never {
-		return nil
-	}
-	heap.Push(&f.queue, c)
-	select {
-	case f.wake <- struct{}{}:
-	default:
-	}
+	f.putBack(c)
 	return nil
+}
+
+// putBack ends a client's work. Call it with mu held.
+func (f *Fleet) putBack(c *simulated) {
+	c.busy = false
+	c.heed(time.Since(f.started))
+	if c.due() < never {
+		f.requeue(c)
+	}
 }
 
 // agenda is a heap of clients by when they are due.
@@ -125,12 +140,20 @@ func (a agenda) Less(i, j int) bool {
 	}
 	return a[i].index < a[j].index
 }
-func (a agenda) Swap(i, j int) { a[i], a[j] = a[j], a[i] }
-func (a *agenda) Push(c any)   { *a = append(*a, c.(*simulated)) }
+func (a agenda) Swap(i, j int) {
+	a[i], a[j] = a[j], a[i]
+	a[i].place, a[j].place = i, j
+}
+func (a *agenda) Push(x any) {
+	c := x.(*simulated)
+	c.queued, c.place = true, len(*a)
+	*a = append(*a, c)
+}
 func (a *agenda) Pop() any {
 	last := len(*a) - 1
 	c := (*a)[last]
 	(*a)[last] = nil
 	*a = (*a)[:last]
+	c.queued = false
 	return c
 }

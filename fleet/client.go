@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/agent/channel"
 	"statewire/agent/transport"
 	"statewire/internal/topics"
 )
@@ -29,8 +31,9 @@ type simulated struct {
 	// Owned by whoever took it from the agenda.
 	agent      *agent.Agent
 	store      *watched
-	relay      transport.Relay // its own, or the fleet's
-	own        *identity       // nil: it has no certificate
+	relay      transport.Relay  // its own, or the fleet's
+	own        *identity        // nil: it has no certificate
+	channel    *channel.Channel // nil: it has none
 	planner    planner
 	line       line
 	faults     []fault     // to come, by time
@@ -44,6 +47,14 @@ type simulated struct {
 	idle       bool          // nothing waited when it sent last
 	claimed    bool          // the site took its last policy poll
 	settled    bool
+
+	current atomic.Pointer[agent.Agent] // the same as agent, for its channel
+
+	// Guarded by the fleet's mu.
+	queued bool // on the agenda, at place
+	place  int
+	busy   bool // taken from the agenda
+	woken  bool // it is to poll now
 }
 
 func newSimulated(f *Fleet, index int) (*simulated, error) {
@@ -57,7 +68,7 @@ func newSimulated(f *Fleet, index int) (*simulated, error) {
 	if r.Float64() < f.cfg.Leave {
 		c.planner.silentAt = 3*time.Hour + time.Duration(r.Int64N(int64(19*time.Hour)))
 	}
-	c.line.client = c
+	c.line.client, c.busy = c, true
 	c.faults = f.planFaults(index, f.clock.from, f.clock.end())
 	c.sendAt = f.clock.from
 	c.past = c.planner.past(c.silentFor)
@@ -69,6 +80,7 @@ func newSimulated(f *Fleet, index int) (*simulated, error) {
 	if err := c.identify(); err != nil {
 		return nil, fmt.Errorf("identify %s: %w", c.machine.id.NetBIOSName, err)
 	}
+	c.equip()
 	if f.clock.from > 0 {
 		if err := c.resume(f.clock.from); err != nil {
 			return nil, err
@@ -105,6 +117,7 @@ func (c *simulated) start() error {
 		return fmt.Errorf("start client %s: %w", c.machine.id.NetBIOSName, err)
 	}
 	c.agent = started
+	c.current.Store(started)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"statewire/agent"
 	"statewire/agent/cache"
+	"statewire/agent/channel"
 	"statewire/agent/credentials"
 	"statewire/smx"
 )
@@ -23,6 +24,7 @@ type clientStore interface {
 	Image() (cache.Image, error)
 	Restore(image cache.Image) error
 	Continue(last uint64) error
+	channel.Sessions
 }
 
 // watched remembers the report under way, so that the line knows what it carries.

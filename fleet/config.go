@@ -24,6 +24,11 @@ type Config struct {
 	// Token is what clients that have no certificate enrol with, before they live; a client that has one goes on with it.
 	// Default nil: they enrol nowhere.
 	Token *trust.Token
+	// Channel lets clients that have a certificate connect to the notifier. Default true.
+	Channel bool
+	// Notifier is its address for clients whose policy names none, as host:port. Default empty: the relay's host, port
+	// 10123.
+	Notifier string
 	// Seed decides everything that looks like chance. Default 1.
 	Seed uint64
 	// Start is the wall time at which Run starts; zero takes the clock when the fleet is made. Simulated times end up
@@ -82,7 +87,7 @@ type Config struct {
 // DefaultConfig returns the demo's fleet, without an address.
 func DefaultConfig() Config {
 	return Config{
-		Clients: 500, Seed: 1, PatchDay: 20 * time.Minute, SendInterval: 15 * time.Minute, PolicyInterval: time.Minute,
+		Clients: 500, Channel: true, Seed: 1, PatchDay: 20 * time.Minute, SendInterval: 15 * time.Minute, PolicyInterval: time.Minute,
 		Senders: 16, Loss: 0.002, Duplicate: 0.01, Reorder: 0.002, DelayBy: 10 * time.Second, Damage: 0.002,
 		Silent: 0.04, Leave: 0.02,
 	}
@@ -100,6 +105,10 @@ func (c Config) Validate() error {
 	refuse(err != nil, "fleet relay: %w", err)
 	refuse(c.Token != nil && !strings.HasPrefix(c.Relay, "https:"), "fleet relay is %.80q; clients enrol over https",
 		c.Relay)
+	if c.Notifier != "" {
+		_, _, err := parse.Dial(c.Notifier)
+		refuse(err != nil, "fleet notifier: %w", err)
+	}
 	refuse(c.Clients < 1 || c.Clients > 100_000, "fleet clients is %d; allowed is 1 to 100000", c.Clients)
 	refuse(c.PatchDay < time.Second || c.PatchDay > simulatedDay, "fleet patch day is %v; allowed is 1s to 24h",
 		c.PatchDay)

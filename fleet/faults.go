@@ -113,6 +113,9 @@ func (c *simulated) restart(image cache.Image) error {
 	if err := c.store.Restore(image); err != nil {
 		return err
 	}
+	if c.channel != nil {
+		c.channel.Reconnect("the machine was set back")
+	}
 	return c.start()
 }
 

@@ -59,12 +59,13 @@ type Fleet struct {
 	unsettled int           // clients that have not settled
 	behind    time.Duration // by how much the client handed out last was late
 	wake      chan struct{} // the head of the queue changed
+	last      *presence     // when Run ended; nil before
 }
 
 type counts struct {
 	reports, messages, retries, refused, lost, duplicated, reordered, delayed, damaged       atomic.Int64
 	polls, pollsFailed, resyncs, reinstalled, restored, clockJumps, serialJumps, falseClaims atomic.Int64
-	enrolled                                                                                 atomic.Int64
+	enrolled, wakes                                                                          atomic.Int64
 
 	trouble atomic.Pointer[string] // nil: there was none
 }
@@ -138,6 +139,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	}
 	f.log.Info("fleet started", "clients", len(f.clients), "silent", f.silent, "day", f.cfg.PatchDay,
 		"simulated", f.clock.at(f.clock.from))
+	disconnect := f.connect(ctx)
 	var err error
 	if f.cfg.fast() > 0 {
 		err = f.live(ctx)
@@ -145,8 +147,9 @@ func (f *Fleet) Run(ctx context.Context) error {
 	if err == nil && f.cfg.Settle > 0 && ctx.Err() == nil {
 		err = f.settle(ctx)
 	}
+	disconnect()
 	s := f.Stats()
-	f.log.Info("fleet stopped", "reports", s.Reports, "messages", s.Messages, "lost", s.Lost, "duplicated", s.Duplicated,
+	f.log.Info("fleet stopped", "online_tcp", s.OnlineTCP, "online_http", s.OnlineHTTP, "reports", s.Reports, "messages", s.Messages, "lost", s.Lost, "duplicated", s.Duplicated,
 		"damaged", s.Damaged, "refused", s.Refused, "polls", s.Polls, "resyncs", s.Resyncs, "unsettled", s.Unsettled)
 	return errors.Join(err, f.keepTime())
 }
@@ -209,6 +212,7 @@ func (f *Fleet) stage(ctx context.Context, until time.Duration) error {
 		})
 	}
 	err := g.Wait()
+	f.rest()
 	f.deliverLate(sending)
 	return err
 }

@@ -40,7 +40,13 @@ func (c *simulated) poll(ctx, sending context.Context, now time.Duration) error 
 	if err != nil {
 		return err
 	}
-	c.pollDue = now + c.agent.PolicyInterval()
+	c.pollDue = never
+	if interval := c.agent.PolicyInterval(); interval > 0 {
+		c.pollDue = now + interval
+	}
+	if c.channel != nil {
+		c.channel.Look()
+	}
 	counts := &c.fleet.counts
 	c.claimed = outcome.Outcome == agent.PolicyUnchanged || outcome.Outcome == agent.PolicyAdopted
 	if !c.claimed {

@@ -25,6 +25,9 @@ type Stats struct {
 	Polls       int64         `json:"polls"`        // policy polls that the relay answered
 	PollsFailed int64         `json:"polls_failed"` // and that it did not, or that were lost on purpose
 	Resyncs     int64         `json:"resyncs"`      // resyncs that clients carried out
+	Wakes       int64         `json:"wakes"`        // that clients obeyed
+	OnlineTCP   int           `json:"online_tcp"`   // clients whose fast channel is open
+	OnlineHTTP  int           `json:"online_http"`  // and that come to the relay for it
 	Unsettled   int           `json:"unsettled"`    // clients with something left to say, while the fleet settles
 	Behind      time.Duration `json:"behind"`       // by how much clients act late: machine or relay do not keep up
 	Settling    bool          `json:"settling"`     // nothing is raised any more
@@ -47,7 +50,9 @@ func (f *Fleet) Stats() Stats {
 	if said := c.trouble.Load(); said != nil {
 		trouble = *said
 	}
+	online := f.connected()
 	return Stats{
+		Wakes: c.wakes.Load(), OnlineTCP: online.tcp, OnlineHTTP: online.http,
 		Clients: len(f.clients), Silent: f.silent, Enrolled: c.enrolled.Load(),
 		Enrolling: started.IsZero() && f.cfg.Token != nil, Reports: c.reports.Load(), Messages: c.messages.Load(),
 		Retries: c.retries.Load(), Refused: c.refused.Load(), Lost: c.lost.Load(), Duplicated: c.duplicated.Load(),

@@ -173,18 +173,24 @@ func (a *Authority) verify(state tls.ConnectionState) error {
 
 // server is the relay's certificate, from the first authority, with its chain.
 func (a *Authority) server() (*tls.Certificate, error) {
+	cert := a.Certificate(&x509.Certificate{DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
+	return &cert, nil
+}
+
+// Certificate is a server's, from the first authority, with its chain, for the names of template.
+func (a *Authority) Certificate(template *x509.Certificate) tls.Certificate {
 	a.Mu.Lock()
 	ca := a.CA[0]
 	a.Mu.Unlock()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, err
+		a.t.Error(err)
+		return tls.Certificate{}
 	}
-	der := ca.Sign(a.t, &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()),
-		NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: time.Now().AddDate(5, 0, 0), DNSNames: []string{"localhost"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}},
-		key.Public())
-	return &tls.Certificate{Certificate: [][]byte{der, ca.Cert.Raw}, PrivateKey: key}, nil
+	template.SerialNumber = big.NewInt(time.Now().UnixNano())
+	template.NotBefore, template.NotAfter = time.Now().AddDate(-1, 0, 0), time.Now().AddDate(5, 0, 0)
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	return tls.Certificate{Certificate: [][]byte{ca.Sign(a.t, template, key.Public()), ca.Cert.Raw}, PrivateKey: key}
 }
 
 // ServeHTTP is the site's relay.

@@ -69,6 +69,9 @@ func (o *fleetOptions) register(cmd *cobra.Command) {
 	f.StringVar(&o.token, "enroll-token-file", "",
 		"file with an enrolment token; - reads standard input: clients without "+
 			"a certificate enrol with it first. Their keys are in the store file")
+	f.StringVar(&o.Notifier, "notifier", "",
+		"address of the notifier, as host:port, where no policy names one (default: the relay's host, port 10123)")
+	f.BoolVar(&o.Channel, "channel", o.Channel, "clients that have a certificate connect to the notifier")
 	f.StringVar(&o.store, "store", "", "file in which the clients keep what they hold (default: "+StoreName+
 		" in the data directory)")
 	f.Uint64Var(&o.Seed, "seed", o.Seed, "what decides everything that looks like chance")
@@ -206,6 +209,9 @@ func progress(s fleet.Stats) string {
 	}
 	line := fmt.Sprintf("%s  %d reports  %d messages  %d lost  %d retries  %d polls  %d resyncs",
 		s.Simulated.Format("Jan 2 15:04"), s.Reports, s.Messages, s.Lost, s.Retries, s.Polls, s.Resyncs)
+	if online := s.OnlineTCP + s.OnlineHTTP; online > 0 {
+		line += fmt.Sprintf("  %d online", online)
+	}
 	if s.Behind > time.Second {
 		line += fmt.Sprintf("  %v behind", s.Behind.Round(time.Second))
 	}
@@ -232,6 +238,7 @@ func (g *commands) fleetResult(out io.Writer, s fleet.Stats, fs *fleet.Store) er
 		{"clock_jumps", s.ClockJumps},
 		{"serial_jumps", s.SerialJumps}, {"false_claims", s.FalseClaims}, {"polls", s.Polls}, {"failed_polls",
 			s.PollsFailed}, {"resyncs_answered", s.Resyncs},
+		{"online_tcp", s.OnlineTCP}, {"online_http", s.OnlineHTTP}, {"wakes_obeyed", s.Wakes},
 		{"trouble", s.Trouble},
 	})
 }

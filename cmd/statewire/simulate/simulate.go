@@ -60,6 +60,7 @@ func Demo(globals *cli.Globals) *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&fc.Clients, "clients", fc.Clients, "how many clients to simulate")
+	cmd.Flags().BoolVar(&fc.Channel, "channel", fc.Channel, "the clients connect to the notifier")
 	cmd.Flags().Uint64Var(&fc.Seed, "seed", fc.Seed, "what decides everything that looks like chance")
 	cli.DurationVar(cmd.Flags(), &fc.PatchDay, "patch-day", "the time in which the patch day's 24 hours pass")
 	return cmd
