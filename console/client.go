@@ -112,6 +112,7 @@ func clientLinks(id string) []web.Entry {
 		{Title: "All messages", Link: "/reports/messages?" + q},
 		{Title: "Missing messages", Link: "/reports/missing-ranges?" + q},
 		{Title: "Resyncs", Link: "/reports/resyncs?step=any&" + q},
+		{Title: "Connections", Link: "/reports/presence-history?" + q},
 		{Title: "Bad records", Link: "/reports/bad-records?" + q},
 		{Title: "JSON", Link: "/api/v1/clients/" + id + "/explain"},
 	}

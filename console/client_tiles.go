@@ -21,7 +21,28 @@ func clientTiles(f *explain.Findings) []web.Tile {
 	}
 	serial := web.Tile{Label: "Last serial", Value: humanize.Number(n.LastSerial()), Note: claimNote(n),
 		Tone: web.TonePlain}
-	return []web.Tile{completeTile(n), serial, last, policy, agent}
+	tiles := []web.Tile{completeTile(n), serial, last, policy, agent}
+	if n.Connection != nil {
+		tiles = append(tiles, connectionTile(*n.Connection, f.AsOf))
+	}
+	return tiles
+}
+
+// connectionTile says whether the client is connected to the notification server. That one is not is no fault: machines
+// are switched off.
+func connectionTile(c explain.Connection, now time.Time) web.Tile {
+	tile := web.Tile{Label: "Connection", Value: dash, Note: "never connected", Tone: web.TonePlain}
+	since := humanize.Span(now.Sub(c.Since))
+	switch {
+	case c.Online:
+		tile.Value, tile.Tone = c.By, web.ToneGood
+		tile.Note = tabular.TerminalSafe(tabular.Shorten(c.Server, 24)) + ", for " + since
+	case c.Lost:
+		tile.Note, tile.Tone = "not known: its server is silent", web.ToneBusy
+	case c.Ever:
+		tile.Value, tile.Note = "offline", "for "+since+": "+tabular.TerminalSafe(tabular.Shorten(c.Reason, 24))
+	}
+	return tile
 }
 
 // sinceTile says how long ago something was; never says that it never was.

@@ -32,6 +32,7 @@ func (s *Server) panelMakers() []panelMaker {
 		{"complete", "Completeness", "/completeness", false, s.fillComplete},
 		{"inbox", "Inbox", "/reports/freshness", false, s.fillInbox},
 		{"compliance", "Compliance", "/reports/topics", true, s.fillCompliance},
+		{"channel", "Connected clients", "/reports/presence", false, s.fillChannel},
 		{"fleet", "Clients by last report", "/reports/report-age", false, s.fillFleet},
 		{"failures", "Failures by error code", "/reports/failures", true, s.fillFailures},
 		{"set-aside", "Bad files and records", "/reports/set-aside", false, s.fillSetAside},

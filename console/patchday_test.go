@@ -9,6 +9,25 @@ import (
 	"statewire/reports/reportstest"
 )
 
+// connections are some of the clients' by a server that reports, and one of a server that is silent.
+func connections(s *reportstest.Seed) {
+	site := &reportstest.Site{Seed: s}
+	site.NotificationServer(1, "push1", time.Minute)
+	s.Exec("INSERT INTO notification_servers (server_id, server_name, updated_time, silent, reported_time) VALUES " +
+		"(2, 'push2', now64(6), 1, now64(6) - 1200)")
+	list := []reportstest.Presence{{Client: 1, Server: 2, Since: hour, Heard: hour, Reason: "server_lost"},
+		{Client: 2, Since: hour, Heard: hour, Reason: "closed"}}
+	for n := 3; n <= 12; n++ {
+		why := ""
+		if n > 9 {
+			why = "tcp push1:10123: connect: connection refused"
+		}
+		list = append(list, reportstest.Presence{Client: n, Online: true, HTTP: n > 9, Since: hour, Heard: hour,
+			Address: "10.0.0.7", Reason: "signin", Why: why})
+	}
+	site.Presence(list...)
+}
+
 // patchDay is a fleet of 240 clients in the middle of installing a month's updates.
 func patchDay(t *testing.T) *reportstest.Seed {
 	s := reportstest.NewSeed(t)
@@ -68,6 +87,7 @@ func patchDay(t *testing.T) *reportstest.Seed {
 			}
 		}
 	}
+	connections(s)
 	s.Reports(reports...)
 	s.Messages(messages...)
 	s.Exec(`INSERT INTO bad_files (name, code, reason, line, column, bytes, set_aside_time) VALUES

@@ -67,10 +67,10 @@ tcp push1:10123: i/o timeout | 1 | 33.3`)
 func TestNotificationServersAreListedWithTheirClients(t *testing.T) {
 	s := connectedSite(t)
 	rows := s.All(s.Runner(), "notification-servers", nil)
-	expect(t, lines(rows, "server", "is", "online", "tcp", "http", "lost", "server_id", "epoch"), `
-push1 | reporting | 4 | 1 | 3 | 0 | 1 | 7
-push2 | silent | 0 | 0 | 0 | 1 | 2 | 0
-push3 | new | 0 | 0 | 0 | 0 | 3 | 0`)
+	expect(t, lines(rows, "server", "is", "online", "tcp", "http", "offline", "lost", "server_id", "epoch"), `
+push1 | reporting | 4 | 1 | 3 | 2 | 0 | 1 | 7
+push2 | silent | 0 | 0 | 0 | 1 | 1 | 2 | 0
+push3 | new | 0 | 0 | 0 | 0 | 0 | 3 | 0`)
 	if rows[0]["last_report"] != s.At(3*time.Minute) || rows[2]["last_report"] != "" {
 		t.Errorf("last reports: %v", rows)
 	}

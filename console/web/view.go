@@ -23,6 +23,7 @@ type Panel struct {
 	Error   string
 	Empty   string // said in place of content there is none of
 	Steps   []Step // what to do about it
+	Notes   []Note
 	Age     Age
 
 	Tiles    []Tile
@@ -36,6 +37,12 @@ type Panel struct {
 	Ring     *Ring
 	Stages   []Stage
 	Table    *Table
+}
+
+// Note is a sentence of a panel.
+type Note struct {
+	Text string
+	Tone Tone
 }
 
 // Dashboard is the page at /.

@@ -31,11 +31,23 @@ type Findings struct {
 type Figures struct {
 	FirstReport, LastReport time.Time
 	LastPolicyRequest       time.Time
-	Version                 string // of its agent; empty when not known
-	Arrived                 uint64 // greatest serial that arrived
-	Claimed                 uint64 // greatest serial that the client says it gave out
-	Unsent                  int    // states that wait on the client
-	Missing, Expected       uint64 // messages; what is below serials that jumped counts in neither
+	Version                 string      // of its agent; empty when not known
+	Arrived                 uint64      // greatest serial that arrived
+	Claimed                 uint64      // greatest serial that the client says it gave out
+	Unsent                  int         // states that wait on the client
+	Missing, Expected       uint64      // messages; what is below serials that jumped counts in neither
+	Connection              *Connection // nil on a site whose clients have none
+}
+
+// Connection is how a client is connected to the notification server, or was.
+type Connection struct {
+	Online bool
+	Ever   bool   // it was connected at some time
+	Lost   bool   // nothing is known of it: its server does not report
+	By     string // TCP or HTTP
+	Server string
+	Since  time.Time // when it came, or was declared offline
+	Reason string    // why it is offline
 }
 
 // LastSerial is the greatest serial that the site knows to exist.
@@ -86,6 +98,10 @@ func (e *evidence) figures() Figures {
 	f := Figures{
 		FirstReport: h.firstReport, LastReport: h.lastReport, LastPolicyRequest: h.claimedTime, Version: h.version,
 		Arrived: h.seen, Claimed: h.claimed, Unsent: h.cacheUnsent, Missing: count(e.missing()),
+	}
+	if p := e.presence; !e.unconnected() {
+		f.Connection = &Connection{Online: p.online, Ever: p.found, Lost: p.reason == "server_lost", By: p.by(),
+			Server: p.server, Since: p.since, Reason: p.reason}
 	}
 	if e.greatest() >= e.floor() {
 		f.Expected = e.greatest() - e.floor() + 1 - count(e.jumps())

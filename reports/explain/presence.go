@@ -82,7 +82,7 @@ func (f *facts) offline() {
 	p := f.presence
 	heard := ""
 	if !p.heard.IsZero() {
-		heard = fmt.Sprintf(" The last byte of it that is known of came at %s%s.", f.when(p.heard), p.over())
+		heard = fmt.Sprintf(" The last byte of it that is known of came at %s, over %s.", f.when(p.heard), p.by())
 	}
 	if p.reason == "server_lost" {
 		f.add(Warning, "server_lost", p.since, "Whether it is connected is not known since %s: its server %s does not report. "+
@@ -172,11 +172,11 @@ func (p presence) from() string {
 	return " from " + tabular.Shorten(p.address, 60)
 }
 
-func (p presence) over() string {
+func (p presence) by() string {
 	if p.http {
-		return ", over HTTP"
+		return "HTTP"
 	}
-	return ", over TCP"
+	return "TCP"
 }
 
 // whyHTTP is the reason as the client gave it.

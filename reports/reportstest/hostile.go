@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
@@ -40,7 +41,11 @@ func Told() (texts []string) {
 
 func StoreHostile(t *testing.T, texts []string) *Seed {
 	s := NewSeed(t)
+	site := &Site{Seed: s}
+	site.NotificationServer(1, "push1", time.Minute)
 	for n, text := range texts {
+		site.Presence(Presence{Client: n, Online: n%2 == 0, HTTP: true, Server: uint32(1 + n%3), Since: Hour, Heard: Hour,
+			Address: text, Reason: text, Why: text})
 		s.Reports(Report{Client: n, Name: text, Received: Hour, File: text})
 		s.Messages(Message{Client: n, Serial: 1, Ago: Hour, Topic: 402, ID: text, State: 11,
 			Params: []string{text, "0x80240022", text}, File: text})

@@ -3,8 +3,6 @@ package reportstest
 import (
 	"fmt"
 	"time"
-
-	"github.com/ClickHouse/clickhouse-go/v2"
 )
 
 // Presence is what the notification manager's mirror has of one client; Server 0 is 1.
@@ -16,24 +14,31 @@ type Presence struct {
 	Address, Reason, Why string
 }
 
-// Presence stores rows as the mirror does; a later call's row of a client replaces an earlier one's.
+// Presence stores rows as the mirror does; a later row of a client replaces an earlier one.
 func (s *Site) Presence(list ...Presence) {
 	s.T.Helper()
+	b, err := s.Store.Conn().PrepareBatch(s.Store.InsertContext(s.T.Context()), `INSERT INTO client_presence (client_id,
+		online_status, channel_type, last_status_time, server_id, session, seq, since, last_heard, address, reason, why, version)`)
+	if err != nil {
+		s.T.Fatal(err)
+	}
 	for _, p := range list {
 		s.presenceVersion++
-		began := p.Since
+		at, began := s.Now.Add(-p.Since), s.Now.Add(-p.Since)
 		if !p.Online {
-			began += 2 * Day
+			began = began.Add(-2 * Day)
 		}
-		s.Exec(fmt.Sprintf("INSERT INTO client_presence (client_id, online_status, channel_type, last_status_time, server_id, "+
-			"session, seq, since, last_heard, address, reason, why, version) VALUES ('%s', %d, %d, '%s', %d, 7, 1, '%s', '%s', "+
-			"{address:String}, {reason:String}, {why:String}, %d)", ID(p.Client), bit(p.Online), bit(p.HTTP),
-			s.Micros(p.Since), max(1, p.Server), s.Micros(began), s.Micros(p.Heard), s.presenceVersion),
-			clickhouse.Named("address", p.Address), clickhouse.Named("reason", p.Reason), clickhouse.Named("why", p.Why))
+		if err := b.Append(ID(p.Client), bit(p.Online), bit(p.HTTP), at, max(1, p.Server), uint64(7), uint64(1), began,
+			s.Now.Add(-p.Heard), p.Address, p.Reason, p.Why, s.presenceVersion); err != nil {
+			s.T.Fatal(err)
+		}
+	}
+	if err := b.Send(); err != nil {
+		s.T.Fatal(err)
 	}
 }
 
-func bit(b bool) int {
+func bit(b bool) uint8 {
 	if b {
 		return 1
 	}

@@ -17,7 +17,7 @@ type Site struct {
 	*Seed
 	Held map[uuid.UUID]explain.Held
 
-	presenceVersion int // of the last row
+	presenceVersion uint64 // of the last row
 }
 
 func NewSite(t testing.TB) *Site {

@@ -6,9 +6,11 @@
 -- note is: silent = its last report of presence is older than two intervals; new = it has not reported yet
 -- note last_report: when a file of presence came last
 -- note epoch: how often the server has started
+-- note offline: clients that are known to be so, this server being the last that they were connected to
 -- note lost: clients of which nothing is known since the server is silent
 -- link online: presence?is=online&server={server}
 -- link http: presence?is=online&channel=HTTP&server={server}
+-- link offline: presence?is=offline&server={server}
 -- link lost: presence?reason=server_lost&server={server}
 SELECT
     s.server_name AS server,
@@ -16,6 +18,7 @@ SELECT
     c.online AS online,
     c.tcp AS tcp,
     c.http AS http,
+    c.offline AS offline,
     c.lost AS lost,
     nullIf(s.reported_time, toDateTime64(0, 6, 'UTC')) AS last_report,
     s.epoch AS epoch,
@@ -24,7 +27,8 @@ FROM (SELECT server_id, server_name, reported_time, silent, epoch FROM notificat
 LEFT JOIN
 (
     SELECT server_id, countIf(online_status = 1) AS online, countIf(online_status = 1 AND channel_type = 0) AS tcp,
-        countIf(online_status = 1 AND channel_type = 1) AS http, countIf(reason = 'server_lost') AS lost
+        countIf(online_status = 1 AND channel_type = 1) AS http, countIf(reason = 'server_lost') AS lost,
+        countIf(online_status = 0 AND reason != 'server_lost') AS offline
     FROM client_presence FINAL
     GROUP BY server_id
 ) AS c ON c.server_id = s.server_id
