@@ -118,6 +118,7 @@ func (m *Manager) load() error {
 		if m.mirrored, err = get[uint64](tx, bucketMeta, metaMirrored); err != nil {
 			return err
 		}
+		m.history.Store(int64(tx.Bucket(bucketHistory).Stats().KeyN))
 		return errors.Join(
 			each(tx, bucketServers, func(_ []byte, s server) bool { m.servers[s.ID] = &s; return true }),
 			each(tx, bucketClients, func(key []byte, c client) bool {
@@ -142,7 +143,8 @@ func (m *Manager) load() error {
 
 // write puts a change into the file: one transaction, one sync.
 func (m *Manager) write(c *change) error {
-	return m.db.Update(func(tx *bbolt.Tx) error {
+	kept := min(len(c.history), max(0, maxHistory-int(m.history.Load())))
+	err := m.db.Update(func(tx *bbolt.Tx) error {
 		var errs []error
 		for _, s := range c.servers {
 			errs = append(errs, put(tx, bucketServers, serverKey(s.ID), s))
@@ -155,7 +157,7 @@ func (m *Manager) write(c *change) error {
 				errs = append(errs, tx.Bucket(bucketClients).Delete(id[:]))
 			}
 		}
-		for _, h := range c.history {
+		for _, h := range c.history[:kept] {
 			errs = append(errs, put(tx, bucketHistory, numberKey(h.Version), h))
 		}
 		for id, n := range c.wakes {
@@ -168,6 +170,12 @@ func (m *Manager) write(c *change) error {
 		errs = append(errs, m.writeMessages(tx, c), put(tx, bucketMeta, metaCounter, c.counter))
 		return errors.Join(errs...)
 	})
+	if err != nil {
+		return fmt.Errorf("write %s: %w", stateFile, err)
+	}
+	m.history.Add(int64(kept))
+	m.metrics.historyLost.Add(float64(len(c.history) - kept))
+	return nil
 }
 
 func (m *Manager) writeMessages(tx *bbolt.Tx, c *change) error {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,7 +48,8 @@ type Manager struct {
 	heard       map[uint32]time.Time // when a file of a server was last there
 	behindSince time.Time            // the oldest change that is not in the tables
 
-	mirror chan struct{} // something is to be mirrored
+	history atomic.Int64  // times of being connected that wait for their table
+	mirror  chan struct{} // something is to be mirrored
 
 	box *box // Owned by Run.
 }

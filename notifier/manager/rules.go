@@ -28,9 +28,11 @@ func (c *change) row(by teller, r wire.Row) {
 	old := c.client(r.Client)
 	order := 1
 	if old != nil {
-		order = -old.compare(r)
+		order = old.compare(r)
 	}
 	switch {
+	case old == nil && !r.Online && r.Reason == wire.OfflineRevoked: // it was erased, and nothing is kept of it
+		c.rows[rowOld]++
 	case order > 0:
 		c.rows[rowStored]++
 		c.take(by, r, old)
@@ -49,11 +51,12 @@ func (c *change) take(by teller, r wire.Row, old *client) {
 		Since: r.Since.UnixMicro(), Last: r.Last.UnixMicro(), Address: r.Address, Reason: r.Reason, Why: r.Why,
 		Online: r.Online, Channel: r.Channel}
 	if old != nil {
-		one.Verdict, one.Decided, one.Barred = old.Verdict, old.Decided, old.Barred
+		one.Verdict, one.Decided, one.Barred, one.Elders = old.Verdict, old.Decided, old.Barred, old.Elders
 		if r.Certificate == 0 && !r.Online {
 			one.Certificate = old.Certificate
 		}
 		if old.Online && old.Server != by.server {
+			one.Elders = old.replaced()
 			c.end(old.Server, r.Client, old.Session)
 		}
 	}
@@ -94,7 +97,10 @@ func (c *change) loses(by teller, r wire.Row, old *client) {
 	if by.full && old.Server == by.server && old.Online {
 		c.acquit(r.Client, old)
 	}
-	if old.Server != by.server || old.Epoch != by.epoch {
+	switch {
+	case old.isElder(by, r.Session):
+		c.end(by.server, r.Client, r.Session) // again: it may not have come through
+	case old.Server != by.server || old.Epoch != by.epoch:
 		c.raise(by.server, r.Client, old.Session+1)
 	}
 }

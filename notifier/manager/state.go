@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,6 +43,31 @@ type client struct {
 	Online      bool         `json:"o,omitempty"`
 	Channel     wire.Channel `json:"h,omitempty"`
 	Verdict     verdict      `json:"j,omitempty"`
+	Elders      []elder      `json:"x,omitempty"` // connections elsewhere that this one replaced
+}
+
+// elder is a connection that was replaced by one at another server. Until its server has closed it, that server goes on
+// saying online.
+type elder struct {
+	Server  uint32 `json:"n"`
+	Epoch   uint64 `json:"e"`
+	Session uint64 `json:"s"`
+}
+
+// maxElders bounds how many are remembered of a client.
+const maxElders = 8
+
+// replaced is the client's elders with the connection itself as the youngest.
+func (c *client) replaced() []elder {
+	out := append(slices.Clone(c.Elders), elder{c.Server, c.Epoch, c.Session})
+	return out[max(0, len(out)-maxElders):]
+}
+
+// isElder says whether what a server tells is of a connection that was replaced.
+func (c *client) isElder(by teller, session uint64) bool {
+	return slices.ContainsFunc(c.Elders, func(e elder) bool {
+		return e.Server == by.server && e.Epoch == by.epoch && session <= e.Session
+	})
 }
 
 // online says whether the client counts as connected.
@@ -58,7 +84,7 @@ func (c *client) why() (reason string, at int64) {
 	return c.Reason, max(c.Since, c.Last)
 }
 
-// compare is the order of what is told of a client: by session, then by number.
+// compare is the place of a row before (-1) or behind (1) what is known: by session, then by number.
 func (c *client) compare(r wire.Row) int {
 	if r.Session != c.Session {
 		if r.Session < c.Session {

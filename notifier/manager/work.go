@@ -199,6 +199,9 @@ func (m *Manager) Seen(_ context.Context, seen wire.Seen) error {
 	}
 	err := m.update(func(c *change) error {
 		by := teller{server: seen.ServerID, epoch: seen.Epoch}
+		if m.servers[seen.ServerID] == nil {
+			c.server(seen.ServerID, seen.Server).Owes = true
+		}
 		for _, r := range seen.Rows {
 			c.row(by, r)
 		}
