@@ -17,7 +17,10 @@ import (
 	"statewire/notifier/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreTopFunction("github.com/ClickHouse/clickhouse-go/v2.(*connPool).runDrainPool"))
+}
 
 // today is when every test begins.
 var today = time.Date(2026, 11, 28, 22, 0, 0, 0, time.UTC)

@@ -143,8 +143,10 @@ func (c *change) keepHistory(id uuid.UUID, old, one *client) {
 	case old != nil && old.Online:
 		c.over(id, old, one.Since, replaced)
 	}
-	if !one.Online && (old == nil || old.Session != one.Session || old.Server != one.Server) && one.Last > one.Since {
-		c.over(id, one, one.Last, one.Reason) // it came and went between two reports
+	if !one.Online && (old == nil || old.Session != one.Session || old.Server != one.Server) {
+		unseen := *one // it came and went between two reports: when it came is not told
+		unseen.Since = min(one.Since, one.Last)
+		c.over(id, &unseen, max(one.Since, one.Last), one.Reason)
 	}
 }
 

@@ -32,7 +32,10 @@ type mirror struct {
 // row is a row of the table of servers.
 type row struct {
 	name     string
-	reported bool
+	reported bool // something came of it
+	epoch    uint64
+	last     time.Time // when its last report came; 1970 for never
+	silent   bool
 	updated  time.Time
 }
 
@@ -146,7 +149,7 @@ func (w *mirror) adopt(ctx context.Context, greatest uint64) error {
 		var online, channel uint8
 		var at, since, last time.Time
 		if err := scan(&id, &online, &channel, &at, &c.Server, &c.Session, &c.Seq, &since, &last, &c.Address,
-			&c.Reason); err != nil {
+			&c.Reason, &c.Why); err != nil {
 			return err
 		}
 		c.Online, c.Channel, c.Since, c.Last = online == 1, wire.Channel(channel), since.UnixMicro(), last.UnixMicro()

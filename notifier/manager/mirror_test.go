@@ -96,11 +96,15 @@ func TestTheTablesSayWhatIsKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	byHTTP := on(2, 3, 1, 1)
-	byHTTP.Channel = wire.HTTP
+	byHTTP.Channel, byHTTP.Why = wire.HTTP, "refused"
 	w.load(full(1, on(1, 8, 1, 0), byHTTP), second(full(1, on(3, 4, 1, 2))))
 	w.sync()
 	w.equal("connected", w.rows(statusSQL), "01 1 0 1 0", "02 1 1 1 1", "03 1 0 2 2")
+	w.equal("why by HTTP", w.rows("toString(channel_type), why) FROM client_presence FINAL WHERE why != ''"), "1 refused")
 	w.equal("counts of the servers", w.rows(serversQuery), "push1 2", "push2 1")
+	const reported = `server_name, toString(epoch), toString(silent),
+		toString(intDiv(toUnixTimestamp(reported_time) - 1795903200, 60))) FROM notification_servers FINAL ORDER BY server_name`
+	w.equal("servers", w.rows(reported), "push1 1 0 0", "push2 1 0 0")
 	w.equal("history", w.rows(historyQuery))
 	w.load(delta(2, off(1, 8, 2, 5, "closed")))
 	w.sync()
@@ -112,6 +116,7 @@ func TestTheTablesSayWhatIsKnown(t *testing.T) {
 	w.equal("both are silent", w.rows(presentQuery), "01 0 8 2 closed 10.0.0.7", "02 0 3 1 server_lost 10.0.0.7",
 		"03 0 4 1 server_lost 10.0.0.7")
 	w.equal("counts of the servers", w.rows(serversQuery), "push1 0", "push2 0")
+	w.equal("servers", w.rows(reported), "push1 1 1 0", "push2 1 1 0")
 	w.equal("messages", w.rows(`component, toString(message_id), event) FROM component_status ORDER BY time, message_id`),
 		"SMS_NOTIFICATION_SERVER 9800 message", "SMS_NOTIFICATION_MANAGER 9812 message", "SMS_NOTIFICATION_MANAGER 9812 message")
 	w.equal("the query for the servers' counts, as it was printed", w.rows(`toString(n)) FROM (

@@ -230,7 +230,7 @@ func TestTheHistoryHasOneRowForEachConnection(t *testing.T) {
 		}, []string{"1 1.8 0-10 server_lost", "1 1.8 0-3 closed"}},
 		{"it came and went between two reports", func(b *bench) {
 			r := off(1, 8, 2, 1, "closed")
-			r.Last = r.Since.Add(4 * time.Minute)
+			r.Since = r.Last.Add(4 * time.Minute)
 			b.load(delta(1, r))
 		}, []string{"1 1.8 1-5 closed"}},
 	} {

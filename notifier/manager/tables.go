@@ -19,13 +19,13 @@ import (
 // readServers reads the table of servers as it is.
 func (w *mirror) readServers(ctx context.Context) error {
 	w.servers = map[uint32]row{}
-	err := w.db.EachRow(ctx, `SELECT server_id, server_name, isNotNull(online_clients), updated_time
-		FROM notification_servers FINAL`, nil, func(scan func(...any) error) error {
+	err := w.db.EachRow(ctx, `SELECT server_id, server_name, isNotNull(online_clients), epoch, reported_time, silent,
+		updated_time FROM notification_servers FINAL`, nil, func(scan func(...any) error) error {
 		var id uint32
 		var r row
-		var reported uint8
-		err := scan(&id, &r.name, &reported, &r.updated)
-		r.reported = reported == 1
+		var reported, silent uint8
+		err := scan(&id, &r.name, &reported, &r.epoch, &r.last, &silent, &r.updated)
+		r.reported, r.silent = reported == 1, silent == 1
 		w.servers[id] = r
 		return err
 	})
@@ -35,37 +35,53 @@ func (w *mirror) readServers(ctx context.Context) error {
 	return nil
 }
 
-// writeServers writes the servers whose name changed, or whose first report came. How many clients each holds is
-// counted by the view.
-func (w *mirror) writeServers(ctx context.Context) error {
-	var ids []uint32
-	var names []string
-	var online []*uint64
-	var times []time.Time
-	changed := map[uint32]row{}
-	now := w.m.now()
+// changedServers are the servers that have another row than the table.
+func (w *mirror) changedServers() map[uint32]row {
+	now, out := w.m.now(), map[uint32]row{}
 	w.m.mu.RLock()
+	defer w.m.mu.RUnlock()
 	for id, s := range w.m.servers {
-		have, known := w.servers[id]
-		want := row{name: s.Name, reported: s.Version > 0 || have.reported}
-		if known && have.name == want.name && have.reported == want.reported {
+		have := w.servers[id]
+		want := row{name: s.Name, reported: s.Version > 0 || have.reported, epoch: s.Epoch, silent: s.Silent,
+			last: time.UnixMicro(0).UTC(), updated: have.updated}
+		if !s.Reported.IsZero() {
+			want.last = s.Reported.UTC().Truncate(time.Microsecond)
+		}
+		if have.last.Equal(want.last) {
+			want.last = have.last // the same in whatever zone
+		}
+		if have == want {
 			continue
 		}
 		if want.updated = now; !have.updated.Before(now) {
 			want.updated = have.updated.Add(time.Microsecond) // clocks are set back, the latest row counts all the same
 		}
+		out[id] = want
+	}
+	return out
+}
+
+// writeServers writes the servers that reported, or changed otherwise. How many clients each holds is counted by the
+// view: the column says only that something came of it.
+func (w *mirror) writeServers(ctx context.Context) error {
+	changed := w.changedServers()
+	var ids []uint32
+	var names []string
+	var online []*uint64
+	var epochs []uint64
+	var last, updated []time.Time
+	var silent []uint8
+	for id, r := range changed {
 		var count *uint64
-		if want.reported {
+		if r.reported {
 			count = new(uint64)
 		}
-		changed[id] = want
-		ids, names, online, times = append(ids, id), append(names, s.Name), append(online, count),
-			append(times, want.updated)
+		ids, names, online, epochs = append(ids, id), append(names, r.name), append(online, count), append(epochs, r.epoch)
+		last, silent, updated = append(last, r.last), append(silent, store.Flag(r.silent)), append(updated, r.updated)
 	}
-	w.m.mu.RUnlock()
-	if err := w.insert(ctx, "notification_servers",
-		"INSERT INTO notification_servers (server_id, server_name, online_clients, updated_time)", len(ids), ids, names,
-		online, times); err != nil {
+	if err := w.insert(ctx, "notification_servers", `INSERT INTO notification_servers (server_id, server_name,
+		online_clients, epoch, reported_time, silent, updated_time)`, len(ids), ids, names, online, epochs, last, silent,
+		updated); err != nil {
 		return err
 	}
 	for id, r := range changed {
@@ -105,17 +121,17 @@ func (w *mirror) insertClients(ctx context.Context, clients []waitingClient) err
 	ids, online, channels := make([]uuid.UUID, n), make([]uint8, n), make([]uint8, n)
 	at, since, last := make([]time.Time, n), make([]time.Time, n), make([]time.Time, n)
 	servers, sessions, seqs := make([]uint32, n), make([]uint64, n), make([]uint64, n)
-	addresses, reasons, versions := make([]string, n), make([]string, n), make([]uint64, n)
+	addresses, reasons, whys, versions := make([]string, n), make([]string, n), make([]string, n), make([]uint64, n)
 	for i, c := range clients {
 		reason, began := c.why()
 		ids[i], online[i], channels[i], at[i] = c.id, store.Flag(c.online()), uint8(c.Channel), fromMicro(began)
 		servers[i], sessions[i], seqs[i] = c.Server, c.Session, c.Seq
 		since[i], last[i], addresses[i], reasons[i] = fromMicro(c.Since), fromMicro(c.Last), c.Address, reason
-		versions[i] = c.Version
+		whys[i], versions[i] = c.Why, c.Version
 	}
 	return w.insert(ctx, "client_presence", `INSERT INTO client_presence (client_id, online_status, channel_type,
-		last_status_time, server_id, session, seq, since, last_heard, address, reason, version)`, n,
-		ids, online, channels, at, servers, sessions, seqs, since, last, addresses, reasons, versions)
+		last_status_time, server_id, session, seq, since, last_heard, address, reason, why, version)`,
+		n, ids, online, channels, at, servers, sessions, seqs, since, last, addresses, reasons, whys, versions)
 }
 
 // mirroredClients notes that clients are in the table. One that changed meanwhile waits on.
