@@ -14,12 +14,13 @@ const manyConnections = 12
 // endings say in words why a client counts as offline. Of what only the client's system or the network knows they name
 // what it may have been.
 var endings = map[string]string{
-	"closed":          "the client's end closed the connection, as an agent does that is stopped and a machine that is shut down",
+	"closed":          "the connection was closed, as an agent does that is stopped and a machine that is shut down",
 	"reset":           "the connection broke off",
 	"silent":          "nothing came from it for too long: the machine may sleep, be switched off, or have lost the network",
 	"server_stopping": "the notification server was stopped; the client signs in again when it runs",
 	"server_full":     "its server does not name it among the connected clients any more",
 	"revoked":         "its certificate is refused",
+	"expired":         "its certificate ran out",
 	"replaced":        "the client connected again, here or at another server",
 	"duplicate":       "another machine with the same identity is connected in its place",
 }
@@ -74,7 +75,7 @@ func (f *facts) counted() string {
 	if p.told.IsZero() || !p.told.After(p.since) {
 		return ""
 	}
-	return fmt.Sprintf(" Its server's latest report, of %s, has it.", f.when(p.told))
+	return fmt.Sprintf(" Its server reported last at %s, and said nothing else.", f.when(p.told))
 }
 
 // offline tells of a client that is not.
@@ -100,13 +101,17 @@ func (f *facts) offline() {
 	}
 }
 
-// ended is the reason, with the time that the site is set to.
+// ended is the reason, as far as it is told of this connection. Over HTTP nobody says good-bye but by asking no more.
 func (f *facts) ended() string {
-	if f.presence.reason == "silent" && f.schedule.OfflineAfter > 0 {
-		return "nothing came from it for " + hours(f.schedule.OfflineAfter) + ": the machine may sleep, be switched off, or " +
-			"have lost the network"
+	p := f.presence
+	switch quiet := p.since.Sub(p.heard); {
+	case p.reason == "silent" && !p.heard.IsZero() && quiet > time.Second:
+		return "nothing came from it for " + humanize.Span(quiet) + ": the machine may sleep, be switched off, or have lost " +
+			"the network"
+	case p.reason == "closed" && p.http:
+		return "it made no further request: its agent was stopped, or the machine is switched off, asleep or without network"
 	}
-	return ending(f.presence.reason)
+	return ending(p.reason)
 }
 
 func ending(reason string) string {

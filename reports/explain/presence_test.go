@@ -36,6 +36,8 @@ func presenceSite(t *testing.T) *reportstest.Site {
 		presence{Client: 8, Since: 2 * hour, Heard: 2 * hour, Reason: "revoked"},
 		presence{Client: 9, Since: 5 * hour, Heard: 5 * hour, Reason: "reset"},
 		presence{Client: 10, Since: 3*hour - 19*time.Minute, Heard: 3 * hour, Reason: "what a later version says"},
+		presence{Client: 13, Since: 2 * hour, Heard: 2 * hour, Reason: "closed"},
+		presence{Client: 14, Since: 2 * hour, Heard: 2 * hour, Reason: "silent"},
 		presence{Client: 11, Server: 9, Online: true, Since: hour, Heard: hour, Reason: "signin"},
 	)
 	for n := range 12 {
@@ -60,18 +62,20 @@ func TestPresenceIsExplained(t *testing.T) {
 		not        string // this code is not among the facts
 	}{
 		{"over TCP: server, port, address, since when, and how fresh that is", 1, "online", "Connected over TCP to push1 " +
-			"port 10123 from 10.0.0.7 since " + clock(5*hour) + " (5 h ago). Its server's latest report, of " +
-			clock(3*time.Minute) + " (3 min ago), has it.", "offline"},
+			"port 10123 from 10.0.0.7 since " + clock(5*hour) + " (5 h ago). Its server reported last at " +
+			clock(3*time.Minute) + " (3 min ago), and said nothing else.", "offline"},
 		{"over HTTP: why, in the client's words", 2, "online_http", "Connected over HTTP to push1 from 10.0.0.8 since " +
 			clock(2*hour) + " (2 h ago): it says that TCP failed: tcp push1.example:10123: connect: connection refused. Its " +
-			"server's latest report", "online"},
+			"server reported last at", "online"},
 		{"over HTTP without a reason; no report of its server has it yet", 3, "online_http", "Connected over HTTP to push1 " +
 			"since " + clock(time.Minute) + " (1 min ago): it did not say why TCP is not used.", "online"},
 		{"silent: how long, and the last byte", 4, "offline", "Not connected: push1 declared it offline at " + clock(2*hour) +
 			" (2 h ago) because nothing came from it for 20 min: the machine may sleep, be switched off, or have lost the " +
 			"network. The last byte of it that is known of came at " + clock(2*hour+20*time.Minute) + " (2 h 20 min ago), over " +
 			"TCP.", "online"},
-		{"closed by its own end", 5, "offline", "because the client's end closed the connection", "online"},
+		{"over HTTP it made no further request", 5, "offline", "because it made no further request", "online"},
+		{"over TCP the connection was closed", 13, "offline", "because the connection was closed", "online"},
+		{"silent, and no last byte is known", 14, "offline", "because nothing came from it for too long", "online"},
 		{"what it met when it was connected last", 5, "last_http", "it says that TCP failed: tcp push1", "online_http"},
 		{"its server is lost: nothing is said of the machine", 6, "server_lost", "Whether it is connected is not known since " +
 			clock(2*hour) + " (2 h ago): its server push1 does not report. That says nothing about the machine.", "offline"},
@@ -95,7 +99,7 @@ func TestPresenceIsExplained(t *testing.T) {
 			t.Errorf("%s: and yet %s: %s", c.name, c.not, text)
 		}
 	}
-	if text := s.Explained(3)["online_http"]; strings.Contains(text, "latest report") {
+	if text := s.Explained(3)["online_http"]; strings.Contains(text, "reported last") {
 		t.Errorf("its server reported 3 minutes ago, it came a minute ago: %q", text)
 	}
 }
