@@ -76,6 +76,60 @@ func TestAPolicyIsAdoptedOnceAndOutlivesARestart(t *testing.T) {
 	})
 }
 
+// Whoever is woken asks for the policy at once, unless the relay asked to be left alone.
+func TestAPollCanBeHadNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		relay := agenttest.NewSite(t)
+		cfg := DefaultConfig()
+		cfg.StartupJitter = 0
+		a, err := New(cfg, Deps{Identity: testIdentity, Store: cache.NewMemory(0), Relay: relay, Log: quiet})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Assignment().Known {
+			t.Error("before anything the policy is known")
+		}
+		told := 0
+		a.OnPoll(func() { told++ })
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- a.Run(ctx) }()
+		defer func() { stop(); <-ended }()
+		after := func(d time.Duration, polls int, what string) {
+			t.Helper()
+			time.Sleep(d)
+			synctest.Wait()
+			if n := relay.Counted(func() int { return len(relay.Polls) }); n != polls || told != polls {
+				t.Fatalf("%s: %d polls, %d told; want %d", what, n, told, polls)
+			}
+		}
+		after(time.Second, 1, "at its start")
+		if !a.Assignment().Known {
+			t.Error("after an answer the policy is not known")
+		}
+		want(relay, policy.Document{Notifier: ":10200"})
+		a.PollNow()
+		after(0, 2, "woken")
+		if got := a.Assignment(); got.Notifier != ":10200" || got.Relay != "" || got.InUse {
+			t.Errorf("assigned %+v", got)
+		}
+		after(50*time.Minute, 2, "the next one waits for its interval from then on")
+		relay.PollFault = func(int) *transport.PolicyAnswer {
+			return &transport.PolicyAnswer{Outcome: transport.Again, Status: 503, After: 10 * time.Minute}
+		}
+		a.PollNow()
+		after(0, 3, "woken again")
+		a.PollNow()
+		after(time.Minute, 3, "the relay asked to be left alone")
+		relay.Mu.Lock()
+		relay.PollFault = nil
+		relay.Mu.Unlock()
+		after(9*time.Minute, 3, "and still is")
+		a.PollNow()
+		after(0, 4, "for ten minutes")
+	})
+}
+
 func TestAKeptPolicyThatIsNotUnderstoodIsAskedForAnew(t *testing.T) {
 	memory, relay := cache.NewMemory(0), agenttest.NewSite(t)
 	want(relay, policy.Document{SendInterval: time.Minute})

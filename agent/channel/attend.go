@@ -242,7 +242,7 @@ func (a *attendance) hear(f frame) *end {
 	case wire.Close:
 		m, err := wire.DecodeClose(f.payload)
 		if err == nil {
-			err = &closed{m}
+			err = &closed{CloseMessage: m}
 		}
 		if m.Code == wire.CloseWrongServer {
 			a.c.waker.wake() // the policy names the right one

@@ -274,7 +274,7 @@ func (c *Channel) rest(ctx context.Context, wait time.Duration, after end) {
 
 // join is why neither way worked.
 func join(tcp, err error) error {
-	if tcp == nil || told(err) != nil {
+	if tcp == nil {
 		return err
 	}
 	return fmt.Errorf("%w; %w", tcp, err)

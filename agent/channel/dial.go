@@ -203,8 +203,20 @@ func throughCONNECT(ctx context.Context, by *url.URL, conn net.Conn, address str
 	if err != nil {
 		return errors.Join(ctx.Err(), err)
 	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("it refuses CONNECT to %s: %.100s", address, resp.Status)
+	return errors.Join(ctx.Err(), connectRefused(address, resp))
+}
+
+func connectRefused(address string, resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		return nil
 	}
-	return ctx.Err()
+	return fmt.Errorf("it refuses CONNECT to %s: %.100q", address, resp.Status)
+}
+
+// throughRelayProxy names the proxy that does not let a request to the relay through.
+func throughRelayProxy(_ context.Context, by *url.URL, req *http.Request, resp *http.Response) error {
+	if err := connectRefused(req.Host, resp); err != nil {
+		return &proxyError{by.Host, err}
+	}
+	return nil
 }

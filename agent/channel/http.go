@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -81,7 +82,8 @@ func (c *Channel) newHTTPLink(relay string) (*httpLink, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Transport: &http.Transport{
 				Proxy: c.d.Proxy, TLSClientConfig: c.d.TLS(u.Hostname()), TLSHandshakeTimeout: connectTimeout, Protocols: one,
-				MaxConnsPerHost: 1, IdleConnTimeout: holdTimeout, DisableCompression: true,
+				OnProxyConnectResponse: throughRelayProxy,
+				MaxConnsPerHost:        1, IdleConnTimeout: holdTimeout, DisableCompression: true,
 				DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 					return c.open(ctx, m, network, address)
 				},
@@ -170,13 +172,15 @@ func refusal(resp *http.Response, text []byte) error {
 	after := transport.RetryAfter(resp.Header)
 	switch {
 	case said.Code == transport.CodeRevoked:
-		return &closed{wire.CloseMessage{Code: wire.CloseRevoked}}
-	case resp.StatusCode == http.StatusServiceUnavailable && after > 0:
-		return &closed{wire.CloseMessage{Code: wire.CloseLimit, Text: said.Detail, RetryAfter: after}}
-	case said.Code == "":
+		return &closed{CloseMessage: wire.CloseMessage{Code: wire.CloseRevoked}}
+	case said.Code == "" && resp.StatusCode != http.StatusServiceUnavailable:
 		return fmt.Errorf("%w with %d", transport.ErrNotRelay, resp.StatusCode)
 	}
-	return fmt.Errorf("the relay answered %d %.100s %.300s", resp.StatusCode, said.Code, said.Detail)
+	words := strings.TrimSpace(fmt.Sprintf("the relay answered %d %.100s %.300s", resp.StatusCode, said.Code, said.Detail))
+	if after > 0 {
+		return &closed{wire.CloseMessage{Code: wire.CloseLimit, RetryAfter: after}, words}
+	}
+	return errors.New(words)
 }
 
 // errAsked ends a held request for one that is answered at once.

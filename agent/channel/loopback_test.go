@@ -221,6 +221,7 @@ func TestARealNotifierConfirmsAndWakes(t *testing.T) {
 	l.stop() // it says good-bye
 	until(t, "it is told", func() bool { return strings.Contains(c.Status().Failure, "stops") })
 	l.begin(address)
+	c.Reconnect("the test is in a hurry")
 	until(t, "back on TCP", func() bool { return over(c, "TCP")() && c.Status().Session > 1 })
 }
 
@@ -358,7 +359,7 @@ func TestAProxyThatRefusesIsNamedWithoutItsPassword(t *testing.T) {
 		}
 	})
 	until(t, "on HTTP, by the same proxy", over(c, "HTTP"))
-	if got := c.Status().Failure; !strings.Contains(got, "the proxy "+at.Host+": it refuses CONNECT to "+l.tcp+": 407") ||
+	if got := c.Status().Failure; !strings.Contains(got, "the proxy "+at.Host+": it refuses CONNECT to "+l.tcp+": \"407 ") ||
 		strings.Contains(got, "hunter") {
 		t.Errorf("it says %q", got)
 	}

@@ -51,7 +51,10 @@ func (e end) asked() bool {
 func final(code wire.CloseCode) bool { return code == wire.CloseRevoked || code == wire.CloseNotYours }
 
 // closed is what a server's last word on a connection comes to.
-type closed struct{ wire.CloseMessage }
+type closed struct {
+	wire.CloseMessage
+	words string // the relay's, in place of those that the code stands for
+}
 
 // told is a server's last word, nil when it said none.
 func told(err error) *wire.CloseMessage {

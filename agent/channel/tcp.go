@@ -92,7 +92,7 @@ func (c *Channel) confirmed(f frame, offered uint64) (confirm wire.SignInConfirm
 		if err != nil {
 			return confirm, err
 		}
-		return confirm, &closed{m}
+		return confirm, &closed{CloseMessage: m}
 	case wire.SignInConfirm:
 		if confirm, err = wire.DecodeSignInConfirm(f.payload); err != nil {
 			return confirm, err

@@ -121,6 +121,9 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 // Error puts the server's last word into words.
 func (c *closed) Error() string {
 	said := ""
+	if c.words != "" {
+		return c.words
+	}
 	if c.Text != "" {
 		said = fmt.Sprintf(" (%.300q)", c.Text)
 	}

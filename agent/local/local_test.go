@@ -30,6 +30,16 @@ type operatedAgent struct {
 	client *Client
 }
 
+// connected is a client's channel that is open.
+type connected struct{}
+
+var channelSince = time.Date(2026, 3, 1, 2, 3, 4, 0, time.UTC)
+
+func (connected) Status() channel.Status {
+	return channel.Status{Transport: "TCP", Server: "push.example:10123", Session: 812, KeepAlive: 15 * time.Minute,
+		Remote: "10.0.0.1:10123", LastIn: channelSince}
+}
+
 func operate(t *testing.T) *operatedAgent {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sw") // a socket's path is short
@@ -54,7 +64,7 @@ func operate(t *testing.T) *operatedAgent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket := New(a, source, own, channel.New(channel.Deps{}), About{Host: "host", Version: "1.2.3", Relay: "https://mp.example:8443"}, quiet)
+	socket := New(a, source, own, connected{}, About{Host: "host", Version: "1.2.3", Relay: "https://mp.example:8443"}, quiet)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- socket.Serve(ctx, ln) }()
@@ -146,7 +156,9 @@ func TestStatusThroughTheSocket(t *testing.T) {
 	if err != nil || s.Client != testIdentity.Client.String() || s.Host != "host" || s.Version != "1.2.3" ||
 		s.Process != os.Getpid() || s.Relay != "https://mp.example:8443" ||
 		!s.Connected || s.Problem != "" || s.LastSerial != 1 || s.Held != 1 || s.Unsent != 0 ||
-		time.Since(s.LastSend) > time.Minute || s.SendInterval != 900 {
+		time.Since(s.LastSend) > time.Minute || s.SendInterval != 900 || s.Channel.Transport != "TCP" ||
+		s.Channel.Server != "push.example:10123" || s.Channel.KeepAlive != 900 || s.Channel.Session != 812 ||
+		s.Channel.Remote != "10.0.0.1:10123" || !s.Channel.LastIn.Equal(channelSince) {
 		t.Errorf("status is %+v, %v", s, err)
 	}
 }

@@ -62,6 +62,24 @@ func TestAgentHealth(t *testing.T) {
 			cli.HealthOK, ""},
 		{"a scan failed", func(s *local.StatusReport) { s.Scan = &agent.ScanState{State: "failed", Reason: "no lists"} },
 			cli.HealthWarning, "package scan failed: no lists"},
+		{"the channel goes over HTTP", func(s *local.StatusReport) {
+			s.Channel = local.ChannelReport{Transport: "HTTP", Failure: "tcp n:10123: connection refused"}
+		}, cli.HealthOK, ""},
+		{"the channel is away for a while", func(s *local.StatusReport) {
+			s.Channel = local.ChannelReport{Failure: "connection refused", DownFrom: now.Add(-59 * time.Minute)}
+		}, cli.HealthOK, ""},
+		{"the channel is away for an hour", func(s *local.StatusReport) {
+			s.Channel = local.ChannelReport{Failure: "connection refused", DownFrom: now.Add(-61 * time.Minute)}
+		}, cli.HealthWarning, "without the notifier since 2026-03-10T06:59:00Z: connection refused"},
+		{"a machine that is not enrolled has no channel", func(s *local.StatusReport) {
+			s.Channel = local.ChannelReport{Waits: "for a certificate"}
+		}, cli.HealthOK, ""},
+		{"another machine has its identity", func(s *local.StatusReport) {
+			s.Channel = local.ChannelReport{Duplicate: true, Failure: "another machine has this client's identity"}
+		}, cli.HealthWarning, "another machine has"},
+		{"the site wants nothing of it", func(s *local.StatusReport) {
+			s.Channel = local.ChannelReport{Final: true, Failure: "revoked"}
+		}, cli.HealthWarning, "revoked"},
 		{"several at once", func(s *local.StatusReport) { s.Problem, s.OldestUnsent = "no", 90000 }, cli.HealthCritical,
 			"no"},
 	} {
@@ -88,6 +106,34 @@ func TestTheStatusHasTopicsAsNumbers(t *testing.T) {
 			!strings.Contains(out.String(), want) {
 			t.Errorf("the status is %s, %v; want %s in it", out.String(), err, want)
 		}
+	}
+}
+
+// What people and programs read of the fast channel.
+func TestTheStatusTellsOfTheChannel(t *testing.T) {
+	at := time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC)
+	s := local.StatusReport{Channel: local.ChannelReport{Transport: "HTTP", Server: "https://mp.example:8443", Since: at,
+		Session: 812, Local: "10.0.0.7:51234", Remote: "10.0.0.1:8443", LastIn: at.Add(time.Minute),
+		LastOut: at.Add(2 * time.Minute), NextTCP: at.Add(time.Hour), Failure: "tcp n:10123: connection refused", FailedAt: at}}
+	var out strings.Builder
+	if err := cli.WriteRecord(&out, "json", statusFields(s, cli.HealthOK, nil)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"channel": "HTTP"`, `"channel_server": "https://mp.example:8443"`,
+		`"channel_since": "2026-03-10T08:00:00Z"`, `"channel_local": "10.0.0.7:51234"`,
+		`"channel_remote": "10.0.0.1:8443"`, `"channel_last_received": "2026-03-10T08:01:00Z"`,
+		`"channel_last_sent": "2026-03-10T08:02:00Z"`, `"channel_session": 812`, `"channel_keepalive": "0s"`,
+		`"channel_next_tcp": "2026-03-10T09:00:00Z"`, `"channel_failure": "tcp n:10123: connection refused"`,
+		`"channel_failed_at": "2026-03-10T08:00:00Z"`} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the status is %s; want %s in it", out.String(), want)
+		}
+	}
+	out.Reset()
+	if err := cli.WriteRecord(&out, "json", statusFields(local.StatusReport{Channel: local.ChannelReport{
+		Waits: "for a certificate"}}, cli.HealthOK, nil)); err != nil ||
+		!strings.Contains(out.String(), `"channel": "none"`) || !strings.Contains(out.String(), `"for a certificate"`) {
+		t.Errorf("the status is %s, %v", out.String(), err)
 	}
 }
 
