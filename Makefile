@@ -55,6 +55,7 @@ long: build platforms ## the same proofs at length (root): LONG times the kills,
 	  ./ingest ./inbox ./store ./resync/gaps ./agent/cache ./reports
 	for n in 300 2000; do STATEWIRE_TEST_FLEET=$$n $(GO) test -count 1 -timeout 1h \
 	  -run 'OneRoundMakesSite|SerialsThatJumpMove|ASiteAsksForCertificatesWhile|TheAuthorityChangesUnder' ./cmd/statewire || exit 1; done
+	STATEWIRE_TEST_SOAK=1h $(GO) test -count 1 -timeout 2h -run PresenceIsTrue ./notifier/manager
 
 bench: build ## the speed claims, as ratios measured side by side (STATEWIRE_TEST_STEADY=30m: the steady site at length)
 	$(GO) test -run '^$$' -bench 'Ratio|Limit' -benchtime 1x -timeout 60m ./... | scripts/bench-table
