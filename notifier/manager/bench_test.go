@@ -58,6 +58,7 @@ func (b *bench) open() {
 		b.t.Fatal(err)
 	}
 	b.allowed[2] = "push2"
+	b.box.started = true // every test would have its message
 }
 
 // restart is the end of the process, and its next start.

@@ -28,6 +28,7 @@ type box struct {
 	gone   map[string]bool  // loaded, and not removed yet
 	broken map[string]*aside
 	senders
+	started  bool
 	looked   time.Time // the last look
 	held     int       // rows in memory
 	told     string    // the last complaint

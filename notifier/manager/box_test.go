@@ -38,6 +38,13 @@ func TestReportsOfAServerLoadInTheOrderOfTheirVersions(t *testing.T) {
 	b.load(delta(4, on(2, 5, 1, 0), off(1, 8, 9, 0, "closed")))
 	b.want("the missed one comes late: what is greater counts", 2, "online 1 5.1 signin")
 	b.want("and what is smaller does not", 1, "online 1 9.1 signin")
+	r := full(9, on(1, 9, 1, 2))
+	r.Base = 5
+	b.load(r)
+	b.want("it builds on what is loaded: the server left versions out", 2, "offline 1 5.1 server_full")
+	if s, err := b.Servers(t.Context()); err != nil || s[0].Version != 9 {
+		t.Errorf("%+v, %v", s, err)
+	}
 	if left := b.files("."); len(left) > 0 {
 		t.Errorf("left in the box: %v", left)
 	}

@@ -120,7 +120,11 @@ func (m *Manager) load() error {
 		}
 		m.history.Store(int64(tx.Bucket(bucketHistory).Stats().KeyN))
 		return errors.Join(
-			each(tx, bucketServers, func(_ []byte, s server) bool { m.servers[s.ID] = &s; return true }),
+			each(tx, bucketServers, func(_ []byte, s server) bool {
+				s.Owes = true // what it was to be told of its clients may be lost: a full report shows who is to be told
+				m.servers[s.ID] = &s
+				return true
+			}),
 			each(tx, bucketClients, func(key []byte, c client) bool {
 				if _, ok := reasons[c.Reason]; !ok {
 					reasons[c.Reason] = c.Reason

@@ -34,14 +34,14 @@ type Manager struct {
 	writing sync.Mutex // held over a change, from its first look to its end in memory
 
 	mu          sync.RWMutex
-	counter     uint64                  // Guarded by mu, as all below.
-	mirrored    uint64                  // clients up to this version are in the table
-	clients     map[uuid.UUID]*client   // replaced, never changed
-	servers     map[uint32]*server      // replaced, never changed
-	unmirrored  map[uuid.UUID]struct{}  // clients of which the table lacks the latest
-	seen        map[uuid.UUID]unnamedBy // clients told of at once, and by no file yet
-	told        map[string]time.Time    // status messages: when they were last told
-	wakes       map[uuid.UUID]uint64    // clients to be woken, and with which wake
+	counter     uint64                 // Guarded by mu, as all below.
+	mirrored    uint64                 // clients up to this version are in the table
+	clients     map[uuid.UUID]*client  // replaced, never changed
+	servers     map[uint32]*server     // replaced, never changed
+	unmirrored  map[uuid.UUID]struct{} // clients of which the table lacks the latest
+	seen        map[uuid.UUID]atOnce   // clients told of at once, and by no file yet
+	told        map[string]time.Time   // status messages: when they were last told
+	wakes       map[uuid.UUID]uint64   // clients to be woken, and with which wake
 	wakeNumber  uint64
 	queues      map[uint32]*queue    // what is to be done by each server
 	running     time.Time            // since when this process looks without a break
@@ -54,13 +54,11 @@ type Manager struct {
 	box *box // Owned by Run.
 }
 
-// unnamedBy says which reports did not name a client that was told of at once.
-type unnamedBy uint8
-
-const (
-	noReport unnamedBy = iota
-	oneFull            // it may be older than what was told: the next one decides
-)
+// atOnce is what was told at once of a client that no file of the server has named since.
+type atOnce struct {
+	server  uint32
+	doubted bool // a full report did not name it: that may be older than what was told, and the next one decides
+}
 
 // Open opens what is known, or begins anew. Nothing runs before Run.
 func Open(cfg Config, deps Deps) (*Manager, error) {
@@ -78,7 +76,7 @@ func Open(cfg Config, deps Deps) (*Manager, error) {
 		clients:    map[uuid.UUID]*client{},
 		servers:    map[uint32]*server{},
 		unmirrored: map[uuid.UUID]struct{}{},
-		seen:       map[uuid.UUID]unnamedBy{},
+		seen:       map[uuid.UUID]atOnce{},
 		told:       map[string]time.Time{},
 		wakes:      map[uuid.UUID]uint64{},
 		queues:     map[uint32]*queue{},
@@ -99,15 +97,9 @@ func Open(cfg Config, deps Deps) (*Manager, error) {
 // Close gives the state file back, once Run and Mirror have ended.
 func (m *Manager) Close() error { return m.db.Close() }
 
-// Run loads the files of the servers and notices which of them are silent, until ctx is done. It needs no store.
+// Run loads the files of the servers and notices which of them are silent, until ctx is done. It needs no store, and
+// whatever goes wrong is a log line and tried again.
 func (m *Manager) Run(ctx context.Context) error {
-	if err := os.MkdirAll(m.box.bad, 0o700); err != nil {
-		return fmt.Errorf("make the box of presence files: %w", err)
-	}
-	if err := m.tell(wire.ComponentMessage{Component: wire.ManagerComponent, ID: wire.ManagerStarted, Time: m.now(),
-		Text: "The notification manager started."}); err != nil {
-		return err
-	}
 	hints := watchBox(m.cfg.Box, m.log)
 	defer hints.close()
 	poll := time.NewTicker(time.Second)
@@ -128,6 +120,7 @@ func (m *Manager) Run(ctx context.Context) error {
 func (m *Manager) step() {
 	now := m.now()
 	m.resumed(now)
+	m.start(now)
 	if err := m.box.load(now); err != nil {
 		m.box.complain(err, now)
 		return
@@ -135,6 +128,20 @@ func (m *Manager) step() {
 	if err := m.silence(now); err != nil {
 		m.box.complain(err, now)
 	}
+}
+
+// start says once that the manager runs.
+func (m *Manager) start(now time.Time) {
+	if m.box.started {
+		return
+	}
+	err := errors.Join(os.MkdirAll(m.box.bad, 0o700), m.tell(wire.ComponentMessage{Component: wire.ManagerComponent,
+		ID: wire.ManagerStarted, Time: now, Text: "The notification manager started."}))
+	if err != nil {
+		m.box.complain(err, now)
+		return
+	}
+	m.box.started = true
 }
 
 // mine refuses a server that is not the manager's.

@@ -18,7 +18,8 @@ const (
 	late          // its place was before one that is loaded
 )
 
-// turnOf says whether it is a report's turn. A server that started anew counts its reports on, or from 1.
+// turnOf says whether it is a report's turn. A server that started anew counts its reports on, or from 1; one that could
+// not write a report leaves out its version and builds on the one before.
 func (m *Manager) turnOf(p parts) turn {
 	m.mu.RLock()
 	s := m.servers[p.head().ServerID]
@@ -28,7 +29,7 @@ func (m *Manager) turnOf(p parts) turn {
 	case s == nil || s.Epoch == 0 || s.Version == 0 && s.Epoch == r.Epoch:
 	case r.Epoch < s.Epoch, r.Epoch == s.Epoch && r.Version <= s.Version:
 		return late
-	case r.Version == s.Version+1, r.Epoch > s.Epoch && r.Version == 1:
+	case r.Version == s.Version+1, r.Epoch > s.Epoch && r.Version == 1, r.Epoch == s.Epoch && r.Base == s.Version:
 	default:
 		return tooEarly
 	}
@@ -51,6 +52,9 @@ func (m *Manager) loadReport(p parts, turn turn) error {
 	return m.update(func(c *change) error {
 		by := teller{server: head.ServerID, epoch: head.Epoch, late: turn == late,
 			full: turn != late && head.Full && p.whole()}
+		if s := m.servers[head.ServerID]; by.late {
+			by.stale = head.Epoch < s.Epoch || head.Version < s.Full
+		}
 		named := map[uuid.UUID]struct{}{}
 		for _, f := range p {
 			for _, r := range f.report.Rows {
@@ -85,9 +89,12 @@ func (c *change) account(p parts, by teller, turn turn, named map[uuid.UUID]stru
 	switch {
 	case by.full:
 		c.absent(s.ID, named)
-		s.Owes = false
+		s.Owes, s.Full = false, head.Version
 	case !whole, s.Epoch != head.Epoch, s.Version != head.Base:
 		s.Owes = true
+	}
+	if s.Epoch != head.Epoch && !by.full {
+		s.Full = 0
 	}
 	s.Epoch, s.Version, s.Reported, s.Silent = head.Epoch, head.Version, c.now.Round(time.Millisecond), false
 	if s.Owes {
@@ -95,7 +102,9 @@ func (c *change) account(p parts, by teller, turn turn, named map[uuid.UUID]stru
 	}
 	c.then = append(c.then, func() {
 		for id := range named {
-			delete(c.m.seen, id)
+			if c.m.seen[id].server == s.ID {
+				delete(c.m.seen, id)
+			}
 		}
 	})
 }

@@ -11,6 +11,7 @@ type teller struct {
 	server uint32
 	epoch  uint64
 	late   bool // in a report whose place was before one that is loaded
+	stale  bool // in one before a full report that is loaded, or of an earlier start
 	full   bool // in a full report
 }
 
@@ -61,6 +62,8 @@ func (c *change) take(by teller, r wire.Row, old *client) {
 		}
 	}
 	switch {
+	case r.Online && by.stale && one.Verdict != revoked: // the full report would have named it
+		one.Verdict, one.Decided = unnamed, c.now.UnixMicro()
 	case !r.Online && r.Reason == wire.OfflineRevoked:
 		one.Verdict, one.Decided, one.Barred = revoked, one.Last, max(one.Barred, one.Certificate)
 	case r.Online && one.Verdict == revoked && r.Certificate <= one.Barred:
@@ -128,8 +131,8 @@ func (c *change) absent(id uint32, named map[uuid.UUID]struct{}) {
 		if now := c.client(client); now == nil || now.Server != id || !now.online() {
 			continue
 		}
-		if by, told := c.m.seen[client]; told && by == noReport {
-			c.then = append(c.then, func() { c.m.seen[client] = oneFull })
+		if told, ok := c.m.seen[client]; ok && told.server == id && !told.doubted {
+			c.then = append(c.then, func() { c.m.seen[client] = atOnce{id, true} })
 			continue
 		}
 		c.decide(client, unnamed)
@@ -139,11 +142,11 @@ func (c *change) absent(id uint32, named map[uuid.UUID]struct{}) {
 // doubted gives a verdict to the clients that were told of at once, that a full report did not name, and the one after
 // it neither.
 func (c *change) doubted(id uint32, named map[uuid.UUID]struct{}) {
-	for client, by := range c.m.seen {
+	for client, told := range c.m.seen {
 		one := c.client(client)
-		if _, ok := named[client]; ok || by != oneFull || one == nil || one.Server != id || !one.online() {
-			continue
+		_, ok := named[client]
+		if !ok && told == (atOnce{id, true}) && one != nil && one.Server == id && one.online() {
+			c.decide(client, unnamed)
 		}
-		c.decide(client, unnamed)
 	}
 }

@@ -107,7 +107,8 @@ type server struct {
 	Name     string    `json:"name"`
 	Epoch    uint64    `json:"epoch"`
 	Version  uint64    `json:"version"`
-	Reported time.Time `json:"reported,omitzero"` // when a file of it was last there, by this clock
+	Full     uint64    `json:"full,omitempty"`    // version of the last full report of this epoch
+	Reported time.Time `json:"reported,omitzero"` // when a report of it was last loaded, by this clock
 	Silent   bool      `json:"silent,omitempty"`
 	Owes     bool      `json:"owes,omitempty"` // a full report
 }

@@ -207,7 +207,9 @@ func (m *Manager) Seen(_ context.Context, seen wire.Seen) error {
 		}
 		c.then = append(c.then, func() {
 			for _, r := range seen.Rows {
-				m.seen[r.Client] = noReport
+				if one := m.clients[r.Client]; one != nil && one.Server == seen.ServerID {
+					m.seen[r.Client] = atOnce{server: seen.ServerID}
+				}
 			}
 		})
 		return nil
