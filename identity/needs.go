@@ -179,6 +179,7 @@ func Needs() []Need {
 		{AtManager, "POST /manager/revoked", "", "", siteProcess},
 		{AtManager, "POST /manager/forget", "", "", siteProcess},
 		{AtManager, "POST /manager/servers", MayReportRead, "", ""},
+		{AtManager, "POST /manager/lag", MayReportRead, "", ""},
 		{AtNotifier, "POST /mp/channel", "", "", siteProcess},
 
 		{AtCommand, "account", MayReportRead, "", ""},

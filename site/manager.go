@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
@@ -137,6 +138,9 @@ func (s *Site) retryManager(ctx context.Context) error {
 func (s *Site) serveManager(ctx context.Context, g *errgroup.Group, own *manager.Manager) error {
 	served := newCalls(identity.AtManager)
 	own.Handle(served)
+	control.Handle(served, lagPath, func(context.Context, struct{}, *control.Teller) (time.Duration, error) {
+		return own.Lag(), nil
+	})
 	handler, err := served.handler(s.cfg.Data)
 	if err != nil {
 		return err
@@ -148,6 +152,33 @@ func (s *Site) serveManager(ctx context.Context, g *errgroup.Group, own *manager
 	serveHTTP(ctx, g, ln, until(ctx, handler))
 	g.Go(func() error { return own.Run(ctx) })
 	return nil
+}
+
+// lagPath is where the manager's socket tells how far the tables are behind.
+const lagPath = "/manager/lag"
+
+// Presence is what the notification manager of a running site says of it.
+type Presence struct {
+	Servers []manager.ServerStatus
+	Lag     time.Duration // for how long the tables have lacked something
+}
+
+// AskPresence asks the site that runs on a data directory. Nobody is there to ask where no process has the ingest role.
+func AskPresence(ctx context.Context, data string) (p Presence, running bool, err error) {
+	if Holder(data, "ingest") == 0 {
+		return p, false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, peerTimeout)
+	defer cancel()
+	client := manager.Dial(ManagerSocket(data))
+	defer client.Close()
+	caller := control.NewCaller(ManagerSocket(data), "manager")
+	defer caller.Close()
+	if p.Servers, err = client.Servers(ctx); err != nil {
+		return p, true, err
+	}
+	p.Lag, err = control.Call[time.Duration](ctx, caller, "lag", struct{}{}, control.Listener{})
+	return p, true, err
 }
 
 // mirrorOnceOpen mirrors the manager's state in the store, once that is open.

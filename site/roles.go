@@ -43,6 +43,11 @@ func (r Roles) Has(name string) bool { return slices.Contains(r, name) }
 // needStore says whether any role reads or writes the store.
 func (r Roles) needStore() bool { return slices.ContainsFunc(StoreRoles, r.Has) }
 
+// needInbox says whether any role has to do with reports. A notifier of a split site may not even look into the inbox.
+func (r Roles) needInbox() bool {
+	return slices.ContainsFunc(r, func(role string) bool { return role != "notifier" })
+}
+
 // HeldError is a role's lock that another process has.
 type HeldError struct{ Process int }
 

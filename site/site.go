@@ -74,8 +74,8 @@ type Site struct {
 	live atomic.Pointer[configs.Config] // the settings in force; only live keys differ from the configured ones
 
 	// Filled while starting, in this order.
-	inbox     *inbox.Dir
-	identity  *Identity // nil where the role does not run
+	inbox     *inbox.Dir // nil for a notifier alone
+	identity  *Identity  // nil where the role does not run
 	policies  policySource
 	tokens    tokenSource
 	manager   managerSource
@@ -140,11 +140,13 @@ func (s *Site) Run(ctx context.Context) (err error) {
 		return err
 	}
 	warnSecrets(s.cfg.Settings, s.log)
-	if s.inbox, err = OpenInbox(s.cfg.Data, s.cfg.Settings, s.log); err != nil {
-		return err
+	if s.cfg.Roles.needInbox() {
+		if s.inbox, err = OpenInbox(s.cfg.Data, s.cfg.Settings, s.log); err != nil {
+			return err
+		}
+		s.closers = append(s.closers, s.inbox.Close)
+		s.registry.MustRegister(s.inbox.Collector(), s.noLoaderGauge())
 	}
-	s.closers = append(s.closers, s.inbox.Close)
-	s.registry.MustRegister(s.inbox.Collector(), s.noLoaderGauge())
 	stages, stop := context.WithCancel(ctx)
 	defer stop()
 	g, gctx := errgroup.WithContext(stages)

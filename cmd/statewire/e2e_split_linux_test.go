@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,9 +15,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"statewire/identity"
 	"statewire/internal/control"
+	"statewire/internal/parse"
+	"statewire/notifier/wire"
 	"statewire/site"
 )
 
@@ -60,8 +66,10 @@ func TestASplitSite(t *testing.T) {
 	}
 	relay := spawnAs(t, splitUser(splitRelay, splitRoles, splitInbox), data, "serve", "--roles", "relay", "--set",
 		"relay.auth=mtls") // it starts first, and waits for its certificate
+	channel := spawnAs(t, splitUser(splitNotifier, splitRoles), data, "serve", "--roles", "notifier", "--set",
+		"relay.auth=mtls", "--set", "notifier.presence_interval=1s")
 	own := spawnAs(t, splitUser(siteUser, splitInbox), data, "serve", "--roles", "identity,ingest,resync,reports", "--set",
-		"relay.auth=mtls")
+		"relay.auth=mtls", "--set", "notifier.presence_interval=1s")
 	s := &server{process: own, data: data}
 	s.reports = own.await("site started", "reports", patience)
 	m := newMachine(t, &server{process: relay, data: data})
@@ -83,6 +91,7 @@ func TestASplitSite(t *testing.T) {
 			t.Error(status, code)
 		}
 	}
+	splitChannel(t, s, m, answer.ClientID, channel)
 	s.awaitDrained()
 	for name, want := range map[string]string{"account": `"stored": 1,`, "status": "relay (process "} {
 		if r := asRoot(t, data, "exec", name, "--format", "json"); !strings.Contains(r.out, want) {
@@ -110,8 +119,88 @@ func TestASplitSite(t *testing.T) {
 		t.Errorf("%s", log)
 	}
 	ended(t, relay)
+	ended(t, channel)
 	ended(t, own)
 	checkMended(t, data, setup)
+}
+
+// splitChannel signs a machine in at the notifier, which is a process and a user of its own: over TCP, and over HTTP
+// through the relay, which is another. A manager that stops for a while loses nobody.
+func splitChannel(t *testing.T, s *server, m *machine, client string, channel *process) {
+	t.Helper()
+	id, err := parse.ClientID(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	presence := func(want string) {
+		t.Helper()
+		row := "SELECT online_status, channel_type, session, reason FROM client_presence FINAL WHERE client_id = '" +
+			id.String() + "'"
+		last := ""
+		if !eventually(patience, func() bool {
+			r := asRoot(t, s.data, "exec", "sql", row, "--format", "csv")
+			last = r.out + r.errOut
+			return strings.Contains(r.out, want)
+		}) {
+			t.Fatalf("not %s: %s", want, last)
+		}
+	}
+	tcp := m.signIn(channel.await("notifier listening", "addr", patience), id, 1)
+	presence("1,0,1,signin")
+	s.signal(syscall.SIGSTOP)
+	<-time.After(4 * time.Second) // several presence files wait
+	s.signal(syscall.SIGCONT)
+	presence("1,0,1,signin")
+	if tcp.SetReadDeadline(time.Now().Add(time.Second)); true {
+		if _, err := tcp.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a client lost its connection while the manager stood still: %v", err)
+		}
+	}
+	tcp.Close()
+	presence("0,0,1,")
+	frames := m.ask(m.signInFrame(id, wire.HTTP, 2))
+	if _, err := wire.DecodeSignInConfirm(frames); err != nil {
+		t.Errorf("the sign-in over HTTP is answered %q: %v", frames, err)
+	}
+	presence("1,1,2,signin")
+}
+
+// signInFrame is what a machine says first on its channel.
+func (m *machine) signInFrame(client uuid.UUID, channel wire.Channel, session uint64) []byte {
+	in := wire.SignInMessage{Time: time.Now(), Client: client, Version: "1.0", Session: session, Boot: "b", Channel: channel,
+		Reason: wire.ReasonStart}
+	return wire.AppendFrame(nil, wire.SignIn, in.Encode())
+}
+
+// signIn opens a channel over TCP.
+func (m *machine) signIn(addr string, client uuid.UUID, session uint64) *tls.Conn {
+	m.t.Helper()
+	config := m.http.Transport.(*http.Transport).TLSClientConfig.Clone()
+	config.NextProtos = []string{wire.ALPN}
+	c, err := tls.Dial("tcp", addr, config)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(func() { c.Close() })
+	if _, err := c.Write(m.signInFrame(client, wire.TCP, session)); err != nil {
+		m.t.Fatal(err)
+	}
+	c.SetReadDeadline(time.Now().Add(patience))
+	if kind, text, err := wire.ReadFrame(c, wire.MaxFrame); err != nil || kind != wire.SignInConfirm {
+		m.t.Fatalf("the sign-in is answered %v %q: %v", kind, text, err)
+	}
+	return c
+}
+
+// ask sends frames over HTTP and returns the payload of the first that comes back.
+func (m *machine) ask(frames []byte) []byte {
+	m.t.Helper()
+	status, code, _, body := m.post("/mp/channel", string(frames))
+	_, payload, err := wire.ReadFrame(bytes.NewReader(body), wire.MaxFrame)
+	if status != http.StatusOK || err != nil {
+		m.t.Fatalf("the channel over HTTP answers %d %s %q: %v", status, code, body, err)
+	}
+	return payload
 }
 
 // checkModes looks at the files of a site that runs.
@@ -124,7 +213,12 @@ func checkModes(t *testing.T, data string) {
 	}{
 		".": {0o711, siteUser, siteUser}, "run": {0o2710, siteUser, splitRoles},
 		"run/identity.sock": {0o660, siteUser, splitRoles}, "run/resync.sock": {0o660, siteUser, splitRoles},
-		"run/relay": {0o2750, splitRelay, siteUser}, "run/relay/relay.lock": {0o640, splitRelay, siteUser},
+		"run/manager.sock": {0o660, siteUser, splitRoles}, "run/notifier": {0o2750, splitNotifier, siteUser},
+		"run/channel": {0o2750, splitNotifier, splitRoles}, "run/channel/notifier.sock": {0o660, splitNotifier, splitRoles},
+		"inboxes/bgb.box": {0o2770, splitNotifier, siteUser}, "notifier": {0o711, siteUser, siteUser},
+		"notifier/tasks.db": {0o600, siteUser, 0}, "notifier/spool": {0o700, splitNotifier, 0},
+		"identity/notifier/server.pem": {0o400, splitNotifier, 0},
+		"run/relay":                    {0o2750, splitRelay, siteUser}, "run/relay/relay.lock": {0o640, splitRelay, siteUser},
 		"run/identity.lock": {0o600, siteUser, splitRoles}, "statewire.sock": {0o600, siteUser, siteUser},
 		"identity": {0o711, siteUser, siteUser}, "identity/ca.crt": {0o644, siteUser, siteUser},
 		"identity/denied": {0o644, siteUser, siteUser}, "identity/ca.key": {0o600, siteUser, siteUser},
@@ -228,12 +322,14 @@ func checkProbe(t *testing.T, data string, uid int, role string) {
 		door, call, _ := strings.Cut(what, " ")
 		want := "denied"
 		switch {
-		case door == "file" && slices.Contains([]string{"identity/ca.crt", "identity/" + role + "/server.pem"}, call):
+		case door == "file" && slices.Contains([]string{"identity/ca.crt", "identity/" + role + "/server.pem"}, call),
+			role == "notifier" && slices.Contains([]string{"inboxes/bgb.box", "notifier/spool"}, call):
 			want = "open"
-		case door != "file" && identity.RoleMay(role, identity.Door(door), call):
+		case door != "file" && identity.RoleMay(role, identity.Door(door), call),
+			role == "notifier" && identity.Door(door) == identity.AtNotifier: // its own
 			want = "answered"
 		}
-		if role != "relay" && call == "identity/"+role+"/server.pem" {
+		if role == "fsp" && call == "identity/fsp/server.pem" {
 			want = "absent" // this version has no such role yet
 		}
 		if got != want {
@@ -250,7 +346,7 @@ func checkProbe(t *testing.T, data string, uid int, role string) {
 func probe(data string) {
 	files := []string{"identity/ca.crt", "identity/ca.key", "identity/identity.db", "identity/server.pem",
 		"identity/trust", "identity/trust/trust.json", "identity", "audit", "audit/head", "store", ".", "run/first-steps",
-		"run/identity.lock", "statewire.sock", "notifier/tasks.db", "inboxes", "run"}
+		"run/identity.lock", "statewire.sock", "notifier/tasks.db", "notifier/spool", "inboxes/bgb.box", "inboxes", "run"}
 	for _, role := range site.SplitRoles {
 		files = append(files, "identity/"+role+"/server.pem")
 	}
@@ -259,13 +355,11 @@ func probe(data string) {
 		if err == nil {
 			f.Close()
 		}
-		if path == "notifier/tasks.db" && errors.Is(err, fs.ErrNotExist) {
-			continue // this version has none yet
-		}
 		fmt.Printf("file %s\t%s\n", path, outcome(err, http.StatusOK))
 	}
 	sockets := map[identity.Door]string{identity.AtIdentity: site.IdentitySocket(data), identity.AtResync: site.
 		ResyncSocket(data), identity.AtStore: filepath.Join(data, "statewire.sock"),
+		identity.AtManager: site.ManagerSocket(data), identity.AtNotifier: site.NotifierSocket(data),
 		identity.AtMetrics: filepath.Join(data, "run", "resync-metrics.sock")}
 	for _, need := range identity.Needs() {
 		socket, ok := sockets[need.Door]

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"statewire/cmd/statewire/cli"
+	"statewire/configs"
+	"statewire/site"
+)
+
+// oldMirror is the age from which somebody should look why the tables lack what is known of who is online.
+const oldMirror = time.Minute
+
+// presenceChecks say who is online, and how old that is. A site of which nobody can be asked has no such lines.
+func (g *globals) presenceChecks(ctx context.Context, cfg configs.Config, now time.Time) []check {
+	p, running, err := site.AskPresence(ctx, g.Data)
+	switch {
+	case !running:
+		return nil
+	case err != nil:
+		return []check{{"channel", cli.HealthUnknown, err.Error()}}
+	}
+	return []check{channelCheck(p, site.Holder(g.Data, "notifier") != 0, cfg.Notifier.PresenceInterval, now),
+		mirrorCheck(p.Lag)}
+}
+
+// channelCheck says of each notifier how many clients it holds, and when it said so.
+func channelCheck(p site.Presence, running bool, interval time.Duration, now time.Time) check {
+	c := check{name: "channel", health: cli.HealthOK}
+	if len(p.Servers) == 0 {
+		c.detail = "no notifier has reported yet"
+		if !running {
+			c.detail = "no notifier runs: clients learn at their next poll what is new"
+		}
+		return c
+	}
+	var all []string
+	for _, s := range p.Servers {
+		text := fmt.Sprintf("%s holds %s, %d by TCP and %d by HTTP", s.Server, cli.FmtCount(s.Online, "client"), s.TCP, s.HTTP)
+		age := now.Sub(s.Reported).Round(time.Second)
+		switch {
+		case s.Reported.IsZero():
+			text += ", no presence file of it has come yet"
+		case s.Silent:
+			c.health = cli.HealthWarning
+			text = fmt.Sprintf("%s is silent for %v, its clients count as offline; see that a process runs the role notifier",
+				s.Server, age)
+		case age > 2*interval:
+			c.health = cli.HealthWarning
+			text += fmt.Sprintf(", told %v ago, which is late", age)
+		default:
+			text += fmt.Sprintf(", told %v ago", age)
+		}
+		all = append(all, text)
+	}
+	c.detail = strings.Join(all, "; ")
+	return c
+}
+
+// mirrorCheck says how far the tables are behind what is known.
+func mirrorCheck(lag time.Duration) check {
+	if lag > oldMirror {
+		return check{"presence", cli.HealthWarning, fmt.Sprintf("the tables lack for %v who is online; the log of the "+
+			"process with the ingest role says why", lag.Round(time.Second))}
+	}
+	return check{"presence", cli.HealthOK, "the tables say who is online"}
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"statewire/cmd/statewire/cli"
+	"statewire/notifier/manager"
+	"statewire/site"
+)
+
+func TestStatusSaysWhoIsOnlineAndHowOldThatIs(t *testing.T) {
+	now := time.Now()
+	server := manager.ServerStatus{Server: "push1", Online: 3, TCP: 2, HTTP: 1, Reported: now.Add(-4 * time.Minute)}
+	with := func(change func(*manager.ServerStatus)) []manager.ServerStatus {
+		s := server
+		change(&s)
+		return []manager.ServerStatus{s}
+	}
+	for _, tc := range []struct {
+		name    string
+		servers []manager.ServerStatus
+		running bool
+		health  cli.Health
+		says    string
+	}{
+		{"who is there, and by what", []manager.ServerStatus{server}, true, cli.HealthOK,
+			"push1 holds 3 clients, 2 by TCP and 1 by HTTP, told 4m0s ago"},
+		{"a file that is late", with(func(s *manager.ServerStatus) { s.Reported = now.Add(-11 * time.Minute) }), true,
+			cli.HealthWarning, "told 11m0s ago, which is late"},
+		{"a server that is silent", with(func(s *manager.ServerStatus) { s.Silent = true }), true, cli.HealthWarning,
+			"push1 is silent for 4m0s"},
+		{"one that begins", with(func(s *manager.ServerStatus) { s.Reported = time.Time{} }), true, cli.HealthOK,
+			"no presence file"},
+		{"none that reported", nil, true, cli.HealthOK, "no notifier has reported yet"},
+		{"none at all", nil, false, cli.HealthOK, "no notifier runs"},
+		{"two, one of them silent", append(with(func(s *manager.ServerStatus) { s.Silent = true }), server), true,
+			cli.HealthWarning, "; push1 holds 3 clients"},
+	} {
+		c := channelCheck(site.Presence{Servers: tc.servers}, tc.running, 5*time.Minute, now)
+		if c.name != "channel" || c.health != tc.health || !strings.Contains(c.detail, tc.says) {
+			t.Errorf("%s: %v %s", tc.name, c.health, c.detail)
+		}
+	}
+	for lag, want := range map[time.Duration]cli.Health{0: cli.HealthOK, time.Minute: cli.HealthOK,
+		61 * time.Second: cli.HealthWarning} {
+		if c := mirrorCheck(lag); c.health != want {
+			t.Errorf("%v behind: %v", lag, c)
+		}
+	}
+}
