@@ -290,10 +290,14 @@ func (a *Agent) Renew(ctx context.Context, request trust.RenewRequest) transport
 	return a.relay.Renew(ctx, request)
 }
 
-// Identified makes the client go on under another certificate: over new connections, with what waits first.
+// Identified makes the client go on under another certificate: over new connections, with what waits first. One that
+// has just enrolled asks for its first policy, too.
 func (a *Agent) Identified() {
 	a.relay.Reconnect()
 	a.SendNow()
+	if !a.Assignment().Known {
+		a.PollNow()
+	}
 }
 
 // Resend sends the whole cache again under new serials, then "resync complete", as when a policy asks for it: a

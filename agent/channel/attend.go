@@ -56,15 +56,16 @@ type attendance struct {
 	attempt chan attempt
 }
 
-// attempt is what came of trying TCP.
+// attempt is what came of trying TCP at an address.
 type attempt struct {
 	link link
+	at   Addresses
 	err  error
 }
 
 // attend keeps a connection until it ends, and says how. One over HTTP is given up for TCP once the client is signed in
 // there.
-func (c *Channel) attend(ctx context.Context, l link) (over end) {
+func (c *Channel) attend(ctx context.Context, l link, at Addresses) (over end) {
 	ctx, cancel := context.WithCancel(ctx)
 	a := &attendance{c: c}
 	defer func() {
@@ -76,7 +77,10 @@ func (c *Channel) attend(ctx context.Context, l link) (over end) {
 			}
 		}
 	}()
-	a.take(l)
+	a.take(l, at)
+	if ended := a.obey(c.wanted()); ended != nil { // what was asked for while it connected
+		return *ended
+	}
 	timer := time.NewTimer(a.wait())
 	defer timer.Stop()
 	for {
@@ -87,9 +91,9 @@ func (c *Channel) attend(ctx context.Context, l link) (over end) {
 	}
 }
 
-// take makes a link the connection.
-func (a *attendance) take(l link) {
-	a.link, a.at, a.pingAt, a.ackBy = l, a.c.d.Addresses(), time.Time{}, time.Time{}
+// take makes a link the connection, which was made when the addresses were these.
+func (a *attendance) take(l link, at Addresses) {
+	a.link, a.at, a.pingAt, a.ackBy = l, at, time.Time{}, time.Time{}
 	if keepAlive := l.facts().keepAlive; keepAlive > 0 {
 		a.pingAt = time.Now().Add(keepAlive)
 	}
@@ -167,7 +171,7 @@ func (a *attendance) tried(got attempt) {
 	}
 	a.link.close(false) // the server ended it already
 	a.c.tcpFailures, a.c.onHTTP = 0, false
-	a.take(got.link)
+	a.take(got.link, got.at)
 }
 
 // tick does what is due.
@@ -178,10 +182,10 @@ func (a *attendance) tick(ctx context.Context) *end {
 	}
 	if a.overHTTP() && a.attempt == nil && !now.Before(a.c.tcpAt) {
 		a.attempt = make(chan attempt, 1)
-		go func(out chan<- attempt, address string) {
-			l, err := a.c.overTCP(ctx, address, wire.ReasonReturn)
-			out <- attempt{l, err}
-		}(a.attempt, a.c.d.Addresses().Notifier)
+		go func(out chan<- attempt, at Addresses) {
+			l, err := a.c.overTCP(ctx, at.Notifier, wire.ReasonReturn)
+			out <- attempt{l, at, err}
+		}(a.attempt, a.c.d.Addresses())
 	}
 	if !a.pingAt.IsZero() && !now.Before(a.pingAt) {
 		a.pingAt = now.Add(a.facts().keepAlive)

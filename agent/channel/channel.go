@@ -147,7 +147,9 @@ func (c *Channel) Run(ctx context.Context) error {
 	if backoff.Sleep(ctx, jitter) != nil {
 		return nil
 	}
-	c.awaitPolicy(ctx)
+	if c.awaitCertificate(ctx) { // without one no policy comes
+		c.awaitPolicy(ctx)
+	}
 	for ctx.Err() == nil && c.awaitCertificate(ctx) {
 		c.round(ctx)
 	}
@@ -189,10 +191,11 @@ func (c *Channel) awaitCertificate(ctx context.Context) bool {
 func (c *Channel) round(ctx context.Context) {
 	c.wanted() // what was asked for before is done hereby
 	began := time.Now()
-	l, err := c.connect(ctx)
+	at := c.d.Addresses()
+	l, err := c.connect(ctx, at)
 	over := end{err: err}
 	if err == nil {
-		over = c.attend(ctx, l)
+		over = c.attend(ctx, l, at)
 		if time.Since(began) >= lasting {
 			c.failures = 0
 		}
@@ -210,8 +213,7 @@ func (c *Channel) round(ctx context.Context) {
 }
 
 // connect signs in over TCP, or else over HTTP. A client that was over HTTP leaves TCP alone until that is due.
-func (c *Channel) connect(ctx context.Context) (link, error) {
-	at := c.d.Addresses()
+func (c *Channel) connect(ctx context.Context, at Addresses) (link, error) {
 	reason, noTCP := c.reason, error(nil)
 	if !c.onHTTP || !time.Now().Before(c.tcpAt) {
 		c.connecting(at.Notifier)

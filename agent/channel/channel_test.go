@@ -97,6 +97,21 @@ func TestAClientThatIsNotEnrolledWaitsWithoutNoise(t *testing.T) {
 			t.Error("with a certificate it does not connect at once")
 		}
 	})
+	bubble(t, func(t *testing.T, s *site) { // the first policy comes after the certificate
+		s.enrolled, s.at.Known = false, false
+		c := s.start()
+		after(time.Hour)
+		s.set(func() { s.enrolled = true })
+		c.Reconnect("enrolled")
+		after(29 * time.Second)
+		if len(s.signedIn()) != 0 {
+			t.Error("it does not wait for its first policy")
+		}
+		after(2 * time.Second)
+		if len(s.signedIn()) != 1 {
+			t.Error("it does not connect without a policy")
+		}
+	})
 }
 
 func TestTheSessionIsKeptBeforeTheSignIn(t *testing.T) {
@@ -421,6 +436,32 @@ func TestAClientThatIsAssignedElsewhereSignsInThere(t *testing.T) {
 			t.Errorf("the former relay heard %d times that it goes", len(got))
 		}
 	})
+}
+
+// The policy may come while the client connects to where it belonged before.
+func TestAnAssignmentThatComesMeanwhileCounts(t *testing.T) {
+	for _, down := range []error{nil, refusedErr} {
+		bubble(t, func(t *testing.T, s *site) {
+			if down != nil {
+				s.down[push] = down
+			}
+			var c *Channel
+			s.answer = func(m wire.SignInMessage) []byte {
+				if m.Session == 1 {
+					s.at.Notifier = "push2.example:10123"
+					s.mu.Unlock()
+					c.Look()
+					s.mu.Lock()
+				}
+				return nil
+			}
+			c = s.start(func(d *Deps) { d.StartupJitter = time.Nanosecond })
+			after(time.Second)
+			if all := s.signedIn(); len(all) != 2 || all[1].server != "push2.example:10123" || c.Status().Transport != "TCP" {
+				t.Errorf("%+v, %+v", all, c.Status())
+			}
+		})
+	}
 }
 
 func (s *site) frames(kind wire.Kind) (at []time.Time) {

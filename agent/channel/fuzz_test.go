@@ -45,7 +45,7 @@ func FuzzWhatAServerSays(f *testing.F) {
 			defer c.waker.stop()
 			l := &said{}
 			a := &attendance{c: c}
-			a.take(l)
+			a.take(l, Addresses{})
 			for r := bytes.NewReader(stream); ; {
 				kind, payload, err := wire.ReadFrame(r, wire.MaxFrame)
 				if err != nil {
