@@ -243,6 +243,9 @@ func (c *conn) signIn() (*session, error) {
 func (c *conn) part(session *session, err error) {
 	c.tls.SetReadDeadline(time.Now().Add(writeWithin + lingering))
 	reason, last := parting(err)
+	if c.ends() { // this server cut it off
+		reason = wire.OfflineClosed
+	}
 	if session != nil {
 		c.l.s.hub.lost(session, reason, last)
 	} else {

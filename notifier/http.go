@@ -171,25 +171,26 @@ func (s *Server) takeBody(req *http.Request, caller identity.Caller, body []byte
 	if err := s.deps.Callers.Refusal(caller); err != nil {
 		return nil, &closing{wire.CloseMessage{Code: wire.CloseRevoked, Text: err.Error()}}
 	}
-	err = frames(body, func(kind wire.Kind, payload []byte) (err error) {
-		switch {
-		case session != nil:
-			return s.take(session, kind, payload)
-		case kind.Skipped():
-			return nil
-		case kind == wire.SignIn:
-			session, err = s.signInByHTTP(req, caller, kind, payload)
-			return err
-		}
-		if session, err = s.known(req, caller); err != nil {
-			return err
-		}
-		return s.take(session, kind, payload)
-	})
-	if err == nil && session == nil {
-		session, err = s.known(req, caller)
+	if signsIn(body) {
+		return s.signInByHTTP(req, caller, body)
 	}
-	return session, err
+	if session, err = s.known(req, caller); err != nil {
+		return nil, err
+	}
+	return session, frames(body, func(kind wire.Kind, payload []byte) error { return s.take(session, kind, payload) })
+}
+
+// signsIn says whether the first frame that counts is a sign-in.
+func signsIn(body []byte) (is bool) {
+	errSeen := errors.New("seen")
+	_ = frames(body, func(kind wire.Kind, _ []byte) error {
+		if kind.Skipped() {
+			return nil
+		}
+		is = kind == wire.SignIn
+		return errSeen
+	})
+	return is
 }
 
 // frames gives every frame of a body to each.
@@ -212,12 +213,21 @@ func frames(body []byte, each func(wire.Kind, []byte) error) error {
 }
 
 // signInByHTTP makes a session of a request.
-func (s *Server) signInByHTTP(req *http.Request, caller identity.Caller, kind wire.Kind, payload []byte) (*session, error) {
-	box := newMailbox(s.steady)
-	session, err := s.signIn(caller, kind, payload, wire.HTTP, box, req.RemoteAddr)
-	if session == nil && err == nil { // the built-in client
-		return nil, &answered{box.out}
-	}
+func (s *Server) signInByHTTP(req *http.Request, caller identity.Caller, body []byte) (session *session, err error) {
+	err = frames(body, func(kind wire.Kind, payload []byte) (err error) {
+		switch {
+		case session != nil:
+			return s.take(session, kind, payload)
+		case kind.Skipped():
+			return nil
+		}
+		box := newMailbox(s.steady)
+		session, err = s.signIn(caller, kind, payload, wire.HTTP, box, req.RemoteAddr)
+		if session == nil && err == nil { // the built-in client
+			return &answered{box.out}
+		}
+		return err
+	})
 	return session, err
 }
 

@@ -1,0 +1,5 @@
+package notifier
+
+const childEnv = "NOTIFIER_TEST_CHILD"
+
+func child() {}

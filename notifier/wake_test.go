@@ -1,0 +1,162 @@
+package notifier
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/time/rate"
+
+	"statewire/notifier/wire"
+)
+
+// recorder is a link that notes when it was woken.
+type recorder struct{ at *[]time.Time }
+
+func (r recorder) send([]byte) bool { *r.at = append(*r.at, time.Now()); return true }
+func (r recorder) end([]byte)       {}
+
+// manyOnline makes clients that are online and note wakes.
+func (b *bed) manyOnline(n int, at *[]time.Time) (ids []uuid.UUID) {
+	caller := b.site.caller(b.t, b.site.enrollOnce(b.t))
+	b.hub.mu.Lock()
+	defer b.hub.mu.Unlock()
+	for i := range n {
+		id := uuid.UUID{1, byte(i >> 16), byte(i >> 8), byte(i)}
+		s := &session{link: recorder{at}, caller: caller}
+		s.caller.Client = id
+		s.hear(b.steady.now())
+		b.hub.clients[id] = &client{live: s, row: wire.Row{Client: id, Online: true}}
+		b.hub.count(wire.TCP, 1)
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// Any w seconds hold at most 42 × w + 42 wakes, also across a restart and while the throttle is changed, and the throttle
+// is used.
+func TestNoTimeHoldsMoreWakesThanTheThrottle(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		site := newSite(t)
+		var at []time.Time
+		b := start(t, site, true)
+		time.Sleep(10 * time.Minute) // something could have been saved up
+		ids := b.manyOnline(2000, &at)
+		b.desk.works <- wire.Work{Number: 1, Wakes: ids}
+		time.Sleep(20 * time.Second)
+		if rate := float64(len(at)-42) / 20; rate < 42*.95 || rate > 42*1.05 {
+			t.Errorf("%v a second", rate)
+		}
+		b.stop()
+		b = start(t, site, true)
+		ids = b.manyOnline(2000, &at)
+		b.desk.works <- wire.Work{Number: 1, Wakes: ids}
+		time.Sleep(20 * time.Second)
+		b.stop()
+		holds(t, at, 42)
+	})
+}
+
+func TestTheThrottleChangesWhileWakesWait(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, newSite(t), true)
+		var at []time.Time
+		b.desk.works <- wire.Work{Number: 1, Wakes: b.manyOnline(5000, &at)}
+		time.Sleep(10 * time.Second)
+		cfg := DefaultConfig()
+		cfg.ThrottlePerSecond = 10
+		check(t, b.Configure(cfg))
+		from := len(at)
+		time.Sleep(60 * time.Second)
+		if rate := float64(len(at)-from) / 60; rate < 9.5 || rate > 10.5 {
+			t.Errorf("%v a second", rate)
+		}
+		holds(t, at[from:], 10)
+		cfg.ThrottlePerSecond = 100
+		check(t, b.Configure(cfg))
+		from = len(at)
+		time.Sleep(10 * time.Second)
+		if rate := float64(len(at)-from) / 10; rate < 95 || rate > 105 {
+			t.Errorf("then %v a second", rate)
+		}
+		cfg.ThrottlePerSecond = 0
+		if b.Configure(cfg) == nil {
+			t.Error("a throttle of 0 is taken")
+		}
+	})
+}
+
+// holds checks every window of a sequence.
+func holds(t *testing.T, at []time.Time, throttle int) {
+	t.Helper()
+	for i := range at {
+		for j := i; j < len(at); j++ {
+			w := at[j].Sub(at[i]).Seconds()
+			if n := j - i + 1; float64(n) > float64(throttle)*w+float64(throttle)+1e-6 {
+				t.Fatalf("%d wakes in %v seconds", n, w)
+			}
+		}
+	}
+}
+
+// A client waits for one wake at most, however often it is to be woken, and those who are offline use up nothing.
+func TestAClientWaitsForOneWake(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, newSite(t), true, func(cfg *Config, _ *Deps) { cfg.ThrottlePerSecond = 1 })
+		m := b.site.enroll(t, "")
+		p := b.online(m, 1)
+		var nobody []uuid.UUID
+		for i := range 1000 {
+			nobody = append(nobody, uuid.UUID{9, byte(i >> 8), byte(i)})
+		}
+		b.desk.works <- wire.Work{Number: 1, Wakes: nobody}
+		b.desk.works <- wire.Work{Number: 2, Wakes: uuids(m, m)}
+		b.desk.works <- wire.Work{Number: 3, Wakes: uuids(m)}
+		p.expect(wire.Wake)
+		time.Sleep(10 * time.Second)
+		p.nothing()
+		if b.metric("wakes_total", "sent") != 1 || b.metric("wakes_total", "kept") != 1000 ||
+			b.metric("wakes_waiting", "") != 0 {
+			t.Error("the wakes are counted wrong")
+		}
+	})
+}
+
+// A wake that did not reach its client, or may not have, comes when it signs in.
+func TestAWakeWaitsForItsClient(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, newSite(t), true)
+		m := b.site.enroll(t, "")
+		b.desk.works <- wire.Work{Number: 1, Wakes: uuids(m)}
+		time.Sleep(time.Second)
+		p := b.online(m, 1)
+		p.expect(wire.Wake)
+		p.raw.Close() // nobody knows whether it has read
+		time.Sleep(time.Second)
+		p = b.online(m, 2)
+		p.expect(wire.Wake)
+		time.Sleep(time.Minute)
+		p.send(wire.KeepAlive, nil)
+		p.expect(wire.KeepAliveAck)
+		p.raw.Close()
+		time.Sleep(time.Second)
+		p = b.online(m, 3)
+		time.Sleep(10 * time.Second)
+		p.nothing()
+	})
+}
+
+// The order in which clients are woken is that of the work.
+func TestWakesKeepTheirOrder(t *testing.T) {
+	w := newWaker(1000, nil, newMetrics(nil))
+	ids := []uuid.UUID{{1}, {2}, {3}}
+	w.add(ids)
+	w.add([]uuid.UUID{{2}, {4}})
+	if want := append(ids, uuid.UUID{4}); !slices.Equal(w.queue, want) {
+		t.Errorf("%v", w.queue)
+	}
+	if w.limiter.Limit() != rate.Limit(1000) || w.limiter.Tokens() > 100 {
+		t.Error("something is saved up at the start")
+	}
+}
