@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -26,6 +27,11 @@ import (
 
 // localRole is the name of a role that runs on the site's own machine as a user of its own.
 const localRole = "local"
+
+// isLocalRole says whether a caller's key names such a role.
+func isLocalRole(key string) bool {
+	return strings.HasPrefix(key, "role:") && strings.HasSuffix(key, ":"+localRole)
+}
 
 // mostLocalHosts bounds the names in its certificate: those of this machine, and those that it was told.
 const mostLocalHosts = 128

@@ -188,8 +188,7 @@ func (s *Service) FirstToken(ctx context.Context, life time.Duration) (string, e
 		var err error
 		had, _, err = get[bool](tx, bucketMeta, metaFirst)
 		token, _ := tx.Bucket(bucketTokens).Cursor().First()
-		holder, _ := tx.Bucket(bucketHolders).Cursor().First()
-		had = had || token != nil || holder != nil
+		had = had || token != nil || enrolled(tx)
 		return err
 	})
 	if err != nil || had {
@@ -200,6 +199,17 @@ func (s *Service) FirstToken(ctx context.Context, life time.Duration) (string, e
 		return "", err
 	}
 	return made.Text, s.db.Update(func(tx *bbolt.Tx) error { return put(tx, bucketMeta, metaFirst, true) })
+}
+
+// enrolled says whether anybody has enrolled. A role of this machine has its certificate without.
+func enrolled(tx *bbolt.Tx) bool {
+	holders := tx.Bucket(bucketHolders).Cursor()
+	for name, _ := holders.First(); name != nil; name, _ = holders.Next() {
+		if !isLocalRole(string(name)) {
+			return true
+		}
+	}
+	return false
 }
 
 // Tokens lists the enrolment tokens, the newest first.

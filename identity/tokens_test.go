@@ -153,6 +153,12 @@ func TestTheFirstToken(t *testing.T) {
 	}
 
 	s = newSite(t)
+	notifier := asUser{s, control.Peer{UID: 1, Role: "notifier"}} // a role of this machine is no client
+	if _, err := notifier.IssueRole(t.Context(), trust.RenewRequest{CSR: csr(t)}); err != nil || first() == "" {
+		t.Errorf("no token once a role has its certificate: %v", err)
+	}
+
+	s = newSite(t)
 	s.enrolled(t, one)
 	s.forget(t, s.clock.now().Add(91*24*time.Hour))
 	if first() != "" {

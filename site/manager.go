@@ -39,6 +39,7 @@ type manages interface {
 	Work(context.Context, wire.Ask) (wire.Work, error)
 	Seen(context.Context, wire.Seen) error
 	Wake(context.Context, []uuid.UUID) error
+	Forget(context.Context, []uuid.UUID) error
 }
 
 func (m *managerSource) now() (manages, error) {
@@ -78,6 +79,15 @@ func (m *managerSource) Wake(ctx context.Context, clients []uuid.UUID) error {
 	return to.Wake(ctx, clients)
 }
 
+// Forget drops what is known of clients that were erased.
+func (m *managerSource) Forget(ctx context.Context, clients []uuid.UUID) error {
+	to, err := m.now()
+	if err != nil {
+		return err
+	}
+	return to.Forget(ctx, clients)
+}
+
 // startManager runs the notification manager. It needs no store, and starts before it: who is online is known, and
 // clients are woken, while the store opens and when it does not.
 func (s *Site) startManager(ctx context.Context, g *errgroup.Group) error {
@@ -100,6 +110,9 @@ func (s *Site) openManager(reg prometheus.Registerer) (*manager.Manager, error) 
 	name, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("ask for this machine's name: %w", err)
+	}
+	if err := os.MkdirAll(PresenceBox(s.cfg.Data), 0o700); err != nil {
+		return nil, fmt.Errorf("make the box of presence files: %w", err)
 	}
 	cfg := s.cfg.Settings.Notifier
 	own, err := manager.Open(manager.Config{Dir: NotifierDir(s.cfg.Data), Box: PresenceBox(s.cfg.Data), Server: name,

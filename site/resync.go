@@ -3,10 +3,12 @@ package site
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"statewire/audit"
@@ -130,9 +132,27 @@ func (s *Site) resyncCalls(role ResyncRole) *calls {
 // denier refuses certificates: this process, or the one with the identity role.
 func (s *Site) denier() resync.Denier {
 	if s.identity != nil {
-		return s.identity
+		return forgetting{s.identity, &s.manager}
 	}
-	return identity.Dial(IdentitySocket(s.cfg.Data))
+	return forgetting{identity.Dial(IdentitySocket(s.cfg.Data)), &s.manager}
+}
+
+// forgetting refuses the certificates of a client that is erased, and has the notification manager forget it: the
+// tables, of which it is about to be removed, are the mirror of what the manager knows.
+type forgetting struct {
+	resync.Denier
+	manager *managerSource
+}
+
+// Deny implements resync.Denier.
+func (f forgetting) Deny(ctx context.Context, client uuid.UUID) error {
+	if err := f.Denier.Deny(ctx, client); err != nil {
+		return err
+	}
+	if err := f.manager.Forget(ctx, []uuid.UUID{client}); err != nil {
+		return fmt.Errorf("have the notification manager forget it: %w", err)
+	}
+	return nil
 }
 
 // ResyncRole is what the process with the resync role keeps in memory.

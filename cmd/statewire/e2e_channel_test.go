@@ -147,6 +147,14 @@ func TestAnEnrolledMachineIsOnline(t *testing.T) {
 	done(t, o.member.site, "client", "revoke", o.client, "--reason", "lost")
 	o.awaitRow("0", "0", "revoked")
 	promised(t, time.Since(began), time.Minute, "a revocation")
+
+	done(t, o.member.site, "client", "delete", o.client, "--reason", "asked for it")
+	<-time.After(1500 * time.Millisecond) // a mirror and a presence file later
+	for _, table := range []string{"client_presence", "presence_history"} {
+		if n := o.ask("SELECT count() FROM " + table + " WHERE client_id = '" + o.client + "' FORMAT TSV"); n != "0" {
+			t.Errorf("%s has %s rows of a client that was erased", table, n)
+		}
+	}
 }
 
 // refuseOthers drops presence files that name another server, or another number, than the site's own: nobody is believed
