@@ -18,18 +18,19 @@ import (
 
 // Classes of handshakes that failed, as metrics count them.
 const (
-	failedUnknown = "unknown_certificate"
-	failedExpired = "expired"
-	failedRevoked = "revoked"
-	failedNone    = "no_certificate"
-	failedVersion = "protocol_version"
-	failedClock   = "clock"
-	failedNotTLS  = "not_tls"
-	failedProxy   = "proxy"
-	failedALPN    = "protocol"
-	failedTimeout = "timeout"
-	failedClosed  = "closed"
-	failedOther   = "other"
+	failedUnknown  = "unknown_certificate"
+	failedExpired  = "expired"
+	failedRevoked  = "revoked"
+	failedNone     = "no_certificate"
+	failedVersion  = "protocol_version"
+	failedClock    = "clock"
+	failedNotTLS   = "not_tls"
+	failedProxy    = "proxy"
+	failedDistrust = "distrust"
+	failedALPN     = "protocol"
+	failedTimeout  = "timeout"
+	failedClosed   = "closed"
+	failedOther    = "other"
 )
 
 // plain says in words what the classes mean, and what to do.
@@ -43,6 +44,8 @@ var plain = map[string]string{
 	failedNotTLS:  "what came is not TLS: another program, or a plain connection, uses this port",
 	failedProxy: "the other end does not know this site's authority: a client of another site, or a proxy that inspects " +
 		"TLS stands between; exempt this server from it",
+	failedDistrust: "the other end does not accept the server's certificate: a client of another site, a proxy that " +
+		"inspects TLS, or a clock that is wrong",
 	failedALPN:    "the other end does not speak the protocol of the channel: another program, or a proxy that inspects TLS",
 	failedTimeout: "the handshake did not end in time: packets are lost, or a scanner says nothing",
 	failedClosed:  "the other end hung up in the handshake: mostly a check of a load balancer, or a scanner",
@@ -135,24 +138,12 @@ func classOfRefusal(code string) string {
 
 // classOfAlert is what the other end meant when it gave up.
 func classOfAlert(err error) string {
-	var alert tls.AlertError
-	if errors.As(err, &alert) {
-		switch alert {
-		case 45: // certificate_expired
-			return failedClock
-		case 42, 46, 48: // bad_certificate, certificate_unknown, unknown_ca
-			return failedProxy
-		case 70: // protocol_version
-			return failedVersion
-		case 120: // no_application_protocol
-			return failedALPN
-		}
-	}
 	for _, known := range []struct{ text, class string }{
 		{"expired certificate", failedClock},
-		{"unknown certificate", failedProxy}, // authority, too
-		{"bad certificate", failedProxy},
+		{"unknown certificate", failedProxy}, // or its authority
+		{"bad certificate", failedDistrust},  // which is all that Go's clients say
 		{"protocol version", failedVersion},
+		{"application protocol", failedALPN},
 	} {
 		if strings.Contains(err.Error(), known.text) {
 			return known.class

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +27,9 @@ import (
 
 	"statewire/audit"
 	"statewire/identity"
+	"statewire/inbox"
 	"statewire/notifier/wire"
+	"statewire/relay"
 )
 
 func TestMain(m *testing.M) {
@@ -57,6 +60,7 @@ type site struct {
 	verifier *identity.Verifier
 	dir      string
 	one      *member
+	ahead    atomic.Int64 // by how much the verifier's clock is
 }
 
 func newSite(t testing.TB) *site {
@@ -73,7 +77,7 @@ func newSite(t testing.TB) *site {
 	check(t, err)
 	t.Cleanup(func() { s.Close() })
 	s.verifier, err = identity.NewVerifier(filepath.Join(s.dir, "identity"), identity.DefaultConfig().RenewGrace,
-		identity.Options{})
+		identity.Options{Clock: func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }})
 	check(t, err)
 	return s
 }
@@ -345,8 +349,13 @@ func clientTLS(m member) *tls.Config {
 // connect opens a connection with the certificate of a member.
 func (b *bed) connect(m member) *peer {
 	b.t.Helper()
+	return b.connectWith(m, clientTLS(m))
+}
+
+func (b *bed) connectWith(m member, config *tls.Config) *peer {
+	b.t.Helper()
 	p := &peer{t: b.t, raw: b.dial(), m: m, frames: make(chan frame, 1000)}
-	p.tls = tls.Client(p.raw, clientTLS(m))
+	p.tls = tls.Client(p.raw, config)
 	check(b.t, p.tls.Handshake())
 	done := make(chan struct{})
 	go func() { defer close(done); p.read() }()
@@ -451,6 +460,26 @@ func (b *bed) online(m member, session uint64, change ...func(*wire.SignInMessag
 	p := b.connect(m)
 	p.signIn(session, change...)
 	return p
+}
+
+// relay starts a relay that passes the channel on, and returns the channel's URL there.
+func (b *bed) relay(t testing.TB) string {
+	t.Helper()
+	in, err := inbox.Open(filepath.Join(t.TempDir(), "inbox"), nil)
+	check(t, err)
+	t.Cleanup(func() { in.Close() })
+	cfg := relay.DefaultConfig()
+	cfg.Listen, cfg.DiskReserve, cfg.InodeReserve = "127.0.0.1:0", 0, 0
+	r, err := relay.New(cfg, relay.Deps{Inbox: in, Certificate: b.site.own.Certificate, Callers: b.site.verifier,
+		Channel: b.Server})
+	check(t, err)
+	addr, err := r.Listen()
+	check(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx) }()
+	t.Cleanup(func() { cancel(); check(t, <-ended) })
+	return "https://" + addr.String() + "/mp/channel"
 }
 
 // row is what the server says of a client.
