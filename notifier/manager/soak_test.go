@@ -303,6 +303,9 @@ func (w *world) event() {
 		m.stopClient()
 		w.stops++
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.changed = time.Now() // two of them may come between two looks
 }
 
 // look compares what the manager says of each machine with what is true.
