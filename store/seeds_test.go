@@ -2,9 +2,12 @@ package store_test
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
+	"statewire/store"
 	"statewire/store/storetest"
 )
 
@@ -48,8 +51,21 @@ func TestQueriesOfTheSourcesRunAsPrinted(t *testing.T) {
 		exec(t, s, fmt.Sprintf(present+"('%s', %d, 1, %d)", clientID(byte(client)), online, 10+client))
 	}
 	exec(t, s, fmt.Sprintf(present+"('%s', 0, 1, 20)", clientID(3))) // it went
-	rows, err := s.Conn().Query(t.Context(),
-		`select B.ServerName, A.OnlineClients as "Online Clients" from Bgb_Server B left join dbo.v_BgbServerCurrent A on A.ServerID=B.ServerID order by 2`)
+	page, err := os.ReadFile("../docs/channel.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, documented, _ := strings.Cut(string(page), "```sql\n")
+	documented, _, _ = strings.Cut(documented, "```")
+	countsByServer(t, s, `select B.ServerName, A.OnlineClients as "Online Clients" from Bgb_Server B left join `+
+		`dbo.v_BgbServerCurrent A on A.ServerID=B.ServerID order by 2`)
+	countsByServer(t, s, documented)
+}
+
+// countsByServer runs the query for the clients of each server.
+func countsByServer(t *testing.T, s *store.Store, query string) {
+	t.Helper()
+	rows, err := s.Conn().Query(t.Context(), query)
 	if err != nil {
 		t.Fatal(err)
 	}
