@@ -103,8 +103,10 @@ func fillMillion(b *testing.B, s *store.Store) {
 	for _, table := range []string{"serial_ranges", "arrivals"} {
 		sliced("ranges.sql", clickhouse.Named("table", table))
 	}
-	sliced("claims.sql")
-	for _, file := range []string{"missing.sql", "resyncs.sql"} {
+	for _, file := range []string{"claims.sql", "presence.sql", "connections.sql"} {
+		sliced(file)
+	}
+	for _, file := range []string{"missing.sql", "resyncs.sql", "servers.sql"} {
 		run(file, all, 0)
 	}
 	b.Logf("%d clients in %v", all, time.Since(began).Round(time.Second))
@@ -150,6 +152,10 @@ func questions() (all []question) {
 		{"messages", map[string]string{"client": "PC-0001234"}}, {"bad-files", nil}, {"bad-records", nil}, {"set-aside", nil},
 		{"state-names", nil},
 		{"gap-checks", nil}, {"differing-clients", nil}, {"conflicts", nil}, {"serial-jumps", nil}, {"freshness", nil},
+		{"presence", nil}, {"presence", map[string]string{"is": "offline", "reason": "server_lost"}},
+		{"presence", map[string]string{"client": "PC-0001234"}},
+		{"presence-history", map[string]string{"client": "PC-0001234"}}, {"offline-clients", nil}, {"http-reasons", nil},
+		{"notification-servers", nil}, {"component-messages", nil},
 	}
 }
 
@@ -160,7 +166,7 @@ type question struct {
 
 func (q question) String() string {
 	text := q.report
-	for _, name := range []string{"topic_type", "topic_id", "state_id", "client", "name", "deployment", "code"} {
+	for _, name := range []string{"topic_type", "topic_id", "state_id", "client", "name", "deployment", "code", "reason"} {
 		if v := q.params[name]; v != "" {
 			text += "," + name + "=" + v
 		}

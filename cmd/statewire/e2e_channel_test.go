@@ -135,6 +135,7 @@ func TestAnEnrolledMachineIsOnline(t *testing.T) {
 	}
 	promised(t, time.Since(began), 10*time.Second, "a resync, from the request to its completion")
 
+	o.explains("Connected over TCP to " + host)
 	o.refuseOthers(host)
 
 	before := o.awaitRow("1", "0", "")
@@ -147,6 +148,8 @@ func TestAnEnrolledMachineIsOnline(t *testing.T) {
 	done(t, o.member.site, "client", "revoke", o.client, "--reason", "lost")
 	o.awaitRow("0", "0", "revoked")
 	promised(t, time.Since(began), time.Minute, "a revocation")
+	o.explains("Not connected: " + host + " declared it offline at")
+	o.explains("Its certificate was revoked by")
 
 	done(t, o.member.site, "client", "delete", o.client, "--reason", "asked for it")
 	<-time.After(1500 * time.Millisecond) // a mirror and a presence file later
@@ -154,6 +157,14 @@ func TestAnEnrolledMachineIsOnline(t *testing.T) {
 		if n := o.ask("SELECT count() FROM " + table + " WHERE client_id = '" + o.client + "' FORMAT TSV"); n != "0" {
 			t.Errorf("%s has %s rows of a client that was erased", table, n)
 		}
+	}
+}
+
+// explains asks the site why the client is shown as it is.
+func (o *online) explains(want string) {
+	o.t.Helper()
+	if got := words(done(o.t, o.member.site, "explain", o.client)); !strings.Contains(got, want) {
+		o.t.Errorf("explain does not say %q:\n%s", want, got)
 	}
 }
 
