@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+	"unique"
 
 	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
@@ -110,7 +111,6 @@ func each[T any](tx *bbolt.Tx, bucket []byte, take func(key []byte, value T) boo
 
 // load fills the memory from the file.
 func (m *Manager) load() error {
-	reasons := map[string]string{} // most are one of a few: each is kept once
 	return m.db.View(func(tx *bbolt.Tx) (err error) {
 		if m.counter, err = get[uint64](tx, bucketMeta, metaCounter); err != nil {
 			return err
@@ -126,10 +126,7 @@ func (m *Manager) load() error {
 				return true
 			}),
 			each(tx, bucketClients, func(key []byte, c client) bool {
-				if _, ok := reasons[c.Reason]; !ok {
-					reasons[c.Reason] = c.Reason
-				}
-				c.Reason = reasons[c.Reason]
+				c.Reason = unique.Make(c.Reason).Value() // one of a few: each is kept once
 				m.clients[uuid.UUID(key)] = &c
 				if c.Version > m.mirrored {
 					m.unmirrored[uuid.UUID(key)] = struct{}{}

@@ -149,9 +149,8 @@ func (m *Manager) mirroredClients(clients []waitingClient) error {
 			delete(m.unmirrored, c.id)
 		}
 	}
-	m.behindSince = time.Time{}
-	if len(m.unmirrored) > 0 {
-		m.behindSince = m.now()
+	if m.behindSince = m.now(); len(m.unmirrored) == 0 {
+		m.behindSince, m.unmirrored = time.Time{}, map[uuid.UUID]struct{}{} // a map keeps what it once needed
 	}
 	return nil
 }
