@@ -158,6 +158,7 @@ func (m *Manager) write(c *change) error {
 				errs = append(errs, tx.Bucket(bucketClients).Delete(id[:]))
 			}
 		}
+		errs = append(errs, forgetHistory(tx, c))
 		for _, h := range c.history[:kept] {
 			errs = append(errs, put(tx, bucketHistory, numberKey(h.Version), h))
 		}
@@ -176,6 +177,32 @@ func (m *Manager) write(c *change) error {
 	}
 	m.history.Add(int64(kept))
 	m.metrics.historyLost.Add(float64(len(c.history) - kept))
+	return nil
+}
+
+// forgetHistory drops what waits for the table of clients that are forgotten.
+func forgetHistory(tx *bbolt.Tx, c *change) error {
+	var keys [][]byte
+	for _, one := range c.clients {
+		if one != nil {
+			continue
+		}
+		err := each(tx, bucketHistory, func(key []byte, h connected) bool {
+			if of, changed := c.clients[h.Client]; changed && of == nil {
+				keys = append(keys, slices.Clone(key))
+			}
+			return true
+		})
+		if err != nil {
+			return err
+		}
+		break
+	}
+	for _, key := range keys {
+		if err := tx.Bucket(bucketHistory).Delete(key); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

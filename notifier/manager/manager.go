@@ -42,6 +42,7 @@ type Manager struct {
 	seen        map[uuid.UUID]atOnce   // clients told of at once, and by no file yet
 	told        map[string]time.Time   // status messages: when they were last told
 	wakes       map[uuid.UUID]uint64   // clients to be woken, and with which wake
+	forgotten   map[uuid.UUID]uint64   // clients that were erased, with the certificate that is no good any more
 	wakeNumber  uint64
 	queues      map[uint32]*queue    // what is to be done by each server
 	running     time.Time            // since when this process looks without a break
@@ -79,6 +80,7 @@ func Open(cfg Config, deps Deps) (*Manager, error) {
 		seen:       map[uuid.UUID]atOnce{},
 		told:       map[string]time.Time{},
 		wakes:      map[uuid.UUID]uint64{},
+		forgotten:  map[uuid.UUID]uint64{},
 		queues:     map[uint32]*queue{},
 		heard:      map[uint32]time.Time{},
 		mirror:     make(chan struct{}, 1),

@@ -243,22 +243,34 @@ func TestALostStateFileIsMadeUpForByTheTables(t *testing.T) {
 func TestAnErasedClientIsForgotten(t *testing.T) {
 	for _, told := range []bool{true, false} {
 		w := newTables(t)
-		w.load(full(1, on(1, 8, 1, 0), on(2, 3, 1, 1)))
+		with := func(r wire.Row, certificate uint64) wire.Row {
+			r.Certificate = certificate
+			return r
+		}
+		w.load(full(1, on(1, 8, 1, 0), with(on(2, 3, 1, 1), 70)))
 		w.sync()
 		w.exec(fmt.Sprintf("INSERT INTO serial_floors (client_hash, last_serial, erased_time) VALUES ('%s', 1, now64(6))",
 			hashOf(id(2))))
 		w.exec("ALTER TABLE client_presence DELETE WHERE client_id = '" + id(2).String() + "' SETTINGS mutations_sync = 2")
 		if told {
+			w.see(1, 1, with(on(2, 4, 1, 1), 70)) // a time of being connected waits for the table
+			if len(w.spans()) != 1 {
+				t.Errorf("the history has %q", w.spans())
+			}
 			if err := w.Forget(t.Context(), []uuid.UUID{id(2)}); err != nil {
 				t.Fatal(err)
 			}
-			w.see(1, 1, off(2, 3, 2, 1, wire.OfflineRevoked)) // its server closed it
+			w.load(full(2, on(1, 8, 1, 0), with(on(2, 4, 1, 1), 70))) // it was written before its server knew
+			w.see(1, 1, with(off(2, 4, 2, 1, wire.OfflineRevoked), 70))
 		}
 		w.checked = time.Time{}
 		w.sync()
 		w.equal("the table", w.rows(presentQuery), "01 1 8 1 signin 10.0.0.7")
+		if told {
+			w.equal("its history", w.rows(historyQuery))
+		}
 		w.want("erased", 2, "unknown")
-		w.see(1, 1, on(2, 1, 1, 9))
+		w.see(1, 1, with(on(2, 1, 1, 9), 71))
 		w.checked = time.Time{}
 		w.sync()
 		w.want("enrolled again", 2, "online 1 1.1 signin")

@@ -34,7 +34,7 @@ func (c *change) row(by teller, r wire.Row) {
 		order = old.compare(r)
 	}
 	switch {
-	case old == nil && !r.Online && r.Reason == wire.OfflineRevoked: // it was erased, and nothing is kept of it
+	case old == nil && c.erased(r): // nothing is kept of it
 		c.rows[rowOld]++
 	case order > 0:
 		c.rows[rowStored]++
@@ -46,6 +46,13 @@ func (c *change) row(by teller, r wire.Row) {
 		c.rows[rowOld]++
 		c.loses(by, r, old)
 	}
+}
+
+// erased says whether a row is what its server still tells of a client that was erased: that its connection goes on with
+// a certificate that is no good any more, or was closed for that.
+func (c *change) erased(r wire.Row) bool {
+	good := c.m.forgotten[r.Client]
+	return !r.Online && r.Reason == wire.OfflineRevoked || good > 0 && r.Certificate <= good
 }
 
 // take stores a row that counts.

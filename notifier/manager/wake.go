@@ -70,12 +70,14 @@ func (m *Manager) Revoked(_ context.Context, clients []uuid.UUID) error {
 	return nil
 }
 
-// Forget drops all that is known of clients that were erased. What the tables have of them is not touched.
+// Forget drops all that is known of clients that are erased, once their certificates are refused and before their rows
+// go from the tables, which it does not touch.
 func (m *Manager) Forget(_ context.Context, clients []uuid.UUID) error {
 	err := m.update(func(c *change) error {
 		for _, id := range clients {
-			if c.client(id) != nil {
+			if one := c.client(id); one != nil {
 				c.clients[id] = nil
+				c.then = append(c.then, func() { m.forgotten[id] = one.Certificate })
 			}
 			if _, waits := m.wakes[id]; waits {
 				c.wakes[id] = 0
