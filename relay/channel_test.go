@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"statewire/identity"
+	"statewire/inbox"
 )
 
 // eachItself takes every connection for a client of its own, whom the certificate's holder names in the server's name.
@@ -299,6 +300,39 @@ func TestAConnectionThatIsNoChannelAnyMoreCountsAgain(t *testing.T) {
 		if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%s: the connection has a place still: %v", name, err)
 		}
+	}
+}
+
+// A connection that counts again takes the place of one that waits for a request; it is closed itself when all others
+// are at work.
+func TestAConnectionThatCountsAgainNeedsAPlace(t *testing.T) {
+	for _, atWork := range []bool{false, true} {
+		cfg := testConfig()
+		cfg.MaxConnectionsPerIP = 1
+		h, in := newHolder(), newMemoryInbox()
+		s := start(t, cfg, Deps{Callers: eachItself{}, Channel: h, Inbox: in})
+		s.show(t)
+		c, other := s.holds(t, h, 1), s.dial(t)
+		working, goOn := make(chan struct{}), make(chan struct{})
+		if atWork {
+			in.set(func(in *memoryInbox) {
+				in.put = func(inbox.Lane, []byte) error { close(working); <-goOn; return nil }
+			})
+		}
+		io.WriteString(other, post(report(testClient, 1)))
+		if atWork {
+			<-working
+		} else {
+			answerOf(t, other)
+		}
+		h.status = 503
+		h.let <- struct{}{}
+		away := map[bool]*tls.Conn{false: other, true: c}[atWork]
+		if _, err := io.Copy(io.Discard, away); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("at work %v: both have a place", atWork)
+		}
+		close(goOn)
+		eventually(t, "one of them is left", func() bool { return s.metric(t, "statewire_relay_connections", "") == 1 })
 	}
 }
 
