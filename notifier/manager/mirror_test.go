@@ -253,14 +253,14 @@ func TestAnErasedClientIsForgotten(t *testing.T) {
 			hashOf(id(2))))
 		w.exec("ALTER TABLE client_presence DELETE WHERE client_id = '" + id(2).String() + "' SETTINGS mutations_sync = 2")
 		if told {
-			w.see(1, 1, with(on(2, 4, 1, 1), 70)) // a time of being connected waits for the table
+			w.see(1, 1, with(on(2, 4, 1, 2), 70)) // a time of being connected waits for the table
 			if len(w.spans()) != 1 {
 				t.Errorf("the history has %q", w.spans())
 			}
 			if err := w.Forget(t.Context(), []uuid.UUID{id(2)}); err != nil {
 				t.Fatal(err)
 			}
-			w.load(full(2, on(1, 8, 1, 0), with(on(2, 4, 1, 1), 70))) // it was written before its server knew
+			w.load(full(2, on(1, 8, 1, 0), with(on(2, 4, 1, 2), 70))) // it was written before its server knew
 			w.see(1, 1, with(off(2, 4, 2, 1, wire.OfflineRevoked), 70))
 		}
 		w.checked = time.Time{}
