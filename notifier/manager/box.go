@@ -49,24 +49,22 @@ func newBox(m *Manager) *box {
 		gone: map[string]bool{}, broken: map[string]*aside{}, senders: newSenders()}
 }
 
-// load takes what is in the folder, the reports of each server in their order.
-func (b *box) load(now time.Time) error {
-	if err := b.look(now); err != nil {
-		return err
+// load takes what is in the folder, the reports of each server in their order. A file that cannot be dealt with keeps no
+// other waiting. It is false where the folder cannot be looked into: then nobody knows what waits there.
+func (b *box) load(now time.Time) (looked bool, err error) {
+	entries, err := os.ReadDir(b.dir)
+	if err != nil {
+		return false, fmt.Errorf("look into the box of presence files: %w", err)
 	}
-	var errs []error
+	errs := []error{b.look(entries, now)}
 	for _, reports := range b.waiting() {
 		errs = append(errs, b.inOrder(reports, now))
 	}
-	return errors.Join(errs...)
+	return true, errors.Join(errs...)
 }
 
 // look reads the files that came, and forgets those that went.
-func (b *box) look(now time.Time) error {
-	entries, err := os.ReadDir(b.dir)
-	if err != nil {
-		return fmt.Errorf("look into the box of presence files: %w", err)
-	}
+func (b *box) look(entries []fs.DirEntry, now time.Time) error {
 	there := map[string]bool{}
 	var errs []error
 	for _, entry := range entries {

@@ -341,3 +341,30 @@ func TestManyBadFilesOfAServerGiveOneAlert(t *testing.T) {
 		t.Errorf("an hour later: %d files, want 20", got)
 	}
 }
+
+// A file that can neither be read nor set aside keeps no other waiting.
+func TestAFileThatCannotBeDealtWithKeepsNoOtherWaiting(t *testing.T) {
+	b := newBench(t)
+	if err := os.Remove(filepath.Join(b.cfg.Box, "bad")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(b.cfg.Box, "bad"), nil, 0o600); err != nil { // no folder can be there
+		t.Fatal(err)
+	}
+	name := b.drop("BgbAAAAAAAA.BOS", []byte("bad"))
+	b.load(full(1, on(1, 8, 1, 0)))
+	b.want("the other one is loaded", 1, "online 1 8.1 signin")
+	for range 20 {
+		b.step()
+	}
+	if got := b.messageIDs(); len(got) != 1 {
+		t.Errorf("messages %v, want one of it", got)
+	}
+	if err := os.Remove(filepath.Join(b.cfg.Box, "bad")); err != nil {
+		t.Fatal(err)
+	}
+	b.step()
+	if got := b.files("bad"); !slices.Contains(got, name) || len(b.files(".")) > 0 {
+		t.Errorf("set aside %v", got)
+	}
+}

@@ -61,7 +61,7 @@ const (
 	tellAgain    = 10 * time.Minute // a status message does not come again within it
 	floodFiles   = 10               // so many bad files of a server within floodTime are a flood
 	floodTime    = time.Hour
-	maxWakes     = 250_000 // clients that are to be woken
+	maxWakes     = 250_000 // clients that are not connected, and are to be woken
 	maxWorkWakes = 10_000  // in one answer
 	maxBadRows   = 20      // rows of one file that are kept apart; the others are only counted
 	maxMessages  = 100     // of one question

@@ -31,6 +31,8 @@ type Manager struct {
 	metrics *metrics
 	allowed map[uint32]string // servers by id: whose files and calls are taken
 
+	maxWakes int // clients that are not connected, and are to be woken
+
 	writing sync.Mutex // held over a change, from its first look to its end in memory
 
 	mu          sync.RWMutex
@@ -73,6 +75,7 @@ func Open(cfg Config, deps Deps) (*Manager, error) {
 	}
 	m := &Manager{
 		cfg: cfg, log: deps.Log, now: deps.Clock, db: db,
+		maxWakes:   maxWakes,
 		allowed:    map[uint32]string{cfg.ServerID: cfg.Server},
 		clients:    map[uuid.UUID]*client{},
 		servers:    map[uint32]*server{},
@@ -123,11 +126,11 @@ func (m *Manager) step() {
 	now := m.now()
 	m.resumed(now)
 	m.start(now)
-	if err := m.box.load(now); err != nil {
-		m.box.complain(err, now)
-		return
+	looked, err := m.box.load(now)
+	if looked {
+		err = errors.Join(err, m.silence(now))
 	}
-	if err := m.silence(now); err != nil {
+	if err != nil {
 		m.box.complain(err, now)
 	}
 }

@@ -18,6 +18,7 @@ func (m *Manager) tell(message wire.ComponentMessage) error {
 }
 
 func (c *change) tell(message wire.ComponentMessage) {
+	message.Time = fromMicro(micro(message.Time))
 	message.Text = strings.ToValidUTF8(message.Text, "?")
 	if len(message.Text) > maxTextBytes {
 		end := maxTextBytes

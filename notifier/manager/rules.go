@@ -58,7 +58,7 @@ func (c *change) erased(r wire.Row) bool {
 // take stores a row that counts.
 func (c *change) take(by teller, r wire.Row, old *client) {
 	one := client{Session: r.Session, Seq: r.Seq, Epoch: by.epoch, Certificate: r.Certificate, Server: by.server,
-		Since: r.Since.UnixMicro(), Last: r.Last.UnixMicro(), Address: r.Address, Reason: unique.Make(r.Reason).Value(), Why: r.Why,
+		Since: micro(r.Since), Last: micro(r.Last), Address: r.Address, Reason: unique.Make(r.Reason).Value(), Why: r.Why,
 		Online: r.Online, Channel: r.Channel}
 	if old != nil {
 		one.Verdict, one.Decided, one.Barred, one.Elders = old.Verdict, old.Decided, old.Barred, old.Elders

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -82,7 +83,22 @@ func TestARestartGivesAServerTwoIntervals(t *testing.T) {
 	b.want("silent since", 1, "offline 1 8.1 server_lost")
 }
 
-// A box that cannot be read says nothing of the servers.
+// A box that cannot be looked into says nothing of the servers.
+func TestABoxThatIsAwaySaysNothingOfServers(t *testing.T) {
+	b := newBench(t)
+	b.load(full(1, on(1, 8, 1, 0)))
+	if err := os.Rename(b.cfg.Box, b.cfg.Box+".away"); err != nil {
+		t.Fatal(err)
+	}
+	b.pass(time.Hour)
+	b.want("nobody knows", 1, "online 1 8.1 signin")
+	if err := os.Rename(b.cfg.Box+".away", b.cfg.Box); err != nil {
+		t.Fatal(err)
+	}
+	b.pass(time.Second)
+	b.want("it is back, and empty", 1, "offline 1 8.1 server_lost")
+}
+
 func TestAFileThatWaitsForOneBeforeItIsASignOfLife(t *testing.T) {
 	b := newBench(t)
 	b.load(full(1, on(1, 8, 1, 0)))

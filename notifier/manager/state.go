@@ -153,4 +153,12 @@ type Presence struct {
 	Reason  string       `json:"reason"`
 }
 
+// micro is a time as it is kept. What the tables cannot hold would keep all else from them.
+func micro(t time.Time) int64 {
+	return min(max(t.UnixMicro(), 0), latest.UnixMicro())
+}
+
+// latest is the last time that is kept, as files have it.
+var latest = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+
 func fromMicro(us int64) time.Time { return time.UnixMicro(us).UTC() }

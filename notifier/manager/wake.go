@@ -13,7 +13,8 @@ func (m *Manager) Wake(_ context.Context, clients []uuid.UUID) error {
 	err := m.update(func(c *change) error {
 		number, dropped := m.wakeNumber, 0
 		for _, id := range clients {
-			if _, waits := m.wakes[id]; !waits && len(m.wakes)+len(c.wakes) >= maxWakes {
+			one, waits := m.clients[id], false
+			if _, waits = m.wakes[id]; !waits && (one == nil || !one.online()) && len(m.wakes)+len(c.wakes) >= m.maxWakes {
 				dropped++
 				continue
 			}

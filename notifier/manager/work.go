@@ -144,18 +144,25 @@ func (m *Manager) hear(ask wire.Ask) error {
 
 // confirmed drops the work that a server has.
 func (m *Manager) confirmed(c *change, ask wire.Ask) {
+	m.mu.RLock()
 	q := m.queues[ask.ServerID]
-	if q == nil || q.out == nil || ask.Got < q.out.Number {
+	var handed map[uuid.UUID]uint64 // nothing changes it once it was handed out
+	has := q != nil && q.out != nil && ask.Got >= q.out.Number
+	if has {
+		handed = q.handed
+	}
+	m.mu.RUnlock()
+	if !has {
 		return
 	}
-	for id, n := range q.handed {
+	for id, n := range handed {
 		one := c.client(id) // one that left meanwhile is woken when it is back
 		if m.wakes[id] == n && one != nil && one.online() && one.Server == ask.ServerID {
 			c.wakes[id] = 0
 		}
 	}
 	c.then = append(c.then, func() {
-		for id := range q.handed {
+		for id := range handed {
 			if _, again := m.wakes[id]; !again {
 				delete(q.wakes, id)
 			}
@@ -203,6 +210,10 @@ func (m *Manager) Seen(_ context.Context, seen wire.Seen) error {
 			c.server(seen.ServerID, seen.Server).Owes = true
 		}
 		for _, r := range seen.Rows {
+			if r.Client == uuid.Nil {
+				c.rows[rowBad]++
+				continue
+			}
 			c.row(by, r)
 		}
 		c.then = append(c.then, func() {

@@ -255,3 +255,39 @@ func TestAFileLoadsAsSoonAsItIsThere(t *testing.T) {
 		}
 	}
 }
+
+// Only clients that are away count against the bound of those to be woken.
+func TestClientsThatAreConnectedAreWokenHoweverManyWait(t *testing.T) {
+	b := newBench(t)
+	b.maxWakes = 3
+	b.load(full(1, on(1, 8, 1, 0)))
+	b.wake(2, 3, 4, 5)
+	b.wake(1, 2)
+	if got := wakes(b.work(1, 1, 0)); !slices.Equal(got, []string{"1"}) {
+		t.Errorf("push1 wakes %v", got)
+	}
+	b.see(1, 1, on(4, 1, 1, 0), on(5, 1, 1, 0))
+	if _, kept := b.wakes[id(4)]; !kept || len(b.wakes) != 4 {
+		t.Errorf("kept %v, want three that were away and the one that was not", b.wakes)
+	}
+}
+
+// A server's mistake must not keep everything else from the tables.
+func TestWhatNoTableCanHoldIsNotKept(t *testing.T) {
+	b := newBench(t)
+	never, late := on(1, 8, 1, 0), on(2, 8, 1, 0)
+	never.Since, never.Last = time.Time{}, time.Time{}
+	late.Since = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	nobody := on(3, 8, 1, 0)
+	nobody.Client = uuid.Nil
+	b.see(1, 1, never, late, nobody)
+	if p, _ := b.Presence(id(1)); p.Since.Year() != 1970 || p.Last.Year() != 1970 {
+		t.Errorf("kept %+v", p)
+	}
+	if p, _ := b.Presence(id(2)); p.Since.Year() != 2200 {
+		t.Errorf("kept %+v", p)
+	}
+	if len(b.clients) != 2 {
+		t.Errorf("%d clients, one has no id", len(b.clients))
+	}
+}
