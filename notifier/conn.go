@@ -130,15 +130,9 @@ func (c *conn) hangUp() {
 	}
 }
 
-// serve reads from a connection that has shaken hands until it ends.
-func (c *conn) serve() {
-	defer c.l.release(c)
-	defer c.tls.NetConn().Close()
-	session, err := c.signIn()
-	if session == nil {
-		c.part(nil, err)
-		return
-	}
+// serve reads from the connection of a client that has signed in until it ends.
+func (c *conn) serve(session *session) {
+	err := c.next(session)
 	for err == nil {
 		err = c.next(session)
 	}
@@ -241,6 +235,8 @@ func (c *conn) signIn() (*session, error) {
 // part ends a connection and says why, where there is somebody to hear it. Whoever was told good-bye already may still
 // read it.
 func (c *conn) part(session *session, err error) {
+	defer c.l.release(c)
+	defer c.tls.NetConn().Close()
 	c.tls.SetReadDeadline(time.Now().Add(writeWithin + lingering))
 	reason, last := parting(err)
 	if c.ends() { // this server cut it off

@@ -345,8 +345,7 @@ func TestAWrongClockIsToldOf(t *testing.T) {
 // Messages that no manager took are told to the next.
 func TestMessagesWaitForTheManager(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := start(t, newSite(t), true)
-		b.desk.setAway(errAway)
+		b := start(t, newSite(t), true, func(_ *Config, deps *Deps) { deps.Manager.(*desk).setAway(errAway) })
 		time.Sleep(2 * time.Minute)
 		b.desk.mu.Lock()
 		b.desk.asks, b.desk.away = nil, nil

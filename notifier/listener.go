@@ -102,7 +102,8 @@ func (l *listener) take(raw net.Conn) {
 	}
 }
 
-// shake shakes hands. The goroutine ends here, and with it the stack that a handshake needs.
+// shake shakes hands and takes the sign-in. The goroutine ends here, and with it the stack that both need: the one that
+// waits for what comes then is small.
 func (l *listener) shake(c *conn) {
 	c.tls.NetConn().SetDeadline(time.Now().Add(handshakeWithin))
 	if err := c.tls.Handshake(); err != nil {
@@ -111,7 +112,12 @@ func (l *listener) shake(c *conn) {
 		c.tls.NetConn().Close()
 		return
 	}
-	l.conns.Go(c.serve)
+	session, err := c.signIn()
+	if session == nil {
+		c.part(nil, err)
+		return
+	}
+	l.conns.Go(func() { c.serve(session) })
 }
 
 // admit counts a connection in, in the place of the oldest one when the share of its address, or of all, is used up. It
