@@ -38,6 +38,7 @@ type conn struct {
 	l    *listener
 	tls  *tls.Conn
 	from netip.Addr
+	came time.Time
 
 	place *list.Element // Guarded by the listener's mu: among those that have not signed in.
 	gone  bool          // Guarded by the listener's mu: it gave way to another.

@@ -215,31 +215,49 @@ func TestAttackSilentConnectionsGiveWay(t *testing.T) {
 	})
 }
 
-// A share is of all addresses together, too.
+// A share is of all addresses together, too. While all of it is taken by those who came a moment ago, newcomers wait.
 func TestAttackAllSilentConnectionsHaveOneShare(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := start(t, newSite(t), true)
 		var all []net.Conn
-		for i := range maxUnsigned + 1 {
-			ours, theirs := net.Pipe()
-			b.listener.take(&addressed{theirs, &net.TCPAddr{IP: net.IPv4(10, 0, byte(i>>8), byte(i))}})
-			all = append(all, ours)
+		began := time.Now()
+		for i := range maxUnsigned {
+			all = append(all, b.dialFrom(net.IPv4(10, 0, byte(i>>8), byte(i))))
 		}
-		synctest.Wait()
+		m := b.site.enroll(t, "")
+		late := b.dialFrom(net.IPv4(10, 9, 9, 9))
+		c := tls.Client(late, clientTLS(m))
+		check(t, c.Handshake())
+		if took := time.Since(began); took != patience {
+			t.Errorf("the newcomer waited %v", took)
+		}
 		if n := b.metric("unsigned_connections", ""); n != maxUnsigned {
 			t.Errorf("%v connections", n)
 		}
 		if b.metric("refused_total", limitUnsigned) != 1 || len(b.listener.of) != maxUnsigned {
 			t.Error("they are counted wrong")
 		}
-		for _, c := range all {
+		all[7].Close()
+		synctest.Wait()
+		b.dialFrom(net.IPv4(10, 9, 9, 8)).Close()
+		if took := time.Since(began); took != patience {
+			t.Errorf("a place is free, and the next one waited until %v", took)
+		}
+		for _, c := range append(all, late) {
 			c.Close()
 		}
-		synctest.Wait()
+		time.Sleep(time.Second)
 		if len(b.listener.of) != 0 {
 			t.Error("addresses are remembered")
 		}
 	})
+}
+
+// dialFrom opens a connection that comes from an address.
+func (b *bed) dialFrom(ip net.IP) net.Conn {
+	ours, theirs := net.Pipe()
+	b.pipes.conns <- &addressed{theirs, &net.TCPAddr{IP: ip}}
+	return ours
 }
 
 type addressed struct {

@@ -152,7 +152,7 @@ func TestWhatComesBetweenRequestsWaits(t *testing.T) {
 func TestANewerRequestEndsTheElder(t *testing.T) {
 	overHTTP(t, func(t *testing.T, h *byHTTP, m member) {
 		n := h.signIn(m, 1)
-		elder := make(chan int, 1)
+		elder, began := make(chan int, 1), time.Now()
 		go func() {
 			status, _, _, _ := h.post(t.Context(), n, nil)
 			elder <- status
@@ -165,6 +165,9 @@ func TestANewerRequestEndsTheElder(t *testing.T) {
 		}()
 		if status := <-elder; status != http.StatusNoContent {
 			t.Errorf("the elder was answered %d", status)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("the elder waited %v", took)
 		}
 		h.desk.works <- wire.Work{Number: 1, Wakes: uuids(m)}
 		if got := <-newer; len(got) != 1 || got[0].kind != wire.Wake {

@@ -23,6 +23,9 @@ const (
 	// oldest gives way: whoever opens connections and says nothing takes no place from those who speak.
 	maxUnsigned           = 1024
 	maxUnsignedPerAddress = 512
+	// patience is how long a connection may be at its handshake and sign-in before it gives way while all places are
+	// taken. Who came a moment ago is not silent but one of many, as after a restart: newcomers wait for a place then.
+	patience = 3 * time.Second
 	// handshakeWithin bounds a TLS handshake.
 	handshakeWithin = 10 * time.Second
 )
@@ -40,6 +43,7 @@ type listener struct {
 	tls *tls.Config
 
 	conns sync.WaitGroup // goroutines of connections
+	freed chan struct{}  // has room for one: a place became free
 
 	// Guarded by mu.
 	mu       sync.Mutex
@@ -72,7 +76,7 @@ func newListener(s *Server, tcp net.Listener) *listener {
 	config.NextProtos = []string{wire.ALPN}
 	config.ClientAuth = tls.RequireAnyClientCert
 	config.VerifyConnection = s.verify
-	return &listener{Listener: tcp, s: s, tls: config, of: map[netip.Addr]int{},
+	return &listener{Listener: tcp, s: s, tls: config, of: map[netip.Addr]int{}, freed: make(chan struct{}, 1),
 		complain: rate.Sometimes{Interval: time.Minute}, spoken: map[string]*rate.Sometimes{}}
 }
 
@@ -84,6 +88,7 @@ func (l *listener) run() {
 		switch {
 		case err == nil:
 			delay = 0
+			l.room()
 			l.take(raw)
 		case errors.Is(err, net.ErrClosed):
 			return
@@ -93,6 +98,33 @@ func (l *listener) run() {
 			time.Sleep(delay)
 		}
 	}
+}
+
+// room waits for a place while all are taken by connections that came a moment ago.
+func (l *listener) room() {
+	for {
+		wait := l.full()
+		if wait <= 0 {
+			return
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-l.freed:
+		case <-timer.C:
+		case <-l.s.stopping:
+		}
+		timer.Stop()
+	}
+}
+
+// full is for how long the oldest connection that has not signed in keeps its place; 0: there is one.
+func (l *listener) full() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.waiting.Len() < maxUnsigned {
+		return 0
+	}
+	return patience - time.Since(l.waiting.Front().Value.(*conn).came)
 }
 
 // take begins with a connection.
@@ -123,7 +155,7 @@ func (l *listener) shake(c *conn) {
 // admit counts a connection in, in the place of the oldest one when the share of its address, or of all, is used up. It
 // is nil after a stop.
 func (l *listener) admit(raw net.Conn) *conn {
-	c := &conn{l: l, tls: tls.Server(raw, l.tls), from: conns.Network(raw.RemoteAddr())}
+	c := &conn{l: l, tls: tls.Server(raw, l.tls), from: conns.Network(raw.RemoteAddr()), came: time.Now()}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -181,6 +213,10 @@ func (l *listener) remove(c *conn) {
 		delete(l.of, c.from)
 	}
 	l.s.metrics.unsigned.Dec()
+	select {
+	case l.freed <- struct{}{}:
+	default:
+	}
 }
 
 // stuck speaks once a minute of what keeps connections out.

@@ -1,7 +1,10 @@
 package notifier
 
 import (
+	"crypto/tls"
+	"io"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,7 +44,7 @@ func TestASignInIsToldAtOnce(t *testing.T) {
 }
 
 // Each way to go offline has its reason, and no client stays online without a connection.
-func TestAClientIsOfflineForAReason(t *testing.T) {
+func TestI26AClientIsOfflineForAReason(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		leave  func(*bed, *peer)
@@ -90,7 +93,7 @@ func TestAClientIsOfflineForAReason(t *testing.T) {
 }
 
 // A byte of any frame is a sign of life.
-func TestKeepAlivesKeepAClientOnline(t *testing.T) {
+func TestI26KeepAlivesKeepAClientOnline(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := start(t, newSite(t), true)
 		m := b.site.enroll(t, "")
@@ -133,6 +136,20 @@ func TestAServerThatStoodStillKeepsItsClients(t *testing.T) {
 		b.is(silent, false, "silent")
 		b.is(lively, true, "signin")
 		q.closed(0)
+	})
+}
+
+// A byte that is read before the server knows that it stood still counts as read now, and no later.
+func TestAByteReadAfterAStopIsNotOfTheFuture(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, newSite(t), true)
+		m := b.site.enroll(t, "")
+		b.online(m, 1)
+		session, _ := b.hub.session(m.id)
+		session.hear(b.steady.now() + 15*time.Minute)
+		b.sweep(0)
+		time.Sleep(20*time.Minute + 20*time.Second)
+		b.is(m, false, "silent")
 	})
 }
 
@@ -359,4 +376,44 @@ func TestTheEpochGrowsWithEveryStart(t *testing.T) {
 	if again, _ := nextEpoch(dir, time.Now()); again != got+1 {
 		t.Errorf("epoch %d, then %d", got, again)
 	}
+}
+
+// However fast a client comes and goes, it has one session, and the counts are true.
+func TestI26AFlapLeavesOneSession(t *testing.T) {
+	b := start(t, newSite(t), false)
+	m := b.site.enroll(t, "")
+	var flaps sync.WaitGroup
+	for i := range 6 {
+		flaps.Go(func() {
+			for n := range 12 {
+				c, err := tls.Dial("tcp", b.listener.Addr().String(), clientTLS(m))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				c.Write(wire.AppendFrame(nil, wire.SignIn, hello(m, uint64(n))))
+				if (i+n)%3 > 0 {
+					c.SetReadDeadline(time.Now().Add(5 * time.Second))
+					io.ReadFull(c, make([]byte, wire.HeaderBytes))
+				}
+				c.NetConn().Close()
+			}
+		})
+	}
+	flaps.Wait()
+	last := b.online(m, 1)
+	until(t, "one session is left", func() bool {
+		return b.metric("clients", "tcp") == 1 && b.metric("unsigned_connections", "") == 0
+	})
+	row := b.is(m, true, "signin")
+	if row.Session < 12 {
+		t.Errorf("the row is %+v", row)
+	}
+	last.raw.Close()
+	until(t, "none is left", func() bool { return b.metric("clients", "tcp") == 0 })
+	row = b.is(m, false, "closed")
+	until(t, "the manager knows", func() bool {
+		rows := b.desk.rows(m.id)
+		return len(rows) > 0 && rows[len(rows)-1] == row
+	})
 }

@@ -36,7 +36,7 @@ func (b *bed) manyOnline(n int, at *[]time.Time) (ids []uuid.UUID) {
 
 // Any w seconds hold at most 42 × w + 42 wakes, also across a restart and while the throttle is changed, and the throttle
 // is used.
-func TestNoTimeHoldsMoreWakesThanTheThrottle(t *testing.T) {
+func TestI25NoTimeHoldsMoreWakesThanTheThrottle(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		site := newSite(t)
 		var at []time.Time
