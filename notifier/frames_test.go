@@ -258,6 +258,32 @@ func TestWhatWaitsForAClientIsBounded(t *testing.T) {
 	})
 }
 
+// Whoever was told good-bye and sends on has as long as it takes to read it, and no longer.
+func TestAttackAClosedConnectionEnds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, newSite(t), true)
+		m := b.site.enroll(t, "")
+		elder := b.online(m, 1)
+		b.online(m, 2)
+		elder.closed(wire.CloseReplaced)
+		began := time.Now()
+		for whole := wire.AppendFrame(nil, 200, []byte("xxxxx")); ; time.Sleep(500 * time.Millisecond) {
+			if _, err := elder.tls.Write(whole[:7]); err != nil {
+				break
+			}
+			if _, err := elder.tls.Write(whole[7:]); err != nil {
+				break
+			}
+			if time.Since(began) > time.Minute {
+				t.Fatal("it is still open")
+			}
+		}
+		if took := time.Since(began); took > writeWithin+lingering+time.Second {
+			t.Errorf("open for %v", took)
+		}
+	})
+}
+
 func FuzzBody(f *testing.F) {
 	f.Add(wire.AppendFrame(wire.AppendFrame(nil, wire.KeepAlive, nil), wire.Close, []byte("12345")))
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -208,18 +208,31 @@ func TestAClientByHTTPMayBreakOffForHalfAMinute(t *testing.T) {
 	})
 }
 
-// A wake that went into a request that broke off waits for the next one.
+// A wake that was written into a request which broke off waits for the next one.
 func TestAWakeIsNotLostWithARequest(t *testing.T) {
 	overHTTP(t, func(t *testing.T, h *byHTTP, m member) {
 		n := h.signIn(m, 1)
-		session, _ := h.hub.session(m.id)
-		box := session.link.(*mailbox)
-		turn := box.enter()
-		box.send(wakeFrame)
-		box.putBack(box.leave(turn))
+		h.desk.works <- wire.Work{Number: 1, Wakes: uuids(m)}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/mp/channel", http.NoBody)
+		check(t, err)
+		req.Header.Set(SessionHeader, strconv.FormatUint(n, 10))
+		h.ServeChannel(brokenWriter{http.Header{}}, req, h.site.caller(t, m))
+		h.says(n, nil, wire.Wake)
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		h.desk.works <- wire.Work{Number: 2, Wakes: uuids(m)}
+		time.Sleep(time.Second)
+		h.ServeChannel(brokenWriter{http.Header{}}, req.WithContext(gone), h.site.caller(t, m))
 		h.says(n, nil, wire.Wake)
 	})
 }
+
+// brokenWriter is the answer to a client that has gone.
+type brokenWriter struct{ header http.Header }
+
+func (w brokenWriter) Header() http.Header     { return w.header }
+func (brokenWriter) WriteHeader(int)           {}
+func (brokenWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 // A session ends at once with a good-bye, with a frame that breaks the rules, and with its certificate.
 func TestASessionByHTTPEnds(t *testing.T) {

@@ -73,6 +73,16 @@ func TestTheThrottleChangesWhileWakesWait(t *testing.T) {
 			t.Errorf("%v a second", rate)
 		}
 		holds(t, at[from:], 10)
+		b.waker.mu.Lock()
+		b.waker.queue = b.waker.queue[:1]
+		clear(b.waker.queued)
+		b.waker.mu.Unlock()
+		time.Sleep(10 * time.Minute) // something is saved up, but no more than the throttle
+		from = len(at)
+		ids := b.manyOnline(5000, &at)
+		b.desk.works <- wire.Work{Number: 2, Wakes: ids}
+		time.Sleep(10 * time.Second)
+		holds(t, at[from:], 10)
 		cfg.ThrottlePerSecond = 100
 		check(t, b.Configure(cfg))
 		from = len(at)
