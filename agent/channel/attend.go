@@ -78,9 +78,6 @@ func (c *Channel) attend(ctx context.Context, l link, at Addresses) (over end) {
 		}
 	}()
 	a.take(l, at)
-	if ended := a.obey(c.wanted()); ended != nil { // what was asked for while it connected
-		return *ended
-	}
 	timer := time.NewTimer(a.wait())
 	defer timer.Stop()
 	for {

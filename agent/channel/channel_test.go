@@ -137,6 +137,31 @@ func TestTheSessionIsKeptBeforeTheSignIn(t *testing.T) {
 	})
 }
 
+func TestTheServersSessionIsKept(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		s.answer = func(m wire.SignInMessage) []byte { return s.confirm(max(812, m.Session)) }
+		c := s.start()
+		after(time.Second)
+		c.Reconnect("the test")
+		after(time.Second)
+		if all := s.signedIn(); len(all) != 2 || all[1].Session != 813 {
+			t.Errorf("after session 812 it came as %+v", all)
+		}
+	})
+}
+
+// A server that speaks is no reason to go round it.
+func TestAServerThatRefusesIsNotAvoidedOverHTTP(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		s.answer = func(wire.SignInMessage) []byte { return goodbye(wire.CloseLimit, "25000 are here", time.Minute) }
+		c := s.start()
+		after(59 * time.Second)
+		if len(s.dials[host]) > 0 || len(s.signedIn()) != 1 || !strings.Contains(c.Status().Failure, "25000 are here") {
+			t.Errorf("dials %v, %d sign-ins, %+v", s.dials, len(s.signedIn()), c.Status())
+		}
+	})
+}
+
 func TestASessionThatCannotBeKeptIsNotUsed(t *testing.T) {
 	bubble(t, func(t *testing.T, s *site) {
 		c := s.start(func(d *Deps) { d.Sessions = broken{} })
@@ -323,6 +348,9 @@ func TestWhatTheServerSaysLastIsObeyed(t *testing.T) {
 			after(time.Millisecond)
 			if got := c.Status(); !strings.Contains(got.Failure, tt.words) {
 				t.Errorf("code %d is told as %q", tt.code, got.Failure)
+			}
+			if polls := len(s.wakes); (tt.code == wire.CloseWrongServer) != (polls == 1) { // which names the right one
+				t.Errorf("code %d: %d polls", tt.code, polls)
 			}
 			if tt.from > time.Minute { // a machine that is moved about does not come earlier for it
 				c.Check("the machine slept")

@@ -424,6 +424,8 @@ func TestWhatFailsInAHandshakeIsToldInWords(t *testing.T) {
 						return
 					}
 					tt.serve(conn)
+					_ = conn.(*net.TCPConn).CloseWrite()
+					_, _ = io.Copy(io.Discard, conn) // closed on unread bytes it would be reset
 					conn.Close()
 				}
 			}()

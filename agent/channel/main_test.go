@@ -62,6 +62,8 @@ type site struct {
 	wakes    []time.Time
 	open     []net.Conn
 	tcp      []*tls.Conn
+	held     int // requests in hand
+	mostHeld int
 	mail     chan []byte // frames for the client over HTTP
 	at       Addresses
 	enrolled bool
@@ -267,6 +269,8 @@ func (s *site) say(frames []byte) {
 }
 
 func (s *site) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	s.set(func() { s.held++; s.mostHeld = max(s.mostHeld, s.held) })
+	defer s.set(func() { s.held-- })
 	if s.http != nil && s.http(w, r) {
 		return
 	}
