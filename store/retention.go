@@ -111,6 +111,7 @@ func (s *Store) setLife(ctx context.Context, table, column string, keep time.Dur
 // It is in force at once: they are no part of what a client reported, and store.retention leaves them alone.
 func (s *Store) KeepPresence(ctx context.Context, keep time.Duration) error {
 	const table = "presence_history"
+	keep = keep.Truncate(time.Hour) // as its definition says it
 	have, err := s.life(ctx, table)
 	if err != nil || have == keep {
 		return err

@@ -1,6 +1,9 @@
 package manager
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -81,7 +84,8 @@ func (m *Manager) countWakes() float64 {
 func (m *Manager) serverStatus() []ServerStatus {
 	at := map[uint32]int{}
 	var out []ServerStatus
-	for id, s := range m.servers {
+	for _, id := range slices.Sorted(maps.Keys(m.servers)) {
+		s := m.servers[id]
 		at[id] = len(out)
 		out = append(out, ServerStatus{Server: s.Name, ServerID: id, Epoch: s.Epoch, Version: s.Version, Reported: s.Reported,
 			Silent: s.Silent, Owes: s.Owes})

@@ -307,11 +307,19 @@ func TestTheHistoryIsKeptForItsTime(t *testing.T) {
 	if got := life(); !strings.Contains(got, "toDateTime(to_time) + toIntervalDay(90)") {
 		t.Errorf("the table is made with %q", got)
 	}
-	w.cfg.History = 48 * time.Hour
-	w.Manager.cfg.History = 48 * time.Hour
+	w.Manager.cfg.History = 48*time.Hour + 30*time.Minute
 	w.sync()
 	if got := life(); !strings.Contains(got, "toDateTime(to_time) + toIntervalHour(48)") {
 		t.Errorf("kept for %q, want 48 hours", got)
+	}
+	again := func() (n string) {
+		return w.rows("toString(count())) FROM system.mutations WHERE database = currentDatabase() AND table = 'presence_history'")[0]
+	}
+	changes := again()
+	w.begin()
+	w.sync()
+	if again() != changes {
+		t.Error("a time of 48 hours and a half is applied with every look")
 	}
 	w.Manager.cfg.History = 0
 	w.begin()

@@ -45,6 +45,7 @@ func (m *Manager) lose(s *server, now time.Time) error {
 	err := m.update(func(c *change) error {
 		next := c.server(s.ID, s.Name)
 		next.Silent, next.Owes = true, true
+		c.askFull(next)
 		for id, one := range m.clients {
 			if one.Server == s.ID && one.online() {
 				c.decide(id, lost)

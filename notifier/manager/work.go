@@ -120,7 +120,7 @@ func (m *Manager) hear(ask wire.Ask) error {
 		case known.Epoch == ask.Epoch && known.Name == ask.Server:
 		case ask.Epoch < known.Epoch:
 			s := c.server(ask.ServerID, ask.Server)
-			s.Epoch, s.Version, s.Owes = ask.Epoch, 0, true
+			s.Epoch, s.Version, s.Full, s.Owes = ask.Epoch, 0, 0, true
 			m.log.Warn("a notification server counts its starts anew; it is asked for a full report", "server", ask.Server,
 				"epoch", ask.Epoch, "was", known.Epoch)
 		case !known.Owes:
