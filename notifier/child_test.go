@@ -71,7 +71,7 @@ func serverChild(dir, listen string) error {
 	registry := prometheus.NewRegistry()
 	s, err := New(cfg, Deps{Name: "bench", Spool: filepath.Join(dir, "spool"), Box: filepath.Join(dir, "bgb.box"),
 		Certificate: own.Certificate, Callers: verifier, Registerer: registry,
-		OtherFiles: -800, // few of the clients connect at one time, and nothing else needs files here
+		OtherFiles: -200, // few of the clients connect at one time, and nothing else needs files here
 	})
 	if err != nil {
 		return err

@@ -20,9 +20,10 @@ import (
 
 const (
 	// maxUnsigned bounds the connections that have not signed in, and maxUnsignedPerAddress those of one address. The
-	// oldest gives way: whoever opens connections and says nothing takes no place from those who speak.
-	maxUnsigned           = 1024
-	maxUnsignedPerAddress = 512
+	// oldest gives way: whoever opens connections and says nothing takes no place from those who speak. More at one time
+	// would not be faster: handshakes are work for the processor, and others wait in the system's queue.
+	maxUnsigned           = 512
+	maxUnsignedPerAddress = 256
 	// patience is how long a connection may be at its handshake and sign-in before it gives way while all places are
 	// taken. Who came a moment ago is not silent but one of many, as after a restart: newcomers wait for a place then.
 	patience = 3 * time.Second

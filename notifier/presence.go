@@ -10,14 +10,16 @@ import (
 	"sync"
 	"time"
 
+	"statewire/internal/backoff"
 	"statewire/internal/durable"
 	"statewire/notifier/wire"
 )
 
 const (
-	// firstReport is how long after its start a server waits with its first report: clients that lost their connection
-	// by the restart come back meanwhile.
-	firstReport = time.Minute
+	// firstReport is how long after its start a server waits with its first report, also when it is asked for: clients that
+	// lost their connection by the restart come back meanwhile, and need not go offline. Whoever asks for a full report
+	// gets it within a minute.
+	firstReport = 45 * time.Second
 	// unfinished begins the name of a report that is being written.
 	unfinished = ".bos-"
 	// reportMode lets the process that loads the reports read and remove them, whose folder hands its group on.
@@ -50,20 +52,21 @@ func newPresence(s *Server) *presence {
 // run writes reports until ctx is done.
 func (p *presence) run(ctx context.Context) {
 	p.clean()
-	timer := time.NewTimer(min(firstReport, p.s.cfg.Load().PresenceInterval))
-	defer timer.Stop()
+	if backoff.Sleep(ctx, min(firstReport, p.s.cfg.Load().PresenceInterval)) != nil {
+		return
+	}
 	for {
+		p.report()
+		timer := time.NewTimer(p.s.cfg.Load().PresenceInterval)
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return
 		case <-p.full:
-			p.mu.Lock()
-			p.wanted = true
-			p.mu.Unlock()
+			timer.Stop()
+			p.wantFull()
 		case <-timer.C:
 		}
-		p.report()
-		timer.Reset(p.s.cfg.Load().PresenceInterval)
 	}
 }
 
@@ -96,8 +99,15 @@ func probe(dir string) error {
 	return os.Remove(f.Name())
 }
 
-// wantFull has the next report name all that are online, and come now.
+// wantFull has the next report name all that are online.
 func (p *presence) wantFull() {
+	p.mu.Lock()
+	p.wanted = true
+	p.mu.Unlock()
+}
+
+// askFull has a full report come now.
+func (p *presence) askFull() {
 	select {
 	case p.full <- struct{}{}:
 	default:
@@ -108,6 +118,11 @@ func (p *presence) wantFull() {
 func (p *presence) report() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	select {
+	case <-p.full: // this one answers it
+		p.wanted = true
+	default:
+	}
 	p.version++
 	r := wire.Report{Full: p.wanted, Server: p.s.deps.Name, ServerID: p.s.deps.ServerID, Epoch: p.s.epoch,
 		Version: p.version, Base: p.base, Time: p.s.now().UTC()}

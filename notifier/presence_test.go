@@ -265,10 +265,15 @@ func TestAManagerThatIsAwayIsToldByReports(t *testing.T) {
 func TestReportsTellWhatChanged(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := start(t, newSite(t), true)
+		b.desk.works <- wire.Work{Number: 9, Full: true} // as after every start
+		time.Sleep(30 * time.Second)
+		if early := b.reports(); len(early) > 0 {
+			t.Fatalf("before anybody could come back: %+v", early)
+		}
 		one, two := b.site.enroll(t, ""), b.site.enroll(t, "")
 		b.online(one, 1)
 		p := b.online(two, 1)
-		time.Sleep(61 * time.Second)
+		time.Sleep(29 * time.Second)
 		first := b.reports()
 		if len(first) != 1 || !first[0].Full || first[0].Version != 1 || first[0].Base != 0 || len(first[0].Rows) != 2 ||
 			first[0].Online != 2 || first[0].TCP != 2 || first[0].HTTP != 0 || first[0].Server != "push1" ||
@@ -401,6 +406,7 @@ func TestI26AFlapLeavesOneSession(t *testing.T) {
 		})
 	}
 	flaps.Wait()
+	until(t, "all are read", func() bool { return b.metric("unsigned_connections", "") == 0 })
 	last := b.online(m, 1)
 	until(t, "one session is left", func() bool {
 		return b.metric("clients", "tcp") == 1 && b.metric("unsigned_connections", "") == 0

@@ -73,7 +73,7 @@ func (w *work) do(work wire.Work) {
 		w.s.hub.elsewhere(gone)
 	}
 	if work.Full {
-		w.s.presence.wantFull()
+		w.s.presence.askFull()
 	}
 	w.s.waker.add(work.Wakes)
 }
