@@ -1,6 +1,6 @@
-// Package channel keeps the client's fast channel: one connection on which the site can wake the client. What fails here
-// costs a delay and nothing else: no report waits for it. Of a crowd that lost its server no two come back at one moment,
-// and a server that asks to be left alone is.
+// Package channel keeps the client's fast channel: one connection on which the site can wake the client. What fails
+// here costs a delay and nothing else: no report waits for it. Clients that lost their server together do not come back
+// together, and a server that asks to be left alone is.
 package channel
 
 import (

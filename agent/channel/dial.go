@@ -74,8 +74,8 @@ func (c *Channel) open(ctx context.Context, m *meter, network, address string) (
 }
 
 // errNotNotifier is what a handshake ends with that agreed on no protocol.
-var errNotNotifier = errors.New("what answers there is not the notifier: another server has this port, or something stands " +
-	"between")
+var errNotNotifier = errors.New("what answers there is not the notifier: another server has this port, or something " +
+	"stands between")
 
 // connectTCP makes a TLS connection to the notifier, straight or by the proxy of the environment.
 func (c *Channel) connectTCP(ctx context.Context, address string, m *meter) (*tls.Conn, error) {

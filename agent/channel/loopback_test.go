@@ -90,7 +90,8 @@ func (l *loopback) Seen(_ context.Context, s wire.Seen) error {
 
 func newLoopback(t *testing.T) *loopback {
 	t.Helper()
-	l := &loopback{t: t, ca: agenttest.NewCertAuthority(t), dir: t.TempDir(), id: uuid.New(), work: make(chan wire.Work, 1)}
+	l := &loopback{t: t, ca: agenttest.NewCertAuthority(t), dir: t.TempDir(), id: uuid.New(),
+		work: make(chan wire.Work, 1)}
 	l.cert = l.issue(l.ca, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
 	l.client = l.issue(l.ca, l.clientTemplate())
 	l.begin("127.0.0.1:0")
@@ -223,6 +224,25 @@ func TestARealNotifierConfirmsAndWakes(t *testing.T) {
 	l.begin(address)
 	c.Reconnect("the test is in a hurry")
 	until(t, "back on TCP", func() bool { return over(c, "TCP")() && c.Status().Session > 1 })
+}
+
+// Two machines with one identity take the session from each other until the notifier has found out; then one stays and
+// the other leaves it alone.
+func TestARealNotifierPartsTwoMachinesWithOneIdentity(t *testing.T) {
+	t.Parallel()
+	l := newLoopback(t)
+	a := l.connect()
+	until(t, "on TCP", over(a, "TCP"))
+	b := l.connect(func(d *Deps) { d.Boot = "b" })
+	until(t, "parted", func() bool { return a.Status().Duplicate != b.Status().Duplicate })
+	away, stays := a, b
+	if b.Status().Duplicate {
+		away, stays = b, a
+	}
+	until(t, "one stays", over(stays, "TCP"))
+	if st := away.Status(); time.Until(st.NextTry) < 14*time.Minute || time.Until(st.NextTry) > 20*time.Minute {
+		t.Errorf("the other comes back at %v: %+v", st.NextTry, st)
+	}
 }
 
 func TestARealNotifierOverHTTP(t *testing.T) {
@@ -359,8 +379,8 @@ func TestAProxyThatRefusesIsNamedWithoutItsPassword(t *testing.T) {
 		}
 	})
 	until(t, "on HTTP, by the same proxy", over(c, "HTTP"))
-	if got := c.Status().Failure; !strings.Contains(got, "the proxy "+at.Host+": it refuses CONNECT to "+l.tcp+": \"407 ") ||
-		strings.Contains(got, "hunter") {
+	says := "the proxy " + at.Host + ": it refuses CONNECT to " + l.tcp + ": \"407 "
+	if got := c.Status().Failure; !strings.Contains(got, says) || strings.Contains(got, "hunter") {
 		t.Errorf("it says %q", got)
 	}
 	if asked := <-p.asked; "https://"+asked != l.https {
@@ -447,7 +467,9 @@ func TestWhatFailsInAHandshakeIsToldInWords(t *testing.T) {
 		l.refuse.Store(true)
 		defer l.refuse.Store(false)
 		c := l.connect()
-		until(t, "a failure", func() bool { return strings.Contains(c.Status().Failure, "it refuses this client's certificate") })
+		until(t, "a failure", func() bool {
+			return strings.Contains(c.Status().Failure, "it refuses this client's certificate")
+		})
 	})
 }
 

@@ -81,7 +81,10 @@ func (c *Channel) pause(e end) time.Duration {
 	c.shared = c.shared || m.Code == wire.CloseDuplicate
 	switch {
 	case m.Code == wire.CloseDuplicate, m.Code == wire.CloseReplaced && c.shared:
-		return backoff.Jitter(max(after, sharedPause), sharedSpread)
+		if after >= sharedPause { // drawn at random by the server
+			return after
+		}
+		return backoff.Jitter(sharedPause, sharedSpread)
 	case final(m.Code):
 		return backoff.Jitter(refusedPause, refusedPause/4)
 	case after > 0:
@@ -90,8 +93,8 @@ func (c *Channel) pause(e end) time.Duration {
 	return rand.N(full)
 }
 
-// returnAfter is the time to the next attempt at TCP of a client that is connected over HTTP: 5, 10, 20, 40, 60 minutes, a
-// fifth more or less.
+// returnAfter is the time to the next attempt at TCP of a client that is connected over HTTP: 5, 10, 20, 40, 60
+// minutes, a fifth more or less.
 func returnAfter(failures int) time.Duration {
 	wait := min(firstReturn<<min(failures, 10), lastReturn)
 	return backoff.Jitter(wait*8/10, wait*4/10)

@@ -70,8 +70,8 @@ func Watch(ctx context.Context, m Machine, changed func(reason string)) {
 	}
 }
 
-// since says what has happened between two looks; empty when nothing has. Where the steady clock goes on in sleep, a look
-// comes late. A wall clock that was put forward looks like sleep: then a ping too many is sent.
+// since says what has happened between two looks; empty when nothing has. Where the steady clock goes on in sleep, a
+// look comes late. A wall clock that was put forward looks like sleep: then a ping too many is sent.
 func (m moment) since(was moment) string {
 	steady := m.steady - was.steady
 	switch {

@@ -47,7 +47,8 @@ func words(by, address string, err error, now time.Time) string {
 	case errors.As(err, &proxy):
 		return fmt.Sprintf("the proxy %s: %s", proxy.proxy, ofConnection(proxy.err))
 	case errors.As(err, &strange) && by == "https":
-		return fmt.Sprintf("a TLS-inspecting proxy (issuer %s) stands between; exempt %s or open 10123", issuer(strange), host)
+		return fmt.Sprintf("a TLS-inspecting proxy (issuer %s) stands between; exempt %s or open 10123",
+			issuer(strange), host)
 	case errors.As(err, &strange):
 		return fmt.Sprintf("its certificate (issuer %s) is not of this client's site: another server, or a TLS-inspecting "+
 			"proxy between; exempt %s from inspection", issuer(strange), address)
@@ -80,8 +81,8 @@ func ofCertificate(err error, host string, now time.Time) string {
 		return fmt.Sprintf("its certificate is not for %s: the address is wrong, or the site has to name it in the "+
 			"certificate", host)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return fmt.Sprintf("its certificate is good from %s to %s, and this machine's clock says %s: set the clock, or renew "+
-			"the certificate", stamp(invalid.Cert.NotBefore), stamp(invalid.Cert.NotAfter), stamp(now))
+		return fmt.Sprintf("its certificate is good from %s to %s, and this machine's clock says %s: set the clock, or "+
+			"renew the certificate", stamp(invalid.Cert.NotBefore), stamp(invalid.Cert.NotAfter), stamp(now))
 	case errors.As(err, &alert) && alert.Op == "remote error" && strings.Contains(alert.Err.Error(), "protocol version"):
 		return "it speaks no TLS 1.3: it is not the site's, or something stands between"
 	case errors.As(err, &alert) && alert.Op == "remote error" && strings.Contains(alert.Err.Error(), "application protocol"):
