@@ -129,8 +129,8 @@ func benchSite(b *testing.B) string {
 	return dir
 }
 
-// BenchmarkLimitMemoryOfIdleClients measures what one more idle client with a certificate costs the server. Goal: at most
-// 20 KB, better 16.
+// BenchmarkLimitMemoryOfIdleClients measures what one more idle client with a certificate costs the server. Goal: at
+// most 20 KB, better 16.
 func BenchmarkLimitMemoryOfIdleClients(b *testing.B) {
 	for b.Loop() {
 		dir := benchSite(b)
@@ -241,9 +241,10 @@ func benchNATS(b *testing.B, dir string) *wakes {
 	addr := freeAddress(b)
 	_, port, _ := net.SplitHostPort(addr)
 	config := filepath.Join(dir, "nats.conf")
-	check(b, os.WriteFile(config, fmt.Appendf(nil, "host: 127.0.0.1\nport: %s\nmax_connections: 30000\nping_interval: \"1h\"\n"+
-		"tls { cert_file: %q, key_file: %q, ca_file: %q, verify: true, handshake_first: true, timeout: 60 }\n",
-		port, dir+"/identity/server.pem", dir+"/identity/server.pem", dir+"/identity/ca.crt"), 0o600))
+	check(b, os.WriteFile(config,
+		fmt.Appendf(nil, "host: 127.0.0.1\nport: %s\nmax_connections: 30000\nping_interval: \"1h\"\n"+
+			"tls { cert_file: %q, key_file: %q, ca_file: %q, verify: true, handshake_first: true, timeout: 60 }\n",
+			port, dir+"/identity/server.pem", dir+"/identity/server.pem", dir+"/identity/ca.crt"), 0o600))
 	return benchOther(b, dir, addr, "nats", startProcess(b, binary, "-c", config, "-l", filepath.Join(dir, "nats.log")))
 }
 
@@ -281,8 +282,8 @@ func freeAddress(b *testing.B) string {
 	return l.Addr().String()
 }
 
-// BenchmarkLimitReconnectOfAll measures how long 19,500 clients need to come back after their server was killed, and what
-// that costs it.
+// BenchmarkLimitReconnectOfAll measures how long 19,500 clients need to come back after their server was killed, and
+// what that costs it.
 func BenchmarkLimitReconnectOfAll(b *testing.B) {
 	for b.Loop() {
 		dir := benchSite(b)

@@ -103,7 +103,7 @@ func serverChild(dir, listen string) error {
 			}
 			n := 0.
 			for _, f := range families {
-				if f.GetName() == "statewire_channel_refused_total" || f.GetName() == "statewire_channel_handshake_failures_total" {
+				if name := f.GetName(); strings.HasSuffix(name, "_refused_total") || strings.HasSuffix(name, "_failures_total") {
 					for _, m := range f.GetMetric() {
 						n += m.GetCounter().GetValue()
 					}
@@ -127,7 +127,8 @@ func bareChild(dir, listen string) error {
 		return err
 	}
 	config := identity.ServerTLS(own.Certificate)
-	config.ClientAuth, config.ClientCAs, config.NextProtos = tls.RequireAndVerifyClientCert, own.Pool(), []string{wire.ALPN}
+	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, own.Pool()
+	config.NextProtos = []string{wire.ALPN}
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
@@ -211,7 +212,8 @@ func clientsChild(args []string) error {
 	return nil
 }
 
-// enroll makes certificates with the site's own key, as its service would: enrolling so many takes longer than all else.
+// enroll makes certificates with the site's own key, as its service would: enrolling so many takes longer than all
+// else.
 func (c *crowd) enroll(dir string, n int) error {
 	own, err := identity.Open(filepath.Join(dir, "identity"), identity.Options{})
 	if err != nil {

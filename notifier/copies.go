@@ -21,8 +21,8 @@ const (
 	bootsKept = 16
 )
 
-// copies are the machines that sign in as one client: two runs of the agent that take the session from each other, again
-// and again, are no machine that was restarted. The newest stays and the others are told to stay away.
+// copies are the machines that sign in as one client: two runs of the agent that take the session from each other,
+// again and again, are no machine that was restarted. The newest stays and the others are told to stay away.
 type copies struct {
 	takeovers []time.Duration // of the last window
 	until     time.Duration   // several machines, until then; 0: one

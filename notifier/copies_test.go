@@ -25,8 +25,8 @@ func uuids(members ...member) (ids []uuid.UUID) {
 	return ids
 }
 
-// Two machines with one identity take the session from each other. At the third time in ten minutes the newest stays and
-// the other is told to stay away for 15 to 20 minutes; what it tries meanwhile takes nothing from anybody.
+// Two machines with one identity take the session from each other. At the third time in ten minutes the newest stays
+// and the other is told to stay away for 15 to 20 minutes; what it tries meanwhile takes nothing from anybody.
 func TestCopiesOfAMachineAreToldToStayAway(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := start(t, newSite(t), true)

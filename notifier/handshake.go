@@ -46,7 +46,8 @@ var plain = map[string]string{
 		"TLS stands between; exempt this server from it",
 	failedDistrust: "the other end does not accept the server's certificate: a client of another site, a proxy that " +
 		"inspects TLS, or a clock that is wrong",
-	failedALPN:    "the other end does not speak the protocol of the channel: another program, or a proxy that inspects TLS",
+	failedALPN: "the other end does not speak the protocol of the channel: another program, or a proxy that " +
+		"inspects TLS",
 	failedTimeout: "the handshake did not end in time: packets are lost, or a scanner says nothing",
 	failedClosed:  "the other end hung up in the handshake: mostly a check of a load balancer, or a scanner",
 	failedOther:   "the TLS handshake failed",

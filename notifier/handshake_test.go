@@ -102,7 +102,8 @@ func TestAttackHandshakesThatFailHaveAClass(t *testing.T) {
 
 // What other clients than Go's say of the server's certificate is understood, too.
 func TestAlertsHaveAClass(t *testing.T) {
-	for alert, want := range map[tls.AlertError]string{42: failedDistrust, 45: failedClock, 46: failedProxy, 48: failedProxy,
+	for alert, want := range map[tls.AlertError]string{42: failedDistrust, 45: failedClock, 46: failedProxy,
+		48: failedProxy,
 		70: failedVersion, 120: failedALPN, 80: failedOther} {
 		if got := classOf(&net.OpError{Op: "remote error", Err: alert}); got != want {
 			t.Errorf("%v is %s, not %s", alert, got, want)
@@ -127,8 +128,8 @@ func TestAttackAHandshakeHasTenSeconds(t *testing.T) {
 	})
 }
 
-// A revoked certificate, and one that has ended, gets in neither anew nor by a session ticket, and the connection that it
-// has ends at the next look, which comes every ten seconds.
+// A revoked certificate, and one that has ended, gets in neither anew nor by a session ticket, and the connection that
+// it has ends at the next look, which comes every ten seconds.
 func TestI20RevocationEndsOpenAndResumedConnections(t *testing.T) {
 	for _, tc := range []struct {
 		name, reason, class string
@@ -406,7 +407,8 @@ func TestTheServerTriesItsListeners(t *testing.T) {
 		t.Error("nothing failed")
 	}
 	text := textOf(b.messages.take(), wire.PortUnreachable)
-	if strings.Count(text, "\n") != 1 || !strings.Contains(text, closed.Addr().String()) || !strings.Contains(text, "404") {
+	if strings.Count(text, "\n") != 1 || !strings.Contains(text, closed.Addr().String()) ||
+		!strings.Contains(text, "404") {
 		t.Errorf("told %q", text)
 	}
 }

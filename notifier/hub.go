@@ -13,8 +13,6 @@ import (
 	"statewire/notifier/wire"
 )
 
-type uuidKey = uuid.UUID
-
 // maxSession bounds the session that a client may begin with: rows can count on from it for ever.
 const maxSession = 1 << 61
 
@@ -57,19 +55,20 @@ type hub struct {
 
 	// Guarded by mu.
 	mu      sync.Mutex
-	clients map[uuidKey]*client
-	changed map[uuidKey]struct{} // since the last report
-	online  [2]int               // by channel
+	clients map[uuid.UUID]*client
+	changed map[uuid.UUID]struct{} // since the last report
+	online  [2]int                 // by channel
 	stopped bool
 }
 
 func newHub(s *Server) *hub {
-	return &hub{s: s, clients: map[uuidKey]*client{}, changed: map[uuidKey]struct{}{}}
+	return &hub{s: s, clients: map[uuid.UUID]*client{}, changed: map[uuid.UUID]struct{}{}}
 }
 
 // signIn makes the caller of a link the client's one session, and confirms it. The refusal is what the client is told
 // instead.
-func (h *hub) signIn(caller identity.Caller, m wire.SignInMessage, l link, address string) (*session, *wire.CloseMessage) {
+func (h *hub) signIn(caller identity.Caller, m wire.SignInMessage, l link, address string) (*session,
+	*wire.CloseMessage) {
 	channel := m.Channel
 	now := h.s.steady.now()
 	h.mu.Lock()
@@ -104,7 +103,7 @@ func (h *hub) signIn(caller identity.Caller, m wire.SignInMessage, l link, addre
 	l.send(h.confirm(c.known))
 	if c.owed {
 		c.owed = false
-		h.s.waker.add([]uuidKey{m.Client})
+		h.s.waker.add([]uuid.UUID{m.Client})
 	}
 	return s, nil
 }
@@ -121,7 +120,8 @@ func (h *hub) refuses(c *client, m wire.SignInMessage, channel wire.Channel, now
 		return duplicateClose(c.copies.toldOff(m.Boot, now))
 	case channel == wire.TCP && h.online[wire.TCP] >= cfg.MaxConnections && (c == nil || c.live == nil):
 		h.s.limit(limitConnections, cfg.MaxConnections)
-		return &wire.CloseMessage{Code: wire.CloseLimit, Text: fmt.Sprintf("the server holds its %d clients", cfg.MaxConnections),
+		return &wire.CloseMessage{Code: wire.CloseLimit, Text: fmt.Sprintf("the server holds its %d clients",
+			cfg.MaxConnections),
 			RetryAfter: backoff.Jitter(5*time.Minute, 5*time.Minute)}
 	}
 	return nil
@@ -239,7 +239,7 @@ func (h *hub) elsewhere(gone wire.SessionOf) {
 }
 
 // isOnline says whether the client has a session here.
-func (h *hub) isOnline(id uuidKey) bool {
+func (h *hub) isOnline(id uuid.UUID) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.clients[id]
@@ -247,7 +247,7 @@ func (h *hub) isOnline(id uuidKey) bool {
 }
 
 // wake has a client ask for its policy: now, or, when it is offline, as soon as it signs in.
-func (h *hub) wake(id uuidKey) bool {
+func (h *hub) wake(id uuid.UUID) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.clients[id]
@@ -266,7 +266,7 @@ func (h *hub) wake(id uuidKey) bool {
 var wakeFrame = wire.AppendFrame(nil, wire.Wake, nil)
 
 // session is the client's session.
-func (h *hub) session(id uuidKey) (s *session, number uint64) {
+func (h *hub) session(id uuid.UUID) (s *session, number uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if c := h.clients[id]; c != nil && c.live != nil {

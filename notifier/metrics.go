@@ -54,7 +54,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "1 when the server's own client could sign in at the last try, by channel."}, []string{"channel"}),
 	}
 	if reg != nil {
-		reg.MustRegister(clients, m.unsigned, m.refused, m.failed, m.ended, m.frames, m.wakes, m.waiting, m.reports, m.selfTest)
+		reg.MustRegister(clients, m.unsigned, m.refused, m.failed, m.ended, m.frames, m.wakes, m.waiting, m.reports,
+			m.selfTest)
 	}
 	return m
 }

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
@@ -126,7 +127,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.hub = newHub(s)
 	s.waker = newWaker(cfg.ThrottlePerSecond, s.hub, s.metrics)
 	s.presence = newPresence(s)
-	s.teller = &teller{s: s, rows: map[uuidKey]wire.Row{}, more: make(chan struct{}, 1)}
+	s.teller = &teller{s: s, rows: map[uuid.UUID]wire.Row{}, more: make(chan struct{}, 1)}
 	s.work = &work{s: s}
 	return s, nil
 }

@@ -10,15 +10,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"statewire/internal/backoff"
 	"statewire/internal/durable"
 	"statewire/notifier/wire"
 )
 
 const (
-	// firstReport is how long after its start a server waits with its first report, also when it is asked for: clients that
-	// lost their connection by the restart come back meanwhile, and need not go offline. Whoever asks for a full report
-	// gets it within a minute.
+	// firstReport is how long after its start a server waits with its first report, also when it is asked for: clients
+	// that lost their connection by the restart come back meanwhile, and need not go offline. Whoever asks for a full
+	// report gets it within a minute.
 	firstReport = 45 * time.Second
 	// unfinished begins the name of a report that is being written.
 	unfinished = ".bos-"
@@ -26,8 +28,8 @@ const (
 	reportMode = 0o660
 )
 
-// presence puts a report about who is online into the box again and again, also when nothing changed: it proves that the
-// way works. What a report that failed had to tell, the next one tells.
+// presence puts a report about who is online into the box again and again, also when nothing changed: it proves that
+// the way works. What a report that failed had to tell, the next one tells.
 type presence struct {
 	// Constant after newPresence.
 	s    *Server
@@ -193,13 +195,13 @@ func (p *presence) lastVersion() uint64 {
 
 // report fills a report with its rows: those that changed, and in a full one all that are online. What it returns is to
 // be handed back when the report is not written.
-func (h *hub) report(r *wire.Report) (taken map[uuidKey]struct{}) {
+func (h *hub) report(r *wire.Report) (taken map[uuid.UUID]struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r.TCP, r.HTTP = h.online[wire.TCP], h.online[wire.HTTP]
 	r.Online = r.TCP + r.HTTP
 	taken = h.changed
-	h.changed = make(map[uuidKey]struct{}, len(taken)/4)
+	h.changed = make(map[uuid.UUID]struct{}, len(taken)/4)
 	if r.Full {
 		for _, c := range h.clients {
 			if c.live != nil {
@@ -225,7 +227,7 @@ func (h *hub) fact(c *client) wire.Row {
 }
 
 // unreported takes back what a report that failed had to tell.
-func (h *hub) unreported(taken map[uuidKey]struct{}) {
+func (h *hub) unreported(taken map[uuid.UUID]struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for id := range taken {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"statewire/identity"
 	"statewire/notifier/wire"
 )
@@ -85,7 +87,7 @@ func (s *Server) take(session *session, kind wire.Kind, payload []byte) error {
 
 var ackFrame = wire.AppendFrame(nil, wire.KeepAliveAck, nil)
 
-func clientText(id uuidKey) string { return "GUID:" + strings.ToUpper(id.String()) }
+func clientText(id uuid.UUID) string { return "GUID:" + strings.ToUpper(id.String()) }
 
 // host is an address without its port.
 func host(remote string) string {

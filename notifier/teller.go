@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"statewire/internal/backoff"
 	"statewire/notifier/wire"
 )
@@ -27,7 +29,7 @@ type teller struct {
 
 	// Guarded by mu.
 	mu   sync.Mutex
-	rows map[uuidKey]wire.Row // the last of each client
+	rows map[uuid.UUID]wire.Row // the last of each client
 }
 
 // tell has the manager told of a change.
@@ -89,7 +91,7 @@ func (t *teller) take() []wire.Row {
 		rows = append(rows, row)
 		delete(t.rows, id)
 	}
-	t.rows = map[uuidKey]wire.Row{}
+	t.rows = map[uuid.UUID]wire.Row{}
 	return rows
 }
 

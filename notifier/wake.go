@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/time/rate"
 )
 
@@ -20,13 +21,13 @@ type waker struct {
 
 	// Guarded by mu.
 	mu     sync.Mutex
-	queue  []uuidKey
-	queued map[uuidKey]struct{}
+	queue  []uuid.UUID
+	queued map[uuid.UUID]struct{}
 }
 
 func newWaker(perSecond int, hub *hub, m *metrics) *waker {
 	w := &waker{hub: hub, metrics: m, limiter: rate.NewLimiter(rate.Limit(perSecond), perSecond),
-		more: make(chan struct{}, 1), queued: map[uuidKey]struct{}{}}
+		more: make(chan struct{}, 1), queued: map[uuid.UUID]struct{}{}}
 	w.limiter.AllowN(time.Now(), perSecond)
 	return w
 }
@@ -38,7 +39,7 @@ func (w *waker) throttle(perSecond int) {
 }
 
 // add has clients woken in their turn. Whoever waits already is woken once.
-func (w *waker) add(clients []uuidKey) {
+func (w *waker) add(clients []uuid.UUID) {
 	w.mu.Lock()
 	for _, id := range clients {
 		if _, waits := w.queued[id]; !waits {
@@ -85,7 +86,7 @@ func (w *waker) step(ctx context.Context) bool {
 	return true
 }
 
-func (w *waker) first() (id uuidKey, ok bool) {
+func (w *waker) first() (id uuid.UUID, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.queue) == 0 {
@@ -95,7 +96,7 @@ func (w *waker) first() (id uuidKey, ok bool) {
 	return w.queue[0], true
 }
 
-func (w *waker) drop(id uuidKey) {
+func (w *waker) drop(id uuid.UUID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queue = w.queue[1:]

@@ -34,8 +34,8 @@ func (b *bed) manyOnline(n int, at *[]time.Time) (ids []uuid.UUID) {
 	return ids
 }
 
-// Any w seconds hold at most 42 × w + 42 wakes, also across a restart and while the throttle is changed, and the throttle
-// is used.
+// Any w seconds hold at most 42 × w + 42 wakes, also across a restart and while the throttle is changed, and the
+// throttle is used.
 func TestI25NoTimeHoldsMoreWakesThanTheThrottle(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		site := newSite(t)
