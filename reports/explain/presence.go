@@ -31,8 +31,8 @@ func (f *facts) connection() {
 	switch {
 	case f.unconnected():
 		return
-	case !p.found && f.known():
-		f.add(Warning, "no_channel", time.Time{}, "It has never been connected: it has not signed in at a notification "+
+	case !p.found && f.known() && f.header.retired.IsZero():
+		f.add(Note, "no_channel", time.Time{}, "It has never been connected: it has not signed in at a notification "+
 			"server of this site.")
 	case !p.found:
 	case p.online:

@@ -3,6 +3,7 @@ package explain_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func presenceSite(t *testing.T) *reportstest.Site {
 		presence{Client: 7, Online: true, Since: hour, Heard: hour, Reason: "duplicate"},
 		presence{Client: 8, Since: 2 * hour, Heard: 2 * hour, Reason: "revoked"},
 		presence{Client: 9, Since: 5 * hour, Heard: 5 * hour, Reason: "reset"},
-		presence{Client: 10, Since: 3*hour - 19*time.Minute, Heard: 3 * hour, Reason: "what a later version says"},
+		presence{Client: 10, Since: 3*hour + 19*time.Minute, Heard: 3*hour + 19*time.Minute, Reason: "what a later version says"},
 		presence{Client: 13, Since: 2 * hour, Heard: 2 * hour, Reason: "closed"},
 		presence{Client: 14, Since: 2 * hour, Heard: 2 * hour, Reason: "silent"},
 		presence{Client: 11, Server: 9, Online: true, Since: hour, Heard: hour, Reason: "signin"},
@@ -124,6 +125,11 @@ func TestNoConnectionIsMissedWhereNoneCanBe(t *testing.T) {
 	}
 	if facts := reportstest.Codes(e); facts["no_channel"] != "" || facts["offline_but_heard"] != "" {
 		t.Errorf("where clients have no certificates: %v", facts)
+	}
+	s.Exec(fmt.Sprintf("INSERT INTO client_retirements (client_id, state, retired_time, retired_by, reason, version) VALUES "+
+		"('%s', 'retired', '%s', 'anna', 'sold', 1)", id(1), s.Micros(2*hour)))
+	if facts := s.Explained(1); facts["no_channel"] != "" {
+		t.Errorf("a retired client: %v", facts)
 	}
 	if facts := s.Explained(2); facts["no_channel"] != "" || facts["unknown_client"] == "" {
 		t.Errorf("a client that nobody knows: %v", facts)
