@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -360,6 +361,71 @@ func TestTheProxyIsAskedForTheWay(t *testing.T) {
 	until(t, "on TCP", over(c, "TCP"))
 	if asked := <-p.asked; asked != l.tcp || c.Status().Remote != at.Host {
 		t.Errorf("the proxy was asked for %s; status %+v", asked, c.Status())
+	}
+}
+
+// socks is a SOCKS 5 proxy that wants a name and a password.
+func socks(t *testing.T, user, password string) *url.URL {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() { defer conn.Close(); serveSOCKS(conn, user, password) })
+		}
+	})
+	t.Cleanup(func() { ln.Close(); running.Wait() })
+	return &url.URL{Scheme: "socks5", Host: ln.Addr().String(), User: url.UserPassword(user, password)}
+}
+
+// serveSOCKS is RFC 1928 and 1929, as far as an IPv4 address needs it.
+func serveSOCKS(conn net.Conn, user, password string) {
+	read := func(n int) []byte {
+		b := make([]byte, n)
+		_, _ = io.ReadFull(conn, b)
+		return b
+	}
+	read(int(read(2)[1])) // the ways that it offers
+	_, _ = conn.Write([]byte{5, 2})
+	name := string(read(int(read(2)[1])))
+	word := string(read(int(read(1)[0])))
+	if name != user || word != password {
+		_, _ = conn.Write([]byte{1, 1})
+		return
+	}
+	_, _ = conn.Write([]byte{1, 0})
+	to := read(10)
+	there, err := net.Dial("tcp", net.JoinHostPort(net.IP(to[4:8]).String(),
+		strconv.Itoa(int(to[8])<<8|int(to[9]))))
+	if err != nil {
+		_, _ = conn.Write([]byte{5, 5, 0, 1, 0, 0, 0, 0, 0, 0})
+		return
+	}
+	defer there.Close()
+	_, _ = conn.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0})
+	go func() { _, _ = io.Copy(there, conn); there.Close() }()
+	_, _ = io.Copy(conn, there)
+}
+
+func TestASOCKSProxyIsAskedForTheWay(t *testing.T) {
+	t.Parallel()
+	l := newLoopback(t)
+	at := socks(t, "pc1", "hunter2")
+	c := l.connect(func(d *Deps) { d.Proxy = http.ProxyURL(at) })
+	until(t, "on TCP", over(c, "TCP"))
+	if got := c.Status().Remote; got != at.Host {
+		t.Errorf("it is connected to %s, the proxy is %s", got, at.Host)
+	}
+	_, err := c.reach(t.Context(), "127.0.0.1:1", newMeter(time.Now))
+	if err == nil || !strings.Contains(err.Error(), "the proxy "+at.Host) || strings.Contains(err.Error(), "hunter") {
+		t.Errorf("a way that it refuses gives %v", err)
 	}
 }
 
