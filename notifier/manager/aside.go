@@ -56,8 +56,8 @@ func within(times []time.Time, now time.Time) []time.Time {
 	return times
 }
 
-// setAside moves a file away that can never be loaded, with the reason beside it. Files of a sender of many have a folder
-// of their own, and one message for all.
+// setAside moves a file away that can never be loaded, with the reason beside it. Files of a sender of many have a
+// folder of their own, and one message for all.
 func (b *box) setAside(name string, a *aside, now time.Time) error {
 	if !a.counted {
 		a.File, a.Time, a.counted = name, now.UTC(), true
@@ -90,7 +90,8 @@ func (b *box) tellAside(a *aside, begins bool) error {
 	text := fmt.Sprintf("The presence file %s was set aside: %s.", a.File, a.Reason)
 	switch {
 	case begins:
-		text = fmt.Sprintf("%d presence files of server id %d were set aside within an hour, the last one because: %s. They and "+
+		text = fmt.Sprintf("%d presence files of server id %d were set aside within an hour, the last one because: %s. "+
+			"They and "+
 			"the next ones lie in %s.", floodFiles, a.Server, a.Reason, filepath.Join(b.bad, senderFolder(a.Server)))
 	case a.flood:
 		return nil

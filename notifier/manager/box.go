@@ -49,8 +49,8 @@ func newBox(m *Manager) *box {
 		gone: map[string]bool{}, broken: map[string]*aside{}, senders: newSenders()}
 }
 
-// load takes what is in the folder, the reports of each server in their order. A file that cannot be dealt with keeps no
-// other waiting. It is false where the folder cannot be looked into: then nobody knows what waits there.
+// load takes what is in the folder, the reports of each server in their order. A file that cannot be dealt with keeps
+// no other waiting. It is false where the folder cannot be looked into: then nobody knows what waits there.
 func (b *box) load(now time.Time) (looked bool, err error) {
 	entries, err := os.ReadDir(b.dir)
 	if err != nil {

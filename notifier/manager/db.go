@@ -35,7 +35,6 @@ var (
 		bucketWakes}
 	metaCounter  = []byte("counter")  // of versions
 	metaMirrored = []byte("mirrored") // the version up to which clients are in the table
-	metaServers  = []byte("servers")  // the time of the last row of the table of servers
 )
 
 // openState opens the file, which one process may have.

@@ -36,8 +36,9 @@ func newMetrics(reg prometheus.Registerer, m *Manager) *metrics {
 	gauge("mirror_lag_seconds", "For how long the oldest of them has waited.", m.mirrorLag)
 	gauge("wakes_waiting", "Clients that are to be woken and have not been.", m.countWakes)
 	return &metrics{
-		rows: vec("rows_total", "result", "Rows of presence, by result: stored, same (known already), old (something greater "+
-			"is known), bad (cannot be read)."),
+		rows: vec("rows_total", "result",
+			"Rows of presence, by result: stored, same (known already), old (something greater "+
+				"is known), bad (cannot be read)."),
 		files: vec("files_total", "result", "Presence files, by result: loaded, late (one with a greater version came "+
 			"before), bad (set aside)."),
 		mirrored:     vec("mirrored_rows_total", "table", "Rows written into the tables."),

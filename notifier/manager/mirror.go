@@ -139,8 +139,8 @@ func (w *mirror) check(ctx context.Context) error {
 //go:embed present.sql
 var presentSQL string
 
-// adopt takes the clients that only the table knows: the state file is new, or an older copy. Versions go on above those
-// of the table.
+// adopt takes the clients that only the table knows: the state file is new, or an older copy. Versions go on above
+// those of the table.
 func (w *mirror) adopt(ctx context.Context, greatest uint64) error {
 	found := map[uuid.UUID]client{}
 	err := w.db.EachRow(ctx, presentSQL, nil, func(scan func(...any) error) error {

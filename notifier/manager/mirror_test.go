@@ -92,7 +92,8 @@ const (
 
 func TestTheTablesSayWhatIsKnown(t *testing.T) {
 	w := newTables(t)
-	if err := w.tell(wire.ComponentMessage{Component: wire.ServerComponent, ID: 9800, Time: today, Text: "started"}); err != nil {
+	if err := w.tell(wire.ComponentMessage{Component: wire.ServerComponent, ID: 9800, Time: today,
+		Text: "started"}); err != nil {
 		t.Fatal(err)
 	}
 	byHTTP := on(2, 3, 1, 1)
@@ -118,7 +119,8 @@ func TestTheTablesSayWhatIsKnown(t *testing.T) {
 	w.equal("counts of the servers", w.rows(serversQuery), "push1 0", "push2 0")
 	w.equal("servers", w.rows(reported), "push1 1 1 0", "push2 1 1 0")
 	w.equal("messages", w.rows(`component, toString(message_id), event) FROM component_status ORDER BY time, message_id`),
-		"SMS_NOTIFICATION_SERVER 9800 message", "SMS_NOTIFICATION_MANAGER 9812 message", "SMS_NOTIFICATION_MANAGER 9812 message")
+		"SMS_NOTIFICATION_SERVER 9800 message", "SMS_NOTIFICATION_MANAGER 9812 message", "SMS_NOTIFICATION_MANAGER 9812 "+
+			"message")
 	w.equal("the query for the servers' counts, as it was printed", w.rows(`toString(n)) FROM (
 		select B.ServerName, A.OnlineClients as "Online Clients", 1 AS n from Bgb_Server B
 		left join dbo.v_BgbServerCurrent A on A.ServerID=B.ServerID order by 2)`), "1", "1")
@@ -313,7 +315,8 @@ func TestTheHistoryIsKeptForItsTime(t *testing.T) {
 		t.Errorf("kept for %q, want 48 hours", got)
 	}
 	again := func() (n string) {
-		return w.rows("toString(count())) FROM system.mutations WHERE database = currentDatabase() AND table = 'presence_history'")[0]
+		return w.rows("toString(count())) FROM system.mutations WHERE database = currentDatabase() AND table = " +
+			"'presence_history'")[0]
 	}
 	changes := again()
 	w.begin()

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"statewire/notifier/wire"
+	"statewire/store/storetest"
 )
 
 // world is two servers, some clients, the way between them and the manager, and the truth. The rules of a server are
@@ -166,9 +167,8 @@ func (w *world) raise(s *fakeServer, to wire.SessionOf, atOnce bool) {
 // client is.
 func TestModelOfServersAndFiles(t *testing.T) {
 	root := memory(t)
-	runs := 0
+	storetest.Checks(t, 100)
 	rapid.Check(t, func(r *rapid.T) {
-		runs++
 		dir, err := os.MkdirTemp(root, "model")
 		if err != nil {
 			r.Fatal(err)
@@ -200,11 +200,11 @@ func TestModelOfServersAndFiles(t *testing.T) {
 			r.Fatalf("after a restart\n%s\nis\n%s", before, got)
 		}
 	})
-	t.Logf("%d runs", runs)
 }
 
 func newWorld(t *testing.T, r *rapid.T, dir string) *world {
-	w := &world{r: r, bench: &bench{t: t, now: today, cfg: Config{Dir: dir, Box: filepath.Join(dir, "box"), Server: "push1",
+	w := &world{r: r, bench: &bench{t: t, now: today, cfg: Config{Dir: dir, Box: filepath.Join(dir, "box"),
+		Server:   "push1",
 		ServerID: 1, PresenceInterval: 5 * time.Minute}}}
 	if err := os.MkdirAll(filepath.Join(w.cfg.Box, "bad"), 0o700); err != nil {
 		r.Fatal(err)
@@ -232,7 +232,8 @@ func (w *world) event() {
 	s := w.servers[rapid.IntRange(0, len(w.servers)-1).Draw(w.r, "server")]
 	c := w.clients[rapid.IntRange(0, len(w.clients)-1).Draw(w.r, "client")]
 	atOnce := rapid.Bool().Draw(w.r, "at once")
-	switch rapid.SampledFrom([]string{"sign in", "sign in", "move", "leave", "report", "report", "report lost", "report late",
+	switch rapid.SampledFrom([]string{"sign in", "sign in", "move", "leave", "report", "report", "report lost",
+		"report late",
 		"arrive", "copy", "look", "ask", "start", "image", "restart", "minute", "quarter"}).Draw(w.r, "event") {
 	case "sign in":
 		w.signIn(c, s, true, atOnce)

@@ -18,8 +18,8 @@ const (
 	late          // its place was before one that is loaded
 )
 
-// turnOf says whether it is a report's turn. A server that started anew counts its reports on, or from 1; one that could
-// not write a report leaves out its version and builds on the one before.
+// turnOf says whether it is a report's turn. A server that started anew counts its reports on, or from 1; one that
+// could not write a report leaves out its version and builds on the one before.
 func (m *Manager) turnOf(p parts) turn {
 	m.mu.RLock()
 	s := m.servers[p.head().ServerID]
@@ -111,6 +111,7 @@ func (c *change) account(p parts, by teller, turn turn, named map[uuid.UUID]stru
 
 func (c *change) tellBadRows(head wire.Report) {
 	c.tell(wire.ComponentMessage{Component: wire.ManagerComponent, ID: wire.BadFile, Time: c.now,
-		Text: fmt.Sprintf("Rows of a presence file of the notification server %s cannot be read and are left out; they lie in "+
+		Text: fmt.Sprintf("Rows of a presence file of the notification server %s cannot be read and are left out; they "+
+			"lie in "+
 			"%s, each with the reason.", head.Server, c.m.box.bad)})
 }

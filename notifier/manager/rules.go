@@ -48,8 +48,8 @@ func (c *change) row(by teller, r wire.Row) {
 	}
 }
 
-// erased says whether a row is what its server still tells of a client that was erased: that its connection goes on with
-// a certificate that is no good any more, or was closed for that.
+// erased says whether a row is what its server still tells of a client that was erased: that its connection goes on
+// with a certificate that is no good any more, or was closed for that.
 func (c *change) erased(r wire.Row) bool {
 	good := c.m.forgotten[r.Client]
 	return !r.Online && r.Reason == wire.OfflineRevoked || good > 0 && r.Certificate <= good

@@ -20,8 +20,10 @@ func TestTheGreaterSessionAndNumberCount(t *testing.T) {
 	}{
 		{"the first row", func(b *bench) { b.see(1, 1, on(1, 8, 1, 0)) }, "online 1 8.1 signin"},
 		{"the first row says offline", func(b *bench) { b.see(1, 1, off(1, 8, 2, 0, "reset")) }, "offline 1 8.2 reset"},
-		{"a greater number", func(b *bench) { b.see(1, 1, on(1, 8, 1, 0), off(1, 8, 2, 1, "closed")) }, "offline 1 8.2 closed"},
-		{"a smaller number", func(b *bench) { b.see(1, 1, off(1, 8, 2, 1, "closed"), on(1, 8, 1, 0)) }, "offline 1 8.2 closed"},
+		{"a greater number", func(b *bench) { b.see(1, 1, on(1, 8, 1, 0), off(1, 8, 2, 1, "closed")) },
+			"offline 1 8.2 closed"},
+		{"a smaller number", func(b *bench) { b.see(1, 1, off(1, 8, 2, 1, "closed"), on(1, 8, 1, 0)) },
+			"offline 1 8.2 closed"},
 		{"a greater session with a smaller number", func(b *bench) { b.see(1, 1, off(1, 8, 7, 1, "closed"), on(1, 9, 1, 0)) },
 			"online 1 9.1 signin"},
 		{"a smaller session with a greater number", func(b *bench) { b.see(1, 1, on(1, 9, 1, 0), off(1, 8, 7, 1, "closed")) },
@@ -172,7 +174,8 @@ func TestServersAreToldOfSessionsOfOthers(t *testing.T) {
 			b.see(3, 1, on(1, 10, 1, 0))
 			b.see(1, 1, on(1, 8, 1, 0))
 		}, 1, nil, one(1, 8)},
-		{"it loses by session to another server", func(b *bench) { b.see(2, 1, on(1, 812, 1, 0)); b.see(1, 1, on(1, 8, 1, 0)) }, 1,
+		{"it loses by session to another server",
+			func(b *bench) { b.see(2, 1, on(1, 812, 1, 0)); b.see(1, 1, on(1, 8, 1, 0)) }, 1,
 			one(1, 813), nil},
 		{"also where the greater one is offline", func(b *bench) {
 			b.see(2, 1, off(1, 812, 2, 0, "closed"))

@@ -167,7 +167,8 @@ func TestWhatAServerSaysIsKeptOnceInTenMinutes(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 3 {
-		_, _ = b.Work(ctx, wire.Ask{Server: "push1", ServerID: 1, Epoch: 1, Messages: []wire.ComponentMessage{message, message}})
+		_, _ = b.Work(ctx, wire.Ask{Server: "push1", ServerID: 1, Epoch: 1,
+			Messages: []wire.ComponentMessage{message, message}})
 	}
 	if got := b.messageIDs(); !slices.Equal(got, []int{wire.ListenerFailed}) {
 		t.Errorf("kept %v", got)
