@@ -52,7 +52,7 @@ test: deps build lint ## everything that must pass before a change lands
 long: build platforms ## the same proofs at length (root): LONG times the kills, cuts and traffic, fleets of 300 and 2,000
 	STATEWIRE_TEST_LONG=$(LONG) STATEWIRE_TEST_POWER=1 $(GO) test -shuffle=on -timeout 3h -run 'Chaos|Kill|PowerCut|FailedWrite|MergedOrNot' ./cmd/statewire ./store
 	STATEWIRE_TEST_LONG=$(LONG) $(GO) test -shuffle=on -timeout 1h -run 'Model|Property|Runs|Retired|StoredOrACopy' \
-	  ./ingest ./inbox ./store ./resync/gaps ./agent/cache ./reports
+	  ./ingest ./inbox ./store ./resync/gaps ./agent/cache ./reports ./notifier/manager
 	for n in 300 2000; do STATEWIRE_TEST_FLEET=$$n $(GO) test -count 1 -timeout 1h \
 	  -run 'OneRoundMakesSite|SerialsThatJumpMove|ASiteAsksForCertificatesWhile|TheAuthorityChangesUnder' ./cmd/statewire || exit 1; done
 	STATEWIRE_TEST_SOAK=1h $(GO) test -count 1 -timeout 2h -run PresenceIsTrue ./notifier/manager
