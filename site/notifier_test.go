@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"statewire/configs"
+	"statewire/notifier"
 )
 
 // channelSite is a site without a store.
@@ -142,6 +143,18 @@ func TestARelayOutlivesItsManager(t *testing.T) {
 	stop()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// What takes effect while the notifier runs is what the reloader calls live, and nothing else.
+func TestTheNotifierTakesItsLiveKeys(t *testing.T) {
+	started := notifier.DefaultConfig()
+	now := notifier.Config{Listen: ":1", KeepAlive: 2, OfflineAfter: 3, TaskValidity: 4, ThrottlePerSecond: 5,
+		PresenceInterval: 6, ResultsInterval: 7, MaxConnections: 8, MaxHTTP: 9, HTTPHold: 10, History: 11}
+	want := started
+	want.KeepAlive, want.OfflineAfter, want.ThrottlePerSecond, want.HTTPHold = 2, 3, 5, 10
+	if got := liveNotifier(started, now); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 

@@ -20,7 +20,10 @@ import (
 const settleDelay = 200 * time.Millisecond
 
 // LiveKeys are the keys, or the sections, that take effect while a site runs.
-func LiveKeys() []string { return []string{"resync.", "clients."} }
+func LiveKeys() []string {
+	return []string{"resync.", "clients.", "notifier.keepalive", "notifier.offline_after", "notifier.throttle",
+		"notifier.http_hold"}
+}
 
 // serviceManager is told that a reload begins and ends.
 type serviceManager interface {
