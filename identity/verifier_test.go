@@ -326,3 +326,40 @@ func TestLinesOfDeniedCertificates(t *testing.T) {
 		}
 	}
 }
+
+// Who was let in is held against what became of the certificate since.
+func TestI20RefusalTellsWhatBecameOfACertificate(t *testing.T) {
+	s := newSite(t)
+	v := s.verifier(t)
+	var callers [2]Caller
+	for i := range callers {
+		got, err := s.enroll(t, trust.EnrollRequest{Token: s.token(t, TokenSpec{})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cs := state(t, got.Certificate)
+		if callers[i], err = v.Caller(&cs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := func(c Caller, code string) {
+		t.Helper()
+		err := v.Refusal(c)
+		var refusal *Refusal
+		if errors.As(err, &refusal) != (code != "") || code != "" && refusal.Code != code {
+			t.Errorf("%s: %v, not %q", c.Key(), err, code)
+		}
+	}
+	refused(callers[0], "")
+	if err := s.Revoke(t.Context(), callers[0].Key(), "lost"); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.add(rereadInterval)
+	refused(callers[0], CodeRevoked)
+	refused(callers[1], "")
+	s.clock.add(callers[1].NotAfter.Sub(s.clock.now()))
+	refused(callers[1], "")
+	s.clock.add(time.Second)
+	refused(callers[1], CodeExpired)
+	refused(callers[0], CodeRevoked)
+}

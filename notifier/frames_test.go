@@ -227,7 +227,7 @@ func TestAStuckPeerBlocksNobody(t *testing.T) {
 		}
 		p.send(wire.KeepAlive, nil)
 		p.expect(wire.KeepAliveAck)
-		time.Sleep(began.Add(11 * time.Second).Sub(time.Now()))
+		time.Sleep(time.Until(began.Add(11 * time.Second)))
 		b.is(m, false, "closed")
 		stuck.NetConn().Close()
 	})

@@ -13,14 +13,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"statewire/identity"
 	"statewire/notifier/wire"
 )
 
 // byHTTP serves a server's HTTP side with the deadlines of a relay, over pipes.
 type byHTTP struct {
 	*bed
-	caller func() identity.Caller
 	pipes  *pipes
 	client *http.Client
 }

@@ -279,9 +279,7 @@ func (l *lines) String() string {
 
 type option func(*Config, *Deps)
 
-func overPipes(*Config, *Deps) {}
-
-// start runs a server. Given overPipes it has no socket: time passes as it is made to.
+// start runs a server. In a bubble it has no socket but pipes: time passes as it is made to.
 func start(t testing.TB, site *site, inBubble bool, options ...option) *bed {
 	t.Helper()
 	b := &bed{t: t, site: site, desk: newDesk(), notes: &notes{}, registry: prometheus.NewRegistry(), log: &lines{}}
