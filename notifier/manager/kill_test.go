@@ -19,9 +19,11 @@ const childEnv = "STATEWIRE_TEST_MANAGER"
 
 // runChild runs a manager until it is killed.
 func runChild(dir string) int {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // also where nobody is left to kill it
+	defer cancel()
 	m, err := Open(killed(dir), Deps{})
 	if err == nil {
-		err = m.Run(context.Background())
+		err = m.Run(ctx)
 	}
 	fmt.Fprintln(os.Stderr, err)
 	return 1
@@ -49,7 +51,7 @@ func TestKillAnywhereLosesNoReport(t *testing.T) {
 		return b.put(delta(version, row))
 	}
 	for range 6 {
-		child := exec.Command(os.Args[0], "-test.run=^$")
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
 		child.Env = append(os.Environ(), childEnv+"="+dir)
 		child.Stderr = os.Stderr
 		if err := child.Start(); err != nil {
@@ -94,7 +96,7 @@ func awaitLoaded(t *testing.T, path string) {
 		if _, err := os.Stat(path); err != nil {
 			return
 		}
-		if time.Since(began) > time.Minute {
+		if time.Since(began) > 20*time.Second {
 			t.Fatalf("%s is not loaded", path)
 		}
 	}
