@@ -89,8 +89,9 @@ func Open(cfg Config, deps Deps) (*Manager, error) {
 		mirror:     make(chan struct{}, 1),
 	}
 	m.metrics = newMetrics(deps.Registerer, m)
-	if err := m.load(); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w; move the file away, and presence is learned anew", err), db.Close())
+	if err := guarded(m.load); err != nil {
+		return nil, errors.Join(fmt.Errorf("read %s: %w; move the file away, and presence is learned anew", stateFile, err),
+			guarded(db.Close))
 	}
 	for id, n := range m.wakes {
 		m.route(id, n)
