@@ -200,7 +200,11 @@ func (b *bench) work(server uint32, epoch, got uint64) wire.Work {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(b.t.Context())
 	cancel() // it does not wait
-	w, err := b.Work(ctx, wire.Ask{Server: fmt.Sprintf("push%d", server), ServerID: server, Epoch: epoch, Got: got})
+	ask := wire.Ask{Server: fmt.Sprintf("push%d", server), ServerID: server, Epoch: epoch, Got: got}
+	if known := b.servers[server]; known != nil && known.Epoch == epoch {
+		ask.Version = known.Version
+	}
+	w, err := b.Work(ctx, ask)
 	if err != nil && ctx.Err() == nil {
 		b.t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -135,6 +136,30 @@ func TestTheEpochOfAServerThatSpeaksIsTheTrueOne(t *testing.T) {
 	}
 	b.load(full(1))
 	b.want("its reports count", 1, "offline 1 8.1 server_full")
+}
+
+// A start that has the number of one before it, and a file that tells of more reports than there were, hold up no report
+// for longer than until the server speaks.
+func TestTheReportsOfAServerThatSpeaksAreNotLate(t *testing.T) {
+	for name, before := range map[string][]wire.Report{
+		"a count of starts that was put back": {full(1, on(1, 8, 1, 0)), delta(2), delta(3), delta(4), delta(5)},
+		"a file that lies":                    {full(1, on(1, 8, 1, 0)), full(1<<62, on(1, 9, 1, 0), on(3, 1, 1, 0))},
+	} {
+		b := newBench(t)
+		b.load(before...)
+		b.pass(missedAfter)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // it does not wait
+		ask := wire.Ask{Server: "push1", ServerID: 1, Epoch: 1, Version: 1}
+		if w, err := b.Work(ctx, ask); err == nil && !w.Full {
+			t.Errorf("%s: %+v", name, w)
+		}
+		b.load(full(2, on(2, 3, 1, 10)))
+		b.want(name, 1, "offline 1 "+map[bool]string{true: "8.1", false: "9.1"}[len(before) > 2]+" server_full")
+		b.want(name, 2, "online 1 3.1 signin")
+		b.load(delta(3, off(2, 3, 2, 11, wire.OfflineClosed)))
+		b.want(name, 2, "offline 1 3.2 closed")
+	}
 }
 
 func TestThePartsOfAReportBelongTogether(t *testing.T) {

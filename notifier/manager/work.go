@@ -105,8 +105,8 @@ func sessions(of map[uuid.UUID]uint64) (out []wire.SessionOf) {
 	return out
 }
 
-// hear takes what a question says: what the server has, its messages, and its epoch. The epoch of a server that speaks
-// is the true one, whatever its files said.
+// hear takes what a question says: what the server has, its messages, its epoch, and how far its reports are. Those of a
+// server that speaks are the true ones, whatever its files said.
 func (m *Manager) hear(ask wire.Ask) error {
 	return m.update(func(c *change) error {
 		for _, message := range ask.Messages[:min(len(ask.Messages), maxMessages)] {
@@ -117,12 +117,12 @@ func (m *Manager) hear(ask wire.Ask) error {
 		case known == nil:
 			s := c.server(ask.ServerID, ask.Server)
 			s.Owes = true
-		case known.Epoch == ask.Epoch && known.Name == ask.Server:
-		case ask.Epoch < known.Epoch:
+		case known.countsAnew(ask):
 			s := c.server(ask.ServerID, ask.Server)
 			s.Epoch, s.Version, s.Full, s.Owes = ask.Epoch, 0, 0, true
-			m.log.Warn("a notification server counts its starts anew; it is asked for a full report", "server", ask.Server,
-				"epoch", ask.Epoch, "was", known.Epoch)
+			m.log.Warn("a notification server counts anew; it is asked for a full report", "server", ask.Server,
+				"epoch", ask.Epoch, "was", known.Epoch, "version", ask.Version, "version_was", known.Version)
+		case known.Epoch == ask.Epoch && known.Name == ask.Server:
 		case !known.Owes:
 			s := c.server(ask.ServerID, ask.Server)
 			s.Owes = true
