@@ -30,8 +30,8 @@ type Config struct {
 	MaxConnections int `mapstructure:"max_connections"`
 	// MaxHTTP bounds the requests of clients that come by HTTP. Default 20000; at least 1.
 	MaxHTTP int `mapstructure:"max_http"`
-	// HTTPHold is how long such a request waits for something to say. Default 50s; 1s to 10m. What stands between must let
-	// it wait.
+	// HTTPHold is how long such a request waits for something to say. Default 50s; 1s to 100s: an agent gives a request up
+	// after two minutes. What stands between must let it wait.
 	HTTPHold time.Duration `mapstructure:"http_hold"`
 	// History is how long it is kept when clients were online. Default 90d; at least 1h.
 	History time.Duration `mapstructure:"history"`
@@ -54,6 +54,9 @@ func DefaultConfig() Config {
 	}
 }
 
+// mostHold leaves room for the answer within the time after which an agent gives a request up.
+const mostHold = 100 * time.Second
+
 // Validate reports every field out of range, named as in the configuration file.
 func (c Config) Validate() error {
 	var errs []error
@@ -71,8 +74,8 @@ func (c Config) Validate() error {
 	atLeast("presence_interval", c.PresenceInterval, time.Second)
 	atLeast("results_interval", c.ResultsInterval, time.Second)
 	atLeast("history", c.History, time.Hour)
-	if c.HTTPHold < time.Second || c.HTTPHold > 10*time.Minute {
-		errs = append(errs, fmt.Errorf("notifier.http_hold is %v; allowed are 1s to 10m", c.HTTPHold))
+	if c.HTTPHold < time.Second || c.HTTPHold > mostHold {
+		errs = append(errs, fmt.Errorf("notifier.http_hold is %v; allowed are 1s to %v", c.HTTPHold, mostHold))
 	}
 	for _, n := range []struct {
 		key string

@@ -97,7 +97,7 @@ func (h *hub) signIn(caller identity.Caller, m wire.SignInMessage, l link, addre
 	row := wire.Row{Client: m.Client, Online: true, Channel: channel, Session: c.known, Seq: 1, Since: at, Last: at,
 		Address: address, Reason: reason, Certificate: caller.Number}
 	if channel == wire.HTTP {
-		row.Why = m.Why
+		row.Why = wire.Cut(m.Why, wire.MaxRowWhyBytes)
 	}
 	h.set(c, row)
 	l.send(h.confirm(c.known))

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httputil"
@@ -29,6 +30,9 @@ func newChannelProxy(socket string) *channelProxy {
 	return &channelProxy{&httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.URL.Path = "http", "statewire", channelPath
+			// Here, behind what the client's own Connection header takes away.
+			r.Out.Header.Set(callerHeader, r.In.Context().Value(callerKey{}).(string))
+			r.Out.Header.Set(addressHeader, r.In.RemoteAddr)
 		},
 		Transport:     transport,
 		FlushInterval: -1, // what the notifier says is for this moment
@@ -60,11 +64,11 @@ func (c *channelProxy) ServeChannel(w http.ResponseWriter, req *http.Request, ca
 		noNotifier(w, req, err)
 		return
 	}
-	out := req.Clone(req.Context())
-	out.Header.Set(callerHeader, string(text))
-	out.Header.Set(addressHeader, req.RemoteAddr)
-	c.proxy.ServeHTTP(w, out)
+	c.proxy.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), callerKey{}, string(text))))
 }
+
+// callerKey is where a request on its way to the notifier has its caller.
+type callerKey struct{}
 
 // channelServer answers what a channelProxy passes on.
 type channelServer interface {

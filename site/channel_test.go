@@ -65,6 +65,7 @@ func TestARelayPassesTheChannelOn(t *testing.T) {
 		}
 		req.Header.Set(callerHeader, `{"Role":"site","Name":"liar"}`)
 		req.Header.Set(addressHeader, "203.0.113.1:1")
+		req.Header.Set("Connection", callerHeader+", "+addressHeader) // which a proxy takes away
 		req.Header.Set("Statewire-Session", "12")
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {

@@ -74,7 +74,7 @@ func (c *change) take(by teller, r wire.Row, old *client) {
 	case r.Online && by.stale && one.Verdict != revoked: // the full report would have named it
 		one.Verdict, one.Decided = unnamed, c.now.UnixMicro()
 	case !r.Online && r.Reason == wire.OfflineRevoked:
-		one.Verdict, one.Decided, one.Barred = revoked, one.Last, max(one.Barred, one.Certificate)
+		one.Verdict, one.Decided, one.Barred = revoked, one.Since, max(one.Barred, one.Certificate)
 	case r.Online && one.Verdict == revoked && r.Certificate <= one.Barred:
 	case r.Online:
 		one.Verdict, one.Decided = noVerdict, 0

@@ -70,17 +70,17 @@ func (m SignInMessage) Encode() []byte {
 	w.attr("Version", "1")
 	w.time("TimeStamp", m.Time)
 	w.attr("ClientID", clientText(m.Client))
-	w.attr("ClientVersion", cut(m.Version, maxText))
+	w.attr("ClientVersion", Cut(m.Version, maxText))
 	w.number("Session", m.Session)
-	w.attr("Boot", cut(m.Boot, maxText))
+	w.attr("Boot", Cut(m.Boot, maxText))
 	w.number("Channel", uint64(m.Channel))
-	w.attr("Reason", cut(m.Reason, maxText))
-	w.given("Why", cut(m.Why, MaxWhyBytes))
-	w.given("PacksDigest", cut(m.PacksDigest, maxText))
+	w.attr("Reason", Cut(m.Reason, maxText))
+	w.given("Why", Cut(m.Why, MaxWhyBytes))
+	w.given("PacksDigest", Cut(m.PacksDigest, maxText))
 	for _, h := range m.Held[:min(len(m.Held), MaxHeld)] {
 		w.open("Held")
 		w.attr("TaskGUID", h.Task.String())
-		w.attr("Step", cut(h.Step, maxText))
+		w.attr("Step", Cut(h.Step, maxText))
 		w.empty()
 	}
 	return w.end("BgbSignInMessage")
@@ -191,7 +191,7 @@ type CloseMessage struct {
 func (m CloseMessage) Encode() []byte {
 	out := []byte{byte(m.Code)}
 	out = binary.BigEndian.AppendUint32(out, uint32(min(m.RetryAfter, maxRetry)/time.Second))
-	return append(out, cut(m.Text, MaxWhyBytes)...)
+	return append(out, Cut(m.Text, MaxWhyBytes)...)
 }
 
 // maxRetry bounds how long the other end may ask to be left alone.
@@ -209,8 +209,8 @@ func DecodeClose(data []byte) (CloseMessage, error) {
 // clientText is a client's id as documents write it.
 func clientText(id uuid.UUID) string { return "GUID:" + strings.ToUpper(id.String()) }
 
-// cut is at most n bytes of a text, and whole characters.
-func cut(text string, n int) string {
+// Cut is at most n bytes of a text, and whole characters.
+func Cut(text string, n int) string {
 	if len(text) <= n {
 		return text
 	}

@@ -82,7 +82,7 @@ func (p Report) Encode() []byte {
 		kind = "Full"
 	}
 	w.attr("Type", kind)
-	w.attr("Server", cut(p.Server, maxText))
+	w.attr("Server", Cut(p.Server, maxText))
 	w.number("ServerID", uint64(p.ServerID))
 	w.number("Epoch", p.Epoch)
 	w.number("Version", p.Version)
@@ -112,12 +112,12 @@ func (r *Row) write(w *writer) {
 	w.number("Seq", r.Seq)
 	w.time("Since", r.Since)
 	w.time("Last", r.Last)
-	w.attr("Address", cut(r.Address, maxText))
-	w.attr("Reason", cut(r.Reason, maxText))
+	w.attr("Address", Cut(r.Address, maxText))
+	w.attr("Reason", Cut(r.Reason, maxText))
 	if r.Certificate > 0 {
 		w.number("Certificate", r.Certificate)
 	}
-	w.given("Why", cut(r.Why, MaxRowWhyBytes))
+	w.given("Why", Cut(r.Why, MaxRowWhyBytes))
 	w.empty()
 }
 

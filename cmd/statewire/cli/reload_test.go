@@ -83,12 +83,13 @@ func TestAFileWithAProblemChangesNothing(t *testing.T) {
 
 func TestOnlyLiveKeysAreApplied(t *testing.T) {
 	before := []configs.Value{{Key: "relay.listen", Value: ":1"}, {Key: "resync.merge_interval", Value: "72h"},
-		{Key: "store.memory", Value: "1"}}
+		{Key: "notifier.throttle", Value: "42"}, {Key: "store.memory", Value: "1"}}
 	after := []configs.Value{{Key: "relay.listen", Value: ":2"}, {Key: "resync.merge_interval", Value: "24h"},
-		{Key: "store.memory", Value: "1"}}
+		{Key: "notifier.throttle", Value: "10"}, {Key: "store.memory", Value: "1"}}
 	r := &Reloader{Live: LiveKeys(), Values: before}
 	live, later := r.changedKeys(after)
-	if strings.Join(live, " ") != "resync.merge_interval=24h" || strings.Join(later, " ") != "relay.listen" {
+	if strings.Join(live, " ") != "resync.merge_interval=24h notifier.throttle=10" ||
+		strings.Join(later, " ") != "relay.listen" {
 		t.Errorf("live %v, later %v", live, later)
 	}
 	live, later = r.changedKeys(after)
