@@ -169,7 +169,7 @@ func TestAttackWhoSpeaksForAnotherIsNoted(t *testing.T) {
 			p.closed(wire.CloseNotYours)
 			time.Sleep(5 * time.Minute)
 		}
-		if n := b.notes.noted; len(n) != 1 || n[0].Caller.Client != m.id || n[0].Claimed != clientText(other.id) {
+		if n := b.notes.all(); len(n) != 1 || n[0].Caller.Client != m.id || n[0].Claimed != clientText(other.id) {
 			t.Fatalf("noted %+v", n)
 		}
 		time.Sleep(time.Hour)
@@ -177,7 +177,7 @@ func TestAttackWhoSpeaksForAnotherIsNoted(t *testing.T) {
 		p.send(wire.SignIn, hello(other, 1))
 		p.closed(wire.CloseNotYours)
 		time.Sleep(2 * time.Second)
-		if n := len(b.notes.noted); n != 2 {
+		if n := len(b.notes.all()); n != 2 {
 			t.Errorf("noted %d times", n)
 		}
 	})

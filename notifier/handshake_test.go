@@ -235,7 +235,7 @@ func TestAttackAllSilentConnectionsHaveOneShare(t *testing.T) {
 		if n := b.metric("unsigned_connections", ""); n != maxUnsigned {
 			t.Errorf("%v connections", n)
 		}
-		if b.metric("refused_total", limitUnsigned) != 1 || len(b.listener.of) != maxUnsigned {
+		if b.metric("refused_total", limitUnsigned) != 1 || b.listener.addresses() != maxUnsigned {
 			t.Error("they are counted wrong")
 		}
 		all[7].Close()
@@ -248,10 +248,17 @@ func TestAttackAllSilentConnectionsHaveOneShare(t *testing.T) {
 			c.Close()
 		}
 		time.Sleep(time.Second)
-		if len(b.listener.of) != 0 {
+		if b.listener.addresses() != 0 {
 			t.Error("addresses are remembered")
 		}
 	})
+}
+
+// addresses are how many are counted.
+func (l *listener) addresses() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.of)
 }
 
 // dialFrom opens a connection that comes from an address.

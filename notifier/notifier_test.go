@@ -196,6 +196,16 @@ func (d *desk) rows(id uuid.UUID) (rows []wire.Row) {
 	return rows
 }
 
+// got are the numbers that its questions confirmed.
+func (d *desk) got() (all []uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, ask := range d.asks {
+		all = append(all, ask.Got)
+	}
+	return all
+}
+
 // messages are all that came with questions.
 func (d *desk) messages() (all []wire.ComponentMessage) {
 	d.mu.Lock()
@@ -217,6 +227,13 @@ func (n *notes) Strangers(_ context.Context, list []identity.Stranger) error {
 	defer n.mu.Unlock()
 	n.noted = append(n.noted, list...)
 	return nil
+}
+
+// all are those that were noted.
+func (n *notes) all() []identity.Stranger {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.noted)
 }
 
 // pipes is a listener whose connections are pipes: time can be made to pass while they are idle.

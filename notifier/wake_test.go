@@ -2,6 +2,7 @@ package notifier
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,20 +12,38 @@ import (
 	"statewire/notifier/wire"
 )
 
-// recorder is a link that notes when it was woken.
-type recorder struct{ at *[]time.Time }
+// recorder is a link of many clients that notes when they were woken.
+type recorder struct {
+	mu sync.Mutex
+	at []time.Time
+}
 
-func (r recorder) send([]byte) bool { *r.at = append(*r.at, time.Now()); return true }
-func (r recorder) end([]byte)       {}
+func (r *recorder) send([]byte) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.at = append(r.at, time.Now())
+	return true
+}
+
+func (r *recorder) end([]byte) {}
+
+// since are the times from the n-th on.
+func (r *recorder) since(n int) []time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.at[n:])
+}
+
+func (r *recorder) count() int { return len(r.since(0)) }
 
 // manyOnline makes clients that are online and note wakes.
-func (b *bed) manyOnline(n int, at *[]time.Time) (ids []uuid.UUID) {
+func (b *bed) manyOnline(n int, at *recorder) (ids []uuid.UUID) {
 	caller := b.site.caller(b.t, b.site.enrollOnce(b.t))
 	b.hub.mu.Lock()
 	defer b.hub.mu.Unlock()
 	for i := range n {
 		id := uuid.UUID{1, byte(i >> 16), byte(i >> 8), byte(i)}
-		s := &session{link: recorder{at}, caller: caller}
+		s := &session{link: at, caller: caller}
 		s.caller.Client = id
 		s.hear(b.steady.now())
 		b.hub.clients[id] = &client{live: s, row: wire.Row{Client: id, Online: true}}
@@ -39,55 +58,55 @@ func (b *bed) manyOnline(n int, at *[]time.Time) (ids []uuid.UUID) {
 func TestI25NoTimeHoldsMoreWakesThanTheThrottle(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		site := newSite(t)
-		var at []time.Time
+		at := &recorder{}
 		b := start(t, site, true)
 		time.Sleep(10 * time.Minute) // something could have been saved up
-		ids := b.manyOnline(2000, &at)
+		ids := b.manyOnline(2000, at)
 		b.desk.works <- wire.Work{Number: 1, Wakes: ids}
 		time.Sleep(20 * time.Second)
-		if rate := float64(len(at)-42) / 20; rate < 42*.95 || rate > 42*1.05 {
+		if rate := float64(at.count()-42) / 20; rate < 42*.95 || rate > 42*1.05 {
 			t.Errorf("%v a second", rate)
 		}
 		b.stop()
 		b = start(t, site, true)
-		ids = b.manyOnline(2000, &at)
+		ids = b.manyOnline(2000, at)
 		b.desk.works <- wire.Work{Number: 1, Wakes: ids}
 		time.Sleep(20 * time.Second)
 		b.stop()
-		holds(t, at, 42)
+		holds(t, at.since(0), 42)
 	})
 }
 
 func TestTheThrottleChangesWhileWakesWait(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := start(t, newSite(t), true)
-		var at []time.Time
-		b.desk.works <- wire.Work{Number: 1, Wakes: b.manyOnline(5000, &at)}
+		at := &recorder{}
+		b.desk.works <- wire.Work{Number: 1, Wakes: b.manyOnline(5000, at)}
 		time.Sleep(10 * time.Second)
 		cfg := DefaultConfig()
 		cfg.ThrottlePerSecond = 10
 		check(t, b.Configure(cfg))
-		from := len(at)
+		from := at.count()
 		time.Sleep(60 * time.Second)
-		if rate := float64(len(at)-from) / 60; rate < 9.5 || rate > 10.5 {
+		if rate := float64(at.count()-from) / 60; rate < 9.5 || rate > 10.5 {
 			t.Errorf("%v a second", rate)
 		}
-		holds(t, at[from:], 10)
+		holds(t, at.since(from), 10)
 		b.waker.mu.Lock()
 		b.waker.queue = b.waker.queue[:1]
 		clear(b.waker.queued)
 		b.waker.mu.Unlock()
 		time.Sleep(10 * time.Minute) // something is saved up, but no more than the throttle
-		from = len(at)
-		ids := b.manyOnline(5000, &at)
+		from = at.count()
+		ids := b.manyOnline(5000, at)
 		b.desk.works <- wire.Work{Number: 2, Wakes: ids}
 		time.Sleep(10 * time.Second)
-		holds(t, at[from:], 10)
+		holds(t, at.since(from), 10)
 		cfg.ThrottlePerSecond = 100
 		check(t, b.Configure(cfg))
-		from = len(at)
+		from = at.count()
 		time.Sleep(10 * time.Second)
-		if rate := float64(len(at)-from) / 10; rate < 95 || rate > 105 {
+		if rate := float64(at.count()-from) / 10; rate < 95 || rate > 105 {
 			t.Errorf("then %v a second", rate)
 		}
 		cfg.ThrottlePerSecond = 0
