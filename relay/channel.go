@@ -52,7 +52,6 @@ func (r *Relay) hold(req *http.Request, caller identity.Caller) *problem {
 		return refuse(codeChannelFull, "as many clients wait here as may").later(r.cfg.RetryAfter)
 	}
 	w := &held{&c.answer}
-	c.body.holds = true
 	req.Body = http.MaxBytesReader(w, req.Body, maxChannelBody)
 	r.channel.ServeChannel(w, req.WithContext(ctx), caller)
 	w.extend() // what is not flushed yet

@@ -16,7 +16,6 @@ type pace struct {
 	until time.Time // the read deadline
 	got   int64
 	ended bool // all of it was read
-	holds bool // the request is held once its body has come: no deadline outlives that
 }
 
 // Read fails with os.ErrDeadlineExceeded when the body falls behind.
@@ -34,9 +33,6 @@ func (b *pace) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.got += int64(n)
 	b.ended = err == io.EOF
-	if b.ended && b.holds {
-		http.NewResponseController(b.w).SetReadDeadline(time.Time{}) // it would end the wait, too
-	}
 	return n, err
 }
 
