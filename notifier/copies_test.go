@@ -2,6 +2,7 @@ package notifier
 
 import (
 	"crypto/tls"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +61,9 @@ func TestCopiesOfAMachineAreToldToStayAway(t *testing.T) {
 		b.online(m, 5, boot("one")) // it may come, and is the newest
 		two.closed(wire.CloseDuplicate)
 		b.is(m, true, "duplicate")
+		if n := strings.Count(b.log.String(), "identity_shared"); n != 1 {
+			t.Errorf("logged %d times: it could fill the disk", n)
+		}
 	})
 }
 

@@ -180,6 +180,9 @@ func TestAttackWhoSpeaksForAnotherIsNoted(t *testing.T) {
 		if n := len(b.notes.all()); n != 2 {
 			t.Errorf("noted %d times", n)
 		}
+		if n := strings.Count(b.log.String(), "another's id"); n != 2 {
+			t.Errorf("logged %d times: it could fill the disk", n)
+		}
 	})
 }
 

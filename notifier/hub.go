@@ -136,10 +136,13 @@ func (h *hub) replace(c *client, elder *session, boot string, now time.Duration)
 		if c.copies == nil {
 			c.copies = &copies{}
 		}
+		known := c.copies.found(now)
 		if after := c.copies.takeover(elder.boot, boot, now); after > 0 {
 			last = *duplicateClose(after)
-			h.s.log.Warn("identity_shared: several machines sign in as one client; revoke its certificate and enrol them anew",
-				"client", c.row.Client, "address", c.row.Address)
+			if !known { // machines that go on so would fill the log
+				h.s.log.Warn("identity_shared: several machines sign in as one client; revoke its certificate and enrol them "+
+					"anew", "client", c.row.Client, "address", c.row.Address)
+			}
 		}
 	}
 	h.s.metrics.ended.WithLabelValues("replaced").Inc()

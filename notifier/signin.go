@@ -38,8 +38,6 @@ func (s *Server) signIn(caller identity.Caller, kind wire.Kind, payload []byte, 
 	}
 	if !caller.IsClient() || m.Client != caller.Client {
 		s.told.stranger(caller, clientText(m.Client), remote)
-		s.log.Warn("a client signs in with another's id", "caller", caller.Key(), "claimed", clientText(m.Client),
-			"remote", remote)
 		return nil, &closing{wire.CloseMessage{Code: wire.CloseNotYours, Text: "the certificate is of " + caller.Key() +
 			", and the sign-in of " + clientText(m.Client)}}
 	}
@@ -103,7 +101,7 @@ const (
 	strangersKept = 1000
 )
 
-// told has lines written into the audit log about callers that spoke for other clients.
+// told has lines written into the log and the audit log about callers that spoke for other clients.
 type told struct {
 	// Constant after New.
 	to     strangers
@@ -124,7 +122,7 @@ func (t *told) stranger(caller identity.Caller, claimed, from string) {
 	if t.last == nil {
 		t.last = map[string]time.Duration{}
 	}
-	if last, ok := t.last[caller.Key()]; ok && now-last < strangerPause || t.to == nil || len(t.untold) >= strangersKept {
+	if last, ok := t.last[caller.Key()]; ok && now-last < strangerPause || len(t.untold) >= strangersKept {
 		return
 	}
 	for key, last := range t.last {
@@ -133,7 +131,10 @@ func (t *told) stranger(caller identity.Caller, claimed, from string) {
 		}
 	}
 	t.last[caller.Key()] = now
-	t.untold = append(t.untold, identity.Stranger{Caller: caller, Claimed: claimed, From: from})
+	t.log.Warn("a client signs in with another's id", "caller", caller.Key(), "claimed", claimed, "remote", from)
+	if t.to != nil {
+		t.untold = append(t.untold, identity.Stranger{Caller: caller, Claimed: claimed, From: from})
+	}
 }
 
 // run tells what is new every second until ctx is done.
