@@ -127,8 +127,10 @@ func TestARequestWakesItsClient(t *testing.T) {
 	if len(next.offered) != 1 {
 		t.Error("nobody looks whom to wake after a start")
 	}
-	if err := next.wakeOffered(t.Context()); err != nil {
-		t.Fatal(err)
+	for range 2 { // once is enough
+		if err := next.wakeOffered(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if last, times := again.rungFor(); times != 1 || !slices.Equal(last, []uuid.UUID{one}) {
 		t.Errorf("woken after a start: %v", last)
