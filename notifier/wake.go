@@ -23,11 +23,13 @@ type waker struct {
 	mu     sync.Mutex
 	queue  []uuid.UUID
 	queued map[uuid.UUID]struct{}
+	empty  chan struct{} // closed when the queue is
 }
 
 func newWaker(perSecond int, hub *hub, m *metrics) *waker {
 	w := &waker{hub: hub, metrics: m, limiter: rate.NewLimiter(rate.Limit(perSecond), perSecond),
-		more: make(chan struct{}, 1), queued: map[uuid.UUID]struct{}{}}
+		more: make(chan struct{}, 1), queued: map[uuid.UUID]struct{}{}, empty: make(chan struct{})}
+	close(w.empty)
 	w.limiter.AllowN(time.Now(), perSecond)
 	return w
 }
@@ -41,6 +43,9 @@ func (w *waker) throttle(perSecond int) {
 // add has clients woken in their turn. Whoever waits already is woken once.
 func (w *waker) add(clients []uuid.UUID) {
 	w.mu.Lock()
+	if len(w.queue) == 0 && len(clients) > 0 {
+		w.empty = make(chan struct{})
+	}
 	for _, id := range clients {
 		if _, waits := w.queued[id]; !waits {
 			w.queued[id] = struct{}{}
@@ -102,4 +107,14 @@ func (w *waker) drop(id uuid.UUID) {
 	w.queue = w.queue[1:]
 	delete(w.queued, id)
 	w.metrics.waiting.Set(float64(len(w.queue)))
+	if len(w.queue) == 0 {
+		close(w.empty)
+	}
+}
+
+// handedOut is closed once nobody waits to be woken.
+func (w *waker) handedOut() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.empty
 }

@@ -141,7 +141,8 @@ func TestAClientWaitsForOneWake(t *testing.T) {
 		}
 		b.desk.works <- wire.Work{Number: 1, Wakes: nobody}
 		b.desk.works <- wire.Work{Number: 2, Wakes: uuids(m, m)}
-		b.desk.works <- wire.Work{Number: 3, Wakes: uuids(m)}
+		time.Sleep(time.Millisecond)
+		b.waker.add(uuids(m)) // as at a sign-in
 		p.expect(wire.Wake)
 		time.Sleep(10 * time.Second)
 		p.nothing()
@@ -188,4 +189,41 @@ func TestWakesKeepTheirOrder(t *testing.T) {
 	if w.limiter.Limit() != rate.Limit(1000) || w.limiter.Tokens() > 100 {
 		t.Error("something is saved up at the start")
 	}
+}
+
+// Work counts as got once its wakes are handed out: a server that stops before is given them again when it starts. What
+// the throttle holds longer keeps no other work waiting.
+func TestWorkIsGotOnceItsWakesAreHandedOut(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, newSite(t), true, func(cfg *Config, _ *Deps) { cfg.ThrottlePerSecond = 1 })
+		got := func() uint64 {
+			b.desk.mu.Lock()
+			defer b.desk.mu.Unlock()
+			return b.desk.asks[len(b.desk.asks)-1].Got
+		}
+		var members []member
+		for range 20 {
+			m := b.site.enroll(t, "")
+			b.online(m, 1)
+			members = append(members, m)
+		}
+		b.desk.works <- wire.Work{Number: 1, Wakes: uuids(members[:3]...)}
+		time.Sleep(2500 * time.Millisecond)
+		if got() != 0 {
+			t.Error("got, and one client is not woken yet")
+		}
+		time.Sleep(time.Second)
+		if got() != 1 {
+			t.Error("not got, and all are woken")
+		}
+		b.desk.works <- wire.Work{Number: 2, Wakes: uuids(members...)}
+		time.Sleep(wakeWithin - time.Second)
+		if got() != 1 {
+			t.Error("got too early")
+		}
+		time.Sleep(2 * time.Second)
+		if got() != 2 {
+			t.Error("other work waits for the throttle")
+		}
+	})
 }

@@ -8,8 +8,12 @@ import (
 	"statewire/notifier/wire"
 )
 
-// askPause is the least time between two questions that brought nothing.
-const askPause = time.Second
+const (
+	// askPause is the least time between two questions that brought nothing.
+	askPause = time.Second
+	// wakeWithin bounds how long work counts as not got because its wakes wait for the throttle.
+	wakeWithin = 15 * time.Second
+)
 
 // work asks the manager for work, one held question after the other.
 type work struct {
@@ -59,9 +63,25 @@ func (w *work) ask(ctx context.Context) (news bool, err error) {
 	if work.Number == w.got {
 		return false, nil
 	}
-	w.got = work.Number
 	w.do(work)
+	if !w.woken(ctx) {
+		return true, ctx.Err()
+	}
+	w.got = work.Number
 	return true, nil
+}
+
+// woken waits until the wakes are handed out: those of a server that stops before come again to the one that starts.
+func (w *work) woken(ctx context.Context) bool {
+	within := time.NewTimer(wakeWithin)
+	defer within.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-w.s.waker.handedOut():
+	case <-within.C:
+	}
+	return true
 }
 
 // do does what the manager wants.

@@ -62,7 +62,7 @@ const (
 	floodFiles   = 10               // so many bad files of a server within floodTime are a flood
 	floodTime    = time.Hour
 	maxWakes     = 250_000 // clients that are not connected, and are to be woken
-	maxWorkWakes = 10_000  // in one answer
+	maxWorkWakes = 400     // in one answer: as many as the usual throttle hands out in ten seconds
 	maxBadRows   = 20      // rows of one file that are kept apart; the others are only counted
 	maxMessages  = 100     // of one question
 	maxTextBytes = 1024    // of a status message
