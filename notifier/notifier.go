@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -115,9 +116,12 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if err := complete(&deps); err != nil {
 		return nil, err
 	}
+	if err := os.MkdirAll(deps.Spool, 0o700); err != nil {
+		return nil, fmt.Errorf("make the notifier's spool: %w", err)
+	}
 	epoch, err := nextEpoch(deps.Spool, deps.Clock())
 	if err != nil {
-		return nil, err
+		deps.Log.Error("this start of the notifier is not counted; its number is the time", "epoch", epoch, "err", err)
 	}
 	s := &Server{deps: deps, log: deps.Log, now: deps.Clock, steady: newSteady(), epoch: epoch,
 		metrics: newMetrics(deps.Registerer), stopping: make(chan struct{})}

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -377,6 +378,20 @@ func TestTheEpochGrowsWithEveryStart(t *testing.T) {
 	}
 	if again, _ := nextEpoch(dir, time.Now()); again != got+1 {
 		t.Errorf("epoch %d, then %d", got, again)
+	}
+	check(t, os.Remove(dir+"/epoch"))
+	check(t, os.MkdirAll(dir+"/epoch/x", 0o700))
+	for range 2 { // it can neither be read nor kept, and the site starts all the same
+		if got, err := nextEpoch(dir, time.Now()); err == nil || got <= 1_000_000_000 {
+			t.Errorf("epoch %d: %v", got, err)
+		}
+	}
+	site := newSite(t)
+	check(t, os.MkdirAll(site.dir+"/spool/epoch/x", 0o700))
+	b := start(t, site, false)
+	b.online(site.enroll(t, ""), 1)
+	if !strings.Contains(b.log.String(), "is not counted") {
+		t.Error("nobody is told")
 	}
 }
 

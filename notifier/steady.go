@@ -32,26 +32,22 @@ func (s *steady) skip(d time.Duration) { s.stood.Add(int64(d)) }
 // epochFile counts the starts of a server.
 const epochFile = "epoch"
 
-// nextEpoch counts a start, durably. A count that cannot be read is followed by one that is greater than any that was.
-func nextEpoch(spool string, now time.Time) (uint64, error) {
-	if err := os.MkdirAll(spool, 0o700); err != nil {
-		return 0, fmt.Errorf("make the notifier's spool: %w", err)
-	}
+// nextEpoch counts a start, durably where that can be. A count that cannot be read, or be kept, gives way to one that is
+// greater than any that was, and no site stays away for it: the manager believes a server that counts anew. The error
+// says why the count is not kept.
+func nextEpoch(spool string, now time.Time) (epoch uint64, err error) {
 	path := filepath.Join(spool, epochFile)
+	beyond := uint64(max(0, now.Unix()))
 	text, err := os.ReadFile(path)
-	epoch := uint64(0)
-	switch {
-	case err == nil:
-		if epoch, err = strconv.ParseUint(strings.TrimSpace(string(text)), 10, 62); err != nil {
-			epoch = uint64(max(0, now.Unix()))
-		}
-	case !errors.Is(err, fs.ErrNotExist):
-		return 0, fmt.Errorf("read how often the notifier started: %w", err)
+	if err == nil {
+		epoch, err = strconv.ParseUint(strings.TrimSpace(string(text)), 10, 62)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		epoch = beyond
 	}
 	epoch++
-	err = durable.Write(spool, epochFile, ".epoch-", fmt.Appendln(nil, epoch), 0o600)
-	if err != nil {
-		return 0, fmt.Errorf("count the notifier's start in %s: %w", path, err)
+	if err := durable.Write(spool, epochFile, ".epoch-", fmt.Appendln(nil, epoch), 0o600); err != nil {
+		return max(epoch, beyond), fmt.Errorf("count the notifier's start in %s: %w", path, err)
 	}
 	return epoch, nil
 }

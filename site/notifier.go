@@ -63,8 +63,8 @@ func (s *Site) startNotifier(ctx context.Context, g *errgroup.Group) error {
 	if s.selfTest != nil {
 		s.selfTest.Notifier, s.selfTest.Channel = s.addresses.Notifier, s.channelURL()
 	}
-	if err := writePort(s.cfg.Data, addr); err != nil {
-		return err
+	if err := writePort(s.cfg.Data, addr); err != nil { // on a full disk the site starts all the same
+		s.log.Error("clients may not learn where the notifier listens", "addr", addr.String(), "err", err)
 	}
 	if !s.cfg.Roles.Has("relay") {
 		handler, err := channelCalls(s.notifier).handler(s.cfg.Data)
