@@ -47,7 +47,6 @@ type site struct {
 	t        *testing.T
 	cert     tls.Certificate
 	client   *tls.Config
-	log      bytes.Buffer
 	sessions *cache.Memory
 	id       uuid.UUID
 	relay    *http.Server
