@@ -163,8 +163,8 @@ func (m *Manager) write(c *change) error {
 		for _, h := range c.history[:kept] {
 			errs = append(errs, put(tx, bucketHistory, numberKey(h.Version), h))
 		}
-		for id, n := range c.wakes {
-			if n > 0 {
+		for _, id := range slices.SortedFunc(maps.Keys(c.wakes), compareIDs) { // in no order, 100,000 take nine seconds
+			if n := c.wakes[id]; n > 0 {
 				errs = append(errs, put(tx, bucketWakes, id[:], n))
 			} else {
 				errs = append(errs, tx.Bucket(bucketWakes).Delete(id[:]))

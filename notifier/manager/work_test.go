@@ -292,3 +292,19 @@ func TestWhatNoTableCanHoldIsNotKept(t *testing.T) {
 		t.Errorf("%d clients, one has no id", len(b.clients))
 	}
 }
+
+// A change for a whole site is written at once: while it is, nobody is shown as having come or gone.
+func TestWakingALargeSiteHoldsUpNobody(t *testing.T) {
+	b := newBench(t)
+	var all []uuid.UUID
+	for n := range 150_000 {
+		all = append(all, id(n))
+	}
+	began := time.Now()
+	if err := b.Wake(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 10*time.Second { // half a second, and twenty in any order
+		t.Errorf("it takes %v", took)
+	}
+}
