@@ -13,8 +13,12 @@ import (
 	"statewire/notifier/wire"
 )
 
-// maxSession bounds the session that a client may begin with: rows can count on from it for ever.
-const maxSession = 1 << 61
+const (
+	// maxSession bounds the session that a client may begin with: rows can count on from it for ever.
+	maxSession = 1 << 61
+	// maxCounted bounds what is counted on from there: rows cannot tell of more.
+	maxCounted = 1 << 62
+)
 
 // link is the way to a client. None of its calls waits.
 type link interface {
@@ -212,7 +216,7 @@ func (h *hub) raise(to wire.SessionOf) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.clients[to.Client]
-	if c == nil || to.Session >= maxSession || to.Session <= c.row.Session {
+	if c == nil || to.Session >= maxCounted || to.Session <= c.row.Session {
 		return
 	}
 	c.known = max(c.known, to.Session)

@@ -215,6 +215,27 @@ func TestTheManagerRaisesAndEndsSessions(t *testing.T) {
 	})
 }
 
+// A client that once lied about its session, or a copy of it that did, is seen after a restart like any other.
+func TestAttackAGreatSessionIsCountedOn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, newSite(t), true)
+		m := b.site.enroll(t, "")
+		b.online(m, maxSession-1).raw.Close()
+		p := b.online(m, 2)
+		if row := b.is(m, true, "signin"); row.Session != maxSession {
+			t.Errorf("the row is %+v", row)
+		}
+		b.desk.works <- wire.Work{Number: 1, Raise: []wire.SessionOf{{Client: m.id, Session: maxSession + 7}}}
+		p.expect(wire.SignInConfirm)
+		if row := b.is(m, true, "signin"); row.Session != maxSession+7 {
+			t.Errorf("the row is %+v: the manager does not believe it", row)
+		}
+		b.desk.works <- wire.Work{Number: 2, Raise: []wire.SessionOf{{Client: m.id, Session: maxCounted}}}
+		time.Sleep(time.Second)
+		p.nothing()
+	})
+}
+
 // The number of the last work confirms it.
 func TestWorkIsConfirmedByItsNumber(t *testing.T) {
 	bubble(t, func(t *testing.T) {
