@@ -46,8 +46,11 @@ func channelCheck(p site.Presence, running bool, interval time.Duration, now tim
 			text += ", no presence file of it has come yet"
 		case s.Silent:
 			c.health = cli.HealthWarning
-			text = fmt.Sprintf("%s is silent for %v, its clients count as offline; see that a process runs the role notifier",
-				s.Server, age)
+			do := "see that a process runs the role notifier"
+			if running {
+				do = "its log says why it writes no presence files, such as a full disk"
+			}
+			text = fmt.Sprintf("%s is silent for %v, its clients count as offline; %s", s.Server, age, do)
 		case age > 2*interval:
 			c.health = cli.HealthWarning
 			text += fmt.Sprintf(", told %v ago, which is late", age)
