@@ -67,17 +67,18 @@ func TestAnAssignmentThatComesMeanwhileCounts(t *testing.T) {
 			if down != nil {
 				s.down[push] = down
 			}
-			var c *Channel
+			started := make(chan *Channel, 1)
 			s.answer = func(m wire.SignInMessage) []byte {
 				if m.Session == 1 {
 					s.at.Notifier = "push2.example:10123"
 					s.mu.Unlock()
-					c.Look()
+					(<-started).Look()
 					s.mu.Lock()
 				}
 				return nil
 			}
-			c = s.start(func(d *Deps) { d.StartupJitter = time.Nanosecond })
+			c := s.start(func(d *Deps) { d.StartupJitter = time.Nanosecond })
+			started <- c
 			after(time.Second)
 			if all := s.signedIn(); len(all) != 2 || all[1].server != "push2.example:10123" || c.Status().Transport != "TCP" {
 				t.Errorf("%+v, %+v", all, c.Status())
