@@ -161,13 +161,13 @@ func (a *attendance) explained(err error) error {
 // tried goes over to TCP, or notes why not.
 func (a *attendance) tried(got attempt) {
 	if got.err != nil {
-		a.c.tcpFailed()
+		a.c.tcpFailed(got.err)
 		a.c.noteFailure(got.err)
 		a.c.onReturn(a.c.tcpAt)
 		return
 	}
 	a.link.close(false) // the server ended it already
-	a.c.tcpFailures, a.c.onHTTP = 0, false
+	a.c.tcpWorks()
 	a.take(got.link, got.at)
 }
 

@@ -76,6 +76,7 @@ type Channel struct {
 	failures    int       // in a row, without a connection that lasted
 	tcpFailures int       // attempts at TCP in a row that came to nothing
 	tcpAt       time.Time // of the next one, after the last connection was over HTTP
+	noTCP       error     // what the last one met; nil = it is connected, or was
 	onHTTP      bool      // the last connection was over HTTP
 	shared      bool      // the server said that another machine has this identity
 	signedIn    bool      // at least once
@@ -212,24 +213,25 @@ func (c *Channel) round(ctx context.Context) {
 	c.rest(ctx, c.pause(over), over)
 }
 
-// connect signs in over TCP, or else over HTTP. A client that was over HTTP leaves TCP alone until that is due.
+// connect signs in over TCP, or else over HTTP. A client that was over HTTP leaves TCP alone until that is due, and
+// says again what TCP met: a server that was started anew does not know.
 func (c *Channel) connect(ctx context.Context, at Addresses) (link, error) {
 	reason, noTCP := c.reason, error(nil)
 	if !c.onHTTP || !time.Now().Before(c.tcpAt) {
 		c.connecting(at.Notifier)
 		l, err := c.overTCP(ctx, at.Notifier, reason)
 		if err == nil {
-			c.tcpFailures, c.onHTTP = 0, false
+			c.tcpWorks()
 			return l, nil
 		}
 		if ctx.Err() != nil || told(err) != nil {
 			return nil, err
 		}
-		c.tcpFailed()
+		c.tcpFailed(err)
 		reason, noTCP = wire.ReasonFallback, err
 	}
 	c.connecting(at.Relay)
-	l, err := c.overHTTP(ctx, at.Relay, reason, text(noTCP))
+	l, err := c.overHTTP(ctx, at.Relay, reason, text(c.noTCP))
 	if err != nil {
 		return nil, join(noTCP, err)
 	}
@@ -239,8 +241,12 @@ func (c *Channel) connect(ctx context.Context, at Addresses) (link, error) {
 	return l, nil
 }
 
-// tcpFailed sets the next attempt at TCP of a client that is connected over HTTP.
-func (c *Channel) tcpFailed() {
+// tcpWorks forgets what earlier attempts at TCP met.
+func (c *Channel) tcpWorks() { c.tcpFailures, c.noTCP, c.onHTTP = 0, nil, false }
+
+// tcpFailed keeps what an attempt at TCP met, and sets the next one of a client that is connected over HTTP.
+func (c *Channel) tcpFailed(err error) {
+	c.noTCP = err
 	c.tcpAt = time.Now().Add(returnAfter(c.tcpFailures))
 	c.tcpFailures++
 }

@@ -113,3 +113,26 @@ func TestTheClientChangesOverOnlyWhenTCPIsConfirmed(t *testing.T) {
 		}
 	})
 }
+
+// A site that was started anew knows only what the sign-ins since say.
+func TestEverySignInOverHTTPSaysWhatTCPMetLast(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		s.down[push] = refusedErr
+		s.start()
+		after(time.Minute)
+		restart := func(want string) {
+			t.Helper()
+			s.mail <- goodbye(wire.CloseStopping, "", 0)
+			after(2 * time.Second)
+			all := s.signedIn()
+			if last := all[len(all)-1]; last.Reason != wire.ReasonReconnect || last.Channel != wire.HTTP ||
+				!strings.HasPrefix(last.Why, "tcp push.example:10123: "+want) {
+				t.Errorf("after a restart it came as %+v; want %q", last, want)
+			}
+		}
+		restart("connection refused")
+		s.set(func() { s.down[push] = errDropped })
+		after(7 * time.Minute) // meanwhile it tried TCP again
+		restart("no answer in 10s")
+	})
+}
