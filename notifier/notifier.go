@@ -96,6 +96,7 @@ type Server struct {
 	messages *messages
 	told     *told
 	stopping chan struct{} // closed when the server stops: no request waits any more
+	parted   chan struct{} // closed when it has stopped, and the manager has been told
 
 	cfg  atomic.Pointer[Config]
 	http atomic.Int64 // requests of the HTTP side in hand
@@ -124,7 +125,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		deps.Log.Error("this start of the notifier is not counted; its number is the time", "epoch", epoch, "err", err)
 	}
 	s := &Server{deps: deps, log: deps.Log, now: deps.Clock, steady: newSteady(), epoch: epoch,
-		metrics: newMetrics(deps.Registerer), stopping: make(chan struct{})}
+		metrics: newMetrics(deps.Registerer), stopping: make(chan struct{}),
+		parted: make(chan struct{})}
 	s.cfg.Store(&cfg)
 	s.messages = newMessages(s.now, s.steady)
 	s.told = &told{to: deps.Strangers, log: s.log, steady: s.steady}
@@ -204,13 +206,17 @@ func (s *Server) Run(ctx context.Context) error {
 	close(s.stopping)
 	s.listener.stop()
 	s.hub.stop()
+	s.presence.last() // before the wait for clients that are slow to read their good-bye
+	s.teller.last()
+	close(s.parted)
 	s.listener.wait()
 	err = group.Wait()
-	s.presence.last()
-	s.teller.last()
 	s.log.Info("notifier stopped")
 	return err
 }
+
+// Parted is closed when a server that stops has told the manager so.
+func (s *Server) Parted() <-chan struct{} { return s.parted }
 
 // Ready says why what this server knows does not reach the site; nil when it does.
 func (s *Server) Ready() error { return s.presence.ready() }

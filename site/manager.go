@@ -18,6 +18,7 @@ import (
 	"statewire/internal/control"
 	"statewire/notifier/manager"
 	"statewire/notifier/wire"
+	"statewire/store"
 )
 
 // serverID is the notifier of the data directory itself.
@@ -203,6 +204,29 @@ func (s *Site) mirrorOnceOpen(ctx context.Context, own *manager.Manager) error {
 		if backoff.Sleep(ctx, commandLook) != nil {
 			return nil
 		}
+	}
+}
+
+// partWithin is how long a stop waits for what is known of the clients to be in the tables.
+const partWithin = 5 * time.Second
+
+// mirrorLast has the tables of a site that stops say so: once the notifier has parted with its clients, and before the
+// store closes. What does not get there, the next start writes.
+func (s *Site) mirrorLast(db *store.Store) {
+	own := s.manager.own.Load()
+	if own == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), partWithin)
+	defer cancel()
+	if s.notifier != nil {
+		select {
+		case <-s.notifier.Parted():
+		case <-ctx.Done():
+		}
+	}
+	if err := own.MirrorLast(ctx, db); err != nil {
+		s.log.Warn("the tables learn with the next start who was online when this one stopped", "err", err)
 	}
 }
 

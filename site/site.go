@@ -232,7 +232,11 @@ func (s *Site) runStored(ctx context.Context) error {
 	} else if s.cfg.Started != nil {
 		s.cfg.Started(s.addresses)
 	}
-	return errors.Join(unlessDone(ctx, err), g.Wait(), db.Close())
+	err = errors.Join(unlessDone(ctx, err), g.Wait())
+	if ctx.Err() != nil {
+		s.mirrorLast(db)
+	}
+	return errors.Join(err, db.Close())
 }
 
 // unlessDone is what stopped a start, unless it was a person.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -139,6 +140,17 @@ func TestAnEnrolledMachineIsOnline(t *testing.T) {
 	o.refuseOthers(host)
 
 	before := o.awaitRow("1", "0", "")
+	o.site.signal(syscall.SIGTERM)
+	if code := o.site.wait(patience); code != 0 {
+		t.Fatalf("serve ended with %d", code)
+	}
+	query := strings.TrimSuffix(fmt.Sprintf(onlineSQL, o.client), " FORMAT TSV")
+	if got := done(t, o.member.site, "--format", "csv", "sql", query); !strings.HasSuffix(got, "0,0,"+before+
+		",server_stopping\n") {
+		t.Errorf("the tables of a site that was stopped say %q", got)
+	}
+	o.start()
+	before = o.awaitRow("1", "0", "signin")
 	o.site.kill()
 	o.start()
 	if !eventually(patience, func() bool { return o.awaitRow("1", "0", "signin") != before }) {

@@ -74,6 +74,22 @@ func (m *Manager) Mirror(ctx context.Context, db *store.Store) error {
 	}
 }
 
+// MirrorLast writes what the tables lack once Mirror has ended: what the servers said when they stopped. It ends with ctx.
+func (m *Manager) MirrorLast(ctx context.Context, db *store.Store) error {
+	if m.countBehind() == 0 {
+		return nil
+	}
+	w, err := newMirror(m, db)
+	if err != nil {
+		return err
+	}
+	if err := w.readServers(ctx); err != nil {
+		return err
+	}
+	w.checked = time.Now() // the next start holds the tables against what is known
+	return w.step(ctx)
+}
+
 func newMirror(m *Manager, db *store.Store) (*mirror, error) {
 	host, err := os.Hostname()
 	if err != nil {

@@ -241,6 +241,24 @@ func TestALostStateFileIsMadeUpForByTheTables(t *testing.T) {
 	}
 }
 
+// What a server says when the site stops is in the tables before the store closes, and a store that does not answer
+// keeps nobody.
+func TestTheTablesLearnThatTheServerStopped(t *testing.T) {
+	w := newTables(t)
+	w.load(full(1, on(1, 8, 1, 0)))
+	w.sync()
+	w.see(1, 1, off(1, 8, 2, 5, wire.OfflineStop))
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := w.MirrorLast(gone, w.db); err == nil || len(w.unmirrored) != 1 {
+		t.Errorf("a store that does not answer: %v, %d clients wait", err, len(w.unmirrored))
+	}
+	if err := w.MirrorLast(t.Context(), w.db); err != nil {
+		t.Fatal(err)
+	}
+	w.equal("what is known", w.rows(presentQuery), "01 0 8 2 server_stopping 10.0.0.7")
+}
+
 // A client that was erased comes back into no table.
 func TestAnErasedClientIsForgotten(t *testing.T) {
 	for _, told := range []bool{true, false} {
