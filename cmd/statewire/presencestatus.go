@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 // oldMirror is the age from which somebody should look why the tables lack what is known of who is online.
 const oldMirror = time.Minute
 
+// startNotifier is what to do where no process has the role.
+const startNotifier = "nobody is told at once what is new; see that a process runs the role notifier"
+
 // presenceChecks say who is online, and how old that is. A site of which nobody can be asked has no such lines.
 func (g *globals) presenceChecks(ctx context.Context, cfg configs.Config, now time.Time) []check {
 	p, running, err := site.AskPresence(ctx, g.Data)
@@ -23,16 +27,21 @@ func (g *globals) presenceChecks(ctx context.Context, cfg configs.Config, now ti
 	case err != nil:
 		return []check{{"channel", cli.HealthUnknown, err.Error()}}
 	}
-	return []check{channelCheck(p, site.Holder(g.Data, "notifier") != 0, cfg.Notifier.PresenceInterval, now),
+	_, err = os.Lstat(site.NotifierPort(g.Data))
+	return []check{channelCheck(p, site.Holder(g.Data, "notifier") != 0, err == nil, cfg.Notifier.PresenceInterval, now),
 		mirrorCheck(p.Lag)}
 }
 
-// channelCheck says of each notifier how many clients it holds, and when it said so.
-func channelCheck(p site.Presence, running bool, interval time.Duration, now time.Time) check {
+// channelCheck says of each notifier how many clients it holds, and when its last file came. ran says whether one has
+// ever listened: where it is gone, that is told at once.
+func channelCheck(p site.Presence, running, ran bool, interval time.Duration, now time.Time) check {
 	c := check{name: "channel", health: cli.HealthOK}
 	if len(p.Servers) == 0 {
 		c.detail = "no notifier has reported yet"
-		if !running {
+		switch {
+		case !running && ran:
+			c.health, c.detail = cli.HealthWarning, "no notifier runs, and one did: "+startNotifier
+		case !running:
 			c.detail = "no notifier runs: clients learn at their next poll what is new"
 		}
 		return c
@@ -42,6 +51,9 @@ func channelCheck(p site.Presence, running bool, interval time.Duration, now tim
 		text := fmt.Sprintf("%s holds %s, %d by TCP and %d by HTTP", s.Server, cli.FmtCount(s.Online, "client"), s.TCP, s.HTTP)
 		age := now.Sub(s.Reported).Round(time.Second)
 		switch {
+		case !running && !s.Silent:
+			c.health = cli.HealthWarning
+			text = fmt.Sprintf("%s does not run: %s", s.Server, startNotifier)
 		case s.Reported.IsZero():
 			text += ", no presence file of it has come yet"
 		case s.Silent:
@@ -53,9 +65,9 @@ func channelCheck(p site.Presence, running bool, interval time.Duration, now tim
 			text = fmt.Sprintf("%s is silent for %v, its clients count as offline; %s", s.Server, age, do)
 		case age > 2*interval:
 			c.health = cli.HealthWarning
-			text += fmt.Sprintf(", told %v ago, which is late", age)
+			text += fmt.Sprintf(", its last file %v ago, which is late", age)
 		default:
-			text += fmt.Sprintf(", told %v ago", age)
+			text += fmt.Sprintf(", its last file %v ago", age)
 		}
 		all = append(all, text)
 	}
