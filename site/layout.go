@@ -84,6 +84,9 @@ func NotifierPort(data string) string {
 	return filepath.Join(roleRun(data, "notifier"), "notifier.port")
 }
 
+// ToldPort has the port of the notifier that clients were told last.
+func ToldPort(data string) string { return filepath.Join(runDir(data), "notifier.told") }
+
 // ResyncSocket is where the process that runs the resync role answers the site's other processes and commands.
 func ResyncSocket(data string) string { return filepath.Join(runDir(data), "resync.sock") }
 

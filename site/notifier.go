@@ -21,7 +21,6 @@ import (
 	"statewire/internal/control"
 	"statewire/internal/durable"
 	"statewire/notifier"
-	"statewire/policies"
 )
 
 const (
@@ -131,7 +130,10 @@ func writePort(data string, addr net.Addr) error {
 	if err != nil {
 		return err
 	}
-	path := NotifierPort(data)
+	return writePortIn(NotifierPort(data), port)
+}
+
+func writePortIn(path, port string) error {
 	if err := durable.Write(filepath.Dir(path), filepath.Base(path), ".port-", []byte(port+"\n"), 0o640); err != nil {
 		return fmt.Errorf("say where the notifier listens: %w", err)
 	}
@@ -143,21 +145,36 @@ func readPort(data string) (uint16, error) {
 	if Holder(data, "notifier") == 0 {
 		return 0, nil
 	}
-	text, err := os.ReadFile(NotifierPort(data))
+	return portIn(NotifierPort(data))
+}
+
+// portIn is the port that a file holds.
+func portIn(path string) (uint16, error) {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return 0, err
 	}
 	port, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 16)
 	if err != nil {
-		return 0, fmt.Errorf("%s holds no port", NotifierPort(data))
+		return 0, fmt.Errorf("%s holds no port", path)
 	}
 	return uint16(port), nil
 }
 
+// tellsClients has every client told where the notifier is, and wakes those that know otherwise.
+type tellsClients interface{ NotifierAt(address string) }
+
 // tellNotifier has clients told, with their policy, at which port the notifier is, when it is not the one they know. A
-// notifier that is away for a moment is where it was.
-func (s *Site) tellNotifier(ctx context.Context, to *policies.Service) {
-	for told := uint16(0); ; {
+// notifier that is away for a moment is where it was. A start goes on from what was told before it: another port is a
+// change, and the same one is none.
+func (s *Site) tellNotifier(ctx context.Context, to tellsClients) {
+	told, err := portIn(ToldPort(s.cfg.Data))
+	if err == nil {
+		to.NotifierAt(sayPort(told))
+	} else if !errors.Is(err, os.ErrNotExist) {
+		s.log.Warn("where clients look for the notifier is not known; they learn it with their next poll", "err", err)
+	}
+	for {
 		port, err := readPort(s.cfg.Data)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			s.log.Warn("where the notifier listens is not known", "err", err)
@@ -165,6 +182,9 @@ func (s *Site) tellNotifier(ctx context.Context, to *policies.Service) {
 		if port != 0 && port != told {
 			to.NotifierAt(sayPort(port))
 			told = port
+			if err := writePortIn(ToldPort(s.cfg.Data), strconv.Itoa(int(port))); err != nil {
+				s.log.Warn("the next start does not know what clients were told of the notifier", "err", err)
+			}
 		}
 		if backoff.Sleep(ctx, notifierLook) != nil {
 			return

@@ -5,8 +5,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"statewire/configs"
@@ -87,6 +89,39 @@ func TestClientsAreToldTheNotifiersPort(t *testing.T) {
 	}
 	if port, err := readPort(s.cfg.Data); port != 0 || err != nil {
 		t.Errorf("it has stopped, and listens at %d: %v", port, err)
+	}
+}
+
+type toldPorts []string
+
+func (t *toldPorts) NotifierAt(address string) { *t = append(*t, address) }
+
+// A port that is another one after a restart of the site is a change, which wakes whoever is connected; the same one is
+// none.
+func TestAnotherPortAfterARestartIsAChange(t *testing.T) {
+	s := channelSite(t, Roles{"resync", "notifier"}, nil)
+	unlock, err := s.cfg.Roles.Lock(s.cfg.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	for _, start := range []struct {
+		port uint16
+		told []string // the first of them is what was known
+	}{{10200, []string{":10200"}}, {10200, []string{":10200"}}, {10300, []string{":10200", ":10300"}},
+		{10123, []string{":10300", ""}}, {10123, []string{""}}} {
+		if err := writePort(s.cfg.Data, &net.TCPAddr{Port: int(start.port)}); err != nil {
+			t.Fatal(err)
+		}
+		var told toldPorts
+		synctest.Test(t, func(t *testing.T) {
+			ctx, stop := context.WithTimeout(t.Context(), 3*notifierLook)
+			defer stop()
+			s.tellNotifier(ctx, &told)
+		})
+		if !slices.Equal(told, start.told) {
+			t.Errorf("a start at port %d tells %q, want %q", start.port, told, start.told)
+		}
 	}
 }
 
