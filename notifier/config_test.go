@@ -27,6 +27,12 @@ func TestWhatTheConfigurationAllows(t *testing.T) {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
+	c := DefaultConfig()
+	c.KeepAlive = time.Hour
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "notifier.offline_after is 20m0s and "+
+		"notifier.keepalive 1h0m0s: ") {
+		t.Errorf("of two keys that do not fit, one is told: %v", err)
+	}
 	if err := (Config{Listen: ":1"}).Validate(); err == nil || strings.Count(err.Error(), "notifier.") < 9 {
 		t.Error(err)
 	}
