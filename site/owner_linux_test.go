@@ -109,3 +109,34 @@ func callEach(socket string) {
 	}
 	os.Exit(0)
 }
+
+// Each folder that is not as setup made it is named at once, with its modes as chmod takes them.
+func TestAllFoldersOfASplitSiteThatAreWrongAreNamed(t *testing.T) {
+	data := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(data, "run", "notifier"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for path, mode := range splitModes(data) {
+		if err := os.MkdirAll(filepath.Join(data, path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(filepath.Join(data, path), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := rightModes(data); err != nil {
+		t.Fatal(err)
+	}
+	box, spool := filepath.Join(data, presenceBox), filepath.Join(data, spoolDir)
+	if err := os.Chmod(box, os.ModeSetgid|0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(spool, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	want := box + " has mode 2777 where a split site has 2770, " + spool + " has mode 0755 where a split site has 0700; " +
+		splitAgain
+	if err := rightModes(data); err == nil || err.Error() != want {
+		t.Errorf("it says\n%v\nwant\n%s", err, want)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -84,19 +85,67 @@ func CheckSplit(data string, roles Roles) error {
 	if len(split) == 0 {
 		return nil
 	}
-	errs := []error{rightUser(data, split, roles)}
-	for path, want := range splitModes(data) {
+	return errors.Join(rightUser(data, split, roles), rightModes(data), stillClosed(data))
+}
+
+// rightModes names, in one sentence, each folder that does not have the mode that setup gave it. What this process may
+// not look at is another's to check.
+func rightModes(data string) error {
+	var wrong []string
+	modes := splitModes(data)
+	for _, path := range slices.Sorted(maps.Keys(modes)) {
 		info, err := os.Lstat(filepath.Join(data, path))
 		switch {
 		case errors.Is(err, fs.ErrPermission):
 		case err != nil:
-			errs = append(errs, fmt.Errorf("%w; %s", err, splitAgain))
-		case info.Mode()&^fs.ModeDir != want:
-			errs = append(errs, fmt.Errorf("%s has mode %v where a split site has %v; %s", filepath.Join(data, path),
-				info.Mode(), want|fs.ModeDir, splitAgain))
+			wrong = append(wrong, err.Error())
+		case !info.IsDir():
+			wrong = append(wrong, filepath.Join(data, path)+" is no folder")
+		case info.Mode()&^fs.ModeDir != modes[path]:
+			wrong = append(wrong, fmt.Sprintf("%s has mode %s where a split site has %s", filepath.Join(data, path),
+				octal(info.Mode()), octal(modes[path])))
 		}
 	}
-	return errors.Join(append(errs, stillClosed(data))...)
+	if len(wrong) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s; %s", strings.Join(wrong, ", "), splitAgain)
+}
+
+// octal is a mode as chmod takes it.
+func octal(mode fs.FileMode) string {
+	bits := uint32(mode.Perm())
+	for bit, value := range map[fs.FileMode]uint32{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
+		if mode&bit != 0 {
+			bits |= value
+		}
+	}
+	return fmt.Sprintf("%04o", bits)
+}
+
+// SplitOwners are the users of a split site's roles, and the groups of roles and of the inbox, as its folders have them.
+// They are nobody's on a site that is not split.
+func SplitOwners(data string) (users map[string]int, roles, inbox int) {
+	users = map[string]int{}
+	for _, role := range splitRoles(data) {
+		if uid, _, there := ownerOfFile(filepath.Join(runDir(data), role)); there {
+			users[role] = uid
+		}
+	}
+	if len(users) == 0 {
+		return nil, 0, 0
+	}
+	_, roles, _ = ownerOfFile(runDir(data))
+	_, inbox, _ = ownerOfFile(InboxRoot(data))
+	return users, roles, inbox
+}
+
+func ownerOfFile(path string) (uid, gid int, there bool) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return 0, 0, false
+	}
+	return OwnerOf(info)
 }
 
 // rightUser says whether this process may run the roles that it is to run.

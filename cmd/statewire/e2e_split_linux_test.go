@@ -240,6 +240,41 @@ func checkModes(t *testing.T, data string) {
 	}
 }
 
+// A site that was set up with users and groups of other names keeps them when it is set up again without the flags. Who
+// names somebody is told that this machine does not have them.
+func TestASplitSiteKeepsItsOwners(t *testing.T) {
+	data, uid, gid := t.TempDir(), os.Getuid(), os.Getgid()
+	if err := os.MkdirAll(filepath.Join(data, "run", "relay"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(site.InboxRoot(data), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if uid == 0 { // no group of a site is root's
+		uid, gid = splitRelay, splitRoles
+		for _, path := range []string{data, filepath.Join(data, "run"), filepath.Join(data, "run", "relay"), site.InboxRoot(data)} {
+			if err := os.Chown(path, uid, gid); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	names := splitNames{roles: "no-such-group", inbox: "no-such-group", users: map[string]*string{}}
+	for _, role := range site.SplitRoles {
+		names.users[role] = new(string)
+		*names.users[role] = "no-such-user"
+	}
+	p, err := names.plan(data, func(string) bool { return false })
+	if err != nil || len(p.Users) != 1 || p.Users["relay"] != uid || p.Roles != gid || p.Inbox != gid {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if _, err := names.plan(data, func(string) bool { return true }); err == nil {
+		t.Error("users that are named, and not there, give way to others")
+	}
+	if _, err := names.plan(t.TempDir(), func(string) bool { return false }); err == nil {
+		t.Error("a new site is set up with users that are not there")
+	}
+}
+
 // checkMended opens what a split site has closed: it does not start, and does not close it by itself.
 func checkMended(t *testing.T, data string, setup []string) {
 	t.Helper()

@@ -41,7 +41,7 @@ func splitSetupCommand(g *globals) *cobra.Command {
 		Example: "  sudo statewire split setup --data /var/lib/statewire",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			plan, err := names.plan(g.Data)
+			plan, err := names.plan(g.Data, cmd.Flags().Changed)
 			if err != nil {
 				return cli.Usage(err)
 			}
@@ -70,15 +70,26 @@ func splitSetupCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-func (n *splitNames) plan(data string) (site.SplitPlan, error) {
+// plan says who gets what. A site that was set up before, with users or groups that nobody names now and this machine does
+// not have by their usual names, keeps those that it has.
+func (n *splitNames) plan(data string, named func(flag string) bool) (site.SplitPlan, error) {
 	p := site.SplitPlan{Data: data, Users: map[string]int{}}
+	users, roles, inbox := site.SplitOwners(data)
 	var errs []error
 	for _, role := range site.SplitRoles {
-		if name := *n.users[role]; name != "" {
-			uid, _, err := userOf(name)
-			p.Users[role] = uid
-			errs = append(errs, err)
+		name := *n.users[role]
+		if name == "" {
+			continue
 		}
+		uid, _, err := userOf(name)
+		if err != nil && len(users) > 0 && !named(role+"-user") {
+			if had, ok := users[role]; ok {
+				p.Users[role] = had
+			}
+			continue
+		}
+		p.Users[role] = uid
+		errs = append(errs, err)
 	}
 	var err error
 	if uid, gid, there := ownerOfFolder(data); n.owner == "" && there && uid != 0 {
@@ -86,9 +97,13 @@ func (n *splitNames) plan(data string) (site.SplitPlan, error) {
 	} else if p.Owner, p.Group, err = userOf(orElse(n.owner, "statewire")); err != nil {
 		errs = append(errs, err)
 	}
-	p.Roles, err = groupOf(n.roles)
+	if p.Roles, err = groupOf(n.roles); err != nil && roles != 0 && !named("group") {
+		p.Roles, err = roles, nil
+	}
 	errs = append(errs, err)
-	p.Inbox, err = groupOf(n.inbox)
+	if p.Inbox, err = groupOf(n.inbox); err != nil && inbox != 0 && !named("inbox-group") {
+		p.Inbox, err = inbox, nil
+	}
 	return p, errors.Join(append(errs, err)...)
 }
 
