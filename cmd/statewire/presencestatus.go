@@ -2,13 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"statewire/cmd/statewire/cli"
 	"statewire/configs"
+	"statewire/notifier/wire"
 	"statewire/site"
 )
 
@@ -82,4 +86,46 @@ func mirrorCheck(lag time.Duration) check {
 			"process with the ingest role says why", lag.Round(time.Second))}
 	}
 	return check{"presence", cli.HealthOK, "the tables say who is online"}
+}
+
+// presenceBoxChecks say what lies in the folder of presence files that nobody loads; nothing where there is nothing.
+func (g *globals) presenceBoxChecks() []check {
+	box := site.PresenceBox(g.Data)
+	bad := filepath.Join(box, "bad")
+	aside, foreign := 0, []string{}
+	err := filepath.WalkDir(box, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		switch within := strings.HasPrefix(path, bad+string(filepath.Separator)); {
+		case path == box, path == bad, strings.HasPrefix(name, "."):
+		case within && !entry.IsDir() && !strings.HasSuffix(name, ".reason.json"):
+			aside++
+		case !within && !strings.EqualFold(filepath.Ext(name), wire.Extension):
+			if foreign = append(foreign, name); entry.IsDir() {
+				return fs.SkipDir
+			}
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return []check{{"presence_files", cli.HealthUnknown, err.Error()}}
+	}
+	var all []string
+	if aside > 0 {
+		all = append(all, fmt.Sprintf("%s set aside in %s, each with its reason beside it; delete both once it is known where "+
+			"they came from", cli.FmtCount(aside, "file"), bad))
+	}
+	if n := len(foreign); n > 0 {
+		all = append(all, fmt.Sprintf("%s in %s: no presence files, and left alone; move them away: %s",
+			cli.FmtCount(n, "foreign file"), box, quoted(foreign[:min(3, n)])))
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return []check{{"presence_files", cli.HealthWarning, strings.Join(all, "; ")}}
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +12,38 @@ import (
 	"statewire/notifier/manager"
 	"statewire/site"
 )
+
+// Presence files that were set aside, and what else lies in their folder, are a warning until somebody looks after them.
+func TestStatusSaysWhatNobodyLoads(t *testing.T) {
+	g := &globals{Globals: cli.Globals{Data: t.TempDir()}}
+	box := site.PresenceBox(g.Data)
+	put := func(name string) {
+		t.Helper()
+		path := filepath.Join(box, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c := g.presenceBoxChecks(); len(c) > 0 {
+		t.Errorf("no folder: %v", c)
+	}
+	for _, name := range []string{"BgbAAAAAAAA.BOS", ".bos-1", "bad/.new-1", "bad/BgbBBBBBBBB.BOS.reason.json"} {
+		put(name)
+	}
+	if c := g.presenceBoxChecks(); len(c) > 0 {
+		t.Errorf("files as they should be: %v", c)
+	}
+	for _, name := range []string{"bad/BgbBBBBBBBB.BOS", "bad/server-1/BgbCCCCCCCC.BOS", "notes.txt", "kept/BgbDDDDDDDD.BOS"} {
+		put(name)
+	}
+	c := g.presenceBoxChecks()
+	if len(c) != 1 || c[0].health != cli.HealthWarning || c[0].name != "presence_files" ||
+		!strings.HasPrefix(c[0].detail, "2 files set aside in "+filepath.Join(box, "bad")+", ") ||
+		!strings.HasSuffix(c[0].detail, `; 2 foreign files in `+box+`: no presence files, and left alone; move them away: `+
+			`"kept", "notes.txt"`) {
+		t.Errorf("%+v", c)
+	}
+}
 
 func TestStatusSaysWhoIsOnlineAndHowOldThatIs(t *testing.T) {
 	now := time.Now()

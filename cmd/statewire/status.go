@@ -73,6 +73,7 @@ func (g *globals) checks(ctx context.Context, cfg configs.Config) []check {
 	checks = append(checks, g.trustCheck(time.Now())...)
 	checks = append(checks, g.identityChecks(ctx, cfg, time.Now())...)
 	checks = append(checks, g.presenceChecks(ctx, cfg, time.Now())...)
+	checks = append(checks, g.presenceBoxChecks()...)
 	return append(checks, g.checkStore(ctx, cfg)...)
 }
 

@@ -2,8 +2,10 @@ package manager
 
 import (
 	"cmp"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -104,9 +106,9 @@ func (b *box) meet(name string, now time.Time) error {
 	case b.broken[name] != nil:
 		return b.setAside(name, b.broken[name], now)
 	}
-	report, bad, broken, err := b.read(name)
+	report, bad, broken, err := b.read(name, now)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, errBeingWritten):
 		return nil
 	case err != nil:
 		return fmt.Errorf("read presence file %s: %w", name, err)
@@ -124,8 +126,23 @@ func (b *box) meet(name string, now time.Time) error {
 	return nil
 }
 
+// errBeingWritten is a file that cannot be read yet, such as one that somebody copies into the folder.
+var errBeingWritten = errors.New("it is being written")
+
+// whyUnreadable is why a file cannot be read, in words for who finds it.
+func whyUnreadable(data []byte, err error) string {
+	var syntax *xml.SyntaxError
+	switch {
+	case len(data) == 0:
+		return "the file is empty"
+	case errors.As(err, &syntax) && syntax.Msg == "unexpected EOF", errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the file ends too early"
+	}
+	return err.Error()
+}
+
 // read reads a file; broken says why it can never be loaded.
-func (b *box) read(name string) (report wire.Report, bad []wire.BadRow, broken *aside, err error) {
+func (b *box) read(name string, now time.Time) (report wire.Report, bad []wire.BadRow, broken *aside, err error) {
 	path := filepath.Join(b.dir, name)
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -143,7 +160,10 @@ func (b *box) read(name string) (report wire.Report, bad []wire.BadRow, broken *
 		return report, nil, nil, err
 	}
 	if report, bad, err = wire.DecodeReport(data); err != nil {
-		return report, nil, &aside{Reason: err.Error()}, nil
+		if now.Sub(info.ModTime()).Abs() < writtenFor {
+			return report, nil, nil, errBeingWritten
+		}
+		return report, nil, &aside{Reason: whyUnreadable(data, err)}, nil
 	}
 	if err := b.m.mine(report.Server, report.ServerID); err != nil {
 		return report, nil, &aside{Reason: err.Error() + "; a file in this folder is of the site's own notifier",
@@ -211,7 +231,7 @@ func (b *box) inOrder(reports []parts, now time.Time) error {
 func (b *box) loadReport(p parts, turn turn, now time.Time) error {
 	for _, f := range p {
 		if f.rows < 0 {
-			report, bad, broken, err := b.read(f.name)
+			report, bad, broken, err := b.read(f.name, p[0].first)
 			if err != nil || broken != nil {
 				delete(b.files, f.name) // the next look says what became of it
 				return err

@@ -294,8 +294,8 @@ func TestFilesThatCannotBeLoadedAreSetAside(t *testing.T) {
 		{"of a server with another name", stranger.Encode(), "none of this site"},
 		{"of a server with another id", other.Encode(), "none of this site"},
 		{"no XML", []byte("hello"), "root element"},
-		{"empty", nil, "read a"},
-		{"cut off", full(1, on(1, 8, 1, 0)).Encode()[:300], "unexpected EOF"},
+		{"empty", nil, "the file is empty"},
+		{"cut off", full(1, on(1, 8, 1, 0)).Encode()[:300], "the file ends too early"},
 	} {
 		b := newBench(t)
 		name := b.drop("BgbAAAAAAAA.BOS", c.data)
@@ -313,6 +313,27 @@ func TestFilesThatCannotBeLoadedAreSetAside(t *testing.T) {
 		if len(b.clients) > 0 {
 			t.Errorf("%s: it was loaded", c.name)
 		}
+	}
+}
+
+// A file that is copied into the folder, and met while it is empty or half there, is whole a moment later.
+func TestAFileThatIsBeingWrittenIsNotBad(t *testing.T) {
+	b := newBench(t)
+	text := full(1, on(1, 8, 1, 0)).Encode()
+	for _, part := range [][]byte{nil, text[:300], text} {
+		path := filepath.Join(b.cfg.Box, b.drop("BgbAAAAAAAA.BOS", part))
+		b.now = b.now.Add(time.Second)
+		if err := os.Chtimes(path, b.now, b.now); err != nil {
+			t.Fatal(err)
+		}
+		b.now = b.now.Add(writtenFor - time.Millisecond)
+		b.step()
+		if got := b.files("bad"); len(got) > 0 {
+			t.Fatalf("set aside with %d bytes: %v", len(part), got)
+		}
+	}
+	if len(b.clients) != 1 || len(b.files(".")) > 0 {
+		t.Errorf("%d clients known, %v left", len(b.clients), b.files("."))
 	}
 }
 

@@ -67,6 +67,7 @@ const (
 	maxMessages  = 100     // of one question
 	maxTextBytes = 1024    // of a status message
 	maxHistory   = 1_000_000
+	writtenFor   = 2 * time.Second // a file that cannot be read and is younger may not be whole yet
 	pollEvery    = 5 * time.Second
 	stoppedAfter = 30 * time.Second // between two looks: then this process did not run
 	mirrorPause  = 900 * time.Millisecond
