@@ -66,14 +66,18 @@ func (w *tableRows) end([]Field) error {
 	return w.out.Flush()
 }
 
-// writeFields writes a record as two columns.
+// writeFields writes a record as two columns. No line is padded at its end: one long value makes no other line long.
 func writeFields(w io.Writer, fields []Field) error {
 	t := table.NewWriter()
 	t.SetStyle(Style())
 	for _, f := range fields {
 		t.AppendRow(table.Row{TerminalSafe(f.Name), Cell(Plain(f.Value), 0)})
 	}
-	_, err := io.WriteString(w, t.Render()+"\n")
+	var out strings.Builder
+	for line := range strings.SplitSeq(t.Render(), "\n") {
+		out.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	_, err := io.WriteString(w, out.String())
 	return failed(Table, err)
 }
 

@@ -140,7 +140,7 @@ func TestARecordIsOneObjectOneRowOrAListOfItsFields(t *testing.T) {
 	fields := []Field{{"files", 3}, {"why", "=x\n"}}
 	for f, want := range map[Format]string{
 		CSV: "files,why\n3,'=x\\n\n", JSON: `{"files": 3, "why": "=x\n"}` + "\n", JSONL: `{"files": 3, "why": "=x\n"}` + "\n",
-		Table: " files  3    \n why    =x\\n \n",
+		Table: " files  3\n why    =x\\n\n",
 	} {
 		var out bytes.Buffer
 		if err := WriteRecord(&out, f, fields); err != nil || out.String() != want {
