@@ -38,7 +38,7 @@ func (s *Server) fillCompleteTiles(ctx context.Context, p *web.Panel) error {
 	}
 	p.Tiles = append(p.Tiles, whole, lost, back, differ, s.listedTile(ctx, "Unconfirmed states",
 		"only the site holds them", "unconfirmed-states", nil),
-		s.listedTile(ctx, "Connected but silent", "clients, for a day or more", "silent-clients",
+		s.listedTile(ctx, "Ask for policy, do not report", "clients, for a day or more", "silent-clients",
 			map[string]string{"verdict": "connected but silent"}))
 	return nil
 }

@@ -196,11 +196,11 @@ func (n *next) appear() {
 		n.add(time.Time{}, "Nobody waits for this client. Its next report brings it back, and so does `statewire client "+
 			"unretire %s`", WireID(n.client.ID))
 	case quiet > silentAfter:
-		n.add(time.Time{}, "Nothing can arrive until the machine connects. Is it switched on? `statewire agent status` on "+
-			"it says whether it reaches this site.")
+		n.add(time.Time{}, "Nothing can arrive until the machine reaches a relay. Is it switched on? `statewire agent "+
+			"status` on it says whether it does.")
 	case !n.reported() || n.now.Sub(n.header.lastReport) > silentAfter && n.header.cacheUnsent > 0:
-		n.add(time.Time{}, "It connects, so its reports should come: `statewire agent status` on the machine says what "+
-			"waits to be sent and why.")
+		n.add(time.Time{}, "It %s, so its reports should come: `statewire agent status` on the machine says what waits "+
+			"to be sent and why.", n.present())
 	}
 	if n.unconfirmed > 0 {
 		n.add(time.Time{}, "Unconfirmed states stay marked until the client reports on them again. List them with "+

@@ -153,6 +153,26 @@ func TestAConnectedClientIsNotSilent(t *testing.T) {
 	}
 }
 
+// A client that is not connected asks for its policy: it does so at a relay.
+func TestConnectedIsSaidOfTheChannelAlone(t *testing.T) {
+	s := reportstest.NewSite(t)
+	s.NotificationServer(1, "push1", 3*time.Minute)
+	s.Client(1, 9, 3*day)
+	s.Client(2, 9, 3*day)
+	s.Polled(1, 9, 0, 0, hour)
+	s.Polled(2, 12, 4, 3, hour)
+	s.Presence(presence{Client: 1, Since: 2 * hour, Heard: 2 * hour, Reason: "closed"},
+		presence{Client: 2, Since: 2 * hour, Heard: 2 * hour, Reason: "closed"})
+	for client, codes := range map[int][]string{1: {"quiet", "no_states"}, 2: {"connected_silent"}} {
+		facts := s.Explained(client)
+		for _, code := range codes {
+			if text := facts[code]; text == "" || strings.Contains(strings.ToLower(text), "connect") {
+				t.Errorf("client %d: %s: %q", client, code, text)
+			}
+		}
+	}
+}
+
 func TestACertificateThatKeepsAClientAwayIsTold(t *testing.T) {
 	s := reportstest.NewSite(t)
 	s.NotificationServer(1, "push1", time.Minute)

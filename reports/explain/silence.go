@@ -24,17 +24,25 @@ func (f *facts) silence() {
 	case f.reported() && f.now.Sub(h.lastReport) > silentAfter && h.claimed <= h.seen && h.cacheUnsent == 0 &&
 		!h.cacheTime.IsZero():
 		f.add(OK, "quiet", h.cacheTime,
-			"Connected, with nothing to say: at %s it asked for its policy and said that nothing waits to be sent.",
+			"It %s, with nothing to say: at %s it said, asking for its policy, that nothing waits to be sent.", f.present(),
 			f.when(h.cacheTime))
 	case f.reported() && f.now.Sub(h.lastReport) > silentAfter:
 		f.add(Warning, "connected_silent", h.lastReport,
-			"Connected but silent: it was last heard of at %s, yet its latest report arrived at %s.", f.when(sign),
-			f.when(h.lastReport))
+			"It %s, but does not report: it was last heard of at %s, yet its latest report arrived at %s.", f.present(),
+			f.when(sign), f.when(h.lastReport))
 	}
 	if h.cacheUnsent > 0 {
 		f.add(Note, "unsent", h.cacheTime, "At %s the client said that %s of its states %s to be sent.", f.when(h.cacheTime),
 			humanize.Number(h.cacheUnsent), humanize.Plural(h.cacheUnsent, "waits", "wait"))
 	}
+}
+
+// present is in what way a client is there that does not report. Connected is said of the notification channel alone.
+func (e *evidence) present() string {
+	if e.now.Sub(e.header.claimedTime) <= silentAfter {
+		return "asks for its policy"
+	}
+	return "is heard of"
 }
 
 // retiredSince says who retired the client, when and why.
@@ -64,7 +72,7 @@ func (f *facts) cache() {
 	}
 	if !h.cacheTime.IsZero() && h.cacheStates == 0 && h.cacheUnsent == 0 {
 		f.add(Warning, "no_states", h.cacheTime,
-			"Connected, but at %s the client said that it holds no state at all: its store may be new or lost.",
+			"At %s the client asked for its policy and said that it holds no state at all: its store may be new or lost.",
 			f.when(h.cacheTime))
 	}
 }

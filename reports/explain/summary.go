@@ -68,7 +68,8 @@ func (e *evidence) calmSummary(name string) string {
 	} else if quiet > silentAfter {
 		but = append(but, "the client has been silent for "+humanize.Span(quiet))
 	} else if e.now.Sub(e.header.lastReport) > silentAfter && e.header.cacheUnsent > 0 {
-		but = append(but, "the client, though connected, has not reported for "+humanize.Span(e.now.Sub(e.header.lastReport)))
+		but = append(but, fmt.Sprintf("the client, though it %s, has not reported for %s", e.present(),
+			humanize.Span(e.now.Sub(e.header.lastReport))))
 	}
 	if len(but) == 0 {
 		return fmt.Sprintf("%s is complete: no message is missing, and its latest report is loaded.", name)

@@ -1,11 +1,12 @@
 -- title: Silent clients
 -- group: Completeness
--- description: Clients that have not reported for a while, the longest silent first, and whether they still connect:
---   one that asks for its policy and holds back what it has is a different case from one that is switched off.
+-- description: Clients that have not reported for a while, the longest silent first, and whether they still ask for
+--   their policy: one that does and holds back what it has is a different case from one that is switched off.
 -- param hours UInt32 = 24 in 1..100000: From how many hours without a report on
 -- param verdict String = '' in '', connected but silent, connected with nothing to say, silent, never reported: Only
 --   these
 -- order: _last_report DateTime64(6,'UTC'), client_id UUID
+-- note verdict: connected = it asks for its policy, whatever its connection to the notification server
 -- note last_report: empty = never
 -- note last_policy: when it last asked for its policy
 -- note unsent: states that it said wait to be sent; empty when it never said
@@ -41,7 +42,7 @@ WITH
                       startsWith({verdict:String}, 'connected'), client_id IN (SELECT client_id FROM connecting),
                       0)
         ORDER BY last_report, client_id
-        -- The two kinds of connected clients are told apart below.
+        -- The two kinds of clients that ask for their policy are told apart below.
         LIMIT if(startsWith({verdict:String}, 'connected'), toUInt64(1000000000), {page_rows:UInt64})
     ),
     (SELECT groupArray((client_id, last_report)) FROM longest) AS quiet_rows,

@@ -33,7 +33,7 @@ func agentStatusCommand(g *commands) *cobra.Command {
 				return &cli.ExitStatus{Code: int(g.silentAgent(cmd, err)), Err: err}
 			}
 			health, why := agentHealth(status, time.Now())
-			if err := cli.WriteRecord(cmd.OutOrStdout(), g.Format, statusFields(status, health, why)); err != nil {
+			if err := cli.WriteRecord(cmd.OutOrStdout(), g.Format, shown(statusFields(status, health, why), g.Format)); err != nil {
 				return err
 			}
 			if health == cli.HealthOK {
@@ -193,6 +193,17 @@ func statusFields(s local.StatusReport, h cli.Health, why []string) []cli.Field 
 			append([]uint32{}, s.Slowed...)},
 	}
 	return append(fields, channelFields(s.Channel)...)
+}
+
+// shown are the fields under the names they are shown with. Beside channel none, "connected true" reads as its opposite:
+// the table says what programs have always read as connected.
+func shown(fields []cli.Field, format string) []cli.Field {
+	for i := range fields {
+		if format == "table" && fields[i][0] == "connected" {
+			fields[i][0] = "relay_answered"
+		}
+	}
+	return fields
 }
 
 func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }

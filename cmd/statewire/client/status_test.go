@@ -109,6 +109,18 @@ func TestTheStatusHasTopicsAsNumbers(t *testing.T) {
 	}
 }
 
+// Connected is said of the channel alone where people read it; programs find the name they know.
+func TestOnlyProgramsReadThatTheRelayAnsweredAsConnected(t *testing.T) {
+	for format, want := range map[string]string{"table": " relay_answered", "json": `"connected": true`} {
+		var out strings.Builder
+		fields := shown(statusFields(local.StatusReport{Connected: true}, cli.HealthOK, nil), format)
+		if err := cli.WriteRecord(&out, format, fields); err != nil || !strings.Contains(out.String(), want) ||
+			strings.Contains(out.String(), "relay_answered") != (format == "table") {
+			t.Errorf("%s: %s, %v; want %s in it", format, out.String(), err, want)
+		}
+	}
+}
+
 // What people and programs read of the fast channel.
 func TestTheStatusTellsOfTheChannel(t *testing.T) {
 	at := time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC)
