@@ -175,6 +175,21 @@ func TestANewerRequestEndsTheElder(t *testing.T) {
 	})
 }
 
+// A request that is held is a sign of life, also where clients count as silent sooner than http_hold ends it.
+func TestAClientWhoseRequestIsHeldIsNotSilent(t *testing.T) {
+	overHTTP(t, func(t *testing.T, h *byHTTP, m member) {
+		n := h.signIn(m, 1)
+		for range 3 {
+			h.says(n, nil, 0)
+		}
+		if row := h.is(m, true, "signin"); row.Seq != 1 {
+			t.Errorf("it came and went: %+v", row)
+		}
+		time.Sleep(21 * time.Second) // without a request it is
+		h.is(m, false, "silent")
+	}, func(c *Config, _ *Deps) { c.KeepAlive, c.OfflineAfter = 10*time.Second, 20*time.Second })
+}
+
 // A client without a request has thirty seconds to come back, whether its request broke off or was answered.
 func TestAClientByHTTPMayBreakOffForHalfAMinute(t *testing.T) {
 	overHTTP(t, func(t *testing.T, h *byHTTP, m member) {

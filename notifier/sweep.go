@@ -55,17 +55,23 @@ func (s *Server) sweep(past time.Duration) {
 	s.hub.settle(now)
 }
 
-// look ends a session that should not be any more.
+// look ends a session that should not be any more. A request that waits is a sign of life, however long it may: one of
+// a connection that is dead ends with http_hold.
 func (s *Server) look(session *session, now time.Duration) {
 	heard := time.Duration(session.heard.Load())
 	if heard > now { // it was heard while the clock of the server's work was set back
 		session.heard.CompareAndSwap(int64(heard), int64(now))
 	}
-	if box, ok := session.link.(*mailbox); ok && box.alone(now) > httpReturn {
-		s.hub.lost(session, wire.OfflineClosed, nil)
-		return
+	silent := now - heard
+	if box, ok := session.link.(*mailbox); ok {
+		alone := box.alone(now)
+		if alone > httpReturn {
+			s.hub.lost(session, wire.OfflineClosed, nil)
+			return
+		}
+		silent = min(silent, alone)
 	}
-	if now-heard > s.cfg.Load().OfflineAfter {
+	if silent > s.cfg.Load().OfflineAfter {
 		s.hub.lost(session, wire.OfflineSilent, nil)
 		return
 	}
