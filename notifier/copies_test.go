@@ -2,6 +2,7 @@ package notifier
 
 import (
 	"crypto/tls"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -132,5 +133,19 @@ func TestAttackCopiesTakeNoMemory(t *testing.T) {
 	}
 	if len(c.away) > bootsKept || len(c.takeovers) > takeoversAllowed {
 		t.Errorf("%d machines, %d times", len(c.away), len(c.takeovers))
+	}
+}
+
+// When there are too many copies to remember, the one that was told first may come first.
+func TestTheLastCopiesAreRemembered(t *testing.T) {
+	c, now := &copies{}, time.Duration(0)
+	for i := range 3 * bootsKept {
+		now += time.Second
+		c.takeover(fmt.Sprint(i), "newest", now)
+	}
+	for i := range 3 * bootsKept {
+		if told := c.toldOff(fmt.Sprint(i), now) > 0; told != (i >= 2*bootsKept) {
+			t.Errorf("machine %d of %d is to stay away: %v", i, 3*bootsKept, told)
+		}
 	}
 }

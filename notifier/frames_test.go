@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
+	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -186,6 +190,26 @@ func TestAttackWhoSpeaksForAnotherIsNoted(t *testing.T) {
 	})
 }
 
+// Who spoke for another client while the audit log could not be reached is noted once it can.
+func TestWhoSpeaksForAnotherIsNotedLater(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, newSite(t), true)
+		b.notes.setAway(errAway)
+		m, second, other := b.site.enroll(t, ""), b.site.enroll(t, ""), b.site.enroll(t, "")
+		for _, m := range []member{m, second} {
+			p := b.connect(m)
+			p.send(wire.SignIn, hello(other, 1))
+			p.closed(wire.CloseNotYours)
+			time.Sleep(30 * time.Second)
+		}
+		b.notes.setAway(nil)
+		time.Sleep(2 * time.Second)
+		if n := b.notes.all(); len(n) != 2 || n[0].Caller.Client != m.id || n[1].Caller.Client != second.id {
+			t.Errorf("noted %+v", n)
+		}
+	})
+}
+
 // A client that floods is told to stay away.
 func TestAttackAFloodOfFramesEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -285,6 +309,22 @@ func TestAttackAClosedConnectionEnds(t *testing.T) {
 			t.Errorf("open for %v", took)
 		}
 	})
+}
+
+// How a connection breaks off says why its client is offline: a good-bye of its system, no answer to probes, or a cut.
+func TestABrokenConnectionHasItsReason(t *testing.T) {
+	broken := func(err error) error { return &net.OpError{Op: "read", Err: os.NewSyscallError("read", err)} }
+	for err, want := range map[error]string{
+		io.EOF:                       wire.OfflineClosed,
+		io.ErrUnexpectedEOF:          wire.OfflineClosed,
+		broken(syscall.ETIMEDOUT):    wire.OfflineSilent,
+		broken(syscall.ECONNRESET):   wire.OfflineReset,
+		broken(syscall.EHOSTUNREACH): wire.OfflineReset,
+	} {
+		if got, last := parting(err); got != want || last != nil {
+			t.Errorf("%v is %q, not %q; told %q", err, got, want, last)
+		}
+	}
 }
 
 func FuzzBody(f *testing.F) {

@@ -1,14 +1,18 @@
 package notifier
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,6 +218,10 @@ func TestAttackSilentConnectionsGiveWay(t *testing.T) {
 		for _, c := range silent {
 			c.Close()
 		}
+		time.Sleep(time.Minute)
+		if got := textOf(b.desk.messages(), wire.LimitReached); !strings.HasSuffix(got, "unsigned_per_address: 256") {
+			t.Errorf("told %q", got)
+		}
 	})
 }
 
@@ -252,7 +260,32 @@ func TestAttackAllSilentConnectionsHaveOneShare(t *testing.T) {
 		if b.listener.addresses() != 0 {
 			t.Error("addresses are remembered")
 		}
+		time.Sleep(time.Minute)
+		if got := textOf(b.desk.messages(), wire.LimitReached); !strings.HasSuffix(got, "unsigned: 512") {
+			t.Errorf("told %q", got)
+		}
 	})
+}
+
+// docs/channel.md tells the limits and times that this version keeps.
+func TestTheDocumentedLimitsAreKept(t *testing.T) {
+	text, err := os.ReadFile("../docs/channel.md")
+	check(t, err)
+	page := strings.Join(strings.Fields(string(text)), " ")
+	for _, said := range []string{
+		fmt.Sprintf("A handshake has %v seconds, the sign-in after it %v more, and so has each frame",
+			handshakeWithin.Seconds(), signInWithin.Seconds()),
+		fmt.Sprintf("%d connections may be before their sign-in, %d of one address;", maxUnsigned, maxUnsignedPerAddress),
+		fmt.Sprintf("does not read for %v seconds, too", writeWithin.Seconds()),
+		fmt.Sprintf("silent for up to %s minutes (probes of the system)", map[time.Duration]string{
+			2 * time.Minute: "two"}[keepAlive.Idle]),
+		fmt.Sprintf("probes find most within %s minutes", map[time.Duration]string{6 * time.Minute: "six"}[keepAlive.Idle+
+			time.Duration(keepAlive.Count)*keepAlive.Interval]),
+	} {
+		if !strings.Contains(page, said) {
+			t.Errorf("not there: %q", said)
+		}
+	}
 }
 
 // addresses are how many are counted.
@@ -293,6 +326,12 @@ func TestConnectionsAreLimited(t *testing.T) {
 		}
 		h := serveHTTP(t, b, other) // this way has its own limit
 		h.signIn(other, 2)
+		p = b.connect(other) // and who came by it takes no place of the other
+		p.send(wire.SignIn, hello(other, 3))
+		p.closed(wire.CloseLimit)
+		if row := b.is(other, true, "signin"); row.Channel != wire.HTTP || b.metric("clients", "tcp") != 1 {
+			t.Errorf("the row is %+v", row)
+		}
 		q.raw.Close()
 		time.Sleep(time.Minute)
 		if !strings.Contains(textOf(b.desk.messages(), wire.LimitReached), "connections: 1") {
@@ -385,6 +424,40 @@ func TestMessagesWaitForTheManager(t *testing.T) {
 	})
 }
 
+// Of messages that nobody takes the last ones are kept.
+func TestTheLastMessagesAreKept(t *testing.T) {
+	m := newMessages(time.Now, newSteady())
+	for i := range messagesKept + 5 {
+		m.say(wire.ClockOff, fmt.Sprint(i), "message %d", i)
+	}
+	all := m.take()
+	if len(all) != messagesKept || all[0].Text != "message 5" ||
+		all[messagesKept-1].Text != fmt.Sprintf("message %d", messagesKept+4) {
+		t.Errorf("%d are kept, %q the first", len(all), all[0].Text)
+	}
+}
+
+// One limit that is reached keeps nobody from hearing of another, and each is told of once in ten minutes.
+func TestEachLimitIsToldOf(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, newSite(t), true)
+		for range 3 {
+			b.limit(limitConnections, 25_000)
+			b.limit(limitHTTP, 20_000)
+			time.Sleep(messagePause / 3)
+		}
+		b.limit(limitHTTP, 20_000)
+		time.Sleep(time.Minute)
+		var got []string
+		for line := range strings.Lines(textOf(b.desk.messages(), wire.LimitReached)) {
+			got = append(got, strings.TrimSpace(strings.TrimPrefix(line, "the notification server reached its limit of ")))
+		}
+		if want := []string{"connections: 25000", "http: 20000", "http: 20000"}; !slices.Equal(got, want) {
+			t.Errorf("told %q, not %q", got, want)
+		}
+	})
+}
+
 // The server tries its own listeners with its own certificate, which counts as no client and is told of when it fails.
 func TestTheServerTriesItsListeners(t *testing.T) {
 	site := newSite(t)
@@ -419,6 +492,52 @@ func TestTheServerTriesItsListeners(t *testing.T) {
 		!strings.Contains(text, "404") {
 		t.Errorf("told %q", text)
 	}
+}
+
+// The self-test believes the confirmation of this run of this server alone.
+func TestTheSelfTestKnowsItsServer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, newSite(t), true)
+		confirm := func(server uint32, epoch uint64) []byte {
+			return wire.AppendFrame(nil, wire.SignInConfirm, wire.SignInConfirmMessage{Time: time.Now(), ServerID: server,
+				Epoch: epoch, KeepAlive: time.Minute}.Encode())
+		}
+		for _, tc := range []struct {
+			name   string
+			answer []byte
+			want   string // empty: it is this server's
+		}{
+			{"its own", confirm(1, b.epoch), ""},
+			{"another server's", confirm(2, b.epoch), "another server"},
+			{"of another start", confirm(1, b.epoch+1), "another server"},
+			{"a good-bye", closeFrame(*stoppingClose()), "type 10"},
+			{"nothing", nil, "EOF"},
+		} {
+			err := b.confirmed(bytes.NewReader(tc.answer))
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("%s: %v", tc.name, err)
+			}
+		}
+	})
+}
+
+// What keeps the listener from taking a connection passes. It is told of, and fills no log.
+func TestAListenerThatTakesNothingGoesOn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, newSite(t), true)
+		for range 20 {
+			b.pipes.broken <- syscall.EMFILE
+		}
+		b.online(b.site.enroll(t, ""), 1)
+		time.Sleep(time.Minute)
+		if got := textOf(b.desk.messages(), wire.ListenerFailed); !strings.Contains(got, syscall.EMFILE.Error()) ||
+			strings.Contains(got, "\n") {
+			t.Errorf("told %q", got)
+		}
+		if n := strings.Count(b.log.String(), "no connection taken"); n != 1 {
+			t.Errorf("logged %d times: it could fill the disk", n)
+		}
+	})
 }
 
 // The certificate of a notifier signs in as nobody else.

@@ -53,6 +53,9 @@ type client struct {
 	owed   bool     // a wake that did not reach it
 }
 
+// overTCP says whether the client holds a TCP connection already, which a newer one replaces.
+func (c *client) overTCP() bool { return c != nil && c.live != nil && c.live.channel == wire.TCP }
+
 // hub is who is online. A client has at most one session here: the latest sign-in wins.
 type hub struct {
 	s *Server // Constant after newHub.
@@ -122,7 +125,7 @@ func (h *hub) refuses(c *client, m wire.SignInMessage, channel wire.Channel, now
 		return &wire.CloseMessage{Code: wire.CloseBadFrame, Text: fmt.Sprintf("session %d is beyond all counting", m.Session)}
 	case c != nil && c.copies.toldOff(m.Boot, now) > 0:
 		return duplicateClose(c.copies.toldOff(m.Boot, now))
-	case channel == wire.TCP && h.online[wire.TCP] >= cfg.MaxConnections && (c == nil || c.live == nil):
+	case channel == wire.TCP && h.online[wire.TCP] >= cfg.MaxConnections && !c.overTCP():
 		h.s.limit(limitConnections, cfg.MaxConnections)
 		return &wire.CloseMessage{Code: wire.CloseLimit, Text: fmt.Sprintf("the server holds its %d clients",
 			cfg.MaxConnections),

@@ -164,9 +164,9 @@ func (l *listener) admit(raw net.Conn) *conn {
 		raw.Close()
 		return nil
 	case l.of[c.from] >= maxUnsignedPerAddress:
-		l.giveWay(&c.from, limitUnsignedAddress)
+		l.giveWay(&c.from, limitUnsignedAddress, maxUnsignedPerAddress)
 	case l.waiting.Len() >= maxUnsigned:
-		l.giveWay(nil, limitUnsigned)
+		l.giveWay(nil, limitUnsigned, maxUnsigned)
 	}
 	c.place = l.waiting.PushBack(c)
 	l.of[c.from]++
@@ -175,7 +175,7 @@ func (l *listener) admit(raw net.Conn) *conn {
 }
 
 // giveWay ends the oldest connection that has not signed in, of one address or of all. It must be called with mu held.
-func (l *listener) giveWay(from *netip.Addr, limit string) {
+func (l *listener) giveWay(from *netip.Addr, limit string, most int) {
 	for e := l.waiting.Front(); e != nil; e = e.Next() {
 		if c := e.Value.(*conn); from == nil || c.from == *from {
 			c.gone = true
@@ -184,7 +184,7 @@ func (l *listener) giveWay(from *netip.Addr, limit string) {
 			break
 		}
 	}
-	l.s.limit(limit, l.waiting.Len())
+	l.s.limit(limit, most)
 }
 
 // settle takes the sign-in of a connection. A client that has signed in leaves the share of those that have not.

@@ -220,13 +220,22 @@ func (d *desk) messages() (all []wire.ComponentMessage) {
 type notes struct {
 	mu    sync.Mutex
 	noted []identity.Stranger
+	away  error
 }
 
 func (n *notes) Strangers(_ context.Context, list []identity.Stranger) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.noted = append(n.noted, list...)
-	return nil
+	if n.away == nil {
+		n.noted = append(n.noted, list...)
+	}
+	return n.away
+}
+
+func (n *notes) setAway(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.away = err
 }
 
 // all are those that were noted.
@@ -238,17 +247,22 @@ func (n *notes) all() []identity.Stranger {
 
 // pipes is a listener whose connections are pipes: time can be made to pass while they are idle.
 type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
+	conns  chan net.Conn
+	broken chan error // what keeps it from taking the next one
+	done   chan struct{}
+	once   sync.Once
 }
 
-func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), done: make(chan struct{})} }
+func newPipes() *pipes {
+	return &pipes{conns: make(chan net.Conn), broken: make(chan error), done: make(chan struct{})}
+}
 
 func (p *pipes) Accept() (net.Conn, error) {
 	select {
 	case c := <-p.conns:
 		return c, nil
+	case err := <-p.broken:
+		return nil, err
 	case <-p.done:
 		return nil, net.ErrClosed
 	}

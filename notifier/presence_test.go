@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -280,6 +282,29 @@ func TestAManagerThatIsAwayIsToldByReports(t *testing.T) {
 	})
 }
 
+// A manager that answers at once with nothing is asked once a second, and hears of thousands of changes within one.
+func TestAManagerIsAskedAndToldWithinASecond(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, newSite(t), true)
+		for range 90 {
+			b.desk.works <- wire.Work{}
+		}
+		time.Sleep(10 * time.Second)
+		if n := len(b.desk.got()); n < 9 || n > 12 {
+			t.Errorf("asked %d times in ten seconds", n)
+		}
+		for i := range 2*seenAtOnce + 1 {
+			b.teller.tell(wire.Row{Client: uuid.UUID{1, byte(i >> 8), byte(i)}})
+		}
+		time.Sleep(time.Second)
+		b.desk.mu.Lock()
+		defer b.desk.mu.Unlock()
+		if n := len(b.desk.seen); n != 2*seenAtOnce+1 {
+			t.Errorf("told of %d clients", n)
+		}
+	})
+}
+
 // Reports come every five minutes, also when nothing changed. The first is full, the others build on each other.
 func TestReportsTellWhatChanged(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -358,6 +383,30 @@ func TestAReportThatFailedIsToldByTheNextOne(t *testing.T) {
 		check(t, b.Ready())
 		if b.metric("presence_reports_total", "failed") != 1 || b.metric("presence_reports_total", "written") != 2 {
 			t.Error("the reports are not counted")
+		}
+	})
+}
+
+// What an earlier run of the server did not finish is removed at the start, and what it finished stays.
+func TestUnfinishedReportsAreRemoved(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		site := newSite(t)
+		box := filepath.Join(site.dir, "bgb.box")
+		check(t, os.MkdirAll(box, 0o700))
+		for _, name := range []string{unfinished + "1234", "BgbAAAAAAAA.BOS", "note.txt"} {
+			check(t, os.WriteFile(filepath.Join(box, name), []byte("<"), 0o600))
+		}
+		b := start(t, site, true)
+		time.Sleep(time.Second)
+		check(t, b.Ready())
+		var left []string
+		entries, err := os.ReadDir(box)
+		check(t, err)
+		for _, e := range entries {
+			left = append(left, e.Name())
+		}
+		if want := []string{"BgbAAAAAAAA.BOS", "note.txt"}; !slices.Equal(left, want) {
+			t.Errorf("the box has %q, not %q", left, want)
 		}
 	})
 }

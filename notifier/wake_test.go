@@ -177,6 +177,27 @@ func TestAWakeWaitsForItsClient(t *testing.T) {
 	})
 }
 
+// A client that comes back before the server knows that its connection is dead may not have got its wake: it comes
+// again. One that was heard since has got it.
+func TestAWakeOfAReplacedSessionComesAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, newSite(t), true)
+		m := b.site.enroll(t, "")
+		p := b.online(m, 1)
+		time.Sleep(time.Second)
+		b.desk.works <- wire.Work{Number: 1, Wakes: uuids(m)}
+		p.expect(wire.Wake)
+		p = b.online(m, 2)
+		p.expect(wire.Wake)
+		time.Sleep(time.Second)
+		p.send(wire.KeepAlive, nil)
+		p.expect(wire.KeepAliveAck)
+		p = b.online(m, 3)
+		time.Sleep(10 * time.Second)
+		p.nothing()
+	})
+}
+
 // The order in which clients are woken is that of the work.
 func TestWakesKeepTheirOrder(t *testing.T) {
 	w := newWaker(1000, nil, newMetrics(nil))

@@ -87,6 +87,30 @@ func TestMessagesAreReadAsTheyWereWritten(t *testing.T) {
 	}
 }
 
+// Whatever seconds a frame of Close has, the other end is left alone for a day at most.
+func TestAnEndIsLeftAloneForADayAtMost(t *testing.T) {
+	for seconds, want := range map[string]time.Duration{"\x00\x01\x51\x7f": 24*time.Hour - time.Second,
+		"\x00\x01\x51\x81": 24 * time.Hour, "\xff\xff\xff\xff": 24 * time.Hour} {
+		if got, err := DecodeClose([]byte("\x03" + seconds)); err != nil || got.RetryAfter != want {
+			t.Errorf("%x seconds are %v, not %v: %v", seconds, got.RetryAfter, want, err)
+		}
+	}
+}
+
+// Each thing that a manager can want is work.
+func TestWorkIsEmptyWhenNothingIsWanted(t *testing.T) {
+	if !(Work{Number: 8}).Empty() {
+		t.Error("a number alone is work")
+	}
+	for name, w := range map[string]Work{"a wake": {Wakes: []uuid.UUID{machine}}, "a full report": {Full: true},
+		"a session that is raised": {Raise: []SessionOf{{machine, 9}}},
+		"a session that ended":     {End: []SessionOf{{machine, 9}}}} {
+		if w.Empty() {
+			t.Errorf("%s is no work", name)
+		}
+	}
+}
+
 // What is printed in the documentation is what this version reads.
 func TestTheDocumentedMessagesAreRead(t *testing.T) {
 	in, err := DecodeSignIn([]byte(`<BgbSignInMessage Version="1" TimeStamp="2026-11-28T22:00:00Z" ` +
