@@ -176,6 +176,80 @@ func TestAMachineThatSleptFindsOutWhetherItsConnectionWorks(t *testing.T) {
 	})
 }
 
+// Of two questions that are out the sooner end counts: neither a keep-alive nor a check gives a dead connection more
+// time.
+func TestADeadConnectionIsLeftAtTheSoonerEnd(t *testing.T) {
+	for name, asked := range map[string]time.Duration{
+		"a check after a keep-alive":  15*time.Minute + 5*time.Second,
+		"a check before a keep-alive": 15*time.Minute - 5*time.Second,
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *site) {
+				s.mute = true
+				c := s.start()
+				after(asked)
+				c.Check("the machine slept")
+				after(9 * time.Second)
+				if len(s.signedIn()) != 1 {
+					t.Error("it does not wait for the answer")
+				}
+				after(3 * time.Second)
+				if len(s.signedIn()) != 2 {
+					t.Error("it waits for longer than 10 s")
+				}
+			})
+		})
+	}
+}
+
+// A relay that stands in for a while makes nobody hurry: clients that lost their server together come as they would.
+func TestAStandInIsNoReasonToHurry(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		s.down[push], s.down[host] = refusedErr, refusedErr
+		c := s.start()
+		after(time.Hour)
+		s.set(func() { s.at.StandIn, s.at.Notifier = true, "push2.example:10123" })
+		c.Look()
+		after(time.Millisecond)
+		if len(s.signedIn()) != 0 {
+			t.Error("it comes at once")
+		}
+		after(5 * time.Minute)
+		if all := s.signedIn(); len(all) != 1 || all[0].server != "push2.example:10123" {
+			t.Errorf("then it came as %+v", all)
+		}
+	})
+}
+
+// A client that was over HTTP and waits for its next attempt tries TCP, too, in another network and when it is
+// assigned elsewhere.
+func TestAnotherNetworkMayHaveTCP(t *testing.T) {
+	for name, change := range map[string]func(c *Channel, s *site){
+		"another network": func(c *Channel, _ *site) { c.Check("the machine's addresses changed") },
+		"assigned elsewhere": func(c *Channel, s *site) {
+			s.set(func() { s.at.Notifier, s.at.Relay = "push2.example:10123", "https://mp2.example:8443" })
+			c.Look()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, s *site) {
+				s.down[push] = refusedErr
+				c := s.start()
+				after(time.Minute)
+				s.set(func() { s.down[host] = refusedErr })
+				s.cut()
+				after(100 * time.Second) // it waits between attempts
+				s.set(func() { s.down = map[string]error{} })
+				change(c, s)
+				after(time.Millisecond)
+				if all := s.signedIn(); len(all) != 2 || all[1].Channel != wire.TCP {
+					t.Errorf("it came as %+v", all)
+				}
+			})
+		})
+	}
+}
+
 func TestWakesAreObeyedOnceAMinute(t *testing.T) {
 	bubble(t, func(t *testing.T, s *site) {
 		s.start()
@@ -193,6 +267,22 @@ func TestWakesAreObeyedOnceAMinute(t *testing.T) {
 		after(time.Millisecond)
 		if len(s.wakes) != 3 {
 			t.Error("a later one is not obeyed at once")
+		}
+	})
+}
+
+// A wake that waited for its minute's end begins another minute.
+func TestAWakeThatWaitedBeginsAMinute(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		s.start()
+		after(time.Minute)
+		began := time.Now()
+		for _, pause := range []time.Duration{10 * time.Second, 60 * time.Second, 3 * time.Minute} {
+			s.say(wire.AppendFrame(nil, wire.Wake, nil))
+			after(pause)
+		}
+		if len(s.wakes) != 3 || s.wakes[1].Sub(began) != time.Minute || s.wakes[2].Sub(began) != 2*time.Minute {
+			t.Errorf("wakes at 0, 10 and 70 seconds were obeyed at %v after %v", s.wakes, began)
 		}
 	})
 }

@@ -275,6 +275,7 @@ func (c *Channel) rest(ctx context.Context, wait time.Duration, after end) {
 			return
 		case after.asked(): // to be left alone
 		case w.check != "", moved && !now.StandIn:
+			c.onHTTP = false // what kept the client from TCP may be gone
 			return
 		}
 	}

@@ -43,6 +43,21 @@ func TestALostConnectionComesBackWithFullJitter(t *testing.T) {
 	})
 }
 
+// The time without a connection begins when it was lost, however often the client tries since.
+func TestTheTimeWithoutAConnectionBeginsOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		c := s.start()
+		after(time.Minute)
+		s.set(func() { s.down[push], s.down[host] = refusedErr, refusedErr })
+		lost := time.Now()
+		s.cut()
+		after(time.Hour)
+		if st := c.Status(); !st.DownFrom.Equal(lost) || !st.FailedAt.After(lost.Add(50*time.Minute)) {
+			t.Errorf("lost at %v, and its status is %+v", lost, st)
+		}
+	})
+}
+
 func TestOneThatIsTakenAndDroppedAtOnceIsNoSuccess(t *testing.T) {
 	bubble(t, func(t *testing.T, s *site) {
 		s.answer = func(m wire.SignInMessage) []byte {

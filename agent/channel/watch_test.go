@@ -66,6 +66,26 @@ func TestSleepAndOtherNetworksAreNoticed(t *testing.T) {
 	}
 }
 
+// Addresses that cannot be read for a while hide no change: the last ones that were known count.
+func TestAddressesThatAreNotKnownHideNoChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		looks := [][]string{{"10.0.0.7"}, {"10.0.0.7"}, nil, nil, {"10.0.0.7"}, nil, {"192.168.1.2"}}
+		look, got := 0, map[int]string{}
+		m := Machine{Boot: func() time.Duration { return 0 }, Addresses: func() []string {
+			look++
+			return looks[min(look, len(looks))-1]
+		}}
+		ctx, stop := context.WithCancel(t.Context())
+		go Watch(ctx, m, func(reason string) { got[look] = reason })
+		time.Sleep(time.Minute)
+		stop()
+		synctest.Wait()
+		if len(got) != 1 || got[7] != "the machine's addresses changed" {
+			t.Errorf("noticed %v, want the change at look 7", got)
+		}
+	})
+}
+
 func TestThisMachineHasClocksAndAddresses(t *testing.T) {
 	m := Machine{}.orThis()
 	a := m.moment()

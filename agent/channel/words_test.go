@@ -35,6 +35,9 @@ func TestFailuresAreInPlainWords(t *testing.T) {
 		{"tcp", x509.UnknownAuthorityError{}, "(issuer unknown) is not of this client's site"},
 		{"https", x509.UnknownAuthorityError{}, "https push.example:10123: a TLS-inspecting proxy (issuer unknown) stands " +
 			"between; exempt push.example or open 10123"},
+		{"tcp", x509.CertificateInvalidError{Reason: x509.Expired, Cert: &x509.Certificate{
+			NotBefore: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)}},
+			"its certificate is good from 2026-01-02T00:00:00Z to 2026-03-04T00:00:00Z, and this machine's clock says "},
 		{"tcp", errors.New("something else"), "something else"},
 		{"tcp", &closed{CloseMessage: wire.CloseMessage{Code: wire.CloseStopping}}, "the server stops"},
 	} {
