@@ -25,15 +25,19 @@ func (s *Server) fillChannel(ctx context.Context, p *web.Panel) error {
 		p.Empty = "No notification server has reported yet: the role notifier runs one."
 		return nil
 	}
-	p.Bars = channelBars(servers)
+	never, err := s.snapshots.get(ctx, "never-connected", nil)
+	if err != nil {
+		return err
+	}
+	p.Bars = channelBars(servers, never)
 	if silent := silentServers(servers); silent != "" {
 		p.Notes = append(p.Notes, web.Note{Text: silent, Tone: web.ToneBad})
 	}
 	return s.addHTTPReasons(ctx, p, servers)
 }
 
-// channelBars counts the clients of all servers.
-func channelBars(servers []reports.Record) *web.BarList {
+// channelBars counts the clients of all servers, and those that never were at one.
+func channelBars(servers, never []reports.Record) *web.BarList {
 	list := &web.BarList{Rows: []web.Bar{
 		{Label: "TCP", Tone: web.ToneGood, Link: presenceLink("is", "online", "channel", "TCP")},
 		{Label: "HTTP", Tone: web.ToneGood, Link: presenceLink("is", "online", "channel", "HTTP")},
@@ -46,8 +50,14 @@ func channelBars(servers []reports.Record) *web.BarList {
 		}
 		lost.Count += server.Count("lost")
 	}
-	if lost.Count > 0 {
-		list.Rows = append(list.Rows, lost)
+	without := web.Bar{Label: "Never connected", Tone: web.TonePlain, Link: "/reports/never-connected"}
+	for _, version := range never {
+		without.Count += version.Count("clients")
+	}
+	for _, bar := range []web.Bar{lost, without} {
+		if bar.Count > 0 {
+			list.Rows = append(list.Rows, bar)
+		}
 	}
 	for _, row := range list.Rows {
 		list.Total += row.Count

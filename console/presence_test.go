@@ -20,12 +20,17 @@ func TestTheDashboardShowsHowClientsAreConnected(t *testing.T) {
 			t.Errorf("no %s in %s", want, body)
 		}
 	}
-	for label, count := range map[string]string{"TCP": "7", "HTTP": "3", "Offline": "1", "Not known": "1"} {
+	// They add up with the 240 clients of the site.
+	for label, count := range map[string]string{"TCP": "7", "HTTP": "3", "Offline": "1", "Not known": "1",
+		"Never connected": "228"} {
 		_, row, _ := strings.Cut(body, ">"+label+"</a>")
 		row, _, _ = strings.Cut(row, "</tr>")
 		if !strings.Contains(row, ">"+count+"<") {
 			t.Errorf("%s: not %s in %s", label, count, row)
 		}
+	}
+	if !strings.Contains(body, `<a href="/reports/never-connected">Never connected</a>`) {
+		t.Errorf("no link to those that were never connected: %s", body)
 	}
 	s.Exec("TRUNCATE TABLE client_presence SYNC")
 	h = handler(t, s)

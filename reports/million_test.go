@@ -155,6 +155,7 @@ func questions() (all []question) {
 		{"presence", nil}, {"presence", map[string]string{"is": "offline", "reason": "server_lost"}},
 		{"presence", map[string]string{"client": "PC-0001234"}},
 		{"presence-history", map[string]string{"client": "PC-0001234"}}, {"offline-clients", nil}, {"http-reasons", nil},
+		{"never-connected", nil},
 		{"notification-servers", nil}, {"component-messages", nil},
 	}
 }

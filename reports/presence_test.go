@@ -62,6 +62,7 @@ PC-0001 | online | TCP | push1 | `+s.At(5*hour)+` | signin |  | 10.0.0.7`)
 	expect(t, lines(s.All(r, "http-reasons", nil), "why_http", "clients", "percent"), `
 tcp push1:10123: connection refused | 1 | 33.3
 tcp push1:10123: i/o timeout | 1 | 33.3`)
+	expect(t, lines(s.All(r, "notification-servers", nil), "server", "online", "http"), "push1 | 3 | 2\npush2 | 0 | 0\npush3 | 0 | 0")
 }
 
 func TestNotificationServersAreListedWithTheirClients(t *testing.T) {
@@ -96,10 +97,15 @@ PC-0009 | never |  |  | `)
 	if rows[0]["last_sign"] != s.At(20*time.Minute) {
 		t.Errorf("last sign %s", rows[0]["last_sign"])
 	}
+	for connected, want := range map[string]string{"never": "PC-0020\nPC-0009", "offline": "PC-0003\nPC-0004\nPC-0007\nPC-0008"} {
+		expect(t, lines(s.All(s.Runner(), "offline-clients", map[string]string{"connected": connected}), "netbios_name"), want)
+	}
+	expect(t, lines(s.All(s.Runner(), "never-connected", nil), "clients"), "3")
 	s.Exec("INSERT INTO client_retirements (client_id, state, retired_time, retired_by, reason, version) VALUES ('" +
 		id(9).String() + "', 'retired', now64(6), 'anna', 'sold', 1)")
 	expect(t, lines(s.All(s.Runner(), "offline-clients", map[string]string{"hours": "5"}), "netbios_name"),
 		"PC-0020\nPC-0003\nPC-0004")
+	expect(t, lines(s.All(s.Runner(), "never-connected", nil), "clients"), "2")
 }
 
 func TestTimesOfConnectionsAreListed(t *testing.T) {

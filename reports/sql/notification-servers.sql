@@ -30,6 +30,7 @@ LEFT JOIN
         countIf(online_status = 1 AND channel_type = 1) AS http, countIf(reason = 'server_lost') AS lost,
         countIf(online_status = 0 AND reason != 'server_lost') AS offline
     FROM client_presence FINAL
+    WHERE client_id NOT IN (SELECT client_id FROM retired_clients)
     GROUP BY server_id
 ) AS c ON c.server_id = s.server_id
 ORDER BY server, server_id
