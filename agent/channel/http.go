@@ -176,7 +176,10 @@ func refusal(resp *http.Response, text []byte) error {
 	case said.Code == "" && resp.StatusCode != http.StatusServiceUnavailable:
 		return fmt.Errorf("%w with %d", transport.ErrNotRelay, resp.StatusCode)
 	}
-	words := strings.TrimSpace(fmt.Sprintf("the relay answered %d %.100s %.300s", resp.StatusCode, said.Code, said.Detail))
+	words := strings.TrimSpace(fmt.Sprintf("the relay answered %d %.100s", resp.StatusCode, said.Code))
+	if said.Detail != "" {
+		words = fmt.Sprintf("%s: %.300s", words, said.Detail)
+	}
 	if after > 0 {
 		return &closed{wire.CloseMessage{Code: wire.CloseLimit, RetryAfter: after}, words}
 	}

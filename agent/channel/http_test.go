@@ -67,7 +67,7 @@ func TestARelayThatAsksToBeLeftAloneIs(t *testing.T) {
 		after(119 * time.Second)
 		c.Check("the machine slept")
 		after(500 * time.Millisecond)
-		if asked != 1 || !strings.Contains(c.Status().Failure, "503 channel_full as many clients") ||
+		if asked != 1 || !strings.Contains(c.Status().Failure, "503 channel_full: as many clients") ||
 			!strings.Contains(c.Status().Failure, "tcp "+push) {
 			t.Errorf("asked %d times in two minutes; %q", asked, c.Status().Failure)
 		}
@@ -87,7 +87,7 @@ func TestWhatIsNoAnswerOfAChannelIsTold(t *testing.T) {
 		{200, "<html>Sign in to the guest network</html>", "something that is no relay answered"},
 		{302, "", "no relay answered with 302"},
 		{404, "not found", "no relay answered with 404"},
-		{401, `{"code":"no_identity","detail":"show a certificate"}`, "401 no_identity show a certificate"},
+		{401, `{"code":"no_identity","detail":"show a certificate"}`, "401 no_identity: show a certificate"},
 		{403, `{"code":"certificate_revoked"}`, "the site revoked this client's certificate"},
 		{204, "", "without a confirmation"},
 		{200, string(goodbye(wire.CloseNotYours, "x", 0)), "the certificate is another client's"},

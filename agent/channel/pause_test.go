@@ -79,9 +79,9 @@ func TestWhatTheServerSaysLastIsObeyed(t *testing.T) {
 		words    string
 	}{
 		{wire.CloseLimit, 2 * time.Minute, 2 * time.Minute, 2*time.Minute + 31*time.Second, "the server is full"},
-		{wire.CloseStopping, 30 * time.Second, 30 * time.Second, 38 * time.Second, "the server stops"},
-		{wire.CloseStopping, 0, 0, time.Second, "the server stops"},
-		{wire.CloseStopping, 23 * time.Hour, time.Hour, 75 * time.Minute, "the server stops"},
+		{wire.CloseStopping, 30 * time.Second, 30 * time.Second, 38 * time.Second, "push2.example"},
+		{wire.CloseStopping, 0, 0, time.Second, "push2.example"},
+		{wire.CloseStopping, 23 * time.Hour, time.Hour, 75 * time.Minute, "push2.example"},
 		{wire.CloseDuplicate, 0, 15 * time.Minute, 20 * time.Minute, "another machine has this client's identity"},
 		{wire.CloseDuplicate, 17 * time.Minute, 17 * time.Minute, 17 * time.Minute, "agent new-id"},
 		{wire.CloseWrongServer, 0, 0, time.Second, `another server ("push2.example")`},

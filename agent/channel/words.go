@@ -142,7 +142,11 @@ func (c *closed) Error() string {
 		return "another machine has this client's identity" + said +
 			": give the copy an id of its own with `statewire agent new-id`, and enrol it"
 	case wire.CloseStopping:
-		return "the server stops" + said
+		if c.Text == "" {
+			return "the server stops"
+		}
+		quoted := fmt.Sprintf("%.300q", c.Text) // the server stops, or does not know this session
+		return quoted[1 : len(quoted)-1]
 	case wire.CloseWrongServer:
 		return "this client belongs to another server" + said + "; its policy names it"
 	case wire.CloseNotYours:

@@ -15,6 +15,20 @@ import (
 	"statewire/notifier/wire"
 )
 
+// A server that stops and one that does not know a session end it with one code: its text tells, once.
+func TestAServersTextIsToldOnce(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                 "the server stops",
+		"the server stops": "the server stops",
+		"the server does not know this session any more": "the server does not know this session any more",
+		"two\nlines (of it)":                             `two\nlines (of it)`,
+	} {
+		if got := (&closed{CloseMessage: wire.CloseMessage{Code: wire.CloseStopping, Text: text}}).Error(); got != want {
+			t.Errorf("%q is told as %q; want %q", text, got, want)
+		}
+	}
+}
+
 func TestFailuresAreInPlainWords(t *testing.T) {
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
 	for _, tt := range []struct {
