@@ -20,8 +20,8 @@ import (
 	"statewire/notifier/wire"
 )
 
-// policyPatience is how long a client that has no policy yet waits for its first poll before it dials: the policy may
-// name another address.
+// policyPatience is how long a client that has no policy yet waits for its first poll before it dials, once that is due:
+// the policy may name another address.
 const policyPatience = 30 * time.Second
 
 // Sessions counts a client's sign-ins. What a call has written is on disk when it returns.
@@ -143,13 +143,13 @@ func (c *Channel) wanted() wants {
 // Run keeps the client connected until ctx ends. What fails is told in Status, and tried again.
 func (c *Channel) Run(ctx context.Context) error {
 	defer c.waker.stop()
-	jitter := backoff.Jitter(0, c.d.StartupJitter)
+	jitter, polled := backoff.Jitter(0, c.d.StartupJitter), time.Now().Add(c.d.StartupJitter)
 	c.waiting("for a random moment after its start", c.d.Now().Add(jitter))
 	if backoff.Sleep(ctx, jitter) != nil {
 		return nil
 	}
 	if c.awaitCertificate(ctx) { // without one no policy comes
-		c.awaitPolicy(ctx)
+		c.awaitPolicy(ctx, max(0, time.Until(polled))+policyPatience)
 	}
 	for ctx.Err() == nil && c.awaitCertificate(ctx) {
 		c.round(ctx)
@@ -157,9 +157,10 @@ func (c *Channel) Run(ctx context.Context) error {
 	return nil
 }
 
-// awaitPolicy lets the first poll say where the notifier is.
-func (c *Channel) awaitPolicy(ctx context.Context) {
-	timer := time.NewTimer(policyPatience)
+// awaitPolicy lets the first poll say where the notifier is. That comes at a random moment of its own after the start,
+// within StartupJitter, too.
+func (c *Channel) awaitPolicy(ctx context.Context, atMost time.Duration) {
+	timer := time.NewTimer(atMost)
 	defer timer.Stop()
 	for !c.d.Addresses().Known {
 		c.waiting("for its first policy", time.Time{})

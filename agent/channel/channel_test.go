@@ -78,6 +78,18 @@ func TestAClientWithoutAPolicyWaitsForItsFirstPoll(t *testing.T) {
 			t.Error("without an answer it waits for more than 30 s")
 		}
 	})
+	bubble(t, func(t *testing.T, s *site) { // which comes at another random moment than the first connection
+		s.at.Known = false
+		s.start(func(d *Deps) { d.StartupJitter = 10 * time.Minute })
+		after(10*time.Minute + 29*time.Second)
+		if len(s.signedIn()) != 0 {
+			t.Error("it does not wait for a poll that is not due yet")
+		}
+		after(2 * time.Second)
+		if len(s.signedIn()) != 1 {
+			t.Error("without an answer it waits for more than 30 s after the last moment")
+		}
+	})
 }
 
 func TestAClientThatIsNotEnrolledWaitsWithoutNoise(t *testing.T) {
