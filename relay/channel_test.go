@@ -324,6 +324,12 @@ func TestAConnectionThatCountsAgainNeedsAPlace(t *testing.T) {
 			<-working
 		} else {
 			answerOf(t, other)
+			l := s.relay.listener
+			eventually(t, "it waits for its next request", func() bool {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				return oldest(&l.open, nil) != nil
+			})
 		}
 		h.status = 503
 		h.let <- struct{}{}
