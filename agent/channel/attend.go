@@ -162,7 +162,7 @@ func (a *attendance) explained(err error) error {
 func (a *attendance) tried(got attempt) {
 	if got.err != nil {
 		a.c.tcpFailed(got.err)
-		a.c.noteFailure(got.err)
+		a.c.failed(got.err)
 		a.c.onReturn(a.c.tcpAt)
 		return
 	}

@@ -80,6 +80,7 @@ type Channel struct {
 	onHTTP      bool      // the last connection was over HTTP
 	shared      bool      // the server said that another machine has this identity
 	signedIn    bool      // at least once
+	warned      string    // the failure that the log told last, in a row; empty = none
 	reason      string    // of the next sign-in
 
 	// Guarded by mu.
@@ -199,7 +200,7 @@ func (c *Channel) round(ctx context.Context) {
 	if err == nil {
 		over = c.attend(ctx, l, at)
 		if time.Since(began) >= lasting {
-			c.failures = 0
+			c.failures, c.warned = 0, ""
 		}
 		c.shared = c.shared && time.Since(began) < sharedFor
 	}

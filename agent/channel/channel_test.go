@@ -2,6 +2,7 @@ package channel
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -187,6 +188,28 @@ func TestAClientOverHTTPSaysThatItGoes(t *testing.T) {
 		s.stop()
 		if len(s.frames(wire.Close)) != 1 {
 			t.Error("nobody knows that it is gone")
+		}
+	})
+}
+
+// Whoever reads the log learns each reason once in a row, a revocation among refused connections as well.
+func TestEachOtherFailureIsLoggedOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		var text strings.Builder
+		s.down[push], s.down[host] = refusedErr, refusedErr
+		s.start(func(d *Deps) { d.Log = slog.New(slog.NewTextHandler(&text, nil)) })
+		after(20 * time.Minute)
+		s.set(func() {
+			delete(s.down, push)
+			s.answer = func(wire.SignInMessage) []byte { return goodbye(wire.CloseRevoked, "", 0) }
+		})
+		after(4 * time.Hour)
+		s.stop()
+		lines, client := text.String(), " client=GUID:"+strings.ToUpper(s.id.String())+" "
+		if strings.Count(lines, "level=WARN") != 2 || strings.Count(lines, `msg="channel failed"`+client) != 2 ||
+			strings.Count(lines, "why=\"tcp push.example:10123: connection refused") != 1 ||
+			strings.Count(lines, "revoked this client's certificate") != 1 {
+			t.Errorf("the log is %s", lines)
 		}
 	})
 }

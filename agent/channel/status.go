@@ -3,9 +3,11 @@ package channel
 import (
 	"context"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"statewire/notifier/wire"
+	"statewire/smx"
 )
 
 // Status is how a client's channel is doing.
@@ -76,8 +78,8 @@ func (c *Channel) connected(f facts) {
 	s := &c.status
 	s.Transport, s.Server, s.Since, s.Session, s.KeepAlive = f.transport, f.server, now, f.confirm.Session, f.keepAlive
 	s.NextTCP, s.Waits, s.NextTry, s.DownFrom, s.Duplicate, s.Final = tcpAt, "", time.Time{}, time.Time{}, false, false
-	c.d.Log.Log(context.Background(), c.level(slog.LevelInfo), "channel open", "client", c.d.Client, "transport",
-		f.transport, "server", f.server, "session", f.confirm.Session)
+	c.d.Log.Log(context.Background(), c.level(slog.LevelInfo), "channel open", "client", smx.ClientID(c.d.Client),
+		"transport", f.transport, "server", f.server, "session", f.confirm.Session)
 }
 
 // onReturn notes when TCP is tried again.
@@ -100,15 +102,22 @@ func (c *Channel) disconnected(over end) {
 	}
 }
 
-// failed notes why something did not go. The first of a row is told to whoever reads the log.
+// failed notes why something did not go. Of a row the first failure is told to whoever reads the log, and each that is
+// another one than that told last: a repeat says nothing new.
 func (c *Channel) failed(err error) {
-	level := slog.LevelDebug
-	if c.failures == 0 {
-		level = c.level(slog.LevelWarn)
-	}
 	c.noteFailure(err)
-	c.d.Log.Log(context.Background(), level, "channel failed", "client", c.d.Client, "why", err)
+	level, reason := slog.LevelDebug, timeless(err)
+	if reason != c.warned {
+		level, c.warned = c.level(slog.LevelWarn), reason
+	}
+	c.d.Log.Log(context.Background(), level, "channel failed", "client", smx.ClientID(c.d.Client), "why", err)
 }
+
+// times are those that words have in them, which are others at each attempt.
+var times = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:]{8}Z`)
+
+// timeless is an error's text by which two are told apart.
+func timeless(err error) string { return times.ReplaceAllString(err.Error(), "") }
 
 func (c *Channel) noteFailure(err error) {
 	now, m := c.d.Now(), told(err)
@@ -128,5 +137,5 @@ func (c *Channel) level(level slog.Level) slog.Level {
 }
 
 func (c *Channel) log(text string, args ...any) {
-	c.d.Log.Debug(text, append([]any{"client", c.d.Client}, args...)...)
+	c.d.Log.Debug(text, append([]any{"client", smx.ClientID(c.d.Client)}, args...)...)
 }

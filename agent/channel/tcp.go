@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"statewire/notifier/wire"
+	"statewire/smx"
 )
 
 const (
@@ -106,8 +107,8 @@ func (c *Channel) confirmed(f frame, offered uint64) (confirm wire.SignInConfirm
 // keepSession keeps the session that a server knows. One that cannot be kept is the server's alone.
 func (c *Channel) keepSession(session uint64) uint64 {
 	if err := c.d.Sessions.KeepSession(session); err != nil {
-		c.d.Log.Log(context.Background(), c.level(slog.LevelWarn), "session of the channel not kept", "client", c.d.Client,
-			"session", session, "err", err)
+		c.d.Log.Log(context.Background(), c.level(slog.LevelWarn), "session of the channel not kept", "client",
+			smx.ClientID(c.d.Client), "session", session, "err", err)
 	}
 	return session
 }
