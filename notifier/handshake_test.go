@@ -68,6 +68,11 @@ func TestAttackHandshakesThatFailHaveAClass(t *testing.T) {
 			config.InsecureSkipVerify, config.ServerName = false, "localhost"
 			return dial(config)
 		}},
+		{"no trust in the server, said in clear as by OpenSSL", failedDistrust, func() error {
+			c := tls.Client(inClear{b.dial()}, &tls.Config{ServerName: "localhost", NextProtos: []string{wire.ALPN}})
+			defer c.Close()
+			return c.Handshake()
+		}},
 		{"the server's certificate has ended", failedDistrust, func() error {
 			config := clientTLS(good)
 			config.InsecureSkipVerify, config.RootCAs, config.ServerName = false, site.own.Pool(), "localhost"
@@ -103,6 +108,17 @@ func TestAttackHandshakesThatFailHaveAClass(t *testing.T) {
 		t.Errorf("one class is spoken of %d times a minute", n)
 	}
 	b.online(good, 1)
+}
+
+// inClear says after its ClientHello that the server's authority is unknown, and does not encrypt it.
+type inClear struct{ net.Conn }
+
+func (c inClear) Write(p []byte) (int, error) {
+	if p[0] == 22 {
+		return c.Conn.Write(p)
+	}
+	_, err := c.Conn.Write([]byte{21, 3, 3, 0, 2, 2, 48})
+	return len(p), err
 }
 
 // What other clients than Go's say of the server's certificate is understood, too.
