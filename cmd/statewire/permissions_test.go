@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"statewire/identity"
 )
@@ -30,6 +31,22 @@ func TestEveryCommandHasARowInTheTableOfPermissions(t *testing.T) {
 	if commands < 38 {
 		t.Errorf("only %d commands: the walk is broken", commands)
 	}
+}
+
+// Back quotes in a flag's text name its value: a command that is quoted there would stand in the help as its value.
+func TestAFlagsValueIsAWord(t *testing.T) {
+	var look func(*cobra.Command)
+	look = func(cmd *cobra.Command) {
+		for _, sub := range cmd.Commands() {
+			look(sub)
+		}
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if value, _ := pflag.UnquoteUsage(f); strings.Contains(value, " ") {
+				t.Errorf("the help of `%s` shows --%s %s", cmd.CommandPath(), f.Name, value)
+			}
+		})
+	}
+	look((&globals{}).root())
 }
 
 // does says whether a command does something. A group of commands only shows its help: it refuses every word.

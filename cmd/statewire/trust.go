@@ -268,7 +268,7 @@ func trustSignCommand(g *globals) *cobra.Command {
 			return g.describe(cmd.OutOrStdout(), d)
 		},
 	}
-	cmd.Flags().StringVar(&keys, "keys", "", "the folder that `statewire trust offline` or `trust init` filled")
+	cmd.Flags().StringVar(&keys, "keys", "", "the `FOLDER` that statewire trust offline or trust init filled")
 	cmd.Flags().BoolVar(&otherRoots, "other-roots", false, "other roots, or another number of them, are meant")
 	return g.asCaller(cmd)
 }

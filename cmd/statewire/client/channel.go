@@ -51,14 +51,22 @@ func channelHealth(s local.ChannelReport, now time.Time, note func(h cli.Health,
 	}
 }
 
-// channelFields are what people and programs read of the fast channel.
+// channelFields are what people and programs read of the fast channel. What is only so of a connection over TCP, or of
+// one that lasts, is empty without it.
 func channelFields(s local.ChannelReport) []cli.Field {
+	local, remote, keepAlive := s.Local, s.Remote, ""
+	if s.Transport == "" {
+		local, remote = "", ""
+	}
+	if s.Transport == "TCP" {
+		keepAlive = seconds(s.KeepAlive).String()
+	}
 	return []cli.Field{
 		{"channel", cmp.Or(s.Transport, "none")}, {"channel_server", s.Server}, {"channel_since", whenever(s.Since)},
-		{"channel_local", s.Local}, {"channel_remote", s.Remote}, {"channel_last_received", whenever(s.LastIn)},
-		{"channel_last_sent", whenever(s.LastOut)}, {"channel_keepalive", seconds(s.KeepAlive).String()},
-		{"channel_session", s.Session}, {"channel_waits", s.Waits}, {"channel_next_try", cli.Stamp(s.NextTry)},
-		{"channel_next_tcp", cli.Stamp(s.NextTCP)}, {"channel_failure", s.Failure},
+		{"channel_local", local}, {"channel_remote", remote}, {"channel_last_received", whenever(s.LastIn)},
+		{"channel_last_sent", whenever(s.LastOut)}, {"channel_keepalive", keepAlive},
+		{"channel_session", s.Session}, {"channel_waits", s.Waits}, {"channel_next_try", whenever(s.NextTry)},
+		{"channel_next_tcp", whenever(s.NextTCP)}, {"channel_failure", s.Failure},
 		{"channel_failed_at", whenever(s.FailedAt)},
 	}
 }

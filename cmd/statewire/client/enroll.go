@@ -50,7 +50,7 @@ func agentEnrollCommand(g *commands) *cobra.Command {
 	f.StringVar(&e.relay, "relay", "",
 		"address of the relay, such as https://mp.example:8443 (default: agent.relay, or the "+
 			"one of before)")
-	f.StringVar(&e.file, "token-file", "", "file with the token that `statewire enroll token create` printed; - reads "+
+	f.StringVar(&e.file, "token-file", "", "`FILE` with the token that statewire enroll token create printed; - reads "+
 		"standard input")
 	cli.DurationVar(f, &e.wait, "wait", "how long to try, and to wait for an approval; at most 4m")
 	return cmd

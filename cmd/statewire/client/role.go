@@ -76,7 +76,7 @@ func roleEnrollCommand(g *commands) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&role.Relay, "relay", "", "address of a relay of the site, such as https://mp.example:8443")
-	f.StringVar(&file, "token-file", "", "file with the token that `statewire enroll token create --role KIND` printed; - "+
+	f.StringVar(&file, "token-file", "", "`FILE` with the token that statewire enroll token create --role KIND printed; - "+
 		"reads standard input")
 	f.StringVar(&role.Kind, "kind", "", "which role: "+strings.Join(roleKinds, ", "))
 	f.StringVar(&role.Name, "name", "", "what it is called: letters, digits, dots, dashes, underscores")
@@ -110,7 +110,7 @@ func roleRenewCommand(g *commands) *cobra.Command {
 			return showRole(cmd, g, out, role, renewed)
 		},
 	}
-	cmd.Flags().StringVar(&out, "out", "", "the folder that `statewire role enroll` filled")
+	cmd.Flags().StringVar(&out, "out", "", "the `FOLDER` that statewire role enroll filled")
 	cmd.Flags().BoolVar(&now, "now", false, "renew one that is not due, too")
 	return cmd
 }

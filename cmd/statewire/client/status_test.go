@@ -134,7 +134,7 @@ func TestTheStatusTellsOfTheChannel(t *testing.T) {
 	for _, want := range []string{`"channel": "HTTP"`, `"channel_server": "https://mp.example:8443"`,
 		`"channel_since": "2026-03-10T08:00:00Z"`, `"channel_local": "10.0.0.7:51234"`,
 		`"channel_remote": "10.0.0.1:8443"`, `"channel_last_received": "2026-03-10T08:01:00Z"`,
-		`"channel_last_sent": "2026-03-10T08:02:00Z"`, `"channel_session": 812`, `"channel_keepalive": "0s"`,
+		`"channel_last_sent": "2026-03-10T08:02:00Z"`, `"channel_session": 812`, `"channel_keepalive": ""`,
 		`"channel_next_tcp": "2026-03-10T09:00:00Z"`, `"channel_failure": "tcp n:10123: connection refused"`,
 		`"channel_failed_at": "2026-03-10T08:00:00Z"`} {
 		if !strings.Contains(out.String(), want) {
@@ -143,9 +143,15 @@ func TestTheStatusTellsOfTheChannel(t *testing.T) {
 	}
 	out.Reset()
 	if err := cli.WriteRecord(&out, "json", statusFields(local.StatusReport{Channel: local.ChannelReport{
-		Waits: "for a certificate"}}, cli.HealthOK, nil)); err != nil ||
-		!strings.Contains(out.String(), `"channel": "none"`) || !strings.Contains(out.String(), `"for a certificate"`) {
-		t.Errorf("the status is %s, %v", out.String(), err)
+		Waits: "for a certificate", KeepAlive: 900, Local: "10.0.0.7:51234", Remote: "10.0.0.1:8443"}}, cli.HealthOK,
+		nil)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"channel": "none"`, `"channel_waits": "for a certificate"`, `"channel_keepalive": ""`,
+		`"channel_local": ""`, `"channel_remote": ""`, `"channel_next_try": "never"`, `"channel_next_tcp": "never"`} {
+		if !strings.Contains(out.String(), want) { // of the last connection nothing is said as if it still were
+			t.Errorf("the status is %s; want %s in it", out.String(), want)
+		}
 	}
 }
 
