@@ -39,7 +39,8 @@ func certificatesOf(from holders) func(context.Context, uuid.UUID) (explain.Cert
 		if errors.Is(err, control.ErrNotFound) {
 			return explain.Certificate{State: "none"}, nil
 		}
-		out := explain.Certificate{State: c.State, NotAfter: c.NotAfter, Since: c.Shared, By: c.By, Why: c.Reason}
+		out := explain.Certificate{State: c.State, Enrolled: c.Enrolled, NotAfter: c.NotAfter, Since: c.Shared,
+			By: c.By, Why: c.Reason}
 		if c.State == "revoked" {
 			out.Since = c.Revoked
 		}

@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"statewire/configs"
-	"statewire/internal/parse"
 	"statewire/relay"
 	"statewire/reports/explain"
 )
@@ -24,14 +23,8 @@ func scheduleOf(cfg configs.Config) explain.Schedule {
 		MergeInterval: cfg.Resync.MergeInterval, MaxOutstanding: cfg.Resync.MaxOutstanding,
 		PolicyInterval: cfg.Agent.PolicyInterval, SendInterval: cfg.Agent.SendInterval,
 		PollInterval: cfg.Ingest.InboxPollingInterval, OfflineAfter: cfg.Notifier.OfflineAfter,
-		ChannelPort: portOf(cfg.Notifier.Listen), Uncertified: cfg.Relay.Auth != relay.AuthMTLS,
+		Uncertified: cfg.Relay.Auth != relay.AuthMTLS,
 	}
-}
-
-// portOf is the port of an address; 0 where the system chooses one.
-func portOf(listen string) int {
-	_, port, _ := parse.Listen(listen) // a wrong one is 0, too
-	return int(port)
 }
 
 func (s *Site) serveSchedule(w http.ResponseWriter, _ *http.Request) {

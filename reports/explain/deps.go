@@ -57,7 +57,6 @@ type Schedule struct {
 	SendInterval   time.Duration // how often a client sends what changed
 	PollInterval   time.Duration // how long a file may wait in the inbox until it is found at the latest
 	OfflineAfter   time.Duration // the silence after which a connected client counts as offline
-	ChannelPort    int           // where the notification server listens for TCP
 	Uncertified    bool          // clients come without certificates, and so they have no connections
 }
 

@@ -88,6 +88,9 @@ func (f *facts) identity() {
 	case !f.known() && f.refused != nil:
 		f.add(Bad, "unknown_client", time.Time{},
 			"No report of %s has been stored, and the client has never asked for a policy.", WireID(f.client.ID))
+	case !f.enrolled().IsZero():
+		f.add(Note, "enrolled", f.enrolled(), "It enrolled at %s, and has neither reported nor asked for its policy yet.",
+			f.when(f.enrolled()))
 	case !f.known() && f.heldKnown:
 		f.add(Bad, "unknown_client", time.Time{},
 			"This site has never heard of %s: it has stored no report of it, the client has never asked for a policy, and no "+

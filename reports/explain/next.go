@@ -51,6 +51,11 @@ func (n *next) becomeKnown() {
 	if n.refused != nil {
 		return // it reports to this site
 	}
+	if !n.enrolled().IsZero() {
+		n.add(time.Time{}, "An agent that starts waits for a random time of up to agent.startup_jitter (10 min unless it is "+
+			"set) before its first contact: `statewire agent status` on the machine says until when, or what is wrong.")
+		return
+	}
 	n.add(time.Time{}, "On the machine itself, `statewire agent status` says whether it reaches a relay, and which "+
 		"one: it may report to another site.")
 	n.add(time.Time{}, "If the id was typed by hand, `statewire report clients --param name=PART` finds clients by a "+

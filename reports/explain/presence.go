@@ -1,7 +1,10 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
+	"net"
+	"strings"
 	"time"
 
 	"statewire/internal/humanize"
@@ -56,7 +59,7 @@ func (e *evidence) unconnected() bool {
 // connected tells of a client that is online.
 func (f *facts) connected() {
 	p := f.presence
-	text := fmt.Sprintf("Connected over TCP to %s%s%s since %s.", p.at(), f.port(), p.from(), f.when(p.since))
+	text := fmt.Sprintf("Connected over TCP to %s%s since %s.", p.at(), p.from(), f.when(p.since))
 	code, severity := "online", OK
 	if p.http {
 		code, severity = "online_http", Note
@@ -160,10 +163,18 @@ func (f *facts) uncertified() {
 			f.when(c.NotAfter))
 	case "revoked":
 		f.add(Bad, "certificate_revoked", c.Since, "Its certificate was revoked by %s at %s, so it cannot sign in: %s",
-			tabular.Shorten(c.By, 80), f.when(c.Since), tabular.Shorten(c.Why, 200))
+			person(c.By), f.when(c.Since), tabular.Shorten(c.Why, 200))
 	case "shared":
 		f.add(Bad, "certificate_shared", c.Since, "At %s two machines showed certificates of this client.", f.when(c.Since))
 	}
+}
+
+// person is who did something on the site's machine, as people say it: local:0 is root there.
+func person(actor string) string {
+	if actor == "local:0" {
+		return "root"
+	}
+	return tabular.Shorten(actor, 80)
 }
 
 // at is the name of the server.
@@ -192,12 +203,14 @@ func (p presence) whyHTTP() string {
 	return "it says that TCP failed: " + tabular.Shorten(p.why, 200) + "."
 }
 
-// port is where the site listens for TCP.
-func (f *facts) port() string {
-	if f.schedule.ChannelPort == 0 {
+// tried is the address of TCP that the client named in its reason for HTTP; empty when it named none.
+func (p presence) tried() string {
+	rest, found := strings.CutPrefix(p.why, "tcp ")
+	address, _, more := strings.Cut(rest, ": ")
+	if _, _, err := net.SplitHostPort(address); !found || !more || err != nil {
 		return ""
 	}
-	return fmt.Sprintf(" port %d", f.schedule.ChannelPort)
+	return tabular.Shorten(address, 80)
 }
 
 // connect tells what brings the client its connection.
@@ -207,7 +220,10 @@ func (n *next) connect() {
 		return
 	}
 	switch id := WireID(n.client.ID); {
-	case c != nil && (c.State == "revoked" || c.State == "shared"), p.reason == "duplicate":
+	case c != nil && c.State == "revoked":
+		n.add(time.Time{}, "To let it in again: `statewire enroll token create --client %s`, then `statewire agent enroll` on "+
+			"the machine, with that token.", id)
+	case c != nil && c.State == "shared", p.reason == "duplicate":
 		n.add(time.Time{}, "To give it an identity of its own: `statewire client revoke %s --reason TEXT`, and enrol each "+
 			"machine anew.", id)
 	case c != nil && (c.State == "none" || c.State == "expired"):
@@ -217,18 +233,11 @@ func (n *next) connect() {
 		n.add(time.Time{}, "When %s reports again, the client is shown as it is. `statewire report notification-servers` says "+
 			"when it reported last.", p.at())
 	case p.online && p.http:
-		n.add(time.Time{}, "The client tries TCP again by itself, at least once in 72 min. What it needs is a way to the "+
-			"notification server's TCP port%s.", n.portNumber())
+		n.add(time.Time{}, "The client tries TCP again by itself, at least once in 72 min. What it needs is a way to %s.",
+			cmp.Or(p.tried(), "its notification server's TCP port"))
 	case !p.online && (!p.found || !n.heardElsewhere().IsZero()):
 		n.add(time.Time{}, "`statewire agent status` on the machine says what it tries, and what it met at last.")
 	case !p.online:
 		n.add(time.Time{}, "The client signs in by itself once the machine is there: it tries at least every 5 min.")
 	}
-}
-
-func (n *next) portNumber() string {
-	if n.schedule.ChannelPort == 0 {
-		return ""
-	}
-	return fmt.Sprintf(", %d", n.schedule.ChannelPort)
 }

@@ -27,6 +27,7 @@ type presence struct {
 // Certificate is what the identity role has of a client's certificates.
 type Certificate struct {
 	State    string // none, enrolled, expired, revoked or shared
+	Enrolled time.Time
 	NotAfter time.Time
 	Since    time.Time // it was revoked, or found with several machines
 	By, Why  string    // of a revocation
@@ -46,9 +47,10 @@ func (e *evidence) readPresence(rows []reports.Record) {
 	}
 }
 
-// readCertificate asks the identity role, where a certificate decides and the client has no connection.
+// readCertificate asks the identity role, where a certificate decides and the client has no connection, or is all
+// that is known of it.
 func (e *evidence) readCertificate(ctx context.Context, x *Explainer) {
-	if x.certificate == nil || e.presence.online || e.unconnected() {
+	if x.certificate == nil || e.presence.online || e.unconnected() && e.known() {
 		return
 	}
 	c, err := x.certificate(ctx, e.client.ID)
@@ -57,4 +59,12 @@ func (e *evidence) readCertificate(ctx context.Context, x *Explainer) {
 		return
 	}
 	e.certificate = &c
+}
+
+// enrolled is when a client enrolled of which nothing else is known; zero when it did not, or nobody can say.
+func (e *evidence) enrolled() time.Time {
+	if e.known() || e.certificate == nil {
+		return time.Time{}
+	}
+	return e.certificate.Enrolled
 }

@@ -63,7 +63,7 @@ func TestPresenceIsExplained(t *testing.T) {
 		not        string // this code is not among the facts
 	}{
 		{"over TCP: server, port, address, since when, and how fresh that is", 1, "online", "Connected over TCP to push1 " +
-			"port 10123 from 10.0.0.7 since " + clock(5*hour) + " (5 h ago). Its server reported last at " +
+			"from 10.0.0.7 since " + clock(5*hour) + " (5 h ago). Its server reported last at " +
 			clock(3*time.Minute) + " (3 min ago), and said nothing else.", "offline"},
 		{"over HTTP: why, in the client's words", 2, "online_http", "Connected over HTTP to push1 from 10.0.0.8 since " +
 			clock(2*hour) + " (2 h ago): it says that TCP failed: tcp push1.example:10123: connect: connection refused. Its " +
@@ -85,7 +85,7 @@ func TestPresenceIsExplained(t *testing.T) {
 		{"it reports, and yet has no connection", 9, "offline_but_heard", "it reached a relay at " + clock(3*hour), "online"},
 		{"it reported when it may still have been connected", 10, "offline", "because of what a later version says.",
 			"offline_but_heard"},
-		{"a server without a name", 11, "online", "to server 9 port 10123 since", "offline"},
+		{"a server without a name", 11, "online", "to server 9 since", "offline"},
 		{"never connected", 12, "no_channel", "It has never been connected", "offline"},
 		{"often", 4, "reconnects", "ended 12 times in the last 24 hours, most often (8 times) because the connection broke off.",
 			"online"},
@@ -182,7 +182,7 @@ func TestACertificateThatKeepsAClientAwayIsTold(t *testing.T) {
 	s.Presence(presence{Client: 6, Online: true, Since: hour, Heard: hour, Reason: "signin"})
 	at := s.Now.Add(-hour)
 	certificates := map[uuid.UUID]explain.Certificate{
-		id(1): {State: "none"}, id(2): {State: "expired", NotAfter: at}, id(3): {State: "revoked", Since: at, By: "anna",
+		id(1): {State: "none"}, id(2): {State: "expired", NotAfter: at}, id(3): {State: "revoked", Since: at, By: "local:0",
 			Why: "sold"}, id(4): {State: "shared", Since: at}, id(5): {State: "enrolled"}, id(6): {State: "revoked"},
 	}
 	x := s.Explainer(func(d *explain.Deps) {
@@ -200,8 +200,8 @@ func TestACertificateThatKeepsAClientAwayIsTold(t *testing.T) {
 	}{
 		{1, "no_certificate", "has issued no certificate to it", "agent enroll"},
 		{2, "certificate_expired", "valid until " + humanize.Clock(at), "agent enroll"},
-		{3, "certificate_revoked", "revoked by anna at " + humanize.Clock(at) + " (1 h ago), so it cannot sign in: sold",
-			"enrol each machine anew"},
+		{3, "certificate_revoked", "revoked by root at " + humanize.Clock(at) + " (1 h ago), so it cannot sign in: sold",
+			"enroll token create --client " + explain.WireID(id(3))},
 		{4, "certificate_shared", "At " + humanize.Clock(at) + " (1 h ago) two machines showed certificates", "client revoke"},
 		{5, "no_channel", "", "agent status"},
 		{6, "online", "", "Nothing to do"},
@@ -230,10 +230,35 @@ func TestACertificateThatKeepsAClientAwayIsTold(t *testing.T) {
 	}
 }
 
+// A client that enrolled is not unknown before its first contact.
+func TestAClientThatEnrolledIsNoStranger(t *testing.T) {
+	s := reportstest.NewSite(t)
+	x := s.Explainer(func(d *explain.Deps) {
+		d.Certificate = func(_ context.Context, client uuid.UUID) (explain.Certificate, error) {
+			if client != id(1) {
+				return explain.Certificate{State: "none"}, nil
+			}
+			return explain.Certificate{State: "enrolled", Enrolled: s.Now.Add(-time.Minute)}, nil
+		}
+	})
+	for client, want := range map[int]string{1: "enrolled", 2: "unknown_client"} {
+		e, err := x.Explain(t.Context(), id(client).String(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waits := strings.Contains(e.Next[1].Text, "agent.startup_jitter")
+		if facts := reportstest.Codes(e); facts[want] == "" || len(facts) != 1 || waits != (client == 1) ||
+			strings.Contains(e.Summary, "does not know") == (client == 1) {
+			t.Errorf("client %d: %q, %v, %v", client, e.Summary, facts, e.Next)
+		}
+	}
+}
+
 // What brings a client its connection.
 func TestTheWayBackIsTold(t *testing.T) {
 	s := presenceSite(t)
-	for client, want := range map[int]string{2: "a way to the notification server's TCP port, 10123.",
+	for client, want := range map[int]string{2: "a way to push1.example:10123.",
+		3: "a way to its notification server's TCP port.",
 		4: "signs in by itself once the machine is there", 6: "When push1 reports again", 7: "client revoke GUID:",
 		9: "`statewire agent status` on the machine", 12: "`statewire agent status` on the machine"} {
 		e, err := s.Explainer().Explain(t.Context(), id(client).String(), nil)

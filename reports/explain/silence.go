@@ -52,7 +52,7 @@ func (e *evidence) retiredSince() string {
 		why = " (" + tabular.Shorten(h.retiredWhy, 200) + ")"
 	}
 	return fmt.Sprintf("The client is retired by %s since %s%s: it counts nowhere, and its next report brings it back.",
-		tabular.Shorten(h.retiredBy, 80), e.when(h.retired), why)
+		person(h.retiredBy), e.when(h.retired), why)
 }
 
 // cache compares what the client holds with what the site holds.

@@ -16,6 +16,8 @@ func (e *evidence) summary() string {
 		return fmt.Sprintf("The first report of %s waits in the inbox and is not loaded yet.", name)
 	case !e.known() && e.refusing():
 		return fmt.Sprintf("This site does not know %s: the relay refused its last report.", name)
+	case !e.enrolled().IsZero():
+		return fmt.Sprintf("%s enrolled at %s and has not reported yet.", name, e.when(e.enrolled()))
 	case !e.known():
 		return fmt.Sprintf("This site does not know %s.", name)
 	case !e.reported() && e.refusing():

@@ -42,8 +42,7 @@ func (s *Site) Deps() explain.Deps {
 
 func shippedSchedule() explain.Schedule {
 	return explain.Schedule{CheckInterval: Hour, MinMissingAge: 48 * Hour, MergeInterval: 72 * Hour, MaxOutstanding: 1000,
-		PolicyInterval: Hour, SendInterval: 15 * time.Minute, PollInterval: 15 * time.Minute, OfflineAfter: 20 * time.Minute,
-		ChannelPort: 10123}
+		PolicyInterval: Hour, SendInterval: 15 * time.Minute, PollInterval: 15 * time.Minute, OfflineAfter: 20 * time.Minute}
 }
 
 // Arrived says which serials of a client arrived, as the loader does.
