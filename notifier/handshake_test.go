@@ -409,8 +409,8 @@ func TestAWrongClockIsToldOf(t *testing.T) {
 			b.online(m, uint64(i), func(in *wire.SignInMessage) { in.Time = in.Time.Add(off) })
 			time.Sleep(time.Minute)
 		}
-		if got := textOf(b.desk.messages(), wire.ClockOff); got != "the clock of "+clientText(m.id)+
-			" is 6m0s ahead of the notification server's; clocks of other clients may be wrong, too" {
+		if got := textOf(b.desk.messages(), wire.ClockOff); got != "The clock of "+clientText(m.id)+
+			" is 6m0s ahead of the notification server's; clocks of other clients may be wrong, too." {
 			t.Errorf("told %q", got)
 		}
 		time.Sleep(10 * time.Minute)

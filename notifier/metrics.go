@@ -67,7 +67,7 @@ func counters(name, label, help string) *prometheus.CounterVec {
 // limit counts what a limit refused, and tells of it.
 func (s *Server) limit(limit string, most int) {
 	s.metrics.refused.WithLabelValues(limit).Inc()
-	s.messages.say(wire.LimitReached, limit, "the notification server reached its limit of %s: %d", limit, most)
+	s.messages.say(wire.LimitReached, limit, "The notification server reached its limit of %s: %d.", limit, most)
 }
 
 var frameNames = map[wire.Kind]string{wire.SignIn: "sign_in", wire.KeepAlive: "keep_alive", wire.Received: "received",

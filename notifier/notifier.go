@@ -194,7 +194,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	s.log.Info("notifier listening", "addr", addr.String(), "server", s.deps.Name, "epoch", s.epoch)
-	s.messages.say(wire.ServerStarted, "", "the notification server %s started, listening on %s", s.deps.Name, addr)
+	s.messages.say(wire.ServerStarted, "", "The notification server %s started, listening on %s.", s.deps.Name, addr)
 	var group errgroup.Group
 	group.Go(func() error { s.listener.run(); return nil })
 	for _, run := range []func(context.Context){s.sweeps, s.presence.run, s.teller.run, s.waker.run, s.work.run,

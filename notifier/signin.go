@@ -57,8 +57,8 @@ func (s *Server) checkClock(m wire.SignInMessage) {
 		off, way = -off, "behind"
 	}
 	if off > clockMayDiffer {
-		s.messages.say(wire.ClockOff, way, "the clock of %s is %v %s of the notification server's; clocks of other clients "+
-			"may be wrong, too", clientText(m.Client), off.Round(time.Second), way)
+		s.messages.say(wire.ClockOff, way, "The clock of %s is %v %s of the notification server's; clocks of other clients "+
+			"may be wrong, too.", clientText(m.Client), off.Round(time.Second), way)
 	}
 }
 

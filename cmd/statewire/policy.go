@@ -48,8 +48,8 @@ func policySetCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set --collection NAME",
 		Short: "change the policy of a collection",
-		Long: "Changes what the clients of a collection are told at their next poll. What is not named stays; 0 or an " +
-			"empty value says nothing\n" +
+		Long: "Changes what the clients of a collection are told. Those with a channel are woken to ask for it, the\n" +
+			"others learn of it at their next poll. What is not named stays; 0 or an empty value says nothing\n" +
 			"again. Where a client's collections disagree about a setting, the policy of the smallest --priority wins.",
 		Example: "  statewire policy set --collection branch --send-interval 1h --pause 500\n" +
 			"  statewire policy set --collection branch --clear",
