@@ -137,6 +137,10 @@ func TestReportPagesHaveFormDownloadsAndPager(t *testing.T) {
 	if !strings.Contains(second, "First page") || !strings.Contains(second, "20 rows on this page") {
 		t.Errorf("%s: %.300s", next, second)
 	}
+	if body := get(t, h, "/reports/unknown-clients?topic_type=300").Body.String(); strings.Contains(body, "`statewire") ||
+		!strings.Contains(body, `>statewire explain CLIENT --topic</code>`) {
+		t.Error("a command in a report's description shows its backquotes")
+	}
 	if body := get(t, h, "/reports/client-states").Body.String(); !strings.Contains(body, "Fill in the required fields") {
 		t.Error("a first visit is told off instead of asked")
 	}
