@@ -542,7 +542,11 @@ func TestAListenerThatTakesNothingGoesOn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := start(t, newSite(t), true)
 		for range 20 {
-			b.pipes.broken <- syscall.EMFILE
+			select {
+			case b.pipes.broken <- syscall.EMFILE:
+			case <-time.After(time.Minute):
+				t.Fatal("it takes none any more")
+			}
 		}
 		b.online(b.site.enroll(t, ""), 1)
 		time.Sleep(time.Minute)
