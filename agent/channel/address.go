@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 )
 
 // defaultPort is the notifier's, where nobody says another.
@@ -16,7 +17,7 @@ func Notifier(named, relay string) (string, error) {
 	if named != "" {
 		var err error
 		if host, port, err = net.SplitHostPort(named); err != nil {
-			host, port = named, ""
+			host, port = strings.Trim(named, "[]"), ""
 		}
 	}
 	if host == "" {

@@ -10,6 +10,7 @@ func TestTheNotifierIsFound(t *testing.T) {
 		{"push.example:10200", relay, "push.example:10200"},
 		{"push.example", relay, "push.example:10123"},
 		{"[2001:db8::1]:10200", relay, "[2001:db8::1]:10200"},
+		{"[2001:db8::1]", relay, "[2001:db8::1]:10123"},
 		{":10200", "https://[2001:db8::7]:8443", "[2001:db8::7]:10200"},
 		{"", "https://127.0.0.1:40001", "127.0.0.1:10123"},
 		{"push.example:1", "", "push.example:1"},
