@@ -74,6 +74,8 @@ func (p *presence) run(ctx context.Context) {
 
 // clean removes what an earlier run did not finish, and finds out whether the box can be written.
 func (p *presence) clean() {
+	p.mu.Lock() // a server that stops at once writes its last report meanwhile
+	defer p.mu.Unlock()
 	box := p.s.deps.Box
 	err := os.MkdirAll(box, 0o700)
 	if err == nil {
