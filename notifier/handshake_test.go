@@ -235,7 +235,7 @@ func TestAttackSilentConnectionsGiveWay(t *testing.T) {
 			c.Close()
 		}
 		time.Sleep(time.Minute)
-		if got := textOf(b.desk.messages(), wire.LimitReached); !strings.HasSuffix(got, "unsigned_per_address: 256") {
+		if got := textOf(b.desk.messages(), wire.LimitReached); !strings.HasSuffix(got, "unsigned_per_address: 256.") {
 			t.Errorf("told %q", got)
 		}
 	})
@@ -277,7 +277,7 @@ func TestAttackAllSilentConnectionsHaveOneShare(t *testing.T) {
 			t.Error("addresses are remembered")
 		}
 		time.Sleep(time.Minute)
-		if got := textOf(b.desk.messages(), wire.LimitReached); !strings.HasSuffix(got, "unsigned: 512") {
+		if got := textOf(b.desk.messages(), wire.LimitReached); !strings.HasSuffix(got, "unsigned: 512.") {
 			t.Errorf("told %q", got)
 		}
 	})
@@ -466,9 +466,9 @@ func TestEachLimitIsToldOf(t *testing.T) {
 		time.Sleep(time.Minute)
 		var got []string
 		for line := range strings.Lines(textOf(b.desk.messages(), wire.LimitReached)) {
-			got = append(got, strings.TrimSpace(strings.TrimPrefix(line, "the notification server reached its limit of ")))
+			got = append(got, strings.TrimSpace(strings.TrimPrefix(line, "The notification server reached its limit of ")))
 		}
-		if want := []string{"connections: 25000", "http: 20000", "http: 20000"}; !slices.Equal(got, want) {
+		if want := []string{"connections: 25000.", "http: 20000.", "http: 20000."}; !slices.Equal(got, want) {
 			t.Errorf("told %q, not %q", got, want)
 		}
 	})

@@ -13,6 +13,7 @@ import (
 	"statewire/inbox"
 	"statewire/internal/control"
 	"statewire/internal/refusals"
+	"statewire/notifier/wire"
 )
 
 // OpenInbox opens the inbox of a data directory as every stage and every command that changes it sees it; it makes its
@@ -56,6 +57,9 @@ func RoleLock(data, role string) string { return filepath.Join(roleRun(data, rol
 
 // RefusedFile is where the relay notes the last report that it refused of each client.
 func RefusedFile(data string) string { return filepath.Join(roleRun(data, "relay"), refusals.FileName) }
+
+// PresenceExt ends the name of a presence file.
+const PresenceExt = wire.Extension
 
 // PresenceBox is where notifiers put their presence files, for the notification manager.
 func PresenceBox(data string) string { return filepath.Join(data, presenceBox) }

@@ -12,7 +12,6 @@ import (
 
 	"statewire/cmd/statewire/cli"
 	"statewire/configs"
-	"statewire/notifier/wire"
 	"statewire/site"
 )
 
@@ -102,7 +101,7 @@ func (g *globals) presenceBoxChecks() []check {
 		case path == box, path == bad, strings.HasPrefix(name, "."):
 		case within && !entry.IsDir() && !strings.HasSuffix(name, ".reason.json"):
 			aside++
-		case !within && !strings.EqualFold(filepath.Ext(name), wire.Extension):
+		case !within && !strings.EqualFold(filepath.Ext(name), site.PresenceExt):
 			if foreign = append(foreign, name); entry.IsDir() {
 				return fs.SkipDir
 			}
