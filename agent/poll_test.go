@@ -201,7 +201,8 @@ func TestAResyncIsAnsweredOnce(t *testing.T) {
 			t.Error("a resync was carried out twice")
 		}
 		client := relay.Clients[testIdentity.Client]
-		if got := client.State(topics.UpdateDetection, "b"); got.StateID != 2 || got.Serial != 52 || client.Missing(50) != nil {
+		if got := client.State(topics.UpdateDetection, "b"); got.StateID != 2 || got.Serial != 52 ||
+			client.Missing(50) != nil {
 			t.Errorf("the site has %+v, missing %v", got, client.Missing(50))
 		}
 		if err := a.Resend(); err != nil {

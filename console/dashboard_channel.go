@@ -104,8 +104,9 @@ func (s *Server) addHTTPReasons(ctx context.Context, p *web.Panel, servers []rep
 	if err != nil {
 		return err
 	}
-	p.Notes = append(p.Notes, web.Note{Tone: web.TonePlain, Text: fmt.Sprintf("%s of the connected clients use HTTP. What "+
-		"TCP met, as they say:", humanize.Percent(100*float64(overHTTP)/float64(online)))})
+	p.Notes = append(p.Notes,
+		web.Note{Tone: web.TonePlain, Text: fmt.Sprintf("%s of the connected clients use HTTP. What "+
+			"TCP met, as they say:", humanize.Percent(100*float64(overHTTP)/float64(online)))})
 	p.Table = &web.Table{Columns: []web.Column{{Name: "clients", Numeric: true}, {Name: "why_http"}}}
 	for _, row := range reasons[:min(len(reasons), httpReasons)] {
 		why := web.Cell{Text: tabular.Shorten(row.Text("why_http"), 120), Link: "/reports/http-reasons"}

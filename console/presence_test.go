@@ -12,8 +12,10 @@ func TestTheDashboardShowsHowClientsAreConnected(t *testing.T) {
 	s := patchDay(t)
 	h := handler(t, s)
 	body := get(t, h, "/panels/channel").Body.String()
-	for _, want := range []string{`<a href="/reports/presence?channel=TCP&amp;is=online">TCP</a>`, `>HTTP</a>`, `>Offline</a>`,
-		`<a href="/reports/presence?reason=server_lost">Not known</a>`, "push2 sends no report of presence: what its clients do",
+	for _, want := range []string{`<a href="/reports/presence?channel=TCP&amp;is=online">TCP</a>`, `>HTTP</a>`,
+		`>Offline</a>`,
+		`<a href="/reports/presence?reason=server_lost">Not known</a>`,
+		"push2 sends no report of presence: what its clients do",
 		"30 % of the connected clients use HTTP.",
 		`<td class="num">3</td><td><a href="/reports/http-reasons">tcp push1:10123: connect: connection refused</a>`} {
 		if !strings.Contains(body, want) {
@@ -52,7 +54,8 @@ func TestAClientsPageShowsItsConnection(t *testing.T) {
 	}
 	h := handler(t, s.Seed, watched(s))
 	tile := func(client int) string {
-		_, body, _ := strings.Cut(get(t, h, "/clients/"+id(client).String()).Body.String(), `<span class="label">Connection</span>`)
+		_, body, _ := strings.Cut(get(t, h, "/clients/"+id(client).String()).Body.String(),
+			`<span class="label">Connection</span>`)
 		body, _, _ = strings.Cut(body, "</li>")
 		return body
 	}

@@ -87,8 +87,9 @@ type Config struct {
 // DefaultConfig returns the demo's fleet, without an address.
 func DefaultConfig() Config {
 	return Config{
-		Clients: 500, Channel: true, Seed: 1, PatchDay: 20 * time.Minute, SendInterval: 15 * time.Minute, PolicyInterval: time.Minute,
-		Senders: 16, Loss: 0.002, Duplicate: 0.01, Reorder: 0.002, DelayBy: 10 * time.Second, Damage: 0.002,
+		Clients: 500, Channel: true, Seed: 1, PatchDay: 20 * time.Minute, SendInterval: 15 * time.Minute,
+		PolicyInterval: time.Minute,
+		Senders:        16, Loss: 0.002, Duplicate: 0.01, Reorder: 0.002, DelayBy: 10 * time.Second, Damage: 0.002,
 		Silent: 0.04, Leave: 0.02,
 	}
 }

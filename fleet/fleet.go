@@ -149,7 +149,8 @@ func (f *Fleet) Run(ctx context.Context) error {
 	}
 	disconnect()
 	s := f.Stats()
-	f.log.Info("fleet stopped", "online_tcp", s.OnlineTCP, "online_http", s.OnlineHTTP, "reports", s.Reports, "messages", s.Messages, "lost", s.Lost, "duplicated", s.Duplicated,
+	f.log.Info("fleet stopped", "online_tcp", s.OnlineTCP, "online_http", s.OnlineHTTP, "reports", s.Reports, "messages",
+		s.Messages, "lost", s.Lost, "duplicated", s.Duplicated,
 		"damaged", s.Damaged, "refused", s.Refused, "polls", s.Polls, "resyncs", s.Resyncs, "unsettled", s.Unsettled)
 	return errors.Join(err, f.keepTime())
 }

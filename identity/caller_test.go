@@ -25,7 +25,8 @@ func TestANameInACertificateHasOneSpelling(t *testing.T) {
 			t.Errorf("%q is %+v", id, c)
 		}
 	}
-	for _, name := range []string{"", "statewire:", "statewire:" + site, "statewire:" + strings.ToUpper(site) + ":client:" +
+	for _, name := range []string{"", "statewire:", "statewire:" + site, "statewire:" + strings.ToUpper(site) +
+		":client:" +
 		client, "x" + good, "statewire:" + site + ":role:x:y", "statewire:" + site + ":role:fsp:a:b"} {
 		if c, ok := readName(name); ok {
 			t.Errorf("%q is %+v", name, c)

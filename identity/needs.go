@@ -55,8 +55,8 @@ type RoleCall struct {
 	Roles []string
 }
 
-// RoleCalls is all that the users of roles may call. Whatever has no row here is for the owner of the data directory and
-// for root.
+// RoleCalls is all that the users of roles may call. Whatever has no row here is for the owner of the data directory
+// and for root.
 func RoleCalls() []RoleCall {
 	all, relay, known := []string{"relay", "notifier", "fsp"}, []string{"relay"}, []string{"relay", "notifier"}
 	notifier := []string{"notifier"}

@@ -19,7 +19,8 @@ func TestARoleKeepsItsName(t *testing.T) {
 	if err := ask(); err != nil {
 		t.Fatal(err)
 	}
-	if err := ask(); code(err) != "409 already_enrolled" || !strings.Contains(err.Error(), "client revoke role:relay:dmz") {
+	if err := ask(); code(err) != "409 already_enrolled" ||
+		!strings.Contains(err.Error(), "client revoke role:relay:dmz") {
 		t.Errorf("the name of another: %v", err)
 	}
 	if err := s.Revoke(t.Context(), "role:relay:dmz", "moved"); err != nil {

@@ -108,7 +108,8 @@ func (v *Verifier) read() error {
 	return nil
 }
 
-// Denied is the list of denied certificates as it is on disk at this moment, for relays and notifiers of other machines.
+// Denied is the list of denied certificates as it is on disk at this moment, for relays and notifiers of other
+// machines.
 func (v *Verifier) Denied() DeniedText {
 	if err := v.read(); err != nil {
 		v.log.Error("the list of denied certificates is not read, the former stays in force", "err", err)

@@ -70,8 +70,9 @@ func (c Config) Validate() error {
 	}
 	atLeast("keepalive", c.KeepAlive, time.Second)
 	if c.OfflineAfter < c.KeepAlive+time.Second {
-		errs = append(errs, fmt.Errorf("notifier.offline_after is %v and notifier.keepalive %v: a client that has nothing to "+
-			"say would count as offline between two of its keep-alives; the first has to be longer", c.OfflineAfter, c.KeepAlive))
+		errs = append(errs, fmt.Errorf(
+			"notifier.offline_after is %v and notifier.keepalive %v: a client that has nothing to "+
+				"say would count as offline between two of its keep-alives; the first has to be longer", c.OfflineAfter, c.KeepAlive))
 	}
 	atLeast("task_validity", c.TaskValidity, time.Minute)
 	atLeast("presence_interval", c.PresenceInterval, time.Second)

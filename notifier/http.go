@@ -144,8 +144,9 @@ func (s *Server) known(req *http.Request, caller identity.Caller) (*session, err
 		session.hear(s.steady.now())
 		return session, nil
 	}
-	return nil, &closing{wire.CloseMessage{Code: wire.CloseStopping, Text: "the server does not know this session any more: " +
-		"it was started anew, or heard nothing of it for too long"}}
+	return nil, &closing{wire.CloseMessage{Code: wire.CloseStopping,
+		Text: "the server does not know this session any more: " +
+			"it was started anew, or heard nothing of it for too long"}}
 }
 
 // hold answers a request once there is something to say.

@@ -222,7 +222,8 @@ func (l *listener) remove(c *conn) {
 
 // stuck speaks once a minute of what keeps connections out.
 func (l *listener) stuck(err error) {
-	l.s.messages.say(wire.ListenerFailed, "", "The notification server's listener on %s takes no connection: %v.", l.Addr(),
+	l.s.messages.say(wire.ListenerFailed, "", "The notification server's listener on %s takes no connection: %v.",
+		l.Addr(),
 		err)
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -84,7 +84,8 @@ func (s *Server) tried(ctx context.Context, channel, where string, err error) {
 	}
 	ok.Set(0)
 	s.log.Warn("the server cannot be reached from itself", "channel", channel, "at", where, "err", err)
-	s.messages.say(wire.PortUnreachable, channel, "The notification server cannot be reached from itself at %s: %v.", where,
+	s.messages.say(wire.PortUnreachable, channel, "The notification server cannot be reached from itself at %s: %v.",
+		where,
 		err)
 }
 

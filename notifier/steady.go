@@ -32,9 +32,9 @@ func (s *steady) skip(d time.Duration) { s.stood.Add(int64(d)) }
 // epochFile counts the starts of a server.
 const epochFile = "epoch"
 
-// nextEpoch counts a start, durably where that can be. A count that cannot be read, or be kept, gives way to one that is
-// greater than any that was, and no site stays away for it: the manager believes a server that counts anew. The error
-// says why the count is not kept.
+// nextEpoch counts a start, durably where that can be. A count that cannot be read, or be kept, gives way to one that
+// is greater than any that was, and no site stays away for it: the manager believes a server that counts anew. The
+// error says why the count is not kept.
 func nextEpoch(spool string, now time.Time) (epoch uint64, err error) {
 	path := filepath.Join(spool, epochFile)
 	beyond := uint64(max(0, now.Unix()))

@@ -123,7 +123,8 @@ func (s *Service) answer(poll smx.Poll) (policy.Document, error) {
 	return p, nil
 }
 
-// Set replaces the policy of a collection; settings that say nothing remove it. Clients are woken for it, or learn of it at their next poll.
+// Set replaces the policy of a collection; settings that say nothing remove it. Clients are woken for it, or learn of
+// it at their next poll.
 func (s *Service) Set(ctx context.Context, collection string, p Settings) (out Policy, err error) {
 	if p.Priority == 0 {
 		p.Priority = defaultPriority

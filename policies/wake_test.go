@@ -47,10 +47,12 @@ func TestWhomAChangeConcerns(t *testing.T) {
 		{"nothing changed", []rule{of("a", hour, 1, 2)}, []rule{of("a", hour, 1, 2)}, nil},
 		{"a new policy", nil, []rule{of("a", hour, 1, 2)}, []int{1, 2}},
 		{"a policy that is gone", []rule{of("a", hour, 1, 2), of("b", hour, 3)}, []rule{of("b", hour, 3)}, []int{1, 2}},
-		{"other settings: who is in it and who was", []rule{of("a", hour, 1, 2)}, []rule{of("a", minute, 2, 3)}, []int{1, 2, 3}},
+		{"other settings: who is in it and who was", []rule{of("a", hour, 1, 2)}, []rule{of("a", minute, 2, 3)},
+			[]int{1, 2, 3}},
 		{"another topic", []rule{of("a", hour, 1)}, []rule{of("a", topics, 1)}, []int{1}},
 		{"who came and who left", []rule{of("a", hour, 1, 2, 4, 6)}, []rule{of("a", hour, 2, 3, 4)}, []int{1, 3, 6}},
-		{"another order says the same", []rule{of("a", hour, 1), of("b", minute, 2)}, []rule{of("b", minute, 2), of("a", hour, 1)}, nil},
+		{"another order says the same", []rule{of("a", hour, 1), of("b", minute, 2)},
+			[]rule{of("b", minute, 2), of("a", hour, 1)}, nil},
 	} {
 		got := concerned(tc.before, tc.after)
 		slices.SortFunc(got, smx.ClientID.Compare)

@@ -3,8 +3,9 @@ package relay
 // A channel's connection stays open all day. It is counted apart from those that hand in reports, one of each caller:
 // a client that opened thousands would have one of them beside the counts.
 
-// setApart takes a connection out of the counts: it is the caller's channel from now on, and letGo ends the request that
-// is held on it. The channel that the caller had before counts again. It is false when as many as may be are apart.
+// setApart takes a connection out of the counts: it is the caller's channel from now on, and letGo ends the request
+// that is held on it. The channel that the caller had before counts again. It is false when as many as may be are
+// apart.
 func (l *listener) setApart(c *conn, who string, letGo func()) bool {
 	l.mu.Lock()
 	before := l.apart[who]

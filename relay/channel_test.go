@@ -118,12 +118,15 @@ func TestAChannelIsForClientsAndTheNotifierWhateverAuthSays(t *testing.T) {
 		status int
 		code   string
 	}{
-		"a relay that knows nobody":     {Deps{Channel: newHolder()}, askChannel(""), 401, codeUnknown},
-		"no notifier":                   {Deps{Callers: eachItself{}}, askChannel(""), 503, codeChannel},
-		"a handshake that was not let":  {Deps{Callers: inState{verify: revoked}, Channel: newHolder()}, askChannel(""), 401, identity.CodeRevoked},
-		"another method":                {Deps{Callers: eachItself{}}, request("GET /mp/channel HTTP/1.1"), 405, codeMethod},
-		"HTTP/1.0 knows no held answer": {Deps{Callers: eachItself{}, Channel: newHolder()}, request("POST /mp/channel HTTP/1.0", "Content-Length: 0"), 505, codeVersion},
-		"a body that says it is large":  {Deps{Callers: eachItself{}, Channel: newHolder()}, request("POST /mp/channel HTTP/1.1", "Content-Length: 262145"), 413, "too_large"},
+		"a relay that knows nobody": {Deps{Channel: newHolder()}, askChannel(""), 401, codeUnknown},
+		"no notifier":               {Deps{Callers: eachItself{}}, askChannel(""), 503, codeChannel},
+		"a handshake that was not let": {Deps{Callers: inState{verify: revoked}, Channel: newHolder()}, askChannel(""), 401,
+			identity.CodeRevoked},
+		"another method": {Deps{Callers: eachItself{}}, request("GET /mp/channel HTTP/1.1"), 405, codeMethod},
+		"HTTP/1.0 knows no held answer": {Deps{Callers: eachItself{}, Channel: newHolder()},
+			request("POST /mp/channel HTTP/1.0", "Content-Length: 0"), 505, codeVersion},
+		"a body that says it is large": {Deps{Callers: eachItself{}, Channel: newHolder()},
+			request("POST /mp/channel HTTP/1.1", "Content-Length: 262145"), 413, "too_large"},
 	} {
 		s := start(t, testConfig(), tc.deps)
 		s.show(t)
@@ -140,7 +143,8 @@ func TestAChannelIsForClientsAndTheNotifierWhateverAuthSays(t *testing.T) {
 	s := start(t, testConfig(), Deps{Callers: eachItself{}, Channel: h})
 	s.show(t)
 	large := strings.Repeat("x", maxChannelBody+1)
-	chunked := request("POST /mp/channel HTTP/1.1", "Transfer-Encoding: chunked") + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(large), large)
+	chunked := request("POST /mp/channel HTTP/1.1", "Transfer-Encoding: chunked") + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n",
+		len(large), large)
 	if resp, body := s.raw(t, chunked); resp.StatusCode != 400 || !strings.Contains(body, "too large") {
 		t.Errorf("a body that is large: %d %s", resp.StatusCode, body)
 	}
@@ -381,7 +385,8 @@ func TestAStopEndsWhatIsHeld(t *testing.T) {
 	}
 }
 
-// 4,096 clients from one address wait in their channels: those who report do it at no less than half the rate of before.
+// 4,096 clients from one address wait in their channels: those who report do it at no less than half the rate of
+// before.
 func TestAttackClientsReportWhileThousandsWait(t *testing.T) {
 	if os.Getenv("STATEWIRE_TEST_LONG") == "" {
 		t.Skip("it compares rates, which a busy machine does not keep: make attack runs it")

@@ -43,7 +43,8 @@ func newListener(tcp net.Listener, config *tls.Config, cfg Config, m *metrics, l
 		log:      log,
 		shaken:   make(chan *tls.Conn),
 		stopped:  make(chan struct{}),
-		places:   places{of: map[netip.Addr]*counts{}, apart: map[string]*conn{}, complain: rate.Sometimes{Interval: time.Minute}},
+		places: places{of: map[netip.Addr]*counts{}, apart: map[string]*conn{},
+			complain: rate.Sometimes{Interval: time.Minute}},
 	}
 }
 

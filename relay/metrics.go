@@ -47,7 +47,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			"Refused requests by code; bad_request are those that net/http refused or gave up by itself."),
 		tlsRefused: counters("statewire_relay_tls_refused_total", "reason", "Connections whose TLS handshake failed."),
 		connRefused: counters("statewire_relay_connections_refused_total", "reason",
-			"Connections closed for want of a place: refused for limit (of all), ip_limit (of one address) or channel_limit; gave way to a "+
+			"Connections closed for want of a place: refused for limit (of all), ip_limit (of one address) or channel_limit; "+
+				"gave way to a "+
 				"newer one: handshake_limit, handshake_ip_limit, idle_limit, idle_ip_limit."),
 		connections: gauge("statewire_relay_connections", "Open connections."),
 		channels: gauge("statewire_relay_channels",
@@ -71,7 +72,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.shared = counter("statewire_relay_identity_shared_total",
 		"Times that a client's certificate came from another address than the time before.")
 	if reg != nil {
-		reg.MustRegister(m.enrolments, m.shared, m.reports, m.policies, m.messages, m.badRecords, m.mismatches, m.seconds, m.refusals, m.tlsRefused,
+		reg.MustRegister(m.enrolments, m.shared, m.reports, m.policies, m.messages, m.badRecords, m.mismatches, m.seconds,
+			m.refusals, m.tlsRefused,
 			m.connRefused,
 			m.connections, m.channels, m.ready, m.batch, m.batchBytes, m.commit, m.commitFailed, m.refusalsForgotten)
 	}

@@ -109,7 +109,8 @@ func New(cfg Config, deps Deps) (*Relay, error) {
 	if deps.Inbox == nil || deps.Certificate == nil {
 		return nil, errors.New("relay: needs an inbox and a certificate")
 	}
-	r := &Relay{cfg: cfg, callers: deps.Callers, enrolment: deps.Enrolment, policies: deps.Policies, certificate: deps.Certificate, log: deps.Log,
+	r := &Relay{cfg: cfg, callers: deps.Callers, enrolment: deps.Enrolment, policies: deps.Policies,
+		certificate: deps.Certificate, log: deps.Log,
 		now: deps.Clock}
 	r.withoutPolicy.Interval, r.withoutIdentity.Interval = time.Minute, time.Minute
 	if r.log == nil {

@@ -62,7 +62,8 @@ PC-0001 | online | TCP | push1 | `+s.At(5*hour)+` | signin |  | 10.0.0.7`)
 	expect(t, lines(s.All(r, "http-reasons", nil), "why_http", "clients", "percent"), `
 tcp push1:10123: connection refused | 1 | 33.3
 tcp push1:10123: i/o timeout | 1 | 33.3`)
-	expect(t, lines(s.All(r, "notification-servers", nil), "server", "online", "http"), "push1 | 3 | 2\npush2 | 0 | 0\npush3 | 0 | 0")
+	expect(t, lines(s.All(r, "notification-servers", nil), "server", "online", "http"),
+		"push1 | 3 | 2\npush2 | 0 | 0\npush3 | 0 | 0")
 }
 
 func TestNotificationServersAreListedWithTheirClients(t *testing.T) {
@@ -80,7 +81,8 @@ tcp push1:10123: connection refused | 2 | 50
 tcp push1:10123: i/o timeout | 1 | 25`)
 }
 
-// Who reports or asks for its policy and has no connection is listed; who was not heard of lately, or was retired, is not.
+// Who reports or asks for its policy and has no connection is listed; who was not heard of lately, or was retired, is
+// not.
 func TestClientsThatAreThereWithoutAConnectionAreListed(t *testing.T) {
 	s := connectedSite(t)
 	s.Client(20, 9, 30*hour)
@@ -97,8 +99,10 @@ PC-0009 | never |  |  | `)
 	if rows[0]["last_sign"] != s.At(20*time.Minute) {
 		t.Errorf("last sign %s", rows[0]["last_sign"])
 	}
-	for connected, want := range map[string]string{"never": "PC-0020\nPC-0009", "offline": "PC-0003\nPC-0004\nPC-0007\nPC-0008"} {
-		expect(t, lines(s.All(s.Runner(), "offline-clients", map[string]string{"connected": connected}), "netbios_name"), want)
+	for connected, want := range map[string]string{"never": "PC-0020\nPC-0009",
+		"offline": "PC-0003\nPC-0004\nPC-0007\nPC-0008"} {
+		expect(t, lines(s.All(s.Runner(), "offline-clients", map[string]string{"connected": connected}), "netbios_name"),
+			want)
 	}
 	expect(t, lines(s.All(s.Runner(), "never-connected", nil), "clients"), "3")
 	s.Exec("INSERT INTO client_retirements (client_id, state, retired_time, retired_by, reason, version) VALUES ('" +
@@ -136,6 +140,7 @@ func TestStatusMessagesAreListed(t *testing.T) {
 	expect(t, lines(s.All(r, "component-messages", nil), "component", "message_id", "text"), `
 SMS_NOTIFICATION_MANAGER | 9812 | silent
 SMS_NOTIFICATION_SERVER | 9800 | started`)
-	expect(t, lines(s.All(r, "component-messages", map[string]string{"component": "SMS_NOTIFICATION_SERVER", "hours": "0"}),
+	expect(t, lines(s.All(r, "component-messages", map[string]string{"component": "SMS_NOTIFICATION_SERVER",
+		"hours": "0"}),
 		"text"), "started\nold")
 }

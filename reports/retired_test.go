@@ -22,7 +22,8 @@ import (
 )
 
 // history are the reports that tell of what was, and of one client by its name: retired clients stay in them.
-var history = []string{"account", "bad-files", "bad-records", "client-states", "component-messages", "freshness", "gap-checks",
+var history = []string{"account", "bad-files", "bad-records", "client-states", "component-messages", "freshness",
+	"gap-checks",
 	"messages", "presence-history", "refused-reports", "resync-steps", "resyncs", "retired-clients", "set-aside",
 	"set-aside-ends", "state-names", "throughput", "volume"}
 
@@ -104,8 +105,9 @@ func TestRetiredClientsAreInNoCount(t *testing.T) {
 	for _, n := range gone[:3] { // the servers are the same ones
 		left.NotificationServer(n, fmt.Sprintf("push%d", n), hour)
 	}
-	all.Presence(reportstest.Presence{Client: 5, Server: 5, Online: true, HTTP: true, Since: hour, Heard: hour, Reason: "signin",
-		Why: "timeout"})
+	all.Presence(reportstest.Presence{Client: 5, Server: 5, Online: true, HTTP: true, Since: hour, Heard: hour,
+		Reason: "signin",
+		Why:    "timeout"})
 	all.Exec("ALTER TABLE client_presence DELETE WHERE client_id = '" + id(4).String() + "' SETTINGS mutations_sync = 2")
 	compare := func(when string, got, want map[string]string) {
 		t.Helper()
@@ -155,7 +157,8 @@ func TestRetiredClientsAreInNoCount(t *testing.T) {
 }
 
 // ofNoClient are the reports about what goes by no client: nothing of them is erased.
-var ofNoClient = []string{"bad-files", "component-messages", "gap-checks", "account", "freshness", "set-aside", "throughput"}
+var ofNoClient = []string{"bad-files", "component-messages", "gap-checks", "account", "freshness", "set-aside",
+	"throughput"}
 
 // erase removes clients from the store.
 func erase(t *testing.T, s *reportstest.Site, clients ...int) {

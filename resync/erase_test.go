@@ -20,7 +20,8 @@ import (
 
 // withoutClients are the tables that hold nothing of one client, and why.
 var withoutClients = map[string]string{
-	"audit_heads": "what is done stays in the audit", "bad_files": "names of files", "catalog_loads": "the catalogue", "state_catalog": "the catalogue",
+	"audit_heads": "what is done stays in the audit", "bad_files": "names of files", "catalog_loads": "the catalogue",
+	"state_catalog":    "the catalogue",
 	"collections":      "text of a person; whoever erases is told of queries that name the client",
 	"component_status": "the site's own events", "goose_db_version": "migrations", "notification_servers": "servers",
 	"policies": "by collection", "resync_checks": "counts", "resync_clock": "one row", "retention_notes": "settings",
@@ -143,8 +144,8 @@ func (d *denier) Deny(_ context.Context, client uuid.UUID) error {
 	return d.err
 }
 
-// What an erased client gave out stays taken, whatever was stored, claimed or waiting, and nothing is missing of it when
-// it enrols again. The floor does not make it known.
+// What an erased client gave out stays taken, whatever was stored, claimed or waiting, and nothing is missing of it
+// when it enrols again. The floor does not make it known.
 func TestAnErasedClientGoesOnBehindItsSerials(t *testing.T) {
 	b := newBench(t, soon())
 	b.denier = &denier{}
@@ -245,7 +246,8 @@ func TestAnErasureIsRecordedAndThenDenied(t *testing.T) {
 			[]any{nil, false, []string{"q"}, uuid.UUID(c)})
 		name := "client:" + c.String()
 		b.equal("in this order", strings.Join(log.lines, "\n"), strings.Join([]string{"client.delete " + name + " sold",
-			"failed", "collection.create collection:q ", "done", "client.delete " + name + " sold", "denied, there true", "done"}, "\n"))
+			"failed", "collection.create collection:q ", "done", "client.delete " + name +
+				" sold", "denied, there true", "done"}, "\n"))
 	})
 }
 

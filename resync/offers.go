@@ -27,7 +27,8 @@ type offers struct {
 }
 
 func newOffers() *offers {
-	return &offers{owing: owing{}, picked: map[smx.ClientID]uint32{}, woken: map[smx.ClientID]told{}, claims: map[smx.ClientID]claim{}}
+	return &offers{owing: owing{}, picked: map[smx.ClientID]uint32{}, woken: map[smx.ClientID]told{},
+		claims: map[smx.ClientID]claim{}}
 }
 
 // Asked notes what a client says of itself, and returns the resync that is asked of it; nil when there is none. That it

@@ -116,8 +116,9 @@ func (s *Service) tellChecked(ctx context.Context) error {
 // newService is a service without a ledger.
 func newService(cfg Config, deps Deps, log *slog.Logger) *Service {
 	s := &Service{unread: deps.Unread, collections: deps.Collections, log: log, metrics: newMetrics(deps.Registerer),
-		now: deps.Clock, wake: make(chan struct{}, 1), offers: newOffers(), busy: make(chan struct{}, 1), recorder: deps.Recorder,
-		listing: newListing(), patience: newPatience(), waker: deps.Waker, offered: make(chan struct{}, 1)}
+		now: deps.Clock, wake: make(chan struct{}, 1), offers: newOffers(), busy: make(chan struct{}, 1),
+		recorder: deps.Recorder,
+		listing:  newListing(), patience: newPatience(), waker: deps.Waker, offered: make(chan struct{}, 1)}
 	if s.now == nil {
 		s.now = steadyClock()
 	}

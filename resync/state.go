@@ -130,7 +130,8 @@ func (s *Service) step(ctx context.Context) error {
 	}
 	now := s.now().UTC()
 	if now.Sub(s.lastCheck) >= s.cfg.Load().CheckInterval || s.lastCheck.IsZero() {
-		return errors.Join(s.eraseLate(ctx, time.Unix(0, 0)), s.dueCheck(ctx, now), s.retireSilent(ctx, now), s.tellChecked(ctx))
+		return errors.Join(s.eraseLate(ctx, time.Unix(0, 0)), s.dueCheck(ctx, now), s.retireSilent(ctx, now),
+			s.tellChecked(ctx))
 	}
 	if err := s.eraseLate(ctx, now.Add(-eraseWatch)); err != nil {
 		return err

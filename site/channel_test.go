@@ -51,11 +51,12 @@ func passing(t *testing.T, socket string, caller identity.Caller) *httptest.Serv
 	return s
 }
 
-// A relay tells the notifier of another process who calls and from where, whatever the caller says of itself. What comes
-// back comes at once, and who hangs up is gone there, too.
+// A relay tells the notifier of another process who calls and from where, whatever the caller says of itself. What
+// comes back comes at once, and who hangs up is gone there, too.
 func TestARelayPassesTheChannelOn(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "n.sock")
-	who := identity.Caller{Site: uuid.New(), Client: uuid.New(), Number: 7, NotAfter: time.Now().UTC().Truncate(time.Second)}
+	who := identity.Caller{Site: uuid.New(), Client: uuid.New(), Number: 7,
+		NotAfter: time.Now().UTC().Truncate(time.Second)}
 	front := passing(t, socket, who)
 	away := false
 	ask := func(ctx context.Context, body string) *http.Response {

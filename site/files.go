@@ -10,8 +10,8 @@ const (
 	idleBytes, waitingBytes = 30 << 10, 80 << 10
 )
 
-// channelClients is how many clients may wait at the relay: as notifier.max_http says, or fewer where the process may not
-// have the files. Whatever they take is beside the connections of those who report.
+// channelClients is how many clients may wait at the relay: as notifier.max_http says, or fewer where the process may
+// not have the files. Whatever they take is beside the connections of those who report.
 func (s *Site) channelClients() int {
 	share, each := 2, 1
 	if !s.cfg.Roles.Has("notifier") {

@@ -63,8 +63,9 @@ func (s *Site) startRelay(ctx context.Context, g *errgroup.Group) error {
 		return err
 	}
 	r, err := relay.New(s.cfg.Settings.Relay, relay.Deps{
-		Inbox: s.inbox, Certificate: certificate, Callers: callers, Denied: callers, Enrolment: s.enrolment(), Policies: &s.policies,
-		Refused: RefusedFile(s.cfg.Data), Channel: s.channel(), ChannelClients: s.channelClients(),
+		Inbox: s.inbox, Certificate: certificate, Callers: callers, Denied: callers, Enrolment: s.enrolment(),
+		Policies: &s.policies,
+		Refused:  RefusedFile(s.cfg.Data), Channel: s.channel(), ChannelClients: s.channelClients(),
 		Log: s.log.With("stage", "relay"), Registerer: s.registry,
 	})
 	if err != nil {

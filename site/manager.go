@@ -27,8 +27,8 @@ const serverID = 1
 // errNoManager is what the other stages meet while the notification manager is still starting.
 var errNoManager = errors.New("the notification manager has not started yet")
 
-// managerSource is the notification manager as the other stages see it: that of this process, or of the process with the
-// ingest role.
+// managerSource is the notification manager as the other stages see it: that of this process, or of the process with
+// the ingest role.
 type managerSource struct {
 	other *manager.Client // nil when this process runs it
 

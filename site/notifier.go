@@ -80,8 +80,8 @@ func (s *Site) startNotifier(ctx context.Context, g *errgroup.Group) error {
 	return nil
 }
 
-// liveNotifier is the configuration that the notifier started with, with what may change while it runs. The manager, which
-// may be another process, counts on the interval of presence files.
+// liveNotifier is the configuration that the notifier started with, with what may change while it runs. The manager,
+// which may be another process, counts on the interval of presence files.
 func liveNotifier(started, now notifier.Config) notifier.Config {
 	started.KeepAlive, started.OfflineAfter = now.KeepAlive, now.OfflineAfter
 	started.ThrottlePerSecond, started.HTTPHold = now.ThrottlePerSecond, now.HTTPHold

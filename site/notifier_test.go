@@ -145,7 +145,10 @@ func TestAPortIsANumber(t *testing.T) {
 
 // A manager that does not start stops no relay: it is tried again, and works once what hindered it is gone.
 func TestARelayOutlivesItsManager(t *testing.T) {
-	s := channelSite(t, Roles{"relay", "ingest"}, func(c *configs.Config) { c.Relay.Auth, c.Store.Engine = "none", "/nonexistent" })
+	s := channelSite(t, Roles{"relay", "ingest"}, func(c *configs.Config) {
+		c.Relay.Auth, c.Store.Engine = "none",
+			"/nonexistent"
+	})
 	if err := os.WriteFile(NotifierDir(s.cfg.Data), nil, 0o600); err != nil { // where its folder is to be
 		t.Fatal(err)
 	}

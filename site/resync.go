@@ -162,8 +162,8 @@ type ResyncRole struct {
 	Policies    *policies.Service
 }
 
-// NewResyncRole makes the three and lets them know each other, and what people do to them is in log first; deps needs no
-// collections.
+// NewResyncRole makes the three and lets them know each other, and what people do to them is in log first; deps needs
+// no collections.
 func NewResyncRole(cfg resync.Config, deps resync.Deps, log auditLog) (ResyncRole, error) {
 	sets := collections.New(deps.Store, deps.Log, time.Now)
 	sets.Record(log)

@@ -123,8 +123,8 @@ func octal(mode fs.FileMode) string {
 	return fmt.Sprintf("%04o", bits)
 }
 
-// SplitOwners are the users of a split site's roles, and the groups of roles and of the inbox, as its folders have them.
-// They are nobody's on a site that is not split.
+// SplitOwners are the users of a split site's roles, and the groups of roles and of the inbox, as its folders have
+// them. They are nobody's on a site that is not split.
 func SplitOwners(data string) (users map[string]int, roles, inbox int) {
 	users = map[string]int{}
 	for _, role := range splitRoles(data) {

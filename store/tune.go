@@ -12,7 +12,8 @@ import (
 // a sync, and merging writes rows again.
 var steady = []string{
 	"state_messages", "current_states_data", "instant_states_data", "completions_data", "client_reports",
-	"client_stats_data", "clients_seen", "clients_named", "serial_ranges", "arrivals", "client_claims", "client_presence", "presence_history", "notification_servers",
+	"client_stats_data", "clients_seen", "clients_named", "serial_ranges", "arrivals", "client_claims", "client_presence",
+	"presence_history", "notification_servers",
 	"client_now", "client_names", "subject_now", "summary_progress", "store_marks", "component_status",
 }
 

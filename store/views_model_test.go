@@ -94,7 +94,8 @@ func drawLife(r *rand.Rand, client byte) life {
 			at()})
 	}
 	for i := range r.IntN(3) {
-		l.presence = append(l.presence, presenceRow{uint8(r.IntN(2)), uint8(r.IntN(3)), at(), uint64(1 + (i*5+int(client))%7)})
+		l.presence = append(l.presence, presenceRow{uint8(r.IntN(2)), uint8(r.IntN(3)), at(),
+			uint64(1 + (i*5+int(client))%7)})
 	}
 	return l
 }

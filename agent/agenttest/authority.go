@@ -173,7 +173,8 @@ func (a *Authority) verify(state tls.ConnectionState) error {
 
 // server is the relay's certificate, from the first authority, with its chain.
 func (a *Authority) server() (*tls.Certificate, error) {
-	cert := a.Certificate(&x509.Certificate{DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
+	cert := a.Certificate(&x509.Certificate{DNSNames: []string{"localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
 	return &cert, nil
 }
 

@@ -5,8 +5,8 @@ import "errors"
 // maxSession bounds the sessions of a client, as it bounds serials.
 const maxSession = 1 << 62
 
-// mostSkipped is how many sessions a server may skip at once. A machine that was set back to an image of years ago lacks
-// fewer, and a server that lied could use up all there are with one answer.
+// mostSkipped is how many sessions a server may skip at once. A machine that was set back to an image of years ago
+// lacks fewer, and a server that lied could use up all there are with one answer.
 const mostSkipped = 1 << 32
 
 // ErrSession is a session that is too far above the client's own to be believed.

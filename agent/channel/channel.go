@@ -20,8 +20,8 @@ import (
 	"statewire/notifier/wire"
 )
 
-// policyPatience is how long a client that has no policy yet waits for its first poll before it dials, once that is due:
-// the policy may name another address.
+// policyPatience is how long a client that has no policy yet waits for its first poll before it dials, once that is
+// due: the policy may name another address.
 const policyPatience = 30 * time.Second
 
 // Sessions counts a client's sign-ins. What a call has written is on disk when it returns.

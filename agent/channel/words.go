@@ -85,7 +85,8 @@ func ofCertificate(err error, host string, now time.Time) string {
 			"renew the certificate", stamp(invalid.Cert.NotBefore), stamp(invalid.Cert.NotAfter), stamp(now))
 	case errors.As(err, &alert) && alert.Op == "remote error" && strings.Contains(alert.Err.Error(), "protocol version"):
 		return "it speaks no TLS 1.3: it is not the site's, or something stands between"
-	case errors.As(err, &alert) && alert.Op == "remote error" && strings.Contains(alert.Err.Error(), "application protocol"):
+	case errors.As(err, &alert) && alert.Op == "remote error" &&
+		strings.Contains(alert.Err.Error(), "application protocol"):
 		return errNotNotifier.Error()
 	}
 	return ""

@@ -64,7 +64,8 @@ func operate(t *testing.T) *operatedAgent {
 	if err != nil {
 		t.Fatal(err)
 	}
-	socket := New(a, source, own, connected{}, About{Host: "host", Version: "1.2.3", Relay: "https://mp.example:8443"}, quiet)
+	socket := New(a, source, own, connected{}, About{Host: "host", Version: "1.2.3", Relay: "https://mp.example:8443"},
+		quiet)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- socket.Serve(ctx, ln) }()

@@ -58,8 +58,9 @@ func goOnline(t *testing.T, args ...string) *online {
 // start runs the site, at the relay's address of before.
 func (o *online) start() {
 	o.t.Helper()
-	o.site = serve(o.t, o.member.site, append([]string{"--set", "relay.listen=" + o.addr, "--set", "relay.auth=mtls", "--set",
-		"store.listen=127.0.0.1:0", "--set", "notifier.presence_interval=1s"}, o.args...)...)
+	o.site = serve(o.t, o.member.site,
+		append([]string{"--set", "relay.listen=" + o.addr, "--set", "relay.auth=mtls", "--set",
+			"store.listen=127.0.0.1:0", "--set", "notifier.presence_interval=1s"}, o.args...)...)
 	o.store = o.site.await("store answers read-only", "address", patience)
 	o.site.await("gap check", "kind", patience) // polls are answered
 }
@@ -104,8 +105,8 @@ func (o *online) awaitRow(status, channel, reason string) (session string) {
 	return session
 }
 
-// A machine that enrolled is online in the tables within a second of its sign-in. It learns at once what is asked of it.
-// A site that is killed has it back, and one that is revoked is out.
+// A machine that enrolled is online in the tables within a second of its sign-in. It learns at once what is asked of
+// it. A site that is killed has it back, and one that is revoked is out.
 func TestAnEnrolledMachineIsOnline(t *testing.T) {
 	t.Parallel()
 	o := goOnline(t)
@@ -130,7 +131,8 @@ func TestAnEnrolledMachineIsOnline(t *testing.T) {
 	o.site.awaitDrained()
 	began = time.Now()
 	done(t, o.member.site, "resync", "request", "--client", o.client)
-	completed := `SELECT count() FROM state_messages WHERE topic_type = 700 AND state_id = 2 AND client_id = '` + o.client + `' FORMAT TSV`
+	completed := `SELECT count() FROM state_messages WHERE topic_type = 700 AND state_id = 2 AND client_id = '` +
+		o.client + `' FORMAT TSV`
 	if !eventually(patience, func() bool { return o.ask(completed) == "1" }) {
 		t.Fatalf("the resync of an online client is not complete: %s", o.ask(completed))
 	}
@@ -180,8 +182,8 @@ func (o *online) explains(want string) {
 	}
 }
 
-// refuseOthers drops presence files that name another server, or another number, than the site's own: nobody is believed
-// who is not the notifier of this data directory.
+// refuseOthers drops presence files that name another server, or another number, than the site's own: nobody is
+// believed who is not the notifier of this data directory.
 func (o *online) refuseOthers(host string) {
 	o.t.Helper()
 	box := filepath.Join(o.member.site, "inboxes", "bgb.box")

@@ -80,7 +80,10 @@ func TestASiteAsksForCertificatesWhileItsFleetReports(t *testing.T) {
 	ended(t, s.process)
 	s = serveFleet(t, data, relay, "--set", "relay.auth=mtls", "--set", "enroll.per_hour=0")
 	s.awaitReady()
-	if !eventually(patience, func() bool { return strings.Contains(before.text(), "no_identity") || s.refused("no_identity") }) {
+	if !eventually(patience, func() bool {
+		return strings.Contains(before.text(), "no_identity") ||
+			s.refused("no_identity")
+	}) {
 		t.Error("no client without a certificate was refused")
 	}
 	before.signal(syscall.SIGINT)

@@ -86,7 +86,8 @@ func siteEnv(t testing.TB) []string {
 			env = append(env, entry)
 		}
 	}
-	return append(env, engineEnv+"="+engineLibrary(t), "STATEWIRE_RELAY_LISTEN=127.0.0.1:0", "STATEWIRE_NOTIFIER_LISTEN=127.0.0.1:0",
+	return append(env, engineEnv+"="+engineLibrary(t), "STATEWIRE_RELAY_LISTEN=127.0.0.1:0",
+		"STATEWIRE_NOTIFIER_LISTEN=127.0.0.1:0",
 		"STATEWIRE_RELAY_AUTH=none",
 		"STATEWIRE_RELAY_CLIENT_RATE=0", "STATEWIRE_RELAY_DISK_RESERVE=1MiB", "STATEWIRE_RELAY_INODE_RESERVE=10",
 		"STATEWIRE_REPORTS_LISTEN=127.0.0.1:0", "STATEWIRE_INGEST_BATCH_DELAY=20ms")

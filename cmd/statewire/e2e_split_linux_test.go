@@ -107,7 +107,8 @@ func TestASplitSite(t *testing.T) {
 	}
 	var text bytes.Buffer
 	_, err = text.ReadFrom(metrics.Body)
-	if metrics.Body.Close(); err != nil || !strings.Contains(text.String(), "statewire_relay_reports_total{result=\"accepted\"} 1") {
+	if metrics.Body.Close(); err != nil ||
+		!strings.Contains(text.String(), "statewire_relay_reports_total{result=\"accepted\"} 1") {
 		t.Errorf("the relay's metrics are not shown: %v", err)
 	}
 	checkModes(t, data)
@@ -167,8 +168,9 @@ func splitChannel(t *testing.T, s *server, m *machine, client string, channel *p
 
 // signInFrame is what a machine says first on its channel.
 func (m *machine) signInFrame(client uuid.UUID, channel wire.Channel, session uint64) []byte {
-	in := wire.SignInMessage{Time: time.Now(), Client: client, Version: "1.0", Session: session, Boot: "b", Channel: channel,
-		Reason: wire.ReasonStart}
+	in := wire.SignInMessage{Time: time.Now(), Client: client, Version: "1.0", Session: session, Boot: "b",
+		Channel: channel,
+		Reason:  wire.ReasonStart}
 	return wire.AppendFrame(nil, wire.SignIn, in.Encode())
 }
 
@@ -252,7 +254,8 @@ func TestASplitSiteKeepsItsOwners(t *testing.T) {
 	}
 	if uid == 0 { // no group of a site is root's
 		uid, gid = splitRelay, splitRoles
-		for _, path := range []string{data, filepath.Join(data, "run"), filepath.Join(data, "run", "relay"), site.InboxRoot(data)} {
+		for _, path := range []string{data, filepath.Join(data, "run"), filepath.Join(data, "run", "relay"),
+			site.InboxRoot(data)} {
 			if err := os.Chown(path, uid, gid); err != nil {
 				t.Fatal(err)
 			}

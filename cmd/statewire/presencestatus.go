@@ -51,7 +51,8 @@ func channelCheck(p site.Presence, running, ran bool, interval time.Duration, no
 	}
 	var all []string
 	for _, s := range p.Servers {
-		text := fmt.Sprintf("%s holds %s, %d by TCP and %d by HTTP", s.Server, cli.FmtCount(s.Online, "client"), s.TCP, s.HTTP)
+		text := fmt.Sprintf("%s holds %s, %d by TCP and %d by HTTP", s.Server, cli.FmtCount(s.Online, "client"), s.TCP,
+			s.HTTP)
 		age := now.Sub(s.Reported).Round(time.Second)
 		switch {
 		case !running && !s.Silent:
@@ -116,8 +117,9 @@ func (g *globals) presenceBoxChecks() []check {
 	}
 	var all []string
 	if aside > 0 {
-		all = append(all, fmt.Sprintf("%s set aside in %s, each with its reason beside it; delete both once it is known where "+
-			"they came from", cli.FmtCount(aside, "file"), bad))
+		all = append(all, fmt.Sprintf(
+			"%s set aside in %s, each with its reason beside it; delete both once it is known where "+
+				"they came from", cli.FmtCount(aside, "file"), bad))
 	}
 	if n := len(foreign); n > 0 {
 		all = append(all, fmt.Sprintf("%s in %s: no presence files, and left alone; move them away: %s",

@@ -13,7 +13,8 @@ import (
 	"statewire/site"
 )
 
-// Presence files that were set aside, and what else lies in their folder, are a warning until somebody looks after them.
+// Presence files that were set aside, and what else lies in their folder, are a warning until somebody looks after
+// them.
 func TestStatusSaysWhatNobodyLoads(t *testing.T) {
 	g := &globals{Globals: cli.Globals{Data: t.TempDir()}}
 	box := site.PresenceBox(g.Data)
@@ -33,7 +34,8 @@ func TestStatusSaysWhatNobodyLoads(t *testing.T) {
 	if c := g.presenceBoxChecks(); len(c) > 0 {
 		t.Errorf("files as they should be: %v", c)
 	}
-	for _, name := range []string{"bad/BgbBBBBBBBB.BOS", "bad/server-1/BgbCCCCCCCC.BOS", "notes.txt", "kept/BgbDDDDDDDD.BOS"} {
+	for _, name := range []string{"bad/BgbBBBBBBBB.BOS", "bad/server-1/BgbCCCCCCCC.BOS", "notes.txt",
+		"kept/BgbDDDDDDDD.BOS"} {
 		put(name)
 	}
 	c := g.presenceBoxChecks()

@@ -21,7 +21,8 @@ var wrongValues = map[string]string{
 func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
 	uses := map[string]string{
 		"audit list": "store", "audit export": "store", "audit verify": "store",
-		"agent run": "agent", "agent enroll": "agent", "agent send": "agent", "agent status": "agent", "fleet": "store", "fleet verify": "store",
+		"agent run": "agent", "agent enroll": "agent", "agent send": "agent", "agent status": "agent", "fleet": "store",
+		"fleet verify":  "store",
 		"store migrate": "store",
 		"sql":           "store reports", "report": "store reports", "report list": "store reports", "status": "store ingest",
 		"dead list": "store ingest", "dead drop": "store ingest", "account": "store ingest reports",
@@ -29,7 +30,8 @@ func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
 		"client retire":   "store ingest resync",
 		"load":            "store ingest", "ingest": "store ingest", "resync list": "store ingest resync",
 		"policy list":  "store ingest resync",
-		"enroll pause": "identity enroll", "backup": "identity enroll", "client list": "identity enroll", "ca stage": "identity enroll",
+		"enroll pause": "identity enroll", "backup": "identity enroll", "client list": "identity enroll",
+		"ca stage":   "identity enroll",
 		"token list": "identity enroll",
 		"explain":    "store reports ingest resync agent notifier",
 		"trace":      "store reports ingest resync agent notifier",

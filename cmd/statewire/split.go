@@ -35,7 +35,8 @@ func splitSetupCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "give a data directory the owners and modes of a split site",
-		Long: "Gives the data directory the owners and modes with which relay, notifier and fsp run as users of their own; it is " +
+		Long: "Gives the data directory the owners and modes with which relay, notifier and fsp run as users of their " +
+			"own; it is " +
 			"for root, while\n" +
 			"nothing runs on the directory. From then on each start checks them, and changes none. Run it again to mend them.",
 		Example: "  sudo statewire split setup --data /var/lib/statewire",
@@ -65,13 +66,14 @@ func splitSetupCommand(g *globals) *cobra.Command {
 			"; empty: the site's own")
 	}
 	f.StringVar(&names.roles, "group", "statewire-roles", "the group of these users")
-	f.StringVar(&names.inbox, "inbox-group", "statewire-inbox", "the group of those who come to the inbox: the site's own "+
-		"user, relay and fsp")
+	f.StringVar(&names.inbox, "inbox-group", "statewire-inbox",
+		"the group of those who come to the inbox: the site's own "+
+			"user, relay and fsp")
 	return cmd
 }
 
-// plan says who gets what. A site that was set up before, with users or groups that nobody names now and this machine does
-// not have by their usual names, keeps those that it has.
+// plan says who gets what. A site that was set up before, with users or groups that nobody names now and this machine
+// does not have by their usual names, keeps those that it has.
 func (n *splitNames) plan(data string, named func(flag string) bool) (site.SplitPlan, error) {
 	p := site.SplitPlan{Data: data, Users: map[string]int{}}
 	users, roles, inbox := site.SplitOwners(data)

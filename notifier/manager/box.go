@@ -135,7 +135,8 @@ func whyUnreadable(data []byte, err error) string {
 	switch {
 	case len(data) == 0:
 		return "the file is empty"
-	case errors.As(err, &syntax) && syntax.Msg == "unexpected EOF", errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &syntax) && syntax.Msg == "unexpected EOF", errors.Is(err, io.EOF), errors.Is(err,
+		io.ErrUnexpectedEOF):
 		return "the file ends too early"
 	}
 	return err.Error()

@@ -138,8 +138,8 @@ func TestTheEpochOfAServerThatSpeaksIsTheTrueOne(t *testing.T) {
 	b.want("its reports count", 1, "offline 1 8.1 server_full")
 }
 
-// A start that has the number of one before it, and a file that tells of more reports than there were, hold up no report
-// for longer than until the server speaks.
+// A start that has the number of one before it, and a file that tells of more reports than there were, hold up no
+// report for longer than until the server speaks.
 func TestTheReportsOfAServerThatSpeaksAreNotLate(t *testing.T) {
 	for name, before := range map[string][]wire.Report{
 		"a count of starts that was put back": {full(1, on(1, 8, 1, 0)), delta(2), delta(3), delta(4), delta(5)},

@@ -11,8 +11,8 @@ import (
 // errDamaged is a state file whose structure leads nowhere.
 var errDamaged = errors.New("its pages make no sense; it was cut short or overwritten")
 
-// guarded runs do and returns as an error what a damaged file makes of it: bbolt panics on pages that make no sense, and
-// a file cut short ends in a memory fault. Either would end the process, and a relay in it would take no reports.
+// guarded runs do and returns as an error what a damaged file makes of it: bbolt panics on pages that make no sense,
+// and a file cut short ends in a memory fault. Either would end the process, and a relay in it would take no reports.
 func guarded(do func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -31,7 +31,8 @@ func openFile(path string) (db *bbolt.DB, err error) {
 		return file, err
 	}
 	err = guarded(func() (err error) {
-		db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: fileWait, FreelistType: bbolt.FreelistMapType, OpenFile: open})
+		db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: fileWait, FreelistType: bbolt.FreelistMapType,
+			OpenFile: open})
 		return err
 	})
 	if errors.Is(err, errDamaged) && file != nil {

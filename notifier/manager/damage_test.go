@@ -12,8 +12,8 @@ import (
 	"statewire/notifier/wire"
 )
 
-// A state file that was cut short or overwritten is told of, and ends nothing: a relay may run in the same process. Once
-// it is moved away, the next try starts.
+// A state file that was cut short or overwritten is told of, and ends nothing: a relay may run in the same process.
+// Once it is moved away, the next try starts.
 func TestADamagedStateFileIsAnError(t *testing.T) {
 	b := newBench(t)
 	var rows []wire.Row

@@ -74,7 +74,8 @@ func (m *Manager) Mirror(ctx context.Context, db *store.Store) error {
 	}
 }
 
-// MirrorLast writes what the tables lack once Mirror has ended: what the servers said when they stopped. It ends with ctx.
+// MirrorLast writes what the tables lack once Mirror has ended: what the servers said when they stopped. It ends with
+// ctx.
 func (m *Manager) MirrorLast(ctx context.Context, db *store.Store) error {
 	if m.countBehind() == 0 {
 		return nil

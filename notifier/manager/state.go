@@ -113,9 +113,9 @@ type server struct {
 	Owes     bool      `json:"owes,omitempty"` // a full report
 }
 
-// countsAnew says whether a server that speaks is behind what is known of it: its count of starts was lost or put back, or
-// a file told of more than there was. Otherwise its reports would be late until it is as far again. A report may be loaded
-// before its server knows that it was written.
+// countsAnew says whether a server that speaks is behind what is known of it: its count of starts was lost or put back,
+// or a file told of more than there was. Otherwise its reports would be late until it is as far again. A report may be
+// loaded before its server knows that it was written.
 func (s *server) countsAnew(ask wire.Ask) bool {
 	return ask.Epoch < s.Epoch || ask.Epoch == s.Epoch && ask.Version+1 < s.Version
 }

@@ -105,8 +105,8 @@ func sessions(of map[uuid.UUID]uint64) (out []wire.SessionOf) {
 	return out
 }
 
-// hear takes what a question says: what the server has, its messages, its epoch, and how far its reports are. Those of a
-// server that speaks are the true ones, whatever its files said.
+// hear takes what a question says: what the server has, its messages, its epoch, and how far its reports are. Those of
+// a server that speaks are the true ones, whatever its files said.
 func (m *Manager) hear(ask wire.Ask) error {
 	return m.update(func(c *change) error {
 		for _, message := range ask.Messages[:min(len(ask.Messages), maxMessages)] {

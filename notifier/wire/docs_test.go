@@ -33,13 +33,15 @@ func TestTheDocumentationIsTrue(t *testing.T) {
 	if err != nil || len(bad) > 0 || len(r.Rows) != 2 || r.Rows[1].Why == "" || r.Rows[0].Certificate != 12 {
 		t.Errorf("%+v, %v, %v", r, bad, err)
 	}
-	for _, id := range []int{ServerStarted, ListenerFailed, PortUnreachable, LimitReached, ClockOff, ManagerStarted, BadFile,
+	for _, id := range []int{ServerStarted, ListenerFailed, PortUnreachable, LimitReached, ClockOff, ManagerStarted,
+		BadFile,
 		ServerSilent, VersionMissed, TasksExpired} {
 		if !strings.Contains(string(page), fmt.Sprintf("\n| %d | ", id)) {
 			t.Errorf("no line for message %d", id)
 		}
 	}
-	for _, reason := range []string{Online, OfflineClosed, OfflineReset, OfflineSilent, OfflineStop, OfflineLost, OfflineFull,
+	for _, reason := range []string{Online, OfflineClosed, OfflineReset, OfflineSilent, OfflineStop, OfflineLost,
+		OfflineFull,
 		OfflineRevoked, Duplicate} {
 		if !strings.Contains(string(page), ", `"+reason+"`") {
 			t.Errorf("no line for reason %s", reason)

@@ -82,7 +82,8 @@ func TestMessagesAreReadAsTheyWereWritten(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	end = CloseMessage{CloseWrongServer, strings.Repeat("ö", MaxWhyBytes), 48 * time.Hour}
-	if got, err := DecodeClose(end.Encode()); err != nil || len(got.Text) != MaxWhyBytes || got.RetryAfter != 24*time.Hour {
+	if got, err := DecodeClose(end.Encode()); err != nil || len(got.Text) != MaxWhyBytes ||
+		got.RetryAfter != 24*time.Hour {
 		t.Errorf("cut to %d, %v: %v", len(got.Text), got.RetryAfter, err)
 	}
 }
@@ -170,7 +171,8 @@ func TestASignInThatCannotBeReadSaysWhy(t *testing.T) {
 }
 
 func sample() Report {
-	return Report{Full: true, Server: "push1", ServerID: 3, Epoch: 7, Version: 15, Base: 14, Part: 1, Parts: 1, Time: moment,
+	return Report{Full: true, Server: "push1", ServerID: 3, Epoch: 7, Version: 15, Base: 14, Part: 1, Parts: 1,
+		Time:   moment,
 		Online: 2, TCP: 1, HTTP: 1, Rows: []Row{
 			{Client: machine, Online: true, Channel: TCP, Session: 812, Seq: 1, Since: moment, Last: moment.Add(time.Second),
 				Address: "10.0.0.7", Reason: Online, Certificate: 12},
@@ -206,7 +208,8 @@ func TestAPresenceFileIsReadAsItWasWritten(t *testing.T) {
 func TestTheLongestRowsFitIntoAFile(t *testing.T) {
 	p := sample()
 	head := len(Report{Server: p.Server, Time: moment}.Encode())
-	p.Rows = []Row{{Client: machine, Online: true, Channel: HTTP, Session: 1 << 62, Seq: 1 << 62, Since: moment, Last: moment,
+	p.Rows = []Row{{Client: machine, Online: true, Channel: HTTP, Session: 1 << 62, Seq: 1 << 62, Since: moment,
+		Last:    moment,
 		Address: "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", Reason: OfflineStop, Certificate: 1<<63 - 1,
 		Why: strings.Repeat(`"`, MaxWhyBytes)}}
 	text := p.Encode()

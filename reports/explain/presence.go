@@ -17,9 +17,10 @@ const manyConnections = 12
 // endings say in words why a client counts as offline. Of what only the client's system or the network knows they name
 // what it may have been.
 var endings = map[string]string{
-	"closed":          "the connection was closed, as an agent does that is stopped and a machine that is shut down",
-	"reset":           "the connection broke off",
-	"silent":          "nothing came from it for too long: the machine may sleep, be switched off, or have lost the network",
+	"closed": "the connection was closed, as an agent does that is stopped and a machine that is shut down",
+	"reset":  "the connection broke off",
+	"silent": "nothing came from it for too long: the machine may sleep, be switched off, or have lost the " +
+		"network",
 	"server_stopping": "the notification server was stopped; the client signs in again when it runs",
 	"server_full":     "its server does not name it among the connected clients any more",
 	"revoked":         "its certificate is refused",
@@ -89,8 +90,9 @@ func (f *facts) offline() {
 		heard = fmt.Sprintf(" The last byte of it that is known of came at %s, over %s.", f.when(p.heard), p.by())
 	}
 	if p.reason == "server_lost" {
-		f.add(Warning, "server_lost", p.since, "Whether it is connected is not known since %s: its server %s does not report. "+
-			"That says nothing about the machine.%s", f.when(p.since), p.at(), heard)
+		f.add(Warning, "server_lost", p.since,
+			"Whether it is connected is not known since %s: its server %s does not report. "+
+				"That says nothing about the machine.%s", f.when(p.since), p.at(), heard)
 		return
 	}
 	severity := Note
@@ -109,7 +111,8 @@ func (f *facts) ended() string {
 	p := f.presence
 	switch quiet := p.since.Sub(p.heard); {
 	case p.reason == "silent" && !p.heard.IsZero() && quiet > time.Second:
-		return "nothing came from it for " + humanize.Span(quiet) + ": the machine may sleep, be switched off, or have lost " +
+		return "nothing came from it for " + humanize.Span(quiet) +
+			": the machine may sleep, be switched off, or have lost " +
 			"the network"
 	case p.reason == "closed" && p.http:
 		return "it made no further request: its agent was stopped, or the machine is switched off, asleep or without network"
@@ -130,9 +133,10 @@ func (f *facts) doubted() {
 	if p.online || at.IsZero() {
 		return
 	}
-	f.add(Warning, "offline_but_heard", at, "And yet the machine is there: it reached a relay at %s. So it reaches the relay "+
-		"and has no connection to the notification server: its agent may be of a version without one, or neither TCP nor "+
-		"HTTP lets it through.", f.when(at))
+	f.add(Warning, "offline_but_heard", at,
+		"And yet the machine is there: it reached a relay at %s. So it reaches the relay "+
+			"and has no connection to the notification server: its agent may be of a version without one, or neither TCP nor "+
+			"HTTP lets it through.", f.when(at))
 }
 
 // heardElsewhere is when the client reported or asked for its policy, later than it can have been without trying to
@@ -221,7 +225,8 @@ func (n *next) connect() {
 	}
 	switch id := WireID(n.client.ID); {
 	case c != nil && c.State == "revoked":
-		n.add(time.Time{}, "To let it in again: `statewire enroll token create --client %s`, then `statewire agent enroll` on "+
+		n.add(time.Time{}, "To let it in again: `statewire enroll token create --client %s`, then `statewire agent "+
+			"enroll` on "+
 			"the machine, with that token.", id)
 	case c != nil && c.State == "shared", p.reason == "duplicate":
 		n.add(time.Time{}, "To give it an identity of its own: `statewire client revoke %s --reason TEXT`, and enrol each "+
@@ -230,7 +235,8 @@ func (n *next) connect() {
 		n.add(time.Time{}, "To give it a certificate: `statewire agent enroll` on the machine, with a token of `statewire "+
 			"enroll token create`")
 	case p.reason == "server_lost":
-		n.add(time.Time{}, "When %s reports again, the client is shown as it is. `statewire report notification-servers` says "+
+		n.add(time.Time{}, "When %s reports again, the client is shown as it is. `statewire report notification-servers` "+
+			"says "+
 			"when it reported last.", p.at())
 	case p.online && p.http:
 		n.add(time.Time{}, "The client tries TCP again by itself, at least once in 72 min. What it needs is a way to %s.",

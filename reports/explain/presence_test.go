@@ -36,7 +36,8 @@ func presenceSite(t *testing.T) *reportstest.Site {
 		presence{Client: 7, Online: true, Since: hour, Heard: hour, Reason: "duplicate"},
 		presence{Client: 8, Since: 2 * hour, Heard: 2 * hour, Reason: "revoked"},
 		presence{Client: 9, Since: 5 * hour, Heard: 5 * hour, Reason: "reset"},
-		presence{Client: 10, Since: 3*hour + 19*time.Minute, Heard: 3*hour + 19*time.Minute, Reason: "what a later version says"},
+		presence{Client: 10, Since: 3*hour + 19*time.Minute, Heard: 3*hour + 19*time.Minute,
+			Reason: "what a later version says"},
 		presence{Client: 13, Since: 2 * hour, Heard: 2 * hour, Reason: "closed"},
 		presence{Client: 14, Since: 2 * hour, Heard: 2 * hour, Reason: "silent"},
 		presence{Client: 11, Server: 9, Online: true, Since: hour, Heard: hour, Reason: "signin"},
@@ -72,14 +73,16 @@ func TestPresenceIsExplained(t *testing.T) {
 			"since " + clock(time.Minute) + " (1 min ago): it did not say why TCP is not used.", "online"},
 		{"silent: how long, and the last byte", 4, "offline", "Not connected: push1 declared it offline at " + clock(2*hour) +
 			" (2 h ago) because nothing came from it for 20 min: the machine may sleep, be switched off, or have lost the " +
-			"network. The last byte of it that is known of came at " + clock(2*hour+20*time.Minute) + " (2 h 20 min ago), over " +
+			"network. The last byte of it that is known of came at " + clock(2*hour+20*time.Minute) +
+			" (2 h 20 min ago), over " +
 			"TCP.", "online"},
 		{"over HTTP it made no further request", 5, "offline", "because it made no further request", "online"},
 		{"over TCP the connection was closed", 13, "offline", "because the connection was closed", "online"},
 		{"silent, and no last byte is known", 14, "offline", "because nothing came from it for too long", "online"},
 		{"what it met when it was connected last", 5, "last_http", "it says that TCP failed: tcp push1", "online_http"},
-		{"its server is lost: nothing is said of the machine", 6, "server_lost", "Whether it is connected is not known since " +
-			clock(2*hour) + " (2 h ago): its server push1 does not report. That says nothing about the machine.", "offline"},
+		{"its server is lost: nothing is said of the machine", 6, "server_lost",
+			"Whether it is connected is not known since " +
+				clock(2*hour) + " (2 h ago): its server push1 does not report. That says nothing about the machine.", "offline"},
 		{"several machines", 7, "duplicate_identity", "Several machines sign in with this client's identity", "offline"},
 		{"revoked", 8, "offline", "because its certificate is refused.", "online"},
 		{"it reports, and yet has no connection", 9, "offline_but_heard", "it reached a relay at " + clock(3*hour), "online"},
@@ -87,7 +90,8 @@ func TestPresenceIsExplained(t *testing.T) {
 			"offline_but_heard"},
 		{"a server without a name", 11, "online", "to server 9 since", "offline"},
 		{"never connected", 12, "no_channel", "It has never been connected", "offline"},
-		{"often", 4, "reconnects", "ended 12 times in the last 24 hours, most often (8 times) because the connection broke off.",
+		{"often", 4, "reconnects",
+			"ended 12 times in the last 24 hours, most often (8 times) because the connection broke off.",
 			"online"},
 		{"not often", 5, "offline", "", "reconnects"},
 	} {
@@ -126,7 +130,8 @@ func TestNoConnectionIsMissedWhereNoneCanBe(t *testing.T) {
 	if facts := reportstest.Codes(e); facts["no_channel"] != "" || facts["offline_but_heard"] != "" {
 		t.Errorf("where clients have no certificates: %v", facts)
 	}
-	s.Exec(fmt.Sprintf("INSERT INTO client_retirements (client_id, state, retired_time, retired_by, reason, version) VALUES "+
+	s.Exec(fmt.Sprintf("INSERT INTO client_retirements (client_id, state, retired_time, retired_by, reason, version) "+
+		"VALUES "+
 		"('%s', 'retired', '%s', 'anna', 'sold', 1)", id(1), s.Micros(2*hour)))
 	if facts := s.Explained(1); facts["no_channel"] != "" {
 		t.Errorf("a retired client: %v", facts)
@@ -202,7 +207,8 @@ func TestACertificateThatKeepsAClientAwayIsTold(t *testing.T) {
 		{2, "certificate_expired", "valid until " + humanize.Clock(at), "agent enroll"},
 		{3, "certificate_revoked", "revoked by root at " + humanize.Clock(at) + " (1 h ago), so it cannot sign in: sold",
 			"enroll token create --client " + explain.WireID(id(3))},
-		{4, "certificate_shared", "At " + humanize.Clock(at) + " (1 h ago) two machines showed certificates", "client revoke"},
+		{4, "certificate_shared", "At " + humanize.Clock(at) + " (1 h ago) two machines showed certificates",
+			"client revoke"},
 		{5, "no_channel", "", "agent status"},
 		{6, "online", "", "Nothing to do"},
 		{7, "no_channel", "", "agent status"},

@@ -76,8 +76,9 @@ func roleEnrollCommand(g *commands) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&role.Relay, "relay", "", "address of a relay of the site, such as https://mp.example:8443")
-	f.StringVar(&file, "token-file", "", "`FILE` with the token that statewire enroll token create --role KIND printed; - "+
-		"reads standard input")
+	f.StringVar(&file, "token-file", "",
+		"`FILE` with the token that statewire enroll token create --role KIND printed; - "+
+			"reads standard input")
 	f.StringVar(&role.Kind, "kind", "", "which role: "+strings.Join(roleKinds, ", "))
 	f.StringVar(&role.Name, "name", "", "what it is called: letters, digits, dots, dashes, underscores")
 	f.StringArrayVar(&role.Hosts, "host", nil, "a name or address that clients call it by; may be repeated")
@@ -92,7 +93,8 @@ func roleRenewCommand(g *commands) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "renew --out FOLDER",
 		Short: "renew a role's certificate when two thirds of its life are over; for a timer, once a day",
-		Long: "Renews the certificate that `statewire role enroll` put into FOLDER, with a new key. One that is not due is left " +
+		Long: "Renews the certificate that `statewire role enroll` put into FOLDER, with a new key. One that is not due " +
+			"is left " +
 			"alone. A relay\n" +
 			"takes the renewed one within a minute, without a restart.",
 		Example: "  statewire role renew --out /etc/statewire/role",

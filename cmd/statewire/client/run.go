@@ -161,8 +161,9 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 	l.credentials.OnChange(l.agent.Identified)
 	l.connect(cfg, trusted)
 	l.packages = packages.New(cfg, l.agent, time.Now, log.With("source", "packages"))
-	l.socket = local.New(l.agent, l.packages, l.credentials, l.channel, local.About{Host: l.id.NetBIOSName, Version: cli.Version(),
-		Relay: l.home, Fixed: cfg.ClientID != ""}, log)
+	l.socket = local.New(l.agent, l.packages, l.credentials, l.channel,
+		local.About{Host: l.id.NetBIOSName, Version: cli.Version(),
+			Relay: l.home, Fixed: cfg.ClientID != ""}, log)
 	l.listener, err = local.Listen(dir)
 	return l, err
 }

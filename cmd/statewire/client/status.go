@@ -33,7 +33,8 @@ func agentStatusCommand(g *commands) *cobra.Command {
 				return &cli.ExitStatus{Code: int(g.silentAgent(cmd, err)), Err: err}
 			}
 			health, why := agentHealth(status, time.Now())
-			if err := cli.WriteRecord(cmd.OutOrStdout(), g.Format, shown(statusFields(status, health, why), g.Format)); err != nil {
+			if err := cli.WriteRecord(cmd.OutOrStdout(), g.Format,
+				shown(statusFields(status, health, why), g.Format)); err != nil {
 				return err
 			}
 			if health == cli.HealthOK {
@@ -115,9 +116,10 @@ func agentHealth(s local.StatusReport, now time.Time) (cli.Health, []string) {
 func identityHealth(s local.IdentityReport, note func(h cli.Health, format string, args ...any)) {
 	switch {
 	case s.Ended != "":
-		note(cli.HealthCritical, "the site ended its certificate (%s): a newer one of this client is in use elsewhere, so this "+
-			"machine was set back to an older image or is a copy. Enrol it anew with `statewire agent enroll`, a copy after "+
-			"`statewire agent new-id`", s.Ended)
+		note(cli.HealthCritical,
+			"the site ended its certificate (%s): a newer one of this client is in use elsewhere, so this "+
+				"machine was set back to an older image or is a copy. Enrol it anew with `statewire agent enroll`, a copy after "+
+				"`statewire agent new-id`", s.Ended)
 	case s.Enrolled && s.Expired:
 		note(cli.HealthCritical, "its certificate expired at %s and is not renewed: %s", whenever(s.ValidUntil), s.Problem)
 	case s.Pending != "":
@@ -195,8 +197,8 @@ func statusFields(s local.StatusReport, h cli.Health, why []string) []cli.Field 
 	return append(fields, channelFields(s.Channel)...)
 }
 
-// shown are the fields under the names they are shown with. Beside channel none, "connected true" reads as its opposite:
-// the table says what programs have always read as connected.
+// shown are the fields under the names they are shown with. Beside channel none, "connected true" reads as its
+// opposite: the table says what programs have always read as connected.
 func shown(fields []cli.Field, format string) []cli.Field {
 	for i := range fields {
 		if format == "table" && fields[i][0] == "connected" {

@@ -126,7 +126,8 @@ func TestTheStatusTellsOfTheChannel(t *testing.T) {
 	at := time.Date(2026, 3, 10, 8, 0, 0, 0, time.UTC)
 	s := local.StatusReport{Channel: local.ChannelReport{Transport: "HTTP", Server: "https://mp.example:8443", Since: at,
 		Session: 812, Local: "10.0.0.7:51234", Remote: "10.0.0.1:8443", LastIn: at.Add(time.Minute),
-		LastOut: at.Add(2 * time.Minute), NextTCP: at.Add(time.Hour), Failure: "tcp n:10123: connection refused", FailedAt: at}}
+		LastOut: at.Add(2 * time.Minute), NextTCP: at.Add(
+			time.Hour), Failure: "tcp n:10123: connection refused", FailedAt: at}}
 	var out strings.Builder
 	if err := cli.WriteRecord(&out, "json", statusFields(s, cli.HealthOK, nil)); err != nil {
 		t.Fatal(err)

@@ -228,7 +228,8 @@ func (g *commands) runFleet(ctx context.Context, out io.Writer, cfg configs.Conf
 		return err
 	}
 	fmt.Fprintf(out, "\n  %s get their certificates …\n", cli.FmtCount(fc.Clients, "client"))
-	if err := f.Enrol(ctx); err != nil { // before their past is there: a client that reported before is not let in so easily
+	// before their past is there: a client that reported before is not let in so easily
+	if err := f.Enrol(ctx); err != nil {
 		return err
 	}
 	if unused {
