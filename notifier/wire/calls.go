@@ -13,6 +13,7 @@ type Ask struct {
 	Epoch    uint64
 	Version  uint64 // of the last report written
 	Got      uint64 // number of the last Work that the server has
+	Stopped  bool   // the server pushes nothing, as the last Work said
 	Messages []ComponentMessage
 }
 
@@ -23,11 +24,28 @@ type Work struct {
 	Full   bool        // the next report is to name all that are online, and comes within a minute
 	Raise  []SessionOf // clients that are to count on from this session: another server knew a greater one
 	End    []SessionOf // sessions that another server has replaced
+
+	Pushes  []Push
+	Cancels []Push // of tasks that the client may have
+	Time    []byte // a SignedTime to hand to clients from now on; empty: as before
+	Stopped bool   // nothing may be pushed until a Work says otherwise; it is said in every Work
+}
+
+// Push is a task, or its cancellation, on its way to one client. The server writes the frame when the client is
+// connected and the throttle allows, never after NotAfter, and tells of it as a Result of step pushed.
+type Push struct {
+	Push     uint64 // grows with every delivery
+	TaskID   uint64
+	Task     uuid.UUID
+	Client   uuid.UUID
+	NotAfter time.Time
+	Envelope []byte
 }
 
 // Empty says whether there is nothing to do.
 func (w Work) Empty() bool {
-	return len(w.Wakes) == 0 && !w.Full && len(w.Raise) == 0 && len(w.End) == 0
+	return len(w.Wakes) == 0 && !w.Full && len(w.Raise) == 0 && len(w.End) == 0 && len(w.Pushes) == 0 &&
+		len(w.Cancels) == 0 && len(w.Time) == 0
 }
 
 // SessionOf is a session of a client.

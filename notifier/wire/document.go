@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -18,7 +19,8 @@ import (
 // writer writes a small document: a root with attributes, and elements with attributes below it.
 type writer struct {
 	b    bytes.Buffer
-	body bool // the root's tag is closed
+	body bool   // the root's tag is closed
+	name string // of the element that was opened last
 }
 
 func newWriter(root string) *writer {
@@ -34,6 +36,7 @@ func (w *writer) open(name string) {
 		w.body = true
 	}
 	w.b.WriteString(" <" + name)
+	w.name = strings.TrimSpace(name)
 }
 
 func (w *writer) attr(name, value string) {
@@ -52,6 +55,19 @@ func (w *writer) given(name, value string) {
 func (w *writer) number(name string, n uint64) { w.attr(name, numberText(n)) }
 
 func (w *writer) time(name string, t time.Time) { w.attr(name, timeText(t)) }
+
+// content ends an element with a text.
+func (w *writer) content(text string) {
+	w.b.WriteByte('>')
+	_ = xml.EscapeText(&w.b, []byte(text)) // a buffer takes everything
+	w.b.WriteString("</" + w.name + ">\n")
+}
+
+// element writes an element that is a text alone.
+func (w *writer) element(name, text string) {
+	w.open(name)
+	w.content(text)
+}
 
 // empty ends an element that has attributes alone.
 func (w *writer) empty() { w.b.WriteString("/>\n") }
@@ -100,6 +116,16 @@ func newReader(data []byte, root string) (*reader, error) {
 // each gives every element of a name below the root to take, up to the end of the document. Other elements are passed
 // over. An error of take ends the reading.
 func (r *reader) each(name string, take func(*element) error) error {
+	return r.all(func(found string, e *element) error {
+		if found != name {
+			return nil
+		}
+		return take(e)
+	})
+}
+
+// all gives every element below the root to take, with its name.
+func (r *reader) all(take func(name string, e *element) error) error {
 	for {
 		at := r.dec.InputOffset()
 		token, err := r.dec.Token()
@@ -108,15 +134,16 @@ func (r *reader) each(name string, take func(*element) error) error {
 		}
 		switch token := token.(type) {
 		case xml.StartElement:
-			if err := r.dec.Skip(); err != nil {
-				return unexpected(err)
+			text, err := r.skip()
+			if err != nil {
+				return err
 			}
-			if token.Name.Space != "" || token.Name.Local != name {
+			if token.Name.Space != "" {
 				continue
 			}
 			e := newElement(token)
-			e.raw = bytes.TrimSpace(r.data[at:r.dec.InputOffset()])
-			if err := take(e); err != nil {
+			e.raw, e.body = bytes.TrimSpace(r.data[at:r.dec.InputOffset()]), text
+			if err := take(token.Name.Local, e); err != nil {
 				return err
 			}
 		case xml.EndElement:
@@ -125,6 +152,37 @@ func (r *reader) each(name string, take func(*element) error) error {
 			return errors.New("a document type is not allowed")
 		}
 	}
+}
+
+// skip reads to the end of an element, and is its own text.
+func (r *reader) skip() (string, error) {
+	var own strings.Builder
+	for depth := 1; depth > 0; {
+		token, err := r.dec.Token()
+		if err != nil {
+			return "", unexpected(err)
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			depth++
+		case xml.EndElement:
+			depth--
+		case xml.CharData:
+			if depth == 1 {
+				own.Write(token)
+			}
+		}
+	}
+	return own.String(), nil
+}
+
+// inner gives every element of a name that is directly within this one to take.
+func (e *element) inner(name string, take func(*element) error) error {
+	r := &reader{dec: xml.NewDecoder(bytes.NewReader(e.raw)), data: e.raw}
+	if _, err := r.dec.Token(); err != nil { // its own tag
+		return unexpected(err)
+	}
+	return r.each(name, take)
 }
 
 // rest is an error when something stands behind the root.
@@ -160,6 +218,7 @@ func unexpected(err error) error {
 type element struct {
 	attrs map[string]string
 	raw   []byte
+	body  string // its own text
 	err   error
 }
 
@@ -208,13 +267,67 @@ func (e *element) number(name string, most uint64) uint64 {
 	return n
 }
 
-func (e *element) time(name string) time.Time {
-	t, err := time.Parse(time.RFC3339, e.attrs[name])
+func (e *element) time(name string) time.Time { return e.parseTime(name, e.attrs[name]) }
+
+func (e *element) parseTime(name, text string) time.Time {
+	t, err := time.Parse(time.RFC3339, text)
 	if err != nil || t.Year() < 1970 || t.Year() > 2200 {
-		e.fail("%s is %.40q; allowed is a time such as 2026-11-28T22:00:00Z", name, e.attrs[name])
+		e.fail("%s is %.40q; allowed is a time such as 2026-11-28T22:00:00Z", name, text)
 		return time.Time{}
 	}
 	return t.UTC()
+}
+
+// givenTime is a time that may be missing.
+func (e *element) givenTime(name string) time.Time {
+	if _, given := e.attrs[name]; !given {
+		return time.Time{}
+	}
+	return e.time(name)
+}
+
+func (e *element) uuid(name string) uuid.UUID { return e.parseUUID(name, e.attrs[name]) }
+
+func (e *element) parseUUID(name, text string) uuid.UUID {
+	id, err := uuid.Parse(text)
+	if err != nil || len(text) != 36 || id == uuid.Nil {
+		e.fail("%s is %.60q and no id", name, text)
+		return uuid.Nil
+	}
+	return id
+}
+
+func (e *element) flag(name string) bool {
+	switch e.attrs[name] {
+	case "true":
+		return true
+	case "false", "":
+	default:
+		e.fail("%s is %.20q; allowed are true and false", name, e.attrs[name])
+	}
+	return false
+}
+
+func (e *element) signed(name string) int32 { return e.parseSigned(name, e.attrs[name]) }
+
+func (e *element) parseSigned(name, text string) int32 {
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		e.fail("%s is %.40q; allowed is a number of 32 bits", name, text)
+	}
+	return int32(n)
+}
+
+func (e *element) bodyNumber(name string, most uint64) uint64 {
+	e.attrs[name] = e.body
+	return e.number(name, most)
+}
+
+func (e *element) bodySigned(name string) int32 { return e.parseSigned(name, e.body) }
+
+func (e *element) bodyText(name string, most int) string {
+	e.attrs[name] = e.body
+	return e.text(name, most)
 }
 
 func (e *element) client(name string) uuid.UUID {
