@@ -3,7 +3,6 @@ package trust
 import (
 	"bytes"
 	"crypto/ed25519"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -101,8 +100,8 @@ func decode(text []byte) (*Document, error) {
 		return nil, errors.New("too many signatures")
 	}
 	var err error
-	d.payload, err = base64.StdEncoding.Strict().DecodeString(d.envelope.Payload)
-	if err != nil || strings.ContainsAny(d.envelope.Payload, "\r\n") { // which the decoder skips
+	d.payload, err = strictBase64(d.envelope.Payload)
+	if err != nil {
 		return nil, errors.New("the payload is not base64")
 	}
 	if err := decodeJSON(d.payload, d); err != nil {

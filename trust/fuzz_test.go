@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 )
@@ -22,6 +23,24 @@ func FuzzToken(f *testing.F) {
 		}
 		if token.String() != strings.TrimSpace(text) {
 			t.Fatalf("%q was read as %q", text, token.String())
+		}
+	})
+}
+
+// Envelopes come from servers that may be anybody's. What is opened was signed by the key, as it stands.
+func FuzzEnvelope(f *testing.F) {
+	k := newSiteKeys(f)
+	good := enveloped(f, taskType, "<task/>", k.task)
+	f.Add(good)
+	f.Add(both(f, "<task/>", taskType, k.task, k.pack))
+	f.Add([]byte(`{"payloadType":"","payload":"","signatures":[{"keyid":"","sig":""}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		payload, _, err := k.OpenTask(text, taskType, day)
+		if (err == nil) != bytes.Equal(text, good) || err == nil && string(payload) != "<task/>" {
+			t.Fatalf("%q as a task: %q, %v", text, payload, err)
+		}
+		if payload, err := k.OpenPack(text, taskType, asIs, day); err == nil && string(payload) != "<task/>" {
+			t.Fatalf("%q as a pack: %q", text, payload)
 		}
 	})
 }
