@@ -9,3 +9,6 @@ CREATE OR REPLACE VIEW dbo.SR_MissingMessageRanges{cluster} AS SELECT * FROM {da
 CREATE OR REPLACE VIEW dbo.Bgb_Server{cluster} AS SELECT * FROM {database}.Bgb_Server;
 CREATE OR REPLACE VIEW dbo.v_BgbServerCurrent{cluster} AS SELECT * FROM {database}.v_BgbServerCurrent;
 CREATE OR REPLACE VIEW dbo.SMS_CN_ClientStatus{cluster} AS SELECT * FROM {database}.SMS_CN_ClientStatus;
+CREATE OR REPLACE VIEW dbo.BGB_Task{cluster} AS SELECT * FROM {database}.BGB_Task;
+CREATE OR REPLACE VIEW dbo.BGB_ResTaskHistory{cluster} AS SELECT * FROM {database}.BGB_ResTaskHistory;
+CREATE OR REPLACE VIEW dbo.SMS_ClientActionStatus{cluster} AS SELECT * FROM {database}.SMS_ClientActionStatus;

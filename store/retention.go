@@ -110,14 +110,23 @@ func (s *Store) setLife(ctx context.Context, table, column string, keep time.Dur
 // KeepPresence is how long times at which clients were connected are kept once they are over; zero keeps them for ever.
 // It is in force at once: they are no part of what a client reported, and store.retention leaves them alone.
 func (s *Store) KeepPresence(ctx context.Context, keep time.Duration) error {
-	const table = "presence_history"
+	return s.keepFor(ctx, "presence_history", "to_time", keep)
+}
+
+// KeepTasks is the same for the steps of tasks, from the time after which a task begins nowhere. Totals stay.
+func (s *Store) KeepTasks(ctx context.Context, keep time.Duration) error {
+	return s.keepFor(ctx, "task_steps", "not_after", keep)
+}
+
+// keepFor gives a table that has a life of its own another one, in force at once.
+func (s *Store) keepFor(ctx context.Context, table, column string, keep time.Duration) error {
 	keep = keep.Truncate(time.Hour) // as its definition says it
 	have, err := s.life(ctx, table)
 	if err != nil || have == keep {
 		return err
 	}
-	s.log.Info("retention of presence changed", "from", inDays(have), "to", inDays(keep))
-	if err := s.setLife(ctx, table, "to_time", keep); err != nil || keep == 0 {
+	s.log.Info("retention changed", "table", table, "from", inDays(have), "to", inDays(keep))
+	if err := s.setLife(ctx, table, column, keep); err != nil || keep == 0 {
 		return err
 	}
 	err = s.conn.Exec(ctx, "ALTER TABLE "+table+s.onCluster()+" MATERIALIZE TTL SETTINGS mutations_sync = 0")

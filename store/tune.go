@@ -13,7 +13,7 @@ import (
 var steady = []string{
 	"state_messages", "current_states_data", "instant_states_data", "completions_data", "client_reports",
 	"client_stats_data", "clients_seen", "clients_named", "serial_ranges", "arrivals", "client_claims", "client_presence",
-	"presence_history", "notification_servers",
+	"presence_history", "notification_servers", "tasks", "task_steps",
 	"client_now", "client_names", "subject_now", "summary_progress", "store_marks", "component_status",
 }
 
