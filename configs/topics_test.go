@@ -38,6 +38,8 @@ func TestTopicsOfTheCodeStandInTheCatalogue(t *testing.T) {
 		topics.Protection:            "STATE_TOPICTYPE_EP_CLIENT_DEPLOYMENT",
 		topics.ProtectionPolicy:      "STATE_TOPICTYPE_EP_CLIENT_POLICYAPPLICATION",
 		topics.ScriptResult:          "SCRIPT_RESULT_OBSERVED",
+		topics.Task:                  "STATEWIRE_TASK",
+		topics.TestEvent:             "STATEWIRE_TEST_EVENT",
 	} {
 		if name := names[fmt.Sprint(topic)]; name != want {
 			t.Errorf("topic type %d is called %q in the catalogue, want %q", topic, name, want)
@@ -59,6 +61,11 @@ func TestTopicsOfTheCodeStandInTheCatalogue(t *testing.T) {
 		{topics.UpdateScan, topics.ScanFailed, "Scan failed"},
 		{topics.UpdateScan, topics.ScanWithErrors, "Scan completed with errors"},
 		{topics.Resync, topics.ResyncComplete, "Resynchronization complete"},
+		{topics.Task, topics.TaskRunning, "Task is running"},
+		{topics.Task, topics.TaskSucceeded, "Task succeeded"},
+		{topics.Task, topics.TaskFailed, "Task failed"},
+		{topics.Task, topics.TaskRefused, "Task rejected by the client"},
+		{topics.TestEvent, topics.TestEventRaised, "Test event raised"},
 	} {
 		if name := names[fmt.Sprintf("%d/%d", s.topic, s.state)]; name != s.want {
 			t.Errorf("state %d of topic type %d is called %q, want %q", s.state, s.topic, name, s.want)

@@ -20,6 +20,8 @@ const (
 	Protection            = 2001
 	ProtectionPolicy      = 2002
 	ScriptResult          = 9003
+	Task                  = 20002 // a task that was pushed; the topic id is its name
+	TestEvent             = 20003 // raised to try the way of an event
 )
 
 // States of UpdateDetection.
@@ -47,3 +49,14 @@ const (
 
 // ResyncComplete is the state of Resync with which the answer to a resync ends.
 const ResyncComplete = 2
+
+// States of Task.
+const (
+	TaskRunning   = 1
+	TaskSucceeded = 2
+	TaskFailed    = 3
+	TaskRefused   = 4
+)
+
+// TestEventRaised is the state of TestEvent.
+const TestEventRaised = 1
