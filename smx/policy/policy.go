@@ -17,6 +17,9 @@ const (
 	MaxInterval = 366 * 24 * time.Hour
 	// MaxTrustBytes bounds each of the two texts of a Trust.
 	MaxTrustBytes = 64 << 10
+	// MaxTasks and MaxTaskBytes bound the tasks of a policy, and all their envelopes together.
+	MaxTasks     = 32
+	MaxTaskBytes = 96 << 10
 )
 
 const (
@@ -35,6 +38,7 @@ type Document struct {
 	Relay          string        // base address that the client is assigned to; empty = the configured one
 	Notifier       string        // HOST:PORT, or :PORT of the relay's host; empty = port 10123 there
 	Trust          *Trust        // nil says nothing of whom to believe
+	Tasks          [][]byte      // signed requests of lasting tasks, each as JSON: they are believed for their signature
 }
 
 // Trust is whom a client is to believe from now on. At least one of its fields is there.

@@ -153,6 +153,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(fullPolicyDocument))
 	f.Add(Encode(Document{}))
 	f.Add(smx.EncodeUTF16(nil, []byte(fullPolicyDocument), true))
+	f.Add(Encode(Document{Tasks: many(2, 40)}))
 	f.Add(Encode(Document{Trust: &Trust{CA: authorities(f, 2), Document: []byte(envelope)}}))
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		p, err := Decode(doc)

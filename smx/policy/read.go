@@ -83,6 +83,7 @@ func (r *reader) policy() Document {
 	if e := r.one("Trust"); e != nil {
 		p.Trust = r.trust(e)
 	}
+	p.Tasks = r.tasks()
 	return p
 }
 

@@ -30,22 +30,26 @@ func (r *reader) trust(e *etree.Element) *Trust {
 
 // text is the text of an element without the white space around it; nil when there is no such element.
 func (r *reader) text(parent *etree.Element, name string) []byte {
-	e := r.oneOf(parent, name)
-	if e == nil {
-		return nil
+	if e := r.oneOf(parent, name); e != nil {
+		return r.textOf(e, parent.Tag)
 	}
+	return nil
+}
+
+// textOf is the text of an element below another one; nil where it cannot be taken.
+func (r *reader) textOf(e *etree.Element, parent string) []byte {
 	var text strings.Builder
 	for _, child := range e.Child {
 		data, ok := child.(*etree.CharData)
 		if !ok {
-			r.fail("%s of %s holds more than text", name, parent.Tag)
+			r.fail("%s of %s holds more than text", e.Tag, parent)
 			return nil
 		}
 		text.WriteString(data.Data)
 	}
 	trimmed := strings.TrimSpace(text.String())
 	if n := len(trimmed); n == 0 || n > MaxTrustBytes {
-		r.fail("%s of %s has %d bytes; allowed are 1 to %d", name, parent.Tag, n, MaxTrustBytes)
+		r.fail("%s of %s has %d bytes; allowed are 1 to %d", e.Tag, parent, n, MaxTrustBytes)
 		return nil
 	}
 	return []byte(trimmed)

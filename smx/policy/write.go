@@ -52,6 +52,9 @@ func Encode(p Document) []byte {
 		addText(e, "CA", p.Trust.CA)
 		addText(e, "Document", p.Trust.Document)
 	}
+	for _, envelope := range p.Tasks {
+		addText(root, "Task", envelope)
+	}
 	doc.Indent(2)
 	var b strings.Builder
 	_, _ = doc.WriteTo(&b) // a builder takes everything
