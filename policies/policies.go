@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"statewire/collections"
@@ -31,6 +32,11 @@ type resyncs interface {
 	Asked(poll smx.Poll) (*policy.Resync, error)
 }
 
+// tasks yields the lasting tasks that wait for a client, as signed requests.
+type tasks interface {
+	Lasting(ctx context.Context, client uuid.UUID) (envelopes [][]byte, err error)
+}
+
 // Deps is what a service is given.
 type Deps struct {
 	Store       *store.Store
@@ -40,6 +46,7 @@ type Deps struct {
 	Registerer  prometheus.Registerer // nil registers nothing
 	Recorder    control.Recorder      // keeps each change before it is made; nil keeps nothing
 	Waker       waker                 // wakes clients whose policy changed; nil wakes nobody
+	Tasks       tasks                 // nil: no task travels with a policy
 }
 
 // Service keeps the policies of collections and answers polls. Its state is in the store; what it answers from is a
@@ -53,6 +60,7 @@ type Service struct {
 	metrics     *metrics
 	recorder    control.Recorder
 	waker       waker
+	lasting     *lasting
 	changes     *changes
 
 	reloading sync.Mutex // held while the rules are read: those read last are in force
@@ -67,20 +75,22 @@ type Service struct {
 // New returns a service that knows of every change of a collection. It answers polls after the first Reload.
 func New(deps Deps) *Service {
 	s := &Service{store: deps.Store, collections: deps.Collections, resyncs: deps.Resyncs, log: deps.Log,
-		metrics: newMetrics(deps.Registerer), recorder: deps.Recorder, waker: deps.Waker, changes: newChanges()}
+		metrics: newMetrics(deps.Registerer), recorder: deps.Recorder, waker: deps.Waker, changes: newChanges(),
+		lasting: newLasting(deps.Tasks, deps.Log)}
 	deps.Collections.Follow(s)
 	return s
 }
 
-// Policy answers a client's poll from memory: the resync asked of it, if any, and what its collections say, with an
-// ETag that is quoted already. It fails with ErrNotReady, or that of the resyncs, while the store cannot be read at the
-// start.
-func (s *Service) Policy(_ context.Context, poll smx.Poll) (document []byte, etag string, err error) {
+// Policy answers a client's poll from memory: the resync asked of it, if any, what its collections say, and the lasting
+// tasks that wait for it, with an ETag that is quoted already. It fails with ErrNotReady, or that of the resyncs, while
+// the store cannot be read at the start.
+func (s *Service) Policy(ctx context.Context, poll smx.Poll) (document []byte, etag string, err error) {
 	p, err := s.answer(poll)
 	if err != nil {
 		s.metrics.polls.WithLabelValues("failed").Inc()
 		return nil, "", err
 	}
+	p.Tasks = p.FitTasks(s.lasting.of(ctx, poll.Client))
 	s.metrics.polls.WithLabelValues(kindOf(p)).Inc()
 	document = policy.Encode(p)
 	return document, fmt.Sprintf(`"%016x"`, xxhash.Sum64(document)), nil
@@ -90,7 +100,8 @@ func kindOf(p policy.Document) string {
 	switch {
 	case p.Resync != nil:
 		return "resync"
-	case p.SendInterval > 0 || p.PolicyInterval > 0 || len(p.Topics) > 0 || p.Relay != "" || p.Notifier != "":
+	case p.SendInterval > 0 || p.PolicyInterval > 0 || len(p.Topics) > 0 || p.Relay != "" || p.Notifier != "" ||
+		len(p.Tasks) > 0:
 		return "settings"
 	}
 	return "nothing"
