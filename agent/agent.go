@@ -72,8 +72,11 @@ type Deps struct {
 	Dial func(address string) (*transport.Sender, error)
 	// Believe takes what a policy says of whom to believe. Nil takes nothing.
 	Believe func(ca, document []byte) error
-	Clock   Clock // a zero clock is the system's
-	Log     *slog.Logger
+	// Tasks takes the lasting tasks of a policy: after a start, and with every poll that is answered, known ones again. It
+	// does not wait. Nil takes none.
+	Tasks func(envelopes [][]byte)
+	Clock Clock // a zero clock is the system's
+	Log   *slog.Logger
 	// SentLevel is the level at which every report sent is logged; its states are Debug. It is slog.LevelInfo for a
 	// machine's own agent, slog.LevelDebug in a fleet, where there are too many.
 	SentLevel slog.Level
@@ -91,6 +94,7 @@ type Agent struct {
 	log       *slog.Logger
 	sentLevel slog.Level
 	believe   func(ca, document []byte) error
+	tasks     func(envelopes [][]byte)
 	wake      chan struct{} // send now
 	retime    chan struct{} // the send interval changed
 	repoll    chan struct{} // the policy interval changed
@@ -125,8 +129,8 @@ type intervals struct{ send, policy time.Duration }
 func New(cfg Config, d Deps) (*Agent, error) {
 	a := &Agent{
 		cfg: cfg, id: d.Identity, store: d.Store, clock: d.Clock.orSystem(), log: d.Log, sentLevel: d.SentLevel,
-		believe: d.Believe,
-		wake:    make(chan struct{}, 1), retime: make(chan struct{}, 1), repoll: make(chan struct{}, 1),
+		believe: d.Believe, tasks: d.Tasks,
+		wake: make(chan struct{}, 1), retime: make(chan struct{}, 1), repoll: make(chan struct{}, 1),
 		pollNow: make(chan struct{}, 1), polled: func() {},
 		own: intervals{cfg.SendInterval, cfg.PolicyInterval},
 	}
@@ -198,6 +202,7 @@ func poke(c chan struct{}) {
 // an error only if the store fails.
 func (a *Agent) Run(ctx context.Context) error {
 	defer a.relay.Close()
+	a.handTasks()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.sendLoop(ctx) })
 	g.Go(func() error { return a.pollLoop(ctx) })

@@ -15,6 +15,7 @@ type orders struct {
 	relay          string        // assigned; empty = none
 	notifier       string
 	topics         map[uint32]*topicOrder // by type; nil for most clients
+	tasks          [][]byte               // lasting ones
 }
 
 // topicOrder is what the policy wants of one topic type.
@@ -47,7 +48,8 @@ func (a *Agent) obey(p policy.Document) {
 	if cut {
 		a.log.Warn("policy has intervals that are too long: they are cut", "client", a.id.Client, "most", mostInterval)
 	}
-	next := orders{sendInterval: p.SendInterval, policyInterval: p.PolicyInterval, relay: p.Relay, notifier: p.Notifier}
+	next := orders{sendInterval: p.SendInterval, policyInterval: p.PolicyInterval, relay: p.Relay, notifier: p.Notifier,
+		tasks: p.Tasks}
 	a.mu.Lock()
 	for _, t := range p.Topics {
 		if next.topics == nil {
@@ -65,6 +67,17 @@ func (a *Agent) obey(p policy.Document) {
 	a.relay.Assign(p.Relay)
 	if retime {
 		poke(a.retime)
+	}
+}
+
+// handTasks hands out the lasting tasks of the policy in force. They are handed out again and again, for whoever takes
+// them may end before it has kept them; it knows which it has.
+func (a *Agent) handTasks() {
+	a.mu.Lock()
+	tasks := a.orders.tasks
+	a.mu.Unlock()
+	if len(tasks) > 0 && a.tasks != nil {
+		a.tasks(tasks)
 	}
 }
 

@@ -65,6 +65,9 @@ func (a *Agent) Poll(ctx context.Context) (PollOutcome, error) {
 		poll.Outcome = PolicyAgain
 	}
 	a.pace(&poll, answer.After)
+	if poll.Outcome == PolicyAdopted || poll.Outcome == PolicyUnchanged {
+		a.handTasks()
+	}
 	return poll, nil
 }
 
@@ -127,7 +130,7 @@ func (a *Agent) adopt(kept cache.PolicyState, answer transport.PolicyAnswer, pol
 	poll.Outcome, a.askAnew = PolicyAdopted, false
 	a.obey(p)
 	a.log.Info("policy adopted", "client", a.id.Client, "etag", answer.ETag, "relay", p.Relay,
-		"send_interval", p.SendInterval, "topics", len(p.Topics))
+		"send_interval", p.SendInterval, "topics", len(p.Topics), "tasks", len(p.Tasks))
 	if poll.Resync {
 		a.log.Info("resync begins: sending the whole cache", "client", a.id.Client, "number", p.Resync.Number,
 			"next_serial", p.Resync.NextSerial, "reason", p.Resync.Reason)
