@@ -45,7 +45,7 @@ func (s *strict) characters() {
 func (s *strict) bound(text string) {
 	limit := MaxTextBytes
 	path := strings.TrimPrefix(strings.Join(s.path, "/"), "Reports/Received/")
-	if path == "Report/ReportBody/StateMessage/StateDetails" {
+	if path == "Report/ReportBody/StateMessage/StateDetails" || s.path[0] == "ManagementPack" { // which has scripts
 		limit = MaxDetailsBytes
 	}
 	if len(text) > limit {
