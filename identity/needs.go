@@ -71,6 +71,7 @@ func RoleCalls() []RoleCall {
 		{AtResync, "POST /resync/policy", relay},
 		{AtManager, "POST /manager/work", notifier},
 		{AtManager, "POST /manager/seen", notifier},
+		{AtManager, "POST /manager/results", notifier},
 		{AtNotifier, "POST /mp/channel", relay},
 	}
 }
@@ -175,6 +176,7 @@ func Needs() []Need {
 
 		{AtManager, "POST /manager/work", "", "", siteProcess},
 		{AtManager, "POST /manager/seen", "", "", siteProcess},
+		{AtManager, "POST /manager/results", "", "", siteProcess},
 		{AtManager, "POST /manager/wake", "", "", siteProcess},
 		{AtManager, "POST /manager/revoked", "", "", siteProcess},
 		{AtManager, "POST /manager/forget", "", "", siteProcess},

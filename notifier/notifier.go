@@ -38,12 +38,14 @@ type Callers interface {
 	Refusal(identity.Caller) error
 }
 
-// manager says what there is to do, and takes what is told of presence. It may be away: the server goes on.
+// manager says what there is to do, and takes what is told of presence and of tasks. It may be away: the server goes on.
 type manager interface {
 	// Work waits for work, at most about 50 seconds. The same work comes again until the question says that it was got.
 	Work(context.Context, wire.Ask) (wire.Work, error)
 	// Seen takes changes of presence at once; the next report tells them again.
 	Seen(context.Context, wire.Seen) error
+	// Results takes at once how far clients are with their tasks; the next result file tells it again.
+	Results(context.Context, wire.Results) error
 }
 
 // strangers takes note of callers that spoke for other clients.

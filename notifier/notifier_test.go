@@ -144,6 +144,9 @@ type desk struct {
 	asks []wire.Ask
 	seen []wire.Row
 	away error
+
+	results []wire.Result
+	dropped []wire.Dropped
 }
 
 func newDesk() *desk { return &desk{works: make(chan wire.Work, 100)} }
@@ -175,6 +178,17 @@ func (d *desk) Seen(_ context.Context, seen wire.Seen) error {
 		return d.away
 	}
 	d.seen = append(d.seen, seen.Rows...)
+	return nil
+}
+
+func (d *desk) Results(_ context.Context, told wire.Results) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.away != nil {
+		return d.away
+	}
+	d.results = append(d.results, told.Results...)
+	d.dropped = append(d.dropped, told.Dropped...)
 	return nil
 }
 

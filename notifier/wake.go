@@ -23,6 +23,7 @@ type waker struct {
 	mu     sync.Mutex
 	queue  []uuid.UUID
 	queued map[uuid.UUID]struct{}
+	came   uint64        // how many ever came into the queue
 	empty  chan struct{} // closed when the queue is
 }
 
@@ -50,6 +51,7 @@ func (w *waker) add(clients []uuid.UUID) {
 		if _, waits := w.queued[id]; !waits {
 			w.queued[id] = struct{}{}
 			w.queue = append(w.queue, id)
+			w.came++
 		}
 	}
 	w.metrics.waiting.Set(float64(len(w.queue)))
@@ -110,6 +112,20 @@ func (w *waker) drop(id uuid.UUID) {
 	if len(w.queue) == 0 {
 		close(w.empty)
 	}
+}
+
+// added is how many wakes ever came into the queue.
+func (w *waker) added() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.came
+}
+
+// done is how many of them left it.
+func (w *waker) done() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.came - uint64(len(w.queue))
 }
 
 // handedOut is closed once nobody waits to be woken.

@@ -8,19 +8,21 @@ import (
 	"statewire/notifier/wire"
 )
 
-const (
-	// askPause is the least time between two questions that brought nothing.
-	askPause = time.Second
-	// wakeWithin bounds how long work counts as not got because its wakes wait for the throttle.
-	wakeWithin = 15 * time.Second
-)
+// askPause is the least time between two questions that brought nothing.
+const askPause = time.Second
 
 // work asks the manager for work, one held question after the other.
 type work struct {
 	s *Server // Constant after New.
 
-	got uint64 // Owned by run: the number of the last work
+	// Owned by run.
+	got    uint64 // the number of the last work
+	waking []mark // of work whose wakes are not handed out yet
+	woken  uint64 // the number of the last work whose wakes are
 }
+
+// mark is where the wakes of a work end in the queue.
+type mark struct{ number, wakes uint64 }
 
 // run asks until ctx is done. A manager that is away is asked again, ever more seldom.
 func (w *work) run(ctx context.Context) {
@@ -50,38 +52,48 @@ func (w *work) run(ctx context.Context) {
 	}
 }
 
-// ask asks once and does what comes; it says whether something did.
+// ask asks once and does what comes; it says whether something did. Its question is dropped for a new one once wakes
+// that the last one did not know of are handed out.
 func (w *work) ask(ctx context.Context) (news bool, err error) {
 	s := w.s
+	asking, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if empty := s.waker.handedOut(); w.wakes() < w.got {
+		go func() {
+			select {
+			case <-empty:
+				cancel()
+			case <-asking.Done():
+			}
+		}()
+	}
 	messages := s.messages.take()
-	work, err := s.deps.Manager.Work(ctx, wire.Ask{Server: s.deps.Name, ServerID: s.deps.ServerID, Epoch: s.epoch,
-		Version: s.presence.lastVersion(), Got: w.got, Messages: messages})
+	work, err := s.deps.Manager.Work(asking, wire.Ask{Server: s.deps.Name, ServerID: s.deps.ServerID, Epoch: s.epoch,
+		Version: s.presence.lastVersion(), Got: w.got, Woken: w.woken, Messages: messages})
 	if err != nil {
 		s.messages.putBack(messages)
-		return false, err
+		if asking.Err() != nil {
+			err = ctx.Err()
+		}
+		return true, err
 	}
 	if work.Number == w.got {
 		return false, nil
 	}
 	w.do(work)
-	if !w.woken(ctx) {
-		return true, ctx.Err()
-	}
 	w.got = work.Number
+	w.waking = append(w.waking, mark{work.Number, s.waker.added()})
 	return true, nil
 }
 
-// woken waits until the wakes are handed out: those of a server that stops before come again to the one that starts.
-func (w *work) woken(ctx context.Context) bool {
-	within := time.NewTimer(wakeWithin)
-	defer within.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-w.s.waker.handedOut():
-	case <-within.C:
+// wakes is the number of the last work whose wakes are handed out: those of a server that stops before come again to
+// the one that starts.
+func (w *work) wakes() uint64 {
+	done := w.s.waker.done()
+	for len(w.waking) > 0 && w.waking[0].wakes <= done {
+		w.woken, w.waking = w.waking[0].number, w.waking[1:]
 	}
-	return true
+	return w.woken
 }
 
 // do does what the manager wants.

@@ -39,6 +39,7 @@ type managerSource struct {
 type manages interface {
 	Work(context.Context, wire.Ask) (wire.Work, error)
 	Seen(context.Context, wire.Seen) error
+	Results(context.Context, wire.Results) error
 	Wake(context.Context, []uuid.UUID) error
 	Forget(context.Context, []uuid.UUID) error
 }
@@ -69,6 +70,15 @@ func (m *managerSource) Seen(ctx context.Context, seen wire.Seen) error {
 		return err
 	}
 	return to.Seen(ctx, seen)
+}
+
+// Results takes how far clients are with their tasks.
+func (m *managerSource) Results(ctx context.Context, told wire.Results) error {
+	to, err := m.now()
+	if err != nil {
+		return err
+	}
+	return to.Results(ctx, told)
 }
 
 // Wake has clients ask for their policy.

@@ -200,7 +200,8 @@ func (b *bench) work(server uint32, epoch, got uint64) wire.Work {
 	b.t.Helper()
 	ctx, cancel := context.WithCancel(b.t.Context())
 	cancel() // it does not wait
-	ask := wire.Ask{Server: fmt.Sprintf("push%d", server), ServerID: server, Epoch: epoch, Got: got}
+	ask := wire.Ask{Server: fmt.Sprintf("push%d", server), ServerID: server, Epoch: epoch, Got: got,
+		Woken: got}
 	if known := b.servers[server]; known != nil && known.Epoch == epoch {
 		ask.Version = known.Version
 	}

@@ -23,6 +23,9 @@ func (m *Manager) Handle(mux control.Router) {
 	control.Handle(mux, "/manager/seen", func(ctx context.Context, seen wire.Seen, _ *control.Teller) (none, error) {
 		return none{}, m.Seen(ctx, seen)
 	})
+	control.Handle(mux, "/manager/results", func(ctx context.Context, told wire.Results, _ *control.Teller) (none, error) {
+		return none{}, m.Results(ctx, told)
+	})
 	control.Handle(mux, "/manager/wake", func(ctx context.Context, ids []uuid.UUID, _ *control.Teller) (none, error) {
 		return none{}, m.Wake(ctx, ids)
 	})
@@ -53,6 +56,11 @@ func (c *Client) Work(ctx context.Context, ask wire.Ask) (wire.Work, error) {
 
 // Seen is Manager.Seen.
 func (c *Client) Seen(ctx context.Context, seen wire.Seen) error { return c.tell(ctx, "seen", seen) }
+
+// Results is Manager.Results.
+func (c *Client) Results(ctx context.Context, told wire.Results) error {
+	return c.tell(ctx, "results", told)
+}
 
 // Wake is Manager.Wake.
 func (c *Client) Wake(ctx context.Context, clients []uuid.UUID) error {

@@ -201,6 +201,10 @@ type toManager struct {
 	now atomic.Pointer[manager.Manager]
 }
 
+func (m *toManager) Results(ctx context.Context, told wire.Results) error {
+	return m.now.Load().Results(ctx, told)
+}
+
 func (m *toManager) Work(ctx context.Context, ask wire.Ask) (wire.Work, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second) // the manager may be another one by then
 	defer cancel()

@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,12 +17,19 @@ type queue struct {
 	number uint64 // of the last work handed out
 	out    *wire.Work
 	handed map[uuid.UUID]uint64 // which wakes are in it
+	waking []waking             // work that the server has, and whose wakes it has not handed out
 	wakes  map[uuid.UUID]uint64 // those that wait, with their numbers
 	raise  map[uuid.UUID]uint64
 	end    map[uuid.UUID]uint64
 	asked  time.Time // when a full report was last asked for
 	full   bool
 	more   chan struct{} // closed when something comes
+}
+
+// waking is wakes that a server has to hand out still: one that is started anew is given them again.
+type waking struct {
+	number uint64 // of the work that they came with
+	wakes  map[uuid.UUID]uint64
 }
 
 // queue is the queue of a server. m.mu is held.
@@ -76,12 +84,17 @@ func (q *queue) take(got uint64, now time.Time) wire.Work {
 		return *q.out
 	}
 	w := wire.Work{Full: q.full, Raise: sessions(q.raise), End: sessions(q.end)}
-	handed := map[uuid.UUID]uint64{}
+	handed, most := map[uuid.UUID]uint64{}, maxWorkWakes
+	for _, at := range q.waking {
+		most -= len(at.wakes)
+	}
 	for id, n := range q.wakes {
-		if len(w.Wakes) == maxWorkWakes {
+		if len(w.Wakes) >= most {
 			break
 		}
-		w.Wakes, handed[id] = append(w.Wakes, id), n
+		if !q.has(id, n) {
+			w.Wakes, handed[id] = append(w.Wakes, id), n
+		}
 	}
 	if w.Empty() {
 		return wire.Work{Number: got}
@@ -96,6 +109,16 @@ func (q *queue) take(got uint64, now time.Time) wire.Work {
 	clear(q.end)
 	q.out, q.handed = &w, handed
 	return w
+}
+
+// has says whether the server has a wake that it did not hand out yet.
+func (q *queue) has(id uuid.UUID, number uint64) bool {
+	for _, at := range q.waking {
+		if at.wakes[id] == number {
+			return true
+		}
+	}
+	return false
 }
 
 func sessions(of map[uuid.UUID]uint64) (out []wire.SessionOf) {
@@ -130,7 +153,7 @@ func (m *Manager) hear(ask wire.Ask) error {
 		m.confirmed(c, ask)
 		c.then = append(c.then, func() {
 			if q := m.queue(ask.ServerID); q.epoch != ask.Epoch {
-				q.epoch, q.asked = ask.Epoch, time.Time{} // what another start of the server was asked for is gone
+				q.epoch, q.asked, q.waking = ask.Epoch, time.Time{}, nil // what another start of the server was asked for is gone
 			}
 		})
 		if s := c.servers[ask.ServerID]; s != nil && s.Owes {
@@ -142,32 +165,50 @@ func (m *Manager) hear(ask wire.Ask) error {
 	})
 }
 
-// confirmed drops the work that a server has.
+// confirmed drops the work that a server has, and the wakes that it has handed out.
 func (m *Manager) confirmed(c *change, ask wire.Ask) {
 	m.mu.RLock()
 	q := m.queues[ask.ServerID]
-	var handed map[uuid.UUID]uint64 // nothing changes it once it was handed out
-	has := q != nil && q.out != nil && ask.Got >= q.out.Number
-	if has {
-		handed = q.handed
+	var has bool
+	var waits, done []waking // nothing changes their wakes once they were handed out
+	if q != nil {
+		has = q.out != nil && ask.Got >= q.out.Number
+		all := slices.Clone(q.waking)
+		if has {
+			all = append(all, waking{q.out.Number, q.handed})
+		}
+		for _, at := range all {
+			if at.number <= ask.Woken {
+				done = append(done, at)
+			} else {
+				waits = append(waits, at)
+			}
+		}
 	}
 	m.mu.RUnlock()
-	if !has {
+	if !has && len(done) == 0 {
 		return
 	}
-	for id, n := range handed {
-		one := c.client(id) // one that left meanwhile is woken when it is back
-		if m.wakes[id] == n && one != nil && one.online() && one.Server == ask.ServerID {
-			c.wakes[id] = 0
+	for _, at := range done {
+		for id, n := range at.wakes {
+			one := c.client(id) // one that left meanwhile is woken when it is back
+			if m.wakes[id] == n && one != nil && one.online() && one.Server == ask.ServerID {
+				c.wakes[id] = 0
+			}
 		}
 	}
 	c.then = append(c.then, func() {
-		for id := range handed {
-			if _, again := m.wakes[id]; !again {
-				delete(q.wakes, id)
+		for _, at := range done {
+			for id := range at.wakes {
+				if _, again := m.wakes[id]; !again {
+					delete(q.wakes, id)
+				}
 			}
 		}
-		q.out, q.handed = nil, nil
+		q.waking = waits
+		if has {
+			q.out, q.handed = nil, nil
+		}
 	})
 }
 

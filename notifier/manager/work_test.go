@@ -110,6 +110,39 @@ func TestAWakeFollowsItsClient(t *testing.T) {
 	}
 }
 
+// Wakes that a server has and did not hand out come to it again when it is started anew, and not before. It has at most
+// so many of them.
+func TestWakesThatAreNotHandedOutComeAgain(t *testing.T) {
+	b := newBench(t)
+	var rows []wire.Row
+	var all []int
+	for n := range maxWorkWakes + 10 {
+		rows, all = append(rows, on(n+1, 8, 1, 0)), append(all, n+1)
+	}
+	b.load(full(1, rows...))
+	b.wake(all...)
+	ask := func(epoch, got, woken uint64) wire.Work {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // it does not wait
+		w, _ := b.Work(ctx, wire.Ask{Server: "push1", ServerID: 1, Epoch: epoch, Version: 1, Got: got, Woken: woken})
+		return w
+	}
+	w := ask(1, 0, 0)
+	if len(w.Wakes) != maxWorkWakes {
+		t.Fatalf("%d wakes are handed out", len(w.Wakes))
+	}
+	if more := ask(1, w.Number, 0); len(more.Wakes) > 0 {
+		t.Errorf("%d more are handed out", len(more.Wakes))
+	}
+	again := ask(2, w.Number, 0)
+	if len(again.Wakes) != maxWorkWakes {
+		t.Fatalf("%d wakes come again to a server that was started anew", len(again.Wakes))
+	}
+	if rest := ask(2, again.Number, again.Number); len(rest.Wakes) != 10 {
+		t.Errorf("%d are left", len(rest.Wakes))
+	}
+}
+
 // A question is held until there is something, and for fifty seconds at most.
 func TestAQuestionIsHeld(t *testing.T) {
 	b := newBench(t)

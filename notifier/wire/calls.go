@@ -13,6 +13,7 @@ type Ask struct {
 	Epoch    uint64
 	Version  uint64 // of the last report written
 	Got      uint64 // number of the last Work that the server has
+	Woken    uint64 // number of the last Work whose wakes, and those of all before it, are handed out
 	Stopped  bool   // the server pushes nothing, as the last Work said
 	Messages []ComponentMessage
 }
@@ -32,7 +33,8 @@ type Work struct {
 }
 
 // Push is a task, or its cancellation, on its way to one client. The server writes the frame when the client is
-// connected and the throttle allows, never after NotAfter, and tells of it as a Result of step pushed.
+// connected and the throttle allows, never after NotAfter, and tells of it as a Result of step pushed. One that it will
+// not write it tells as Dropped.
 type Push struct {
 	Push     uint64 // grows with every delivery
 	TaskID   uint64

@@ -42,7 +42,25 @@ type Results struct {
 	Version  uint64 // counts the server's result files; 0 when told at once
 	Time     time.Time
 	Results  []Result
+	Dropped  []Dropped // told at once alone
 }
+
+// Dropped is a push, or a cancellation, that the server does not have any more and did not write, or not whole. The
+// manager may hand the task out again: when the client signs in anew.
+type Dropped struct {
+	Push uint64
+	Why  string
+}
+
+// Why a push was dropped.
+const (
+	DroppedAway      = "away"      // its client is not connected here
+	DroppedExpired   = "expired"   // its time is over
+	DroppedDuplicate = "duplicate" // several machines have its client's identity
+	DroppedCancelled = "cancelled" // before it was written
+	DroppedReplaced  = "replaced"  // by a later push of the same task to the same client
+	DroppedUnwritten = "unwritten" // the connection ended, or did not take it
+)
 
 // Encode writes the file: the clients of a task stand together.
 func (p Results) Encode() []byte {
