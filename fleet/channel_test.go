@@ -58,6 +58,8 @@ func (p *push) Work(ctx context.Context, _ wire.Ask) (wire.Work, error) {
 	}
 }
 
+func (*push) Results(context.Context, wire.Results) error { return nil }
+
 // Seen is the manager's.
 func (p *push) Seen(context.Context, wire.Seen) error { return nil }
 

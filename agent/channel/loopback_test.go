@@ -81,6 +81,8 @@ func (l *loopback) Work(ctx context.Context, _ wire.Ask) (wire.Work, error) {
 	}
 }
 
+func (*loopback) Results(context.Context, wire.Results) error { return nil }
+
 // Seen is the manager's.
 func (l *loopback) Seen(_ context.Context, s wire.Seen) error {
 	l.mu.Lock()
