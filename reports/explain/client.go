@@ -79,3 +79,22 @@ func (x *Explainer) FindClient(ctx context.Context, text string) (uuid.UUID, err
 	}
 	return several.Clients[0].ID, nil
 }
+
+// Names are the computers' names of clients. One that is not known has none.
+func (x *Explainer) Names(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]string, error) {
+	names := map[uuid.UUID]string{}
+	if len(ids) == 0 {
+		return names, nil
+	}
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = id.String()
+	}
+	rows, err := x.ask(ctx, "names", map[string]string{"ids": strings.Join(list, "\n")})
+	for _, row := range rows {
+		if id, err := uuid.Parse(row.Raw("client_id")); err == nil {
+			names[id] = row.Raw("netbios_name")
+		}
+	}
+	return names, err
+}

@@ -22,6 +22,9 @@ type Deps struct {
 	// Certificate is what the identity role has of a client's certificates; nil where none is needed, or nobody can say.
 	Certificate func(ctx context.Context, client uuid.UUID) (Certificate, error)
 
+	// Tasks is what the notification manager says of a client; nil where nobody can be asked: the tables tell then.
+	Tasks func(ctx context.Context, client uuid.UUID) (Tasks, error)
+
 	Now func() time.Time // nil means time.Now
 	Log *slog.Logger     // nil discards
 }

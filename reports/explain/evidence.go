@@ -38,6 +38,8 @@ type evidence struct {
 	refused     *refusedReport // the last one; nil: none is known
 	presence    presence       // on the notification channel
 	certificate *Certificate   // nil: not known, or not asked for
+	tasks       Tasks          // that the client has not come to an end of
+	doneTasks   []Task         // that it did lately, the latest first
 	pauses      reports.Record // the topics that policies pause; nil: none
 	paused      bool           // the client's policy pauses the topic asked about
 
@@ -233,6 +235,9 @@ func (x *Explainer) gather(ctx context.Context, id uuid.UUID) (*evidence, error)
 		part.read(rows)
 	}
 	e.readCertificate(ctx, x)
+	if err := e.readTasks(ctx, x); err != nil {
+		return nil, err
+	}
 	return e, x.gatherMore(ctx, e)
 }
 

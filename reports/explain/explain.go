@@ -33,13 +33,14 @@ type Explainer struct {
 	log      *slog.Logger
 
 	certificate func(context.Context, uuid.UUID) (Certificate, error)
+	tasks       func(context.Context, uuid.UUID) (Tasks, error)
 }
 
 // New makes an explainer that asks the store through a runner.
 func New(runner *reports.Runner, deps Deps) *Explainer {
 	x := &Explainer{
 		runner: runner, holding: deps.Holding, schedule: deps.Schedule, agentLog: deps.AgentLog,
-		certificate: deps.Certificate, now: deps.Now, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)),
+		certificate: deps.Certificate, tasks: deps.Tasks, now: deps.Now, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)),
 	}
 	if x.now == nil {
 		x.now = time.Now

@@ -74,6 +74,7 @@ func (e *evidence) collect() []Fact {
 	f.pausedTopics()
 	f.resync()
 	f.connection()
+	f.tasked()
 	f.silence()
 	f.cache()
 	return f.list

@@ -3,6 +3,7 @@ package explain
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -23,6 +24,7 @@ type Findings struct {
 	Figures   Figures
 	Serials   *Serials // nil when none has arrived or was claimed
 	Resyncs   []Resync // the latest first, at most shownResyncs
+	Tasks     []Task   // that wait, then those that ended lately
 	States    []State  // the latest first, as many as a page shows
 	AllStates int      // how many there are in all
 }
@@ -80,6 +82,7 @@ func (x *Explainer) Find(ctx context.Context, q Question) (*Findings, error) {
 		return nil, err
 	}
 	out := &Findings{Known: e.known() || len(e.held.Files) > 0, AsOf: e.now, Figures: e.figures(), Serials: e.line()}
+	out.Tasks = slices.Concat(e.tasks.Waiting, e.doneTasks)
 	out.Resyncs = e.requests[:min(len(e.requests), shownResyncs)]
 	if out.Explanation, err = x.explain(ctx, e, q.Topic); err != nil {
 		return nil, err

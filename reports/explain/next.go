@@ -39,6 +39,7 @@ func (e *evidence) foresee() []Step {
 	n.judge()
 	n.appear()
 	n.connect()
+	n.task()
 	if len(n.list) == 0 {
 		n.nothing()
 	}
