@@ -51,6 +51,7 @@ func permissionRows() (rows []string) {
 
 func pathRows() (rows []string) {
 	about := map[Scope]string{WholeSite: "the whole site", ByCollection: "the clients of `collection`", ByClient: "one client",
+		ByTask:   "tasks for clients that the caller may see",
 		NoClient: "no client"}
 	for _, n := range Needs() {
 		if n.Door != AtPages || n.Name == "/" {

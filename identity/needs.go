@@ -26,6 +26,7 @@ const (
 	WholeSite    Scope = "site"       // every client: a caller with collections is refused
 	ByCollection Scope = "collection" // the clients of the parameter collection, which has to be the caller's
 	ByClient     Scope = "client"     // one client, which has to be in a collection of the caller's
+	ByTask       Scope = "task"       // tasks, of which the notification manager gives a caller its own
 	NoClient     Scope = "none"       // no client
 )
 
@@ -100,6 +101,8 @@ func Needs() []Need {
 		{AtPages, "GET /panels/{name}", MayReportRead, WholeSite, ""},
 		{AtPages, "GET /completeness", MayReportRead, WholeSite, ""},
 		{AtPages, "GET /clients/{id}", MayClientRead, ByClient, ""},
+		{AtPages, "GET /operations", MayTaskRead, ByTask, ""},
+		{AtPages, "GET /operations/{id}", MayTaskRead, ByTask, ""},
 		{AtPages, "GET /reports", MayReportRead, NoClient, ""},
 		{AtPages, "GET /reports/{name}", MayReportRead, ByCollection, ""},
 		{AtPages, "GET /static/", "", NoClient, noSecret},
@@ -111,6 +114,14 @@ func Needs() []Need {
 		{AtPages, "GET /api/v1/status", MayReportRead, WholeSite, ""},
 		{AtPages, "GET /api/v1/clients/{id}/explain", MayExplainRead, ByClient, ""},
 		{AtPages, "GET /api/v1/clients/{id}/trace/{serial}", MayTraceRead, ByClient, ""},
+		{AtPages, "GET /api/v1/tasks", MayTaskRead, ByTask, ""},
+		{AtPages, "POST /api/v1/tasks", MayTaskPushBenign, ByTask, ""}, // more for a task of another class
+		{AtPages, "GET /api/v1/tasks/{id}", MayTaskRead, ByTask, ""},
+		{AtPages, "POST /api/v1/tasks/{id}/approve", MayTaskApprove, ByTask, ""},
+		{AtPages, "POST /api/v1/tasks/{id}/cancel", MayTaskCancel, ByTask, ""},
+		{AtPages, "POST /api/v1/tasks/{id}/rate", MayTaskPushBenign, ByTask, ""},
+		{AtPages, "POST /api/v1/notify/resume", MayNotifyResume, WholeSite, ""},
+		{AtPages, "POST /api/v1/notify/stop", MayNotifyStop, WholeSite, ""},
 		{AtPages, "GET /api/v1/openapi.json", MayReportRead, NoClient, ""},
 		{AtPages, "GET /api/v1/openapi.yaml", MayReportRead, NoClient, ""},
 		{AtPages, "GET /api/v1/openapi-3.0.json", MayReportRead, NoClient, ""},
@@ -212,6 +223,9 @@ func Needs() []Need {
 		{AtCommand, "fleet verify", MayReportRead, "", ""},
 		{AtCommand, "ingest", "", "", ownFiles},
 		{AtCommand, "load", "", "", ownFiles},
+		{AtCommand, "notify", MayTaskPushBenign, "", ""}, // more for a task of another class
+		{AtCommand, "notify resume", MayNotifyResume, "", ""},
+		{AtCommand, "notify stop", MayNotifyStop, "", ""},
 		{AtCommand, "policy list", MayClientRead, "", ""},
 		{AtCommand, "policy set", MayPolicySet, "", ""},
 		{AtCommand, "report", MayReportRead, "", ""},
@@ -225,6 +239,11 @@ func Needs() []Need {
 		{AtCommand, "status", MayReportRead, "", ""},
 		{AtCommand, "store accept-loss", MaySiteConfig, "", ""},
 		{AtCommand, "store migrate", MaySiteConfig, "", ""},
+		{AtCommand, "tasks approve", MayTaskApprove, "", ""},
+		{AtCommand, "tasks cancel", MayTaskCancel, "", ""},
+		{AtCommand, "tasks list", MayTaskRead, "", ""},
+		{AtCommand, "tasks rate", MayTaskPushBenign, "", ""},
+		{AtCommand, "tasks show", MayTaskRead, "", ""},
 		{AtCommand, "token create", MayTokenCreate, "", ""},
 		{AtCommand, "token list", MayTokenList, "", ""},
 		{AtCommand, "token revoke", MayTokenRevoke, "", ""},

@@ -67,7 +67,7 @@ func TestEveryNeedNamesAPermissionOfTheTableOrSaysWhyNot(t *testing.T) {
 		if _, known := RightOf(need.Permission); known == none || (need.Why == "") == none {
 			t.Errorf("%s: permission %q, why %q", key, need.Permission, need.Why)
 		}
-		scopes := []Scope{WholeSite, ByCollection, ByClient, NoClient}
+		scopes := []Scope{WholeSite, ByCollection, ByClient, ByTask, NoClient}
 		if slices.Contains(scopes, need.Scope) != (need.Door == AtPages) {
 			t.Errorf("%s has scope %q", key, need.Scope)
 		}
