@@ -75,16 +75,30 @@ func (s *Server) only(need identity.Need, next http.Handler) http.Handler {
 			s.deny(w, err)
 			return
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, By{caller, addressOf(r)})))
 	})
+}
+
+// callerKey is where the caller of a request stands.
+type callerKey struct{}
+
+// callerOf is who made a request of a route that needs a permission.
+func callerOf(ctx context.Context) By {
+	by, _ := ctx.Value(callerKey{}).(By)
+	return by
+}
+
+// addressOf is where a request came from, without its port.
+func addressOf(r *http.Request) string {
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		return host
+	}
+	return r.RemoteAddr
 }
 
 // caller is who calls: whom the token names, or somebody on this machine without one.
 func (s *Server) caller(r *http.Request) (identity.Person, error) {
-	address := r.RemoteAddr
-	if host, _, err := net.SplitHostPort(address); err == nil {
-		address = host
-	}
+	address := addressOf(r)
 	given := r.Header.Values("Authorization")
 	token, bearer := "", false
 	if len(given) > 0 {
@@ -115,7 +129,7 @@ func bearerOf(header string) (string, bool) {
 // within is nil when the answer is about clients of the caller's collections only.
 func (s *Server) within(r *http.Request, caller identity.Person, scope identity.Scope) error {
 	switch scope {
-	case identity.NoClient:
+	case identity.NoClient, identity.ByTask:
 		return nil
 	case identity.ByCollection:
 		name := r.URL.Query().Get("collection") // a name that is given twice is refused later, in every spelling

@@ -20,12 +20,12 @@ const (
 
 // routeAPI adds /api/v1. The description at /api/v1/openapi.json also names every report with its parameters.
 func (s *Server) routeAPI(mux *routes, version string) {
-	config := huma.DefaultConfig("Statewire reports", version)
+	config := huma.DefaultConfig("Statewire", version)
 	config.OpenAPIPath = "/api/v1/openapi"
 	config.DocsPath, config.SchemasPath = "", "" // no page that loads scripts from elsewhere
 	config.Formats = map[string]huma.Format{"application/json": safeJSON, "json": safeJSON}
 	config.CreateHooks = nil // no $schema members in answers
-	config.Info.Description = "Read-only answers about stored state. Times are RFC 3339 in UTC; pages continue with " +
+	config.Info.Description = "Answers about stored state, and tasks for clients. Times are RFC 3339 in UTC; pages continue with " +
 		"the cursor in `next`; errors are problem+json."
 	api := humago.New(mux, config)
 	huma.Register(api, huma.Operation{
@@ -44,6 +44,7 @@ func (s *Server) routeAPI(mux *routes, version string) {
 		Responses: refusals(api.OpenAPI().Components.Schemas),
 	}, s.apiStatus)
 	s.routeClients(api)
+	s.routeTasks(api)
 	for _, r := range s.runner.Catalog().List() {
 		s.describe(api.OpenAPI(), r)
 	}

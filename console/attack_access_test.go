@@ -41,10 +41,14 @@ func codeIn(t *testing.T, h http.Handler, target string, change ...func(*http.Re
 // reads are all paths of the API's description with parameters that they can be asked with, and the pages.
 func reads(t *testing.T, s *Server, client uuid.UUID) []string {
 	t.Helper()
-	targets := []string{"/", "/panels/set-aside", "/completeness", "/clients/" + client.String(), "/reports",
+	targets := []string{"/", "/panels/set-aside", "/completeness", "/operations", "/operations/13", "/clients/" + client.String(), "/reports",
 		"/reports/clients", "/metrics", "/api/v1/openapi.json", "/api/v1/openapi.yaml", "/api/v1/openapi-3.0.json",
 		"/api/v1/openapi-3.0.yaml"}
-	for path := range apiOf(t, s) {
+	for path, methods := range apiOf(t, s) {
+		if methods["get"] == nil {
+			continue
+		}
+		path = strings.Replace(path, "/tasks/{id}", "/tasks/13", 1)
 		path = strings.NewReplacer("{id}", client.String(), "{serial}", "1", "{name}", "clients").Replace(path)
 		if name, ok := strings.CutPrefix(path, "/api/v1/reports/"); ok {
 			report, err := s.runner.Catalog().Get(name)
@@ -64,7 +68,7 @@ func reads(t *testing.T, s *Server, client uuid.UUID) []string {
 func TestAttackEachTokenOnEachPathAndMethod(t *testing.T) {
 	seed, tokens := reportstest.Fleet(t), newTokens(t)
 	s := newServer(t, seed, parts{cfg: reports.DefaultConfig(), reports: reports.Deps{Backlog: reportstest.SomeBacklog},
-		pages: Deps{Tokens: tokens, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {})}})
+		pages: Deps{Tokens: tokens, Tasks: someTasks(), Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {})}})
 	targets := reads(t, s, reportstest.ID(1))
 	if len(targets) < 40 {
 		t.Fatalf("only %q", targets)

@@ -93,6 +93,9 @@ func clientView(f *explain.Findings) *web.Client {
 	for _, resync := range f.Resyncs {
 		view.Resyncs = append(view.Resyncs, resyncView(resync, f.AsOf))
 	}
+	for _, task := range f.Tasks {
+		view.Tasks = append(view.Tasks, clientTask(task))
+	}
 	view.AllStates, view.StatesLink = f.AllStates, "/reports/client-states?client="+id
 	for _, state := range f.States {
 		view.States = append(view.States, stateView(id, state))

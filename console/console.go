@@ -1,6 +1,6 @@
 // Package console is the pages and the HTTP API that people and scripts use.
 //
-// It only reads. What a client wrote into its report is only ever text in a page, and a question that cannot be
+// It reads; what changes something it passes on, for callers with a token that may. What a client wrote into its report is only ever text in a page, and a question that cannot be
 // answered never takes the rest of a page with it.
 package console
 
@@ -39,6 +39,7 @@ type Deps struct {
 	// FirstSteps let a first client report: they stand on the dashboard while nobody has.
 	FirstSteps []web.Step
 	Members    members // knows collections; nil: whoever may see some only is asked to come later
+	Tasks      tasks   // what clients are asked to do; nil: nobody can say
 }
 
 // Alarm is what a person has to know before trusting any figure: it stands on top of every page. The zero Alarm is
@@ -66,6 +67,7 @@ type Server struct {
 	snapshots  *snapshots
 	tokens     tokens
 	members    members
+	tasks      tasks
 	needOf     func(identity.Door, string) (identity.Need, bool) // identity.NeedOf
 	patterns   []string                                          // of all routes
 }
@@ -92,8 +94,9 @@ func New(cfg reports.Config, runner *reports.Runner, explainer *explain.Explaine
 	}
 	s := &Server{
 		cfg: cfg, runner: runner, explainer: explainer, pages: pages, ready: deps.Ready, alarm: deps.Alarm,
-		firstSteps: deps.FirstSteps, tokens: deps.Tokens, members: deps.Members, needOf: identity.NeedOf,
-		now: deps.Now, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)),
+		firstSteps: deps.FirstSteps, tokens: deps.Tokens, members: deps.Members, tasks: deps.Tasks,
+		needOf: identity.NeedOf,
+		now:    deps.Now, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)),
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -115,6 +118,8 @@ func (s *Server) routes(deps Deps) (http.Handler, error) {
 	mux.HandleFunc("GET /panels/{name}", s.asks(s.panel))
 	mux.HandleFunc("GET /completeness", s.asks(s.completeness))
 	mux.HandleFunc("GET /clients/{id}", s.asks(s.clientPage, "topic", "serial"))
+	mux.HandleFunc("GET /operations", s.asks(s.operations, "open"))
+	mux.HandleFunc("GET /operations/{id}", s.asks(s.operation, "step", "cursor"))
 	mux.HandleFunc("GET /reports", s.asks(s.reportList))
 	mux.HandleFunc("GET /reports/{name}", s.reportPage)
 	mux.Handle("GET /static/", http.StripPrefix("/static/", web.Static()))
@@ -222,16 +227,26 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	s.healthz(w, r)
 }
 
-// unserved says whether it is the path or the method that nothing answers: every path here is only read.
+// unserved says whether it is the path or the method that nothing answers.
 func (s *Server) unserved(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
-	read := r.Clone(r.Context())
-	read.Method = http.MethodGet
-	if _, pattern := mux.Handler(read); pattern != "/" {
-		w.Header().Set("Allow", "GET, HEAD")
-		newProblem(http.StatusMethodNotAllowed, "method", "this path is only read: use GET").serve(w)
-		return
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := mux.Handler(other); pattern != "/" {
+			allowed = append(allowed, method)
+		}
 	}
-	s.notFound(w, r)
+	switch list := strings.Join(allowed, ", "); {
+	case len(allowed) == 0:
+		s.notFound(w, r)
+	case list == "GET, HEAD":
+		w.Header().Set("Allow", list)
+		newProblem(http.StatusMethodNotAllowed, "method", "this path is only read: use GET").serve(w)
+	default:
+		w.Header().Set("Allow", list)
+		newProblem(http.StatusMethodNotAllowed, "method", "this path takes "+list).serve(w)
+	}
 }
 
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {

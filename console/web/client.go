@@ -23,8 +23,18 @@ type Client struct {
 	Serial         string // the serial asked about, as it was given
 	Trace          *Trace
 	Problem        string // why topic or serial could not be answered
+	Tasks          []ClientTask
 	Links          []Entry
 	Age            Age
+}
+
+// ClientTask is something that the client was asked to do.
+type ClientTask struct {
+	Title, Link string
+	Step        string
+	Tone        Tone
+	Why         string // it waits or was refused, or what it wrote
+	At          time.Time
 }
 
 // Fact is one sentence with its weight.

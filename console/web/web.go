@@ -42,7 +42,7 @@ func New(version, notice string) (*Pages, error) {
 // Page is what every page needs around its content.
 type Page struct {
 	Title   string
-	Section string // which entry of the menu is the current one: dashboard, completeness or reports
+	Section string // which entry of the menu is the current one: dashboard, completeness, operations or reports
 	Find    string // what the search box holds
 	Version string // set by Render
 	Notice  string // set by Render
