@@ -21,10 +21,13 @@ const (
 	keyRequests = 'q' // the requests for a resync carried out lately
 	keyDeclined = 'n' // Declined: a serial to continue from that was not taken
 	keySession  = 'c' // the last sign-in to the fast channel
+	keyTask     = 't' // id of a task → Task
+	keyTaskTime = 'v' // TaskTime
+	keyPack     = 'k' // id of a pack → the version that was in force last
 )
 
 // keyKinds is all of them.
-const keyKinds = "msiwapydlnqc"
+const keyKinds = "msiwapydlnqctvk"
 
 // meta is what a client's store knows beside its messages.
 type meta struct {

@@ -59,7 +59,7 @@ func inherit(from, to records) error {
 	err = from.ascend([]byte{keyDead}, func(key, value []byte) (bool, error) {
 		return true, to.put(bytes.Clone(key), bytes.Clone(value))
 	})
-	return errors.Join(err, to.put([]byte{keyMeta}, m.record()))
+	return errors.Join(err, inheritTrust(from, to), to.put([]byte{keyMeta}, m.record()))
 }
 
 // holdings are the states of the cache, the instant ones that wait, and those on their way in a report, which the cache

@@ -29,6 +29,8 @@ type link interface {
 	fault() error
 	// ping makes the server say that it is there.
 	ping() error
+	// send says something of tasks. Over HTTP it goes with the next request, which begins at once.
+	send(answers []Answer) error
 	// raise makes a later session the connection's.
 	raise(session uint64)
 	// facts do not change.
@@ -95,6 +97,7 @@ func (a *attendance) take(l link, at Addresses) {
 		a.pingAt = time.Now().Add(keepAlive)
 	}
 	a.c.connected(l.facts())
+	a.c.d.Tasks.Connected()
 }
 
 func (a *attendance) overHTTP() bool { return a.facts().transport == "HTTP" }
@@ -127,6 +130,8 @@ func (a *attendance) step(ctx context.Context, tick <-chan time.Time) *end {
 		return a.tick(ctx)
 	case <-a.c.poked:
 		return a.obey(a.c.wanted())
+	case <-a.c.d.Tasks.Answers():
+		return a.tell()
 	case got := <-a.attempt:
 		a.attempt = nil
 		a.tried(got)
@@ -239,7 +244,12 @@ func (a *attendance) hear(f frame) *end {
 		if err != nil {
 			return a.over(err)
 		}
+		a.c.toldTime(m)
 		a.raise(a.c.keepSession(m.Session))
+	case wire.Request, wire.Cancel, wire.ResponseConfirm, wire.KeepAliveAck:
+		if err := a.task(f); err != nil {
+			return a.over(err)
+		}
 	case wire.Close:
 		m, err := wire.DecodeClose(f.payload)
 		if err == nil {

@@ -1,5 +1,5 @@
-// Package channel keeps the client's fast channel: one connection on which the site can wake the client. What fails
-// here costs a delay and nothing else: no report waits for it. Clients that lost their server together do not come back
+// Package channel keeps the client's fast channel: one connection on which the site can wake the client and hand it
+// tasks. What fails here costs a delay and nothing else: no report waits for it, and no word of a task is lost by it. Clients that lost their server together do not come back
 // together, and a server that asks to be left alone is.
 package channel
 
@@ -51,6 +51,8 @@ type Deps struct {
 	Addresses func() Addresses
 	// Wake makes the client poll its policy now. It never blocks.
 	Wake func()
+	// Tasks carries out what the site asks for. Nil does nothing, and says nothing.
+	Tasks Tasks
 
 	// StartupJitter bounds the random wait before the first connection; zero does not wait.
 	StartupJitter time.Duration
@@ -107,6 +109,9 @@ func New(d Deps) *Channel {
 	}
 	if d.Proxy == nil {
 		d.Proxy = http.ProxyFromEnvironment
+	}
+	if d.Tasks == nil {
+		d.Tasks = noTasks{}
 	}
 	return &Channel{d: d, poked: make(chan struct{}, 1), waker: waker{obey: d.Wake}, reason: wire.ReasonStart,
 		meter: newMeter(d.Now)}

@@ -27,11 +27,15 @@ const (
 	holdTimeout = 2 * time.Minute
 	// mostAnswer bounds an answer: many frames.
 	mostAnswer = 1 << 20
+	// mostBody bounds what a request carries: a relay takes four of the largest frames.
+	mostBody = 3 * wire.MaxFrame
 	// quickAnswer is an answer that was not held. A relay that gives quickAnswers of them in a row is asked once in
 	// quickAnswer.
 	quickAnswer  = time.Second
 	quickAnswers = 5
 	byeTimeout   = 2 * time.Second
+	// taskMoment is what most tasks need to be kept, and quick ones to be done.
+	taskMoment = 100 * time.Millisecond
 )
 
 // httpLink is one held request after another to the relay.
@@ -44,10 +48,13 @@ type httpLink struct {
 	stop   context.CancelFunc
 
 	session atomic.Uint64
+	had     atomic.Uint64 // the greatest number of a delivery that came
+	said    chan struct{} // send was called
 
 	// Guarded by mu.
 	mu   sync.Mutex
 	asks bool                    // the next request asks whether the relay is there
+	out  [][]byte                // frames for the next request
 	drop context.CancelCauseFunc // ends the held request
 
 	err error // Read once frames is closed.
@@ -76,7 +83,7 @@ func (c *Channel) newHTTPLink(relay string) (*httpLink, error) {
 	}
 	m, one := newMeter(c.d.Now), new(http.Protocols)
 	one.SetHTTP1(true)
-	return &httpLink{url: u.JoinPath(channelPath).String(), frames: make(chan frame),
+	return &httpLink{url: u.JoinPath(channelPath).String(), frames: make(chan frame), said: make(chan struct{}, 1),
 		known: facts{transport: "HTTP", server: relay, meter: m},
 		client: &http.Client{
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -124,7 +131,7 @@ func (l *httpLink) post(ctx context.Context, body []byte) ([]frame, error) {
 	if session := l.session.Load(); session > 0 { // none before the sign-in
 		req.Header.Set("Statewire-Session", strconv.FormatUint(session, 10))
 	}
-	req.Header.Set("Statewire-Ack", "0") // no task was ever received
+	req.Header.Set("Statewire-Ack", strconv.FormatUint(l.had.Load(), 10))
 	resp, err := l.client.Do(req)
 	if err != nil {
 		return nil, err
@@ -213,35 +220,72 @@ func (l *httpLink) run(ctx context.Context, frames []frame) {
 	}
 }
 
+// give passes frames on. After a task it waits a moment: what is said of it then goes with the next request, which
+// otherwise would be ended for it, and with it the connection.
 func (l *httpLink) give(ctx context.Context, frames []frame) bool {
+	tasks := false
+	select {
+	case <-l.said: // of earlier ones
+	default:
+	}
 	for _, f := range frames {
 		select {
 		case l.frames <- f:
 		case <-ctx.Done():
 			return false
 		}
+		if push, _, err := wire.SplitPush(f.payload); err == nil && (f.kind == wire.Request || f.kind == wire.Cancel) {
+			tasks = true
+			l.had.Store(max(l.had.Load(), push))
+		}
+	}
+	if tasks {
+		timer := time.NewTimer(taskMoment)
+		defer timer.Stop()
+		select {
+		case <-l.said:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
 	}
 	return ctx.Err() == nil
 }
 
-// hold makes one request, which the relay holds until it has something to say.
+// hold makes one request, which the relay holds until it has something to say. What it carries and the relay may not
+// have goes with the next one.
 func (l *httpLink) hold(ctx context.Context) ([]frame, error) {
 	ctx, cancel := context.WithTimeout(ctx, holdTimeout)
 	defer cancel()
 	ctx, drop := context.WithCancelCause(ctx)
 	defer drop(nil)
 	l.mu.Lock()
-	var body []byte
-	if l.asks {
-		body, l.asks = wire.AppendFrame(nil, wire.KeepAlive, nil), false
-	}
+	out, body := l.load()
 	l.drop = drop
 	l.mu.Unlock()
 	frames, err := l.post(ctx, body)
 	if err != nil && errors.Is(context.Cause(ctx), errAsked) {
+		l.mu.Lock()
+		l.out = append(out, l.out...)
+		l.mu.Unlock()
 		return nil, errAsked
 	}
 	return frames, err
+}
+
+// load takes what the next request carries: as much as a relay takes, and then it is to answer at once. The caller holds
+// mu.
+func (l *httpLink) load() (out [][]byte, body []byte) {
+	n := 0
+	for n < len(l.out) && len(body)+len(l.out[n]) <= mostBody {
+		body = append(body, l.out[n]...)
+		n++
+	}
+	out, l.out = l.out[:n:n], l.out[n:]
+	if l.asks || len(l.out) > 0 {
+		body = wire.AppendFrame(body, wire.KeepAlive, nil)
+	}
+	l.asks = false
+	return out, body
 }
 
 // ping ends the held request, and with it its connection, and asks over a new one.
@@ -251,6 +295,22 @@ func (l *httpLink) ping() error {
 	l.asks = true
 	if l.drop != nil {
 		l.drop(errAsked)
+	}
+	return nil
+}
+
+func (l *httpLink) send(answers []Answer) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range answers {
+		l.out = append(l.out, wire.AppendFrame(nil, a.Kind, a.Payload))
+	}
+	if l.drop != nil {
+		l.drop(errAsked)
+	}
+	select {
+	case l.said <- struct{}{}:
+	default:
 	}
 	return nil
 }

@@ -70,6 +70,7 @@ type site struct {
 	// What the servers do.
 	answer    func(m wire.SignInMessage) []byte // to a sign-in; nil confirms
 	mute      bool                              // never says that it heard
+	ack       []byte                            // what it says then
 	http      func(w http.ResponseWriter, r *http.Request) bool
 	keepAlive time.Duration
 }
@@ -83,8 +84,9 @@ type signIn struct {
 
 // heard is a frame that came after a sign-in.
 type heard struct {
-	kind wire.Kind
-	at   time.Time
+	kind    wire.Kind
+	at      time.Time
+	payload string
 }
 
 var errDropped = errors.New("dropped")
@@ -245,9 +247,9 @@ func (s *site) serveTCP(conn *tls.Conn, address string) {
 			s.set(func() { s.tcp = append(s.tcp, conn) })
 		default:
 			s.mu.Lock()
-			s.heard = append(s.heard, heard{kind, time.Now()})
+			s.heard = append(s.heard, heard{kind, time.Now(), string(payload)})
 			if !s.mute && kind == wire.KeepAlive {
-				out = wire.AppendFrame(nil, wire.KeepAliveAck, nil)
+				out = wire.AppendFrame(nil, wire.KeepAliveAck, s.ack)
 			}
 			s.mu.Unlock()
 		}
@@ -290,14 +292,14 @@ func (s *site) serveHTTP(w http.ResponseWriter, r *http.Request) {
 			s.t.Error("a request without a session")
 		}
 		s.mu.Lock()
-		s.heard = append(s.heard, heard{kind, time.Now()})
+		s.heard = append(s.heard, heard{kind, time.Now(), string(payload)})
 		s.mu.Unlock()
 		if kind == wire.Close {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
 		if kind == wire.KeepAlive {
-			out = wire.AppendFrame(nil, wire.KeepAliveAck, nil)
+			out = wire.AppendFrame(nil, wire.KeepAliveAck, s.ack)
 		}
 	}
 	if out == nil {

@@ -82,7 +82,7 @@ func (c *Channel) signIn(by wire.Channel, reason, why string) (wire.SignInMessag
 		return wire.SignInMessage{}, fmt.Errorf("keep the number of the session: %w", err)
 	}
 	return wire.SignInMessage{Time: c.d.Now(), Client: c.d.Client, Version: c.d.Version, Session: session,
-		Boot: c.d.Boot, Channel: by, Reason: reason, Why: why}, nil
+		Boot: c.d.Boot, Channel: by, Reason: reason, Why: why, Held: held(c.d.Tasks)}, nil
 }
 
 // confirmed reads the answer to a sign-in.
@@ -98,6 +98,7 @@ func (c *Channel) confirmed(f frame, offered uint64) (confirm wire.SignInConfirm
 		if confirm, err = wire.DecodeSignInConfirm(f.payload); err != nil {
 			return confirm, err
 		}
+		c.toldTime(confirm)
 		confirm.Session = max(offered, c.keepSession(confirm.Session))
 		return confirm, nil
 	}
@@ -149,8 +150,16 @@ func (l *tcpLink) write(k wire.Kind, payload []byte) error {
 func (l *tcpLink) received() <-chan frame { return l.frames }
 func (l *tcpLink) fault() error           { return l.err }
 func (l *tcpLink) ping() error            { return l.write(wire.KeepAlive, nil) }
-func (l *tcpLink) raise(uint64)           {}
-func (l *tcpLink) facts() facts           { return l.known }
+func (l *tcpLink) send(answers []Answer) error {
+	for _, a := range answers {
+		if err := l.write(a.Kind, a.Payload); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+func (l *tcpLink) raise(uint64) {}
+func (l *tcpLink) facts() facts { return l.known }
 
 func (l *tcpLink) close(bool) {
 	close(l.done)
