@@ -193,6 +193,18 @@ func Needs() []Need {
 		{AtManager, "POST /manager/forget", "", "", siteProcess},
 		{AtManager, "POST /manager/servers", MayReportRead, "", ""},
 		{AtManager, "POST /manager/lag", MayReportRead, "", ""},
+		{AtManager, "POST /manager/task/plan", MayTaskPushBenign, "", ""}, // of the task's own class
+		{AtManager, "POST /manager/task/create", MayTaskPushBenign, "", ""},
+		{AtManager, "POST /manager/task/list", MayTaskRead, "", ""},
+		{AtManager, "POST /manager/task/show", MayTaskRead, "", ""},
+		{AtManager, "POST /manager/task/cancel", MayTaskCancel, "", ""},
+		{AtManager, "POST /manager/task/approve", MayTaskApprove, "", ""},
+		{AtManager, "POST /manager/task/rate", MayTaskPushBenign, "", ""},
+		{AtManager, "POST /manager/task/output", MayTaskRead, "", ""},
+		{AtManager, "POST /manager/task/waiting", MayTaskRead, "", ""},
+		{AtManager, "POST /manager/task/lasting", "", "", siteProcess},
+		{AtManager, "POST /manager/stop", MayNotifyStop, "", ""},
+		{AtManager, "POST /manager/resume", MayNotifyResume, "", ""},
 		{AtNotifier, "POST /mp/channel", "", "", siteProcess},
 
 		{AtCommand, "account", MayReportRead, "", ""},

@@ -38,6 +38,7 @@ func (m *Manager) Handle(mux control.Router) {
 	control.Handle(mux, "/manager/servers", func(ctx context.Context, _ none, _ *control.Teller) ([]ServerStatus, error) {
 		return m.Servers(ctx)
 	})
+	m.handleTasks(mux)
 }
 
 // Client asks the manager of another process over its socket.

@@ -23,6 +23,9 @@ type change struct {
 	wakes    map[uuid.UUID]uint64 // 0: no more
 	then     []func()             // in memory, once it is durable. m.mu is held
 	rows     map[string]int       // by result
+	results  map[string]int       // of tasks, by what became of them
+
+	changedTasks
 }
 
 // update makes a change. An error leaves everything as it was.
@@ -30,7 +33,8 @@ func (m *Manager) update(do func(*change) error) error {
 	m.writing.Lock()
 	defer m.writing.Unlock()
 	c := &change{m: m, now: m.now(), counter: m.counter, clients: map[uuid.UUID]*client{}, servers: map[uint32]*server{},
-		told: map[string]time.Time{}, wakes: map[uuid.UUID]uint64{}, rows: map[string]int{}}
+		told: map[string]time.Time{}, wakes: map[uuid.UUID]uint64{}, rows: map[string]int{},
+		results: map[string]int{}, changedTasks: newChangedTasks()}
 	if err := do(c); err != nil {
 		return err
 	}
@@ -45,14 +49,18 @@ func (m *Manager) update(do func(*change) error) error {
 	for result, n := range c.rows {
 		m.metrics.rows.WithLabelValues(result).Add(float64(n))
 	}
-	if len(c.clients)+len(c.history)+len(c.messages)+len(c.servers) > 0 {
+	for result, n := range c.results {
+		m.metrics.results.WithLabelValues(result).Add(float64(n))
+	}
+	if len(c.clients)+len(c.history)+len(c.messages)+len(c.servers) > 0 || c.changedTasks.any() {
 		m.wakeMirror()
 	}
 	return nil
 }
 
 func (c *change) changes() bool {
-	return len(c.clients)+len(c.servers)+len(c.history)+len(c.messages)+len(c.untold)+len(c.wakes) > 0
+	return len(c.clients)+len(c.servers)+len(c.history)+len(c.messages)+len(c.untold)+len(c.wakes) > 0 ||
+		c.changedTasks.any()
 }
 
 // install makes the change seen.
@@ -88,6 +96,7 @@ func (c *change) install() {
 			m.wakes[id] = n
 		}
 	}
+	c.installTasks()
 	for _, do := range c.then {
 		do()
 	}
@@ -95,6 +104,7 @@ func (c *change) install() {
 		if n, ok := m.wakes[id]; ok {
 			m.route(id, n)
 		}
+		m.offerClient(id)
 	}
 }
 

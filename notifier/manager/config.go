@@ -1,11 +1,18 @@
 package manager
 
 import (
+	"context"
+	"crypto/ed25519"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"statewire/audit"
+	"statewire/packs"
 )
 
 // Config says which notification servers a manager has, and where their files come.
@@ -19,6 +26,65 @@ type Config struct {
 	PresenceInterval time.Duration
 	// History is how long the times at which clients were connected are kept. 0 keeps them for ever.
 	History time.Duration
+
+	Live
+}
+
+// Live is what may change while the manager runs.
+type Live struct {
+	Tasks    TasksConfig
+	Validity time.Duration // how long a task waits for a client that is offline; 0 is an hour
+	Throttle int           // clients a second that a server writes to, at most; 0 is 42
+}
+
+// TasksConfig says what tasks need before they are pushed, and how long they are kept.
+type TasksConfig struct {
+	// ConfirmAbove is the number of targets above which whoever asks has to name their number. Default 100; 0 always asks.
+	ConfirmAbove int `mapstructure:"confirm_above"`
+	// ApproveAbove is the number of targets above which a disruptive task needs a second person. Default 1000; 0 never asks
+	// for one.
+	ApproveAbove int `mapstructure:"approve_above"`
+	// ApproveDestructive has every destructive task need a second person. Default true; false is for a site with one admin.
+	ApproveDestructive bool `mapstructure:"approve_destructive"`
+	// Keep is how long tasks and each client's steps are kept; their totals stay. Default 90d; at least 1h, and 0 for ever.
+	Keep time.Duration `mapstructure:"keep"`
+	// OutputLimit bounds what is kept of the output of one client's task, in bytes. Default 1MiB; at least 4KiB.
+	OutputLimit int64 `mapstructure:"output_limit"`
+}
+
+// DefaultTasksConfig asks again above a hundred targets, and for a second person where much is at stake.
+func DefaultTasksConfig() TasksConfig {
+	return TasksConfig{ConfirmAbove: 100, ApproveAbove: 1000, ApproveDestructive: true, Keep: 90 * 24 * time.Hour,
+		OutputLimit: 1 << 20}
+}
+
+// Validate reports every field out of range, named as in the configuration file.
+func (c TasksConfig) Validate() error {
+	var errs []error
+	if c.ConfirmAbove < 0 {
+		errs = append(errs, fmt.Errorf("tasks.confirm_above is %d; allowed is 0 or more", c.ConfirmAbove))
+	}
+	if c.ApproveAbove < 0 {
+		errs = append(errs, fmt.Errorf("tasks.approve_above is %d; allowed is 0 or more", c.ApproveAbove))
+	}
+	if c.Keep < 0 || c.Keep > 0 && c.Keep < time.Hour {
+		errs = append(errs, fmt.Errorf("tasks.keep is %v; allowed are 0 and 1h or more", c.Keep))
+	}
+	if c.OutputLimit < 4<<10 {
+		errs = append(errs, fmt.Errorf("tasks.output_limit is %d bytes; allowed is 4KiB or more", c.OutputLimit))
+	}
+	return errors.Join(errs...)
+}
+
+// Configure changes what may change while the manager runs.
+func (m *Manager) Configure(l Live) {
+	if l.Validity <= 0 {
+		l.Validity = time.Hour
+	}
+	if l.Throttle <= 0 {
+		l.Throttle = 42
+	}
+	m.settings.Store(&l)
 }
 
 // Validate reports what is missing.
@@ -38,6 +104,22 @@ type Deps struct {
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
 	Clock      func() time.Time      // nil is time.Now
+
+	// What tasks need. Without a key nothing is signed, and without an audit log no task is taken.
+	TaskKey func() (id string, key ed25519.PrivateKey, err error)
+	Site    uuid.UUID
+	Pack    *packs.Pack // whose tasks are pushed; nil is the built-in one
+	Audit   auditor
+	// Members are the clients of a collection, or all. Retired clients are in none.
+	Members func(ctx context.Context, collection string, all bool) ([]uuid.UUID, error)
+	// Still is nil as long as an actor may do what it could. A *identity.Refusal that no retry helps says that it may not
+	// any more; another error, that nobody knows. Nil: everybody still may.
+	Still func(ctx context.Context, actor string) error
+}
+
+// auditor records an action before its effect; after an error nothing may be done.
+type auditor interface {
+	Begin(ctx context.Context, a audit.Action) (finish func(outcome, detail string), err error)
 }
 
 func (d Deps) withDefaults() Deps {
@@ -49,6 +131,9 @@ func (d Deps) withDefaults() Deps {
 	}
 	if d.Clock == nil {
 		d.Clock = time.Now
+	}
+	if d.Still == nil {
+		d.Still = func(context.Context, string) error { return nil }
 	}
 	return d
 }
@@ -76,4 +161,27 @@ const (
 	mirrorLook   = 10 * time.Minute // how often the tables are held against the mirror's mark
 	mirrorRetry  = 10 * time.Second
 	fileWait     = 5 * time.Second // for another process that has the state file
+
+	maxOpenSteps     = 1_000_000 // clients that have not come to an end of a task, over all tasks
+	maxUnwritten     = 1000      // pushes that a server may have and has not written
+	unwrittenSeconds = 10        // or as many as it writes in so long
+	maxWorkPushes    = 100       // in one answer
+	maxWorkBytes     = 1 << 20   // of their envelopes
+	pushesReserved   = 10_000    // numbers of pushes that are taken from the file at once
+	maxStrangers     = 10_000    // results of tasks that the site does not know
+	maxAuditStrange  = 100       // of one call, that get a line in the audit log
+	maxSwept         = 20_000    // steps that end in one transaction
+	sweepEvery       = 5 * time.Second
+	rateTick         = 100 * time.Millisecond // how long pushes of a task with a rate of its own gather
+	signTimeEvery    = 5 * time.Minute
+	signerKept       = time.Minute
+	signerRetry      = 5 * time.Second
+	clearedFor       = time.Minute // how long a creator's right is believed
+	clearAgain       = 5 * time.Second
+	stillWithin      = 5 * time.Second
+	approveWithin    = 7 * 24 * time.Hour // a task that waits for a second person
+	silentUnknown    = 10 * time.Minute   // beyond the time-out of a task, while its client is online
+	offlineUnknown   = 7 * 24 * time.Hour
+	lastingValidity  = 30 * 24 * time.Hour
+	minValidity      = time.Minute
 )

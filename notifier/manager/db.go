@@ -32,7 +32,8 @@ var (
 	bucketTold     = []byte("told")     // by message: when it was last told
 	bucketWakes    = []byte("wakes")    // by client: when it was asked for
 	allBuckets     = [][]byte{bucketMeta, bucketServers, bucketClients, bucketHistory, bucketMessages, bucketTold,
-		bucketWakes}
+		bucketWakes, bucketTasks, bucketTaskIDs, bucketSteps, bucketOutputs, bucketUnsolicited, bucketTaskWaits,
+		bucketStepWaits}
 	metaCounter  = []byte("counter")  // of versions
 	metaMirrored = []byte("mirrored") // the version up to which clients are in the table
 )
@@ -121,6 +122,7 @@ func (m *Manager) load() error {
 		}
 		m.history.Store(int64(tx.Bucket(bucketHistory).Stats().KeyN))
 		return errors.Join(
+			m.loadTasks(tx),
 			each(tx, bucketServers, func(_ []byte, s server) bool {
 				s.Owes = true // what it was to be told of its clients may be lost: a full report shows who is to be told
 				m.servers[s.ID] = &s
@@ -170,7 +172,7 @@ func (m *Manager) write(c *change) error {
 				errs = append(errs, tx.Bucket(bucketWakes).Delete(id[:]))
 			}
 		}
-		errs = append(errs, m.writeMessages(tx, c), put(tx, bucketMeta, metaCounter, c.counter))
+		errs = append(errs, c.writeTasks(tx), m.writeMessages(tx, c), put(tx, bucketMeta, metaCounter, c.counter))
 		return errors.Join(errs...)
 	})
 	if err != nil {
@@ -223,3 +225,5 @@ func (m *Manager) writeMessages(tx *bbolt.Tx, c *change) error {
 }
 
 func compareIDs(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) }
+
+func unmarshal(text []byte, into any) error { return json.Unmarshal(text, into) }

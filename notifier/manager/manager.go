@@ -32,6 +32,8 @@ type Manager struct {
 	allowed map[uint32]string // servers by id: whose files and calls are taken
 
 	maxWakes int // clients that are not connected, and are to be woken
+	deps     Deps
+	settings atomic.Pointer[Live]
 
 	writing sync.Mutex // held over a change, from its first look to its end in memory
 
@@ -51,10 +53,24 @@ type Manager struct {
 	heard       map[uint32]time.Time // when a file of a server was last there
 	behindSince time.Time            // the oldest change that is not in the tables
 
+	tasks      map[uint64]*live // by number: those that are open
+	taskIDs    map[uuid.UUID]uint64
+	open       map[uuid.UUID]*open // the open steps of each client
+	openSteps  int
+	stop       stopOrder
+	taskNumber uint64 // of the last task
+	push       uint64 // number of the last push
+	pushesTo   uint64 // those up to here may be used: that is in the file
+
+	signing  sync.Mutex
+	signs    *signer // Guarded by signing, as signTold.
+	signTold string  // the last complaint
+
 	history atomic.Int64  // times of being connected that wait for their table
 	mirror  chan struct{} // something is to be mirrored
 
-	box *box // Owned by Run.
+	box   *box      // Owned by Run.
+	swept time.Time // Owned by Run: when it was last looked whose time is over.
 }
 
 // atOnce is what was told at once of a client that no file of the server has named since.
@@ -87,7 +103,12 @@ func Open(cfg Config, deps Deps) (*Manager, error) {
 		queues:     map[uint32]*queue{},
 		heard:      map[uint32]time.Time{},
 		mirror:     make(chan struct{}, 1),
+		deps:       deps,
+		tasks:      map[uint64]*live{},
+		taskIDs:    map[uuid.UUID]uint64{},
+		open:       map[uuid.UUID]*open{},
 	}
+	m.Configure(cfg.Live)
 	m.metrics = newMetrics(deps.Registerer, m)
 	if err := guarded(m.load); err != nil {
 		return nil, errors.Join(fmt.Errorf("read %s: %w; move the file away, and presence is learned anew", stateFile, err),
@@ -95,6 +116,9 @@ func Open(cfg Config, deps Deps) (*Manager, error) {
 	}
 	for id, n := range m.wakes {
 		m.route(id, n)
+	}
+	for _, l := range m.tasks {
+		m.offerAll(l)
 	}
 	m.box = newBox(m)
 	return m, nil
@@ -129,7 +153,7 @@ func (m *Manager) step() {
 	m.start(now)
 	looked, err := m.box.load(now)
 	if looked {
-		err = errors.Join(err, m.silence(now))
+		err = errors.Join(err, m.silence(now), m.sweep(now))
 	}
 	if err != nil {
 		m.box.complain(err, now)

@@ -15,6 +15,9 @@ type metrics struct {
 	mirrorFailed prometheus.Counter
 	historyLost  prometheus.Counter
 	wakesDropped prometheus.Counter
+	created      *prometheus.CounterVec // class
+	results      *prometheus.CounterVec // result: taken, same, late, unsolicited, bad
+	handed       prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer, m *Manager) *metrics {
@@ -35,6 +38,8 @@ func newMetrics(reg prometheus.Registerer, m *Manager) *metrics {
 	gauge("mirror_behind", "Clients whose latest presence is not in the table yet.", m.countBehind)
 	gauge("mirror_lag_seconds", "For how long the oldest of them has waited.", m.mirrorLag)
 	gauge("wakes_waiting", "Clients that are to be woken and have not been.", m.countWakes)
+	gauge("task_steps_open", "Clients that have not come to an end of a task, over all tasks.", m.countOpen)
+	gauge("pushes_unwritten", "Pushes that are handed out, and that no server has written.", m.countUnwritten)
 	return &metrics{
 		rows: vec("rows_total", "result",
 			"Rows of presence, by result: stored, same (known already), old (something greater "+
@@ -45,6 +50,10 @@ func newMetrics(reg prometheus.Registerer, m *Manager) *metrics {
 		mirrorFailed: one("mirror_failures_total", "Times that the tables could not be written; it is tried again."),
 		historyLost:  one("history_dropped_total", "Times of being connected that waited for the table, and were too many."),
 		wakesDropped: one("wakes_dropped_total", "Wakes that were not kept, because too many waited."),
+		created:      vec("tasks_created_total", "class", "Tasks that were created, by class."),
+		results: vec("results_total", "result", "Results of clients, by result: taken, same (known already), late (the "+
+			"site did not wait any more), unsolicited (nobody asked the client), bad."),
+		handed: one("pushes_handed_out_total", "Tasks that were handed to a server for a client; again with each return."),
 	}
 }
 
@@ -79,6 +88,22 @@ func (m *Manager) countWakes() float64 {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	return float64(len(m.wakes))
+}
+
+func (m *Manager) countOpen() float64 {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return float64(m.openSteps)
+}
+
+func (m *Manager) countUnwritten() float64 {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	n := 0
+	for _, q := range m.queues {
+		n += len(q.unwritten)
+	}
+	return float64(n)
 }
 
 // serverStatus is every server with its counts. m.mu is held.

@@ -24,6 +24,11 @@ type queue struct {
 	asked  time.Time // when a full report was last asked for
 	full   bool
 	more   chan struct{} // closed when something comes
+
+	lines     []*line           // clients that wait for tasks
+	unwritten map[uint64]*open  // pushes that are handed out, and that the server has not written
+	cancels   map[stepKey]*task // that clients are to be told of
+	timed     time.Time         // when it was last given a signed time
 }
 
 // waking is wakes that a server has to hand out still: one that is started anew is given them again.
@@ -37,7 +42,7 @@ func (m *Manager) queue(id uint32) *queue {
 	q := m.queues[id]
 	if q == nil {
 		q = &queue{wakes: map[uuid.UUID]uint64{}, raise: map[uuid.UUID]uint64{}, end: map[uuid.UUID]uint64{},
-			more: make(chan struct{})}
+			more: make(chan struct{}), unwritten: map[uint64]*open{}, cancels: map[stepKey]*task{}}
 		m.queues[id] = q
 	}
 	return q
@@ -61,27 +66,66 @@ func (m *Manager) Work(ctx context.Context, ask wire.Ask) (wire.Work, error) {
 	hold := time.NewTimer(holdFor)
 	defer hold.Stop()
 	for {
-		m.mu.Lock()
-		q := m.queue(ask.ServerID)
-		work, more := q.take(ask.Got, m.now()), q.more
-		m.mu.Unlock()
-		if !work.Empty() {
-			return work, nil
+		look, err := m.look(ask)
+		if err != nil {
+			return wire.Work{}, fmt.Errorf("look for work of server %s: %w", ask.Server, err)
 		}
+		if look.some {
+			return look.work, nil
+		}
+		if len(look.unclear) > 0 {
+			m.clear(ctx, look.unclear)
+			continue
+		}
+		again := time.NewTimer(look.wait)
 		select {
 		case <-ctx.Done():
-			return wire.Work{}, ctx.Err()
+			err = ctx.Err()
 		case <-hold.C:
-			return wire.Work{Number: ask.Got}, nil
-		case <-more:
+			again.Stop()
+			return wire.Work{Number: ask.Got, Stopped: look.work.Stopped}, nil
+		case <-again.C:
+		case <-look.more:
+		}
+		again.Stop()
+		if err != nil {
+			return wire.Work{}, err
 		}
 	}
 }
 
+// looked is what one look for a server's work found.
+type looked struct {
+	work    wire.Work
+	some    bool // there is work
+	unclear []*live
+	wait    time.Duration // when to look again
+	more    <-chan struct{}
+}
+
+// look looks once for the work of a server.
+func (m *Manager) look(ask wire.Ask) (out looked, err error) {
+	if err := m.reservePushes(); err != nil {
+		return out, err
+	}
+	now := m.now()
+	signer := m.signer(now)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	q := m.queue(ask.ServerID)
+	p := &picking{m: m, q: q, server: ask.ServerID, now: now, signer: signer, wait: holdFor}
+	out.work, out.some = q.take(p, ask)
+	out.unclear, out.wait, out.more = p.unclear, p.wait, q.more
+	return out, nil
+}
+
 // take is the work that waits: what was not confirmed, or what came since.
-func (q *queue) take(got uint64, now time.Time) wire.Work {
+func (q *queue) take(p *picking, ask wire.Ask) (wire.Work, bool) {
+	got, now, stopped := ask.Got, p.now, p.m.stop.Stopped
 	if q.out != nil {
-		return *q.out
+		again := *q.out
+		again.Stopped = stopped
+		return again, true
 	}
 	w := wire.Work{Full: q.full, Raise: sessions(q.raise), End: sessions(q.end)}
 	handed, most := map[uuid.UUID]uint64{}, maxWorkWakes
@@ -96,8 +140,10 @@ func (q *queue) take(got uint64, now time.Time) wire.Work {
 			w.Wakes, handed[id] = append(w.Wakes, id), n
 		}
 	}
-	if w.Empty() {
-		return wire.Work{Number: got}
+	p.tasks(&w)
+	w.Stopped = stopped
+	if w.Empty() && stopped == ask.Stopped {
+		return wire.Work{Number: got, Stopped: stopped}, false
 	}
 	if w.Full {
 		q.asked = now
@@ -108,7 +154,7 @@ func (q *queue) take(got uint64, now time.Time) wire.Work {
 	clear(q.raise)
 	clear(q.end)
 	q.out, q.handed = &w, handed
-	return w
+	return w, true
 }
 
 // has says whether the server has a wake that it did not hand out yet.
@@ -153,7 +199,9 @@ func (m *Manager) hear(ask wire.Ask) error {
 		m.confirmed(c, ask)
 		c.then = append(c.then, func() {
 			if q := m.queue(ask.ServerID); q.epoch != ask.Epoch {
-				q.epoch, q.asked, q.waking = ask.Epoch, time.Time{}, nil // what another start of the server was asked for is gone
+				// What another start of the server was asked for is gone.
+				q.epoch, q.asked, q.waking = ask.Epoch, time.Time{}, nil
+				m.startedAnew(q)
 			}
 		})
 		if s := c.servers[ask.ServerID]; s != nil && s.Owes {

@@ -1,0 +1,341 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"statewire/identity"
+	"statewire/notifier/wire"
+)
+
+// line is the clients of one task that wait at a server, in the order of the task.
+type line struct {
+	of    *live
+	steps []*open
+}
+
+// offerAll offers a task to its clients. m.mu is held.
+func (m *Manager) offerAll(l *live) {
+	for i := range l.steps {
+		m.offer(&l.steps[i])
+	}
+}
+
+// offerClient offers a client what it has not come to an end of: it may have come, gone, or come again. m.mu is held.
+func (m *Manager) offerClient(id uuid.UUID) {
+	for o := m.open[id]; o != nil; o = o.next {
+		m.offer(o)
+	}
+}
+
+// offer puts a step into the line of the server that holds its client, unless it was handed out for this very
+// connection. A client that several machines are gets nothing. m.mu is held.
+func (m *Manager) offer(o *open) {
+	c := m.clients[o.client]
+	if c == nil || !c.online() || c.several() || o.rank == 0 {
+		m.release(o)
+		o.line = 0
+		return
+	}
+	again := o.handed != c.Server || o.conn != c.Since
+	if again {
+		m.release(o)
+	}
+	switch {
+	case o.cancel:
+		if again {
+			m.takeBack(c.Server, o)
+			o.handed, o.conn = c.Server, c.Since
+		}
+	case o.deliverable() && again && o.line != c.Server:
+		q := m.queue(c.Server)
+		o.line = c.Server
+		q.join(o)
+		q.ring()
+	}
+}
+
+// several says whether several machines sign in as the client: whichever got a task, it might be the wrong one.
+func (c *client) several() bool { return c.Reason == wire.Duplicate }
+
+// join puts a step at the end of its task's line.
+func (q *queue) join(o *open) {
+	for _, l := range q.lines {
+		if l.of == o.of {
+			l.steps = append(l.steps, o)
+			return
+		}
+	}
+	q.lines = append(q.lines, &line{o.of, []*open{o}})
+}
+
+// release ends that a push of the step is on its way. m.mu is held.
+func (m *Manager) release(o *open) {
+	if o.push == 0 {
+		return
+	}
+	if q := m.queues[o.handed]; q != nil {
+		delete(q.unwritten, o.push)
+		q.ring()
+	}
+	o.of.unwritten--
+	o.push, o.handed, o.conn = 0, 0, 0
+}
+
+// written notes that a server wrote the frame of a push: it is not handed out again for this connection. m.mu is held.
+func (m *Manager) written(o *open) {
+	handed, conn := o.handed, o.conn
+	m.release(o)
+	o.handed, o.conn = handed, conn
+}
+
+// takeBack has a server tell a client that a task is cancelled. m.mu is held.
+func (m *Manager) takeBack(server uint32, o *open) {
+	q := m.queue(server)
+	q.cancels[o.key()] = o.of.task
+	q.ring()
+}
+
+// startedAnew notes another start of a server: what was handed to the one before is lost. m.mu is held.
+func (m *Manager) startedAnew(q *queue) {
+	if q.out != nil {
+		again := *q.out
+		again.Pushes, again.Cancels = nil, nil
+		q.out = &again
+	}
+	q.timed = time.Time{}
+	for _, o := range q.unwritten {
+		m.release(o)
+		m.offer(o)
+	}
+}
+
+// ringAll has every server that asks look again. m.mu is held.
+func (m *Manager) ringAll() {
+	for _, q := range m.queues {
+		q.ring()
+	}
+}
+
+// picking is one look at the lines of a server.
+type picking struct {
+	m      *Manager
+	q      *queue
+	server uint32
+	now    time.Time
+	signer *signer
+
+	chosen  []*open
+	bytes   int
+	unclear []*live       // whose creators are to be asked for
+	wait    time.Duration // when to look again; 0: when something comes
+}
+
+// pick takes steps from the lines, one of each task in turn, as many as may be handed out. m.mu is held.
+func (p *picking) pick() {
+	if p.m.stop.Stopped {
+		return
+	}
+	for progress := true; progress; {
+		progress = false
+		for i := 0; i < len(p.q.lines); i++ {
+			if p.m.push >= p.m.pushesTo || len(p.chosen) >= maxWorkPushes || p.bytes >= maxWorkBytes || len(p.q.unwritten) >= p.m.room() {
+				return
+			}
+			l := p.q.lines[i]
+			o := p.first(l)
+			if o == nil {
+				p.q.lines = slices.Delete(p.q.lines, i, i+1)
+				i--
+				continue
+			}
+			if p.may(l.of) {
+				l.steps = l.steps[1:]
+				p.hand(o)
+				progress = true
+			}
+		}
+	}
+}
+
+// room is how many pushes a server may have that it has not written: what it writes in some seconds.
+func (m *Manager) room() int {
+	return min(maxUnwritten, max(1, m.settings.Load().Throttle*unwrittenSeconds))
+}
+
+// first is the first step of a line that still waits there.
+func (p *picking) first(l *line) *open {
+	for ; len(l.steps) > 0; l.steps = l.steps[1:] {
+		o := l.steps[0]
+		c := p.m.clients[o.client]
+		if o.line == p.server && o.deliverable() && c != nil && c.online() && c.Server == p.server && !c.several() &&
+			!p.now.After(o.of.task.NotAfter) {
+			return o
+		}
+		if o.line == p.server {
+			o.line = 0
+		}
+	}
+	return nil
+}
+
+// may says whether a task may be handed out to one more client now.
+func (p *picking) may(l *live) bool {
+	if !p.now.Before(l.cleared) || l.cleared.Sub(p.now) > clearedFor {
+		if since := p.now.Sub(l.asked); since >= 0 && since < clearAgain && !l.asked.IsZero() {
+			p.soon(clearAgain - since)
+		} else if !slices.Contains(p.unclear, l) {
+			p.unclear = append(p.unclear, l)
+		}
+		return false
+	}
+	if l.limiter == nil {
+		return true
+	}
+	if l.unwritten >= l.task.Rate {
+		p.soon(time.Second) // a server that writes one rings, unless it is another one
+		return false
+	}
+	if !l.limiter.AllowN(p.now, 1) {
+		p.soon(max(time.Second/time.Duration(l.task.Rate), rateTick))
+		return false
+	}
+	return true
+}
+
+func (p *picking) soon(d time.Duration) {
+	if p.wait == 0 || d < p.wait {
+		p.wait = d
+	}
+}
+
+// hand notes that a step is handed out.
+func (p *picking) hand(o *open) {
+	c := p.m.clients[o.client]
+	p.m.push++
+	o.push, o.line, o.handed, o.conn = p.m.push, 0, p.server, c.Since
+	o.of.unwritten++
+	p.q.unwritten[o.push] = o
+	p.chosen = append(p.chosen, o)
+	p.bytes += envelopeBytes(o.of.task)
+}
+
+// clear asks whether the creators of tasks still have the right. A task whose creator has it no more is cancelled. One
+// that nobody can answer for waits.
+func (m *Manager) clear(ctx context.Context, tasks []*live) {
+	for _, l := range tasks {
+		m.mu.Lock()
+		l.asked = m.now()
+		t := l.task
+		m.mu.Unlock()
+		err := m.still(ctx, t.Actor)
+		var revoked *identity.Refusal
+		switch {
+		case err == nil:
+			err = m.cleared(l)
+		case errors.As(err, &revoked) && !revoked.Retry:
+			m.log.Warn("the creator of a task may not push any more; the task is cancelled", "task", t.ID, "actor", t.Actor,
+				"why", revoked.Code)
+			err = m.cancelTask(t.Number, whyRevoked)
+		}
+		if err != nil && ctx.Err() == nil {
+			m.log.Warn("a task is not handed out yet", "task", t.ID, "retry_in", clearAgain, "err", err)
+		}
+	}
+}
+
+// cleared lets a task be handed out for a while. That it may have been is in the file before.
+func (m *Manager) cleared(l *live) error {
+	return m.update(func(c *change) error {
+		m.mu.RLock()
+		t := l.task
+		m.mu.RUnlock()
+		if !t.Handed && t.open() {
+			t, err := c.task(t.Number)
+			if err != nil || t == nil {
+				return err
+			}
+			t.Handed = true
+		}
+		c.then = append(c.then, func() { l.cleared = c.now.Add(clearedFor) })
+		return nil
+	})
+}
+
+func (m *Manager) still(ctx context.Context, actor string) error {
+	ctx, cancel := context.WithTimeout(ctx, stillWithin)
+	defer cancel()
+	return m.deps.Still(ctx, actor)
+}
+
+// reservePushes has numbers of pushes for one answer: those of a manager that died are not used again.
+func (m *Manager) reservePushes() error {
+	m.mu.RLock()
+	enough := len(m.tasks) == 0 || m.pushesTo-m.push >= 2*maxWorkPushes
+	m.mu.RUnlock()
+	if enough {
+		return nil
+	}
+	return m.update(func(c *change) error {
+		c.pushes = m.pushesTo + pushesReserved
+		return nil
+	})
+}
+
+// tasks puts into a server's work what it is to tell its clients: tasks, cancellations, the time.
+func (p *picking) tasks(w *wire.Work) {
+	if p.signer == nil {
+		if p.m.deps.TaskKey != nil {
+			p.soon(signerRetry)
+		}
+		return
+	}
+	p.tellTime(w)
+	p.cancelled(w)
+	p.pick()
+	for _, o := range p.chosen {
+		t := o.of.task
+		envelope, err := p.signer.request(t, o.client, o.index)
+		if err != nil {
+			p.m.log.Error("a task cannot be signed", "task", t.ID, "err", err)
+			continue
+		}
+		w.Pushes = append(w.Pushes, wire.Push{Push: o.push, TaskID: t.Number, Task: t.ID, Client: o.client,
+			NotAfter: t.NotAfter, Envelope: envelope})
+	}
+	p.m.metrics.handed.Add(float64(len(w.Pushes)))
+}
+
+// tellTime gives the server a signed time, where the last one is old.
+func (p *picking) tellTime(w *wire.Work) {
+	since := p.now.Sub(p.q.timed)
+	if !p.q.timed.IsZero() && since >= 0 && since < signTimeEvery {
+		p.soon(signTimeEvery - since)
+		return
+	}
+	p.q.timed = p.now
+	w.Time = wire.SignTime(p.signer.id, p.signer.key, p.signer.site, p.now).Encode()
+}
+
+// cancelled puts cancellations into the work.
+func (p *picking) cancelled(w *wire.Work) {
+	for key, t := range p.q.cancels {
+		if len(w.Cancels) == maxWorkPushes || p.m.push >= p.m.pushesTo {
+			p.soon(rateTick)
+			return
+		}
+		delete(p.q.cancels, key)
+		envelope, err := p.signer.cancel(t, key.client, p.now)
+		if err != nil {
+			p.m.log.Error("a cancellation cannot be signed", "task", t.ID, "err", err)
+			continue
+		}
+		p.m.push++
+		w.Cancels = append(w.Cancels, wire.Push{Push: p.m.push, TaskID: t.Number, Task: t.ID, Client: key.client,
+			NotAfter: t.NotAfter, Envelope: envelope})
+	}
+}
