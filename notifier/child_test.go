@@ -80,7 +80,7 @@ func serverChild(dir, listen string) error {
 	if err != nil {
 		return err
 	}
-	s.waker.limiter.SetLimit(1e9)
+	s.queue.limiter.SetLimit(1e9)
 	go s.Run(context.Background())
 	fmt.Println(addr)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
@@ -90,7 +90,7 @@ func serverChild(dir, listen string) error {
 			for _, session := range s.hub.sessions() {
 				all = append(all, session.caller.Client)
 			}
-			s.waker.add(all)
+			s.queue.wake(all)
 			fmt.Println("ok")
 		case "online":
 			s.hub.mu.Lock()

@@ -43,14 +43,11 @@ type conn struct {
 	place *list.Element // Guarded by the listener's mu: among those that have not signed in.
 	gone  bool          // Guarded by the listener's mu: it gave way to another.
 
-	// Owned by the goroutine that reads.
-	began  time.Duration // of the window in which frames are counted
-	frames int
-
 	// Guarded by mu.
 	mu      sync.Mutex
-	out     []byte // frames that nobody writes yet
+	out     *unsent // what nobody writes yet; nil: nothing
 	writing bool
+	pushing bool // a task is being written
 	last    bool // nothing more is taken, and the connection ends when all is written
 }
 
@@ -58,18 +55,43 @@ type conn struct {
 func (c *conn) send(frames []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.last {
+	if !c.takes(len(frames)) {
 		return false
 	}
-	if len(c.out)+len(frames) > maxUnsent {
-		c.cut()
-		return false
-	}
-	c.put(frames)
+	c.out.add(frames)
+	c.start()
 	return true
 }
 
-// end gives the client the last frames and closes the connection.
+// push gives it a task or a cancellation.
+func (c *conn) push(p *push) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.takes(p.size()) {
+		return false
+	}
+	c.out.put(p)
+	c.start()
+	return true
+}
+
+// takes says whether the client takes so many more bytes: one that does not read is cut off. It must be called with mu
+// held.
+func (c *conn) takes(bytes int) bool {
+	if c.last {
+		return false
+	}
+	if !c.out.fits(bytes) {
+		c.cut()
+		return false
+	}
+	if c.out == nil {
+		c.out = &unsent{}
+	}
+	return true
+}
+
+// end gives the client the last frames and closes the connection. Tasks that wait do not leave any more.
 func (c *conn) end(frames []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,12 +99,31 @@ func (c *conn) end(frames []byte) {
 		return
 	}
 	c.last = true
-	c.put(frames)
+	c.l.s.queue.unwritten(c.out.takePushes(true))
+	if c.out == nil {
+		c.out = &unsent{}
+	}
+	c.out.add(frames)
+	c.start()
 }
 
-// put must be called with mu held.
-func (c *conn) put(frames []byte) {
-	c.out = append(c.out, frames...)
+// recallWithin bounds how long a task that is being written may take once none may leave any more.
+const recallWithin = 500 * time.Millisecond
+
+// recall takes back tasks that were not written. One that is being written ends soon, or the connection does.
+func (c *conn) recall() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.out.takePushes(false) {
+		c.l.s.queue.again(p)
+	}
+	if c.pushing {
+		c.tls.SetWriteDeadline(time.Now().Add(recallWithin))
+	}
+}
+
+// start must be called with mu held.
+func (c *conn) start() {
 	if !c.writing {
 		c.writing = true
 		c.l.conns.Go(c.write)
@@ -91,35 +132,76 @@ func (c *conn) put(frames []byte) {
 
 // cut ends the connection at once. It must be called with mu held.
 func (c *conn) cut() {
-	c.last, c.out = true, nil
+	c.last = true
+	c.l.s.queue.unwritten(c.out.takePushes(true))
+	c.out = nil
 	c.tls.NetConn().Close()
 }
 
 // write writes what there is. Its goroutine, and the stack that this takes, live no longer.
 func (c *conn) write() {
 	for {
-		c.mu.Lock()
-		out := c.out
-		c.out = nil
-		if len(out) == 0 {
-			c.writing = false
-			ends := c.last
-			c.mu.Unlock()
-			if ends {
-				c.hangUp()
+		next, ends, ok := c.next()
+		switch {
+		case ok:
+			if !c.wrote(next, c.writePart(next)) {
+				return
 			}
+		case ends:
+			c.hangUp()
 			return
-		}
-		c.mu.Unlock()
-		c.tls.SetWriteDeadline(time.Now().Add(writeWithin))
-		if _, err := c.tls.Write(out); err != nil {
-			c.mu.Lock()
-			c.writing = false
-			c.cut()
-			c.mu.Unlock()
+		default:
 			return
 		}
 	}
+}
+
+// next is what to write next. Without anything, the writing ends, and the connection, too, if ends.
+func (c *conn) next() (p part, ends, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		if p, ok = c.out.first(); !ok {
+			c.out, c.writing = nil, false
+			return p, c.last, false
+		}
+		if c.pushing = p.push != nil; c.pushing && !c.l.s.queue.leaves(p.push) {
+			continue
+		}
+		c.tls.SetWriteDeadline(time.Now().Add(writeWithin))
+		return p, false, true
+	}
+}
+
+func (c *conn) writePart(p part) error {
+	frames := p.frames
+	if p.push != nil {
+		frames = p.push.frame()
+	}
+	_, err := c.tls.Write(frames)
+	return err
+}
+
+// wrote says whether the writing goes on.
+func (c *conn) wrote(p part, err error) bool {
+	if err == nil && p.push == nil {
+		return true
+	}
+	c.mu.Lock()
+	c.pushing = false
+	if err != nil {
+		c.writing = false
+		c.cut()
+	}
+	c.mu.Unlock()
+	switch {
+	case p.push == nil:
+	case err == nil:
+		c.l.s.queue.written(p.push)
+	default:
+		c.l.s.queue.unwritten([]*push{p.push})
+	}
+	return err == nil
 }
 
 // hangUp says that nothing follows, and closes the connection once the other end has read it. The goroutine that reads
@@ -133,15 +215,15 @@ func (c *conn) hangUp() {
 
 // serve reads from the connection of a client that has signed in until it ends.
 func (c *conn) serve(session *session) {
-	err := c.next(session)
+	err := c.read(session)
 	for err == nil {
-		err = c.next(session)
+		err = c.read(session)
 	}
 	c.part(session, err)
 }
 
-// next reads a frame, however long it is awaited, and acts on it.
-func (c *conn) next(session *session) error {
+// read reads a frame, however long it is awaited, and acts on it.
+func (c *conn) read(session *session) error {
 	var header [wire.HeaderBytes]byte
 	n, err := c.tls.Read(header[:])
 	if n == 0 {
@@ -153,7 +235,7 @@ func (c *conn) next(session *session) error {
 		return err
 	}
 	session.hear(c.l.s.steady.now())
-	if err := c.counts(); err != nil {
+	if err := c.l.s.counts(session); err != nil {
 		return err
 	}
 	if c.ends() {
@@ -196,19 +278,6 @@ func (c *conn) ends() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.last
-}
-
-// counts ends a client that floods.
-func (c *conn) counts() error {
-	if now := c.l.s.steady.now(); now-c.began > framesWindow {
-		c.began, c.frames = now, 0
-	}
-	if c.frames++; c.frames > framesAllowed {
-		c.l.s.metrics.refused.WithLabelValues(limitFrames).Inc()
-		return &closing{wire.CloseMessage{Code: wire.CloseLimit, RetryAfter: 5 * time.Minute,
-			Text: "more than 1000 frames in a minute"}}
-	}
-	return nil
 }
 
 // signIn reads the first frame that counts, which says who the client is.

@@ -76,7 +76,14 @@ func (s *Server) takeBody(req *http.Request, caller identity.Caller, body []byte
 	if session, err = s.known(req, caller); err != nil {
 		return nil, err
 	}
-	return session, frames(body, func(kind wire.Kind, payload []byte) error { return s.take(session, kind, payload) })
+	had, _ := strconv.ParseUint(req.Header.Get(AckHeader), 10, 64) // without one it has none
+	session.link.(*mailbox).has(had)
+	return session, frames(body, func(kind wire.Kind, payload []byte) error {
+		if err := s.counts(session); err != nil {
+			return err
+		}
+		return s.take(session, kind, payload)
+	})
 }
 
 // signsIn says whether the first frame that counts is a sign-in.
@@ -116,14 +123,17 @@ func (s *Server) signInByHTTP(req *http.Request, caller identity.Caller, body []
 	err = frames(body, func(kind wire.Kind, payload []byte) (err error) {
 		switch {
 		case session != nil:
+			if err := s.counts(session); err != nil {
+				return err
+			}
 			return s.take(session, kind, payload)
 		case kind.Skipped():
 			return nil
 		}
-		box := newMailbox(s.steady)
+		box := newMailbox(s)
 		session, err = s.signIn(caller, kind, payload, wire.HTTP, box, req.RemoteAddr)
 		if session == nil && err == nil { // the built-in client
-			return &answered{box.out}
+			return &answered{join(box.out.parts)}
 		}
 		return err
 	})
@@ -165,16 +175,25 @@ func (s *Server) hold(w http.ResponseWriter, req *http.Request, box *mailbox, ho
 		case <-time.After(time.Second):
 		}
 	}
-	if req.Context().Err() != nil {
-		if out := box.leave(t); out != nil {
-			box.putBack(out)
-		}
-		return
-	}
-	out := box.leave(t)
-	if answer(w, out) != nil {
+	out := box.leave(t, s.signed(), http.NewResponseController(w))
+	switch {
+	case req.Context().Err() == nil && answer(w, join(out)) == nil:
+		box.said(out)
+	case len(out) > 0:
 		box.putBack(out)
 	}
+}
+
+// join is all the frames of an answer.
+func join(parts []part) (frames []byte) {
+	for _, p := range parts {
+		if p.push != nil {
+			frames = append(frames, p.push.frame()...)
+		} else {
+			frames = append(frames, p.frames...)
+		}
+	}
+	return frames
 }
 
 // answer writes frames; without one it says that there are none.

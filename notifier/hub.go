@@ -24,7 +24,11 @@ const (
 type link interface {
 	// send gives frames to the client; false: it does not take them any more.
 	send(frames []byte) bool
-	// end gives it the last frames and closes the way.
+	// push gives it a task or a cancellation; false: it does not take it. The queue is told what became of it.
+	push(*push) bool
+	// recall takes back tasks that were not written.
+	recall()
+	// end gives it the last frames and closes the way. Tasks that wait do not leave any more.
 	end(frames []byte)
 }
 
@@ -39,6 +43,26 @@ type session struct {
 
 	heard atomic.Int64 // when the last byte came, in steady time
 	woken atomic.Int64 // when a wake was sent, likewise; 0: none was
+
+	// Guarded by mu.
+	mu     sync.Mutex
+	began  time.Duration // of the window in which frames are counted
+	frames int32
+}
+
+// counts ends a client that floods.
+func (s *Server) counts(session *session) error {
+	session.mu.Lock()
+	defer session.mu.Unlock()
+	if now := s.steady.now(); now-session.began > framesWindow {
+		session.began, session.frames = now, 0
+	}
+	if session.frames++; session.frames > framesAllowed {
+		s.metrics.refused.WithLabelValues(limitFrames).Inc()
+		return &closing{wire.CloseMessage{Code: wire.CloseLimit, RetryAfter: 5 * time.Minute,
+			Text: "more than 1000 frames in a minute"}}
+	}
+	return nil
 }
 
 // hear says that something came from the client.
@@ -108,9 +132,10 @@ func (h *hub) signIn(caller identity.Caller, m wire.SignInMessage, l link, addre
 	}
 	h.set(c, row)
 	l.send(h.confirm(c.known))
+	h.s.results.held(m)
 	if c.owed {
 		c.owed = false
-		h.s.waker.add([]uuid.UUID{m.Client})
+		h.s.queue.wake([]uuid.UUID{m.Client})
 	}
 	return s, nil
 }
@@ -166,7 +191,7 @@ func (h *hub) owe(c *client, s *session) {
 // confirm is the frame that tells a client of its session.
 func (h *hub) confirm(session uint64) []byte {
 	m := wire.SignInConfirmMessage{Time: h.s.now(), ServerID: h.s.deps.ServerID, Epoch: h.s.epoch,
-		KeepAlive: h.s.cfg.Load().KeepAlive, Session: session}
+		KeepAlive: h.s.cfg.Load().KeepAlive, Session: session, SignedTime: h.s.signed().text}
 	return wire.AppendFrame(nil, wire.SignInConfirm, m.Encode())
 }
 

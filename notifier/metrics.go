@@ -26,8 +26,15 @@ type metrics struct {
 	frames   *prometheus.CounterVec
 	wakes    *prometheus.CounterVec
 	waiting  prometheus.Gauge
-	reports  *prometheus.CounterVec
-	selfTest *prometheus.GaugeVec
+
+	pushes        *prometheus.CounterVec
+	cancels       *prometheus.CounterVec
+	pushesWaiting prometheus.Gauge
+	results       *prometheus.CounterVec
+	resultFiles   *prometheus.CounterVec
+	spooled       prometheus.Gauge
+	reports       *prometheus.CounterVec
+	selfTest      *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -52,8 +59,22 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			"Presence reports: written, or failed and told again by the next one."),
 		selfTest: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "statewire_channel_self_test",
 			Help: "1 when the server's own client could sign in at the last try, by channel."}, []string{"channel"}),
+		pushes: counters("statewire_channel_pushes_total", "result",
+			"Tasks that were worked on: sent, or handed back to the manager: away (the client is not connected), expired, "+
+				"duplicate (several machines have its identity), cancelled, replaced (by a later push), unwritten (the "+
+				"connection ended)."),
+		cancels: counters("statewire_channel_cancels_total", "result", "Cancellations, likewise."),
+		pushesWaiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "statewire_channel_pushes_waiting",
+			Help: "Tasks that wait for notifier.throttle, or while tasks are stopped."}),
+		results: counters("statewire_channel_results_total", "step",
+			"What clients said of tasks, by step; refused: there was no room, and the client keeps it."),
+		resultFiles: counters("statewire_channel_result_files_total", "result",
+			"Result files: written, or failed and tried again."),
+		spooled: prometheus.NewGauge(prometheus.GaugeOpts{Name: "statewire_channel_spool_bytes",
+			Help: "Results on the disk that are in no result file yet."}),
 	}
 	if reg != nil {
+		reg.MustRegister(m.pushes, m.cancels, m.pushesWaiting, m.results, m.resultFiles, m.spooled)
 		reg.MustRegister(clients, m.unsigned, m.refused, m.failed, m.ended, m.frames, m.wakes, m.waiting, m.reports,
 			m.selfTest)
 	}

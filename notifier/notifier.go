@@ -91,7 +91,9 @@ type Server struct {
 	epoch    uint64
 	metrics  *metrics
 	hub      *hub
-	waker    *waker
+	queue    *queue
+	results  *results
+	spool    *spool
 	presence *presence
 	teller   *teller
 	work     *work
@@ -102,6 +104,7 @@ type Server struct {
 
 	cfg  atomic.Pointer[Config]
 	http atomic.Int64 // requests of the HTTP side in hand
+	time atomic.Pointer[signed]
 
 	// Set by Listen, before Run serves.
 	mu       sync.Mutex
@@ -133,10 +136,13 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.messages = newMessages(s.now, s.steady)
 	s.told = &told{to: deps.Strangers, log: s.log, steady: s.steady}
 	s.hub = newHub(s)
-	s.waker = newWaker(cfg.ThrottlePerSecond, s.hub, s.metrics)
+	s.queue = newQueue(cfg.ThrottlePerSecond, s)
+	s.results = newResults(s)
+	s.spool = newSpool(s)
 	s.presence = newPresence(s)
 	s.teller = &teller{s: s, rows: map[uuid.UUID]wire.Row{}, more: make(chan struct{}, 1)}
 	s.work = &work{s: s}
+	s.spool.open()
 	return s, nil
 }
 
@@ -167,7 +173,7 @@ func (s *Server) Configure(cfg Config) error {
 	had := s.cfg.Load()
 	cfg.Listen, cfg.MaxConnections = had.Listen, had.MaxConnections
 	s.cfg.Store(&cfg)
-	s.waker.throttle(cfg.ThrottlePerSecond)
+	s.queue.throttle(cfg.ThrottlePerSecond)
 	return nil
 }
 
@@ -199,8 +205,8 @@ func (s *Server) Run(ctx context.Context) error {
 	s.messages.say(wire.ServerStarted, "", "The notification server %s started, listening on %s.", s.deps.Name, addr)
 	var group errgroup.Group
 	group.Go(func() error { s.listener.run(); return nil })
-	for _, run := range []func(context.Context){s.sweeps, s.presence.run, s.teller.run, s.waker.run, s.work.run,
-		s.told.run, s.selfTests} {
+	for _, run := range []func(context.Context){s.sweeps, s.presence.run, s.teller.run, s.queue.run, s.work.run,
+		s.told.run, s.selfTests, s.results.run, s.results.files, s.spool.run} {
 		group.Go(func() error { run(ctx); return nil })
 	}
 	<-ctx.Done()
@@ -210,6 +216,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.hub.stop()
 	s.presence.last() // before the wait for clients that are slow to read their good-bye
 	s.teller.last()
+	s.results.last()
 	close(s.parted)
 	s.listener.wait()
 	err = group.Wait()
@@ -221,4 +228,6 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) Parted() <-chan struct{} { return s.parted }
 
 // Ready says why what this server knows does not reach the site; nil when it does.
-func (s *Server) Ready() error { return s.presence.ready() }
+func (s *Server) Ready() error {
+	return errors.Join(s.presence.ready(), s.results.ready(), s.spool.ready())
+}

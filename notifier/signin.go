@@ -67,11 +67,12 @@ func (s *Server) take(session *session, kind wire.Kind, payload []byte) error {
 	s.metrics.frames.WithLabelValues(nameOf(kind)).Inc()
 	switch kind {
 	case wire.KeepAlive:
-		session.link.send(ackFrame)
+		session.link.send(s.signed().ack)
 	case wire.Close:
 		s.hub.lost(session, wire.OfflineClosed, nil)
 		return net.ErrClosed
-	case wire.Received, wire.Response: // of tasks, which nobody has given out
+	case wire.Received, wire.Response:
+		return s.response(session, kind, payload)
 	case wire.SignIn:
 		return &wire.FrameError{Code: wire.CloseBadFrame, Text: "a second sign-in on one connection"}
 	default:
@@ -82,8 +83,6 @@ func (s *Server) take(session *session, kind wire.Kind, payload []byte) error {
 	}
 	return nil
 }
-
-var ackFrame = wire.AppendFrame(nil, wire.KeepAliveAck, nil)
 
 func clientText(id uuid.UUID) string { return "GUID:" + strings.ToUpper(id.String()) }
 

@@ -25,6 +25,10 @@ func (r *recorder) send([]byte) bool {
 	return true
 }
 
+func (r *recorder) push(*push) bool { return r.send(nil) }
+
+func (r *recorder) recall() {}
+
 func (r *recorder) end([]byte) {}
 
 // since are the times from the n-th on.
@@ -92,10 +96,10 @@ func TestTheThrottleChangesWhileWakesWait(t *testing.T) {
 			t.Errorf("%v a second", rate)
 		}
 		holds(t, at.since(from), 10)
-		b.waker.mu.Lock()
-		b.waker.queue = b.waker.queue[:1]
-		clear(b.waker.queued)
-		b.waker.mu.Unlock()
+		b.queue.mu.Lock()
+		b.queue.wakes = b.queue.wakes[:1]
+		clear(b.queue.queued)
+		b.queue.mu.Unlock()
 		time.Sleep(10 * time.Minute) // something is saved up, but no more than the throttle
 		from = at.count()
 		ids := b.manyOnline(5000, at)
@@ -142,7 +146,7 @@ func TestAClientWaitsForOneWake(t *testing.T) {
 		b.desk.works <- wire.Work{Number: 1, Wakes: nobody}
 		b.desk.works <- wire.Work{Number: 2, Wakes: uuids(m, m)}
 		time.Sleep(time.Millisecond)
-		b.waker.add(uuids(m)) // as at a sign-in
+		b.queue.wake(uuids(m)) // as at a sign-in
 		p.expect(wire.Wake)
 		time.Sleep(10 * time.Second)
 		p.nothing()
@@ -200,12 +204,12 @@ func TestAWakeOfAReplacedSessionComesAgain(t *testing.T) {
 
 // The order in which clients are woken is that of the work.
 func TestWakesKeepTheirOrder(t *testing.T) {
-	w := newWaker(1000, nil, newMetrics(nil))
+	w := newQueue(1000, &Server{metrics: newMetrics(nil)})
 	ids := []uuid.UUID{{1}, {2}, {3}}
-	w.add(ids)
-	w.add([]uuid.UUID{{2}, {4}})
-	if want := append(ids, uuid.UUID{4}); !slices.Equal(w.queue, want) {
-		t.Errorf("%v", w.queue)
+	w.wake(ids)
+	w.wake([]uuid.UUID{{2}, {4}})
+	if want := append(ids, uuid.UUID{4}); !slices.Equal(w.wakes, want) {
+		t.Errorf("%v", w.wakes)
 	}
 	if w.limiter.Limit() != rate.Limit(1000) || w.limiter.Tokens() > 100 {
 		t.Error("something is saved up at the start")

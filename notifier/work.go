@@ -58,7 +58,7 @@ func (w *work) ask(ctx context.Context) (news bool, err error) {
 	s := w.s
 	asking, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if empty := s.waker.handedOut(); w.wakes() < w.got {
+	if empty := s.queue.handedOut(); w.wakes() < w.got {
 		go func() {
 			select {
 			case <-empty:
@@ -69,7 +69,8 @@ func (w *work) ask(ctx context.Context) (news bool, err error) {
 	}
 	messages := s.messages.take()
 	work, err := s.deps.Manager.Work(asking, wire.Ask{Server: s.deps.Name, ServerID: s.deps.ServerID, Epoch: s.epoch,
-		Version: s.presence.lastVersion(), Got: w.got, Woken: w.woken, Messages: messages})
+		Version: s.presence.lastVersion(), Got: w.got, Woken: w.woken,
+		Stopped: s.queue.stopped.Load(), Messages: messages})
 	if err != nil {
 		s.messages.putBack(messages)
 		if asking.Err() != nil {
@@ -77,19 +78,21 @@ func (w *work) ask(ctx context.Context) (news bool, err error) {
 		}
 		return true, err
 	}
+	s.queue.stop(work.Stopped)
+	s.setTime(work.Time)
 	if work.Number == w.got {
 		return false, nil
 	}
 	w.do(work)
 	w.got = work.Number
-	w.waking = append(w.waking, mark{work.Number, s.waker.added()})
+	w.waking = append(w.waking, mark{work.Number, s.queue.added()})
 	return true, nil
 }
 
 // wakes is the number of the last work whose wakes are handed out: those of a server that stops before come again to
 // the one that starts.
 func (w *work) wakes() uint64 {
-	done := w.s.waker.done()
+	done := w.s.queue.done()
 	for len(w.waking) > 0 && w.waking[0].wakes <= done {
 		w.woken, w.waking = w.waking[0].number, w.waking[1:]
 	}
@@ -107,5 +110,7 @@ func (w *work) do(work wire.Work) {
 	if work.Full {
 		w.s.presence.askFull()
 	}
-	w.s.waker.add(work.Wakes)
+	w.s.queue.wake(work.Wakes)
+	w.s.queue.cancel(work.Cancels)
+	w.s.queue.add(work.Pushes)
 }

@@ -73,7 +73,7 @@ func (p Results) Encode() []byte {
 	w.time("Time", p.Time)
 	for first := 0; first < len(p.Results); {
 		last := first + 1
-		for last < len(p.Results) && p.Results[last].Task == p.Results[first].Task {
+		for last < len(p.Results) && sameTask(&p.Results[last], &p.Results[first]) {
 			last++
 		}
 		writeTask(w, p.Results[first:last])
@@ -81,6 +81,9 @@ func (p Results) Encode() []byte {
 	}
 	return w.end(resultsRoot)
 }
+
+// sameTask says whether two results stand together: a client says the number of a task, too, and may say another.
+func sameTask(a, b *Result) bool { return a.Task == b.Task && a.TaskID == b.TaskID }
 
 func writeTask(w *writer, results []Result) {
 	push, failed := uint64(0), 0
