@@ -14,8 +14,8 @@ var utilityXML []byte
 
 var utility = sync.OnceValues(func() (*Pack, error) { return Parse(utilityXML) })
 
-// BuiltIn is the pack Statewire.Utility, which every site and every agent has. It is trusted by its hash. Nobody changes
-// what it points to.
+// BuiltIn is the pack Statewire.Utility, which every site and every agent has. It is trusted by its hash. Nobody
+// changes what it points to.
 func BuiltIn() *Pack {
 	pack, err := utility()
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Follows says what keeps next from replacing old: a version that is not higher, or something gone that others may count
-// on. The same bytes may replace themselves. What others may count on goes only with a higher first part of the version.
+// Follows says what keeps next from replacing old: a version that is not higher, or something gone that others may
+// count on, unless the first part of the version is higher. The same bytes may replace themselves.
 func Follows(old, next *Pack) error {
 	if next.ID != old.ID {
 		return fmt.Errorf("pack %s is another than %s", next.ID, old.ID)

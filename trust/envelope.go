@@ -77,9 +77,10 @@ func (d *Document) OpenTask(envelope []byte, payloadType string, now time.Time) 
 	return payload, by, nil
 }
 
-// OpenPack is the payload of an envelope that a pack key of the document signed, one of whose prefixes begins the pack's
-// id. It asks packID for the id only after a signature was verified. A signature by a key that the document doesn't name
-// doesn't count; a wrong one by a key that it names refuses the whole. Errors are as OpenTask's, or packID's own.
+// OpenPack is the payload of an envelope that a pack key of the document signed, one of whose prefixes begins the
+// pack's id. It asks packID for the id only after a signature was verified. A signature by a key that the document
+// doesn't name doesn't count; a wrong one by a key that it names refuses the whole. Errors are as OpenTask's, or
+// packID's own.
 func (d *Document) OpenPack(envelope []byte, payloadType string, packID func(payload []byte) (string, error),
 	now time.Time) (payload []byte, err error) {
 	e, payload, err := openEnvelope(envelope, payloadType, MaxPackBytes, maxPackSignatures)
@@ -172,8 +173,8 @@ func unknownKey(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrUnknownKey, fmt.Sprintf(format, args...))
 }
 
-// openEnvelope reads an envelope of a payload type within its bounds. It must be written as SignEnvelope writes it, byte
-// by byte: then no byte of it can be changed without somebody noticing.
+// openEnvelope reads an envelope of a payload type within its bounds. It must be written as SignEnvelope writes it,
+// byte by byte: then no byte of it can be changed without somebody noticing.
 func openEnvelope(text []byte, payloadType string, mostBytes, mostSignatures int) (e dsse.Envelope, payload []byte,
 	err error) {
 	bad := func(format string, args ...any) (dsse.Envelope, []byte, error) {

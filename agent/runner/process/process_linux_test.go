@@ -66,7 +66,8 @@ func TestATaskSeesNothingOfTheAgent(t *testing.T) {
 	defer syscall.Close(inherited)
 	folder := t.TempDir()
 	_, out := shell(t, `env | sort; printenv SW_Text; echo "in $(pwd) $(stat -c %a .) $(ls -A | wc -l)"
-echo "script $0 $(stat -c %a "$0")"; wc -c; ls /proc/self/fd | wc -l; (: </dev/tty) 2>/dev/null || echo no terminal; cut -d' ' -f5,6,7 /proc/self/stat`,
+echo "script $0 $(stat -c %a "$0")"; wc -c; ls /proc/self/fd | wc -l; (: </dev/tty) 2>/dev/null || echo no terminal
+cut -d' ' -f5,6,7 /proc/self/stat`,
 		func(s *Spec) {
 			s.Folder = folder
 			s.Env = append(s.Env, "SW_Text=a b\n; touch x", "SW_Empty=")
@@ -318,7 +319,8 @@ func childOf(t *testing.T, parent int) int {
 // A script is given to its interpreter as that wants it.
 func TestInterpreters(t *testing.T) {
 	for path, want := range map[string]string{"/bin/sh": "", "/usr/bin/python3": "",
-		`C:\Windows\System32\cmd.exe`: ".cmd", `C:\Windows\System32\WindowsPowerShell\v1.0\PowerShell.exe`: ".ps1", "/usr/bin/pwsh": ".ps1"} {
+		`C:\Windows\System32\cmd.exe`: ".cmd", `C:\Windows\System32\WindowsPowerShell\v1.0\PowerShell.exe`: ".ps1",
+		"/usr/bin/pwsh": ".ps1"} {
 		args, suffix := interpreted(path)
 		if suffix != want || (suffix == ".ps1") != slices.Contains(args, "-File") {
 			t.Errorf("%s: %v, %q", path, args, suffix)
