@@ -69,6 +69,13 @@ func crowdOf(t testing.TB, now time.Time, clients ...int) *reportstest.Site {
 		s.Exec(fmt.Sprintf("INSERT INTO component_status (time, component, event, text, message_id) VALUES ('%s', "+
 			"'SMS_NOTIFICATION_SERVER', 'status', 'text %d', 9800)", at[:23], n))
 	}
+	for number := 12; number < 16; number++ {
+		task := reportstest.Task{Number: number, Name: "Statewire.Utility.TestEvent", Created: 30 * hour}
+		for _, n := range clients {
+			task.Steps = append(task.Steps, reportstest.TaskStep{Client: n, Step: "pushed", At: 30 * hour, Server: uint32(n), Pushes: 1})
+		}
+		s.Task(task)
+	}
 	s.Reports(reports...)
 	s.Messages(said...)
 	return s

@@ -22,10 +22,10 @@ import (
 )
 
 // history are the reports that tell of what was, and of one client by its name: retired clients stay in them.
-var history = []string{"account", "bad-files", "bad-records", "client-states", "component-messages", "freshness",
-	"gap-checks",
+var history = []string{"account", "bad-files", "bad-records", "client-operations", "client-states",
+	"component-messages", "freshness", "gap-checks",
 	"messages", "presence-history", "refused-reports", "resync-steps", "resyncs", "retired-clients", "set-aside",
-	"set-aside-ends", "state-names", "throughput", "volume"}
+	"set-aside-ends", "state-names", "task-steps", "throughput", "volume"}
 
 // oddOnes gives clients what the crowd has none of: a clock that is wrong, a claim that jumped, states that only the
 // site holds; and a client that only ever polled.

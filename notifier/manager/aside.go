@@ -63,7 +63,7 @@ func (b *box) setAside(name string, a *aside, now time.Time) error {
 		a.File, a.Time, a.counted = name, now.UTC(), true
 		var begins bool
 		a.flood, begins = b.count(a.Server, now)
-		b.m.metrics.files.WithLabelValues("bad").Inc()
+		b.countFile(name, "bad")
 		if err := b.tellAside(a, begins); err != nil {
 			return err
 		}
@@ -73,13 +73,13 @@ func (b *box) setAside(name string, a *aside, now time.Time) error {
 		dir = filepath.Join(b.bad, senderFolder(a.Server))
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("set presence file %s aside: %w", name, err)
+		return fmt.Errorf("set %s %s aside: %w", kindOf(name), name, err)
 	}
 	if err := writeReason(dir, name, a); err != nil {
-		return fmt.Errorf("set presence file %s aside: %w", name, err)
+		return fmt.Errorf("set %s %s aside: %w", kindOf(name), name, err)
 	}
 	if err := os.Rename(filepath.Join(b.dir, name), filepath.Join(dir, name)); err != nil {
-		return fmt.Errorf("set presence file %s aside: %w", name, err)
+		return fmt.Errorf("set %s %s aside: %w", kindOf(name), name, err)
 	}
 	delete(b.broken, name)
 	return errors.Join(durable.SyncFolder(dir), durable.SyncFolder(b.dir))
@@ -87,16 +87,16 @@ func (b *box) setAside(name string, a *aside, now time.Time) error {
 
 // tellAside tells of a bad file, and once of a flood of them.
 func (b *box) tellAside(a *aside, begins bool) error {
-	text := fmt.Sprintf("The presence file %s was set aside: %s.", a.File, a.Reason)
+	text := fmt.Sprintf("The %s %s was set aside: %s.", kindOf(a.File), a.File, a.Reason)
 	switch {
 	case begins:
-		text = fmt.Sprintf("%d presence files of server id %d were set aside within an hour, the last one because: %s. "+
+		text = fmt.Sprintf("%d files of server id %d were set aside within an hour, the last one because: %s. "+
 			"They and "+
 			"the next ones lie in %s.", floodFiles, a.Server, a.Reason, filepath.Join(b.bad, senderFolder(a.Server)))
 	case a.flood:
 		return nil
 	}
-	b.m.log.Warn("presence file set aside", "file", a.File, "server_id", a.Server, "reason", a.Reason)
+	b.m.log.Warn(kindOf(a.File)+" set aside", "file", a.File, "server_id", a.Server, "reason", a.Reason)
 	return b.m.tell(wire.ComponentMessage{Component: wire.ManagerComponent, ID: wire.BadFile, Time: a.Time, Text: text})
 }
 
@@ -116,19 +116,19 @@ func writeReason(dir, name string, a *aside) error {
 }
 
 // keepBadRows keeps rows that cannot be read, each as a file of its own: a few of a file and an hour, whatever comes.
-func (b *box) keepBadRows(f *file, now time.Time) error {
+func (b *box) keepBadRows(file string, server uint32, bad []wire.BadRow, now time.Time) error {
 	b.rows = within(b.rows, now)
-	for i, row := range f.bad {
+	for i, row := range bad {
 		if i == maxBadRows || len(b.rows) >= floodFiles*maxBadRows {
 			break
 		}
 		b.rows = append(b.rows, now)
-		ext := filepath.Ext(f.name)
-		name := fmt.Sprintf("%s.%d%s", strings.TrimSuffix(f.name, ext), row.Number, ext)
-		a := &aside{File: f.name, Reason: row.Reason, Server: f.report.ServerID, Row: row.Number, Time: now.UTC()}
+		ext := filepath.Ext(file)
+		name := fmt.Sprintf("%s.%d%s", strings.TrimSuffix(file, ext), row.Number, ext)
+		a := &aside{File: file, Reason: row.Reason, Server: server, Row: row.Number, Time: now.UTC()}
 		if err := errors.Join(os.MkdirAll(b.bad, 0o700), writeReason(b.bad, name, a),
 			durable.Write(b.bad, name, ".new-", row.Text, 0o600)); err != nil {
-			return fmt.Errorf("keep row %d of presence file %s: %w", row.Number, f.name, err)
+			return fmt.Errorf("keep row %d of %s %s: %w", row.Number, kindOf(file), file, err)
 		}
 	}
 	return nil

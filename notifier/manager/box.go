@@ -19,8 +19,8 @@ import (
 // maxHeldRows bounds the rows in memory of files that wait for one before them; those of more are read again.
 const maxHeldRows = 4 * wire.MaxRows
 
-// box is the folder that servers put their presence files into. A file leaves it when its rows are on the disk, or when
-// it is set aside with the reason.
+// box is the folder that servers put their presence files and result files into. A file leaves it when its rows are on
+// the disk, or when it is set aside with the reason.
 type box struct {
 	m        *Manager
 	dir, bad string
@@ -56,7 +56,7 @@ func newBox(m *Manager) *box {
 func (b *box) load(now time.Time) (looked bool, err error) {
 	entries, err := os.ReadDir(b.dir)
 	if err != nil {
-		return false, fmt.Errorf("look into the box of presence files: %w", err)
+		return false, fmt.Errorf("look into the box of presence and result files: %w", err)
 	}
 	errs := []error{b.look(entries, now)}
 	for _, reports := range b.waiting() {
@@ -71,11 +71,17 @@ func (b *box) look(entries []fs.DirEntry, now time.Time) error {
 	var errs []error
 	for _, entry := range entries {
 		name := entry.Name()
-		if !strings.EqualFold(filepath.Ext(name), wire.Extension) || strings.HasPrefix(name, ".") {
+		if strings.HasPrefix(name, ".") {
 			continue
 		}
-		there[name] = true
-		errs = append(errs, b.meet(name, now))
+		switch {
+		case holdsResults(name):
+			there[name] = true
+			errs = append(errs, b.meetResults(name, now))
+		case strings.EqualFold(filepath.Ext(name), wire.Extension):
+			there[name] = true
+			errs = append(errs, b.meet(name, now))
+		}
 	}
 	for name, f := range b.files {
 		if !there[name] {
@@ -142,35 +148,43 @@ func whyUnreadable(data []byte, err error) string {
 	return err.Error()
 }
 
-// read reads a file; broken says why it can never be loaded.
+// read reads a presence file; broken says why it can never be loaded.
 func (b *box) read(name string, now time.Time) (report wire.Report, bad []wire.BadRow, broken *aside, err error) {
+	broken, err = b.open(name, now, func(data []byte) (server string, id uint32, err error) {
+		report, bad, err = wire.DecodeReport(data)
+		return report.Server, report.ServerID, err
+	})
+	return report, bad, broken, err
+}
+
+// open has a file decoded, and refuses one that is not of a server of this site.
+func (b *box) open(name string, now time.Time, decode func([]byte) (string, uint32, error)) (*aside, error) {
 	path := filepath.Join(b.dir, name)
 	info, err := os.Lstat(path)
 	if err != nil {
-		return report, nil, nil, err
+		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return report, nil, &aside{Reason: "it is no regular file"}, nil
+		return &aside{Reason: "it is no regular file"}, nil
 	}
 	if info.Size() > wire.MaxReportBytes {
-		return report, nil, &aside{Reason: fmt.Sprintf("it has %d bytes; allowed are %d", info.Size(),
-			wire.MaxReportBytes)}, nil
+		return &aside{Reason: fmt.Sprintf("it has %d bytes; allowed are %d", info.Size(), wire.MaxReportBytes)}, nil
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return report, nil, nil, err
+		return nil, err
 	}
-	if report, bad, err = wire.DecodeReport(data); err != nil {
+	server, id, err := decode(data)
+	if err != nil {
 		if now.Sub(info.ModTime()).Abs() < writtenFor {
-			return report, nil, nil, errBeingWritten
+			return nil, errBeingWritten
 		}
-		return report, nil, &aside{Reason: whyUnreadable(data, err)}, nil
+		return &aside{Reason: whyUnreadable(data, err)}, nil
 	}
-	if err := b.m.mine(report.Server, report.ServerID); err != nil {
-		return report, nil, &aside{Reason: err.Error() + "; a file in this folder is of the site's own notifier",
-			Server: report.ServerID}, nil
+	if err := b.m.mine(server, id); err != nil {
+		return &aside{Reason: err.Error() + "; a file in this folder is of the site's own notifier", Server: id}, nil
 	}
-	return report, bad, nil, nil
+	return nil, nil
 }
 
 // parts are the files of one report.
@@ -250,7 +264,7 @@ func (b *box) loadReport(p parts, turn turn, now time.Time) error {
 	var errs []error
 	for _, f := range p {
 		b.m.metrics.files.WithLabelValues(result).Inc()
-		errs = append(errs, b.keepBadRows(f, now))
+		errs = append(errs, b.keepBadRows(f.name, f.report.ServerID, f.bad, now))
 		b.held -= max(f.rows, 0)
 		delete(b.files, f.name)
 		b.gone[f.name] = true
@@ -266,7 +280,7 @@ func (b *box) remove(name string) error {
 		delete(b.gone, name)
 		return nil
 	}
-	return fmt.Errorf("remove a loaded presence file: %w", err)
+	return fmt.Errorf("remove a loaded %s: %w", kindOf(name), err)
 }
 
 // complain logs what goes wrong, once a minute where it stays the same.
@@ -276,5 +290,5 @@ func (b *box) complain(err error, now time.Time) {
 		return
 	}
 	b.told, b.toldTime = text, now
-	b.m.log.Error("presence files cannot be loaded; it is tried again", "box", b.dir, "err", err)
+	b.m.log.Error("files of notification servers cannot be loaded; it is tried again", "box", b.dir, "err", err)
 }

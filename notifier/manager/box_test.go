@@ -349,10 +349,10 @@ func TestWhatIsNoFileIsSetAsideUnread(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(b.cfg.Box, "BgbDDDDDDDD.BOS"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	b.drop("BgbAAAAAAAA.BTS", []byte("results are somebody else's"))
+	b.drop("BgbAAAAAAAA.BLD", []byte("of another program"))
 	b.drop(".new-x.BOS", []byte("not whole yet"))
 	b.step()
-	if got := b.files("."); !slices.Equal(got, []string{".new-x.BOS", "BgbAAAAAAAA.BTS"}) {
+	if got := b.files("."); !slices.Equal(got, []string{".new-x.BOS", "BgbAAAAAAAA.BLD"}) {
 		t.Errorf("left %v", got)
 	}
 	if len(b.clients) > 0 {

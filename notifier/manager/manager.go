@@ -71,6 +71,8 @@ type Manager struct {
 
 	box   *box      // Owned by Run.
 	swept time.Time // Owned by Run: when it was last looked whose time is over.
+
+	forgot time.Time // Owned by Run: when it was last looked for steps that are kept no longer.
 }
 
 // atOnce is what was told at once of a client that no file of the server has named since.
@@ -153,7 +155,7 @@ func (m *Manager) step() {
 	m.start(now)
 	looked, err := m.box.load(now)
 	if looked {
-		err = errors.Join(err, m.silence(now), m.sweep(now))
+		err = errors.Join(err, m.silence(now), m.sweep(now), m.forgetOld(now))
 	}
 	if err != nil {
 		m.box.complain(err, now)

@@ -18,6 +18,8 @@ type metrics struct {
 	created      *prometheus.CounterVec // class
 	results      *prometheus.CounterVec // result: taken, same, late, unsolicited, bad
 	handed       prometheus.Counter
+	resultFiles  *prometheus.CounterVec   // result: loaded, bad
+	answered     *prometheus.HistogramVec // channel
 }
 
 func newMetrics(reg prometheus.Registerer, m *Manager) *metrics {
@@ -36,6 +38,7 @@ func newMetrics(reg prometheus.Registerer, m *Manager) *metrics {
 	}
 	gauge("servers_silent", "Notification servers that have sent no presence file for two intervals.", m.countSilent)
 	gauge("mirror_behind", "Clients whose latest presence is not in the table yet.", m.countBehind)
+	gauge("tasks_behind", "Steps of tasks that are not in their table yet.", m.countTasksBehind)
 	gauge("mirror_lag_seconds", "For how long the oldest of them has waited.", m.mirrorLag)
 	gauge("wakes_waiting", "Clients that are to be woken and have not been.", m.countWakes)
 	gauge("task_steps_open", "Clients that have not come to an end of a task, over all tasks.", m.countOpen)
@@ -49,6 +52,8 @@ func newMetrics(reg prometheus.Registerer, m *Manager) *metrics {
 		mirrored:     vec("mirrored_rows_total", "table", "Rows written into the tables."),
 		mirrorFailed: one("mirror_failures_total", "Times that the tables could not be written; it is tried again."),
 		historyLost:  one("history_dropped_total", "Times of being connected that waited for the table, and were too many."),
+		resultFiles:  vec("result_files_total", "result", "Result files, by result: loaded, bad (set aside)."),
+		answered:     newAnswered(reg),
 		wakesDropped: one("wakes_dropped_total", "Wakes that were not kept, because too many waited."),
 		created:      vec("tasks_created_total", "class", "Tasks that were created, by class."),
 		results: vec("results_total", "result", "Results of clients, by result: taken, same (known already), late (the "+

@@ -26,7 +26,10 @@ type mirror struct {
 	checked time.Time      // when the tables were last held against what is known
 	servers map[uint32]row // of the table of servers
 	unsure  bool           // messages of an insert that failed may be there
-	told    string         // the last failure that was logged
+
+	sums      map[uint64]taskSum // of the tasks, at the last look
+	strangers int                // results of unknown tasks that are in the table; -1: nobody looked
+	told      string             // the last failure that was logged
 }
 
 // row is a row of the table of servers.
@@ -77,7 +80,7 @@ func (m *Manager) Mirror(ctx context.Context, db *store.Store) error {
 // MirrorLast writes what the tables lack once Mirror has ended: what the servers said when they stopped. It ends with
 // ctx.
 func (m *Manager) MirrorLast(ctx context.Context, db *store.Store) error {
-	if m.countBehind() == 0 {
+	if m.countBehind() == 0 && !m.tasksWait() {
 		return nil
 	}
 	w, err := newMirror(m, db)
@@ -96,7 +99,7 @@ func newMirror(m *Manager, db *store.Store) (*mirror, error) {
 	if err != nil {
 		return nil, fmt.Errorf("name this machine: %w", err)
 	}
-	return &mirror{m: m, db: db, host: host, unsure: true}, nil
+	return &mirror{m: m, db: db, host: host, unsure: true, strangers: -1}, nil
 }
 
 // failed logs a failure, once as long as it is the same, and has the next step look at the tables anew.
@@ -105,20 +108,27 @@ func (w *mirror) failed(err error) {
 	w.checked, w.unsure = time.Time{}, true
 	if text := err.Error(); text != w.told {
 		w.told = text
-		w.m.log.Warn("presence is not in the store yet; it is tried again", "in", mirrorRetry, "err", err)
+		w.m.log.Warn("presence and tasks are not in the store yet; it is tried again", "in", mirrorRetry, "err", err)
 	}
 }
 
 // step writes what the tables lack.
 func (w *mirror) step(ctx context.Context) error {
-	if w.checked.IsZero() {
+	looks := w.checked.IsZero()
+	if looks {
 		if err := w.check(ctx); err != nil {
 			return err
 		}
 		w.checked = time.Now()
 	}
-	for _, write := range []func(context.Context) error{w.writeServers, w.writeClients, w.writeHistory, w.writeMessages} {
+	for _, write := range []func(context.Context) error{w.writeServers, w.writeClients, w.writeHistory, w.writeMessages,
+		w.writeTasks, w.writeStrangers} {
 		if err := write(ctx); err != nil {
+			return err
+		}
+	}
+	if looks {
+		if err := w.checkTasks(ctx); err != nil {
 			return err
 		}
 	}
@@ -129,7 +139,14 @@ func (w *mirror) step(ctx context.Context) error {
 // check finds out whether the tables are those that were written: a store may have been made anew or put back from a
 // copy, and so may the state file.
 func (w *mirror) check(ctx context.Context) error {
+	w.strangers = -1
 	if err := w.db.KeepPresence(ctx, w.m.cfg.History); err != nil {
+		return err
+	}
+	if err := w.db.KeepTasks(ctx, w.m.settings.Load().Tasks.Keep); err != nil {
+		return err
+	}
+	if err := w.adoptTasks(ctx); err != nil {
 		return err
 	}
 	if err := w.readServers(ctx); err != nil {

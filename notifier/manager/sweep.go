@@ -108,6 +108,7 @@ func (c *change) waitNoLonger(e ending) error {
 		next.Step = wire.StepExpired
 		if old.Step == wire.StepQueued {
 			t.Unpushed++
+			c.unreached(t)
 		}
 	}
 	return c.setStep(e.key, next)

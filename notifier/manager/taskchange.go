@@ -20,6 +20,7 @@ type changedTasks struct {
 	stop    *stopOrder
 	pushes  uint64 // numbers of pushes up to here may be used
 	strange map[stranger]*step
+	gone    goneSteps
 }
 
 // stranger is a client that told of a task which the site does not know.
@@ -39,7 +40,7 @@ func newChangedTasks() changedTasks {
 }
 
 func (c *changedTasks) any() bool {
-	return len(c.tasks)+len(c.steps)+len(c.strange) > 0 || c.made != nil || c.stop != nil || c.pushes > 0
+	return len(c.tasks)+len(c.steps)+len(c.strange)+len(c.gone.strange) > 0 || c.made != nil || c.stop != nil || c.pushes > 0
 }
 
 // task is a task at this point of the change, to be changed; nil where there is none.
@@ -103,6 +104,7 @@ func (c *change) setStep(key stepKey, s step) error {
 	c.counter++
 	s.Version = c.counter
 	c.steps[key] = &s
+	c.answers(t, key.client, old, &s)
 	if t.Ended.IsZero() && t.Counts.waiting() == 0 {
 		t.Ended = c.now.UTC()
 		if t.State == TaskActive {
@@ -127,6 +129,9 @@ func (c *change) writeTasks(tx *bbolt.Tx) error {
 		if err := putStep(tx, key, old, c.steps[key]); err != nil {
 			return err
 		}
+	}
+	if err := c.dropGone(tx); err != nil {
+		return err
 	}
 	for key, out := range c.outputs {
 		if err := put(tx, bucketOutputs, key.bytes(), out); err != nil {
@@ -200,6 +205,7 @@ func (c *change) installTasks() {
 			l.task = t
 		}
 	}
+	c.installGone()
 	for key, s := range c.steps {
 		if o := m.find(key); o != nil {
 			m.moved(o, s)

@@ -83,6 +83,9 @@ func (m *Manager) Forget(_ context.Context, clients []uuid.UUID) error {
 			if _, waits := m.wakes[id]; waits {
 				c.wakes[id] = 0
 			}
+			if err := c.forgetTasks(id); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

@@ -27,7 +27,7 @@ var Asked = map[string]map[string]string{
 	"unknown-clients":  {"topic_type": "900"},
 	"stale-states":     {"reported_within_hours": "1000"}, "resyncs": {"step": "any"}, "missing-ranges": {"jumps": "both"},
 	"client-completeness": {"only": "all"}, "set-aside": {"hours": "10000"}, "volume": {"hours": "2000"},
-	"state-names": {"search": "302"},
+	"state-names": {"search": "302"}, "task-steps": {"task": "12"},
 }
 
 // Fleet is five clients and one deployment: two compliant, one not, one in a state without a name, one silent on it.
