@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"statewire/configs"
 	"statewire/inbox"
@@ -58,8 +59,11 @@ func RoleLock(data, role string) string { return filepath.Join(roleRun(data, rol
 // RefusedFile is where the relay notes the last report that it refused of each client.
 func RefusedFile(data string) string { return filepath.Join(roleRun(data, "relay"), refusals.FileName) }
 
-// PresenceExt ends the name of a presence file.
-const PresenceExt = wire.Extension
+// InPresenceBox says whether a file of the box is one that the notification manager loads: of presence, or of results.
+func InPresenceBox(name string) bool {
+	ext := filepath.Ext(name)
+	return strings.EqualFold(ext, wire.Extension) || strings.EqualFold(ext, wire.ResultsExtension)
+}
 
 // PresenceBox is where notifiers put their presence files, for the notification manager.
 func PresenceBox(data string) string { return filepath.Join(data, presenceBox) }

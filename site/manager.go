@@ -42,6 +42,7 @@ type manages interface {
 	Results(context.Context, wire.Results) error
 	Wake(context.Context, []uuid.UUID) error
 	Forget(context.Context, []uuid.UUID) error
+	Lasting(context.Context, uuid.UUID) ([][]byte, error)
 }
 
 func (m *managerSource) now() (manages, error) {
@@ -97,6 +98,15 @@ func (m *managerSource) Forget(ctx context.Context, clients []uuid.UUID) error {
 		return err
 	}
 	return to.Forget(ctx, clients)
+}
+
+// Lasting are the lasting tasks that wait for a client.
+func (m *managerSource) Lasting(ctx context.Context, client uuid.UUID) ([][]byte, error) {
+	to, err := m.now()
+	if err != nil {
+		return nil, err
+	}
+	return to.Lasting(ctx, client)
 }
 
 // startManager runs the notification manager. It needs no store, and starts before it: who is online is known, and

@@ -93,7 +93,7 @@ func (s *Site) startResync(ctx context.Context, g *errgroup.Group, db *store.Sto
 	role, err := NewResyncRole(s.live.Load().Resync, resync.Deps{
 		Store: db, Unread: Unread(s.inbox), Denier: s.denier(), Waker: &s.manager, Log: s.log.With("stage", "resync"),
 		Registerer: s.registry,
-	}, s.auditLog())
+	}, s.auditLog(), &s.manager)
 	if err != nil {
 		return err
 	}
@@ -155,6 +155,11 @@ func (f forgetting) Deny(ctx context.Context, client uuid.UUID) error {
 	return nil
 }
 
+// lasting yields the lasting tasks that wait for a client.
+type lasting interface {
+	Lasting(ctx context.Context, client uuid.UUID) (envelopes [][]byte, err error)
+}
+
 // ResyncRole is what the process with the resync role keeps in memory.
 type ResyncRole struct {
 	Resync      *resync.Service
@@ -163,8 +168,8 @@ type ResyncRole struct {
 }
 
 // NewResyncRole makes the three and lets them know each other, and what people do to them is in log first; deps needs
-// no collections.
-func NewResyncRole(cfg resync.Config, deps resync.Deps, log auditLog) (ResyncRole, error) {
+// no collections. Tasks travel with policies where lasting yields some; nil yields none.
+func NewResyncRole(cfg resync.Config, deps resync.Deps, log auditLog, lasting lasting) (ResyncRole, error) {
 	sets := collections.New(deps.Store, deps.Log, time.Now)
 	sets.Record(log)
 	deps.Recorder = audit.Recorder(log)
@@ -174,7 +179,7 @@ func NewResyncRole(cfg resync.Config, deps resync.Deps, log auditLog) (ResyncRol
 		return ResyncRole{}, err
 	}
 	told := policies.New(policies.Deps{Store: deps.Store, Collections: sets, Resyncs: service, Log: deps.Log,
-		Registerer: deps.Registerer, Recorder: deps.Recorder, Waker: deps.Waker})
+		Registerer: deps.Registerer, Recorder: deps.Recorder, Waker: deps.Waker, Tasks: lasting})
 	service.Follow(told)
 	return ResyncRole{Resync: service, Collections: sets, Policies: told}, nil
 }

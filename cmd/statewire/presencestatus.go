@@ -88,7 +88,7 @@ func mirrorCheck(lag time.Duration) check {
 	return check{"presence", cli.HealthOK, "the tables say who is online"}
 }
 
-// presenceBoxChecks say what lies in the folder of presence files that nobody loads; nothing where there is nothing.
+// presenceBoxChecks say what lies in the folder of presence and result files that nobody loads; nothing where there is nothing.
 func (g *globals) presenceBoxChecks() []check {
 	box := site.PresenceBox(g.Data)
 	bad := filepath.Join(box, "bad")
@@ -102,7 +102,7 @@ func (g *globals) presenceBoxChecks() []check {
 		case path == box, path == bad, strings.HasPrefix(name, "."):
 		case within && !entry.IsDir() && !strings.HasSuffix(name, ".reason.json"):
 			aside++
-		case !within && !strings.EqualFold(filepath.Ext(name), site.PresenceExt):
+		case !within && !site.InPresenceBox(name):
 			if foreign = append(foreign, name); entry.IsDir() {
 				return fs.SkipDir
 			}
@@ -122,7 +122,7 @@ func (g *globals) presenceBoxChecks() []check {
 				"they came from", cli.FmtCount(aside, "file"), bad))
 	}
 	if n := len(foreign); n > 0 {
-		all = append(all, fmt.Sprintf("%s in %s: no presence files, and left alone; move them away: %s",
+		all = append(all, fmt.Sprintf("%s in %s: no files of a notifier, and left alone; move them away: %s",
 			cli.FmtCount(n, "foreign file"), box, quoted(foreign[:min(3, n)])))
 	}
 	if len(all) == 0 {

@@ -117,7 +117,7 @@ func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	own, err := site.NewResyncRole(cfg.Resync, resync.Deps{Store: db, Unread: unread, Log: g.Quiet()}, g.auditor())
+	own, err := site.NewResyncRole(cfg.Resync, resync.Deps{Store: db, Unread: unread, Log: g.Quiet()}, g.auditor(), nil)
 	if err != nil {
 		return err
 	}
