@@ -204,6 +204,7 @@ func Needs() []Need {
 		{AtManager, "POST /manager/task/waiting", MayTaskRead, "", ""},
 		{AtManager, "POST /manager/task/lasting", "", "", siteProcess},
 		{AtManager, "POST /manager/stop", MayNotifyStop, "", ""},
+		{AtManager, "POST /manager/stopped", MayTaskRead, "", ""},
 		{AtManager, "POST /manager/resume", MayNotifyResume, "", ""},
 		{AtNotifier, "POST /mp/channel", "", "", siteProcess},
 

@@ -27,6 +27,7 @@ type ListOptions struct {
 // ShowOptions say which steps of a task are shown.
 type ShowOptions struct {
 	Steps []wire.Step `json:"steps,omitempty"` // only these; empty: all
+	After uuid.UUID   `json:"after,omitzero"`  // only clients behind this one, in their order
 	Limit int         `json:"limit"`           // at most so many; 0: all
 }
 
@@ -199,7 +200,7 @@ func (m *Manager) Show(_ context.Context, by By, id string, o ShowOptions, take 
 const showRows = 1000
 
 func (m *Manager) showSteps(t *task, o ShowOptions, take func(StepStatus) error) error {
-	from, shown := stepKey{t.Number, uuid.Nil}.bytes(), 0
+	from, shown := stepKey{t.Number, o.After}.bytes(), 0
 	for from != nil {
 		rows, next, err := m.someSteps(t, from, o)
 		if err != nil {
@@ -231,6 +232,9 @@ func (m *Manager) someSteps(t *task, from []byte, o ShowOptions) (rows []StepSta
 			s, err := readStep(key, text)
 			if err != nil {
 				return err
+			}
+			if id := readStepKey(key).client; id == o.After && id != uuid.Nil {
+				continue
 			}
 			if len(o.Steps) == 0 || slices.Contains(o.Steps, s.Step) {
 				rows = append(rows, m.stepStatus(readStepKey(key), s))

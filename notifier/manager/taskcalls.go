@@ -101,6 +101,9 @@ func (m *Manager) handleTasks(mux control.Router) {
 	serve(mux, "/manager/stop", func(ctx context.Context, by By, reason string, _ *control.Teller) (none, error) {
 		return none{}, m.Stop(ctx, by, reason)
 	})
+	control.Handle(mux, "/manager/stopped", func(ctx context.Context, _ none, _ *control.Teller) (StopStatus, error) {
+		return m.Stopping(ctx)
+	})
 	serve(mux, "/manager/resume", func(ctx context.Context, by By, reason string, _ *control.Teller) (none, error) {
 		return none{}, m.Resume(ctx, by, reason)
 	})
