@@ -43,6 +43,7 @@ type manages interface {
 	Wake(context.Context, []uuid.UUID) error
 	Forget(context.Context, []uuid.UUID) error
 	Lasting(context.Context, uuid.UUID) ([][]byte, error)
+	tasksOf
 }
 
 func (m *managerSource) now() (manages, error) {
@@ -194,8 +195,13 @@ const lagPath = "/manager/lag"
 // Presence is what the notification manager of a running site says of it.
 type Presence struct {
 	Servers []manager.ServerStatus
-	Lag     time.Duration // for how long the tables have lacked something
+	Stop    manager.StopStatus   // of tasks
+	Tasks   []manager.TaskStatus // that have not ended, the latest first
+	Lag     time.Duration        // for how long the tables have lacked something
 }
+
+// openTasks is of how many open tasks a status tells.
+const openTasks = 1000
 
 // AskPresence asks the site that runs on a data directory. Nobody is there to ask where no process has the ingest role.
 func AskPresence(ctx context.Context, data string) (p Presence, running bool, err error) {
@@ -209,6 +215,12 @@ func AskPresence(ctx context.Context, data string) (p Presence, running bool, er
 	caller := control.NewCaller(ManagerSocket(data), "manager")
 	defer caller.Close()
 	if p.Servers, err = client.Servers(ctx); err != nil {
+		return p, true, err
+	}
+	if p.Stop, err = client.Stopping(ctx); err != nil {
+		return p, true, err
+	}
+	if p.Tasks, err = client.List(ctx, manager.By{}, manager.ListOptions{Open: true, Limit: openTasks}); err != nil {
 		return p, true, err
 	}
 	p.Lag, err = control.Call[time.Duration](ctx, caller, "lag", struct{}{}, control.Listener{})

@@ -57,11 +57,12 @@ func (s *Site) startReports(ctx context.Context, g *errgroup.Group, db *store.St
 	}
 	explainer := explain.New(runner, explain.Deps{
 		Holding: Held(s.inbox, s.cfg.Data), Schedule: s.schedule, AgentLog: s.cfg.AgentLog,
-		Certificate: s.certificates(), Log: log,
+		Certificate: s.certificates(), Tasks: s.manager.Waiting, Log: log,
 	})
 	pages, err := console.New(cfg, runner, explainer, console.Deps{
 		Ready: s.readiness(), Alarm: s.alarm(state), Log: log, Version: s.cfg.Version, Notice: s.cfg.Notice,
 		FirstSteps: s.firstSteps(), Tokens: &s.tokens, Members: collections.New(db, log, time.Now),
+		Tasks:   &s.manager,
 		Metrics: promhttp.HandlerFor(peers{s.registry, runDir(s.cfg.Data)}, promhttp.HandlerOpts{}),
 	})
 	if err != nil {
