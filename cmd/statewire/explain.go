@@ -52,7 +52,8 @@ func (g *globals) withExplainer(cmd *cobra.Command, f func(*explain.Explainer) e
 		return err
 	}
 	deps := explain.Deps{Log: g.Quiet(), AgentLog: client.Log(g.Data),
-		Schedule: func() explain.Schedule { return schedule }, Certificate: site.CertificatesInForce(g.Data)}
+		Schedule: func() explain.Schedule { return schedule }, Certificate: site.CertificatesInForce(g.Data),
+		Tasks: site.TasksInForce(g.Data)}
 	// Opening an inbox makes its folders: where there is none, as beside a store elsewhere, there shall be none
 	// afterwards.
 	if _, missing := os.Stat(site.InboxRoot(g.Data)); missing == nil {

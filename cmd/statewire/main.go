@@ -82,6 +82,6 @@ func (g *globals) root() *cobra.Command {
 		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), configCommand(
 			g), client.Command(&g.Globals))
 	root.AddCommand(deadCommand(g), enrollCommand(g), clientCommand(g), backupCommand(g), caCommand(g), accountCommand(g), trustCommand(g),
-		tokenCommand(g), auditCommand(g), splitCommand(g), client.RoleCommand(&g.Globals), simulate.RemoveDemo())
+		tokenCommand(g), auditCommand(g), splitCommand(g), notifyCommand(g), tasksCommand(g), client.RoleCommand(&g.Globals), simulate.RemoveDemo())
 	return root
 }

@@ -12,6 +12,8 @@ import (
 
 	"statewire/cmd/statewire/cli"
 	"statewire/configs"
+	"statewire/internal/tabular"
+	"statewire/notifier/manager"
 	"statewire/site"
 )
 
@@ -32,7 +34,40 @@ func (g *globals) presenceChecks(ctx context.Context, cfg configs.Config, now ti
 	}
 	_, err = os.Lstat(site.NotifierPort(g.Data))
 	return []check{channelCheck(p, site.Holder(g.Data, "notifier") != 0, err == nil, cfg.Notifier.PresenceInterval, now),
-		mirrorCheck(p.Lag)}
+		mirrorCheck(p.Lag), tasksCheck(p)}
+}
+
+// tasksCheck says whether tasks are sent, and what waits for a person.
+func tasksCheck(p site.Presence) check {
+	c := check{"tasks", cli.HealthOK, "no task is open"}
+	if n := len(p.Tasks); n > 0 {
+		c.detail = cli.FmtCount(n, "open task")
+	}
+	var second []string
+	for _, t := range p.Tasks {
+		if t.State == manager.TaskWaits {
+			second = append(second, fmt.Sprint(t.ID))
+		}
+	}
+	if n := len(second); n > 0 {
+		c.health = cli.HealthWarning
+		c.detail += fmt.Sprintf("; a second person has to agree to %s: `statewire tasks approve %s`",
+			strings.Join(second[:min(n, 5)], ", "), second[0])
+	}
+	if p.Stop.Stopped {
+		c.health = cli.HealthWarning
+		c.detail = fmt.Sprintf("stopped by %s at %s%s: nothing is sent before `statewire notify resume`; %s",
+			tabular.TerminalSafe(p.Stop.Actor), cli.Stamp(p.Stop.At), because(p.Stop.Reason), c.detail)
+	}
+	return c
+}
+
+// because is a reason that somebody gave, in brackets.
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return " (" + tabular.TerminalSafe(tabular.Shorten(reason, 120)) + ")"
 }
 
 // channelCheck says of each notifier how many clients it holds, and when its last file came. ran says whether one has

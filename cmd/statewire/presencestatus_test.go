@@ -93,3 +93,22 @@ func TestStatusSaysWhoIsOnlineAndHowOldThatIs(t *testing.T) {
 		}
 	}
 }
+
+// Whoever stopped all tasks is named, and so is what waits for a second person. Neither is a fault of the site.
+func TestStatusSaysWhatWaitsForAPerson(t *testing.T) {
+	at := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
+	waits := []manager.TaskStatus{{ID: 13, State: manager.TaskWaits}, {ID: 12, State: manager.TaskActive},
+		{ID: 11, State: manager.TaskWaits}}
+	for want, p := range map[string]site.Presence{
+		"OK no task is open": {},
+		"OK 1 open task":     {Tasks: waits[1:2]},
+		"WARNING 3 open tasks; a second person has to agree to 13, 11: `statewire tasks approve 13`": {Tasks: waits},
+		"WARNING stopped by local:0 at 2026-08-01T12:00:00Z (fire): nothing is sent before `statewire notify resume`; " +
+			"no task is open": {Stop: manager.StopStatus{Stopped: true, Actor: "local:0", Reason: "fire", At: at}},
+	} {
+		c := tasksCheck(p)
+		if got := strings.ToUpper(c.health.String()) + " " + c.detail; got != want || c.name != "tasks" {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

@@ -25,7 +25,7 @@ func Sections(cmd *cobra.Command) []string {
 		return []string{"agent"}
 	case "audit":
 		return []string{"store"} // whose heads it may be compared with
-	case "fleet", "store":
+	case "fleet", "store", "notify", "tasks": // the last two look for computer names
 		return []string{"store"}
 	case "report", "sql":
 		return []string{"store", "reports"}
