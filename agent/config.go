@@ -3,6 +3,9 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -37,12 +40,34 @@ type Config struct {
 	// ScanInterval is the time between two scans of the machine's package updates. Default 12h; at least 1m; zero never
 	// scans.
 	ScanInterval time.Duration `mapstructure:"scan_interval"`
+	// Tasks says what becomes of the tasks that the site asks for: run; report checks and refuses them; off. Default run.
+	Tasks string `mapstructure:"tasks"`
+	// PacksDeny are ids of management packs of which no task runs. Default empty.
+	PacksDeny []string `mapstructure:"packs_deny"`
+	// AllowClass is the highest class of tasks that run: benign, disruptive or destructive. Default destructive.
+	AllowClass string `mapstructure:"allow_class"`
+	// Commands are what this machine runs for tasks that every machine does in its own way.
+	Commands Commands `mapstructure:"commands"`
+}
+
+// Commands are programs with an absolute path, and their arguments. A task without one is refused. Default empty.
+type Commands struct {
+	QuickScan         []string `mapstructure:"quick-scan"`         // looks for malware where it mostly is
+	FullScan          []string `mapstructure:"full-scan"`          // looks for malware everywhere
+	UpdateDefinitions []string `mapstructure:"update-definitions"` // fetches what malware is known by
+}
+
+// ByTask are the commands by the name of the built-in action.
+func (c Commands) ByTask() map[string][]string {
+	return map[string][]string{"quick-scan": c.QuickScan, "full-scan": c.FullScan,
+		"update-definitions": c.UpdateDefinitions}
 }
 
 // DefaultConfig returns the cycles of the classic client.
 func DefaultConfig() Config {
 	return Config{SendInterval: 15 * time.Minute, PolicyInterval: 60 * time.Minute, StartupJitter: 10 * time.Minute,
-		ScanInterval: 12 * time.Hour}
+		ScanInterval: 12 * time.Hour, Tasks: "run", AllowClass: "destructive", PacksDeny: []string{},
+		Commands: Commands{QuickScan: []string{}, FullScan: []string{}, UpdateDefinitions: []string{}}}
 }
 
 // Validate reports every field out of range, named as in the configuration file.
@@ -69,7 +94,26 @@ func (c Config) Validate() error {
 	if _, err := transport.Trust(nil, c.Pin); err != nil {
 		errs = append(errs, fmt.Errorf("agent.pin is %.80q; allowed are the 64 hex digits of a SHA-256", c.Pin))
 	}
+	errs = append(errs, c.validateTasks()...)
 	return errors.Join(errs...)
+}
+
+// validateTasks reports what is out of range of the keys about tasks.
+func (c Config) validateTasks() (errs []error) {
+	if !slices.Contains([]string{"run", "report", "off"}, c.Tasks) {
+		errs = append(errs, fmt.Errorf("agent.tasks is %.80q; allowed are run, report and off", c.Tasks))
+	}
+	if !slices.Contains([]string{"benign", "disruptive", "destructive"}, c.AllowClass) {
+		errs = append(errs, fmt.Errorf("agent.allow_class is %.80q; allowed are benign, disruptive and destructive",
+			c.AllowClass))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Commands.ByTask())) {
+		if own := c.Commands.ByTask()[name]; len(own) > 0 && !filepath.IsAbs(own[0]) {
+			errs = append(errs, fmt.Errorf("agent.commands.%s begins with %.80q; allowed is a list that begins with the "+
+				"absolute path of a program", name, own[0]))
+		}
+	}
+	return errs
 }
 
 // Client is the configured client id, the zero one when the client is to make its own.

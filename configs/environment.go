@@ -14,7 +14,7 @@ const envPrefix = "STATEWIRE_"
 
 // EnvName is the environment variable of a key: relay.listen is STATEWIRE_RELAY_LISTEN.
 func EnvName(key string) string {
-	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+	return envPrefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))
 }
 
 // readEnv takes the variables of the environment that are ours. One that is no key's is an error: it was meant to set
