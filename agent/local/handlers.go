@@ -165,6 +165,9 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	}
 	report.Scan, report.Identity = s.scanner.State(all), NewIdentityReport(s.own.Status())
 	report.Channel = newChannelReport(s.channel.Status())
+	if s.tasks != nil {
+		report.TasksHeld, report.TasksRunning = s.tasks.Counts()
+	}
 	say(w, report)
 }
 

@@ -73,6 +73,7 @@ type Server struct {
 	scanner scanner
 	own     identity
 	channel connection
+	tasks   tasker // nil: none are done
 	about   About
 	started time.Time
 	log     *slog.Logger
@@ -123,5 +124,6 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /v1/messages", s.messages)
 	mux.HandleFunc("GET /v1/messages/{serial}", s.trace)
 	mux.HandleFunc("GET /v1/report", s.report)
+	mux.HandleFunc("GET /v1/tasks", s.listTasks)
 	return mux
 }

@@ -120,6 +120,9 @@ type StatusReport struct {
 	Identity IdentityReport `json:"identity"`
 	Channel  ChannelReport  `json:"channel"`
 
+	TasksHeld    int `json:"tasks_held"`    // that have not ended, or whose end the site has not confirmed
+	TasksRunning int `json:"tasks_running"` // of them
+
 	Scan *agent.ScanState `json:"scan,omitempty"` // the last scan for package updates; nil = none yet
 }
 

@@ -23,7 +23,7 @@ func (l *localAgent) connect(cfg agent.Config, trusted *tls.Config) {
 		Client: uuid.UUID(l.id.Client), Version: l.id.ClientVersion, Boot: uuid.NewString(),
 		Sessions: l.store.Client(l.id.Client), Enrolled: l.credentials.Enrolled, Addresses: l.addresses,
 		TLS:  func(host string) *tls.Config { return l.credentials.TLS(trusted, host) },
-		Wake: l.agent.PollNow, StartupJitter: cfg.StartupJitter, Log: l.log,
+		Wake: l.agent.PollNow, Tasks: l.runner, StartupJitter: cfg.StartupJitter, Log: l.log,
 	})
 	l.credentials.OnChange(func() { l.channel.Reconnect("the client has another certificate") })
 	l.agent.OnPoll(l.channel.Look)

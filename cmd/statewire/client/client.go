@@ -27,7 +27,7 @@ func Command(globals *cli.Globals) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(agentRunCommand(g), agentSendCommand(g), agentStatusCommand(g), agentMessagesCommand(g),
-		agentResendCommand(g), agentScanCommand(g),
+		agentResendCommand(g), agentScanCommand(g), agentTasksCommand(g),
 		agentNewIDCommand(g), agentAcceptSerialCommand(g), agentEnrollCommand(g))
 	return cmd
 }

@@ -9,9 +9,10 @@ import (
 	"os"
 	"time"
 
-	"statewire/agent"
-
 	"golang.org/x/sync/errgroup"
+
+	"statewire/agent"
+	"statewire/agent/runner"
 )
 
 // In a demo the first word of this machine shall not take a quarter of an hour.
@@ -26,7 +27,8 @@ func StartDemo(ctx context.Context, group *errgroup.Group, data string, own agen
 	log *slog.Logger) (string, error) {
 	own.Pin, own.ClientID = "", "" // the configured ones are another site's
 	own.SendInterval, own.PolicyInterval, own.StartupJitter = demoSendInterval, demoPolicyInterval, 0
-	l, err := newLocalAgent(ctx, Dir(data), own, log.With("stage", "agent"))
+	log, kept := remembering(log.With("stage", "agent"))
+	l, err := newLocalAgent(ctx, Dir(data), own, kept, log)
 	if err != nil {
 		return "", fmt.Errorf("this machine's own agent: %w", err)
 	}
@@ -34,7 +36,13 @@ func StartDemo(ctx context.Context, group *errgroup.Group, data string, own agen
 		if _, err := l.packages.Scan(ctx); err != nil { // before the first report and poll: they shall have something to say
 			log.Info("this machine has no package updates to show", "why", err)
 		}
-		return errors.Join(l.run(ctx), l.store.Close())
+		err := errors.Join(l.run(ctx), l.store.Close())
+		for again := l; errors.Is(err, runner.ErrRestart); {
+			if again, err = newLocalAgent(ctx, Dir(data), own, kept, log); err == nil {
+				err = errors.Join(again.run(ctx), again.store.Close())
+			}
+		}
+		return err
 	})
 	host := l.id.NetBIOSName
 	if !l.packages.Available(ctx) {

@@ -12,7 +12,9 @@ import (
 
 // liveAgentKeys are the keys that take effect while an agent runs.
 func liveAgentKeys() []string {
-	return []string{"agent.send_interval", "agent.policy_interval", "agent.scan_interval"}
+	return []string{"agent.send_interval", "agent.policy_interval", "agent.scan_interval", "agent.tasks",
+		"agent.packs_deny", "agent.allow_class", "agent.commands.quick-scan", "agent.commands.full-scan",
+		"agent.commands.update-definitions"}
 }
 
 // agentReloader follows SIGHUP for an agent. What other sections hold is no concern of it.
@@ -24,10 +26,12 @@ func (g *commands) agentReloader(hangup <-chan os.Signal, values []configs.Value
 	}
 }
 
-// configure puts the intervals of next into force, and into cfg for an agent that goes on under another id.
+// configure puts the intervals and the rules for tasks of next into force, and into cfg for an agent that goes on under another id.
 func (l *localAgent) configure(cfg *agent.Config, next agent.Config) {
 	cfg.SendInterval, cfg.PolicyInterval, cfg.ScanInterval = next.SendInterval, next.PolicyInterval, next.ScanInterval
+	cfg.Tasks, cfg.PacksDeny, cfg.AllowClass, cfg.Commands = next.Tasks, next.PacksDeny, next.AllowClass, next.Commands
 	l.agent.Configure(next)
+	l.runner.Configure(taskRules(next))
 	l.packages.Configure(next)
 }
 

@@ -21,6 +21,7 @@ import (
 	"statewire/agent/credentials"
 	"statewire/agent/local"
 	"statewire/agent/packages"
+	"statewire/agent/runner"
 	"statewire/agent/transport"
 	"statewire/cmd/statewire/cli"
 	"statewire/configs"
@@ -56,11 +57,17 @@ func agentRunCommand(g *commands) *cobra.Command {
 	}
 }
 
-// runAgent runs an agent until ctx is done. One that is to get a new client id goes on under that.
+// runAgent runs an agent until ctx is done. One that is to get a new client id goes on under that, and one that a task
+// wants started anew starts anew.
 func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervisor, r *cli.Reloader,
 	log *slog.Logger) error {
+	log, kept := remembering(log)
 	for {
-		err := runAgentOnce(ctx, dir, &cfg, manager, r, log)
+		err := runAgentOnce(ctx, dir, &cfg, manager, r, kept, log)
+		if errors.Is(err, runner.ErrRestart) {
+			log.Info("agent starts again: a task asks for it")
+			continue
+		}
 		if !errors.Is(err, local.ErrNewID) {
 			return err
 		}
@@ -72,8 +79,8 @@ func runAgent(ctx context.Context, dir string, cfg agent.Config, manager supervi
 
 // runAgentOnce runs an agent under its id, and tells the service manager about it.
 func runAgentOnce(ctx context.Context, dir string, cfg *agent.Config, manager supervisor, r *cli.Reloader,
-	log *slog.Logger) error {
-	l, err := newLocalAgent(ctx, dir, *cfg, log)
+	kept *ring, log *slog.Logger) error {
+	l, err := newLocalAgent(ctx, dir, *cfg, kept, log)
 	if err != nil {
 		return err
 	}
@@ -86,7 +93,7 @@ func runAgentOnce(ctx context.Context, dir string, cfg *agent.Config, manager su
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { // the process does not end before this is said
 		<-ctx.Done()
-		if !errors.Is(context.Cause(ctx), local.ErrNewID) {
+		if why := context.Cause(ctx); !errors.Is(why, local.ErrNewID) && !errors.Is(why, runner.ErrRestart) {
 			_ = manager.Tell("STOPPING=1")
 		}
 		return nil
@@ -111,12 +118,13 @@ type localAgent struct {
 	credentials *credentials.Credentials
 	agent       *agent.Agent
 	channel     *channel.Channel
+	runner      *runner.Runner
 	packages    *packages.Source
 	socket      *local.Server
 	listener    net.Listener
 }
 
-func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.Logger) (_ *localAgent, err error) {
+func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, logs *ring, log *slog.Logger) (_ *localAgent, err error) {
 	own, err := cfg.Client()
 	if err != nil {
 		return nil, err
@@ -153,17 +161,21 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, log *slog.
 		CodePage: codePageUTF8, LCID: localeNeutral}
 	l.agent, err = agent.New(cfg, agent.Deps{
 		Identity: l.id, Store: l.store.Client(l.id.Client), Relay: relay, Dial: dial,
-		Believe: l.credentials.Believe, Log: log, SentLevel: slog.LevelInfo,
+		Believe: l.credentials.Believe, Tasks: func(all [][]byte) { l.runner.Lasting(all) }, Log: log, SentLevel: slog.LevelInfo,
 	})
 	if err != nil {
 		return nil, err
 	}
 	l.credentials.OnChange(l.agent.Identified)
-	l.connect(cfg, trusted)
 	l.packages = packages.New(cfg, l.agent, time.Now, log.With("source", "packages"))
+	if err := l.tasked(dir, cfg, logs); err != nil {
+		return nil, err
+	}
+	l.connect(cfg, trusted)
 	l.socket = local.New(l.agent, l.packages, l.credentials, l.channel,
 		local.About{Host: l.id.NetBIOSName, Version: cli.Version(),
 			Relay: l.home, Fixed: cfg.ClientID != ""}, log)
+	l.socket.ShowTasks(l.runner)
 	l.listener, err = local.Listen(dir)
 	return l, err
 }
@@ -177,6 +189,7 @@ func (l *localAgent) run(ctx context.Context) error {
 	g.Go(func() error { return l.store.Guard(ctx) }) // whoever starts services starts it again
 	g.Go(func() error { return l.packages.Run(ctx) })
 	g.Go(func() error { return l.channel.Run(ctx) })
+	g.Go(func() error { return l.runner.Run(ctx) })
 	g.Go(func() error { channel.Watch(ctx, channel.Machine{}, l.channel.Check); return nil })
 	g.Go(func() error { return l.socket.Renewal(ctx) })
 	return g.Wait()

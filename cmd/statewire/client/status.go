@@ -194,6 +194,7 @@ func statusFields(s local.StatusReport, h cli.Health, why []string) []cli.Field 
 		{"last_scan", lastScan(s.Scan)}, {"paused_topics", append([]uint32{}, s.Paused...)}, {"slowed_topics",
 			append([]uint32{}, s.Slowed...)},
 	}
+	fields = append(fields, cli.Field{"tasks_held", s.TasksHeld}, cli.Field{"tasks_running", s.TasksRunning})
 	return append(fields, channelFields(s.Channel)...)
 }
 
