@@ -19,12 +19,15 @@ const connectPace = 5 * time.Millisecond
 // presence is how many clients of a fleet are connected.
 type presence struct{ tcp, http int }
 
-// equip gives a client its fast channel, if it has a certificate or is to get one. It lives in real time, as policy
-// polls do.
-func (c *simulated) equip() {
+// equip gives a client its fast channel and what carries out its tasks, if it has a certificate or is to get one. They
+// live in real time, as policy polls do.
+func (c *simulated) equip() (err error) {
 	f := c.fleet
 	if !f.cfg.Channel || c.own == nil || c.silentFor > 0 {
-		return
+		return nil
+	}
+	if c.runner, err = c.newRunner(); err != nil {
+		return err
 	}
 	base := f.cfg.TLS
 	if base == nil {
@@ -32,11 +35,13 @@ func (c *simulated) equip() {
 	}
 	c.channel = channel.New(channel.Deps{
 		Client: uuid.UUID(c.machine.id.Client), Version: c.machine.id.ClientVersion, Boot: uuid.NewString(),
-		Sessions: c.store, Enrolled: c.own.Enrolled, Addresses: c.addresses, Wake: c.wake, Log: f.clientLog, Quiet: true,
+		Sessions: c.store, Enrolled: c.own.Enrolled, Addresses: c.addresses, Wake: c.wake, Tasks: c.runner,
+		Log: f.clientLog, Quiet: true,
 		TLS:           func(host string) *tls.Config { return c.own.TLS(base, host) },
 		StartupJitter: connectPace * time.Duration(f.cfg.Clients),
 	})
 	c.own.OnChange(func() { c.channel.Reconnect("the client has another certificate") })
+	return nil
 }
 
 // addresses are where the client's site is. A simulated client stays with its relay, wherever a policy assigns it.
@@ -58,6 +63,7 @@ func (f *Fleet) connect(ctx context.Context) (disconnect func()) {
 	for _, c := range f.clients {
 		if c.channel != nil {
 			running.Go(func() { _ = c.channel.Run(ctx) }) // what fails is tried again
+			running.Go(func() { _ = c.runner.Run(ctx) })  // none asks for a restart
 		}
 	}
 	return func() {
@@ -98,15 +104,24 @@ func (c *simulated) wake() {
 	f.counts.wakes.Add(1)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if c.woken = true; c.busy || f.started.IsZero() {
-		return
-	}
-	c.heed(time.Since(f.started))
-	f.requeue(c)
+	c.woken = true
+	f.rouse(c)
 }
 
-// heed makes a client that was woken poll at a real time. Call it with the fleet's mu held, and the client not at work.
+// rouse lets a client do at once what it is asked for, if it waits. Call it with mu held.
+func (f *Fleet) rouse(c *simulated) {
+	if !c.busy && !f.started.IsZero() {
+		c.heed(time.Since(f.started))
+		f.requeue(c)
+	}
+}
+
+// heed makes a client that was woken poll at a real time, and one that is to send, send. Call it with the fleet's mu held, and the client not at work.
 func (c *simulated) heed(now time.Duration) {
+	if c.hurry && now < c.sendDue {
+		c.sendDue, c.sendAt = now, min(c.sendAt, c.fleet.clock.simulated(now))
+	}
+	c.hurry = false
 	if c.woken {
 		c.woken, c.pollDue = false, min(c.pollDue, now)
 	}

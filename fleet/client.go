@@ -12,6 +12,7 @@ import (
 	"statewire/agent"
 	"statewire/agent/cache"
 	"statewire/agent/channel"
+	"statewire/agent/runner"
 	"statewire/agent/transport"
 	"statewire/internal/topics"
 )
@@ -34,6 +35,7 @@ type simulated struct {
 	relay      transport.Relay  // its own, or the fleet's
 	own        *identity        // nil: it has no certificate
 	channel    *channel.Channel // nil: it has none
+	runner     *runner.Runner   // of its tasks; nil: it has no channel
 	planner    planner
 	line       line
 	faults     []fault     // to come, by time
@@ -55,6 +57,7 @@ type simulated struct {
 	place  int
 	busy   bool // taken from the agenda
 	woken  bool // it is to poll now
+	hurry  bool // it is to send now
 }
 
 func newSimulated(f *Fleet, index int) (*simulated, error) {
@@ -80,7 +83,9 @@ func newSimulated(f *Fleet, index int) (*simulated, error) {
 	if err := c.identify(); err != nil {
 		return nil, fmt.Errorf("identify %s: %w", c.machine.id.NetBIOSName, err)
 	}
-	c.equip()
+	if err := c.equip(); err != nil {
+		return nil, fmt.Errorf("equip %s: %w", c.machine.id.NetBIOSName, err)
+	}
 	if f.clock.from > 0 {
 		if err := c.resume(f.clock.from); err != nil {
 			return nil, err
@@ -111,7 +116,7 @@ func (c *simulated) start() error {
 	cfg := agent.Config{SendInterval: c.fleet.cfg.SendInterval, PolicyInterval: c.fleet.cfg.PolicyInterval}
 	started, err := agent.New(cfg, agent.Deps{
 		Identity: c.machine.id, Store: c.store, Relay: &c.line, Clock: agent.Clock{Wall: c.wall, Steady: c.steady},
-		Believe: c.believe, Log: c.fleet.clientLog, SentLevel: slog.LevelDebug,
+		Believe: c.believe, Tasks: c.lasting, Log: c.fleet.clientLog, SentLevel: slog.LevelDebug,
 	})
 	if err != nil {
 		return fmt.Errorf("start client %s: %w", c.machine.id.NetBIOSName, err)
