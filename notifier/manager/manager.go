@@ -19,6 +19,7 @@ import (
 
 	"statewire/internal/control"
 	"statewire/notifier/wire"
+	"statewire/store"
 )
 
 // Manager is the notification manager.
@@ -66,8 +67,9 @@ type Manager struct {
 	signs    *signer // Guarded by signing, as signTold.
 	signTold string  // the last complaint
 
-	history atomic.Int64  // times of being connected that wait for their table
-	mirror  chan struct{} // something is to be mirrored
+	history atomic.Int64                // times of being connected that wait for their table
+	mirror  chan struct{}               // something is to be mirrored
+	tables  atomic.Pointer[store.Store] // nil before Mirror
 
 	box   *box      // Owned by Run.
 	swept time.Time // Owned by Run: when it was last looked whose time is over.

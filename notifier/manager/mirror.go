@@ -50,6 +50,8 @@ func (m *Manager) Mirror(ctx context.Context, db *store.Store) error {
 	if err != nil {
 		return err
 	}
+	m.tables.Store(db)
+	defer m.tables.Store(nil)
 	look := time.NewTicker(mirrorLook)
 	defer look.Stop()
 	for {

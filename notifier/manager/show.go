@@ -281,8 +281,8 @@ func (m *Manager) whyQueued(key stepKey) string {
 	return reasonOnline
 }
 
-// Output is a client's step with all that is kept of its output.
-func (m *Manager) Output(_ context.Context, by By, id string, client uuid.UUID) (out StepStatus, err error) {
+// Output is a client's step with all that is kept of its output, in the store, too.
+func (m *Manager) Output(ctx context.Context, by By, id string, client uuid.UUID) (out StepStatus, err error) {
 	if err := by.Permit(identity.MayTaskRead); err != nil {
 		return out, err
 	}
@@ -307,6 +307,9 @@ func (m *Manager) Output(_ context.Context, by By, id string, client uuid.UUID) 
 		}
 		return err
 	})
+	if err == nil {
+		m.complete(ctx, t.ID, client, &out.Output)
+	}
 	return out, err
 }
 
