@@ -30,6 +30,7 @@ type push struct {
 	stop    func()
 	work    chan wire.Work
 	number  uint64
+	results *ended // nil: nobody looks
 }
 
 // Verify implements notifier.Callers.
@@ -58,7 +59,13 @@ func (p *push) Work(ctx context.Context, _ wire.Ask) (wire.Work, error) {
 	}
 }
 
-func (*push) Results(context.Context, wire.Results) error { return nil }
+// Results is the manager's.
+func (p *push) Results(ctx context.Context, r wire.Results) error {
+	if p.results == nil {
+		return nil
+	}
+	return p.results.Results(ctx, r)
+}
 
 // Seen is the manager's.
 func (p *push) Seen(context.Context, wire.Seen) error { return nil }

@@ -28,6 +28,7 @@ type operatedAgent struct {
 	store  *cache.Memory
 	relay  *agenttest.Site
 	client *Client
+	socket *Server
 }
 
 // connected is a client's channel that is open.
@@ -66,6 +67,7 @@ func operate(t *testing.T) *operatedAgent {
 	}
 	socket := New(a, source, own, connected{}, About{Host: "host", Version: "1.2.3", Relay: "https://mp.example:8443"},
 		quiet)
+	o.socket = socket
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- socket.Serve(ctx, ln) }()
