@@ -37,7 +37,7 @@ func (s *Server) operations(w http.ResponseWriter, r *http.Request) {
 	view.Age = web.Age{AsOf: s.now(), Text: "Asked of the notification manager just now."}
 	status := http.StatusOK
 	if p := s.fillOperations(r.Context(), view); p != nil {
-		status, view.Problem = p.Status, p.Detail
+		status, view.Problem, view.Instead = p.Status, p.Detail, stored(p, "client-operations", nil)
 	}
 	s.render(w, r, status, "operations", web.Page{Title: "Client operations", Section: "operations", Body: *view})
 }
@@ -143,18 +143,18 @@ func (s *Server) operation(w http.ResponseWriter, r *http.Request) {
 		err = noTasks()
 	}
 	if err != nil {
-		s.errorPage(w, r, problemOf(err))
+		s.noOperation(w, r, problemOf(err))
 		return
 	}
 	by := callerOf(r.Context())
 	answer, err := s.stepsFrom(r.Context(), by, r.PathValue("id"), at, pageRows)
 	if err != nil {
-		s.errorPage(w, r, s.taskProblem(err))
+		s.noOperation(w, r, s.taskProblem(err))
 		return
 	}
 	stop, err := s.tasks.Stopped(r.Context())
 	if err != nil {
-		s.errorPage(w, r, s.taskProblem(err))
+		s.noOperation(w, r, s.taskProblem(err))
 		return
 	}
 	view := operationView(answer, query)
@@ -167,6 +167,24 @@ func (s *Server) operation(w http.ResponseWriter, r *http.Request) {
 		view.Stopped = stopWords(stop)
 	}
 	s.render(w, r, http.StatusOK, "operation", web.Page{Title: view.Title, Section: "operations", Body: *view})
+}
+
+// noOperation is the page in place of one. While the manager is away the tables still tell what it wrote there.
+func (s *Server) noOperation(w http.ResponseWriter, r *http.Request, p *Problem) {
+	s.render(w, r, p.Status, "problem", web.Page{Title: p.Title, Section: "operations", Body: web.Problem{Status: p.Status,
+		Title: p.Title, Detail: p.Detail, Instead: stored(p, "task-steps", url.Values{"task": {r.PathValue("id")}})}})
+}
+
+// stored leads to a report that has what the manager wrote into the tables; nil when the manager answers.
+func stored(p *Problem, report string, params url.Values) *web.Entry {
+	if p.Status != http.StatusServiceUnavailable {
+		return nil
+	}
+	link := "/reports/" + report
+	if len(params) > 0 {
+		link += "?" + params.Encode()
+	}
+	return &web.Entry{Title: "What the store has", Link: link, Description: "may be a little behind."}
 }
 
 // operationView is what the page shows beside the clients.

@@ -43,6 +43,12 @@ func TestThePageOfOperationsShowsHowFarTheyAre(t *testing.T) {
 		!strings.Contains(w.Body.String(), "does not answer") || strings.Contains(w.Body.String(), "Nobody has asked") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
+	q.list = someTasks().list
+	if !strings.Contains(w.Body.String(), `<a href="/reports/client-operations">What the store has</a>`) ||
+		!strings.Contains(get(t, h, "/operations/13").Body.String(), `<a href="/reports/task-steps?task=13">What the store has</a>`) ||
+		get(t, h, "/reports/task-steps?task=13").Code != http.StatusOK || get(t, h, "/reports/client-operations").Code != 200 {
+		t.Errorf("no way to what the tables have: %s", w.Body)
+	}
 	if w := get(t, h, "/operations?opne=true"); w.Code != http.StatusBadRequest {
 		t.Errorf("a misspelt parameter: %d", w.Code)
 	}

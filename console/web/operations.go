@@ -8,7 +8,8 @@ type Operations struct {
 	Address  string // of this page, with its parameters
 	Open     bool   // only those that wait for something are shown
 	Other    string // the page with the others
-	Problem  string // why the list is not as fresh as it should be, or not there
+	Problem  string // why there is no list
+	Instead  *Entry // what the store has in its place
 	Stopped  string // nothing is sent; empty: tasks are sent
 	Rows     []OperationRow
 	Full     bool // there are more than the page shows
@@ -36,7 +37,6 @@ type Operation struct {
 	GUID        string
 	Refresh     int    // seconds; 0: nothing changes any more
 	Address     string // of this page, with its parameters
-	Problem     string
 	Stopped     string
 	Facts       []Fact
 	Step        string // only clients in this step are shown

@@ -231,9 +231,10 @@ type Download struct{ Label, Link string }
 
 // Problem is the page that says an error.
 type Problem struct {
-	Status int
-	Title  string
-	Detail string
+	Status  int
+	Title   string
+	Detail  string
+	Instead *Entry // where something of it is; nil: nowhere
 }
 
 // Step is a command, and where to run it.
