@@ -166,7 +166,9 @@ func (t Task) failure() string {
 		return "because its time was over"
 	case "interrupted":
 		return "because the agent stopped while it ran"
-	case "":
+	case "not_started":
+		return "because its program could not be started: " + tabular.Shorten(t.Detail, 120)
+	case "", "exit_code":
 		return fmt.Sprintf("exit code %d", t.ExitCode)
 	}
 	return tabular.Shorten(strings.TrimSpace(t.Reason+" "+t.Detail), 120)
@@ -174,22 +176,20 @@ func (t Task) failure() string {
 
 // refusals are the codes with which an agent refuses a task, in words.
 var refusals = map[string]string{
-	"bad_envelope":     "what came was no task",
-	"bad_signature":    "the signature is not of this site's key",
-	"unknown_key":      "its keys of the site are older than the one that signed the task",
-	"wrong_site":       "the task is of another site",
-	"wrong_client":     "the task is for another client",
-	"expired":          "its time was over",
-	"no_pack":          "the client does not have the pack and could not fetch it",
-	"no_task":          "its pack has no such task",
-	"not_for_this_os":  "the machine has no command for it",
-	"bad_parameter":    "a parameter has a value that the pack does not allow",
-	"not_overridable":  "a parameter was given that nobody may give",
-	"denied_locally":   "the machine's own settings do not allow it",
-	"report_only":      "the machine's agent takes no tasks: agent.tasks is report or off",
-	"no_space":         "the machine has no space to remember it",
-	"busy":             "too many tasks wait on the machine",
-	"too_many_waiting": "too many tasks wait on the machine",
+	"bad_envelope":    "what came was no task",
+	"bad_signature":   "the signature is not of this site's key",
+	"unknown_key":     "its keys of the site are older than the one that signed the task",
+	"wrong_site":      "the task is of another site",
+	"wrong_client":    "the task is for another client",
+	"expired":         "its time was over",
+	"no_pack":         "the client does not have the pack and could not fetch it",
+	"no_task":         "its pack has no such task",
+	"not_for_this_os": "the machine has no command for it",
+	"bad_parameter":   "a parameter has a value that the pack does not allow",
+	"not_overridable": "a parameter was given that nobody may give",
+	"denied_locally":  "the machine's own settings do not allow it",
+	"report_only":     "the machine's agent only checks tasks: agent.tasks is report",
+	"no_space":        "the machine has no space to remember it, or too many tasks wait there",
 }
 
 // RefusalWords say a code with which an agent refuses a task; a code that is not known stands for itself.
