@@ -43,6 +43,11 @@ func (s *Service) runQuery(ctx context.Context, query string) (members []smx.Cli
 	return slices.Compact(members), queryProblem(rows.Err())
 }
 
+// Everyone are the clients that this site ever saw, ascending, without those that are retired.
+func (s *Service) Everyone(ctx context.Context) ([]smx.ClientID, error) {
+	return s.runQuery(ctx, "SELECT client_id FROM clients")
+}
+
 // queryProblem tells a query that the engine refuses from a store that cannot be reached.
 func queryProblem(err error) error {
 	if err == nil {

@@ -12,6 +12,7 @@ import (
 	"statewire/identity"
 	"statewire/ingest"
 	"statewire/notifier"
+	"statewire/notifier/manager"
 	"statewire/relay"
 	"statewire/reports"
 	"statewire/resync"
@@ -40,6 +41,7 @@ type Config struct {
 	Clients  collections.Config    `mapstructure:"clients"`
 	Reports  reports.Config        `mapstructure:"reports"`
 	Notifier notifier.Config       `mapstructure:"notifier"`
+	Tasks    manager.TasksConfig   `mapstructure:"tasks"`
 	Agent    agent.Config          `mapstructure:"agent"`
 }
 
@@ -56,6 +58,7 @@ func Default() Config {
 		Clients:  collections.DefaultConfig(),
 		Reports:  reports.DefaultConfig(),
 		Notifier: notifier.DefaultConfig(),
+		Tasks:    manager.DefaultTasksConfig(),
 		Agent:    agent.DefaultConfig(),
 	}
 }
@@ -68,7 +71,8 @@ type section struct {
 
 func (c Config) sections() []section {
 	return []section{{"relay", c.Relay}, {"identity", c.Identity}, {"enroll", c.Enroll}, {"fsp", c.FSP}, {"ingest", c.Ingest},
-		{"store", c.Store}, {"resync", c.Resync}, {"clients", c.Clients}, {"reports", c.Reports}, {"notifier", c.Notifier}, {"agent", c.Agent}}
+		{"store", c.Store}, {"resync", c.Resync}, {"clients", c.Clients}, {"reports", c.Reports}, {"notifier", c.Notifier},
+		{"tasks", c.Tasks}, {"agent", c.Agent}}
 }
 
 // Validate reports every problem of every stage at once.

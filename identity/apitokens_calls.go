@@ -38,6 +38,14 @@ func (t *APITokens) Handle(mux control.Router) {
 	control.Handle(mux, path+"revoke", func(ctx context.Context, in revokeCall, _ *control.Teller) (APIToken, error) {
 		return t.Revoke(ctx, Local(ctx), in.ID)
 	})
+	control.Handle(mux, path+"standing", func(ctx context.Context, in revokeCall, _ *control.Teller) (verdict, error) {
+		err := t.Standing(ctx, in.ID)
+		var refused *Refusal
+		if errors.As(err, &refused) {
+			return verdict{Refused: refused}, nil
+		}
+		return verdict{}, err
+	})
 	control.Handle(mux, path+"verify", func(ctx context.Context, in claim, _ *control.Teller) (verdict, error) {
 		person, err := t.verify(ctx, in)
 		var refused *Refusal
@@ -46,6 +54,20 @@ func (t *APITokens) Handle(mux control.Router) {
 		}
 		return verdict{Person: person}, err
 	})
+}
+
+// Standing is APITokens.Standing.
+func (c *APITokenClient) Standing(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
+	defer cancel()
+	v, err := control.Call[verdict](ctx, c.caller, "api-token/standing", revokeCall{id}, control.Listener{})
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w (%w)", Unavailable(), err)
+	case v.Refused != nil:
+		return v.Refused
+	}
+	return nil
 }
 
 // Local is who calls over a private socket, which only the owner of the data directory and root can open: they may do

@@ -80,6 +80,31 @@ func (t *APITokens) verify(ctx context.Context, c claim) (Person, error) {
 	return kept.person(), nil
 }
 
+// Standing is nil as long as a token may still do what it could, whoever has it. Its error is a *Refusal.
+func (t *APITokens) Standing(_ context.Context, id string) error {
+	var kept keptToken
+	known := false
+	err := t.db.View(func(tx *bbolt.Tx) (err error) {
+		kept, known, err = getAPIToken(tx, id)
+		return err
+	})
+	gone := func(code, detail string) error {
+		return &Refusal{Code: code, Status: http.StatusUnauthorized, Detail: detail}
+	}
+	switch now := t.now(); {
+	case err != nil:
+		t.log.Error("API token not looked up", "err", err)
+		return Unavailable()
+	case !known:
+		return gone("token_invalid", "the token is not one of this site's")
+	case !kept.Revoked.IsZero():
+		return gone("token_revoked", "the token was revoked at "+kept.Revoked.Format(time.RFC3339))
+	case !now.Before(kept.Expires):
+		return gone("token_expired", "the token expired at "+kept.Expires.Format(time.RFC3339))
+	}
+	return nil
+}
+
 // compare looks a token up and counts a failure. blocked is who has to wait from this failure on. Only one claim is
 // looked at at a time, so that parallel guesses are not more than those allowed.
 func (t *APITokens) compare(c claim, now time.Time) (kept keptToken, right bool, wait time.Duration, blocked []string,

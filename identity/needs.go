@@ -158,6 +158,7 @@ func Needs() []Need {
 		{AtIdentity, "POST /identity/api-token/create", MayTokenCreate, "", ""},
 		{AtIdentity, "POST /identity/api-token/list", MayTokenList, "", ""},
 		{AtIdentity, "POST /identity/api-token/revoke", MayTokenRevoke, "", ""},
+		{AtIdentity, "POST /identity/api-token/standing", "", "", siteProcess},
 		{AtIdentity, "POST /identity/api-token/verify", "", "", siteProcess},
 		{AtIdentity, "POST /identity/audit/begin", "", "", siteProcess},
 		{AtIdentity, "POST /identity/audit/finish", "", "", siteProcess},

@@ -138,8 +138,8 @@ func (s *Site) openManager(reg prometheus.Registerer) (*manager.Manager, error) 
 	}
 	cfg := s.cfg.Settings.Notifier
 	own, err := manager.Open(manager.Config{Dir: NotifierDir(s.cfg.Data), Box: PresenceBox(s.cfg.Data), Server: name,
-		ServerID: serverID, PresenceInterval: cfg.PresenceInterval, History: cfg.History},
-		manager.Deps{Log: s.log.With("stage", "manager"), Registerer: reg})
+		ServerID: serverID, PresenceInterval: cfg.PresenceInterval, History: cfg.History, Live: liveManager(*s.live.Load())},
+		s.managerDeps(reg))
 	if err != nil {
 		return nil, fmt.Errorf("start the notification manager: %w", err)
 	}

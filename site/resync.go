@@ -193,6 +193,9 @@ func (s *Site) configure(cfg configs.Config) {
 	if sets := s.sets.Load(); sets != nil {
 		sets.Configure(cfg.Clients)
 	}
+	if own := s.manager.own.Load(); own != nil {
+		own.Configure(liveManager(cfg))
+	}
 	if s.notifier != nil {
 		if err := s.notifier.Configure(liveNotifier(s.cfg.Settings.Notifier, cfg.Notifier)); err != nil {
 			s.log.Error("notifier settings not taken, those in force stay", "err", err)

@@ -14,7 +14,8 @@ import (
 var wrongValues = map[string]string{
 	"relay.auth": "none", "fsp.messages": "many", "ingest.loader_threads": "0", "store.tls": "maybe",
 	"resync.max_outstanding": "0", "clients.retire_after": "1h", "identity.renew_grace": "-1h", "enroll.per_hour": "-1",
-	"reports.max_rows": "0", "notifier.throttle": "0", "agent.send_interval": "0s",
+	"reports.max_rows": "0", "notifier.throttle": "0", "tasks.confirm_above": "-1",
+	"agent.send_interval": "0s",
 }
 
 // A wrong value stops the commands that use its section, and only those.

@@ -296,7 +296,7 @@ func (m *Manager) setStop(ctx context.Context, by By, name string, needs identit
 	}
 	return m.recorded(ctx, by, audit.Action{Action: name, Object: "site", Reason: reason}, func() (string, error) {
 		err := m.update(func(c *change) error {
-			c.stop = &stopOrder{Stopped: stopped, Actor: by.Actor, Reason: reason, At: c.now.UTC()}
+			c.stop = &Stop{Stopped: stopped, Actor: by.Actor, Reason: reason, At: c.now.UTC()}
 			return nil
 		})
 		return "", coded(err, "keep that pushes are stopped or go on")

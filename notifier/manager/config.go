@@ -107,7 +107,7 @@ type Deps struct {
 
 	// What tasks need. Without a key nothing is signed, and without an audit log no task is taken.
 	TaskKey func() (id string, key ed25519.PrivateKey, err error)
-	Site    uuid.UUID
+	Site    func() (uuid.UUID, error)
 	Pack    *packs.Pack // whose tasks are pushed; nil is the built-in one
 	Audit   auditor
 	// Members are the clients of a collection, or all. Retired clients are in none.

@@ -65,7 +65,7 @@ func (m *Manager) loadTasks(tx *bbolt.Tx) error {
 		}
 		m.keep(t, steps)
 	}
-	if m.stop, err = get[stopOrder](tx, bucketMeta, metaStop); err != nil {
+	if m.stop, err = get[Stop](tx, bucketMeta, metaStop); err != nil {
 		return err
 	}
 	if m.taskNumber, err = get[uint64](tx, bucketMeta, metaTaskNumber); err != nil {

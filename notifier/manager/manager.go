@@ -58,7 +58,7 @@ type Manager struct {
 	taskIDs    map[uuid.UUID]uint64
 	open       map[uuid.UUID]*open // the open steps of each client
 	openSteps  int
-	stop       stopOrder
+	stop       Stop
 	taskNumber uint64 // of the last task
 	push       uint64 // number of the last push
 	pushesTo   uint64 // those up to here may be used: that is in the file

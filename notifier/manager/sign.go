@@ -28,7 +28,11 @@ func (m *Manager) signer(now time.Time) *signer {
 	if m.deps.TaskKey == nil {
 		return nil
 	}
+	var site uuid.UUID
 	id, key, err := m.deps.TaskKey()
+	if err == nil {
+		site, err = m.deps.Site()
+	}
 	if err != nil {
 		if text := err.Error(); text != m.signTold {
 			m.signTold = text
@@ -37,7 +41,7 @@ func (m *Manager) signer(now time.Time) *signer {
 		return nil
 	}
 	m.signTold = ""
-	m.signs = &signer{id, key, m.deps.Site, now}
+	m.signs = &signer{id, key, site, now}
 	return m.signs
 }
 

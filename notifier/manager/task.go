@@ -23,7 +23,7 @@ var (
 	bucketStepWaits   = []byte("steps_waiting") // number and client by version
 	metaTaskNumber    = []byte("task_number")   // of the last task
 	metaPushes        = []byte("pushes")        // up to which numbers of pushes may have been used
-	metaStop          = []byte("stop")          // a stopOrder
+	metaStop          = []byte("stop")          // a Stop
 )
 
 // task is what is kept of a task. It is never changed, but replaced.
@@ -142,12 +142,12 @@ func (c *Counts) of(s wire.Step) *int {
 // waiting are the clients that have not come to an end.
 func (c *Counts) waiting() int { return c.Queued + c.Pushed + c.Received + c.Running }
 
-// stopOrder says that nothing is pushed.
-type stopOrder struct {
+// Stop is whether nothing is pushed, and who wanted that last.
+type Stop struct {
 	Stopped bool      `json:"stopped"`
 	Actor   string    `json:"actor,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
-	At      time.Time `json:"at,omitzero"`
+	At      time.Time `json:"time,omitzero"`
 }
 
 // putTask writes a task, and that the tables lack it.

@@ -17,7 +17,7 @@ type changedTasks struct {
 	before  map[stepKey]*step // as they are in the file; nil: not there
 	outputs map[stepKey]wire.Output
 	made    *madeTask
-	stop    *stopOrder
+	stop    *Stop
 	pushes  uint64 // numbers of pushes up to here may be used
 	strange map[stranger]*step
 	gone    goneSteps

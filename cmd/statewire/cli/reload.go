@@ -22,7 +22,7 @@ const settleDelay = 200 * time.Millisecond
 // LiveKeys are the keys, or the sections, that take effect while a site runs.
 func LiveKeys() []string {
 	return []string{"resync.", "clients.", "notifier.keepalive", "notifier.offline_after", "notifier.throttle",
-		"notifier.http_hold"}
+		"notifier.http_hold", "notifier.task_validity", "tasks."}
 }
 
 // serviceManager is told that a reload begins and ends.
