@@ -34,6 +34,9 @@ type bench struct {
 	t   testing.TB
 	cfg Config
 	now time.Time
+
+	office *office           // nil: it has no tasks
+	got    map[uint32]uint64 // the last work that each server has
 }
 
 func newBench(t testing.TB) *bench {
@@ -56,7 +59,11 @@ func newBench(t testing.TB) *bench {
 func (b *bench) open() {
 	b.t.Helper()
 	var err error
-	b.Manager, err = Open(b.cfg, Deps{Clock: func() time.Time { return b.now }})
+	deps := Deps{Clock: func() time.Time { return b.now }}
+	if b.office != nil {
+		deps = b.office.deps(deps.Clock)
+	}
+	b.Manager, err = Open(b.cfg, deps)
 	if err != nil {
 		b.t.Fatal(err)
 	}

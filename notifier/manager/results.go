@@ -133,8 +133,8 @@ func (s *step) take(told wire.Results, r *wire.Result, now time.Time) (result st
 	s.Reason, s.Detail, s.ExitCode = r.Code, r.Detail, r.ExitCode
 	s.At = micro(stepTime(told, r, now))
 	s.Size, s.Truncated = r.Output.Size, r.Output.Truncated
-	if s.Step.Final() {
-		s.Cancel = false
+	if s.Step.Final() || s.Step == wire.StepRunning {
+		s.Cancel = false // it is done, or too late
 	}
 	for _, t := range []struct {
 		to   *int64

@@ -271,11 +271,11 @@ func timeOf(us int64) time.Time {
 func (m *Manager) whyQueued(key stepKey) string {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	o := m.find(key)
-	switch reason := m.queuedReason(key.client); {
-	case reason != "":
+	if reason := m.queuedReason(key.client); reason != "" {
 		return reason
-	case o != nil && o.push == 0 && o.of.task.State == TaskActive && !m.stop.Stopped:
+	}
+	o := m.find(key)
+	if o != nil && o.line != 0 && (o.of.limiter != nil || len(m.queue(o.line).unwritten) >= m.room()) && !m.stop.Stopped {
 		return reasonThrottled
 	}
 	return reasonOnline

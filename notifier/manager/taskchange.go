@@ -244,7 +244,7 @@ func (m *Manager) moved(o *open, s *step) {
 			m.takeBack(c.Server, o)
 		}
 	}
-	o.rank = uint8(s.Step.Rank())
+	o.rank, o.cancel = uint8(s.Step.Rank()), s.Cancel
 	if s.Push >= o.push || s.Step.Rank() > wire.StepPushed.Rank() {
 		m.written(o)
 	}
