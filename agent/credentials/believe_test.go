@@ -105,6 +105,50 @@ func TestATrustDocumentOnlyGrowsNewer(t *testing.T) {
 	}
 }
 
+// A task that the site's next key signs is believed after the next policy, and what the former one signs goes on to be.
+func TestTheNextTaskKeyIsBelievedWithTheNextPolicy(t *testing.T) {
+	m := newMachine(t)
+	m.enrol()
+	const kind = "application/vnd.statewire.task+xml"
+	believes := func(envelope []byte) bool {
+		_, _, err := m.c.Document().OpenTask(envelope, kind, time.Now())
+		return err == nil
+	}
+	task := func() []byte {
+		id, key, err := m.site.Keys.TaskKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		envelope, err := trust.SignEnvelope(kind, []byte("<x/>"), id, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return envelope
+	}
+	former := task()
+	id, _, _ := m.site.Keys.TaskKey()
+	for _, change := range []trust.Change{{}, {Drop: []string{id}}} {
+		d, err := m.site.Keys.Next(change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.site.Keys.Load(d.Envelope()); err != nil {
+			t.Fatal(err)
+		}
+		next, known := task(), change.Drop == nil // with both keys the site signs with the one that agents know
+		if believes(next) != known || !believes(former) {
+			t.Errorf("before the policy: next %v, former %v", believes(next), believes(former))
+		}
+		if err := m.c.Believe(nil, m.site.Trust()); err != nil {
+			t.Fatal(err)
+		}
+		m.start()
+		if !believes(next) || believes(former) != known {
+			t.Errorf("after the policy: next %v, former %v", believes(next), believes(former))
+		}
+	}
+}
+
 // Whoever is not enrolled has nothing to compare with.
 func TestOnlyEnrolledClientsAreToldWhomToBelieve(t *testing.T) {
 	m := newMachine(t)

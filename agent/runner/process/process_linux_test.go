@@ -56,6 +56,15 @@ func alive(pid int) bool {
 	return err == nil && !bytes.Contains(stat, []byte(") Z "))
 }
 
+// gone wants a process to be gone, and sees to it.
+func gone(t *testing.T, pid int) {
+	t.Helper()
+	if alive(pid) {
+		t.Errorf("%d lives on", pid)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
 // A task sees nothing of the agent: no variable but its own, no open file, no terminal, no other folder.
 func TestATaskSeesNothingOfTheAgent(t *testing.T) {
 	t.Setenv("STATEWIRE_SECRET", "hush")
@@ -147,9 +156,7 @@ wait; sleep 1000`, 4, grace},
 				t.Errorf("%+v took %v", r, took)
 			}
 			for _, pid := range pids(t, out, tc.pids) {
-				if alive(pid) {
-					t.Errorf("%d lives on", pid)
-				}
+				gone(t, pid)
 			}
 		})
 	}
@@ -176,9 +183,7 @@ func TestAFloodIsContained(t *testing.T) {
 func TestNothingOutlivesItsTask(t *testing.T) {
 	r, out := shell(t, "(trap '' TERM; exec sleep 1000) & echo $! $$", nil)
 	for _, pid := range pids(t, out, 2) {
-		if alive(pid) {
-			t.Errorf("%d lives on", pid)
-		}
+		gone(t, pid)
 	}
 	if r.TimedOut || r.ExitCode != 0 {
 		t.Errorf("%+v", r)
@@ -188,7 +193,8 @@ func TestNothingOutlivesItsTask(t *testing.T) {
 // A program that left the group keeps nobody waiting.
 func TestAProgramThatLeftTheGroupIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
-	r, out := shell(t, "setsid sh -c 'echo $$; exec sleep 1000' & sleep 0.3", nil)
+	r, out := shell(t, "setsid sh -c 'echo $$; exec sleep 1000' & sleep 0.3",
+		func(s *Spec) { s.Timeout = 10 * time.Second })
 	left := pids(t, out, 1)[0]
 	if !alive(left) {
 		t.Error("it did not leave: this test tests nothing")
@@ -223,9 +229,7 @@ func TestATaskEndsWithItsAgentsWork(t *testing.T) {
 	if _, err := Run(ctx, s); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	if alive(<-pid) {
-		t.Error("it lives on")
-	}
+	gone(t, <-pid)
 	if _, err := Run(ctx, s); !errors.Is(err, context.Canceled) {
 		t.Errorf("started after the end: %v", err)
 	}
