@@ -21,6 +21,7 @@ type byHTTP struct {
 	*bed
 	pipes  *pipes
 	client *http.Client
+	ack    uint64 // the greatest number of a task that the client has
 }
 
 func serveHTTP(t *testing.T, b *bed, m member) *byHTTP {
@@ -46,7 +47,7 @@ func (h *byHTTP) post(ctx context.Context, session uint64, body []byte) (int, []
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://relay/mp/channel", bytes.NewReader(body))
 	check(h.t, err)
 	req.Header.Set(SessionHeader, strconv.FormatUint(session, 10))
-	req.Header.Set(AckHeader, "0")
+	req.Header.Set(AckHeader, strconv.FormatUint(h.ack, 10))
 	resp, err := h.client.Do(req)
 	if err != nil {
 		return 0, nil, nil, err

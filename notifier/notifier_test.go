@@ -145,6 +145,7 @@ type desk struct {
 	seen []wire.Row
 	away error
 
+	stopped bool // as the last work said
 	results []wire.Result
 	dropped []wire.Dropped
 }
@@ -163,9 +164,14 @@ func (d *desk) Work(ctx context.Context, ask wire.Ask) (wire.Work, error) {
 	defer timer.Stop()
 	select {
 	case work := <-d.works:
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.stopped = work.Stopped
 		return work, nil
 	case <-timer.C:
-		return wire.Work{Number: ask.Got}, nil
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return wire.Work{Number: ask.Got, Stopped: d.stopped}, nil
 	case <-ctx.Done():
 		return wire.Work{}, ctx.Err()
 	}
