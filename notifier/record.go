@@ -83,7 +83,8 @@ func readRecord(data []byte) (r record, size int, cut bool) {
 	}
 	length := int64(binary.BigEndian.Uint32(data[len(recordMark):]))
 	if string(data[:len(recordMark)]) != recordMark || length < recordFixed || length > recordFixed+wire.MaxFrame {
-		return r, 0, len(bytes.Trim(data, "\x00")) == 0
+		begun := bytes.TrimRight(data, "\x00") // what was never written may be zeros
+		return r, 0, len(begun) < recordHead && begins(begun)
 	}
 	if size = recordHead + int(length); size > len(data) {
 		return r, 0, true
@@ -100,6 +101,12 @@ func readRecord(data []byte) (r record, size int, cut bool) {
 		return r, 0, false
 	}
 	return r, size, false
+}
+
+// begins says whether a record may begin so.
+func begins(data []byte) bool {
+	n := min(len(data), len(recordMark))
+	return string(data[:n]) == recordMark[:n]
 }
 
 // open takes up what an earlier run left. What cannot be read is set aside, and keeps nothing from starting.
