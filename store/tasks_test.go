@@ -114,6 +114,10 @@ func TestClientOperationsCountEachClientOnce(t *testing.T) {
 			"FailedClients + OfflineClients + QueuedClients + CancelledClients + UnknownClients OR TotalClients = 0"); n > 0 {
 			t.Errorf("%s: the counts of %d tasks do not add up", state, n)
 		}
+		if n, asked := count(t, s, "SELECT count() FROM dbo.BGB_ResTaskHistory WHERE TaskID = 1"), count(t, s,
+			"SELECT toUInt64(TotalClients) FROM SMS_ClientActionStatus WHERE ActionID = 1"); n != asked {
+			t.Errorf("%s: BGB_ResTaskHistory has %d clients of task 1, want %d", state, n, asked)
+		}
 		exec(t, s, "SYSTEM START MERGES", "OPTIMIZE TABLE task_steps FINAL", "OPTIMIZE TABLE tasks FINAL")
 	}
 	if n := count(t, s, "SELECT count() FROM dbo.BGB_ResTaskHistory WHERE State = 'succeeded' AND TaskID = 1"); n !=

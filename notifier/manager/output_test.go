@@ -55,7 +55,7 @@ func TestALongOutputIsPutTogether(t *testing.T) {
 	is("no store", output(1), begun)
 	w.Manager.tables.Store(w.db)
 	is("a piece is missing", output(1), begun)
-	w.sends(1, of, 2, 2, 11, wire.OutputText, "!", 9)
+	w.sends(1, of, 2, 2, 11, wire.OutputText, "!!", 9)
 	is("a piece of another output", output(1), begun)
 	w.sends(1, of, 2, 2, 12, wire.OutputText, "üx", 4)
 	is("a piece that is too long", output(1), begun)

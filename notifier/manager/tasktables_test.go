@@ -215,12 +215,14 @@ func TestAnErasedClientIsForgottenInTasks(t *testing.T) {
 		w.load(full(1, on(1, 8, 1, 0), on(2, 8, 1, 0)))
 		of := w.asks(1, 2, 3)
 		w.results(said(of, 1, wire.StepSucceeded), said(of, 3, wire.StepReceived), wire.Result{Task: uuid.UUID{9: 1},
-			Client: id(2), Step: wire.StepSucceeded, Push: 1})
+			Client: id(4), Step: wire.StepSucceeded, Push: 1})
 		w.sync()
-		w.exec("ALTER TABLE task_steps DELETE WHERE client_id = '" + id(2).String() + "' SETTINGS mutations_sync = 2")
+		w.exec(fmt.Sprintf("ALTER TABLE task_steps DELETE WHERE client_id IN ('%s', '%s') SETTINGS mutations_sync = 2", id(2),
+			id(4)))
 		if byRestore { // of the state file: it knows nothing of the erasure
-			w.exec("INSERT INTO serial_floors VALUES ('" + hashOf(id(2)) + "', 7, now64(6))")
-		} else if err := w.Forget(t.Context(), []uuid.UUID{id(2)}); err != nil {
+			w.exec(fmt.Sprintf("INSERT INTO serial_floors VALUES ('%s', 7, now64(6)), ('%s', 7, now64(6))", hashOf(id(2)),
+				hashOf(id(4))))
+		} else if err := w.Forget(t.Context(), []uuid.UUID{id(2), id(4)}); err != nil {
 			t.Fatal(err)
 		}
 		w.begin()
@@ -234,7 +236,7 @@ func TestAnErasedClientIsForgottenInTasks(t *testing.T) {
 			t.Errorf("counts %+v", c)
 		}
 		w.equal("results that nobody asked for", w.rows("toString(client_id)) FROM task_steps WHERE client_id = '"+
-			id(2).String()+"'"))
+			id(4).String()+"'"))
 		w.restart()
 		w.results(said(of, 3, wire.StepSucceeded))
 		if s := w.kept(1); s.open() || s.State != TaskEnded {

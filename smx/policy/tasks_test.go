@@ -63,7 +63,7 @@ func TestTasksThatFitAPolicyAreRead(t *testing.T) {
 		large.Topics = append(large.Topics, Topic{Type: 1<<32 - 1 - uint32(MaxTopics) + uint32(i), Paused: true,
 			Interval: MaxInterval})
 	}
-	large.Trust = &Trust{CA: authorities(t, 30), Document: sized(MaxTrustBytes)}
+	large.Trust = &Trust{CA: authorities(t, 120), Document: sized(MaxTrustBytes)}
 	for _, c := range []struct {
 		name  string
 		p     Document
