@@ -151,3 +151,34 @@ func TestTheSecretIsNotSentToBeVerified(t *testing.T) {
 		t.Errorf("sent was %s", body)
 	}
 }
+
+// What somebody asked for with a token goes on as long as the token is good, here and in another process.
+func TestTheStandingOfAToken(t *testing.T) {
+	s := newTokenSite(t)
+	path, _, stop := serveTokens(t, s)
+	c := DialAPITokens(path)
+	long, short := s.make(Wanted{Role: Operator, Life: 2 * day}), s.make(Wanted{Role: Operator, Life: day})
+	want := func(what, id, want string) {
+		t.Helper()
+		if got := codeOf(t, s.Standing(t.Context(), id)); got != want {
+			t.Errorf("%s: %q", what, got)
+		}
+		if got := codeOf(t, c.Standing(t.Context(), id)); got != want {
+			t.Errorf("%s, in another process: %q", what, got)
+		}
+	}
+	want("good", long.ID, "")
+	want("nobody's", "AAAAAAAAAAAA", "401 token_invalid")
+	s.at = s.at.Add(day)
+	want("over", short.ID, "401 token_expired")
+	want("good still", long.ID, "")
+	if _, err := s.Revoke(t.Context(), localAdmin, long.ID); err != nil {
+		t.Fatal(err)
+	}
+	want("revoked", long.ID, "401 token_revoked")
+	stop()
+	c = DialAPITokens(path)
+	if got := codeOf(t, c.Standing(t.Context(), long.ID)); got != "503 identity_unavailable" {
+		t.Errorf("nobody answers: %q", got)
+	}
+}

@@ -136,32 +136,50 @@ func (m *Manager) readTask(number uint64) (*task, error) {
 	return &t, err
 }
 
-// cancelTask takes a task back.
+// cancelTask takes a task back: from now on it is handed out to nobody. Of a great one, servers may ask for work while it
+// is taken from one client after the other.
 func (m *Manager) cancelTask(number uint64, why string) error {
-	err := m.update(func(c *change) error {
-		l := m.tasks[number]
-		if l == nil {
-			return nil // it ended meanwhile
-		}
-		t, err := c.task(number)
-		if err != nil {
+	for done := false; !done; {
+		err := m.update(func(c *change) (err error) {
+			done, err = c.cancelSome(number, why)
 			return err
+		})
+		if err != nil {
+			return fmt.Errorf("cancel task %d: %w", number, err)
 		}
-		handed := t.Handed
-		t.State, t.Why = TaskCancelled, why
-		for i := range l.steps {
-			if o := &l.steps[i]; o.rank > 0 {
-				if err := c.cancel(o, handed); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("cancel task %d: %w", number, err)
 	}
 	return nil
+}
+
+// cancelSome takes a task back from some clients, and says whether those were all.
+func (c *change) cancelSome(number uint64, why string) (done bool, err error) {
+	l := c.m.tasks[number]
+	if l == nil {
+		return true, nil // it ended meanwhile
+	}
+	t, err := c.task(number)
+	if err != nil {
+		return true, err
+	}
+	if t.State != TaskCancelled {
+		t.State, t.Why = TaskCancelled, why
+	}
+	for i, n := 0, 0; i < len(l.steps); i++ {
+		if o := &l.steps[i]; o.toCancel() {
+			if n++; n > maxSwept {
+				return false, nil
+			}
+			if err := c.cancel(o, t.Handed); err != nil {
+				return true, err
+			}
+		}
+	}
+	return true, nil
+}
+
+// toCancel says whether a task that was taken back is still to be taken from the client.
+func (o *open) toCancel() bool {
+	return o.rank > 0 && !o.cancel && int(o.rank) < wire.StepRunning.Rank()
 }
 
 // cancel takes a task back from one client. Whoever may have it is told, and says what became of it; a server that has

@@ -170,7 +170,7 @@ const (
 	pushesReserved   = 10_000    // numbers of pushes that are taken from the file at once
 	maxStrangers     = 10_000    // results of tasks that the site does not know
 	maxAuditStrange  = 100       // of one call, that get a line in the audit log
-	maxSwept         = 20_000    // steps that end in one transaction
+	maxSwept         = 5_000     // steps that end in one transaction
 	sweepEvery       = 5 * time.Second
 	rateTick         = 100 * time.Millisecond // how long pushes of a task with a rate of its own gather
 	signTimeEvery    = 5 * time.Minute

@@ -231,6 +231,7 @@ func TestStopAndResume(t *testing.T) {
 // A held question is answered as soon as a task, a stop or its end comes, and every five minutes with a signed time.
 func TestAHeldQuestionLearnsOfTasksAtOnce(t *testing.T) {
 	b := tasksBench(t, 1)
+	b.load(full(1, on(1, 8, 1, 0))) // else it owes one
 	b.fetch(1, 1)
 	synctest.Test(t, func(t *testing.T) {
 		b.Manager.queues = map[uint32]*queue{} // its channels belong to this test

@@ -169,7 +169,8 @@ func TestASecondPersonAgrees(t *testing.T) {
 	if s.State != TaskWaits || len(b.pushes(1, 1)) > 0 {
 		t.Fatalf("%+v", s)
 	}
-	b.pass(2 * time.Hour)
+	b.now = b.now.Add(2 * time.Hour)
+	b.step()
 	name := s.Task.String()
 	if _, err := b.Approve(t.Context(), admin, name); code(err) != "own_task" {
 		t.Errorf("one's own: %v", err)
@@ -207,7 +208,8 @@ func TestASecondPersonAgrees(t *testing.T) {
 	}
 	b.wantSteps("revoked", s.Task.String(), "1 cancelled, 2 cancelled")
 	s = b.create(admin, o)
-	b.pass(8 * 24 * time.Hour)
+	b.now = b.now.Add(8 * 24 * time.Hour)
+	b.step()
 	b.wantSteps("nobody agreed", s.Task.String(), "1 cancelled, 2 cancelled")
 	if got, _ := b.show("3"); got.State != TaskCancelled || got.Why != "not_approved" {
 		t.Errorf("%+v", got)

@@ -13,19 +13,54 @@ func (m *Manager) sweep(now time.Time) error {
 		return nil
 	}
 	m.swept = now
+	if err := m.cancelRest(); err != nil {
+		return err
+	}
+	for ends := m.allOverdue(now); len(ends) > 0; ends = m.allOverdue(now) {
+		if err := m.endAll(ends); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cancelRest goes on with tasks that were being cancelled when the process before this one ended.
+func (m *Manager) cancelRest() error {
+	var rest []uint64
 	m.mu.RLock()
-	var ends []ending
-	for _, l := range m.tasks {
-		ends = m.overdue(l, now, ends)
-		if len(ends) >= maxSwept {
-			m.swept = time.Time{} // the next look goes on
-			break
+	for number, l := range m.tasks {
+		if l.task.State != TaskCancelled {
+			continue
+		}
+		for i := range l.steps {
+			if l.steps[i].toCancel() {
+				rest = append(rest, number)
+				break
+			}
 		}
 	}
 	m.mu.RUnlock()
-	if len(ends) == 0 {
-		return nil
+	for _, number := range rest {
+		if err := m.cancelTask(number, ""); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// allOverdue are some of those whose time is over.
+func (m *Manager) allOverdue(now time.Time) (ends []ending) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, l := range m.tasks {
+		if ends = m.overdue(l, now, ends); len(ends) >= maxSwept {
+			break
+		}
+	}
+	return ends
+}
+
+func (m *Manager) endAll(ends []ending) error {
 	err := m.update(func(c *change) error {
 		for _, e := range ends {
 			if err := c.waitNoLonger(e); err != nil {
