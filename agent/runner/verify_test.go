@@ -92,7 +92,7 @@ func TestTheFirstFaultIsTheRefusal(t *testing.T) {
 		run := Rules{Tasks: Run, Allow: packs.Destructive}
 		r := m.order("", ofPack("Test.Work", "1.3.0.0", "Test.Work.Nothing"), func(r *wire.RequestMessage) {
 			r.Site, r.Client, r.NotAfter = uuid.New(), uuid.New(), r.Issued.Add(-time.Second)
-			r.Pack = "Test.Other"
+			r.Pack, r.Type = "Test.Other", 300
 			r.Parameters = []wire.Parameter{{Name: "Days", Value: "1; touch /x"}}
 		})
 		ownKey, ownSign := m.key, m.sign
@@ -110,7 +110,8 @@ func TestTheFirstFaultIsTheRefusal(t *testing.T) {
 			{"no_task", func() { r.Name = "Test.Work.Inner" }},
 			{"no_task", func() { r.Name = "Test.Work.Near" }},
 			{"no_task", func() { r.Name = "Do" }},
-			{"not_for_this_os", func() { r.Name = "Test.Work.Do" }},
+			{"no_task", func() { r.Name = "Test.Work.Do" }},
+			{"not_for_this_os", func() { r.Type = wire.TypePack }},
 			{"not_for_this_os", func() { ofPack("Test.Work", "1.4.0.0", "Test.Work.Do")(&r) }},
 			{"bad_parameter Days", func() { ofPack("Test.Work", "1.2.0.0", "Test.Work.Do")(&r) }},
 			{"bad_parameter Days", func() { r.Parameters[0].Value = "10" }},
