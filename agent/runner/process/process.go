@@ -37,7 +37,7 @@ type Spec struct {
 
 // Result is how it went.
 type Result struct {
-	ExitCode int  // as shells say it: 128 and the signal for a program that a signal ended
+	ExitCode int  // as shells say it: 128 and the signal for one that a signal ended; -1 for one that hangs in the system
 	TimedOut bool // it was ended because its time was over
 	Started  time.Time
 	Finished time.Time
@@ -152,11 +152,17 @@ func run(ctx context.Context, cmd *exec.Cmd, out *output, timeout time.Duration)
 	}
 	r.Finished = time.Now()
 	r.Output, r.Size = out.kept()
-	if err == nil {
+	switch {
+	case err == nil:
 		r.ExitCode = exitCode(cmd.ProcessState)
+	case r.TimedOut && errors.Is(err, errHangs):
+		r.ExitCode, err = -1, nil
 	}
 	return r, err
 }
+
+// errHangs says that a program was ended and does not go.
+var errHangs = errors.New("the program was ended and does not go: it hangs in the system")
 
 // wait stays until the program ended, and ends what is left of its group.
 func wait(cmd *exec.Cmd, g *group) error {
@@ -186,6 +192,6 @@ func end(g *group, gone <-chan error) error {
 	case err := <-gone:
 		return err
 	case <-time.After(patience):
-		return errors.New("the program was ended and does not go: it hangs in the system")
+		return errHangs
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -56,12 +57,15 @@ func alive(pid int) bool {
 	return err == nil && !bytes.Contains(stat, []byte(") Z "))
 }
 
-// gone wants a process to be gone, and sees to it.
+// gone wants a process to be gone that was ended, and sees to it. The system takes a moment for what is left of it.
 func gone(t *testing.T, pid int) {
 	t.Helper()
-	if alive(pid) {
-		t.Errorf("%d lives on", pid)
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+	for deadline := time.Now().Add(5 * time.Second); alive(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Errorf("%d lives on", pid)
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+			return
+		}
 	}
 }
 
@@ -235,6 +239,17 @@ func TestATaskEndsWithItsAgentsWork(t *testing.T) {
 	}
 }
 
+// A program that hangs in the system is left to it, after its pauses.
+func TestAProgramThatHangsIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		err := end(&group{reaped: true}, make(chan error))
+		if took := time.Since(began); !errors.Is(err, errHangs) || took != grace+patience {
+			t.Errorf("%v after %v", err, took)
+		}
+	})
+}
+
 // What could not be started, or was never meant to be, says so.
 func TestWhatIsNotRun(t *testing.T) {
 	good := Spec{Path: "/bin/true", Folder: t.TempDir(), Timeout: time.Second}
@@ -292,12 +307,7 @@ func TestATaskDiesWithItsAgent(t *testing.T) {
 	defer func() { _ = agent.Wait() }()
 	pid := childOf(t, agent.Process.Pid)
 	_ = agent.Process.Kill()
-	for deadline := time.Now().Add(10 * time.Second); alive(pid); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-			t.Fatal("it lives on")
-		}
-	}
+	gone(t, pid)
 }
 
 // childOf waits until a process has a child, any thread of it being the parent.
