@@ -191,8 +191,11 @@ func (c *change) cancel(o *open, handed bool) error {
 	}
 	next := *old
 	one := c.m.clients[o.client]
+	c.m.mu.RLock()
+	atServer := o.push != 0
+	c.m.mu.RUnlock()
 	switch reachable := one != nil && one.online(); {
-	case old.Step == wire.StepQueued && (!handed || !reachable && o.push == 0):
+	case old.Step == wire.StepQueued && (!handed || !reachable && !atServer):
 		next.Step, next.At, next.Reason = wire.StepCancelled, c.now.UnixMicro(), ""
 		if handed && one != nil {
 			server := one.Server
@@ -313,10 +316,22 @@ func (m *Manager) setStop(ctx context.Context, by By, name string, needs identit
 			maxReasonBytes)
 	}
 	return m.recorded(ctx, by, audit.Action{Action: name, Object: "site", Reason: reason}, func() (string, error) {
+		if stopped {
+			m.stopAtOnce()
+		}
 		err := m.update(func(c *change) error {
 			c.stop = &Stop{Stopped: stopped, Actor: by.Actor, Reason: reason, At: c.now.UTC()}
 			return nil
 		})
 		return "", coded(err, "keep that pushes are stopped or go on")
 	})
+}
+
+// stopAtOnce has servers stop before that is in the file: a great change that is being written does not keep them
+// pushing.
+func (m *Manager) stopAtOnce() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stop.Stopped = true
+	m.ringAll()
 }

@@ -356,3 +356,35 @@ func TestWhoMayChangeARate(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A stop comes to a server that waits although a great change is just being written.
+func TestAStopWaitsForNoChange(t *testing.T) {
+	b := tasksBench(t, 1)
+	b.load(full(1, on(1, 8, 1, 0))) // else it owes one
+	b.fetch(1, 1)
+	synctest.Test(t, func(t *testing.T) {
+		b.Manager.queues = map[uint32]*queue{} // its channels belong to this test
+		ask := wire.Ask{Server: "push1", ServerID: 1, Epoch: 1, Version: 1}
+		w, err := b.Work(t.Context(), ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask.Got = w.Number
+		answered, stopped := make(chan wire.Work), make(chan error)
+		go func() {
+			w, _ := b.Work(t.Context(), ask)
+			answered <- w
+		}()
+		synctest.Wait()
+		b.writing.Lock()
+		go func() { stopped <- b.Stop(context.Background(), admin, "") }()
+		began := time.Now()
+		if w := <-answered; !w.Stopped || time.Since(began) > 0 {
+			t.Errorf("%+v after %v", w, time.Since(began))
+		}
+		b.writing.Unlock()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	})
+}

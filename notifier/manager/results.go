@@ -232,14 +232,16 @@ func (c *change) unsolicited(key stepKey, old *step, told wire.Results, r *wire.
 // stranger keeps a result of a task that the site does not know.
 func (c *change) stranger(told wire.Results, r *wire.Result) (string, error) {
 	who := stranger{r.Task, r.Client}
-	known, room := false, false
+	known := false
 	err := c.m.db.View(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketUnsolicited)
 		known = b.Get(append(who.task[:], who.client[:]...)) != nil
-		room = b.Stats().KeyN+len(c.strange) < maxStrangers
+		if c.strangers == 0 { // it is counted once in a change
+			c.strangers = 1 + b.Stats().KeyN
+		}
 		return nil
 	})
-	if _, now := c.strange[who]; err != nil || known || now || !room {
+	if _, now := c.strange[who]; err != nil || known || now || c.strangers+len(c.strange) > maxStrangers {
 		return resultSame, err
 	}
 	s := step{Unsolicited: true}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"statewire/notifier/wire"
 )
 
@@ -357,4 +359,24 @@ func TestLastingTasks(t *testing.T) {
 		t.Errorf("it has begun, and the policy has it: %d", n)
 	}
 	b.wantSteps("by policy", s.Task.String(), "1 queued online, 2 received")
+}
+
+// Of tasks that the site does not know only so many results are kept.
+func TestStrangersFillNothing(t *testing.T) {
+	b := tasksBench(t, 0)
+	var results []wire.Result
+	for n := range maxStrangers + 3 {
+		results = append(results, wire.Result{Task: id(1_000_000 + n), Client: id(1), Step: wire.StepSucceeded})
+	}
+	for part := range slices.Chunk(results, maxStrangers-1) {
+		b.answers(1, part...)
+	}
+	kept := 0
+	err := b.db.View(func(tx *bbolt.Tx) error {
+		kept = tx.Bucket(bucketUnsolicited).Stats().KeyN
+		return nil
+	})
+	if err != nil || kept != maxStrangers || len(b.office.lines) != 2*(maxAuditStrange+1) {
+		t.Errorf("%d are kept, with %d lines, %v", kept, len(b.office.lines), err)
+	}
 }

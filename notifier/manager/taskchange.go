@@ -20,7 +20,9 @@ type changedTasks struct {
 	stop    *Stop
 	pushes  uint64 // numbers of pushes up to here may be used
 	strange map[stranger]*step
-	gone    goneSteps
+
+	strangers int // that are kept, and one more; 0: nobody counted
+	gone      goneSteps
 }
 
 // stranger is a client that told of a task which the site does not know.
