@@ -43,7 +43,7 @@ func child() {
 	var err error
 	switch args[0] {
 	case "server":
-		err = serverChild(args[1], args[2])
+		err = serverChild(args[1], args[2], args[3:]...)
 	case "bare":
 		err = bareChild(args[1], args[2])
 	case "clients":
@@ -55,8 +55,8 @@ func child() {
 	}
 }
 
-// serverChild runs a server.
-func serverChild(dir, listen string) error {
+// serverChild runs a server, without a throttle unless one is given.
+func serverChild(dir, listen string, throttle ...string) error {
 	debug.SetGCPercent(GCPercent)
 	own, err := identity.Open(filepath.Join(dir, "identity"), identity.Options{})
 	if err != nil {
@@ -81,6 +81,15 @@ func serverChild(dir, listen string) error {
 		return err
 	}
 	s.queue.limiter.SetLimit(1e9)
+	if len(throttle) > 0 {
+		if cfg.ThrottlePerSecond, err = strconv.Atoi(throttle[0]); err != nil {
+			return err
+		}
+		if err := s.Configure(cfg); err != nil {
+			return err
+		}
+		s.queue.limiter.AllowN(time.Now(), cfg.ThrottlePerSecond)
+	}
 	go s.Run(context.Background())
 	fmt.Println(addr)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
@@ -91,6 +100,14 @@ func serverChild(dir, listen string) error {
 				all = append(all, session.caller.Client)
 			}
 			s.queue.wake(all)
+			fmt.Println("ok")
+		case "push":
+			var all []wire.Push
+			for i, session := range s.hub.sessions() {
+				all = append(all, wire.Push{Push: uint64(i + 1), Task: uuid.New(), TaskID: 1, Client: session.caller.Client,
+					NotAfter: time.Now().Add(time.Hour), Envelope: benchEnvelope})
+			}
+			s.queue.add(all)
 			fmt.Println("ok")
 		case "online":
 			s.hub.mu.Lock()
@@ -157,16 +174,23 @@ func bareChild(dir, listen string) error {
 		}
 	}()
 	fmt.Println(l.Addr())
+	pushFrame := (&push{wire.Push{Push: 1, Envelope: benchEnvelope}, wire.Request}).frame()
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		out := map[string][]byte{"wake": wakeFrame, "push": pushFrame}[lines.Text()]
 		mu.Lock()
 		for _, c := range all {
-			c.Write(wakeFrame)
+			c.Write(out)
 		}
 		mu.Unlock()
 		fmt.Println("ok")
 	}
 	return nil
 }
+
+// pushMark begins the envelope of a benchmark's task, which is as long as one of a real task.
+const pushMark = "a-task-to-be-counted"
+
+var benchEnvelope = append([]byte(pushMark), bytes.Repeat([]byte("x"), 1200-len(pushMark))...)
 
 // crowd is many clients in one process.
 type crowd struct {
@@ -200,6 +224,14 @@ func clientsChild(args []string) error {
 				"mqtt": {0x30, 6, 0, 4, 'w', 'a', 'k', 'e'}}[c.protocol]); err != nil {
 				return err
 			}
+		case "publish-task":
+			if _, err := c.conns[0].Write(fmt.Appendf(nil, "PUB wake %d\r\n%s\r\n", len(benchEnvelope),
+				benchEnvelope)); err != nil {
+				return err
+			}
+		case "count":
+			fmt.Println(c.woken.Load())
+			continue
 		case "woken":
 			for c.woken.Load() < int64(n) {
 				time.Sleep(time.Millisecond)
@@ -356,6 +388,9 @@ func (c *crowd) read(i int) {
 		for {
 			n, err := c.conns[i].Read(buffer)
 			c.woken.Add(int64(bytes.Count(buffer[:n], mark)))
+			if c.protocol == "channel" || c.protocol == "bare" {
+				c.woken.Add(int64(bytes.Count(buffer[:n], []byte(pushMark))))
+			}
 			if err != nil {
 				break
 			}

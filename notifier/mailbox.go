@@ -161,8 +161,8 @@ func (b *mailbox) enter() *turn {
 	return b.turn
 }
 
-// leave gives a request what there is to say. One whose place a newer one took gets nothing. A time that the client does
-// not know yet is worth an answer that would say nothing else.
+// leave gives a request what there is to say. One whose place a newer one took gets nothing. A time that the client
+// does not know yet is worth an answer that would say nothing else.
 func (b *mailbox) leave(t *turn, now *signed, control *http.ResponseController) (parts []part) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

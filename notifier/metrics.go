@@ -28,6 +28,7 @@ type metrics struct {
 	waiting  prometheus.Gauge
 
 	pushes        *prometheus.CounterVec
+	pushed        prometheus.Counter // of pushes, those sent
 	cancels       *prometheus.CounterVec
 	pushesWaiting prometheus.Gauge
 	results       *prometheus.CounterVec
@@ -73,6 +74,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		spooled: prometheus.NewGauge(prometheus.GaugeOpts{Name: "statewire_channel_spool_bytes",
 			Help: "Results on the disk that are in no result file yet."}),
 	}
+	m.pushed = m.pushes.WithLabelValues("sent")
 	if reg != nil {
 		reg.MustRegister(m.pushes, m.cancels, m.pushesWaiting, m.results, m.resultFiles, m.spooled)
 		reg.MustRegister(clients, m.unsigned, m.refused, m.failed, m.ended, m.frames, m.wakes, m.waiting, m.reports,

@@ -38,7 +38,8 @@ type Callers interface {
 	Refusal(identity.Caller) error
 }
 
-// manager says what there is to do, and takes what is told of presence and of tasks. It may be away: the server goes on.
+// manager says what there is to do, and takes what is told of presence and of tasks. It may be away: the server goes
+// on.
 type manager interface {
 	// Work waits for work, at most about 50 seconds. The same work comes again until the question says that it was got.
 	Work(context.Context, wire.Ask) (wire.Work, error)

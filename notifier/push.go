@@ -24,7 +24,7 @@ func byNumber(a, b *push) int { return cmp.Compare(a.Push.Push, b.Push.Push) }
 
 // frame is what leaves.
 func (p *push) frame() []byte {
-	return wire.AppendFrame(nil, p.kind, wire.JoinPush(p.Push.Push, p.Envelope))
+	return wire.AppendPush(nil, p.kind, p.Push.Push, p.Envelope)
 }
 
 // size is the length of the frame.
@@ -154,7 +154,7 @@ func (q *queue) written(p *push) {
 		q.s.metrics.cancels.WithLabelValues("sent").Inc()
 		return
 	}
-	q.s.metrics.pushes.WithLabelValues("sent").Inc()
+	q.s.metrics.pushed.Inc()
 	at := q.s.now().UTC()
 	q.s.results.pushed(wire.Result{Task: p.Task, TaskID: p.TaskID, Push: p.Push.Push, Client: p.Client,
 		Step: wire.StepPushed, Pushed: at, Pushes: 1})

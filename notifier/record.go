@@ -17,8 +17,8 @@ import (
 	"statewire/notifier/wire"
 )
 
-// record is one result in the spool: a mark, the length of what follows the checksum, the checksum, then the client, the
-// time and the response as it came.
+// record is one result in the spool: a mark, the length of what follows the checksum, the checksum, then the client,
+// the time and the response as it came.
 type record struct {
 	client   uuid.UUID
 	at       time.Time // when it came, by this server's clock

@@ -67,8 +67,8 @@ func (s *Server) response(session *session, kind wire.Kind, payload []byte) erro
 	}
 	at := s.now().UTC()
 	if kind == wire.Received {
-		s.results.step(wire.Result{Task: m.Task, TaskID: m.TaskID, Push: m.Push, Client: session.caller.Client, Step: m.Step,
-			Received: at, Started: m.Started})
+		s.results.step(wire.Result{Task: m.Task, TaskID: m.TaskID, Push: m.Push, Client: session.caller.Client,
+			Step: m.Step, Received: at, Started: m.Started})
 		return nil
 	}
 	s.spool.add(session, record{client: session.caller.Client, at: at, payload: payload, response: m})

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -139,6 +140,14 @@ func DecodeCancel(data []byte) (m CancelMessage, err error) {
 	m.Task, m.Site = r.root.uuid("TaskGUID"), r.root.uuid("Site")
 	m.Client, m.Issued = r.root.client("Client"), r.root.time("Issued")
 	return m, wrap("cancellation", r.root, r.each("", nil))
+}
+
+// AppendPush adds a Request or Cancel frame to dst.
+func AppendPush(dst []byte, k Kind, push uint64, envelope []byte) []byte {
+	dst = slices.Grow(dst, HeaderBytes+pushBytes+len(envelope))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(1+pushBytes+len(envelope)))
+	dst = binary.BigEndian.AppendUint64(append(dst, byte(k)), push)
+	return append(dst, envelope...)
 }
 
 // JoinPush is the payload of a Request or Cancel frame: which delivery it is, then the envelope. The number is outside

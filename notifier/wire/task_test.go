@@ -178,6 +178,10 @@ func TestPayloadsOfPushes(t *testing.T) {
 	if err != nil || push != 7 || string(envelope) != "x" {
 		t.Errorf("%d %q %v", push, envelope, err)
 	}
+	if frame := AppendPush(nil, Cancel, 7, []byte("x")); !bytes.Equal(frame, AppendFrame(nil, Cancel, JoinPush(7,
+		[]byte("x")))) {
+		t.Errorf("a frame of %x", frame)
+	}
 	if _, _, err := SplitPush(make([]byte, 8)); err == nil {
 		t.Error("a task without an envelope is taken")
 	}
