@@ -87,15 +87,15 @@ func (q *queue) cancel(cancels []wire.Push) {
 }
 
 // stop keeps all tasks from leaving, or lets them leave again. Those that a slow connection has not written yet are
-// taken back; what it is writing just then ends within a moment, or the connection does.
-func (q *queue) stop(stopped bool) {
+// taken back; what it is writing just then ends within a moment, or the connection does. It says whether that is new.
+func (q *queue) stop(stopped bool) bool {
 	if q.stopped.Swap(stopped) == stopped {
-		return
+		return false
 	}
 	if !stopped {
 		q.s.log.Info("tasks are handed out again")
 		q.ring()
-		return
+		return true
 	}
 	q.s.log.Info("no task is handed out until the manager says otherwise")
 	q.mu.Lock()
@@ -107,6 +107,7 @@ func (q *queue) stop(stopped bool) {
 	for _, l := range slow {
 		l.recall()
 	}
+	return true
 }
 
 // over says whether a task's time is over, by the site's clock.

@@ -275,6 +275,21 @@ func TestNoTaskLeavesWhileTasksAreStopped(t *testing.T) {
 	})
 }
 
+// A stop that follows a resumption is obeyed at once, too, though the manager has no work with it.
+func TestAStopIsLearnedAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, newSite(t), true)
+		time.Sleep(time.Minute)
+		for n := range 5 {
+			b.desk.works <- wire.Work{Stopped: n%2 == 0}
+			synctest.Wait()
+			if b.queue.stopped.Load() != (n%2 == 0) {
+				t.Fatalf("change %d is not learned", n)
+			}
+		}
+	})
+}
+
 // slow signs in and reads nothing more.
 func (b *bed) slow(m member) *tls.Conn {
 	b.t.Helper()

@@ -103,12 +103,14 @@ func (r *results) step(row wire.Result) {
 	r.count(row, !full)
 }
 
-// pushed takes a frame that was written. The manager bounds these: it hands out so many.
+// pushed takes a frame that was written.
 func (r *results) pushed(row wire.Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.steps = append(r.steps, row)
-	r.pushes++
+	if r.pushes < stepsKept {
+		r.steps = append(r.steps, row)
+		r.pushes++
+	}
 	r.tellOne(row)
 }
 

@@ -78,10 +78,10 @@ func (w *work) ask(ctx context.Context) (news bool, err error) {
 		}
 		return true, err
 	}
-	s.queue.stop(work.Stopped)
+	changed := s.queue.stop(work.Stopped)
 	s.setTime(work.Time)
 	if work.Number == w.got {
-		return false, nil
+		return changed, nil
 	}
 	w.do(work)
 	w.got = work.Number
