@@ -36,6 +36,7 @@ const (
 	byeTimeout   = 2 * time.Second
 	// taskMoment is what most tasks need to be kept, and quick ones to be done.
 	taskMoment = 100 * time.Millisecond
+	taskQuiet  = 20 * time.Millisecond
 )
 
 // httpLink is one held request after another to the relay.
@@ -240,15 +241,29 @@ func (l *httpLink) give(ctx context.Context, frames []frame) bool {
 		}
 	}
 	if tasks {
-		timer := time.NewTimer(taskMoment)
-		defer timer.Stop()
-		select {
-		case <-l.said:
-		case <-timer.C:
-		case <-ctx.Done():
-		}
+		l.listen(ctx)
 	}
 	return ctx.Err() == nil
+}
+
+// listen waits for what is said of tasks: until nothing came for a while, and no longer than a moment.
+func (l *httpLink) listen(ctx context.Context) {
+	moment := time.NewTimer(taskMoment)
+	defer moment.Stop()
+	quiet := time.NewTimer(taskMoment)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-l.said:
+			quiet.Reset(taskQuiet)
+		case <-quiet.C:
+			return
+		case <-moment.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // hold makes one request, which the relay holds until it has something to say. What it carries and the relay may not

@@ -275,7 +275,10 @@ func (s *site) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.http != nil && s.http(w, r) {
 		return
 	}
-	body, _ := io.ReadAll(r.Body)
+	body, err := io.ReadAll(r.Body)
+	if err != nil { // the client ended the request
+		return
+	}
 	rest := bytes.NewReader(body)
 	var out []byte
 	for rest.Len() > 0 {

@@ -195,7 +195,10 @@ func TestAQuickAnswerEndsNoRequest(t *testing.T) {
 	bubble(t, func(t *testing.T, s *site) {
 		s.down[push] = refusedErr
 		b := newBook()
-		b.request = func(string) { b.say(Answer{Kind: wire.Received, Payload: []byte("kept")}) }
+		b.request = func(string) {
+			b.say(Answer{Kind: wire.Received, Payload: []byte("kept")})
+			time.AfterFunc(15*time.Millisecond, func() { b.say(Answer{Kind: wire.Response, Payload: []byte("done")}) })
+		}
 		s.start(withTasks(b))
 		after(time.Minute)
 		s.mu.Lock()
@@ -206,7 +209,7 @@ func TestAQuickAnswerEndsNoRequest(t *testing.T) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if n := len(s.dials[host]); n != dials {
-			t.Errorf("the answer took %d connections", n-dials)
+			t.Errorf("the answers took %d connections", n-dials)
 		}
 	})
 }
@@ -231,11 +234,11 @@ func TestManyAnswersGoInSeveralRequests(t *testing.T) {
 		after(5 * time.Minute)
 		var got []string
 		for _, text := range s.told(wire.Response) {
-			if len(got) == 0 || got[len(got)-1] != text { // a request that was ended may have been heard
+			if !slices.Contains(got, text) { // a request that was ended may have been heard, and is sent again
 				got = append(got, text)
 			}
 		}
-		if most > 4*wire.MaxFrame || !slices.Equal(slices.Compact(got), want) {
+		if most > 4*wire.MaxFrame || !slices.Equal(got, want) {
 			t.Errorf("%d answers came, of %d; the longest request has %d bytes", len(got), len(want), most)
 		}
 	})
