@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -379,10 +380,20 @@ func TestAStopWaitsForNoChange(t *testing.T) {
 		b.writing.Lock()
 		go func() { stopped <- b.Stop(context.Background(), admin, "") }()
 		began := time.Now()
-		if w := <-answered; !w.Stopped || time.Since(began) > 0 {
-			t.Errorf("%+v after %v", w, time.Since(began))
+		var told wire.Work
+		for n, came := 0, false; n < 1_000_000 && !came; n++ { // the clock stands while somebody waits for a lock
+			select {
+			case told = <-answered:
+				came = true
+			default:
+				runtime.Gosched()
+			}
 		}
 		b.writing.Unlock()
+		if !told.Stopped || time.Since(began) > 0 {
+			t.Errorf("%+v after %v", told, time.Since(began))
+			<-answered
+		}
 		if err := <-stopped; err != nil {
 			t.Error(err)
 		}
