@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"statewire/agent/cache"
 	"statewire/agent/channel"
@@ -34,7 +35,11 @@ type machine struct {
 }
 
 func (m *machine) startClient() {
-	c := channel.New(channel.Deps{Client: m.id, Version: "soak", Boot: uuid.NewString(), Sessions: m.sessions,
+	tasks, err := m.newRunner()
+	if err != nil {
+		panic(err) // it reads from memory
+	}
+	c := channel.New(channel.Deps{Tasks: tasks, Client: m.id, Version: "soak", Boot: uuid.NewString(), Sessions: m.sessions,
 		Enrolled: func() bool { return true }, Wake: func() {}, Log: slog.New(slog.DiscardHandler), Quiet: true,
 		Addresses: func() channel.Addresses {
 			return channel.Addresses{Notifier: m.world.address, Relay: "https://127.0.0.1:1", Known: true}
@@ -46,7 +51,13 @@ func (m *machine) startClient() {
 		}})
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.client, m.running = c, start(c.Run)
+	m.client = c
+	m.running = start(func(ctx context.Context) error {
+		var g errgroup.Group
+		g.Go(func() error { return tasks.Run(ctx) })
+		g.Go(func() error { return c.Run(ctx) })
+		return g.Wait()
+	})
 }
 
 func (m *machine) stopped() bool {

@@ -37,6 +37,8 @@ type soak struct {
 	lasts                   time.Duration
 	eachEvent               time.Duration // between two events, of one client each
 	eachRestart             time.Duration // of the server, and of the manager, in turns
+	eachTask                time.Duration // between two tasks, of many clients each
+	validity                time.Duration // of a task
 	keepAlive, offlineAfter time.Duration
 }
 
@@ -48,15 +50,15 @@ const slack = 15 * time.Second
 // is left of it all: no goroutine, no open file, no memory.
 func TestPresenceIsTrueWhateverHappens(t *testing.T) {
 	s := soak{clients: 60, lasts: 9 * time.Second, eachEvent: 40 * time.Millisecond, eachRestart: 3 * time.Second,
-		keepAlive: time.Second, offlineAfter: 3 * time.Second}
+		eachTask: 300 * time.Millisecond, validity: time.Minute, keepAlive: time.Second, offlineAfter: 3 * time.Second}
 	switch text := os.Getenv("STATEWIRE_TEST_SOAK"); {
 	case text != "":
 		d, err := time.ParseDuration(text)
 		if err != nil {
 			t.Fatalf("STATEWIRE_TEST_SOAK is %q, want a duration such as 1h", text)
 		}
-		s = soak{clients: 5000, lasts: d, eachEvent: 20 * time.Millisecond, eachRestart: 5 * time.Minute,
-			keepAlive: 45 * time.Second, offlineAfter: time.Minute}
+		s = soak{clients: 2000, lasts: d, eachEvent: 20 * time.Millisecond, eachRestart: time.Minute,
+			eachTask: 15 * time.Second, validity: time.Minute, keepAlive: 45 * time.Second, offlineAfter: time.Minute}
 	case testing.Short():
 		t.Skip("it needs many connections")
 	}
@@ -103,6 +105,7 @@ type world struct {
 	roots  *x509.CertPool
 	cert   tls.Certificate
 	random *mathrand.Rand
+	ledger *ledger
 
 	machines []*machine
 	address  string
@@ -143,6 +146,7 @@ func newWorld(t *testing.T, s soak) *world {
 	ca := agenttest.NewCertAuthority(t)
 	w := &world{soak: s, dir: t.TempDir(), roots: x509.NewCertPool(), random: mathrand.New(mathrand.NewPCG(1, 2))}
 	w.roots.AddCert(ca.Cert)
+	w.ledger = newLedger(t, w.dir)
 	w.cert = issue(t, ca, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, SerialNumber: big.NewInt(1),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	for i := range s.clients {
@@ -185,7 +189,8 @@ func (w *world) Refusal(identity.Caller) error { return nil }
 func (w *world) startManager(t *testing.T) {
 	t.Helper()
 	m, err := manager.Open(manager.Config{Dir: filepath.Join(w.dir, "notifier"), Box: filepath.Join(w.dir, "bgb.box"),
-		Server: "push1", ServerID: 1, PresenceInterval: 2 * time.Second}, manager.Deps{})
+		Server: "push1", ServerID: 1, PresenceInterval: 2 * time.Second,
+		Live: manager.Live{Tasks: manager.DefaultTasksConfig()}}, w.ledger.deps())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,18 +261,23 @@ func (w *world) run(t *testing.T) {
 	}
 	over := time.After(w.lasts)
 	events, looks := time.NewTicker(w.eachEvent), time.NewTicker(200*time.Millisecond)
-	restarts := time.NewTicker(w.eachRestart)
+	restarts, tasks := time.NewTicker(w.eachRestart), time.NewTicker(w.eachTask)
+	defer tasks.Stop()
 	defer events.Stop()
 	defer looks.Stop()
 	defer restarts.Stop()
 	for turn := 0; ; {
 		select {
 		case <-over:
+			w.settle(t)
+			w.balance(t)
 			w.server.end(t)
 			w.manager.end(t)
 			return
 		case <-events.C:
 			w.event()
+		case <-tasks.C:
+			w.ask(t)
 		case <-looks.C:
 			w.look(t)
 		case <-restarts.C:
