@@ -57,6 +57,7 @@ func TestAFullAuditDiskStopsActions(t *testing.T) {
 		"a resync":  {"resync", "request", "--client", id},
 		"a pause":   {"enroll", "pause"},
 		"API token": {"token", "create", "--role", "viewer"},
+		"a task":    {"notify", "TestEvent", "--client", id, "--yes"},
 	}
 	for range 40 { // the page of the log's last line has room for some more; those of a pause are the shortest
 		if r := command(t, data, actions["a pause"]...); r.code != 0 {
@@ -77,6 +78,9 @@ func TestAFullAuditDiskStopsActions(t *testing.T) {
 	if rows := done(t, data, "--format", "csv", "resync", "list"); strings.Contains(rows, "F1B0") ||
 		strings.Contains(rows, "f1b0") {
 		t.Errorf("a resync was requested all the same:\n%s", rows)
+	}
+	if tasks := done(t, data, "--format", "csv", "tasks", "list"); strings.Contains(tasks, "TestEvent") {
+		t.Errorf("a task is queued all the same:\n%s", tasks)
 	}
 	if a := s.poster().post(t.Context(), identityReport(id, 2)); a.status != http.StatusAccepted {
 		t.Errorf("a report meanwhile: %+v", a)
