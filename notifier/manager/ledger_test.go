@@ -52,7 +52,7 @@ func (l *ledger) Begin(context.Context, audit.Action) (func(string, string), err
 
 // deps are what the manager needs for tasks.
 func (l *ledger) deps() manager.Deps {
-	return manager.Deps{TaskKey: l.keys.TaskKey, Site: l.site, Audit: l}
+	return manager.Deps{TaskKey: l.keys.TaskKey, Audit: l, Site: func() (uuid.UUID, error) { return l.site, nil }}
 }
 
 // ask has a random part of the machines do something. A manager that is just being started anew is asked next time.
