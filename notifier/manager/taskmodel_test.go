@@ -33,6 +33,8 @@ type taskWorld struct {
 	ranks   map[place]wire.Step // as the manager last told
 	done    map[place]int       // side effects
 	resting map[uuid.UUID]bool  // tasks that somebody took back
+
+	settling bool // nothing is lost any more
 }
 
 // place is a client in a task.
@@ -201,7 +203,7 @@ func (w *taskWorld) write() {
 			return
 		}
 		w.note(wire.Result{Task: p.Task, Push: p.Push, Client: p.Client, Step: wire.StepPushed, Pushed: w.now, Pushes: 1})
-		if _, has := c.has[p.Task]; !has && rapid.Bool().Draw(w.r, "it arrives") {
+		if _, has := c.has[p.Task]; !has && (w.settling || rapid.Bool().Draw(w.r, "it arrives")) {
 			c.has[p.Task] = wire.StepReceived
 		}
 		if step, has := c.has[p.Task]; has {
@@ -339,6 +341,7 @@ func (w *taskWorld) check() {
 
 // settle has everybody come, and all be done that can be.
 func (w *taskWorld) settle() {
+	w.settling = true
 	if w.stop.Stopped {
 		w.toggle()
 	}
