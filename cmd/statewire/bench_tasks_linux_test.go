@@ -45,8 +45,7 @@ func answers(b *testing.B, clients int, channel wire.Channel, listen string) {
 	const tasks = 300
 	data := b.TempDir() // on a disk, unlike dataDir: what is asked for is synced
 	s := serve(b, data, "--set", "relay.auth=mtls", "--set", "enroll.per_hour=0", "--set", "notifier.listen="+listen,
-		"--set", "notifier.throttle=1000", "--set", "relay.max_connections_per_ip=20000", "--set",
-		"relay.max_connections=20000")
+		"--set", "notifier.throttle=1000")
 	s.awaitReady()
 	ctx, cancel := context.WithTimeout(b.Context(), 15*time.Minute)
 	defer cancel()
