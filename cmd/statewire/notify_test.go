@@ -271,7 +271,9 @@ func TestWaitingEndsWithTheTask(t *testing.T) {
 			g, cmd, out := &globals{Globals: cli.Globals{Format: "csv"}}, &cobra.Command{}, &bytes.Buffer{}
 			cmd.SetOut(out)
 			cmd.SetErr(io.Discard)
-			code, err := 0, g.waitFor(t.Context(), cmd, q, q.task)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Hour)
+			defer cancel()
+			code, err := 0, g.waitFor(ctx, cmd, q, q.task)
 			var status *cli.ExitStatus
 			if errors.As(err, &status) {
 				code = status.Code

@@ -103,6 +103,7 @@ func TestWithoutTheManagerTheTablesTellWhatWaits(t *testing.T) {
 	step(s, 6, 1, "pushed", "", 0, time.Hour, "")
 	step(s, 7, 1, "failed", "timeout", 0, time.Hour, "")
 	step(s, 8, 1, "unknown", "", 0, 2*time.Hour, "")
+	step(s, 9, 1, "succeeded", "", 0, 8*24*time.Hour, "long ago")
 	for _, ask := range []func(context.Context, uuid.UUID) (explain.Tasks, error){nil,
 		func(context.Context, uuid.UUID) (explain.Tasks, error) { return explain.Tasks{}, errors.New("away") }} {
 		text := sentences(t, s.Explainer(func(d *explain.Deps) { d.Tasks = ask }), 1)
@@ -112,6 +113,9 @@ func TestWithoutTheManagerTheTablesTellWhatWaits(t *testing.T) {
 			if !strings.Contains(text, want) {
 				t.Errorf("no %q in\n%s", want, text)
 			}
+		}
+		if strings.Contains(text, "long ago") {
+			t.Errorf("what ended long ago is told:\n%s", text)
 		}
 	}
 }
