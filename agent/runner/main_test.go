@@ -72,9 +72,7 @@ type machine struct {
 	*site
 	client uuid.UUID
 	store  Store
-	wall   time.Duration // by which its wall clock is off
 	boots  string
-	booted time.Time
 	own    Rules
 	held   Packs
 	folder string
@@ -86,6 +84,8 @@ type machine struct {
 	stop func() error
 
 	mu     sync.Mutex
+	wall   time.Duration // by which its wall clock is off
+	booted time.Time     // when it was started
 	raised []cache.State
 	polls  int
 	sends  int
@@ -118,9 +118,27 @@ func (m *machine) deps() Deps {
 	return Deps{Client: m.client, Site: m.id.String, Trust: func() *trust.Document { return m.doc }, Store: m.store,
 		Packs: m.held, Agent: m, Rules: m.own, Log: quiet, Folder: m.folder, Process: m.run, Restarts: true,
 		Scan: m.work, Logs: func(context.Context) ([]byte, error) { return []byte(m.logs), nil }, Version: "1.4.0",
-		OS: "linux",
-		Clock: Clock{Wall: func() time.Time { return time.Now().Add(m.wall) },
-			Boot: func() time.Duration { return time.Since(m.booted) }, Run: func() string { return m.boots }}}
+		OS:    "linux",
+		Clock: Clock{Wall: m.now, Boot: m.up, Run: func() string { return m.boots }}}
+}
+
+// now is what its wall clock shows, and up how long it is on.
+func (m *machine) now() time.Time    { m.mu.Lock(); defer m.mu.Unlock(); return time.Now().Add(m.wall) }
+func (m *machine) up() time.Duration { m.mu.Lock(); defer m.mu.Unlock(); return time.Since(m.booted) }
+
+// turn puts its wall clock wrong, and sleep lets it sleep.
+func (m *machine) turn(by time.Duration) { m.mu.Lock(); defer m.mu.Unlock(); m.wall = by }
+func (m *machine) sleep(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.booted = m.booted.Add(-d)
+}
+
+// reboot starts the machine anew, and the runner on it.
+func (m *machine) reboot() *machine {
+	_ = m.stop()
+	m.booted, m.boots = time.Now(), uuid.NewString()
+	return m.start()
 }
 
 func newMachine(t testing.TB) *machine {

@@ -220,8 +220,8 @@ func TestWhenATaskHasExpired(t *testing.T) {
 		want string
 	}{
 		"nothing":                        {func(*machine) {}, "succeeded"},
-		"the wall clock 10 years ahead":  {func(m *machine) { m.wall = 10 * 365 * 24 * time.Hour }, "succeeded"},
-		"the wall clock 10 years behind": {func(m *machine) { m.wall = -10 * 365 * 24 * time.Hour }, "succeeded"},
+		"the wall clock 10 years ahead":  {func(m *machine) { m.turn(10 * 365 * 24 * time.Hour) }, "succeeded"},
+		"the wall clock 10 years behind": {func(m *machine) { m.turn(-10 * 365 * 24 * time.Hour) }, "succeeded"},
 		"signed time": {func(m *machine) {
 			m.r.SignedTime(wire.SignTime(m.key, m.sign, m.id, time.Now().Add(2*time.Minute)))
 		}, "refused expired"},
@@ -236,7 +236,7 @@ func TestWhenATaskHasExpired(t *testing.T) {
 		"its word, a day ahead":        {func(m *machine) { m.r.SiteTime(time.Now().Add(24 * time.Hour)) }, "refused expired"},
 		"its word, more than a day":    {func(m *machine) { m.r.SiteTime(time.Now().Add(24*time.Hour + time.Second)) }, "succeeded"},
 		"its word, behind":             {func(m *machine) { m.r.SiteTime(time.Now().Add(-time.Hour)) }, "succeeded"},
-		"it slept":                     {func(m *machine) { m.booted = m.booted.Add(-70 * time.Minute) }, "refused expired"},
+		"it slept":                     {func(m *machine) { m.sleep(70 * time.Minute) }, "refused expired"},
 		"an older signed time, played": {func(m *machine) { m.r.SignedTime(wire.SignTime(m.key, m.sign, m.id, time.Now().Add(-time.Hour))) }, "succeeded"},
 	} {
 		bubble(t, func(t *testing.T, m *machine) {
