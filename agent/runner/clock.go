@@ -13,6 +13,10 @@ import (
 // mostAhead is how far the site's own word may be ahead of what a key vouched for to be believed.
 const mostAhead = 24 * time.Hour
 
+// keepTime is how much greater a time is than the one on disk before it is kept too, where this tells nothing new as
+// long as the machine runs.
+const keepTime = time.Minute
+
 // Clock tells a runner the time.
 type Clock struct {
 	Wall func() time.Time     // only stamps what people read
@@ -41,7 +45,8 @@ type clock struct {
 	store Store
 	site  func() string
 
-	signed   time.Time     // zero: none was seen
+	stored   time.Time     // the greatest that a key vouched for and that is on disk
+	signed   time.Time     // the greatest at all; zero: none was seen
 	signedAt time.Duration // when, on Boot
 	told     time.Time     // the site's own word; it is never kept
 	toldAt   time.Duration
@@ -60,7 +65,7 @@ func (c *clock) begin(base Clock, store Store, site func() string) error {
 	if kept.Time.IsZero() || kept.Site != c.of {
 		return nil
 	}
-	c.signed, c.signedAt = kept.Time, c.Boot()
+	c.stored, c.signed, c.signedAt = kept.Time, kept.Time, c.Boot()
 	if run := c.Run(); run != "" && run == kept.Boot && kept.Since <= c.signedAt {
 		c.signedAt, c.known = kept.Since, true
 	}
@@ -91,7 +96,7 @@ func (c *clock) vouched() time.Time {
 // follow forgets the time of a site that the client has left.
 func (c *clock) follow() {
 	if of := siteID(c.site); of != c.of {
-		c.of, c.signed, c.told = of, time.Time{}, time.Time{}
+		c.of, c.stored, c.signed, c.told = of, time.Time{}, time.Time{}, time.Time{}
 	}
 }
 
@@ -99,14 +104,22 @@ func (c *clock) follow() {
 func (c *clock) vouch(at time.Time) error {
 	c.follow()
 	c.known = true
-	if !at.After(c.vouched()) {
+	if !at.After(c.signed) {
 		return nil
 	}
-	c.signed, c.signedAt = at, c.Boot()
+	since, news := c.Boot(), at.After(c.vouched())
+	if !news { // it is late: what has passed goes on to count
+		since = c.signedAt + at.Sub(c.signed)
+	}
+	c.signed, c.signedAt = at, since
+	if !news && at.Sub(c.stored) < keepTime {
+		return nil
+	}
 	err := c.store.KeepTaskTime(cache.TaskTime{Site: c.of, Time: at, Boot: c.Run(), Since: c.signedAt})
 	if err != nil {
 		return fmt.Errorf("keep the greatest time of tasks: %w", err)
 	}
+	c.stored = at
 	return nil
 }
 

@@ -296,9 +296,10 @@ func (r *Runner) cancel(push uint64, envelope []byte) {
 	r.tell(m.Task)
 }
 
-// forget drops the ids whose time is over.
+// forget drops the ids whose time is over by the greatest time that is on disk: what has passed since, and the site's
+// own word, are gone with the next start of the machine, and a task whose id was forgotten would then be a new one.
 func (r *Runner) forget() {
-	now := r.clock.now()
+	now := r.clock.stored
 	if r.clock.Boot() < r.forgot || now.IsZero() {
 		return
 	}

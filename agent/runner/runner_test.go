@@ -65,6 +65,7 @@ func TestAnIDIsKnownForItsValidityAnd30Days(t *testing.T) {
 		}
 		time.Sleep(2 * time.Hour)
 		m.clock()
+		time.Sleep(2 * forgetInterval)
 		if m.kept() != 0 {
 			t.Error("it is not forgotten")
 		}
