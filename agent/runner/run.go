@@ -186,9 +186,12 @@ func (r *Runner) execute(ctx context.Context, id uuid.UUID, w *work) {
 	r.done <- finished{id, e, stopped}
 }
 
-// finish keeps how a task ended. Until that is on disk nobody is told.
+// finish keeps how a task ended. Until that is on disk nobody is told. One that was stopped has not ended: whoever
+// starts next finds it running.
 func (r *Runner) finish(f finished) {
-	r.running--
+	if r.running--; f.stopped {
+		return
+	}
 	t := r.tasks[f.task]
 	t.running, t.end = false, f.end
 	r.conclude(t)

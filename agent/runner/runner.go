@@ -170,6 +170,9 @@ func (r *Runner) Run(ctx context.Context) error {
 			r.finish(f)
 		case <-timer.C:
 		}
+		if ctx.Err() != nil { // whatever came at the same time: nothing begins any more
+			return nil
+		}
 		r.settle()
 		r.begin(ctx)
 		r.forget()
