@@ -35,6 +35,7 @@ type end struct {
 	outcome
 	started, finished time.Time
 	restart           bool // the agent is to start again
+	raised            bool // its whole output waits to be sent
 }
 
 // outcome is what came of an action.
@@ -60,30 +61,34 @@ func (r *Runner) recall() error {
 	}
 	slices.SortStableFunc(all, func(a, b cache.Task) int { return a.Received.Compare(b.Received) })
 	for _, t := range all {
-		if t.Open && wire.Step(t.Step) == wire.StepRunning {
-			if t = r.revived(t); !t.Open {
-				t.Finished = r.clock.Wall()
-			}
-			if err := r.d.Store.PutTask(t, "", [4]uint32{}); err != nil {
-				return fmt.Errorf("keep that a task was interrupted: %w", err)
+		if r.repeatable(t) {
+			t.Step, t.Started = string(wire.StepReceived), time.Time{}
+			if err := r.d.Store.PutTask(t, "", [4]uint32{}); err != nil { // it runs again nevertheless
+				r.warn("task that runs again not kept", "task", uuid.UUID(t.ID), "err", err)
 			}
 		}
 		r.hold(t, 0, true)
+		if t.Open && wire.Step(t.Step) == wire.StepRunning { // a full disk is no reason not to start
+			held := r.tasks[t.ID]
+			held.end = &end{outcome: outcome{code: interrupted, detail: "the agent ended while it ran"},
+				started: t.Started, finished: r.clock.Wall()}
+			r.conclude(held)
+		}
 	}
 	return nil
 }
 
-// revived is a task that was running: it has failed, or waits again.
-func (r *Runner) revived(t cache.Task) cache.Task {
-	if m, err := wire.DecodeRequest(t.Request); err == nil {
-		if w, err := r.plan(m); err == nil && w.task.Repeatable {
-			t.Step, t.Started = string(wire.StepReceived), time.Time{}
-			return t
-		}
+// repeatable says whether a task that was running when the process ended may run again.
+func (r *Runner) repeatable(t cache.Task) bool {
+	if !t.Open || wire.Step(t.Step) != wire.StepRunning {
+		return false
 	}
-	t.Step, t.Code, t.Detail = string(wire.StepFailed), interrupted, "the agent ended while it ran"
-	t.Open, t.Request = false, nil
-	return t
+	m, err := wire.DecodeRequest(t.Request)
+	if err != nil {
+		return false
+	}
+	w, err := r.plan(m)
+	return err == nil && w.task.Repeatable
 }
 
 // begin lets tasks begin that are due, in the order in which they came, as long as not too many run.
@@ -121,8 +126,13 @@ func (r *Runner) ripe(t *task) bool {
 // start begins a task. That it runs is on disk before it does.
 func (r *Runner) start(ctx context.Context, t *task) {
 	kept, known, err := r.d.Store.Task(t.ID)
-	if err != nil || !known {
-		r.fail("task not read", errors.Join(err, errGone(known)))
+	switch {
+	case err != nil:
+		r.fail("task not read", err)
+		return
+	case !known: // it must not hold up the others
+		r.warn("task not begun", "task", uuid.UUID(t.ID), "err", errGone(known))
+		r.drop(t.ID)
 		return
 	}
 	m, err := wire.DecodeRequest(kept.Request)
@@ -228,8 +238,11 @@ func (r *Runner) keep(id uuid.UUID, e *end) error {
 	if err != nil || !known {
 		return errors.Join(err, errGone(known))
 	}
-	if err := r.raiseOutput(id, e.output); err != nil {
-		return err
+	if !e.raised { // once, however often what follows fails
+		if err := r.raiseOutput(id, e.output); err != nil {
+			return err
+		}
+		e.raised = true
 	}
 	kept.Step, kept.Code, kept.Detail = string(wire.StepSucceeded), e.code, e.detail
 	if e.code != "" {
@@ -291,7 +304,11 @@ func (r *Runner) cancel(push uint64, envelope []byte) {
 	}
 	t := cache.Task{ID: m.Task, Push: push, Received: r.clock.Wall(), Keep: r.clock.now().Add(2 * keepIDs), Untold: true}
 	cancelled(&t)
-	if err := r.d.Store.PutTask(t, "", [4]uint32{}); err != nil || len(r.tasks) >= maxHeld {
+	if err := r.d.Store.PutTask(t, "", [4]uint32{}); err != nil { // it could still come and begin: nobody is told
+		r.warn("cancellation not kept", "task", m.Task, "err", err)
+		return
+	}
+	if len(r.tasks) >= maxHeld {
 		r.untold = append(r.untold, answerOf(t, r.clock.Wall()))
 		return
 	}
