@@ -169,8 +169,8 @@ func (r *Runner) program(ctx context.Context, id uuid.UUID, w *work, timeout tim
 
 // run runs a process within the bounds of a task.
 func (r *Runner) run(ctx context.Context, id uuid.UUID, w *work, timeout time.Duration, s process.Spec) outcome {
-	s.Env = append([]string{"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", taskVariable + "=" + id.String()},
-		packs.Environment(w.values)...)
+	s.Env = append([]string{"PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"}, packs.Environment(w.values)...)
+	s.Env = append(s.Env, taskVariable+"="+id.String()) // the last one counts, whatever a parameter is called
 	s.Folder, s.Timeout, s.Output = r.d.Folder, timeout, maxOutput
 	if limit := w.task.OutputLimit; limit > 0 {
 		s.Output = min(s.Output, limit)

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"statewire/agent/runner/process"
 	"statewire/notifier/wire"
+	"statewire/packs"
 )
 
 // An agent starts on a full disk, too. What ran when it ended is told as soon as it can be kept, and runs again only if
@@ -138,6 +140,30 @@ func TestATaskThatIsGoneHoldsUpNoOther(t *testing.T) {
 		m.expect("the other", "running", "succeeded")
 		if m.sends != 0 {
 			t.Error("what is not on disk ran")
+		}
+	})
+}
+
+// No parameter, whatever it is called, gives a program another task's id.
+func TestATasksIDIsNoParameter(t *testing.T) {
+	bubble(t, func(t *testing.T, m *machine) {
+		xml := strings.NewReplacer(`"Days"`, `"TASK_GUID"`, "$(Days)", "$(TASK_GUID)").Replace(
+			string(workXML("1.2.0.0", "linux", "1.4.0")))
+		var spec process.Spec
+		m.end()
+		m.held = heldPacks{"1.2.0.0": parsed(t, []byte(xml))}
+		m.run = func(_ context.Context, s process.Spec) (process.Result, error) {
+			spec = s
+			return process.Result{}, nil
+		}
+		m.start().clock()
+		r := m.ask("", ofPack("Test.Work", "1.2.0.0", "Test.Work.Do"), func(r *wire.RequestMessage) {
+			r.PackHash, r.Parameters = packs.HashOf([]byte(xml)), []wire.Parameter{{Name: "TASK_GUID", Value: "3"}}
+		})
+		m.answers()
+		own := taskVariable + "=" + r.Task.String()
+		if len(spec.Env) == 0 || spec.Env[len(spec.Env)-1] != own || !slices.Contains(spec.Args, "+3") {
+			t.Errorf("%v gets %v", spec.Args, spec.Env)
 		}
 	})
 }
