@@ -64,10 +64,10 @@ func (m *Manager) confirmedTargets(in ordered) error {
 	n, expect, above := len(in.targets), in.order.Expect, m.settings.Load().Tasks.ConfirmAbove
 	switch {
 	case expect != 0 && expect != n:
-		return refuse(codeConfirm, http.StatusConflict, "the order is for %d targets, and says %d", n, expect)
+		return refuse(codeConfirm, http.StatusConflict, "the order is for %d targets, not %d", n, expect)
 	case expect == 0 && n > above:
 		return refuse(codeConfirm, http.StatusConflict, "the order is for %d targets; above %d (tasks.confirm_above) it has to "+
-			"name their number: --targets %d, or expect", n, above, n)
+			"name their number: --targets %d, or the member targets", n, above, n)
 	}
 	return nil
 }

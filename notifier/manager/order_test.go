@@ -43,6 +43,7 @@ func TestOrdersThatAreRefused(t *testing.T) {
 		"a spread of half a second":    {admin, with(func(o *Order) { o.Spread = time.Second / 2 }), "bad_request"},
 		"an unknown client":            {admin, order(1, 777), "no_client"},
 		"a collection without clients": {admin, Order{Name: "Event", Collection: "none"}, "no_targets"},
+		"no such collection":           {admin, Order{Name: "Event", Collection: "gone"}, "no_collection"},
 		"too many to go unconfirmed":   {admin, Order{Name: "Event", All: true}, "not_confirmed"},
 		"a wrong number":               {admin, Order{Name: "Event", All: true, Expect: 149}, "not_confirmed"},
 		"a wrong small number":         {admin, with(func(o *Order) { o.Expect = 2 }), "not_confirmed"},

@@ -23,6 +23,7 @@ const (
 	codeOwnTask     = "own_task"
 	codeNoTask      = "no_task"
 	codeNoTargets   = "no_targets"
+	codeNoneSuch    = "no_collection"
 	codeNoClient    = "no_client"
 	codeBadOrder    = "bad_request"
 	codeStoreAway   = "store_away"
@@ -154,7 +155,7 @@ func valuesOf(t packs.Task, given []wire.Parameter) ([]wire.Parameter, error) {
 	if _, err := t.Values(in); err != nil {
 		var wrong *packs.ValueError
 		if errors.As(err, &wrong) {
-			return nil, refuse(wrong.Code, http.StatusBadRequest, "%v", err)
+			return nil, refuse(wrong.Code, http.StatusBadRequest, "parameter %.80q: %s", wrong.Name, wrong.Detail)
 		}
 		return nil, refuse(codeBadOrder, http.StatusBadRequest, "%v", err)
 	}
@@ -170,6 +171,9 @@ func (m *Manager) targets(ctx context.Context, by By, o Order) (targets []uuid.U
 	case o.Collection != "":
 		of = "collection " + o.Collection
 		targets, err = m.members(ctx, o.Collection, false)
+		if errors.Is(err, control.ErrNotFound) {
+			err = refuse(codeNoneSuch, http.StatusNotFound, "%v", err)
+		}
 	default:
 		if of = fmt.Sprintf("%d clients", len(o.Clients)); len(o.Clients) == 1 {
 			of = "client GUID:" + upper(o.Clients[0])
