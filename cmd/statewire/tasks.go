@@ -45,7 +45,7 @@ func tasksListCommand(g *globals) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return g.writeTaskList(cmd.OutOrStdout(), list)
+				return g.writeTaskList(ctx, cmd.OutOrStdout(), list)
 			})
 		},
 	}
@@ -55,16 +55,17 @@ func tasksListCommand(g *globals) *cobra.Command {
 }
 
 // writeTaskList writes all that is known of each task; a person is shown what fits.
-func (g *globals) writeTaskList(w io.Writer, list []manager.TaskStatus) error {
+func (g *globals) writeTaskList(ctx context.Context, w io.Writer, list []manager.TaskStatus) error {
 	rows := make([][]any, len(list))
 	if g.Format == "table" {
+		meant := g.meantBy(ctx, list)
 		for i, t := range list {
 			c := t.Counts
-			rows[i] = []any{t.ID, t.Name, t.For, stateWords(t), c.Targets, atEnd(c), c.Succeeded, c.Failed + c.Refused,
+			rows[i] = []any{t.ID, t.Name, meant[i], stateWords(t), c.Targets, atEnd(c), c.Succeeded, c.Failed, c.Refused,
 				cli.Stamp(t.Created), cli.Stamp(t.NotAfter), t.Actor}
 		}
-		return g.writeCapped(w, []string{"id", "task", "for", "state", "clients", "ended", "succeeded", "failed", "created",
-			"not after", "by"}, rows)
+		return g.writeCapped(w, []string{"id", "task", "for", "state", "clients", "ended", "succeeded", "failed", "refused",
+			"created", "not after", "by"}, rows)
 	}
 	var columns []string
 	for i, t := range list {

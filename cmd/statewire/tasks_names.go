@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	_ "embed"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"statewire/notifier/manager"
+	"statewire/smx"
 	"statewire/store"
 )
 
@@ -36,6 +38,26 @@ func (g *globals) namesOf(ctx context.Context, steps []manager.StepStatus) clien
 		}
 	}
 	return names
+}
+
+// meantBy says for whom each task is: one client by its computer's name, where that is known.
+func (g *globals) meantBy(ctx context.Context, list []manager.TaskStatus) []string {
+	meant := make([]string, len(list))
+	steps := map[int]manager.StepStatus{}
+	for i, t := range list {
+		meant[i] = t.For
+		name, one := strings.CutPrefix(t.For, "client ")
+		if id, err := smx.ParseClientID(name); one && err == nil {
+			steps[i] = manager.StepStatus{Client: uuid.UUID(id)}
+		}
+	}
+	names := g.namesOf(ctx, slices.Collect(maps.Values(steps)))
+	for i, s := range steps {
+		if name := names[s.Client]; name != "" {
+			meant[i] = "client " + name
+		}
+	}
+	return meant
 }
 
 func (n clientNames) read(ctx context.Context, db *store.Store, steps []manager.StepStatus) error {

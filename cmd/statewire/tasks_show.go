@@ -80,7 +80,7 @@ func (g *globals) showTask(ctx context.Context, w io.Writer, q taskQueue, id str
 			return err
 		}
 		if g.Format == "table" {
-			return writeOutputs(w, steps)
+			return writeOutputs(w, steps, g.namesOf(ctx, steps))
 		}
 	}
 	return g.writeTask(ctx, w, q, task, steps)
@@ -121,12 +121,16 @@ func addOutputs(ctx context.Context, q taskQueue, t manager.TaskStatus, steps []
 	return nil
 }
 
-// writeOutputs writes what the task wrote on each client.
-func writeOutputs(w io.Writer, steps []manager.StepStatus) error {
+// writeOutputs writes what the task wrote on each client where it wrote something.
+func writeOutputs(w io.Writer, steps []manager.StepStatus, names clientNames) error {
 	var errs []error
 	for _, s := range arranged(steps) {
+		if s.Output.Size == 0 {
+			continue
+		}
 		if len(steps) > 1 {
-			_, err := fmt.Fprintf(w, "== %s %s\n", smx.ClientID(s.Client), s.Step)
+			who := strings.TrimSpace(names[s.Client] + " " + smx.ClientID(s.Client).String())
+			_, err := fmt.Fprintf(w, "== %s %s\n", tabular.TerminalSafe(who), s.Step)
 			errs = append(errs, err)
 		}
 		for line := range strings.Lines(s.Output.Text) {
@@ -171,7 +175,7 @@ func (g *globals) writeTask(ctx context.Context, w io.Writer, q taskQueue, t man
 		}
 		rows := make([][]any, len(steps))
 		for i, s := range steps {
-			rows[i] = []any{smx.ClientID(s.Client).String(), names[s.Client], stepWords(s), cli.Stamp(s.At), s.Server,
+			rows[i] = []any{smx.ClientID(s.Client).String(), names[s.Client], stepWords(s), cli.Stamp(s.At), serverOf(s),
 				exitCode(s), tabular.Shorten(firstLine(s.Output.Text), 60)}
 		}
 		return g.writeCapped(w, []string{"client_id", "netbios_name", "step", "time", "server", "exit", "output"}, rows)
@@ -248,12 +252,20 @@ func stepWords(s manager.StepStatus) string {
 		text += ": " + s.Reason
 	}
 	if s.Detail != "" {
-		text += " " + tabular.Shorten(s.Detail, 60)
+		text += " (" + tabular.Shorten(s.Detail, 60) + ")"
 	}
 	if s.Late {
 		text += " (late)"
 	}
 	return text
+}
+
+// serverOf is the server that had the task for the client; nothing where none had it.
+func serverOf(s manager.StepStatus) any {
+	if s.Server == 0 {
+		return nil
+	}
+	return s.Server
 }
 
 // exitCode is that of a task that ran; nothing for others.

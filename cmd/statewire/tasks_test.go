@@ -24,7 +24,7 @@ func mixed() *queue {
 			Output: wire.Output{Size: 12, Text: "raised\x1b[31m\nmore"}},
 		{Client: uuid.UUID{15: 2}, Step: wire.StepQueued, Reason: "offline", At: at},
 		{Client: uuid.UUID{15: 3}, Step: wire.StepFailed, ExitCode: 3, At: at, Server: 1, Finished: at, Late: true},
-		{Client: uuid.UUID{15: 4}, Step: wire.StepRefused, Reason: "denied_locally", At: at, Server: 1},
+		{Client: uuid.UUID{15: 4}, Step: wire.StepRefused, Reason: "denied_locally", Detail: "class benign", At: at, Server: 1},
 	}
 	return q
 }
@@ -46,7 +46,7 @@ func TestATaskIsShownFailuresFirst(t *testing.T) {
 	for _, want := range []string{"task 13 ", "Statewire.Utility.TestEvent (benign), pack Statewire.Utility 1.0.0.0, Text=hi",
 		"active, for collection pilot, by local:0 at 2026-08-01 12:00:00Z, valid until 2026-08-01 13:00:00Z",
 		"4 clients: 1 succeeded, 1 failed, 1 refused, 1 offline; 2 late; 1 result from clients that were not asked",
-		"failed (late)", "3", "refused: denied_locally", "queued: offline", "succeeded", "raised"} {
+		"failed (late)", "3", "refused: denied_locally (class benign)", "queued: offline", "succeeded", "raised"} {
 		if _, rest, ok = strings.Cut(rest, want); !ok {
 			t.Fatalf("no %q in its place in\n%s", want, text)
 		}
@@ -84,7 +84,8 @@ func TestATaskAsJSON(t *testing.T) {
 	}
 }
 
-// --output is what the task wrote, safe for a terminal, with the client's name where there are several.
+// --output is what the task wrote, safe for a terminal, with the client's name where there are several. Clients without
+// any are left out.
 func TestTheOutputIsWrittenWhole(t *testing.T) {
 	text := show(t, mixed(), "table", taskView{output: true, client: uuid.UUID{15: 1}})
 	if !strings.HasPrefix(text, "raised") || !strings.HasSuffix(text, "\nmore\n") || strings.Contains(text, "\x1b") ||
@@ -94,8 +95,8 @@ func TestTheOutputIsWrittenWhole(t *testing.T) {
 	q := mixed()
 	q.steps[0].Output.Truncated, q.steps[0].Output.Size = true, 2048
 	text = show(t, q, "table", taskView{output: true})
-	if !strings.Contains(text, "== GUID:00000000-0000-0000-0000-000000000001 succeeded\n") ||
-		!strings.Contains(text, "(the beginning of 2.0 KiB)") {
+	if !strings.HasPrefix(text, "== GUID:00000000-0000-0000-0000-000000000001 succeeded\n") ||
+		!strings.Contains(text, "(the beginning of 2.0 KiB)") || strings.Count(text, "==") != 1 {
 		t.Errorf("%q", text)
 	}
 }
@@ -106,8 +107,8 @@ func TestTasksAreListed(t *testing.T) {
 	for format, want := range map[string][]string{"table": {"active: creator_revoked", "collection pilot", "local:0"},
 		"csv": {"task_id,task_guid,task,", ",creator_revoked,", ",4,0,1,0,0,0,1,1,1,0,0,0,2,1"}} {
 		var out bytes.Buffer
-		g := &globals{Globals: cli.Globals{Format: format}}
-		if err := g.writeTaskList(&out, []manager.TaskStatus{q.task}); err != nil {
+		g := &globals{Globals: cli.Globals{Format: format, Data: t.TempDir()}}
+		if err := g.writeTaskList(t.Context(), &out, []manager.TaskStatus{q.task}); err != nil {
 			t.Fatal(err)
 		}
 		for _, w := range want {
@@ -116,7 +117,7 @@ func TestTasksAreListed(t *testing.T) {
 			}
 		}
 		out.Reset()
-		if err := g.writeTaskList(&out, nil); err != nil || format == "csv" && !strings.HasPrefix(out.String(), "task_id,") {
+		if err := g.writeTaskList(t.Context(), &out, nil); err != nil || format == "csv" && !strings.HasPrefix(out.String(), "task_id,") {
 			t.Errorf("no task: %v %s", err, &out)
 		}
 	}
