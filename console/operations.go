@@ -270,12 +270,20 @@ func (s *Server) serverNames(ctx context.Context) map[string]string {
 	return names
 }
 
+// whyStep is why a client is in its step: a code, and what the client says of it.
+func whyStep(step TaskStep) string {
+	if step.Reason == "" || step.Detail == "" {
+		return step.Reason + step.Detail
+	}
+	return step.Reason + " (" + step.Detail + ")"
+}
+
 // operationClient is one row of the page.
 func operationClient(step TaskStep, servers map[string]string) web.OperationClient {
 	id := step.Client.String()
 	c := web.OperationClient{Name: tabular.TerminalSafe(tabular.Shorten(step.Name, 64)), ID: explain.WireID(step.Client),
 		Link: clientPath + id, Step: step.Step, Tone: stepTones[step.Step], At: step.At,
-		Why: tabular.TerminalSafe(tabular.Shorten(strings.TrimSpace(step.Reason+" "+step.Detail), 120))}
+		Why: tabular.TerminalSafe(tabular.Shorten(whyStep(step), 120))}
 	if step.Late {
 		c.Step += " (late)"
 	}

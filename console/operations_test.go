@@ -59,7 +59,7 @@ func TestThePageOfAnOperationShowsItsClients(t *testing.T) {
 	q := someTasks()
 	h, _ := taskSite(t, q)
 	body := get(t, h, "/operations/13").Body.String()
-	order := []string{">3</td>", "refused: bad_parameter Text", "running", "queued: offline", "succeeded"}
+	order := []string{">3</td>", "refused: bad_parameter (Text)", "running", "queued: offline", "succeeded"}
 	rest, found := body[strings.Index(body, "<tbody>"):], true
 	for _, want := range order {
 		if _, rest, found = strings.Cut(rest, want); !found {
