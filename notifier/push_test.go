@@ -546,3 +546,15 @@ func TestWhatTheManagerIsNotToldIsToldAgain(t *testing.T) {
 		}
 	})
 }
+
+// A client that sleeps does not keep a server from stopping for longer than it has to read its good-bye.
+func TestAStopDoesNotWaitForClientsThatSleep(t *testing.T) {
+	t.Parallel()
+	b := start(t, newSite(t), false)
+	b.slow(b.site.enroll(t, "")) // its system takes what is written, and nobody hangs up
+	began := time.Now()
+	b.stop()
+	if took := time.Since(began); took >= writeWithin {
+		t.Errorf("it took %v", took)
+	}
+}
