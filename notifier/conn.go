@@ -308,11 +308,10 @@ func (c *conn) signIn() (*session, error) {
 func (c *conn) part(session *session, err error) {
 	defer c.l.release(c)
 	defer c.tls.NetConn().Close()
+	c.tls.SetReadDeadline(time.Now().Add(writeWithin + lingering))
 	reason, last := parting(err)
-	if c.ends() { // this server said good-bye, and hangUp bounds the time that the client has
+	if c.ends() { // this server cut it off
 		reason = wire.OfflineClosed
-	} else {
-		c.tls.SetReadDeadline(time.Now().Add(writeWithin + lingering))
 	}
 	if session != nil {
 		c.l.s.hub.lost(session, reason, last)
@@ -320,7 +319,7 @@ func (c *conn) part(session *session, err error) {
 		c.l.unsigned(c, err)
 	}
 	c.end(last)
-	if reason != wire.OfflineReset && !errors.Is(err, os.ErrDeadlineExceeded) {
+	if reason != wire.OfflineReset && !errors.Is(err, os.ErrDeadlineExceeded) { // the time after the good-bye is over
 		io.Copy(io.Discard, io.LimitReader(c.tls, 2*wire.MaxFrame))
 	}
 }
