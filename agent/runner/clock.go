@@ -134,7 +134,7 @@ func (r *Runner) heed(at wire.SignedTime) {
 	}
 	key, notAfter, ok := r.d.Trust().TaskVerifier(at.Key)
 	if !ok || !at.Time.Before(notAfter) || !at.Verify(key, site) {
-		r.log("time of the site not believed", "time", at.Time)
+		r.doubt("time of the site not believed", "time", at.Time)
 		return
 	}
 	if err := r.clock.vouch(at.Time); err != nil {

@@ -151,10 +151,12 @@ func newMachine(t testing.TB) *machine {
 }
 
 // start starts the runner over what is kept.
-func (m *machine) start() *machine {
+func (m *machine) start() *machine { m.t.Helper(); return m.startWith(m.deps()) }
+
+func (m *machine) startWith(d Deps) *machine {
 	m.t.Helper()
 	var err error
-	if m.r, err = New(m.deps()); err != nil {
+	if m.r, err = New(d); err != nil {
 		m.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

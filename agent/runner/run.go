@@ -289,7 +289,7 @@ func (r *Runner) cancel(push uint64, envelope []byte) {
 		return m.Site, m.Client, m.Issued, err
 	})
 	if err != nil {
-		r.warn("cancellation not believed", "why", err)
+		r.doubt("cancellation not believed", "why", err)
 		return
 	}
 	cancelled := func(t *cache.Task) { t.Step = string(wire.StepCancelled) }

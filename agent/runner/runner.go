@@ -107,6 +107,8 @@ type Runner struct {
 	restart *restart    // nil: nobody asks for one
 	forgot  time.Duration
 	retry   time.Duration // a write failed: again at this steady time; 0 = none did
+	doubted int           // what was not believed since it was logged
+	doubtAt time.Duration // steady time before which it is not logged again
 
 	// Guarded by mu.
 	mu      sync.Mutex

@@ -213,7 +213,7 @@ func (r *Runner) refuseKept(t cache.Task, why error) {
 func (r *Runner) refuseNow(t cache.Task, why error) {
 	refused(&t, why)
 	t.Untold = false
-	r.log("task refused", "task", uuid.UUID(t.ID), "name", t.Name, "why", why)
+	r.doubt("task refused", "task", uuid.UUID(t.ID), "name", t.Name, "why", why)
 	r.untold = append(r.untold, answerOf(t, r.clock.Wall()))
 }
 
@@ -221,7 +221,7 @@ func (r *Runner) refuseNow(t cache.Task, why error) {
 // keep the client from the task that has it.
 func (r *Runner) refuseUnkept(push uint64, m wire.RequestMessage, why error) {
 	if push == 0 || m.Task == (uuid.UUID{}) { // nobody asked, or an answer could name no task
-		r.log("task refused", "task", m.Task, "why", why)
+		r.doubt("task refused", "task", m.Task, "why", why)
 		return
 	}
 	r.refuseNow(cache.Task{ID: m.Task, Number: m.TaskID, Push: push, Name: m.Name}, why)
