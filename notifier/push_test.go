@@ -169,9 +169,11 @@ func TestAClientThatLeftUsesUpNothing(t *testing.T) {
 		if _, dropped := b.told(); dropped[2] != "away" {
 			t.Errorf("dropped: %v", dropped)
 		}
+		synctest.Wait()
 		b.queue.saved = true // as if the last client of a queue had left
 		b.queue.ring()
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if b.queue.saved {
 			t.Error("something of the throttle is saved up while nothing waits")
 		}

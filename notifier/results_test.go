@@ -277,10 +277,10 @@ func TestAttackOneClientDoesNotFillTheSpool(t *testing.T) {
 			p.send(wire.Received, says(uuid.New(), wire.StepReceived, ""))
 		}
 		time.Sleep(time.Second)
-		if b.spool.size > spoolPerClient || b.spool.size < spoolPerClient*9/10 {
-			t.Errorf("%d bytes of one client", b.spool.size)
+		if size, _ := b.spooled(); size > spoolPerClient || size < spoolPerClient*9/10 {
+			t.Errorf("%d bytes of one client", size)
 		}
-		if n := len(b.results.steps); n != stepsPerClient {
+		if n := b.stepsKept(); n != stepsPerClient {
 			t.Errorf("%d steps of one client", n)
 		}
 		q.send(wire.Response, says(uuid.New(), wire.StepSucceeded, output))
@@ -291,16 +291,30 @@ func TestAttackOneClientDoesNotFillTheSpool(t *testing.T) {
 			p.send(wire.Received, says(uuid.New(), wire.StepReceived, ""))
 		}
 		time.Sleep(time.Second)
-		if n := len(b.results.steps); n != stepsPerClient+1 {
+		if n := b.stepsKept(); n != stepsPerClient+1 {
 			t.Errorf("%d steps", n)
 		}
 		check(t, os.Remove(b.deps.Box))
 		check(t, os.Mkdir(b.deps.Box, 0o700))
 		time.Sleep(31 * time.Second)
-		if len(b.spool.used) > 0 || b.spool.size != 0 {
-			t.Errorf("%d bytes, of %d clients, are left", b.spool.size, len(b.spool.used))
+		if size, clients := b.spooled(); clients > 0 || size != 0 {
+			t.Errorf("%d bytes, of %d clients, are left", size, clients)
 		}
 	})
+}
+
+// spooled is how much the spool holds, and of how many clients.
+func (b *bed) spooled() (bytes int64, clients int) {
+	b.spool.mu.Lock()
+	defer b.spool.mu.Unlock()
+	return b.spool.size, len(b.spool.used)
+}
+
+// stepsKept is how many steps wait for the next file.
+func (b *bed) stepsKept() int {
+	b.results.mu.Lock()
+	defer b.results.mu.Unlock()
+	return len(b.results.steps)
 }
 
 // A disk that takes nothing confirms nothing, the server says so, and it goes on once the disk does.
