@@ -57,6 +57,9 @@ func openState(dir string) (*bbolt.DB, error) {
 		return nil, fmt.Errorf("open %s: %w; move it away, and presence is learned anew", path, err)
 	}
 	err = guarded(func() error { return db.Update(makeBuckets) })
+	if errors.Is(err, errDamaged) {
+		err = fmt.Errorf("%w; move it away, and presence is learned anew", err)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), guarded(db.Close))
 	}
