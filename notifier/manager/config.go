@@ -169,6 +169,7 @@ const (
 	maxWorkBytes     = 1 << 20   // of their envelopes
 	pushesReserved   = 10_000    // numbers of pushes that are taken from the file at once
 	maxStrangers     = 10_000    // results of tasks that the site does not know
+	maxStrangersEach = 100       // of one client: it takes nobody's place
 	maxAuditStrange  = 100       // of one call, that get a line in the audit log
 	maxSwept         = 5_000     // steps that end in one transaction
 	sweepEvery       = 5 * time.Second

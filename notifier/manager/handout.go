@@ -38,7 +38,9 @@ func (m *Manager) offer(o *open) {
 	c := m.clients[o.client]
 	if c == nil || !c.online() || c.several() || o.rank == 0 {
 		m.release(o)
-		o.line = 0
+		if o.line = 0; c != nil && c.several() {
+			o.handed, o.conn = 0, 0 // several machines become one without signing in anew
+		}
 		return
 	}
 	again := o.handed != c.Server || o.conn != c.Since
@@ -91,6 +93,20 @@ func (m *Manager) written(o *open) {
 	handed, conn := o.handed, o.conn
 	m.release(o)
 	o.handed, o.conn = handed, conn
+}
+
+// offerMissed offers again what a connection did not take: a client that comes by HTTP stays, and may have room now. One
+// that is gone is offered nothing.
+func (m *Manager) offerMissed() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for o := range m.missed {
+		if o.push == 0 && !o.cancel {
+			o.handed, o.conn = 0, 0
+			m.offer(o)
+		}
+	}
+	clear(m.missed)
 }
 
 // takeBack has a server tell a client that a task is cancelled. m.mu is held.

@@ -28,7 +28,7 @@ type open struct {
 	of      *live
 	next    *open // of the same client
 	client  uuid.UUID
-	at      int64  // of the step
+	at      int64  // of the step, or when it was heard of
 	conn    int64  // beginning of the connection that it was handed out for
 	push    uint64 // that is handed out and not written
 	version uint64
@@ -64,6 +64,15 @@ func (m *Manager) loadTasks(tx *bbolt.Tx) error {
 			return err
 		}
 		m.keep(t, steps)
+	}
+	err = each(tx, bucketUnsolicited, func(name []byte, _ step) bool {
+		if len(name) == 32 {
+			m.countStrangers(readStranger(name).client, 1)
+		}
+		return true
+	})
+	if err != nil {
+		return err
 	}
 	if m.stop, err = get[Stop](tx, bucketMeta, metaStop); err != nil {
 		return err

@@ -58,6 +58,9 @@ type Manager struct {
 	taskIDs    map[uuid.UUID]uint64
 	open       map[uuid.UUID]*open // the open steps of each client
 	openSteps  int
+	missed     map[*open]struct{} // a connection that goes on did not take them
+	strangers  map[uuid.UUID]int  // results that nobody asked for and that are kept, by client
+	strange    int                // those of all clients
 	stop       Stop
 	taskNumber uint64 // of the last task
 	push       uint64 // number of the last push
@@ -111,6 +114,8 @@ func Open(cfg Config, deps Deps) (*Manager, error) {
 		tasks:      map[uint64]*live{},
 		taskIDs:    map[uuid.UUID]uint64{},
 		open:       map[uuid.UUID]*open{},
+		missed:     map[*open]struct{}{},
+		strangers:  map[uuid.UUID]int{},
 	}
 	m.Configure(cfg.Live)
 	m.metrics = newMetrics(deps.Registerer, m)

@@ -54,7 +54,8 @@ func (m *Manager) Results(ctx context.Context, told wire.Results) error {
 }
 
 // dropped takes that a server does not have a push any more, and that its frame was not written. The task is handed out
-// again when the client signs in anew; one that was taken back meanwhile never reached it.
+// again when the client signs in anew, or soon where its connection had no room; one that was taken back meanwhile never
+// reached it.
 func (c *change) dropped(server uint32, d wire.Dropped) error {
 	c.m.mu.RLock()
 	var o *open
@@ -65,7 +66,11 @@ func (c *change) dropped(server uint32, d wire.Dropped) error {
 	if o == nil {
 		return nil
 	}
-	c.then = append(c.then, func() { c.m.written(o) })
+	c.then = append(c.then, func() {
+		if c.m.written(o); d.Why == wire.DroppedUnwritten {
+			c.m.missed[o] = struct{}{}
+		}
+	})
 	old, err := c.step(o.key())
 	if err != nil || old == nil || old.Step != wire.StepQueued || !old.Cancel || d.Why == wire.DroppedUnwritten {
 		return err
@@ -232,21 +237,22 @@ func (c *change) unsolicited(key stepKey, old *step, told wire.Results, r *wire.
 // stranger keeps a result of a task that the site does not know.
 func (c *change) stranger(told wire.Results, r *wire.Result) (string, error) {
 	who := stranger{r.Task, r.Client}
+	each, all := c.m.strangers[r.Client]+c.strangers[r.Client], c.m.strange+len(c.strange)
+	if _, now := c.strange[who]; now || each >= maxStrangersEach || all >= maxStrangers {
+		return resultSame, nil
+	}
 	known := false
 	err := c.m.db.View(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(bucketUnsolicited)
-		known = b.Get(append(who.task[:], who.client[:]...)) != nil
-		if c.strangers == 0 { // it is counted once in a change
-			c.strangers = 1 + b.Stats().KeyN
-		}
+		known = tx.Bucket(bucketUnsolicited).Get(who.bytes()) != nil
 		return nil
 	})
-	if _, now := c.strange[who]; err != nil || known || now || c.strangers+len(c.strange) > maxStrangers {
+	if err != nil || known {
 		return resultSame, err
 	}
 	s := step{Unsolicited: true}
 	s.take(told, r, c.now)
 	c.strange[who] = &s
+	c.strangers[r.Client]++
 	return resultUnsolicited, nil
 }
 

@@ -366,7 +366,7 @@ func TestStrangersFillNothing(t *testing.T) {
 	b := tasksBench(t, 0)
 	var results []wire.Result
 	for n := range maxStrangers + 3 {
-		results = append(results, wire.Result{Task: id(1_000_000 + n), Client: id(1), Step: wire.StepSucceeded})
+		results = append(results, wire.Result{Task: id(1_000_000 + n), Client: id(n), Step: wire.StepSucceeded})
 	}
 	for part := range slices.Chunk(results, maxStrangers-1) {
 		b.answers(1, part...)

@@ -13,6 +13,7 @@ func (m *Manager) sweep(now time.Time) error {
 		return nil
 	}
 	m.swept = now
+	m.offerMissed()
 	if err := m.cancelRest(); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package manager
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
@@ -21,12 +22,16 @@ type changedTasks struct {
 	pushes  uint64 // numbers of pushes up to here may be used
 	strange map[stranger]*step
 
-	strangers int // that are kept, and one more; 0: nobody counted
+	strangers map[uuid.UUID]int // of each client in strange
 	gone      goneSteps
 }
 
 // stranger is a client that told of a task which the site does not know.
 type stranger struct{ task, client uuid.UUID }
+
+func (s stranger) bytes() []byte { return append(s.task[:], s.client[:]...) }
+
+func readStranger(raw []byte) stranger { return stranger{uuid.UUID(raw[:16]), uuid.UUID(raw[16:])} }
 
 // madeTask is a task that is new, with its targets in their order.
 type madeTask struct {
@@ -38,7 +43,8 @@ type madeTask struct {
 
 func newChangedTasks() changedTasks {
 	return changedTasks{tasks: map[uint64]*task{}, steps: map[stepKey]*step{}, before: map[stepKey]*step{},
-		outputs: map[stepKey]wire.Output{}, strange: map[stranger]*step{}}
+		outputs: map[stepKey]wire.Output{}, strange: map[stranger]*step{},
+		strangers: map[uuid.UUID]int{}}
 }
 
 func (c *changedTasks) any() bool {
@@ -141,7 +147,7 @@ func (c *change) writeTasks(tx *bbolt.Tx) error {
 		}
 	}
 	for who, s := range c.strange {
-		if err := put(tx, bucketUnsolicited, append(who.task[:], who.client[:]...), s); err != nil {
+		if err := put(tx, bucketUnsolicited, who.bytes(), s); err != nil {
 			return err
 		}
 	}
@@ -207,10 +213,13 @@ func (c *change) installTasks() {
 			l.task = t
 		}
 	}
+	for client, n := range c.strangers {
+		m.countStrangers(client, n)
+	}
 	c.installGone()
 	for key, s := range c.steps {
 		if o := m.find(key); o != nil {
-			m.moved(o, s)
+			m.moved(o, s, c.now)
 		}
 	}
 	for number, t := range c.tasks {
@@ -218,6 +227,14 @@ func (c *change) installTasks() {
 			delete(m.tasks, number)
 			delete(m.taskIDs, t.ID)
 		}
+	}
+}
+
+// countStrangers counts results that nobody asked for. m.mu is held.
+func (m *Manager) countStrangers(client uuid.UUID, n int) {
+	m.strange += n
+	if m.strangers[client] += n; m.strangers[client] <= 0 {
+		delete(m.strangers, client)
 	}
 }
 
@@ -233,9 +250,10 @@ func (m *Manager) keepMade(d *madeTask) {
 	m.offerAll(m.tasks[d.task.Number])
 }
 
-// moved takes another step of a client into the memory.
-func (m *Manager) moved(o *open, s *step) {
-	o.version, o.at = s.Version, s.At
+// moved takes another step of a client into the memory. How long nothing is heard of it counts from now, whatever its
+// server's clock says.
+func (m *Manager) moved(o *open, s *step, now time.Time) {
+	o.version, o.at = s.Version, max(s.At, micro(now))
 	if s.Step.Final() {
 		m.forgetStep(o)
 		return

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -97,6 +98,9 @@ func dropStep(tx *bbolt.Tx, key stepKey, s *step) error {
 
 // installGone takes what is forgotten out of the memory. m.mu is held.
 func (c *change) installGone() {
+	for _, name := range c.gone.strange {
+		c.m.countStrangers(readStranger(name).client, -1)
+	}
 	for key := range c.gone.steps {
 		if o := c.m.find(key); o != nil {
 			c.m.forgetStep(o)
@@ -104,7 +108,8 @@ func (c *change) installGone() {
 	}
 }
 
-// forgetOld drops the steps of tasks that ended so long ago that only their totals are kept.
+// forgetOld drops the steps of tasks that ended so long ago that only their totals are kept, and results that nobody
+// asked for: those within the hour in which the tables may drop theirs.
 func (m *Manager) forgetOld(now time.Time) error {
 	keep := m.settings.Load().Tasks.Keep
 	if since := now.Sub(m.forgot); keep == 0 || since >= 0 && since < forgetEvery {
@@ -114,13 +119,21 @@ func (m *Manager) forgetOld(now time.Time) error {
 	m.writing.Lock() // nobody has a step in hand that goes
 	defer m.writing.Unlock()
 	dropped := 0
+	var strange []stranger
 	err := m.db.Update(func(tx *bbolt.Tx) (err error) {
-		dropped, err = dropOld(tx, now.Add(-keep))
+		if strange, err = dropStrangers(tx, now.Add(forgetEvery-keep)); err == nil {
+			dropped, err = dropOld(tx, now.Add(-keep))
+		}
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("forget the steps of old tasks: %w", err)
 	}
+	m.mu.Lock()
+	for _, who := range strange {
+		m.countStrangers(who.client, -1)
+	}
+	m.mu.Unlock()
 	if dropped >= maxForgets {
 		m.forgot = time.Time{} // the next look goes on
 	}
@@ -152,6 +165,21 @@ func dropOld(tx *bbolt.Tx, before time.Time) (dropped int, err error) {
 				return dropped, err
 			}
 		}
+	}
+	return dropped, err
+}
+
+// dropStrangers drops the results of unknown tasks that came before a time.
+func dropStrangers(tx *bbolt.Tx, before time.Time) (dropped []stranger, err error) {
+	b := tx.Bucket(bucketUnsolicited)
+	err = each(tx, bucketUnsolicited, func(name []byte, s step) bool {
+		if len(name) == 32 && s.At < micro(before) {
+			dropped = append(dropped, readStranger(name))
+		}
+		return true
+	})
+	for _, who := range dropped {
+		err = errors.Join(err, b.Delete(who.bytes()))
 	}
 	return dropped, err
 }
