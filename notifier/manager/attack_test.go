@@ -1,9 +1,13 @@
 package manager
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/google/uuid"
 
 	"statewire/notifier/wire"
 )
@@ -120,4 +124,52 @@ func TestStrangersTakeNobodysPlace(t *testing.T) {
 	if n := counted(t, b.metrics.results.WithLabelValues(resultUnsolicited)); n != 1+3 {
 		t.Errorf("%v are counted since the restart", n)
 	}
+}
+
+// A stop waits for nobody who does not answer whether tasks' creators still may, and neither do other tasks.
+func TestAStopWaitsForNobodysRight(t *testing.T) {
+	b := tasksBench(t, 40)
+	b.fetch(1, 1)
+	synctest.Test(t, func(t *testing.T) {
+		b.Manager.queues = map[uint32]*queue{} // its channels belong to this test
+		began := time.Now()
+		b.Manager.now = func() time.Time { return today.Add(time.Since(began)) }
+		b.Manager.deps.Still = func(ctx context.Context, actor string) error {
+			if actor == another.Actor {
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		for n := range 30 {
+			b.create(admin, order(n+1))
+		}
+		ask := wire.Ask{Server: "push1", ServerID: 1, Epoch: 1, Got: b.got[1]}
+		next := func() wire.Work {
+			w, err := b.Work(t.Context(), ask)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ask.Got, ask.Stopped = w.Number, w.Stopped
+			return w
+		}
+		for w := next(); len(w.Time) == 0; w = next() {
+		}
+		go func() {
+			time.Sleep(time.Second)
+			_ = b.Stop(context.Background(), admin, "")
+		}()
+		if w := next(); !w.Stopped || time.Since(began) > 1100*time.Millisecond {
+			t.Errorf("%+v after %v", w, time.Since(began))
+		}
+		if err := b.Resume(t.Context(), admin, ""); err != nil {
+			t.Fatal(err)
+		}
+		next()
+		b.create(another, Order{Name: "Test.Event", Clients: []uuid.UUID{id(40)}})
+		asked := time.Now()
+		if w := next(); len(w.Pushes) != 1 || time.Since(asked) > time.Second {
+			t.Errorf("%+v after %v", w, time.Since(asked))
+		}
+	})
 }

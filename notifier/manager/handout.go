@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -202,6 +203,9 @@ func (p *picking) first(l *line) *open {
 // may says whether a task may be handed out to one more client now.
 func (p *picking) may(l *live) bool {
 	if !p.now.Before(l.cleared) || l.cleared.Sub(p.now) > clearedFor {
+		if l.asking {
+			return false // the answer rings
+		}
 		if since := p.now.Sub(l.asked); since >= 0 && since < clearAgain && !l.asked.IsZero() {
 			p.soon(clearAgain - since)
 		} else if !slices.Contains(p.unclear, l) {
@@ -240,44 +244,98 @@ func (p *picking) hand(o *open) {
 	p.bytes += envelopeBytes(o.of.task)
 }
 
-// clear asks whether the creators of tasks still have the right. A task whose creator has it no more is cancelled. One
-// that nobody can answer for waits.
-func (m *Manager) clear(ctx context.Context, tasks []*live) {
-	for _, l := range tasks {
-		m.mu.Lock()
-		l.asked = m.now()
-		t := l.task
-		m.mu.Unlock()
-		err := m.still(ctx, t.Actor)
-		var revoked *identity.Refusal
-		switch {
-		case err == nil:
-			err = m.cleared(l)
-		case errors.As(err, &revoked) && !revoked.Retry:
-			m.log.Warn("the creator of a task may not push any more; the task is cancelled", "task", t.ID, "actor", t.Actor,
-				"why", revoked.Code)
-			err = m.cancelTask(t.Number, whyRevoked)
-		}
-		if err != nil && ctx.Err() == nil {
-			m.log.Warn("a task is not handed out yet", "task", t.ID, "retry_in", clearAgain, "err", err)
-		}
+// clearBeside is clear beside a question of a server, until end: whoever does not answer keeps no other work, and above
+// all no stop, from the server. The next question asks anew.
+func (m *Manager) clearBeside(ctx context.Context) (start func([]*live) (done <-chan struct{}), end func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var asks sync.WaitGroup
+	start = func(tasks []*live) <-chan struct{} {
+		done, of := make(chan struct{}), m.byActor(tasks)
+		asks.Go(func() {
+			defer close(done)
+			var each sync.WaitGroup
+			for actor, tasks := range of {
+				each.Go(func() {
+					m.clear(ctx, actor, tasks)
+					m.asked(ctx, tasks)
+				})
+			}
+			each.Wait()
+		})
+		return done
+	}
+	return start, func() {
+		cancel()
+		asks.Wait()
 	}
 }
 
-// cleared lets a task be handed out for a while. That it may have been is in the file before.
-func (m *Manager) cleared(l *live) error {
-	return m.update(func(c *change) error {
-		m.mu.RLock()
-		t := l.task
-		m.mu.RUnlock()
-		if !t.Handed && t.open() {
-			t, err := c.task(t.Number)
-			if err != nil || t == nil {
-				return err
-			}
-			t.Handed = true
+// asked notes that there is an answer, or that nobody waits for it any more.
+func (m *Manager) asked(ctx context.Context, tasks []*live) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range tasks {
+		if l.asking, l.asked = false, m.now(); ctx.Err() != nil {
+			l.asked = time.Time{}
 		}
-		c.then = append(c.then, func() { l.cleared = c.now.Add(clearedFor) })
+	}
+	m.ringAll()
+}
+
+// byActor are tasks by their creators: one of whom nobody can answer keeps no other waiting.
+func (m *Manager) byActor(tasks []*live) map[string][]*live {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	of := map[string][]*live{}
+	for _, l := range tasks {
+		of[l.task.Actor] = append(of[l.task.Actor], l)
+	}
+	return of
+}
+
+// clear asks whether the creator of tasks still has the right. Otherwise they are cancelled. While nobody can answer for
+// it they wait.
+func (m *Manager) clear(ctx context.Context, actor string, tasks []*live) {
+	err := m.still(ctx, actor)
+	var revoked *identity.Refusal
+	switch {
+	case err == nil:
+		err = m.cleared(tasks)
+	case errors.As(err, &revoked) && !revoked.Retry:
+		m.log.Warn("the creator of tasks may not push any more; they are cancelled", "tasks", len(tasks), "actor", actor,
+			"why", revoked.Code)
+		for err = nil; err == nil && len(tasks) > 0; tasks = tasks[1:] {
+			err = m.cancelTask(m.numberIn(tasks[0]), whyRevoked)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		m.log.Warn("tasks are not handed out yet", "tasks", len(tasks), "actor", actor, "retry_in", clearAgain, "err", err)
+	}
+}
+
+func (m *Manager) numberIn(l *live) uint64 {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return l.task.Number
+}
+
+// cleared lets tasks be handed out for a while. That they may have been is in the file before.
+func (m *Manager) cleared(tasks []*live) error {
+	return m.update(func(c *change) error {
+		for _, l := range tasks {
+			if t := l.task; !t.Handed && t.open() { // nobody changes it meanwhile
+				t, err := c.task(t.Number)
+				if err != nil || t == nil {
+					return err
+				}
+				t.Handed = true
+			}
+		}
+		c.then = append(c.then, func() {
+			for _, l := range tasks {
+				l.cleared = c.now.Add(clearedFor)
+			}
+		})
 		return nil
 	})
 }

@@ -21,6 +21,7 @@ type live struct {
 	unwritten int       // pushes that are handed out, and no server said that it wrote them
 	cleared   time.Time // until then its creator's right is believed
 	asked     time.Time // when it was last asked for
+	asking    bool      // and no answer came yet
 }
 
 // open is a client that has not come to an end of a task. A site may have hundreds of thousands: it stays small.

@@ -369,8 +369,8 @@ func (m *Manager) Lasting(ctx context.Context, client uuid.UUID) ([][]byte, erro
 	if len(found) == 0 {
 		return nil, nil
 	}
-	if len(unclear) > 0 {
-		m.clear(ctx, unclear)
+	for actor, tasks := range m.byActor(unclear) {
+		m.clear(ctx, actor, tasks)
 	}
 	signer := m.signer(now)
 	if signer == nil {

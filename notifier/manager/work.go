@@ -65,6 +65,8 @@ func (m *Manager) Work(ctx context.Context, ask wire.Ask) (wire.Work, error) {
 	}
 	hold := time.NewTimer(holdFor)
 	defer hold.Stop()
+	clearing, end := m.clearBeside(ctx)
+	defer end()
 	for {
 		look, err := m.look(ask)
 		if err != nil {
@@ -73,14 +75,15 @@ func (m *Manager) Work(ctx context.Context, ask wire.Ask) (wire.Work, error) {
 		if look.some {
 			return look.work, nil
 		}
+		gone, cleared := ctx.Done(), (<-chan struct{})(nil)
 		if len(look.unclear) > 0 {
-			m.clear(ctx, look.unclear)
-			continue
+			gone, cleared = nil, clearing(look.unclear) // mostly the answer is there at once
 		}
 		again := time.NewTimer(look.wait)
 		select {
-		case <-ctx.Done():
+		case <-gone:
 			err = ctx.Err()
+		case <-cleared:
 		case <-hold.C:
 			again.Stop()
 			return wire.Work{Number: ask.Got, Stopped: look.work.Stopped}, nil
@@ -97,8 +100,8 @@ func (m *Manager) Work(ctx context.Context, ask wire.Ask) (wire.Work, error) {
 // looked is what one look for a server's work found.
 type looked struct {
 	work    wire.Work
-	some    bool // there is work
-	unclear []*live
+	some    bool          // there is work
+	unclear []*live       // whose creators are to be asked for
 	wait    time.Duration // when to look again
 	more    <-chan struct{}
 }
@@ -115,7 +118,14 @@ func (m *Manager) look(ask wire.Ask) (out looked, err error) {
 	q := m.queue(ask.ServerID)
 	p := &picking{m: m, q: q, server: ask.ServerID, now: now, signer: signer, wait: holdFor}
 	out.work, out.some = q.take(p, ask)
-	out.unclear, out.wait, out.more = p.unclear, p.wait, q.more
+	out.wait, out.more = p.wait, q.more
+	if out.some {
+		return out, nil // the next question asks
+	}
+	out.unclear = p.unclear
+	for _, l := range p.unclear {
+		l.asking, l.asked = true, now
+	}
 	return out, nil
 }
 
