@@ -56,11 +56,12 @@ func (b *mailbox) send(frames []byte) bool {
 	return true
 }
 
-// push gives it a task or a cancellation.
+// push gives it a task or a cancellation. A task that finds no room comes again; a cancellation would not, and always
+// finds some: there is one of a task.
 func (b *mailbox) push(p *push) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.ended || !b.out.fits(p.size()) {
+	if b.ended || p.kind == wire.Request && !b.out.fits(p.size()) {
 		return false
 	}
 	b.out.put(p)

@@ -560,3 +560,25 @@ func TestAStopDoesNotWaitForClientsThatSleep(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 }
+
+// A client that comes by HTTP and asks for nothing is sent so much and no more; what is taken back it always learns.
+func TestAMailboxTakesCancellationsWhenItIsFull(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, newSite(t), true)
+		box, client := newMailbox(b.Server), uuid.New()
+		one := task(1, client)
+		one.Envelope = make([]byte, 30<<10)
+		n := 0
+		for ; box.push(&push{one, wire.Request}); n++ {
+		}
+		if n != maxUnsent/len(one.Envelope) {
+			t.Errorf("%d tasks wait", n)
+		}
+		if !box.push(&push{one, wire.Cancel}) {
+			t.Error("a cancellation finds no room")
+		}
+		if box.end(nil); box.push(&push{one, wire.Cancel}) {
+			t.Error("a mailbox that ended takes a cancellation")
+		}
+	})
+}
