@@ -173,3 +173,25 @@ func TestAStopWaitsForNobodysRight(t *testing.T) {
 		}
 	})
 }
+
+// A client may begin within the spread though most targets of its task were erased.
+func TestErasedTargetsPutNobodyBehindTheSpread(t *testing.T) {
+	b := tasksBench(t, 10)
+	o := order(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+	o.Spread = 10 * time.Minute
+	b.create(admin, o)
+	if err := b.Forget(t.Context(), clients(1, 2, 3, 4, 5, 6, 7, 8)); err != nil {
+		t.Fatal(err)
+	}
+	pushes := b.pushes(1, 1)
+	for _, p := range pushes {
+		_, data := payload(t, p.Envelope)
+		m, err := wire.DecodeRequest(data)
+		if err != nil || m.Delay > o.Spread {
+			t.Errorf("client %v begins after %v, %v", p.Client, m.Delay, err)
+		}
+	}
+	if len(pushes) != 2 {
+		t.Errorf("%d pushes", len(pushes))
+	}
+}

@@ -63,12 +63,14 @@ func (t *task) request(site, client uuid.UUID, index uint32) wire.RequestMessage
 		PackHash: t.PackHash, Name: t.Name, Parameters: t.Parameters}
 }
 
-// delay spreads the targets evenly over the task's time.
+// delay spreads the targets evenly over the task's time, and never beyond it: targets that are erased leave those behind
+// them where they are.
 func (t *task) delay(index uint32) time.Duration {
 	if t.Spread <= 0 || t.Counts.Targets == 0 {
 		return 0
 	}
-	return (t.Spread / time.Duration(t.Counts.Targets) * time.Duration(index)).Truncate(time.Second)
+	at := t.Spread / time.Duration(t.Counts.Targets) * time.Duration(index)
+	return min(at, t.Spread).Truncate(time.Second)
 }
 
 // envelopeBytes is about how long the envelope of a task is.
