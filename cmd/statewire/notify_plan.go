@@ -78,9 +78,8 @@ func inWords(seconds float64) string {
 
 // asker puts a question to whoever runs the command.
 type asker struct {
-	in   *bufio.Reader // nil: nobody can be asked
-	to   io.Writer     // where plans and questions stand
-	said bool          // the plan was shown
+	in *bufio.Reader // nil: nobody can be asked
+	to io.Writer     // where plans and questions stand
 }
 
 // newAsker asks on a terminal. Elsewhere nobody reads the question.

@@ -37,7 +37,8 @@ func StartDemo(ctx context.Context, group *errgroup.Group, data string, own agen
 			log.Info("this machine has no package updates to show", "why", err)
 		}
 		err := errors.Join(l.run(ctx), l.store.Close())
-		for again := l; errors.Is(err, runner.ErrRestart); {
+		for errors.Is(err, runner.ErrRestart) {
+			var again *localAgent
 			if again, err = newLocalAgent(ctx, Dir(data), own, kept, log); err == nil {
 				err = errors.Join(again.run(ctx), again.store.Close())
 			}
