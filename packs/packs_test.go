@@ -118,6 +118,8 @@ func TestTheBuiltInPack(t *testing.T) {
 	names := []string{"Policy", "Send", "Resync", "Scan", "RestartAgent", "CollectLogs", "TestEvent", "QuickScan",
 		"FullScan", "UpdateDefinitions"}
 	builtins := map[string]bool{}
+	// those that say at their end what came of it
+	summed := map[string]bool{"QuickScan": true, "FullScan": true, "UpdateDefinitions": true, "CollectLogs": true}
 	for _, name := range names {
 		task, err := p.Find(name)
 		if err != nil {
@@ -132,6 +134,9 @@ func TestTheBuiltInPack(t *testing.T) {
 			t.Errorf("%+v", task)
 		}
 		builtins[task.Action.BuiltIn] = true
+		if summed[name] && task.OutputLimit != MaxOutput {
+			t.Errorf("of what %s writes %d bytes are kept: its summary is lost", name, task.OutputLimit)
+		}
 	}
 	if len(p.Tasks) != len(names) || len(builtins) != len(BuiltIns) {
 		t.Errorf("%d tasks, %d built-in actions", len(p.Tasks), len(builtins))

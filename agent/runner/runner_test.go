@@ -366,7 +366,7 @@ func TestTheMachinesOwnCommand(t *testing.T) {
 			t.Errorf("%+v", got[2])
 		}
 		if spec.Path != "/opt/scan" || !slices.Equal(spec.Args, []string{"--quick"}) || spec.Timeout != 2*time.Hour ||
-			spec.Output != 32768 || spec.Folder != m.folder {
+			spec.Output != 1<<20 || spec.Folder != m.folder {
 			t.Errorf("ran %+v", spec)
 		}
 		if slices.Contains(spec.Env, taskVariable+"="+r.Task.String()) || len(spec.Env) != 3 {
