@@ -10,10 +10,13 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"statewire/console/web"
 	"statewire/internal/humanize"
 	"statewire/internal/tabular"
 	"statewire/reports/explain"
+	"statewire/smx"
 )
 
 // operationsPath is where the pages of client operations are.
@@ -58,12 +61,34 @@ func (s *Server) fillOperations(ctx context.Context, view *web.Operations) *Prob
 	if view.Full = len(list) > shownOperations; view.Full {
 		list = list[:shownOperations]
 	}
-	for _, t := range list {
+	for _, t := range s.named(ctx, list) {
 		view.Rows = append(view.Rows, operationRow(t))
 	}
 	view.Commands = []web.Step{{Where: "On this machine, as the site's user, a test that does nothing but report:",
 		Command: "statewire notify TestEvent --all --param Text=hello"}}
 	return nil
+}
+
+// named are tasks with the computer's name in the place of a single client's id, where it is known.
+func (s *Server) named(ctx context.Context, list []Task) []Task {
+	list = slices.Clone(list)
+	clients := map[int]uuid.UUID{}
+	for i, t := range list {
+		name, one := strings.CutPrefix(t.For, "client ")
+		if id, err := smx.ParseClientID(name); one && err == nil {
+			clients[i] = uuid.UUID(id)
+		}
+	}
+	names, err := s.explainer.Names(ctx, slices.Collect(maps.Values(clients)))
+	if err != nil {
+		s.logFailure("names of clients", err)
+	}
+	for i, id := range clients {
+		if name := names[id]; name != "" {
+			list[i].For = "client " + name
+		}
+	}
+	return list
 }
 
 // stopWords say that somebody stopped everything; nothing when nobody did.
@@ -157,6 +182,7 @@ func (s *Server) operation(w http.ResponseWriter, r *http.Request) {
 		s.noOperation(w, r, s.taskProblem(err))
 		return
 	}
+	answer.Task = s.named(r.Context(), []Task{answer.Task})[0]
 	view := operationView(answer, query)
 	view.Age = web.Age{AsOf: s.now(), Text: "Asked of the notification manager just now."}
 	servers := s.serverNames(r.Context())
@@ -242,6 +268,9 @@ func operationFacts(t Task) (facts []web.Fact) {
 		until = "A client begins until %s, or never; it stands in the policy, too."
 	}
 	add(web.TonePlain, until, humanize.Clock(t.NotAfter))
+	if t.Counts.Succeeded+t.Counts.Failed+t.Counts.Late > 0 {
+		add(web.TonePlain, "All that it wrote: `statewire tasks show %d --output`", t.ID)
+	}
 	if t.Counts.Late > 0 {
 		add(web.ToneBusy, "%s came when the site waited no longer: they change no count.",
 			plural(t.Counts.Late, "result", "results"))

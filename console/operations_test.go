@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/reports/explain"
 	"statewire/reports/reportstest"
 )
 
@@ -103,6 +104,33 @@ func TestThePageOfAnOperationShowsItsClients(t *testing.T) {
 	if strings.Count(body, "/clients/") != pageRows || strings.Count(second, "/clients/") != pageRows ||
 		!strings.Contains(second, `<a href="/operations/13" role="button" class="outline">First page</a>`) {
 		t.Errorf("%d and %d clients behind %q", strings.Count(body, "/clients/"), strings.Count(second, "/clients/"), next)
+	}
+}
+
+// What one client was asked is shown with its computer's name, where a report told it; and the page says how to have all
+// that a task wrote.
+func TestAnOperationNamesItsClientAndTheWayToItsOutput(t *testing.T) {
+	q := someTasks()
+	known, unknown := explain.WireID(reportstest.ID(1)), explain.WireID(reportstest.ID(999_999))
+	q.list[0].For, q.list[2].For = "client "+known, "client "+unknown
+	h, _ := taskSite(t, q)
+	for _, path := range []string{"/operations", "/operations/13"} {
+		if body := get(t, h, path).Body.String(); !strings.Contains(body, "for client PC001 ") ||
+			strings.Contains(body, "for client "+known) {
+			t.Errorf("%s: %s", path, body)
+		}
+	}
+	for path, has := range map[string]bool{"/operations/13": true, "/operations/11": true, "/operations/12": false} {
+		body := get(t, h, path).Body.String()
+		if strings.Contains(body, "statewire tasks show "+path[len("/operations/"):]+" --output") != has {
+			t.Errorf("%s: %s", path, body)
+		}
+	}
+	if body := get(t, h, "/operations/11").Body.String(); !strings.Contains(body, "for client "+unknown) {
+		t.Errorf("a client without a name: %s", body)
+	}
+	if q.list[0].For != "client "+known {
+		t.Error("the manager's own answer was changed")
 	}
 }
 
