@@ -124,15 +124,21 @@ func (g *globals) copyIn(cmd *cobra.Command, files []reportSource) (names []stri
 	return names, cmd.Context().Err()
 }
 
-// newBar is a progress bar on a terminal, counting units, and nothing elsewhere.
+// newBar is a progress bar on a terminal, counting units with their rate, and nothing elsewhere. Without units it counts,
+// and has no rate.
 func newBar(w io.Writer, total int, what, units string) *progressbar.ProgressBar {
 	if !cli.IsTerminal(w) {
 		w = io.Discard
 	}
-	return progressbar.NewOptions(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
-		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(
-			units), progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionOnCompletion(func() { fmt.Fprintln(w) }))
+	options := []progressbar.Option{progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
+		progressbar.OptionShowCount(), progressbar.OptionThrottle(100 * time.Millisecond),
+		progressbar.OptionOnCompletion(func() { fmt.Fprintln(w) })}
+	if units == "" {
+		options = append(options, progressbar.OptionSetPredictTime(false))
+	} else {
+		options = append(options, progressbar.OptionShowIts(), progressbar.OptionSetItsString(units))
+	}
+	return progressbar.NewOptions(total, options...)
 }
 
 // lockedBySite says that a running process loads the inbox.

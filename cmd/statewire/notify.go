@@ -61,8 +61,8 @@ func notifyCommand(g *globals) *cobra.Command {
 			"asks, elsewhere it\n" +
 			"needs --yes. Above tasks.confirm_above clients it needs their number, too: --targets N.\n\n" +
 			"Exit codes: 0 done, with --wait: every client succeeded; 1 not done, with --wait: a client failed, refused, or " +
-			"its time was over;\n" +
-			"2 wrong usage.",
+			"its time was over,\n" +
+			"or Ctrl-C ended the waiting, and the task goes on; 2 wrong usage.",
 		Example: "  statewire notify TestEvent --client PC-01 --param Text=hello --wait\n" +
 			"  statewire notify Policy --collection pilot --yes\n" +
 			"  statewire notify FullScan --all --rate 10 --spread 30m --validity 8h --targets 4200 --yes --reason INC4711\n" +

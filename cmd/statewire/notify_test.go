@@ -19,6 +19,7 @@ import (
 	"statewire/cmd/statewire/cli"
 	"statewire/identity"
 	"statewire/internal/control"
+	"statewire/internal/humanize"
 	"statewire/notifier/manager"
 	"statewire/notifier/wire"
 )
@@ -287,17 +288,84 @@ func TestWaitingEndsWithTheTask(t *testing.T) {
 	}
 }
 
-// Whoever is interrupted hears that the task goes on.
+// lookedAt is a queue that does something at each look how far its task is.
+type lookedAt struct {
+	*queue
+	look func() error
+}
+
+func (l lookedAt) Show(ctx context.Context, by manager.By, id string, o manager.ShowOptions,
+	take func(manager.StepStatus) error) (manager.TaskStatus, error) {
+	if err := l.look(); err != nil {
+		return manager.TaskStatus{}, err
+	}
+	return l.queue.Show(ctx, by, id, o, take)
+}
+
+// Whoever is interrupted, between two looks or in one, hears that the task goes on, and nothing is taken back.
 func TestAnInterruptedWaitSaysThatTheTaskGoesOn(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	cmd := &cobra.Command{}
-	cmd.SetErr(io.Discard)
-	q := asked(3)
-	q.task.NotAfter = time.Now().Add(time.Hour)
-	if err := (&globals{}).waitFor(ctx, cmd, q, q.task); err == nil || !strings.Contains(err.Error(),
-		"task 13 goes on without this command") {
-		t.Error(err)
+	for _, during := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		if !during {
+			cancel()
+		}
+		cmd := &cobra.Command{}
+		cmd.SetErr(io.Discard)
+		q := lookedAt{asked(3), func() error {
+			cancel()
+			return ctx.Err()
+		}}
+		q.task.NotAfter = time.Now().Add(time.Hour)
+		err := (&globals{}).waitFor(ctx, cmd, q, q.task)
+		if err == nil || !strings.HasPrefix(err.Error(), "task 13 goes on without this command") ||
+			cli.ExitCode(asTaskUsage(err)) != cli.ExitFailed || len(q.did) != 0 {
+			t.Errorf("in a look %v: %v, did %q", during, err, q.did)
+		}
+	}
+}
+
+// Who waits hears at the start whom the command waits for, and each time when only clients are left that are offline.
+func TestWaitingSaysThatOnlyOfflineClientsAreLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := time.Now().Add(time.Hour)
+		const leave = "Ctrl-C ends the waiting, not the task.\n"
+		// from look to look: those that run, are offline, and succeeded
+		looks := [][3]int{{2, 1, 0}, {0, 2, 1}, {0, 2, 1}, {1, 1, 1}, {0, 1, 2}, {0, 0, 3}}
+		inner := asked(3)
+		inner.task.NotAfter, inner.shows = at, 100
+		inner.task.Counts.Queued = 3
+		q := lookedAt{inner, func() error {
+			if len(looks) > 0 {
+				c := &inner.task.Counts
+				c.Queued, c.Running, c.Offline, c.Succeeded = 0, looks[0][0], looks[0][1], looks[0][2]
+				looks = looks[1:]
+			}
+			return nil
+		}}
+		cmd, told := &cobra.Command{}, &bytes.Buffer{}
+		cmd.SetOut(io.Discard)
+		cmd.SetErr(told)
+		if err := (&globals{Globals: cli.Globals{Format: "csv"}}).waitFor(t.Context(), cmd, q, inner.task); err != nil {
+			t.Fatal(err)
+		}
+		until := "on coming back until " + humanize.Clock(at) + ". " + leave
+		want := strings.Join(madeWords(inner.task), "\n") + "\nwaiting for 3 clients. " + leave +
+			"2 clients are offline; they get it " + until + "1 client is offline; it gets it " + until
+		if told.String() != want {
+			t.Errorf("told\n%swant\n%s", told, want)
+		}
+	})
+}
+
+// The bar of a task counts clients: most of them end at once, and a rate says nothing.
+func TestABarWithoutUnitsHasNoRate(t *testing.T) {
+	for units, rate := range map[string]bool{"": false, "files": true} {
+		bar := newBar(io.Discard, 10, "notify", units)
+		time.Sleep(150 * time.Millisecond)
+		_ = bar.Set(4)
+		if text := bar.String(); !strings.Contains(text, "4/10") || strings.Contains(text, "/s") != rate {
+			t.Errorf("of %q: %q", units, text)
+		}
 	}
 }
 

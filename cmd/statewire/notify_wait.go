@@ -10,6 +10,7 @@ import (
 
 	"statewire/cmd/statewire/cli"
 	"statewire/internal/backoff"
+	"statewire/internal/humanize"
 	"statewire/notifier/manager"
 	"statewire/notifier/wire"
 )
@@ -26,21 +27,56 @@ func (g *globals) waitFor(ctx context.Context, cmd *cobra.Command, q taskQueue, 
 	for _, line := range madeWords(t) {
 		fmt.Fprintln(cmd.ErrOrStderr(), line)
 	}
-	bar := newBar(cmd.ErrOrStderr(), t.Counts.Targets, "notify", "clients")
-	look := waitFirst
+	fmt.Fprintln(cmd.ErrOrStderr(), waitWords(t))
+	bar := newBar(cmd.ErrOrStderr(), t.Counts.Targets, "notify", "")
+	look, told := waitFirst, onlyOffline(t.Counts)
 	for !over(t, time.Now()) {
 		if err := backoff.Sleep(ctx, look); err != nil {
-			return fmt.Errorf("task %d goes on without this command: `statewire tasks show %d`", t.ID, t.ID)
+			return goesOn(t)
 		}
 		look = min(2*look, waitLook)
-		var err error
-		if t, err = q.Show(ctx, manager.By{}, t.Task.String(), manager.ShowOptions{}, nil); err != nil {
+		now, err := q.Show(ctx, manager.By{}, t.Task.String(), manager.ShowOptions{}, nil)
+		switch {
+		case ctx.Err() != nil:
+			return goesOn(t)
+		case err != nil:
 			return fmt.Errorf("look how far task %d is: %w", t.ID, err)
+		}
+		t = now
+		if alone := onlyOffline(t.Counts); alone != told {
+			if told = alone; alone {
+				_ = bar.Clear()
+				fmt.Fprintln(cmd.ErrOrStderr(), waitWords(t))
+			}
 		}
 		_ = bar.Set(atEnd(t.Counts))
 	}
 	_ = bar.Exit()
 	return g.writeEnd(ctx, cmd, q, t)
+}
+
+// goesOn is what whoever interrupts the waiting hears: nothing was taken back.
+func goesOn(t manager.TaskStatus) error {
+	return fmt.Errorf("task %d goes on without this command: `statewire tasks show %d`", t.ID, t.ID)
+}
+
+// onlyOffline says that only clients that are not connected are waited for.
+func onlyOffline(c manager.Counts) bool {
+	return c.Offline > 0 && atEnd(c)+c.Offline >= c.Targets
+}
+
+// waitWords say for whom a command waits.
+func waitWords(t manager.TaskStatus) string {
+	const leave = "Ctrl-C ends the waiting, not the task."
+	switch n := t.Counts.Offline; n {
+	case 0:
+		return fmt.Sprintf("waiting for %s. %s", counted(t.Counts.Targets-atEnd(t.Counts), "client", "clients"), leave)
+	case 1:
+		return fmt.Sprintf("1 client is offline; it gets it on coming back until %s. %s", humanize.Clock(t.NotAfter), leave)
+	default:
+		return fmt.Sprintf("%s are offline; they get it on coming back until %s. %s", counted(n, "client", "clients"),
+			humanize.Clock(t.NotAfter), leave)
+	}
 }
 
 // atEnd is how many clients do no more for a task.

@@ -174,6 +174,6 @@ func (g *globals) changeTask(cmd *cobra.Command,
 		if err != nil {
 			return err
 		}
-		return g.writeTaskHead(cmd.OutOrStdout(), t)
+		return g.writeTaskHead(ctx, cmd.OutOrStdout(), t)
 	})
 }

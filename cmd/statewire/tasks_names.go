@@ -15,15 +15,22 @@ import (
 	"statewire/store"
 )
 
-// clientNames are the computers' names of clients, as far as they are known.
-type clientNames map[uuid.UUID]string
+// knownNames are the computers' names of clients and the names of notification servers, as far as they are known.
+type knownNames struct {
+	clients map[uuid.UUID]string
+	servers map[uint32]string
+}
 
 //go:embed names_of_clients.sql
 var namesOfClientsSQL string
 
-// namesOf looks up the names of the clients in these steps. A store that is away costs the names, and nothing else.
-func (g *globals) namesOf(ctx context.Context, steps []manager.StepStatus) clientNames {
-	names := clientNames{}
+//go:embed names_of_servers.sql
+var namesOfServersSQL string
+
+// namesOf looks up the names of the clients and servers in these steps. A store that is away costs the names, and nothing
+// else.
+func (g *globals) namesOf(ctx context.Context, steps []manager.StepStatus) knownNames {
+	names := knownNames{map[uuid.UUID]string{}, map[uint32]string{}}
 	if len(steps) == 0 {
 		return names
 	}
@@ -32,6 +39,9 @@ func (g *globals) namesOf(ctx context.Context, steps []manager.StepStatus) clien
 		return names
 	}
 	defer db.Close()
+	if err := names.readServers(ctx, db); err != nil {
+		return names
+	}
 	for part := range slices.Chunk(steps, namesPerQuery) {
 		if err := names.read(ctx, db, part); err != nil {
 			break
@@ -53,14 +63,14 @@ func (g *globals) meantBy(ctx context.Context, list []manager.TaskStatus) []stri
 	}
 	names := g.namesOf(ctx, slices.Collect(maps.Values(steps)))
 	for i, s := range steps {
-		if name := names[s.Client]; name != "" {
+		if name := names.clients[s.Client]; name != "" {
 			meant[i] = "client " + name
 		}
 	}
 	return meant
 }
 
-func (n clientNames) read(ctx context.Context, db *store.Store, steps []manager.StepStatus) error {
+func (n knownNames) read(ctx context.Context, db *store.Store, steps []manager.StepStatus) error {
 	ids := make([]string, len(steps))
 	for i, s := range steps {
 		ids[i] = s.Client.String()
@@ -76,7 +86,24 @@ func (n clientNames) read(ctx context.Context, db *store.Store, steps []manager.
 		if err := rows.Scan(&id, &name); err != nil {
 			return err
 		}
-		n[id] = name
+		n.clients[id] = name
+	}
+	return rows.Err()
+}
+
+func (n knownNames) readServers(ctx context.Context, db *store.Store) error {
+	rows, err := db.ReadOnly().Query(ctx, namesOfServersSQL)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id uint32
+		var name string
+		if err := rows.Scan(&id, &name); err != nil {
+			return err
+		}
+		n.servers[id] = name
 	}
 	return rows.Err()
 }

@@ -18,6 +18,7 @@ import (
 	"statewire/internal/tabular"
 	"statewire/notifier/manager"
 	"statewire/notifier/wire"
+	"statewire/packs"
 	"statewire/smx"
 )
 
@@ -121,15 +122,17 @@ func addOutputs(ctx context.Context, q taskQueue, t manager.TaskStatus, steps []
 	return nil
 }
 
-// writeOutputs writes what the task wrote on each client where it wrote something.
-func writeOutputs(w io.Writer, steps []manager.StepStatus, names clientNames) error {
+// writeOutputs writes what the task wrote on each client where it wrote something, and on how many it did not.
+func writeOutputs(w io.Writer, steps []manager.StepStatus, names knownNames) error {
 	var errs []error
+	nothing := 0
 	for _, s := range arranged(steps) {
 		if s.Output.Size == 0 {
+			nothing++
 			continue
 		}
 		if len(steps) > 1 {
-			who := strings.TrimSpace(names[s.Client] + " " + smx.ClientID(s.Client).String())
+			who := strings.TrimSpace(names.clients[s.Client] + " " + smx.ClientID(s.Client).String())
 			_, err := fmt.Fprintf(w, "== %s %s\n", tabular.TerminalSafe(who), s.Step)
 			errs = append(errs, err)
 		}
@@ -138,11 +141,32 @@ func writeOutputs(w io.Writer, steps []manager.StepStatus, names clientNames) er
 			errs = append(errs, err)
 		}
 		if s.Output.Truncated {
-			_, err := fmt.Fprintf(w, "(the beginning of %s)\n", humanize.Bytes(int64(s.Output.Size)))
+			_, err := fmt.Fprintf(w, "(the beginning of %s%s)\n", humanize.Bytes(int64(s.Output.Size)), restWords(s))
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	var err error
+	switch {
+	case nothing == 1 && len(steps) == 1:
+		_, err = fmt.Fprintln(w, "(wrote nothing)")
+	case nothing > 0:
+		_, err = fmt.Fprintf(w, "(%s wrote nothing)\n", counted(nothing, "client", "clients"))
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+// restTime is how long after a step the rest of its output may still come: clients send it with their other messages.
+const restTime = 24 * time.Hour
+
+// restWords say that more of an output than this beginning is on its way; nothing where no more comes.
+func restWords(s manager.StepStatus) string {
+	switch o := s.Output; {
+	case len(o.Text) > wire.FirstInline, o.Size <= wire.MaxInline, time.Since(s.At) > restTime:
+		return ""
+	case o.Size > packs.MaxOutput:
+		return fmt.Sprintf("; the rest of its first %s is on its way", humanize.Bytes(int64(packs.MaxOutput)))
+	}
+	return "; the rest is on its way"
 }
 
 // arranged are steps with what needs somebody first.
@@ -167,7 +191,7 @@ func (g *globals) writeTask(ctx context.Context, w io.Writer, q taskQueue, t man
 	case "json":
 		return cli.WriteRecord(w, g.Format, append(taskFields(t), cli.Field{"clients", stepObjects(steps, names)}))
 	case "table":
-		if err := g.writeTaskHead(w, t); err != nil || len(steps) == 0 {
+		if err := g.writeTaskHead(ctx, w, t); err != nil || len(steps) == 0 {
 			return err
 		}
 		if err := addOutputs(ctx, q, t, steps[:min(len(steps), firstLines)]); err != nil {
@@ -175,7 +199,8 @@ func (g *globals) writeTask(ctx context.Context, w io.Writer, q taskQueue, t man
 		}
 		rows := make([][]any, len(steps))
 		for i, s := range steps {
-			rows[i] = []any{smx.ClientID(s.Client).String(), names[s.Client], stepWords(s), cli.Stamp(s.At), serverOf(s),
+			rows[i] = []any{smx.ClientID(s.Client).String(), names.clients[s.Client], stepWords(s), cli.Stamp(s.At),
+				serverOf(s, names),
 				exitCode(s), tabular.Shorten(firstLine(s.Output.Text), 60)}
 		}
 		return g.writeCapped(w, []string{"client_id", "netbios_name", "step", "time", "server", "exit", "output"}, rows)
@@ -188,18 +213,18 @@ func (g *globals) writeTask(ctx context.Context, w io.Writer, q taskQueue, t man
 }
 
 // writeTaskHead writes a task as a whole.
-func (g *globals) writeTaskHead(w io.Writer, t manager.TaskStatus) error {
+func (g *globals) writeTaskHead(ctx context.Context, w io.Writer, t manager.TaskStatus) error {
 	if g.Format != "table" {
 		return cli.WriteRecord(w, g.Format, taskFields(t))
 	}
-	who := t.Actor
+	who, meant := t.Actor, g.meantBy(ctx, []manager.TaskStatus{t})
 	if t.Approver != "" {
 		who += ", approved by " + t.Approver
 	}
 	lines := []string{
 		fmt.Sprintf("task %d  %s", t.ID, t.Task),
 		fmt.Sprintf("%s (%s), pack %s %s%s", t.Name, t.Class, t.Pack, t.Version, paramWords(t)),
-		fmt.Sprintf("%s, for %s, by %s at %s, valid until %s", stateWords(t), t.For, who, humanize.Clock(t.Created),
+		fmt.Sprintf("%s, for %s, by %s at %s, valid until %s", stateWords(t), meant[0], who, humanize.Clock(t.Created),
 			humanize.Clock(t.NotAfter)),
 	}
 	if t.Reason != "" {
@@ -260,12 +285,13 @@ func stepWords(s manager.StepStatus) string {
 	return text
 }
 
-// serverOf is the server that had the task for the client; nothing where none had it.
-func serverOf(s manager.StepStatus) any {
+// serverOf is the server that had the task for the client, by its number where its name is not known; nothing where none
+// had it.
+func serverOf(s manager.StepStatus, names knownNames) any {
 	if s.Server == 0 {
 		return nil
 	}
-	return s.Server
+	return cmp.Or(names.servers[s.Server], fmt.Sprintf("server %d", s.Server))
 }
 
 // exitCode is that of a task that ran; nothing for others.
@@ -282,19 +308,19 @@ func firstLine(text string) string {
 }
 
 // stepColumns are those of a client's step in every format but that for people.
-var stepColumns = []string{"client_id", "netbios_name", "step", "reason", "detail", "exit_code", "server_id", "push_id",
-	"push_count", "late", "step_time", "pushed_time", "received_time", "started_time", "finished_time", "output_bytes",
-	"output_truncated", "output"}
+var stepColumns = []string{"client_id", "netbios_name", "step", "reason", "detail", "exit_code", "server_id", "server",
+	"push_id", "push_count", "late", "step_time", "pushed_time", "received_time", "started_time", "finished_time",
+	"output_bytes", "output_truncated", "output"}
 
-func stepValues(s manager.StepStatus, names clientNames) []any {
+func stepValues(s manager.StepStatus, names knownNames) []any {
 	at := func(t time.Time) any { return cli.Moment(t) }
-	return []any{smx.ClientID(s.Client).String(), names[s.Client], string(s.Step), s.Reason, s.Detail, exitCode(s),
-		s.Server, s.Push, s.Pushes, s.Late, at(s.At), at(s.Pushed), at(s.Received), at(s.Started), at(s.Finished),
-		s.Output.Size, s.Output.Truncated, s.Output.Text}
+	return []any{smx.ClientID(s.Client).String(), names.clients[s.Client], string(s.Step), s.Reason, s.Detail, exitCode(s),
+		s.Server, names.servers[s.Server], s.Push, s.Pushes, s.Late, at(s.At), at(s.Pushed), at(s.Received),
+		at(s.Started), at(s.Finished), s.Output.Size, s.Output.Truncated, s.Output.Text}
 }
 
 // stepObjects are steps as JSON has them.
-func stepObjects(steps []manager.StepStatus, names clientNames) []map[string]any {
+func stepObjects(steps []manager.StepStatus, names knownNames) []map[string]any {
 	out := make([]map[string]any, len(steps))
 	for i, s := range steps {
 		out[i] = map[string]any{}

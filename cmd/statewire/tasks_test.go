@@ -101,6 +101,57 @@ func TestTheOutputIsWrittenWhole(t *testing.T) {
 	}
 }
 
+// Whoever asks for an output hears that nothing was written, or that more is on its way: a client sends what is longer
+// than an answer carries apart.
+func TestAnOutputThatIsNotThereIsTold(t *testing.T) {
+	one := taskView{output: true, client: uuid.UUID{15: 1}}
+	first, most := strings.Repeat("x", wire.FirstInline), strings.Repeat("x", wire.MaxInline)
+	for _, tc := range []struct {
+		name   string
+		output wire.Output
+		age    time.Duration
+		want   string
+	}{
+		{"nothing", wire.Output{}, 0, "(wrote nothing)\n"},
+		{"all of it", wire.Output{Size: 3, Text: "one"}, 0, "one\n"},
+		{"what an answer carries of more", wire.Output{Size: 2048, Truncated: true, Text: "one"}, 0,
+			"one\n(the beginning of 2.0 KiB)\n"},
+		{"an answer of a client that keeps no more", wire.Output{Size: 64 << 10, Truncated: true, Text: most}, 0,
+			most + "\n(the beginning of 64.0 KiB)\n"},
+		{"the rest comes apart", wire.Output{Size: 64 << 10, Truncated: true, Text: first}, 0, first + "\n(the beginning of 64.0 KiB; the rest is on its way)\n"},
+		{"a client keeps 1 MiB", wire.Output{Size: 2 << 20, Truncated: true, Text: "one"}, 0,
+			"one\n(the beginning of 2.0 MiB; the rest of its first 1.0 MiB is on its way)\n"},
+		{"it never came", wire.Output{Size: 64 << 10, Truncated: true, Text: "one"}, restTime + time.Hour,
+			"one\n(the beginning of 64.0 KiB)\n"},
+	} {
+		q := mixed()
+		q.steps[0].Output, q.steps[0].At = tc.output, time.Now().Add(-tc.age)
+		if got := show(t, q, "table", one); got != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, got[max(0, len(got)-100):], tc.want[max(0, len(tc.want)-100):])
+		}
+	}
+	text := show(t, mixed(), "table", taskView{output: true})
+	if !strings.HasSuffix(text, "\nmore\n(3 clients wrote nothing)\n") {
+		t.Errorf("%q", text)
+	}
+}
+
+// A server is shown by its name, where that is known, and stays to be found by its number.
+func TestAStepNamesItsServer(t *testing.T) {
+	s := manager.StepStatus{Server: 2}
+	known := knownNames{servers: map[uint32]string{2: "push2"}}
+	for got, want := range map[any]any{serverOf(s, known): "push2", serverOf(s, knownNames{}): "server 2",
+		serverOf(manager.StepStatus{}, known): nil} {
+		if got != want {
+			t.Errorf("%v, want %v", got, want)
+		}
+	}
+	o := stepObjects([]manager.StepStatus{s}, known)[0]
+	if o["server_id"] != uint32(2) || o["server"] != "push2" || len(o) != len(stepValues(s, known)) {
+		t.Errorf("%v", o)
+	}
+}
+
 func TestTasksAreListed(t *testing.T) {
 	q := mixed()
 	q.task.Why = "creator_revoked"
