@@ -124,6 +124,25 @@ func TestWhatIsFoundAtTheStart(t *testing.T) {
 	})
 }
 
+// A start of the agent does not begin sooner what has a delay.
+func TestADelayOutlivesTheAgent(t *testing.T) {
+	bubble(t, func(t *testing.T, m *machine) {
+		m.clock()
+		m.ask("Policy", func(r *wire.RequestMessage) { r.Delay = 10 * time.Minute })
+		m.answers()
+		time.Sleep(4 * time.Minute)
+		m.end()
+		m.start().clock()
+		for _, want := range []int{0, 1} {
+			time.Sleep(5 * time.Minute)
+			synctest.Wait()
+			if m.polls != want {
+				t.Errorf("%d polls, want %d", m.polls, want)
+			}
+		}
+	})
+}
+
 // Four tasks run at a time; a hundred wait, and the next one is refused. One that does not end blocks none.
 func TestHowManyTasksRunAndWait(t *testing.T) {
 	bubble(t, func(t *testing.T, m *machine) {
