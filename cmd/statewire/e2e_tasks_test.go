@@ -81,6 +81,7 @@ type taskShown struct {
 type clientStep struct {
 	Step     wire.Step `json:"step"`
 	Reason   string    `json:"reason"`
+	Server   string    `json:"server"`
 	Finished time.Time `json:"finished_time"`
 }
 
@@ -151,6 +152,13 @@ func TestATaskIsDoneAtOnce(t *testing.T) {
 			step := awaitStep(t, o.member.site, task.GUID, wire.StepSucceeded)
 			if took := step.Finished.Sub(task.Created); took > 6*time.Second {
 				t.Errorf("it took %v", took)
+			}
+			host, err := os.Hostname()
+			if err != nil || !eventually(patience, func() bool {
+				step = showTask(t, o.member.site, task.GUID).Clients[0]
+				return step.Server == host
+			}) {
+				t.Errorf("%v: the server is called %q, want %q", err, step.Server, host)
 			}
 			push(t, o.member.site, "QuickScan", "--client", o.client, "--yes", "--wait")
 			if runs := scan.runs(); len(runs) != 1 {
