@@ -16,7 +16,6 @@ import (
 	"statewire/internal/humanize"
 	"statewire/internal/tabular"
 	"statewire/reports/explain"
-	"statewire/smx"
 )
 
 // operationsPath is where the pages of client operations are.
@@ -74,9 +73,9 @@ func (s *Server) named(ctx context.Context, list []Task) []Task {
 	list = slices.Clone(list)
 	clients := map[int]uuid.UUID{}
 	for i, t := range list {
-		name, one := strings.CutPrefix(t.For, "client ")
-		if id, err := smx.ParseClientID(name); one && err == nil {
-			clients[i] = uuid.UUID(id)
+		name, one := strings.CutPrefix(t.For, "client GUID:")
+		if id, err := uuid.Parse(name); one && err == nil {
+			clients[i] = id
 		}
 	}
 	names, err := s.explainer.Names(ctx, slices.Collect(maps.Values(clients)))
