@@ -48,7 +48,7 @@ type TasksConfig struct {
 	ApproveDestructive bool `mapstructure:"approve_destructive"`
 	// Keep is how long tasks and each client's steps are kept; their totals stay. Default 90d; at least 1h, and 0 for ever.
 	Keep time.Duration `mapstructure:"keep"`
-	// OutputLimit bounds what is kept of the output of one client's task, in bytes. Default 1MiB; at least 4KiB.
+	// OutputLimit bounds what is shown of the output of one client's task, in bytes. Default 1MiB; at least 4KiB.
 	OutputLimit int64 `mapstructure:"output_limit"`
 }
 
@@ -83,6 +83,9 @@ func (m *Manager) Configure(l Live) {
 	}
 	if l.Throttle <= 0 {
 		l.Throttle = 42
+	}
+	if l.Tasks.OutputLimit <= 0 {
+		l.Tasks.OutputLimit = DefaultTasksConfig().OutputLimit
 	}
 	m.settings.Store(&l)
 }

@@ -112,5 +112,6 @@ func (m *Manager) complete(ctx context.Context, task, client uuid.UUID, out *wir
 	if err != nil || !whole {
 		return
 	}
+	text = wire.Cut(text, int(min(m.settings.Load().Tasks.OutputLimit, maxOutput)))
 	out.Text, out.Truncated = strings.ToValidUTF8(text, "\uFFFD"), uint64(len(text)) < out.Size
 }

@@ -66,6 +66,14 @@ func TestALongOutputIsPutTogether(t *testing.T) {
 	w.sends(2, of, 2, 2, 9, wire.OutputText, "of another", 9)
 	is("more was written than is kept", output(3), wire.Output{Size: 900, Truncated: true, Text: "of ü"})
 	is("what XML does not carry", output(2), wire.Output{Size: 7, Truncated: true, Text: "\x00b\uFFFD"})
+	live := *w.settings.Load()
+	live.Tasks.OutputLimit = 12
+	w.Configure(live)
+	is("no more than is to be shown", output(1), wire.Output{Size: 12, Text: "the first ü"})
+	live.Tasks.OutputLimit = 11
+	w.Configure(live)
+	is("no more than is to be shown, and whole characters", output(1), wire.Output{Size: 12, Truncated: true,
+		Text: "the first "})
 	is("an output that is whole", output(4), wire.Output{Size: 13, Text: "the beginning"})
 }
 
