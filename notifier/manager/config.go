@@ -106,7 +106,7 @@ func (c Config) Validate() error {
 type Deps struct {
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
-	Clock      func() time.Time      // nil is time.Now
+	Clock      func() time.Time      // nil is the machine's, unless somebody sets that by more than a day
 
 	// What tasks need. Without a key nothing is signed, and without an audit log no task is taken.
 	TaskKey func() (id string, key ed25519.PrivateKey, err error)
@@ -133,7 +133,8 @@ func (d Deps) withDefaults() Deps {
 		d.Registerer = prometheus.NewRegistry()
 	}
 	if d.Clock == nil {
-		d.Clock = time.Now
+		began := time.Now()
+		d.Clock = newClock(time.Now, func() time.Duration { return time.Since(began) }, d.Log)
 	}
 	if d.Still == nil {
 		d.Still = func(context.Context, string) error { return nil }
