@@ -226,7 +226,7 @@ func (m *Manager) mayApprove(ctx context.Context, by By, t *task) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &revoked) && !revoked.Retry:
-		if err := m.cancelTask(t.Number, whyRevoked); err != nil {
+		if err := m.cancelRevoked(ctx, t); err != nil {
 			return err
 		}
 		return refuse(whyRevoked, http.StatusConflict, "%s made the task and may not push any more: the task is cancelled",

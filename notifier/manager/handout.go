@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"statewire/audit"
 	"statewire/identity"
 	"statewire/notifier/wire"
 )
@@ -305,7 +306,7 @@ func (m *Manager) clear(ctx context.Context, actor string, tasks []*live) {
 		m.log.Warn("the creator of tasks may not push any more; they are cancelled", "tasks", len(tasks), "actor", actor,
 			"why", revoked.Code)
 		for err = nil; err == nil && len(tasks) > 0; tasks = tasks[1:] {
-			err = m.cancelTask(m.numberIn(tasks[0]), whyRevoked)
+			err = m.cancelRevoked(ctx, m.taskOf(tasks[0]))
 		}
 	}
 	if err != nil && ctx.Err() == nil {
@@ -313,10 +314,19 @@ func (m *Manager) clear(ctx context.Context, actor string, tasks []*live) {
 	}
 }
 
-func (m *Manager) numberIn(l *live) uint64 {
+func (m *Manager) taskOf(l *live) *task {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return l.task.Number
+	return l.task
+}
+
+// cancelRevoked cancels a task whose creator may not push any more. It is in the audit log as the site's own doing.
+func (m *Manager) cancelRevoked(ctx context.Context, t *task) error {
+	act := audit.Action{Action: "task.cancel", Object: "task:" + t.ID.String(), Targets: t.Counts.waiting(),
+		Reason: whyRevoked}
+	return m.recorded(ctx, By{Person: identity.Person{Actor: "site"}}, act, func() (string, error) {
+		return "", m.cancelTask(t.Number, whyRevoked)
+	})
 }
 
 // cleared lets tasks be handed out for a while. That they may have been is in the file before.

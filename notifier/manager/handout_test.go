@@ -183,6 +183,9 @@ func TestTheCreatorsRightIsCheckedAgain(t *testing.T) {
 	if s, _ := b.show(task); s.State != TaskCancelled || s.Why != "creator_revoked" {
 		t.Errorf("%+v", s)
 	}
+	if lines := b.office.lines; !slices.Contains(lines, "site task.cancel 3") || !slices.Contains(lines, "task.cancel done") {
+		t.Errorf("the audit log has %q", lines)
+	}
 	b.restart()
 	b.office.asked = 0
 	b.create(admin, order(1))
