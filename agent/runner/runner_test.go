@@ -136,9 +136,11 @@ func TestADelayOutlivesTheAgent(t *testing.T) {
 		for _, want := range []int{0, 1} {
 			time.Sleep(5 * time.Minute)
 			synctest.Wait()
+			m.mu.Lock()
 			if m.polls != want {
 				t.Errorf("%d polls, want %d", m.polls, want)
 			}
+			m.mu.Unlock()
 		}
 	})
 }

@@ -172,7 +172,8 @@ func TestAServerThatWasTakenOverStartsNothing(t *testing.T) {
 	o := goOnline(t)
 	o.site.await("notifier listening", "addr", patience)
 	ended(t, o.site.process)
-	o.args = append(o.args, "--roles", "relay,identity,ingest,resync,reports") // clients know the notifier's port
+	o.args = append(o.args, "--roles", "relay,identity,ingest,resync,reports", // clients know the notifier's port
+		"--set", "notifier.presence_interval=5m") // it tells of presence by no file
 	o.start()
 	host, err := os.Hostname()
 	if err != nil {
