@@ -147,14 +147,12 @@ func TestAnEnvelopeThatIsAlteredAnywhereIsRefused(t *testing.T) {
 		r := m.order("TestEvent", func(r *wire.RequestMessage) { r.Parameters = []wire.Parameter{{Name: "Text", Value: "x"}} })
 		good := m.signed(r)
 		for at := range good {
-			for _, flip := range []byte{0x01, 0x20} {
-				bad := bytes.Clone(good)
-				bad[at] ^= flip
-				m.r.Request(9, bad)
-				for _, a := range m.answers() {
-					if a.Step != wire.StepRefused || a.Code != "bad_envelope" && a.Code != "bad_signature" && a.Code != "unknown_key" {
-						t.Fatalf("byte %d as %q: %s %s", at, bad[at], a.Step, a.Code)
-					}
+			bad := bytes.Clone(good)
+			bad[at] ^= []byte{0x01, 0x20}[at%2]
+			m.r.Request(9, bad)
+			for _, a := range m.answers() {
+				if a.Step != wire.StepRefused || a.Code != "bad_envelope" && a.Code != "bad_signature" && a.Code != "unknown_key" {
+					t.Fatalf("byte %d as %q: %s %s", at, bad[at], a.Step, a.Code)
 				}
 			}
 		}
