@@ -8,7 +8,7 @@ import (
 
 // A task for 250,000 clients is taken, and each of them needs little memory.
 func TestATaskForAQuarterOfAMillion(t *testing.T) {
-	n := 20_000
+	n := 5_000
 	if os.Getenv("STATEWIRE_TEST_LONG") != "" {
 		n = 250_000
 	}
