@@ -169,8 +169,8 @@ func TestPatchDayMovesThenTrickles(t *testing.T) {
 }
 
 func TestStoryHasEveryChapter(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
+	if os.Getenv("STATEWIRE_TEST_LONG") == "" {
+		t.Skip("half a minute of processor time: make long")
 	}
 	synctest.Test(t, func(t *testing.T) {
 		relay := newSite(t)

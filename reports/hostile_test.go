@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -128,10 +129,15 @@ func TestNoParameterReachesTheQueryAsText(t *testing.T) {
 	s := reportstest.Fleet(t)
 	r := s.Runner()
 	tables := s.All(r, "clients", nil)
+	texts := []string{`') OR 1=1 --`, `\') OR 1=1 --`, `' UNION SELECT 1`, reportstest.Hostile[25], `{topic_type:UInt32}`,
+		"a\x00\t\nb", "\xff", `\N`}
+	turn, thorough := 0, os.Getenv("STATEWIRE_TEST_LONG") != ""
 	for _, rep := range r.Catalog().List() {
 		for _, names := range textsOf(rep) {
-			for _, text := range []string{`') OR 1=1 --`, `\') OR 1=1 --`, `' UNION SELECT 1`, reportstest.Hostile[25],
-				`{topic_type:UInt32}`, "a\x00\t\nb", "\xff", `\N`} {
+			for i, text := range texts {
+				if turn++; i%2 != turn/len(texts)%2 && !thorough { // every text, and every parameter, but not each with each
+					continue
+				}
 				params := reportstest.RequiredParams(rep)
 				for _, name := range names {
 					params[name] = text
