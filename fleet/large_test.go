@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,9 @@ import (
 
 // TestLargeFleetIsBounded runs thousands of clients and watches goroutines and memory.
 func TestLargeFleetIsBounded(t *testing.T) {
+	if os.Getenv("STATEWIRE_TEST_LONG") == "" {
+		t.Skip("ten seconds of processor time: make long")
+	}
 	const bytesPerClient = 26 << 10
 	cfg := testFleet(3_000)
 	cfg.PatchDay, cfg.Senders = time.Hour, 8

@@ -96,6 +96,9 @@ func summed(t *testing.T, s *reportstest.Site) (rows []string) {
 // A site with retired clients says the same as one that never had them, report by report, whether or not summaries were
 // made; and the same as before when they are back.
 func TestRetiredClientsAreInNoCount(t *testing.T) {
+	if os.Getenv("STATEWIRE_TEST_LONG") == "" {
+		t.Skip("each report five times: make long")
+	}
 	now := time.Now()
 	all, left := crowdOf(t, now, 1, 2, 3, 4, 5, 6), crowdOf(t, now, 1, 3, 6)
 	oddOnes(all, 7, 1, 2, 3, 4)

@@ -18,7 +18,7 @@ import (
 )
 
 // chaosTime is how long the traffic of TestChaosConservesEveryMessage lasts; checks come on top.
-const chaosTime = 12 * time.Second
+const chaosTime = 10 * time.Second
 
 // longEnv is how many times as much the tests kill, cut and send that go on for a while.
 const longEnv = "STATEWIRE_TEST_LONG"
