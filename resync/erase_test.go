@@ -74,7 +74,7 @@ func TestAnErasedClientIsInNoTable(t *testing.T) {
 			for _, column := range names {
 				switch {
 				case strings.HasSuffix(column, "_time") || column == "last_received" || column == "until" || column == "time" ||
-					column == "since" || column == "last_heard":
+					column == "since" || column == "last_heard" || column == "not_after":
 					values = append(values, "now64(3)")
 				case column == "slot":
 					values = append(values, fmt.Sprint(c[15]))

@@ -72,7 +72,7 @@ func TestPagesAskTheManagerInTheNameOfTheirCaller(t *testing.T) {
 		task, err := m.Create(ctx, by, order)
 		if err != nil || task.Actor != "token:7Q2M" || task.Parameters["Text"] != "hello" || task.Rate != 7 ||
 			task.Spread != 60 || task.Reason != "why" || task.Counts.Offline != 3 || task.State != "active" ||
-			task.NotAfter.Sub(task.Created).Round(time.Second) != 2*time.Hour+time.Minute {
+			task.NotAfter.Sub(task.Created.Truncate(time.Second)) != 2*time.Hour+time.Minute {
 			t.Fatalf("%s: %+v, %v", name, task, err)
 		}
 		if !slices.Contains(log.list[n:], "token:7Q2M task.push") {
