@@ -21,6 +21,7 @@ import (
 // withoutClients are the tables that hold nothing of one client, and why.
 var withoutClients = map[string]string{
 	"audit_heads": "what is done stays in the audit", "bad_files": "names of files", "catalog_loads": "the catalogue",
+	"tasks":            "what a person asked for, as the audit has it; steps of the client go",
 	"state_catalog":    "the catalogue",
 	"collections":      "text of a person; whoever erases is told of queries that name the client",
 	"component_status": "the site's own events", "goose_db_version": "migrations", "notification_servers": "servers",
