@@ -70,7 +70,8 @@ type section struct {
 }
 
 func (c Config) sections() []section {
-	return []section{{"relay", c.Relay}, {"identity", c.Identity}, {"enroll", c.Enroll}, {"fsp", c.FSP}, {"ingest", c.Ingest},
+	return []section{{"relay", c.Relay}, {"identity", c.Identity}, {"enroll", c.Enroll}, {"fsp", c.FSP},
+		{"ingest", c.Ingest},
 		{"store", c.Store}, {"resync", c.Resync}, {"clients", c.Clients}, {"reports", c.Reports}, {"notifier", c.Notifier},
 		{"tasks", c.Tasks}, {"agent", c.Agent}}
 }

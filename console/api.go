@@ -25,7 +25,8 @@ func (s *Server) routeAPI(mux *routes, version string) {
 	config.DocsPath, config.SchemasPath = "", "" // no page that loads scripts from elsewhere
 	config.Formats = map[string]huma.Format{"application/json": safeJSON, "json": safeJSON}
 	config.CreateHooks = nil // no $schema members in answers
-	config.Info.Description = "Answers about stored state, and tasks for clients. Times are RFC 3339 in UTC; pages continue with " +
+	config.Info.Description = "Answers about stored state, and tasks for clients. Times are RFC 3339 in UTC; pages " +
+		"continue with " +
 		"the cursor in `next`; errors are problem+json."
 	api := humago.New(mux, config)
 	huma.Register(api, huma.Operation{

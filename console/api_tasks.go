@@ -46,8 +46,8 @@ func changing(id, path, summary string) huma.Operation {
 	return huma.Operation{OperationID: id, Method: http.MethodPost, Path: path, Summary: summary, Tags: []string{"tasks"}}
 }
 
-// register adds an operation with a body. The description of the body comes afterwards: with it the framework would read
-// and refuse bodies in its own words.
+// register adds an operation with a body. The description of the body comes afterwards: with it the framework would
+// read and refuse bodies in its own words.
 func register[In, Out any](api huma.API, op huma.Operation, body *huma.Schema,
 	do func(context.Context, *In) (*Out, error)) {
 	op.Responses = refusals(api.OpenAPI().Components.Schemas)
@@ -116,7 +116,8 @@ func shownLimit(text string) (int, error) {
 	}
 	n, err := parseLimit(text)
 	if err != nil || n > maxListed {
-		return 0, newProblem(http.StatusBadRequest, "bad_parameter", `parameter "limit" has to be a whole number from 1 to 1000`)
+		return 0, newProblem(http.StatusBadRequest, "bad_parameter",
+			`parameter "limit" has to be a whole number from 1 to 1000`)
 	}
 	return n, nil
 }
@@ -161,7 +162,8 @@ func (s *Server) apiTask(ctx context.Context, in *taskInput) (*taskOutput, error
 }
 
 // badFirst are the steps in the order in which a person wants to see them.
-var badFirst = []string{"failed", "refused", "unknown", "expired", "running", "received", "pushed", "queued", "cancelled",
+var badFirst = []string{"failed", "refused", "unknown", "expired", "running", "received", "pushed", "queued",
+	"cancelled",
 	"succeeded"}
 
 // stepCursor is where a page of steps begins.
@@ -277,7 +279,8 @@ func (s *Server) apiRateTask(ctx context.Context, in *changeInput) (*taskOutput,
 }
 
 // changeTask reads the body of a call, changes a task, and answers how it stands then.
-func (s *Server) changeTask(ctx context.Context, in *changeInput, body any, change func(By) error) (*taskOutput, error) {
+func (s *Server) changeTask(ctx context.Context, in *changeInput, body any, change func(By) error) (*taskOutput,
+	error) {
 	if err := in.refuse(); err != nil {
 		return nil, err
 	}

@@ -41,7 +41,8 @@ func codeIn(t *testing.T, h http.Handler, target string, change ...func(*http.Re
 // reads are all paths of the API's description with parameters that they can be asked with, and the pages.
 func reads(t *testing.T, s *Server, client uuid.UUID) []string {
 	t.Helper()
-	targets := []string{"/", "/panels/set-aside", "/completeness", "/operations", "/operations/13", "/clients/" + client.String(), "/reports",
+	targets := []string{"/", "/panels/set-aside", "/completeness", "/operations", "/operations/13", "/clients/" +
+		client.String(), "/reports",
 		"/reports/clients", "/metrics", "/api/v1/openapi.json", "/api/v1/openapi.yaml", "/api/v1/openapi-3.0.json",
 		"/api/v1/openapi-3.0.yaml"}
 	for path, methods := range apiOf(t, s) {
@@ -68,7 +69,8 @@ func reads(t *testing.T, s *Server, client uuid.UUID) []string {
 func TestAttackEachTokenOnEachPathAndMethod(t *testing.T) {
 	seed, tokens := reportstest.Fleet(t), newTokens(t)
 	s := newServer(t, seed, parts{cfg: reports.DefaultConfig(), reports: reports.Deps{Backlog: reportstest.SomeBacklog},
-		pages: Deps{Tokens: tokens, Tasks: someTasks(), Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {})}})
+		pages: Deps{Tokens: tokens, Tasks: someTasks(),
+			Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {})}})
 	targets := reads(t, s, reportstest.ID(1))
 	if len(targets) < 40 {
 		t.Fatalf("only %q", targets)
@@ -286,8 +288,9 @@ func TestAttackACallerOfSomeCollectionsSeesOnlyTheirClients(t *testing.T) {
 		"/api/v1/reports/clients":             "403 out_of_scope",
 		"/reports/clients":                    "403 out_of_scope",
 		"/api/v1/reports/clients?collection=": "403 out_of_scope",
-		"/api/v1/reports/clients?collection=rest":                              "403 out_of_scope",
-		"/api/v1/reports/clients?collection=pilot":                             "400 bad_parameter", // it has no such parameter
+		"/api/v1/reports/clients?collection=rest": "403 out_of_scope",
+		// it has no such parameter
+		"/api/v1/reports/clients?collection=pilot":                             "400 bad_parameter",
 		"/api/v1/reports/clients?param=collection=pilot":                       "403 out_of_scope",
 		"/api/v1/reports/of-collection?collection=pilot":                       "200",
 		"/reports/of-collection?collection=pilot":                              "200",
@@ -310,9 +313,10 @@ func TestAttackACallerOfSomeCollectionsSeesOnlyTheirClients(t *testing.T) {
 		"/clients/PC003":                                                       "403 out_of_scope",
 		"/clients/NOBODY":                                                      "403 out_of_scope",
 		"/clients/TWIN":                                                        "403 out_of_scope",
-		"/clients/PAIR":                                                        "403 out_of_scope", // one of the two is its own
-		"/clients/" + uuid.NewString():                                         "403 out_of_scope",
-		"/healthz":                                                             "200",
+		// one of the two is its own
+		"/clients/PAIR":                "403 out_of_scope",
+		"/clients/" + uuid.NewString(): "403 out_of_scope",
+		"/healthz":                     "200",
 	} {
 		if code := codeIn(t, h, target, token); code != want {
 			t.Errorf("%s: %s, want %s", target, code, want)

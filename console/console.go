@@ -1,7 +1,7 @@
 // Package console is the pages and the HTTP API that people and scripts use.
 //
-// It reads; what changes something it passes on, for callers with a token that may. What a client wrote into its report is only ever text in a page, and a question that cannot be
-// answered never takes the rest of a page with it.
+// It reads; what changes something it passes on, for callers with a token that may. What a client wrote into its report
+// is only ever text in a page, and a question that cannot be answered never takes the rest of a page with it.
 package console
 
 import (

@@ -19,7 +19,8 @@ func TestThePageOfOperationsShowsHowFarTheyAre(t *testing.T) {
 	body := get(t, h, "/operations").Body.String()
 	for _, want := range []string{`<a href="/operations/13">13 Statewire.Utility.TestEvent</a>`, "for collection pilot",
 		"by local:0", "5 of 7 at an end", "Waits for a second person", "At an end", `hx-get="/operations"`,
-		`<a href="/operations/13?step=failed">failed</a> <b>1</b>`, `<a href="/operations/13?step=queued">offline</a> <b>1</b>`,
+		`<a href="/operations/13?step=failed">failed</a> <b>1</b>`,
+		`<a href="/operations/13?step=queued">offline</a> <b>1</b>`,
 		`aria-label="13 Statewire.Utility.TestEvent: succeeded 3,`, "0 of 2,000 at an end"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s in %s", want, body)
@@ -46,8 +47,10 @@ func TestThePageOfOperationsShowsHowFarTheyAre(t *testing.T) {
 	}
 	q.list = someTasks().list
 	if !strings.Contains(w.Body.String(), `<a href="/reports/client-operations">What the store has</a>`) ||
-		!strings.Contains(get(t, h, "/operations/13").Body.String(), `<a href="/reports/task-steps?task=13">What the store has</a>`) ||
-		get(t, h, "/reports/task-steps?task=13").Code != http.StatusOK || get(t, h, "/reports/client-operations").Code != 200 {
+		!strings.Contains(get(t, h, "/operations/13").Body.String(),
+			`<a href="/reports/task-steps?task=13">What the store has</a>`) ||
+		get(t, h, "/reports/task-steps?task=13").Code != http.StatusOK ||
+		get(t, h, "/reports/client-operations").Code != 200 {
 		t.Errorf("no way to what the tables have: %s", w.Body)
 	}
 	if w := get(t, h, "/operations?opne=true"); w.Code != http.StatusBadRequest {
@@ -85,8 +88,9 @@ func TestThePageOfAnOperationShowsItsClients(t *testing.T) {
 		!strings.Contains(body, "Somebody else than token:7Q2M") {
 		t.Errorf("no word of the second person: %s", body)
 	}
-	for target, status := range map[string]int{"/operations/99": 404, "/operations/13?step=x": 400, "/operations/13?cursor=x": 400,
-		"/operations/13?page=2": 400} {
+	for target, status := range map[string]int{"/operations/99": 404, "/operations/13?step=x": 400,
+		"/operations/13?cursor=x": 400,
+		"/operations/13?page=2":   400} {
 		if w := get(t, h, target); w.Code != status {
 			t.Errorf("%s: %d", target, w.Code)
 		}
@@ -107,8 +111,8 @@ func TestThePageOfAnOperationShowsItsClients(t *testing.T) {
 	}
 }
 
-// What one client was asked is shown with its computer's name, where a report told it; and the page says how to have all
-// that a task wrote.
+// What one client was asked is shown with its computer's name, where a report told it; and the page says how to have
+// all that a task wrote.
 func TestAnOperationNamesItsClientAndTheWayToItsOutput(t *testing.T) {
 	q := someTasks()
 	known, unknown := explain.WireID(reportstest.ID(1)), explain.WireID(reportstest.ID(999_999))
@@ -138,7 +142,8 @@ func TestPagesOfOperationsRunInABrowserWithoutAComplaint(t *testing.T) {
 	q := someTasks()
 	site := serveSeeded(t, reportstest.Fleet(t), func(p *parts) { p.cfg.Refresh = time.Second }, withTasks(q))
 	b := openBrowser(t)
-	for page, want := range map[string]string{"/operations": "5 of 7 at an end", "/operations/13": "refused: bad_parameter"} {
+	for page, want := range map[string]string{"/operations": "5 of 7 at an end",
+		"/operations/13": "refused: bad_parameter"} {
 		q.asked, q.by = nil, nil
 		dom, console := b.browse(site + page)
 		if console != "" || !strings.Contains(dom, want) {

@@ -58,7 +58,8 @@ func (q *queue) Show(_ context.Context, by By, id string, page StepPage) (Task, 
 	q.by = append(q.by, by)
 	i := slices.IndexFunc(q.list, func(t Task) bool { return id == fmt.Sprint(t.ID) || id == t.GUID.String() })
 	if i < 0 {
-		return Task{}, nil, errors.Join(q.away, &identity.Refusal{Code: "no_task", Status: 404, Detail: "there is no task " + id})
+		return Task{}, nil, errors.Join(q.away, &identity.Refusal{Code: "no_task", Status: 404, Detail: "there is no task " +
+			id})
 	}
 	var steps []TaskStep
 	for _, s := range q.steps[page.Step] {
@@ -194,7 +195,8 @@ func TestAnOrderIsReadAsTheCommandReadsIt(t *testing.T) {
 		"N":5,"On":true},"clients":["GUID:`+id.String()+`","`+reportstest.ID(2).String()+`"],"validity":"2d","rate":7,
 		"spread":"30m","targets":2,"reason":"why"}`))
 	want := TaskOrder{Name: "TestEvent", Clients: []uuid.UUID{id, reportstest.ID(2)}, Validity: 48 * time.Hour, Rate: 7,
-		Spread: 30 * time.Minute, Expect: 2, Reason: "why", Parameters: map[string]string{"Text": "a", "N": "5", "On": "true"}}
+		Spread: 30 * time.Minute, Expect: 2, Reason: "why", Parameters: map[string]string{"Text": "a", "N": "5",
+			"On": "true"}}
 	if w.Code != http.StatusCreated || fmt.Sprint(q.order) != fmt.Sprint(want) ||
 		w.Header().Get("Location") != "/api/v1/tasks/14" {
 		t.Errorf("%d %s, %+v, want %+v", w.Code, w.Header().Get("Location"), q.order, want)
@@ -225,7 +227,8 @@ func TestAnOrderIsReadAsTheCommandReadsIt(t *testing.T) {
 	if got := codeIn(t, h, "/api/v1/tasks/13/rate", admin, post(`{}`)); got != "400 bad_parameter" {
 		t.Errorf("no rate: %s", got)
 	}
-	if got := codeIn(t, h, "/api/v1/tasks?dry_run=true", admin, post(`{"task":"T","all":true}`)); got != "400 bad_parameter" {
+	if got := codeIn(t, h, "/api/v1/tasks?dry_run=true", admin,
+		post(`{"task":"T","all":true}`)); got != "400 bad_parameter" {
 		t.Errorf("a parameter in the address: %s", got)
 	}
 	large := `{"task":"` + strings.Repeat("x", maxBodyBytes) + `"}`
@@ -331,7 +334,8 @@ func TestStepsComeInPagesFailuresFirst(t *testing.T) {
 		len(only.Steps) != 3 {
 		t.Errorf("%v %+v", err, only)
 	}
-	for _, query := range []string{"step=done", "limit=0", "limit=1001", "cursor=x", "cursor=" + cursorText("done", uuid.Nil),
+	for _, query := range []string{"step=done", "limit=0", "limit=1001", "cursor=x",
+		"cursor=" + cursorText("done", uuid.Nil),
 		"step=failed&cursor=" + cursorText("queued", uuid.Nil), "stpe=failed"} {
 		if got := codeIn(t, h, "/api/v1/tasks/13?"+query); got != "400 bad_parameter" {
 			t.Errorf("%s: %s", query, got)

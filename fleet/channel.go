@@ -116,7 +116,8 @@ func (f *Fleet) rouse(c *simulated) {
 	}
 }
 
-// heed makes a client that was woken poll at a real time, and one that is to send, send. Call it with the fleet's mu held, and the client not at work.
+// heed makes a client that was woken poll at a real time, and one that is to send, send. Call it with the fleet's mu
+// held, and the client not at work.
 func (c *simulated) heed(now time.Duration) {
 	if c.hurry && now < c.sendDue {
 		c.sendDue, c.sendAt = now, min(c.sendAt, c.fleet.clock.simulated(now))

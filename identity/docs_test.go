@@ -50,7 +50,8 @@ func permissionRows() (rows []string) {
 }
 
 func pathRows() (rows []string) {
-	about := map[Scope]string{WholeSite: "the whole site", ByCollection: "the clients of `collection`", ByClient: "one client",
+	about := map[Scope]string{WholeSite: "the whole site", ByCollection: "the clients of `collection`",
+		ByClient: "one client",
 		ByTask:   "tasks for clients that the caller may see",
 		NoClient: "no client"}
 	for _, n := range Needs() {

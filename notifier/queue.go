@@ -13,9 +13,9 @@ import (
 	"statewire/notifier/wire"
 )
 
-// queue hands out wakes and tasks, and together no more in any time than the throttle allows: w seconds hold at
-// most throttle × w + throttle of them. It begins with nothing saved up, so that this holds across a restart, too. Where both
-// wait they take turns, so that a task does not wait for the wakes of all.
+// queue hands out wakes and tasks, and together no more in any time than the throttle allows: w seconds hold at most
+// throttle × w + throttle of them. It begins with nothing saved up, so that this holds across a restart, too. Where
+// both wait they take turns, so that a task does not wait for the wakes of all.
 type queue struct {
 	// Constant after newQueue.
 	s       *Server

@@ -216,8 +216,8 @@ func TestWakesKeepTheirOrder(t *testing.T) {
 	}
 }
 
-// Work is got when it comes, and its wakes once they are handed out: a server that stops before is given them again when
-// it starts. A question that waits does not keep the manager from learning it, and the next work comes meanwhile.
+// Work is got when it comes, and its wakes once they are handed out: a server that stops before is given them again
+// when it starts. A question that waits does not keep the manager from learning it, and the next work comes meanwhile.
 func TestWakesAreHandedOutBeforeTheyCountAsDone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := start(t, newSite(t), true, func(cfg *Config, _ *Deps) { cfg.ThrottlePerSecond = 1 })

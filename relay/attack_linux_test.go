@@ -255,7 +255,8 @@ func TestAttackAResumedSessionIsVerified(t *testing.T) {
 		t.Errorf("a revoked client is let in; resumed: %v", resumed)
 	}
 	counted := func() float64 { return counterOf(t, s.relay.metrics.tlsRefused.WithLabelValues("revoked")) }
-	for deadline := time.Now().Add(10 * time.Second); counted() == 0 && time.Now().Before(deadline); { // the client hears first
+	// the client hears first
+	for deadline := time.Now().Add(10 * time.Second); counted() == 0 && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 	if n := counted(); n != 1 {

@@ -72,7 +72,8 @@ func crowdOf(t testing.TB, now time.Time, clients ...int) *reportstest.Site {
 	for number := 12; number < 16; number++ {
 		task := reportstest.Task{Number: number, Name: "Statewire.Utility.TestEvent", Created: 30 * hour}
 		for _, n := range clients {
-			task.Steps = append(task.Steps, reportstest.TaskStep{Client: n, Step: "pushed", At: 30 * hour, Server: uint32(n), Pushes: 1})
+			task.Steps = append(task.Steps, reportstest.TaskStep{Client: n, Step: "pushed", At: 30 * hour, Server: uint32(n),
+				Pushes: 1})
 		}
 		s.Task(task)
 	}

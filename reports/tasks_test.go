@@ -34,8 +34,10 @@ func askedSite(t *testing.T) *reportstest.Site {
 	s.Task(reportstest.Task{Number: 13, Name: "Contoso.Disk.Clean", Created: 2 * hour, State: "cancelled",
 		Steps: []taskStep{{Client: 1, Step: "received", At: 2 * hour, Server: 1, Pushes: 1},
 			{Client: 2, Step: "cancelled", At: hour}}})
-	s.Exec("INSERT INTO tasks (task_guid, task_id, name, state, created_time, open, targets, succeeded, expired, late, version) " +
-		"VALUES ('" + reportstest.TaskID(14).String() + "', 14, 'Statewire.Utility.Policy', 'ended', '" + s.Micros(50*24*hour) +
+	s.Exec("INSERT INTO tasks (task_guid, task_id, name, state, created_time, open, targets, succeeded, expired, late, " +
+		"version) " +
+		"VALUES ('" + reportstest.TaskID(14).String() + "', 14, 'Statewire.Utility.Policy', 'ended', '" +
+		s.Micros(50*24*hour) +
 		"', 0, 3, 1, 2, 1, 9)")
 	return s
 }
@@ -50,7 +52,8 @@ func TestClientOperationsAreListedWithTheirCounts(t *testing.T) {
 13 | Contoso.Disk.Clean | cancelled | 2 | 1 | 0 | 0 | 0 | 0 | 0 | 1 | 0 | 0 | 0
 14 | Statewire.Utility.Policy | ended | 3 | 1 | 1 | 0 | 0 | 0 | 0 | 0 | 2 | 1 | 0`)
 	for _, c := range []struct{ param, value, want string }{
-		{"state", "cancelled", "13"}, {"name", "testevent", "12"}, {"name", "contoso.disk.clean", "13"}, {"name", "event", ""},
+		{"state", "cancelled", "13"}, {"name", "testevent", "12"}, {"name", "contoso.disk.clean", "13"},
+		{"name", "event", ""},
 		{"days", "1", "12\n13"},
 	} {
 		expect(t, lines(s.All(r, "client-operations", map[string]string{c.param: c.value}), "task_id"), c.want)
@@ -91,7 +94,8 @@ PC-0002 | 12 | Statewire.Utility.TestEvent | queued | offline
 PC-0003 | 12 | Statewire.Utility.TestEvent | running | online
 PC-0009 | 12 | Statewire.Utility.TestEvent | pushed | offline`)
 	for _, c := range []struct{ param, value, want string }{
-		{"client", "pc-0001", "13\n12"}, {"client", id(9).String(), "12"}, {"is", "offline", "12\n12"}, {"is", "online", "13\n12\n12"},
+		{"client", "pc-0001", "13\n12"}, {"client", id(9).String(), "12"}, {"is", "offline", "12\n12"},
+		{"is", "online", "13\n12\n12"},
 	} {
 		expect(t, lines(s.All(r, "waiting-tasks", map[string]string{c.param: c.value}), "task_id"), c.want)
 	}
@@ -102,7 +106,8 @@ PC-0009 | 12 | Statewire.Utility.TestEvent | pushed | offline`)
 
 func TestTasksAreCountedByServer(t *testing.T) {
 	s := askedSite(t)
-	expect(t, lines(s.All(s.Runner(), "tasks-by-server", nil), "server", "clients", "open", "succeeded", "failed", "refused",
+	expect(t, lines(s.All(s.Runner(), "tasks-by-server", nil), "server", "clients", "open", "succeeded", "failed",
+		"refused",
 		"other", "pushes", "median_seconds"), `
 push1 | 6 | 3 | 2 | 0 | 1 | 0 | 7 | 3
 server 2 | 1 | 0 | 0 | 1 | 0 | 0 | 1 | 2`)

@@ -70,7 +70,8 @@ func orderOf(o console.TaskOrder) manager.Order {
 }
 
 // List are the tasks, the latest first.
-func (m *managerSource) List(ctx context.Context, by console.By, open bool, limit int) (tasks []console.Task, err error) {
+func (m *managerSource) List(ctx context.Context, by console.By, open bool, limit int) (tasks []console.Task,
+	err error) {
 	to, err := m.now()
 	if err != nil {
 		return nil, err

@@ -80,7 +80,8 @@ func TestPagesAskTheManagerInTheNameOfTheirCaller(t *testing.T) {
 		}
 		id := task.GUID.String()
 		same, steps, err := m.Show(ctx, by, id, console.StepPage{Step: "queued", After: clients[0], Limit: 1})
-		if err != nil || same.ID != task.ID || len(steps) != 1 || steps[0].Client != clients[1] || steps[0].Reason != "offline" ||
+		if err != nil || same.ID != task.ID || len(steps) != 1 || steps[0].Client != clients[1] ||
+			steps[0].Reason != "offline" ||
 			steps[0].Finished != nil || steps[0].ExitCode != nil || steps[0].At.IsZero() {
 			t.Errorf("%s: %+v %+v, %v", name, same, steps, err)
 		}
@@ -101,7 +102,8 @@ func TestPagesAskTheManagerInTheNameOfTheirCaller(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, steps, errors.Join(err, err2))
 		}
 		waiting, err := m.Waiting(ctx, clients[0])
-		if err != nil || len(waiting.Waiting) == 0 || waiting.Waiting[len(waiting.Waiting)-1].ID != task.ID || waiting.Stopped ||
+		if err != nil || len(waiting.Waiting) == 0 || waiting.Waiting[len(waiting.Waiting)-1].ID != task.ID ||
+			waiting.Stopped ||
 			waiting.Waiting[0].Reason != "offline" || waiting.Waiting[0].Actor != "token:7Q2M" {
 			t.Errorf("%s: %+v, %v", name, waiting, err)
 		}
@@ -131,7 +133,8 @@ func TestPagesAskTheManagerInTheNameOfTheirCaller(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, stop, err)
 		}
 		list, err := m.List(ctx, by, false, 1)
-		if err != nil || len(list) != 1 || list[0].State != "cancelled" || list[0].Rate != 9 || list[0].Counts.Cancelled != 2 {
+		if err != nil || len(list) != 1 || list[0].State != "cancelled" || list[0].Rate != 9 ||
+			list[0].Counts.Cancelled != 2 {
 			t.Errorf("%s: %+v, %v", name, list, err)
 		}
 	}

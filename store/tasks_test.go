@@ -43,7 +43,8 @@ func storeTask(t *testing.T, s *store.Store, n int, open bool, version int, rest
 		rest = "'active', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0"
 	}
 	exec(t, s, fmt.Sprintf("INSERT INTO tasks (task_guid, task_id, task_type, name, pack, pack_version, param_names, "+
-		"param_values, created_time, updated_time, open, version, state, targets, queued, offline, pushed, received, running, "+
+		"param_values, created_time, updated_time, open, version, state, targets, queued, offline, pushed, received, "+
+		"running, "+
 		"succeeded, failed, refused, expired, cancelled, unknown, late, unsolicited) VALUES ('%s', %d, 15, "+
 		"'Statewire.Utility.TestEvent', 'Statewire.Utility', '1.0.0.0', ['Text'], ['a <b> & \"c\"'], %s, %s, %t, %d, %s)",
 		taskGUID(n), n, after(time.Hour), after(2*time.Hour), open, version, rest))

@@ -27,7 +27,8 @@ func wholeTask() Task {
 		Untold: true}
 }
 
-// What is kept of a task is read as it was written, also after a restart; so are versions of packs and the greatest time.
+// What is kept of a task is read as it was written, also after a restart; so are versions of packs and the greatest
+// time.
 func TestTasksAreKept(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *opened) {
 		want, later := wholeTask(), wholeTask()

@@ -1,6 +1,6 @@
 // Package channel keeps the client's fast channel: one connection on which the site can wake the client and hand it
-// tasks. What fails here costs a delay and nothing else: no report waits for it, and no word of a task is lost by it. Clients that lost their server together do not come back
-// together, and a server that asks to be left alone is.
+// tasks. What fails here costs a delay and nothing else: no report waits for it, and no word of a task is lost by it.
+// Clients that lost their server together do not come back together, and a server that asks to be left alone is.
 package channel
 
 import (

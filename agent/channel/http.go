@@ -287,8 +287,8 @@ func (l *httpLink) hold(ctx context.Context) ([]frame, error) {
 	return frames, err
 }
 
-// load takes what the next request carries: as much as a relay takes, and then it is to answer at once. The caller holds
-// mu.
+// load takes what the next request carries: as much as a relay takes, and then it is to answer at once. The caller
+// holds mu.
 func (l *httpLink) load() (out [][]byte, body []byte) {
 	n := 0
 	for n < len(l.out) && len(body)+len(l.out[n]) <= mostBody {

@@ -28,7 +28,8 @@ func TestTasksAreListed(t *testing.T) {
 	}
 	o.socket.ShowTasks(listing{[]runner.Listed{{ID: id, Number: 13, Name: "Statewire.Utility.Scan", Step: "failed",
 		Code: "timeout", Received: at, Started: at.Add(1), Finished: at.Add(2), NotAfter: at.Add(3)}}})
-	want := []TaskReport{{TaskID: 13, TaskGUID: id.String(), Name: "Statewire.Utility.Scan", Step: "failed", Code: "timeout",
+	want := []TaskReport{{TaskID: 13, TaskGUID: id.String(), Name: "Statewire.Utility.Scan", Step: "failed",
+		Code:     "timeout",
 		Received: at, Started: at.Add(1), Finished: at.Add(2), NotAfter: at.Add(3)}}
 	if got, err := o.client.Tasks(t.Context()); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)

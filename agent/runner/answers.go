@@ -27,7 +27,8 @@ func answerOf(t cache.Task, now time.Time) answer {
 	if step == wire.StepReceived || step == wire.StepRunning {
 		kind = wire.Received
 	}
-	return answer{Kind: kind, Payload: wire.ResponseMessage{Time: now, Push: t.Push, TaskID: t.Number, Task: t.ID, Step: step,
+	return answer{Kind: kind, Payload: wire.ResponseMessage{Time: now, Push: t.Push, TaskID: t.Number, Task: t.ID,
+		Step: step,
 		Code: t.Code, Detail: t.Detail, ExitCode: t.ExitCode, Started: t.Started, Finished: t.Finished,
 		Output: wire.Output{Size: t.Size, Truncated: t.Cut, Text: t.Output}}.Encode()}
 }

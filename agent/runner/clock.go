@@ -38,7 +38,8 @@ func (c Clock) orSystem() Clock {
 	return c
 }
 
-// clock is the site's time as far as the client knows it: the greatest that a key vouched for, and what has passed since.
+// clock is the site's time as far as the client knows it: the greatest that a key vouched for, and what has passed
+// since.
 type clock struct {
 	// Constant after begin.
 	Clock

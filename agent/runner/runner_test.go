@@ -292,8 +292,8 @@ func TestResultsAreBounded(t *testing.T) {
 	})
 }
 
-// An id that is not on disk does not begin; that it runs is on disk before it does; and nobody is told of an end that is
-// not.
+// An id that is not on disk does not begin; that it runs is on disk before it does; and nobody is told of an end that
+// is not.
 func TestNothingIsAheadOfTheDisk(t *testing.T) {
 	bubble(t, func(t *testing.T, m *machine) {
 		m.end()

@@ -144,7 +144,8 @@ func TestTheFirstFaultIsTheRefusal(t *testing.T) {
 // An envelope in which any byte is another one is refused, and leaves no trace.
 func TestAnEnvelopeThatIsAlteredAnywhereIsRefused(t *testing.T) {
 	bubble(t, func(t *testing.T, m *machine) {
-		r := m.order("TestEvent", func(r *wire.RequestMessage) { r.Parameters = []wire.Parameter{{Name: "Text", Value: "x"}} })
+		r := m.order("TestEvent",
+			func(r *wire.RequestMessage) { r.Parameters = []wire.Parameter{{Name: "Text", Value: "x"}} })
 		good := m.signed(r)
 		for at := range good {
 			bad := bytes.Clone(good)
@@ -176,7 +177,8 @@ func TestWhatNobodySignedBarsNoTask(t *testing.T) {
 	bubble(t, func(t *testing.T, m *machine) {
 		r := m.order("Policy")
 		forged := bytes.Replace(m.signed(r), []byte(base64.StdEncoding.EncodeToString(r.Encode())),
-			[]byte(base64.StdEncoding.EncodeToString(m.order("Resync", func(o *wire.RequestMessage) { o.Task = r.Task }).Encode())), 1)
+			[]byte(base64.StdEncoding.EncodeToString(
+				m.order("Resync", func(o *wire.RequestMessage) { o.Task = r.Task }).Encode())), 1)
 		m.r.Request(9, forged)
 		if got := m.expect("forged", "refused bad_signature"); got[0].Task != r.Task {
 			t.Errorf("names %s", got[0].Task)
@@ -200,7 +202,8 @@ func TestAPackDoesNotGoBack(t *testing.T) {
 		m.start().clock()
 		m.ask("", ofPack("Test.Work", "1.1.0.0", "Test.Work.Do"))
 		m.expect("1.1 again", "refused no_pack")
-		m.ask("", ofPack("Test.Work", "1.2.0.0", "Test.Work.Do"), func(r *wire.RequestMessage) { r.PackHash = packs.HashOf(nil) })
+		m.ask("", ofPack("Test.Work", "1.2.0.0", "Test.Work.Do"),
+			func(r *wire.RequestMessage) { r.PackHash = packs.HashOf(nil) })
 		m.expect("another 1.2", "refused no_pack")
 		m.ask("Policy", func(r *wire.RequestMessage) { r.PackVersion = "1.0.0.1" })
 		m.expect("another built-in pack", "refused no_pack")
@@ -230,12 +233,18 @@ func TestWhenATaskHasExpired(t *testing.T) {
 		"signed time of another site": {func(m *machine) {
 			m.r.SignedTime(wire.SignTime(m.key, m.sign, uuid.New(), time.Now().Add(2*time.Minute)))
 		}, "succeeded"},
-		"the site's word":              {func(m *machine) { m.r.SiteTime(time.Now().Add(2 * time.Minute)) }, "refused expired"},
-		"its word, a day ahead":        {func(m *machine) { m.r.SiteTime(time.Now().Add(24 * time.Hour)) }, "refused expired"},
-		"its word, more than a day":    {func(m *machine) { m.r.SiteTime(time.Now().Add(24*time.Hour + time.Second)) }, "succeeded"},
-		"its word, behind":             {func(m *machine) { m.r.SiteTime(time.Now().Add(-time.Hour)) }, "succeeded"},
-		"it slept":                     {func(m *machine) { m.sleep(70 * time.Minute) }, "refused expired"},
-		"an older signed time, played": {func(m *machine) { m.r.SignedTime(wire.SignTime(m.key, m.sign, m.id, time.Now().Add(-time.Hour))) }, "succeeded"},
+		"the site's word": {func(m *machine) { m.r.SiteTime(time.Now().Add(2 * time.Minute)) },
+			"refused expired"},
+		"its word, a day ahead": {func(m *machine) { m.r.SiteTime(time.Now().Add(24 * time.Hour)) },
+			"refused expired"},
+		"its word, more than a day": {func(m *machine) { m.r.SiteTime(time.Now().Add(24*time.Hour + time.Second)) },
+			"succeeded"},
+		"its word, behind": {func(m *machine) { m.r.SiteTime(time.Now().Add(-time.Hour)) }, "succeeded"},
+		"it slept":         {func(m *machine) { m.sleep(70 * time.Minute) }, "refused expired"},
+		"an older signed time, played": {func(m *machine) {
+			m.r.SignedTime(wire.SignTime(m.key, m.sign, m.id,
+				time.Now().Add(-time.Hour)))
+		}, "succeeded"},
 	} {
 		bubble(t, func(t *testing.T, m *machine) {
 			m.ask("Policy", hour)
@@ -268,8 +277,8 @@ func TestATaskBeginsUntilItsEnd(t *testing.T) {
 	}
 }
 
-// The greatest signed time outlives the process, the site's own word does not; on a machine that was not started anew the
-// time in between counts, and a task counts as vouched for when it was issued.
+// The greatest signed time outlives the process, the site's own word does not; on a machine that was not started anew
+// the time in between counts, and a task counts as vouched for when it was issued.
 func TestTheGreatestTimeIsKept(t *testing.T) {
 	bubble(t, func(t *testing.T, m *machine) {
 		m.r.SignedTime(wire.SignTime(m.key, m.sign, m.id, time.Now().Add(time.Hour)))

@@ -24,9 +24,9 @@ import (
 	"statewire/trust"
 )
 
-// BenchmarkLimitTasks has 5,000 clients connected, over TCP and then over HTTP, or as many as STATEWIRE_TEST_FLEET says,
-// and asks single ones for a test event: how long from the request to the answer that the site knows. Goal: 99 of 100
-// within a second.
+// BenchmarkLimitTasks has 5,000 clients connected, over TCP and then over HTTP, or as many as STATEWIRE_TEST_FLEET
+// says, and asks single ones for a test event: how long from the request to the answer that the site knows. Goal: 99 of
+// 100 within a second.
 func BenchmarkLimitTasks(b *testing.B) {
 	clients := 5000
 	if n, err := strconv.Atoi(os.Getenv(fleetEnv)); err == nil {

@@ -134,8 +134,8 @@ func meet(t *testing.T, data string, client uuid.UUID) {
 	}
 }
 
-// A client that is connected does a task at once, over TCP and over HTTP, and what comes of it is in the tables. It does
-// what its machine was set up to do, and says so as a state, too.
+// A client that is connected does a task at once, over TCP and over HTTP, and what comes of it is in the tables. It
+// does what its machine was set up to do, and says so as a state, too.
 func TestATaskIsDoneAtOnce(t *testing.T) {
 	for channel, notifier := range []string{"127.0.0.1:0", "127.0.0.2:0"} { // clients look for the other one at 127.0.0.1
 		t.Run(wire.Channel(channel).String(), func(t *testing.T) {
@@ -179,8 +179,8 @@ func TestATaskIsDoneAtOnce(t *testing.T) {
 	}
 }
 
-// TestEachTaskRunsAtMostOnce kills agent and site at any moment while tasks are under way. What a task does happens once
-// or not at all, and each step that the site tells is true.
+// TestEachTaskRunsAtMostOnce kills agent and site at any moment while tasks are under way. What a task does happens
+// once or not at all, and each step that the site tells is true.
 func TestEachTaskRunsAtMostOnce(t *testing.T) {
 	t.Parallel()
 	chance := rand.New(rand.NewPCG(storetest.Seed(t), 13))

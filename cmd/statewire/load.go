@@ -124,8 +124,8 @@ func (g *globals) copyIn(cmd *cobra.Command, files []reportSource) (names []stri
 	return names, cmd.Context().Err()
 }
 
-// newBar is a progress bar on a terminal, counting units with their rate, and nothing elsewhere. Without units it counts,
-// and has no rate.
+// newBar is a progress bar on a terminal, counting units with their rate, and nothing elsewhere. Without units it
+// counts, and has no rate.
 func newBar(w io.Writer, total int, what, units string) *progressbar.ProgressBar {
 	if !cli.IsTerminal(w) {
 		w = io.Discard

@@ -81,7 +81,9 @@ func (g *globals) root() *cobra.Command {
 		ingestCommand(g), loadCommand(g), reportCommand(g), sqlCommand(g), explainCommand(g), traceCommand(g),
 		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), configCommand(
 			g), client.Command(&g.Globals))
-	root.AddCommand(deadCommand(g), enrollCommand(g), clientCommand(g), backupCommand(g), caCommand(g), accountCommand(g), trustCommand(g),
-		tokenCommand(g), auditCommand(g), splitCommand(g), notifyCommand(g), tasksCommand(g), client.RoleCommand(&g.Globals), simulate.RemoveDemo())
+	root.AddCommand(deadCommand(g), enrollCommand(g), clientCommand(g), backupCommand(g), caCommand(g), accountCommand(g),
+		trustCommand(g),
+		tokenCommand(g), auditCommand(g), splitCommand(g), notifyCommand(g), tasksCommand(g), client.RoleCommand(
+			&g.Globals), simulate.RemoveDemo())
 	return root
 }

@@ -189,7 +189,8 @@ func (g *globals) withTasks(ctx context.Context, f func(context.Context, taskQue
 	}
 	socket := site.ManagerSocket(g.Data)
 	if site.Holder(g.Data, "ingest") == 0 {
-		return fmt.Errorf("no site runs on %s, and only a running one has tasks: start it with `statewire serve`; where roles "+
+		return fmt.Errorf("no site runs on %s, and only a running one has tasks: start it with `statewire serve`; where "+
+			"roles "+
 			"run apart, the one of ingest is needed", g.Data)
 	}
 	if !site.Listens(socket) {
@@ -202,7 +203,8 @@ func (g *globals) withTasks(ctx context.Context, f func(context.Context, taskQue
 }
 
 // wronglyAsked are the codes of refusals that another call of the same person can do without.
-var wronglyAsked = map[string]bool{"bad_parameter": true, "not_overridable": true, "no_task": true, "no_collection": true,
+var wronglyAsked = map[string]bool{"bad_parameter": true, "not_overridable": true, "no_task": true,
+	"no_collection": true,
 	"not_confirmed": true, "no_client": true, "no_targets": true, "bad_request": true}
 
 // asTaskUsage marks what a person wrote wrongly.

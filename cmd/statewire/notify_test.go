@@ -106,7 +106,8 @@ func (q *queue) Resume(_ context.Context, _ manager.By, reason string) error { r
 func asked(targets int) *queue {
 	at := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 	return &queue{confirm: 100, shows: 3,
-		plan: manager.Plan{Task: "Statewire.Utility.TestEvent", Pack: "Statewire.Utility", Version: "1.0.0.0", Class: "benign",
+		plan: manager.Plan{Task: "Statewire.Utility.TestEvent", Pack: "Statewire.Utility", Version: "1.0.0.0",
+			Class:   "benign",
 			Targets: targets, Online: targets - 1, Offline: 1, Rate: 42, Seconds: float64(targets-1) / 42, NotAfter: at,
 			Servers: []manager.ServerPlan{{Server: "push1", ServerID: 1, Online: targets - 1}}},
 		task: manager.TaskStatus{ID: 13, Task: uuid.UUID{15: 13}, Name: "Statewire.Utility.TestEvent",
@@ -257,7 +258,8 @@ func TestWaitingEndsWithTheTask(t *testing.T) {
 		{"one failed", func(s *manager.TaskStatus) { s.Counts.Running, s.Counts.Failed = 2, 1 }, 1, 2 * time.Second},
 		{"one refused", func(s *manager.TaskStatus) { s.Counts.Running, s.Counts.Refused = 2, 1 }, 1, 2 * time.Second},
 		{"one expired", func(s *manager.TaskStatus) { s.Counts.Running, s.Counts.Expired = 2, 1 }, 1, 2 * time.Second},
-		{"one has no known end", func(s *manager.TaskStatus) { s.Counts.Running, s.Counts.Unknown = 2, 1 }, 1, 2 * time.Second},
+		{"one has no known end", func(s *manager.TaskStatus) { s.Counts.Running, s.Counts.Unknown = 2, 1 }, 1,
+			2 * time.Second},
 		{"cancelled", func(s *manager.TaskStatus) {
 			s.State, s.Counts.Cancelled, s.Counts.Offline = manager.TaskCancelled, 2, 1
 		}, 1, time.Second},

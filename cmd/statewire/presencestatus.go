@@ -123,7 +123,8 @@ func mirrorCheck(lag time.Duration) check {
 	return check{"presence", cli.HealthOK, "the tables say who is online"}
 }
 
-// presenceBoxChecks say what lies in the folder of presence and result files that nobody loads; nothing where there is nothing.
+// presenceBoxChecks say what lies in the folder of presence and result files that nobody loads; nothing where there is
+// nothing.
 func (g *globals) presenceBoxChecks() []check {
 	box := site.PresenceBox(g.Data)
 	bad := filepath.Join(box, "bad")

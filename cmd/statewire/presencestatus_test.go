@@ -28,7 +28,8 @@ func TestStatusSaysWhatNobodyLoads(t *testing.T) {
 	if c := g.presenceBoxChecks(); len(c) > 0 {
 		t.Errorf("no folder: %v", c)
 	}
-	for _, name := range []string{"BgbAAAAAAAA.BOS", "BgbAAAAAAAB.BTS", "BgbAAAAAAAC.bts", ".bos-1", "bad/.new-1", "bad/BgbBBBBBBBB.BOS.reason.json"} {
+	for _, name := range []string{"BgbAAAAAAAA.BOS", "BgbAAAAAAAB.BTS", "BgbAAAAAAAC.bts", ".bos-1", "bad/.new-1",
+		"bad/BgbBBBBBBBB.BOS.reason.json"} {
 		put(name)
 	}
 	if c := g.presenceBoxChecks(); len(c) > 0 {
@@ -41,7 +42,8 @@ func TestStatusSaysWhatNobodyLoads(t *testing.T) {
 	c := g.presenceBoxChecks()
 	if len(c) != 1 || c[0].health != cli.HealthWarning || c[0].name != "presence_files" ||
 		!strings.HasPrefix(c[0].detail, "2 files set aside in "+filepath.Join(box, "bad")+", ") ||
-		!strings.HasSuffix(c[0].detail, `; 2 foreign files in `+box+`: no files of a notifier, and left alone; move them away: `+
+		!strings.HasSuffix(c[0].detail, `; 2 foreign files in `+box+
+			`: no files of a notifier, and left alone; move them away: `+
 			`"kept", "notes.txt"`) {
 		t.Errorf("%+v", c)
 	}

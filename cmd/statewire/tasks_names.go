@@ -27,8 +27,8 @@ var namesOfClientsSQL string
 //go:embed names_of_servers.sql
 var namesOfServersSQL string
 
-// namesOf looks up the names of the clients and servers in these steps. A store that is away costs the names, and nothing
-// else.
+// namesOf looks up the names of the clients and servers in these steps. A store that is away costs the names, and
+// nothing else.
 func (g *globals) namesOf(ctx context.Context, steps []manager.StepStatus) knownNames {
 	names := knownNames{map[uuid.UUID]string{}, map[uint32]string{}}
 	if len(steps) == 0 {

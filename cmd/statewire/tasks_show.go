@@ -285,8 +285,8 @@ func stepWords(s manager.StepStatus) string {
 	return text
 }
 
-// serverOf is the server that had the task for the client, by its number where its name is not known; nothing where none
-// had it.
+// serverOf is the server that had the task for the client, by its number where its name is not known; nothing where
+// none had it.
 func serverOf(s manager.StepStatus, names knownNames) any {
 	if s.Server == 0 {
 		return nil

@@ -24,7 +24,8 @@ func mixed() *queue {
 			Output: wire.Output{Size: 12, Text: "raised\x1b[31m\nmore"}},
 		{Client: uuid.UUID{15: 2}, Step: wire.StepQueued, Reason: "offline", At: at},
 		{Client: uuid.UUID{15: 3}, Step: wire.StepFailed, ExitCode: 3, At: at, Server: 1, Finished: at, Late: true},
-		{Client: uuid.UUID{15: 4}, Step: wire.StepRefused, Reason: "denied_locally", Detail: "class benign", At: at, Server: 1},
+		{Client: uuid.UUID{15: 4}, Step: wire.StepRefused, Reason: "denied_locally", Detail: "class benign", At: at,
+			Server: 1},
 	}
 	return q
 }
@@ -43,7 +44,8 @@ func show(t *testing.T, q *queue, format string, v taskView) string {
 func TestATaskIsShownFailuresFirst(t *testing.T) {
 	text := show(t, mixed(), "table", taskView{})
 	rest, ok := text, true
-	for _, want := range []string{"task 13 ", "Statewire.Utility.TestEvent (benign), pack Statewire.Utility 1.0.0.0, Text=hi",
+	for _, want := range []string{"task 13 ",
+		"Statewire.Utility.TestEvent (benign), pack Statewire.Utility 1.0.0.0, Text=hi",
 		"active, for collection pilot, by local:0 at 2026-08-01 12:00:00Z, valid until 2026-08-01 13:00:00Z",
 		"4 clients: 1 succeeded, 1 failed, 1 refused, 1 offline; 2 late; 1 result from clients that were not asked",
 		"failed (late)", "3", "refused: denied_locally (class benign)", "queued: offline", "succeeded", "raised"} {
@@ -118,7 +120,8 @@ func TestAnOutputThatIsNotThereIsTold(t *testing.T) {
 			"one\n(the beginning of 2.0 KiB)\n"},
 		{"an answer of a client that keeps no more", wire.Output{Size: 64 << 10, Truncated: true, Text: most}, 0,
 			most + "\n(the beginning of 64.0 KiB)\n"},
-		{"the rest comes apart", wire.Output{Size: 64 << 10, Truncated: true, Text: first}, 0, first + "\n(the beginning of 64.0 KiB; the rest is on its way)\n"},
+		{"the rest comes apart", wire.Output{Size: 64 << 10, Truncated: true, Text: first}, 0,
+			first + "\n(the beginning of 64.0 KiB; the rest is on its way)\n"},
 		{"a client keeps 1 MiB", wire.Output{Size: 2 << 20, Truncated: true, Text: "one"}, 0,
 			"one\n(the beginning of 2.0 MiB; the rest of its first 1.0 MiB is on its way)\n"},
 		{"it never came", wire.Output{Size: 64 << 10, Truncated: true, Text: "one"}, restTime + time.Hour,
@@ -168,7 +171,8 @@ func TestTasksAreListed(t *testing.T) {
 			}
 		}
 		out.Reset()
-		if err := g.writeTaskList(t.Context(), &out, nil); err != nil || format == "csv" && !strings.HasPrefix(out.String(), "task_id,") {
+		if err := g.writeTaskList(t.Context(), &out, nil); err != nil || format == "csv" &&
+			!strings.HasPrefix(out.String(), "task_id,") {
 			t.Errorf("no task: %v %s", err, &out)
 		}
 	}

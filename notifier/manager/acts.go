@@ -38,8 +38,9 @@ func (m *Manager) Approve(ctx context.Context, by By, id string) (TaskStatus, er
 // SetRate changes how many clients a second a task reaches; 0 is what the throttle allows.
 func (m *Manager) SetRate(ctx context.Context, by By, id string, rate int) (TaskStatus, error) {
 	if rate < 0 || rate > maxRate {
-		return TaskStatus{}, refuse(codeBadOrder, http.StatusBadRequest, "the rate is %d clients a second; allowed are 1 to %d, "+
-			"and 0 for what notifier.throttle allows", rate, maxRate)
+		return TaskStatus{}, refuse(codeBadOrder, http.StatusBadRequest,
+			"the rate is %d clients a second; allowed are 1 to %d, "+
+				"and 0 for what notifier.throttle allows", rate, maxRate)
 	}
 	return m.act(ctx, by, id, action{name: "task.rate", class: true, params: rate},
 		func(t *task) error { return m.setRate(t.Number, rate) })
@@ -136,8 +137,8 @@ func (m *Manager) readTask(number uint64) (*task, error) {
 	return &t, err
 }
 
-// cancelTask takes a task back: from now on it is handed out to nobody. Of a great one, servers may ask for work while it
-// is taken from one client after the other.
+// cancelTask takes a task back: from now on it is handed out to nobody. Of a great one, servers may ask for work while
+// it is taken from one client after the other.
 func (m *Manager) cancelTask(number uint64, why string) error {
 	for done := false; !done; {
 		err := m.update(func(c *change) (err error) {
@@ -232,7 +233,8 @@ func (m *Manager) mayApprove(ctx context.Context, by By, t *task) error {
 		return refuse(whyRevoked, http.StatusConflict, "%s made the task and may not push any more: the task is cancelled",
 			t.Actor)
 	}
-	return refuse(codeUnavailable, http.StatusServiceUnavailable, "nobody can say whether %s may still push (%v): try again",
+	return refuse(codeUnavailable, http.StatusServiceUnavailable,
+		"nobody can say whether %s may still push (%v): try again",
 		t.Actor, err)
 }
 

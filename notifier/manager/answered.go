@@ -57,8 +57,8 @@ func (s *step) answered() bool {
 	return s.Step == wire.StepReceived || s.Step == wire.StepRunning || s.Step.Told()
 }
 
-// unreached tells, once, that a task expired without ever being pushed for more than a tenth of its clients. It is called
-// when one more did.
+// unreached tells, once, that a task expired without ever being pushed for more than a tenth of its clients. It is
+// called when one more did.
 func (c *change) unreached(t *task) {
 	if t.Unpushed*10 <= t.Counts.Targets || (t.Unpushed-1)*10 > t.Counts.Targets {
 		return

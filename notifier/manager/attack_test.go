@@ -74,8 +74,9 @@ func TestAServersClockThatIsBehindEndsNothing(t *testing.T) {
 	b.see(1, 1, on(1, 8, 1, -60))
 	task := b.create(admin, order(1)).Task.String()
 	p := b.pushes(1, 1)[0]
-	told := wire.Results{Server: "push1", ServerID: 1, Epoch: 1, Time: time.Unix(0, 0), Results: []wire.Result{{Task: p.Task,
-		Push: p.Push, Client: p.Client, Step: wire.StepRunning, Pushed: time.Unix(0, 0), Received: time.Unix(0, 0)}}}
+	told := wire.Results{Server: "push1", ServerID: 1, Epoch: 1, Time: time.Unix(0, 0),
+		Results: []wire.Result{{Task: p.Task,
+			Push: p.Push, Client: p.Client, Step: wire.StepRunning, Pushed: time.Unix(0, 0), Received: time.Unix(0, 0)}}}
 	if err := b.Results(t.Context(), told); err != nil {
 		t.Fatal(err)
 	}

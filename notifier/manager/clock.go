@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// mostJump is by how much the machine's clock may be set while the manager runs. A correction is less; with one of years
-// every open task would be over, and clients that heard the time signed would refuse tasks for as long.
+// mostJump is by how much the machine's clock may be set while the manager runs. A correction is less; with one of
+// years every open task would be over, and clients that heard the time signed would refuse tasks for as long.
 const mostJump = 24 * time.Hour
 
 // newClock is the time of a manager that starts now: the machine's clock, or, where somebody set that by more than a

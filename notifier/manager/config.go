@@ -41,12 +41,14 @@ type Live struct {
 type TasksConfig struct {
 	// ConfirmAbove is the number of targets above which whoever asks has to name their number. Default 100; 0 always asks.
 	ConfirmAbove int `mapstructure:"confirm_above"`
-	// ApproveAbove is the number of targets above which a disruptive task needs a second person. Default 1000; 0 never asks
-	// for one.
+	// ApproveAbove is the number of targets above which a disruptive task needs a second person. Default 1000; 0 never
+	// asks for one.
 	ApproveAbove int `mapstructure:"approve_above"`
-	// ApproveDestructive has every destructive task need a second person. Default true; false is for a site with one admin.
+	// ApproveDestructive has every destructive task need a second person. Default true; false is for a site with one
+	// admin.
 	ApproveDestructive bool `mapstructure:"approve_destructive"`
-	// Keep is how long tasks and each client's steps are kept; their totals stay. Default 90d; at least 1h, and 0 for ever.
+	// Keep is how long tasks and each client's steps are kept; their totals stay. Default 90d; at least 1h, and 0 for
+	// ever.
 	Keep time.Duration `mapstructure:"keep"`
 	// OutputLimit bounds what is shown of the output of one client's task, in bytes. Default 1MiB; at least 4KiB.
 	OutputLimit int64 `mapstructure:"output_limit"`

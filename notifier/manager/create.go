@@ -66,8 +66,9 @@ func (m *Manager) confirmedTargets(in ordered) error {
 	case expect != 0 && expect != n:
 		return refuse(codeConfirm, http.StatusConflict, "the order is for %d targets, not %d", n, expect)
 	case expect == 0 && n > above:
-		return refuse(codeConfirm, http.StatusConflict, "the order is for %d targets; above %d (tasks.confirm_above) it has to "+
-			"name their number: --targets %d, or the member targets", n, above, n)
+		return refuse(codeConfirm, http.StatusConflict,
+			"the order is for %d targets; above %d (tasks.confirm_above) it has to "+
+				"name their number: --targets %d, or the member targets", n, above, n)
 	}
 	return nil
 }
@@ -108,8 +109,9 @@ func (m *Manager) make(by By, in ordered, id uuid.UUID) (*task, error) {
 	}
 	err := m.update(func(c *change) error {
 		if m.openSteps+len(in.targets) > maxOpenSteps {
-			return refuse(codeTooMany, http.StatusServiceUnavailable, "%d clients have not come to an end of a task, and at most "+
-				"%d are kept; cancel tasks that nobody needs, or wait", m.openSteps, maxOpenSteps)
+			return refuse(codeTooMany, http.StatusServiceUnavailable,
+				"%d clients have not come to an end of a task, and at most "+
+					"%d are kept; cancel tasks that nobody needs, or wait", m.openSteps, maxOpenSteps)
 		}
 		t.Created = c.now.UTC().Truncate(time.Microsecond)
 		t.issue(c.now)

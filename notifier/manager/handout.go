@@ -97,8 +97,8 @@ func (m *Manager) written(o *open) {
 	o.handed, o.conn = handed, conn
 }
 
-// offerMissed offers again what a connection did not take: a client that comes by HTTP stays, and may have room now. One
-// that is gone is offered nothing.
+// offerMissed offers again what a connection did not take: a client that comes by HTTP stays, and may have room now.
+// One that is gone is offered nothing.
 func (m *Manager) offerMissed() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -161,7 +161,8 @@ func (p *picking) pick() {
 	for progress := true; progress; {
 		progress = false
 		for i := 0; i < len(p.q.lines); i++ {
-			if p.m.push >= p.m.pushesTo || len(p.chosen) >= maxWorkPushes || p.bytes >= maxWorkBytes || len(p.q.unwritten) >= p.m.room() {
+			if p.m.push >= p.m.pushesTo || len(p.chosen) >= maxWorkPushes || p.bytes >= maxWorkBytes ||
+				len(p.q.unwritten) >= p.m.room() {
 				return
 			}
 			l := p.q.lines[i]
@@ -294,8 +295,8 @@ func (m *Manager) byActor(tasks []*live) map[string][]*live {
 	return of
 }
 
-// clear asks whether the creator of tasks still has the right. Otherwise they are cancelled. While nobody can answer for
-// it they wait.
+// clear asks whether the creator of tasks still has the right. Otherwise they are cancelled. While nobody can answer
+// for it they wait.
 func (m *Manager) clear(ctx context.Context, actor string, tasks []*live) {
 	err := m.still(ctx, actor)
 	var revoked *identity.Refusal

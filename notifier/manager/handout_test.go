@@ -34,7 +34,8 @@ func TestATaskGoesToTheServerThatHoldsTheClient(t *testing.T) {
 	b.wantSteps("handed out", task, "1 queued online, 2 queued online, 3 queued duplicate, 4 queued offline")
 	kind, data := payload(t, other[0].Envelope)
 	m, err := wire.DecodeRequest(data)
-	want := wire.RequestMessage{TaskID: 1, Task: other[0].Task, Type: wire.TypePack, Site: site, Client: id(2), Issued: today,
+	want := wire.RequestMessage{TaskID: 1, Task: other[0].Task, Type: wire.TypePack, Site: site, Client: id(2),
+		Issued:   today,
 		NotAfter: today.Add(time.Hour + 10*time.Second), Delay: 2 * time.Second, Timeout: 5 * time.Minute, Pack: "Test",
 		PackVersion: "1.0.0.0", PackHash: "sha256:00", Name: "Test.Event"}
 	if err != nil || kind != wire.RequestType || len(m.Parameters) != 1 || m.Parameters[0] != o.Parameters[0] {
@@ -183,7 +184,8 @@ func TestTheCreatorsRightIsCheckedAgain(t *testing.T) {
 	if s, _ := b.show(task); s.State != TaskCancelled || s.Why != "creator_revoked" {
 		t.Errorf("%+v", s)
 	}
-	if lines := b.office.lines; !slices.Contains(lines, "site task.cancel 3") || !slices.Contains(lines, "task.cancel done") {
+	if lines := b.office.lines; !slices.Contains(lines, "site task.cancel 3") ||
+		!slices.Contains(lines, "task.cancel done") {
 		t.Errorf("the audit log has %q", lines)
 	}
 	b.restart()

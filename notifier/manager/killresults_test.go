@@ -78,7 +78,8 @@ func TestKillAnywhereDoublesNoResult(t *testing.T) {
 				t.Errorf("%s: %d clients are %s, want %d", when, n, step, want[step])
 			}
 		}
-		if left, bad := b.files("."), b.files("bad"); len(left)+len(bad)+c.Late+c.Unsolicited > 0 || c.Targets != len(clients) {
+		if left, bad := b.files("."), b.files("bad"); len(left)+len(bad)+c.Late+c.Unsolicited > 0 ||
+			c.Targets != len(clients) {
 			t.Errorf("%s: left %d, set aside %d, counts %+v", when, len(left), len(bad), c)
 		}
 	}

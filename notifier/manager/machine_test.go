@@ -39,7 +39,8 @@ func (m *machine) startClient() {
 	if err != nil {
 		panic(err) // it reads from memory
 	}
-	c := channel.New(channel.Deps{Tasks: tasks, Client: m.id, Version: "soak", Boot: uuid.NewString(), Sessions: m.sessions,
+	c := channel.New(channel.Deps{Tasks: tasks, Client: m.id, Version: "soak", Boot: uuid.NewString(),
+		Sessions: m.sessions,
 		Enrolled: func() bool { return true }, Wake: func() {}, Log: slog.New(slog.DiscardHandler), Quiet: true,
 		Addresses: func() channel.Addresses {
 			return channel.Addresses{Notifier: m.world.address, Relay: "https://127.0.0.1:1", Known: true}

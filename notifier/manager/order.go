@@ -23,8 +23,9 @@ type Order struct {
 	Lasting  bool          `json:"lasting,omitempty"`     // 30 days, and in the policy, too
 	Rate     int           `json:"rate,omitempty"`        // clients a second; 0: as notifier.throttle allows
 	Spread   time.Duration `json:"spread_ns,omitempty"`   // clients begin at different times within it
-	Expect   int           `json:"expect,omitempty"`      // how many targets the caller counts on; 0: any within tasks.confirm_above
-	Reason   string        `json:"reason,omitempty"`
+	// how many targets the caller counts on; 0: any within tasks.confirm_above
+	Expect int    `json:"expect,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
 
 // By is who asks, and from where.
@@ -114,9 +115,10 @@ type Counts struct {
 
 // StepStatus is how far one client is with a task.
 type StepStatus struct {
-	Client   uuid.UUID   `json:"client_id"`
-	Step     wire.Step   `json:"step"`
-	Reason   string      `json:"reason,omitempty"` // of queued: online, offline, duplicate, throttled; of refused and failed: the code
+	Client uuid.UUID `json:"client_id"`
+	Step   wire.Step `json:"step"`
+	// of queued: online, offline, duplicate, throttled; of refused and failed: the code
+	Reason   string      `json:"reason,omitempty"`
 	Detail   string      `json:"detail,omitempty"`
 	ExitCode int32       `json:"exit_code"`
 	Server   uint32      `json:"server_id"`

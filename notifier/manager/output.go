@@ -31,8 +31,8 @@ type piece struct {
 	size   int // of the whole
 }
 
-// wholeOutput puts together the output of a client's task that came as state messages. It is false while something of it
-// is missing, and once it is kept no longer.
+// wholeOutput puts together the output of a client's task that came as state messages. It is false while something of
+// it is missing, and once it is kept no longer.
 func wholeOutput(ctx context.Context, db *store.Store, task, client uuid.UUID) (text string, whole bool, err error) {
 	found := map[int]piece{}
 	args := []any{store.UUIDArg("client", client), store.UintArg("topic", topics.ScriptResult),

@@ -94,7 +94,8 @@ func TestABadClientOfAResultFileIsLeftOutAndKept(t *testing.T) {
 	if got := b.counts(task); got != "1 queued, 2 succeeded" {
 		t.Errorf("counts %s", got)
 	}
-	if got, want := b.files("bad"), []string{"BgbAAAAAAAA.2.BTS", "BgbAAAAAAAA.2.BTS.reason.json"}; !slices.Equal(got, want) {
+	if got, want := b.files("bad"), []string{"BgbAAAAAAAA.2.BTS", "BgbAAAAAAAA.2.BTS.reason.json"}; !slices.Equal(got,
+		want) {
 		t.Fatalf("kept %v, want %v", got, want)
 	}
 	if a := readReason(t, filepath.Join(b.cfg.Box, "bad", "BgbAAAAAAAA.2.BTS.reason.json")); a.Row != 2 || a.Server != 1 ||

@@ -54,8 +54,8 @@ func (m *Manager) Results(ctx context.Context, told wire.Results) error {
 }
 
 // dropped takes that a server does not have a push any more, and that its frame was not written. The task is handed out
-// again when the client signs in anew, or soon where its connection had no room; one that was taken back meanwhile never
-// reached it.
+// again when the client signs in anew, or soon where its connection had no room; one that was taken back meanwhile
+// never reached it.
 func (c *change) dropped(server uint32, d wire.Dropped) error {
 	c.m.mu.RLock()
 	var o *open

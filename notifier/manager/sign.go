@@ -63,8 +63,8 @@ func (t *task) request(site, client uuid.UUID, index uint32) wire.RequestMessage
 		PackHash: t.PackHash, Name: t.Name, Parameters: t.Parameters}
 }
 
-// delay spreads the targets evenly over the task's time, and never beyond it: targets that are erased leave those behind
-// them where they are.
+// delay spreads the targets evenly over the task's time, and never beyond it: targets that are erased leave those
+// behind them where they are.
 func (t *task) delay(index uint32) time.Duration {
 	if t.Spread <= 0 || t.Counts.Targets == 0 {
 		return 0

@@ -40,7 +40,8 @@ func TestStepsGoOn(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	out, err := b.Output(t.Context(), viewer, task, id(3))
-	if err != nil || out.Output != (wire.Output{Size: 90_000, Truncated: true, Text: "the beginning"}) || out.ExitCode != 3 ||
+	if err != nil || out.Output != (wire.Output{Size: 90_000, Truncated: true, Text: "the beginning"}) ||
+		out.ExitCode != 3 ||
 		out.Detail != "stopped" || !out.Finished.Equal(b.now) {
 		t.Errorf("%+v, %v", out, err)
 	}
@@ -50,7 +51,8 @@ func TestStepsGoOn(t *testing.T) {
 	b.say(1, p[0], wire.StepSucceeded)
 	b.say(1, p[1], wire.StepSucceeded)
 	s, _ := b.show(task)
-	if s.State != TaskEnded || s.Counts.Succeeded != 2 || s.Counts.Failed != 1 || s.Counts.Refused != 1 || len(b.tasks) > 0 ||
+	if s.State != TaskEnded || s.Counts.Succeeded != 2 || s.Counts.Failed != 1 || s.Counts.Refused != 1 ||
+		len(b.tasks) > 0 ||
 		len(b.Manager.open) > 0 || b.openSteps != 0 {
 		t.Errorf("%+v; %d tasks, %d clients, %d steps are in memory", s, len(b.tasks), len(b.Manager.open), b.openSteps)
 	}
@@ -63,9 +65,11 @@ func TestResultsThatComeAgainChangeNothing(t *testing.T) {
 	p := b.pushes(1, 1)
 	var results []wire.Result
 	for i, step := range []wire.Step{wire.StepPushed, wire.StepReceived, wire.StepRunning, wire.StepSucceeded} {
-		results = append(results, wire.Result{Task: p[0].Task, Push: p[0].Push, Client: p[0].Client, Step: step, Pushed: b.now,
+		results = append(results, wire.Result{Task: p[0].Task, Push: p[0].Push, Client: p[0].Client, Step: step,
+			Pushed: b.now,
 			Pushes: uint64(1)}, wire.Result{Task: p[1].Task, Push: p[1].Push, Client: p[1].Client,
-			Step: []wire.Step{wire.StepPushed, wire.StepReceived, wire.StepFailed, wire.StepFailed}[i], Pushes: 1, Pushed: b.now})
+			Step: []wire.Step{wire.StepPushed, wire.StepReceived, wire.StepFailed,
+				wire.StepFailed}[i], Pushes: 1, Pushed: b.now})
 	}
 	b.answers(1, results...)
 	before, counter := b.steps(task), b.counter
@@ -354,7 +358,10 @@ func TestLastingTasks(t *testing.T) {
 	if err := b.Resume(t.Context(), admin, ""); err != nil || lasting() != 1 {
 		t.Error("resumed, and the policy has no task")
 	}
-	b.say(1, wire.Push{Task: s.Task, Client: id(2)}, wire.StepReceived, func(r *wire.Result) { r.Pushes, r.Pushed = 0, time.Time{} })
+	b.say(1, wire.Push{Task: s.Task, Client: id(2)}, wire.StepReceived, func(r *wire.Result) {
+		r.Pushes, r.Pushed = 0,
+			time.Time{}
+	})
 	if n := lasting(); n != 0 {
 		t.Errorf("it has begun, and the policy has it: %d", n)
 	}

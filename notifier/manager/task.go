@@ -54,8 +54,9 @@ type task struct {
 	NotAfter    time.Time        `json:"not_after"`
 	Ended       time.Time        `json:"ended,omitzero"`
 	Handed      bool             `json:"handed,omitempty"` // something of it may have been handed to a server
-	Counts      Counts           `json:"counts"`           // Queued holds all that are queued; Offline is counted when asked
-	Unpushed    int              `json:"unpushed"`         // of the expired: those that no frame ever went to
+	// Queued holds all that are queued; Offline is counted when asked
+	Counts   Counts `json:"counts"`
+	Unpushed int    `json:"unpushed"` // of the expired: those that no frame ever went to
 }
 
 // open says whether a client may still come to an end of it.
@@ -79,10 +80,11 @@ func compareSteps(a, b stepKey) int { return slices.Compare(a.bytes(), b.bytes()
 
 // step is what is kept of a client in a task. It is never changed, but replaced. Times are microseconds since 1970.
 type step struct {
-	Version     uint64            `json:"v"`
-	Step        wire.Step         `json:"s"`
-	Index       uint32            `json:"i,omitempty"` // among the targets: its delay
-	Reason      string            `json:"r,omitempty"` // offline or duplicate, when it was queued; the code of refused and failed
+	Version uint64    `json:"v"`
+	Step    wire.Step `json:"s"`
+	Index   uint32    `json:"i,omitempty"` // among the targets: its delay
+	// offline or duplicate, when it was queued; the code of refused and failed
+	Reason      string            `json:"r,omitempty"`
 	Detail      string            `json:"d,omitempty"`
 	ExitCode    int32             `json:"x,omitempty"`
 	Server      uint32            `json:"n,omitempty"` // that last told of it

@@ -49,7 +49,8 @@ func caller(ctx context.Context, by By) By {
 }
 
 // serve serves one call about tasks.
-func serve[In, Out any](mux control.Router, path string, do func(context.Context, By, In, *control.Teller) (Out, error)) {
+func serve[In, Out any](mux control.Router, path string, do func(context.Context, By, In, *control.Teller) (Out,
+	error)) {
 	control.Handle(mux, path, func(ctx context.Context, in taskCall[In], say *control.Teller) (answer[Out], error) {
 		out, err := do(ctx, caller(ctx, in.By), in.What, say)
 		var refused *identity.Refusal
@@ -72,7 +73,8 @@ func (m *Manager) handleTasks(mux control.Router) {
 		error) {
 		return m.List(ctx, by, in)
 	})
-	serve(mux, "/manager/task/show", func(ctx context.Context, by By, in showCall, say *control.Teller) (TaskStatus, error) {
+	serve(mux, "/manager/task/show", func(ctx context.Context, by By, in showCall, say *control.Teller) (TaskStatus,
+		error) {
 		var take func(StepStatus) error
 		if in.Steps {
 			take = func(s StepStatus) error { say.Row(s); return ctx.Err() }
@@ -82,7 +84,8 @@ func (m *Manager) handleTasks(mux control.Router) {
 	serve(mux, "/manager/task/cancel", func(ctx context.Context, by By, in idCall, _ *control.Teller) (TaskStatus, error) {
 		return m.Cancel(ctx, by, in.ID, in.Reason)
 	})
-	serve(mux, "/manager/task/approve", func(ctx context.Context, by By, in idCall, _ *control.Teller) (TaskStatus, error) {
+	serve(mux, "/manager/task/approve", func(ctx context.Context, by By, in idCall, _ *control.Teller) (TaskStatus,
+		error) {
 		return m.Approve(ctx, by, in.ID)
 	})
 	serve(mux, "/manager/task/rate", func(ctx context.Context, by By, in idCall, _ *control.Teller) (TaskStatus, error) {
@@ -95,7 +98,8 @@ func (m *Manager) handleTasks(mux control.Router) {
 		error) {
 		return m.WaitingFor(ctx, in)
 	})
-	serve(mux, "/manager/task/lasting", func(ctx context.Context, _ By, in uuid.UUID, _ *control.Teller) ([][]byte, error) {
+	serve(mux, "/manager/task/lasting", func(ctx context.Context, _ By, in uuid.UUID, _ *control.Teller) ([][]byte,
+		error) {
 		return m.Lasting(ctx, in)
 	})
 	serve(mux, "/manager/stop", func(ctx context.Context, by By, reason string, _ *control.Teller) (none, error) {

@@ -48,7 +48,8 @@ func newChangedTasks() changedTasks {
 }
 
 func (c *changedTasks) any() bool {
-	return len(c.tasks)+len(c.steps)+len(c.strange)+len(c.gone.strange) > 0 || c.made != nil || c.stop != nil || c.pushes > 0
+	return len(c.tasks)+len(c.steps)+len(c.strange)+len(c.gone.strange) > 0 || c.made != nil || c.stop != nil ||
+		c.pushes > 0
 }
 
 // task is a task at this point of the change, to be changed; nil where there is none.

@@ -113,7 +113,8 @@ func (b *bench) wholeTask(s TaskStatus) {
 	})
 	have := s.Counts
 	have.Queued, have.Offline = have.Queued+have.Offline, 0
-	if err != nil || steps != killedTargets || counts != have || have.Queued > 0 && have.Cancelled > 0 && s.State != TaskCancelled {
+	if err != nil || steps != killedTargets || counts != have || have.Queued > 0 && have.Cancelled > 0 &&
+		s.State != TaskCancelled {
 		b.t.Errorf("task %d has %d clients, %+v and %+v, %v", s.ID, steps, counts, have, err)
 	}
 }

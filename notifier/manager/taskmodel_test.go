@@ -88,7 +88,8 @@ func newTaskWorld(t *testing.T, r *rapid.T, dir string) *taskWorld {
 
 func (w *taskWorld) event() {
 	c := w.clients[rapid.IntRange(0, len(w.clients)-1).Draw(w.r, "client")]
-	switch rapid.SampledFrom([]string{"create", "come", "come", "go", "ask", "ask", "write", "write", "write", "run", "run",
+	switch rapid.SampledFrom([]string{"create", "come", "come", "go", "ask", "ask", "write", "write", "write", "run",
+		"run",
 		"tell", "tell", "lose", "file", "again", "restart", "server", "cancel", "minute", "stop"}).Draw(w.r, "event") {
 	case "create":
 		if len(w.tasks) < 4 {

@@ -109,7 +109,8 @@ func testPack() *packs.Pack {
 		return packs.Task{ID: "Test." + name, Public: true, Remotable: true, Class: class, Timeout: 5 * time.Minute,
 			Action: packs.Action{BuiltIn: "test-event"},
 			Parameters: []packs.Parameter{
-				{Name: "Text", Type: packs.String, MaxLength: 100, Pattern: ".*", HasDefault: true, Default: "x", Overridable: true},
+				{Name: "Text", Type: packs.String, MaxLength: 100, Pattern: ".*", HasDefault: true, Default: "x",
+					Overridable: true},
 				{Name: "Fixed", Type: packs.String, MaxLength: 100, Pattern: ".*", HasDefault: true, Default: "x"}}}
 	}
 	internal := task("Internal", packs.Benign)

@@ -138,7 +138,8 @@ func TestTheMirrorOfTasksCatchesUp(t *testing.T) {
 			}
 			w.restart()
 		}},
-		{"the store was made anew", func(w *tables, _ *task) { w.exec("TRUNCATE TABLE tasks"); w.exec("TRUNCATE TABLE task_steps") }},
+		{"the store was made anew",
+			func(w *tables, _ *task) { w.exec("TRUNCATE TABLE tasks"); w.exec("TRUNCATE TABLE task_steps") }},
 		{"the steps were made anew", func(w *tables, _ *task) { w.exec("TRUNCATE TABLE task_steps") }},
 		{"the tasks were made anew", func(w *tables, _ *task) { w.exec("TRUNCATE TABLE tasks") }},
 		{"it was away, and the process ended meanwhile", func(w *tables, of *task) {
@@ -153,7 +154,8 @@ func TestTheMirrorOfTasksCatchesUp(t *testing.T) {
 			w.exec("ALTER TABLE task_steps UPDATE step = 'queued' WHERE client_id = '" + id(1).String() +
 				"' SETTINGS mutations_sync = 2") // the column alone: its version says what it was
 			w.exec("ALTER TABLE task_steps DELETE WHERE client_id = '" + id(1).String() + "' SETTINGS mutations_sync = 2")
-			w.exec("INSERT INTO task_steps (task_guid, client_id, task_id, step, not_after, version) VALUES ('" + of.ID.String() +
+			w.exec("INSERT INTO task_steps (task_guid, client_id, task_id, step, not_after, version) VALUES ('" +
+				of.ID.String() +
 				"', '" + id(1).String() + "', 1, 'queued', now64(6), 72057594037927937)")
 		}},
 		{"a second task, and the first is over", func(w *tables, of *task) {
@@ -192,7 +194,8 @@ func TestTheMirrorOfTasksCatchesUp(t *testing.T) {
 			if w.tasksWait() {
 				t.Error("something waits for the tables")
 			}
-			parts := "table, toString(sum(rows))) FROM system.parts WHERE database = currentDatabase() AND active GROUP BY table ORDER BY table"
+			parts := "table, toString(sum(rows))) FROM system.parts WHERE database = currentDatabase() AND active GROUP BY " +
+				"table ORDER BY table"
 			before := w.rows(parts)
 			w.checked = time.Time{}
 			w.sync()

@@ -9,8 +9,8 @@ import (
 )
 
 // A task's output that no response carries whole comes as instant state messages of topic type 9003, state 1, whose
-// details are a piece of it. Their parameters are the number of the piece, how many there are, and the size of the whole
-// in bytes; the type of the details says how a piece is written.
+// details are a piece of it. Their parameters are the number of the piece, how many there are, and the size of the
+// whole in bytes; the type of the details says how a piece is written.
 const (
 	OutputPiece  = 512 << 10 // bytes of a piece, at most
 	OutputText   = 1         // type of details: the piece itself

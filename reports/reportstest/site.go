@@ -37,7 +37,8 @@ func (s *Site) Explainer(change ...func(*explain.Deps)) *explain.Explainer {
 // Deps are what an explainer of the site is given.
 func (s *Site) Deps() explain.Deps {
 	holding := func(_ context.Context, client uuid.UUID) (explain.Held, error) { return s.Held[client], nil }
-	tasks := func(context.Context, uuid.UUID) (explain.Tasks, error) { return explain.Tasks{}, nil } // a manager that has none
+	// a manager that has none
+	tasks := func(context.Context, uuid.UUID) (explain.Tasks, error) { return explain.Tasks{}, nil }
 	return explain.Deps{Holding: holding, Schedule: shippedSchedule, Tasks: tasks, Now: s.Clock}
 }
 

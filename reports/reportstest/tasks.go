@@ -53,12 +53,14 @@ func (s *Site) Task(t Task) {
 		if r.Received > 0 {
 			received = "'" + s.Micros(r.Received) + "'"
 		}
-		rows = append(rows, fmt.Sprintf("('%s', '%s', %d, '%s', '%s', '%s', %d, %d, %d, %t, '%s', %t, '%s', %s, '%s', %d, '%s', "+
-			"%d)", TaskID(t.Number), ID(r.Client), t.Number, r.Step, r.Reason, r.Detail, r.Exit, r.Server, r.Pushes,
+		rows = append(rows, fmt.Sprintf(
+			"('%s', '%s', %d, '%s', '%s', '%s', %d, %d, %d, %t, '%s', %t, '%s', %s, '%s', %d, '%s', "+
+				"%d)", TaskID(t.Number), ID(r.Client), t.Number, r.Step, r.Reason, r.Detail, r.Exit, r.Server, r.Pushes,
 			r.Waited != "", r.Waited, r.Unsolicited, s.Micros(r.At), received, r.Output, len(r.Output),
 			s.Micros(t.Created-time.Hour), ranks[r.Step]<<56|s.presenceVersion))
 	}
-	s.Exec("INSERT INTO task_steps (task_guid, client_id, task_id, step, reason, detail, exit_code, server_id, push_count, " +
+	s.Exec("INSERT INTO task_steps (task_guid, client_id, task_id, step, reason, detail, exit_code, server_id, " +
+		"push_count, " +
 		"late, waited, unsolicited, step_time, received_time, output, output_size, not_after, version) VALUES " +
 		strings.Join(rows, ", "))
 }

@@ -26,7 +26,8 @@ func (g *commands) agentReloader(hangup <-chan os.Signal, values []configs.Value
 	}
 }
 
-// configure puts the intervals and the rules for tasks of next into force, and into cfg for an agent that goes on under another id.
+// configure puts the intervals and the rules for tasks of next into force, and into cfg for an agent that goes on under
+// another id.
 func (l *localAgent) configure(cfg *agent.Config, next agent.Config) {
 	cfg.SendInterval, cfg.PolicyInterval, cfg.ScanInterval = next.SendInterval, next.PolicyInterval, next.ScanInterval
 	cfg.Tasks, cfg.PacksDeny, cfg.AllowClass, cfg.Commands = next.Tasks, next.PacksDeny, next.AllowClass, next.Commands

@@ -124,7 +124,8 @@ type localAgent struct {
 	listener    net.Listener
 }
 
-func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, logs *ring, log *slog.Logger) (_ *localAgent, err error) {
+func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, logs *ring, log *slog.Logger) (_ *localAgent,
+	err error) {
 	own, err := cfg.Client()
 	if err != nil {
 		return nil, err
@@ -161,7 +162,8 @@ func newLocalAgent(ctx context.Context, dir string, cfg agent.Config, logs *ring
 		CodePage: codePageUTF8, LCID: localeNeutral}
 	l.agent, err = agent.New(cfg, agent.Deps{
 		Identity: l.id, Store: l.store.Client(l.id.Client), Relay: relay, Dial: dial,
-		Believe: l.credentials.Believe, Tasks: func(all [][]byte) { l.runner.Lasting(all) }, Log: log, SentLevel: slog.LevelInfo,
+		Believe: l.credentials.Believe, Tasks: func(all [][]byte) { l.runner.Lasting(all) }, Log: log,
+		SentLevel: slog.LevelInfo,
 	})
 	if err != nil {
 		return nil, err
