@@ -17,7 +17,7 @@ import (
 	"statewire/store/storetest"
 )
 
-// chaosTime is how long the traffic of TestChaosConservesEveryMessage lasts; checks come on top.
+// chaosTime is how long the traffic of TestChaosConservesEveryMessage lasts at least; checks come on top.
 const chaosTime = 10 * time.Second
 
 // longEnv is how many times as much the tests kill, cut and send that go on for a while.
@@ -52,15 +52,16 @@ func TestChaosConservesEveryMessage(t *testing.T) {
 	b := &books{stored: map[key]bool{}, bad: map[key]bool{}, receipts: map[string]int{}}
 	var now running
 	now.set(t, serve(t, data))
-	ctx, cancel := context.WithTimeout(t.Context(), chaosTime*time.Duration(times(t)))
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	long := time.Now().Add(chaosTime * time.Duration(times(t)))
 	var clients sync.WaitGroup
 	for c := range 4 {
 		clients.Go(func() { b.client(ctx, t, &now, c, rand.New(rand.NewPCG(n, uint64(100+c)))) })
 	}
 	kills, dropped := 0, 0
-	for ctx.Err() == nil {
-		eventually(time.Duration(200+chance.IntN(4000))*time.Millisecond, func() bool { return ctx.Err() != nil })
+	for !t.Failed() && (time.Now().Before(long) || kills < 3 || !b.enough()) {
+		time.Sleep(time.Duration(200+chance.IntN(4000)) * time.Millisecond)
 		now.current().kill()
 		kills++
 		if chance.IntN(3) == 0 {
@@ -70,6 +71,7 @@ func TestChaosConservesEveryMessage(t *testing.T) {
 		b.balance(t, data, false)
 		now.set(t, serve(t, data))
 	}
+	cancel()
 	clients.Wait()
 	last := now.current()
 	last.awaitReady()
@@ -80,10 +82,13 @@ func TestChaosConservesEveryMessage(t *testing.T) {
 	if files := ask(t, data, "SELECT uniqExact(name) FROM bad_files"); int(files) != dropped {
 		t.Errorf("the store lists %d bad files, want %d", files, dropped)
 	}
-	if kills < 3 || len(b.stored) < 100 || len(b.bad) == 0 || b.resent == 0 {
-		t.Errorf("%d kills, %d messages, %d bad ones and %d resent: too little happened", kills, len(b.stored), len(b.bad),
-			b.resent)
-	}
+}
+
+// enough says whether something of each kind happened: a slow machine needs more time for it.
+func (b *books) enough() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.stored) >= 100 && len(b.bad) > 0 && b.resent > 0
 }
 
 // running is the process that serves just now.

@@ -210,6 +210,10 @@ func TestEachTaskRunsAtMostOnce(t *testing.T) {
 		}
 	}
 	agent.await("channel open", "transport", patience)
+	last := command(t, o.member.site, "--format", "json", "notify", "QuickScan", "--client", o.client, "--yes", "--wait")
+	if last.code != 0 {
+		t.Errorf("after all kills a task does not succeed: %+v", last)
+	}
 	open := func() bool {
 		for _, id := range asked {
 			if s := showTask(t, o.member.site, id); len(s.Clients) != 1 || !s.Clients[0].Step.Final() {
@@ -234,13 +238,10 @@ func TestEachTaskRunsAtMostOnce(t *testing.T) {
 			t.Errorf("task %s failed: %+v", id, step)
 		}
 	}
-	if len(runs) > len(asked) {
-		t.Errorf("%d tasks ran, and %d were asked for", len(runs), len(asked))
+	if len(runs) > len(asked)+1 {
+		t.Errorf("%d tasks ran, and %d were asked for", len(runs), len(asked)+1)
 	}
 	t.Logf("%d tasks, %d kills: %v", len(asked), kills, steps)
-	if steps[wire.StepSucceeded] == 0 {
-		t.Error("too little happened")
-	}
 }
 
 // Who asks for a task that needs a second person cannot be that. Until one agrees, and while somebody has stopped all
