@@ -27,6 +27,7 @@ var withoutClients = map[string]string{
 	"component_status": "the site's own events", "goose_db_version": "migrations", "notification_servers": "servers",
 	"policies": "by collection", "resync_checks": "counts", "resync_clock": "one row", "retention_notes": "settings",
 	"serial_floors": "the hash of an id, on purpose", "store_events": "parts", "store_marks": "the store",
+	"state_classes": "the classes of states", "class_loads": "the classes of states",
 	"subject_now": "by topic id: one that is the client's own goes", "subjects_touched": "topic ids that others have",
 	"summary_progress": "jobs",
 }

@@ -24,10 +24,14 @@ type Seed struct {
 	Now   time.Time
 }
 
-// NewSeed opens a fresh database with the shipped state catalog.
+// NewSeed opens a fresh database with the shipped state catalog and classes.
 func NewSeed(t testing.TB) *Seed {
 	t.Helper()
-	s := storetest.NewWith(t, store.DefaultConfig(), store.Options{Catalog: configs.StateCatalog})
+	classes, err := configs.Default().StateClasses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := storetest.NewWith(t, store.DefaultConfig(), store.Options{Catalog: configs.StateCatalog, Classes: classes})
 	return &Seed{T: t, Store: s, Now: time.Now().UTC().Truncate(time.Millisecond)}
 }
 
