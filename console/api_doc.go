@@ -62,6 +62,8 @@ type ReportAnswer struct {
 	Report    string             `json:"report,omitempty"`
 	Title     string             `json:"title,omitempty"`
 	Params    map[string]string  `json:"params,omitempty"`
+	Scope     *reports.Scope     `json:"scope,omitempty" doc:"Over whom it counts, where the report takes a collection"`
+	Subject   *reports.Subject   `json:"subject,omitempty" doc:"What the parameter subject means"`
 	Generated string             `json:"generated,omitempty"`
 	Freshness *reports.Freshness `json:"freshness,omitempty"`
 	Columns   []reports.Column   `json:"columns"`

@@ -72,6 +72,12 @@ func head(rows *Rows, age *Freshness) (fields []tabular.Field) {
 	if len(rows.Params) > 0 {
 		fields = append(fields, tabular.Field{Name: "params", Value: rows.Params})
 	}
+	if rows.Scope != nil {
+		fields = append(fields, tabular.Field{Name: "scope", Value: rows.Scope})
+	}
+	if rows.Subject != nil {
+		fields = append(fields, tabular.Field{Name: "subject", Value: rows.Subject})
+	}
 	if age != nil {
 		fields = append(fields, tabular.Field{Name: "generated", Value: age.AsOf.Format(time.RFC3339)},
 			tabular.Field{Name: "freshness", Value: age})

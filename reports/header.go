@@ -24,8 +24,9 @@ type Report struct {
 	Source      string            // "built-in", or the file's path
 	Query       string            // one SELECT without ORDER BY of its own when Order is set
 
-	namesClient bool // the parameter client is an id or a computer name: the part wanted reads it
-	selfPaging  bool // the query itself holds {page_rows:UInt64} and the after_ parameters
+	hidden      []string // parameters that the query reads and no reader gives
+	namesClient bool     // the parameter client is an id or a computer name: the part wanted reads it
+	selfPaging  bool     // the query itself holds {page_rows:UInt64} and the after_ parameters
 }
 
 // OrderBy is one column of a report's total order; a page continues after the last values of the one before.

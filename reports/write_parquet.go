@@ -19,7 +19,7 @@ type ParquetStream struct {
 // OpenParquet starts a report; columns that only order the rows are left out.
 func (r *Runner) OpenParquet(ctx context.Context, report *Report, params map[string]string,
 	page Page) (*ParquetStream, error) {
-	q, err := r.prepare(report, params, page)
+	q, err := r.prepare(ctx, report, params, page)
 	if err != nil {
 		r.metrics.queries.WithLabelValues(report.label(), "refused").Inc()
 		return nil, err

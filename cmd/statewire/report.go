@@ -95,7 +95,8 @@ func (g *globals) knownReport(name string) error {
 // asUsage marks a name or parameter that no report has, and a client that cannot be one, as wrong usage.
 func asUsage(err error) error {
 	var param *reports.ParamError
-	if errors.Is(err, reports.ErrNoReport) || errors.As(err, &param) || errors.As(err, new(*explain.ClientError)) {
+	if errors.Is(err, reports.ErrNoReport) || errors.As(err, &param) || errors.As(err, new(*reports.RefError)) ||
+		errors.As(err, new(*explain.ClientError)) {
 		return cli.Usage(err)
 	}
 	return err
