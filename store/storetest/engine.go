@@ -22,8 +22,11 @@ func startEngine() (*store.Store, error) {
 	if err := sweep(root); err != nil {
 		return nil, err
 	}
-	s, err := store.Open(context.Background(), store.DefaultConfig(),
-		store.Options{Access: store.Own, Dir: filepath.Join(root, strconv.Itoa(os.Getpid()))})
+	dir := filepath.Join(root, strconv.Itoa(os.Getpid()))
+	if err := begin(root, dir); err != nil {
+		return nil, err
+	}
+	s, err := store.Open(context.Background(), store.DefaultConfig(), store.Options{Access: store.Own, Dir: dir})
 	if err != nil {
 		return nil, err
 	}
