@@ -65,6 +65,7 @@ type Server struct {
 	panels     []panelMaker // of the dashboard
 	complete   []panelMaker // of the page of completeness
 	snapshots  *snapshots
+	lists      *snapshots // of pick lists
 	tokens     tokens
 	members    members
 	tasks      tasks
@@ -106,6 +107,7 @@ func New(cfg reports.Config, runner *reports.Runner, explainer *explain.Explaine
 	}
 	s.panels, s.complete = s.panelMakers(), s.completePanels()
 	s.snapshots = newSnapshots(runner, s.now, cfg.Refresh*9/10)
+	s.lists = keepAnswers(s.ask, s.now, cfg.Refresh*9/10)
 	if s.handler, err = s.routes(deps); err != nil {
 		return nil, err
 	}
@@ -117,9 +119,15 @@ func (s *Server) routes(deps Deps) (http.Handler, error) {
 	mux.HandleFunc("GET /{$}", s.asks(s.dashboard))
 	mux.HandleFunc("GET /panels/{name}", s.asks(s.panel))
 	mux.HandleFunc("GET /completeness", s.asks(s.completeness))
-	mux.HandleFunc("GET /clients/{id}", s.asks(s.clientPage, "topic", "serial"))
+	mux.HandleFunc("GET /clients/{id}", s.asks(s.clientPage, "topic", "serial", "show"))
 	mux.HandleFunc("GET /operations", s.asks(s.operations, "open"))
 	mux.HandleFunc("GET /operations/{id}", s.asks(s.operation, "step", "cursor"))
+	mux.HandleFunc("GET /compliance", s.asks(s.compliance, "tab", "collection", "group", "severity", "search", "cursor"))
+	mux.HandleFunc("GET /subjects/{kind}/{id...}", s.asks(s.subject, "collection", "class", "cause", "cursor"))
+	mux.HandleFunc("GET /machines", s.asks(s.machines, "problem", "collection", "group", "search", "cursor"))
+	mux.HandleFunc("GET /collections", s.asks(s.collections, "group", "cursor"))
+	mux.HandleFunc("GET /names", s.asks(s.names, "search", "all", "cursor"))
+	mux.HandleFunc("GET /suggest/{what}", s.asks(s.suggest, suggestFields...))
 	mux.HandleFunc("GET /reports", s.asks(s.reportList))
 	mux.HandleFunc("GET /reports/{name}", s.reportPage)
 	mux.Handle("GET /static/", http.StripPrefix("/static/", web.Static()))

@@ -21,6 +21,8 @@ type pageTable struct {
 	bars  []int // columns of group, state name and count; nil when there are no bars
 	lines []int // columns of time and numbers; nil when there is no chart
 	at    map[string]int
+	now   time.Time
+	under int // the column that stands small beneath the title; -1: none
 }
 
 // maxListText is how many characters of a list a cell shows.
@@ -29,10 +31,20 @@ const maxListText = 80
 // maxStacks is how many groups a page draws as bars; the rows below have them all.
 const maxStacks = 12
 
-func newPageTable(rows *reports.Rows, view *web.Report) *pageTable {
-	t := &pageTable{rows: rows, view: view, at: map[string]int{}}
+func newPageTable(rows *reports.Rows, view *web.Report, now time.Time) *pageTable {
+	t := &pageTable{rows: rows, view: view, at: map[string]int{}, now: now, under: -1}
 	for i, c := range rows.Columns {
 		t.at[c.Name] = i
+	}
+	if id, ok := t.at["topic_id"]; ok {
+		if _, ok := t.at["title"]; ok {
+			t.under = id
+		}
+	}
+	for i, c := range rows.Columns {
+		if i == t.under {
+			continue
+		}
 		view.Columns = append(view.Columns, web.Column{Name: c.Name, Note: c.Note, Numeric: tabular.Numeric(c.Type)})
 	}
 	t.bars, t.lines = t.columns(rows.Report.Bars), t.columns(rows.Report.Lines)
@@ -53,9 +65,11 @@ func (t *pageTable) columns(names []string) []int {
 }
 
 func (t *pageTable) add(row []any) {
-	cells := make([]web.Cell, len(row))
+	cells := make([]web.Cell, 0, len(row))
 	for i, v := range row {
-		cells[i] = t.cell(i, v, row)
+		if i != t.under {
+			cells = append(cells, t.cell(i, v, row))
+		}
 	}
 	t.view.Rows = append(t.view.Rows, cells)
 	if t.bars != nil {
@@ -69,19 +83,14 @@ func (t *pageTable) add(row []any) {
 func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 	c := t.rows.Columns[i]
 	cell := web.Cell{Text: tabular.Shorten(tabular.TerminalSafe(tabular.Text(v)), 400),
-		Link: linkOf(t.rows.Report, c.Name, t.rows.Columns, row)}
+		Label: web.Label(c.Name), Link: linkOf(t.rows.Report, c.Name, t.rows.Columns, row)}
 	switch x := v.(type) {
 	case nil:
 		if c.Name == "last_report" {
 			cell.Text = "never"
 		}
 	case time.Time:
-		cell.Text = humanize.Clock(x)
-		if !x.IsZero() && x.Unix() != 0 {
-			cell.Time = web.ISO(x)
-		} else {
-			cell.Text = "never"
-		}
+		t.time(&cell, c.Name, x)
 	case []any:
 		cell.Text = tabular.Cell(v, maxListText)
 	case int64, uint64:
@@ -94,6 +103,11 @@ func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 		cell.Share, cell.Shared = x, c.Name == "percent"
 	case string:
 		switch c.Name {
+		case "title":
+			t.title(&cell, x, row)
+		case "class":
+			cell.Tone = classTone(x)
+			cell.Text = classLabel("", x)
 		case "state_name":
 			cell.Tone = web.ToneOf(x)
 		case "netbios_name":
@@ -105,6 +119,68 @@ func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 		}
 	}
 	return cell
+}
+
+// time says how long ago a time was, with the exact one for whoever points at it. The axis of a chart, and what is to
+// come, stand as they are.
+func (t *pageTable) time(cell *web.Cell, column string, at time.Time) {
+	if at.IsZero() || at.Unix() == 0 {
+		cell.Text = "never"
+		return
+	}
+	cell.Text, cell.Time = humanize.Clock(at), web.ISO(at)
+	axis := t.lines != nil && t.rows.Report.Lines[0] == column
+	if past := t.now.Sub(at); past >= 0 && !axis {
+		cell.Full, cell.Text = cell.Text, humanize.Ago(past)
+	}
+}
+
+// title leads to the page of what it names; the id stands small beneath, where it is not the title itself.
+func (t *pageTable) title(cell *web.Cell, title string, row []any) {
+	if t.under < 0 {
+		return
+	}
+	id := tabular.Text(row[t.under])
+	cell.Link = subjectLink(t.kind(row), id)
+	if cell.Text == "" {
+		cell.Text = "(no id)"
+	}
+	if id != title {
+		cell.Small = tabular.Shorten(tabular.TerminalSafe(id), maxListText)
+	}
+}
+
+// kind is that of a row's subject, as its address has it: the row says it, or its topic type does.
+func (t *pageTable) kind(row []any) string {
+	if at, ok := t.at["kind"]; ok {
+		kind := tabular.Text(row[at])
+		if of, ok := t.at["topic_type"]; ok && kind == "other" {
+			kind = tabular.Text(row[of])
+		}
+		return kind
+	}
+	if kind, ok := map[string]string{"updates": "update", "deployments": "deployment"}[t.rows.Report.Name]; ok {
+		return kind
+	}
+	topic := ""
+	if at, ok := t.at["topic_type"]; ok {
+		topic = tabular.Text(row[at])
+	} else {
+		topic = t.rows.Params["topic_type"]
+	}
+	switch topic {
+	case "300", "301", "302":
+		return "deployment"
+	case "400", "402", "500":
+		return "update"
+	case "401":
+		return "baseline"
+	case "501":
+		return "scan"
+	case "":
+		return "other"
+	}
+	return topic
 }
 
 // isID tells numbers that name something from numbers that count.

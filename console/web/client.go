@@ -17,6 +17,7 @@ type Client struct {
 	Next           []Next
 	Line           *SerialLine
 	Resyncs        []Resync
+	Stands         *Stands // nil: of a client that is not known
 	States         []State
 	AllStates      int
 	StatesLink     string

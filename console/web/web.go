@@ -31,7 +31,7 @@ type Pages struct {
 // New parses the templates. A notice stands on top of every page; none when it is empty.
 func New(version, notice string) (*Pages, error) {
 	set, err := template.New("").Funcs(template.FuncMap{
-		"asset": asset, "number": humanize.Number, "label": Label, "clock": humanize.Clock, "iso": ISO, "pieces": Pieces,
+		"asset": asset, "number": humanize.Number, "label": Label, "clock": humanize.Clock, "iso": ISO, "pieces": Pieces, "ago": ago,
 	}).ParseFS(templates, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("parse page templates: %w", err)
@@ -47,6 +47,7 @@ type Page struct {
 	Version string // set by Render
 	Notice  string // set by Render
 	Alarm   string // what is wrong with the site; empty shows none
+	Age     Age    // of all that the page shows
 	Body    any
 }
 
@@ -56,8 +57,8 @@ func (p *Pages) Render(w io.Writer, name string, page Page) error {
 	return p.execute(w, name, page)
 }
 
-// Part writes one panel of the dashboard.
-func (p *Pages) Part(w io.Writer, panel Panel) error { return p.execute(w, "panel", panel) }
+// Part writes a part of a page by itself; name is that of its template.
+func (p *Pages) Part(w io.Writer, name string, part any) error { return p.execute(w, name, part) }
 
 // execute renders into memory first: a template that fails leaves no half page.
 func (p *Pages) execute(w io.Writer, name string, data any) error {
