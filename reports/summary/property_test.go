@@ -99,6 +99,28 @@ func (s *site) step(dies int) {
 	}
 }
 
+// PrepareBatch is an insert of rows, which is carried out when it is sent.
+func (d dying) PrepareBatch(ctx context.Context, query string, o ...driver.PrepareBatchOption) (driver.Batch, error) {
+	batch, err := d.Conn.PrepareBatch(ctx, query, o...)
+	return dyingBatch{batch, d.site}, err
+}
+
+type dyingBatch struct {
+	driver.Batch
+	site *site
+}
+
+func (b dyingBatch) Send() error {
+	if b.site.dies--; b.site.dies == -1 && b.site.before {
+		return errDied
+	}
+	err := b.Batch.Send()
+	if b.site.dies == -1 {
+		return errDied
+	}
+	return err
+}
+
 func (s *site) exec(statement string) {
 	s.t.Helper()
 	if err := s.store.Conn().Exec(s.store.InsertContext(s.t.Context()), statement); err != nil {
