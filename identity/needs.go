@@ -213,6 +213,7 @@ func Needs() []Need {
 		{AtManager, "POST /manager/stop", MayNotifyStop, "", ""},
 		{AtManager, "POST /manager/stopped", MayTaskRead, "", ""},
 		{AtManager, "POST /manager/resume", MayNotifyResume, "", ""},
+		{AtManager, "POST /manager/summary/rebuild", MayResyncRequest, "", ""},
 		{AtNotifier, "POST /mp/channel", "", "", siteProcess},
 
 		{AtCommand, "account", MayReportRead, "", ""},
@@ -259,6 +260,7 @@ func Needs() []Need {
 		{AtCommand, "status", MayReportRead, "", ""},
 		{AtCommand, "store accept-loss", MaySiteConfig, "", ""},
 		{AtCommand, "store migrate", MaySiteConfig, "", ""},
+		{AtCommand, "summary rebuild", MayResyncRequest, "", ""},
 		{AtCommand, "tasks approve", MayTaskApprove, "", ""},
 		{AtCommand, "tasks cancel", MayTaskCancel, "", ""},
 		{AtCommand, "tasks list", MayTaskRead, "", ""},

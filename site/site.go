@@ -82,7 +82,8 @@ type Site struct {
 	selfTest  *notifier.SelfTest                  // nil where it is not tried
 	resync    atomic.Pointer[resync.Service]      // nil until the stage has started, and where it does not run
 	sets      atomic.Pointer[collections.Service] // likewise
-	store     atomic.Pointer[store.Store]         // nil until it is open, and where no role needs it
+	summaries atomic.Pointer[summaries.Summarizer]
+	store     atomic.Pointer[store.Store] // nil until it is open, and where no role needs it
 	pages     net.Listener
 	addresses Addresses
 	relay     *relay.Relay // nil where the role does not run
@@ -288,9 +289,11 @@ func (s *Site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Sto
 	g.Go(func() error { return copyHeads(ctx, s.cfg.Data, db, s.log) })
 	g.Go(func() error { return db.KeepHistory(ctx, s.cfg.RetentionNow) })
 	summarizer := summaries.New(s.cfg.Settings.Reports.SummaryInterval, summaries.Deps{
-		Store: db, InFlight: loader.InFlight, Orphans: orphans(db), Log: s.log.With("stage",
-			"reports"), Registerer: s.registry,
+		Store: db, InFlight: loader.InFlight, Orphans: orphans(db), Stale: s.cfg.Settings.Reports.StaleAfter,
+		Waiting: waitingClients{s.inbox}, Collections: collections.New(db, s.log.With("stage", "reports"), time.Now),
+		Log: s.log.With("stage", "reports"), Registerer: s.registry,
 	})
+	s.summaries.Store(summarizer)
 	g.Go(func() error { return summarizer.Run(ctx) })
 	return nil
 }

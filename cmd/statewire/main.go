@@ -79,7 +79,7 @@ func (g *globals) root() *cobra.Command {
 	g.Register(root)
 	root.AddCommand(serveCommand(g), simulate.Demo(&g.Globals), simulate.Fleet(&g.Globals, fleetVerifyCommand(g)),
 		ingestCommand(g), loadCommand(g), reportCommand(g), sqlCommand(g), explainCommand(g), traceCommand(g),
-		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), configCommand(
+		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), summaryCommand(g), configCommand(
 			g), client.Command(&g.Globals))
 	root.AddCommand(deadCommand(g), enrollCommand(g), clientCommand(g), backupCommand(g), caCommand(g), accountCommand(g),
 		trustCommand(g),
