@@ -2,12 +2,15 @@ package reports
 
 import (
 	"embed"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 //go:embed sql/with/*.sql
 var partFiles embed.FS
+
+var commentLine = regexp.MustCompile(`(?m)^\s*--.*\n`)
 
 // parts are the names after `-- with:`: pieces of WITH that several queries share, each in a file of sql/with.
 func (h *headerReader) parts(n int, value string) error {
@@ -18,6 +21,7 @@ func (h *headerReader) parts(n int, value string) error {
 		}
 		_, part, _ := strings.Cut(string(text), "\n") // its first line says what it is
 		h.report.namesClient = h.report.namesClient || strings.TrimSpace(name) == "wanted"
+		part = commentLine.ReplaceAllString(part, "") // the parts end up on one line where the query is checked
 		h.shared += "\n" + strings.TrimRight(part, "\n")
 	}
 	h.sharedLine = n

@@ -90,7 +90,7 @@ func (r *Runner) resolve(ctx context.Context, report *Report, values map[string]
 }
 
 // staleAfter is how long a machine may say nothing before it counts as silent.
-func (r *Runner) staleAfter() time.Duration { return 14 * 24 * time.Hour }
+func (r *Runner) staleAfter() time.Duration { return r.cfg.StaleAfter }
 
 // question is one report with the values that were given.
 type question struct {
