@@ -214,6 +214,9 @@ func linkOf(r *reports.Report, column string, columns []reports.Column, row []an
 					return ""
 				}
 				name = "unknown-clients"
+				if cause := slices.IndexFunc(columns, func(c reports.Column) bool { return c.Name == "cause" }); cause >= 0 {
+					out.Set("cause", tabular.Text(row[cause]))
+				}
 				continue
 			}
 			value = tabular.Text(row[at])

@@ -19,6 +19,7 @@ func crowd(t testing.TB) *reportstest.Site { return crowdOf(t, time.Now(), 1, 2,
 // crowdOf is some clients of the crowd, as they were at a time.
 func crowdOf(t testing.TB, now time.Time, clients ...int) *reportstest.Site {
 	s := reportstest.NewSite(t)
+	s.Subject()
 	s.Now = now.UTC().Truncate(time.Millisecond)
 	var reports []report
 	var said []message
@@ -96,7 +97,7 @@ func TestEachRowOfAReportIsOnOnePage(t *testing.T) {
 		}
 		params := reportstest.Asked[rep.Name]
 		whole, columns := paged(s, r, rep.Name, params, 0)
-		if len(whole) < 4 && !slices.Contains(few, rep.Name) {
+		if len(whole) < 4 && !slices.Contains(few, rep.Name) && !slices.Contains(alike, rep.Name) {
 			t.Errorf("%s: only %d rows: let crowd have more of what it counts, or name it in few", rep.Name, len(whole))
 		}
 		if len(slices.Compact(slices.Sorted(slices.Values(whole)))) != len(whole) {
@@ -113,6 +114,9 @@ func TestEachRowOfAReportIsOnOnePage(t *testing.T) {
 		aboutClients(s, t, rep.Name, columns)
 	}
 }
+
+// alike are the reports that count states: the whole crowd is in one state of each topic id.
+var alike = []string{"compliance", "deployment-enforcement", "not-known", "scan-states"}
 
 // paged reads a report in pages, each row as one text; ages are left out, which grow meanwhile.
 func paged(s *reportstest.Site, r *reports.Runner, name string, params map[string]string,
@@ -274,9 +278,9 @@ func TestTheReasonWhyAClientIsUnknownIsTheFirstThatApplies(t *testing.T) {
 		{"it never said what waits", -1, hour, never}, {"nothing waits on it", 0, hour, never},
 		{"a state waits on it", 1, hour, wait},
 		{"it says nothing of its states", 4294967295, hour, never},
-		{"a state waits, a minute within a week", 1, 7*day - time.Minute, wait},
-		{"a state waits, a minute beyond a week", 1, 7*day + time.Minute, silent},
-		{"nothing waits, a minute beyond a week", 0, 7*day + time.Minute, silent},
+		{"a state waits, a minute within a fortnight", 1, 14*day - time.Minute, wait},
+		{"a state waits on a silent one", 1, 14*day + time.Minute, wait},
+		{"nothing waits, a minute beyond a fortnight", 0, 14*day + time.Minute, silent},
 	}
 	want := map[string]string{}
 	for n, c := range cases {

@@ -6,6 +6,7 @@
 --   detection
 -- param state_id UInt32: State; the report state-names lists them
 -- param topic_id String = '': One topic id; empty takes every topic id of the type
+-- param collection String = '': Only the members of this collection; empty takes the site
 -- order: last_message_received DateTime64(6,'UTC'), client_id UUID, topic_id String
 -- note last_message_received: arrival of the newest message on this topic; the client may have reported on others since (last_report)
 -- note last_state_changed: time of the first message of the unbroken run of this state, by the client's clock; repeats don't move it
@@ -21,6 +22,8 @@ WITH
         WHERE topic_type = {topic_type:UInt32}
           AND state_id = {state_id:UInt32}
           AND client_id NOT IN (SELECT client_id FROM retired_clients)
+          AND ({collection:String} = ''
+               OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String}))
           AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
           AND ({after:UInt8} = 0 OR (received_time, client_id, topic_id)
                 > ({after_last_message_received:DateTime64(6,'UTC')}, {after_client_id:UUID}, {after_topic_id:String}))

@@ -7,6 +7,7 @@
 -- param code String = '*': Error code as the report failures writes it; * takes all, empty those without a code
 -- param parameter UInt8 = 0 in 0..64: Which parameter holds the code, counted from 1; 0 takes the first that looks like
 --   a failure code
+-- param collection String = '': Only the members of this collection; empty takes the site
 -- order: message_time DateTime64(3,'UTC') desc, client_id UUID, topic_id String
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
@@ -33,6 +34,8 @@ WITH
         FROM current_states
         WHERE topic_type = {topic_type:UInt32} AND state_id = {state_id:UInt32}
           AND client_id NOT IN (SELECT client_id FROM retired_clients)
+          AND ({collection:String} = ''
+               OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String}))
     ),
     latest AS
     (

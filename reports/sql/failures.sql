@@ -7,6 +7,7 @@
 --   a failure code
 -- param code String = '': Only this error code, for example 0x80240022
 -- param failing String = '(?i)\bfail|\berrors?\b|not successful|not supported|n.t supported|can.t|invalid|n.t valid|non-valid|not valid|unavailable|incorrect|mismatch|missing|not match|disk is full|isn.t MS signed|disallowed': What the name of a failure looks like, as a regular expression
+-- param collection String = '': Only the members of this collection; empty takes the site
 -- order: clients UInt64 desc, topic_type UInt32, state_id UInt32, error_code String
 -- note error_code: empty when no parameter looks like one
 -- note topic_ids: how many different deployments, updates or items
@@ -40,6 +41,8 @@ WITH
                     given) AS error_code
         FROM current_states
         WHERE (topic_type, state_id) IN (SELECT named_type, named FROM names)
+          AND ({collection:String} = ''
+               OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String}))
           AND client_id NOT IN (SELECT client_id FROM retired_clients)
     )
 SELECT
