@@ -13,7 +13,7 @@
 -- note change_known: exact; or earlier = the stored history begins within the run, so the change may be older; messages missing = serials after the last different state never arrived
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
--- with: named
+-- with: named, titled
 WITH
     latest AS
     (
@@ -33,6 +33,7 @@ WITH
     -- They are looked for once: read as a table, for their ids and for themselves.
     (SELECT groupArray((client_id, topic_id, serial, message_time, received_time, params)) FROM latest) AS made,
     arrayMap(p -> p.1, made) AS page_ids,
+    arrayMap(p -> p.2, made) AS page_topics,
     page AS
     (
         SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS topic_id, p.3 AS serial, p.4 AS message_time,
@@ -77,6 +78,7 @@ WITH
     )
 SELECT
     c.netbios_name AS netbios_name,
+    if(titled.title != '', titled.title, page.topic_id) AS title,
     page.topic_id AS topic_id,
     if(n.state_name != '', n.state_name, concat('State ', toString({state_id:UInt32}))) AS state_name,
     page.received_time AS last_message_received,
@@ -98,6 +100,7 @@ LEFT JOIN arrivals ON arrivals.client_id = page.client_id
 LEFT JOIN gaps ON gaps.client_id = page.client_id
 LEFT JOIN (SELECT client_id, netbios_name, first_report_time, last_report_time FROM named) AS c
     ON c.client_id = page.client_id
+LEFT JOIN titled ON titled.titled_type = {topic_type:UInt32} AND titled.titled_id = page.topic_id
 LEFT JOIN (SELECT any(state_name) AS state_name, toUInt8(1) AS one FROM state_names
            WHERE topic_type = {topic_type:UInt32} AND state_id = {state_id:UInt32}) AS n ON n.one = toUInt8(1)
 ORDER BY last_message_received, client_id, topic_id

@@ -11,7 +11,7 @@
 -- order: message_time DateTime64(3,'UTC') desc, client_id UUID, topic_id String
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
--- with: named
+-- with: named, titled
 WITH
     coded AS
     (
@@ -52,6 +52,7 @@ WITH
     (SELECT groupArray((client_id, topic_id, error_code, message_time, received_time, serial, params))
         FROM latest) AS made,
     arrayMap(p -> p.1, made) AS page_ids,
+    arrayMap(p -> p.2, made) AS page_topics,
     page AS
     (
         SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS topic_id, p.3 AS error_code, p.4 AS message_time,
@@ -59,6 +60,7 @@ WITH
     )
 SELECT
     c.netbios_name AS netbios_name,
+    if(titled.title != '', titled.title, page.topic_id) AS title,
     page.topic_id AS topic_id,
     page.error_code AS error_code,
     page.message_time AS message_time,
@@ -70,4 +72,5 @@ SELECT
 FROM page
 LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM named) AS c
     ON c.client_id = page.client_id
+LEFT JOIN titled ON titled.titled_type = {topic_type:UInt32} AND titled.titled_id = page.topic_id
 ORDER BY message_time DESC, client_id, topic_id

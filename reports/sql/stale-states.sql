@@ -8,7 +8,7 @@
 -- order: last_message_received DateTime64(6,'UTC'), client_id UUID, topic_id String
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
--- with: named
+-- with: named, titled
 WITH
     latest AS
     (
@@ -31,6 +31,7 @@ WITH
     -- They are looked for once: read as a table, for their ids and for themselves.
     (SELECT groupArray((client_id, topic_id, state_id, received_time, serial)) FROM latest) AS made,
     arrayMap(p -> p.1, made) AS page_ids,
+    arrayMap(p -> p.2, made) AS page_topics,
     page AS
     (
         SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS topic_id, p.3 AS state_id, p.4 AS received_time,
@@ -38,6 +39,7 @@ WITH
     )
 SELECT
     c.netbios_name AS netbios_name,
+    if(titled.title != '', titled.title, page.topic_id) AS title,
     page.topic_id AS topic_id,
     page.state_id AS state_id,
     if(n.state_name != '', n.state_name, concat('State ', toString(page.state_id))) AS state_name,
@@ -48,6 +50,7 @@ SELECT
 FROM page
 LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM named) AS c
     ON c.client_id = page.client_id
+LEFT JOIN titled ON titled.titled_type = {topic_type:UInt32} AND titled.titled_id = page.topic_id
 LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_names
     WHERE topic_type = {topic_type:UInt32} GROUP BY named) AS n
     ON n.named = page.state_id

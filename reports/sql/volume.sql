@@ -8,6 +8,7 @@
 -- link topic_type: compliance?topic_type={topic_type}
 SELECT
     m.topic_type AS topic_type,
+    if(t.topic != '', t.topic, concat('Topic type ', toString(m.topic_type))) AS topic,
     t.topic_name AS topic_name,
     m.found AS messages,
     m.senders AS clients,
@@ -21,5 +22,6 @@ FROM
     WHERE received_time >= now64(3, 'UTC') - toIntervalHour({hours:UInt32})
     GROUP BY topic_type
 ) AS m
-LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t
+LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name, any(topic) AS topic FROM topic_names
+    GROUP BY named_type) AS t
     ON t.named_type = m.topic_type
