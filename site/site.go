@@ -31,6 +31,7 @@ import (
 	"statewire/policies"
 	"statewire/relay"
 	"statewire/reports/explain"
+	"statewire/reports/names"
 	summaries "statewire/reports/summary"
 	"statewire/resync"
 	"statewire/store"
@@ -77,6 +78,7 @@ type Site struct {
 	identity  *Identity  // nil where the role does not run
 	policies  policySource
 	tokens    tokenSource
+	names     nameSource
 	manager   managerSource
 	notifier  *notifier.Server                    // nil where the role does not run
 	selfTest  *notifier.SelfTest                  // nil where it is not tried
@@ -115,6 +117,7 @@ func New(c Config) (*Site, error) {
 	s.live.Store(&s.cfg.Settings)
 	if !c.Roles.Has("resync") {
 		s.policies.other = policies.Dial(ResyncSocket(c.Data))
+		s.names.other = names.Dial(ResyncSocket(c.Data))
 	}
 	if !c.Roles.Has("ingest") {
 		s.manager.other = manager.Dial(ManagerSocket(c.Data))
