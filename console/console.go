@@ -40,6 +40,7 @@ type Deps struct {
 	FirstSteps []web.Step
 	Members    members // knows collections; nil: whoever may see some only is asked to come later
 	Tasks      tasks   // what clients are asked to do; nil: nobody can say
+	Names      titles  // what people call topic ids; nil: nobody can change it
 }
 
 // Alarm is what a person has to know before trusting any figure: it stands on top of every page. The zero Alarm is
@@ -69,6 +70,7 @@ type Server struct {
 	tokens     tokens
 	members    members
 	tasks      tasks
+	titles     titles
 	needOf     func(identity.Door, string) (identity.Need, bool) // identity.NeedOf
 	patterns   []string                                          // of all routes
 }
@@ -95,7 +97,7 @@ func New(cfg reports.Config, runner *reports.Runner, explainer *explain.Explaine
 	}
 	s := &Server{
 		cfg: cfg, runner: runner, explainer: explainer, pages: pages, ready: deps.Ready, alarm: deps.Alarm,
-		firstSteps: deps.FirstSteps, tokens: deps.Tokens, members: deps.Members, tasks: deps.Tasks,
+		firstSteps: deps.FirstSteps, tokens: deps.Tokens, members: deps.Members, tasks: deps.Tasks, titles: deps.Names,
 		needOf: identity.NeedOf,
 		now:    deps.Now, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)),
 	}
@@ -238,7 +240,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 // unserved says whether it is the path or the method that nothing answers.
 func (s *Server) unserved(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := mux.Handler(other); pattern != "/" {
