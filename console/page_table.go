@@ -115,7 +115,10 @@ func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 				cell.Text = "(no name)" // a link needs something to point at
 			}
 		case "topic_name":
-			cell.Text, cell.Full = names.Topic(x), cell.Text
+			readable := func(c reports.Column) bool { return c.Name == "topic" } // then the constant stands beside it
+			if !slices.ContainsFunc(t.rows.Columns, readable) {
+				cell.Text, cell.Full = names.Topic(x), cell.Text
+			}
 		}
 	}
 	return cell

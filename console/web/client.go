@@ -85,6 +85,7 @@ type Stage struct {
 
 // State is one topic's current state.
 type State struct {
+	Title                         string // of the topic id; empty where that is its own
 	Topic, Type, ID, Name, Serial string
 	TopicLink, StateLink, Link    string
 	Tone                          Tone
