@@ -29,8 +29,8 @@ func (s *Server) routeNames(api huma.API) {
 	schemas := api.OpenAPI().Components.Schemas
 	put := huma.Operation{OperationID: "load-names", Method: http.MethodPut, Path: "/api/v1/names",
 		Summary: "Load titles, groups and targets", Tags: []string{"subjects"}, Responses: refusals(schemas),
-		Description: "The body is CSV or JSON lines, as for `statewire names load`. A wrong line is refused with its number, " +
-			"and nothing is loaded."}
+		Description: "The body is CSV or JSON lines, as for `statewire names load`. A wrong line is refused with its " +
+			"number, and nothing is loaded."}
 	huma.Register(api, put, s.apiLoadNames)
 	text := &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
 	api.OpenAPI().Paths[put.Path].Put.RequestBody = &huma.RequestBody{Required: true,
@@ -99,7 +99,8 @@ func (s *Server) apiLoadNames(ctx context.Context, in *namesInput) (*namesOutput
 
 func noNames() *Problem {
 	return newProblem(http.StatusServiceUnavailable, "names_away",
-		"names could not be changed: the process with the resync role, which keeps them, does not answer, or its log says why")
+		"names could not be changed: the process with the resync role, which keeps them, does not answer, or its log "+
+			"says why")
 }
 
 // namesProblem says what is wrong with a file of names.
@@ -134,7 +135,7 @@ func (s *Server) apiSubjects(ctx context.Context, in *subjectsInput) (*huma.Stre
 
 type subjectInput struct {
 	givenQuery
-	Kind       string `path:"kind" enum:"update,deployment,baseline,scan,other"`
+	Kind       string `path:"kind" doc:"update, deployment, baseline, scan or other"`
 	ID         string `path:"id" doc:"The topic id"`
 	Collection string `query:"collection" doc:"Only over the members of this collection"`
 }
@@ -154,9 +155,9 @@ type SubjectAnswer struct {
 	Target       string `json:"target" doc:"The collection whose members are counted; empty: none is set"`
 	SupersededBy string `json:"superseded_by"`
 	FirstSeen    any    `json:"first_seen" doc:"null: nobody has told of it yet"`
-	Counted      string `json:"counted" enum:"targeted,scanned,reported" doc:"The rule that decides over whom it is counted"`
+	Counted      string `json:"counted" enum:"targeted,scanned,reported" doc:"The rule that decides over whom"`
 
-	Classes []map[string]any `json:"classes" doc:"The rows of the report subject: classes and causes, which add up to the scope"`
+	Classes []map[string]any `json:"classes" doc:"Rows of the report subject: they add up to the scope"`
 }
 
 type subjectOutput struct{ Body *SubjectAnswer }

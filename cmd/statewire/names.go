@@ -32,18 +32,16 @@ func namesLoadCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "load FILE…",
 		Short: "load titles from CSV or JSON lines; - is standard input",
-		Long: "Loads what people call the ids of updates, deployments and other topics. The first line of a CSV file names its " +
-			"columns:\n" +
-			"topic_id and title, and any of topic_type, kind, article, severity, released, url, group, target, superseded_by. " +
-			"What a\n" +
-			"file does not have stays as it is. With a wrong line nothing is loaded.",
+		Long: "Loads what people call the ids of updates, deployments and other topics. The first line of a CSV file\n" +
+			"names its columns: topic_id and title, and any of topic_type, kind, article, severity, released, url, group,\n" +
+			"target, superseded_by. What a file does not have stays as it is. With a wrong line nothing is loaded.",
 		Example: "  statewire names load updates.csv deployments.csv --dry-run\n" +
 			"  statewire names export --missing > unnamed.csv",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			list, err := g.readNames(cmd, args)
 			if err != nil {
-				return err
+				return asResyncUsage(err)
 			}
 			return g.withResync(cmd, !o.DryRun, func(r resyncRole) error {
 				got, err := r.names.Load(cmd.Context(), list, o)
@@ -55,7 +53,8 @@ func namesLoadCommand(g *globals) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&o.Replace, "replace", false, "take away what these files' columns say of ids that they do not have")
+	cmd.Flags().BoolVar(&o.Replace, "replace", false,
+		"take away what these files' columns say of ids that they do not have")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "only count what would change")
 	return cmd
 }
@@ -113,9 +112,8 @@ func namesShowCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show ID",
 		Short: "show all that is said of a topic id, in the order that decides",
-		Long: "Shows what persons (file), packs and agents say of a topic id, the first that has a title first, and last, as " +
-			"counts, what\n" +
-			"the id is called now.",
+		Long: "Shows what persons (file), packs and agents say of a topic id, the first that has a title first,\n" +
+			"and last, as counts, what the id is called now.",
 		Args: oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.withNames(cmd, func(s *names.Service) error {
@@ -141,9 +139,8 @@ func namesExportCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "write a file for names load: CSV, or JSON lines with --format jsonl",
-		Long: "Writes every id that was ever told of, those without a title first, by how many machines they concern. Fill in " +
-			"the column\n" +
-			"title, take out the lines that you leave without one, and load it.",
+		Long: "Writes every id that was ever told of, those without a title first, by how many machines they concern.\n" +
+			"Fill in the column title, take out the lines that you leave without one, and load it.",
 		Example: "  statewire names export --missing > unnamed.csv\n  statewire names load unnamed.csv",
 		Args:    cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

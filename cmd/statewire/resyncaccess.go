@@ -155,7 +155,7 @@ func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread fun
 // asResyncUsage marks what a person wrote wrongly.
 func asResyncUsage(err error) error {
 	var wrong *control.InvalidError
-	if errors.As(err, &wrong) || errors.Is(err, collections.ErrNotFound) {
+	if errors.As(err, &wrong) || errors.Is(err, collections.ErrNotFound) || errors.As(err, new(*names.LineError)) {
 		return cli.Usage(err)
 	}
 	return err

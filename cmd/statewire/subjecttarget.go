@@ -26,9 +26,8 @@ func targetSetCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set KIND/ID",
 		Short: "make a collection the machines over which compliance is counted",
-		Long: "Makes a collection the population of a subject: its members count, whether they said anything or not, and nobody " +
-			"else.\n" +
-			"An update, deployment or baseline may have a target before anybody reported on it.",
+		Long: "Makes a collection the population of a subject: its members count, whether they said anything or not,\n" +
+			"and nobody else. An update, deployment or baseline may have a target before anybody reported on it.",
 		Example: "  statewire target set deployment/{5A0C1C8E-0B0F-4A7E-9A42-1D5F6F0A1001} --collection servers",
 		Args:    oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -66,7 +65,8 @@ func targetListCommand(g *globals) *cobra.Command {
 				for i, t := range list {
 					rows[i] = []any{t.Title, t.Kind, t.Collection, optional(t.Members), t.TopicID}
 				}
-				return cli.WriteRecords(cmd.OutOrStdout(), g.Format, []string{"title", "kind", "target", "clients", "topic_id"}, rows)
+				return cli.WriteRecords(cmd.OutOrStdout(), g.Format,
+					[]string{"title", "kind", "target", "clients", "topic_id"}, rows)
 			})
 		},
 	}

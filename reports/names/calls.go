@@ -40,7 +40,8 @@ func (s *Service) Handle(mux control.Router) {
 // Client is a Service in another process, as far as it changes something.
 type Client struct{ caller *control.Caller }
 
-// Dial returns a client of the service behind the socket of the resync role. Nothing is connected before the first call.
+// Dial returns a client of the service behind the socket of the resync role. Nothing is connected before the
+// first call.
 func Dial(socketPath string) *Client { return &Client{control.NewCaller(socketPath, role)} }
 
 // Load is Service.Load.

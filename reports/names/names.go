@@ -1,5 +1,5 @@
-// Package names keeps what people call the ids that state messages carry: titles, groups and targets that a person loads
-// from a file. A file is taken whole or not at all, loading it again changes nothing, and no client ever changes what a
+// Package names keeps what people call the ids that state messages carry: titles, groups and targets that a person
+// loads from a file. A file is taken whole or not at all, loading it again changes nothing, and no client ever changes what a
 // person named.
 package names
 
@@ -28,8 +28,8 @@ type Service struct {
 	changing chan struct{} // a place that whoever changes something holds
 }
 
-// New returns a service on an open store; now is the clock that stamps changes. The recorder may be nil where nothing is
-// changed.
+// New returns a service on an open store; now is the clock that stamps changes. The recorder may be nil where nothing
+// is changed.
 func New(db *store.Store, log *slog.Logger, now func() time.Time, recorder control.Recorder) *Service {
 	return &Service{store: db, log: log, now: now, recorder: recorder, changing: make(chan struct{}, 1)}
 }

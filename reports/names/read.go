@@ -126,7 +126,8 @@ func (r *Reader) csv(file string, text []byte) error {
 		}
 		line, _ := in.FieldPos(0)
 		if len(fields) != len(head) {
-			return &LineError{file, line, fmt.Sprintf("it has %d fields, the first line names %d columns", len(fields), len(head))}
+			return &LineError{file, line, fmt.Sprintf("it has %d fields, the first line names %d columns", len(fields),
+				len(head))}
 		}
 		var e Entry
 		for i, name := range head {

@@ -64,8 +64,8 @@ func (s *Service) Show(ctx context.Context, id string) (rows []Row, err error) {
 }
 
 func unknownID(id string) error {
-	return control.NotFound("nobody named topic id %.80q, and no client told of it; ids are what the column topic_id of the "+
-		"reports shows, letter by letter", id)
+	return control.NotFound("nobody named topic id %.80q, and no client told of it; ids are what the column topic_id of "+
+		"the reports shows, letter by letter", id)
 }
 
 // subject is what compliance is asked about under an id.

@@ -23,7 +23,8 @@ type Target struct {
 func ParseSubject(text string) (kind, id string, err error) {
 	kind, id, ok := strings.Cut(text, "/")
 	if !ok || id == "" || !slices.Contains(Kinds, kind) {
-		return "", "", control.Invalid("subject %.80q: write KIND/ID with one of the kinds %s", text, strings.Join(Kinds, ", "))
+		return "", "", control.Invalid("subject %.80q: write KIND/ID with one of the kinds %s", text,
+			strings.Join(Kinds, ", "))
 	}
 	if err := checkText(id, maxID); err != nil {
 		return "", "", control.Invalid("the topic id %v", err)
