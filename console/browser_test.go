@@ -114,6 +114,7 @@ func (b *browser) look(address, name, folder string, screens ...screen) map[stri
 	var page struct{ SessionID string }
 	b.call("", "Target.attachToTarget", object{"targetId": target.TargetID, "flatten": true}, &page)
 	b.call(page.SessionID, "Page.enable", nil, nil)
+	b.call(page.SessionID, "Emulation.setScrollbarsHidden", object{"hidden": true}, nil)
 	b.loaded = false
 	b.call(page.SessionID, "Page.navigate", object{"url": address}, nil)
 	for !b.loaded {
@@ -123,14 +124,16 @@ func (b *browser) look(address, name, folder string, screens ...screen) map[stri
 	for _, s := range screens {
 		b.call(page.SessionID, "Emulation.setDeviceMetricsOverride", object{"width": s.width, "height": s.height,
 			"deviceScaleFactor": 1, "mobile": false}, nil)
-		b.call(page.SessionID, "Emulation.setEmulatedMedia", object{"features": []object{{"name": "prefers-color-scheme",
-			"value": map[bool]string{true: "dark", false: "light"}[s.dark]}}}, nil)
+		b.call(page.SessionID, "Emulation.setEmulatedMedia", object{"features": []object{
+			{"name": "prefers-color-scheme", "value": map[bool]string{true: "dark", false: "light"}[s.dark]},
+			{"name": "prefers-reduced-motion", "value": "reduce"}}}, nil)
 		var answer struct{ Result struct{ Value shape } }
 		b.call(page.SessionID, "Runtime.evaluate", object{"expression": measure, "returnByValue": true}, &answer)
 		out[s.name] = answer.Result.Value
 		if folder != "" {
 			var picture struct{ Data []byte }
-			b.call(page.SessionID, "Page.captureScreenshot", object{"captureBeyondViewport": true, "optimizeForSpeed": true}, &picture)
+			b.call(page.SessionID, "Page.captureScreenshot", object{"captureBeyondViewport": true,
+				"optimizeForSpeed": true}, &picture)
 			if err := os.WriteFile(filepath.Join(folder, name+"-"+s.name+".png"), picture.Data, 0o600); err != nil {
 				b.t.Fatal(err)
 			}
@@ -152,13 +155,17 @@ const measure = `(() => {
 	if (document.documentElement.scrollWidth > wide) {
 		for (const e of document.body.querySelectorAll("*")) {
 			if (e.closest(".sr, .skip, .defs, svg svg")) continue;
-			if (e.getBoundingClientRect().right > wide + 1) out.Wider.push(e.tagName + "." + e.className + " " + e.textContent.trim().slice(0, 40));
+			if (e.getBoundingClientRect().right <= wide + 1) continue;
+			out.Wider.push(e.tagName + "." + e.className + " " + e.textContent.trim().slice(0, 40));
 		}
 		if (!out.Wider.length) out.Wider.push("the page");
 	}
-	for (const e of document.querySelectorAll(".value, .label, .note, .percent, .num, .tabs a, .chips a, .legend li, .stack-head a, h1, h2")) {
+	for (const e of document.querySelectorAll(".value, .label, .note, .percent, .num, .tabs a, .chips a, .legend li, " +
+		".stack-head a, h1, h2")) {
 		if (e.closest(".table-wrap, .short, .u-legend, .sr")) continue;
-		if (e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0 && getComputedStyle(e).overflowX !== "visible") out.Clipped.push(e.className + " " + e.textContent.trim().slice(0, 40));
+		if (e.clientWidth === 0 || e.scrollWidth <= e.clientWidth + 1) continue;
+		if (getComputedStyle(e).overflowX === "visible") continue;
+		out.Clipped.push(e.className + " " + e.textContent.trim().slice(0, 40));
 	}
 	return out;
 })()`

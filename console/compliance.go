@@ -137,11 +137,12 @@ func (s *Server) fillSubjects(ctx context.Context, view *web.Compliance, tab com
 	return nil
 }
 
-// subjectRows is how many subjects a page draws.
+// subjectRows is how many subjects, or machines of one, a page draws: a phone shows each as a card.
 const subjectRows = 50
 
 // fillKinds lists subjects that no report lists. They are counted for the whole site.
-func (s *Server) fillKinds(ctx context.Context, view *web.Compliance, tab complianceTab, params map[string]string) error {
+func (s *Server) fillKinds(ctx context.Context, view *web.Compliance, tab complianceTab,
+	params map[string]string) error {
 	asked := map[string]string{"kinds": tab.kinds}
 	for _, name := range filterNames[1:] {
 		asked[name] = params[name]
@@ -231,7 +232,7 @@ func percentText(row reports.Record, column string) string {
 	if row[column] == nil {
 		return ""
 	}
-	return tabular.Text(row[column]) + " %"
+	return tabular.Text(row[column]) + "\u00a0%" // on one line
 }
 
 // exports are the forms in which all rows of a report can be had.
@@ -243,8 +244,8 @@ func exports(report string, params map[string]string) (out []web.Download) {
 	return out
 }
 
-// subjectRow is one line of the list. What is not applicable is in no percentage, and in no bar: most machines would hide
-// the few that need it.
+// subjectRow is one line of the list. What is not applicable is in no percentage, and in no bar: most machines would
+// hide the few that need it.
 func subjectRow(kind string, row reports.Record, collection string) web.Subject {
 	id, title := row.Raw("topic_id"), row.Text("title")
 	at := kind

@@ -33,7 +33,7 @@ func (s *Server) panelMakers() []panelMaker {
 		{"throughput", "Throughput", "/reports/throughput", true, s.fillThroughput},
 		{"complete", "Completeness", "/completeness", false, s.fillComplete},
 		{"inbox", "Inbox", "/reports/freshness", false, s.fillInbox},
-		{"compliance", "Compliance", "/reports/topics", true, s.fillCompliance},
+		{"compliance", "States by topic", "/reports/topics", true, s.fillCompliance},
 		{"channel", "Connected clients", "/reports/presence", false, s.fillChannel},
 		{"fleet", "Clients by last report", "/reports/report-age", false, s.fillFleet},
 		{"failures", "Failures by error code", "/reports/failures", true, s.fillFailures},

@@ -42,7 +42,7 @@ func (s *Server) machines(w http.ResponseWriter, r *http.Request) {
 	s.render(w, r, status, "machines", web.Page{Title: "Machines", Section: "machines", Body: *view})
 }
 
-// machineChips are the filters with their counts; a search or a group is asked of the list only, so they have none then.
+// machineChips are the filters with their counts; a search or a group is asked of the list only: they have none then.
 func machineChips(rows []reports.Record, params map[string]string) (out []web.Chip) {
 	counts, all := map[string]int{}, 0
 	for _, row := range rows {
@@ -94,11 +94,14 @@ func (s *Server) names(w http.ResponseWriter, r *http.Request) {
 	view.Commands = []web.Step{
 		{Where: "Ids without a title, in the form that can be loaded again:",
 			Command: "statewire names export --missing > names.csv"},
-		{Where: "With titles filled in:", Command: "statewire names load names.csv --dry-run\nstatewire names load names.csv"},
+		{Where: "With titles filled in:",
+			Command: "statewire names load names.csv --dry-run\nstatewire names load names.csv"},
 	}
 	asked := given(query, "search")
-	view.Tabs = []web.Tab{{Title: "Without a title", Link: address("/names", params, "all", ""), Current: params["all"] == ""},
-		{Title: "All", Link: address("/names", params, "all", "true"), Current: params["all"] != ""}}
+	view.Tabs = []web.Tab{
+		{Title: "Without a title", Link: address("/names", params, "all", ""), Current: params["all"] == ""},
+		{Title: "All", Link: address("/names", params, "all", "true"), Current: params["all"] != ""},
+	}
 	if params["all"] == "" {
 		asked["missing"] = "1"
 	}

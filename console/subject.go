@@ -102,9 +102,8 @@ func (a asked) page() *web.SubjectPage {
 	}
 	term("Kind", view.Kind, "")
 	term("Severity", row.Text("severity"), "")
-	if at := row.Time("released"); !at.IsZero() {
-		term("Released", at.Format("2006-01-02"), "")
-	}
+	day, _, _ := strings.Cut(row.Text("released"), "T")
+	term("Released", day, "")
 	term("Target", row.Text("target"), address("/machines", map[string]string{"collection": row.Raw("target")}))
 	term("Group", row.Text("grp"), address("/compliance", map[string]string{"group": row.Raw("grp"),
 		"tab": view.Kind + "s"}))
@@ -277,8 +276,8 @@ func (a asked) why(outside int) []string {
 		out = append(out, plural(outside, "machine", "machines")+" of the scope "+humanize.Plural(outside, "is", "are")+
 			" outside, in no percentage.")
 	}
-	out = append(out, "The percentage is compliant of those that need it: compliant and not compliant (restart, pending, "+
-		"required, failed). What is not applicable or not known is in none. Each is rounded down, so that 100.0 means all.")
+	out = append(out, "The percentage is compliant of those that need it: compliant and not compliant (restart, "+
+		"pending, required, failed). What is not applicable or not known is in none. Each is rounded down, so that 100.0 means all.")
 	return out
 }
 
@@ -321,7 +320,7 @@ func (s *Server) table(ctx context.Context, name string, params map[string]strin
 		}
 	}
 	view := &web.Report{Name: report.Name, Title: report.Title}
-	req := request{params: params, page: reports.Page{Limit: pageRows, Cursor: cursor}}
+	req := request{params: params, page: reports.Page{Limit: subjectRows, Cursor: cursor}}
 	if err := s.fillReport(ctx, view, report, req); err != nil {
 		var param *reports.ParamError
 		if errors.As(err, &param) {

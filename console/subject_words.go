@@ -31,8 +31,11 @@ var classes = []classWord{
 // together are words for several classes at once.
 var together = map[string]string{"not_compliant": "not compliant", "unknown": "not known"}
 
-// classTone is how a class reads; a cause of not knowing reads as not known.
+// classTone is how a class reads, of a subject or of a whole machine; a cause of not knowing reads as not known.
 func classTone(name string) web.Tone {
+	if name == "required" {
+		return web.ToneBad
+	}
 	for _, c := range classes {
 		if c.name == name {
 			return c.tone
