@@ -16,7 +16,7 @@
 -- note not_known: machines that scan for updates, or of the target, of which nothing certain is known
 -- note oldest_required: the client's own clock, at the oldest word of a machine that needs it
 -- note outside: machines that are not asked; they are in no percentage
--- link title: compliance?topic_type={_topic_type}&topic_id={topic_id}
+-- link title: compliance?topic_type=500&topic_id={topic_id}
 WITH
     ['update'] AS asked_kinds,
     [toUInt32(500), 400, 402] AS asked_types
@@ -36,10 +36,9 @@ SELECT
     s.counted AS counted,
     toUInt64(greatest(toInt64(scope_clients) - toInt64(good + _not_compliant + not_applicable + not_known), 0)) AS outside,
     s.topic_id AS topic_id,
-    s.bad + s.pending + s.restart + s.failed AS _not_compliant,
-    u.topic_type AS _topic_type
+    s.bad + s.pending + s.restart + s.failed AS _not_compliant
 FROM standings AS s
-INNER JOIN (SELECT topic_id, topic_type, title, article, severity, released, grp FROM subjects WHERE kind = 'update') AS u
+INNER JOIN (SELECT topic_id, title, article, severity, released, grp FROM subjects WHERE kind = 'update') AS u
     ON u.topic_id = s.topic_id
 WHERE ({group:String} = '' OR u.grp = {group:String})
   AND ({severity:String} = '' OR u.severity = {severity:String})
