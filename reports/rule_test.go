@@ -16,8 +16,9 @@ import (
 // ruleSite is a site that the examples of docs/compliance.md are played on.
 type ruleSite struct {
 	*reportstest.Seed
-	runner *reports.Runner
-	serial uint64
+	runner   *reports.Runner
+	serial   uint64
+	machines []map[string]string // that the last question was about
 }
 
 func newRuleSite(t *testing.T) *ruleSite {
@@ -95,7 +96,8 @@ func (s *ruleSite) stand(subject, collection string) string {
 		s.T.Errorf("%s in %q: the classes add up to %d of %d clients", subject, collection, sum, scope)
 	}
 	seen := map[string]bool{}
-	for _, row := range s.All(s.runner, "subject-machines", params) {
+	s.machines = s.All(s.runner, "subject-machines", params)
+	for _, row := range s.machines {
 		behind[strings.TrimSuffix(row["class"]+" "+row["cause"], " ")]++
 		if seen[row["client_id"]] {
 			s.T.Errorf("%s: %s is there twice", subject, row["client_id"])
