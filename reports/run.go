@@ -124,7 +124,7 @@ func (r *Runner) prepare(ctx context.Context, report *Report, params map[string]
 		q.chunk = chunkRows
 		rows = chunkRows
 	}
-	q.sql = report.pageQuery(after != nil)
+	q.sql = choose(report.pageQuery(after != nil), values)
 	if len(report.Order) > 0 || report.selfPaging {
 		q.params["page_rows"] = fmt.Sprint(rows)
 	}
