@@ -35,6 +35,8 @@ func crowdOf(t testing.TB, now time.Time, clients ...int) *reportstest.Site {
 					State: []uint32{2, 6, 11, 5}[k], Params: []string{"0x80240022"}})
 			}
 		}
+		said = append(said, message{Client: n, Serial: 39, Ago: 40 * day, Topic: 402, ID: "C", State: 9})
+		s.Exec(fmt.Sprintf("INSERT INTO collection_clients (name, revision, client_id) VALUES ('everybody', 1, '%s')", id(n)))
 		said = append(said, message{Client: n, Serial: 40, Ago: 20 * day, Topic: 700, ID: "x", State: 2,
 			Params: []string{"30"}})
 		s.Arrived(n, 1, 40)
@@ -78,13 +80,15 @@ func crowdOf(t testing.TB, now time.Time, clients ...int) *reportstest.Site {
 		}
 		s.Task(task)
 	}
+	s.Exec("INSERT INTO collections (name, revision, kind) VALUES ('everybody', 1, 'list')")
 	s.Reports(reports...)
 	s.Messages(said...)
 	return s
 }
 
 // few are the reports of which the crowd has fewer than four rows.
-var few = []string{"account", "completeness", "failures", "retired-clients", "volume", "wrong-clocks"}
+var few = []string{"account", "collections-compliance", "completeness", "failures", "restart-pending", "retired-clients",
+	"volume", "wrong-clocks"}
 
 // TestEachRowOfAReportIsOnOnePage reads every report whole, and in pages that cut its ties. What it says of a client
 // beside that is the client's: its name, and when its last report came.

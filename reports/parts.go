@@ -17,7 +17,7 @@ func (h *headerReader) parts(n int, value string) error {
 	for name := range strings.SplitSeq(value, ",") {
 		text, err := partFiles.ReadFile("sql/with/" + strings.TrimSpace(name) + ".sql")
 		if err != nil {
-			return h.errorf(n, "with: there is no part %.40q: use aside, bounds, named or wanted", strings.TrimSpace(name))
+			return h.errorf(n, "with: there is no part %.40q: use aside, bounds, figures, named or wanted", strings.TrimSpace(name))
 		}
 		_, part, _ := strings.Cut(string(text), "\n") // its first line says what it is
 		h.report.namesClient = h.report.namesClient || strings.TrimSpace(name) == "wanted"
@@ -40,4 +40,11 @@ func (h *headerReader) share(lines []string, between string) ([]string, error) {
 	out := slices.Clone(lines)
 	out[at] += strings.ReplaceAll(h.shared, "\n", between)
 	return out, nil
+}
+
+// Part is what a file of sql/with adds to a query's WITH, for summaries that count as reports do.
+func Part(name string) (string, error) {
+	text, err := partFiles.ReadFile("sql/with/" + name + ".sql")
+	_, part, _ := strings.Cut(string(text), "\n")
+	return part, err
 }

@@ -8,10 +8,11 @@ import (
 
 // metrics tell what summaries cost and how old they are.
 type metrics struct {
-	seconds *prometheus.HistogramVec
-	behind  *prometheus.GaugeVec
-	clients *prometheus.GaugeVec
-	untold  prometheus.Gauge
+	seconds  *prometheus.HistogramVec
+	behind   *prometheus.GaugeVec
+	clients  *prometheus.GaugeVec
+	untold   prometheus.Gauge
+	machines *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -35,9 +36,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "statewire_titles_missing",
 			Help: "Updates, deployments and baselines that nothing gives a title: they are shown by their id.",
 		}),
+		machines: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "statewire_machines",
+			Help: "Machines of the site by the one class that each is in: failed, restart, required, not_known, compliant.",
+		}, []string{"class"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.seconds, m.behind, m.clients, m.untold)
+		reg.MustRegister(m.seconds, m.behind, m.clients, m.untold, m.machines)
 	}
 	return m
 }

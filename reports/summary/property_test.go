@@ -80,7 +80,7 @@ func (d dying) Exec(ctx context.Context, query string, args ...any) error {
 // start is a process that begins, without the margin: what was loaded before its steps is in its summaries.
 func (s *site) start() {
 	s.s = New(time.Second, Deps{Store: s})
-	s.s.margin = 0
+	s.s.margin, s.s.machines.every = 0, 0
 }
 
 // step makes the summaries, or dies while it does.

@@ -56,9 +56,10 @@ type Summarizer struct {
 	last  clock     // of the last step
 	jobs  []*job
 
-	looks  looks
-	counts *counts
-	one    sync.Mutex // held by whoever makes summaries
+	looks    looks
+	counts   *counts
+	machines machines
+	one      sync.Mutex // held by whoever makes summaries
 }
 
 // clock is one moment by the engine's clock, and by one that nobody sets.
@@ -70,6 +71,8 @@ type job struct {
 	slice uint64    // changed rows that are worked on at once; 0 takes all
 	texts []string  // statements, in order
 	rests time.Time // until then it is not made again
+
+	run func(context.Context, *job) error // what makes it; nil: its statements
 }
 
 // minMargin is the least margin; a clock that is set back by half of it does no harm.
@@ -89,6 +92,8 @@ func New(interval time.Duration, deps Deps) *Summarizer {
 		},
 	}
 	s.counts = newCounts(s, cmp.Or(deps.Stale, staleAfter))
+	s.machines.every = machineNews
+	s.jobs = append(s.jobs, &job{name: "machines", run: s.makeMachines})
 	return s
 }
 
@@ -119,7 +124,11 @@ func (s *Summarizer) Step(ctx context.Context) error {
 	defer s.one.Unlock()
 	errs := []error{s.look(ctx)}
 	for _, j := range s.jobs {
-		if err := s.make(ctx, j); err != nil {
+		run := s.make
+		if j.run != nil {
+			run = j.run
+		}
+		if err := run(ctx, j); err != nil {
 			errs = append(errs, fmt.Errorf("summary of %s: %w", j.name, err))
 		}
 	}
