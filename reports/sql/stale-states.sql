@@ -5,6 +5,7 @@
 -- param topic_id String = '': One topic id; empty takes every topic id of the type
 -- param older_than_hours UInt32 = 168 in 1..100000: From which age of the state on
 -- param reported_within_hours UInt32 = 24 in 1..100000: Only clients that reported anything within so many hours
+-- param collection String = '': Only members of this collection
 -- order: last_message_received DateTime64(6,'UTC'), client_id UUID, topic_id String
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
@@ -18,6 +19,8 @@ WITH
           AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
           AND received_time < now64(3, 'UTC') - toIntervalHour({older_than_hours:UInt32})
           AND client_id NOT IN (SELECT client_id FROM retired_clients)
+          AND ({collection:String} = ''
+               OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String}))
           AND client_id IN
           (
               SELECT client_id FROM clients_seen
