@@ -34,7 +34,7 @@ type Deps struct {
 	Now     func() time.Time            // nil means time.Now
 	Log     *slog.Logger                // nil discards
 	Version string                      // shown on the dashboard and in the API description
-	Notice  string                      // stands on top of every page; empty shows none
+	Notice  func() string               // stands on top of every page; nil or empty shows none
 	Tokens  tokens                      // knows who has a token; nil: whoever comes with one is asked to come later
 	// FirstSteps let a first client report: they stand on the dashboard while nobody has.
 	FirstSteps []web.Step

@@ -45,7 +45,7 @@ type Config struct {
 	Log      *slog.Logger
 	Version  string // of the program, for the pages
 
-	Notice  string          // stands on top of every page
+	Notice  func() string   // stands on top of every page; nil: nothing does
 	Pages   net.Listener    // of the reports; nil listens on reports.listen. The caller closes it
 	Started func(Addresses) // called once everything listens
 	// FirstSteps is told, by the first start of a site, the command that enrols a first client. It holds a secret. Nil

@@ -25,11 +25,15 @@ type Pages struct {
 	// Constant after New.
 	set     *template.Template
 	version string
-	notice  string
+	notice  func() string
 }
 
-// New parses the templates. A notice stands on top of every page; none when it is empty.
-func New(version, notice string) (*Pages, error) {
+// New parses the templates. A notice stands on top of every page, as it is when the page is made; none when it is nil
+// or empty.
+func New(version string, notice func() string) (*Pages, error) {
+	if notice == nil {
+		notice = func() string { return "" }
+	}
 	set, err := template.New("").Funcs(template.FuncMap{
 		"asset": asset, "number": humanize.Number, "label": Label, "clock": humanize.Clock, "iso": ISO, "pieces": Pieces, "ago": ago,
 	}).ParseFS(templates, "templates/*.html")
@@ -53,7 +57,7 @@ type Page struct {
 
 // Render writes a whole page; name is that of its template.
 func (p *Pages) Render(w io.Writer, name string, page Page) error {
-	page.Version, page.Notice = p.version, p.notice
+	page.Version, page.Notice = p.version, p.notice()
 	return p.execute(w, name, page)
 }
 
