@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -75,29 +74,31 @@ func TestTheTitleThatArrivedFirstCounts(t *testing.T) {
 func TestAFloodOfTitlesIsBounded(t *testing.T) {
 	s := newSite(t)
 	l := s.loader()
-	load := func(at time.Time, from smx.ClientID, n int, id, title func(i int) string) {
-		t.Helper()
+	say := func(from smx.ClientID, n int, id, title func(i int) string) []byte {
 		all := make([]smx.Message, n)
 		for i := range all {
 			all[i] = titled(0, id(i), title(i))
-			all[i].TopicType, all[i].Time = 9003, at.Add(time.Duration(i)*time.Second)
+			all[i].TopicType, all[i].Time = 9003, epoch.Add(time.Duration(i)*time.Second)
 		}
-		s.put(inbox.Normal, relayed(t, at, bare(from, all...)))
+		return bare(from, all...)
+	}
+	load := func(at time.Time, reports ...[]byte) {
+		t.Helper()
+		s.put(inbox.Normal, relayed(t, at, reports...))
 		if _, err := l.Drain(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	one := func(text string) func(int) string { return func(int) string { return text } }
 	many := func(text string) func(int) string { return func(i int) string { return fmt.Sprint(text, i) } }
-	load(epoch, client(1), 1, one("victim"), one("Right"))
-	load(epoch.Add(time.Second), client(2), 3000, many("id"), many("title "))
-	for i := range 3 {
-		load(epoch.Add(time.Duration(i+2)*time.Second), client(2), 10, many("id"), many(strings.Repeat("x", i+1)))
-	}
+	load(epoch, say(client(1), 1, one("victim"), one("Right")), say(client(2), 3000, many("id"), many("title ")))
+	load(epoch.Add(time.Minute), say(client(2), 10, many("id"), many("x")), say(client(2), 20, many("id"), many("y")))
+	var wrong [][]byte
 	for i := range titlesOfTopic + 5 {
-		load(epoch.Add(time.Duration(i+10)*time.Second), client(3+i), 2, one("victim"), many(fmt.Sprint("Wrong ", i, " ")))
+		wrong = append(wrong, say(client(3+i), 2, one("victim"), many(fmt.Sprint("Wrong ", i, " "))))
 	}
-	load(epoch.Add(-time.Second), client(99), 1, one("victim"), one("Earlier"))
+	load(epoch.Add(time.Hour), wrong...)
+	load(epoch.Add(-time.Second), say(client(99), 1, one("victim"), one("Earlier")))
 	s.expect("SELECT count() FROM title_claims FINAL WHERE client_id = '"+client(2).UUID()+"'", fmt.Sprint(titlesOfClient))
 	s.expect("SELECT count() FROM title_claims FINAL WHERE topic_id = 'victim'", fmt.Sprint(titlesOfTopic+1))
 	s.expect("SELECT title FROM topic_titles FINAL WHERE topic_id = 'victim'", "'Earlier'")
@@ -105,7 +106,7 @@ func TestAFloodOfTitlesIsBounded(t *testing.T) {
 		t.Errorf("%v titles were beyond the bounds, want %d", limit, 2000+30+12)
 	}
 	l = s.loader() // what a client gave is known after a restart
-	load(epoch.Add(time.Hour), client(2), 1, one("new"), one("One more"))
+	load(epoch.Add(2*time.Hour), say(client(2), 1, one("new"), one("One more")))
 	s.expect("SELECT count() FROM title_claims WHERE topic_id = 'new'", "0")
 }
 

@@ -19,7 +19,9 @@ func TestATitleStaysWithItsState(t *testing.T) {
 		if report, err := s.Pack(testPacking); err != nil || report.States[0].Title != named.Title {
 			t.Fatalf("the first report is %+v, %v; want the title in it", report, err)
 		}
-		settle(t, s, Refused) // cut in two
+		if err := s.Halve(testPacking.Build); err != nil {
+			t.Fatal(err)
+		}
 		s.reopen()
 		report, err := s.Pending()
 		if err != nil || len(report.States) != 1 || report.States[0].Title != named.Title {
