@@ -25,7 +25,7 @@ var allowed = map[string][]string{
 		"agent/transport", "agent/local", "agent/packages", "agent/runner", "packs", "reports/explain", "configs", "smx",
 		"trust"},
 	"cmd/statewire/simulate": {"cmd/statewire/cli", "cmd/statewire/client", "site", "fleet", "configs", "relay", "inbox",
-		"smx", "agent"},
+		"collections", "reports/names", "smx", "agent"},
 
 	"site": {"configs", "relay", "inbox", "ingest", "store", "resync", "resync/gaps", "collections", "policies",
 		"reports", "reports/explain", "reports/names", "reports/summary", "console", "console/web", "identity", "trust", "audit", "smx",

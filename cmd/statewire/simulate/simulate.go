@@ -233,6 +233,9 @@ func (g *commands) runFleet(ctx context.Context, out io.Writer, cfg configs.Conf
 	if err := f.Enrol(ctx); err != nil {
 		return err
 	}
+	if err := g.name(ctx, f); err != nil {
+		return err
+	}
 	if unused {
 		if err := g.fillPast(ctx, cfg, log, f); err != nil {
 			return err
