@@ -71,6 +71,7 @@ type ReportAnswer struct {
 	Rows []map[string]any `json:"rows" doc:"One object per row, its members named as the columns"`
 	Next string           `json:"next,omitempty" doc:"Cursor of the following page"`
 	More bool             `json:"more" doc:"Whether the report has rows after these"`
+	Note string           `json:"note,omitempty" doc:"Why there is no row"`
 }
 
 func reportResponses(registry huma.Registry) map[string]*huma.Response {

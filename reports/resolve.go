@@ -47,6 +47,9 @@ type Scope struct {
 	MembersAsOf time.Time `json:"members_as_of" doc:"Since when they are its members: the latest look, for a saved query"`
 }
 
+// siteScope is the name of the scope of all clients.
+const siteScope = "site"
+
 // meaning is what the parameters of one question turned out to mean.
 type meaning struct {
 	scope   *Scope
@@ -115,7 +118,7 @@ func (q question) scope(ctx context.Context, name string) (*Scope, error) {
 		if err != nil || len(found) == 0 {
 			return nil, err
 		}
-		return &Scope{"site", found[0].Count("clients"), now}, nil
+		return &Scope{siteScope, found[0].Count("clients"), now}, nil
 	}
 	found, err := q.ask(ctx, "collection", map[string]string{"collection": name})
 	if err != nil {

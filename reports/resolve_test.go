@@ -65,6 +65,9 @@ func meant(t *testing.T) *reports.Runner {
 
 func TestWhatParametersMeanIsFoundOutBeforeTheQuery(t *testing.T) {
 	r := meant(t)
+	t.Run("an answer says over whom it counts", func(t *testing.T) { answersNameTheirScope(t, r) })
+	t.Run("no rows come with the reason", func(t *testing.T) { noRowsHaveAReason(t, r) })
+	t.Run("a shell completes what the site knows", func(t *testing.T) { knownNames(t, r) })
 	for _, c := range []struct{ name, param, value, want string }{
 		{"nothing given means nothing", "subject", "", "kind= type=0 id= target="},
 		{"a kind and an id", "subject", "update/u1", "kind=update type=500 id=u1 target=web"},
@@ -116,8 +119,8 @@ func meaningOf(t *testing.T, r *reports.Runner, param, value string) string {
 	return out.String() + rows.Scope.Name + ":" + tabular.Text(tabular.Plain(rows.Scope.Clients))
 }
 
-func TestAJSONAnswerSaysOverWhomItCounts(t *testing.T) {
-	r := meant(t)
+func answersNameTheirScope(t *testing.T, r *reports.Runner) {
+	t.Helper()
 	var out bytes.Buffer
 	given := map[string]string{"collection": "web", "subject": "Office 2026-11"}
 	if err := r.WriteReport(t.Context(), &out, reports.JSON, "asked", given, reports.Page{}); err != nil {
@@ -132,5 +135,18 @@ func TestAJSONAnswerSaysOverWhomItCounts(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &a); err != nil || a.Scope.Name != "web" || a.Scope.Clients != 1 ||
 		a.Scope.MembersAsOf.IsZero() || a.Subject.ID != "u1" || a.Subject.Title != "Office 2026-11" || len(a.Params) != 5 {
 		t.Errorf("%v %s", err, &out)
+	}
+}
+
+func knownNames(t *testing.T, r *reports.Runner) {
+	t.Helper()
+	for _, c := range []struct{ kind, begun, want string }{
+		{"collection", "w", "web"}, {"group", "", "November"}, {"subject", "update/u1", "update/u1\tOffice 2026-11"},
+		{"subject", "office 2026-12", "Office 2026-12"}, {"subject", "nothing", ""},
+	} {
+		got, err := r.Known(t.Context(), c.kind, c.begun)
+		if err != nil || strings.Join(got, "|") != c.want {
+			t.Errorf("%s %q: %q, %v; want %q", c.kind, c.begun, got, err, c.want)
+		}
 	}
 }

@@ -154,7 +154,7 @@ func (r *Rows) nextChunk(last []any) []any {
 }
 
 func (r *Rows) cursorAfter(row []any) (string, error) {
-	if r.Report == nil || len(r.order) == 0 {
+	if r.Report == nil || len(r.order) == 0 || r.query.sorted {
 		return "", nil
 	}
 	after, err := r.orderValues(row)

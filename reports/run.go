@@ -22,6 +22,7 @@ import (
 type Page struct {
 	Limit  int    // rows; 0 means all of them, refused above Config.MaxRows
 	Cursor string // NextPage of the page before; empty for the first
+	Sort   string // COLUMN or COLUMN:desc, in place of the report's own order; then there is no cursor
 }
 
 // ErrTooManyRows ends an answer that would have to be cut short; nothing is ever cut silently.
@@ -98,6 +99,7 @@ type prepared struct {
 	meaning meaning
 	limit   int // rows of this page; 0 when the answer isn't paged
 	max     int // rows after which an unpaged answer fails
+	sorted  bool
 	chunk   int // rows the engine is asked for at a time; 0 asks for all at once
 }
 
@@ -129,7 +131,10 @@ func (r *Runner) prepare(ctx context.Context, report *Report, params map[string]
 		q.params["page_rows"] = fmt.Sprint(rows)
 	}
 	report.addCursor(q.params, after)
-	return q, nil
+	if page.Sort != "" {
+		err = r.sorted(ctx, &q, page)
+	}
+	return q, err
 }
 
 // values checks what was given, fills in defaults and refuses names the report doesn't have.

@@ -1,5 +1,8 @@
 -- title: Clients by last report
 -- group: Clients
+-- columns: netbios_name!, last_report_time!, client_version, open_gaps, first_report_time, age_hours, client_type,
+--   client_id
+-- empty: no client has this name, or none has reported yet
 -- description: Every client known to this site, the longest silent first.
 -- param name String = '': Part of the computer name or of the client id; empty takes all
 -- param min_age_hours Float64 = 0 in 0..1000000: Only clients whose last report is at least this old

@@ -1,5 +1,7 @@
 -- title: Enforcement states of a deployment
 -- group: Compliance
+-- columns: deployment!, state_name!, clients!, percent, error_codes, newest_message, oldest_message, state_id
+-- empty: no deployment was enforced on this site
 -- description: How far clients have come with installing a deployment (topic type 301), with the failure codes they
 --   gave. Clients that never told of it are in no line: the report subject says of whom something is missing.
 --   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in

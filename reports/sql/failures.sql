@@ -1,5 +1,8 @@
 -- title: Failures by error code
 -- group: Compliance
+-- columns: state_name!, error_code!, clients!, meaning, topic_name, topic_ids, newest_message, oldest_message,
+--   topic_type, state_id
+-- empty: no client is in a state that is a failure
 -- description: Which failures clients are in right now, counted by the error code in their parameters. A state counts
 --   as a failure when its name says so. Codes are written as eight hexadecimal digits, however the client wrote them.
 -- param topic_type UInt32 = 0: One topic type; 0 takes all

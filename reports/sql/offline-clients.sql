@@ -1,5 +1,7 @@
 -- title: Clients without a connection that are there
 -- group: Clients
+-- columns: netbios_name!, last_sign!, connected, since, reason, why_http, client_version, client_id
+-- empty: every client that reports has a connection
 -- description: Clients that reported or asked for their policy lately and yet are connected to no notification server: a
 --   wake does not reach them. The latest heard of first. `statewire explain` says of one what may stand in its way.
 -- param hours UInt32 = 24 in 1..100000: Heard of within so many hours

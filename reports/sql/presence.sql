@@ -1,5 +1,7 @@
 -- title: Presence of clients
 -- group: Clients
+-- columns: netbios_name!, is!, channel, since, last_heard, server, reason, why_http, address, client_id
+-- empty: no client was ever connected
 -- description: Which clients are connected to a notification server, over which channel and since when, and why the
 --   others are not: the latest change first. Clients that were never connected are not here. `statewire explain` says it
 --   of one client in sentences.

@@ -1,5 +1,7 @@
 -- title: Clients by age of their last report
 -- group: Clients
+-- columns: last_report!, clients!, percent, from_hours, to_hours
+-- empty: no client has reported yet
 -- description: How many clients reported within the last hour, the last day and so on.
 -- param collection String = '': Only members of this collection
 -- note percent: of all clients known to the site, or of the members of the collection

@@ -1,5 +1,7 @@
 -- title: Scan states
 -- group: Compliance
+-- columns: source!, state_name!, clients!, percent, newest_message, oldest_message, state_id
+-- empty: no client has told of a scan
 -- description: How far clients are with scanning for updates (topic type 501), per update source, with the age of their
 --   answers. Clients that never told of a scan at a source are in no line of it.
 --   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in

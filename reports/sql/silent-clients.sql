@@ -1,5 +1,7 @@
 -- title: Silent clients
 -- group: Completeness
+-- columns: netbios_name!, verdict!, last_report, last_policy, unsent, client_version, client_id
+-- empty: every client has reported within that time
 -- description: Clients that have not reported for a while, the longest silent first, and whether they still ask for
 --   their policy: one that does and holds back what it has is a different case from one that is switched off.
 -- param hours UInt32 = 24 in 1..100000: From how many hours without a report on

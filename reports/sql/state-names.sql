@@ -1,5 +1,7 @@
 -- title: Names of topics and states
 -- group: Lookup
+-- columns: topic_name!, state_name!, topic_type!, state_id!
+-- empty: no topic type of this number has names
 -- description: What the numbers mean: every topic type and state id of the catalog. Numbers it doesn't know are stored
 --   and shown all the same.
 -- param search String = '': Part of a topic's or state's name, or a topic type

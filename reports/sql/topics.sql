@@ -1,5 +1,7 @@
 -- title: Topics, with how their clients stand
 -- group: Compliance
+-- columns: topic_name!, state_name!, pairs!, topic_ids, newest_message, topic_type, state_id
+-- empty: no client has told of a topic
 -- description: Every topic type that clients report on, with the number of topic ids, of clients, and of client and
 --   topic pairs per state. Who said nothing is in no line: the report subject says of whom something is missing.
 --   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in

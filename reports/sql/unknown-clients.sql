@@ -1,5 +1,8 @@
 -- title: Clients unknown on a topic, and why
 -- group: Compliance
+-- columns: netbios_name!, reason!, last_report, missing_messages, bad_records, unsent, first_report,
+--   client_version, client_id
+-- empty: every client is known on this topic
 -- description: The clients behind the Unknown bucket: they report to this site but never did on this topic. The reason
 --   is the first that applies. With a topic id these are members of its target, or for an update clients that scan;
 --   without one all that never told of any topic id of the type. `statewire explain CLIENT --topic` says more of one

@@ -1,5 +1,7 @@
 -- title: Message volume by topic
 -- group: Site
+-- columns: topic_name!, messages!, clients, per_client, newest_received, topic_type
+-- empty: nothing arrived within that time
 -- description: Which topics fill the site: messages stored per topic type, the busiest first, and how many clients sent
 --   them.
 -- param hours UInt32 = 24 in 1..10000: How many hours to look back
