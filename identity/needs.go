@@ -238,6 +238,7 @@ func Needs() []Need {
 		{AtCommand, "collection delete", MayCollectionWrite, "", ""},
 		{AtCommand, "collection list", MayClientRead, "", ""},
 		{AtCommand, "collection show", MayClientRead, "", ""},
+		{AtCommand, "compliance", MayReportRead, "", ""},
 		{AtCommand, "config check", "", "", "it reads a file that its caller can read"},
 		{AtCommand, "config show", "", "", "it reads a file that its caller can read"},
 		{AtCommand, "dead drop", MayDeadDrop, "", ""},

@@ -25,7 +25,7 @@ func TestAWrongValueStopsWhoeverUsesIt(t *testing.T) {
 		"agent run": "agent", "agent enroll": "agent", "agent send": "agent", "agent status": "agent", "fleet": "store",
 		"fleet verify":  "store",
 		"store migrate": "store",
-		"sql":           "store reports", "report": "store reports", "report list": "store reports", "status": "store ingest",
+		"sql":           "store reports", "report": "store reports", "compliance": "store reports", "report list": "store reports", "status": "store ingest",
 		"dead list": "store ingest", "dead drop": "store ingest", "account": "store ingest reports",
 		"collection list": "store ingest resync",
 		"client retire":   "store ingest resync",

@@ -27,7 +27,7 @@ func Sections(cmd *cobra.Command) []string {
 		return []string{"store"} // whose heads it may be compared with
 	case "fleet", "store", "notify", "tasks": // the last two look for computer names
 		return []string{"store"}
-	case "report", "sql":
+	case "report", "compliance", "sql":
 		return []string{"store", "reports"}
 	case "explain", "trace":
 		return []string{"store", "reports", "ingest", "resync", "agent", "notifier"} // whose intervals say what happens next
