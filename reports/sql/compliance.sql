@@ -1,6 +1,6 @@
 -- title: Compliance by topic
 -- group: Compliance
--- columns: topic_id!, state_name!, clients!, percent, newest_message, topic_type, state_id
+-- columns: topic_id!, state_name!, clients!, percent, class, newest_message, cause, topic_type, state_id
 -- empty: no client has told of a topic id of this type
 -- description: How many clients are in each state of a topic, one block of rows per topic id (a deployment, an update,
 --   a configuration item). Unknown counts the clients that should have told of it and did not, by cause: members of the

@@ -1,5 +1,8 @@
 -- title: Deployments
 -- group: Compliance
+-- columns: title!, percent!, success, error, in_progress, restart, bad, not_known, target, percent_low,
+--   newest_change, not_applicable, outside, topic_id
+-- empty: no deployment is in this state
 -- description: How far each deployment is, the one with most machines that are not done first. The classes of a row add
 --   up to all machines of the site or of the collection. The counts of the site are at most minutes old, those of a
 --   collection are made now, over its members.

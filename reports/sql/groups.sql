@@ -1,5 +1,7 @@
 -- title: Groups
 -- group: Compliance
+-- columns: group!, percent!, machines, compliant, required, not_known, subjects
+-- empty: no subject was put into a group
 -- description: How many machines have all that they need of each group of updates, deployments and baselines. A machine is
 --   compliant with a group when nothing of it is missing there, and nothing is not known. Counted now, over the site or the
 --   members of a collection.

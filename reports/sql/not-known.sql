@@ -1,5 +1,7 @@
 -- title: Why machines are not known on a subject
 -- group: Compliance
+-- columns: cause!, machines!, what_helps
+-- empty: every machine of the population is known
 -- description: The machines that should have told of an update, a deployment or a baseline and of which nothing is known,
 --   by cause, and what helps. Each machine counts once, for the first cause that applies.
 -- param subject String: Title, topic id, or KIND/ID such as update/KB5043080

@@ -1,5 +1,7 @@
 -- title: Machines of one subject
 -- group: Compliance
+-- columns: computer!, class!, cause, since, last_report, error, params, since_known, client_id
+-- empty: no machine is in this class
 -- description: The machines behind the report subject, each in its class: what it said last, since when, and where
 --   nothing is known of it, why. What fails comes first, who does not count last.
 -- param subject String: Title, topic id, or KIND/ID such as update/KB5043080

@@ -1,5 +1,7 @@
 -- title: Compliance of one subject
 -- group: Compliance
+-- columns: class!, cause!, machines!, percent_of_population, percent, population, counted, stale
+-- empty: no machine is in the scope
 -- description: In which class the machines of the site or of a collection are on an update, a deployment, a baseline or
 --   anything else that clients tell of. Every machine is in exactly one line, so that machines adds up to scope_clients.
 --   The rule is in docs/compliance.md.

@@ -1,6 +1,6 @@
 -- title: Clients unknown on a topic, and why
 -- group: Compliance
--- columns: netbios_name!, reason!, last_report, missing_messages, bad_records, unsent, first_report,
+-- columns: netbios_name!, reason!, last_report, cause, missing_messages, bad_records, unsent, first_report,
 --   client_version, client_id
 -- empty: every client is known on this topic
 -- description: The clients behind the Unknown bucket: they report to this site but never did on this topic. The reason

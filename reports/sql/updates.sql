@@ -1,5 +1,8 @@
 -- title: Updates
 -- group: Compliance
+-- columns: title!, percent!, bad, pending, restart, failed, compliant, not_known, severity, oldest_required,
+--   not_applicable, released, outside, counted, topic_id
+-- empty: no update is in this state
 -- description: Where machines stand on each update, the update that most machines still need first. The classes of a row
 --   add up to all machines of the site or of the collection. The counts of the site are at most minutes old, those of a
 --   collection are made now, over its members.
