@@ -1,6 +1,6 @@
 -- title: All states of one client
 -- group: Clients
--- columns: topic_name!, state_name!, topic_id, last_state_changed, last_message_received, change_known, params,
+-- columns: topic_name!, state_name!, title, topic_id, last_state_changed, last_message_received, change_known, params,
 --   topic_type, state_id, serial, last_message_time, criticality, netbios_name, client_id
 -- empty: no client of this id or name has told a state
 -- description: What one computer last said on every topic, with the time since which each state holds.

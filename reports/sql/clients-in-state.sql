@@ -1,6 +1,6 @@
 -- title: Clients in a given state of a topic
 -- group: Compliance
--- columns: netbios_name!, state_name!, topic_id, last_state_changed, last_message_received, change_known, params,
+-- columns: netbios_name!, state_name!, title, topic_id, last_state_changed, last_message_received, change_known, params,
 --   last_report, serial, last_message_time, client_id
 -- empty: no client is in this state
 -- description: The computers in a specific compliance state, the longest silent first, with the last message received

@@ -1,6 +1,6 @@
 -- title: Clients with an error code
 -- group: Compliance
--- columns: netbios_name!, error_code!, topic_id, message_time, params, received_time, last_report, serial,
+-- columns: netbios_name!, error_code!, title, topic_id, message_time, params, received_time, last_report, serial,
 --   client_id
 -- empty: no client is in this state with this error code
 -- description: The clients in a failed state, newest failure first; with a code, those behind one line of the report

@@ -1,6 +1,6 @@
 -- title: State messages of one client
 -- group: Clients
--- columns: serial!, state_name!, message_time, topic_name, topic_id, received_time, params, loaded_time,
+-- columns: serial!, state_name!, message_time, topic_name, title, topic_id, received_time, params, loaded_time,
 --   topic_type, state_id, details, copies, source_file, client_id
 -- empty: no client of this id or name has sent a message
 -- description: What one computer sent, newest serial first, as far as history is kept: each message once, with its

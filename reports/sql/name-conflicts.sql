@@ -1,5 +1,7 @@
 -- title: Titles that differ
 -- group: Lookup
+-- columns: title!, other_title!, claimed_time, topic_id, topic_type, client_id
+-- empty: no two clients name one id differently
 -- description: Titles that clients gave to an id after another client had named it differently: the first that arrived
 --   stays, and a person's counts before any. Load a title of your own where the first one is wrong.
 -- order: claimed_time DateTime64(6,'UTC') desc, topic_type UInt32, topic_id String, other_title String

@@ -1,5 +1,7 @@
 -- title: Names of what compliance is asked about
 -- group: Lookup
+-- columns: title!, machines!, topic_id, kind, article, severity, group, target, released, topic_type
+-- empty: no topic id is like that
 -- description: Updates, deployments, baselines, scans and other topic ids that clients told of, with their titles: those
 --   without a title first, by how many machines they concern. `statewire names export --missing` writes them as a file to
 --   fill in and load.

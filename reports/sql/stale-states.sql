@@ -1,6 +1,6 @@
 -- title: Clients that report, but not on a topic
 -- group: Clients
--- columns: netbios_name!, last_message_received!, topic_id, state_name, last_report, state_id, serial, client_id
+-- columns: netbios_name!, last_message_received!, title, topic_id, state_name, last_report, state_id, serial, client_id
 -- empty: every client that reports has told of this topic within that time
 -- description: Clients whose state on a topic is old although they have reported since: the ones a resync may help.
 -- param topic_type UInt32 = 501: Topic type, for example 501 scans, 300 deployment compliance

@@ -1,6 +1,6 @@
 -- title: Unconfirmed states
 -- group: Completeness
--- columns: netbios_name!, topic_name!, state_name, topic_id, unconfirmed_since, message_time, serial, topic_type,
+-- columns: netbios_name!, topic_name!, state_name, title, topic_id, unconfirmed_since, message_time, serial, topic_type,
 --   client_id
 -- empty: every state was told again by the latest resync of its client
 -- description: States that only the site still holds: the client left them out when it sent everything again, as after
