@@ -1,5 +1,7 @@
 -- title: Compliance of collections
 -- group: Compliance
+-- columns: collection!, percent!, clients, compliant_machines, required, failed, restart, not_known
+-- empty: there is no collection
 -- description: One row per collection: how many of its machines have all they need. Of a group of subjects, one row per
 --   collection over what belongs to it.
 -- param group String = '': Only what belongs to this group of subjects, counted at once

@@ -1,5 +1,7 @@
 -- title: Machines by class
 -- group: Compliance
+-- columns: class!, machines!, percent, need_any, have_all, have_all_percent, need_none, not_known
+-- empty: no machine is in the scope
 -- description: How many machines have all they need, and how many do not: each machine is in one class, the worst that
 --   applies.
 -- param collection String = '': Only members of this collection

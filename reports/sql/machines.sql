@@ -1,5 +1,7 @@
 -- title: Machines
 -- group: Compliance
+-- columns: computer!, required!, failed, restart, oldest_required, not_known, last_report, last_scan, client_id
+-- empty: no machine is in this class
 -- description: Where each machine stands over all its updates, deployments and baselines: how many it needs, how many of
 --   them failed or wait for a restart, and of how many nothing is known. Those that need most come first.
 -- param problem String = '' in '', any, failed, restart, required, not_known, none, compliant: Only machines in this class; any

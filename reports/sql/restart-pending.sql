@@ -1,5 +1,7 @@
 -- title: Machines that wait for a restart
 -- group: Compliance
+-- columns: computer!, since!, for, last_report, online, client_id
+-- empty: no machine waits for a restart
 -- description: Machines on which an update, a deployment or a baseline waits for a restart, the longest waiting first,
 --   whatever else is wrong with them.
 -- param collection String = '': Only members of this collection
