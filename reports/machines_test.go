@@ -18,7 +18,8 @@ func machines(t *testing.T) *reportstest.Site {
 		s.Client(n, 10, time.Duration(n)*hour)
 	}
 	say := func(client int, serial uint64, topic, state uint32, id string) message {
-		return message{Client: client, Serial: serial, Ago: time.Duration(20-serial) * hour, Topic: topic, ID: id, State: state}
+		return message{Client: client, Serial: serial, Ago: time.Duration(20-serial) * hour, Topic: topic, ID: id,
+			State: state}
 	}
 	s.Messages(
 		say(1, 1, 500, 2, "x"), say(1, 2, 402, 9, "x"), // required, and waits for a restart
@@ -38,8 +39,8 @@ func machines(t *testing.T) *reportstest.Site {
 	if err := summary.New(time.Second, summary.Deps{Store: s.Store}).Step(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.Exec(fmt.Sprintf("INSERT INTO client_reports (client_id, received_time, netbios_name) VALUES ('%s', '%s', 'PC-0009')", id(9),
-		s.Micros(0)))
+	s.Exec(fmt.Sprintf("INSERT INTO client_reports (client_id, received_time, netbios_name) "+
+		"VALUES ('%s', '%s', 'PC-0009')", id(9), s.Micros(0)))
 	return s
 }
 
@@ -105,11 +106,12 @@ not_known | 0 |  | 0 |`},
 		{"the worst collection first", "collections-compliance",
 			"collection clients compliant_machines percent required failed restart not_known", nil,
 			"web | 3 | 2 | 50 | 0 | 0 | 1 | 0\nnone | 0 | 0 |  | 0 | 0 | 0 | 0"},
-		{"of a group", "collections-compliance", "collection clients compliant_machines percent restart", []string{"group", "May"},
+		{"of a group", "collections-compliance", "collection clients compliant_machines percent restart",
+			[]string{"group", "May"},
 			"web | 3 | 2 | 50 | 1\nnone | 0 | 0 |  | 0"},
 		// Example 5 of docs/compliance.md.
 		{"required and enforced up to a restart is a restart", "restart-pending", "computer since for online", nil,
-			"PC-0003 | " + s.At(17 * hour)[:19] + "Z | KB5031455 | 0\nPC-0001 | " + s.At(18 * hour)[:19] + "Z | KB5031455 | 0"},
+			"PC-0001 | " + s.At(18 * hour)[:19] + "Z | KB5031455 | 0\nPC-0003 | " + s.At(17 * hour)[:19] + "Z | KB5031455 | 0"},
 		{"of a collection", "restart-pending", "computer", []string{"collection", "web"}, "PC-0001"},
 		{"members that reported", "report-age", "last_report clients percent", []string{"collection", "web"}, `
 under 1 hour | 0 | 0
@@ -122,7 +124,8 @@ over 30 days | 0 | 0`},
 		{"silent members", "silent-clients", "netbios_name", []string{"collection", "web", "hours", "3"}, "PC-0006"},
 		{"members without a connection", "offline-clients", "netbios_name", []string{"collection", "web"},
 			"PC-0001\nPC-0002\nPC-0006"},
-		{"members' old states", "stale-states", "netbios_name", []string{"collection", "web", "older_than_hours", "1"}, "PC-0006"},
+		{"members' old states", "stale-states", "netbios_name", []string{"collection", "web", "older_than_hours", "1"},
+			"PC-0006"},
 		{"members' presence", "presence", "netbios_name", []string{"collection", "web"}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

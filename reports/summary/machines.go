@@ -72,7 +72,9 @@ func (s *Summarizer) makeMachines(ctx context.Context, j *job) error {
 func (s *Summarizer) allMachines(ctx context.Context) (now machines, whole bool, err error) {
 	now = machines{counted: time.Now(), every: s.machines.every}
 	var many bool
-	for name, into := range map[string]any{"machines_rules": &now.rules, "machines_news": &now.news, "machines_many": &many} {
+	for name, into := range map[string]any{
+		"machines_rules": &now.rules, "machines_news": &now.news, "machines_many": &many,
+	} {
 		if err := s.readOne(ctx, name, nil, into); err != nil {
 			return now, false, err
 		}

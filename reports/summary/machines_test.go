@@ -38,13 +38,13 @@ type fleet struct {
 	changes int
 }
 
-// subjectsOf are the ids of the fleet by kind: an id has the types of one kind only.
-var subjectsOf = map[string][]string{
+// idsOf are the ids of the fleet by kind: an id has the types of one kind only.
+var idsOf = map[string][]string{
 	"update": {"u1", "u2", "u3"}, "deployment": {"d1", "d2"}, "baseline": {"b1"}, "scan": {"apt"},
 }
 
-// typesOf are the leading types of a kind, the one that wins first, then its details.
-var typesOf = map[string][2][]int{
+// spokenOn are the leading types of a kind, the one that wins first, then its details.
+var spokenOn = map[string][2][]int{
 	"update": {{500, 400}, {402}}, "deployment": {{300}, {301, 302}}, "baseline": {{401}, {402}}, "scan": {{501}, nil},
 }
 
@@ -62,12 +62,13 @@ func newFleet(t *testing.T, seed uint64) *fleet {
 		f.classes[[2]int{int(c.TopicType), int(c.StateID)}] = c.Class
 	}
 	opt := store.Options{Classes: list}
-	f.site = &site{t: t, store: storetest.NewWith(t, store.DefaultConfig(), opt), rand: rand.New(rand.NewPCG(seed, 5)), dies: -1}
+	f.site = &site{t: t, store: storetest.NewWith(t, store.DefaultConfig(), opt), rand: rand.New(rand.NewPCG(seed, 5)),
+		dies: -1}
 	f.start()
 	f.exec("INSERT INTO collections (name, revision, kind) VALUES ('servers', 1, 'query')")
 	for n := range f.states {
 		f.states[n] = map[topicID]told{}
-		f.exec(fmt.Sprintf("INSERT INTO client_reports (client_id, received_time) VALUES ('%s', '2026-05-01 00:00:00')", idOf(n)))
+		f.exec("INSERT INTO client_reports (client_id, received_time) VALUES ('" + idOf(n) + "', '2026-05-01 00:00:00')")
 	}
 	return f
 }
@@ -79,8 +80,8 @@ func at(minute int) string { return fmt.Sprintf("2026-05-01 %02d:%02d:00", minut
 // tell lets a machine say a state on a random type of a random subject, a completed scan the more often.
 func (f *fleet) tell() {
 	kind := []string{"update", "update", "deployment", "baseline", "scan", "scan"}[f.rand.IntN(6)]
-	id := subjectsOf[kind][f.rand.IntN(len(subjectsOf[kind]))]
-	types := slices.Concat(typesOf[kind][0], typesOf[kind][1])
+	id := idsOf[kind][f.rand.IntN(len(idsOf[kind]))]
+	types := slices.Concat(spokenOn[kind][0], spokenOn[kind][1])
 	topic := types[f.rand.IntN(len(types))]
 	if kind == "baseline" && f.seen[topicID{401, id}] == 0 {
 		topic = 401 // an enforcement (402) alone makes it an update
@@ -96,8 +97,9 @@ func (f *fleet) say(n int, on topicID, state int) {
 	f.minute++
 	f.serial++
 	scanned := f.minute - f.rand.IntN(9) // its own clock
-	f.exec(fmt.Sprintf(`INSERT INTO state_messages (client_id, serial, received_time, message_us, topic_type, topic_id, state_id,
-		payload_hash) VALUES ('%s', %d, '%s', toUnixTimestamp64Micro(toDateTime64('%s', 6, 'UTC')), %d, '%s', %d, %[2]d)`,
+	f.exec(fmt.Sprintf(`INSERT INTO state_messages (client_id, serial, received_time, message_us, topic_type, topic_id,
+		state_id, payload_hash)
+		VALUES ('%s', %d, '%s', toUnixTimestamp64Micro(toDateTime64('%s', 6, 'UTC')), %d, '%s', %d, %[2]d)`,
 		idOf(n), f.serial, at(f.minute), at(scanned), on.topic, on.id, state))
 	f.states[n][on] = told{f.serial, state, scanned}
 	if f.seen[on] == 0 {
@@ -115,19 +117,19 @@ func (f *fleet) turn() {
 	switch f.rand.IntN(4) {
 	case 0:
 		kind := []string{"update", "deployment"}[f.rand.IntN(2)]
-		id := subjectsOf[kind][f.rand.IntN(len(subjectsOf[kind]))]
+		id := idsOf[kind][f.rand.IntN(len(idsOf[kind]))]
 		f.targets[kind+id] = !f.targets[kind+id]
 		target := map[bool]string{true: "servers"}[f.targets[kind+id]]
-		f.exec(fmt.Sprintf("INSERT INTO topic_titles (topic_id, source, kind, target, version) VALUES ('%s', 'file', '%s', '%s', %d)",
-			id, kind, target, f.changes))
+		f.exec(fmt.Sprintf("INSERT INTO topic_titles (topic_id, source, kind, target, version) "+
+			"VALUES ('%s', 'file', '%s', '%s', %d)", id, kind, target, f.changes))
 	case 1:
 		f.member[n] = !f.member[n]
 		f.exec(fmt.Sprintf("INSERT INTO collection_now (name, client_id, member, version) VALUES ('servers', '%s', %t, %d)",
 			idOf(n), f.member[n], f.changes))
 	case 2:
 		f.gap[n] = !f.gap[n]
-		f.exec(fmt.Sprintf("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, closed) "+
-			"VALUES ('%s', 900000, 900001, now64(6), now64(6), %t)", idOf(n), !f.gap[n]))
+		f.exec(fmt.Sprintf("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, "+
+			"closed) VALUES ('%s', 900000, 900001, now64(6), now64(6), %t)", idOf(n), !f.gap[n]))
 	case 3:
 		f.retired[n] = !f.retired[n]
 		f.exec(fmt.Sprintf("INSERT INTO client_retirements (client_id, state, version) VALUES ('%s', '%s', %d)", idOf(n),
@@ -142,12 +144,12 @@ func (f *fleet) stands(n int, kind, id string) (class string, since int) {
 		return cmp.Or(f.classes[[2]int{topic, s.state}], "said_unknown"), s, ok
 	}
 	led, latest, works := false, -1, -1
-	for _, topic := range typesOf[kind][0] {
+	for _, topic := range spokenOn[kind][0] {
 		if c, s, ok := classOf(topic); ok && !led {
 			class, since, led = c, s.at, true
 		}
 	}
-	for _, topic := range typesOf[kind][1] {
+	for _, topic := range spokenOn[kind][1] {
 		c, s, ok := classOf(topic)
 		if ok && !led && s.serial > latest {
 			class, since, latest = c, s.at, s.serial
@@ -162,7 +164,7 @@ func (f *fleet) stands(n int, kind, id string) (class string, since int) {
 
 // firstSeen is when a subject was first told of; 0 when never.
 func (f *fleet) firstSeen(kind, id string) (first int) {
-	for _, topic := range slices.Concat(typesOf[kind][0], typesOf[kind][1]) {
+	for _, topic := range slices.Concat(spokenOn[kind][0], spokenOn[kind][1]) {
 		if at := f.seen[topicID{topic, id}]; at > 0 && (first == 0 || at < first) {
 			first = at
 		}
@@ -174,7 +176,7 @@ func (f *fleet) firstSeen(kind, id string) (first int) {
 func (f *fleet) row(n int) string {
 	var required, pending, failed, restart, unknown, notKnown, good, subjects, oldest, since int
 	restartFor, failedFor := []string{}, []string{}
-	for kind, ids := range subjectsOf {
+	for kind, ids := range idsOf {
 		for _, id := range ids {
 			aimed, first := f.targets[kind+id], f.firstSeen(kind, id)
 			if aimed && (!f.member[n] || f.retired[n]) || first == 0 && !aimed {
@@ -249,8 +251,8 @@ func (f *fleet) row(n int) string {
 		}
 		return at(minute)
 	}
-	return fmt.Sprintf("%d%s %v %s %s %v %v %s", n+1, class, []int{required, pending, failed, restart, unknown, notKnown, good,
-		subjects}, time(oldest), time(since), restartFor, failedFor, time(f.scans[n]))
+	return fmt.Sprintf("%d%s %v %s %s %v %v %s", n+1, class, []int{required, pending, failed, restart, unknown, notKnown,
+		good, subjects}, time(oldest), time(since), restartFor, failedFor, time(f.scans[n]))
 }
 
 func (f *fleet) want() (all []string) {
@@ -264,7 +266,8 @@ func (f *fleet) want() (all []string) {
 
 const machineRows = `SELECT concat(toString(toUInt32(right(toString(client_id), 3))), class, ' [', arrayStringConcat(
 	[required, pending, failed, restart, said_unknown, not_known, good, subjects], ' '), '] ',
-	ifNull(toString(oldest_required), '-'), ' ', ifNull(toString(restart_since), '-'), ' [', arrayStringConcat(restart_for, ' '),
+	ifNull(toString(oldest_required), '-'), ' ', ifNull(toString(restart_since), '-'), ' [', arrayStringConcat(restart_for,
+	' '),
 	'] [', arrayStringConcat(failed_for, ' '), '] ', ifNull(toString(last_scan), '-'))
 	FROM machine_states ORDER BY client_id`
 
@@ -302,7 +305,8 @@ func machinesStand(t *testing.T, seed uint64, steps int) {
 			}
 		}
 	}
-	const written = "SELECT toString((SELECT count() FROM machine_now)) || ' ' || toString((SELECT max(version) FROM machine_now))"
+	const written = "SELECT toString((SELECT count() FROM machine_now)) || ' ' || " +
+		"toString((SELECT max(version) FROM machine_now))"
 	before := f.rows(written)
 	f.start()
 	f.step(-1)
