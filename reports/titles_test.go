@@ -38,6 +38,7 @@ func TestTitlesStandBeforeTheIDsTheyAreOf(t *testing.T) {
 		{"messages", map[string]string{"client": "ALPHA"}, "Own | own\n=Cumulative Update | u-1"},
 		{"clients-in-state", enforcement, "=Cumulative Update | u-1\n=Cumulative Update | u-1\nu-2 | u-2"},
 		{"failing-clients", enforcement, "=Cumulative Update | u-1\n=Cumulative Update | u-1\nu-2 | u-2"},
+		{"compliance", map[string]string{"topic_type": "402", "topic_id": "u-1"}, "=Cumulative Update | u-1"},
 		{"failures", nil, "=Cumulative Update | u-1"},
 		{"stale-states", map[string]string{"topic_type": "402"}, "=Cumulative Update | u-1\n=Cumulative Update | u-1\nu-2 | u-2"},
 		{"names", nil, "u-2 | u-2\n=Cumulative Update | u-1\nOwn | own"},

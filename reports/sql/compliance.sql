@@ -62,6 +62,7 @@ WITH
     )
 SELECT
     {topic_type:UInt32} AS topic_type,
+    if(titled.title != '', titled.title, lines.topic_id) AS title,
     lines.topic_id AS topic_id,
     lines.state AS state_id,
     multiIf(lines.state IS NULL, concat('Unknown: ', transform(lines.cause,
@@ -88,3 +89,5 @@ LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_na
     ON n.named = assumeNotNull(lines.state)
 LEFT JOIN (SELECT state_id AS of_state, class FROM classes WHERE topic_type = {topic_type:UInt32}) AS c
     ON c.of_state = assumeNotNull(lines.state)
+LEFT JOIN (SELECT topic_id AS titled_id, title FROM topic_id_titles WHERE topic_type = {topic_type:UInt32}
+    AND ({topic_id:String} = '' OR topic_id = {topic_id:String})) AS titled ON titled.titled_id = lines.topic_id

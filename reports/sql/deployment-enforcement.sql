@@ -38,6 +38,7 @@ WITH
         GROUP BY topic_id, state_id
     )
 SELECT
+    if(titled.title != '', titled.title, counted.topic_id) AS title,
     counted.topic_id AS deployment,
     counted.state_id AS state_id,
     if(n.state_name != '', n.state_name, concat('State ', toString(counted.state_id))) AS state_name,
@@ -51,3 +52,5 @@ FROM counted
 LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_names WHERE topic_type = 301
     GROUP BY named) AS n
     ON n.named = counted.state_id
+LEFT JOIN (SELECT topic_id AS titled_id, title FROM topic_id_titles WHERE topic_type = 301
+    AND ({deployment:String} = '' OR topic_id = {deployment:String})) AS titled ON titled.titled_id = counted.topic_id

@@ -41,6 +41,7 @@ WITH
     )
 SELECT
     per_type.topic_type AS topic_type,
+    if(t.topic != '', t.topic, concat('Topic type ', toString(per_type.topic_type))) AS topic,
     t.topic_name AS topic_name,
     topic_ids,
     per_state.state_id AS state_id,
@@ -50,7 +51,8 @@ SELECT
     toUInt64(per_state.state_id) AS _place
 FROM per_state
 INNER JOIN per_type ON per_type.topic_type = per_state.topic_type
-LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t
+LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name, any(topic) AS topic FROM topic_names
+    GROUP BY named_type) AS t
     ON t.named_type = per_type.topic_type
 LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names
     GROUP BY named_type, named) AS n
