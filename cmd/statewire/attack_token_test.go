@@ -120,7 +120,8 @@ func TestAttackAViewersTokenOnEachPathOfTheAPI(t *testing.T) {
 			for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"} {
 				code := caller.call(method, path)
 				reads := slices.Contains(described, "GET") && (method == "GET" || method == "HEAD")
-				if strings.HasPrefix(path, "/api/v1/tasks/") || strings.HasPrefix(path, "/api/v1/subjects/") {
+				if strings.HasPrefix(path, "/api/v1/tasks/") || strings.HasPrefix(path, "/api/v1/subjects/") ||
+					strings.HasSuffix(path, "?subject=1") {
 					reads = false // there is no task, and no subject, of this id
 				}
 				changes := (method == "POST" || method == "PUT") && slices.Contains(described, method)

@@ -40,7 +40,7 @@ SELECT
     s.target AS target,
     s.title_source AS title_source,
     s.superseded_by AS superseded_by,
-    if(toYear(s.first_seen) = 1970, NULL, toNullable(s.first_seen)) AS first_seen,
+    if(toYear(s.first_seen) = 1970, NULL, toNullable(CAST(s.first_seen, 'DateTime64(6, \'UTC\')'))) AS first_seen,
     s.url AS url,
     s.topic_type AS topic_type,
     s.topic_id AS topic_id,
