@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"statewire/internal/filelock"
 	"statewire/store"
@@ -28,35 +29,43 @@ func begin(root, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	lock, err := filelock.Take(filepath.Join(root, "migrated.lock"), true)
+	like := filepath.Join(root, "migrated-"+of)
+	lock, err := filelock.Take(like+".lock", true)
 	if err != nil {
 		return fmt.Errorf("wait for the migrated engine: %w", err)
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	like := filepath.Join(root, "migrated-"+of)
 	if _, err := os.Lstat(like); errors.Is(err, fs.ErrNotExist) {
 		if err := migrateOnce(root, like); err != nil {
 			return err
 		}
 	}
-	if err := os.CopyFS(dir, os.DirFS(like)); err != nil {
+	now := time.Now()
+	if err := errors.Join(os.Chtimes(like, now, now), os.CopyFS(dir, os.DirFS(like))); err != nil {
 		return fmt.Errorf("copy the migrated engine: %w", err)
 	}
 	return nil
 }
 
-// migrateOnce makes the engine that others copy, in place of those of other trees.
+// migrateOnce makes the engine that others copy, and removes those that nobody has copied for a day.
 func migrateOnce(root, like string) error {
 	old, err := filepath.Glob(filepath.Join(root, "migrated-*"))
 	if err != nil {
 		return fmt.Errorf("look for migrated engines: %w", err)
 	}
 	for _, dir := range old {
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < 24*time.Hour {
+			continue
+		}
 		if err := os.RemoveAll(dir); err != nil {
 			return fmt.Errorf("remove a migrated engine: %w", err)
 		}
 	}
 	making := like + ".new"
+	if err := os.RemoveAll(making); err != nil { // of a process that was killed
+		return fmt.Errorf("make the migrated engine anew: %w", err)
+	}
 	s, err := store.Open(context.Background(), store.DefaultConfig(), store.Options{Access: store.Own, Dir: making})
 	if err != nil {
 		return err
