@@ -83,7 +83,7 @@ func (t *pageTable) add(row []any) {
 func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 	c := t.rows.Columns[i]
 	cell := web.Cell{Text: tabular.Shorten(tabular.TerminalSafe(tabular.Text(v)), 400),
-		Label: web.Label(c.Name), Link: linkOf(t.rows.Report, c.Name, t.rows.Columns, row)}
+		Label: web.Label(c.Name), Link: t.link(c.Name, row)}
 	switch x := v.(type) {
 	case nil:
 		if c.Name == "last_report" {
@@ -193,9 +193,13 @@ func isID(column string) bool {
 		strings.HasSuffix(column, "serial")
 }
 
-// linkOf fills a column's link with values of the same row. NULL has nothing to link to: the Unknown
-// bucket of a topic leads to the clients in it.
-func linkOf(r *reports.Report, column string, columns []reports.Column, row []any) string {
+func (t *pageTable) link(column string, row []any) string {
+	return linkOf(t.rows.Report, column, t.rows.Columns, row, t.rows.Params)
+}
+
+// linkOf fills a column's link with values of the same row, or else of the question: what counts the machines of a
+// collection leads to those. NULL has nothing to link to: the Unknown bucket of a topic leads to the clients in it.
+func linkOf(r *reports.Report, column string, columns []reports.Column, row []any, asked map[string]string) string {
 	form, ok := r.Links[column]
 	if !ok {
 		return ""
@@ -209,8 +213,15 @@ func linkOf(r *reports.Report, column string, columns []reports.Column, row []an
 		key, value, _ := strings.Cut(pair, "=")
 		if from := strings.Trim(value, "{}"); from != value {
 			at := slices.IndexFunc(columns, func(c reports.Column) bool { return c.Name == from })
-			if at < 0 {
+			given, ok := asked[from]
+			if at < 0 && !ok {
 				return ""
+			}
+			if at < 0 {
+				if given != "" {
+					out.Set(key, given)
+				}
+				continue
 			}
 			if row[at] == nil {
 				if key != "state_id" || name != "clients-in-state" {
@@ -263,15 +274,14 @@ func (t *pageTable) addBar(row []any) {
 	stacks := t.view.Stacks
 	if len(stacks) == 0 || stacks[len(stacks)-1].Title != group {
 		t.view.Stacks = append(t.view.Stacks, web.Stack{Title: group,
-			Link: linkOf(t.rows.Report, t.rows.Columns[t.bars[0]].Name, t.rows.Columns, row)})
+			Link: t.link(t.rows.Columns[t.bars[0]].Name, row)})
 	}
 	stack := &t.view.Stacks[len(t.view.Stacks)-1]
 	count := tabular.Int(row[t.bars[2]])
 	name := tabular.TerminalSafe(tabular.Text(row[t.bars[1]]))
 	stack.Total += count
 	stack.Segments = append(stack.Segments, web.Segment{
-		Name: name, Count: count, Tone: web.ToneOf(name), Link: linkOf(t.rows.Report, t.rows.Columns[t.bars[2]].Name,
-			t.rows.Columns, row),
+		Name: name, Count: count, Tone: web.ToneOf(name), Link: t.link(t.rows.Columns[t.bars[2]].Name, row),
 	})
 }
 

@@ -12,8 +12,8 @@
 -- bars: deployment, state_name, clients
 -- note percent: of the clients that told of that deployment's enforcement
 -- note error_codes: first parameters that look like failure codes (0x8…), most frequent first, at most three
--- link deployment: deployment-enforcement?deployment={deployment}
--- link clients: clients-in-state?topic_type=301&topic_id={deployment}&state_id={state_id}
+-- link deployment: deployment-enforcement?deployment={deployment}&collection={collection}
+-- link clients: clients-in-state?topic_type=301&topic_id={deployment}&state_id={state_id}&collection={collection}
 WITH
     counted AS
     (

@@ -19,7 +19,7 @@
 -- note error: the deployment failed there
 -- note not_known: machines of the target of which nothing certain is known
 -- note outside: machines that are not asked; they are in no percentage
--- link title: compliance?topic_type=300&topic_id={topic_id}
+-- link title: compliance?topic_type=300&topic_id={topic_id}&collection={collection}
 WITH
     ['deployment'] AS asked_kinds,
     [toUInt32(300), 301, 302] AS asked_types

@@ -15,8 +15,8 @@
 -- note error_code: empty when no parameter looks like one
 -- note topic_ids: how many different deployments, updates or items
 -- note title: of the one that most of these failures are about
--- link clients: failing-clients?topic_type={topic_type}&state_id={state_id}&code={error_code}
--- link state_name: clients-in-state?topic_type={topic_type}&state_id={state_id}
+-- link clients: failing-clients?topic_type={topic_type}&state_id={state_id}&code={error_code}&collection={collection}
+-- link state_name: clients-in-state?topic_type={topic_type}&state_id={state_id}&collection={collection}
 -- with: titled
 WITH
     names AS

@@ -13,7 +13,7 @@
 -- note required: machines on which something of the group is not compliant
 -- note not_known: machines that lack nothing of it that is known, but of some of it nothing is
 -- note not_applicable: machines that need nothing of it
--- link group: updates?group={group}
+-- link group: updates?group={group}&collection={collection}
 WITH
     members AS
     (

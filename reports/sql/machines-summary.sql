@@ -13,7 +13,7 @@
 -- note need_none: the same in every row: machines that said all and need nothing
 -- note not_known: the same in every row: machines that lack nothing so far, and of which not everything is known. The
 --   three add up to the scope
--- link machines: machines?problem={class}
+-- link machines: machines?problem={class}&collection={collection}
 WITH
     standing AS
     (

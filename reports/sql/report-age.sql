@@ -5,7 +5,7 @@
 -- description: How many clients reported within the last hour, the last day and so on.
 -- param collection String = '': Only members of this collection
 -- note percent: of all clients known to the site, or of the members of the collection
--- link clients: clients?min_age_hours={from_hours}&max_age_hours={to_hours}
+-- link clients: clients?min_age_hours={from_hours}&max_age_hours={to_hours}&collection={collection}
 WITH
     (SELECT count() FROM clients_seen FINAL
         WHERE client_id NOT IN (SELECT client_id FROM retired_clients)

@@ -11,8 +11,8 @@
 -- order: source String, _place UInt64
 -- bars: source, state_name, clients
 -- note percent: of the clients that told of a scan at that source
--- link source: scan-states?source={source}
--- link clients: clients-in-state?topic_type=501&topic_id={source}&state_id={state_id}
+-- link source: scan-states?source={source}&collection={collection}
+-- link clients: clients-in-state?topic_type=501&topic_id={source}&state_id={state_id}&collection={collection}
 WITH
     counted AS
     (

@@ -11,8 +11,8 @@
 -- order: topic_type UInt32, _place UInt64
 -- bars: topic_type, state_name, pairs
 -- note pairs: one client's state of one topic id
--- link topic_type: compliance?topic_type={topic_type}
--- link state_name: clients-in-state?topic_type={topic_type}&state_id={state_id}
+-- link topic_type: compliance?topic_type={topic_type}&collection={collection}
+-- link state_name: clients-in-state?topic_type={topic_type}&state_id={state_id}&collection={collection}
 WITH
     -- A collection's are counted; the site's are summed up already.
     ids AS

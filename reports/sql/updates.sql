@@ -19,7 +19,7 @@
 -- note not_known: machines that scan for updates, or of the target, of which nothing certain is known
 -- note oldest_required: the client's own clock, at the oldest word of a machine that needs it
 -- note outside: machines that are not asked; they are in no percentage
--- link title: compliance?topic_type=500&topic_id={topic_id}
+-- link title: compliance?topic_type=500&topic_id={topic_id}&collection={collection}
 WITH
     ['update'] AS asked_kinds,
     [toUInt32(500), 400, 402] AS asked_types
