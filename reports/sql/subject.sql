@@ -16,6 +16,7 @@
 -- note known_percent: machines that are known, of those that count
 -- note stale: machines that count and did not report for reports.stale_after; they stay in the class they last said
 -- note outside_spoke: machines outside the target that told of it
+-- note link: the machines of the line, as the API has them
 -- link machines: subject-machines?subject={subject}&collection={collection}&class={class}&cause={cause}
 -- with: asked, scope, rule, causes, placed, tally
 WITH
@@ -42,6 +43,9 @@ SELECT
         AND client_id NOT IN (SELECT client_id FROM collection_members WHERE name = the_target)) AS outside_spoke,
     concat(if(the_kind = 'other', toString(the_type), the_kind), '/', the_id) AS subject,
     {collection:String} AS collection,
+    concat('/api/v1/reports/subject-machines?subject=', encodeURLFormComponent(subject), '&class=', class,
+        if(cause = '', '', concat('&cause=', cause)),
+        if(collection = '', '', concat('&collection=', encodeURLFormComponent(collection)))) AS link,
     toUInt8(number) AS _place
 FROM (SELECT number FROM numbers(18))
 ARRAY JOIN [lines[number + 1]] AS line
