@@ -18,7 +18,7 @@
 -- note newest_message: the client's own clock, at the latest change any client in this state told of
 -- link clients: clients-in-state?topic_type={topic_type}&topic_id={topic_id}&state_id={state_id}&collection={collection}
 -- link topic_id: compliance?topic_type={topic_type}&topic_id={topic_id}&collection={collection}
--- with: one, scope, rule, causes, placed
+-- with: one, scope, rule, placed
 WITH
     {topic_id:String} = '' AND {collection:String} = '' AS summed,
     counted AS
@@ -46,7 +46,7 @@ WITH
                    (SELECT kind, topic_id FROM subject_types WHERE topic_type = {topic_type:UInt32}))
         UNION ALL
         SELECT the_id AS topic_id, sum(machines) AS population, groupArrayIf((cause, machines), cause != '') AS silent
-        FROM (SELECT cause, count() AS machines FROM placed WHERE {topic_id:String} != '' GROUP BY cause)
+        FROM (SELECT cause, count() AS machines FROM placed WHERE {topic_id:String} != '' AND class != 'outside' GROUP BY cause)
         GROUP BY topic_id
     ),
     lines AS

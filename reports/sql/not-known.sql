@@ -8,7 +8,7 @@
 -- param collection String = '': Only the members of this collection; empty takes the site
 -- order: _place UInt8
 -- link machines: subject-machines?subject={subject}&collection={collection}&cause={cause}
--- with: asked, scope, rule, causes, placed
+-- with: asked, scope, rule, placed
 WITH
     [
         ('said_unknown', 'it says itself that it does not know: its detection did not finish; look at its own log'),

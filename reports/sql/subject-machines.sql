@@ -15,22 +15,26 @@
 -- note error: the first parameter that looks like a failure code
 -- link computer: /clients/{client_id}
 -- link client_id: client-states?client={client_id}
--- with: asked, scope, rule, causes, placed, named
+-- with: asked, scope, rule, placed, named
 WITH
     ['failed', 'restart', 'pending', 'bad', 'not_known', 'said_unknown', 'compliant', 'not_applicable',
         'not_applicable_implied', 'other', 'outside'] AS places,
     everybody AS
     (
-        SELECT client_id, class, cause FROM placed
-        UNION ALL
-        SELECT client_id, 'outside' AS class, '' AS cause
-        FROM scope
-        WHERE {class:String} IN ('', 'outside') AND {cause:String} = ''
-          AND client_id NOT IN (SELECT client_id FROM placed)
+        SELECT client_id, min(everyone.at) AS place, places[place] AS class, max(everyone.why) AS cause
+        FROM
+        (
+            SELECT client_id, toUInt8(indexOf(places, class)) AS at, cause AS why FROM placed
+            UNION ALL
+            SELECT client_id, toUInt8(length(places)) AS at, '' AS why
+            FROM scope
+            WHERE {class:String} IN ('', 'outside') AND {cause:String} = ''
+        ) AS everyone
+        GROUP BY client_id
     ),
     wanted AS
     (
-        SELECT toUInt8(indexOf(places, class)) AS place, client_id, class, cause
+        SELECT place, client_id, class, cause
         FROM everybody
         WHERE multiIf({class:String} = '', 1,
                       {class:String} = 'not_compliant', class IN ('bad', 'pending', 'restart', 'failed'),
@@ -50,11 +54,22 @@ WITH
     (
         SELECT
             client_id,
-            argMin((topic_type, state_id, message_time, params), (if(t.lead = 0, 255, t.lead), bitNot(t.place))) AS one,
+            argMin((t.topic_type, t.state_id, t.message_time, t.params), (if(t.lead = 0, 255, t.lead), bitNot(t.place))) AS one,
             one.1 AS of_type, one.2 AS state, one.3 AS at, one.4 AS texts
-        FROM told AS t
+        FROM
+        (
+            SELECT
+                client_id, topic_type, state_id, message_time, params,
+                toUInt8(indexOf(leading_types, topic_type)) AS lead,
+                bitShiftLeft(toUInt128(serial), 64) + toUInt128(toUnixTimestamp64Milli(message_time)) AS place,
+                transform(bitShiftLeft(toUInt64(topic_type), 32) + state_id, arrayPushBack(known.1, toUInt64(0)),
+                    arrayPushBack(known.2, toUInt8(0)),
+                    toUInt8(indexOf(said_classes, if(the_kind = 'other', 'other', 'said_unknown')))) AS code
+            FROM current_states
+            WHERE topic_type IN (SELECT arrayJoin(arrayConcat(leading_types, detail_types))) AND topic_id = the_id
+              AND client_id IN (SELECT arrayJoin(page_ids))
+        ) AS t
         INNER JOIN (SELECT client_id, class FROM page) AS p ON p.client_id = t.client_id AND said_classes[t.code] = p.class
-        WHERE client_id IN (SELECT arrayJoin(page_ids))
         GROUP BY client_id
     ),
     -- One entry per message: copies collapse to their first arrival, a serial used twice to the message that counts.

@@ -18,7 +18,7 @@
 -- note outside_spoke: machines outside the target that told of it
 -- note link: the machines of the line, as the API has them
 -- link machines: subject-machines?subject={subject}&collection={collection}&class={class}&cause={cause}
--- with: asked, scope, rule, causes, placed, tally
+-- with: asked, scope, rule, placed, tally
 WITH
     ['waiting', 'gap', 'set_aside', 'unsent', 'silent', 'clock', 'not_scanned', 'never_told'] AS causes,
     arrayConcat(
@@ -27,8 +27,8 @@ WITH
         arrayMap(c -> ('not_known', c), causes),
         [('other', ''), ('outside', '')]) AS lines
 SELECT
-    line.1 AS class,
-    line.2 AS cause,
+    class,
+    cause,
     if(class = 'outside', scope_clients - population,
         arraySum(t -> if(t.1 = class AND t.2 = cause, t.3, 0), tally)) AS machines,
     if(class = 'outside', NULL, share(machines, population)) AS percent_of_population,
@@ -39,14 +39,18 @@ SELECT
     population,
     scope_clients,
     stale,
-    (SELECT count() FROM said WHERE the_target != ''
-        AND client_id NOT IN (SELECT client_id FROM collection_members WHERE name = the_target)) AS outside_spoke,
+    outside_spoke,
     concat(if(the_kind = 'other', toString(the_type), the_kind), '/', the_id) AS subject,
     {collection:String} AS collection,
     concat('/api/v1/reports/subject-machines?subject=', encodeURLFormComponent(subject), '&class=', class,
         if(cause = '', '', concat('&cause=', cause)),
         if(collection = '', '', concat('&collection=', encodeURLFormComponent(collection)))) AS link,
-    toUInt8(number) AS _place
-FROM (SELECT number FROM numbers(18))
-ARRAY JOIN [lines[number + 1]] AS line
+    toUInt8(line.2 - 1) AS _place
+FROM
+(
+    SELECT f.*, s.scope_clients AS scope_clients, arrayJoin(arrayZip(lines, arrayEnumerate(lines))) AS line,
+        line.1.1 AS class, line.1.2 AS cause
+    FROM figures AS f
+    CROSS JOIN (SELECT count() AS scope_clients FROM scope) AS s
+)
 WHERE machines > 0 OR class NOT IN ('not_known', 'other')

@@ -18,7 +18,7 @@
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
 -- link missing_messages: missing-ranges?client={client_id}
--- with: one, scope, quiet, causes, named
+-- with: one, scope, quiet, placed, named
 WITH
     unknown AS
     (
@@ -28,9 +28,8 @@ WITH
         INNER JOIN
         (
             SELECT client_id, cause
-            FROM caused
-            WHERE ({cause:String} = '' OR cause = {cause:String})
-              AND NOT (the_kind = 'update' AND the_target = '' AND last_scan >= the_seen AND NOT gap)
+            FROM placed
+            WHERE class = 'not_known' AND ({cause:String} = '' OR cause = {cause:String})
         ) AS c ON c.client_id = s.client_id
         WHERE {after:UInt8} = 0 OR (latest, client_id) > ({after_last_report:DateTime64(6,'UTC')}, {after_client_id:UUID})
         ORDER BY latest, client_id

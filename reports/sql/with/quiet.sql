@@ -1,9 +1,11 @@
--- Who should have told of the topic and did not, as untold. Without a topic id these are all that never told of its type.
+-- Who should have told of the topic and did not, as judged, for placed. Without a topic id these are all that never told of its type.
     multiIf(the_kind = 'update' OR the_kind = 'baseline', [400, 401, 402, 500], the_kind = 'deployment', [300, 301, 302],
         [{topic_type:UInt32}]) AS types,
-    untold AS
+    -- None of them said anything.
+    [''] AS said_classes,
+    judged AS
     (
-        SELECT client_id, max(s.last_scan) AS last_scan, max(s.wrong_clock) AS wrong_clock
+        SELECT client_id, toUInt8(0) AS said, toUInt8(1) AS asked, max(s.last_scan) AS last_scan, max(s.wrong_clock) AS wrong_clock
         FROM
         (
             SELECT client_id, CAST(client_scans.last_scan, 'DateTime64(3, \'UTC\')') AS last_scan,

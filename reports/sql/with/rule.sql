@@ -1,4 +1,4 @@
--- Who says what of the subject, and who should and does not: lines 1 to 5 of the rule in docs/compliance.md. Needs asked and scope before it; causes and placed follow.
+-- Who says what of the subject, and who should and does not: one row for each client that told of it, or is asked. Needs asked and scope before it; placed follows.
     multiIf(the_kind = 'update', [500, 400], the_kind = 'deployment', [300], the_kind = 'baseline', [401],
         [the_type]) AS leading_types,
     multiIf(the_kind = 'update', [402], the_kind = 'deployment', [301, 302], the_kind = 'baseline', [402, 500, 400],
@@ -10,47 +10,48 @@
             groupArray(toUInt8(indexOf(said_classes, if(class = 'good', 'compliant', class)))))
         FROM classes
     ) AS known,
-    told AS
+    -- What each told, when it scanned, and whether it is a member of the target: read together, once.
+    heard AS
     (
         SELECT
-            client_id, topic_type, state_id, serial, message_time, received_time, params,
-            toUInt8(indexOf(leading_types, topic_type)) AS lead,
-            bitShiftLeft(toUInt128(serial), 64) + toUInt128(toUnixTimestamp64Milli(message_time)) AS place,
+            client_id,
             transform(bitShiftLeft(toUInt64(topic_type), 32) + state_id, arrayPushBack(known.1, toUInt64(0)),
                 arrayPushBack(known.2, toUInt8(0)),
-                toUInt8(indexOf(said_classes, if(the_kind = 'other', 'other', 'said_unknown')))) AS code
+                toUInt8(indexOf(said_classes, if(the_kind = 'other', 'other', 'said_unknown')))) AS code,
+            toUInt8(indexOf(leading_types, topic_type)) AS lead,
+            bitShiftLeft(toUInt128(serial), 64) + toUInt128(toUnixTimestamp64Milli(message_time)) AS place,
+            toDateTime64(0, 3, 'UTC') AS scan,
+            toDateTime64(0, 6, 'UTC') AS wrong,
+            toUInt8(0) AS meant
         FROM current_states
         WHERE topic_type IN (SELECT arrayJoin(arrayConcat(leading_types, detail_types))) AND topic_id = the_id
-          AND client_id IN (SELECT client_id FROM scope)
+        UNION ALL
+        SELECT client_id, toUInt8(0) AS code, toUInt8(0) AS lead, toUInt128(0) AS place,
+            CAST(client_scans.last_scan, 'DateTime64(3, \'UTC\')') AS scan,
+            CAST(client_scans.wrong_clock, 'DateTime64(6, \'UTC\')') AS wrong,
+            toUInt8(the_target = '') AS meant
+        FROM client_scans
+        WHERE the_kind = 'update' OR the_target != ''
+        UNION ALL
+        SELECT client_id, toUInt8(0) AS code, toUInt8(0) AS lead, toUInt128(0) AS place, toDateTime64(0, 3, 'UTC') AS scan,
+            toDateTime64(0, 6, 'UTC') AS wrong, toUInt8(1) AS meant
+        FROM collection_members
+        WHERE the_target != '' AND name = the_target
     ),
     -- The leading type decides. What is bad is said more exactly by a detail, and where nothing leads a detail stands alone.
-    said AS
+    judged AS
     (
         SELECT
             client_id,
             argMinIf(code, lead, lead > 0) AS led,
             argMaxIf(code, place, lead = 0) AS detail,
             argMaxIf(code, place, lead = 0 AND code IN (3, 4, 5)) AS progress,
-            said_classes[multiIf(led = 0, detail, led = 2 AND progress > 0, progress, led)] AS class
-        FROM told
+            multiIf(led = 0, detail, led = 2 AND progress > 0, progress, led) AS said,
+            max(scan) AS last_scan,
+            max(wrong) AS wrong_clock,
+            max(meant) AS asked
+        FROM heard
+        WHERE client_id IN (SELECT client_id FROM scope)
         GROUP BY client_id
-    ),
-    -- Members of the target, or without one those that scan for updates: they should have told of it, and did not.
-    untold AS
-    (
-        SELECT client_id, max(s.last_scan) AS last_scan, max(s.wrong_clock) AS wrong_clock
-        FROM
-        (
-            SELECT client_id, CAST(client_scans.last_scan, 'DateTime64(3, \'UTC\')') AS last_scan,
-                CAST(client_scans.wrong_clock, 'DateTime64(6, \'UTC\')') AS wrong_clock
-            FROM client_scans
-            WHERE if(the_target = '', the_kind = 'update',
-                client_id IN (SELECT client_id FROM collection_members WHERE name = the_target))
-            UNION ALL
-            SELECT client_id, toDateTime64(0, 3, 'UTC') AS last_scan, toDateTime64(0, 6, 'UTC') AS wrong_clock
-            FROM collection_members
-            WHERE the_target != '' AND name = the_target
-        ) AS s
-        WHERE client_id IN (SELECT client_id FROM scope) AND client_id NOT IN (SELECT client_id FROM told)
-        GROUP BY client_id
+        HAVING said > 0 OR asked = 1
     ),

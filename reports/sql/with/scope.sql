@@ -4,6 +4,7 @@
         SELECT client_id
         FROM clients_seen FINAL
         WHERE client_id NOT IN (SELECT client_id FROM retired_clients)
-          AND ({collection:String} = ''
-               OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String}))
+        -- if collection:
+          AND client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String})
+        -- end:
     ),

@@ -1,21 +1,17 @@
 -- Where the clients of the site, or of the collection that is named, stand on every subject of asked_kinds, which the query says with their topic types, asked_types. The site's counts are kept, a collection's are made over its members; those who scanned since an update was first seen are a rank (looked), less those of them who spoke.
+    -- if collection:
     members AS
     (
         SELECT client_id
         FROM clients_seen FINAL
-        WHERE {collection:String} != ''
-          AND client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String})
+        WHERE client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String})
     ),
-    (
-        SELECT if({collection:String} = '',
-            (SELECT count() FROM clients_seen FINAL WHERE client_id NOT IN (SELECT client_id FROM retired_clients)),
-            (SELECT count() FROM members))
-    ) AS scope_clients,
+    (SELECT count() FROM members) AS scope_clients,
     asked AS
     (
         SELECT kind, topic_id, topic_type, target, toUnixTimestamp64Micro(first_seen) AS seen
         FROM subjects
-        WHERE {collection:String} != '' AND kind IN (SELECT arrayJoin(asked_kinds))
+        WHERE kind IN (SELECT arrayJoin(asked_kinds))
     ),
     ['good', 'bad', 'pending', 'restart', 'failed', 'not_applicable', 'said_unknown', 'other'] AS class_names,
     told AS
@@ -46,7 +42,7 @@
             (
                 SELECT topic_type, topic_id, client_id, state_id, serial, message_time
                 FROM current_states
-                WHERE {collection:String} != '' AND topic_type IN (SELECT arrayJoin(asked_types))
+                WHERE topic_type IN (SELECT arrayJoin(asked_types))
                   AND client_id IN (SELECT client_id FROM members)
             ) AS s
             ANY LEFT JOIN (SELECT topic_type, state_id, indexOf(class_names, class) AS code FROM classes) AS c
@@ -112,14 +108,12 @@
         )
         WHERE kind != ''
     ),
+    -- else:
+    (SELECT count() FROM clients_seen FINAL WHERE client_id NOT IN (SELECT client_id FROM retired_clients)) AS scope_clients,
+    -- end:
     standings AS
     (
-        SELECT CAST(kind, 'String') AS kind, topic_id, CAST(counted, 'String') AS counted, good, bad, pending, restart,
-            failed, na_said + na_implied AS not_applicable,
-            said_unknown + other + arraySum(mapValues(not_known)) AS not_known, newest, oldest_bad
-        FROM subject_counts FINAL
-        WHERE {collection:String} = '' AND deleted = 0 AND kind IN (SELECT arrayJoin(asked_kinds))
-        UNION ALL
+        -- if collection:
         SELECT
             a.kind AS kind,
             a.topic_id AS topic_id,
@@ -134,5 +128,12 @@
         LEFT JOIN spoke AS s ON s.kind = a.kind AND s.topic_id = a.topic_id
         LEFT JOIN looked AS l ON l.kind = a.kind AND l.topic_id = a.topic_id
         LEFT JOIN (SELECT name, count() AS clients FROM aimed GROUP BY name) AS t ON t.name = a.target
+        -- else:
+        SELECT CAST(kind, 'String') AS kind, topic_id, CAST(counted, 'String') AS counted, good, bad, pending, restart,
+            failed, na_said + na_implied AS not_applicable,
+            said_unknown + other + arraySum(mapValues(not_known)) AS not_known, newest, oldest_bad
+        FROM subject_counts FINAL
+        WHERE deleted = 0 AND kind IN (SELECT arrayJoin(asked_kinds))
+        -- end:
     ),
     (part, whole) -> if(whole = 0, NULL, intDiv(1000 * part, greatest(whole, 1)) / 10) AS portion,
