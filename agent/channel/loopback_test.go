@@ -243,6 +243,7 @@ func TestARealNotifierPartsTwoMachinesWithOneIdentity(t *testing.T) {
 		away, stays = b, a
 	}
 	until(t, "one stays", over(stays, "TCP"))
+	until(t, "the other says when it comes back", func() bool { return !away.Status().NextTry.IsZero() })
 	if st := away.Status(); time.Until(st.NextTry) < 14*time.Minute || time.Until(st.NextTry) > 20*time.Minute {
 		t.Errorf("the other comes back at %v: %+v", st.NextTry, st)
 	}
