@@ -24,14 +24,10 @@ type Seed struct {
 	Now   time.Time
 }
 
-// NewSeed opens a fresh database with the shipped state catalog and classes.
+// NewSeed opens a fresh database with the shipped state catalog.
 func NewSeed(t testing.TB) *Seed {
 	t.Helper()
-	classes, err := configs.Default().StateClasses()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := storetest.NewWith(t, store.DefaultConfig(), store.Options{Catalog: configs.StateCatalog, Classes: classes})
+	s := storetest.NewWith(t, store.DefaultConfig(), store.Options{Catalog: configs.StateCatalog})
 	return &Seed{T: t, Store: s, Now: time.Now().UTC().Truncate(time.Millisecond)}
 }
 
@@ -179,13 +175,6 @@ func RequiredParams(r *reports.Report) map[string]string {
 		}
 	}
 	return params
-}
-
-// Subject makes what required parameters name: a deployment called 1 that is meant for nobody.
-func (s *Seed) Subject() *Seed {
-	s.T.Helper()
-	s.Exec("INSERT INTO topic_titles (topic_id, source, kind, target, version) VALUES ('1', 'file', 'deployment', 'none', 1)")
-	return s
 }
 
 // Lines joins some columns of each row, for comparison at a glance.
