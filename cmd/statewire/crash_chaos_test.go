@@ -55,12 +55,13 @@ func TestChaosConservesEveryMessage(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	long := time.Now().Add(chaosTime * time.Duration(times(t)))
+	latest := long.Add(2 * patience) // a slow machine needs more time until enough has happened
 	var clients sync.WaitGroup
 	for c := range 4 {
 		clients.Go(func() { b.client(ctx, t, &now, c, rand.New(rand.NewPCG(n, uint64(100+c)))) })
 	}
 	kills, dropped := 0, 0
-	for !t.Failed() && (time.Now().Before(long) || kills < 3 || !b.enough()) {
+	for time.Now().Before(long) || (kills < 3 || !b.enough()) && time.Now().Before(latest) {
 		time.Sleep(time.Duration(200+chance.IntN(4000)) * time.Millisecond)
 		now.current().kill()
 		kills++
@@ -82,9 +83,13 @@ func TestChaosConservesEveryMessage(t *testing.T) {
 	if files := ask(t, data, "SELECT uniqExact(name) FROM bad_files"); int(files) != dropped {
 		t.Errorf("the store lists %d bad files, want %d", files, dropped)
 	}
+	if kills < 3 || !b.enough() {
+		t.Errorf("%d kills, %d messages, %d bad ones and %d resent: too little happened", kills, len(b.stored), len(b.bad),
+			b.resent)
+	}
 }
 
-// enough says whether something of each kind happened: a slow machine needs more time for it.
+// enough says whether something of each kind happened.
 func (b *books) enough() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -187,8 +192,10 @@ func (b *books) balance(t *testing.T, data string, end bool) {
 	// it is.
 	arrived, stored, setAside, counted := map[string]uint64{}, uint64(0), uint64(0), uint64(0)
 	for _, row := range query(t, data, `
-		SELECT 'report' AS what, receipt, sum(messages) AS n, sum(set_aside) AS aside FROM client_reports FINAL GROUP BY receipt
-		UNION ALL SELECT 'stored', '', count(), 0 FROM state_messages FINAL WHERE source_file IN (SELECT source_file FROM client_reports)
+		SELECT 'report' AS what, receipt, sum(messages) AS n, sum(set_aside) AS aside FROM client_reports FINAL
+		GROUP BY receipt
+		UNION ALL SELECT 'stored', '', count(), 0 FROM state_messages FINAL
+		WHERE source_file IN (SELECT source_file FROM client_reports)
 		UNION ALL SELECT 'set aside', '', count(), 0 FROM set_aside_records FINAL`) {
 		switch n := number(t, row[2]); row[0] {
 		case "report":
