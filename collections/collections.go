@@ -164,6 +164,9 @@ func (s *Service) put(ctx context.Context, spec Spec, revision uint64, at time.T
 			return c, err
 		}
 		c.Clients = uint64(len(found))
+		if err := s.keep(ctx, c.Name, found); err != nil {
+			return c, err
+		}
 	} else {
 		c.Clients = uint64(len(members))
 	}
@@ -208,7 +211,7 @@ func (s *Service) delete(ctx context.Context, c Collection) (err error) {
 	if s.follower != nil {
 		err = s.follower.Forget(ctx, c)
 	}
-	err = errors.Join(err, s.putCollection(ctx, c, true), s.tidyMembers(ctx, c))
+	err = errors.Join(err, s.putCollection(ctx, c, true), s.tidyMembers(ctx, c), s.forgetKept(ctx, c.Name))
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,7 @@ func (s *Server) routeAPI(mux *routes, version string) {
 	}, s.apiStatus)
 	s.routeClients(api)
 	s.routeTasks(api)
+	s.routeNames(api)
 	for _, r := range s.runner.Catalog().List() {
 		s.describe(api.OpenAPI(), r)
 	}

@@ -67,7 +67,7 @@ func reads(t *testing.T, s *Server, client uuid.UUID) []string {
 }
 
 func TestAttackEachTokenOnEachPathAndMethod(t *testing.T) {
-	seed, tokens := reportstest.Fleet(t), newTokens(t)
+	seed, tokens := reportstest.Fleet(t).Subject(), newTokens(t)
 	s := newServer(t, seed, parts{cfg: reports.DefaultConfig(), reports: reports.Deps{Backlog: reportstest.SomeBacklog},
 		pages: Deps{Tokens: tokens, Tasks: someTasks(),
 			Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {})}})

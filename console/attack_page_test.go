@@ -50,7 +50,7 @@ func TestAttackScriptInEveryFieldThatAPageShows(t *testing.T) {
 	}
 	seed := scriptSite(t)
 	site := serveSeeded(t, seed, func(p *parts) {
-		p.pages.Notice = scripts[0] + scripts[1]
+		p.pages.Notice = func() string { return scripts[0] + scripts[1] }
 		p.pages.Version = scripts[2]
 		p.pages.Alarm = func(context.Context) Alarm { return Alarm{Text: scripts[4] + scripts[5]} }
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -20,6 +21,7 @@ type browser struct {
 	// Of the page that is open.
 	last    int
 	expired bool
+	loaded  bool
 	console string
 }
 
@@ -95,6 +97,79 @@ func (b *browser) browse(address string) (dom, console string) {
 	return document.Result.Value, b.console
 }
 
+// shape is how a page sits on a screen.
+type shape struct {
+	Wider   []string // elements that stick out, when the page scrolls sideways
+	Clipped []string // words that their box cuts off
+}
+
+// look opens an address once and measures it on each screen; with a folder it leaves pictures there.
+func (b *browser) look(address, name, folder string, screens ...screen) map[string]shape {
+	b.t.Helper()
+	if err := b.pipe.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
+		b.t.Fatal(err)
+	}
+	var target struct{ TargetID string }
+	b.call("", "Target.createTarget", object{"url": "about:blank"}, &target)
+	var page struct{ SessionID string }
+	b.call("", "Target.attachToTarget", object{"targetId": target.TargetID, "flatten": true}, &page)
+	b.call(page.SessionID, "Page.enable", nil, nil)
+	b.call(page.SessionID, "Emulation.setScrollbarsHidden", object{"hidden": true}, nil)
+	b.loaded = false
+	b.call(page.SessionID, "Page.navigate", object{"url": address}, nil)
+	for !b.loaded {
+		b.take(b.read())
+	}
+	out := map[string]shape{}
+	for _, s := range screens {
+		b.call(page.SessionID, "Emulation.setDeviceMetricsOverride", object{"width": s.width, "height": s.height,
+			"deviceScaleFactor": 1, "mobile": false}, nil)
+		b.call(page.SessionID, "Emulation.setEmulatedMedia", object{"features": []object{
+			{"name": "prefers-color-scheme", "value": map[bool]string{true: "dark", false: "light"}[s.dark]},
+			{"name": "prefers-reduced-motion", "value": "reduce"}}}, nil)
+		var answer struct{ Result struct{ Value shape } }
+		b.call(page.SessionID, "Runtime.evaluate", object{"expression": measure, "returnByValue": true}, &answer)
+		out[s.name] = answer.Result.Value
+		if folder != "" {
+			var picture struct{ Data []byte }
+			b.call(page.SessionID, "Page.captureScreenshot", object{"captureBeyondViewport": true,
+				"optimizeForSpeed": true}, &picture)
+			if err := os.WriteFile(filepath.Join(folder, name+"-"+s.name+".png"), picture.Data, 0o600); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+	}
+	b.call("", "Target.closeTarget", object{"targetId": target.TargetID}, nil)
+	return out
+}
+
+type screen struct {
+	name          string
+	width, height int
+	dark          bool
+}
+
+// measure finds what sticks out of the page, unless a box of its own scrolls it, and what is cut off without a sign.
+const measure = `(() => {
+	const wide = document.documentElement.clientWidth, out = { Wider: [], Clipped: [] };
+	if (document.documentElement.scrollWidth > wide) {
+		for (const e of document.body.querySelectorAll("*")) {
+			if (e.closest(".sr, .skip, .defs, svg svg")) continue;
+			if (e.getBoundingClientRect().right <= wide + 1) continue;
+			out.Wider.push(e.tagName + "." + e.className + " " + e.textContent.trim().slice(0, 40));
+		}
+		if (!out.Wider.length) out.Wider.push("the page");
+	}
+	for (const e of document.querySelectorAll(".value, .label, .note, .percent, .num, .tabs a, .chips a, .legend li, " +
+		".stack-head a, h1, h2")) {
+		if (e.closest(".table-wrap, .short, .u-legend, .sr")) continue;
+		if (e.clientWidth === 0 || e.scrollWidth <= e.clientWidth + 1) continue;
+		if (getComputedStyle(e).overflowX === "visible") continue;
+		out.Clipped.push(e.className + " " + e.textContent.trim().slice(0, 40));
+	}
+	return out;
+})()`
+
 // call asks for something and waits for the answer.
 func (b *browser) call(session, method string, params object, result any) {
 	b.t.Helper()
@@ -148,6 +223,8 @@ func (b *browser) take(r reply) {
 	switch r.Method {
 	case "Emulation.virtualTimeBudgetExpired":
 		b.expired = true
+	case "Page.loadEventFired":
+		b.loaded = true
 	case "Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded":
 		b.console += string(r.Params) + "\n"
 	}

@@ -124,7 +124,7 @@ func TestAClientWithoutANameStillLeadsToItsPage(t *testing.T) {
 	s.Polled(1, 5, 5, 5, hour)
 	s.Missing(1, 1, 5, hour)
 	if body := get(t, handler(t, s.Seed), "/reports/missing-ranges").Body.String(); !strings.Contains(body,
-		`<a href="/clients/`+id(1).String()+`">(no name)</a>`) || !strings.Contains(body, "<td>never</td>") {
+		`<a href="/clients/`+id(1).String()+`">(no name)</a>`) || !strings.Contains(body, "never</div></td>") {
 		t.Errorf("%s", body)
 	}
 }

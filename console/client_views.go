@@ -135,6 +135,9 @@ func stateView(client string, s explain.State) web.State {
 		TopicLink: clientPath + client + "?" + about.Encode() + "#explain",
 		StateLink: "/reports/clients-in-state?" + alike.Encode(),
 	}
+	if s.Title != s.Topic.ID {
+		out.Title = tabular.TerminalSafe(tabular.Shorten(s.Title, 120))
+	}
 	if s.Serial > 0 {
 		out.Serial, out.Link = humanize.Number(s.Serial), serialLink(client, s.Serial)
 	}

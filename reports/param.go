@@ -109,7 +109,11 @@ func (p Param) value(text string) (string, error) {
 		text = strings.TrimSpace(text)
 	}
 	if len(p.Allowed) > 0 && !slices.Contains(p.Allowed, text) {
-		return "", fmt.Errorf("has to be one of: %s", strings.Join(p.Allowed, ", "))
+		why := "has to be one of: " + strings.Join(p.Allowed, ", ")
+		if near := parse.Nearest(text, p.Allowed); near != "" {
+			why += "; did you mean " + near + "?"
+		}
+		return "", errors.New(why)
 	}
 	out, err := parseAs(p.Type, text)
 	if err != nil {

@@ -39,6 +39,7 @@ func (h *headerReader) checkQuery(first int, lines []string) error {
 		}
 	}
 	r.selfPaging = used["page_rows"]
+	r.hidden = h.hiddenOf(used)
 	return h.checkUse(first, used)
 }
 
@@ -56,7 +57,11 @@ func (h *headerReader) checkPlaceholder(n int, name, typ string) error {
 		}
 		want = h.report.Order[i].Type
 	default:
-		i := slices.IndexFunc(h.report.Params, func(p Param) bool { return p.Name == name })
+		i := h.paramAt(name)
+		if h.mayHide(name) {
+			want = hiddenTypes[name]
+			break
+		}
 		if i < 0 {
 			return h.errorf(n, "{%s:%s} isn't declared: add `-- param %s %s: …` to the header", name, typ, name, typ)
 		}
@@ -68,10 +73,31 @@ func (h *headerReader) checkPlaceholder(n int, name, typ string) error {
 	return nil
 }
 
+func (h *headerReader) paramAt(name string) int {
+	return slices.IndexFunc(h.report.Params, func(p Param) bool { return p.Name == name })
+}
+
+// mayHide tells a parameter that the runner gives: the report must not have one of that name itself, and what is about
+// a subject needs one.
+func (h *headerReader) mayHide(name string) bool {
+	_, known := hiddenTypes[name]
+	return known && h.paramAt(name) < 0 && (name == "stale_seconds" || h.paramAt("subject") >= 0)
+}
+
+func (h *headerReader) hiddenOf(used map[string]bool) (names []string) {
+	for name := range used {
+		if h.mayHide(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // checkUse refuses parameters nobody reads and pages that could not be continued.
 func (h *headerReader) checkUse(first int, used map[string]bool) error {
 	for _, p := range h.report.Params {
-		if !used[p.Name] {
+		if !used[p.Name] && !(p.Name == "subject" && used["subject_id"]) {
 			return h.errorf(first, "parameter %s is declared, but {%s:%s} stands nowhere in the query", p.Name, p.Name, p.Type)
 		}
 	}

@@ -252,8 +252,8 @@ func TestTheListAndTheTableAreForPeople(t *testing.T) {
 		reports.Page{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"state_name", "Unknown: never reported on this topic", "2 rows\n",
-		"percent: of all clients", "1,608 files wait"} {
+	for _, want := range []string{"state_name", "Compliant", "1 row\n",
+		"percent: of the clients that count", "1,608 files wait"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())
 		}

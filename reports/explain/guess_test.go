@@ -90,6 +90,7 @@ func TestNoSentenceIsAGuess(t *testing.T) {
 // neverIsEmpty reads every report: what never was has no date.
 func neverIsEmpty(s *reportstest.Site, r *reports.Runner) {
 	s.T.Helper()
+	s.Subject()
 	for _, rep := range r.Catalog().List() {
 		for _, row := range s.All(r, rep.Name, reportstest.Asked[rep.Name]) {
 			for name, cell := range row {

@@ -24,10 +24,14 @@ type Seed struct {
 	Now   time.Time
 }
 
-// NewSeed opens a fresh database with the shipped state catalog.
+// NewSeed opens a fresh database with the shipped state catalog and classes.
 func NewSeed(t testing.TB) *Seed {
 	t.Helper()
-	s := storetest.NewWith(t, store.DefaultConfig(), store.Options{Catalog: configs.StateCatalog})
+	classes, err := configs.Default().StateClasses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := storetest.NewWith(t, store.DefaultConfig(), store.Options{Catalog: configs.StateCatalog, Classes: classes})
 	return &Seed{T: t, Store: s, Now: time.Now().UTC().Truncate(time.Millisecond)}
 }
 
@@ -175,6 +179,13 @@ func RequiredParams(r *reports.Report) map[string]string {
 		}
 	}
 	return params
+}
+
+// Subject makes what required parameters name: a deployment called 1 that is meant for nobody.
+func (s *Seed) Subject() *Seed {
+	s.T.Helper()
+	s.Exec("INSERT INTO topic_titles (topic_id, source, kind, target, version) VALUES ('1', 'file', 'deployment', 'none', 1)")
+	return s
 }
 
 // Lines joins some columns of each row, for comparison at a glance.
