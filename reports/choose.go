@@ -1,9 +1,31 @@
 package reports
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// choose leaves out the lines that stand between `-- if NAME:` and `-- else:` or `-- end:` where the parameter NAME is
-// empty, and the others where it is not. What is left out is not even planned, which takes long for what joins much.
+// A query may have lines `-- if NAME:` (the parameter NAME is not empty) or `-- if NAME in A, B:` (it is one of these; ''
+// is empty), then `-- else:` or not, then `-- end:`.
+
+// condition reads such a line.
+func condition(line string) (name string, in []string, ok bool) {
+	text, ok := strings.CutPrefix(strings.TrimSpace(line), "-- if ")
+	if !ok {
+		return "", nil, false
+	}
+	name, list, chosen := strings.Cut(strings.TrimSuffix(text, ":"), " in ")
+	if !chosen {
+		return name, nil, true
+	}
+	for value := range strings.SplitSeq(list, ",") {
+		in = append(in, strings.Trim(strings.TrimSpace(value), "'"))
+	}
+	return name, in, true
+}
+
+// choose leaves out the lines behind a condition that is not met, or those behind its `-- else:` where it is. What is left
+// out is not even planned, which takes long for what joins much.
 func choose(query string, params map[string]string) string {
 	if !strings.Contains(query, "-- if ") {
 		return query
@@ -11,11 +33,12 @@ func choose(query string, params map[string]string) string {
 	var kept []string
 	keep := true
 	for line := range strings.SplitSeq(query, "\n") {
-		text := strings.TrimSpace(line)
-		name, isIf := strings.CutPrefix(text, "-- if ")
-		switch {
+		name, in, isIf := condition(line)
+		switch text := strings.TrimSpace(line); {
+		case isIf && in != nil:
+			keep = slices.Contains(in, params[name])
 		case isIf:
-			keep = params[strings.TrimSuffix(name, ":")] != ""
+			keep = params[name] != ""
 		case text == "-- else:":
 			keep = !keep
 		case text == "-- end:":

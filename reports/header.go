@@ -23,12 +23,13 @@ type Report struct {
 	Lines       []string          // the page's chart: a time column, then number columns
 	Source      string            // "built-in", or the file's path
 	Empty       string            // why an answer has no rows, when it has none
-	Query       string            // one SELECT without ORDER BY of its own when Order is set
+	Query       string            // one SELECT without ORDER BY of its own when Order is set; two around a line `-- details:`
 
 	ranks       []rank   // columns by importance, for lines that have no room for all
 	hidden      []string // parameters that the query reads and no reader gives
 	namesClient bool     // the parameter client is an id or a computer name: the part wanted reads it
 	selfPaging  bool     // the query itself holds {page_rows:UInt64} and the after_ parameters
+	picked      []string // columns of the first of two statements that the second reads
 }
 
 // OrderBy is one column of a report's total order; a page continues after the last values of the one before.
@@ -98,7 +99,7 @@ type headerReader struct {
 	columns     string // names by rank
 	columnsLine int
 
-	shared     string // parts that the query begins with
+	shared     [2]string // parts that the query, or its two statements, begin with
 	sharedLine int
 }
 

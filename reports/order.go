@@ -49,7 +49,8 @@ func (r *Runner) sorted(ctx context.Context, q *prepared, page Page) error {
 	if len(q.report.Order) > 0 {
 		order += ", " + q.report.orderBy()
 	}
-	query := choose(q.report.Query, q.params)
+	_, query := q.report.statements()
+	query = choose(query, q.params)
 	q.sql = "SELECT *\nFROM (\n" + query + "\n)\nORDER BY " + order + "\nLIMIT {sorted_rows:UInt64}"
 	q.params["sorted_rows"], q.chunk, q.sorted = q.params["page_rows"], 0, true
 	if q.report.selfPaging || q.params["sorted_rows"] == "" {
@@ -66,7 +67,9 @@ func (r *Runner) sorted(ctx context.Context, q *prepared, page Page) error {
 
 // columnsOf are the names of the columns that a reader sees.
 func (r *Runner) columnsOf(ctx context.Context, q prepared) ([]string, error) {
-	found, err := r.Ask(ctx, q.report.label(), "DESCRIBE (\n"+choose(q.report.Query, q.params)+"\n)", q.params)
+	q.noPicks()
+	_, answers := q.report.statements()
+	found, err := r.Ask(ctx, q.report.label(), "DESCRIBE (\n"+choose(answers, q.params)+"\n)", q.params)
 	if err != nil {
 		return nil, err
 	}

@@ -86,7 +86,7 @@ func (h *headerReader) param(n int, text string) error {
 
 // reserved are names the API, the page cursor and the output formats use themselves.
 func reserved(name string) bool {
-	return slices.Contains([]string{"format", "limit", "cursor", "param", "after", "page_rows"}, name) ||
+	return slices.Contains([]string{"format", "limit", "cursor", "param", "after", "page_rows", isDetails}, name) ||
 		strings.HasPrefix(name, "after_")
 }
 

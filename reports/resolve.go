@@ -86,10 +86,24 @@ func (r *Runner) resolve(ctx context.Context, report *Report, values map[string]
 				return m, &ParamError{report.Name, p.Name, "is required: " + p.Description}
 			}
 			m.subject, err = q.subject(ctx, text)
-			m.subject.addTo(m.hidden)
 		}
 	}
-	return m, err
+	if _, asked := m.hidden["subject_id"]; !asked || err != nil {
+		return m, err
+	}
+	subject := m.subject
+	if subject == nil {
+		if subject, err = q.subjectOf(ctx, values["topic_type"], values["topic_id"]); err != nil {
+			return m, err
+		}
+	}
+	if _, asked := m.hidden["subject_kept"]; asked && subject != nil && values["collection"] == "" {
+		if subject.kept, err = q.isKept(ctx, subject); err != nil {
+			return m, err
+		}
+	}
+	subject.addTo(m.hidden)
+	return m, nil
 }
 
 // staleAfter is how long a machine may say nothing before it counts as silent.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"statewire/reports/reportstest"
+	"statewire/reports/summary"
 )
 
 // modelClient is all that the rule asks of a client. Times are hours ago, 0 is never.
@@ -107,7 +108,8 @@ func TestTheRuleIsWhatItsModelSays(t *testing.T) {
 		clients := make([]modelClient, 8)
 		s.collect("members", memberOf(clients, random, func(c *modelClient) { c.member = true })...)
 		s.collect("web", memberOf(clients, random, func(c *modelClient) { c.inWeb = true })...)
-		s.tell(99, 99, subject.leading[0], "x", 1, 5*time.Hour, 5*time.Hour) // no client of the site: it makes the subject
+		s.tell(99, 99, subject.leading[0], "x", 1, 5*time.Hour, 5*time.Hour) // it makes the subject, and is no client any more
+		s.Exec(fmt.Sprintf("INSERT INTO client_retirements (client_id, state) VALUES ('%s', 'retired')", reportstest.ID(99)))
 		for i := range clients {
 			clients[i].happen(s, i+1, subject, random)
 		}
@@ -118,8 +120,22 @@ func TestTheRuleIsWhatItsModelSays(t *testing.T) {
 			for _, collection := range []string{"", "web"} {
 				compare(t, s, subject, clients, collection)
 			}
+			kept(t, s, subject.kind+"/x")
 		}
 	}
+}
+
+// kept holds the site's counts that the summaries keep against those counted at once, then leaves them out again.
+func kept(t *testing.T, s *ruleSite, subject string) {
+	t.Helper()
+	counted := s.stand(subject, "")
+	if err := summary.New(time.Second, summary.Deps{Store: s.Store}).Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.stand(subject, ""); got != counted {
+		t.Errorf("%s is kept as\n%s\ncounted as\n%s", subject, got, counted)
+	}
+	s.Exec("TRUNCATE TABLE subject_counts")
 }
 
 func memberOf(clients []modelClient, random *rand.Rand, join func(*modelClient)) (ids []int) {

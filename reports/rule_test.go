@@ -97,6 +97,8 @@ func (s *ruleSite) stand(subject, collection string) string {
 	}
 	seen := map[string]bool{}
 	s.machines = s.All(s.runner, "subject-machines", params)
+	params["class"] = "outside" // whoever does not count is listed only when asked for
+	s.machines = append(s.machines, s.All(s.runner, "subject-machines", params)...)
 	for _, row := range s.machines {
 		behind[strings.TrimSuffix(row["class"]+" "+row["cause"], " ")]++
 		if seen[row["client_id"]] {

@@ -95,6 +95,7 @@ const chunkRows = 50_000
 type prepared struct {
 	report  *Report
 	sql     string
+	picks   string // the statement before it, whose rows it reads
 	params  map[string]string
 	meaning meaning
 	limit   int // rows of this page; 0 when the answer isn't paged
@@ -125,6 +126,11 @@ func (r *Runner) prepare(ctx context.Context, report *Report, params map[string]
 	if report.selfPaging && page.Limit == 0 {
 		q.chunk = chunkRows
 		rows = chunkRows
+	}
+	picks, _ := report.statements()
+	q.picks = choose(picks, values)
+	if picks != "" {
+		q.params[isDetails] = "1"
 	}
 	q.sql = choose(report.pageQuery(after != nil), values)
 	if len(report.Order) > 0 || report.selfPaging {
@@ -202,7 +208,8 @@ func (r *Report) CheckNames(given map[string]string) error {
 // Only names from the report's own file become part of the text.
 func (r *Report) pageQuery(continued bool) string {
 	if r.selfPaging || len(r.Order) == 0 {
-		return r.Query
+		_, answers := r.statements()
+		return answers
 	}
 	where := ""
 	if continued {
@@ -246,6 +253,10 @@ func (r *Runner) start(ctx context.Context, label string, q prepared) (*Rows, er
 	rows.open = func() (driver.Rows, context.CancelFunc, error) {
 		ctx, release, err := r.slot(ctx)
 		if err != nil {
+			return nil, nil, queryError(label, err, r.cfg.Timeout)
+		}
+		if err := r.pick(ctx, &q); err != nil {
+			release()
 			return nil, nil, queryError(label, err, r.cfg.Timeout)
 		}
 		answer, err := r.conn.Query(r.limits(ctx), q.sql, named(q.params)...)

@@ -256,13 +256,16 @@ PC005 | never reported on this topic | 0 | 0
 BOTH | messages missing: the state may be among them | 7 | 1
 BROKEN | records set aside: the state may be among them | 0 | 1
 GAPPY | messages missing: the state may be among them | 7 | 0`)
-	expect(t, lines(s.All(s.Runner(), "unknown-clients", map[string]string{"topic_type": "300", "topic_id": "DEP1",
-		"silent_days": "3000"}), "netbios_name"), `
-SILENT
-PC005
-BOTH
-BROKEN
-GAPPY`)
+	// Of one deployment these are members of its target; nobody, where it has none.
+	dep1 := map[string]string{"topic_type": "300", "topic_id": "DEP1"}
+	expect(t, lines(s.All(s.Runner(), "unknown-clients", dep1), "netbios_name"), "")
+	s.Exec("INSERT INTO collections (name, revision, kind) VALUES ('all', 1, 'list')")
+	s.Exec(fmt.Sprintf("INSERT INTO collection_clients (name, revision, client_id) VALUES ('all', 1, '%s'), ('all', 1, '%s'), "+
+		"('all', 1, '%s'), ('all', 1, '%s')", id(1), id(6), id(8), id(88)))
+	s.Exec("INSERT INTO topic_titles (topic_id, source, target, version) VALUES ('DEP1', 'file', 'all', 1)")
+	expect(t, lines(s.All(s.Runner(), "unknown-clients", dep1), "netbios_name", "cause"), "SILENT | silent\nGAPPY | gap")
+	dep1["cause"] = "gap"
+	expect(t, lines(s.All(s.Runner(), "unknown-clients", dep1), "netbios_name"), "GAPPY")
 }
 
 func TestMessagesOfOneClientEachOnce(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"statewire/reports"
 	"statewire/reports/reportstest"
+	"statewire/reports/summary"
 )
 
 func TestEveryReportRunsOnAnEmptyStore(t *testing.T) {
@@ -99,6 +100,9 @@ DEP2 | 1 | compliant | 1`)
 		"('all', 1, '%s'), ('two', 1, '%[1]s'), ('two', 1, '%[3]s')", id(1), id(4), id(5)))
 	s.Exec("INSERT INTO topic_titles (topic_id, source, target, version) VALUES ('DEP2', 'file', 'all', 1)")
 	r = s.Runner(func(c *reports.Config, _ *reports.Deps) { c.StaleAfter = 45 * hour })
+	if err := summary.New(time.Second, summary.Deps{Store: s.Store, Stale: 45 * hour}).Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	expect(t, lines(s.All(r, "compliance", map[string]string{"topic_id": "DEP2"}), "state_name", "class", "clients",
 		"percent"), `
 Compliant | compliant | 1 | 33.3

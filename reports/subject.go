@@ -21,6 +21,7 @@ type Subject struct {
 	Target string `json:"target,omitempty" doc:"Collection that it is meant for"`
 
 	firstSeen time.Time
+	kept      bool // the site's counts of it are kept ready
 }
 
 // kinds are those of subjects.
@@ -29,11 +30,11 @@ var kinds = []string{"update", "deployment", "baseline", "scan", "other"}
 // titlePrefix says that a title follows, and no id.
 const titlePrefix = "title:"
 
-// hiddenTypes are the parameters that a query may read although nobody gives them: those of the subject, and when a
-// machine counts as silent.
+// hiddenTypes are the parameters that a query may read although nobody gives them: those of the subject, whether its counts
+// are kept (empty: they are not), and when a machine counts as silent.
 var hiddenTypes = map[string]string{
 	"subject_kind": "String", "subject_id": "String", "subject_type": "UInt32", "subject_target": "String",
-	"subject_seen": "DateTime64(6,'UTC')", "stale_seconds": "UInt32",
+	"subject_seen": "DateTime64(6,'UTC')", "subject_kept": "String", "stale_seconds": "UInt32",
 }
 
 // addTo sets the subject's hidden parameters; without a subject their kind is empty.
@@ -45,6 +46,7 @@ func (s *Subject) addTo(hidden map[string]string) {
 		"subject_kind": s.Kind, "subject_id": s.ID, "subject_type": fmt.Sprint(s.Type), "subject_target": s.Target,
 		"subject_seen": time.Unix(max(0, s.firstSeen.Unix()), int64(s.firstSeen.Nanosecond())).UTC().
 			Format("2006-01-02 15:04:05.000000"),
+		"subject_kept": map[bool]string{true: "1"}[s.kept],
 	} {
 		if _, used := hidden[name]; used {
 			hidden[name] = value
@@ -108,7 +110,7 @@ func (q question) onlySubject(param, text string, found []Record) (*Subject, err
 	if len(found) == 1 {
 		r := found[0]
 		return &Subject{r.Raw("kind"), r.Raw("topic_id"), uint32(r.Uint("topic_type")), r.Raw("title"), r.Raw("target"),
-			r.Time("first_seen")}, nil
+			r.Time("first_seen"), false}, nil
 	}
 	return nil, q.ambiguous(param, text, found, func(r Record) string {
 		kind := r.Raw("kind")
@@ -117,6 +119,43 @@ func (q question) onlySubject(param, text string, found []Record) (*Subject, err
 		}
 		return kind + "/" + r.Text("topic_id") + " (" + r.Text("title") + ")"
 	})
+}
+
+// subjectOf is the subject that a topic id of a type belongs to; one without a kind where nobody told of it and nobody
+// named it, or where no id is given.
+func (q question) subjectOf(ctx context.Context, topicType, id string) (*Subject, error) {
+	n, err := strconv.ParseUint(topicType, 10, 32)
+	none := &Subject{Type: uint32(n), ID: id}
+	if err != nil || id == "" {
+		return none, nil // the engine refuses what is no type
+	}
+	var of []string
+	named := map[string]string{"kind": "", "type": "0", "id": id}
+	switch n {
+	case 300, 301, 302:
+		of = []string{"deployment"}
+	case 400, 401, 402, 500:
+		of = []string{"update", "baseline"}
+	case 501:
+		of = []string{"scan"}
+	default:
+		of, named["type"] = []string{"other"}, topicType
+	}
+	found, err := q.ask(ctx, "subject", named)
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(r Record) bool { return !slices.Contains(of, r.Raw("kind")) })
+	if len(found) == 0 {
+		return none, nil
+	}
+	return q.onlySubject("topic_id", id, found[:1])
+}
+
+// isKept says whether the summaries have the site's counts of a subject.
+func (q question) isKept(ctx context.Context, s *Subject) (bool, error) {
+	found, err := q.ask(ctx, "kept", map[string]string{"kind": s.Kind, "type": fmt.Sprint(s.Type), "id": s.ID})
+	return len(found) > 0, err
 }
 
 // topicID is the one topic id that has a title, within the topic type where the report has one.

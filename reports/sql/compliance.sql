@@ -18,36 +18,41 @@
 -- note newest_message: the client's own clock, at the latest change any client in this state told of
 -- link clients: clients-in-state?topic_type={topic_type}&topic_id={topic_id}&state_id={state_id}&collection={collection}
 -- link topic_id: compliance?topic_type={topic_type}&topic_id={topic_id}&collection={collection}
--- with: one, scope, rule, placed
+-- with: asked, codes, rule, quiet, placed
 WITH
-    {topic_id:String} = '' AND {collection:String} = '' AS summed,
     counted AS
     (
-        SELECT topic_id, state_id, subject_states.clients AS clients, newest
-        FROM subject_states
-        WHERE summed AND topic_type = {topic_type:UInt32}
-        UNION ALL
+        -- if collection:
         SELECT topic_id, state_id, count() AS clients, max(message_time) AS newest
         FROM current_states
-        WHERE NOT summed AND topic_type = {topic_type:UInt32}
+        WHERE topic_type = {topic_type:UInt32}
           AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
-          AND client_id IN (SELECT client_id FROM scope)
+          AND client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String})
         GROUP BY topic_id, state_id
+        -- else:
+        SELECT topic_id, state_id, clients, newest
+        FROM subject_states
+        WHERE topic_type = {topic_type:UInt32} AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
+        -- end:
     ),
     -- How many clients count, and of how many nothing is known, by cause.
     standing AS
     (
+        -- if collection:
+        SELECT the_id AS topic_id, sum(machines) AS population, groupArrayIf((cause, machines), cause != '') AS silent
+        FROM (SELECT cause, count() AS machines FROM placed WHERE class != 'outside' GROUP BY cause)
+        WHERE {topic_id:String} != ''
+        GROUP BY topic_id
+        -- else:
         SELECT topic_id, toUInt64(s.scope_clients - s.outside) AS population,
             arrayZip(mapKeys(s.not_known), mapValues(s.not_known)) AS silent
         FROM subject_counts AS s FINAL
-        WHERE summed AND deleted = 0
-          AND (topic_type = {topic_type:UInt32}
-               OR kind != 'other' AND (CAST(kind, 'String'), topic_id) IN
-                   (SELECT kind, topic_id FROM subject_types WHERE topic_type = {topic_type:UInt32}))
-        UNION ALL
-        SELECT the_id AS topic_id, sum(machines) AS population, groupArrayIf((cause, machines), cause != '') AS silent
-        FROM (SELECT cause, count() AS machines FROM placed WHERE {topic_id:String} != '' AND class != 'outside' GROUP BY cause)
-        GROUP BY topic_id
+        WHERE deleted = 0 AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
+          AND multiIf({topic_type:UInt32} IN (300, 301, 302), kind = 'deployment',
+                      {topic_type:UInt32} IN (400, 401, 402, 500), kind IN ('update', 'baseline'),
+                      {topic_type:UInt32} = 501, kind = 'scan',
+                      kind = 'other' AND topic_type = {topic_type:UInt32})
+        -- end:
     ),
     lines AS
     (
@@ -82,7 +87,7 @@ SELECT
     ifNull(toUInt64(state_id), toUInt64(4294967296)
         + indexOf(['waiting', 'gap', 'set_aside', 'unsent', 'silent', 'clock', 'not_scanned', 'never_told'], lines.cause)) AS _place
 FROM lines
-LEFT JOIN (SELECT topic_id, max(standing.population) AS population FROM standing GROUP BY topic_id) AS p
+LEFT JOIN (SELECT topic_id, population FROM standing) AS p
     ON p.topic_id = lines.topic_id
 LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_names
     WHERE topic_type = {topic_type:UInt32} GROUP BY named) AS n

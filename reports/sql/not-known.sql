@@ -8,7 +8,7 @@
 -- param collection String = '': Only the members of this collection; empty takes the site
 -- order: _place UInt8
 -- link machines: subject-machines?subject={subject}&collection={collection}&cause={cause}
--- with: asked, scope, rule, placed
+-- with: asked, scope, codes, rule, quiet, placed, tally
 WITH
     [
         ('said_unknown', 'it says itself that it does not know: its detection did not finish; look at its own log'),
@@ -28,6 +28,11 @@ SELECT
     concat(if(the_kind = 'other', toString(the_type), the_kind), '/', the_id) AS subject,
     {collection:String} AS collection,
     toUInt8(indexOf(causes.1, cause)) AS _place
-FROM (SELECT if(class = 'said_unknown', class, placed.cause) AS reason, count() AS machines FROM placed
-    WHERE class IN ('said_unknown', 'not_known') GROUP BY reason) AS counted
+FROM
+(
+    SELECT if(one.1 = 'said_unknown', one.1, one.2) AS reason, one.3 AS machines
+    FROM figures
+    ARRAY JOIN tally AS one
+    WHERE one.1 IN ('said_unknown', 'not_known')
+) AS counted
 ARRAY JOIN [causes[indexOf(causes.1, counted.reason)]] AS why

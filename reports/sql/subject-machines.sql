@@ -15,40 +15,41 @@
 -- note error: the first parameter that looks like a failure code
 -- link computer: /clients/{client_id}
 -- link client_id: client-states?client={client_id}
--- with: asked, scope, rule, placed, named
+-- with: asked, scope, codes, rule, quiet, placed | picked, asked, codes, quiet, named
 WITH
     ['failed', 'restart', 'pending', 'bad', 'not_known', 'said_unknown', 'compliant', 'not_applicable',
         'not_applicable_implied', 'other', 'outside'] AS places,
     everybody AS
     (
-        SELECT client_id, min(everyone.at) AS place, places[place] AS class, max(everyone.why) AS cause
-        FROM
-        (
-            SELECT client_id, toUInt8(indexOf(places, class)) AS at, cause AS why FROM placed
-            UNION ALL
-            SELECT client_id, toUInt8(length(places)) AS at, '' AS why
-            FROM scope
-            WHERE {class:String} IN ('', 'outside') AND {cause:String} = ''
-        ) AS everyone
-        GROUP BY client_id
-    ),
-    wanted AS
+        -- if class in outside:
+        SELECT toUInt8(length(places)) AS place, client_id, 'outside' AS class, '' AS cause
+        FROM scope
+        WHERE client_id NOT IN (SELECT client_id FROM placed WHERE class != 'outside')
+        -- else:
+        SELECT toUInt8(indexOf(places, class)) AS place, client_id, class, cause
+        FROM placed
+        WHERE class != 'outside'
+        -- end:
+    )
+SELECT place, client_id, class
+FROM everybody
+WHERE multiIf({class:String} = '', 1,
+              {class:String} = 'not_compliant', class IN ('bad', 'pending', 'restart', 'failed'),
+              {class:String} = 'unknown', class IN ('said_unknown', 'not_known'),
+              class = {class:String})
+-- if cause:
+  AND (cause = {cause:String} OR {cause:String} = 'said_unknown' AND class = 'said_unknown')
+-- end:
+  AND ({after:UInt8} = 0 OR (place, client_id) > ({after__place:UInt8}, {after_client_id:UUID}))
+ORDER BY place, client_id
+LIMIT {page_rows:UInt64}
+-- details:
+WITH
+    page AS
     (
-        SELECT place, client_id, class, cause
-        FROM everybody
-        WHERE multiIf({class:String} = '', 1,
-                      {class:String} = 'not_compliant', class IN ('bad', 'pending', 'restart', 'failed'),
-                      {class:String} = 'unknown', class IN ('said_unknown', 'not_known'),
-                      class = {class:String})
-          AND ({cause:String} IN ('', cause) OR {cause:String} = 'said_unknown' AND class = 'said_unknown')
-          AND ({after:UInt8} = 0 OR (place, client_id) > ({after__place:UInt8}, {after_client_id:UUID}))
-        ORDER BY place, client_id
-        LIMIT {page_rows:UInt64}
+        SELECT arrayJoin(arrayZip({page_place:Array(UInt8)}, page_ids, {page_class:Array(String)})) AS p,
+            p.1 AS place, p.2 AS client_id, p.3 AS class
     ),
-    -- They are looked for once: read as a table, for their ids and for themselves.
-    (SELECT groupArray((place, client_id, class, cause)) FROM wanted) AS made,
-    arrayMap(p -> p.2, made) AS page_ids,
-    page AS (SELECT arrayJoin(made) AS p, p.1 AS place, p.2 AS client_id, p.3 AS class, p.4 AS cause),
     -- The state that put a machine into its class: that of the leading type, or the latest detail.
     deciding AS
     (
@@ -112,7 +113,7 @@ WITH
 SELECT
     c.netbios_name AS computer,
     page.class AS class,
-    page.cause AS cause,
+    why.cause AS cause,
     d.of_type > 0 AS _told,
     if(_told, if(n.state_name != '', n.state_name, concat('State ', toString(d.state))), '') AS state_name,
     arrayLastIndex(m -> m.5 != d.state, history.h) AS _other,
@@ -130,6 +131,7 @@ SELECT
     page.client_id AS client_id,
     page.place AS _place
 FROM page
+LEFT JOIN (SELECT client_id, cause FROM quiet) AS why ON why.client_id = page.client_id
 LEFT JOIN deciding AS d ON d.client_id = page.client_id
 LEFT JOIN history ON history.client_id = d.client_id AND history.topic_type = d.of_type
 LEFT JOIN arrivals ON arrivals.client_id = page.client_id

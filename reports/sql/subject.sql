@@ -4,7 +4,8 @@
 -- empty: no machine is in the scope
 -- description: In which class the machines of the site or of a collection are on an update, a deployment, a baseline or
 --   anything else that clients tell of. Every machine is in exactly one line, so that machines adds up to scope_clients.
---   The rule is in docs/compliance.md.
+--   The site's counts are kept, and are at most a minute old; a collection is counted now. The rule is in
+--   docs/compliance.md.
 -- param subject String: Title, topic id, or KIND/ID such as update/KB5043080
 -- param collection String = '': Only the members of this collection; empty takes the site
 -- order: _place UInt8
@@ -18,7 +19,7 @@
 -- note outside_spoke: machines outside the target that told of it
 -- note link: the machines of the line, as the API has them
 -- link machines: subject-machines?subject={subject}&collection={collection}&class={class}&cause={cause}
--- with: asked, scope, rule, placed, tally
+-- with: asked, scope, codes, rule, quiet, placed, tally
 WITH
     ['waiting', 'gap', 'set_aside', 'unsent', 'silent', 'clock', 'not_scanned', 'never_told'] AS causes,
     arrayConcat(
@@ -48,9 +49,7 @@ SELECT
     toUInt8(line.2 - 1) AS _place
 FROM
 (
-    SELECT f.*, s.scope_clients AS scope_clients, arrayJoin(arrayZip(lines, arrayEnumerate(lines))) AS line,
-        line.1.1 AS class, line.1.2 AS cause
+    SELECT f.*, arrayJoin(arrayZip(lines, arrayEnumerate(lines))) AS line, line.1.1 AS class, line.1.2 AS cause
     FROM figures AS f
-    CROSS JOIN (SELECT count() AS scope_clients FROM scope) AS s
 )
 WHERE machines > 0 OR class NOT IN ('not_known', 'other')

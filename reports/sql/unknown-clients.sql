@@ -18,7 +18,7 @@
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
 -- link missing_messages: missing-ranges?client={client_id}
--- with: one, scope, quiet, placed, named
+-- with: asked, quiet, named
 WITH
     unknown AS
     (
@@ -28,7 +28,7 @@ WITH
         INNER JOIN
         (
             SELECT client_id, cause
-            FROM placed
+            FROM quiet
             WHERE class = 'not_known' AND ({cause:String} = '' OR cause = {cause:String})
         ) AS c ON c.client_id = s.client_id
         WHERE {after:UInt8} = 0 OR (latest, client_id) > ({after_last_report:DateTime64(6,'UTC')}, {after_client_id:UUID})
