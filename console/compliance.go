@@ -143,6 +143,10 @@ const subjectRows = 50
 // fillKinds lists subjects that no report lists. They are counted for the whole site.
 func (s *Server) fillKinds(ctx context.Context, view *web.Compliance, tab complianceTab,
 	params map[string]string) error {
+	if callerOf(ctx).Scoped() {
+		return newProblem(http.StatusForbidden, "out_of_scope", fmt.Sprintf("%s are counted for the whole site only: the "+
+			"page of each, /subjects/KIND/ID, counts one of the caller's collections.", tab.title))
+	}
 	asked := map[string]string{"kinds": tab.kinds}
 	for _, name := range filterNames[1:] {
 		asked[name] = params[name]
