@@ -68,9 +68,9 @@ func pipe(t *testing.T) (r, w *os.File) {
 	return r, w
 }
 
-// browse opens an address in a profile of its own and returns the document after its scripts ran for four seconds of
-// page time, and what the console said.
-func (b *browser) browse(address string) (dom, console string) {
+// browse opens an address in a profile of its own and returns the document after its scripts ran for so much page time,
+// and what the console said.
+func (b *browser) browse(address string, budget time.Duration) (dom, console string) {
 	b.t.Helper()
 	if err := b.pipe.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		b.t.Fatal(err)
@@ -87,7 +87,7 @@ func (b *browser) browse(address string) (dom, console string) {
 	}
 	b.call(page.SessionID, "Page.navigate", object{"url": address}, nil)
 	b.call(page.SessionID, "Emulation.setVirtualTimePolicy",
-		object{"policy": "pauseIfNetworkFetchesPending", "budget": 4000}, nil)
+		object{"policy": "pauseIfNetworkFetchesPending", "budget": budget.Milliseconds()}, nil)
 	for !b.expired {
 		b.take(b.read())
 	}
