@@ -109,38 +109,58 @@ func (b *browser) look(address, name, folder string, screens ...screen) map[stri
 	if err := b.pipe.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		b.t.Fatal(err)
 	}
-	var target struct{ TargetID string }
-	b.call("", "Target.createTarget", object{"url": "about:blank"}, &target)
-	var page struct{ SessionID string }
-	b.call("", "Target.attachToTarget", object{"targetId": target.TargetID, "flatten": true}, &page)
-	b.call(page.SessionID, "Page.enable", nil, nil)
-	b.call(page.SessionID, "Emulation.setScrollbarsHidden", object{"hidden": true}, nil)
-	b.loaded = false
-	b.call(page.SessionID, "Page.navigate", object{"url": address}, nil)
-	for !b.loaded {
-		b.take(b.read())
-	}
+	target, session := b.load(address)
+	b.call(session, "Emulation.setScrollbarsHidden", object{"hidden": true}, nil)
 	out := map[string]shape{}
 	for _, s := range screens {
-		b.call(page.SessionID, "Emulation.setDeviceMetricsOverride", object{"width": s.width, "height": s.height,
+		b.call(session, "Emulation.setDeviceMetricsOverride", object{"width": s.width, "height": s.height,
 			"deviceScaleFactor": 1, "mobile": false}, nil)
-		b.call(page.SessionID, "Emulation.setEmulatedMedia", object{"features": []object{
+		b.call(session, "Emulation.setEmulatedMedia", object{"features": []object{
 			{"name": "prefers-color-scheme", "value": map[bool]string{true: "dark", false: "light"}[s.dark]},
 			{"name": "prefers-reduced-motion", "value": "reduce"}}}, nil)
 		var answer struct{ Result struct{ Value shape } }
-		b.call(page.SessionID, "Runtime.evaluate", object{"expression": measure, "returnByValue": true}, &answer)
+		b.call(session, "Runtime.evaluate", object{"expression": measure, "returnByValue": true}, &answer)
 		out[s.name] = answer.Result.Value
 		if folder != "" {
 			var picture struct{ Data []byte }
-			b.call(page.SessionID, "Page.captureScreenshot", object{"captureBeyondViewport": true,
+			b.call(session, "Page.captureScreenshot", object{"captureBeyondViewport": true,
 				"optimizeForSpeed": true}, &picture)
 			if err := os.WriteFile(filepath.Join(folder, name+"-"+s.name+".png"), picture.Data, 0o600); err != nil {
 				b.t.Fatal(err)
 			}
 		}
 	}
-	b.call("", "Target.closeTarget", object{"targetId": target.TargetID}, nil)
+	b.call("", "Target.closeTarget", object{"targetId": target}, nil)
 	return out
+}
+
+// load opens an address in a tab of its own, and returns the tab and its session.
+func (b *browser) load(address string) (target, session string) {
+	b.t.Helper()
+	var tab struct{ TargetID string }
+	b.call("", "Target.createTarget", object{"url": "about:blank"}, &tab)
+	var page struct{ SessionID string }
+	b.call("", "Target.attachToTarget", object{"targetId": tab.TargetID, "flatten": true}, &page)
+	b.call(page.SessionID, "Page.enable", nil, nil)
+	b.loaded = false
+	b.call(page.SessionID, "Page.navigate", object{"url": address}, nil)
+	for !b.loaded {
+		b.take(b.read())
+	}
+	return tab.TargetID, page.SessionID
+}
+
+// ask opens an address and returns what a script of the reader's says there.
+func (b *browser) ask(address, script string) string {
+	b.t.Helper()
+	if err := b.pipe.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
+		b.t.Fatal(err)
+	}
+	target, session := b.load(address)
+	var answer struct{ Result struct{ Value string } }
+	b.call(session, "Runtime.evaluate", object{"expression": script, "awaitPromise": true, "returnByValue": true}, &answer)
+	b.call("", "Target.closeTarget", object{"targetId": target}, nil)
+	return answer.Result.Value
 }
 
 type screen struct {

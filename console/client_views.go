@@ -64,6 +64,8 @@ func worst(facts []explain.Fact) web.Tone {
 			return web.ToneBad
 		case f.Severity == explain.Warning:
 			tone = web.ToneBusy
+		case f.Code == "gap_new": // a note, as it may still come; and yet messages are missing
+			tone = web.ToneBusy
 		case f.Code == "topic_never_told" && tone == web.ToneGood: // nothing is wrong, and yet nothing is known
 			tone = web.ToneUnknown
 		}

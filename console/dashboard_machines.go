@@ -49,6 +49,9 @@ func (s *Server) fillMachines(ctx context.Context, p *web.Panel) error {
 	return nil
 }
 
+// answered are the classes of machines that said how a deployment went there.
+var answered = []string{"compliant", "bad", "pending", "restart", "failed", "not_applicable"}
+
 // troubled is how many deployments the dashboard shows.
 const troubled = 5
 
@@ -58,14 +61,18 @@ func (s *Server) fillTrouble(ctx context.Context, p *web.Panel) error {
 	if err != nil {
 		return err
 	}
+	told := 0
 	for _, row := range rows {
 		counts := subjectCounts(row)
+		for _, class := range answered {
+			told += counts[class]
+		}
 		if len(p.Subjects) < troubled && counts["failed"]+counts["bad"]+counts["pending"]+counts["restart"] > 0 {
 			p.Subjects = append(p.Subjects, subjectRow("deployment", row, ""))
 		}
 	}
 	switch {
-	case len(rows) == 0:
+	case told == 0: // one with a target may be there before anybody told of it
 		p.Empty = "No client has told of a deployment yet."
 	case len(p.Subjects) == 0:
 		p.Empty = "Every deployment has succeeded on every machine that has told of it."

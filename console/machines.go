@@ -111,6 +111,8 @@ func (s *Server) names(w http.ResponseWriter, r *http.Request) {
 		problem := problemOf(err)
 		s.logFailure("names", err)
 		status, view.Problem = problem.Status, firstUpper(problem.Detail)
+	} else if len(asked) == 1 && asked["missing"] != "" {
+		view.Table.Empty = "No client has told of an id that lacks a title."
 	}
 	s.render(w, r, status, "names", web.Page{Title: "Names", Section: "names", Body: *view})
 }

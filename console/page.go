@@ -122,7 +122,9 @@ func (s *Server) fillReport(ctx context.Context, view *web.Report, report *repor
 	if rows.Err() != nil {
 		return rows.Err()
 	}
-	table.finish()
+	if table.finish(); len(view.Rows) == 0 {
+		view.Empty = firstUpper(rows.Why()) + "."
+	}
 	s.addLinks(view, req, rows)
 	return nil
 }

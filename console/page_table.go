@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"statewire/console/web"
 	"statewire/internal/humanize"
 	"statewire/internal/tabular"
@@ -85,6 +87,8 @@ func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 	cell := web.Cell{Text: tabular.Shorten(tabular.TerminalSafe(tabular.Text(v)), 400),
 		Label: web.Label(c.Name), Link: t.link(c.Name, row)}
 	switch x := v.(type) {
+	case uuid.UUID:
+		cell.Wraps = true
 	case nil:
 		if c.Name == "last_report" {
 			cell.Text = "never"
@@ -109,7 +113,9 @@ func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 			cell.Tone = classTone(x)
 			cell.Text = classLabel("", x)
 		case "state_name":
-			cell.Tone = web.ToneOf(x)
+			if x != "" {
+				cell.Tone = web.ToneOf(x)
+			}
 		case "netbios_name":
 			if x == "" && cell.Link != "" {
 				cell.Text = "(no name)" // a link needs something to point at

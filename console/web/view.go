@@ -235,6 +235,7 @@ type Cell struct {
 	Tone    Tone
 	Share   float64
 	Shared  bool // Share is to be drawn
+	Wraps   bool // may take two lines, at a hyphen
 	Numeric bool
 }
 
