@@ -65,11 +65,29 @@ func serveSeeded(t *testing.T, s *reportstest.Seed, change ...func(*parts)) stri
 	return site.URL
 }
 
-func TestPagesRunInABrowserWithoutAComplaint(t *testing.T) {
+// TestPagesInABrowser has one browser for all of its looks: to start one takes as long as a few pages.
+func TestPagesInABrowser(t *testing.T) {
+	b := openBrowser(t)
+	for _, tt := range []struct {
+		name string
+		look func(*testing.T, *browser)
+	}{
+		{"pages run without a complaint", pagesRun}, {"hostile texts are only text", hostileTexts},
+		{"a lost connection is said", lostConnection}, {"operations run without a complaint", operationsRun},
+		{"names are loaded", namesAreLoaded}, {"pages fit their screens", pagesFit},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b.t = t
+			tt.look(t, b)
+		})
+	}
+	b.t = t
+}
+
+func pagesRun(t *testing.T, b *browser) {
 	s := patchDay(t)
 	var panels atomic.Int64
 	site := serveSeeded(t, s, func(p *parts) { p.cfg.Refresh = time.Second }, countPanels(&panels))
-	b := openBrowser(t)
 	dom, console := b.browse(site+"/", 1500*time.Millisecond)
 	if console != "" {
 		t.Errorf("the console says: %s", console)
@@ -94,9 +112,8 @@ func TestPagesRunInABrowserWithoutAComplaint(t *testing.T) {
 	}
 }
 
-func TestHostileTextsAreOnlyTextInABrowser(t *testing.T) {
+func hostileTexts(t *testing.T, b *browser) {
 	site := serveSeeded(t, reportstest.HostileSite(t))
-	b := openBrowser(t)
 	for _, page := range []string{"/", "/reports/clients", "/reports/compliance?topic_type=402"} {
 		dom, console := b.browse(site+page, time.Second)
 		if console != "" {
@@ -123,12 +140,12 @@ func assetPath(src string) string {
 	return ""
 }
 
-func TestALostConnectionIsSaid(t *testing.T) {
+func lostConnection(t *testing.T, b *browser) {
 	s := reportstest.NewSeed(t)
 	site := serveSeeded(t, s, func(p *parts) { p.cfg.Refresh = time.Second }, func(p *parts) {
 		p.pages.Version = "lost" // the wrapper below answers panels with an error
 	})
-	dom, _ := openBrowser(t).browse(site+"/", 4*time.Second)
+	dom, _ := b.browse(site+"/", 2500*time.Millisecond)
 	note := dom[strings.Index(dom, `id="offline"`):]
 	if note = note[:strings.Index(note, ">")]; strings.Contains(note, "hidden") {
 		t.Errorf("the note stays hidden: %s", note)

@@ -138,10 +138,9 @@ func TestAnOperationNamesItsClientAndTheWayToItsOutput(t *testing.T) {
 	}
 }
 
-func TestPagesOfOperationsRunInABrowserWithoutAComplaint(t *testing.T) {
+func operationsRun(t *testing.T, b *browser) {
 	q := someTasks()
 	site := serveSeeded(t, reportstest.Fleet(t), func(p *parts) { p.cfg.Refresh = time.Second }, withTasks(q))
-	b := openBrowser(t)
 	for page, want := range map[string]string{"/operations": "5 of 7 at an end",
 		"/operations/13": "refused: bad_parameter"} {
 		q.asked, q.by = nil, nil
