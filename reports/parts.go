@@ -66,10 +66,3 @@ func partNames() string {
 	}
 	return strings.Join(files, ", ")
 }
-
-// Part is what a file of sql/with adds to a query's WITH, for summaries that count as reports do.
-func Part(name string) (string, error) {
-	text, err := partFiles.ReadFile("sql/with/" + name + ".sql")
-	_, part, _ := strings.Cut(string(text), "\n")
-	return part, err
-}

@@ -7,7 +7,7 @@
 -- param problem String = '' in '', any, failed, restart, required, not_known, none, compliant: Only machines in this class; any
 --   takes all with a problem; none, or compliant, those without
 -- param collection String = '': Only members of this collection
--- param group String = '': Only what belongs to this group of subjects, counted at once
+-- param group String = '': Only what belongs to this group of subjects
 -- param search String = '': Part of the computer name or of the client id
 -- order: required UInt32 desc, client_id UUID
 -- note computer: empty = it never said its name
@@ -19,33 +19,8 @@
 -- note last_scan: its last completed scan for updates, by the machine's clock; empty = none
 -- link computer: /clients/{client_id}
 -- link client_id: client-states?client={client_id}
--- with: figures, named
+-- with: named
 WITH
-    asked_machines AS
-    (
-        SELECT DISTINCT client_id
-        FROM clients_seen
-        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)
-          AND ({collection:String} = ''
-               OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String}))
-    ),
-    (
-        SELECT groupArray((toUInt32(rowNumberInAllBlocks()), kind, topic_id, first_seen, target))
-        FROM subjects
-        WHERE grp = {group:String} AND kind IN ('update', 'deployment', 'baseline', 'scan')
-    ) AS subject_rows,
-    asked_subjects AS
-    (
-        SELECT arrayJoin(subject_rows) AS s, s.1 AS number, s.2 AS kind, s.3 AS topic_id, s.4 AS first_seen, s.5 AS target
-    ),
-    asked_states AS
-    (
-        SELECT client_id, topic_type, topic_id, state_id, message_time, serial
-        FROM current_states
-        WHERE topic_type IN (300, 301, 302, 400, 401, 402, 500, 501)
-          AND topic_id IN (SELECT topic_id FROM asked_subjects)
-          AND client_id IN (SELECT client_id FROM asked_machines)
-    ),
     called AS
     (
         SELECT client_id FROM clients
@@ -54,19 +29,21 @@ WITH
     ),
     standing AS
     (
-        SELECT client_id, class, required, failed, restart, oldest_required, not_known, last_scan
         -- if group:
-        FROM
-        (
-            SELECT *, multiIf(failed > 0, 'failed', restart > 0, 'restart', required > 0, 'required',
-                not_known > 0, 'not_known', 'compliant') AS class
-            FROM figures
-            WHERE subjects > 0
-        )
-        -- else:
+        SELECT client_id, indexOf(group_names, {group:String}) AS at,
+            replaceOne(toString(group_classes[at]), 'not_applicable', 'compliant') AS class, group_required[at] AS required,
+            group_failed[at] AS failed, group_restart[at] AS restart,
+            nullIf(toDateTime(group_oldest[at], 'UTC'), toDateTime(0, 'UTC')) AS oldest_required,
+            group_not_known[at] AS not_known, last_scan
         FROM machine_states
-        WHERE {collection:String} = ''
-           OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String})
+        WHERE has(group_names, {group:String})
+        -- else:
+        SELECT client_id, class, required, failed, restart, oldest_required, not_known, last_scan
+        FROM machine_states
+        WHERE 1
+        -- end:
+        -- if collection:
+          AND client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String})
         -- end:
     ),
     page AS

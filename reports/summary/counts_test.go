@@ -414,6 +414,7 @@ func TestCountsOfSubjectsAreThoseOfTheRule(t *testing.T) {
 				m.target(m.id("d"))
 				m.count(m.rand.IntN(6) - 2)
 				m.same(fmt.Sprint("round ", round), m.counted(), m.lines())
+				m.machines()
 				for _, collection := range []string{"", "t1"} {
 					m.same(fmt.Sprintf("round %d, updates of %q", round, collection), m.asks("updates", collection),
 						m.standings("update", collection))
@@ -507,6 +508,19 @@ func (m *model) idsOf(kind string) map[string]bool {
 		}
 	}
 	return ids
+}
+
+// machines counts all machines.
+func (m *model) machines() {
+	m.t.Helper()
+	s := New(time.Second, Deps{Store: m.store})
+	for _, j := range s.jobs {
+		if j.name == "machines" {
+			if err := j.run(m.t.Context(), j); err != nil {
+				m.t.Fatal(err)
+			}
+		}
+	}
 }
 
 func (m *model) asksGroups(collection string) (out []string) {

@@ -1,7 +1,9 @@
 -- +goose NO TRANSACTION
 -- +goose Up
 -- Where each machine stands, over all its subjects (updates, deployments, baselines; failed scans count as failed): what the
--- machines' list and its filters need. required is all that is not compliant. The greatest version counts.
+-- machines' list and its filters need. required is all that is not compliant. groups has the same of each group of subjects
+-- that asks something of the machine: compliant where it needs any of them and has all, not_applicable where it needs none.
+-- The greatest version counts.
 CREATE TABLE IF NOT EXISTS machine_now
 (
     client_id       UUID,
@@ -18,6 +20,16 @@ CREATE TABLE IF NOT EXISTS machine_now
     restart_for     Array(String),
     failed_for      Array(String),
     last_scan       Nullable(DateTime('UTC')),
+    groups          Nested
+    (
+        name            LowCardinality(String),
+        class           LowCardinality(String),
+        required        UInt32,
+        failed          UInt32,
+        restart         UInt32,
+        not_known       UInt32,
+        oldest_required UInt32
+    ),
     version         UInt64
 )
 ENGINE = ReplacingMergeTree(version)
