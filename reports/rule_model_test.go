@@ -190,7 +190,6 @@ func compare(t *testing.T, s *ruleSite, subject modelSubject, clients []modelCli
 		}
 	}
 	s.stand(subject.kind+"/x", collection) // holds the counts against the machines
-	s.stand(subject.kind+"/x", collection)
 	for _, row := range s.machines {
 		got := row["class"]
 		if row["cause"] != "" {
