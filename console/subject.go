@@ -162,7 +162,6 @@ func (s *Server) fillSubject(ctx context.Context, view *web.SubjectPage, a asked
 		counts[name] += row.Count("machines")
 	}
 	a.draw(view, counts)
-	view.Chips[0].Count = humanize.Number(view.Bar.Total + outside) // as many as the table has rows
 	if outside > 0 {
 		view.Chips = append(view.Chips, a.chip("outside", outside))
 	}
@@ -186,6 +185,7 @@ func (a asked) draw(view *web.SubjectPage, counts map[string]int) {
 		view.Chips = append(view.Chips, a.chip(name, n))
 		sum = append(sum, humanize.Number(n))
 	}
+	view.Chips[0].Count = humanize.Number(view.Bar.Total)
 	view.Bar.Place()
 	if len(sum) > 0 {
 		view.Sum = strings.Join(sum, " + ") + " = " + humanize.Number(view.Bar.Total)
