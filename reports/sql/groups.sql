@@ -24,15 +24,12 @@ WITH
     ),
     standing AS
     (
-        SELECT g.1 AS name, g.2 AS class, count() AS machines
-        FROM
-        (
-            SELECT arrayJoin(arrayZip(group_names, group_classes)) AS g
-            FROM machine_states
-            -- if collection:
-            WHERE client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String})
-            -- end:
-        )
+        SELECT name, class, count() AS machines
+        FROM machine_states
+        ARRAY JOIN group_names AS name, group_classes AS class
+        -- if collection:
+        WHERE client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String})
+        -- end:
         GROUP BY name, class
     )
 SELECT
