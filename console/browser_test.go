@@ -119,7 +119,8 @@ func (b *browser) look(address, name, folder string, screens ...screen) map[stri
 			{"name": "prefers-color-scheme", "value": map[bool]string{true: "dark", false: "light"}[s.dark]},
 			{"name": "prefers-reduced-motion", "value": "reduce"}}}, nil)
 		var answer struct{ Result struct{ Value shape } }
-		b.call(session, "Runtime.evaluate", object{"expression": measure, "returnByValue": true}, &answer)
+		b.call(session, "Runtime.evaluate", object{"expression": measure, "awaitPromise": true,
+			"returnByValue": true}, &answer)
 		out[s.name] = answer.Result.Value
 		if folder != "" {
 			var picture struct{ Data []byte }
@@ -169,8 +170,11 @@ type screen struct {
 	dark          bool
 }
 
-// measure finds what sticks out of the page, unless a box of its own scrolls it, and what is cut off without a sign.
-const measure = `(() => {
+// measure finds what sticks out of the page, unless a box of its own scrolls it, and what is cut off without a sign. A
+// chart is drawn anew for another screen, a moment later: what sticks out counts only if it goes on to.
+const measure = `(async () => {
+	const fits = () => document.documentElement.scrollWidth <= document.documentElement.clientWidth;
+	for (let n = 0; n < 40 && !fits(); n++) await new Promise(done => setTimeout(done, 50));
 	const wide = document.documentElement.clientWidth, out = { Wider: [], Clipped: [] };
 	if (document.documentElement.scrollWidth > wide) {
 		for (const e of document.body.querySelectorAll("*")) {
