@@ -23,7 +23,8 @@ func (s *Server) describe(doc *huma.OpenAPI, r *reports.Report) {
 			Description: p.Description, Schema: schemaOf(p)})
 	}
 	for name, text := range map[string]string{"format": "json (default), jsonl, csv or parquet",
-		"limit": "Rows of this page", "cursor": "next of the page before"} {
+		"limit": "Rows of this page", "cursor": "next of the page before",
+		"sort": "Column to order all rows by, or COLUMN:desc; then there is no next page"} {
 		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "query", Description: text,
 			Schema: &huma.Schema{Type: "string"}})
 	}

@@ -126,6 +126,7 @@ type subjectsInput struct {
 	Format  string `query:"format" doc:"json (default), jsonl, csv or parquet"`
 	Limit   string `query:"limit" doc:"Rows of this page"`
 	Cursor  string `query:"cursor" doc:"Where to continue: next of the page before"`
+	Sort    string `query:"sort" doc:"Column to order all rows by, or COLUMN:desc; then there is no next page"`
 	givenQuery
 }
 

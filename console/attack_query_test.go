@@ -63,7 +63,7 @@ func TestAttackSQLInEveryParameter(t *testing.T) {
 			texts = texts[asked%len(texts):][:1]
 		}
 		if thorough() || asked%5 == 0 { // every report takes these the same way
-			names = append(names, "limit", "cursor", "format", "param")
+			names = append(names, "limit", "cursor", "format", "param", "sort")
 		}
 		together := maps.Clone(given)
 		for _, param := range report.Params {

@@ -42,7 +42,7 @@ func (s *Server) reportPage(w http.ResponseWriter, r *http.Request) {
 	}
 	view := &web.Report{Name: report.Name, Title: report.Title, Description: report.Description, Query: report.Query}
 	status := http.StatusOK
-	req, err := readRequest(report.Name, r.URL.Query())
+	req, err := readRequest(report, r.URL.Query())
 	if err == nil {
 		err = report.CheckNames(req.params)
 	}
@@ -110,7 +110,7 @@ func (s *Server) fillReport(ctx context.Context, view *web.Report, report *repor
 	if len(report.Order) == 0 {
 		limit = maxPageRows // such reports are short and can't be continued
 	}
-	rows, err := s.runner.Run(ctx, report.Name, req.params, reports.Page{Limit: limit, Cursor: req.page.Cursor})
+	rows, err := s.runner.Run(ctx, report.Name, req.params, reports.Page{Limit: limit, Cursor: req.page.Cursor, Sort: req.page.Sort})
 	if err != nil {
 		return err
 	}
@@ -144,6 +144,9 @@ func (s *Server) addLinks(view *web.Report, req request, rows *reports.Rows) {
 		}
 		if req.page.Limit > 0 && key == "cursor" {
 			q.Set("limit", strconv.Itoa(req.page.Limit))
+		}
+		if req.page.Sort != "" {
+			q.Set("sort", req.page.Sort)
 		}
 		if len(q) == 0 {
 			return path
