@@ -11,7 +11,7 @@ import (
 
 const (
 	// machineSlice is how many machines are counted at once: with twenty states and six groups each it stays below 256 MiB.
-	machineSlice = 20_000
+	machineSlice = 10_000
 	// machineNews is how long what is new may wait until it is said of those who said nothing: the update that a machine
 	// has not looked for yet, the range that no longer misses.
 	machineNews = 5 * time.Minute
