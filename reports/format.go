@@ -163,14 +163,17 @@ func (r *Runner) WriteReportView(ctx context.Context, w io.Writer, f Format, nam
 	return WriteView(w, f, rows, age, view)
 }
 
-// WriteSQL runs a read-only statement and writes it; the one call for `statewire sql`.
-func (r *Runner) WriteSQL(ctx context.Context, w io.Writer, f Format, statement string) error {
+// WriteSQL runs a read-only statement and writes it as a reader wants to see it; the one call for `statewire sql`.
+func (r *Runner) WriteSQL(ctx context.Context, w io.Writer, f Format, statement string, view View) error {
 	if f == Parquet {
+		if len(view.Columns) > 0 {
+			return &ParamError{"sql", "columns", "is for the other formats: name the columns of Parquet in the statement"}
+		}
 		return r.writeParquetSQL(ctx, w, statement)
 	}
 	rows, err := r.SQL(ctx, statement)
 	if err != nil {
 		return err
 	}
-	return Write(w, f, rows, nil)
+	return WriteView(w, f, rows, nil, view)
 }

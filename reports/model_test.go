@@ -335,7 +335,7 @@ func TestAHeaderOfAQueryIsNoFormula(t *testing.T) {
 	r := reportstest.NewSeed(t).Runner()
 	var out bytes.Buffer
 	if err := r.WriteSQL(t.Context(), &out, reports.CSV,
-		"SELECT 1 AS `=1+1`, 2 AS `@SUM(A1)`, 3 AS plain, 4 AS `-2+3`, 5 AS `+4`"); err != nil {
+		"SELECT 1 AS `=1+1`, 2 AS `@SUM(A1)`, 3 AS plain, 4 AS `-2+3`, 5 AS `+4`", reports.View{}); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(&out).ReadAll()

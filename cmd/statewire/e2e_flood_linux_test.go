@@ -106,6 +106,9 @@ func TestAMachineMakesNoFloodOfUnknown(t *testing.T) {
 		t.Errorf("the Debian machine's update is not there, or not of one machine: %v", rows)
 	}
 	everyReportFits(j)
+	for _, args := range [][]string{{"report", "list"}, {"sql", "SELECT * FROM current_states LIMIT 20"}} {
+		noLongLine(t, args, onTerminal(t, m.site, args...))
+	}
 }
 
 // columnsLine is the header's line of columns, with those that go on below it.
@@ -167,11 +170,7 @@ func everyReportFits(j *judged) {
 // fits returns the columns that the report's header names; none where there are no rows to show.
 func fits(j *judged, name, source string, args []string) (ranked []string) {
 	shown := onTerminal(j.t, j.data, args...)
-	for line := range strings.Lines(shown) {
-		if n := len([]rune(strings.TrimRight(line, "\r\n"))); n > 80 {
-			j.t.Errorf("%s: a line of %d characters: %s", name, n, line)
-		}
-	}
+	noLongLine(j.t, args, shown)
 	if strings.Contains(shown, "0 rows") || strings.Contains(shown, "no rows") {
 		return nil // and it says why
 	}
@@ -194,6 +193,18 @@ func fits(j *judged, name, source string, args []string) (ranked []string) {
 		}
 	}
 	return ranked
+}
+
+func noLongLine(t *testing.T, args []string, shown string) {
+	t.Helper()
+	if shown == "" {
+		t.Errorf("%v shows nothing", args)
+	}
+	for line := range strings.Lines(shown) {
+		if n := len([]rune(strings.TrimRight(line, "\r\n"))); n > 80 {
+			t.Errorf("%v: a line of %d characters: %s", args, n, line)
+		}
+	}
 }
 
 // piped: into a pipe goes every column.

@@ -72,7 +72,7 @@ func reportListCommand(g *globals) *cobra.Command {
 			for _, problem := range catalog.Problems() {
 				fmt.Fprintln(cmd.ErrOrStderr(), "statewire: report left out:", problem)
 			}
-			return catalog.WriteList(cmd.OutOrStdout(), reports.Format(g.Format))
+			return catalog.WriteList(cmd.OutOrStdout(), reports.Format(g.Format), terminalView(cmd.OutOrStdout()).Width)
 		},
 	}
 }
@@ -92,20 +92,27 @@ func (g *globals) runReport(cmd *cobra.Command, name string, ask *asking) error 
 }
 
 func sqlCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
+	var ask asking
+	cmd := &cobra.Command{
 		Use:   "sql 'SELECT …'",
 		Short: "run one read-only statement on the store",
 		Args:  oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			_, view, err := ask.view(cmd)
+			if err != nil {
+				return err
+			}
 			g.ownSQL = true
 			act := control.Act{Name: "sql.read", Object: "store", Params: args[0]}
 			return g.withRunner(cmd, func(r *reports.Runner) error {
 				return g.reading(cmd.Context(), act, func() error {
-					return r.WriteSQL(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0])
+					return asUsage(r.WriteSQL(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0], view))
 				})
 			})
 		},
 	}
+	ask.registerView(cmd)
+	return cmd
 }
 
 // knownReport refuses a name that no report has, before the store is opened.

@@ -28,9 +28,15 @@ type asking struct {
 func (a *asking) register(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVar(&a.params, "param", nil, "a parameter of the report, as NAME=VALUE (repeatable)")
-	f.StringSliceVar(&a.columns, "columns", nil, "columns to show, in this order; all shows every column, whatever fits")
 	f.IntVar(&a.limit, "limit", 0, "most rows to show")
 	f.StringVar(&a.sort, "sort", "", "column to order all rows by; COLUMN:desc for the greatest first")
+	a.registerView(cmd)
+}
+
+// registerView adds how rows are shown.
+func (a *asking) registerView(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringSliceVar(&a.columns, "columns", nil, "columns to show, in this order; all shows every column, whatever fits")
 	f.BoolVar(&a.noHeader, "no-header", false, "leave out the line of column names in a table or CSV")
 }
 
