@@ -14,3 +14,10 @@ func Ranked(r *Rows) (stay, unknown []string) {
 	}
 	return stay, unknown
 }
+
+// KeepFrom sets how many clients a site has whose counts are taken as they are kept, until the function it returns is called.
+func KeepFrom(clients int) (back func()) {
+	before := keptFrom
+	keptFrom = clients
+	return func() { keptFrom = before }
+}

@@ -41,7 +41,15 @@ func million(b *testing.B) *store.Store {
 	if err != nil {
 		b.Fatal(err)
 	}
-	opt := store.Options{Catalog: catalog}
+	text, err := os.ReadFile(filepath.Join("..", "configs", "state-classes.csv"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	classes, err := store.ParseClasses(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	opt := store.Options{Catalog: catalog, Classes: classes}
 	dir := os.Getenv("STATEWIRE_TEST_BENCH_STORE")
 	if dir == "" {
 		s := storetest.NewWith(b, store.DefaultConfig(), opt)

@@ -47,6 +47,10 @@ type Scope struct {
 	MembersAsOf time.Time `json:"members_as_of" doc:"Since when they are its members: the latest look, for a saved query"`
 }
 
+// keptFrom is how many clients a site has whose answers about one subject come from counts that are kept: below it they are
+// counted at once, which is never older than its machines and takes less than half a second.
+var keptFrom = 50_000
+
 // siteScope is the name of the scope of all clients.
 const siteScope = "site"
 
@@ -97,7 +101,8 @@ func (r *Runner) resolve(ctx context.Context, report *Report, values map[string]
 			return m, err
 		}
 	}
-	if _, asked := m.hidden["subject_kept"]; asked && subject != nil && values["collection"] == "" {
+	if _, asked := m.hidden["subject_kept"]; asked && subject != nil && values["collection"] == "" && m.scope != nil &&
+		m.scope.Clients >= keptFrom {
 		if subject.kept, err = q.isKept(ctx, subject); err != nil {
 			return m, err
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/reports"
 	"statewire/reports/reportstest"
 	"statewire/reports/summary"
 )
@@ -132,6 +133,7 @@ func kept(t *testing.T, s *ruleSite, subject string) {
 	if err := summary.New(time.Second, summary.Deps{Store: s.Store}).Step(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	defer reports.KeepFrom(0)()
 	if got := s.stand(subject, ""); got != counted {
 		t.Errorf("%s is kept as\n%s\ncounted as\n%s", subject, got, counted)
 	}

@@ -91,6 +91,9 @@ func (r *Report) label() string {
 // holds the page's clients in memory.
 const chunkRows = 50_000
 
+// pickedRows is how many of a report of two statements: they travel as text.
+const pickedRows = 5_000
+
 // prepared is a statement ready to run, with its values beside it.
 type prepared struct {
 	report  *Report
@@ -125,7 +128,10 @@ func (r *Runner) prepare(ctx context.Context, report *Report, params map[string]
 	rows := cmp.Or(page.Limit, r.cfg.MaxRows) + 1 // one more tells whether there is more
 	if report.selfPaging && page.Limit == 0 {
 		q.chunk = chunkRows
-		rows = chunkRows
+		if len(report.picked) > 0 {
+			q.chunk = pickedRows
+		}
+		rows = q.chunk
 	}
 	picks, _ := report.statements()
 	q.picks = choose(picks, values)

@@ -78,6 +78,10 @@ func (r *Runner) openParquet(ctx context.Context, label string, q prepared) (*Pa
 	if err != nil {
 		return nil, failed(err)
 	}
+	if err := r.pick(ctx, &q); err != nil {
+		release()
+		return nil, failed(err)
+	}
 	settings := r.settings()
 	settings["max_result_rows"] = r.cfg.MaxRows
 	settings["wait_end_of_query"] = 1

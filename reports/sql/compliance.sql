@@ -44,7 +44,8 @@ WITH
         WHERE {topic_id:String} != ''
         GROUP BY topic_id
         -- else:
-        SELECT topic_id, toUInt64(s.scope_clients - s.outside) AS population,
+        SELECT topic_id, s.good + s.bad + s.pending + s.restart + s.failed + s.na_said
+                + s.na_implied + s.said_unknown + s.other + arraySum(mapValues(s.not_known)) AS population,
             arrayZip(mapKeys(s.not_known), mapValues(s.not_known)) AS silent
         FROM subject_counts AS s FINAL
         WHERE deleted = 0 AND ({topic_id:String} = '' OR topic_id = {topic_id:String})

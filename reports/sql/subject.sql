@@ -4,8 +4,8 @@
 -- empty: no machine is in the scope
 -- description: In which class the machines of the site or of a collection are on an update, a deployment, a baseline or
 --   anything else that clients tell of. Every machine is in exactly one line, so that machines adds up to scope_clients.
---   The site's counts are kept, and are at most a minute old; a collection is counted now. The rule is in
---   docs/compliance.md.
+--   Counted now, but on a site of 50,000 clients or more: there the site's counts are kept, and are up to five minutes
+--   old. The rule is in docs/compliance.md.
 -- param subject String: Title, topic id, or KIND/ID such as update/KB5043080
 -- param collection String = '': Only the members of this collection; empty takes the site
 -- order: _place UInt8

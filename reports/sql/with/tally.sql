@@ -9,13 +9,13 @@
                  ('said_unknown', '', s.said_unknown), ('other', '', s.other)],
                 arrayMap((why, n) -> ('not_known', why, n), mapKeys(why_not), mapValues(why_not)))) AS tally,
             CAST(s.not_known, 'Map(String, UInt64)') AS why_not,
-            s.scope_clients - s.outside AS population,
+            arraySum(t -> t.3, tally) AS population,
             s.stale AS stale,
             s.outside_spoke AS outside_spoke,
             s.good AS good,
             s.bad + s.pending + s.restart + s.failed AS not_compliant,
             s.said_unknown + arraySum(mapValues(why_not)) AS unknown,
-            s.scope_clients AS scope_clients
+            greatest((SELECT count() FROM scope), population) AS scope_clients
         FROM subject_counts AS s FINAL
         WHERE s.kind = the_kind AND s.topic_id = the_id AND (the_kind != 'other' OR s.topic_type = the_type) AND s.deleted = 0
         LIMIT 1
