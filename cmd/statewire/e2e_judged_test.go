@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"testing"
+	"time"
 )
 
 // judged is a site whose answers over HTTP a test reads.
@@ -13,6 +14,11 @@ type judged struct {
 	t    *testing.T
 	site *server
 	data string
+
+	now     time.Time
+	serials map[int]uint64 // the last of each client
+	files   [][]byte       // loaded, in this order
+	dropped int
 }
 
 // get is the rows of an answer of the API.
