@@ -77,8 +77,5 @@ func (s *Store) bringUp(ctx context.Context, opt Options) error {
 	if err := s.linkDBO(ctx); err != nil {
 		return err
 	}
-	if err := s.loadCatalog(ctx, opt.Catalog); err != nil {
-		return err
-	}
-	return s.loadClasses(ctx, opt.Classes)
+	return s.loadCatalog(ctx, opt.Catalog)
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -13,18 +12,23 @@ import (
 // tableRows collects rows for a person at a terminal: the widths are known with the last one.
 type tableRows struct {
 	out     *bufio.Writer
+	table   table.Writer
 	columns []Column
 	numbers []bool // columns of which every value so far is a number
-	o       Options
-	cells   [][]string
-	left    []string // names of columns that did not fit
+	maxCell int
+	count   int
 }
 
 func newTable(out *bufio.Writer, columns []Column, o Options) *tableRows {
-	w := &tableRows{out: out, columns: columns, numbers: make([]bool, len(columns)), o: o}
+	w := &tableRows{out: out, table: table.NewWriter(), columns: columns, numbers: make([]bool, len(columns)),
+		maxCell: o.MaxCell}
+	w.table.SetStyle(Style())
+	header := make(table.Row, len(columns))
 	for i, c := range columns {
+		header[i] = TerminalSafe(c.Name)
 		w.numbers[i] = c.Type == "" || Numeric(c.Type)
 	}
+	w.table.AppendHeader(header)
 	return w
 }
 
@@ -38,49 +42,27 @@ func Style() table.Style {
 }
 
 func (w *tableRows) row(values []any) error {
-	line := make([]string, len(values))
+	line := make(table.Row, len(values))
 	for i, v := range values {
-		line[i] = w.cell(v)
+		line[i] = Cell(v, w.maxCell)
 		if w.columns[i].Type == "" && v != nil && !number(v) {
 			w.numbers[i] = false
 		}
 	}
-	w.cells = append(w.cells, line)
+	w.count++
+	w.table.AppendRow(line)
 	return nil
 }
 
-func (w *tableRows) cell(v any) string {
-	if at, ok := v.(time.Time); ok && !w.o.Now.IsZero() {
-		return Ago(w.o.Now, at)
-	}
-	return Cell(v, w.o.MaxCell)
-}
-
 func (w *tableRows) end([]Field) error {
-	t := table.NewWriter()
-	t.SetStyle(Style())
-	shown, widths := w.fit()
-	header := make(table.Row, len(shown))
 	var configs []table.ColumnConfig
-	for n, i := range shown {
-		c := w.columns[i]
-		header[n] = wrapName(TerminalSafe(c.Name), widths[i])
-		if w.numbers[i] && (c.Type != "" || len(w.cells) > 0) {
-			configs = append(configs, table.ColumnConfig{Number: n + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	for i, c := range w.columns {
+		if w.numbers[i] && (c.Type != "" || w.count > 0) {
+			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
 		}
 	}
-	if !w.o.NoHeader {
-		t.AppendHeader(header)
-	}
-	for _, line := range w.cells {
-		row := make(table.Row, len(shown))
-		for n, i := range shown {
-			row[n] = w.coloured(i, wrapCell(line[i], widths[i]))
-		}
-		t.AppendRow(row)
-	}
-	t.SetColumnConfigs(configs)
-	w.out.WriteString(t.Render() + "\n") // bufio keeps the first error for Flush
+	w.table.SetColumnConfigs(configs)
+	w.out.WriteString(w.table.Render() + "\n") // bufio keeps the first error for Flush
 	return w.out.Flush()
 }
 

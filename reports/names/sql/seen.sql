@@ -1,2 +1,0 @@
--- The ids that were ever told of.
-SELECT DISTINCT topic_id FROM subject_seen

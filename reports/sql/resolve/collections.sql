@@ -1,1 +1,0 @@
-SELECT name FROM collections FINAL WHERE deleted = 0 ORDER BY name

@@ -1,1 +1,0 @@
-SELECT class, count() FROM machine_states GROUP BY class

@@ -1,1 +1,0 @@
-OPTIMIZE TABLE machine_now FINAL
