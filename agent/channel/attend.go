@@ -122,8 +122,8 @@ func (a *attendance) step(ctx context.Context, tick <-chan time.Time) *end {
 	case <-ctx.Done():
 		return &end{}
 	case f, more := <-a.received():
-		if !more && ctx.Err() != nil {
-			return &end{} // the link ended with ctx, without a fault
+		if !more && (ctx.Err() != nil || a.fault() == nil) {
+			return &end{} // the link ended with ctx, which it may see first
 		}
 		if !more {
 			return a.over(a.fault())
