@@ -71,7 +71,8 @@ func (s *Store) tune(ctx context.Context) error {
 	return nil
 }
 
-// hasSetting finds NAME = VALUE among the settings at the end of a table's definition.
+// hasSetting finds NAME = VALUE among the settings at the end of a table's definition, before the comment that it may have.
 func hasSetting(definition, set string) bool {
-	return strings.HasSuffix(definition, set) || strings.Contains(definition, set+",")
+	return strings.HasSuffix(definition, set) || strings.Contains(definition, set+",") ||
+		strings.Contains(definition, set+" COMMENT '")
 }

@@ -35,6 +35,23 @@ func TestAPartOfAFewRowsIsFewFiles(t *testing.T) {
 }
 
 // The settings are given once: a second start finds them.
+func TestSettingsStandBeforeACommentToo(t *testing.T) {
+	s := storetest.New(t)
+	if err := s.Conn().Exec(t.Context(), "ALTER TABLE store_marks MODIFY COMMENT 'internal'"); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range mergeTrees(t, s) {
+		if table.Name != "store_marks" {
+			continue
+		}
+		for _, set := range store.Thrift {
+			if !store.HasSetting(table.Definition, set) || store.HasSetting(table.Definition, set+"1") {
+				t.Errorf("%s is not read from %s", set, table.Definition)
+			}
+		}
+	}
+}
+
 func TestEveryBusyTableIsTuned(t *testing.T) {
 	s := storetest.New(t)
 	tables := mergeTrees(t, s)
