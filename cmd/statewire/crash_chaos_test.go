@@ -277,7 +277,11 @@ func unread(t *testing.T, data string) map[string]uint64 {
 
 func drop(t *testing.T, data, name string, text []byte) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(boxOf(data), "incoming", name), text, 0o600); err != nil {
+	beside := filepath.Join(data, name+".part") // a loader takes what it sees, half written or not
+	if err := os.WriteFile(beside, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(beside, filepath.Join(boxOf(data), "incoming", name)); err != nil {
 		t.Fatal(err)
 	}
 }
