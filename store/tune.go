@@ -71,7 +71,7 @@ func (s *Store) tune(ctx context.Context) error {
 	return nil
 }
 
-// hasSetting finds NAME = VALUE among the settings at the end of a table's definition, before the comment that it may have.
+// hasSetting finds NAME = VALUE among the settings at the end of a table's definition; a comment may follow them.
 func hasSetting(definition, set string) bool {
 	return strings.HasSuffix(definition, set) || strings.Contains(definition, set+",") ||
 		strings.Contains(definition, set+" COMMENT '")

@@ -15,8 +15,8 @@ func (l endedLink) received() <-chan frame { return l.frames }
 func (endedLink) fault() error             { return nil }
 func (endedLink) facts() facts             { return facts{transport: "HTTP"} }
 
-// A channel that is stopped may see the end of its connection with that of its context, or before it; whichever it takes
-// first, it was stopped, and nothing failed.
+// A channel that is stopped may see the end of its connection with that of its context, or before it; whichever it
+// takes first, it was stopped, and nothing failed.
 func TestAConnectionThatEndsWithTheChannelIsNoFault(t *testing.T) {
 	c := &Channel{d: Deps{Tasks: noTasks{}}, poked: make(chan struct{})}
 	frames := make(chan frame)
