@@ -7,7 +7,7 @@ ENGINE       := bin/libchdb.so
 ENGINE_NPM   := store/embedded/npm
 ENGINE_SO    := $(ENGINE_NPM)/node_modules/@chdb/lib-$(shell node -p 'process.platform+"-"+process.arch+(process.platform=="linux"?"-gnu":"")' 2>/dev/null)/libchdb.so
 FUZZTIME     ?= 60s
-TEST_FLAGS   ?= -race -shuffle=on -timeout 15m
+TEST_FLAGS   ?= -race -shuffle=on -timeout 25m
 LONG         ?= 20
 STATICCHECK  := $(GO) run -modfile=tools.mod honnef.co/go/tools/cmd/staticcheck
 

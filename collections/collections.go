@@ -164,6 +164,9 @@ func (s *Service) put(ctx context.Context, spec Spec, revision uint64, at time.T
 			return c, err
 		}
 		c.Clients = uint64(len(found))
+		if err := s.keep(ctx, c.Name, found); err != nil {
+			return c, err
+		}
 	} else {
 		c.Clients = uint64(len(members))
 	}
@@ -189,29 +192,4 @@ func (s *Service) Show(ctx context.Context, name string) (Collection, []smx.Clie
 	members, err := s.Members(ctx, c)
 	c.Clients = uint64(len(members))
 	return c, members, err
-}
-
-// Delete removes a collection and what goes by its name.
-func (s *Service) Delete(ctx context.Context, name string) error {
-	return s.Change(ctx, name, func(revision uint64, at time.Time) error {
-		c, err := s.Get(ctx, name)
-		if err != nil {
-			return err
-		}
-		c.Changed, c.Revision = at, revision
-		act := control.Act{Name: "collection.delete", Object: "collection:" + name, Targets: int(c.Clients)}
-		return control.Recorded(ctx, s.recorder(), act, func() error { return s.delete(ctx, c) })
-	})
-}
-
-func (s *Service) delete(ctx context.Context, c Collection) (err error) {
-	if s.follower != nil {
-		err = s.follower.Forget(ctx, c)
-	}
-	err = errors.Join(err, s.putCollection(ctx, c, true), s.tidyMembers(ctx, c))
-	if err != nil {
-		return err
-	}
-	s.log.Info("collection deleted", "collection", c.Name)
-	return s.reload(ctx)
 }

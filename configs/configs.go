@@ -24,6 +24,24 @@ import (
 //go:embed state-catalog.csv
 var StateCatalog []byte
 
+// stateClasses is the shipped list of what states say of compliance as CSV: topic_type, state_id, class.
+//
+//go:embed state-classes.csv
+var stateClasses []byte
+
+// StateClasses are the shipped classes of states, then those of the site's own file, which win.
+func (c Config) StateClasses() ([]store.Class, error) {
+	shipped, err := store.ParseClasses(stateClasses)
+	if err != nil {
+		return nil, fmt.Errorf("state-classes.csv: %w", err)
+	}
+	own, err := c.Reports.SiteClasses()
+	if err != nil {
+		return nil, &Error{err}
+	}
+	return append(shipped, own...), nil
+}
+
 // Shipped is the configuration file as it is delivered: every key with its default.
 //
 //go:embed statewire.yaml

@@ -106,6 +106,9 @@ func TestAWrongValueNamesItsKeyAndWhatIsAllowed(t *testing.T) {
 		{"not a whole number", "fsp: {messages: 1.5}", `fsp.messages "1.5" is not a whole number`},
 		{"not yaml", "ingest: [", "yaml"},
 		{"reports to everybody", `reports: {listen: ":8080"}`, "reports.listen"},
+		{"a wrong class of a state", "reports: {state_classes: " + write(t, "topic_type,state_id,class\n1,2,fine\n") + "}",
+			`line 2: class "fine" is none`},
+		{"no file of classes", "reports: {state_classes: nowhere.csv}", "reports.state_classes: open nowhere.csv"},
 		{"open relay", `relay: {auth: none}`, "loopback"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

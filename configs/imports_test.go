@@ -17,7 +17,7 @@ import (
 // below internal/, which import nothing of it themselves.
 var allowed = map[string][]string{
 	"cmd/statewire": {"cmd/statewire/cli", "cmd/statewire/client", "cmd/statewire/simulate", "site", "fleet",
-		"agent/cache", "reports", "reports/explain", "reports/summary", "configs", "inbox", "ingest", "resync",
+		"agent/cache", "reports", "reports/explain", "reports/names", "reports/summary", "configs", "inbox", "ingest", "resync",
 		"resync/gaps", "collections", "policies", "smx", "smx/policy", "store", "identity", "trust", "audit",
 		"notifier/manager", "notifier/wire", "packs"},
 	"cmd/statewire/cli": {"configs", "trust"},
@@ -25,10 +25,10 @@ var allowed = map[string][]string{
 		"agent/transport", "agent/local", "agent/packages", "agent/runner", "packs", "reports/explain", "configs", "smx",
 		"trust"},
 	"cmd/statewire/simulate": {"cmd/statewire/cli", "cmd/statewire/client", "site", "fleet", "configs", "relay", "inbox",
-		"smx", "agent"},
+		"collections", "reports/names", "smx", "agent"},
 
 	"site": {"configs", "relay", "inbox", "ingest", "store", "resync", "resync/gaps", "collections", "policies",
-		"reports", "reports/explain", "reports/summary", "console", "console/web", "identity", "trust", "audit", "smx",
+		"reports", "reports/explain", "reports/names", "reports/summary", "console", "console/web", "identity", "trust", "audit", "smx",
 		"smx/policy", "notifier", "notifier/manager", "notifier/wire", "packs"},
 	"configs": {"relay", "identity", "ingest", "store", "resync", "collections", "reports", "notifier",
 		"notifier/manager", "agent"},

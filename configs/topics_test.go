@@ -10,6 +10,35 @@ import (
 	"statewire/internal/topics"
 )
 
+// Each state that has a class stands in the catalogue, and so does each state of its topic type: none was forgotten.
+func TestStatesWithAClassAreThoseOfTheCatalogue(t *testing.T) {
+	rows, err := csv.NewReader(bytes.NewReader(configs.StateCatalog)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	classes, err := configs.Default().StateClasses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	types, classed := map[string]bool{}, map[string]bool{}
+	for _, c := range classes {
+		types[fmt.Sprint(c.TopicType)], classed[fmt.Sprintf("%d/%d", c.TopicType, c.StateID)] = true, true
+	}
+	known := map[string]bool{}
+	for _, row := range rows {
+		state := row[0] + "/" + row[2]
+		known[state] = true
+		if types[row[0]] && row[2] != "" && !classed[state] {
+			t.Errorf("state %s (%s) has no class", state, row[3])
+		}
+	}
+	for state := range classed {
+		if !known[state] {
+			t.Errorf("state %s has a class and is not in the catalogue", state)
+		}
+	}
+}
+
 // The numbers that the code speaks of mean in the catalogue what their names say.
 func TestTopicsOfTheCodeStandInTheCatalogue(t *testing.T) {
 	rows, err := csv.NewReader(bytes.NewReader(configs.StateCatalog)).ReadAll()

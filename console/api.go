@@ -46,6 +46,7 @@ func (s *Server) routeAPI(mux *routes, version string) {
 	}, s.apiStatus)
 	s.routeClients(api)
 	s.routeTasks(api)
+	s.routeNames(api)
 	for _, r := range s.runner.Catalog().List() {
 		s.describe(api.OpenAPI(), r)
 	}
@@ -58,7 +59,7 @@ var safeJSON = huma.Format{
 }
 
 const pagingText = "JSON answers are pages of `limit` rows (default 100, at most 10,000); the member `next` is the " +
-	"`cursor` of the following page. " +
+	"`cursor` of the following page. `sort` orders all rows by a column; then there is no following page. " +
 	"csv, jsonl and parquet give all rows, or fail with an error rather than give fewer."
 
 type listOutput struct {

@@ -33,7 +33,7 @@ func TestTheDescriptionNamesEveryReport(t *testing.T) {
 	}
 	for _, r := range catalog.List() {
 		path, ok := doc.Paths["/api/v1/reports/"+r.Name]
-		if !ok || len(path.Get.Parameters) != len(r.Params)+3 || path.Get.Responses["200"] == nil ||
+		if !ok || len(path.Get.Parameters) != len(r.Params)+4 || path.Get.Responses["200"] == nil ||
 			path.Get.Responses["default"] == nil {
 			t.Errorf("%s: %+v", r.Name, path)
 		}

@@ -23,7 +23,8 @@ func (s *Server) describe(doc *huma.OpenAPI, r *reports.Report) {
 			Description: p.Description, Schema: schemaOf(p)})
 	}
 	for name, text := range map[string]string{"format": "json (default), jsonl, csv or parquet",
-		"limit": "Rows of this page", "cursor": "next of the page before"} {
+		"limit": "Rows of this page", "cursor": "next of the page before",
+		"sort": "Column to order all rows by, or COLUMN:desc; then there is no next page"} {
 		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "query", Description: text,
 			Schema: &huma.Schema{Type: "string"}})
 	}
@@ -62,6 +63,8 @@ type ReportAnswer struct {
 	Report    string             `json:"report,omitempty"`
 	Title     string             `json:"title,omitempty"`
 	Params    map[string]string  `json:"params,omitempty"`
+	Scope     *reports.Scope     `json:"scope,omitempty" doc:"Over whom it counts, where the report takes a collection"`
+	Subject   *reports.Subject   `json:"subject,omitempty" doc:"What the parameter subject means"`
 	Generated string             `json:"generated,omitempty"`
 	Freshness *reports.Freshness `json:"freshness,omitempty"`
 	Columns   []reports.Column   `json:"columns"`
@@ -69,6 +72,7 @@ type ReportAnswer struct {
 	Rows []map[string]any `json:"rows" doc:"One object per row, its members named as the columns"`
 	Next string           `json:"next,omitempty" doc:"Cursor of the following page"`
 	More bool             `json:"more" doc:"Whether the report has rows after these"`
+	Note string           `json:"note,omitempty" doc:"Why there is no row"`
 }
 
 func reportResponses(registry huma.Registry) map[string]*huma.Response {

@@ -25,6 +25,7 @@ type runInput struct {
 	Format string `query:"format" doc:"json (default), jsonl, csv or parquet"`
 	Limit  string `query:"limit" doc:"Rows of this page"`
 	Cursor string `query:"cursor" doc:"Where to continue: next of the page before"`
+	Sort   string `query:"sort" doc:"Column to order all rows by; COLUMN:desc for the greatest first. Such an answer has no next page"`
 	Param  string `query:"param" doc:"Another way to give a parameter: NAME=VALUE; may be repeated"`
 	givenQuery
 }
@@ -48,8 +49,11 @@ func (in *givenQuery) Resolve(ctx huma.Context) []error {
 
 var _ huma.Resolver = (*givenQuery)(nil)
 
-// readRequest refuses what is given twice, and what is none of ours when it is used.
-func readRequest(name string, query url.Values) (request, error) {
+// readRequest refuses what is given twice, and what is none of ours when it is used. A parameter of the report's own that
+// is called sort stays one.
+func readRequest(report *reports.Report, query url.Values) (request, error) {
+	name := report.Name
+	ownSort := slices.ContainsFunc(report.Params, func(p reports.Param) bool { return p.Name == "sort" })
 	req := request{format: reports.JSON, params: map[string]string{}}
 	for _, key := range slices.Sorted(maps.Keys(query)) {
 		values := query[key]
@@ -57,14 +61,16 @@ func readRequest(name string, query url.Values) (request, error) {
 			return req, &reports.ParamError{Report: name, Param: fmt.Sprintf("%.40q", key), Reason: "is given more than once"}
 		}
 		var err error
-		switch value := values[0]; key {
-		case "format":
+		switch value := values[0]; {
+		case key == "format":
 			req.format, err = parseFormat(value)
-		case "limit":
+		case key == "limit":
 			req.page.Limit, err = parseLimit(value)
-		case "cursor":
+		case key == "cursor":
 			req.page.Cursor = value // empty is the first page, for loops that begin with no cursor
-		case "param":
+		case key == "sort" && !ownSort:
+			req.page.Sort, err = value, refuseEmpty(value)
+		case key == "param":
 			err = addPairs(req.params, values)
 		default:
 			err = addParam(req.params, key, value)
@@ -90,6 +96,13 @@ func parseLimit(text string) (int, error) {
 		return 0, errors.New("has to be a whole number from 1")
 	}
 	return n, nil
+}
+
+func refuseEmpty(column string) error {
+	if column == "" {
+		return errors.New("is empty: write COLUMN or COLUMN:desc")
+	}
+	return nil
 }
 
 func addPairs(params map[string]string, pairs []string) error {
@@ -118,7 +131,7 @@ func (s *Server) apiRun(ctx context.Context, in *runInput) (*huma.StreamResponse
 	if err != nil {
 		return nil, problemOf(err)
 	}
-	req, err := readRequest(report.Name, in.query)
+	req, err := readRequest(report, in.query)
 	if err != nil {
 		return nil, problemOf(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -50,7 +51,7 @@ func TestAttackScriptInEveryFieldThatAPageShows(t *testing.T) {
 	}
 	seed := scriptSite(t)
 	site := serveSeeded(t, seed, func(p *parts) {
-		p.pages.Notice = scripts[0] + scripts[1]
+		p.pages.Notice = func() string { return scripts[0] + scripts[1] }
 		p.pages.Version = scripts[2]
 		p.pages.Alarm = func(context.Context) Alarm { return Alarm{Text: scripts[4] + scripts[5]} }
 	})
@@ -103,7 +104,7 @@ func TestAttackScriptInEveryFieldThatAPageShows(t *testing.T) {
 	}
 	b := openBrowser(t)
 	for _, page := range inBrowser {
-		dom, said := b.browse(site + page)
+		dom, said := b.browse(site+page, 4*time.Second)
 		if strings.Contains(dom, " pwned=") || strings.Contains(said, "Content Security Policy") ||
 			strings.Contains(said, "exceptionThrown") {
 			t.Errorf("%s: a script ran, or tried to: %.500s", page, said)

@@ -30,6 +30,9 @@ func (s *Server) clientPage(w http.ResponseWriter, r *http.Request) {
 		return
 	default:
 		view = clientView(found)
+		if found.Known {
+			view.Stands = s.clientStands(r.Context(), found.Explanation.Client.ID, r.URL.Query().Get("show") == "all")
+		}
 		view.Topic, view.Serial, view.Problem = asked.topic, asked.serial, asked.problem
 	}
 	status := http.StatusOK

@@ -2,7 +2,10 @@ package console
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,10 +45,9 @@ func TestARunThatJumpedIsApart(t *testing.T) {
 	}
 }
 
+// TestPagesOfClientsAreWellMade has one site for all of its looks: to make it takes longer than a page.
 func TestPagesOfClientsAreWellMade(t *testing.T) {
-	s := reportstest.TracedSite(t)
-	s.Reports(report{Client: 40, Name: "twin", Received: hour, File: "a"},
-		report{Client: 41, Name: "TWIN", Received: 2 * hour, File: "b"})
+	s, site := brokenSite(t)
 	h := handler(t, s.Seed, watched(s))
 	for name, page := range clientPages {
 		w := get(t, h, page)
@@ -56,14 +58,54 @@ func TestPagesOfClientsAreWellMade(t *testing.T) {
 		}
 		doc := parsePage(t, w.Body.String())
 		checkPage(t, name, doc)
-		for n := range doc.Descendants() {
-			if link := attr(n, "href"); n.Type == html.ElementNode && n.Data == "a" &&
-				(strings.HasPrefix(link, "/reports/") || strings.HasPrefix(link, "/clients/")) && name == "client-gap" {
-				if w := get(t, h, strings.Split(link, "#")[0]); w.Code != http.StatusOK {
-					t.Errorf("%s: %s: status %d", name, link, w.Code)
-				}
-			}
+		checkSaid(t, name, w.Body.String())
+		if name == "client-gap" {
+			follow(t, h, doc)
 		}
+	}
+	t.Run("in a browser", func(t *testing.T) { clientsInABrowser(t, site) })
+}
+
+// checkSaid looks for what a page of these names has to say.
+func checkSaid(t *testing.T, name, body string) {
+	t.Helper()
+	for _, want := range map[string][]string{
+		"client-gap": {"67 messages of PC-0007 are missing", "answer.SMX", `class="serials"`, "Picked up",
+			"first noticed"},
+		"client-unconfirmed": {"unconfirmed", "Closed: the client sent everything"},
+		"completeness":       {"ring-value", "Least complete clients", "PC-0012", "Gap checks"},
+		"complete-dashboard": {`id="panel-complete"`, "ring-value"},
+		"client-many":        {"Serials are whole numbers"}, "client-twins": {"2 clients are called twin"},
+		"client-unknown": {"has never heard of"}, "client-nobody": {"No client of this site is called NOBODY"},
+	}[name] {
+		if !strings.Contains(body, want) {
+			t.Errorf("%s has no %s", name, want)
+		}
+	}
+}
+
+// follow goes to where a page's links lead: one for each path and set of parameters, as their values differ only.
+func follow(t *testing.T, h http.Handler, doc *html.Node) {
+	t.Helper()
+	followed := map[string]bool{}
+	for n := range doc.Descendants() {
+		link, _, _ := strings.Cut(attr(n, "href"), "#")
+		to, err := url.Parse(link)
+		if n.Type != html.ElementNode || n.Data != "a" || err != nil ||
+			!strings.HasPrefix(link, "/reports/") && !strings.HasPrefix(link, "/clients/") {
+			continue
+		}
+		like := to.Path + " " + strings.Join(slices.Sorted(maps.Keys(to.Query())), " ")
+		if followed[like] {
+			continue
+		}
+		followed[like] = true
+		if w := get(t, h, link); w.Code != http.StatusOK {
+			t.Errorf("%s: status %d", link, w.Code)
+		}
+	}
+	if len(followed) < 5 {
+		t.Errorf("only %v were followed", followed)
 	}
 }
 
@@ -124,7 +166,7 @@ func TestAClientWithoutANameStillLeadsToItsPage(t *testing.T) {
 	s.Polled(1, 5, 5, 5, hour)
 	s.Missing(1, 1, 5, hour)
 	if body := get(t, handler(t, s.Seed), "/reports/missing-ranges").Body.String(); !strings.Contains(body,
-		`<a href="/clients/`+id(1).String()+`">(no name)</a>`) || !strings.Contains(body, "<td>never</td>") {
+		`<a href="/clients/`+id(1).String()+`">(no name)</a>`) || !strings.Contains(body, "never</div></td>") {
 		t.Errorf("%s", body)
 	}
 }

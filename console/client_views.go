@@ -64,6 +64,8 @@ func worst(facts []explain.Fact) web.Tone {
 			return web.ToneBad
 		case f.Severity == explain.Warning:
 			tone = web.ToneBusy
+		case f.Code == "gap_new": // a note, as it may still come; and yet messages are missing
+			tone = web.ToneBusy
 		case f.Code == "topic_never_told" && tone == web.ToneGood: // nothing is wrong, and yet nothing is known
 			tone = web.ToneUnknown
 		}
@@ -134,6 +136,9 @@ func stateView(client string, s explain.State) web.State {
 		Raised: s.Raised, Received: s.Received, Unconfirmed: s.Unconfirmed, Serial: "instant",
 		TopicLink: clientPath + client + "?" + about.Encode() + "#explain",
 		StateLink: "/reports/clients-in-state?" + alike.Encode(),
+	}
+	if s.Title != s.Topic.ID {
+		out.Title = tabular.TerminalSafe(tabular.Shorten(s.Title, 120))
 	}
 	if s.Serial > 0 {
 		out.Serial, out.Link = humanize.Number(s.Serial), serialLink(client, s.Serial)

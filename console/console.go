@@ -34,12 +34,13 @@ type Deps struct {
 	Now     func() time.Time            // nil means time.Now
 	Log     *slog.Logger                // nil discards
 	Version string                      // shown on the dashboard and in the API description
-	Notice  string                      // stands on top of every page; empty shows none
+	Notice  func() string               // stands on top of every page; nil or empty shows none
 	Tokens  tokens                      // knows who has a token; nil: whoever comes with one is asked to come later
 	// FirstSteps let a first client report: they stand on the dashboard while nobody has.
 	FirstSteps []web.Step
 	Members    members // knows collections; nil: whoever may see some only is asked to come later
 	Tasks      tasks   // what clients are asked to do; nil: nobody can say
+	Names      titles  // what people call topic ids; nil: nobody can change it
 }
 
 // Alarm is what a person has to know before trusting any figure: it stands on top of every page. The zero Alarm is
@@ -65,9 +66,11 @@ type Server struct {
 	panels     []panelMaker // of the dashboard
 	complete   []panelMaker // of the page of completeness
 	snapshots  *snapshots
+	lists      *snapshots // of pick lists
 	tokens     tokens
 	members    members
 	tasks      tasks
+	titles     titles
 	needOf     func(identity.Door, string) (identity.Need, bool) // identity.NeedOf
 	patterns   []string                                          // of all routes
 }
@@ -94,7 +97,7 @@ func New(cfg reports.Config, runner *reports.Runner, explainer *explain.Explaine
 	}
 	s := &Server{
 		cfg: cfg, runner: runner, explainer: explainer, pages: pages, ready: deps.Ready, alarm: deps.Alarm,
-		firstSteps: deps.FirstSteps, tokens: deps.Tokens, members: deps.Members, tasks: deps.Tasks,
+		firstSteps: deps.FirstSteps, tokens: deps.Tokens, members: deps.Members, tasks: deps.Tasks, titles: deps.Names,
 		needOf: identity.NeedOf,
 		now:    deps.Now, log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)),
 	}
@@ -106,6 +109,7 @@ func New(cfg reports.Config, runner *reports.Runner, explainer *explain.Explaine
 	}
 	s.panels, s.complete = s.panelMakers(), s.completePanels()
 	s.snapshots = newSnapshots(runner, s.now, cfg.Refresh*9/10)
+	s.lists = keepAnswers(s.ask, s.now, cfg.Refresh*9/10)
 	if s.handler, err = s.routes(deps); err != nil {
 		return nil, err
 	}
@@ -117,9 +121,15 @@ func (s *Server) routes(deps Deps) (http.Handler, error) {
 	mux.HandleFunc("GET /{$}", s.asks(s.dashboard))
 	mux.HandleFunc("GET /panels/{name}", s.asks(s.panel))
 	mux.HandleFunc("GET /completeness", s.asks(s.completeness))
-	mux.HandleFunc("GET /clients/{id}", s.asks(s.clientPage, "topic", "serial"))
+	mux.HandleFunc("GET /clients/{id}", s.asks(s.clientPage, "topic", "serial", "show"))
 	mux.HandleFunc("GET /operations", s.asks(s.operations, "open"))
 	mux.HandleFunc("GET /operations/{id}", s.asks(s.operation, "step", "cursor"))
+	mux.HandleFunc("GET /compliance", s.asks(s.compliance, "tab", "collection", "group", "severity", "search", "cursor"))
+	mux.HandleFunc("GET /subjects/{kind}/{id...}", s.asks(s.subject, "collection", "class", "cause", "cursor"))
+	mux.HandleFunc("GET /machines", s.asks(s.machines, "problem", "collection", "group", "search", "cursor"))
+	mux.HandleFunc("GET /collections", s.asks(s.collections, "group", "cursor"))
+	mux.HandleFunc("GET /names", s.asks(s.names, "search", "all", "cursor"))
+	mux.HandleFunc("GET /suggest/{what}", s.asks(s.suggest, suggestFields...))
 	mux.HandleFunc("GET /reports", s.asks(s.reportList))
 	mux.HandleFunc("GET /reports/{name}", s.reportPage)
 	mux.Handle("GET /static/", http.StripPrefix("/static/", web.Static()))
@@ -230,7 +240,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 // unserved says whether it is the path or the method that nothing answers.
 func (s *Server) unserved(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := mux.Handler(other); pattern != "/" {

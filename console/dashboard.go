@@ -27,11 +27,13 @@ type panelMaker struct {
 // panelMakers are the boxes in their order; the tiles stand above them.
 func (s *Server) panelMakers() []panelMaker {
 	return []panelMaker{
-		{"tiles", "At a glance", "", false, s.fillTiles},
+		{"machines", "Machines", "/machines", true, s.fillMachines},
+		{"trouble", "Deployments in trouble", "/compliance?tab=deployments", true, s.fillTrouble},
+		{"tiles", "Use of the site", "", false, s.fillTiles},
 		{"throughput", "Throughput", "/reports/throughput", true, s.fillThroughput},
 		{"complete", "Completeness", "/completeness", false, s.fillComplete},
 		{"inbox", "Inbox", "/reports/freshness", false, s.fillInbox},
-		{"compliance", "Compliance", "/reports/topics", true, s.fillCompliance},
+		{"compliance", "States by topic", "/reports/topics", true, s.fillCompliance},
 		{"channel", "Connected clients", "/reports/presence", false, s.fillChannel},
 		{"fleet", "Clients by last report", "/reports/report-age", false, s.fillFleet},
 		{"failures", "Failures by error code", "/reports/failures", true, s.fillFailures},
@@ -46,28 +48,37 @@ func (s *Server) dashboard(w http.ResponseWriter, r *http.Request) {
 		all.Go(func() { panels[i] = s.makePanel(r.Context(), maker) })
 	}
 	all.Wait()
-	board := web.Dashboard{Tiles: panels[0], Panels: panels[1:]}
+	board := web.Dashboard{Machines: panels[0], Trouble: panels[1], Tiles: panels[2], Panels: panels[3:]}
 	s.render(w, r, http.StatusOK, "dashboard", web.Page{Title: "Dashboard", Section: "dashboard", Body: board})
 }
 
 // panel is one box by itself, for the refresh.
 func (s *Server) panel(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("name") == "freshness" {
+		s.part(w, r, "freshness", s.pageAge(r.Context()))
+		return
+	}
 	for _, maker := range slices.Concat(s.panels, s.complete) {
 		if maker.name != r.PathValue("name") {
 			continue
 		}
-		var out bytes.Buffer
-		if err := s.pages.Part(&out, s.makePanel(r.Context(), maker)); err != nil {
-			s.log.Error("render panel", "panel", maker.name, "err", err)
-			newProblem(http.StatusInternalServerError, "internal",
-				"the panel could not be made: the server's log says why").serve(w)
-			return
-		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = out.WriteTo(w) // the reader has gone
+		s.part(w, r, "panel", s.makePanel(r.Context(), maker))
 		return
 	}
 	s.notFound(w, r)
+}
+
+// part writes a part of a page.
+func (s *Server) part(w http.ResponseWriter, r *http.Request, name string, body any) {
+	var out bytes.Buffer
+	if err := s.pages.Part(&out, name, body); err != nil {
+		s.log.Error("render part", "path", r.URL.Path, "err", err)
+		newProblem(http.StatusInternalServerError, "internal",
+			"this part of the page could not be made: the server's log says why").serve(w)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = out.WriteTo(w) // the reader has gone
 }
 
 // makePanel never fails: a box whose question can't be answered says so, and the others stay.
@@ -78,7 +89,6 @@ func (s *Server) makePanel(ctx context.Context, maker panelMaker) web.Panel {
 		s.logFailure(maker.name, err)
 		p.Error = "These figures can't be read at the moment: " + problemOf(err).Detail
 	}
-	p.Age = pageAge(s.age(ctx))
 	return p
 }
 

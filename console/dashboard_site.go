@@ -86,7 +86,7 @@ func (s *Server) clientTiles(ctx context.Context) []web.Tile {
 		}
 	}
 	all.Value = humanize.Number(total)
-	fresh.Note = humanize.Number(day) + " clients in 24 hours"
+	fresh.Note = plural(day, "client", "clients") + " in 24 hours"
 	if total > 0 {
 		share := 100 * float64(day) / float64(total)
 		fresh.Value, fresh.Tone = humanize.Percent(share), shareTone(share)

@@ -105,17 +105,11 @@ func TestColoursOfABacklog(t *testing.T) {
 func TestEachFigureLeadsToTheReportBehindIt(t *testing.T) {
 	h := handler(t, patchDay(t))
 	doc := parsePage(t, get(t, h, "/").Body.String())
+	follow(t, h, doc)
 	links := map[string]bool{}
 	for n := range doc.Descendants() {
 		if n.Type == html.ElementNode && n.Data == "a" {
 			links[attr(n, "href")] = true
-		}
-	}
-	for link := range links {
-		if strings.HasPrefix(link, "/reports/") {
-			if w := get(t, h, link); w.Code != http.StatusOK {
-				t.Errorf("%s: status %d", link, w.Code)
-			}
 		}
 	}
 	for _, want := range []string{"/reports/compliance?topic_type=500",

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -41,12 +42,12 @@ func (s *Server) reportPage(w http.ResponseWriter, r *http.Request) {
 	}
 	view := &web.Report{Name: report.Name, Title: report.Title, Description: report.Description, Query: report.Query}
 	status := http.StatusOK
-	req, err := readRequest(report.Name, r.URL.Query())
+	req, err := readRequest(report, r.URL.Query())
 	if err == nil {
 		err = report.CheckNames(req.params)
 	}
 	for _, p := range report.Params {
-		view.Fields = append(view.Fields, fieldOf(p, req.params))
+		view.Fields = append(view.Fields, s.field(r.Context(), p, req.params))
 	}
 	switch {
 	case err != nil:
@@ -84,10 +85,14 @@ func fieldOf(p reports.Param, given map[string]string) web.Field {
 	}
 	f := web.Field{
 		Name: p.Name, Label: web.Label(p.Name), Value: value, Description: p.Description,
-		Required: p.Required, Numeric: tabular.Numeric(p.Type), Options: p.Allowed,
+		Required: p.Required, Numeric: tabular.Numeric(p.Type),
 	}
+	allowed := p.Allowed
 	if p.Type == "Bool" {
-		f.Options = []string{"true", "false"}
+		allowed = []string{"true", "false"}
+	}
+	for _, value := range allowed {
+		f.Options = append(f.Options, web.Option{Value: value, Label: cmp.Or(web.Label(value), "any")})
 	}
 	return f
 }
@@ -105,21 +110,21 @@ func (s *Server) fillReport(ctx context.Context, view *web.Report, report *repor
 	if len(report.Order) == 0 {
 		limit = maxPageRows // such reports are short and can't be continued
 	}
-	age := s.runner.Freshness(ctx)
-	rows, err := s.runner.Run(ctx, report.Name, req.params, reports.Page{Limit: limit, Cursor: req.page.Cursor})
+	rows, err := s.runner.Run(ctx, report.Name, req.params, reports.Page{Limit: limit, Cursor: req.page.Cursor, Sort: req.page.Sort})
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	view.Age = pageAge(age)
-	table := newPageTable(rows, view)
+	table := newPageTable(rows, view, s.now())
 	for row := rows.Next(); row != nil; row = rows.Next() {
 		table.add(row)
 	}
 	if rows.Err() != nil {
 		return rows.Err()
 	}
-	table.finish()
+	if table.finish(); len(view.Rows) == 0 {
+		view.Empty = firstUpper(rows.Why()) + "."
+	}
 	s.addLinks(view, req, rows)
 	return nil
 }
@@ -139,6 +144,9 @@ func (s *Server) addLinks(view *web.Report, req request, rows *reports.Rows) {
 		}
 		if req.page.Limit > 0 && key == "cursor" {
 			q.Set("limit", strconv.Itoa(req.page.Limit))
+		}
+		if req.page.Sort != "" {
+			q.Set("sort", req.page.Sort)
 		}
 		if len(q) == 0 {
 			return path
@@ -164,14 +172,16 @@ func (s *Server) addLinks(view *web.Report, req request, rows *reports.Rows) {
 	}
 }
 
-func pageAge(f *reports.Freshness) web.Age {
-	return web.Age{AsOf: f.AsOf, Text: f.Text(), Stale: f.Stale}
+// pageAge is how old what the pages show is.
+func (s *Server) pageAge(ctx context.Context) web.Age {
+	f := s.age(ctx)
+	return web.Age{AsOf: f.AsOf, Text: f.Text(), Stale: f.Stale, Refresh: max(1, int(s.cfg.Refresh.Seconds()))}
 }
 
 // render writes a page, or an error when its template fails.
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, page web.Page) {
 	var out bytes.Buffer
-	page.Alarm = s.alarm(r.Context()).Text
+	page.Alarm, page.Age = s.alarm(r.Context()).Text, s.pageAge(r.Context())
 	if err := s.pages.Render(&out, name, page); err != nil {
 		s.log.Error("render page", "page", r.URL.Path, "err", err)
 		newProblem(http.StatusInternalServerError, "internal",

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"statewire/console/web"
 	"statewire/internal/humanize"
 	"statewire/internal/tabular"
@@ -21,6 +23,8 @@ type pageTable struct {
 	bars  []int // columns of group, state name and count; nil when there are no bars
 	lines []int // columns of time and numbers; nil when there is no chart
 	at    map[string]int
+	now   time.Time
+	under int // the column that stands small beneath the title; -1: none
 }
 
 // maxListText is how many characters of a list a cell shows.
@@ -29,10 +33,20 @@ const maxListText = 80
 // maxStacks is how many groups a page draws as bars; the rows below have them all.
 const maxStacks = 12
 
-func newPageTable(rows *reports.Rows, view *web.Report) *pageTable {
-	t := &pageTable{rows: rows, view: view, at: map[string]int{}}
+func newPageTable(rows *reports.Rows, view *web.Report, now time.Time) *pageTable {
+	t := &pageTable{rows: rows, view: view, at: map[string]int{}, now: now, under: -1}
 	for i, c := range rows.Columns {
 		t.at[c.Name] = i
+	}
+	if id, ok := t.at["topic_id"]; ok {
+		if _, ok := t.at["title"]; ok {
+			t.under = id
+		}
+	}
+	for i, c := range rows.Columns {
+		if i == t.under {
+			continue
+		}
 		view.Columns = append(view.Columns, web.Column{Name: c.Name, Note: c.Note, Numeric: tabular.Numeric(c.Type)})
 	}
 	t.bars, t.lines = t.columns(rows.Report.Bars), t.columns(rows.Report.Lines)
@@ -53,9 +67,11 @@ func (t *pageTable) columns(names []string) []int {
 }
 
 func (t *pageTable) add(row []any) {
-	cells := make([]web.Cell, len(row))
+	cells := make([]web.Cell, 0, len(row))
 	for i, v := range row {
-		cells[i] = t.cell(i, v, row)
+		if i != t.under {
+			cells = append(cells, t.cell(i, v, row))
+		}
 	}
 	t.view.Rows = append(t.view.Rows, cells)
 	if t.bars != nil {
@@ -69,19 +85,16 @@ func (t *pageTable) add(row []any) {
 func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 	c := t.rows.Columns[i]
 	cell := web.Cell{Text: tabular.Shorten(tabular.TerminalSafe(tabular.Text(v)), 400),
-		Link: linkOf(t.rows.Report, c.Name, t.rows.Columns, row)}
+		Label: web.Label(c.Name), Link: t.link(c.Name, row)}
 	switch x := v.(type) {
+	case uuid.UUID:
+		cell.Wraps = true
 	case nil:
 		if c.Name == "last_report" {
 			cell.Text = "never"
 		}
 	case time.Time:
-		cell.Text = humanize.Clock(x)
-		if !x.IsZero() && x.Unix() != 0 {
-			cell.Time = web.ISO(x)
-		} else {
-			cell.Text = "never"
-		}
+		t.time(&cell, c.Name, x)
 	case []any:
 		cell.Text = tabular.Cell(v, maxListText)
 	case int64, uint64:
@@ -94,17 +107,89 @@ func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 		cell.Share, cell.Shared = x, c.Name == "percent"
 	case string:
 		switch c.Name {
+		case "title":
+			t.title(&cell, x, row)
+		case "class":
+			cell.Tone = classTone(x)
+			cell.Text = classLabel("", x)
 		case "state_name":
-			cell.Tone = web.ToneOf(x)
+			if x != "" {
+				cell.Tone = web.ToneOf(x)
+			}
 		case "netbios_name":
 			if x == "" && cell.Link != "" {
 				cell.Text = "(no name)" // a link needs something to point at
 			}
 		case "topic_name":
-			cell.Text, cell.Full = names.Topic(x), cell.Text
+			readable := func(c reports.Column) bool { return c.Name == "topic" } // then the constant stands beside it
+			if !slices.ContainsFunc(t.rows.Columns, readable) {
+				cell.Text, cell.Full = names.Topic(x), cell.Text
+			}
 		}
 	}
 	return cell
+}
+
+// time says how long ago a time was, with the exact one for whoever points at it. The axis of a chart, and what is to
+// come, stand as they are.
+func (t *pageTable) time(cell *web.Cell, column string, at time.Time) {
+	if at.IsZero() || at.Unix() == 0 {
+		cell.Text = "never"
+		return
+	}
+	cell.Text, cell.Time = humanize.Clock(at), web.ISO(at)
+	axis := t.lines != nil && t.rows.Report.Lines[0] == column
+	if past := t.now.Sub(at); past >= 0 && !axis {
+		cell.Full, cell.Text = cell.Text, humanize.Ago(past)
+	}
+}
+
+// title leads to the page of what it names; the id stands small beneath, where it is not the title itself.
+func (t *pageTable) title(cell *web.Cell, title string, row []any) {
+	if t.under < 0 {
+		return
+	}
+	id := tabular.Text(row[t.under])
+	cell.Link = subjectLink(t.kind(row), id)
+	if cell.Text == "" {
+		cell.Text = "(no id)"
+	}
+	if id != title {
+		cell.Small = tabular.Shorten(tabular.TerminalSafe(id), maxListText)
+	}
+}
+
+// kind is that of a row's subject, as its address has it: the row says it, or its topic type does.
+func (t *pageTable) kind(row []any) string {
+	if at, ok := t.at["kind"]; ok {
+		kind := tabular.Text(row[at])
+		if of, ok := t.at["topic_type"]; ok && kind == "other" {
+			kind = tabular.Text(row[of])
+		}
+		return kind
+	}
+	if kind, ok := map[string]string{"updates": "update", "deployments": "deployment"}[t.rows.Report.Name]; ok {
+		return kind
+	}
+	topic := ""
+	if at, ok := t.at["topic_type"]; ok {
+		topic = tabular.Text(row[at])
+	} else {
+		topic = t.rows.Params["topic_type"]
+	}
+	switch topic {
+	case "300", "301", "302":
+		return "deployment"
+	case "400", "402", "500":
+		return "update"
+	case "401":
+		return "baseline"
+	case "501":
+		return "scan"
+	case "":
+		return "other"
+	}
+	return topic
 }
 
 // isID tells numbers that name something from numbers that count.
@@ -114,9 +199,13 @@ func isID(column string) bool {
 		strings.HasSuffix(column, "serial")
 }
 
-// linkOf fills a column's link with values of the same row. NULL has nothing to link to: the Unknown
-// bucket of a topic leads to the clients in it.
-func linkOf(r *reports.Report, column string, columns []reports.Column, row []any) string {
+func (t *pageTable) link(column string, row []any) string {
+	return linkOf(t.rows.Report, column, t.rows.Columns, row, t.rows.Params)
+}
+
+// linkOf fills a column's link with values of the same row, or else of the question: what counts the machines of a
+// collection leads to those. NULL has nothing to link to: the Unknown bucket of a topic leads to the clients in it.
+func linkOf(r *reports.Report, column string, columns []reports.Column, row []any, asked map[string]string) string {
 	form, ok := r.Links[column]
 	if !ok {
 		return ""
@@ -130,14 +219,24 @@ func linkOf(r *reports.Report, column string, columns []reports.Column, row []an
 		key, value, _ := strings.Cut(pair, "=")
 		if from := strings.Trim(value, "{}"); from != value {
 			at := slices.IndexFunc(columns, func(c reports.Column) bool { return c.Name == from })
-			if at < 0 {
+			given, ok := asked[from]
+			if at < 0 && !ok {
 				return ""
+			}
+			if at < 0 {
+				if given != "" {
+					out.Set(key, given)
+				}
+				continue
 			}
 			if row[at] == nil {
 				if key != "state_id" || name != "clients-in-state" {
 					return ""
 				}
 				name = "unknown-clients"
+				if cause := slices.IndexFunc(columns, func(c reports.Column) bool { return c.Name == "cause" }); cause >= 0 {
+					out.Set("cause", tabular.Text(row[cause]))
+				}
 				continue
 			}
 			value = tabular.Text(row[at])
@@ -181,15 +280,14 @@ func (t *pageTable) addBar(row []any) {
 	stacks := t.view.Stacks
 	if len(stacks) == 0 || stacks[len(stacks)-1].Title != group {
 		t.view.Stacks = append(t.view.Stacks, web.Stack{Title: group,
-			Link: linkOf(t.rows.Report, t.rows.Columns[t.bars[0]].Name, t.rows.Columns, row)})
+			Link: t.link(t.rows.Columns[t.bars[0]].Name, row)})
 	}
 	stack := &t.view.Stacks[len(t.view.Stacks)-1]
 	count := tabular.Int(row[t.bars[2]])
 	name := tabular.TerminalSafe(tabular.Text(row[t.bars[1]]))
 	stack.Total += count
 	stack.Segments = append(stack.Segments, web.Segment{
-		Name: name, Count: count, Tone: web.ToneOf(name), Link: linkOf(t.rows.Report, t.rows.Columns[t.bars[2]].Name,
-			t.rows.Columns, row),
+		Name: name, Count: count, Tone: web.ToneOf(name), Link: t.link(t.rows.Columns[t.bars[2]].Name, row),
 	})
 }
 

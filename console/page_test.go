@@ -145,7 +145,7 @@ func TestReportPagesHaveFormDownloadsAndPager(t *testing.T) {
 		t.Error("a first visit is told off instead of asked")
 	}
 	if body := get(t, h, "/reports/compliance?topic_type=300").Body.String(); !strings.Contains(body, `class="stack"`) ||
-		!strings.Contains(body, "/reports/unknown-clients?topic_id=%7BDEPLOY-2025-11%7D&amp;topic_type=300") {
-		t.Error("no bars, or the Unknown bucket leads nowhere")
+		!strings.Contains(body, "/reports/clients-in-state?state_id=1&amp;topic_id=%7BDEPLOY-2025-11%7D&amp;topic_type=300") {
+		t.Error("no bars, or a state leads nowhere")
 	}
 }

@@ -21,6 +21,8 @@ type Problem struct {
 	Detail string `json:"detail"`
 	Retry  bool   `json:"retry" doc:"Whether the same request may succeed later"`
 
+	Matches []string `json:"matches,omitempty" doc:"What has the name that was given, or nearly"`
+
 	after time.Duration // least time to wait before it; zero leaves it to serve
 }
 
@@ -43,6 +45,7 @@ func newProblem(status int, code, detail string) *Problem {
 func problemOf(err error) *Problem {
 	var known *Problem
 	var param *reports.ParamError
+	var named *reports.RefError
 	var query *reports.QueryError
 	var malformed *parse.ParamError
 	var client *explain.ClientError
@@ -53,6 +56,8 @@ func problemOf(err error) *Problem {
 		return newProblem(http.StatusNotFound, "no_report", "there is no report of this name: /api/v1/reports lists them")
 	case errors.As(err, &param):
 		return newProblem(http.StatusBadRequest, "bad_parameter", param.Error())
+	case errors.As(err, &named):
+		return refProblem(named)
 	case errors.As(err, &malformed), errors.As(err, &client):
 		return newProblem(http.StatusBadRequest, "bad_parameter", err.Error())
 	case errors.As(err, &query):
@@ -60,6 +65,17 @@ func problemOf(err error) *Problem {
 	}
 	return newProblem(http.StatusInternalServerError, "internal",
 		"the answer could not be made: the server's log says why")
+}
+
+// refProblem is a parameter that names nothing, or several things.
+func refProblem(e *reports.RefError) *Problem {
+	status := http.StatusNotFound
+	if e.Code == "ambiguous" {
+		status = http.StatusConflict
+	}
+	p := newProblem(status, e.Code, e.Error())
+	p.Matches = e.Matches
+	return p
 }
 
 func queryProblem(e *reports.QueryError) *Problem {

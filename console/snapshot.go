@@ -14,7 +14,7 @@ import (
 // once per interval, and a slow one less often.
 type snapshots struct {
 	// Constant after newSnapshots.
-	ask  func(ctx context.Context, name string, params map[string]string) ([]reports.Record, error)
+	ask  question
 	now  func() time.Time
 	keep time.Duration
 
@@ -47,10 +47,18 @@ func (s *snapshot) fresh(now time.Time, keep time.Duration) bool {
 	return !s.at.IsZero() && age >= 0 && age < keep
 }
 
+// question is what answers by name.
+type question func(ctx context.Context, name string, params map[string]string) ([]reports.Record, error)
+
 func newSnapshots(runner *reports.Runner, now func() time.Time, keep time.Duration) *snapshots {
-	ask := func(ctx context.Context, name string, params map[string]string) ([]reports.Record, error) {
+	first := func(ctx context.Context, name string, params map[string]string) ([]reports.Record, error) {
 		return runner.Records(ctx, name, params, reports.Page{Limit: snapshotRows})
 	}
+	return keepAnswers(first, now, keep)
+}
+
+// keepAnswers keeps answers of any kind.
+func keepAnswers(ask question, now func() time.Time, keep time.Duration) *snapshots {
 	return &snapshots{ask: ask, now: now, keep: keep, byID: map[string]*snapshot{}}
 }
 

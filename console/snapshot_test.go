@@ -88,7 +88,7 @@ func TestManyViewersAskEachQuestionOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			if rows, err := snaps.get(t.Context(), "report-age", nil); err != nil || len(rows) != 6 {
+			if rows, err := snaps.get(t.Context(), "freshness", nil); err != nil || len(rows) != 5 {
 				t.Errorf("%v %v", rows, err)
 			}
 		})
@@ -108,7 +108,7 @@ func TestAnAnswerGrowsOldAndASlowOneIsKeptLonger(t *testing.T) {
 		10*time.Second)
 	ask := func(want int64) {
 		t.Helper()
-		if _, err := snaps.get(t.Context(), "report-age", nil); err != nil || conn.Queries.Load() != want {
+		if _, err := snaps.get(t.Context(), "freshness", nil); err != nil || conn.Queries.Load() != want {
 			t.Errorf("%d queries, want %d: %v", conn.Queries.Load(), want, err)
 		}
 	}

@@ -26,6 +26,7 @@ type topicRef struct {
 	idType   uint16
 	priority int8
 	instant  bool
+	title    string // as the clients tell it; empty: they tell none
 }
 
 // platform is a set of operating systems.
@@ -48,6 +49,7 @@ type update struct {
 	on                     platform
 	restarts               bool
 	old                    bool // of an earlier month
+	title, severity        string
 }
 
 // deployment is one assignment of this month's updates.
@@ -82,7 +84,8 @@ func newCatalog(seed uint64) *catalog {
 	c := &catalog{
 		scan: &topicRef{kind: topics.UpdateScan, id: "{" + strings.ToUpper(newGUID(r)) + "}",
 			priority: usualPriority},
-		script:      &topicRef{kind: topics.ScriptResult, id: newGUID(r), priority: urgentPriority, instant: true},
+		script: &topicRef{kind: topics.ScriptResult, id: newGUID(r), priority: urgentPriority, instant: true,
+			title: "Script: free space on drive C"},
 		unknown:     &topicRef{kind: topicUnknown, id: newGUID(r), priority: usualPriority},
 		contact:     own(topics.RelayContact),
 		certificate: own(topics.LocalCertificate),
@@ -116,15 +119,21 @@ func (c *catalog) addUpdates(r *rand.Rand) {
 		on       platform
 		restarts bool
 		old      bool
+		title    string
+		severity string
 	}{
-		{windows10, true, false}, {windows11, true, false}, {server2019, true, false}, {server2022, true, false},
-		{everywhere, true, false}, {workstations, false, false}, {everywhere, false, false}, {workstations, false, false},
-		{servers, false, false}, {windows11, true, false},
-		{windows10, true, true}, {windows11, true, true}, {server2019, true, true}, {server2022, true, true},
-		{workstations, false, true}, {everywhere, false, true}, {everywhere, true, true},
+		{windows10, true, false, titleWindows10, "critical"}, {windows11, true, false, titleWindows11, "critical"},
+		{server2019, true, false, titleServer2019, "critical"}, {server2022, true, false, titleServer2022, "critical"},
+		{everywhere, true, false, titleDotNet, "important"}, {workstations, false, false, titleOffice, "important"},
+		{everywhere, false, false, titleRemovalTool, ""}, {workstations, false, false, titleBrowser, "important"},
+		{servers, false, false, titleDatabase, "important"}, {windows11, true, false, titleFirmware, "moderate"},
+		{windows10, true, true, titleWindows10, "critical"}, {windows11, true, true, titleWindows11, "critical"},
+		{server2019, true, true, titleServer2019, "critical"}, {server2022, true, true, titleServer2022, "critical"},
+		{workstations, false, true, titleOffice, "important"}, {everywhere, false, true, titleRemovalTool, ""},
+		{everywhere, true, true, titleDotNet, "important"},
 	} {
 		next := newUpdate(r, u.on, u.restarts)
-		next.old = u.old
+		next.old, next.title, next.severity = u.old, u.title, u.severity
 		c.updates = append(c.updates, next)
 	}
 }

@@ -259,7 +259,7 @@ func (c *simulated) state(e event) cache.State {
 	s := cache.State{Priority: e.topic.priority, Instant: e.topic.instant}
 	s.Time = c.fleet.clock.at(e.at).Add(c.clockOff).Truncate(time.Millisecond)
 	s.TopicType, s.TopicID, s.TopicIDType = e.topic.kind, e.topic.id, e.topic.idType
-	s.StateID, s.Params = e.state, e.params
+	s.StateID, s.Params, s.Title = e.state, e.params, e.topic.title
 	if s.TopicID == "" {
 		s.TopicID = c.machine.id.Client.String()
 	}

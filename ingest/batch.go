@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -103,6 +104,14 @@ func (b batch) wrongTimes() (n int) {
 	return n
 }
 
+// badTitles is how many titles of a batch are none.
+func (b batch) badTitles() (n int) {
+	for r := range b.reports() {
+		n += r.BadTitles
+	}
+	return n
+}
+
 // report is one readable report of a batch.
 type report struct {
 	*smx.ReportRow
@@ -136,6 +145,30 @@ func (b batch) reports() iter.Seq[report] {
 						return
 					}
 					bad = bad[r.BadRecords:]
+				}
+			}
+		}
+	}
+}
+
+// titles goes over the titles that the messages of readable reports have, in their order.
+func (b batch) titles() iter.Seq2[*part, smx.Title] {
+	return func(yield func(*part, smx.Title) bool) {
+		for _, p := range b {
+			for i := range p.files() {
+				s := &p.files()[i]
+				if s.bad != nil || len(p.rows.Titles) == 0 {
+					continue
+				}
+				from, _ := slices.BinarySearchFunc(p.rows.Titles, s.messages.from,
+					func(t smx.Title, row int) int { return t.Row - row })
+				for _, t := range p.rows.Titles[from:] {
+					if t.Row >= s.messages.to {
+						break
+					}
+					if !yield(p.part, t) {
+						return
+					}
 				}
 			}
 		}

@@ -203,6 +203,7 @@ func (l *Loader) countStored(b batch, out outcome, took time.Duration) {
 	m.conflicts.Add(float64(out.conflicts))
 	m.badReports.Add(float64(n.reports))
 	m.wrongTimes.Add(float64(b.wrongTimes()))
+	m.titles.WithLabelValues("bad").Add(float64(b.badTitles()))
 	now := l.now()
 	for r := range b.reports() {
 		m.lag.Observe(now.Sub(r.received()).Seconds())

@@ -66,6 +66,7 @@ type Loader struct {
 	running sync.Mutex // held by Run and Drain
 	seen    *seen      // Guarded by running; owned by the storer.
 	quota   quota      // Guarded by running; owned by who stores what else is known.
+	titles  titles     // as quota
 	tries   int        // Guarded by running. Of an insert, before a drain gives up; 0 never gives up.
 
 	refusedReports refusedReports // Guarded by running.
@@ -104,6 +105,7 @@ func New(cfg Config, deps Deps) (*Loader, error) {
 		retryMin: retryMin,
 		seen:     newSeen(),
 		quota:    quota{most: cfg.SetAsidePerHour},
+		titles:   newTitles(),
 
 		refusedReports: refusedReports{file: deps.Refused},
 	}

@@ -26,6 +26,7 @@ func (l *Loader) insertRest(ctx context.Context, b batch) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return l.insertReports(gctx, b) })
 	g.Go(func() error { return l.insertRanges(gctx, b) })
+	g.Go(func() error { return l.insertTitles(gctx, b) })
 	return g.Wait()
 }
 

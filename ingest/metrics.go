@@ -10,6 +10,7 @@ type metrics struct {
 	files       *prometheus.CounterVec // result: loaded, bad, vanished, postponed
 	badReports  prometheus.Counter
 	wrongTimes  prometheus.Counter
+	titles      *prometheus.CounterVec // result: new, bad, limit
 	lag         prometheus.Histogram
 	insert      prometheus.Histogram
 	insertRows  prometheus.Histogram
@@ -44,6 +45,11 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Messages whose time can't be right, before 2000 or more than a day after they came, copies included; the " +
 				"report wrong-clocks names the clients.",
 		}),
+		titles: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "statewire_loader_titles_total",
+			Help: "Titles that clients gave to topic ids, by what became of them: new (stored), bad (too long, or with " +
+				"control characters) or limit (a client or an id has too many). One that is known is not counted.",
+		}, []string{"result"}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "statewire_loader_lag_seconds",
 			Help:    "Time from a report's arrival to its rows being stored.",
@@ -65,7 +71,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"reason"}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.messages, m.dropped, m.conflicts, m.files, m.badReports, m.wrongTimes, m.lag, m.insert,
+		reg.MustRegister(m.messages, m.dropped, m.conflicts, m.files, m.badReports, m.wrongTimes, m.titles, m.lag, m.insert,
 			m.insertRows, m.insertFails)
 	}
 	for _, result := range []string{"stored", "duplicate", "set_aside", "dropped"} {
@@ -73,6 +79,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	for _, reason := range []string{"hourly_bound", "limit"} {
 		m.dropped.WithLabelValues(reason)
+	}
+	for _, result := range []string{"new", "bad", "limit"} {
+		m.titles.WithLabelValues(result)
 	}
 	for _, result := range []string{"loaded", "bad", "vanished", "postponed"} {
 		m.files.WithLabelValues(result)

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"statewire/internal/parse"
 )
 
 // maxReportFile bounds a user's report file; larger ones are no reports.
@@ -116,7 +118,11 @@ func (c *Catalog) Get(name string) (*Report, error) {
 	if r, ok := c.reports[name]; ok {
 		return r, nil
 	}
-	return nil, fmt.Errorf("report %.64q: %w: see `statewire report list`", name, ErrNoReport)
+	next := "see `statewire report list`"
+	if near := parse.Nearest(name, slices.Collect(maps.Keys(c.reports))); near != "" {
+		next = "did you mean " + near + "?"
+	}
+	return nil, fmt.Errorf("report %.64q: %w: %s", name, ErrNoReport, next)
 }
 
 // refresh reads the folder again when a name, size or time in it changed.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"statewire/internal/parse"
+	"statewire/store"
 )
 
 // Config of the reports stage; the keys are written reports.NAME in the configuration file.
@@ -31,6 +32,12 @@ type Config struct {
 	// SummaryInterval is how often the process with the ingest role brings its summaries up to date, which large sites
 	// are answered from. Default 30s; zero is refused.
 	SummaryInterval time.Duration `yaml:"summary_interval" mapstructure:"summary_interval"`
+	// StateClasses is a CSV file (topic_type,state_id,class) that says of further states what they mean for compliance, or
+	// of known ones something else. Default empty: only the shipped classes. It is read at start.
+	StateClasses string `yaml:"state_classes" mapstructure:"state_classes"`
+	// StaleAfter is the silence after which a machine's last word counts as stale, and the machine as silent where it
+	// said nothing on a subject. Default 336h (14 days); zero is refused.
+	StaleAfter time.Duration `yaml:"stale_after" mapstructure:"stale_after"`
 }
 
 // DefaultConfig returns the shipped values.
@@ -44,6 +51,7 @@ func DefaultConfig() Config {
 		Refresh:    10 * time.Second,
 
 		SummaryInterval: 30 * time.Second,
+		StaleAfter:      14 * 24 * time.Hour,
 	}
 }
 
@@ -86,7 +94,29 @@ func (c Config) Validate() error {
 	if c.SummaryInterval < time.Second || c.SummaryInterval > 10*time.Minute {
 		wrong("summary_interval", c.SummaryInterval, "1s to 10m")
 	}
+	if _, err := c.SiteClasses(); err != nil {
+		errs = append(errs, err)
+	}
+	if c.StaleAfter < time.Hour || c.StaleAfter > 3650*24*time.Hour {
+		wrong("stale_after", c.StaleAfter, "1h to 3650d")
+	}
 	return errors.Join(errs...)
+}
+
+// SiteClasses reads the site's own classes of states. An error names the line that is wrong.
+func (c Config) SiteClasses() ([]store.Class, error) {
+	if c.StateClasses == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(c.StateClasses)
+	if err != nil {
+		return nil, fmt.Errorf("reports.state_classes: %w: create the file or leave the key empty", err)
+	}
+	classes, err := store.ParseClasses(text)
+	if err != nil {
+		return nil, fmt.Errorf("reports.state_classes: %s: %w", c.StateClasses, err)
+	}
+	return classes, nil
 }
 
 // validListen refuses any address others can reach: the pages have no sign-in yet.

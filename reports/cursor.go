@@ -25,7 +25,7 @@ func (r *Report) queryKey(values map[string]string) string {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s\x00%s\x00", r.Name, r.orderBy())
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if !reserved(name) {
+		if !reserved(name) && !slices.Contains(r.hidden, name) && !r.isPickedParam(name) {
 			fmt.Fprintf(sum, "%s=%q\x00", name, values[name])
 		}
 	}

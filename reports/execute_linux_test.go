@@ -42,7 +42,7 @@ func TestEveryReportRunsWhereNoCodeMayBeMade(t *testing.T) {
 	if err := unix.Prctl(unix.PR_SET_MDWE, unix.PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0); err != nil {
 		t.Skipf("this kernel has no PR_SET_MDWE: %v", err)
 	}
-	s := reportstest.NewSeed(t)
+	s := reportstest.NewSeed(t).Subject()
 	r := s.Runner(func(_ *reports.Config, d *reports.Deps) { d.Conn = eager{s.Store.Conn()} })
 	for _, rep := range r.Catalog().List() {
 		rows, err := r.Run(t.Context(), rep.Name, reportstest.RequiredParams(rep), reports.Page{})

@@ -22,10 +22,14 @@ type Report struct {
 	Bars        []string          // the page's bars: columns of group, state name and count
 	Lines       []string          // the page's chart: a time column, then number columns
 	Source      string            // "built-in", or the file's path
-	Query       string            // one SELECT without ORDER BY of its own when Order is set
+	Empty       string            // why an answer has no rows, when it has none
+	Query       string            // one SELECT without ORDER BY of its own when Order is set; two around a line `-- details:`
 
-	namesClient bool // the parameter client is an id or a computer name: the part wanted reads it
-	selfPaging  bool // the query itself holds {page_rows:UInt64} and the after_ parameters
+	ranks       []rank   // columns by importance, for lines that have no room for all
+	hidden      []string // parameters that the query reads and no reader gives
+	namesClient bool     // the parameter client is an id or a computer name: the part wanted reads it
+	selfPaging  bool     // the query itself holds {page_rows:UInt64} and the after_ parameters
+	picked      []string // columns of the first of two statements that the second reads
 }
 
 // OrderBy is one column of a report's total order; a page continues after the last values of the one before.
@@ -65,6 +69,9 @@ func parseReport(file, text string) (*Report, error) {
 			return nil, err
 		}
 	}
+	if err := h.columnRanks(); err != nil {
+		return nil, err
+	}
 	body, err := h.share(lines[at:], "\n")
 	if err != nil {
 		return nil, err
@@ -89,7 +96,10 @@ type headerReader struct {
 	more      *string // where a continuation line goes
 	orderLine int
 
-	shared     string // parts that the query begins with
+	columns     string // names by rank
+	columnsLine int
+
+	shared     [2]string // parts that the query, or its two statements, begin with
 	sharedLine int
 }
 
@@ -128,6 +138,10 @@ func (h *headerReader) key(n int, key, arg, value string) error {
 		return h.order(n, value)
 	case "with":
 		return h.parts(n, value)
+	case "columns":
+		h.columns, h.more, h.columnsLine = value, &h.columns, n
+	case "empty":
+		r.Empty, h.more = value, &r.Empty
 	case "bars", "lines":
 		return h.picture(n, key, value)
 	case "note", "link":
@@ -143,8 +157,8 @@ func (h *headerReader) key(n int, key, arg, value string) error {
 		if arg != "" || strings.HasPrefix(value, "//") {
 			return nil // an ordinary sentence or an address
 		}
-		return h.errorf(n, "unknown header key %.20q: use title, group, description, param, order, note, link, with, bars "+
-			"or lines", key)
+		return h.errorf(n, "unknown header key %.20q: use title, group, description, param, order, note, link, with, bars, "+
+			"lines, columns or empty", key)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"statewire/internal/tabular"
 )
@@ -33,11 +34,12 @@ func (r *Report) Listed() Listed {
 	return Listed{r.Name, r.Title, r.Group, r.Description, source, params}
 }
 
-// WriteList writes the catalog; the one call for `statewire report list`.
-func (c *Catalog) WriteList(w io.Writer, f Format) error {
+// WriteList writes the catalog; the one call for `statewire report list`. A table fits a terminal of width characters; 0
+// has no bound.
+func (c *Catalog) WriteList(w io.Writer, f Format, width int) error {
 	switch f {
 	case Table:
-		return c.writeListTable(w)
+		return c.writeListTable(w, width)
 	case JSON:
 		return tabular.WriteJSON(w, c.listed(), true)
 	case JSONL:
@@ -63,9 +65,12 @@ func (c *Catalog) listed() []Listed {
 	return list
 }
 
-func (c *Catalog) writeListTable(w io.Writer) error {
+func (c *Catalog) writeListTable(w io.Writer, width int) error {
 	t := table.NewWriter()
 	t.SetStyle(tabular.Style())
+	if width > 0 {
+		t.SetColumnConfigs(c.fit(width))
+	}
 	t.AppendHeader(table.Row{"report", "answers", "parameters"})
 	group := ""
 	for _, r := range c.List() {
@@ -77,12 +82,26 @@ func (c *Catalog) writeListTable(w io.Writer) error {
 		}
 		t.AppendRow(table.Row{r.Name, tabular.TerminalSafe(r.Title), tabular.TerminalSafe(r.usage())})
 	}
-	text := t.Render() + "\nRun one with: statewire report NAME --param NAME=VALUE\n"
+	out := t.Render() + "\nRun one with: statewire report NAME --param NAME=VALUE\n"
 	for _, problem := range c.Problems() {
-		text += "left out: " + tabular.TerminalSafe(problem.Error()) + "\n"
+		out += "left out: " + tabular.TerminalSafe(problem.Error()) + "\n"
 	}
-	_, err := io.WriteString(w, text)
+	_, err := io.WriteString(w, out)
 	return err
+}
+
+// fit gives what the names leave of a line to the other two columns; longer texts take more lines.
+func (c *Catalog) fit(width int) []table.ColumnConfig {
+	const between = 7 // blanks around three columns
+	names := 0
+	for _, r := range c.List() {
+		names = max(names, len(r.Name))
+	}
+	rest := max(width-names-between, 30)
+	return []table.ColumnConfig{
+		{Number: 2, WidthMax: rest / 2, WidthMaxEnforcer: text.WrapSoft},
+		{Number: 3, WidthMax: rest - rest/2, WidthMaxEnforcer: text.WrapSoft},
+	}
 }
 
 // usage lists the parameters, required ones first as NAME=…, the others with their defaults.

@@ -3,6 +3,7 @@ package reports_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,7 +41,15 @@ func million(b *testing.B) *store.Store {
 	if err != nil {
 		b.Fatal(err)
 	}
-	opt := store.Options{Catalog: catalog}
+	text, err := os.ReadFile(filepath.Join("..", "configs", "state-classes.csv"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	classes, err := store.ParseClasses(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	opt := store.Options{Catalog: catalog, Classes: classes}
 	dir := os.Getenv("STATEWIRE_TEST_BENCH_STORE")
 	if dir == "" {
 		s := storetest.NewWith(b, store.DefaultConfig(), opt)
@@ -109,6 +118,13 @@ func fillMillion(b *testing.B, s *store.Store) {
 	for _, file := range []string{"missing.sql", "resyncs.sql", "servers.sql"} {
 		run(file, all, 0)
 	}
+	// A site that has run for long has merged what it keeps of each client and topic.
+	for _, table := range []string{"current_states_data", "clients_seen", "clients_named", "client_scans", "client_stats_data",
+		"client_claims", "client_presence"} {
+		if err := s.Conn().Exec(ctx, "OPTIMIZE TABLE "+table+" FINAL"); err != nil {
+			b.Fatalf("merge %s: %v", table, err)
+		}
+	}
 	b.Logf("%d clients in %v", all, time.Since(began).Round(time.Second))
 }
 
@@ -132,7 +148,20 @@ func summarize(b *testing.B, s *store.Store) {
 
 // questions are the reports of a large site as people ask them.
 func questions() (all []question) {
+	update := map[string]string{"subject": "update/ScopeId_8A4D7C11/Update_7"}
+	deployment := map[string]string{"subject": "deployment/{DEPLOY1-7D1C-4B5A-8F21}"}
+	with := func(params map[string]string, name, value string) map[string]string {
+		params = maps.Clone(params)
+		params[name] = value
+		return params
+	}
 	return []question{
+		{"updates", nil}, {"updates", map[string]string{"search": "Update_7"}}, {"deployments", nil}, {"subject", update},
+		{"subject", deployment}, {"not-known", update}, {"subject-machines", update},
+		{"subject-machines", with(update, "class", "bad")}, {"subject-machines", with(update, "class", "not_known")},
+		{"subject-machines", with(update, "class", "outside")}, {"subject-machines", with(deployment, "class", "failed")},
+		{"machines", nil}, {"machines", map[string]string{"problem": "failed"}}, {"machines-summary", nil},
+		{"restart-pending", nil}, {"groups", nil}, {"collections-compliance", nil}, {"names", nil}, {"name-conflicts", nil},
 		{"topics", nil}, {"compliance", map[string]string{"topic_type": "500"}},
 		{"compliance", map[string]string{"topic_type": "500", "topic_id": "ScopeId_8A4D7C11/Update_7"}},
 		{"compliance", map[string]string{"topic_type": "301"}}, {"deployment-enforcement", nil},
@@ -167,7 +196,7 @@ type question struct {
 
 func (q question) String() string {
 	text := q.report
-	for _, name := range []string{"topic_type", "topic_id", "state_id", "client", "name", "deployment", "code", "reason"} {
+	for _, name := range []string{"subject", "class", "problem", "search", "topic_type", "topic_id", "state_id", "client", "name", "deployment", "code", "reason"} {
 		if v := q.params[name]; v != "" {
 			text += "," + name + "=" + v
 		}

@@ -86,7 +86,7 @@ func (h *headerReader) param(n int, text string) error {
 
 // reserved are names the API, the page cursor and the output formats use themselves.
 func reserved(name string) bool {
-	return slices.Contains([]string{"format", "limit", "cursor", "param", "after", "page_rows"}, name) ||
+	return slices.Contains([]string{"format", "limit", "cursor", "param", "after", "page_rows", isDetails}, name) ||
 		strings.HasPrefix(name, "after_")
 }
 
@@ -109,7 +109,11 @@ func (p Param) value(text string) (string, error) {
 		text = strings.TrimSpace(text)
 	}
 	if len(p.Allowed) > 0 && !slices.Contains(p.Allowed, text) {
-		return "", fmt.Errorf("has to be one of: %s", strings.Join(p.Allowed, ", "))
+		why := "has to be one of: " + strings.Join(p.Allowed, ", ")
+		if near := parse.Nearest(text, p.Allowed); near != "" {
+			why += "; did you mean " + near + "?"
+		}
+		return "", errors.New(why)
 	}
 	out, err := parseAs(p.Type, text)
 	if err != nil {

@@ -47,7 +47,7 @@ func TestTheEngineReadsTheParquetOfCommands(t *testing.T) {
 	}
 	var out bytes.Buffer
 	if err := s.Runner().WriteSQL(t.Context(), &out, reports.JSONL,
-		"SELECT * FROM back ORDER BY more6 LIMIT 4"); err != nil {
+		"SELECT * FROM back ORDER BY more6 LIMIT 4", reports.View{}); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, out.String(), `

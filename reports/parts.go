@@ -2,6 +2,9 @@ package reports
 
 import (
 	"embed"
+	"io/fs"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -9,31 +12,57 @@ import (
 //go:embed sql/with/*.sql
 var partFiles embed.FS
 
-// parts are the names after `-- with:`: pieces of WITH that several queries share, each in a file of sql/with.
+var commentLine = regexp.MustCompile(`(?m)^\s*--.*\n`)
+
+// parts are the names after `-- with:`: pieces of WITH that several queries share, each in a file of sql/with. Those after
+// a bar belong to the statement of details.
 func (h *headerReader) parts(n int, value string) error {
-	for name := range strings.SplitSeq(value, ",") {
-		text, err := partFiles.ReadFile("sql/with/" + strings.TrimSpace(name) + ".sql")
-		if err != nil {
-			return h.errorf(n, "with: there is no part %.40q: use aside, bounds, named or wanted", strings.TrimSpace(name))
-		}
-		_, part, _ := strings.Cut(string(text), "\n") // its first line says what it is
-		h.report.namesClient = h.report.namesClient || strings.TrimSpace(name) == "wanted"
-		h.shared += "\n" + strings.TrimRight(part, "\n")
-	}
+	picks, details, _ := strings.Cut(value, "|")
 	h.sharedLine = n
+	for i, names := range []string{picks, details} {
+		for name := range strings.SplitSeq(names, ",") {
+			name = strings.TrimSpace(name)
+			if name == "" && i > 0 {
+				continue
+			}
+			text, err := partFiles.ReadFile("sql/with/" + name + ".sql")
+			if err != nil {
+				return h.errorf(n, "with: there is no part %.40q: use %s", name, partNames())
+			}
+			_, part, _ := strings.Cut(string(text), "\n") // its first line says what it is
+			h.report.namesClient = h.report.namesClient || name == "wanted"
+			h.shared[i] += "\n" + strings.TrimRight(part, "\n")
+		}
+	}
 	return nil
 }
 
-// share puts the parts behind the query's WITH, their lines joined by what is given.
+// share puts the parts behind the WITH of each statement, their lines joined by what is given.
 func (h *headerReader) share(lines []string, between string) ([]string, error) {
-	if h.shared == "" {
-		return lines, nil
+	out, from := slices.Clone(lines), 0
+	for i, shared := range h.shared {
+		if i > 0 {
+			from = slices.Index(out, detailsLine) + 1
+		}
+		if shared == "" {
+			continue
+		}
+		at := slices.Index(out[from:], "WITH")
+		if at < 0 || i > 0 && from == 0 {
+			return nil, h.errorf(h.sharedLine, "with: the query needs a line WITH that the parts follow")
+		}
+		if between != "\n" { // a comment would hide what follows it
+			shared = commentLine.ReplaceAllString(shared, "")
+		}
+		out[from+at] += strings.ReplaceAll(shared, "\n", between)
 	}
-	at := slices.Index(lines, "WITH")
-	if at < 0 {
-		return nil, h.errorf(h.sharedLine, "with: the query needs a line WITH that the parts follow")
-	}
-	out := slices.Clone(lines)
-	out[at] += strings.ReplaceAll(h.shared, "\n", between)
 	return out, nil
+}
+
+func partNames() string {
+	files, _ := fs.Glob(partFiles, "sql/with/*.sql") // the pattern is right
+	for i, file := range files {
+		files[i] = strings.TrimSuffix(path.Base(file), ".sql")
+	}
+	return strings.Join(files, ", ")
 }

@@ -19,9 +19,18 @@ func (h *headerReader) checkQuery(first int, lines []string) error {
 	if r.Query == "" {
 		return h.errorf(first, "there is no query below the header")
 	}
-	word := strings.ToUpper(strings.Fields(r.Query)[0])
-	if word != "SELECT" && word != "WITH" && word[0] != '(' {
-		return h.errorf(first, "a report is one SELECT (or WITH … SELECT), not %.20s", word)
+	picks, answers := r.statements()
+	for _, statement := range []string{answers, picks} {
+		words := strings.Fields(statement)
+		if len(words) == 0 && picks == "" {
+			continue
+		}
+		if len(words) == 0 {
+			return h.errorf(first, "a statement is missing on one side of the line `%s`", detailsLine)
+		}
+		if word := strings.ToUpper(words[0]); word != "SELECT" && word != "WITH" && word[0] != '(' {
+			return h.errorf(first, "a report is one SELECT (or WITH … SELECT), not %.20s", word)
+		}
 	}
 	used := map[string]bool{}
 	ended := false
@@ -38,7 +47,13 @@ func (h *headerReader) checkQuery(first int, lines []string) error {
 			used[m[1]] = true
 		}
 	}
+	for line := range strings.SplitSeq(r.Query, "\n") {
+		if name, _, ok := condition(line); ok && h.mayHide(name) {
+			used[name] = true
+		}
+	}
 	r.selfPaging = used["page_rows"]
+	r.hidden = h.hiddenOf(used)
 	return h.checkUse(first, used)
 }
 
@@ -47,6 +62,9 @@ func (h *headerReader) checkPlaceholder(n int, name, typ string) error {
 	switch {
 	case name == "page_rows":
 		want = "UInt64"
+	case isPicked(name, typ):
+		h.report.addPicked(name)
+		return nil
 	case name == "after":
 		want = "UInt8"
 	case strings.HasPrefix(name, "after_"):
@@ -56,7 +74,11 @@ func (h *headerReader) checkPlaceholder(n int, name, typ string) error {
 		}
 		want = h.report.Order[i].Type
 	default:
-		i := slices.IndexFunc(h.report.Params, func(p Param) bool { return p.Name == name })
+		i := h.paramAt(name)
+		if h.mayHide(name) {
+			want = hiddenTypes[name]
+			break
+		}
 		if i < 0 {
 			return h.errorf(n, "{%s:%s} isn't declared: add `-- param %s %s: …` to the header", name, typ, name, typ)
 		}
@@ -68,12 +90,37 @@ func (h *headerReader) checkPlaceholder(n int, name, typ string) error {
 	return nil
 }
 
+func (h *headerReader) paramAt(name string) int {
+	return slices.IndexFunc(h.report.Params, func(p Param) bool { return p.Name == name })
+}
+
+// mayHide tells a parameter that the runner gives: the report must not have one of that name itself, and what is about
+// a subject needs one, or a topic id.
+func (h *headerReader) mayHide(name string) bool {
+	_, known := hiddenTypes[name]
+	return known && h.paramAt(name) < 0 && (name == "stale_seconds" || h.paramAt("subject") >= 0 || h.paramAt("topic_id") >= 0)
+}
+
+func (h *headerReader) hiddenOf(used map[string]bool) (names []string) {
+	for name := range used {
+		if h.mayHide(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // checkUse refuses parameters nobody reads and pages that could not be continued.
 func (h *headerReader) checkUse(first int, used map[string]bool) error {
 	for _, p := range h.report.Params {
-		if !used[p.Name] {
+		if !used[p.Name] && !(used["subject_id"] && slices.Contains([]string{"subject", "topic_type", "topic_id"}, p.Name)) {
 			return h.errorf(first, "parameter %s is declared, but {%s:%s} stands nowhere in the query", p.Name, p.Name, p.Type)
 		}
+	}
+	if picks, _ := h.report.statements(); (picks != "") != (len(h.report.picked) > 0) || picks != "" && !used["page_rows"] {
+		return h.errorf(first, "a query of two statements picks {page_rows:UInt64} rows above the line `%s`, and reads their "+
+			"columns as {page_COLUMN:Array(TYPE)} below it", detailsLine)
 	}
 	if !used["page_rows"] {
 		return nil

@@ -15,6 +15,8 @@ type Rows struct {
 	// Constant after the query started.
 	Report  *Report           // nil for ad-hoc SQL
 	Params  map[string]string // as given, or their defaults
+	Scope   *Scope            // over whom it counts; nil where the report has no parameter collection
+	Subject *Subject          // what the parameter subject means; nil where there is none
 	Columns []Column          // the columns shown; those whose name begins with an underscore only order the rows
 	query   prepared
 	types   []*tabular.Type // of every column of a scanned row
@@ -152,7 +154,7 @@ func (r *Rows) nextChunk(last []any) []any {
 }
 
 func (r *Rows) cursorAfter(row []any) (string, error) {
-	if r.Report == nil || len(r.order) == 0 {
+	if r.Report == nil || len(r.order) == 0 || r.query.sorted {
 		return "", nil
 	}
 	after, err := r.orderValues(row)

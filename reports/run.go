@@ -22,6 +22,7 @@ import (
 type Page struct {
 	Limit  int    // rows; 0 means all of them, refused above Config.MaxRows
 	Cursor string // NextPage of the page before; empty for the first
+	Sort   string // COLUMN or COLUMN:desc, in place of the report's own order; then there is no cursor
 }
 
 // ErrTooManyRows ends an answer that would have to be cut short; nothing is ever cut silently.
@@ -60,7 +61,7 @@ func (r *Runner) Run(ctx context.Context, name string, params map[string]string,
 		r.metrics.queries.WithLabelValues("unknown", "refused").Inc()
 		return nil, err
 	}
-	q, err := r.prepare(report, params, page)
+	q, err := r.prepare(ctx, report, params, page)
 	if err != nil {
 		r.metrics.queries.WithLabelValues(report.label(), "refused").Inc()
 		return nil, err
@@ -90,17 +91,23 @@ func (r *Report) label() string {
 // holds the page's clients in memory.
 const chunkRows = 50_000
 
+// pickedRows is how many of a report of two statements: they travel as text.
+const pickedRows = 5_000
+
 // prepared is a statement ready to run, with its values beside it.
 type prepared struct {
-	report *Report
-	sql    string
-	params map[string]string
-	limit  int // rows of this page; 0 when the answer isn't paged
-	max    int // rows after which an unpaged answer fails
-	chunk  int // rows the engine is asked for at a time; 0 asks for all at once
+	report  *Report
+	sql     string
+	picks   string // the statement before it, whose rows it reads
+	params  map[string]string
+	meaning meaning
+	limit   int // rows of this page; 0 when the answer isn't paged
+	max     int // rows after which an unpaged answer fails
+	sorted  bool
+	chunk   int // rows the engine is asked for at a time; 0 asks for all at once
 }
 
-func (r *Runner) prepare(report *Report, params map[string]string, page Page) (prepared, error) {
+func (r *Runner) prepare(ctx context.Context, report *Report, params map[string]string, page Page) (prepared, error) {
 	values, err := report.values(params)
 	if err != nil {
 		return prepared{}, err
@@ -108,22 +115,38 @@ func (r *Runner) prepare(report *Report, params map[string]string, page Page) (p
 	if page.Limit < 0 || page.Limit > r.cfg.MaxRows {
 		return prepared{}, &ParamError{report.Name, "limit", fmt.Sprintf("has to be from 1 to %d", r.cfg.MaxRows)}
 	}
+	means, err := r.resolve(ctx, report, values)
+	if err != nil {
+		return prepared{}, err
+	}
 	after, err := report.decodeCursor(page.Cursor, values)
 	if err != nil {
 		return prepared{}, err
 	}
-	q := prepared{report: report, params: values, limit: page.Limit, max: r.cfg.MaxRows}
+	q := prepared{report: report, params: values, meaning: means, limit: page.Limit, max: r.cfg.MaxRows}
+	maps.Copy(q.params, means.hidden)
 	rows := cmp.Or(page.Limit, r.cfg.MaxRows) + 1 // one more tells whether there is more
 	if report.selfPaging && page.Limit == 0 {
 		q.chunk = chunkRows
-		rows = chunkRows
+		if len(report.picked) > 0 {
+			q.chunk = pickedRows
+		}
+		rows = q.chunk
 	}
-	q.sql = report.pageQuery(after != nil)
+	picks, _ := report.statements()
+	q.picks = choose(picks, values)
+	if picks != "" {
+		q.params[isDetails] = "1"
+	}
+	q.sql = choose(report.pageQuery(after != nil), values)
 	if len(report.Order) > 0 || report.selfPaging {
 		q.params["page_rows"] = fmt.Sprint(rows)
 	}
 	report.addCursor(q.params, after)
-	return q, nil
+	if page.Sort != "" {
+		err = r.sorted(ctx, &q, page)
+	}
+	return q, err
 }
 
 // values checks what was given, fills in defaults and refuses names the report doesn't have.
@@ -191,7 +214,8 @@ func (r *Report) CheckNames(given map[string]string) error {
 // Only names from the report's own file become part of the text.
 func (r *Report) pageQuery(continued bool) string {
 	if r.selfPaging || len(r.Order) == 0 {
-		return r.Query
+		_, answers := r.statements()
+		return answers
 	}
 	where := ""
 	if continued {
@@ -230,11 +254,15 @@ func (r *Report) afterCursor() string {
 // start sends the statement and waits for its first row, so that a refusal is known before any output begins.
 func (r *Runner) start(ctx context.Context, label string, q prepared) (*Rows, error) {
 	began := r.now()
-	rows := &Rows{Report: q.report, Params: q.shown(), query: q}
+	rows := &Rows{Report: q.report, Params: q.shown(), Scope: q.meaning.scope, Subject: q.meaning.subject, query: q}
 	rows.explain = func(err error) error { return queryError(label, err, r.cfg.Timeout) }
 	rows.open = func() (driver.Rows, context.CancelFunc, error) {
 		ctx, release, err := r.slot(ctx)
 		if err != nil {
+			return nil, nil, queryError(label, err, r.cfg.Timeout)
+		}
+		if err := r.pick(ctx, &q); err != nil {
+			release()
 			return nil, nil, queryError(label, err, r.cfg.Timeout)
 		}
 		answer, err := r.conn.Query(r.limits(ctx), q.sql, named(q.params)...)
@@ -278,13 +306,14 @@ func (r *Runner) slot(ctx context.Context) (timed context.Context, release conte
 	}
 }
 
-// shown are the parameters a reader gave or was given, without those of the page.
+// shown are the parameters a reader gave or was given, without those of the page and what the runner gives.
 func (q prepared) shown() map[string]string {
 	out := map[string]string{}
-	for name, value := range q.params {
-		if !reserved(name) {
-			out[name] = value
-		}
+	if q.report == nil {
+		return out
+	}
+	for _, p := range q.report.Params {
+		out[p.Name] = q.params[p.Name]
 	}
 	return out
 }

@@ -132,7 +132,7 @@ func TestLimitsEndAQueryWithAClearText(t *testing.T) {
 	}
 	var out bytes.Buffer
 	if err := r.WriteSQL(t.Context(), &out, reports.Parquet,
-		"SELECT number FROM numbers(100000)"); code(err) != "too_many_rows" || out.Len() > 0 {
+		"SELECT number FROM numbers(100000)", reports.View{}); code(err) != "too_many_rows" || out.Len() > 0 {
 		t.Errorf("parquet: %v, %d bytes", err, out.Len())
 	}
 	if err := r.WriteReport(t.Context(), &out, reports.CSV, "state-names", nil, reports.Page{}); !errors.Is(err,
@@ -236,14 +236,14 @@ func TestTheListAndTheTableAreForPeople(t *testing.T) {
 	s := reportstest.Fleet(t)
 	r := s.Runner(func(_ *reports.Config, d *reports.Deps) { d.Backlog = reportstest.SomeBacklog })
 	var out bytes.Buffer
-	if err := r.Catalog().WriteList(&out, reports.Table); err != nil ||
+	if err := r.Catalog().WriteList(&out, reports.Table, 0); err != nil ||
 		!strings.Contains(out.String(), "clients-in-state") || !strings.Contains(out.String(),
 		"topic_type=… state_id=… [topic_id=]") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 	for _, f := range []reports.Format{reports.JSON, reports.JSONL, reports.CSV, reports.Parquet} {
 		out.Reset()
-		if err := r.Catalog().WriteList(&out, f); err != nil || !strings.Contains(out.String(), "compliance") {
+		if err := r.Catalog().WriteList(&out, f, 0); err != nil || !strings.Contains(out.String(), "compliance") {
 			t.Errorf("%s: %v", f, err)
 		}
 	}
@@ -252,8 +252,8 @@ func TestTheListAndTheTableAreForPeople(t *testing.T) {
 		reports.Page{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"state_name", "Unknown: never reported on this topic", "2 rows\n",
-		"percent: of all clients", "1,608 files wait"} {
+	for _, want := range []string{"state_name", "Compliant", "1 row\n",
+		"percent: of the clients that count", "1,608 files wait"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, out.String())
 		}

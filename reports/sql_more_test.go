@@ -59,12 +59,10 @@ func TestEnforcementOfADeploymentNamesItsErrorCodes(t *testing.T) {
 		message{Client: 4, Serial: 1, Ago: hour, Topic: 301, ID: "D", State: 4, Params: []string{"0x0"}})
 	expect(t, lines(s.All(s.Runner(), "deployment-enforcement", map[string]string{"deployment": "D"}), "state_name",
 		"clients", "percent", "error_codes", "oldest_message"), `
-Successfully installed update(s) | 1 | 16.7 | [] | `+s.At(hour)+`
-Failed to install update(s) | 3 | 50 | ["0x80070643","0x80240022"] | `+s.At(3*hour)+`
-Unknown: never reported on this deployment | 2 | 33.3 | [] | `)
+Successfully installed update(s) | 1 | 25 | [] | `+s.At(hour)+`
+Failed to install update(s) | 3 | 75 | ["0x80070643","0x80240022"] | `+s.At(3*hour))
 	expect(t, lines(s.All(s.Runner(), "deployment-enforcement", map[string]string{"deployment": "E"}), "state_name",
-		"clients"), `
-Unknown: never reported on this deployment | 6`)
+		"clients"), ``)
 }
 
 func TestScanStatesPerSource(t *testing.T) {
@@ -74,9 +72,7 @@ func TestScanStatesPerSource(t *testing.T) {
 	expect(t, lines(s.All(s.Runner(), "scan-states", nil), "source", "state_name", "clients", "newest_message"), `
 WSUS | Scan completed | 1 | `+s.At(9*hour)+`
 WSUS | Scan failed | 1 | `+s.At(3*hour)+`
-WSUS | Unknown: never told of a scan | 3 | `+`
-WU | Scan completed | 1 | `+s.At(2*hour)+`
-WU | Unknown: never told of a scan | 4 | `)
+WU | Scan completed | 1 | `+s.At(2*hour))
 }
 
 func TestFailuresAreCountedByCodeHoweverItIsWritten(t *testing.T) {
@@ -260,13 +256,16 @@ PC005 | never reported on this topic | 0 | 0
 BOTH | messages missing: the state may be among them | 7 | 1
 BROKEN | records set aside: the state may be among them | 0 | 1
 GAPPY | messages missing: the state may be among them | 7 | 0`)
-	expect(t, lines(s.All(s.Runner(), "unknown-clients", map[string]string{"topic_type": "300", "topic_id": "DEP1",
-		"silent_days": "3000"}), "netbios_name"), `
-SILENT
-PC005
-BOTH
-BROKEN
-GAPPY`)
+	// Of one deployment these are members of its target; nobody, where it has none.
+	dep1 := map[string]string{"topic_type": "300", "topic_id": "DEP1"}
+	expect(t, lines(s.All(s.Runner(), "unknown-clients", dep1), "netbios_name"), "")
+	s.Exec("INSERT INTO collections (name, revision, kind) VALUES ('all', 1, 'list')")
+	s.Exec(fmt.Sprintf("INSERT INTO collection_clients (name, revision, client_id) VALUES ('all', 1, '%s'), ('all', 1, '%s'), "+
+		"('all', 1, '%s'), ('all', 1, '%s')", id(1), id(6), id(8), id(88)))
+	s.Exec("INSERT INTO topic_titles (topic_id, source, target, version) VALUES ('DEP1', 'file', 'all', 1)")
+	expect(t, lines(s.All(s.Runner(), "unknown-clients", dep1), "netbios_name", "cause"), "SILENT | silent\nGAPPY | gap")
+	dep1["cause"] = "gap"
+	expect(t, lines(s.All(s.Runner(), "unknown-clients", dep1), "netbios_name"), "GAPPY")
 }
 
 func TestMessagesOfOneClientEachOnce(t *testing.T) {

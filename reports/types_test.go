@@ -92,7 +92,7 @@ func TestEveryTypeIsWrittenAsItIs(t *testing.T) {
 	r := reportstest.NewSeed(t).Runner()
 	for _, c := range typeCases {
 		var sheet, lines bytes.Buffer
-		if err := r.WriteSQL(t.Context(), &sheet, reports.CSV, "SELECT "+c.sql+" AS v"); err != nil {
+		if err := r.WriteSQL(t.Context(), &sheet, reports.CSV, "SELECT "+c.sql+" AS v", reports.View{}); err != nil {
 			t.Errorf("%s: %v", c.sql, err)
 			continue
 		}
@@ -103,7 +103,7 @@ func TestEveryTypeIsWrittenAsItIs(t *testing.T) {
 		if got != c.csv {
 			t.Errorf("%s: csv %s, want %s", c.sql, got, c.csv)
 		}
-		if err := r.WriteSQL(t.Context(), &lines, reports.JSONL, "SELECT "+c.sql+" AS v"); err != nil {
+		if err := r.WriteSQL(t.Context(), &lines, reports.JSONL, "SELECT "+c.sql+" AS v", reports.View{}); err != nil {
 			t.Errorf("%s: %v", c.sql, err)
 		}
 		if want := `{"v": ` + c.json + "}\n"; lines.String() != want {
@@ -130,14 +130,14 @@ func TestATypeThatAnAnswerCannotCarryIsAClearError(t *testing.T) {
 		{"sumState(1)", reports.Parquet, "parquet has no type for AggregateFunction"},
 	} {
 		var out bytes.Buffer
-		err := r.WriteSQL(t.Context(), &out, c.format, "SELECT 1 AS one, "+c.sql+" AS v")
+		err := r.WriteSQL(t.Context(), &out, c.format, "SELECT 1 AS one, "+c.sql+" AS v", reports.View{})
 		if err == nil || !strings.Contains(err.Error(), c.want) || out.Len() > 0 {
 			t.Errorf("%s %s: %v, %d bytes; want %s", c.format, c.sql, err, out.Len(), c.want)
 		}
 	}
 	var out bytes.Buffer // the connection is none the worse
 	if err := r.WriteSQL(t.Context(), &out, reports.CSV,
-		"SELECT finalizeAggregation(sumState(toUInt64(2))) AS v"); err != nil || out.String() != "v\n2\n" {
+		"SELECT finalizeAggregation(sumState(toUInt64(2))) AS v", reports.View{}); err != nil || out.String() != "v\n2\n" {
 		t.Errorf("%v: %s", err, &out)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 )
@@ -19,20 +21,46 @@ type ParquetStream struct {
 // OpenParquet starts a report; columns that only order the rows are left out.
 func (r *Runner) OpenParquet(ctx context.Context, report *Report, params map[string]string,
 	page Page) (*ParquetStream, error) {
-	q, err := r.prepare(report, params, page)
+	return r.openParquetView(ctx, report, params, page, View{})
+}
+
+func (r *Runner) openParquetView(ctx context.Context, report *Report, params map[string]string, page Page,
+	view View) (*ParquetStream, error) {
+	q, err := r.prepare(ctx, report, params, page)
 	if err != nil {
 		r.metrics.queries.WithLabelValues(report.label(), "refused").Inc()
 		return nil, err
 	}
-	if q.params["page_rows"] != "" {
+	columns, err := r.parquetColumns(ctx, q, view)
+	if err != nil {
+		return nil, err
+	}
+	if q.params["page_rows"] != "" && !q.sorted {
 		rows := page.Limit
 		if rows == 0 {
 			rows = r.cfg.MaxRows + 1 // the engine then says that there are too many
 		}
 		q.params["page_rows"] = fmt.Sprint(rows)
 	}
-	q.sql = "SELECT COLUMNS('^[^_]')\nFROM (\n" + q.sql + "\n)"
+	q.sql = "SELECT " + columns + "\nFROM (\n" + q.sql + "\n)"
 	return r.openParquet(ctx, report.label(), q)
+}
+
+// parquetColumns are those that the view names, or all but those that only order the rows.
+func (r *Runner) parquetColumns(ctx context.Context, q prepared, view View) (string, error) {
+	if len(view.Columns) == 0 || view.Columns[0] == AllColumns {
+		return "COLUMNS('^[^_]')", nil
+	}
+	known, err := r.columnsOf(ctx, q)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range view.Columns {
+		if !slices.Contains(known, name) {
+			return "", noColumn(q.report.Name, "columns", name, known)
+		}
+	}
+	return "`" + strings.Join(view.Columns, "`, `") + "`", nil
 }
 
 // openParquet runs a statement to its end before it returns: a failure comes as an error instead of a broken file,
@@ -48,6 +76,10 @@ func (r *Runner) openParquet(ctx context.Context, label string, q prepared) (*Pa
 	}
 	ctx, release, err := r.slot(ctx)
 	if err != nil {
+		return nil, failed(err)
+	}
+	if err := r.pick(ctx, &q); err != nil {
+		release()
 		return nil, failed(err)
 	}
 	settings := r.settings()
@@ -74,12 +106,12 @@ func (p *ParquetStream) Copy(w io.Writer) error {
 }
 
 func (r *Runner) writeParquetReport(ctx context.Context, w io.Writer, name string, params map[string]string,
-	page Page) error {
+	page Page, view View) error {
 	report, err := r.catalog.Get(name)
 	if err != nil {
 		return err
 	}
-	stream, err := r.OpenParquet(ctx, report, params, page)
+	stream, err := r.openParquetView(ctx, report, params, page, view)
 	if err != nil {
 		return err
 	}

@@ -117,6 +117,10 @@ var (
 	eraseTouchSQL string
 	//go:embed sql/erase_subjects.sql
 	eraseSubjectsSQL string
+	//go:embed sql/erase_ids.sql
+	eraseIDsSQL string
+	//go:embed sql/erase_claims.sql
+	eraseClaimsSQL string
 	//go:embed sql/erase_mark.sql
 	eraseMarkSQL string
 	//go:embed sql/erase_queries.sql
@@ -124,6 +128,12 @@ var (
 	//go:embed sql/erased_again.sql
 	erasedAgainSQL string
 )
+
+// eraseTopics are the tables that keep something of a topic id, and how it goes where the id was the client's alone.
+var eraseTopics = map[string]string{
+	"subject_now": eraseSubjectsSQL, "subject_seen": eraseSubjectsSQL,
+	"subject_counts": eraseIDsSQL, "topic_titles": eraseIDsSQL, "title_claims": eraseIDsSQL,
+}
 
 // hashOf is what is kept of the id of an erased client.
 func hashOf(client smx.ClientID) string {
@@ -141,9 +151,14 @@ func (l *storeLedger) putFloor(ctx context.Context, client smx.ClientID, last ui
 func (l *storeLedger) erase(ctx context.Context, client smx.ClientID) (rows uint64, err error) {
 	conn, id := l.store.Conn(), store.UUIDArg("client", uuid.UUID(client))
 	insert := l.store.InsertContext(ctx)
-	for _, sql := range []string{eraseMarkSQL, eraseTouchSQL, eraseSubjectsSQL} {
+	for _, sql := range []string{eraseMarkSQL, eraseTouchSQL} {
 		if err := conn.Exec(insert, sql, id); err != nil {
 			return 0, wrap(err, "leave the client out of every count")
+		}
+	}
+	for name, sql := range eraseTopics {
+		if err := conn.Exec(insert, sql, store.TextArg("table", name), id); err != nil {
+			return 0, wrap(err, "remove topic ids of the client alone from "+name)
 		}
 	}
 	var tables []string
@@ -165,7 +180,11 @@ func (l *storeLedger) erase(ctx context.Context, client smx.ClientID) (rows uint
 		if n == 0 {
 			continue
 		}
-		if err := conn.Exec(ctx, eraseSQL, table, id); err != nil {
+		sql := eraseSQL
+		if name == "title_claims" {
+			sql = eraseClaimsSQL
+		}
+		if err := conn.Exec(ctx, sql, table, id); err != nil {
 			return rows, wrap(err, "remove the client from "+name)
 		}
 		rows += n

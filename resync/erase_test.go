@@ -27,8 +27,10 @@ var withoutClients = map[string]string{
 	"component_status": "the site's own events", "goose_db_version": "migrations", "notification_servers": "servers",
 	"policies": "by collection", "resync_checks": "counts", "resync_clock": "one row", "retention_notes": "settings",
 	"serial_floors": "the hash of an id, on purpose", "store_events": "parts", "store_marks": "the store",
+	"state_classes": "the classes of states", "class_loads": "the classes of states",
 	"subject_now": "by topic id: one that is the client's own goes", "subjects_touched": "topic ids that others have",
-	"summary_progress": "jobs",
+	"summary_progress": "jobs", "subject_seen": "by topic id, as subject_now", "subject_counts": "by topic id, likewise",
+	"topic_titles": "what topic ids are called, likewise",
 }
 
 // Every table of the schema holds nothing of one client, or a row of the client in it is erased. No column of any table
@@ -75,7 +77,8 @@ func TestAnErasedClientIsInNoTable(t *testing.T) {
 			for _, column := range names {
 				switch {
 				case strings.HasSuffix(column, "_time") || column == "last_received" || column == "until" || column == "time" ||
-					column == "since" || column == "last_heard" || column == "not_after":
+					column == "since" || column == "last_heard" || column == "last_scan" || column == "wrong_clock" ||
+					column == "first_seen" || column == "not_after":
 					values = append(values, "now64(3)")
 				case column == "slot":
 					values = append(values, fmt.Sprint(c[15]))
@@ -98,6 +101,7 @@ func TestAnErasedClientIsInNoTable(t *testing.T) {
 			"('%[1]s', 300, 'shared')", c.UUID(), c))
 	}
 	b.exec("INSERT INTO subject_now (topic_type, topic_id) VALUES (300, 'shared')")
+	b.exec(fmt.Sprintf("INSERT INTO title_claims (topic_id, title, client_id) VALUES ('shared', 'Office', '%s')", gone.UUID()))
 	if _, err := b.Erase(t.Context(), uuid.UUID(gone), "asked for it"); err != nil {
 		t.Fatal(err)
 	}
@@ -119,6 +123,8 @@ func TestAnErasedClientIsInNoTable(t *testing.T) {
 			}
 		}
 	}
+	b.equal("a title that others use stays", b.count("SELECT count() FROM title_claims WHERE topic_id = 'shared' AND "+
+		"client_id = toUUID('00000000-0000-0000-0000-000000000000')"), 1)
 	b.equal("topics that others have are counted anew", b.count("SELECT count() FROM subjects_touched"), 1)
 	b.equal("summaries of the other and of what is shared", b.count("SELECT count() FROM subject_now"), 2)
 }

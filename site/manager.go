@@ -176,6 +176,7 @@ func (s *Site) serveManager(ctx context.Context, g *errgroup.Group, own *manager
 	control.Handle(served, lagPath, func(context.Context, struct{}, *control.Teller) (time.Duration, error) {
 		return own.Lag(), nil
 	})
+	control.Handle(served, rebuildPath, s.rebuildSummaries)
 	handler, err := served.handler(s.cfg.Data)
 	if err != nil {
 		return err

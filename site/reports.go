@@ -63,6 +63,7 @@ func (s *Site) startReports(ctx context.Context, g *errgroup.Group, db *store.St
 		Ready: s.readiness(), Alarm: s.alarm(state), Log: log, Version: s.cfg.Version, Notice: s.cfg.Notice,
 		FirstSteps: s.firstSteps(), Tokens: &s.tokens, Members: collections.New(db, log, time.Now),
 		Tasks:   &s.manager,
+		Names:   &s.names,
 		Metrics: promhttp.HandlerFor(peers{s.registry, runDir(s.cfg.Data)}, promhttp.HandlerOpts{}),
 	})
 	if err != nil {

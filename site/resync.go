@@ -19,6 +19,7 @@ import (
 	"statewire/internal/control"
 	"statewire/policies"
 	"statewire/relay"
+	"statewire/reports/names"
 	"statewire/resync"
 	"statewire/smx"
 	"statewire/store"
@@ -109,6 +110,7 @@ func (s *Site) startResync(ctx context.Context, g *errgroup.Group, db *store.Sto
 	role.Collections.Configure(s.live.Load().Clients)
 	s.resync.Store(role.Resync)
 	s.sets.Store(role.Collections)
+	s.names.own.Store(role.Names)
 	s.policies.own.Store(role.Policies)
 	if s.cfg.Settings.Relay.Auth == relay.AuthMTLS {
 		g.Go(func() error { s.tellTrust(ctx, role.Policies); return nil })
@@ -125,6 +127,7 @@ func (s *Site) resyncCalls(role ResyncRole) *calls {
 	role.Resync.Handle(served)
 	role.Collections.Handle(served)
 	role.Policies.Handle(served)
+	role.Names.Handle(served)
 	served.HandleFunc("GET "+schedulePath, s.serveSchedule)
 	return served
 }
@@ -165,9 +168,10 @@ type ResyncRole struct {
 	Resync      *resync.Service
 	Collections *collections.Service
 	Policies    *policies.Service
+	Names       *names.Service
 }
 
-// NewResyncRole makes the three and lets them know each other, and what people do to them is in log first; deps needs
+// NewResyncRole makes them and lets them know each other, and what people do to them is in log first; deps needs
 // no collections. Tasks travel with policies where lasting yields some; nil yields none.
 func NewResyncRole(cfg resync.Config, deps resync.Deps, log auditLog, lasting lasting) (ResyncRole, error) {
 	sets := collections.New(deps.Store, deps.Log, time.Now)
@@ -181,7 +185,8 @@ func NewResyncRole(cfg resync.Config, deps resync.Deps, log auditLog, lasting la
 	told := policies.New(policies.Deps{Store: deps.Store, Collections: sets, Resyncs: service, Log: deps.Log,
 		Registerer: deps.Registerer, Recorder: deps.Recorder, Waker: deps.Waker, Tasks: lasting})
 	service.Follow(told)
-	return ResyncRole{Resync: service, Collections: sets, Policies: told}, nil
+	titles := names.New(deps.Store, deps.Log, time.Now, deps.Recorder)
+	return ResyncRole{Resync: service, Collections: sets, Policies: told, Names: titles}, nil
 }
 
 // configure puts the settings in force that may change while the site runs.

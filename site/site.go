@@ -31,6 +31,7 @@ import (
 	"statewire/policies"
 	"statewire/relay"
 	"statewire/reports/explain"
+	"statewire/reports/names"
 	summaries "statewire/reports/summary"
 	"statewire/resync"
 	"statewire/store"
@@ -44,7 +45,7 @@ type Config struct {
 	Log      *slog.Logger
 	Version  string // of the program, for the pages
 
-	Notice  string          // stands on top of every page
+	Notice  func() string   // stands on top of every page; nil: nothing does
 	Pages   net.Listener    // of the reports; nil listens on reports.listen. The caller closes it
 	Started func(Addresses) // called once everything listens
 	// FirstSteps is told, by the first start of a site, the command that enrols a first client. It holds a secret. Nil
@@ -77,12 +78,14 @@ type Site struct {
 	identity  *Identity  // nil where the role does not run
 	policies  policySource
 	tokens    tokenSource
+	names     nameSource
 	manager   managerSource
 	notifier  *notifier.Server                    // nil where the role does not run
 	selfTest  *notifier.SelfTest                  // nil where it is not tried
 	resync    atomic.Pointer[resync.Service]      // nil until the stage has started, and where it does not run
 	sets      atomic.Pointer[collections.Service] // likewise
-	store     atomic.Pointer[store.Store]         // nil until it is open, and where no role needs it
+	summaries atomic.Pointer[summaries.Summarizer]
+	store     atomic.Pointer[store.Store] // nil until it is open, and where no role needs it
 	pages     net.Listener
 	addresses Addresses
 	relay     *relay.Relay // nil where the role does not run
@@ -114,6 +117,7 @@ func New(c Config) (*Site, error) {
 	s.live.Store(&s.cfg.Settings)
 	if !c.Roles.Has("resync") {
 		s.policies.other = policies.Dial(ResyncSocket(c.Data))
+		s.names.other = names.Dial(ResyncSocket(c.Data))
 	}
 	if !c.Roles.Has("ingest") {
 		s.manager.other = manager.Dial(ManagerSocket(c.Data))
@@ -288,9 +292,11 @@ func (s *Site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Sto
 	g.Go(func() error { return copyHeads(ctx, s.cfg.Data, db, s.log) })
 	g.Go(func() error { return db.KeepHistory(ctx, s.cfg.RetentionNow) })
 	summarizer := summaries.New(s.cfg.Settings.Reports.SummaryInterval, summaries.Deps{
-		Store: db, InFlight: loader.InFlight, Orphans: orphans(db), Log: s.log.With("stage",
-			"reports"), Registerer: s.registry,
+		Store: db, InFlight: loader.InFlight, Orphans: orphans(db), Stale: s.cfg.Settings.Reports.StaleAfter,
+		Waiting: waitingClients{s.inbox}, Collections: collections.New(db, s.log.With("stage", "reports"), time.Now),
+		Log: s.log.With("stage", "reports"), Registerer: s.registry,
 	})
+	s.summaries.Store(summarizer)
 	g.Go(func() error { return summarizer.Run(ctx) })
 	return nil
 }

@@ -40,10 +40,14 @@ func (s *Site) access() store.Access {
 // this process outlives that.
 func (s *Site) openStore(ctx context.Context) (*store.Store, error) {
 	s.forgetProblem() // of the process before
+	classes, err := s.cfg.Settings.StateClasses()
+	if err != nil {
+		return nil, err
+	}
 	for attempt := 1; ; attempt++ {
 		db, err := store.Open(ctx, s.cfg.Settings.Store, store.Options{
-			Dir: s.cfg.Data, Access: s.access(), Catalog: configs.StateCatalog, Log: s.log.With("stage",
-				"store"), Registerer: s.registry,
+			Dir: s.cfg.Data, Access: s.access(), Catalog: configs.StateCatalog, Classes: classes,
+			Log: s.log.With("stage", "store"), Registerer: s.registry,
 			Keep: s.cfg.Roles.Has("ingest"), NewStore: s.cfg.NewStore,
 		})
 		retry, why := storeRetry, "store cannot be reached yet, files stay in the inbox"

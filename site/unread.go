@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 
+	"github.com/google/uuid"
+
 	"statewire/inbox"
 	"statewire/internal/serials"
 	"statewire/resync/gaps"
@@ -48,6 +50,23 @@ func Unread(dir *inbox.Dir) func(context.Context) (gaps.Unread, error) {
 		}
 		return out, nil
 	}
+}
+
+// waitingClients tells the summaries whose reports wait in the inbox.
+type waitingClients struct{ dir *inbox.Dir }
+
+// Waiting are the clients that waiting files name, of the first that are looked at. A file that names nobody says
+// nothing here.
+func (w waitingClients) Waiting(ctx context.Context) (map[uuid.UUID]struct{}, error) {
+	found, err := w.dir.Unread(ctx, fileNames, unreadFiles)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[uuid.UUID]struct{}, len(found.Clients))
+	for client := range found.Clients {
+		out[uuid.UUID(client)] = struct{}{}
+	}
+	return out, nil
 }
 
 // arriving gathers the serials in unread files.

@@ -33,6 +33,7 @@ type Batch struct {
 	Flags       []uint8
 
 	Params []string // of all messages, see ParamsEnd
+	Titles []Title  // of the messages that have one, in their order
 
 	Bad        []BadRecord // records set aside inside readable reports
 	BadReports []BadReport // reports set aside inside a readable file
@@ -60,6 +61,7 @@ type ReportRow struct {
 	FirstMessage     int // index into the columns
 	Messages         int // rows of this report
 	BadRecords       int // records of this report in Bad
+	BadTitles        int // of its messages' titles those that are none: they are dropped
 	EncodingMismatch bool
 }
 
@@ -113,16 +115,18 @@ func (b *Batch) Reset() { b.rollback(batchMark{}) }
 
 // batchMark is a point to go back to.
 type batchMark struct {
-	reports, rows, params, bad, badReports int
-	arena                                  arenaMark
+	reports, rows, params, titles, bad, badReports int
+
+	arena arenaMark
 }
 
 func (b *Batch) mark() batchMark {
-	return batchMark{len(b.Reports), len(b.Serial), len(b.Params), len(b.Bad), len(b.BadReports), b.arena.mark()}
+	return batchMark{len(b.Reports), len(b.Serial), len(b.Params), len(b.Titles), len(b.Bad), len(b.BadReports),
+		b.arena.mark()}
 }
 
 func (b *Batch) rollback(m batchMark) {
-	b.Reports, b.Params = b.Reports[:m.reports], b.Params[:m.params]
+	b.Reports, b.Params, b.Titles = b.Reports[:m.reports], b.Params[:m.params], b.Titles[:m.titles]
 	b.Report, b.Serial, b.Time = b.Report[:m.rows], b.Serial[:m.rows], b.Time[:m.rows]
 	b.TopicType, b.TopicID, b.TopicIDType = b.TopicType[:m.rows], b.TopicID[:m.rows], b.TopicIDType[:m.rows]
 	b.User, b.UserSID = b.User[:m.rows], b.UserSID[:m.rows]

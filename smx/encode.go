@@ -36,6 +36,7 @@ type Message struct {
 	TopicType   uint32
 	TopicID     string
 	TopicIDType uint16
+	Title       string // what people call the topic; no part of what the message says, see CheckTitle
 	User        string
 	UserSID     string
 	StateID     uint32
@@ -54,7 +55,7 @@ func (b *Batch) Message(i int) Message {
 	}
 	return Message{
 		Time: time.UnixMicro(b.Time[i]).UTC(), Serial: b.Serial[i],
-		TopicType: b.TopicType[i], TopicID: b.TopicID[i], TopicIDType: b.TopicIDType[i],
+		TopicType: b.TopicType[i], TopicID: b.TopicID[i], TopicIDType: b.TopicIDType[i], Title: b.titleOf(i),
 		User: b.User[i], UserSID: b.UserSID[i],
 		StateID: b.StateID[i], Criticality: b.Criticality[i],
 		DetailsType: b.DetailsType[i], Details: b.Details[i],
@@ -131,6 +132,10 @@ func appendMessage(dst []byte, m *Message) []byte {
 		dst = appendEscaped(dst, m.User, true)
 		dst = append(dst, `" UserSID="`...)
 		dst = appendEscaped(dst, m.UserSID, true)
+	}
+	if m.Title != "" {
+		dst = append(dst, `" Title="`...)
+		dst = appendEscaped(dst, m.Title, true)
 	}
 	dst = append(dst, `"/><State ID="`...)
 	dst = strconv.AppendUint(dst, uint64(m.StateID), 10)

@@ -14,8 +14,8 @@ import (
 func seeds() [][]byte {
 	two := benchReport(2)
 	details := smx.AppendReport(nil, &smx.Report{Header: smx.Header{Priority: 5}, Messages: []smx.Message{{
-		Time: benchTime, Serial: 7, TopicType: 9003, TopicID: " a&b ", User: "D\\u", UserSID: "S-1", DetailsType: 1,
-		Details: "x]]>y\r\n", Params: []string{" 1", ""},
+		Time: benchTime, Serial: 7, TopicType: 9003, TopicID: " a&b ", Title: "a & \"b\"", User: "D\\u", UserSID: "S-1",
+		DetailsType: 1, Details: "x]]>y\r\n", Params: []string{" 1", ""},
 	}}})
 	body := two[len(smx.DeclarationUTF8):]
 	file := smx.AppendFile(nil, []smx.Accepted{
@@ -68,7 +68,7 @@ var pieces = strings.Split(`<Report>|</Report>|<ReportHeader>|</ReportHeader>|<I
 	` SerialNumber="007"| SerialNumber="4611686018427387905"| SerialNumber="4611686018427387904"|`+
 	` SerialNumber = ' 7 '| q:SerialNumber="1"| ID="|"|'|`+
 	` ID="21e49ac6-a273-4a61-9794-eb675bc743e5"| Type="500"| Type="-1"| IDType="3"| IDType="65536"| User=""|`+
-	` UserSID="S&#45;1"| Criticality="0"| Flags="0"|`+
+	` UserSID="S&#45;1"| Title="a title"| Title=" "| Title="&#x202E;a"| Title='é&#9;'| Criticality="0"| Flags="0"|`+
 	` Count="1"| Count="01"| Type="4294967296"|/>|>|x|102|&amp;|&#13;|&#x0A;|&#xD800;|&#0;|&nope;|&|;|<![CDATA[|]]>|`+
 	`]]|>|<!--|-->|--|<?pi |?>|<?xml version="1.0"?>|`+
 	"\r\n|\n|\t| |\r|<q:u>|</q:u>|<u a='1' a=\"2\">|</u>|"+
@@ -138,8 +138,8 @@ func FuzzRoundTrip(f *testing.F) {
 		m := smx.Message{
 			Time: time.UnixMicro(us % span).UTC(), Serial: serial % (smx.MaxSerial + 1), TopicType: number,
 			TopicID: short(id), TopicIDType: uint16(number),
-			User: short(user), UserSID: short(param), StateID: ^number, Criticality: number / 2, DetailsType: kind,
-			Details: details, Params: []string{param, details},
+			Title: short(details), User: short(user), UserSID: short(param), StateID: ^number, Criticality: number / 2,
+			DetailsType: kind, Details: details, Params: []string{param, details},
 		}
 		if m.Time.Year() < 0 || m.Time.Year() > 9999 || len(details) > smx.MaxTextBytes/3 ||
 			len(param) > smx.MaxTextBytes/3 {
@@ -164,7 +164,10 @@ func FuzzRoundTrip(f *testing.F) {
 		for _, s := range []*string{&m.TopicID, &m.User, &m.UserSID, &m.Details, &m.Params[0], &m.Params[1]} {
 			*s = smx.Carried(*s)
 		}
-		if got := b.Message(0); b.Hash[0] != smx.PayloadHash(&m) || got.Details != m.Details ||
+		if m.Title = smx.Carried(m.Title); smx.CheckTitle(m.Title) != nil {
+			m.Title = ""
+		}
+		if got := b.Message(0); b.Hash[0] != smx.PayloadHash(&m) || got.Title != m.Title || got.Details != m.Details ||
 			got.TopicID != m.TopicID || got.Serial != m.Serial || got.Params[0] != m.Params[0] {
 			t.Fatalf("got  %+v\nwant %+v\n%q", got, m, doc)
 		}

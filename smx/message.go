@@ -4,7 +4,7 @@ package smx
 var (
 	messageAttributes = attributes("MessageTime", "SerialNumber")
 	partWords         = elements("Topic", "State", "UserParameters", "StateDetails")
-	topicAttributes   = attributes("ID", "Type", "IDType", "User", "UserSID")
+	topicAttributes   = attributes("ID", "Type", "IDType", "User", "UserSID", "Title")
 	stateAttributes   = attributes("ID", "Criticality")
 	detailAttributes  = attributes("Type")
 	paramAttributes   = attributes("Flags", "Count")
@@ -40,7 +40,7 @@ type record struct {
 	flags       uint8
 	paramCount  int
 
-	topicID, user, userSID, details value
+	topicID, user, userSID, title, details value
 
 	fault fault // the first; code "" = none
 }
@@ -137,7 +137,7 @@ func (d *Decoder) topic(from, to int, r *record) int {
 	if d.have&1 == 0 {
 		d.blame(r, from-1, CodeMissing, "Topic has no ID")
 	}
-	r.topicID, r.user, r.userSID = d.given(0), d.given(3), d.given(4)
+	r.topicID, r.user, r.userSID, r.title = d.given(0), d.given(3), d.given(4), d.given(5)
 	r.topicType = uint32(d.number(r, from-1, 1, "Topic Type", 1<<32-1, true))
 	r.topicIDType = uint16(d.number(r, from-1, 2, "Topic IDType", 1<<16-1, false))
 	return d.rest(p, empty, topicEnd)

@@ -203,6 +203,7 @@ func (d *Decoder) appendRow(r *record) {
 	if suspect {
 		r.flags |= TimeSuspect
 	}
+	d.title(r.title)
 	b.Report = append(b.Report, int32(len(b.Reports)))
 	b.Serial = append(b.Serial, r.serial)
 	b.Time = append(b.Time, shown)

@@ -11,7 +11,12 @@ import (
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
+
+	"statewire/internal/topics"
 )
+
+// catalogForm is what a stored row has besides the file's columns; another form is another generation.
+const catalogForm = "topic"
 
 // catalogRow is a state of a topic, or a topic without states.
 type catalogRow struct {
@@ -28,7 +33,7 @@ func (s *Store) loadCatalog(ctx context.Context, text []byte) error {
 	if len(text) == 0 {
 		return nil
 	}
-	hash := xxhash.Sum64(text)
+	hash := xxhash.Sum64(append(bytes.Clone(text), catalogForm...))
 	var current, loads uint64
 	row := s.conn.QueryRow(ctx, "SELECT argMax(catalog_hash, loaded_time), count() FROM catalog_loads")
 	if err := row.Scan(&current, &loads); err != nil {
@@ -57,13 +62,14 @@ func (s *Store) loadCatalog(ctx context.Context, text []byte) error {
 
 func (s *Store) insertCatalog(ctx context.Context, hash uint64, rows []catalogRow) error {
 	batch, err := s.conn.PrepareBatch(s.InsertContext(ctx),
-		"INSERT INTO state_catalog (catalog_hash, topic_type, topic_name, has_state, state_id, state_name)")
+		"INSERT INTO state_catalog (catalog_hash, topic_type, topic_name, has_state, state_id, state_name, topic)")
 	if err != nil {
 		return fmt.Errorf("insert %d catalog rows: %w", len(rows), err)
 	}
 	defer batch.Close()
 	for _, r := range rows {
-		if err := batch.Append(hash, r.topicType, r.topicName, r.hasState, r.stateID, r.stateName); err != nil {
+		if err := batch.Append(hash, r.topicType, r.topicName, r.hasState, r.stateID, r.stateName,
+			topics.Name(r.topicName)); err != nil {
 			return fmt.Errorf("insert %d catalog rows: %w", len(rows), err)
 		}
 	}

@@ -77,5 +77,8 @@ func (s *Store) bringUp(ctx context.Context, opt Options) error {
 	if err := s.linkDBO(ctx); err != nil {
 		return err
 	}
-	return s.loadCatalog(ctx, opt.Catalog)
+	if err := s.loadCatalog(ctx, opt.Catalog); err != nil {
+		return err
+	}
+	return s.loadClasses(ctx, opt.Classes)
 }

@@ -45,6 +45,7 @@ type Options struct {
 	Access     Access                // what Open may do to the store
 	Migrations fs.FS                 // the schema's numbered steps; nil are this program's
 	Catalog    []byte                // the state catalog as CSV; empty leaves the names as they are
+	Classes    []Class               // the classes of states; none leaves them as they are
 	Log        *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
 	Clock      func() time.Time      // nil is time.Now

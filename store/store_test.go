@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,8 +21,9 @@ var promised = map[string][]string{
 			"'UTC')", "serial UInt64"},
 	"clients": {"client_id UUID", "netbios_name String", "client_version String", "client_type UInt8",
 		"first_report_time DateTime64(6, 'UTC')", "last_report_time DateTime64(6, 'UTC')"},
-	"state_names": {"topic_type UInt32", "topic_name String", "state_id UInt32", "state_name String"},
-	"topic_names": {"topic_type UInt32", "topic_name String"},
+	"state_names": {"topic_type UInt32", "topic_name String", "state_id UInt32", "state_name String",
+		"topic String"},
+	"topic_names": {"topic_type UInt32", "topic_name String", "topic String"},
 	"SR_ClientMessageStats": {"ClientID UUID", "LastSerialNumber UInt64", "LastMessageTime DateTime64(3, 'UTC')",
 		"LastResyncIssuedTime Nullable(DateTime64(6, 'UTC'))",
 		"LastResyncClientCompletedTime Nullable(DateTime64(6, 'UTC'))"},
@@ -55,5 +57,37 @@ func TestEveryPromisedTableAnswersWithItsColumns(t *testing.T) {
 		if !strings.HasPrefix(strings.Join(have, "; ")+"; ", strings.Join(want, "; ")+"; ") {
 			t.Errorf("%s has the columns\n%s\nwant first\n%s", name, strings.Join(have, "\n"), strings.Join(want, "\n"))
 		}
+	}
+}
+
+// Whoever looks at the tables sees which ones queries may rely on.
+func TestEveryTableSaysWhatItIs(t *testing.T) {
+	s := storetest.New(t)
+	rows, err := s.Conn().Query(t.Context(), "SELECT name, comment FROM system.tables WHERE database = currentDatabase()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	said := map[string]string{}
+	for rows.Next() {
+		var name, comment string
+		if err := rows.Scan(&name, &comment); err != nil {
+			t.Fatal(err)
+		}
+		if said[name] = comment; comment == "" {
+			t.Errorf("%s: give its CREATE a COMMENT, 'internal' or a sentence", name)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(promised)), []string{"subjects", "v_updates", "v_deployments",
+		"v_machines", "v_current_states", "BGB_Task", "BGB_ResTaskHistory", "SMS_ClientActionStatus"}) {
+		if comment := said[name]; !strings.HasSuffix(comment, ".") {
+			t.Errorf("%s is promised, and says %q, which is no sentence", name, comment)
+		}
+	}
+	if said["client_now"] != "internal" {
+		t.Errorf("client_now says %q", said["client_now"])
 	}
 }

@@ -15,6 +15,7 @@ var steady = []string{
 	"client_stats_data", "clients_seen", "clients_named", "serial_ranges", "arrivals", "client_claims", "client_presence",
 	"presence_history", "notification_servers", "tasks", "task_steps",
 	"client_now", "client_names", "subject_now", "summary_progress", "store_marks", "component_status",
+	"subject_seen", "client_scans", "subject_counts", "machine_now", "clients_waiting",
 }
 
 // thrift are the settings that keep that small. Eight parts at least go into a merge,

@@ -123,9 +123,29 @@ func (w *writer) state(s *State) {
 		w.text(p)
 	}
 	w.signed(int64(s.Priority))
-	w.flag(s.Instant)
+	w.marks(s)
 	w.time(s.Raised)
 	w.number(s.order)
+	if s.Title != "" {
+		w.text(s.Title)
+	}
+}
+
+// Marks of a state.
+const (
+	markInstant = 1 << iota
+	markTitle   // a title stands at the end; states of before have none
+)
+
+func (w *writer) marks(s *State) {
+	marks := uint64(0)
+	if s.Instant {
+		marks |= markInstant
+	}
+	if s.Title != "" {
+		marks |= markTitle
+	}
+	w.number(marks)
 }
 
 func (r *reader) state(s *State) {
@@ -139,7 +159,12 @@ func (r *reader) state(s *State) {
 			s.Params[i] = r.text()
 		}
 	}
-	s.Priority, s.Instant, s.Raised, s.order = int8(r.signed()), r.flag(), r.time(), r.number()
+	s.Priority = int8(r.signed())
+	marks := r.number()
+	s.Instant, s.Raised, s.order = marks&markInstant != 0, r.time(), r.number()
+	if marks&markTitle != 0 {
+		s.Title = r.text()
+	}
 }
 
 func (w *writer) wholeState(s *State) { w.number(uint64(s.TopicType)); w.text(s.TopicID); w.state(s) }

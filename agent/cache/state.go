@@ -67,6 +67,8 @@ func (s *State) Check() error {
 	case s.TopicID == "" || len(s.TopicID) > smx.MaxAttributeBytes:
 		return fmt.Errorf("topic id of topic %d has %d bytes; allowed are 1 to %d",
 			s.TopicType, len(s.TopicID), smx.MaxAttributeBytes)
+	case s.Title != "" && smx.CheckTitle(s.Title) != nil:
+		return fmt.Errorf("title of topic %d: %w", s.TopicType, smx.CheckTitle(s.Title))
 	case len(s.User) > smx.MaxAttributeBytes || len(s.UserSID) > smx.MaxAttributeBytes:
 		return fmt.Errorf("user of topic %d has %d bytes and its SID %d; allowed are %d each",
 			s.TopicType, len(s.User), len(s.UserSID), smx.MaxAttributeBytes)

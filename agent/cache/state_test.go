@@ -82,6 +82,7 @@ func TestLimitsOfAState(t *testing.T) {
 		{"user SID", smx.MaxAttributeBytes, func(s *State, n int) { s.UserSID = strings.Repeat("<", n) }},
 		{"details", smx.MaxDetailsBytes, func(s *State, n int) { s.Details = strings.Repeat("\r", n) }},
 		{"parameter 1", smx.MaxTextBytes, func(s *State, n int) { s.Params = []string{strings.Repeat("&", n)} }},
+		{"title", smx.MaxTitle, func(s *State, n int) { s.Title = strings.Repeat("é", n) }},
 		{"parameters", smx.MaxParams, func(s *State, n int) { s.Params = make([]string, n) }},
 	} {
 		s := detected("a", 1)

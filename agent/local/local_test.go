@@ -88,7 +88,7 @@ func TestAStateToldThroughTheSocketArrives(t *testing.T) {
 	o := operate(t)
 	urgent := int8(0)
 	told := RaisedState{
-		TopicType: 402, TopicID: "öäü <&>", TopicIDType: 3, StateID: 11, Criticality: 2,
+		TopicType: 402, TopicID: "öäü <&>", TopicIDType: 3, Title: "Öffnen & <schließen>", StateID: 11, Criticality: 2,
 		Params: []string{" first", "", "0x80070643"}, Details: "line\r\n\"quoted\" \u2028 ]]>", DetailsType: 1,
 		User: "u", UserSID: "S-1-5", Time: time.Date(2026, 3, 1, 2, 3, 4, 567000, time.UTC), Priority: &urgent,
 	}
@@ -269,6 +269,8 @@ func TestTheSocketRefusesWhatIsWrong(t *testing.T) {
 		{"a priority beyond 10", "POST", "/v1/states", "application/json", state(`,"priority":11`), 400,
 			"allowed are 0 to 10"},
 		{"a time that is none", "POST", "/v1/states", "application/json", state(`,"time":"yesterday"`), 400, "yesterday"},
+		{"a title that turns the direction", "POST", "/v1/states", "application/json", state(`,"title":"a\u202eb"`), 400,
+			"title"},
 		{"too many parameters", "POST", "/v1/states", "application/json",
 			state(`,"params":[` + strings.Repeat(`"",`, smx.MaxParams) + `""]`), 400, "65 parameters"},
 		{"details too long", "POST", "/v1/states", "application/json", state(`,"details":"` + long + `"`), 400, "details"},

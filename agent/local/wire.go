@@ -32,6 +32,7 @@ type RaisedState struct {
 	TopicType   uint32    `json:"topic_type"`
 	TopicID     string    `json:"topic_id"`
 	TopicIDType uint16    `json:"topic_id_type,omitempty"`
+	Title       string    `json:"title,omitempty"` // what people call the topic id
 	StateID     uint32    `json:"state_id"`
 	Criticality uint32    `json:"criticality,omitempty"`
 	Params      []string  `json:"params,omitempty"`
@@ -46,9 +47,9 @@ type RaisedState struct {
 
 func (r RaisedState) state(now time.Time) cache.State {
 	s := cache.State{Priority: smx.NoPriority, Instant: r.Instant, Message: smx.Message{
-		Time: r.Time, TopicType: r.TopicType, TopicID: r.TopicID, TopicIDType: r.TopicIDType, StateID: r.StateID,
-		Criticality: r.Criticality, Params: r.Params, Details: r.Details, DetailsType: r.DetailsType, User: r.User,
-		UserSID: r.UserSID,
+		Time: r.Time, TopicType: r.TopicType, TopicID: r.TopicID, TopicIDType: r.TopicIDType, Title: r.Title,
+		StateID: r.StateID, Criticality: r.Criticality, Params: r.Params, Details: r.Details,
+		DetailsType: r.DetailsType, User: r.User, UserSID: r.UserSID,
 	}}
 	if s.Time.IsZero() {
 		s.Time = now
@@ -195,7 +196,7 @@ type MessageList struct {
 
 func newHeldState(s *cache.State, place string) HeldState {
 	h := HeldState{Serial: s.Serial, Raised: s.Raised, Place: place, RaisedState: RaisedState{
-		TopicType: s.TopicType, TopicID: s.TopicID, TopicIDType: s.TopicIDType, StateID: s.StateID,
+		TopicType: s.TopicType, TopicID: s.TopicID, TopicIDType: s.TopicIDType, Title: s.Title, StateID: s.StateID,
 		Criticality: s.Criticality, Params: s.Params, Details: s.Details, DetailsType: s.DetailsType, User: s.User,
 		UserSID: s.UserSID, Time: s.Time, Instant: s.Instant,
 	}}

@@ -127,7 +127,9 @@ func collectionDeleteCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete NAME",
 		Short: "delete a collection and its policy; the clients stay",
-		Args:  oneArg,
+		Long: "Deletes a collection and its policy; the clients stay. A collection that is the target of an update, a\n" +
+			"deployment or a baseline stays: `target set` or `target clear` comes first.",
+		Args: oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.withResync(cmd, true, func(r resyncRole) error { return r.collections.Delete(cmd.Context(), args[0]) })
 		},

@@ -27,7 +27,7 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	go exitOnSecondSignal(ctx)
-	g := &globals{}
+	g := &globals{args: args}
 	root := g.root()
 	root.SetArgs(args)
 	err := g.explainOlder(root.ExecuteContext(ctx))
@@ -60,6 +60,7 @@ type globals struct {
 	create bool  // of commands that write: make the site where there is none
 	older  error // that an earlier version made the store; nil as long as none is known
 	ownSQL bool  // the command runs SQL of its user
+	args   []string
 }
 
 // root builds the command tree.
@@ -73,14 +74,16 @@ func (g *globals) root() *cobra.Command {
 		Args:          cli.UnknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.AddCommand(namesCommand(g), subjectTargetCommand(g))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return cli.Usage(fmt.Errorf("%s; see `%s --help`", cli.FlagProblem(err), cmd.CommandPath()))
 	})
 	g.Register(root)
 	root.AddCommand(serveCommand(g), simulate.Demo(&g.Globals), simulate.Fleet(&g.Globals, fleetVerifyCommand(g)),
 		ingestCommand(g), loadCommand(g), reportCommand(g), sqlCommand(g), explainCommand(g), traceCommand(g),
-		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), configCommand(
+		resyncCommand(g), collectionCommand(g), policyCommand(g), storeCommand(g), statusCommand(g), summaryCommand(g), configCommand(
 			g), client.Command(&g.Globals))
+	root.AddCommand(complianceCommand(g))
 	root.AddCommand(deadCommand(g), enrollCommand(g), clientCommand(g), backupCommand(g), caCommand(g), accountCommand(g),
 		trustCommand(g),
 		tokenCommand(g), auditCommand(g), splitCommand(g), notifyCommand(g), tasksCommand(g), client.RoleCommand(

@@ -28,6 +28,10 @@ func (g *globals) openStore(ctx context.Context, cfg configs.Config, access stor
 // openStoreWith is openStore with options of the command's own.
 func (g *globals) openStoreWith(ctx context.Context, cfg configs.Config, opt store.Options) (*store.Store, error) {
 	opt.Dir, opt.Catalog, opt.ReadFile = g.Data, configs.StateCatalog, g.ReadFile
+	var err error
+	if opt.Classes, err = cfg.StateClasses(); err != nil {
+		return nil, err
+	}
 	deadline := time.Now().Add(busyWait)
 	for {
 		db, err := store.Open(ctx, cfg.Store, opt)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,28 +16,47 @@ import (
 	"statewire/site"
 )
 
+// reportCommand has a command below it for each report, so that a report's parameters are flags and a shell completes
+// them. They are made only where somebody asks for a report: no other command reads the reports' files.
 func reportCommand(g *globals) *cobra.Command {
-	var params []string
+	var ask asking
 	cmd := &cobra.Command{
-		Use:   "report NAME",
-		Short: "run a named report; `report list` shows them",
-		Args:  oneArg,
+		Use:     "report NAME",
+		Short:   "run a named report; `report list` shows them",
+		Example: "  statewire report list\n  statewire report compliance --topic_type 500\n  statewire report compliance --help",
+		Args:    oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			values, err := parseParams(params)
-			if err != nil {
-				return err
-			}
 			if err := g.knownReport(args[0]); err != nil {
 				return err
 			}
-			return g.withRunner(cmd, func(r *reports.Runner) error {
-				err := r.WriteReport(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0], values, reports.Page{})
-				return asUsage(err)
-			})
+			return g.runReport(cmd, args[0], &ask)
 		},
 	}
-	cmd.Flags().StringArrayVar(&params, "param", nil, "a parameter of the report, as NAME=VALUE (repeatable)")
-	cmd.AddCommand(&cobra.Command{
+	ask.register(cmd)
+	cmd.SetFlagErrorFunc(g.reportFlagProblem)
+	cmd.AddCommand(reportListCommand(g))
+	if slices.Contains(g.args, "report") {
+		for _, report := range g.earlyCatalog().List() {
+			if report.Name != "list" && report.Name != "help" {
+				cmd.AddCommand(oneReportCommand(g, report))
+			}
+		}
+	}
+	return cmd
+}
+
+// reportFlagProblem says first that there is no such report: then none of its flags is known either.
+func (g *globals) reportFlagProblem(cmd *cobra.Command, err error) error {
+	if at := slices.Index(g.args, "report") + 1; at < len(g.args) && !strings.HasPrefix(g.args[at], "-") {
+		if none := g.knownReport(g.args[at]); none != nil {
+			return none
+		}
+	}
+	return cli.Usage(fmt.Errorf("%s; see `%s --help`", cli.FlagProblem(err), cmd.CommandPath()))
+}
+
+func reportListCommand(g *globals) *cobra.Command {
+	return &cobra.Command{
 		Use:   "list",
 		Short: "list the reports with their parameters",
 		Args:  cli.NoArgs,
@@ -52,27 +72,47 @@ func reportCommand(g *globals) *cobra.Command {
 			for _, problem := range catalog.Problems() {
 				fmt.Fprintln(cmd.ErrOrStderr(), "statewire: report left out:", problem)
 			}
-			return catalog.WriteList(cmd.OutOrStdout(), reports.Format(g.Format))
+			return catalog.WriteList(cmd.OutOrStdout(), reports.Format(g.Format), terminalView(cmd.OutOrStdout()).Width)
 		},
+	}
+}
+
+func (g *globals) runReport(cmd *cobra.Command, name string, ask *asking) error {
+	values, err := ask.values(cmd)
+	if err != nil {
+		return err
+	}
+	page, view, err := ask.view(cmd)
+	if err != nil {
+		return err
+	}
+	return g.withRunner(cmd, func(r *reports.Runner) error {
+		return asUsage(r.WriteReportView(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), name, values, page, view))
 	})
-	return cmd
 }
 
 func sqlCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
+	var ask asking
+	cmd := &cobra.Command{
 		Use:   "sql 'SELECT …'",
 		Short: "run one read-only statement on the store",
 		Args:  oneArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			_, view, err := ask.view(cmd)
+			if err != nil {
+				return err
+			}
 			g.ownSQL = true
 			act := control.Act{Name: "sql.read", Object: "store", Params: args[0]}
 			return g.withRunner(cmd, func(r *reports.Runner) error {
 				return g.reading(cmd.Context(), act, func() error {
-					return r.WriteSQL(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0])
+					return asUsage(r.WriteSQL(cmd.Context(), cmd.OutOrStdout(), reports.Format(g.Format), args[0], view))
 				})
 			})
 		},
 	}
+	ask.registerView(cmd)
+	return cmd
 }
 
 // knownReport refuses a name that no report has, before the store is opened.
@@ -95,7 +135,8 @@ func (g *globals) knownReport(name string) error {
 // asUsage marks a name or parameter that no report has, and a client that cannot be one, as wrong usage.
 func asUsage(err error) error {
 	var param *reports.ParamError
-	if errors.Is(err, reports.ErrNoReport) || errors.As(err, &param) || errors.As(err, new(*explain.ClientError)) {
+	if errors.Is(err, reports.ErrNoReport) || errors.As(err, &param) || errors.As(err, new(*reports.RefError)) ||
+		errors.As(err, new(*explain.ClientError)) {
 		return cli.Usage(err)
 	}
 	return err

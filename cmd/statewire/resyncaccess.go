@@ -17,6 +17,7 @@ import (
 	"statewire/internal/backoff"
 	"statewire/internal/control"
 	"statewire/policies"
+	"statewire/reports/names"
 	"statewire/resync"
 	"statewire/resync/gaps"
 	"statewire/site"
@@ -29,6 +30,7 @@ type resyncRole struct {
 	resyncs
 	collections collectionStore
 	policies    policyStore
+	names       nameStore
 }
 
 type resyncs interface {
@@ -46,6 +48,13 @@ type collectionStore interface {
 	Delete(context.Context, string) error
 	Retire(context.Context, []smx.ClientID, collections.RetireOptions) (collections.RetireResult, error)
 	Unretire(context.Context, []smx.ClientID, collections.RetireOptions) (collections.RetireResult, error)
+}
+
+type nameStore interface {
+	Load(context.Context, names.List, names.Options) (names.Result, error)
+	Delete(ctx context.Context, id string) (int, error)
+	SetTarget(ctx context.Context, kind, id, collection string) error
+	ClearTarget(ctx context.Context, kind, id string) error
 }
 
 type policyStore interface {
@@ -86,7 +95,8 @@ func (g *globals) claimResync(ctx context.Context, writes bool) (*resyncRole, fu
 		switch {
 		case holder != 0 && site.Listens(site.ResyncSocket(g.Data)):
 			path := site.ResyncSocket(g.Data)
-			return &resyncRole{resync.Dial(path), collections.Dial(path), policies.Dial(path)}, nil, nil
+			return &resyncRole{resync.Dial(path), collections.Dial(path), policies.Dial(path),
+				names.Dial(path)}, nil, nil
 		case holder == 0 && !writes:
 			return nil, func() error { return nil }, nil
 		case holder == 0:
@@ -121,7 +131,7 @@ func (g *globals) ownResync(cmd *cobra.Command, cfg configs.Config, access store
 	if err != nil {
 		return err
 	}
-	return f(resyncRole{own.Resync, own.Collections, own.Policies})
+	return f(resyncRole{own.Resync, own.Collections, own.Policies, own.Names})
 }
 
 // unreadFor is site.Unread for a command. One that reads makes no inbox where there is none, as beside a store
@@ -145,7 +155,7 @@ func (g *globals) unreadFor(cfg configs.Config, access store.Access) (unread fun
 // asResyncUsage marks what a person wrote wrongly.
 func asResyncUsage(err error) error {
 	var wrong *control.InvalidError
-	if errors.As(err, &wrong) || errors.Is(err, collections.ErrNotFound) {
+	if errors.As(err, &wrong) || errors.Is(err, collections.ErrNotFound) || errors.As(err, new(*names.LineError)) {
 		return cli.Usage(err)
 	}
 	return err

@@ -17,6 +17,7 @@ type Client struct {
 	Next           []Next
 	Line           *SerialLine
 	Resyncs        []Resync
+	Stands         *Stands // nil: of a client that is not known
 	States         []State
 	AllStates      int
 	StatesLink     string
@@ -84,6 +85,7 @@ type Stage struct {
 
 // State is one topic's current state.
 type State struct {
+	Title                         string // of the topic id; empty where that is its own
 	Topic, Type, ID, Name, Serial string
 	TopicLink, StateLink, Link    string
 	Tone                          Tone

@@ -11,8 +11,12 @@ func (s *Stack) Arrange() {
 	slices.SortStableFunc(s.Segments, func(a, b Segment) int {
 		return cmp.Or(cmp.Compare(place[a.Tone], place[b.Tone]), cmp.Compare(b.Count, a.Count))
 	})
-	x := 0.0
-	shades := map[Tone]int{}
+	s.Place()
+}
+
+// Place works out the shares of states that already stand in their order, and tells those of one tone apart.
+func (s *Stack) Place() {
+	x, shades := 0.0, map[Tone]int{}
 	for i := range s.Segments {
 		seg := &s.Segments[i]
 		seg.X, seg.Shade = x, min(shades[seg.Tone], 3)

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"statewire/internal/humanize"
 )
 
 // Label is a column's or parameter's name for people.
@@ -11,6 +13,17 @@ func Label(name string) string { return strings.ReplaceAll(name, "_", " ") }
 
 // ISO is a time for machines.
 func ISO(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// ago says how long ago a time was; one that is to come stands as it is.
+func ago(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	if past := time.Since(t); past >= 0 {
+		return humanize.Ago(past)
+	}
+	return humanize.Clock(t)
+}
 
 // Piece is a part of a sentence: words, a time that stays on one line, or a command to be set off.
 type Piece struct {

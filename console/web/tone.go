@@ -5,13 +5,14 @@ import "regexp"
 // Tone is how a state reads at a glance; its name is always written beside it.
 type Tone string
 
-// The five tones.
+// The tones. ToneNone is for what a figure leaves out.
 const (
 	ToneGood    Tone = "good"
 	ToneBusy    Tone = "busy"
 	ToneBad     Tone = "bad"
 	ToneUnknown Tone = "unknown"
 	TonePlain   Tone = "plain"
+	ToneNone    Tone = "none"
 )
 
 // The first form that matches a state's name decides. The names are those of the state catalog; names of

@@ -2,15 +2,17 @@ package web
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Age is how old the figures of a panel are.
+// Age is how old the figures of a page are.
 type Age struct {
-	AsOf  time.Time
-	Text  string
-	Stale bool
+	AsOf    time.Time
+	Text    string
+	Stale   bool
+	Refresh int // seconds
 }
 
 // Panel is one box of the dashboard. Exactly one of the parts is set, or Error.
@@ -24,9 +26,9 @@ type Panel struct {
 	Empty   string // said in place of content there is none of
 	Steps   []Step // what to do about it
 	Notes   []Note
-	Age     Age
 
 	Tiles    []Tile
+	Subjects []Subject
 	Chart    *Chart
 	Lanes    *Lanes
 	Bars     *BarList
@@ -47,8 +49,10 @@ type Note struct {
 
 // Dashboard is the page at /.
 type Dashboard struct {
-	Tiles  Panel
-	Panels []Panel
+	Machines Panel // how the machines stand: what the dashboard is opened for
+	Trouble  Panel // deployments, the worst first
+	Tiles    Panel
+	Panels   []Panel
 }
 
 // Completeness is the page at /completeness.
@@ -188,11 +192,11 @@ type Report struct {
 	Columns                  []Column
 	Rows                     [][]Cell
 	Count                    string
+	Empty                    string // why there is no row
 	Stacks                   []Stack
 	Chart                    *Chart
 	First, Next              string
 	Downloads                []Download
-	Age                      Age
 	Query                    string
 }
 
@@ -200,7 +204,18 @@ type Report struct {
 type Field struct {
 	Name, Label, Value, Description string
 	Required, Numeric               bool
-	Options                         []string
+	Options                         []Option
+	Suggest                         string // where what is typed is answered with suggestions; empty: nowhere
+}
+
+// Option is one entry of a pick list.
+type Option struct{ Value, Label string }
+
+// Keep adds the value to the pick list that lacks it: what was given stays chosen.
+func (f *Field) Keep() {
+	if len(f.Options) > 0 && !slices.ContainsFunc(f.Options, func(o Option) bool { return o.Value == f.Value }) {
+		f.Options = append(f.Options, Option{Value: f.Value, Label: f.Value})
+	}
 }
 
 // Column is a table column.
@@ -212,12 +227,15 @@ type Column struct {
 // Cell is one value.
 type Cell struct {
 	Text    string
+	Label   string // its column's, for screens that show a row as a card
 	Full    string // what Text shortens
+	Small   string // stands small beneath, as an id does beneath its title
 	Link    string
 	Time    string // RFC 3339, when it is a time
 	Tone    Tone
 	Share   float64
 	Shared  bool // Share is to be drawn
+	Wraps   bool // may take two lines, at a hyphen
 	Numeric bool
 }
 

@@ -6,14 +6,17 @@ import (
 	"time"
 )
 
-// csvRows writes RFC 4180 with a header line.
+// csvRows writes RFC 4180 with a header line, or without.
 type csvRows struct {
 	out   *csv.Writer
 	lines *bufio.Writer
 }
 
-func newCSV(out *bufio.Writer, columns []Column) (*csvRows, error) {
+func newCSV(out *bufio.Writer, columns []Column, bare bool) (*csvRows, error) {
 	w := &csvRows{csv.NewWriter(out), out}
+	if bare {
+		return w, nil
+	}
 	line := make([]string, len(columns))
 	for i, c := range columns {
 		line[i] = SpreadsheetSafe(c.Name)

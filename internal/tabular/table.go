@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -12,23 +13,18 @@ import (
 // tableRows collects rows for a person at a terminal: the widths are known with the last one.
 type tableRows struct {
 	out     *bufio.Writer
-	table   table.Writer
 	columns []Column
 	numbers []bool // columns of which every value so far is a number
-	maxCell int
-	count   int
+	o       Options
+	cells   [][]string
+	left    []string // names of columns that did not fit
 }
 
 func newTable(out *bufio.Writer, columns []Column, o Options) *tableRows {
-	w := &tableRows{out: out, table: table.NewWriter(), columns: columns, numbers: make([]bool, len(columns)),
-		maxCell: o.MaxCell}
-	w.table.SetStyle(Style())
-	header := make(table.Row, len(columns))
+	w := &tableRows{out: out, columns: columns, numbers: make([]bool, len(columns)), o: o}
 	for i, c := range columns {
-		header[i] = TerminalSafe(c.Name)
 		w.numbers[i] = c.Type == "" || Numeric(c.Type)
 	}
-	w.table.AppendHeader(header)
 	return w
 }
 
@@ -42,27 +38,49 @@ func Style() table.Style {
 }
 
 func (w *tableRows) row(values []any) error {
-	line := make(table.Row, len(values))
+	line := make([]string, len(values))
 	for i, v := range values {
-		line[i] = Cell(v, w.maxCell)
+		line[i] = w.cell(v)
 		if w.columns[i].Type == "" && v != nil && !number(v) {
 			w.numbers[i] = false
 		}
 	}
-	w.count++
-	w.table.AppendRow(line)
+	w.cells = append(w.cells, line)
 	return nil
 }
 
+func (w *tableRows) cell(v any) string {
+	if at, ok := v.(time.Time); ok && !w.o.Now.IsZero() {
+		return Ago(w.o.Now, at)
+	}
+	return Cell(v, w.o.MaxCell)
+}
+
 func (w *tableRows) end([]Field) error {
+	t := table.NewWriter()
+	t.SetStyle(Style())
+	shown, widths := w.fit()
+	header := make(table.Row, len(shown))
 	var configs []table.ColumnConfig
-	for i, c := range w.columns {
-		if w.numbers[i] && (c.Type != "" || w.count > 0) {
-			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	for n, i := range shown {
+		c := w.columns[i]
+		header[n] = wrapName(TerminalSafe(c.Name), widths[i])
+		if w.numbers[i] && (c.Type != "" || len(w.cells) > 0) {
+			configs = append(configs, table.ColumnConfig{Number: n + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
 		}
 	}
-	w.table.SetColumnConfigs(configs)
-	w.out.WriteString(w.table.Render() + "\n") // bufio keeps the first error for Flush
+	if !w.o.NoHeader {
+		t.AppendHeader(header)
+	}
+	for _, line := range w.cells {
+		row := make(table.Row, len(shown))
+		for n, i := range shown {
+			row[n] = w.coloured(i, wrapCell(line[i], widths[i]))
+		}
+		t.AppendRow(row)
+	}
+	t.SetColumnConfigs(configs)
+	w.out.WriteString(t.Render() + "\n") // bufio keeps the first error for Flush
 	return w.out.Flush()
 }
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Format is an output format.
@@ -43,6 +44,7 @@ func ParseFormat(s string) (Format, error) {
 type Column struct {
 	Name string
 	Type string // of the engine; empty when the values themselves say what they are
+	Rank int    // where a table's line has no room for all: the greatest leaves first, 0 never does
 }
 
 // Named are columns whose values say what they are.
@@ -65,6 +67,12 @@ type Options struct {
 	MaxCell int     // most characters of a table's cell; 0 shows all
 	List    string  // name of the rows in a JSON object; empty makes JSON a plain list
 	Head    []Field // members of that object before the rows
+
+	NoHeader bool      // a table or CSV without the line of names
+	Width    int       // characters of a table's line; 0 has no bound
+	Loose    bool      // a table's line may be longer where its columns read well at no such width
+	Now      time.Time // a table says how long ago times were; zero shows them as they are
+	Colour   bool      // a table shows words of health in colour
 }
 
 // Writer writes rows one after the other. Values are those of Plain, or anything that Plain takes.
@@ -90,7 +98,7 @@ func New(w io.Writer, f Format, columns []Column, o Options) (*Writer, error) {
 	case JSONL:
 		out = &jsonLines{out: buffered, names: jsonNames(columns)}
 	case CSV:
-		out, err = newCSV(buffered, columns)
+		out, err = newCSV(buffered, columns, o.NoHeader)
 	case Parquet:
 		out = newParquet(buffered, columns)
 	default:
@@ -110,6 +118,14 @@ func (w *Writer) Row(values []any) error {
 
 // End writes what stands behind the rows: in a JSON object the tail.
 func (w *Writer) End(tail ...Field) error { return w.out.end(tail) }
+
+// Left are the names of columns that a table's line had no room for, valid after End.
+func (w *Writer) Left() []string {
+	if t, ok := w.out.(*tableRows); ok {
+		return t.left
+	}
+	return nil
+}
 
 // Write writes rows that are all at hand.
 func Write(w io.Writer, f Format, columns []Column, rows [][]any, o Options) error {

@@ -58,6 +58,7 @@ func (f Figures) LastSerial() uint64 { return max(f.Arrived, f.Claimed) }
 // State is what a client last said on a topic.
 type State struct {
 	Topic       Topic
+	Title       string // of the topic id; the id itself where it has none
 	TopicName   string // the catalog's name of the topic's type; empty when it has none
 	ID          uint64
 	Name        string // empty when the catalog has none
@@ -123,7 +124,7 @@ func (x *Explainer) findStates(ctx context.Context, e *evidence, out *Findings) 
 		out.AllStates = row.Count("all_states")
 		out.States = append(out.States, State{
 			Topic: Topic{uint32(row.Uint("topic")), row.Raw("id")}, TopicName: row.Raw("topic_name"),
-			ID: row.Uint("state"), Name: row.Raw("state_name"), Serial: row.Uint("serial"),
+			Title: row.Raw("title"), ID: row.Uint("state"), Name: row.Raw("state_name"), Serial: row.Uint("serial"),
 			Raised: row.RawTime("raised"), Received: row.Time("received"), Unconfirmed: row.Uint("unconfirmed") == 1,
 		})
 	}

@@ -78,14 +78,11 @@ func (x *Explainer) aboutTopic(ctx context.Context, e *evidence, topic Topic) (t
 }
 
 func readTopic(rows []reports.Record, topic Topic) topicRow {
-	out := topicRow{title: fmt.Sprintf("topic %d/%s", topic.Type, tabular.Shorten(topic.ID, 80))}
 	if len(rows) == 0 {
-		return out
+		return topicRow{title: topicTitle(topic, "", "")}
 	}
 	r := rows[0]
-	if name := names.Topic(r.Raw("topic_name")); name != "" {
-		out.title = fmt.Sprintf("%s %d/%s", strings.ToLower(name[:1])+name[1:], topic.Type, tabular.Shorten(topic.ID, 80))
-	}
+	out := topicRow{title: topicTitle(topic, names.Topic(r.Raw("topic_name")), r.Raw("title"))}
 	out.found = r.Uint("found") == 1
 	out.state = fmt.Sprintf("state %d", r.Uint("state"))
 	if name := r.Raw("state_name"); name != "" {
@@ -94,6 +91,20 @@ func readTopic(rows []reports.Record, topic Topic) topicRow {
 	out.serial, out.raised, out.received = r.Uint("serial"), r.Time("raised"), r.Time("received")
 	if out.suspect = r.Uint("suspect") == 1; out.suspect {
 		out.raised = r.RawTime("raised")
+	}
+	return out
+}
+
+// topicTitle is a topic as a sentence names it: the title of the id where that is not the id itself, what its type is
+// called, its number and id.
+func topicTitle(topic Topic, kind, title string) string {
+	if kind == "" {
+		kind = "topic"
+	}
+	kind = strings.ToLower(kind[:1]) + kind[1:]
+	out := fmt.Sprintf("%s %d/%s", kind, topic.Type, tabular.Shorten(topic.ID, 80))
+	if title != "" && title != topic.ID {
+		return fmt.Sprintf("%s (%s)", tabular.Shorten(title, 80), out)
 	}
 	return out
 }

@@ -6,7 +6,7 @@ func (t *tracer) readVersions(rows []reports.Record) {
 	for _, row := range rows {
 		topic := Topic{uint32(row.Uint("topic")), row.Raw("id")}
 		named := readTopic([]reports.Record{{"topic_name": row["topic_name"], "state": row["state"],
-			"state_name": row["state_name"]}}, topic)
+			"state_name": row["state_name"], "title": row["title"]}}, topic)
 		t.versions = append(t.versions, version{
 			hash: row.Uint("payload_hash"), rawTopic: topic, topic: named.title, state: named.state,
 			raised: row.RawTime("raised"), raisedMicros: intMicros(row["raised_us"]), received: row.Time("received"),

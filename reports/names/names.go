@@ -1,67 +1,46 @@
-// Package names gives what the catalog numbers a title that people read; a name that is unknown still reads well.
+// Package names keeps what people call the ids that state messages carry: titles, groups and targets that a person
+// loads from a file. A file is taken whole or not at all, loading it again changes nothing, and no client ever changes what a
+// person named.
 package names
 
 import (
-	"slices"
-	"strings"
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"statewire/internal/control"
+	"statewire/internal/topics"
+	"statewire/store"
 )
 
 // Topic is a topic type's name for people: the catalog's constant, without what all of them begin with.
-func Topic(name string) string {
-	name = strings.TrimPrefix(strings.ToUpper(name), "STATE_TOPICTYPE_")
-	words := strings.Fields(strings.ToLower(strings.ReplaceAll(name, "_", " ")))
-	for i, w := range words {
-		words[i] = word(w)
-	}
-	words = slices.Compact(words) // SUM_UPDATE_DETECTION is about updates only once
-	title := strings.Join(words, " ")
-	if title == "" {
-		return ""
-	}
-	return strings.ToUpper(title[:1]) + title[1:]
+func Topic(name string) string { return topics.Name(name) }
+
+// Service keeps the names. Its state is in the store, where one service at a time may write.
+type Service struct {
+	// Constant after New.
+	store    *store.Store
+	log      *slog.Logger
+	now      func() time.Time
+	recorder control.Recorder // nil: nobody records
+
+	changing chan struct{} // a place that whoever changes something holds
 }
 
-// word spells out the abbreviations of the catalog's topic names.
-func word(abbreviation string) string {
-	switch abbreviation {
-	case "sum":
-		return "update"
-	case "assignment":
-		return "deployment"
-	case "ci":
-		return "item"
-	case "ep":
-		return "Endpoint Protection"
-	case "am":
-		return "antimalware"
-	case "fw":
-		return "firewall"
-	case "wp":
-		return "wake-up proxy"
-	case "dp":
-		return "distribution point"
-	case "cal":
-		return "CAL"
-	case "msg":
-		return "message"
-	case "nap":
-		return "NAP"
-	case "pxe":
-		return "PXE"
-	case "wsus":
-		return "WSUS"
-	case "dm", "dcm", "wns", "pfx", "crp", "has", "wufb", "vpn", "sms", "ckd", "os":
-		return strings.ToUpper(abbreviation)
-	case "policyapplication":
-		return "policy application"
-	case "modereadiness":
-		return "mode readiness"
-	case "comanagement":
-		return "co-management"
-	case "comm":
-		return "communication"
-	case "app":
-		return "application"
+// New returns a service on an open store; now is the clock that stamps changes. The recorder may be nil where nothing
+// is changed.
+func New(db *store.Store, log *slog.Logger, now func() time.Time, recorder control.Recorder) *Service {
+	return &Service{store: db, log: log, now: now, recorder: recorder, changing: make(chan struct{}, 1)}
+}
+
+// alone calls do while nobody else changes anything.
+func (s *Service) alone(ctx context.Context, do func() error) error {
+	select {
+	case s.changing <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("wait for another change of names: %w", ctx.Err())
 	}
-	return abbreviation
+	defer func() { <-s.changing }()
+	return do()
 }

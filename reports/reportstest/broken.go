@@ -14,6 +14,11 @@ const LastBroken = 25
 // BrokenClients prepares clients that are each broken in a way of their own; the table below says how.
 func BrokenClients(t testing.TB) *Site {
 	s := NewSite(t)
+	s.Together(s.brokenClients)
+	return s
+}
+
+func (s *Site) brokenClients() {
 	s.Checked(20 * time.Minute)
 	waiting := func(box, name string, ago time.Duration, names bool) explain.Held {
 		return explain.Held{Files: []explain.HeldFile{{Box: box, Name: name, Since: s.Now.Add(-ago), Names: names}}}
@@ -102,7 +107,6 @@ func BrokenClients(t testing.TB) *Site {
 	s.Exec("INSERT INTO policies (collection, revision, priority, topic_types, topic_paused, topic_interval_s, " +
 		"changed_time, deleted) VALUES ('calm', 1, 1, [402, 500], [0, 1], [60, 0], now64(6), 0)")
 	s.strangeClients()
-	return s
 }
 
 // strangeClients are clients 18 to 25 of the broken ones: nothing of them was lost, and yet they mislead.
@@ -159,7 +163,20 @@ func (s *Site) strangeClients() {
 
 // TracedSite is the broken clients, with messages to follow.
 func TracedSite(t testing.TB) *Site {
-	s := BrokenClients(t)
+	s := NewSite(t)
+	s.Together(func() {
+		s.brokenClients()
+		s.traced()
+	})
+	// Message 39 of client 10 never came before its answer began.
+	s.Exec(fmt.Sprintf("ALTER TABLE serial_ranges DELETE WHERE client_id = '%s' SETTINGS mutations_sync = 2", ID(10)))
+	s.Arrived(10, 1, 38, 40, 59)
+	s.Exec(fmt.Sprintf("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, "+
+		"closed) VALUES ('%s', 39, 39, '%s', '%s', 1)", ID(10), s.Micros(20*Day), s.Micros(Hour)))
+	return s
+}
+
+func (s *Site) traced() {
 	s.Messages(
 		Message{Client: 13, Serial: 32, Ago: 2 * Day, Topic: 500, ID: "here", State: 3, File: "older.SMX"},
 		Message{Client: 5, Serial: 11, Ago: 31 * Hour, Topic: 500, ID: "a", State: 2, File: "before.SMX"},
@@ -180,10 +197,4 @@ func TracedSite(t testing.TB) *Site {
 		ID(13), s.Now.Add(-4*Hour).UnixMicro(), at, s.Micros(3*Hour-time.Second)))
 	s.Exec(fmt.Sprintf("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, "+
 		"closed) VALUES ('%s', 30, 31, '%s', '%s', 1)", ID(13), s.Micros(5*Hour), s.Micros(2*Hour)))
-	// Message 39 of client 10 never came before its answer began.
-	s.Exec(fmt.Sprintf("ALTER TABLE serial_ranges DELETE WHERE client_id = '%s' SETTINGS mutations_sync = 2", ID(10)))
-	s.Arrived(10, 1, 38, 40, 59)
-	s.Exec(fmt.Sprintf("INSERT INTO missing_ranges (client_id, first_serial, last_serial, detected_time, checked_time, "+
-		"closed) VALUES ('%s', 39, 39, '%s', '%s', 1)", ID(10), s.Micros(20*Day), s.Micros(Hour)))
-	return s
 }

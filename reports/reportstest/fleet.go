@@ -20,6 +20,7 @@ func SomeBacklog(context.Context) ([]reports.Box, error) {
 
 // Asked is what a report is asked, so that the crowd gives it rows.
 var Asked = map[string]map[string]string{
+	"subject": {"subject": "1"}, "subject-machines": {"subject": "deployment/A"}, "not-known": {"subject": "1"},
 	"client-states": {"client": "pc-1"}, "messages": {"client": "pc-1"},
 	"presence-history": {"client": "pc-1"},
 	"clients-in-state": {"topic_type": "300", "state_id": "2"},

@@ -1,5 +1,7 @@
 -- title: Account of what arrived
 -- group: Site
+-- columns: loaded!, stored!, duplicate, set_aside, dropped, bad_files
+-- empty: no message was ever loaded
 -- description: Every message that arrived and was loaded, as far as history is kept, by what became of it: loaded =
 --   stored + duplicate + set_aside + dropped. `statewire account` adds what waits in the inbox. What was in files that
 --   nobody can read is not known: those are counted as files.

@@ -1,5 +1,7 @@
 -- title: Bad files
 -- group: Site
+-- columns: name!, code!, set_aside_time, reason, is, line, column, bytes, path
+-- empty: no file was set aside
 -- description: Files and reports that could not be read; they lie in the inbox's corrupt folder with their reason
 --   beside them until they are loaded again or dropped. `statewire dead list` shows what lies there now.
 -- param code String = '': Only this reason code

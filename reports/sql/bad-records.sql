@@ -1,5 +1,8 @@
 -- title: Bad records
 -- group: Site
+-- columns: netbios_name!, code!, set_aside_time, reason, serial, is, line, column, received_time, source_file,
+--   report_index, record_index, client_id
+-- empty: no record was set aside
 -- description: State messages set aside from otherwise readable reports, with the reason; the others of the same report
 --   were stored.
 -- param code String = '': Only this reason code

@@ -1,5 +1,8 @@
 -- title: Completeness by client
 -- group: Completeness
+-- columns: netbios_name!, percent!, missing_messages, ranges, oldest_missing, last_report, expected_messages,
+--   last_serial, floor, claimed, client_id
+-- empty: no client has reported or asked for its policy yet
 -- description: What share of each client's messages has arrived, the least complete first, as of the last gap check.
 --   Expected are the serials from the client's floor (1, or where its latest completed resync or accepted baseline
 --   began) to the greatest seen or claimed. What is missing below a serial that jumped by more than 1,000,000 is not

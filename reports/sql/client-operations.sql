@@ -1,5 +1,9 @@
 -- title: Client operations
 -- group: Tasks
+-- columns: task_id!, name!, state!, targets, completed, succeeded, failed, waiting, created, offline, refused,
+--   target, actor, not_after, class, state_reason, approver, cancelled, unknown, late, unsolicited, lasting,
+--   task_guid
+-- empty: no task was asked for
 -- description: Tasks that somebody asked for, the newest first, with how many of their clients have come how far. What
 --   they came to stays when the steps of the clients are no longer kept (tasks.keep).
 -- param state String = '' in '', approval, active, ended, cancelled: Only these

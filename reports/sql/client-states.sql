@@ -1,5 +1,8 @@
 -- title: All states of one client
 -- group: Clients
+-- columns: topic_name!, state_name!, title, topic_id, last_state_changed, last_message_received, change_known, params,
+--   topic_type, state_id, serial, last_message_time, criticality, netbios_name, client_id
+-- empty: no client of this id or name has told a state
 -- description: What one computer last said on every topic, with the time since which each state holds.
 -- param client String: Client id (with or without GUID:) or computer name
 -- param topic_type UInt32 = 0: One topic type; 0 takes all
@@ -10,9 +13,11 @@
 -- link topic_id: compliance?topic_type={topic_type}&topic_id={topic_id}
 -- link state_name: clients-in-state?topic_type={topic_type}&state_id={state_id}&topic_id={topic_id}
 -- link serial: messages?client={client_id}&topic_type={topic_type}&topic_id={topic_id}
--- with: wanted, named
+-- with: wanted, named, titled
 WITH
     wanted_ids AS page_ids,
+    (SELECT groupUniqArray(topic_id) FROM current_states WHERE client_id IN (SELECT arrayJoin(wanted_ids))
+        AND ({topic_type:UInt32} = 0 OR topic_type = {topic_type:UInt32})) AS page_topics,
     page AS
     (
         SELECT client_id, topic_type, topic_id, state_id, criticality, serial, message_time, received_time, params
@@ -59,7 +64,9 @@ WITH
     )
 SELECT
     page.topic_type AS topic_type,
+    if(t.topic != '', t.topic, concat('Topic type ', toString(page.topic_type))) AS topic,
     t.topic_name AS topic_name,
+    if(titled.title != '', titled.title, page.topic_id) AS title,
     page.topic_id AS topic_id,
     page.state_id AS state_id,
     if(n.state_name != '', n.state_name, concat('State ', toString(page.state_id))) AS state_name,
@@ -84,7 +91,9 @@ LEFT JOIN arrivals ON arrivals.client_id = page.client_id
 LEFT JOIN gaps ON gaps.client_id = page.client_id
 LEFT JOIN (SELECT client_id, netbios_name, first_report_time FROM named) AS c
     ON c.client_id = page.client_id
-LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t
+LEFT JOIN titled ON titled.titled_type = page.topic_type AND titled.titled_id = page.topic_id
+LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name, any(topic) AS topic FROM topic_names
+    GROUP BY named_type) AS t
     ON t.named_type = page.topic_type
 LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names
     GROUP BY named_type, named) AS n

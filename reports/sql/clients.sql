@@ -1,9 +1,13 @@
 -- title: Clients by last report
 -- group: Clients
+-- columns: netbios_name!, last_report_time!, client_version, open_gaps, first_report_time, age_hours, client_type,
+--   client_id
+-- empty: no client has this name, or none has reported yet
 -- description: Every client known to this site, the longest silent first.
 -- param name String = '': Part of the computer name or of the client id; empty takes all
 -- param min_age_hours Float64 = 0 in 0..1000000: Only clients whose last report is at least this old
 -- param max_age_hours Float64 = 1000000 in 0..1000000: Only clients whose last report is younger than this
+-- param collection String = '': Only members of this collection
 -- order: last_report_time DateTime64(6,'UTC'), client_id UUID
 -- note age_hours: hours since the last report arrived
 -- note open_gaps: ranges of serial numbers that never arrived, as of the last gap check
@@ -16,6 +20,8 @@ WITH
         SELECT client_id, netbios_name, client_version, client_type, first_report_time, last_report_time
         FROM clients
         WHERE client_id NOT IN (SELECT client_id FROM retired_clients)
+          AND ({collection:String} = ''
+               OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String}))
           AND ({name:String} = ''
                OR positionCaseInsensitiveUTF8(netbios_name, {name:String}) > 0
                OR position(toString(client_id), lower(replaceRegexpOne({name:String}, '(?i)^guid:', ''))) > 0)

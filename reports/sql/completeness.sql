@@ -1,5 +1,9 @@
 -- title: Completeness of the fleet
 -- group: Completeness
+-- columns: percent!, clients!, complete_clients, missing, incomplete_clients, oldest_missing, ranges,
+--   complete_percent, last_check, conflicts, differing, changed, jumped_clients, jumped_missing, claims_aside,
+--   unstored_clients
+-- empty: no client has reported yet
 -- description: How much of what the clients gave out has arrived, in one row, as of the last gap check. A client's
 --   completeness is the share of its expected serials that have arrived; expected are those from its floor (1, or where
 --   its latest completed resync or accepted baseline began) to the greatest seen or claimed. The fleet's is the mean of

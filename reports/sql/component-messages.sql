@@ -1,5 +1,7 @@
 -- title: Status messages of components
 -- group: Site
+-- columns: time!, component!, text, message_id, host
+-- empty: the notification server and the notification manager have said nothing
 -- description: What the notification server and the notification manager say of themselves, the latest first. docs/channel.md
 --   says what each number means.
 -- param component String = '': Such as SMS_NOTIFICATION_SERVER; empty takes all

@@ -1,5 +1,7 @@
 -- title: Counters that went back
 -- group: Completeness
+-- columns: netbios_name!, serial!, kind, received_time, detected_time, last_report, client_id
+-- empty: no counter went back
 -- description: Messages whose serial the client had used before: it was reinstalled, or restored from an image. Both
 --   messages are kept; the client is asked to send everything again, which settles it.
 -- param client String = '': Client id (with or without GUID:) or computer name; empty takes all

@@ -1,5 +1,8 @@
 -- title: Clients whose states differ though nothing is missing
 -- group: Completeness
+-- columns: netbios_name!, client_states!, site_states!, detected_time, last_report, client_digest, site_digest,
+--   client_id
+-- empty: no client holds other states than the site
 -- description: Clients that hold other states than the site although every message arrived and nothing waits: their own
 --   count and digest of what they hold, sent with each request for their policy, differ from the site's.
 -- order: detected_time DateTime64(6,'UTC'), client_id UUID

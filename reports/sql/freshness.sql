@@ -1,5 +1,7 @@
 -- title: Age of the data
 -- group: Site
+-- columns: what!, at!, age_seconds
+-- empty: nothing is stored yet
 -- description: When the site last received and stored anything: how far every other report may be behind. Where clients
 --   are in more than 300,000 states, counts of whole topics may lack what was stored after the last summary; counts of
 --   one topic id lack nothing.

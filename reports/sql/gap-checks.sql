@@ -1,5 +1,7 @@
 -- title: Gap checks
 -- group: Completeness
+-- columns: time!, kind!, clients, messages, issued, held, ranges, conflicts, differing, took_ms, text
+-- empty: no gap check has run yet
 -- description: The gap checks that ran, the latest first: of how many clients messages were missing after each, how
 --   many, and how many resyncs it issued or held back.
 -- param days UInt32 = 30 in 1..400: Only checks of so many days

@@ -1,5 +1,7 @@
 -- title: Why clients use HTTP
 -- group: Site
+-- columns: why_http!, clients!, percent
+-- empty: no client uses HTTP for the channel
 -- description: The reasons that clients give for HTTP in place of TCP, as they say them, of all that are connected over
 --   HTTP now; the most frequent first.
 -- note why_http: empty = the client did not say

@@ -1,5 +1,8 @@
 -- title: State messages of one client
 -- group: Clients
+-- columns: serial!, state_name!, message_time, topic_name, title, topic_id, received_time, params, loaded_time,
+--   topic_type, state_id, details, copies, source_file, client_id
+-- empty: no client of this id or name has sent a message
 -- description: What one computer sent, newest serial first, as far as history is kept: each message once, with its
 --   times and file.
 -- param client String: Client id (with or without GUID:) or computer name
@@ -13,8 +16,11 @@
 -- note copies: how often the message is stored until the engine merges its copies; they count once everywhere
 -- link serial: /clients/{client_id}?serial={serial}
 -- link topic_id: client-states?client={client_id}&topic_type={topic_type}
--- with: wanted
+-- with: wanted, titled
 WITH
+    (SELECT groupUniqArray(topic_id) FROM state_messages WHERE client_id IN (SELECT arrayJoin(wanted_ids))
+        AND ({topic_type:UInt32} = 0 OR topic_type = {topic_type:UInt32})
+        AND ({topic_id:String} = '' OR topic_id = {topic_id:String})) AS page_topics,
     seen AS
     (
         SELECT
@@ -45,7 +51,9 @@ SELECT
     s.arrived AS received_time,
     s.loaded AS loaded_time,
     s.seen_type AS topic_type,
+    if(t.topic != '', t.topic, concat('Topic type ', toString(s.seen_type))) AS topic,
     t.topic_name AS topic_name,
+    if(titled.title != '', titled.title, s.seen_id) AS title,
     s.seen_id AS topic_id,
     s.seen_state AS state_id,
     if(n.state_name != '', n.state_name, concat('State ', toString(s.seen_state))) AS state_name,
@@ -56,7 +64,9 @@ SELECT
     s.client_id AS client_id,
     s.payload_hash AS _hash
 FROM seen AS s
-LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM topic_names GROUP BY named_type) AS t
+LEFT JOIN titled ON titled.titled_type = s.seen_type AND titled.titled_id = s.seen_id
+LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name, any(topic) AS topic FROM topic_names
+    GROUP BY named_type) AS t
     ON t.named_type = s.seen_type
 LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names
     GROUP BY named_type, named) AS n

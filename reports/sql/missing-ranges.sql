@@ -1,5 +1,8 @@
 -- title: Missing messages
 -- group: Completeness
+-- columns: netbios_name!, first_serial!, last_serial!, messages, detected_time, last_report, missing_hours,
+--   resync_issued, resync_completed, serial_jump, client_id
+-- empty: no message is missing
 -- description: Ranges of serial numbers that never arrived, the longest missing first, as of the last gap check, with
 --   how far their client's resync got.
 -- param client String = '': Client id (with or without GUID:) or computer name; empty takes all

@@ -1,5 +1,7 @@
 -- title: Clients that were never connected
 -- group: Clients
+-- columns: client_version!, clients!, last_report
+-- empty: every client that reports has been connected
 -- description: How many clients never signed in at a notification server, by their version: an agent of an earlier version
 --   has no channel. They are in no other report on presence but offline-clients, which names them one by one.
 -- note last_report: the latest of any of them

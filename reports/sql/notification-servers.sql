@@ -1,5 +1,7 @@
 -- title: Notification servers
 -- group: Site
+-- columns: server!, is!, online, tcp, http, last_report, offline, lost, epoch, server_id
+-- empty: there is no notification server
 -- description: The servers that clients are connected to, how many, and when each reported last. A server that does not
 --   report for two intervals of notifier.presence_interval is silent: its clients count as offline then, with the reason
 --   server_lost.

@@ -1,9 +1,12 @@
 -- title: Clients without a connection that are there
 -- group: Clients
+-- columns: netbios_name!, last_sign!, connected, since, reason, why_http, client_version, client_id
+-- empty: every client that reports has a connection
 -- description: Clients that reported or asked for their policy lately and yet are connected to no notification server: a
 --   wake does not reach them. The latest heard of first. `statewire explain` says of one what may stand in its way.
 -- param hours UInt32 = 24 in 1..100000: Heard of within so many hours
 -- param connected String = '' in '', never, offline: Only those that never were, or only those that are so no more
+-- param collection String = '': Only members of this collection
 -- order: last_sign DateTime64(6,'UTC') desc, client_id UUID
 -- note last_sign: when it reported or asked for its policy last
 -- note connected: never; or offline, with since when and why
@@ -30,6 +33,8 @@ WITH
         FROM heard
         WHERE client_id NOT IN (SELECT client_id FROM client_presence FINAL WHERE online_status = 1)
           AND client_id NOT IN (SELECT client_id FROM retired_clients)
+          AND ({collection:String} = ''
+               OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String}))
           AND ({connected:String} = '' OR (client_id IN (SELECT client_id FROM client_presence FINAL)) =
               ({connected:String} = 'offline'))
           AND ({after:UInt8} = 0 OR last_sign < {after_last_sign:DateTime64(6,'UTC')}

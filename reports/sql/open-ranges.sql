@@ -1,5 +1,7 @@
 -- title: Open ranges by age
 -- group: Completeness
+-- columns: missing_for!, messages!, clients, ranges, from_hours, to_hours
+-- empty: no message is missing
 -- description: How many ranges of messages are missing, by how long they have been missing, with the messages in them
 --   and the clients they belong to, as of the last gap check.
 -- note missing_for: since the first gap check that saw any of the range missing

@@ -1,5 +1,7 @@
 -- title: Outstanding resyncs, as administrators count them
 -- group: Completeness
+-- columns: question!, clients!
+-- empty: nobody was asked to send everything again
 -- description: The two classic questions to a site's statistics of clients: how many were asked again after they had
 --   answered before, and how many were asked and have never answered.
 SELECT question, clients

@@ -1,5 +1,7 @@
 -- title: When a client was connected
 -- group: Clients
+-- columns: from_time!, to_time!, channel, server, reason, seconds, netbios_name, session, client_id
+-- empty: no client of this id or name was ever connected
 -- description: Each time that a client was connected, once it is over, and how it ended; the latest first. The connection
 --   that is open now is in the report presence. Times are kept for notifier.history.
 -- param client String: Client id (with or without GUID:) or computer name

@@ -1,5 +1,7 @@
 -- title: Presence of clients
 -- group: Clients
+-- columns: netbios_name!, is!, channel, since, last_heard, server, reason, why_http, address, client_id
+-- empty: no client was ever connected
 -- description: Which clients are connected to a notification server, over which channel and since when, and why the
 --   others are not: the latest change first. Clients that were never connected are not here. `statewire explain` says it
 --   of one client in sentences.
@@ -8,6 +10,7 @@
 -- param channel String = '' in '', TCP, HTTP: Only these
 -- param server String = '': Only clients of this notification server; empty takes all
 -- param reason String = '': Only this reason, such as silent or server_lost; empty takes all
+-- param collection String = '': Only members of this collection
 -- order: since DateTime64(6,'UTC') desc, client_id UUID
 -- note is: offline with the reason server_lost says nothing about the client: its server does not report
 -- note channel: of clients that are offline the last one
@@ -25,6 +28,8 @@ WITH
             CAST(client_presence.reason, 'String') AS reason, why
         FROM client_presence FINAL
         WHERE client_id NOT IN (SELECT client_id FROM retired_clients)
+          AND ({collection:String} = ''
+               OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String}))
           AND ({client:String} = '' OR client_id IN (SELECT arrayJoin(wanted_ids)))
           AND ({is:String} = '' OR online_status = ({is:String} = 'online'))
           AND ({channel:String} = '' OR channel_type = ({channel:String} = 'HTTP'))

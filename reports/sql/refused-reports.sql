@@ -1,5 +1,8 @@
 -- title: Reports that the relay refused
 -- group: Clients
+-- columns: netbios_name!, code!, refused_time, detail, taken_time, line, column, refusals, retry, verified,
+--   address, client_id
+-- empty: the relay refused no report
 -- description: The last report of each client that the relay refused, as the client was told: too large, no XML,
 --   another client's, and so on. Nothing of such a report is stored. The relay keeps relay.refusals_kept of them; the
 --   oldest give way.

@@ -1,11 +1,16 @@
 -- title: Clients by age of their last report
 -- group: Clients
+-- columns: last_report!, clients!, percent, from_hours, to_hours
+-- empty: no client has reported yet
 -- description: How many clients reported within the last hour, the last day and so on.
--- note percent: of all clients known to the site
--- link clients: clients?min_age_hours={from_hours}&max_age_hours={to_hours}
+-- param collection String = '': Only members of this collection
+-- note percent: of all clients known to the site, or of the members of the collection
+-- link clients: clients?min_age_hours={from_hours}&max_age_hours={to_hours}&collection={collection}
 WITH
     (SELECT count() FROM clients_seen FINAL
-        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)) AS all_clients,
+        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)
+          AND ({collection:String} = ''
+               OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String}))) AS all_clients,
     steps AS
     (
         SELECT
@@ -19,7 +24,9 @@ WITH
         SELECT multiIf(hours < 1, 0, hours < 4, 1, hours < 24, 4, hours < 168, 24, hours < 720, 168, 720) AS from_hours,
             count() AS clients
         FROM (SELECT dateDiff('second', last_report_time, now64(3, 'UTC')) / 3600 AS hours FROM clients_seen FINAL
-            WHERE client_id NOT IN (SELECT client_id FROM retired_clients))
+            WHERE client_id NOT IN (SELECT client_id FROM retired_clients)
+          AND ({collection:String} = ''
+               OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String})))
         GROUP BY from_hours
     )
 SELECT

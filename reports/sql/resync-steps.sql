@@ -1,5 +1,7 @@
 -- title: Resyncs by step
 -- group: Completeness
+-- columns: step!, clients!, oldest, median_hours
+-- empty: nobody was asked to send everything again
 -- description: How far the clients that were asked to send everything again got, each client's latest resync: asked for
 --   by a person and not issued yet, issued, picked up, answering, completed, unanswered in time, completed late. Those
 --   that an accepted baseline made needless don't count.

@@ -1,5 +1,8 @@
 -- title: Resyncs
 -- group: Completeness
+-- columns: netbios_name!, step!, reason, issued, waiting_hours, issued_by, picked_up, answering, completed,
+--   expired, number, last_completed, last_report, last_serial, client_id
+-- empty: nobody was asked to send everything again
 -- description: Clients that were asked to send everything again, and how far they got, the longest wait first: issued,
 --   picked up by the client with its policy, answering (something of the answer has arrived), completed; accepted, when
 --   a person accepted since what the site holds, so that nobody waits for the answer; or replaced by the client's next

@@ -1,5 +1,7 @@
 -- title: Retired clients
 -- group: Clients
+-- columns: netbios_name!, retired_time!, retired_by, reason, last_report, client_id
+-- empty: no client is retired
 -- description: Clients that were retired, by a person or after clients.retire_after of silence: they are in no other
 --   count, their history is kept, and the next report of one brings it back.
 -- param client String = '': Client id (with or without GUID:) or computer name; empty takes all

@@ -1,57 +1,47 @@
 -- title: Scan states
 -- group: Compliance
+-- columns: source!, state_name!, clients!, percent, newest_message, oldest_message, state_id
+-- empty: no client has told of a scan
 -- description: How far clients are with scanning for updates (topic type 501), per update source, with the age of their
---   answers. Unknown counts the clients that report to this site but never told of a scan at that source.
+--   answers. Clients that never told of a scan at a source are in no line of it.
 --   Topic ids that changed since the site's summary are counted anew, the smaller ones first, up to 300,000 states in
 --   all. The others are as old as the summary; the report freshness tells since when that is.
 -- param source String = '': The update source's id (topic id); empty takes every source
+-- param collection String = '': Only the members of this collection; empty takes the site
 -- order: source String, _place UInt64
 -- bars: source, state_name, clients
--- note percent: of all clients known to the site
--- link source: scan-states?source={source}
--- link clients: clients-in-state?topic_type=501&topic_id={source}&state_id={state_id}
+-- note percent: of the clients that told of a scan at that source
+-- link source: scan-states?source={source}&collection={collection}
+-- link clients: clients-in-state?topic_type=501&topic_id={source}&state_id={state_id}&collection={collection}
 WITH
-    (SELECT count() FROM clients_seen FINAL
-        WHERE client_id NOT IN (SELECT client_id FROM retired_clients)) AS all_clients,
     counted AS
     (
         SELECT topic_id, state_id, subject_states.clients AS clients, oldest, newest
         FROM subject_states
-        WHERE {source:String} = '' AND topic_type = 501
+        WHERE {source:String} = '' AND {collection:String} = '' AND topic_type = 501
         UNION ALL
         SELECT topic_id, state_id, count() AS clients, min(message_time) AS oldest, max(message_time) AS newest
         FROM current_states
-        WHERE {source:String} != '' AND topic_type = 501 AND topic_id = {source:String}
+        WHERE ({source:String} != '' OR {collection:String} != '') AND topic_type = 501
+          AND ({source:String} = '' OR topic_id = {source:String})
           AND client_id NOT IN (SELECT client_id FROM retired_clients)
+          AND ({collection:String} = ''
+               OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String}))
         GROUP BY topic_id, state_id
-        UNION ALL
-        SELECT {source:String} AS topic_id, toUInt32(0) AS state_id, toUInt64(0) AS clients,
-               toDateTime64(0, 3, 'UTC') AS oldest, toDateTime64(0, 3, 'UTC') AS newest
-        WHERE {source:String} != ''
-    ),
-    blocks AS
-    (
-        SELECT
-            topic_id,
-            groupArrayIf((CAST(state_id, 'Nullable(UInt32)'), clients, CAST(oldest, 'Nullable(DateTime64(3, \'UTC\'))'),
-                          CAST(newest, 'Nullable(DateTime64(3, \'UTC\'))')), clients > 0) AS reported,
-            greatest(toInt64(all_clients) - toInt64(sum(clients)), 0) AS silent
-        FROM counted
-        GROUP BY topic_id
     )
 SELECT
-    topic_id AS source,
-    entry.1 AS state_id,
-    multiIf(entry.1 IS NULL, 'Unknown: never told of a scan',
-            n.state_name != '', n.state_name,
-            concat('State ', toString(entry.1))) AS state_name,
-    entry.2 AS clients,
-    round(100 * clients / greatest(all_clients, 1), 1) AS percent,
-    entry.3 AS oldest_message,
-    entry.4 AS newest_message,
-    ifNull(toUInt64(entry.1), toUInt64(4294967296)) AS _place
-FROM blocks
-ARRAY JOIN arrayPushBack(reported, (NULL, toUInt64(silent), NULL, NULL)) AS entry
+    if(titled.title != '', titled.title, counted.topic_id) AS title,
+    counted.topic_id AS source,
+    counted.state_id AS state_id,
+    if(n.state_name != '', n.state_name, concat('State ', toString(counted.state_id))) AS state_name,
+    counted.clients AS clients,
+    intDiv(1000 * clients, greatest(sum(counted.clients) OVER (PARTITION BY counted.topic_id), 1)) / 10 AS percent,
+    counted.oldest AS oldest_message,
+    counted.newest AS newest_message,
+    toUInt64(counted.state_id) AS _place
+FROM counted
 LEFT JOIN (SELECT state_id AS named, any(state_name) AS state_name FROM state_names WHERE topic_type = 501
     GROUP BY named) AS n
-    ON n.named = assumeNotNull(entry.1)
+    ON n.named = counted.state_id
+LEFT JOIN (SELECT topic_id AS titled_id, title FROM topic_id_titles WHERE topic_type = 501
+    AND ({source:String} = '' OR topic_id = {source:String})) AS titled ON titled.titled_id = counted.topic_id

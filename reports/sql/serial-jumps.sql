@@ -1,5 +1,7 @@
 -- title: Serials that jumped
 -- group: Completeness
+-- columns: netbios_name!, kind!, serials, first_serial, last_serial, noticed, flagged, last_report, client_id
+-- empty: no serial has jumped
 -- description: Clients with a serial more than 1,000,000 above all that was known: a message that arrived, or only a
 --   claim. What is missing below it counts in no other number: nobody lost so many messages. A counter that is broken,
 --   a machine that was moved here, or somebody who speaks in the client's name.

@@ -1,5 +1,7 @@
 -- title: Set-aside files that came to an end
 -- group: Site
+-- columns: name!, how!, time, by, reason, code, records, replayed, dropped, replayed_as, bytes, client_id
+-- empty: nothing that was set aside was replayed or dropped
 -- description: What was set aside and then replayed, or dropped by a person or by a limit: who wanted it, when, and
 --   why.
 -- param how String = '': Only replayed, dropped (by a person) or limit (ingest.corrupt_limit, ingest.corrupt_age)

@@ -1,5 +1,7 @@
 -- title: What was set aside, by reason
 -- group: Site
+-- columns: kind!, code!, count!, latest, example
+-- empty: nothing was set aside
 -- description: Bad files and bad records counted by their reason code, the most frequent first.
 -- param hours UInt32 = 24 in 0..100000: Only the last so many hours; 0 takes all
 -- order: count UInt64 desc, kind String, code String

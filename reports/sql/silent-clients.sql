@@ -1,10 +1,13 @@
 -- title: Silent clients
 -- group: Completeness
+-- columns: netbios_name!, verdict!, last_report, last_policy, unsent, client_version, client_id
+-- empty: every client has reported within that time
 -- description: Clients that have not reported for a while, the longest silent first, and whether they still ask for
 --   their policy: one that does and holds back what it has is a different case from one that is switched off.
 -- param hours UInt32 = 24 in 1..100000: From how many hours without a report on
 -- param verdict String = '' in '', connected but silent, connected with nothing to say, silent, never reported: Only
 --   these
+-- param collection String = '': Only members of this collection
 -- order: _last_report DateTime64(6,'UTC'), client_id UUID
 -- note verdict: connected = it asks for its policy, whatever its connection to the notification server
 -- note last_report: empty = never
@@ -34,7 +37,9 @@ WITH
             SELECT client_id, toDateTime64(0, 6, 'UTC') AS last_report
             FROM clients_unreported
         )
-        WHERE ({after:UInt8} = 0 OR (last_report, client_id) > ({after__last_report:DateTime64(6,'UTC')},
+        WHERE ({collection:String} = ''
+               OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String}))
+          AND ({after:UInt8} = 0 OR (last_report, client_id) > ({after__last_report:DateTime64(6,'UTC')},
             {after_client_id:UUID}))
           AND multiIf({verdict:String} = '', 1,
                       toUnixTimestamp64Micro(last_report) = 0, {verdict:String} = 'never reported',

@@ -1,5 +1,8 @@
 -- title: How far each client is with a task
 -- group: Tasks
+-- columns: netbios_name!, step!, step_time, reason, detail, exit_code, server, late, output, started, finished,
+--   pushes, received, asked, pushed, output_bytes, task_id, client_id
+-- empty: no client has a step in such a task
 -- description: The clients of one client operation, each with its step and the times of it, the latest step first.
 --   `statewire tasks show` says the same of the notification manager itself, and has the whole output.
 -- param task String: Number or GUID of the task, as in client-operations

@@ -1,5 +1,7 @@
 -- title: Tasks by notification server
 -- group: Tasks
+-- columns: server!, clients!, succeeded, failed, open, refused, other, median_seconds, pushes, server_id
+-- empty: no task was pushed
 -- description: What the clients of each notification server made of their tasks, by the server that last told of them,
 --   and how long a client took to have one.
 -- param days UInt32 = 7 in 1..100000: Steps of so many days

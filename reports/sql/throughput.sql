@@ -1,5 +1,7 @@
 -- title: Throughput per minute
 -- group: Site
+-- columns: minute!, messages!, reports, lag_seconds, set_aside, slowest_seconds
+-- empty: nothing was loaded within that time
 -- description: Reports and messages stored in each of the last minutes, and how long they took from arrival to store.
 -- param minutes UInt32 = 60 in 1..10080: How many minutes to look back
 -- lines: minute, messages, reports

@@ -1,57 +1,60 @@
 -- title: Clients unknown on a topic, and why
 -- group: Compliance
+-- columns: netbios_name!, reason!, last_report, cause, missing_messages, bad_records, unsent, first_report,
+--   client_version, client_id
+-- empty: every client is known on this topic
 -- description: The clients behind the Unknown bucket: they report to this site but never did on this topic. The reason
---   is the first that applies: messages of the client are missing, records of it were set aside, states wait on the
---   client to be sent, it has been silent, or it simply never said anything about this topic. `statewire explain CLIENT
---   --topic` also looks into the inbox.
+--   is the first that applies. With a topic id these are members of its target, or for an update clients that scan;
+--   without one all that never told of any topic id of the type. `statewire explain CLIENT --topic` says more of one
+--   client.
 -- param topic_type UInt32: Topic type
 -- param topic_id String = '': One topic id; empty means never on any topic id of the type
--- param silent_days UInt32 = 7 in 1..3650: From how many days without a report a client counts as silent
+-- param collection String = '': Only the members of this collection; empty takes the site
+-- param cause String = '' in '', waiting, gap, set_aside, unsent, silent, clock, not_scanned, never_told: Only these
 -- order: last_report DateTime64(6,'UTC'), client_id UUID
+-- note cause: silent = no report for reports.stale_after
 -- note missing_messages: serial numbers of the client that never arrived, as of the last gap check
 -- note unsent: states that the client said wait to be sent, when it last asked for its policy; empty when it never said
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
 -- link missing_messages: missing-ranges?client={client_id}
--- with: named
+-- with: asked, quiet, named
 WITH
-    -- Whoever ever said anything on the topic has a row in one of the two, merged or not.
     unknown AS
     (
-        SELECT client_id, CAST(last_report_time, 'DateTime64(6, \'UTC\')') AS latest
-        FROM clients_seen FINAL
-        WHERE client_id NOT IN
+        SELECT client_id, s.latest AS latest, c.cause AS cause
+        FROM (SELECT client_id, CAST(clients_seen.last_report_time, 'DateTime64(6, \'UTC\')') AS latest
+            FROM clients_seen FINAL) AS s
+        INNER JOIN
         (
-            SELECT client_id FROM current_states_data
-            WHERE topic_type = {topic_type:UInt32} AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
-            UNION ALL
-            SELECT client_id FROM instant_states_data
-            WHERE topic_type = {topic_type:UInt32} AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
-        )
-          AND client_id NOT IN (SELECT client_id FROM retired_clients)
-          AND ({after:UInt8} = 0 OR (last_report_time, client_id) > ({after_last_report:DateTime64(6,'UTC')},
-              {after_client_id:UUID}))
+            SELECT client_id, cause
+            FROM quiet
+            WHERE class = 'not_known' AND ({cause:String} = '' OR cause = {cause:String})
+        ) AS c ON c.client_id = s.client_id
+        WHERE {after:UInt8} = 0 OR (latest, client_id) > ({after_last_report:DateTime64(6,'UTC')}, {after_client_id:UUID})
         ORDER BY latest, client_id
         LIMIT {page_rows:UInt64}
     ),
-    (SELECT groupArray(client_id) FROM unknown) AS page_ids
+    (SELECT groupArray((client_id, latest, cause)) FROM unknown) AS made,
+    arrayMap(p -> p.1, made) AS page_ids,
+    page AS (SELECT arrayJoin(made) AS p, p.1 AS client_id, p.2 AS latest, p.3 AS cause)
 SELECT
-    page.netbios_name AS netbios_name,
-    multiIf(g.missing > 0, 'messages missing: the state may be among them',
-            b.bad > 0, 'records set aside: the state may be among them',
-            w.unsent > 0 AND page.last_report_time >= now64(3, 'UTC') - toIntervalDay({silent_days:UInt32}),
-                'states wait on the client to be sent',
-            page.last_report_time < now64(3, 'UTC') - toIntervalDay({silent_days:UInt32}),
-                'silent: no report for a long time',
-            'never reported on this topic') AS reason,
-    page.last_report_time AS last_report,
-    page.first_report_time AS first_report,
+    c.netbios_name AS netbios_name,
+    page.cause AS cause,
+    transform(page.cause, ['waiting', 'gap', 'set_aside', 'unsent', 'silent', 'clock', 'not_scanned', 'never_told'],
+        ['a report of it waits in the inbox', 'messages missing: the state may be among them',
+         'records set aside: the state may be among them', 'states wait on the client to be sent',
+         'silent: no report for a long time', 'its clock is wrong: its scans cannot be dated',
+         'no completed scan since it was first seen', 'never reported on this topic'], page.cause) AS reason,
+    page.latest AS last_report,
+    c.first_report_time AS first_report,
     g.missing AS missing_messages,
     b.bad AS bad_records,
     w.unsent AS unsent,
-    page.client_version AS client_version,
+    c.client_version AS client_version,
     page.client_id AS client_id
-FROM named AS page
+FROM page
+LEFT JOIN named AS c ON c.client_id = page.client_id
 LEFT JOIN
 (
     SELECT ClientID AS client_id, toUInt64(sum(LastSerial - FirstSerial + 1)) AS missing FROM SR_MissingMessageRanges

@@ -1,5 +1,7 @@
 -- title: Clients whose tasks wait
 -- group: Tasks
+-- columns: netbios_name!, name!, step!, since, is, pushes, not_after, task_id, client_id, task_guid
+-- empty: no client waits for a task
 -- description: Clients that have not come to an end of a task, with what each waits for; those that wait longest first.
 -- param client String = '': Client id (with or without GUID:) or computer name; empty takes all
 -- param is String = '' in '', online, offline: Only clients that are connected, or only those that are not

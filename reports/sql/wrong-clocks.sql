@@ -1,5 +1,7 @@
 -- title: Clients whose clock is wrong
 -- group: Clients
+-- columns: netbios_name!, last_received!, messages, named_time, last_report, client_id
+-- empty: no message has a time that cannot be right
 -- description: Clients with messages whose time can't be right: before 2000, or more than a day after they came. They
 --   are stored and count like any other: the order of messages is that of their serials, never that of a clock. Only
 --   the times shown are wrong.

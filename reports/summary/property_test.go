@@ -80,7 +80,7 @@ func (d dying) Exec(ctx context.Context, query string, args ...any) error {
 // start is a process that begins, without the margin: what was loaded before its steps is in its summaries.
 func (s *site) start() {
 	s.s = New(time.Second, Deps{Store: s})
-	s.s.margin = 0
+	s.s.margin, s.s.machines.every = 0, 0
 }
 
 // step makes the summaries, or dies while it does.
@@ -97,6 +97,28 @@ func (s *site) step(dies int) {
 	if err != nil {
 		s.start()
 	}
+}
+
+// PrepareBatch is an insert of rows, which is carried out when it is sent.
+func (d dying) PrepareBatch(ctx context.Context, query string, o ...driver.PrepareBatchOption) (driver.Batch, error) {
+	batch, err := d.Conn.PrepareBatch(ctx, query, o...)
+	return dyingBatch{batch, d.site}, err
+}
+
+type dyingBatch struct {
+	driver.Batch
+	site *site
+}
+
+func (b dyingBatch) Send() error {
+	if b.site.dies--; b.site.dies == -1 && b.site.before {
+		return errDied
+	}
+	err := b.Batch.Send()
+	if b.site.dies == -1 {
+		return errDied
+	}
+	return err
 }
 
 func (s *site) exec(statement string) {

@@ -7,9 +7,11 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -28,11 +30,14 @@ type database interface {
 
 // Deps is what a summarizer is given.
 type Deps struct {
-	Store      database
-	InFlight   func() time.Duration // how long the oldest insert has been on its way; nil: none ever is
-	Orphans    time.Duration        // how long inserts of a process that died may go on; 0 for an engine of this process
-	Log        *slog.Logger         // nil discards
-	Registerer prometheus.Registerer
+	Store       database
+	InFlight    func() time.Duration // how long the oldest insert has been on its way; nil: none ever is
+	Stale       time.Duration        // after so long without a report a client is silent
+	Waiting     waiting              // nil: nobody looks into the inbox
+	Collections keeper               // nil: nobody keeps the members of saved queries
+	Orphans     time.Duration        // how long inserts of a process that died may go on; 0 for an engine of this process
+	Log         *slog.Logger         // nil discards
+	Registerer  prometheus.Registerer
 }
 
 // Summarizer makes the summaries, one after the other.
@@ -50,6 +55,11 @@ type Summarizer struct {
 	began time.Time // first step, by the engine's clock; zero before
 	last  clock     // of the last step
 	jobs  []*job
+
+	looks    looks
+	counts   *counts
+	machines machines
+	one      sync.Mutex // held by whoever makes summaries
 }
 
 // clock is one moment by the engine's clock, and by one that nobody sets.
@@ -61,6 +71,8 @@ type job struct {
 	slice uint64    // changed rows that are worked on at once; 0 takes all
 	texts []string  // statements, in order
 	rests time.Time // until then it is not made again
+
+	run func(context.Context, *job) error // what makes it; nil: its statements
 }
 
 // minMargin is the least margin; a clock that is set back by half of it does no harm.
@@ -71,7 +83,7 @@ func New(interval time.Duration, deps Deps) *Summarizer {
 	if deps.InFlight == nil {
 		deps.InFlight = func() time.Duration { return 0 }
 	}
-	return &Summarizer{
+	s := &Summarizer{
 		interval: interval, margin: max(minMargin, 2*interval), deps: deps,
 		log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)), metrics: newMetrics(deps.Registerer),
 		jobs: []*job{
@@ -79,7 +91,14 @@ func New(interval time.Duration, deps Deps) *Summarizer {
 			{name: "subjects", texts: []string{"subjects"}},
 		},
 	}
+	s.counts = newCounts(s, cmp.Or(deps.Stale, staleAfter))
+	s.machines.every = machineNews
+	s.jobs = append(s.jobs, &job{name: "machines", run: s.makeMachines})
+	return s
 }
+
+// staleAfter is when a client is silent where nobody says so.
+const staleAfter = 14 * 24 * time.Hour
 
 // Run makes the summaries until ctx is done. An error is a log line, and the summary is tried again at the next
 // interval.
@@ -98,14 +117,39 @@ func (s *Summarizer) Run(ctx context.Context) error {
 	}
 }
 
-// Step brings every summary up to date. Where nothing changed it writes nothing.
+// Step brings every summary up to date. Where nothing changed it writes nothing. One that fails keeps no other from
+// being made.
 func (s *Summarizer) Step(ctx context.Context) error {
+	s.one.Lock()
+	defer s.one.Unlock()
+	errs := []error{s.look(ctx)}
 	for _, j := range s.jobs {
-		if err := s.make(ctx, j); err != nil {
-			return fmt.Errorf("summary of %s: %w", j.name, err)
+		run := s.make
+		if j.run != nil {
+			run = j.run
+		}
+		if err := run(ctx, j); err != nil {
+			errs = append(errs, fmt.Errorf("summary of %s: %w", j.name, err))
 		}
 	}
-	return nil
+	if err := s.counts.step(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("counts of subjects: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// Rebuild makes every summary anew, as if there were none, and says how long it took.
+func (s *Summarizer) Rebuild(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	if err := func() error {
+		s.one.Lock()
+		defer s.one.Unlock()
+		return s.restart(ctx)
+	}(); err != nil {
+		return 0, err
+	}
+	err := s.Step(ctx)
+	return time.Since(began), err
 }
 
 // rest is how many times its own duration a summary is left alone: it never takes more than a tenth of the engine's
@@ -210,7 +254,8 @@ func (s *Summarizer) restart(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	s.counts.again()
+	return s.exec(ctx, "restart", clickhouse.Named("job", s.counts.job.name))
 }
 
 // advance notes how far a summary goes now. It never goes back.

@@ -1,10 +1,13 @@
 package summary
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"statewire/store/storetest"
 )
@@ -99,6 +102,46 @@ func TestAStepBackOfTheClockWhileRunningIsSeen(t *testing.T) {
 		}
 		if got := s.setBack(now, now.Add(-12*time.Hour)); got != tt.back {
 			t.Errorf("%s: set back is %v", tt.name, got)
+		}
+	}
+}
+
+// inboxOf tells who waits.
+type inboxOf map[uuid.UUID]struct{}
+
+func (i *inboxOf) Waiting(context.Context) (map[uuid.UUID]struct{}, error) { return *i, nil }
+
+// Whose report lies in the inbox at two looks waits; whose is being loaded does not.
+func TestWhoWaitsInTheInboxIsSeen(t *testing.T) {
+	box := inboxOf{}
+	s := &site{t: t, store: storetest.New(t), dies: -1}
+	s.s = New(time.Second, Deps{Store: s, Waiting: &box})
+	for _, look := range []struct {
+		name    string
+		clients []byte
+		want    []string
+		written string
+	}{
+		{"nobody", nil, nil, "0"},
+		{"a file that has just come", []byte{1, 2}, nil, "0"},
+		{"one of them is still there", []byte{1, 3}, []string{"1"}, "1"},
+		{"and stays, with the other", []byte{1, 3}, []string{"1", "3"}, "2"},
+		{"nothing changed", []byte{1, 3}, []string{"1", "3"}, "2"},
+		{"loaded", []byte{3}, []string{"3"}, "3"},
+		{"and back, for a moment", []byte{3, 1}, []string{"3"}, "3"},
+		{"all loaded", nil, nil, "4"},
+	} {
+		box = inboxOf{}
+		for _, n := range look.clients {
+			box[uuid.UUID{15: n}] = struct{}{}
+		}
+		if err := s.s.lookIntoInbox(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got := s.rows("SELECT right(toString(client_id), 1) FROM clients_waiting FINAL WHERE waiting = 1 ORDER BY 1")
+		if written := s.rows("SELECT toString(count()) FROM clients_waiting"); !slices.Equal(got, look.want) ||
+			written[0] != look.written {
+			t.Errorf("%s: %v wait, want %v; %v rows written, want %s", look.name, got, look.want, written, look.written)
 		}
 	}
 }

@@ -1,5 +1,5 @@
--- Removes the summaries of topic ids that nobody but the client has states of.
-ALTER TABLE subject_now DELETE WHERE (topic_type, topic_id) IN
+-- Removes what is kept by topic of topic ids that nobody but the client has states of.
+ALTER TABLE {table:Identifier} DELETE WHERE (topic_type, topic_id) IN
 (
     SELECT topic_type, topic_id FROM current_states_data WHERE client_id = {client:UUID}
     UNION DISTINCT

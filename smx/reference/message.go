@@ -84,6 +84,7 @@ func (m *message) readTopic(e *etree.Element) {
 	id := attribute(e, "ID")
 	m.blame(id != nil, smx.CodeMissing)
 	m.TopicID, m.User, m.UserSID = valueOf(id), valueOf(attribute(e, "User")), valueOf(attribute(e, "UserSID"))
+	m.Title = valueOf(attribute(e, "Title"))
 	m.TopicType = uint32(m.number(attribute(e, "Type"), 32, true))
 	m.TopicIDType = uint16(m.number(attribute(e, "IDType"), 16, false))
 }

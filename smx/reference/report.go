@@ -172,6 +172,14 @@ var (
 	day      = (24 * time.Hour).Microseconds()
 )
 
+// A title of a topic has up to 300 characters, none of them a control character, an end of a line or paragraph, or a
+// mark of direction, and one that can be seen.
+var (
+	titleForm = regexp.MustCompile(`^[^\p{Cc}\p{Zl}\p{Zp}` +
+		`\x{061C}\x{200E}\x{200F}\x{202A}-\x{202E}\x{2066}-\x{2069}]{1,300}$`)
+	visibleForm = regexp.MustCompile(`[\pL\pM\pN\pP\pS]`)
+)
+
 // message appends a message's row or sets its record aside; what it returns
 // concerns the whole document.
 func (t *reader) message(e *etree.Element, index int, row *smx.ReportRow, received []int64) *smx.Error {
@@ -195,6 +203,12 @@ func (t *reader) message(e *etree.Element, index int, row *smx.ReportRow, receiv
 	us := m.Time.UnixMicro()
 	if us < earliest || us > arrival+day {
 		m.flags |= smx.TimeSuspect
+	}
+	switch {
+	case titleForm.MatchString(m.Title) && visibleForm.MatchString(m.Title):
+		b.Titles = append(b.Titles, smx.Title{Row: len(b.Serial), Text: m.Title})
+	case m.Title != "":
+		row.BadTitles++
 	}
 	b.Report = append(b.Report, int32(len(b.Reports)))
 	b.Serial, b.Time = append(b.Serial, m.Serial), append(b.Time, min(max(us, earliest), latest))

@@ -25,9 +25,9 @@ func Sections(cmd *cobra.Command) []string {
 		return []string{"agent"}
 	case "audit":
 		return []string{"store"} // whose heads it may be compared with
-	case "fleet", "store", "notify", "tasks": // the last two look for computer names
+	case "fleet", "store", "summary", "notify", "tasks": // the last two look for computer names
 		return []string{"store"}
-	case "report", "sql":
+	case "report", "compliance", "sql":
 		return []string{"store", "reports"}
 	case "explain", "trace":
 		return []string{"store", "reports", "ingest", "resync", "agent", "notifier"} // whose intervals say what happens next
@@ -35,7 +35,7 @@ func Sections(cmd *cobra.Command) []string {
 		return []string{"store", "ingest", "reports"}
 	case "status", "ingest", "load", "dead":
 		return []string{"store", "ingest"}
-	case "resync", "collection", "policy":
+	case "resync", "collection", "policy", "names", "target":
 		return []string{"store", "ingest", "resync"}
 	}
 	return nil

@@ -44,6 +44,7 @@ func agentSendCommand(g *commands) *cobra.Command {
 	f.Uint32Var(&s.state.TopicType, "type", 0,
 		"topic type, such as 500 for the detection of an update; the report state-names lists them")
 	f.StringVar(&s.state.TopicID, "topic", "", "topic id: what the state is about")
+	f.StringVar(&s.state.Title, "title", "", "what people call the topic id, for the site's reports: up to 300 characters")
 	f.Uint32Var(&s.state.StateID, "state", 0, "state id")
 	f.StringArrayVar(&s.state.Params, "param", nil, "a parameter, such as an error code (repeatable, in order)")
 	f.StringVar(&s.details, "details", "", "a text of up to 1 MiB; @FILE reads it from a file, - from standard input")

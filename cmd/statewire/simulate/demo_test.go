@@ -1,8 +1,10 @@
 package simulate
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"statewire/fleet"
+	"statewire/reports/names"
 )
 
 // A demo keeps its gigabytes out of memory: it takes the first place for temporary data that is on a disk.
@@ -110,6 +113,43 @@ func TestOnlyADemosFolderIsRemoved(t *testing.T) {
 		if _, missing := os.Stat(folder); (missing != nil) != tt.gone || (err == nil) != tt.gone {
 			t.Errorf("%s: %v, %v; want it gone %v", tt.name, err, missing, tt.gone)
 		}
+	}
+}
+
+// The pages of a demo say how far its day has come; a short day does not warm up again when it is over.
+func TestADemoSaysHowFarItsDayHasCome(t *testing.T) {
+	var day progressOfDay
+	for _, tt := range []struct {
+		part int32
+		says string
+	}{{warmingUp, "warming up"}, {onPatchDay, "goes on"}, {dayOver, "day is over"}, {onPatchDay, "day is over"}} {
+		day.set(tt.part)
+		if got := day.notice(); !strings.Contains(got, tt.says) {
+			t.Errorf("part %d: %q; want %q in it", tt.part, got, tt.says)
+		}
+	}
+}
+
+// A demo's names are a file that `statewire names load` takes.
+func TestADemosNamesAreAFileOfNames(t *testing.T) {
+	cfg := fleet.DefaultConfig()
+	cfg.Clients, cfg.Relay = 200, "https://127.0.0.1:1" // nobody is asked
+	f, err := fleet.New(cfg, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read names.Reader
+	if err := read.Read("names", bytes.NewReader(namesText(f.Names(time.Now())))); err != nil {
+		t.Fatal(err)
+	}
+	targets := f.Collections()
+	for _, line := range read.List().Lines {
+		if line.Target != "" && len(targets[line.Target]) == 0 {
+			t.Errorf("%s is for %s, in which nobody is", line.Title, line.Target)
+		}
+	}
+	if n := len(read.List().Lines); n < 20 {
+		t.Errorf("%d names; want those of updates, deployments and baselines", n)
 	}
 }
 

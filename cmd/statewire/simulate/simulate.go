@@ -96,11 +96,12 @@ func (g *commands) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Confi
 	}
 	defer closeLog()
 	group, ctx := errgroup.WithContext(cmd.Context())
+	var told progressOfDay
 	c := site.Config{
 		Data: g.Data, Settings: cfg, Roles: site.Roles(site.Built), Log: log, Version: cli.Version(), AgentLog: client.Log(
 			g.Data),
 		NeedsStore: true, // whoever looks at a demo wants to know at once
-		Notice:     "A demo: its clients are simulated, except for this machine, " + client.HostName() + ".",
+		Notice:     told.notice,
 	}
 	if cfg.Reports.Listen == demoPages { // nobody has chosen another one
 		if c.Pages, err = listenPages(demoPages); err != nil {
@@ -119,7 +120,7 @@ func (g *commands) demoIn(cmd *cobra.Command, folder *demoFolder, fc fleet.Confi
 			if err != nil {
 				return err
 			}
-			return g.runFleet(ctx, cmd.OutOrStdout(), cfg, log, a, fc, machine, folder.note)
+			return g.runFleet(ctx, cmd.OutOrStdout(), cfg, log, a, fc, machine, folder.note, &told)
 		})
 	}
 	s, err := site.New(c)
@@ -209,7 +210,7 @@ const demoPolls = 30 * time.Second
 // runFleet runs the simulated fleet, whose clients keep what they hold beside the site's data: a demo on old data goes
 // on with them.
 func (g *commands) runFleet(ctx context.Context, out io.Writer, cfg configs.Config, log *slog.Logger, a site.Addresses,
-	fc fleet.Config, machine, note string) (err error) {
+	fc fleet.Config, machine, note string, told *progressOfDay) (err error) {
 	fc.Relay, fc.PolicyInterval = a.Relay, demoPolls
 	if fc.TLS, err = trust(a.CAFile); err != nil {
 		return err
@@ -232,6 +233,9 @@ func (g *commands) runFleet(ctx context.Context, out io.Writer, cfg configs.Conf
 	if err := f.Enrol(ctx); err != nil {
 		return err
 	}
+	if err := g.name(ctx, f); err != nil {
+		return err
+	}
 	if unused {
 		if err := g.fillPast(ctx, cfg, log, f); err != nil {
 			return err
@@ -242,7 +246,13 @@ func (g *commands) runFleet(ctx context.Context, out io.Writer, cfg configs.Conf
 		"%d clients live through a patch day in %v. Ctrl-C stops.\n\n",
 		a.Reports, a.Relay, a.CAFile, strings.TrimSpace(g.Data+"   "+note), filepath.Join(g.Data,
 			"statewire.log"), machine, fc.Clients, fc.PatchDay)
-	over := time.AfterFunc(fc.PatchDay, func() { fmt.Fprint(out, patchDayOver(fc.PatchDay, f.Stats())) })
+	fmt.Fprint(out, "  Warming up: the first reports come in; figures settle within a minute.\n\n")
+	warm := time.AfterFunc(warmUp, func() { told.set(onPatchDay) })
+	defer warm.Stop()
+	over := time.AfterFunc(fc.PatchDay, func() {
+		told.set(dayOver)
+		fmt.Fprint(out, patchDayOver(fc.PatchDay, f.Stats()))
+	})
 	defer over.Stop()
 	return f.Run(ctx)
 }

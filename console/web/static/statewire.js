@@ -1,4 +1,4 @@
-// What moves on the pages: the theme button, charts, and the note that the connection is lost.
+// What moves on the pages: the theme button, charts, tables that sort, and the note that the connection is lost.
 (function () {
   "use strict";
   var root = document.documentElement;
@@ -110,5 +110,75 @@
     offline.hidden = false;
   });
 
+  // --- tables: a click on a column's head sorts the rows that the page shows
+  function sortable() {
+    document.querySelectorAll("table[data-sort] thead th").forEach(function (th) {
+      if (th.querySelector("button")) return;
+      var button = document.createElement("button");
+      button.type = "button";
+      button.className = "sort";
+      while (th.firstChild) button.appendChild(th.firstChild);
+      button.addEventListener("click", function () { sortBy(th); });
+      th.appendChild(button);
+    });
+  }
+
+  function valueOf(row, column) {
+    var cell = row.cells[column];
+    var time = cell.querySelector("time");
+    if (time) return time.getAttribute("datetime");
+    var text = cell.textContent.trim();
+    var number = text.replace(/[,%\s]/g, "");
+    if (cell.classList.contains("num") && number !== "" && !isNaN(number)) return Number(number);
+    return text;
+  }
+
+  function sortBy(th) {
+    var body = th.closest("table").tBodies[0];
+    var rows = Array.from(body.rows);
+    if (rows.length < 2) return;
+    var down = th.getAttribute("aria-sort") === "ascending" || (!th.hasAttribute("aria-sort") && th.classList.contains("num"));
+    th.parentNode.querySelectorAll("th").forEach(function (other) { if (other !== th) other.removeAttribute("aria-sort"); });
+    th.setAttribute("aria-sort", down ? "descending" : "ascending");
+    var keyed = rows.map(function (row, at) { return { row: row, at: at, value: valueOf(row, th.cellIndex) }; });
+    keyed.sort(function (a, b) { return (down ? -1 : 1) * compare(a.value, b.value, down) || a.at - b.at; });
+    keyed.forEach(function (k) { body.appendChild(k.row); });
+  }
+
+  // What is empty stays below, whichever way the column is sorted.
+  function compare(a, b, down) {
+    if (a === "" || b === "") return a === b ? 0 : ((a === "") === !down ? 1 : -1);
+    if (typeof a === "number" && typeof b === "number") return a - b;
+    return String(a).localeCompare(String(b), "en", { numeric: true });
+  }
+
+  document.body.addEventListener("htmx:afterSettle", sortable);
+
+  // --- names: the file goes up with the token that the reader types, which is kept nowhere
+  document.querySelectorAll("form[data-upload]").forEach(function (form) {
+    form.hidden = false;
+    var said = form.querySelector("[data-said]");
+    form.addEventListener("submit", function (e) {
+      e.preventDefault();
+      var file = form.elements.file.files[0];
+      if (!file) { said.textContent = "Choose a file first."; return; }
+      said.textContent = "Sending " + file.name + " …";
+      fetch(form.dataset.upload, { method: "PUT", body: file, credentials: "omit",
+        headers: { "Authorization": "Bearer " + form.elements.token.value.trim(), "Content-Type": /\.csv$/i.test(file.name) ? "text/csv" : "application/x-ndjson" } })
+        .then(function (r) { return r.text().then(function (text) { return { ok: r.ok, text: text }; }); })
+        .then(function (answer) { said.textContent = words(answer); })
+        .catch(function () { said.textContent = "The site does not answer."; });
+    });
+  });
+
+  function words(answer) {
+    var a;
+    try { a = JSON.parse(answer.text); } catch (e) { return answer.text.slice(0, 500); }
+    if (!answer.ok) return a.detail || a.title || "Refused.";
+    return Object.keys(a).filter(function (k) { return typeof a[k] === "number"; })
+      .map(function (k) { return k.replace(/_/g, " ") + " " + a[k].toLocaleString("en"); }).join(", ") + ".";
+  }
+
   findCharts();
+  sortable();
 })();

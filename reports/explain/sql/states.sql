@@ -4,6 +4,7 @@ SELECT
     s.topic_type AS topic,
     t.topic_name AS topic_name,
     s.topic_id AS id,
+    if(titled.title != '', titled.title, s.topic_id) AS title,
     s.state_id AS state,
     n.state_name AS state_name,
     s.serial AS serial,
@@ -18,5 +19,10 @@ LEFT JOIN (SELECT topic_type AS named_type, any(topic_name) AS topic_name FROM t
 LEFT JOIN (SELECT topic_type AS named_type, state_id AS named, any(state_name) AS state_name FROM state_names
     GROUP BY named_type, named) AS n
     ON n.named_type = s.topic_type AND n.named = s.state_id
+LEFT JOIN
+(
+    SELECT topic_type AS titled_type, topic_id AS titled_id, title FROM topic_id_titles
+    WHERE topic_id IN (SELECT topic_id FROM current_states WHERE client_id = {client:UUID})
+) AS titled ON titled.titled_type = s.topic_type AND titled.titled_id = s.topic_id
 ORDER BY unconfirmed DESC, s.received_time DESC, s.topic_type, s.topic_id
 LIMIT 200

@@ -1,4 +1,4 @@
--- What one client last said on one topic, with the names of both.
+-- What one client last said on one topic, with the names of both, and the title of the topic id.
 SELECT
     s.state_id AS state,
     n.state_name AS state_name,
@@ -7,7 +7,8 @@ SELECT
     s.received_time AS received,
     s.found AS found,
     bitTest(s.flags, 0) AS suspect,
-    t.topic_name AS topic_name
+    t.topic_name AS topic_name,
+    (SELECT any(title) FROM topic_id_titles WHERE topic_type = {type:UInt32} AND topic_id = {id:String}) AS title
 FROM (SELECT toUInt32({type:UInt32}) AS topic_type) AS one
 LEFT JOIN
 (

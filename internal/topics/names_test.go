@@ -1,8 +1,8 @@
-package names
+package topics
 
 import "testing"
 
-func TestATopicHasATitle(t *testing.T) {
+func TestATopicTypeHasANamePeopleRead(t *testing.T) {
 	for constant, want := range map[string]string{
 		"STATE_TOPICTYPE_SUM_UPDATE_DETECTION":      "Update detection", // of updates only once
 		"STATE_TOPICTYPE_SUM_ASSIGNMENT_COMPLIANCE": "Update deployment compliance",
@@ -11,7 +11,7 @@ func TestATopicHasATitle(t *testing.T) {
 		"A_TOPIC_THAT_NOBODY_KNOWS":                 "A topic that nobody knows",
 		"STATE_TOPICTYPE_":                          "", "": "",
 	} {
-		if got := Topic(constant); got != want {
+		if got := Name(constant); got != want {
 			t.Errorf("%s: %q, want %q", constant, got, want)
 		}
 	}

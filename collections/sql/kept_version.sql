@@ -1,0 +1,2 @@
+-- The greatest version of kept members.
+SELECT max(version) FROM collection_now

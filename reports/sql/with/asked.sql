@@ -1,0 +1,10 @@
+-- The subject that is asked about: what it is, whom it is meant for, since when the site knows of it, and the types that lead or say more.
+    {subject_kind:String} AS the_kind,
+    {subject_type:UInt32} AS the_type,
+    {subject_id:String} AS the_id,
+    {subject_target:String} AS the_target,
+    {subject_seen:DateTime64(6,'UTC')} AS the_seen,
+    multiIf(the_kind = 'update', [500, 400], the_kind = 'deployment', [300], the_kind = 'baseline', [401],
+        [the_type]) AS leading_types,
+    multiIf(the_kind = 'update', [402], the_kind = 'deployment', [301, 302], the_kind = 'baseline', [402, 500, 400],
+        []) AS detail_types,

@@ -1,0 +1,1 @@
+SELECT class, count() FROM machine_states GROUP BY class
