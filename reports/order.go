@@ -3,6 +3,7 @@ package reports
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -34,7 +35,7 @@ func (r *Runner) sorted(ctx context.Context, q *prepared, page Page) error {
 	if page.Cursor != "" {
 		return &ParamError{q.report.Name, "cursor", "goes on in the report's own order: leave out sort or cursor"}
 	}
-	known, err := r.columnsOf(ctx, *q)
+	known, err := r.shownColumns(ctx, *q)
 	if err != nil {
 		return err
 	}
@@ -65,18 +66,25 @@ func (r *Runner) sorted(ctx context.Context, q *prepared, page Page) error {
 	return nil
 }
 
-// columnsOf are the names of the columns that a reader sees.
-func (r *Runner) columnsOf(ctx context.Context, q prepared) ([]string, error) {
+// shownColumns are the names of the columns that a reader sees.
+func (r *Runner) shownColumns(ctx context.Context, q prepared) ([]string, error) {
+	q.params = maps.Clone(q.params)
 	q.noPicks()
 	_, answers := q.report.statements()
-	found, err := r.Ask(ctx, q.report.label(), "DESCRIBE (\n"+choose(answers, q.params)+"\n)", q.params)
+	sql := choose(answers, q.params)
+	ctx, release, err := r.slot(ctx)
 	if err != nil {
-		return nil, err
+		return nil, queryError(q.report.label(), err, r.cfg.Timeout)
+	}
+	defer release()
+	found, err := r.columnsOf(ctx, q, sql)
+	if err != nil {
+		return nil, queryError(q.report.label(), err, r.cfg.Timeout)
 	}
 	var names []string
-	for _, name := range column(found, "name") {
-		if !strings.HasPrefix(name, "_") {
-			names = append(names, name)
+	for _, c := range found {
+		if !strings.HasPrefix(c.name, "_") {
+			names = append(names, c.name)
 		}
 	}
 	return names, nil

@@ -44,7 +44,7 @@ func (r *Runner) pick(ctx context.Context, q *prepared) error {
 	for i, name := range q.report.picked {
 		columns[i] = fmt.Sprintf("toString(groupArray(`%s`))", name)
 	}
-	rows, err := r.conn.Query(r.limits(ctx), "SELECT "+strings.Join(columns, ", ")+"\nFROM (\n"+q.picks+"\n)", named(q.params)...)
+	rows, err := r.conn.Query(r.limits(ctx, *q), "SELECT "+strings.Join(columns, ", ")+"\nFROM (\n"+q.picks+"\n)", named(q.params)...)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"statewire/internal/tabular"
+	"statewire/store"
 )
 
 // Record is one row by column name. A column that is not there reads as NULL.
@@ -59,7 +60,7 @@ func (r *Runner) Records(ctx context.Context, name string, params map[string]str
 
 // Ask runs a statement of the program's own, bounded like every other. Label names it in metrics and errors.
 func (r *Runner) Ask(ctx context.Context, label, statement string, params map[string]string) ([]Record, error) {
-	rows, err := r.start(ctx, label, prepared{sql: statement, params: params, max: r.cfg.MaxRows})
+	rows, err := r.start(store.Scanned(ctx), label, prepared{sql: statement, params: params, max: r.cfg.MaxRows, own: true})
 	if err != nil {
 		return nil, err
 	}

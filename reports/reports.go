@@ -34,6 +34,7 @@ type Runner struct {
 	log     *slog.Logger
 	metrics *metrics
 	slots   chan struct{} // one element per running query
+	columns columnLists
 }
 
 // Box is one inbox folder as the status page shows it: a lane, `process` or `corrupt`.

@@ -3,6 +3,7 @@ package reports
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -19,6 +20,7 @@ type Rows struct {
 	Subject *Subject          // what the parameter subject means; nil where there is none
 	Columns []Column          // the columns shown; those whose name begins with an underscore only order the rows
 	query   prepared
+	all     []typed         // the answer's columns
 	types   []*tabular.Type // of every column of a scanned row
 	shown   []int           // indexes of Columns in a scanned row
 	order   []int           // indexes of the order columns in a scanned row
@@ -59,13 +61,12 @@ func (r *Rows) fetchFirst() error {
 	if r.answer, r.cancel, err = r.open(); err != nil {
 		return err
 	}
-	types := r.answer.ColumnTypes()
-	for i, name := range r.answer.Columns() {
-		r.types = append(r.types, tabular.ParseType(types[i].DatabaseTypeName()))
+	for i, c := range r.all {
+		r.types = append(r.types, tabular.ParseType(c.typ))
 		// a report's own order; in ad-hoc SQL any name is a person's wish
-		if r.Report == nil || !strings.HasPrefix(name, "_") {
+		if r.Report == nil || !strings.HasPrefix(c.name, "_") {
 			r.shown = append(r.shown, i)
-			r.Columns = append(r.Columns, r.column(name, types[i].DatabaseTypeName()))
+			r.Columns = append(r.Columns, r.column(c.name, c.typ))
 		}
 	}
 	if err := r.findOrder(); err != nil {
@@ -81,12 +82,7 @@ func (r *Rows) findOrder() error {
 		return nil
 	}
 	for _, o := range r.Report.Order {
-		at := -1
-		for i, name := range r.answer.Columns() {
-			if name == o.Column {
-				at = i
-			}
-		}
+		at := slices.IndexFunc(r.all, func(c typed) bool { return c.name == o.Column })
 		if at < 0 {
 			return fmt.Errorf("the query has no column %s, which the header's order names", o.Column)
 		}

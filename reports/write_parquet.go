@@ -51,7 +51,7 @@ func (r *Runner) parquetColumns(ctx context.Context, q prepared, view View) (str
 	if len(view.Columns) == 0 || view.Columns[0] == AllColumns {
 		return "COLUMNS('^[^_]')", nil
 	}
-	known, err := r.columnsOf(ctx, q)
+	known, err := r.shownColumns(ctx, q)
 	if err != nil {
 		return "", err
 	}
@@ -82,7 +82,7 @@ func (r *Runner) openParquet(ctx context.Context, label string, q prepared) (*Pa
 		release()
 		return nil, failed(err)
 	}
-	settings := r.settings()
+	settings := r.settings(q)
 	settings["max_result_rows"] = r.cfg.MaxRows
 	settings["wait_end_of_query"] = 1
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(settings))

@@ -11,11 +11,13 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
+
+	"statewire/store/embedded"
 )
 
 // EachRow runs a query and hands every row to take, which scans it. An error of take ends the query.
 func (s *Store) EachRow(ctx context.Context, sql string, args []any, take func(scan func(...any) error) error) error {
-	rows, err := s.conn.Query(ctx, sql, args...)
+	rows, err := s.conn.Query(Scanned(ctx), sql, args...)
 	if err != nil {
 		return err
 	}
@@ -27,6 +29,10 @@ func (s *Store) EachRow(ctx context.Context, sql string, args []any, take func(s
 	}
 	return rows.Err()
 }
+
+// Scanned marks the statements of a caller that scans rows and never asks an answer without rows for its columns: to
+// find them costs the embedded engine as much as the answer.
+func Scanned(ctx context.Context) context.Context { return embedded.Scanned(ctx) }
 
 // never is later than anything that was loaded.
 var never = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)

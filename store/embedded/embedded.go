@@ -49,6 +49,7 @@ type Engine struct {
 	keeper  *conn // keeps the engine running while the pool is empty
 	pool    *pool
 	outside map[string]bool // table functions that reach outside the store
+	passed  passed
 
 	closing   context.Context
 	close     context.CancelFunc

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
@@ -157,6 +158,25 @@ func TestAnswerWithoutRowsHasItsColumns(t *testing.T) {
 				t.Error("there is a row")
 			}
 		})
+	}
+}
+
+// The engine plans a statement a second time to say the columns of an answer without rows.
+func TestAScannedAnswerWithoutRowsComesWithoutColumns(t *testing.T) {
+	ctx, conn := Scanned(t.Context()), drive(t, nil)
+	rows, err := conn.Query(ctx, "SELECT number AS n FROM numbers(3) WHERE number > 5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := rows.Columns(); len(got) != 0 || rows.Next() || rows.Err() != nil {
+		t.Errorf("columns %v, error %v; want neither, and no row", got, rows.Err())
+	}
+	var n, none uint64
+	if err := conn.QueryRow(ctx, "SELECT number AS n FROM numbers(3) WHERE number = 2").Scan(&n); err != nil || n != 2 {
+		t.Errorf("a row is %d, %v; want 2", n, err)
+	}
+	if err := conn.QueryRow(ctx, "SELECT 1 WHERE 0").Scan(&none); !errors.Is(err, sql.ErrNoRows) {
+		t.Errorf("no row is %v, want %v", err, sql.ErrNoRows)
 	}
 }
 

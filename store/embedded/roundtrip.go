@@ -137,9 +137,18 @@ func (c *conn) runStream(s *statement, give func(), version string) (*body, erro
 	return b, nil
 }
 
+type scannedKey struct{}
+
+// Scanned marks statements whose caller scans rows and never asks for columns. Only then may an answer without rows come
+// without its columns: the engine does not tell them, and planning the statement once more for them costs as much as
+// the answer.
+func Scanned(ctx context.Context) context.Context { return context.WithValue(ctx, scannedKey{}, true) }
+
+func isScanned(ctx context.Context) bool { return ctx.Value(scannedKey{}) != nil }
+
 // withHeader gives an empty answer its columns.
 func (c *conn) withHeader(s *statement, b *body) (*body, error) {
-	if b.size() > 0 || !s.native || !s.returns || !streams(s.sql) {
+	if b.size() > 0 || s.scanned || !s.native || !s.returns || !streams(s.sql) {
 		return b, nil
 	}
 	r, err := c.query("DESCRIBE ("+s.sql+"\n)", "TabSeparated", s.params)

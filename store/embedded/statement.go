@@ -21,6 +21,7 @@ type statement struct {
 	format   string    // of rows sent, or of the answer when sql names none
 	rows     io.Reader // what an INSERT stores; nil for everything else
 	returns  bool      // the answer has columns, even when it has no rows
+	scanned  bool      // nobody asks for the columns of an answer without rows
 	native   bool      // the answer is in Native format
 	stateful bool      // leaves something behind in its connection
 	session  session
@@ -43,7 +44,8 @@ var protocolParams = map[string]bool{
 // the request says.
 func parse(req *http.Request, readonly bool) (*statement, error) {
 	q := req.URL.Query()
-	s := &statement{format: q.Get("default_format"), queryID: q.Get("query_id"), params: params{}}
+	s := &statement{format: q.Get("default_format"), queryID: q.Get("query_id"), params: params{},
+		scanned: isScanned(req.Context())}
 	s.session = session{database: first(q.Get("database"), req.Header.Get("X-ClickHouse-Database")),
 		settings: map[string]string{}}
 	s.session.readonly = readonly || req.Method == http.MethodGet || q.Has("readonly") && q.Get("readonly") != "0"
