@@ -84,10 +84,11 @@ func Open(dir string, opt Options) (*Site, error) {
 // create makes a complete folder beside dir and moves it to its place in one step; a folder that exists stays as it is.
 func (s *Site) create() error {
 	s.sweep()
-	if _, err := os.Stat(filepath.Join(s.dir, caCertFile)); err == nil {
-		return nil
-	}
+	// In this order: the folder of another process comes whole, and may come between the two looks.
 	if entries, err := os.ReadDir(s.dir); err == nil && len(entries) > 0 {
+		if _, err := os.Stat(filepath.Join(s.dir, caCertFile)); err == nil {
+			return nil
+		}
 		return fmt.Errorf("%s holds files but no %s: restore it, or move the folder away to start a new authority", s.dir,
 			caCertFile)
 	}
