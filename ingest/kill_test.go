@@ -181,6 +181,9 @@ func TestEveryMessageIsStoredOnceWhereverTheProcessDies(t *testing.T) {
 	dir := t.TempDir()
 	var before *death
 	for n, e := range deaths {
+		if os.Getenv("STATEWIRE_TEST_LONG") == "" && n%2 == 1 {
+			continue // two processes for each death
+		}
 		e.Root, e.Store = filepath.Join(dir, fmt.Sprint(n), "statesys.box"), dir
 		e.Chunk = []int{1, 4, 256}[n%3]
 		if strings.HasPrefix(e.Kill, "processed") {

@@ -358,9 +358,11 @@ func (r *Runner) settings(q prepared) clickhouse.Settings {
 	return settings
 }
 
-// ofFew says that the statement is about one client, or about a scope in which many threads gain nothing.
+// ofFew says that the statement is about one client, or one row of kept counts, or a scope in which many threads gain
+// nothing.
 func (q prepared) ofFew() bool {
-	return q.own || q.params["client"] != "" || q.meaning.scope != nil && q.meaning.scope.Clients < keptFrom
+	subject, scope := q.meaning.subject, q.meaning.scope
+	return q.own || q.params["client"] != "" || subject != nil && subject.kept || scope != nil && scope.Clients < keptFrom
 }
 
 // named hands values to the driver as the engine's own query parameters.

@@ -139,7 +139,7 @@ func TestHeldOfSomeTopicTypes(t *testing.T) {
 // A report is made of what has room in it. A client whose cache is larger than its memory would otherwise be ended by
 // the system at every attempt to send.
 func TestAReportIsNotMadeOfTheWholeCache(t *testing.T) {
-	const topics = 12
+	const topics = maxReportBytes/smx.MaxDetailsBytes + 2
 	eachStore(t, func(t *testing.T, s *opened) {
 		most, p := 0, testPacking
 		p.Build = func(r *Report) []byte {

@@ -98,7 +98,7 @@ func killSites(t *testing.T, chance *rand.Rand, n int, within time.Duration) {
 	data, l, next := dataDir(t), newLedger(), &counters{}
 	began, hits, rounds := time.Now(), 0, 0
 	for _, at := range places(chance, n) {
-		if time.Since(began) > within && rounds >= n/3 {
+		if time.Since(began) > within && rounds >= n/4 {
 			break
 		}
 		rounds++

@@ -165,7 +165,10 @@ func TestPowerCutWhileLoading(t *testing.T) {
 		l, next := newLedger(), &counters{}
 		for cut := range 4 {
 			length := time.Duration(200+chance.IntN(1500)) * time.Millisecond
-			if cut == 3 {
+			if cut == 3 { // long enough for merges
+				if times(t) == 1 && !strings.Contains(t.Name(), "ext4") {
+					break // one file system is enough for each change
+				}
 				length = 42 * time.Second
 			}
 			inserts := loadAndCut(t, d, l, next, length, chance.Uint64())
