@@ -160,10 +160,11 @@ func (c *modelClient) happen(s *ruleSite, n int, subject modelSubject, random *r
 		seen = 20 * reportstest.Day
 	}
 	s.report(n, n, seen)
-	for _, topic := range append(append([]uint32{}, subject.leading...), subject.detail...) {
+	for i, topic := range append(append([]uint32{}, subject.leading...), subject.detail...) {
 		if one(3) {
 			state := random.IntN(len(stateClasses[topic]))
-			s.tell(n, n, topic, "x", uint32(state), 4*time.Hour, 4*time.Hour)
+			told := 4*time.Hour + time.Duration(i)*time.Minute // by a clock that is set back: the serial says what came last
+			s.tell(n, n, topic, "x", uint32(state), told, 4*time.Hour)
 			c.states[topic] = modelState{s.serial, stateClasses[topic][state]}
 		}
 	}

@@ -30,7 +30,7 @@ func (s *Store) choose(ctx context.Context, opt Options) (string, error) {
 		return "", err
 	}
 	s.engine, err = embedded.Open(embedded.Config{Library: library, Path: filepath.Join(opt.Dir, "store"),
-		MemoryBytes: s.cfg.Memory})
+		MemoryBytes: s.cfg.Memory, Args: opt.Engine})
 	if err != nil {
 		return "", explain(err)
 	}

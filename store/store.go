@@ -51,6 +51,7 @@ type Options struct {
 	Clock      func() time.Time      // nil is time.Now
 	Keep       bool                  // this process stores reports: it keeps the store's mark in Dir; one at a time
 	NewStore   bool                  // a new or another store in a data directory that had one is welcome
+	Engine     []string              // further options of the embedded engine, as in --join_algorithm=hash
 	// ReadFile reads the password and the certificates that the configuration names; nil is os.ReadFile.
 	ReadFile func(path string) ([]byte, error)
 }
