@@ -31,8 +31,8 @@ type Config struct {
 	Notifier string
 	// Seed decides everything that looks like chance. Default 1.
 	Seed uint64
-	// Start is the wall time at which Run starts; zero takes the clock when the fleet is made. Simulated times end up
-	// at it.
+	// Start is the wall time at which Run starts; zero takes the clock when the fleet is made. The clients' clocks go on
+	// from it as the wall's does, however fast simulated time runs.
 	Start time.Time
 
 	// PatchDay is the real time in which 24 simulated hours pass. Default 20m; 1s to 24h. Once it is over, time runs as

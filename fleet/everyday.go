@@ -5,9 +5,6 @@ import (
 	"time"
 )
 
-// firstScanSooner divides the time to the first scan after the patch day: fifteen minutes in place of six hours.
-const firstScanSooner = 24
-
 // everyday plans one stretch of the life after the patch day. It never comes to rest: clients check in, scan, get new
 // definitions, drift from their baselines and catch up with what they left undone.
 func (p *planner) everyday(from time.Duration) {
@@ -18,13 +15,7 @@ func (p *planner) everyday(from time.Duration) {
 	for at := from + p.between(0, time.Hour); at < to; at += p.between(50*minute, 70*minute) {
 		p.emit(at, p.catalog.contact, 1)
 	}
-	scan := p.between(from, to)
-	if from == simulatedDay {
-		// Soon: the times of the patch day lie before the moments at which the site first heard of an update, so that its
-		// scans say nothing of who does not need it.
-		scan = from + (scan-from)/firstScanSooner
-	}
-	if scanned, ok := p.scan(scan); ok && !p.rolledOut {
+	if scanned, ok := p.scan(p.between(from, to)); ok && !p.rolledOut {
 		p.rollOut(scanned)
 	}
 	p.definitionUpdate(p.between(from, to), int(from/trickleStretch))

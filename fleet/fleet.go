@@ -138,7 +138,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 		return err
 	}
 	f.log.Info("fleet started", "clients", len(f.clients), "silent", f.silent, "day", f.cfg.PatchDay,
-		"simulated", f.clock.at(f.clock.from))
+		"simulated", f.clock.shown(f.clock.from))
 	disconnect := f.connect(ctx)
 	var err error
 	if f.cfg.fast() > 0 {

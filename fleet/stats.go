@@ -31,7 +31,7 @@ type Stats struct {
 	Unsettled   int           `json:"unsettled"`    // clients with something left to say, while the fleet settles
 	Behind      time.Duration `json:"behind"`       // by how much clients act late: machine or relay do not keep up
 	Settling    bool          `json:"settling"`     // nothing is raised any more
-	Simulated   time.Time     `json:"simulated"`    // the fleet's clock
+	Simulated   time.Time     `json:"simulated"`    // the time of the fleet's day
 	PatchDay    bool          `json:"patch_day"`    // whether simulated time still runs faster than real time
 	Trouble     string        `json:"trouble"`      // why the last repeated attempt came to nothing; empty = none was
 }
@@ -60,7 +60,7 @@ func (f *Fleet) Stats() Stats {
 		Reinstalled: c.reinstalled.Load(), Restored: c.restored.Load(), ClockJumps: c.clockJumps.Load(),
 		SerialJumps: c.serialJumps.Load(), FalseClaims: c.falseClaims.Load(), Polls: c.polls.Load(),
 		PollsFailed: c.pollsFailed.Load(), Resyncs: c.resyncs.Load(), Unsettled: unsettled, Behind: behind,
-		Settling: settling, Simulated: f.clock.at(f.clock.simulated(after)), PatchDay: after < f.clock.fast,
+		Settling: settling, Simulated: f.clock.shown(f.clock.simulated(after)), PatchDay: after < f.clock.fast,
 		Trouble: trouble,
 	}
 }

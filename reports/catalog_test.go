@@ -79,7 +79,7 @@ func TestAHeaderIsReadAsWritten(t *testing.T) {
 		"-- description: First\r\n--   and second.\r\n" +
 		"-- param since DateTime64(3,'UTC') = 2025-01-31: From\r\n--   when on\r\n" +
 		"-- param kind String = 'a b' in 'a b', c: Which\r\n" +
-		"-- order: at DateTime64(3,'UTC') desc, name String\r\n-- note name: its name\r\n" +
+		"-- order: at DateTime64(3,'UTC') desc, name String\r\n-- note name: its\r\n--   name\r\n" +
 		"SELECT toDateTime64(0, 3, 'UTC') AS at, 'x;{y:String}' AS name -- ; {z:String}\r\n" +
 		"WHERE at > { since : DateTime64(3, 'UTC') } AND {kind:String} != '' /* ; */;\r\n"
 	r, err := parseReport("dir/our-report.sql", text)

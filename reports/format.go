@@ -27,7 +27,7 @@ const (
 // tableRows is how many rows a table shows when nobody says how many; the other formats give all.
 const tableRows = 1000
 
-// maxCell is how many characters of a value a table shows.
+// maxCell is how many characters of a value a table shows on a terminal; a file gets them all.
 const maxCell = 80
 
 // Write writes rows in any format but Parquet, and closes them. Age goes with the formats that have room for it.
@@ -129,6 +129,9 @@ func tableFoot(rows *Rows, count int, age *Freshness, left []string) []string {
 		counted += ", and more: use --format csv or jsonl for all of them"
 	}
 	foot := []string{counted}
+	if rows.Subject != nil {
+		foot = append(foot, rows.Subject.String())
+	}
 	for _, c := range rows.Columns {
 		if c.Note != "" && !slices.Contains(left, c.Name) {
 			foot = append(foot, c.Name+": "+c.Note)

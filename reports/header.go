@@ -93,7 +93,7 @@ func parseReport(file, text string) (*Report, error) {
 type headerReader struct {
 	file      string
 	report    *Report
-	more      *string // where a continuation line goes
+	more      func(string) // takes a continuation line
 	orderLine int
 
 	columns     string // names by rank
@@ -110,7 +110,7 @@ func (h *headerReader) errorf(line int, format string, args ...any) error {
 // line takes one comment line; lines of no known form are plain comments, but a misspelt key is an error.
 func (h *headerReader) line(n int, line string) error {
 	if m := moreForm.FindStringSubmatch(line); m != nil && h.more != nil {
-		*h.more += " " + m[1]
+		h.more(m[1])
 		return nil
 	}
 	h.more = nil
@@ -124,24 +124,26 @@ func (h *headerReader) line(n int, line string) error {
 	return h.key(n, m[1], m[2], m[3])
 }
 
+func appendTo(s *string) func(string) { return func(text string) { *s += " " + text } }
+
 func (h *headerReader) key(n int, key, arg, value string) error {
 	r := h.report
 	switch key {
 	case "title":
-		r.Title, h.more = value, &r.Title
+		r.Title, h.more = value, appendTo(&r.Title)
 	case "group":
 		r.Group = value
 	case "description":
-		r.Description, h.more = value, &r.Description
+		r.Description, h.more = value, appendTo(&r.Description)
 	case "order":
 		h.orderLine = n
 		return h.order(n, value)
 	case "with":
 		return h.parts(n, value)
 	case "columns":
-		h.columns, h.more, h.columnsLine = value, &h.columns, n
+		h.columns, h.more, h.columnsLine = value, appendTo(&h.columns), n
 	case "empty":
-		r.Empty, h.more = value, &r.Empty
+		r.Empty, h.more = value, appendTo(&r.Empty)
 	case "bars", "lines":
 		return h.picture(n, key, value)
 	case "note", "link":
@@ -150,6 +152,7 @@ func (h *headerReader) key(n int, key, arg, value string) error {
 		}
 		if key == "note" {
 			r.Notes[arg] = value
+			h.more = func(text string) { r.Notes[arg] += " " + text }
 		} else {
 			r.Links[arg] = value
 		}

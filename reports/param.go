@@ -80,7 +80,7 @@ func (h *headerReader) param(n int, text string) error {
 		return h.errorf(n, "parameter %s is declared twice", p.Name)
 	}
 	h.report.Params = append(h.report.Params, p)
-	h.more = &h.report.Params[len(h.report.Params)-1].Description
+	h.more = appendTo(&h.report.Params[len(h.report.Params)-1].Description)
 	return nil
 }
 

@@ -92,6 +92,7 @@ func TestWhatParametersMeanIsFoundOutBeforeTheQuery(t *testing.T) {
 		{"the whole site", "collection", "", "members=0 site:3"},
 		{"a collection that is none", "collection", "wbe", "no_collection: web"},
 		{"a group", "group", "November", "kind="},
+		{"a group is no subject, and no part of a title", "subject", "November", `"November" is a group: see`},
 		{"a group that is none", "group", "Novembre", "no_group: November"},
 	} {
 		if got := meaningOf(t, r, c.param, c.value); !strings.Contains(got, c.want) {
@@ -107,6 +108,10 @@ func meaningOf(t *testing.T, r *reports.Runner, param, value string) string {
 	var refused *reports.RefError
 	if errors.As(err, &refused) {
 		return refused.Code + ": " + strings.Join(refused.Matches, ", ") + " "
+	}
+	var wrong *reports.ParamError
+	if errors.As(err, &wrong) {
+		return wrong.Reason
 	}
 	if err != nil {
 		t.Fatalf("%s = %q: %v", param, value, err)

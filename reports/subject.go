@@ -24,6 +24,16 @@ type Subject struct {
 	kept      bool // the site's counts of it are kept ready
 }
 
+// String is the title before the id, and whom it is meant for, as in
+// "7-Zip 23 (deployment/{3F2A…}), for the collection servers".
+func (s *Subject) String() string {
+	text := fmt.Sprintf("%s (%s/%s)", s.Title, s.Kind, s.ID)
+	if s.Target != "" {
+		text += ", for the collection " + s.Target
+	}
+	return tabular.TerminalSafe(text)
+}
+
 // kinds are those of subjects.
 var kinds = []string{"update", "deployment", "baseline", "scan", "other"}
 
@@ -75,7 +85,18 @@ func (q question) subject(ctx context.Context, text string) (*Subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	if found = bestTitles(found); len(found) == 0 {
+	found = bestTitles(found)
+	if len(found) == 0 || found[0].Count("exact") == 0 { // a part of a title, or all of a group's name
+		groups, err := q.ask(ctx, "groups", nil)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(column(groups, "name"), title) {
+			return nil, &ParamError{q.report.Name, "subject", fmt.Sprintf(
+				"%q is a group: see `statewire report groups --group` and `report updates --group`, or give a whole title", title)}
+		}
+	}
+	if len(found) == 0 {
 		return nil, q.noTitle(ctx, "subject", text, title)
 	}
 	return q.onlySubject("subject", text, found)

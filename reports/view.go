@@ -75,10 +75,13 @@ func (v View) tabular(rows *Rows, now time.Time) ([]tabular.Column, tabular.Opti
 			columns[i].Rank = rows.rankOf(i)
 		}
 	}
-	o := tabular.Options{MaxCell: maxCell, List: "rows", NoHeader: v.NoHeader, Width: v.Width,
+	o := tabular.Options{List: "rows", NoHeader: v.NoHeader, Width: v.Width,
 		Loose: len(v.Columns) > 0, Colour: v.Colour}
 	if v.Terminal {
 		o.Now = now
+	}
+	if v.Width > 0 {
+		o.MaxCell = maxCell
 	}
 	return columns, o
 }
