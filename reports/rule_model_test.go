@@ -208,3 +208,15 @@ func compare(t *testing.T, s *ruleSite, subject modelSubject, clients []modelCli
 		t.Errorf("%+v in %q: nothing says where %v are", subject, collection, want)
 	}
 }
+
+// Clocks are set: of two details the one of the greater serial came last, however early it says that it was.
+func TestTheRuleIsThatTheGreaterSerialSaysWhatCameLast(t *testing.T) {
+	s := newRuleSite(t)
+	s.report(1, 1, time.Hour)
+	s.tell(1, 1, 301, "x", 2, 4*time.Hour, 4*time.Hour)
+	s.tell(1, 1, 302, "x", 3, 5*time.Hour, 4*time.Hour)
+	s.stand("deployment/x", "")
+	if len(s.machines) != 1 || s.machines[0]["class"] != "failed" {
+		t.Errorf("the machine stands as %v, want failed", s.machines)
+	}
+}
