@@ -160,8 +160,9 @@ func (c *modelClient) happen(s *ruleSite, n int, subject modelSubject, random *r
 		seen = 20 * reportstest.Day
 	}
 	s.report(n, n, seen)
+	speaks := one(2)
 	for i, topic := range append(append([]uint32{}, subject.leading...), subject.detail...) {
-		if !one(3) {
+		if speaks && !one(3) {
 			state := random.IntN(len(stateClasses[topic]))
 			told := 4*time.Hour + time.Duration(i)*time.Minute // by a clock that is set back: the serial says what came last
 			s.tell(n, n, topic, "x", uint32(state), told, 4*time.Hour)
