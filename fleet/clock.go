@@ -37,9 +37,9 @@ func (c clock) real(at time.Duration) time.Duration {
 // end is the simulated time at which the clock is no longer fast.
 func (c clock) end() time.Duration { return c.simulated(c.fast) }
 
-// at is the wall time of a simulated time: what the clients' clocks show then. They agree with the site's, or a scan of the
-// patch day would lie before the moment at which the site first heard of an update, and say nothing of it. What came
-// before Run began lies as far back as it was.
+// at is the wall time of a simulated time: what the clients' clocks show then. They agree with the site's, or a scan of
+// the patch day would lie before the moment at which the site first heard of an update, and say nothing of it. What
+// came before Run began lies as far back as it was.
 func (c clock) at(simulated time.Duration) time.Time {
 	if simulated < c.from {
 		return c.start.Add(simulated - c.from)

@@ -13,8 +13,8 @@ type typed struct{ name, typ string }
 // maxColumnLists is how many statements' columns are remembered: more than the reports have forms.
 const maxColumnLists = 1024
 
-// columnLists are the columns of reports by their statements: the embedded engine does not tell them of an answer without
-// rows, and plans the statement once more to find them.
+// columnLists are the columns of reports by their statements: the embedded engine does not tell them of an answer
+// without rows, and plans the statement once more to find them.
 type columnLists struct {
 	mu    sync.Mutex
 	lists map[string][]typed // guarded by mu
@@ -35,13 +35,16 @@ func (c *columnLists) put(sql string, list []typed) {
 	c.lists[sql] = list
 }
 
-// columnsOfAnswer are the columns of a report's answer, also where that has no rows.
+// columnsOfAnswer are the columns of an answer; of a report's also where it has no rows.
 func (r *Runner) columnsOfAnswer(ctx context.Context, q prepared, answer driver.Rows) ([]typed, error) {
 	var list []typed
 	for _, c := range answer.ColumnTypes() {
 		list = append(list, typed{c.Name(), c.DatabaseTypeName()})
 	}
-	if len(list) == 0 {
+	switch {
+	case q.report == nil: // a person's text is as long as it likes, and may be none that has columns
+		return list, nil
+	case len(list) == 0:
 		return r.columnsOf(ctx, q, q.sql)
 	}
 	r.columns.put(q.sql, list)

@@ -8,8 +8,8 @@ import (
 )
 
 // A query may be two statements around a line `-- details:`. The first picks the rows of a page, the second reads its
-// columns as arrays, {page_COLUMN:Array(TYPE)}, and says more of each row. In one statement the engine would plan the first
-// anew wherever the second names it, which took longer than both.
+// columns as arrays, {page_COLUMN:Array(TYPE)}, and says more of each row. In one statement the engine would plan the
+// first anew wherever the second names it, which took longer than both.
 
 // detailsLine stands between the two.
 const detailsLine = "-- details:"
@@ -20,8 +20,8 @@ const isDetails = "page_details"
 // pickedPrefix begins the names of the second statement's arrays.
 const pickedPrefix = "page_"
 
-// isPicked says whether a parameter holds a column of the first statement. Its texts go to the engine as they are: it has to
-// be a column in which no client or person writes.
+// isPicked says whether a parameter holds a column of the first statement. Its texts go to the engine as they are: it
+// has to be a column in which no client or person writes.
 func isPicked(name, typ string) bool {
 	return strings.HasPrefix(name, pickedPrefix) && name != "page_rows" && strings.HasPrefix(typ, "Array(")
 }

@@ -246,3 +246,15 @@ func TestClientsInStatePagesThroughAllOfThem(t *testing.T) {
 		}
 	}
 }
+
+// Not every text that reads has columns that can be asked for.
+func TestShowThatFindsNothingIsAnAnswerWithoutRows(t *testing.T) {
+	r := reportstest.NewSeed(t).Runner()
+	rows, err := r.SQL(t.Context(), "SHOW TABLES LIKE 'there is none'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := reportstest.ReadRows(t, rows); len(got) != 0 {
+		t.Errorf("rows %v, want none", got)
+	}
+}

@@ -34,7 +34,6 @@ func TestAPartOfAFewRowsIsFewFiles(t *testing.T) {
 	}
 }
 
-// The settings are given once: a second start finds them.
 func TestSettingsStandBeforeACommentToo(t *testing.T) {
 	s := storetest.New(t)
 	if err := s.Conn().Exec(t.Context(), "ALTER TABLE store_marks MODIFY COMMENT 'internal'"); err != nil {
@@ -52,6 +51,7 @@ func TestSettingsStandBeforeACommentToo(t *testing.T) {
 	}
 }
 
+// The settings are given once: a second start finds them.
 func TestEveryBusyTableIsTuned(t *testing.T) {
 	s := storetest.New(t)
 	tables := mergeTrees(t, s)
