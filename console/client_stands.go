@@ -23,9 +23,9 @@ var kindTitles = map[string]string{"update": "Updates", "deployment": "Deploymen
 func (s *Server) clientStands(ctx context.Context, client uuid.UUID, all bool) *web.Stands {
 	rows, err := s.ask(ctx, "client_stands", map[string]string{"client": client.String()})
 	path := clientPath + client.String()
-	out := &web.Stands{All: all, Link: path + "?show=all#needs", Label: "Show all"}
+	out := &web.Stands{Title: "What it needs", Link: path + "?show=all#needs", Label: "Show all"}
 	if all {
-		out.Link, out.Label = path+"#needs", "Only problems"
+		out.Title, out.Link, out.Label = "How it stands", path+"#needs", "Only problems"
 	}
 	if err != nil {
 		s.logFailure("client's subjects", err)
