@@ -150,7 +150,7 @@ func (t *pageTable) title(cell *web.Cell, title string, row []any) {
 		return
 	}
 	id := tabular.Text(row[t.under])
-	cell.Link = subjectLink(t.kind(row), id)
+	cell.Link = address(subjectLink(t.kind(row), id), nil, asOfName, t.rows.Params[asOfName])
 	if cell.Text == "" {
 		cell.Text = "(no id)"
 	}
@@ -177,7 +177,12 @@ func (t *pageTable) kind(row []any) string {
 	} else {
 		topic = t.rows.Params["topic_type"]
 	}
-	switch topic {
+	return kindOfTopic(topic)
+}
+
+// kindOfTopic is the kind of what a topic type says; of a type that stands for itself, its number.
+func kindOfTopic(topicType string) string {
+	switch topicType {
 	case "300", "301", "302":
 		return "deployment"
 	case "400", "402", "500":
@@ -189,7 +194,7 @@ func (t *pageTable) kind(row []any) string {
 	case "":
 		return "other"
 	}
-	return topic
+	return topicType
 }
 
 // isID tells numbers that name something from numbers that count.
@@ -211,7 +216,7 @@ func linkOf(r *reports.Report, column string, columns []reports.Column, row []an
 		return ""
 	}
 	if strings.HasPrefix(form, clientPath) {
-		return clientLink(form, columns, row)
+		return asOfLink(clientLink(form, columns, row), asked[asOfName])
 	}
 	name, query, _ := strings.Cut(form, "?")
 	out := url.Values{}
@@ -269,6 +274,18 @@ func clientLink(form string, columns []reports.Column, row []any) string {
 		return ""
 	}
 	return link
+}
+
+// asOfLink keeps the moment that the page is about.
+func asOfLink(link, moment string) string {
+	if link == "" || moment == "" {
+		return link
+	}
+	sign := "?"
+	if strings.Contains(link, "?") {
+		sign = "&"
+	}
+	return link + sign + url.Values{asOfName: {moment}}.Encode()
 }
 
 // linkColumn is a column's place in a link.
