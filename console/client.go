@@ -29,11 +29,7 @@ func (s *Server) clientPage(w http.ResponseWriter, r *http.Request) {
 		s.errorPage(w, r, problemOf(err))
 		return
 	default:
-		view = clientView(found)
-		if found.Known {
-			view.Stands = s.clientStands(r.Context(), found.Explanation.Client.ID, r.URL.Query().Get("show") == "all")
-		}
-		view.Topic, view.Serial, view.Problem = asked.topic, asked.serial, asked.problem
+		view = s.clientAt(r, found, asked)
 	}
 	status := http.StatusOK
 	switch {
@@ -42,7 +38,38 @@ func (s *Server) clientPage(w http.ResponseWriter, r *http.Request) {
 	case !view.Known:
 		status = http.StatusNotFound
 	}
-	s.render(w, r, status, "client", web.Page{Title: view.Name, Section: "client", Find: view.Name, Body: *view})
+	page := web.Page{Title: view.Name, Section: "client", Find: view.Name, Body: *view}
+	if view.Known {
+		page.Then = s.then(r)
+	}
+	s.render(w, r, status, "client", page)
+}
+
+// clientAt shows what is found of a client now, or how it stood at the moment that is asked about.
+func (s *Server) clientAt(r *http.Request, found *explain.Findings, asked clientQuestion) *web.Client {
+	ctx, query := r.Context(), r.URL.Query()
+	id, then, all := found.Explanation.Client.ID, readMoment(query.Get(asOfName), s.zone()), query.Get("show") == "all"
+	view := clientView(found)
+	view.Topic, view.Serial, view.Problem = asked.topic, asked.serial, asked.problem
+	if !found.Known {
+		return view
+	}
+	if then.now() {
+		view.Stands, view.Timeline = s.clientStands(ctx, id, all), s.timeline(ctx, id.String(), then)
+	} else {
+		view = &web.Client{Name: view.Name, ID: view.ID, Wire: view.Wire, Known: true, Then: true, Problem: view.Problem,
+			Links: linksThen(id.String(), then)}
+		var err error
+		if view.Stands, err = s.standsThen(ctx, id.String(), then, all); err != nil {
+			s.logFailure("client-states", err)
+			view.Problem += firstUpper(problemOf(err).Detail)
+		} else {
+			view.Timeline = s.timeline(ctx, id.String(), then)
+		}
+	}
+	view.Filters = s.filters(ctx, clientPath+id.String(), given(query, asOfName), asOfName)
+	view.Filters.Hidden = hidden(query, "show")
+	return view
 }
 
 // clientQuestion is what a page's address asks about a client.
@@ -115,12 +142,21 @@ func clientLinks(id string) []web.Entry {
 	q := url.Values{"client": {id}}.Encode()
 	return []web.Entry{
 		{Title: "All states", Link: "/reports/client-states?" + q},
+		{Title: "All changes", Link: "/reports/client-timeline?" + q},
 		{Title: "All messages", Link: "/reports/messages?" + q},
 		{Title: "Missing messages", Link: "/reports/missing-ranges?" + q},
 		{Title: "Resyncs", Link: "/reports/resyncs?step=any&" + q},
 		{Title: "Connections", Link: "/reports/presence-history?" + q},
 		{Title: "Bad records", Link: "/reports/bad-records?" + q},
 		{Title: "JSON", Link: "/api/v1/clients/" + id + "/explain"},
+	}
+}
+
+// linksThen are the reports that know how a client stood.
+func linksThen(id string, then moment) []web.Entry {
+	return []web.Entry{
+		{Title: "All states", Link: address("/reports/client-states", nil, "client", id, asOfName, then.text)},
+		{Title: "All changes", Link: address("/reports/client-timeline", nil, "client", id, asOfName, then.text)},
 	}
 }
 
