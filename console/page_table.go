@@ -1,6 +1,7 @@
 package console
 
 import (
+	"math"
 	"net/url"
 	"regexp"
 	"slices"
@@ -310,18 +311,32 @@ func (t *pageTable) addBar(row []any) {
 
 func (t *pageTable) addPoint(row []any) {
 	at, ok := row[t.lines[0]].(time.Time)
+	day, daily := row[t.lines[0]].(tabular.Date)
+	if daily {
+		var err error
+		at, err = time.Parse(time.DateOnly, string(day))
+		ok = err == nil
+	}
 	if !ok {
 		return
 	}
 	if t.view.Chart == nil {
-		t.view.Chart = &web.Chart{}
+		t.view.Chart = &web.Chart{Daily: daily}
 		for _, i := range t.lines[1:] {
-			t.view.Chart.Series = append(t.view.Chart.Series, web.Series{Label: web.Label(t.rows.Columns[i].Name)})
+			line := web.Series{Label: web.Label(t.rows.Columns[i].Name)}
+			if t.rows.Columns[i].Name == "percent" {
+				line.Unit = "%"
+			}
+			t.view.Chart.Series = append(t.view.Chart.Series, line)
 		}
 	}
 	t.view.Chart.X = append(t.view.Chart.X, at.Unix())
 	for n, i := range t.lines[1:] {
-		t.view.Chart.Series[n].Values = append(t.view.Chart.Series[n].Values, tabular.Float(row[i]))
+		height := math.NaN()
+		if row[i] != nil {
+			height = tabular.Float(row[i])
+		}
+		t.view.Chart.Series[n].Values = append(t.view.Chart.Series[n].Values, height)
 	}
 }
 
@@ -344,16 +359,24 @@ func (t *pageTable) finish() {
 	}
 }
 
-// chartText says a chart in words.
+// chartText says a chart in words: sums of what is counted anew at each step, and of days where the lines end.
 func chartText(c *web.Chart) string {
 	var parts []string
 	for _, s := range c.Series {
 		sum, most := 0.0, 0.0
 		for _, v := range s.Values {
-			sum, most = sum+v, max(most, v)
+			if !math.IsNaN(v) {
+				sum, most = sum+v, max(most, v)
+			}
 		}
-		parts = append(parts, humanize.Number(int64(sum))+" "+s.Label+" in all, at most "+humanize.Number(int64(most))+
-			" per step")
+		last := s.Values[len(s.Values)-1]
+		switch {
+		case !c.Daily:
+			parts = append(parts, humanize.Number(int64(sum))+" "+s.Label+" in all, at most "+humanize.Number(int64(most))+
+				" per step")
+		case !math.IsNaN(last):
+			parts = append(parts, s.Label+" "+tabular.Text(last)+" on the last day")
+		}
 	}
 	return strings.Join(parts, "; ") + "."
 }
