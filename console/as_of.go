@@ -46,15 +46,6 @@ func (m moment) words() string {
 // dayWords is a day for people.
 func dayWords(day time.Time) string { return day.Format("2 January 2006") }
 
-// lastDay is the last day that was over by then.
-func (m moment) lastDay() time.Time {
-	day := time.Date(m.at.Year(), m.at.Month(), m.at.Day(), 0, 0, 0, 0, time.UTC)
-	if !m.isDay {
-		day = day.AddDate(0, 0, -1)
-	}
-	return day
-}
-
 // zone is the one whose days the site counts.
 func (s *Server) zone() *time.Location { return time.UTC }
 

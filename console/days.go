@@ -12,11 +12,8 @@ import (
 	"statewire/reports"
 )
 
-// shownDays is how many days a chart covers, and maxDays how many the reports answer.
-const (
-	shownDays = 90
-	maxDays   = 400
-)
+// shownDays is how many days a chart covers.
+const shownDays = 90
 
 // dayLine is one line of a chart by days: the column it draws, and its unit.
 type dayLine struct{ column, label, unit string }
@@ -128,34 +125,10 @@ func burnDown(name string, rows []reports.Record, link func(string) string) *web
 		newly, fixed = newly+row.Count("newly_required"), fixed+row.Count("fixed")
 	}
 	out.Chart.Label = "Burn-down per day: machines that remain, newly need it, and were fixed"
-	out.Chart.Text = fmt.Sprintf("%s of %s that ever needed it. In %s: %s newly required, %s fixed.",
-		humanize.Number(last.Count("remaining"))+humanize.Plural(last.Count("remaining"), " remains", " remain"),
-		plural(last.Count("needed_ever"), "machine", "machines"), plural(len(rows), "day", "days"),
+	out.Chart.Text = fmt.Sprintf("%s. In %s: %s newly required, %s fixed. A machine that needs it again counts again.",
+		plural(last.Count("remaining"), "machine remains", "machines remain"), plural(len(rows), "day", "days"),
 		humanize.Number(newly), humanize.Number(fixed))
 	return out
-}
-
-// daysAsked is how many days a report is asked for, to have those before a moment, too; and rows that are older than a
-// chart shows, or newer than the moment, are left out.
-func (s *Server) daysAsked(m moment) int {
-	if m.now() || m.at.IsZero() {
-		return shownDays
-	}
-	today := s.now().In(s.zone())
-	ago := int(today.Sub(m.at).Hours()/24) + 1
-	return min(shownDays+max(ago, 0), maxDays)
-}
-
-// daysUntil are the latest days that a chart shows, none of them after the moment.
-func daysUntil(rows []reports.Record, m moment) []reports.Record {
-	if !m.now() && !m.at.IsZero() {
-		last := m.lastDay()
-		rows = slices.DeleteFunc(slices.Clone(rows), func(row reports.Record) bool {
-			day, ok := dayOf(row)
-			return !ok || day.After(last)
-		})
-	}
-	return rows[max(0, len(rows)-shownDays):]
 }
 
 // asOfDays leads from a day to a page as of its end; a day that is not over has none.

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"statewire/console/web"
 	"statewire/internal/humanize"
@@ -31,7 +30,7 @@ func (s *Server) subject(w http.ResponseWriter, r *http.Request) {
 		s.errorPage(w, r, problemOf(err))
 		return
 	}
-	about := newAsked(found[0], query, s.zone())
+	about := newAsked(found[0], query)
 	view := about.page()
 	view.Filters = s.filters(r.Context(), about.link, about.params, "collection", asOfName)
 	view.Filters.Hidden = hidden(query, "class", "cause")
@@ -64,26 +63,18 @@ type asked struct {
 	class  string // only machines of this class or cause
 	params map[string]string
 	query  url.Values
-	then   moment
 	first  reports.Record // of its counts, whose figures of the whole are the same in every row
 }
 
-func newAsked(row reports.Record, query url.Values, zone *time.Location) asked {
+func newAsked(row reports.Record, query url.Values) asked {
 	a := asked{row: row, kind: row.Raw("kind"), id: row.Raw("topic_id"), params: given(query, "collection", asOfName),
-		query: query, then: readMoment(query.Get(asOfName), zone)}
+		query: query}
 	if a.kind == "other" {
 		a.kind = row.Raw("topic_type")
 	}
 	a.class = cmp.Or(query.Get("cause"), query.Get("class"))
 	a.link = subjectLink(a.kind, a.id)
 	return a
-}
-
-// always are the parameters of a report about it that knows no moment.
-func (a asked) always() map[string]string {
-	out := a.report()
-	delete(out, asOfName)
-	return out
 }
 
 // report are the parameters of a report about it.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"statewire/console/web"
-	"statewire/internal/humanize"
 	"statewire/internal/tabular"
 	"statewire/reports"
 )
@@ -30,9 +29,7 @@ func (s *Server) fillDays(ctx context.Context, view *web.SubjectPage, a asked) {
 	var all sync.WaitGroup
 	all.Go(func() { view.Trend = s.subjectDays(ctx, "compliance-trend", "trend", a, complianceDays) })
 	all.Go(func() { view.BurnDown = s.subjectDays(ctx, "burn-down", "burn-down", a, burnDown) })
-	if a.then.now() { // how long they took is counted until now
-		all.Go(func() { view.Remedy = s.remedy(ctx, a) })
-	}
+	all.Go(func() { view.Remedy = s.remedy(ctx, a) })
 	all.Wait()
 }
 
@@ -41,21 +38,21 @@ type days func(name string, rows []reports.Record, link func(day string) string)
 
 // subjectDays asks one report by days about a subject.
 func (s *Server) subjectDays(ctx context.Context, report, name string, a asked, draw days) *web.Days {
-	params := a.always()
-	params["days"] = strconv.Itoa(s.daysAsked(a.then))
+	params := a.report()
+	params["days"] = strconv.Itoa(shownDays)
 	rows, err := s.runner.Records(ctx, report, params, reports.Page{})
 	if err != nil {
 		s.logFailure(report, err)
 		return &web.Days{Name: name, Problem: "These days can't be read at the moment: " + problemOf(err).Detail}
 	}
-	out := draw(name, daysUntil(rows, a.then), s.asOfDays(a.link, given(a.query, "collection", "class", "cause")))
+	out := draw(name, rows, s.asOfDays(a.link, given(a.query, "collection", "class", "cause")))
 	out.Exports = exports(report, params)
 	return out
 }
 
 // remedy says how long machines took to get what they needed.
 func (s *Server) remedy(ctx context.Context, a asked) *web.Remedy {
-	params := a.always()
+	params := a.report()
 	rows, err := s.runner.Records(ctx, "time-to-remediate", params, reports.Page{})
 	if err != nil {
 		s.logFailure("time-to-remediate", err)
@@ -92,10 +89,9 @@ func remedyOf(rows []reports.Record, at func(time.Time) web.Cell) *web.Remedy {
 		add("within "+n+" days", dayShare(row, "within_"+n+"d"))
 	}
 	oldest := web.Cell{Text: dash}
-	if when := row.Time("oldest_open"); !when.IsZero() {
-		oldest = at(when)
-	} else if text := row.Text("oldest_open"); text != "" {
-		oldest.Text = text
+	if day, err := time.Parse(time.DateOnly, row.Raw("oldest_open")); err == nil {
+		oldest = at(day)
+		oldest.Full = row.Raw("oldest_open") // the day is all that is known
 	}
 	add("oldest open", oldest)
 	return out
@@ -122,20 +118,20 @@ func daysText(row reports.Record, column string) string {
 	return text + "\u00a0days"
 }
 
-// remedySentence says it in words.
+// remedySentence says it in words. A machine that needed it again counts again, so that needs are counted, not machines.
 func remedySentence(row reports.Record) string {
 	ever, fixed, open := row.Count("required_ever"), row.Count("fixed"), row.Count("open")
-	if fixed == 0 {
-		return "None of " + plural(ever, "machine", "machines") + " that needed it has it yet."
-	}
-	text := fmt.Sprintf("%s of %s that ever needed it %s it now", humanize.Number(fixed), plural(ever, "machine", "machines"),
-		humanize.Plural(fixed, "has", "have"))
-	if row["p50_days"] != nil && row["p90_days"] != nil {
-		text += fmt.Sprintf(": half of them within %s, nine in ten within %s", daysText(row, "p50_days"),
-			daysText(row, "p90_days"))
+	text := "Machines needed it " + plural(ever, "time", "times") + "; it was never fixed yet."
+	if fixed > 0 {
+		text = "Machines needed it " + plural(ever, "time", "times") + "; " + plural(fixed, "time it was", "times it was") + " fixed"
+		if row["p50_days"] != nil && row["p90_days"] != nil {
+			text += fmt.Sprintf(", half of them within %s, nine in ten within %s", daysText(row, "p50_days"),
+				daysText(row, "p90_days"))
+		}
+		text += "."
 	}
 	if open > 0 {
-		return text + ". " + humanize.Number(open) + humanize.Plural(open, " still needs it.", " still need it.")
+		text += " " + plural(open, "machine still needs it.", "machines still need it.")
 	}
-	return text + "."
+	return text
 }

@@ -62,7 +62,7 @@ type SubjectPage struct {
 	Causes          []Cause
 	Chips           []Chip
 	Trend, BurnDown *Days
-	Remedy          *Remedy // nil: not asked
+	Remedy          *Remedy
 	Machines        *Report
 	Commands        []Step
 	Up              string // the list that it stands in
