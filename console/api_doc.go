@@ -65,6 +65,8 @@ type ReportAnswer struct {
 	Params    map[string]string  `json:"params,omitempty"`
 	Scope     *reports.Scope     `json:"scope,omitempty" doc:"Over whom it counts, where the report takes a collection"`
 	Subject   *reports.Subject   `json:"subject,omitempty" doc:"What the parameter subject means"`
+	AsOf      string             `json:"as_of,omitempty" doc:"The last instant that counts, where a moment was asked for; the members of a collection are today's"`
+	Zone      string             `json:"tz,omitempty" doc:"The time zone of that question"`
 	Generated string             `json:"generated,omitempty"`
 	Freshness *reports.Freshness `json:"freshness,omitempty"`
 	Columns   []reports.Column   `json:"columns"`

@@ -24,26 +24,27 @@ func condition(line string) (name string, in []string, ok bool) {
 	return name, in, true
 }
 
-// choose leaves out the lines behind a condition that is not met, or those behind its `-- else:` where it is. What is left
-// out is not even planned, which takes long for what joins much.
+// choose leaves out the lines behind a condition that is not met, or those behind its `-- else:` where it is; a condition
+// may stand within another. What is left out is not even planned, which takes long for what joins much.
 func choose(query string, params map[string]string) string {
 	if !strings.Contains(query, "-- if ") {
 		return query
 	}
 	var kept []string
-	keep := true
+	keep := []bool{true} // of each condition that the line is within
 	for line := range strings.SplitSeq(query, "\n") {
+		last := len(keep) - 1
 		name, in, isIf := condition(line)
 		switch text := strings.TrimSpace(line); {
 		case isIf && in != nil:
-			keep = slices.Contains(in, params[name])
+			keep = append(keep, slices.Contains(in, params[name]))
 		case isIf:
-			keep = params[name] != ""
-		case text == "-- else:":
-			keep = !keep
-		case text == "-- end:":
-			keep = true
-		case keep:
+			keep = append(keep, params[name] != "")
+		case text == "-- else:" && last > 0:
+			keep[last] = !keep[last]
+		case text == "-- end:" && last > 0:
+			keep = keep[:last]
+		case !slices.Contains(keep, false):
 			kept = append(kept, line)
 		}
 	}

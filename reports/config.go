@@ -38,6 +38,9 @@ type Config struct {
 	// StaleAfter is the silence after which a machine's last word counts as stale, and the machine as silent where it
 	// said nothing on a subject. Default 336h (14 days); zero is refused.
 	StaleAfter time.Duration `yaml:"stale_after" mapstructure:"stale_after"`
+	// Timezone is the IANA zone whose days compliance over time is counted by, and in which a date without a zone is
+	// meant. Default UTC. Days that were counted stay those of the zone before.
+	Timezone string `yaml:"timezone" mapstructure:"timezone"`
 }
 
 // DefaultConfig returns the shipped values.
@@ -52,6 +55,7 @@ func DefaultConfig() Config {
 
 		SummaryInterval: 30 * time.Second,
 		StaleAfter:      14 * 24 * time.Hour,
+		Timezone:        "UTC",
 	}
 }
 
@@ -99,6 +103,9 @@ func (c Config) Validate() error {
 	}
 	if c.StaleAfter < time.Hour || c.StaleAfter > 3650*24*time.Hour {
 		wrong("stale_after", c.StaleAfter, "1h to 3650d")
+	}
+	if _, err := ParseZone(c.Timezone); err != nil {
+		wrong("timezone", c.Timezone, err.Error())
 	}
 	return errors.Join(errs...)
 }

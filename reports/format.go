@@ -101,6 +101,10 @@ func head(rows *Rows, age *Freshness) (fields []tabular.Field) {
 	if rows.Subject != nil {
 		fields = append(fields, tabular.Field{Name: "subject", Value: rows.Subject})
 	}
+	if rows.Moment != nil {
+		fields = append(fields, tabular.Field{Name: "as_of", Value: rows.Moment.At.Format(time.RFC3339Nano)},
+			tabular.Field{Name: "tz", Value: rows.Moment.Zone})
+	}
 	if age != nil {
 		fields = append(fields, tabular.Field{Name: "generated", Value: age.AsOf.Format(time.RFC3339)},
 			tabular.Field{Name: "freshness", Value: age})

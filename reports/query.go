@@ -48,7 +48,7 @@ func (h *headerReader) checkQuery(first int, lines []string) error {
 		}
 	}
 	for line := range strings.SplitSeq(r.Query, "\n") {
-		if name, _, ok := condition(line); ok && h.mayHide(name) {
+		if name, in, ok := condition(line); ok && (h.mayHide(name) || in != nil && h.paramAt(name) >= 0) {
 			used[name] = true
 		}
 	}
@@ -94,11 +94,10 @@ func (h *headerReader) paramAt(name string) int {
 	return slices.IndexFunc(h.report.Params, func(p Param) bool { return p.Name == name })
 }
 
-// mayHide tells a parameter that the runner gives: the report must not have one of that name itself, and what is about
-// a subject needs one, or a topic id.
+// mayHide tells a parameter that the runner gives: the report must not have one of that name itself.
 func (h *headerReader) mayHide(name string) bool {
 	_, known := hiddenTypes[name]
-	return known && h.paramAt(name) < 0 && (name == "stale_seconds" || h.paramAt("subject") >= 0 || h.paramAt("topic_id") >= 0)
+	return known && h.paramAt(name) < 0
 }
 
 func (h *headerReader) hiddenOf(used map[string]bool) (names []string) {
@@ -114,7 +113,8 @@ func (h *headerReader) hiddenOf(used map[string]bool) (names []string) {
 // checkUse refuses parameters nobody reads and pages that could not be continued.
 func (h *headerReader) checkUse(first int, used map[string]bool) error {
 	for _, p := range h.report.Params {
-		if !used[p.Name] && !(used["subject_id"] && slices.Contains([]string{"subject", "topic_type", "topic_id"}, p.Name)) {
+		if !used[p.Name] && !(used["subject_id"] && slices.Contains([]string{"subject", "topic_type", "topic_id"}, p.Name)) &&
+			!(p.Type == "String" && slices.Contains([]string{"as_of", "tz"}, p.Name)) {
 			return h.errorf(first, "parameter %s is declared, but {%s:%s} stands nowhere in the query", p.Name, p.Name, p.Type)
 		}
 	}

@@ -58,6 +58,7 @@ const siteScope = "site"
 type meaning struct {
 	scope   *Scope
 	subject *Subject
+	moment  *Moment           // nil: now
 	hidden  map[string]string // parameters of the query that no reader gives
 }
 
@@ -72,13 +73,29 @@ func (r *Runner) resolve(ctx context.Context, report *Report, values map[string]
 		m.hidden["stale_seconds"] = fmt.Sprint(int(r.staleAfter().Seconds()))
 	}
 	q := question{r, report, values}
+	if m.moment, err = q.moment(ctx, values["as_of"]); err != nil {
+		return m, err
+	}
+	zone, _, err := q.zone()
+	if err != nil {
+		return m, err
+	}
+	m.moment.addTo(m.hidden, zone)
+	for name, value := range map[string]string{
+		"counted_from": m.moment.countedFrom(values["collection"]),
+		"days_from":    map[bool]string{true: "kept", false: "moves"}[values["collection"] == "" && zone == r.cfg.Timezone],
+	} {
+		if _, used := m.hidden[name]; used {
+			m.hidden[name] = value
+		}
+	}
 	for _, p := range report.Params {
 		if err != nil || p.Type != "String" {
 			continue
 		}
 		switch text := values[p.Name]; p.Name {
 		case "collection":
-			m.scope, err = q.scope(ctx, text)
+			m.scope, err = q.scope(ctx, text, m.moment)
 		case "group":
 			err = q.group(ctx, text)
 		case "topic_id":
@@ -101,11 +118,14 @@ func (r *Runner) resolve(ctx context.Context, report *Report, values map[string]
 			return m, err
 		}
 	}
-	if _, asked := m.hidden["subject_kept"]; asked && subject != nil && values["collection"] == "" && m.scope != nil &&
-		m.scope.Clients >= keptFrom {
-		if subject.kept, err = q.isKept(ctx, subject); err != nil {
+	if _, asked := m.hidden["subject_kept"]; asked && subject != nil {
+		if subject.kept, err = q.isKept(ctx, subject, m); err != nil {
 			return m, err
 		}
+	}
+	if _, used := m.hidden["spells_kept"]; used && values["collection"] == "" && zone == r.cfg.Timezone && m.moment == nil &&
+		m.scope != nil && m.scope.Clients >= keptFrom {
+		m.hidden["spells_kept"] = "1"
 	}
 	subject.addTo(m.hidden)
 	return m, nil
@@ -129,17 +149,23 @@ func (q question) ask(ctx context.Context, name string, params map[string]string
 	return q.runner.Ask(ctx, "resolve", string(text), params)
 }
 
-// scope is a collection with its size, or the whole site.
-func (q question) scope(ctx context.Context, name string) (*Scope, error) {
+// scope is a collection with its size, or the whole site: clients that had reported by the moment, of today's members.
+func (q question) scope(ctx context.Context, name string, then *Moment) (*Scope, error) {
 	now := q.runner.now().UTC()
+	until := now.AddDate(1, 0, 0) // a client's relay may be ahead of this clock
+	if then != nil {
+		until = then.At
+	}
+	params := map[string]string{"until_us": fmt.Sprint(until.UnixMicro())}
 	if name == "" {
-		found, err := q.ask(ctx, "site", nil)
+		found, err := q.ask(ctx, "site", params)
 		if err != nil || len(found) == 0 {
 			return nil, err
 		}
 		return &Scope{siteScope, found[0].Count("clients"), now}, nil
 	}
-	found, err := q.ask(ctx, "collection", map[string]string{"collection": name})
+	params["collection"] = name
+	found, err := q.ask(ctx, "collection", params)
 	if err != nil {
 		return nil, err
 	}

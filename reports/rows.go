@@ -18,6 +18,7 @@ type Rows struct {
 	Params  map[string]string // as given, or their defaults
 	Scope   *Scope            // over whom it counts; nil where the report has no parameter collection
 	Subject *Subject          // what the parameter subject means; nil where there is none
+	Moment  *Moment           // what the parameter as_of means; nil: now
 	Columns []Column          // the columns shown; those whose name begins with an underscore only order the rows
 	query   prepared
 	all     []typed         // the answer's columns

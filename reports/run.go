@@ -256,7 +256,8 @@ func (r *Report) afterCursor() string {
 // start sends the statement and waits for its first row, so that a refusal is known before any output begins.
 func (r *Runner) start(ctx context.Context, label string, q prepared) (*Rows, error) {
 	began := r.now()
-	rows := &Rows{Report: q.report, Params: q.shown(), Scope: q.meaning.scope, Subject: q.meaning.subject, query: q}
+	rows := &Rows{Report: q.report, Params: q.shown(), Scope: q.meaning.scope, Subject: q.meaning.subject,
+		Moment: q.meaning.moment, query: q}
 	rows.explain = func(err error) error { return queryError(label, err, r.cfg.Timeout) }
 	rows.open = func() (driver.Rows, context.CancelFunc, error) {
 		ctx, release, err := r.slot(ctx)

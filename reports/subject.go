@@ -41,10 +41,12 @@ var kinds = []string{"update", "deployment", "baseline", "scan", "other"}
 const titlePrefix = "title:"
 
 // hiddenTypes are the parameters that a query may read although nobody gives them: those of the subject, whether its counts
-// are kept (empty: they are not), and when a machine counts as silent.
+// are kept (empty: they are not), those of the moment, where counts come from, and when a machine counts as silent.
 var hiddenTypes = map[string]string{
 	"subject_kind": "String", "subject_id": "String", "subject_type": "UInt32", "subject_target": "String",
 	"subject_seen": "DateTime64(6,'UTC')", "subject_kept": "String", "stale_seconds": "UInt32",
+	"moment_us": "Int64", "moment_day": "Date", "zone": "String", "counted_from": "String", "days_from": "String",
+	"spells_kept": "String",
 }
 
 // addTo sets the subject's hidden parameters; without a subject their kind is empty.
@@ -173,10 +175,23 @@ func (q question) subjectOf(ctx context.Context, topicType, id string) (*Subject
 	return q.onlySubject("topic_id", id, found[:1])
 }
 
-// isKept says whether the summaries have the site's counts of a subject.
-func (q question) isKept(ctx context.Context, s *Subject) (bool, error) {
-	found, err := q.ask(ctx, "kept", map[string]string{"kind": s.Kind, "type": fmt.Sprint(s.Type), "id": s.ID})
-	return len(found) > 0, err
+// isKept says whether the summaries have the site's counts of a subject: those of a day are always taken, those of now
+// where counting takes longer than they are old.
+func (q question) isKept(ctx context.Context, s *Subject, m meaning) (bool, error) {
+	params := map[string]string{"kind": s.Kind, "type": fmt.Sprint(s.Type), "id": s.ID}
+	switch m.moment.countedFrom(q.values["collection"]) {
+	case "days":
+		params["day"] = m.moment.day
+		found, err := q.ask(ctx, "kept-day", params)
+		return len(found) > 0, err
+	case "counts":
+		if m.scope == nil || m.scope.Clients < keptFrom {
+			return false, nil
+		}
+		found, err := q.ask(ctx, "kept", params)
+		return len(found) > 0, err
+	}
+	return false, nil
 }
 
 // topicID is the one topic id that has a title, within the topic type where the report has one.

@@ -11,23 +11,29 @@
 -- param topic_type UInt32 = 300: Topic type; the report state-names lists them
 -- param topic_id String = '': One topic id; empty takes every topic id of the type
 -- param collection String = '': Only the members of this collection; empty takes the site
+-- param as_of String = '': As of this moment, by arrival at the site: a date is its end; empty takes now
+-- param tz String = '': IANA time zone of a date; empty takes reports.timezone
 -- order: topic_id String, _place UInt64
 -- bars: topic_id, state_name, clients
 -- note percent: of the clients that count for this topic id: its target's members, those that scan, or those that told of it
 -- note class: what the state means for compliance
 -- note newest_message: the client's own clock, at the latest change any client in this state told of
 -- link clients: clients-in-state?topic_type={topic_type}&topic_id={topic_id}&state_id={state_id}&collection={collection}
--- link topic_id: compliance?topic_type={topic_type}&topic_id={topic_id}&collection={collection}
--- with: asked, codes, rule, quiet, placed
+-- link topic_id: compliance?topic_type={topic_type}&topic_id={topic_id}&collection={collection}&as_of={as_of}&tz={tz}
+-- with: stated, asked, codes, rule, quiet, placed
 WITH
     counted AS
     (
-        -- if collection:
+        -- if counted_from in now, then, days:
         SELECT topic_id, state_id, count() AS clients, max(message_time) AS newest
-        FROM current_states
+        FROM stated
         WHERE topic_type = {topic_type:UInt32}
           AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
+          -- if collection:
           AND client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String})
+          -- else:
+          AND client_id NOT IN (SELECT client_id FROM gone)
+          -- end:
         GROUP BY topic_id, state_id
         -- else:
         SELECT topic_id, state_id, clients, newest
@@ -38,16 +44,24 @@ WITH
     -- How many clients count, and of how many nothing is known, by cause.
     standing AS
     (
-        -- if collection:
+        -- if counted_from in now, then:
         SELECT the_id AS topic_id, sum(machines) AS population, groupArrayIf((cause, machines), cause != '') AS silent
-        FROM (SELECT cause, count() AS machines FROM placed WHERE class != 'outside' GROUP BY cause)
+        FROM
+        (
+            SELECT if(class = 'said_nothing', class, cause) AS cause, count() AS machines
+            FROM placed WHERE class != 'outside' GROUP BY cause
+        )
         WHERE {topic_id:String} != ''
         GROUP BY topic_id
         -- else:
         SELECT topic_id, s.good + s.bad + s.pending + s.restart + s.failed + s.na_said
                 + s.na_implied + s.said_unknown + s.other + arraySum(mapValues(s.not_known)) AS population,
             arrayZip(mapKeys(s.not_known), mapValues(s.not_known)) AS silent
+        -- if counted_from in days:
+        FROM (SELECT * FROM subject_days FINAL WHERE day = {moment_day:Date}) AS s
+        -- else:
         FROM subject_counts AS s FINAL
+        -- end:
         WHERE deleted = 0 AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
           AND multiIf({topic_type:UInt32} IN (300, 301, 302), kind = 'deployment',
                       {topic_type:UInt32} IN (400, 401, 402, 500), kind IN ('update', 'baseline'),
@@ -72,10 +86,11 @@ SELECT
     lines.topic_id AS topic_id,
     lines.state AS state_id,
     multiIf(lines.state IS NULL, concat('Unknown: ', transform(lines.cause,
-                ['waiting', 'gap', 'set_aside', 'unsent', 'silent', 'clock', 'not_scanned', 'never_told'],
+                ['waiting', 'gap', 'set_aside', 'unsent', 'silent', 'clock', 'not_scanned', 'never_told', 'said_nothing'],
                 ['a report waits in the inbox', 'messages are missing', 'records were set aside',
                  'states wait on the client', 'silent for long', 'the clock is wrong', 'no scan since it was first seen',
-                 'never reported on this topic'], lines.cause)),
+                 'never reported on this topic',
+                 'had said nothing by then'], lines.cause)),
             n.state_name != '', n.state_name,
             concat('State ', toString(lines.state))) AS state_name,
     multiIf(lines.state IS NULL, 'not_known', c.class = 'good', 'compliant', c.class != '', c.class,
@@ -86,7 +101,8 @@ SELECT
     lines.latest AS newest_message,
     lines.cause AS cause,
     ifNull(toUInt64(state_id), toUInt64(4294967296)
-        + indexOf(['waiting', 'gap', 'set_aside', 'unsent', 'silent', 'clock', 'not_scanned', 'never_told'], lines.cause)) AS _place
+        + indexOf(['waiting', 'gap', 'set_aside', 'unsent', 'silent', 'clock', 'not_scanned', 'never_told', 'said_nothing'],
+            lines.cause)) AS _place
 FROM lines
 LEFT JOIN (SELECT topic_id, population FROM standing) AS p
     ON p.topic_id = lines.topic_id

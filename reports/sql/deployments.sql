@@ -6,8 +6,10 @@
 -- description: How far each deployment is, the one with most machines that are not done first. The classes of a row add
 --   up to all machines of the site or of the collection. The counts of the site are at most minutes old, those of a
 --   collection are made now, over its members.
--- with: standings
+-- with: stated, told, standings
 -- param collection String = '': Only the members of this collection
+-- param as_of String = '': As of this moment, by arrival at the site: a date is its end; empty takes now
+-- param tz String = '': IANA time zone of a date; empty takes reports.timezone
 -- param group String = '': Only deployments of this group
 -- param search String = '': Part of a title, an article or an id
 -- param severity String = '': Only deployments of this severity
@@ -19,7 +21,7 @@
 -- note error: the deployment failed there
 -- note not_known: machines of the target of which nothing certain is known
 -- note outside: machines that are not asked; they are in no percentage
--- link title: compliance?topic_type=300&topic_id={topic_id}&collection={collection}
+-- link title: compliance?topic_type=300&topic_id={topic_id}&collection={collection}&as_of={as_of}&tz={tz}
 WITH
     ['deployment'] AS asked_kinds,
     [toUInt32(300), 301, 302] AS asked_types
@@ -27,7 +29,11 @@ SELECT
     u.title AS title,
     u.target AS target,
     portion(success, success + _not_compliant) AS percent,
+    -- if counted_from in then:
+    CAST(NULL, 'Nullable(Float64)') AS percent_low,
+    -- else:
     portion(success, success + _not_compliant + not_known) AS percent_low,
+    -- end:
     s.good AS success,
     s.pending AS in_progress,
     s.restart AS restart,

@@ -6,6 +6,8 @@
 --   compliant with a group when nothing of it is missing there, and nothing is not known. Counted over the site or the
 --   members of a collection.
 -- param collection String = '': Only the members of this collection
+-- param as_of String = '': As of this moment, by arrival at the site: a date is its end; empty takes now
+-- param tz String = '': IANA time zone of a date; empty takes reports.timezone
 -- param group String = '': Only this group
 -- order: required UInt64 desc, group String
 -- note machines: those that need something of the group, and those of which that is not known
@@ -14,8 +16,11 @@
 -- note not_known: machines that lack nothing of it that is known, but of some of it nothing is
 -- note not_applicable: machines that need nothing of it
 -- link group: updates?group={group}&collection={collection}
+-- with: stated, told, machine_stands
 WITH
-    asked AS
+    ['update', 'deployment', 'baseline', 'scan'] AS asked_kinds,
+    [toUInt32(300), 301, 302, 400, 401, 402, 500, 501] AS asked_types,
+    grouped_subjects AS
     (
         SELECT grp, count() AS subjects
         FROM subjects
@@ -25,7 +30,7 @@ WITH
     standing AS
     (
         SELECT name, class, count() AS machines
-        FROM machine_states
+        FROM machine_stands
         ARRAY JOIN group_names AS name, group_classes AS class
         -- if collection:
         WHERE client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String})
@@ -41,6 +46,6 @@ SELECT
     sumIf(s.machines, s.class IN ('failed', 'restart', 'required')) AS required,
     sumIf(s.machines, s.class = 'not_known') AS not_known,
     sumIf(s.machines, s.class = 'not_applicable') AS not_applicable
-FROM asked AS a
+FROM grouped_subjects AS a
 LEFT JOIN standing AS s ON s.name = a.grp
 GROUP BY a.grp

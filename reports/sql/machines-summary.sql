@@ -5,6 +5,8 @@
 -- description: How many machines have all they need, and how many do not: each machine is in one class, the worst that
 --   applies.
 -- param collection String = '': Only members of this collection
+-- param as_of String = '': As of this moment, by arrival at the site: a date is its end; empty takes now
+-- param tz String = '': IANA time zone of a date; empty takes reports.timezone
 -- note percent: of all machines of the scope, rounded down; empty where there are none
 -- note need_any: the same in every row: machines that need an update, a deployment or a baseline and have said how they
 --   stand
@@ -14,11 +16,14 @@
 -- note not_known: the same in every row: machines that lack nothing so far, and of which not everything is known. The
 --   three add up to the scope
 -- link machines: machines?problem={class}&collection={collection}
+-- with: stated, told, machine_stands
 WITH
+    ['update', 'deployment', 'baseline', 'scan'] AS asked_kinds,
+    [toUInt32(300), 301, 302, 400, 401, 402, 500, 501] AS asked_types,
     standing AS
     (
         SELECT class, count() AS machines, countIf(required > 0) AS lacking, countIf(good > 0) AS having
-        FROM machine_states
+        FROM machine_stands
         WHERE {collection:String} = ''
            OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String})
         GROUP BY class

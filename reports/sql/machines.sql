@@ -7,6 +7,8 @@
 -- param problem String = '' in '', any, failed, restart, required, not_known, none, compliant: Only machines in this class; any
 --   takes all with a problem; none, or compliant, those without
 -- param collection String = '': Only members of this collection
+-- param as_of String = '': As of this moment, by arrival at the site: a date is its end; empty takes now
+-- param tz String = '': IANA time zone of a date; empty takes reports.timezone
 -- param group String = '': Only what belongs to this group of subjects
 -- param search String = '': Part of the computer name or of the client id
 -- order: required UInt32 desc, client_id UUID
@@ -19,8 +21,10 @@
 -- note last_scan: its last completed scan for updates, by the machine's clock; empty = none
 -- link computer: /clients/{client_id}
 -- link client_id: client-states?client={client_id}
--- with: named
+-- with: stated, told, machine_stands, named
 WITH
+    ['update', 'deployment', 'baseline', 'scan'] AS asked_kinds,
+    [toUInt32(300), 301, 302, 400, 401, 402, 500, 501] AS asked_types,
     called AS
     (
         SELECT client_id FROM clients
@@ -35,11 +39,11 @@ WITH
             group_failed[at] AS failed, group_restart[at] AS restart,
             nullIf(toDateTime(group_oldest[at], 'UTC'), toDateTime(0, 'UTC')) AS oldest_required,
             group_not_known[at] AS not_known, last_scan
-        FROM machine_states
+        FROM machine_stands
         WHERE has(group_names, {group:String})
         -- else:
         SELECT client_id, class, required, failed, restart, oldest_required, not_known, last_scan
-        FROM machine_states
+        FROM machine_stands
         WHERE 1
         -- end:
         -- if collection:

@@ -6,9 +6,11 @@
 --   by cause, and what helps. Each machine counts once, for the first cause that applies.
 -- param subject String: Title, topic id, or KIND/ID such as update/KB5043080
 -- param collection String = '': Only the members of this collection; empty takes the site
+-- param as_of String = '': As of this moment, by arrival at the site: a date is its end; empty takes now
+-- param tz String = '': IANA time zone of a date; empty takes reports.timezone
 -- order: _place UInt8
--- link machines: subject-machines?subject={subject}&collection={collection}&cause={cause}
--- with: asked, scope, codes, rule, quiet, placed, tally
+-- link machines: subject-machines?subject={subject}&collection={collection}&cause={cause}&as_of={as_of}&tz={tz}
+-- with: stated, asked, scope, codes, rule, quiet, placed, tally
 WITH
     [
         ('said_unknown', 'it says itself that it does not know: its detection did not finish; look at its own log'),
@@ -19,6 +21,7 @@ WITH
         ('silent', 'it has not reported for long: is it switched off, retired, or kept from its relay?'),
         ('clock', 'its clock is wrong, so that its scans cannot be dated: set its time'),
         ('not_scanned', 'it has not completed a scan since this update was first seen: start one, or wait for its next'),
+        ('said_nothing', 'it had said nothing by then; why is kept for the end of a day only'),
         ('never_told', 'it reports, and said nothing of this: is the policy that asks for it there? See `statewire explain`')
     ] AS causes
 SELECT
@@ -30,9 +33,9 @@ SELECT
     toUInt8(indexOf(causes.1, cause)) AS _place
 FROM
 (
-    SELECT if(one.1 = 'said_unknown', one.1, one.2) AS reason, one.3 AS machines
+    SELECT if(one.1 = 'not_known', one.2, one.1) AS reason, one.3 AS machines
     FROM figures
     ARRAY JOIN tally AS one
-    WHERE one.1 IN ('said_unknown', 'not_known')
+    WHERE one.1 IN ('said_unknown', 'said_nothing', 'not_known')
 ) AS counted
 ARRAY JOIN [causes[indexOf(causes.1, counted.reason)]] AS why

@@ -5,6 +5,8 @@
 -- description: Machines on which an update, a deployment or a baseline waits for a restart, the longest waiting first,
 --   whatever else is wrong with them.
 -- param collection String = '': Only members of this collection
+-- param as_of String = '': As of this moment, by arrival at the site: a date is its end; empty takes now
+-- param tz String = '': IANA time zone of a date; empty takes reports.timezone
 -- param search String = '': Part of the computer name or of the client id
 -- order: since DateTime64(3,'UTC'), client_id UUID
 -- note since: by the machine's clock, of what waits longest
@@ -12,8 +14,10 @@
 -- note online: 1 = connected to a notification server at this moment
 -- link computer: /clients/{client_id}
 -- link client_id: client-states?client={client_id}
--- with: named
+-- with: stated, told, machine_stands, named
 WITH
+    ['update', 'deployment', 'baseline', 'scan'] AS asked_kinds,
+    [toUInt32(300), 301, 302, 400, 401, 402, 500, 501] AS asked_types,
     called AS
     (
         SELECT client_id FROM clients
@@ -23,7 +27,7 @@ WITH
     page AS
     (
         SELECT client_id, toDateTime64(assumeNotNull(restart_since), 3, 'UTC') AS waits, restart_for
-        FROM machine_states
+        FROM machine_stands
         WHERE restart > 0
           AND ({collection:String} = ''
                OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String}))

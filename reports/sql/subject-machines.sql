@@ -5,19 +5,22 @@
 -- description: The machines behind the report subject, each in its class: what it said last, since when, and where
 --   nothing is known of it, why. What fails comes first, who does not count last.
 -- param subject String: Title, topic id, or KIND/ID such as update/KB5043080
--- param class String = '' in '', compliant, not_compliant, bad, pending, restart, failed, not_applicable, not_applicable_implied, said_unknown, not_known, unknown, other, outside: Only these; not_compliant is bad, pending, restart and failed, unknown is said_unknown and not_known
--- param cause String = '' in '', waiting, gap, set_aside, unsent, silent, clock, not_scanned, never_told, said_unknown: Only these of those that are not known
+-- param class String = '' in '', compliant, not_compliant, bad, pending, restart, failed, not_applicable, not_applicable_implied, said_unknown, not_known, said_nothing, unknown, other, outside: Only these; not_compliant is bad, pending, restart and failed, unknown is said_unknown and not_known;
+--   with as_of, said_nothing are those that were asked and had said nothing by then
+-- param cause String = '' in '', waiting, gap, set_aside, unsent, silent, clock, not_scanned, never_told, said_unknown, said_nothing: Only these of those that are not known
 -- param collection String = '': Only the members of this collection; empty takes the site
+-- param as_of String = '': As of this moment, by arrival at the site: a date is its end; empty takes now
+-- param tz String = '': IANA time zone of a date; empty takes reports.timezone
 -- order: _place UInt8, client_id UUID
 -- note since: time of the first message of the unbroken run of this state, by the client's clock; repeats don't move it
 -- note since_known: exact; or earlier = the stored history begins within the run, so the change may be older; messages missing = serials after the last different state never arrived
 -- note cause: the first reason that applies why nothing is known of the machine
--- note error: the first parameter that looks like a failure code
+-- note error: the first parameter that looks like a failure code; not said with as_of
 -- link computer: /clients/{client_id}
 -- link client_id: client-states?client={client_id}
--- with: asked, scope, codes, rule, quiet, placed | picked, asked, codes, quiet, named
+-- with: stated, asked, scope, codes, rule, quiet, placed | picked, stated, asked, codes, quiet, named
 WITH
-    ['failed', 'restart', 'pending', 'bad', 'not_known', 'said_unknown', 'compliant', 'not_applicable',
+    ['failed', 'restart', 'pending', 'bad', 'not_known', 'said_nothing', 'said_unknown', 'compliant', 'not_applicable',
         'not_applicable_implied', 'other', 'outside'] AS places,
     everybody AS
     (
@@ -35,10 +38,17 @@ SELECT place, client_id, class
 FROM everybody
 WHERE multiIf({class:String} = '', 1,
               {class:String} = 'not_compliant', class IN ('bad', 'pending', 'restart', 'failed'),
-              {class:String} = 'unknown', class IN ('said_unknown', 'not_known'),
+              {class:String} = 'unknown', class IN ('said_unknown', 'not_known', 'said_nothing'),
+              -- if as_of:
+              {class:String} IN ('not_known', 'not_applicable_implied'), class = 'said_nothing',
+              -- end:
               class = {class:String})
 -- if cause:
+  -- if as_of:
+  AND class = if({cause:String} = 'said_unknown', 'said_unknown', 'said_nothing')
+  -- else:
   AND (cause = {cause:String} OR {cause:String} = 'said_unknown' AND class = 'said_unknown')
+  -- end:
 -- end:
   AND ({after:UInt8} = 0 OR (place, client_id) > ({after__place:UInt8}, {after_client_id:UUID}))
 ORDER BY place, client_id
@@ -60,13 +70,22 @@ WITH
         FROM
         (
             SELECT
-                client_id, topic_type, state_id, message_time, params,
+                client_id, topic_type, state_id, message_time,
+                -- if as_of:
+                CAST([], 'Array(String)') AS params,
+                -- else:
+                params,
+                -- end:
                 toUInt8(indexOf(leading_types, topic_type)) AS lead,
                 bitShiftLeft(toUInt128(serial), 64) + toUInt128(toUnixTimestamp64Milli(message_time)) AS place,
                 transform(bitShiftLeft(toUInt64(topic_type), 32) + state_id, arrayPushBack(known.1, toUInt64(0)),
                     arrayPushBack(known.2, toUInt8(0)),
                     toUInt8(indexOf(said_classes, if(the_kind = 'other', 'other', 'said_unknown')))) AS code
+            -- if as_of:
+            FROM stated
+            -- else:
             FROM current_states
+            -- end:
             WHERE topic_type IN (SELECT arrayJoin(arrayConcat(leading_types, detail_types))) AND topic_id = the_id
               AND client_id IN (SELECT arrayJoin(page_ids))
         ) AS t
@@ -81,6 +100,9 @@ WITH
         FROM state_messages
         WHERE client_id IN (SELECT arrayJoin(page_ids)) AND topic_id = the_id
           AND topic_type IN (SELECT arrayJoin(arrayConcat(leading_types, detail_types)))
+        -- if as_of:
+          AND toUnixTimestamp64Micro(received_time) <= {moment_us:Int64}
+        -- end:
         GROUP BY client_id, topic_type, serial, payload_hash
     ),
     -- In the order that counts: instant messages by arrival below all numbered ones, those by serial.

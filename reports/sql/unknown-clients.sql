@@ -18,7 +18,7 @@
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
 -- link missing_messages: missing-ranges?client={client_id}
--- with: asked, quiet, named
+-- with: stated, asked, quiet, named
 WITH
     unknown AS
     (

@@ -6,8 +6,10 @@
 -- description: Where machines stand on each update, the update that most machines still need first. The classes of a row
 --   add up to all machines of the site or of the collection. The counts of the site are at most minutes old, those of a
 --   collection are made now, over its members.
--- with: standings
+-- with: stated, told, standings
 -- param collection String = '': Only the members of this collection
+-- param as_of String = '': As of this moment, by arrival at the site: a date is its end; empty takes now
+-- param tz String = '': IANA time zone of a date; empty takes reports.timezone
 -- param group String = '': Only updates of this group
 -- param search String = '': Part of a title, an article or an id
 -- param severity String = '': Only updates of this severity
@@ -19,7 +21,7 @@
 -- note not_known: machines that scan for updates, or of the target, of which nothing certain is known
 -- note oldest_required: the client's own clock, at the oldest word of a machine that needs it
 -- note outside: machines that are not asked; they are in no percentage
--- link title: compliance?topic_type=500&topic_id={topic_id}&collection={collection}
+-- link title: compliance?topic_type=500&topic_id={topic_id}&collection={collection}&as_of={as_of}&tz={tz}
 WITH
     ['update'] AS asked_kinds,
     [toUInt32(500), 400, 402] AS asked_types

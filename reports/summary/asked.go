@@ -83,32 +83,46 @@ func (t *scanTimes) split(seen int64) (late, looked uint64) {
 	return late, t.before[len(t.before)-1] - late
 }
 
-// asked reads them.
-func (c *counts) asked(ctx context.Context, who asking, kind string, parts uint64) (*askedClients, error) {
-	a := &askedClients{asking: who, groups: map[askedGroup]*scanTimes{}}
+// asked reads them, as they are at each moment.
+func (c *counts) asked(ctx context.Context, who asking, kind string, m moments, parts uint64) ([]*askedClients, error) {
+	all := make([]*askedClients, m.count())
+	for at := range all {
+		all[at] = &askedClients{asking: who, groups: map[askedGroup]*scanTimes{}}
+	}
 	if who.target == "" && !who.update {
-		return a, nil // reported: nobody is asked
+		return all, nil // reported: nobody is asked
 	}
 	for part := range parts {
-		err := c.eachStanding(ctx, "asked", kind, who.target, parts, part, nil, func(scan func(...any) error) error {
+		err := c.eachStanding(ctx, "asked", kind, who.target, m, parts, part, nil, func(scan func(...any) error) error {
+			var at uint16
 			var cause, gap uint8
 			var one scanned
 			var silents uint64
-			if err := scan(&cause, &gap, &one.scan, &one.clients, &silents); err != nil {
+			if err := scan(&at, &cause, &gap, &one.scan, &one.clients, &silents); err != nil {
 				return err
 			}
-			a.silents += silents
-			g := askedGroup{cause, gap == 1}
-			if a.groups[g] == nil {
-				a.groups[g] = &scanTimes{}
-			}
-			a.groups[g].at = append(a.groups[g].at, one)
+			all[at-1].take(askedGroup{cause, gap == 1}, one, silents)
 			return nil
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
+	for _, a := range all {
+		a.sort()
+	}
+	return all, nil
+}
+
+func (a *askedClients) take(g askedGroup, one scanned, silents uint64) {
+	a.silents += silents
+	if a.groups[g] == nil {
+		a.groups[g] = &scanTimes{}
+	}
+	a.groups[g].at = append(a.groups[g].at, one)
+}
+
+func (a *askedClients) sort() {
 	for _, times := range a.groups {
 		slices.SortFunc(times.at, func(x, y scanned) int { return cmp.Compare(x.scan, y.scan) })
 		var sum uint64
@@ -117,5 +131,4 @@ func (c *counts) asked(ctx context.Context, who asking, kind string, parts uint6
 			times.before = append(times.before, sum)
 		}
 	}
-	return a, nil
 }

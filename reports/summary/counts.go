@@ -108,13 +108,13 @@ func (c *counts) count(ctx context.Context, all bool) (written int, err error) {
 		return 0, err
 	}
 	parts := 1 + scope/c.partClients
-	lists := map[asking]*askedClients{}
+	lists := map[asking][]*askedClients{}
 	for _, sl := range slicesOf(subjects, c.slicePairs*parts) {
-		rows, err := c.slice(ctx, sl, lists, scope, parts)
+		rows, err := c.slice(ctx, sl, moments{}, lists, []uint64{scope}, parts)
 		if err != nil {
 			return w.written, fmt.Errorf("%s subjects from %q on: %w", sl.kind, sl.subjects[0].id, err)
 		}
-		if err := w.write(ctx, rows); err != nil {
+		if err := w.write(ctx, rows[0]); err != nil {
 			return w.written, err
 		}
 	}

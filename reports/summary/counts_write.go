@@ -8,8 +8,13 @@ import (
 
 // stored reads the rows as they stand, and the greatest version.
 func (c *counts) stored(ctx context.Context) (rows map[subjectKey]countsRow, version uint64, err error) {
+	return c.rows(ctx, "counts_stored")
+}
+
+func (c *counts) rows(ctx context.Context, name string, args ...any) (rows map[subjectKey]countsRow, version uint64,
+	err error) {
 	rows = map[subjectKey]countsRow{}
-	err = c.s.each(ctx, "counts_stored", nil, func(scan func(...any) error) error {
+	err = c.s.each(ctx, name, args, func(scan func(...any) error) error {
 		var r countsRow
 		err := scan(&r.kind, &r.id, &r.topic, &r.counted, &r.good, &r.bad, &r.pending, &r.restart, &r.failed, &r.naSaid,
 			&r.naImplied, &r.saidUnknown, &r.notKnown, &r.other, &r.beyond, &r.outside, &r.staleAll, &r.scope, &r.seen,
@@ -22,9 +27,10 @@ func (c *counts) stored(ctx context.Context) (rows map[subjectKey]countsRow, ver
 	return rows, version, err
 }
 
-// countsWriter writes rows that differ from those that are stored.
+// countsWriter writes rows that differ from those that are stored: of now, or of the end of a day.
 type countsWriter struct {
 	s       *Summarizer
+	day     time.Time // zero: now
 	stored  map[subjectKey]countsRow
 	version uint64
 	written int
@@ -46,11 +52,18 @@ func (w *countsWriter) remove(ctx context.Context, subjects []subject) error {
 	return w.write(ctx, gone)
 }
 
+// columnsOfCounts are those of subject_counts; subject_days has one more before them, the day.
+const columnsOfCounts = `kind, topic_id, topic_type, counted, good, bad, pending, restart, failed, na_said, na_implied,
+	said_unknown, not_known, other, outside, outside_spoke, stale, scope_clients, first_seen, newest, oldest_bad, deleted,
+	version)`
+
 // write stores rows, in one block.
 func (w *countsWriter) write(ctx context.Context, rows []countsRow) error {
-	batch, err := w.s.deps.Store.Conn().PrepareBatch(w.s.deps.Store.InsertContext(ctx), `INSERT INTO subject_counts (kind,
-		topic_id, topic_type, counted, good, bad, pending, restart, failed, na_said, na_implied, said_unknown, not_known,
-		other, outside, outside_spoke, stale, scope_clients, first_seen, newest, oldest_bad, deleted, version)`)
+	text := "INSERT INTO subject_counts ("
+	if !w.day.IsZero() {
+		text = "INSERT INTO subject_days (day, "
+	}
+	batch, err := w.s.deps.Store.Conn().PrepareBatch(w.s.deps.Store.InsertContext(ctx), text+columnsOfCounts)
 	if err != nil {
 		return fmt.Errorf("write counts: %w", err)
 	}
@@ -66,10 +79,13 @@ func (w *countsWriter) write(ctx context.Context, rows []countsRow) error {
 			oldest = &at
 		}
 		n++
-		err := batch.Append(r.kind, r.id, r.topic, r.counted, r.good, r.bad, r.pending, r.restart, r.failed, r.naSaid,
+		values := []any{r.kind, r.id, r.topic, r.counted, r.good, r.bad, r.pending, r.restart, r.failed, r.naSaid,
 			r.naImplied, r.saidUnknown, r.notKnown, r.other, r.beyond, r.outside, r.staleAll, r.scope,
-			time.UnixMicro(r.seen).UTC(), time.UnixMilli(r.newest).UTC(), oldest, r.deleted, w.version)
-		if err != nil {
+			time.UnixMicro(r.seen).UTC(), time.UnixMilli(r.newest).UTC(), oldest, r.deleted, w.version}
+		if !w.day.IsZero() {
+			values = append([]any{w.day}, values...)
+		}
+		if err := batch.Append(values...); err != nil {
 			return fmt.Errorf("write the counts of %s %.80q: %w", r.kind, r.id, err)
 		}
 	}

@@ -81,6 +81,7 @@ func (d dying) Exec(ctx context.Context, query string, args ...any) error {
 func (s *site) start() {
 	s.s = New(time.Second, Deps{Store: s})
 	s.s.margin, s.s.machines.every = 0, 0
+	s.s.days.job.rests = time.Now().Add(time.Hour) // days have tests of their own
 }
 
 // step makes the summaries, or dies while it does.

@@ -45,35 +45,48 @@ func (s *spoke) add(o spoke) {
 	}
 }
 
-// slice counts some subjects.
-func (c *counts) slice(ctx context.Context, sl subjectSlice, lists map[asking]*askedClients, scope, parts uint64) (
-	[]countsRow, error) {
+// moments are the ends of days that are counted at once, ascending, in µs by arrival; none is now. recent says that the one
+// day has just ended: what is known of this moment only is taken for it.
+type moments struct {
+	ends   []int64
+	recent bool
+}
+
+func (m moments) count() int { return max(1, len(m.ends)) }
+
+// slice counts some subjects at each moment. scope is how many clients the site had then.
+func (c *counts) slice(ctx context.Context, sl subjectSlice, m moments, lists map[asking][]*askedClients, scope []uint64,
+	parts uint64) (rows [][]countsRow, err error) {
 	who := asking{sl.kind == "update", sl.target}
 	list := lists[who]
 	if list == nil {
 		clear(lists) // slices of one target follow each other
-		var err error
-		if list, err = c.asked(ctx, who, sl.kind, parts); err != nil {
+		if list, err = c.asked(ctx, who, sl.kind, m, parts); err != nil {
 			return nil, err
 		}
 		lists[who] = list
 	}
-	said := make([]spoke, len(sl.subjects))
+	said := make([][]spoke, m.count())
+	for at := range said {
+		said[at] = make([]spoke, len(sl.subjects))
+	}
 	for part := range parts {
-		if err := c.spoke(ctx, sl, parts, part, said); err != nil {
+		if err := c.spoke(ctx, sl, m, parts, part, said); err != nil {
 			return nil, err
 		}
 	}
-	rows := make([]countsRow, len(said))
-	for i, s := range sl.subjects {
-		rows[i] = rowOf(s, said[i], list, scope)
+	rows = make([][]countsRow, m.count())
+	for at := range said {
+		for i, s := range sl.subjects {
+			rows[at] = append(rows[at], rowOf(s, said[at][i], list[at], scope[at]))
+		}
 	}
 	return rows, nil
 }
 
-// spoke adds what a part of the clients said of each subject. Ids are given as hexadecimal digits: whatever a client
+// spoke adds what a part of the clients said of each subject by each moment. Ids are given as hexadecimal digits: whatever a client
 // wrote into one, nobody has to escape it.
-func (c *counts) spoke(ctx context.Context, sl subjectSlice, parts, part uint64, said []spoke) error {
+func (c *counts) spoke(ctx context.Context, sl subjectSlice, m moments, parts, part uint64, said [][]spoke) error {
 	ids, numbers, seen := make([]string, len(sl.subjects)), make([]string, len(sl.subjects)), make([]string, len(sl.subjects))
 	for i, s := range sl.subjects {
 		ids[i], numbers[i], seen[i] = "'"+hex.EncodeToString([]byte(s.id))+"'", strconv.Itoa(i+1), strconv.FormatInt(s.seen, 10)
@@ -83,32 +96,47 @@ func (c *counts) spoke(ctx context.Context, sl subjectSlice, parts, part uint64,
 		list("ids", ids), list("numbers", numbers), list("seen", seen),
 		list("leading", texts(leading)), list("types", texts(all)),
 	}
-	return c.eachStanding(ctx, "spoke", sl.kind, sl.target, parts, part, args, func(scan func(...any) error) error {
+	return c.eachStanding(ctx, "spoke", sl.kind, sl.target, m, parts, part, args, func(scan func(...any) error) error {
 		var n uint32
+		var at uint16
 		var s spoke
-		err := scan(&n, &s.good, &s.bad, &s.pending, &s.restart, &s.failed, &s.naSaid, &s.saidUnknown, &s.other,
+		err := scan(&n, &at, &s.good, &s.bad, &s.pending, &s.restart, &s.failed, &s.naSaid, &s.saidUnknown, &s.other,
 			&s.outside, &s.stale, &s.askedSilent, &s.askedAs, &s.newest, &s.oldestBad)
 		if err == nil {
-			said[n-1].add(s)
+			said[at-1][n-1].add(s)
 		}
 		return err
 	})
 }
 
-// eachStanding runs a statement that begins with how each client of a part stands.
-func (c *counts) eachStanding(ctx context.Context, name, kind, target string, parts, part uint64, more []any,
+// eachStanding runs a statement that begins with how each client of a part stands, and with what it says where args name
+// topics.
+func (c *counts) eachStanding(ctx context.Context, name, kind, target string, m moments, parts, part uint64, args []any,
 	take func(func(...any) error) error) error {
-	standing, err := statement("standing")
-	if err != nil {
-		return err
+	sources := []string{"standing", "states"}
+	if args == nil {
+		sources = sources[:1]
+	}
+	with := make([]string, len(sources))
+	for i, source := range sources {
+		if len(m.ends) > 0 {
+			source += "_then"
+		}
+		var err error
+		if with[i], err = statement(source); err != nil {
+			return err
+		}
 	}
 	text, err := statement(name)
 	if err != nil {
 		return err
 	}
-	args := append(more, clickhouse.Named("kind", kind), clickhouse.Named("target", target),
+	args = append(args, clickhouse.Named("kind", kind), clickhouse.Named("target", target),
 		named("parts", parts), named("part", part), named("stale_seconds", uint64(c.stale.Seconds())))
-	return c.s.eachOf(ctx, name, "WITH\n"+standing+text, args, take)
+	if len(m.ends) > 0 {
+		args = append(args, list("ends", texts(m.ends)), clickhouse.Named("recent", map[bool]string{false: "0", true: "1"}[m.recent]))
+	}
+	return c.s.eachOf(ctx, name, "WITH\n"+strings.Join(with, ",\n")+text, args, take)
 }
 
 // list is a parameter of an array type.
@@ -116,10 +144,10 @@ func list(name string, elements []string) any {
 	return clickhouse.Named(name, "["+strings.Join(elements, ",")+"]")
 }
 
-func texts(numbers []uint32) []string {
+func texts[N uint32 | int64](numbers []N) []string {
 	out := make([]string, len(numbers))
 	for i, n := range numbers {
-		out[i] = strconv.FormatUint(uint64(n), 10)
+		out[i] = strconv.FormatInt(int64(n), 10)
 	}
 	return out
 }
@@ -160,12 +188,7 @@ func rowOf(s subject, said spoke, asked *askedClients, scope uint64) countsRow {
 	row := countsRow{kind: s.kind, id: s.id, topic: s.topic, spoke: said, naImplied: as[implied], notKnown: notKnown(as),
 		scope: scope, seen: s.seen}
 	row.staleAll = said.stale + asked.silents - min(said.askedSilent, asked.silents)
-	population := said.good + said.bad + said.pending + said.restart + said.failed + said.naSaid + said.saidUnknown +
-		said.other + row.naImplied
-	for _, n := range row.notKnown {
-		population += n
-	}
-	row.beyond = scope - min(population, scope)
+	row.beyond = scope - min(row.population(), scope)
 	switch {
 	case s.target != "":
 		row.counted = "targeted"
@@ -175,6 +198,19 @@ func rowOf(s subject, said spoke, asked *askedClients, scope uint64) countsRow {
 		row.counted = "reported"
 	}
 	return row
+}
+
+// spoken is how many of those who count told of the subject.
+func (r countsRow) spoken() uint64 {
+	return r.good + r.bad + r.pending + r.restart + r.failed + r.naSaid + r.saidUnknown + r.other
+}
+
+func (r countsRow) population() uint64 {
+	n := r.spoken() + r.naImplied
+	for _, clients := range r.notKnown {
+		n += clients
+	}
+	return n
 }
 
 func (r countsRow) key() subjectKey { return subjectKey{r.kind, r.id, r.topic} }

@@ -35,6 +35,7 @@ type Deps struct {
 	Stale       time.Duration        // after so long without a report a client is silent
 	Waiting     waiting              // nil: nobody looks into the inbox
 	Collections keeper               // nil: nobody keeps the members of saved queries
+	Zone        *time.Location       // whose days are counted; nil: UTC
 	Orphans     time.Duration        // how long inserts of a process that died may go on; 0 for an engine of this process
 	Log         *slog.Logger         // nil discards
 	Registerer  prometheus.Registerer
@@ -58,6 +59,7 @@ type Summarizer struct {
 
 	looks    looks
 	counts   *counts
+	days     *days
 	machines machines
 	one      sync.Mutex // held by whoever makes summaries
 }
@@ -94,6 +96,7 @@ func New(interval time.Duration, deps Deps) *Summarizer {
 	s.counts = newCounts(s, cmp.Or(deps.Stale, staleAfter))
 	s.machines.every = machineNews
 	s.jobs = append(s.jobs, &job{name: "machines", run: s.makeMachines})
+	s.days = &days{s: s, job: &job{name: "days"}, zone: cmp.Or(deps.Zone, time.UTC)}
 	return s
 }
 
@@ -135,7 +138,18 @@ func (s *Summarizer) Step(ctx context.Context) error {
 	if err := s.counts.step(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("counts of subjects: %w", err))
 	}
+	if err := s.overTime(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("history: %w", err))
+	}
 	return errors.Join(errs...)
+}
+
+// overTime keeps what was: the history of topics, then what is made of it.
+func (s *Summarizer) overTime(ctx context.Context) error {
+	if err := s.makeHistory(ctx, &job{name: "history"}); err != nil {
+		return err
+	}
+	return s.days.step(ctx)
 }
 
 // Rebuild makes every summary anew, as if there were none, and says how long it took.
@@ -255,7 +269,13 @@ func (s *Summarizer) restart(ctx context.Context) error {
 		}
 	}
 	s.counts.again()
-	return s.exec(ctx, "restart", clickhouse.Named("job", s.counts.job.name))
+	s.days.job.rests = time.Time{}
+	for _, name := range []string{s.counts.job.name, s.days.job.name} {
+		if err := s.exec(ctx, "restart", clickhouse.Named("job", name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // advance notes how far a summary goes now. It never goes back.

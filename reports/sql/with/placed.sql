@@ -13,7 +13,7 @@
         -- if class in '', unknown, outside:
         SELECT client_id, class, cause FROM said UNION ALL SELECT client_id, class, cause FROM quiet
         -- end:
-        -- if class in not_known, not_applicable_implied:
+        -- if class in not_known, not_applicable_implied, said_nothing:
         SELECT client_id, class, cause FROM quiet
         -- end:
         -- if class in compliant, not_compliant, bad, pending, restart, failed, not_applicable, said_unknown, other:

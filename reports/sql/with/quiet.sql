@@ -1,6 +1,18 @@
--- Who should have told of the subject and did not, with the class and the cause: members of its target, or for an update those who scan; without a topic id all that never told of the type. Needs asked before it; among details only the clients of page_ids.
+-- Who should have told of the subject and did not, with the class and the cause: members of its target, or for an update those who scan; without a topic id all that never told of the type. With as_of the class is said_nothing: why is not known of the past. Needs stated and asked before it; among details only the clients of page_ids.
     asked_clients AS
     (
+        -- if as_of:
+        SELECT client_id
+        FROM client_scans
+        WHERE the_kind = 'update' AND the_target = ''
+        GROUP BY client_id
+        HAVING min(client_scans.first_arrival) <= fromUnixTimestamp64Micro({moment_us:Int64}, 'UTC')
+        UNION ALL
+        SELECT client_id
+        FROM clients_seen FINAL
+        WHERE the_target != '' AND client_id IN (SELECT client_id FROM collection_members WHERE name = the_target)
+          AND toUnixTimestamp64Micro(first_report_time) <= {moment_us:Int64}
+        -- else:
         -- if subject_id:
         SELECT client_id, CAST(client_scans.last_scan, 'DateTime64(3, \'UTC\')') AS last_scan,
             CAST(client_scans.wrong_clock, 'DateTime64(6, \'UTC\')') AS wrong_clock
@@ -19,11 +31,16 @@
         SELECT client_id, toDateTime64(0, 3, 'UTC') AS last_scan, toDateTime64(0, 6, 'UTC') AS wrong_clock
         FROM clients_seen
         -- end:
+        -- end:
     ),
     quiet AS
     (
         SELECT
             client_id,
+            -- if as_of:
+            'said_nothing' AS class,
+            '' AS cause
+            -- else:
             max(asked_clients.last_scan) AS scanned,
             max(asked_clients.wrong_clock) AS wrong,
             client_id IN (SELECT ClientID FROM SR_MissingMessageRanges WHERE SerialJump = 0) AS gap,
@@ -53,7 +70,22 @@
                 wrong > scanned, 'clock',
                 the_kind = 'update' AND scanned < the_seen, 'not_scanned',
                 'never_told')) AS cause
+            -- end:
         FROM asked_clients
+        -- if as_of:
+        -- What was not there yet asked nobody.
+        WHERE client_id NOT IN
+        (
+            SELECT client_id FROM topic_history
+            WHERE topic_type IN (SELECT arrayJoin(arrayConcat(leading_types, detail_types))) AND topic_id = the_id
+              AND earliest >= bitNot(toUInt64({moment_us:Int64}))
+            UNION ALL
+            SELECT client_id FROM instant_states_data
+            WHERE topic_type IN (SELECT arrayJoin(arrayConcat(leading_types, detail_types))) AND topic_id = the_id
+              AND toUnixTimestamp64Micro(received_time) <= {moment_us:Int64}
+        )
+          AND toUnixTimestamp64Micro(the_seen) <= {moment_us:Int64}
+        -- else:
         WHERE client_id NOT IN
         (
             SELECT client_id FROM current_states_data
@@ -71,13 +103,14 @@
               AND topic_id = the_id
             -- end:
         )
+        -- end:
         -- if page_details:
           AND client_id IN (SELECT arrayJoin(page_ids))
         -- end:
         -- if collection:
           AND client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String})
         -- else:
-          AND client_id NOT IN (SELECT client_id FROM retired_clients)
+          AND client_id NOT IN (SELECT client_id FROM gone)
         -- end:
         GROUP BY client_id
     ),

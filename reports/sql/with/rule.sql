@@ -1,4 +1,4 @@
--- What each client told of the subject, in one class. Needs asked and codes before it.
+-- What each client told of the subject, in one class. Needs stated, asked and codes before it.
     -- The leading type decides. What is bad is said more exactly by a detail, and where nothing leads a detail stands alone.
     spoke AS
     (
@@ -18,12 +18,12 @@
                 -- Serial, then message time, with room for the class.
                 bitShiftLeft(toUInt128(serial), 64)
                     + toUInt128((toUnixTimestamp64Milli(message_time) + 4398046511104) * 16 + code) AS place
-            FROM current_states
+            FROM stated
             WHERE topic_type IN (SELECT arrayJoin(arrayConcat(leading_types, detail_types))) AND topic_id = the_id
             -- if collection:
               AND client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String})
             -- else:
-              AND client_id NOT IN (SELECT client_id FROM retired_clients)
+              AND client_id NOT IN (SELECT client_id FROM gone)
             -- end:
         )
         GROUP BY client_id

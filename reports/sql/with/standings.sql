@@ -1,56 +1,6 @@
--- Where the clients of the site, or of the collection that is named, stand on every subject of asked_kinds, which the query says with their topic types, asked_types. The site's counts are kept, a collection's are made over its members; those who scanned since an update was first seen are a rank (looked), less those of them who spoke.
-    -- if collection:
-    members AS
-    (
-        SELECT client_id
-        FROM clients_seen FINAL
-        WHERE client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String})
-    ),
+-- Needs told before it. Where the clients of the site, or of the collection that is named, stand on every subject of asked_kinds. The site's counts are kept of now and of the end of days; a collection's are made over its members, and so are those of another moment. Those who scanned since an update was first seen are a rank (looked), less those of them who spoke; of another moment that is not known.
+    -- if counted_from in now, then:
     (SELECT count() FROM members) AS scope_clients,
-    asked AS
-    (
-        SELECT kind, topic_id, topic_type, target, toUnixTimestamp64Micro(first_seen) AS seen
-        FROM subjects
-        WHERE kind IN (SELECT arrayJoin(asked_kinds))
-    ),
-    ['good', 'bad', 'pending', 'restart', 'failed', 'not_applicable', 'said_unknown', 'other'] AS class_names,
-    told AS
-    (
-        SELECT
-            kind,
-            topic_id,
-            client_id,
-            argMinIf(code, place, place > 0) AS leads,
-            argMaxIf(code, rank, place = 0) AS detail,
-            argMaxIf(code, rank, place = 0 AND code IN (3, 4, 5)) AS progress,
-            toUInt8(multiIf(leads = 0, detail, leads = 2 AND progress > 0, progress, leads)) AS class,
-            if(leads > 0, argMinIf(ms, place, place > 0), argMaxIf(ms, rank, place = 0)) AS since_ms,
-            max(ms) AS newest_ms
-        FROM
-        (
-            SELECT
-                multiIf(topic_type IN (300, 301, 302), 'deployment',
-                    topic_id IN (SELECT topic_id FROM asked WHERE kind = 'baseline'), 'baseline', 'update') AS kind,
-                topic_id,
-                client_id,
-                toUInt8(multiIf(kind = 'update', indexOf([500, 400], topic_type), kind = 'baseline', topic_type = 401,
-                    topic_type = 300)) AS place,
-                toUnixTimestamp64Milli(message_time) AS ms,
-                bitShiftLeft(toUInt128(serial), 64) + toUInt128(ms) AS rank,
-                toUInt8(if(c.code > 0, c.code, 7)) AS code
-            FROM
-            (
-                SELECT topic_type, topic_id, client_id, state_id, serial, message_time
-                FROM current_states
-                WHERE topic_type IN (SELECT arrayJoin(asked_types))
-                  AND client_id IN (SELECT client_id FROM members)
-            ) AS s
-            ANY LEFT JOIN (SELECT topic_type, state_id, indexOf(class_names, class) AS code FROM classes) AS c
-                ON c.topic_type = s.topic_type AND c.state_id = s.state_id
-            WHERE kind != 'update' OR topic_type != 401
-        )
-        GROUP BY kind, topic_id, client_id
-    ),
     scans AS
     (
         SELECT client_id, max(1000 * toUnixTimestamp64Milli(CAST(client_scans.last_scan, 'DateTime64(3, \'UTC\')'))) AS scan,
@@ -58,6 +8,9 @@
         FROM client_scans
         WHERE client_id IN (SELECT client_id FROM members)
         GROUP BY client_id
+        -- if as_of:
+        HAVING min(client_scans.first_arrival) <= fromUnixTimestamp64Micro({moment_us:Int64}, 'UTC')
+        -- end:
     ),
     (SELECT count() FROM scans) AS all_scans,
     aimed AS
@@ -79,7 +32,11 @@
             countIf(inside AND class = 6) AS na_said,
             countIf(inside AND class IN (7, 8)) AS said_unknown,
             countIf(if(target = '', kind = 'update' AND scanned, inside)) AS spoke_asked,
+            -- if as_of:
+            toUInt64(0) AS spoke_looked,
+            -- else:
             countIf(target = '' AND kind = 'update' AND scanned AND scan >= seen AND NOT gap) AS spoke_looked,
+            -- end:
             maxIf(newest_ms, inside) AS newest,
             minIf(since_ms, inside AND class IN (2, 3, 4, 5)) AS oldest_bad
         FROM
@@ -101,7 +58,13 @@
             SELECT kind, topic_id, sum(n) OVER (ORDER BY at DESC RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS clients
             FROM
             (
-                SELECT '' AS kind, '' AS topic_id, scan AS at, count() AS n FROM scans WHERE NOT gap GROUP BY scan
+                SELECT '' AS kind, '' AS topic_id, scan AS at, count() AS n FROM scans
+                -- if as_of:
+                WHERE 0
+                -- else:
+                WHERE NOT gap
+                -- end:
+                GROUP BY scan
                 UNION ALL
                 SELECT kind, topic_id, seen AS at, toUInt64(0) AS n FROM asked WHERE kind = 'update' AND target = ''
             )
@@ -109,11 +72,16 @@
         WHERE kind != ''
     ),
     -- else:
+    -- if counted_from in days:
+    (SELECT max(scope_clients) FROM subject_days FINAL WHERE day = {moment_day:Date} AND kind IN (SELECT arrayJoin(asked_kinds)))
+        AS scope_clients,
+    -- else:
     (SELECT count() FROM clients_seen FINAL WHERE client_id NOT IN (SELECT client_id FROM retired_clients)) AS scope_clients,
+    -- end:
     -- end:
     standings AS
     (
-        -- if collection:
+        -- if counted_from in now, then:
         SELECT
             a.kind AS kind,
             a.topic_id AS topic_id,
@@ -132,8 +100,13 @@
         SELECT CAST(kind, 'String') AS kind, topic_id, CAST(counted, 'String') AS counted, good, bad, pending, restart,
             failed, na_said + na_implied AS not_applicable,
             said_unknown + other + arraySum(mapValues(not_known)) AS not_known, newest, oldest_bad
+        -- if counted_from in days:
+        FROM subject_days FINAL
+        WHERE day = {moment_day:Date} AND deleted = 0 AND kind IN (SELECT arrayJoin(asked_kinds))
+        -- else:
         FROM subject_counts FINAL
         WHERE deleted = 0 AND kind IN (SELECT arrayJoin(asked_kinds))
+        -- end:
         -- end:
     ),
     (part, whole) -> if(whole = 0, NULL, intDiv(1000 * part, greatest(whole, 1)) / 10) AS portion,

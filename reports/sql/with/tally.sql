@@ -1,4 +1,4 @@
--- How many clients are in each class, and the figures that follow, as one row: the site's as they are kept, or counted now. tally has (class, cause, machines) of the population; outside_spoke told of it and does not count. Needs asked, scope and placed before it.
+-- How many clients are in each class, and the figures that follow, as one row: the site's as they are kept of now or of a day, or counted. tally has (class, cause, machines) of the population; outside_spoke told of it and does not count. Needs asked, scope and placed before it.
     figures AS
     (
         -- if subject_kept:
@@ -15,9 +15,16 @@
             s.good AS good,
             s.bad + s.pending + s.restart + s.failed AS not_compliant,
             s.said_unknown + arraySum(mapValues(why_not)) AS unknown,
+        -- if counted_from in days:
+            s.scope_clients AS scope_clients
+        FROM subject_days AS s FINAL
+        WHERE s.day = {moment_day:Date} AND s.kind = the_kind
+        -- else:
             greatest((SELECT count() FROM scope), population) AS scope_clients
         FROM subject_counts AS s FINAL
-        WHERE s.kind = the_kind AND s.topic_id = the_id AND (the_kind != 'other' OR s.topic_type = the_type) AND s.deleted = 0
+        WHERE s.kind = the_kind
+        -- end:
+          AND s.topic_id = the_id AND (the_kind != 'other' OR s.topic_type = the_type) AND s.deleted = 0
         LIMIT 1
         -- else:
         SELECT
@@ -27,13 +34,17 @@
             sumIf(machines, class = 'outside') AS outside_spoke,
             sumIf(machines, class = 'compliant') AS good,
             sumIf(machines, class IN ('bad', 'pending', 'restart', 'failed')) AS not_compliant,
-            sumIf(machines, class IN ('said_unknown', 'not_known')) AS unknown,
+            sumIf(machines, class IN ('said_unknown', 'not_known', 'said_nothing')) AS unknown,
             greatest((SELECT count() FROM scope), population) AS scope_clients
         FROM
         (
             SELECT class, cause, count() AS machines,
+                -- if as_of:
+                toUInt64(0) AS silent
+                -- else:
                 countIf(client_id IN (SELECT client_id FROM clients_seen FINAL
                     WHERE last_report_time < now64(6, 'UTC') - toIntervalSecond({stale_seconds:UInt32}))) AS silent
+                -- end:
             FROM placed
             GROUP BY class, cause
         )

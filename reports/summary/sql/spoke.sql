@@ -2,6 +2,7 @@
 -- above 0 is that of a leading type.
 SELECT
     n,
+    d,
     countIf(inside AND class = 1) AS good,
     countIf(inside AND class = 2) AS bad,
     countIf(inside AND class = 3) AS pending,
@@ -19,7 +20,7 @@ SELECT
     minIf(since_ms, inside AND class IN (2, 3, 4, 5)) AS oldest_bad
 FROM
 (
-SELECT told.n AS n, told.class AS class, told.newest_ms AS newest_ms, told.since_ms AS since_ms, st.inside AS inside,
+SELECT told.n AS n, told.d AS d, told.class AS class, told.newest_ms AS newest_ms, told.since_ms AS since_ms, st.inside AS inside,
     st.silent AS silent, st.asked AS asked,
     toUInt8(multiIf(NOT asked, 0, {target:String} = '' AND scan >= seen AND NOT gap, 9, cause > 0, cause,
         {kind:String} = 'update' AND scan < seen, 7, 8)) AS would
@@ -27,6 +28,7 @@ FROM
 (
     SELECT
         n,
+        d,
         client_id,
         {seen:Array(Int64)}[n] AS seen,
         argMinIf(code, place, place > 0) AS leads,
@@ -39,18 +41,13 @@ FROM
     (
         SELECT
             transform(topic_id, arrayMap(i -> unhex(i), {ids:Array(String)}), {numbers:Array(UInt32)}, toUInt32(0)) AS n,
+            d,
             client_id,
             toUInt8(indexOf({leading:Array(UInt32)}, topic_type)) AS place,
             bitShiftLeft(toUInt128(serial), 64) + toUInt128(ms) AS rank,
             toUnixTimestamp64Milli(message_time) AS ms,
             toUInt8(multiIf(c.code > 0, c.code, {kind:String} = 'other', 8, 7)) AS code
-        FROM
-        (
-            SELECT topic_type, topic_id, client_id, state_id, serial, message_time
-            FROM current_states
-            WHERE topic_type IN ({types:Array(UInt32)}) AND topic_id IN (SELECT unhex(arrayJoin({ids:Array(String)})))
-              AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
-        ) AS s
+        FROM states AS s
         ANY LEFT JOIN
         (
             SELECT topic_type, state_id, indexOf(['good', 'bad', 'pending', 'restart', 'failed', 'not_applicable',
@@ -58,11 +55,11 @@ FROM
             FROM classes
         ) AS c ON c.topic_type = s.topic_type AND c.state_id = s.state_id
     )
-    GROUP BY n, client_id
+    GROUP BY n, d, client_id
 ) AS told
 INNER JOIN
 (
-    SELECT client_id, inside, asked, silent, scan, gap, cause FROM standing
-) AS st ON st.client_id = told.client_id
+    SELECT client_id, d, inside, asked, silent, scan, gap, cause FROM standing
+) AS st ON st.client_id = told.client_id AND st.d = told.d
 )
-GROUP BY n
+GROUP BY n, d

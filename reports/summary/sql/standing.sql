@@ -5,6 +5,7 @@
     (
         SELECT
             client_id,
+            toUInt16(1) AS d,
             groupBitOr(f.bits) AS bits,
             toUInt8({target:String} = '' OR bitTest(bits, 6)) AS inside,
             toUInt8(if({target:String} = '', {kind:String} = 'update' AND bitTest(bits, 5), bitTest(bits, 6))) AS asked,
