@@ -7,6 +7,7 @@ import (
 
 	"statewire/console/web"
 	"statewire/internal/parse"
+	"statewire/reports"
 )
 
 // asOfName is the parameter that asks a page about another moment than now: a date, which is its end, or a time.
@@ -47,12 +48,22 @@ func (m moment) words() string {
 func dayWords(day time.Time) string { return day.Format("2 January 2006") }
 
 // zone is the one whose days the site counts.
-func (s *Server) zone() *time.Location { return time.UTC }
+func (s *Server) zone() *time.Location {
+	zone, err := reports.ParseZone(s.cfg.Timezone)
+	if err != nil {
+		return time.UTC // a configuration that is valid names one
+	}
+	return zone
+}
 
 // then is the band above a page that is not about now; nil where it is, and where no report takes the moment.
 func (s *Server) then(r *http.Request) *web.Then {
 	query := r.URL.Query()
-	m := readMoment(query.Get(asOfName), s.zone())
+	zone, err := reports.ParseZone(query.Get("tz")) // a report's own parameter
+	if err != nil {
+		zone = s.zone()
+	}
+	m := readMoment(query.Get(asOfName), zone)
 	if m.at.IsZero() || m.at.After(s.now()) {
 		return nil
 	}

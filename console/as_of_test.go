@@ -86,17 +86,16 @@ func TestOnlyDaysThatAreOverCanBeChosen(t *testing.T) {
 }
 
 func TestLinksKeepTheMoment(t *testing.T) {
-	columns := []reports.Column{{Name: "client_id"}, {Name: "serial"}}
-	report := &reports.Report{Links: map[string]string{"client_id": "/clients/{client_id}",
-		"serial": "/clients/{client_id}?serial={serial}"}}
-	asked := map[string]string{asOfName: "2026-11-01"}
-	for column, want := range map[string]string{"client_id": "/clients/a?as_of=2026-11-01",
-		"serial": "/clients/a?serial=7&as_of=2026-11-01"} {
-		if got := linkOf(report, column, columns, []any{"a", uint64(7)}, asked); got != want {
-			t.Errorf("%s: %s", column, got)
+	for link, want := range map[string]string{"/clients/a": "/clients/a?as_of=2026-11-01",
+		"/clients/a?serial=7": "/clients/a?serial=7&as_of=2026-11-01", "": ""} {
+		if got := asOfLink(link, "2026-11-01"); got != want {
+			t.Errorf("%s: %s", link, got)
 		}
-		if got := linkOf(report, column, columns, []any{nil, uint64(7)}, asked); got != "" {
-			t.Errorf("%s leads to nothing: %s", column, got)
+	}
+	at := reports.Moment{At: time.Date(2026, 11, 2, 4, 59, 59, 0, time.UTC)}
+	for tz, want := range map[string]string{"": "2026-11-01", "America/New_York": "2026-11-02T04:59:59Z"} {
+		if got := momentAsked(map[string]string{asOfName: "2026-11-01", "tz": tz}, &at); got != want {
+			t.Errorf("a date in %q is %s on a page", tz, got)
 		}
 	}
 	row := reports.Record{"topic_id": "a/b", "title": "A", "compliant": uint64(1), "not_known": uint64(2)}

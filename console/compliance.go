@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"statewire/console/web"
 	"statewire/internal/humanize"
@@ -150,13 +151,21 @@ func (s *Server) fillKinds(ctx context.Context, view *web.Compliance, tab compli
 	params map[string]string) error {
 	if callerOf(ctx).Scoped() {
 		return newProblem(http.StatusForbidden, "out_of_scope", fmt.Sprintf("%s are counted for the whole site only: the "+
-			"page of each, /subjects/KIND/ID, counts one of the caller's collections.", tab.title))
+			"page of each, /subjects/KIND/ID, counts one of the caller's collections.", listOf(tab)))
 	}
 	asked := map[string]string{"kinds": tab.kinds}
 	for _, name := range []string{"group", "severity", "search"} {
 		asked[name] = params[name]
 	}
-	rows, err := s.ask(ctx, "subjects_of_kind", asked)
+	query := "subjects_of_kind"
+	if params[asOfName] != "" {
+		query = "subjects_of_kind_day"
+		var err error
+		if asked["day"], err = s.countedDay(ctx, tab, params); err != nil {
+			return err
+		}
+	}
+	rows, err := s.ask(ctx, query, asked)
 	if err != nil {
 		return err
 	}
@@ -168,6 +177,28 @@ func (s *Server) fillKinds(ctx context.Context, view *web.Compliance, tab compli
 		view.Count += ", counted for the whole site; the page of each counts the collection"
 	}
 	return nil
+}
+
+// countedDay is the day that a list is about whose subjects are counted at the ends of days only. What no report takes is
+// refused in a report's words.
+func (s *Server) countedDay(ctx context.Context, tab complianceTab, params map[string]string) (string, error) {
+	if _, err := s.machineClasses(ctx, scopeOf(params)); err != nil {
+		return "", err
+	}
+	then := readMoment(params[asOfName], s.zone())
+	if !then.isDay {
+		return "", newProblem(http.StatusBadRequest, "bad_parameter", fmt.Sprintf("%s are listed as of the end of a day: give "+
+			"a date. The page of each can be asked as of any time.", listOf(tab)))
+	}
+	return then.at.Format(time.DateOnly), nil
+}
+
+// listOf is what a tab lists, as a sentence begins.
+func listOf(tab complianceTab) string {
+	if tab.name == "other" {
+		return "Other subjects"
+	}
+	return tab.title
 }
 
 // countSubjects says how many lines there are, or why there is none.

@@ -111,7 +111,7 @@ func TestTimeToRemediateIsASentenceAndARow(t *testing.T) {
 			[]reports.Record{{"required_ever": uint64(3), "fixed": uint64(2), "open": uint64(1), "p50_days": 3.0,
 				"p90_days": 10.0, "within_7d": 33.3, "within_14d": 66.6, "within_30d": nil,
 				"oldest_open": tabular.Date("2026-11-10")}}},
-		{"none fixed", "Machines needed it 1 time; it was never fixed yet. 1 machine still needs it.", "1, 0, 1, –, –, 0\u00a0%, –, –, –",
+		{"none fixed", "Machines needed it 1 time; none was fixed yet. 1 machine still needs it.", "1, 0, 1, –, –, 0\u00a0%, –, –, –",
 			[]reports.Record{{"required_ever": uint64(1), "open": uint64(1), "within_7d": 0.0}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -151,7 +151,7 @@ func (t *pageTable) title(cell *web.Cell, title string, row []any) {
 		return
 	}
 	id := tabular.Text(row[t.under])
-	cell.Link = address(subjectLink(t.kind(row), id), nil, asOfName, t.rows.Params[asOfName])
+	cell.Link = address(subjectLink(t.kind(row), id), nil, asOfName, momentAsked(t.rows.Params, t.rows.Moment))
 	if cell.Text == "" {
 		cell.Text = "(no id)"
 	}
@@ -206,7 +206,19 @@ func isID(column string) bool {
 }
 
 func (t *pageTable) link(column string, row []any) string {
-	return linkOf(t.rows.Report, column, t.rows.Columns, row, t.rows.Params)
+	link := linkOf(t.rows.Report, column, t.rows.Columns, row, t.rows.Params)
+	if strings.HasPrefix(link, clientPath) {
+		link = asOfLink(link, momentAsked(t.rows.Params, t.rows.Moment))
+	}
+	return link
+}
+
+// momentAsked is the moment of a report as a page takes it. A page knows no zone: a date of another zone is a time there.
+func momentAsked(asked map[string]string, then *reports.Moment) string {
+	if then != nil && asked["tz"] != "" {
+		return then.At.Format(time.RFC3339Nano)
+	}
+	return asked[asOfName]
 }
 
 // linkOf fills a column's link with values of the same row, or else of the question: what counts the machines of a
@@ -217,7 +229,7 @@ func linkOf(r *reports.Report, column string, columns []reports.Column, row []an
 		return ""
 	}
 	if strings.HasPrefix(form, clientPath) {
-		return asOfLink(clientLink(form, columns, row), asked[asOfName])
+		return clientLink(form, columns, row)
 	}
 	name, query, _ := strings.Cut(form, "?")
 	out := url.Values{}
