@@ -48,23 +48,23 @@ type update struct {
 	revision               []string
 	on                     platform
 	restarts               bool
-	old                    bool // of an earlier month
+	ago                    int // months; 0: this month's
 	title, severity        string
 }
 
-// deployment is one assignment of this month's updates.
+// deployment is one assignment of a month's updates.
 type deployment struct {
 	compliance, enforcement, evaluation *topicRef
 	on                                  platform
 	pilot                               bool // the ring that goes first
-	old                                 bool // of an earlier month
+	ago                                 int  // months; 0: this month's
 }
 
 // catalog is what a fleet has in common. It is constant after newCatalog.
 type catalog struct {
 	scan        *topicRef
 	updates     []update
-	deployments []deployment // pilot, workstations, servers; then last month's for both kinds
+	deployments []deployment // pilot, workstations, servers; then those of earlier months for both kinds
 	definitions update
 	baselines   []*topicRef
 	rules       []*topicRef
@@ -96,45 +96,57 @@ func newCatalog(seed uint64) *catalog {
 		definitions: newUpdate(r, everywhere, false),
 	}
 	c.addUpdates(r)
-	for _, d := range []deployment{{on: everywhere, pilot: true}, {on: workstations}, {on: servers},
-		{on: workstations, old: true}, {on: servers, old: true}} {
-		id := "{" + strings.ToUpper(newGUID(r)) + "}"
-		d.compliance = &topicRef{kind: topics.DeploymentCompliance, id: id, idType: 2, priority: usualPriority}
-		d.enforcement = &topicRef{kind: topics.DeploymentEnforcement, id: id, idType: 2, priority: usualPriority}
-		d.evaluation = &topicRef{kind: topics.DeploymentEvaluation, id: id, idType: 2, priority: usualPriority}
-		c.deployments = append(c.deployments, d)
-	}
+	c.addDeployments(r, deployment{on: everywhere, pilot: true}, deployment{on: workstations}, deployment{on: servers},
+		deployment{on: workstations, ago: 1}, deployment{on: servers, ago: 1})
 	scope := "ScopeId_" + strings.ToUpper(newGUID(r))
 	for range 4 {
 		id := scope + "/Baseline_" + newGUID(r)
 		c.baselines = append(c.baselines, &topicRef{kind: topics.RuleCompliance, id: id, idType: 1, priority: latePriority})
 		c.rules = append(c.rules, &topicRef{kind: topics.RuleDetection, id: id, idType: 1, priority: latePriority})
 	}
+	for ago := 2; ago <= monthsBefore; ago++ {
+		c.addCumulative(r, ago)
+		c.addDeployments(r, deployment{on: workstations, ago: ago}, deployment{on: servers, ago: ago})
+	}
 	return c
 }
 
-// addUpdates makes this month's updates and what is left of earlier months.
+// addUpdates makes the updates of this month and of the last.
 func (c *catalog) addUpdates(r *rand.Rand) {
-	for _, u := range []struct {
-		on       platform
-		restarts bool
-		old      bool
-		title    string
-		severity string
-	}{
-		{windows10, true, false, titleWindows10, "critical"}, {windows11, true, false, titleWindows11, "critical"},
-		{server2019, true, false, titleServer2019, "critical"}, {server2022, true, false, titleServer2022, "critical"},
-		{everywhere, true, false, titleDotNet, "important"}, {workstations, false, false, titleOffice, "important"},
-		{everywhere, false, false, titleRemovalTool, ""}, {workstations, false, false, titleBrowser, "important"},
-		{servers, false, false, titleDatabase, "important"}, {windows11, true, false, titleFirmware, "moderate"},
-		{windows10, true, true, titleWindows10, "critical"}, {windows11, true, true, titleWindows11, "critical"},
-		{server2019, true, true, titleServer2019, "critical"}, {server2022, true, true, titleServer2022, "critical"},
-		{workstations, false, true, titleOffice, "important"}, {everywhere, false, true, titleRemovalTool, ""},
-		{everywhere, true, true, titleDotNet, "important"},
-	} {
-		next := newUpdate(r, u.on, u.restarts)
-		next.old, next.title, next.severity = u.old, u.title, u.severity
-		c.updates = append(c.updates, next)
+	c.addCumulative(r, 0)
+	c.addUpdate(r, everywhere, true, 0, titleDotNet, "important")
+	c.addUpdate(r, workstations, false, 0, titleOffice, "important")
+	c.addUpdate(r, everywhere, false, 0, titleRemovalTool, "")
+	c.addUpdate(r, workstations, false, 0, titleBrowser, "important")
+	c.addUpdate(r, servers, false, 0, titleDatabase, "important")
+	c.addUpdate(r, windows11, true, 0, titleFirmware, "moderate")
+	c.addCumulative(r, 1)
+	c.addUpdate(r, workstations, false, 1, titleOffice, "important")
+	c.addUpdate(r, everywhere, false, 1, titleRemovalTool, "")
+	c.addUpdate(r, everywhere, true, 1, titleDotNet, "important")
+}
+
+// addCumulative makes the updates of which every machine needs one each month.
+func (c *catalog) addCumulative(r *rand.Rand, ago int) {
+	c.addUpdate(r, windows10, true, ago, titleWindows10, "critical")
+	c.addUpdate(r, windows11, true, ago, titleWindows11, "critical")
+	c.addUpdate(r, server2019, true, ago, titleServer2019, "critical")
+	c.addUpdate(r, server2022, true, ago, titleServer2022, "critical")
+}
+
+func (c *catalog) addUpdate(r *rand.Rand, on platform, restarts bool, ago int, title, severity string) {
+	u := newUpdate(r, on, restarts)
+	u.ago, u.title, u.severity = ago, title, severity
+	c.updates = append(c.updates, u)
+}
+
+func (c *catalog) addDeployments(r *rand.Rand, all ...deployment) {
+	for _, d := range all {
+		id := "{" + strings.ToUpper(newGUID(r)) + "}"
+		d.compliance = &topicRef{kind: topics.DeploymentCompliance, id: id, idType: 2, priority: usualPriority}
+		d.enforcement = &topicRef{kind: topics.DeploymentEnforcement, id: id, idType: 2, priority: usualPriority}
+		d.evaluation = &topicRef{kind: topics.DeploymentEvaluation, id: id, idType: 2, priority: usualPriority}
+		c.deployments = append(c.deployments, d)
 	}
 }
 

@@ -42,7 +42,7 @@ type simulated struct {
 	image      cache.Image // of its store; nil when none was taken
 	clockOff   time.Duration
 	claimedFor bool          // somebody polls in its name, too
-	past       [][]event     // to be told in its first report
+	past       [][]event     // by report; to be told in its first one where there is no History
 	sendAt     time.Duration // simulated time of its next report
 	sendDue    time.Duration // the same in real time since Run began
 	pollDue    time.Duration // real time of its next policy poll
@@ -74,7 +74,7 @@ func newSimulated(f *Fleet, index int) (*simulated, error) {
 	c.line.client, c.busy = c, true
 	c.faults = f.planFaults(index, f.clock.from, f.clock.end())
 	c.sendAt = f.clock.from
-	c.past = c.planner.past(c.silentFor)
+	c.past = c.planner.past(c.silentFor, rand.New(rand.NewPCG(f.cfg.Seed^0xb4c4, uint64(index))))
 	kept, err := f.stores.open(c.machine.id.Client)
 	if err != nil {
 		return nil, fmt.Errorf("open the store of %s: %w", c.machine.id.NetBIOSName, err)

@@ -13,7 +13,7 @@ func (p *planner) patchDay() {
 	p.extras(on)
 	scanned, ok := p.scan(on + p.taking(1*minute, 15*minute))
 	if !ok {
-		p.emit(scanned+minute, p.deployment(false).compliance, 0)
+		p.emit(scanned+minute, p.deployment(0).compliance, 0)
 		return
 	}
 	p.rollOut(scanned)
@@ -23,7 +23,7 @@ func (p *planner) patchDay() {
 // enforced.
 func (p *planner) rollOut(scanned time.Duration) {
 	p.rolledOut = true
-	d := p.deployment(false)
+	d := p.deployment(0)
 	detected, required := p.detect(scanned)
 	p.emit(detected, d.evaluation, 1)
 	if p.chance(2) {
@@ -106,7 +106,7 @@ func (p *planner) detect(at time.Duration) (time.Duration, []*update) {
 	var required []*update
 	for i := range p.catalog.updates {
 		u := &p.catalog.updates[i]
-		if u.old {
+		if u.ago > 0 {
 			continue
 		}
 		at += p.between(time.Second, 20*time.Second)

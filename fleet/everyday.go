@@ -65,8 +65,8 @@ func (p *planner) catchUp(from, to time.Duration) {
 	if !settled {
 		return
 	}
-	for _, old := range []bool{false, true} {
-		d := p.deployment(old)
+	for ago := range 1 + monthsBefore {
+		d := p.deployment(ago)
 		p.emit(to, d.enforcement, 4)
 		p.emit(to, d.compliance, 1)
 	}

@@ -120,7 +120,7 @@ func (c *simulated) restart(image cache.Image) error {
 }
 
 // freshWords is what a reinstalled client finds out about its machine. It knows nothing of what lies behind: what it
-// once said of last month's updates and deployments stays with the site alone.
+// once said of earlier months' updates and deployments stays with the site alone.
 func (c *simulated) freshWords(at time.Duration) []event {
 	fresh := planner{catalog: c.planner.catalog, machine: &c.machine,
 		rand: rand.New(rand.NewPCG(c.fleet.cfg.Seed, uint64(at)))}

@@ -17,10 +17,11 @@ const historyBatch = 500
 // PastReport is a report that the site received before Run: History hands these out.
 type PastReport = smx.Accepted
 
-// History hands out, oldest first and in batches, the reports that the clients sent in the weeks before Run: the state
-// before the patch day, and everything of the clients that have been silent since. Calling it is optional; call it
-// before Run. The caller puts each batch into the inbox as one relay-written file (smx.AppendFile). Without it each
-// client tells its past in its first report, and the silent ones never show up.
+// History hands out, oldest first and in batches, the reports that the clients sent before Run: their installation,
+// three patch days in 90 days with what was required and when it was installed, and everything of the clients that have
+// been silent since. Calling it is optional; call it before Run. The caller puts each batch into the inbox as one
+// relay-written file (smx.AppendFile). Without it each client tells how its past ended in its first report, and the
+// silent ones never show up.
 func (f *Fleet) History(ctx context.Context, put func(batch []PastReport) error) error {
 	if fs, ok := f.stores.(*Store); ok {
 		defer fs.alone()()
@@ -56,9 +57,8 @@ func (p pastEvents) sent() time.Duration { return p.events[len(p.events)-1].at }
 func (f *Fleet) pastOfAll() []pastEvents {
 	var past []pastEvents
 	for _, c := range f.clients {
-		for _, group := range c.past {
-			slices.SortStableFunc(group, func(a, b event) int { return cmp.Compare(a.at, b.at) })
-			past = append(past, pastEvents{c, group})
+		for _, events := range c.past {
+			past = append(past, pastEvents{c, events})
 		}
 		c.past = nil
 	}

@@ -1,28 +1,45 @@
 package fleet
 
-import "time"
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
 
-// past is what the client said before the patch day, in the reports it said it in: after its installation, after last
-// month's updates, and lately. A silent client's last word lies weeks back, and it never finished last month's updates.
-func (p *planner) past(silent time.Duration) [][]event {
+// pause is how long a client says nothing, at least, between two reports of the past.
+const pause = 2 * time.Hour
+
+// past is what the client said before the patch day, by the reports it said it in: after its installation, on the patch
+// days of 90 days, and lately. A silent client's last word lies weeks back, and it never finished the updates of the
+// last patch day it heard of.
+func (p *planner) past(silent time.Duration, apart *rand.Rand) [][]event {
 	lately := -p.between(2*time.Hour, 60*time.Hour)
-	updated := -p.between(18*simulatedDay, 26*simulatedDay)
+	installed := -p.between(18*simulatedDay, 26*simulatedDay)
 	if silent > 0 {
 		lately = -silent
-		updated = lately - p.between(simulatedDay, 6*simulatedDay)
+		installed = lately - p.between(simulatedDay, 6*simulatedDay)
 	}
-	installed := updated - p.between(20*simulatedDay, 200*simulatedDay)
-	groups := make([][]event, 0, 3)
-	for _, say := range []func(){
-		func() { p.firstWords(installed) },
-		func() { p.lastMonth(updated, silent > 0) },
-		func() { p.lately(lately) },
-	} {
-		say()
-		groups = append(groups, p.events)
-		p.events = nil
+	installed -= p.between(20*simulatedDay, 200*simulatedDay)
+	p.firstWords(installed)
+	p.patchDaysBefore(apart, installed, lately, silent > 0)
+	p.lately(lately)
+	reports := inReports(p.events)
+	p.events = nil
+	return reports
+}
+
+// inReports sorts events and parts them where the client paused.
+func inReports(events []event) (reports [][]event) {
+	slices.SortStableFunc(events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
+	from := 0
+	for i := 1; i <= len(events); i++ {
+		if i == len(events) || events[i].at-events[i-1].at >= pause {
+			reports = append(reports, events[from:i:i])
+			from = i
+		}
 	}
-	return groups
+	return reports
 }
 
 func (p *planner) firstWords(at time.Duration) {
@@ -38,34 +55,6 @@ func (p *planner) firstWords(at time.Duration) {
 	} else if p.chance(20) {
 		p.emit(at+time.Hour, p.catalog.manage, 110, "0x80180026")
 	}
-}
-
-func (p *planner) lastMonth(at time.Duration, unfinished bool) {
-	d, left := p.deployment(true), unfinished
-	for i := range p.catalog.updates {
-		u := &p.catalog.updates[i]
-		switch {
-		case !u.old:
-		case u.on&p.machine.on == 0:
-			p.emit(at, u.detection, 1, u.revision...)
-		case unfinished || p.chance(3):
-			left = true
-			p.emit(at, u.detection, 2, u.revision...)
-			p.emit(at+minute, u.enforcement, 11, pickFailure(p.rand, installFailures)...)
-			p.open = append(p.open, leftover{update: u})
-		default:
-			p.emit(at, u.detection, 3, u.revision...)
-			p.emit(at+minute, u.enforcement, 10)
-		}
-	}
-	p.emit(at, d.evaluation, 2)
-	if left {
-		p.emit(at+2*minute, d.enforcement, 6, pickFailure(p.rand, installFailures)...)
-		p.emit(at+2*minute, d.compliance, 2)
-		return
-	}
-	p.emit(at+2*minute, d.enforcement, 4)
-	p.emit(at+2*minute, d.compliance, 1)
 }
 
 func (p *planner) lately(at time.Duration) {

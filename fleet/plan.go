@@ -96,11 +96,11 @@ func (p *planner) taking(from, to time.Duration) time.Duration {
 // chance is true in percent of the cases.
 func (p *planner) chance(percent float64) bool { return p.rand.Float64()*100 < percent }
 
-// deployment is this month's or last month's assignment of the client.
-func (p *planner) deployment(old bool) *deployment {
+// deployment is the client's assignment of this month or of one some months ago.
+func (p *planner) deployment(ago int) *deployment {
 	for i := range p.catalog.deployments {
 		d := &p.catalog.deployments[i]
-		if d.old == old && d.on&p.machine.on != 0 && d.pilot == (p.pilot && !old) {
+		if d.ago == ago && d.on&p.machine.on != 0 && d.pilot == (p.pilot && ago == 0) {
 			return d
 		}
 	}

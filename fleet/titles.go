@@ -37,24 +37,33 @@ type Name struct {
 	Released                                               time.Time
 }
 
-// Names are the names of the fleet's updates, deployments and baselines, in the month of a time. Of the rest the
+// Names are the names of the fleet's updates, deployments and baselines, as of a time on the patch day. Of the rest the
 // clients name one themselves, and nobody the others.
 func (f *Fleet) Names(at time.Time) []Name {
-	released := at.UTC().Truncate(24 * time.Hour)
-	months := map[bool]time.Time{false: released, true: released.AddDate(0, 0, 1-released.Day()).AddDate(0, -1, 0)}
+	today := at.UTC().Truncate(24 * time.Hour)
 	var all []Name
 	for i := range f.catalog.updates {
-		all = append(all, f.catalog.updates[i].name(i, months[f.catalog.updates[i].old]))
+		all = append(all, f.catalog.updates[i].name(i, released(today, f.catalog.updates[i].ago)))
 	}
 	all = append(all, Name{TopicID: f.catalog.definitions.detection.id, Kind: "update",
 		Title: "Security intelligence of the malware protection"})
 	for i := range f.catalog.deployments {
-		all = append(all, f.catalog.deployments[i].name(months[f.catalog.deployments[i].old]))
+		all = append(all, f.catalog.deployments[i].name(released(today, f.catalog.deployments[i].ago)))
 	}
 	for i, b := range f.catalog.baselines {
 		all = append(all, Name{TopicID: b.id, Kind: "baseline", Title: baselineTitles[i%len(baselineTitles)]})
 	}
 	return append(all, Name{TopicID: f.catalog.scan.id, Kind: "scan", Title: "Scan for software updates"})
+}
+
+// released is when a month's updates came out: on its patch day, but within the month that their titles name, so that
+// no two months have the same.
+func released(today time.Time, ago int) time.Time {
+	patchDay := today.Add(-time.Duration(ago) * patchMonth)
+	if end := today.AddDate(0, 0, 1-today.Day()).AddDate(0, 1-ago, -1); end.Before(patchDay) {
+		return end
+	}
+	return patchDay
 }
 
 func (u *update) name(number int, month time.Time) Name {
@@ -67,7 +76,7 @@ func (u *update) name(number int, month time.Time) Name {
 	return n
 }
 
-// name targets this month's deployments; last month's are counted by who reports on them.
+// name targets this month's deployments; those before are counted by who reports on them.
 func (d *deployment) name(month time.Time) Name {
 	ring := ringWorkstations
 	switch {
@@ -78,7 +87,7 @@ func (d *deployment) name(month time.Time) Name {
 	}
 	n := Name{TopicID: d.compliance.id, Kind: "deployment", Title: month.Format("January 2006") + " updates: " + ring,
 		Group: month.Format("2006-01") + " deployments"}
-	if !d.old {
+	if d.ago == 0 {
 		n.Target = ring
 	}
 	return n

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"statewire/reports"
 	"statewire/reports/reportstest"
 	"statewire/reports/summary"
 	"statewire/store/storetest"
@@ -43,7 +44,7 @@ func (s *ruleSite) play(events ...event) {
 	var reports []reportstest.Report
 	for _, e := range events {
 		list = append(list, reportstest.Message{Client: e.client, Serial: e.serial, Ago: e.told, Received: e.arrived,
-			Topic: e.topic, ID: e.id, State: e.state})
+			Topic: e.topic, ID: e.id, State: e.state, Now: true})
 		reports = append(reports, reportstest.Report{Client: e.client, Received: e.arrived})
 	}
 	s.Messages(list...)
@@ -149,6 +150,229 @@ func TestAsOfSaysWhatTheSiteSaid(t *testing.T) {
 		s.Exec("OPTIMIZE TABLE " + table + " FINAL")
 	}
 	check("everything loaded again, and merged")
+}
+
+// Days that are over are counted as the history says, each in the zone of the site, also when reports of them come late; made
+// anew they are the same.
+func TestDaysAreCountedAsTheHistorySays(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(storetest.Seed(t), 2))
+	s := newRuleSite(t)
+	zone, err := reports.ParseZone("Europe/Warsaw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.runner = s.Seed.Runner(func(cfg *reports.Config, _ *reports.Deps) { cfg.Timezone = zone.String() })
+	events := randomEvents(rnd, 150, 12*24*time.Hour)
+	var late []event
+	events = slices.DeleteFunc(events, func(e event) bool {
+		if e.arrived < 10*24*time.Hour && e.arrived > 5*24*time.Hour && rnd.IntN(4) == 0 {
+			late = append(late, e)
+			return true
+		}
+		return false
+	})
+	step := func() *summary.Summarizer {
+		made := summary.New(time.Second, summary.Deps{Store: s.Store, Zone: zone})
+		if err := made.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return made
+	}
+	s.play(events...)
+	step()
+	subjects := []string{"update/u2", "deployment/d1", "baseline/b1"}
+	check := func(when string) {
+		t.Helper()
+		for back := 1; back < 12; back += 1 + rnd.IntN(3) {
+			day := s.Now.In(zone).AddDate(0, 0, -back)
+			end := reports.DayEnd(day, zone)
+			for _, subject := range subjects {
+				params := map[string]string{"subject": subject, "as_of": day.Format(time.DateOnly)}
+				kept := s.said("subject", params)
+				params["as_of"] = end.Add(-time.Microsecond).Format(time.RFC3339Nano)
+				if then := s.said("subject", params); kept != then && kept != "map[]" {
+					t.Errorf("%s: %s on %s: kept %s, counted %s", when, subject, end, kept, then)
+				}
+			}
+			asOf := end.Add(-time.Microsecond).Format(time.RFC3339Nano)
+			for _, kind := range []string{"machine", "update", "deployment"} {
+				trend := ""
+				for _, row := range s.All(s.runner, "compliance-trend", map[string]string{"kind": kind}) {
+					if row["day"] == day.Format(time.DateOnly) {
+						trend = kind + " " + row["compliant"] + " " + row["not_compliant"] + " " + row["percent"]
+					}
+				}
+				if then := s.lasts(kind, "", asOf); trend != then {
+					t.Errorf("%s: trend of %s on %s: kept %q, counted %q", when, kind, end, trend, then)
+				}
+			}
+		}
+		s.burnsDown(when, "update/u2", zone.String())
+	}
+	check("first")
+	s.play(late...)
+	made := step()
+	check("late reports")
+	sums := "SELECT groupBitXor(sipHash64(kind, day, topic_id, topic_type, good, bad, na_said, na_implied, not_known, scope_clients)) " +
+		"FROM subject_days FINAL"
+	before := s.scalar(sums)
+	if _, err := made.Rebuild(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if after := s.scalar(sums); after != before {
+		t.Errorf("days made anew are others")
+	}
+	check("made anew")
+}
+
+func (s *ruleSite) scalar(query string) (n uint64) {
+	s.T.Helper()
+	if err := s.Store.Conn().QueryRow(s.T.Context(), query).Scan(&n); err != nil {
+		s.T.Fatal(err)
+	}
+	return n
+}
+
+// burnsDown holds the days of a burn-down against each other, and its last row against the subject.
+func (s *ruleSite) burnsDown(when, subject, tz string) {
+	s.T.Helper()
+	rows := s.All(s.runner, "burn-down", map[string]string{"subject": subject, "tz": tz})
+	remaining, ever := 0, 0
+	for _, row := range rows {
+		n := number(s.T, row["remaining"])
+		if grown := number(s.T, row["newly_required"]) - number(s.T, row["fixed"]); n-remaining != grown {
+			s.T.Errorf("%s: %s: %v follows %d", when, subject, row, remaining)
+		}
+		if remaining, ever = n, ever+number(s.T, row["newly_required"]); number(s.T, row["needed_ever"]) != ever {
+			s.T.Errorf("%s: %s: %v, needed %d so far", when, subject, row, ever)
+		}
+	}
+	lacks := 0
+	for _, row := range s.All(s.runner, "subject", map[string]string{"subject": subject}) {
+		if slices.Contains([]string{"bad", "pending", "restart", "failed"}, row["class"]) {
+			lacks += number(s.T, row["machines"])
+		}
+	}
+	if remaining != lacks || len(rows) < 10 {
+		s.T.Errorf("%s: %s: %d rows end with %d, the subject says %d", when, subject, len(rows), remaining, lacks)
+	}
+}
+
+// Every report of compliance runs over all, over a collection, as of a day's end, as of a moment, in another zone.
+func TestReportsOfComplianceRunAsOfAnything(t *testing.T) {
+	s := newRuleSite(t)
+	s.collect("few", 1, 2, 5)
+	s.target("d1", "few")
+	s.play(randomEvents(rand.New(rand.NewPCG(3, 3)), 120, 120*hour)...)
+	s.Exec("INSERT INTO topic_titles (topic_id, source, title, grp, released, version) VALUES ('u1', 'file', 'One', 'g', '" +
+		s.Now.AddDate(0, 0, -3).Format(time.DateOnly) + "', 1)")
+	if err := summary.New(time.Second, summary.Deps{Store: s.Store}).Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	of := map[string]map[string]string{
+		"subject": {"subject": "update/u1"}, "subject-machines": {"subject": "deployment/d1"}, "not-known": {"subject": "update/u2"},
+		"burn-down": {"subject": "update/u1"}, "client-timeline": {"client": reportstest.ID(1).String()},
+		"compliance": {"topic_type": "500", "topic_id": "u1"},
+	}
+	for _, report := range s.runner.Catalog().List() {
+		takes := func(name string) bool {
+			return slices.ContainsFunc(report.Params, func(p reports.Param) bool { return p.Name == name })
+		}
+		if !takes("as_of") {
+			continue
+		}
+		day := s.Now.AddDate(0, 0, -2).Format(time.DateOnly)
+		for _, more := range []map[string]string{
+			{"as_of": day}, {"as_of": day, "tz": "Asia/Kathmandu"}, {"as_of": s.Now.Add(-50 * hour).Format(time.RFC3339)},
+			{"collection": "few"}, {"collection": "few", "as_of": day}, {"tz": "America/New_York"}, {"group": "g", "as_of": day},
+			{"since": "released"}, {"kind": "update", "collection": "few"},
+		} {
+			params := maps.Clone(of[report.Name])
+			if params == nil {
+				params = map[string]string{}
+			}
+			maps.Copy(params, more)
+			if maps.DeleteFunc(params, func(name, _ string) bool { return !takes(name) }); len(params) < len(more) {
+				continue
+			}
+			s.All(s.runner, report.Name, params)
+		}
+	}
+}
+
+// Three machines need it on day 0, two have it on days 3 and 10, one is open for 20 days.
+func TestTimeToRemediate(t *testing.T) {
+	s := newRuleSite(t)
+	s.collect("all", 1, 2, 3)
+	s.report(1, 3, 500*hour)
+	at := func(days int) time.Duration { return time.Duration(20-days) * 24 * hour }
+	s.tell(1, 3, 500, "u1", 2, at(0), at(0))
+	s.tell(1, 1, 500, "u1", 3, at(3), at(3))
+	s.tell(2, 2, 500, "u1", 3, at(10), at(10))
+	s.tell(1, 1, 500, "u1", 3, at(12), at(12)) // said again, it takes no longer
+	s.tell(1, 2, 500, "u2", 2, at(1), at(1))
+	s.tell(1, 1, 500, "u2", 1, at(2), at(2)) // does not need it, as it turned out
+	made := summary.New(time.Second, summary.Deps{Store: s.Store})
+	if err := made.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer reports.KeepFrom(0)()
+	for _, params := range []map[string]string{
+		{"subject": "update/u1"}, {"subject": "update/u1", "collection": "all"}, {"subject": "update/u1", "tz": "Asia/Tokyo"},
+	} {
+		rows := s.All(s.runner, "time-to-remediate", params)
+		if len(rows) != 1 {
+			t.Fatalf("%v: %d rows", params, len(rows))
+		}
+		r := rows[0]
+		got := strings.Join([]string{r["required_ever"], r["fixed"], r["open"], r["p50_days"], r["p90_days"], r["within_7d"],
+			r["within_14d"], r["within_30d"]}, " ")
+		if want := "3 2 1 3 10 33.3 66.6 100"; got != want {
+			t.Errorf("%v: %s, want %s", params, got, want)
+		}
+	}
+	rows := s.All(s.runner, "time-to-remediate", nil)
+	if len(rows) != 2 || rows[0]["topic_id"] != "u1" || rows[1]["required_ever"] != "1" {
+		t.Errorf("the list is %v", rows)
+	}
+	var kept, counted []string
+	for _, params := range []map[string]string{{"subject": "update/u2"}, {"subject": "update/u2", "collection": "all"}} {
+		for _, row := range s.All(s.runner, "burn-down", params) {
+			line := strings.Join([]string{row["day"], row["remaining"], row["fixed"], row["newly_required"], row["needed_ever"]}, " ")
+			if params["collection"] == "" {
+				kept = append(kept, line)
+			} else {
+				counted = append(counted, line)
+			}
+		}
+	}
+	if !slices.Equal(kept, counted) || len(kept) < 19 {
+		t.Errorf("kept %v\ncounted %v", kept, counted)
+	}
+}
+
+// A change at half past eleven at night in one zone is one of the next day in another.
+func TestDaysAreThoseOfTheZone(t *testing.T) {
+	s := newRuleSite(t)
+	s.report(1, 2, 100*hour)
+	day := s.Now.UTC().AddDate(0, 0, -3).Truncate(24 * time.Hour)
+	at := s.Now.Sub(day.Add(23*time.Hour + 30*time.Minute))
+	s.tell(1, 1, 500, "u1", 2, 90*hour, 90*hour)
+	s.tell(1, 1, 500, "u1", 3, at, at)
+	for zone, want := range map[string]time.Time{"UTC": day, "America/New_York": day, "Europe/Warsaw": day.AddDate(0, 0, 1)} {
+		for _, row := range s.All(s.runner, "burn-down", map[string]string{"subject": "update/u1", "tz": zone}) {
+			if fixed := row["day"] == want.Format(time.DateOnly); fixed != (row["fixed"] == "1") {
+				t.Errorf("%s: fixed on %s: %s", zone, row["day"], row["fixed"])
+			}
+		}
+		before, after := want.AddDate(0, 0, -1).Format(time.DateOnly), want.Format(time.DateOnly)
+		for as, said := range map[string]string{before: "map[bad:1]", after: "map[compliant:1]"} {
+			got := s.said("subject", map[string]string{"subject": "update/u1", "as_of": as, "tz": zone})
+			if got != said {
+				t.Errorf("%s: as of %s it is %s, want %s", zone, as, got, said)
+			}
+		}
+	}
 }
 
 // behind counts the machines behind the lines that clients said.

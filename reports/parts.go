@@ -2,6 +2,7 @@ package reports
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
 	"path"
 	"regexp"
@@ -25,16 +26,25 @@ func (h *headerReader) parts(n int, value string) error {
 			if name == "" && i > 0 {
 				continue
 			}
-			text, err := partFiles.ReadFile("sql/with/" + name + ".sql")
+			part, err := Part(name)
 			if err != nil {
-				return h.errorf(n, "with: there is no part %.40q: use %s", name, partNames())
+				return h.errorf(n, "with: %v", err)
 			}
-			_, part, _ := strings.Cut(string(text), "\n") // its first line says what it is
 			h.report.namesClient = h.report.namesClient || name == "wanted"
 			h.shared[i] += "\n" + strings.TrimRight(part, "\n")
 		}
 	}
 	return nil
+}
+
+// Part is a piece of WITH, with a comma behind it.
+func Part(name string) (string, error) {
+	text, err := partFiles.ReadFile("sql/with/" + name + ".sql")
+	if err != nil {
+		return "", fmt.Errorf("there is no part %.40q: use %s", name, partNames())
+	}
+	_, part, _ := strings.Cut(string(text), "\n") // its first line says what it is
+	return part, nil
 }
 
 // share puts the parts behind the WITH of each statement, their lines joined by what is given.

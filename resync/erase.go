@@ -132,7 +132,7 @@ var (
 // eraseTopics are the tables that keep something of a topic id, and how it goes where the id was the client's alone.
 var eraseTopics = map[string]string{
 	"subject_now": eraseSubjectsSQL, "subject_seen": eraseSubjectsSQL,
-	"subject_counts": eraseIDsSQL, "topic_titles": eraseIDsSQL, "title_claims": eraseIDsSQL,
+	"subject_counts": eraseIDsSQL, "subject_days": eraseIDsSQL, "subject_ttr": eraseIDsSQL, "topic_titles": eraseIDsSQL, "title_claims": eraseIDsSQL,
 }
 
 // hashOf is what is kept of the id of an erased client.

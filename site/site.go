@@ -30,6 +30,7 @@ import (
 	"statewire/notifier/manager"
 	"statewire/policies"
 	"statewire/relay"
+	"statewire/reports"
 	"statewire/reports/explain"
 	"statewire/reports/names"
 	summaries "statewire/reports/summary"
@@ -291,9 +292,13 @@ func (s *Site) startIngest(ctx context.Context, g *errgroup.Group, db *store.Sto
 	g.Go(func() error { return db.Watch(ctx) })
 	g.Go(func() error { return copyHeads(ctx, s.cfg.Data, db, s.log) })
 	g.Go(func() error { return db.KeepHistory(ctx, s.cfg.RetentionNow) })
+	zone, err := reports.ParseZone(s.cfg.Settings.Reports.Timezone)
+	if err != nil {
+		return errors.Join(fmt.Errorf("reports.timezone: it has to be %w", err), box.Close())
+	}
 	summarizer := summaries.New(s.cfg.Settings.Reports.SummaryInterval, summaries.Deps{
 		Store: db, InFlight: loader.InFlight, Orphans: orphans(db), Stale: s.cfg.Settings.Reports.StaleAfter,
-		Waiting: waitingClients{s.inbox}, Collections: collections.New(db, s.log.With("stage", "reports"), time.Now),
+		Waiting: waitingClients{s.inbox}, Zone: zone, Collections: collections.New(db, s.log.With("stage", "reports"), time.Now),
 		Log: s.log.With("stage", "reports"), Registerer: s.registry,
 	})
 	s.summaries.Store(summarizer)

@@ -49,13 +49,13 @@ func keep(t *testing.T, s *store.Store, retention time.Duration, now time.Time) 
 // historyTables are all that retention empties, and nothing else: the current states, the clients and what arrived
 // outlive it.
 var historyTables = []string{"bad_files", "client_reports", "component_status", "refused_reports", "resync_checks",
-	"set_aside_ends", "set_aside_records", "state_messages"}
+	"set_aside_ends", "set_aside_records", "state_messages", "topic_history"}
 
 // inForce is the retention of every table of history, which must be one. No other table may have any.
 func inForce(t *testing.T, s *store.Store) string {
 	t.Helper()
 	var tables, all []string
-	row := s.Conn().QueryRow(t.Context(), `SELECT arraySort(groupArray(name)), groupUniqArray(extract(create_table_query, 'TTL .* \+ (.*) SETTINGS')) FROM system.tables
+	row := s.Conn().QueryRow(t.Context(), `SELECT arraySort(groupArray(name)), groupUniqArray(extract(create_table_query, 'TTL .*? \+ (toInterval\\w+\\(\\d+\\))')) FROM system.tables
 		WHERE database = currentDatabase() AND create_table_query LIKE '% TTL %'
 		AND name NOT IN ('presence_history', 'task_steps')`) // which have a life of their own
 	if err := row.Scan(&tables, &all); err != nil {

@@ -12,16 +12,22 @@ import (
 
 // history are the tables that retention empties, and the time that decides. The
 // current states, the clients and the serials that arrived are not among them.
-var history = []struct{ table, column string }{
-	{"state_messages", "received_time"},
-	{"client_reports", "received_time"},
-	{"set_aside_records", "received_time"},
-	{"set_aside_ends", "received_time"},
-	{"bad_files", "set_aside_time"},
-	{"component_status", "time"},
-	{"resync_checks", "time"},
-	{"refused_reports", "refused_time"},
+var history = []struct{ table, column, end string }{
+	{"state_messages", "received_time", "DELETE"},
+	{"client_reports", "received_time", "DELETE"},
+	{"set_aside_records", "received_time", "DELETE"},
+	{"set_aside_ends", "received_time", "DELETE"},
+	{"bad_files", "set_aside_time", "DELETE"},
+	{"component_status", "time", "DELETE"},
+	{"resync_checks", "time", "DELETE"},
+	{"refused_reports", "refused_time", "DELETE"},
+	{"topic_history", "received_time", foldHistory},
 }
+
+// foldHistory leaves of what is past its time the last message of each client on a topic: the state at every moment
+// after it stays what it was.
+const foldHistory = "GROUP BY topic_type, topic_id, client_id SET place = max(place), state_id = argMax(state_id, place), " +
+	"received_time = argMax(received_time, place), earliest = argMax(earliest, place)"
 
 // Retention is how long the store keeps history, zero for ever. It is what is in force
 // there, whatever this process's configuration says.
@@ -87,19 +93,19 @@ func (s *Store) applyRetention(ctx context.Context, keep time.Duration) error {
 		if have == keep {
 			continue
 		}
-		if err := s.setLife(ctx, h.table, h.column, keep); err != nil {
+		if err := s.setLife(ctx, h.table, h.column, h.end, keep); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// setLife changes the definition of a table to another life of its rows.
-func (s *Store) setLife(ctx context.Context, table, column string, keep time.Duration) error {
+// setLife changes the definition of a table to another life of its rows, and what becomes of them at its end.
+func (s *Store) setLife(ctx context.Context, table, column, end string, keep time.Duration) error {
 	change := "REMOVE TTL"
 	if keep != 0 {
-		change = fmt.Sprintf("MODIFY TTL toDateTime(%s) + INTERVAL %d HOUR DELETE SETTINGS materialize_ttl_after_modify = 0",
-			column, keep/time.Hour)
+		change = fmt.Sprintf("MODIFY TTL toDateTime(%s) + INTERVAL %d HOUR %s SETTINGS materialize_ttl_after_modify = 0",
+			column, keep/time.Hour, end)
 	}
 	if err := s.conn.Exec(ctx, "ALTER TABLE "+table+s.onCluster()+" "+change); err != nil {
 		return fmt.Errorf("set the retention of %s to %s: %w", table, inDays(keep), err)
@@ -126,7 +132,7 @@ func (s *Store) keepFor(ctx context.Context, table, column string, keep time.Dur
 		return err
 	}
 	s.log.Info("retention changed", "table", table, "from", inDays(have), "to", inDays(keep))
-	if err := s.setLife(ctx, table, column, keep); err != nil || keep == 0 {
+	if err := s.setLife(ctx, table, column, "DELETE", keep); err != nil || keep == 0 {
 		return err
 	}
 	err = s.conn.Exec(ctx, "ALTER TABLE "+table+s.onCluster()+" MATERIALIZE TTL SETTINGS mutations_sync = 0")
@@ -154,6 +160,9 @@ func (s *Store) materializeRetention(ctx context.Context) error {
 func (s *Store) beyond(ctx context.Context, keep time.Duration) (rows uint64, err error) {
 	before := TimeArg("before", s.clock().Add(-keep))
 	for _, h := range history {
+		if h.end != "DELETE" {
+			continue
+		}
 		var n uint64
 		if err := s.conn.QueryRow(ctx, "SELECT count() FROM "+h.table+" WHERE "+h.column+" < {before:DateTime64(6, 'UTC')}",
 			before).Scan(&n); err != nil {

@@ -82,7 +82,7 @@ func TestEveryTableSaysWhatItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range slices.Concat(slices.Collect(maps.Keys(promised)), []string{"subjects", "v_updates", "v_deployments",
-		"v_machines", "v_current_states", "BGB_Task", "BGB_ResTaskHistory", "SMS_ClientActionStatus"}) {
+		"v_machines", "v_current_states", "v_compliance_days", "BGB_Task", "BGB_ResTaskHistory", "SMS_ClientActionStatus"}) {
 		if comment := said[name]; !strings.HasSuffix(comment, ".") {
 			t.Errorf("%s is promised, and says %q, which is no sentence", name, comment)
 		}

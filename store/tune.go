@@ -16,6 +16,7 @@ var steady = []string{
 	"presence_history", "notification_servers", "tasks", "task_steps",
 	"client_now", "client_names", "subject_now", "summary_progress", "store_marks", "component_status",
 	"subject_seen", "client_scans", "subject_counts", "machine_now", "clients_waiting",
+	"topic_history", "subject_days", "class_days", "subject_ttr",
 }
 
 // thrift are the settings that keep that small. Eight parts at least go into a merge,

@@ -75,6 +75,7 @@ type Message struct {
 	State    uint32
 	Params   []string
 	File     string
+	Now      bool // loaded at this moment, whenever it arrived
 }
 
 func (s *Seed) Messages(list ...Message) {
@@ -100,8 +101,12 @@ func (s *Seed) Messages(list ...Message) {
 		if m.Params == nil {
 			m.Params = []string{}
 		}
+		loaded := arrived.Add(2 * time.Second)
+		if m.Now {
+			loaded = time.Now()
+		}
 		err := b.Append(ID(m.Client), m.Serial, at.UnixMicro(), arrived, m.Topic, m.ID, uint16(0),
-			m.State, uint32(0), m.Params, "", m.File, hash.Sum64(), arrived.Add(2*time.Second))
+			m.State, uint32(0), m.Params, "", m.File, hash.Sum64(), loaded)
 		if err != nil {
 			s.T.Fatal(err)
 		}

@@ -72,20 +72,24 @@ WITH
             sum(toInt64(stands = 3) - toInt64(stood = 3)) AS not_known
         FROM
         (
-            SELECT day, client_id,
-                toUInt8(multiIf(sum(lack) OVER so_far > 0, 2, sum(good) OVER so_far > 0, 1, sum(unsure) OVER so_far > 0, 3,
-                    4)) AS stands,
-                lagInFrame(stands, 1, toUInt8(0)) OVER so_far AS stood
+            SELECT day, client_id, toUInt8(multiIf(lacking > 0, 2, having_any > 0, 1, unsure_of > 0, 3, 4)) AS stands,
+                lagInFrame(stands, 1, toUInt8(0)) OVER (PARTITION BY client_id ORDER BY day
+                    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stood
             FROM
             (
-                SELECT client_id, toDate(fromUnixTimestamp64Micro(at), {zone:String}) AS day,
-                    sum(toInt64(class = 1) - toInt64(before = 1)) AS good,
-                    sum(toInt64(lacks(class)) - toInt64(lacks(before))) AS lack,
-                    sum(toInt64(class = 7) - toInt64(before = 7)) AS unsure
-                FROM counting
-                GROUP BY client_id, day
+                SELECT day, client_id, sum(lack) OVER so_far AS lacking, sum(good) OVER so_far AS having_any,
+                    sum(unsure) OVER so_far AS unsure_of
+                FROM
+                (
+                    SELECT client_id, toDate(fromUnixTimestamp64Micro(at), {zone:String}) AS day,
+                        sum(toInt64(class = 1) - toInt64(before = 1)) AS good,
+                        sum(toInt64(lacks(class)) - toInt64(lacks(before))) AS lack,
+                        sum(toInt64(class = 7) - toInt64(before = 7)) AS unsure
+                    FROM counting
+                    GROUP BY client_id, day
+                )
+                WINDOW so_far AS (PARTITION BY client_id ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
             )
-            WINDOW so_far AS (PARTITION BY client_id ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
         )
         GROUP BY day
         -- else:
@@ -123,7 +127,7 @@ WITH
             toUInt64(sumIf(c.not_compliant, c.day <= first_day + number)) AS not_compliant,
             toUInt64(sumIf(c.not_applicable, c.day <= first_day + number)) AS not_applicable,
             toUInt64(sumIf(c.not_known, c.day <= first_day + number)) AS not_known
-        FROM numbers({days:UInt16}) CROSS JOIN changes AS c
+        FROM numbers({days:UInt16}) AS n CROSS JOIN changes AS c
         GROUP BY number
         HAVING min(c.day) <= day
         -- end:

@@ -81,7 +81,8 @@ func (d dying) Exec(ctx context.Context, query string, args ...any) error {
 func (s *site) start() {
 	s.s = New(time.Second, Deps{Store: s})
 	s.s.margin, s.s.machines.every = 0, 0
-	s.s.days.job.rests = time.Now().Add(time.Hour) // days have tests of their own
+	s.s.days.job.rests = time.Now().Add(time.Hour) // what is over has tests of its own
+	s.s.spells.job.rests = s.s.days.job.rests
 }
 
 // step makes the summaries, or dies while it does.

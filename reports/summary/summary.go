@@ -60,6 +60,7 @@ type Summarizer struct {
 	looks    looks
 	counts   *counts
 	days     *days
+	spells   *spells
 	machines machines
 	one      sync.Mutex // held by whoever makes summaries
 }
@@ -96,7 +97,9 @@ func New(interval time.Duration, deps Deps) *Summarizer {
 	s.counts = newCounts(s, cmp.Or(deps.Stale, staleAfter))
 	s.machines.every = machineNews
 	s.jobs = append(s.jobs, &job{name: "machines", run: s.makeMachines})
-	s.days = &days{s: s, job: &job{name: "days"}, zone: cmp.Or(deps.Zone, time.UTC)}
+	zone := cmp.Or(deps.Zone, time.UTC)
+	s.days = &days{s: s, job: &job{name: "days"}, zone: zone}
+	s.spells = &spells{s: s, job: &job{name: "ttr"}, zone: zone}
 	return s
 }
 
@@ -149,7 +152,7 @@ func (s *Summarizer) overTime(ctx context.Context) error {
 	if err := s.makeHistory(ctx, &job{name: "history"}); err != nil {
 		return err
 	}
-	return s.days.step(ctx)
+	return errors.Join(s.days.step(ctx), s.spells.step(ctx))
 }
 
 // Rebuild makes every summary anew, as if there were none, and says how long it took.
@@ -269,9 +272,9 @@ func (s *Summarizer) restart(ctx context.Context) error {
 		}
 	}
 	s.counts.again()
-	s.days.job.rests = time.Time{}
-	for _, name := range []string{s.counts.job.name, s.days.job.name} {
-		if err := s.exec(ctx, "restart", clickhouse.Named("job", name)); err != nil {
+	for _, j := range []*job{s.counts.job, s.days.job, s.spells.job} {
+		j.rests = time.Time{}
+		if err := s.exec(ctx, "restart", clickhouse.Named("job", j.name)); err != nil {
 			return err
 		}
 	}

@@ -18,7 +18,7 @@
         FROM
         (
             SELECT topic_type, topic_id, client_id, state_id, toInt64(bitNot(earliest)) AS at,
-                bitShiftLeft(toUInt256(place), 64) + payload_hash AS rank
+                place AS rank
             FROM topic_history
             WHERE topic_type IN (SELECT arrayJoin(asked_types))
             -- if subject_id:

@@ -20,8 +20,8 @@
         FROM
         (
             SELECT topic_type, topic_id, client_id, state_id,
-                bitShiftLeft(toUInt256(place), 64) + payload_hash AS rank,
-                toInt64(bitAnd(place, 18446744073709551615)) AS us
+                place AS rank,
+                toInt64(bitAnd(bitShiftRight(place, 64), 18446744073709551615)) AS us
             FROM topic_history
             WHERE earliest >= bitNot(toUInt64({moment_us:Int64}))
             UNION ALL

@@ -43,7 +43,7 @@
                 arrayJoin(arrayFilter(i -> at <= {ends:Array(Int64)}[i], arrayEnumerate({ends:Array(Int64)}))) AS day
             FROM
             (
-                SELECT client_id, toInt64(bitNot(earliest)) AS at, toInt64(bitAnd(place, 18446744073709551615)) AS us
+                SELECT client_id, toInt64(bitNot(earliest)) AS at, toInt64(bitAnd(bitShiftRight(place, 64), 18446744073709551615)) AS us
                 FROM topic_history
                 WHERE topic_type = 501 AND state_id = 3 AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
             )

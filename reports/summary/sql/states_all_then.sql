@@ -11,8 +11,8 @@
             FROM
             (
                 SELECT topic_type, topic_id, client_id, state_id, toInt64(bitNot(earliest)) AS at,
-                    bitShiftLeft(toUInt256(place), 64) + payload_hash AS rank,
-                    toInt64(bitAnd(place, 18446744073709551615)) AS us
+                    place AS rank,
+                    toInt64(bitAnd(bitShiftRight(place, 64), 18446744073709551615)) AS us
                 FROM topic_history
                 WHERE topic_type IN (300, 301, 302, 400, 401, 402, 500)
                   AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
