@@ -73,7 +73,7 @@ func (s *Server) then(r *http.Request) *web.Then {
 	if len(query) > 0 {
 		link += "?" + query.Encode()
 	}
-	return &web.Then{Text: "As of " + m.words() + ". Members are today's.", Now: link}
+	return &web.Then{Text: "As of " + m.words() + ".", Members: "Members are today's.", Now: link}
 }
 
 // asOfField asks for a date. Only days that are over can be chosen; what is no date stays as it was given.

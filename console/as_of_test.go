@@ -59,7 +59,7 @@ func TestTheBandLeadsToTheSamePageNow(t *testing.T) {
 		if then == nil {
 			return "", ""
 		}
-		return then.Text, then.Now
+		return then.Text + " " + then.Members, then.Now
 	}
 	for target, want := range map[string][2]string{
 		"/machines?as_of=2026-11-01": {"As of 1 November 2026, end of day (UTC). Members are today's.", "/machines"},

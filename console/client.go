@@ -17,7 +17,7 @@ func (s *Server) clientPage(w http.ResponseWriter, r *http.Request) {
 	asked := readQuestion(r.PathValue("id"), r.URL.Query())
 	found, err := s.explainer.Find(r.Context(), asked.Question)
 	var several *explain.AmbiguousError
-	view := &web.Client{}
+	view, status := &web.Client{}, http.StatusOK
 	switch {
 	case errors.As(err, &several):
 		s.namesakes(w, r, several)
@@ -29,47 +29,48 @@ func (s *Server) clientPage(w http.ResponseWriter, r *http.Request) {
 		s.errorPage(w, r, problemOf(err))
 		return
 	default:
-		view = s.clientAt(r, found, asked)
+		view, status = s.clientAt(r, found, asked)
 	}
-	status := http.StatusOK
-	switch {
-	case view.Problem != "":
-		status = http.StatusBadRequest
-	case !view.Known:
+	if !view.Known && view.Problem == "" {
 		status = http.StatusNotFound
 	}
 	page := web.Page{Title: view.Name, Section: "client", Find: view.Name, Body: *view}
-	if view.Known {
-		page.Then = s.then(r)
+	if then := s.then(r); view.Known && then != nil {
+		then.Members, page.Then = "", then
 	}
 	s.render(w, r, status, "client", page)
 }
 
-// clientAt shows what is found of a client now, or how it stood at the moment that is asked about.
-func (s *Server) clientAt(r *http.Request, found *explain.Findings, asked clientQuestion) *web.Client {
+// clientAt shows what is found of a client now, or how it stood at the moment that is asked about, with the status.
+func (s *Server) clientAt(r *http.Request, found *explain.Findings, asked clientQuestion) (*web.Client, int) {
 	ctx, query := r.Context(), r.URL.Query()
 	id, then, all := found.Explanation.Client.ID, readMoment(query.Get(asOfName), s.zone()), query.Get("show") == "all"
-	view := clientView(found)
-	view.Topic, view.Serial, view.Problem = asked.topic, asked.serial, asked.problem
-	if !found.Known {
-		return view
+	view, status := clientView(found), http.StatusOK
+	if view.Topic, view.Serial, view.Problem = asked.topic, asked.serial, asked.problem; view.Problem != "" {
+		status = http.StatusBadRequest
 	}
-	if then.now() {
-		view.Stands, view.Timeline = s.clientStands(ctx, id, all), s.timeline(ctx, id.String(), then)
-	} else {
+	if !found.Known {
+		return view, status
+	}
+	if !then.now() {
 		view = &web.Client{Name: view.Name, ID: view.ID, Wire: view.Wire, Known: true, Then: true, Problem: view.Problem,
-			Links: linksThen(id.String(), then)}
-		var err error
-		if view.Stands, err = s.standsThen(ctx, id.String(), then, all); err != nil {
-			s.logFailure("client-states", err)
-			view.Problem += firstUpper(problemOf(err).Detail)
-		} else {
-			view.Timeline = s.timeline(ctx, id.String(), then)
-		}
+			Links: []web.Entry{{Title: "All changes", Link: address("/reports/client-timeline", nil, "client", id.String(),
+				asOfName, then.text)}}}
 	}
 	view.Filters = s.filters(ctx, clientPath+id.String(), given(query, asOfName), asOfName)
 	view.Filters.Hidden = hidden(query, "show")
-	return view
+	timeline, err := s.timeline(ctx, id.String(), then)
+	switch {
+	case err != nil && !then.now(): // what is no moment for it is none for the rest
+		problem := problemOf(err)
+		view.Problem += firstUpper(problem.Detail)
+		return view, problem.Status
+	case err != nil:
+		timeline = &web.Timeline{Days: shownDays,
+			Problem: "How it changed can't be read at the moment: " + problemOf(err).Detail}
+	}
+	view.Timeline, view.Stands = timeline, s.clientStands(ctx, id, then, all)
+	return view, status
 }
 
 // clientQuestion is what a page's address asks about a client.
@@ -149,14 +150,6 @@ func clientLinks(id string) []web.Entry {
 		{Title: "Connections", Link: "/reports/presence-history?" + q},
 		{Title: "Bad records", Link: "/reports/bad-records?" + q},
 		{Title: "JSON", Link: "/api/v1/clients/" + id + "/explain"},
-	}
-}
-
-// linksThen are the reports that know how a client stood.
-func linksThen(id string, then moment) []web.Entry {
-	return []web.Entry{
-		{Title: "All states", Link: address("/reports/client-states", nil, "client", id, asOfName, then.text)},
-		{Title: "All changes", Link: address("/reports/client-timeline", nil, "client", id, asOfName, then.text)},
 	}
 }
 

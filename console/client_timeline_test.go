@@ -10,7 +10,7 @@ import (
 
 func TestAChangeIsSaidInWordsWithTheirTones(t *testing.T) {
 	at := time.Date(2026, 11, 10, 8, 0, 0, 0, time.UTC)
-	row := reports.Record{"at": at, "title": "KB1", "topic_id": "{1}", "topic_type": uint64(402), "before": "bad",
+	row := reports.Record{"at": at, "title": "KB1", "topic_id": "{1}", "subject": "update/{1}", "before": "bad",
 		"class": "restart", "state_name": "Pending system restart", "serial": uint64(7)}
 	want := web.Change{At: at, Title: "KB1", ID: "{1}", Link: "/subjects/update/%7B1%7D?as_of=2026-11-11",
 		Before: web.Word{Text: "required", Tone: web.ToneBad}, After: web.Word{Text: "restart", Tone: web.ToneBusy},
@@ -18,8 +18,8 @@ func TestAChangeIsSaidInWordsWithTheirTones(t *testing.T) {
 	if got := changeOf(row, "c", "2026-11-11"); got != want {
 		t.Errorf("%+v", got)
 	}
-	first := changeOf(reports.Record{"topic_type": uint64(9001), "before": "", "class": "compliant"}, "c", "")
-	if first.Before.Text != "nothing said" || first.Link != "/subjects/9001/" || first.Title != "(no id)" || first.Trace != "" {
+	first := changeOf(reports.Record{"subject": "scan/", "before": "", "class": "compliant"}, "c", "")
+	if first.Before.Text != "nothing said" || first.Link != "/subjects/scan/" || first.Title != "(no id)" || first.Trace != "" {
 		t.Errorf("%+v", first)
 	}
 }

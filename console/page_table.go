@@ -110,9 +110,10 @@ func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 		switch c.Name {
 		case "title":
 			t.title(&cell, x, row)
-		case "class":
-			cell.Tone = classTone(x)
-			cell.Text = classLabel("", x)
+		case "class", "before":
+			if x != "" {
+				cell.Tone, cell.Text = classTone(x), classLabel("", x)
+			}
 		case "state_name":
 			if x != "" {
 				cell.Tone = web.ToneOf(x)
@@ -162,6 +163,11 @@ func (t *pageTable) title(cell *web.Cell, title string, row []any) {
 
 // kind is that of a row's subject, as its address has it: the row says it, or its topic type does.
 func (t *pageTable) kind(row []any) string {
+	if at, ok := t.at["subject"]; ok {
+		if kind, _, named := strings.Cut(tabular.Text(row[at]), "/"); named && kindTitles[kind] != "" && kind != "other" {
+			return kind
+		}
+	}
 	if at, ok := t.at["kind"]; ok {
 		kind := tabular.Text(row[at])
 		if of, ok := t.at["topic_type"]; ok && kind == "other" {

@@ -8,8 +8,9 @@ import (
 
 // Then says that a page is about another moment than now.
 type Then struct {
-	Text string
-	Now  string // the same page as it is now
+	Text    string
+	Members string // of when those of collections are; empty on a page that counts nobody
+	Now     string // the same page as it is now
 }
 
 // Days are figures day by day: a picture, and the table behind it.
