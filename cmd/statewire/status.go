@@ -229,7 +229,7 @@ func (g *globals) checkStore(ctx context.Context, cfg configs.Config) []check {
 		return append(checks, check{"reports", cli.HealthOK, "no report was loaded yet"})
 	}
 	return append(checks, check{"reports", cli.HealthOK, "last report loaded came " +
-		time.Since(*last).Round(time.Second).String() + " ago"}, summaryCheck(ctx, db))
+		time.Since(*last).Round(time.Second).String() + " ago"}, summaryCheck(ctx, db), daysCheck(ctx, db))
 }
 
 // folderBytes adds up the files below a folder, as far as they can be seen.
@@ -257,6 +257,20 @@ func fmtBytes(n int64) string {
 		value, exp = value/unit, exp+1
 	}
 	return fmt.Sprintf("%.1f %ciB", value, "KMGTP"[exp])
+}
+
+// daysCheck says whether compliance over time can be asked for.
+func daysCheck(ctx context.Context, db *store.Store) check {
+	made, days, err := summaries.DaysBehind(ctx, db.ReadOnly())
+	switch {
+	case err != nil:
+		return check{"days", cli.HealthUnknown, err.Error()}
+	case !made:
+		return check{"days", cli.HealthOK, "history is being prepared from the stored messages: nothing is answered as of a date yet"}
+	case days > 1:
+		return check{"days", cli.HealthOK, fmt.Sprintf("%d of the last 90 are being counted", days)}
+	}
+	return check{"days", cli.HealthOK, "all that are over are counted"}
 }
 
 // oldSummary is the age from which somebody should look why no summary is made; one of a large site takes its time.

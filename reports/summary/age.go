@@ -21,3 +21,16 @@ func Age(ctx context.Context, conn driver.Conn) (time.Duration, error) {
 	}
 	return time.Duration(seconds) * time.Second, nil
 }
+
+// DaysBehind says whether the history of topics is made, and how many of the last 90 days are not counted yet.
+func DaysBehind(ctx context.Context, conn driver.Conn) (made bool, days int64, err error) {
+	text, err := statement("days_behind")
+	if err != nil {
+		return false, 0, err
+	}
+	var prepared uint8
+	if err := conn.QueryRow(ctx, text).Scan(&prepared, &days); err != nil {
+		return false, 0, fmt.Errorf("read how many days are counted: %w", err)
+	}
+	return prepared == 1, days, nil
+}

@@ -26,7 +26,7 @@ const (
 	// justEnded is how long after a day what is known of this moment still says how it ended.
 	justEnded = time.Hour
 	// daysAtOnce bounds the days that one statement counts.
-	daysAtOnce = 31
+	daysAtOnce = 100
 )
 
 // day is one of the calendar, as UTC midnight: tables know no zones.
