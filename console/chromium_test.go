@@ -75,6 +75,7 @@ func TestPagesInABrowser(t *testing.T) {
 		{"pages run without a complaint", pagesRun}, {"hostile texts are only text", hostileTexts},
 		{"a lost connection is said", lostConnection}, {"operations run without a complaint", operationsRun},
 		{"names are loaded", namesAreLoaded}, {"pages fit their screens", pagesFit},
+		{"days are drawn", daysAreDrawn},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b.t = t

@@ -17,7 +17,7 @@ func (s *Server) clientPage(w http.ResponseWriter, r *http.Request) {
 	asked := readQuestion(r.PathValue("id"), r.URL.Query())
 	found, err := s.explainer.Find(r.Context(), asked.Question)
 	var several *explain.AmbiguousError
-	view := &web.Client{}
+	view, status := &web.Client{}, http.StatusOK
 	switch {
 	case errors.As(err, &several):
 		s.namesakes(w, r, several)
@@ -29,20 +29,48 @@ func (s *Server) clientPage(w http.ResponseWriter, r *http.Request) {
 		s.errorPage(w, r, problemOf(err))
 		return
 	default:
-		view = clientView(found)
-		if found.Known {
-			view.Stands = s.clientStands(r.Context(), found.Explanation.Client.ID, r.URL.Query().Get("show") == "all")
-		}
-		view.Topic, view.Serial, view.Problem = asked.topic, asked.serial, asked.problem
+		view, status = s.clientAt(r, found, asked)
 	}
-	status := http.StatusOK
-	switch {
-	case view.Problem != "":
-		status = http.StatusBadRequest
-	case !view.Known:
+	if !view.Known && view.Problem == "" {
 		status = http.StatusNotFound
 	}
-	s.render(w, r, status, "client", web.Page{Title: view.Name, Section: "client", Find: view.Name, Body: *view})
+	page := web.Page{Title: view.Name, Section: "client", Find: view.Name, Body: *view}
+	if then := s.then(r); view.Known && then != nil {
+		then.Members, page.Then = "", then
+	}
+	s.render(w, r, status, "client", page)
+}
+
+// clientAt shows what is found of a client now, or how it stood at the moment that is asked about, with the status.
+func (s *Server) clientAt(r *http.Request, found *explain.Findings, asked clientQuestion) (*web.Client, int) {
+	ctx, query := r.Context(), r.URL.Query()
+	id, then, all := found.Explanation.Client.ID, readMoment(query.Get(asOfName), s.zone()), query.Get("show") == "all"
+	view, status := clientView(found), http.StatusOK
+	if view.Topic, view.Serial, view.Problem = asked.topic, asked.serial, asked.problem; view.Problem != "" {
+		status = http.StatusBadRequest
+	}
+	if !found.Known {
+		return view, status
+	}
+	if !then.now() {
+		view = &web.Client{Name: view.Name, ID: view.ID, Wire: view.Wire, Known: true, Then: true, Problem: view.Problem,
+			Links: []web.Entry{{Title: "All changes", Link: address("/reports/client-timeline", nil, "client", id.String(),
+				asOfName, then.text)}}}
+	}
+	view.Filters = s.filters(ctx, clientPath+id.String(), given(query, asOfName), asOfName)
+	view.Filters.Hidden = hidden(query, "show")
+	timeline, err := s.timeline(ctx, id.String(), then)
+	switch {
+	case err != nil && !then.now(): // what is no moment for it is none for the rest
+		problem := problemOf(err)
+		view.Problem += firstUpper(problem.Detail)
+		return view, problem.Status
+	case err != nil:
+		timeline = &web.Timeline{Days: shownDays,
+			Problem: "How it changed can't be read at the moment: " + problemOf(err).Detail}
+	}
+	view.Timeline, view.Stands = timeline, s.clientStands(ctx, id, then, all)
+	return view, status
 }
 
 // clientQuestion is what a page's address asks about a client.
@@ -115,6 +143,7 @@ func clientLinks(id string) []web.Entry {
 	q := url.Values{"client": {id}}.Encode()
 	return []web.Entry{
 		{Title: "All states", Link: "/reports/client-states?" + q},
+		{Title: "All changes", Link: "/reports/client-timeline?" + q},
 		{Title: "All messages", Link: "/reports/messages?" + q},
 		{Title: "Missing messages", Link: "/reports/missing-ranges?" + q},
 		{Title: "Resyncs", Link: "/reports/resyncs?step=any&" + q},

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"statewire/console/web"
 	"statewire/internal/humanize"
@@ -33,8 +34,8 @@ var complianceTabs = []complianceTab{
 		"No client of this site has told of anything else that says good or bad."},
 }
 
-// filterNames are the parameters that narrow a list of subjects.
-var filterNames = []string{"collection", "group", "severity", "search"}
+// filterNames are the parameters that narrow a list of subjects, and say as of when it is.
+var filterNames = []string{"collection", "group", "severity", "search", asOfName}
 
 // given are those of these parameters that a reader filled in: a form sends the others empty.
 func given(q url.Values, names ...string) map[string]string {
@@ -86,15 +87,20 @@ func (s *Server) compliance(w http.ResponseWriter, r *http.Request) {
 		s.logFailure("compliance", err)
 		status, view.Problem = problem.Status, firstUpper(problem.Detail)
 	}
-	s.render(w, r, status, "compliance", web.Page{Title: "Compliance", Section: "compliance", Body: *view})
+	s.render(w, r, status, "compliance",
+		web.Page{Title: "Compliance", Section: "compliance", Then: s.then(r), Body: *view})
 }
 
 // filters are the fields that narrow a list.
 func (s *Server) filters(ctx context.Context, path string, params map[string]string, names ...string) web.Filters {
 	out := web.Filters{Action: path}
 	for _, name := range names {
-		if name == "search" {
+		switch name {
+		case "search":
 			out.Search = web.Field{Name: name, Label: "Search", Value: params[name]}
+			continue
+		case asOfName:
+			out.Fields = append(out.Fields, s.asOfField(params[name]))
 			continue
 		}
 		f := s.field(ctx, reports.Param{Name: name, Type: "String"}, params)
@@ -121,7 +127,7 @@ func (s *Server) fillSubjects(ctx context.Context, view *web.Compliance, tab com
 		for i, c := range rows.Columns {
 			rec[c.Name] = row[i]
 		}
-		view.Subjects = append(view.Subjects, subjectRow(tab.kind, rec, params["collection"]))
+		view.Subjects = append(view.Subjects, subjectRow(tab.kind, rec, scopeOf(params)))
 	}
 	if rows.Err() != nil {
 		return rows.Err()
@@ -145,24 +151,54 @@ func (s *Server) fillKinds(ctx context.Context, view *web.Compliance, tab compli
 	params map[string]string) error {
 	if callerOf(ctx).Scoped() {
 		return newProblem(http.StatusForbidden, "out_of_scope", fmt.Sprintf("%s are counted for the whole site only: the "+
-			"page of each, /subjects/KIND/ID, counts one of the caller's collections.", tab.title))
+			"page of each, /subjects/KIND/ID, counts one of the caller's collections.", listOf(tab)))
 	}
 	asked := map[string]string{"kinds": tab.kinds}
-	for _, name := range filterNames[1:] {
+	for _, name := range []string{"group", "severity", "search"} {
 		asked[name] = params[name]
 	}
-	rows, err := s.ask(ctx, "subjects_of_kind", asked)
+	query := "subjects_of_kind"
+	if params[asOfName] != "" {
+		query = "subjects_of_kind_day"
+		var err error
+		if asked["day"], err = s.countedDay(ctx, tab, params); err != nil {
+			return err
+		}
+	}
+	rows, err := s.ask(ctx, query, asked)
 	if err != nil {
 		return err
 	}
 	for _, row := range rows {
-		view.Subjects = append(view.Subjects, subjectRow(row.Raw("kind"), row, params["collection"]))
+		view.Subjects = append(view.Subjects, subjectRow(row.Raw("kind"), row, scopeOf(params)))
 	}
 	s.countSubjects(ctx, view, tab, params, false)
 	if params["collection"] != "" && len(rows) > 0 {
 		view.Count += ", counted for the whole site; the page of each counts the collection"
 	}
 	return nil
+}
+
+// countedDay is the day that a list is about whose subjects are counted at the ends of days only. What no report takes is
+// refused in a report's words.
+func (s *Server) countedDay(ctx context.Context, tab complianceTab, params map[string]string) (string, error) {
+	if _, err := s.machineClasses(ctx, scopeOf(params)); err != nil {
+		return "", err
+	}
+	then := readMoment(params[asOfName], s.zone())
+	if !then.isDay {
+		return "", newProblem(http.StatusBadRequest, "bad_parameter", fmt.Sprintf("%s are listed as of the end of a day: give "+
+			"a date. The page of each can be asked as of any time.", listOf(tab)))
+	}
+	return then.at.Format(time.DateOnly), nil
+}
+
+// listOf is what a tab lists, as a sentence begins.
+func listOf(tab complianceTab) string {
+	if tab.name == "other" {
+		return "Other subjects"
+	}
+	return tab.title
 }
 
 // countSubjects says how many lines there are, or why there is none.
@@ -191,7 +227,7 @@ func filterWords(params map[string]string) string {
 	var out []string
 	for _, name := range filterNames {
 		if params[name] != "" {
-			out = append(out, name+" "+tabular.TerminalSafe(tabular.Shorten(params[name], 80)))
+			out = append(out, web.Label(name)+" "+tabular.TerminalSafe(tabular.Shorten(params[name], 80)))
 		}
 	}
 	return strings.Join(out, ", ")
@@ -202,7 +238,7 @@ func (s *Server) sentence(ctx context.Context, params map[string]string) string 
 	if params["group"] != "" || params["severity"] != "" || params["search"] != "" {
 		return ""
 	}
-	rows, err := s.machineClasses(ctx, params["collection"])
+	rows, err := s.machineClasses(ctx, scopeOf(params))
 	if err != nil || len(rows) == 0 {
 		return ""
 	}
@@ -223,12 +259,23 @@ func (s *Server) sentence(ctx context.Context, params map[string]string) string 
 	return text
 }
 
-// machineClasses are the machines of the site, or of a collection, by class.
-func (s *Server) machineClasses(ctx context.Context, collection string) ([]reports.Record, error) {
-	if collection == "" {
+// machineClasses are the machines of a scope by class. Only those of the whole site now are kept for the next reader.
+func (s *Server) machineClasses(ctx context.Context, scope map[string]string) ([]reports.Record, error) {
+	if len(scope) == 0 {
 		return s.snapshots.get(ctx, "machines-summary", nil)
 	}
-	return s.runner.Records(ctx, "machines-summary", map[string]string{"collection": collection}, reports.Page{})
+	return s.runner.Records(ctx, "machines-summary", scope, reports.Page{})
+}
+
+// scopeOf is over whom, and as of when, a page counts: what every link from there keeps.
+func scopeOf(params map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, name := range []string{"collection", asOfName} {
+		if params[name] != "" {
+			out[name] = params[name]
+		}
+	}
+	return out
 }
 
 // percentText is a share as the report rounded it; empty where there is none.
@@ -250,7 +297,7 @@ func exports(report string, params map[string]string) (out []web.Download) {
 
 // subjectRow is one line of the list. What is not applicable is in no percentage, and in no bar: most machines would
 // hide the few that need it.
-func subjectRow(kind string, row reports.Record, collection string) web.Subject {
+func subjectRow(kind string, row reports.Record, scope map[string]string) web.Subject {
 	id, title := row.Raw("topic_id"), row.Text("title")
 	at := kind
 	if kind == "other" {
@@ -258,10 +305,6 @@ func subjectRow(kind string, row reports.Record, collection string) web.Subject 
 	}
 	link := subjectLink(at, id)
 	out := web.Subject{Severity: row.Text("severity"), Percent: percentText(row, "percent"), Tone: web.TonePlain}
-	scope := map[string]string{}
-	if collection != "" {
-		scope["collection"] = collection
-	}
 	out.Stack = web.Stack{Title: cmp.Or(tabular.Shorten(title, 160), "(no id)"), Link: address(link, scope)}
 	if id != title {
 		out.ID = tabular.Shorten(tabular.TerminalSafe(id), 120)
@@ -295,7 +338,8 @@ func subjectCounts(row reports.Record) map[string]int {
 	out := map[string]int{}
 	for column, class := range map[string]string{"compliant": "compliant", "success": "compliant", "bad": "bad",
 		"not_compliant": "bad", "pending": "pending", "in_progress": "pending", "restart": "restart", "failed": "failed",
-		"error": "failed", "not_applicable": "not_applicable", "not_known": "not_known", "other": "other"} {
+		"error": "failed", "not_applicable": "not_applicable", "not_known": "not_known", "said_nothing": "said_nothing",
+		"other": "other"} {
 		out[class] += row.Count(column)
 	}
 	return out

@@ -149,19 +149,25 @@ func TestPagesOfComplianceSayWhyTheyAreEmpty(t *testing.T) {
 // pagesFit looks at a page of each kind on a desktop and on a phone. STATEWIRE_TEST_SCREENSHOTS is a folder for pictures
 // of all, with as many clients as STATEWIRE_TEST_SCREENSHOTS_CLIENTS says.
 func pagesFit(t *testing.T, b *browser) {
-	folder, clients := os.Getenv("STATEWIRE_TEST_SCREENSHOTS"), 6
+	clients := 6
 	if text := os.Getenv("STATEWIRE_TEST_SCREENSHOTS_CLIENTS"); text != "" {
 		if _, err := fmt.Sscan(text, &clients); err != nil {
 			t.Fatal(err)
 		}
 	}
+	same := []string{"deployments", "baselines", "other", "subject-class", "machines-failed"} // as another one
+	looksFit(t, b, serveSeeded(t, namedSite(t, clients)), compliancePages, same)
+}
+
+// looksFit looks at pages on a desktop and on a phone; at those that are the same as another one for pictures only.
+func looksFit(t *testing.T, b *browser, site string, pages map[string]string, same []string) {
+	t.Helper()
+	folder := os.Getenv("STATEWIRE_TEST_SCREENSHOTS")
 	screens := []screen{{"desktop", 1280, 1000, false}, {"phone", 390, 800, false}}
 	if folder != "" {
 		screens = append(screens, screen{"dark", 1280, 1000, true}, screen{"phone-dark", 390, 800, true})
 	}
-	site := serveSeeded(t, namedSite(t, clients))
-	same := []string{"deployments", "baselines", "other", "subject-class", "machines-failed"} // as another one
-	for name, page := range compliancePages {
+	for name, page := range pages {
 		if folder == "" && slices.Contains(same, name) {
 			continue
 		}

@@ -29,6 +29,7 @@ func (s *Server) panelMakers() []panelMaker {
 	return []panelMaker{
 		{"machines", "Machines", "/machines", true, s.fillMachines},
 		{"trouble", "Deployments in trouble", "/compliance?tab=deployments", true, s.fillTrouble},
+		{"trend", "Compliance, last 90 days", "/reports/compliance-trend", true, s.fillTrend},
 		{"tiles", "Use of the site", "", false, s.fillTiles},
 		{"throughput", "Throughput", "/reports/throughput", true, s.fillThroughput},
 		{"complete", "Completeness", "/completeness", false, s.fillComplete},
@@ -48,7 +49,7 @@ func (s *Server) dashboard(w http.ResponseWriter, r *http.Request) {
 		all.Go(func() { panels[i] = s.makePanel(r.Context(), maker) })
 	}
 	all.Wait()
-	board := web.Dashboard{Machines: panels[0], Trouble: panels[1], Tiles: panels[2], Panels: panels[3:]}
+	board := web.Dashboard{Machines: panels[0], Trouble: panels[1], Trend: panels[2], Tiles: panels[3], Panels: panels[4:]}
 	s.render(w, r, http.StatusOK, "dashboard", web.Page{Title: "Dashboard", Section: "dashboard", Body: board})
 }
 
@@ -113,7 +114,8 @@ func (s *Server) fillThroughput(ctx context.Context, p *web.Panel) error {
 	if err != nil {
 		return err
 	}
-	c := &web.Chart{Series: []web.Series{{Label: "Messages"}, {Label: "Reports"}}, Link: p.Link}
+	c := &web.Chart{Series: []web.Series{{Label: "Messages"}, {Label: "Reports"}}, Link: p.Link,
+		Label: "Messages and reports per minute"}
 	messages, reports := lastHour(rows)
 	if len(rows) > 1 {
 		rows = rows[:len(rows)-1] // the running minute is not a low one

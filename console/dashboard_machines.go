@@ -9,7 +9,7 @@ import (
 
 // fillMachines says how the machines of the site stand: each is in one class, the worst that applies.
 func (s *Server) fillMachines(ctx context.Context, p *web.Panel) error {
-	rows, err := s.machineClasses(ctx, "")
+	rows, err := s.machineClasses(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (s *Server) fillTrouble(ctx context.Context, p *web.Panel) error {
 			told += counts[class]
 		}
 		if len(p.Subjects) < troubled && counts["failed"]+counts["bad"]+counts["pending"]+counts["restart"] > 0 {
-			p.Subjects = append(p.Subjects, subjectRow("deployment", row, ""))
+			p.Subjects = append(p.Subjects, subjectRow("deployment", row, nil))
 		}
 	}
 	switch {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"maps"
 	"net/http"
 
 	"statewire/console/web"
@@ -24,14 +25,13 @@ var machineProblems = []struct {
 // machines is the page of all machines, those that need most first.
 func (s *Server) machines(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	params := given(query, "problem", "collection", "group", "search")
-	view := &web.Machines{Filters: s.filters(r.Context(), "/machines", params, "collection", "group", "search")}
+	params := given(query, "problem", "collection", "group", "search", asOfName)
+	view := &web.Machines{Filters: s.filters(r.Context(), "/machines", params, "collection", "group", "search", asOfName)}
 	view.Filters.Hidden = hidden(query, "problem")
-	rows, err := s.machineClasses(r.Context(), params["collection"])
+	rows, err := s.machineClasses(r.Context(), scopeOf(params))
 	if err == nil {
 		view.Chips = machineChips(rows, params)
-		view.Table, err = s.table(r.Context(), "machines", given(query, "problem", "collection", "group", "search"),
-			query.Get("cursor"), "/machines", params)
+		view.Table, err = s.table(r.Context(), "machines", maps.Clone(params), query.Get("cursor"), "/machines", params)
 	}
 	status := http.StatusOK
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Server) machines(w http.ResponseWriter, r *http.Request) {
 		s.logFailure("machines", err)
 		status, view.Problem = problem.Status, firstUpper(problem.Detail)
 	}
-	s.render(w, r, status, "machines", web.Page{Title: "Machines", Section: "machines", Body: *view})
+	s.render(w, r, status, "machines", web.Page{Title: "Machines", Section: "machines", Then: s.then(r), Body: *view})
 }
 
 // machineChips are the filters with their counts; a search or a group is asked of the list only: they have none then.
@@ -64,16 +64,18 @@ func machineChips(rows []reports.Record, params map[string]string) (out []web.Ch
 // collections is the page of all collections with their members and how those stand.
 func (s *Server) collections(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	params := given(query, "group")
-	view := &web.Collections{Filters: s.filters(r.Context(), "/collections", params, "group")}
-	view.Commands = []web.Step{
-		{Where: "A list of clients:", Command: "statewire collection create pilot --file pilot.txt"},
-		{Where: "Whoever a saved query yields:", Command: "statewire collection create servers --query " +
-			`"SELECT client_id FROM clients WHERE netbios_name LIKE 'SRV-%'"`},
+	params := given(query, "group", asOfName)
+	view := &web.Collections{Filters: s.filters(r.Context(), "/collections", params, "group", asOfName)}
+	if params[asOfName] == "" {
+		view.Commands = []web.Step{
+			{Where: "A list of clients:", Command: "statewire collection create pilot --file pilot.txt"},
+			{Where: "Whoever a saved query yields:", Command: "statewire collection create servers --query " +
+				`"SELECT client_id FROM clients WHERE netbios_name LIKE 'SRV-%'"`},
+		}
 	}
 	status := http.StatusOK
 	var err error
-	view.Table, err = s.table(r.Context(), "collections-compliance", given(query, "group"), query.Get("cursor"),
+	view.Table, err = s.table(r.Context(), "collections-compliance", maps.Clone(params), query.Get("cursor"),
 		"/collections", params)
 	if err != nil {
 		problem := problemOf(err)
@@ -82,7 +84,7 @@ func (s *Server) collections(w http.ResponseWriter, r *http.Request) {
 	} else if len(view.Table.Rows) == 0 {
 		view.Table = nil
 	}
-	s.render(w, r, status, "collections", web.Page{Title: "Collections", Section: "collections", Body: *view})
+	s.render(w, r, status, "collections", web.Page{Title: "Collections", Section: "collections", Then: s.then(r), Body: *view})
 }
 
 // names is the page of what things are called: first the ids that have no title, by how many machines they concern.

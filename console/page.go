@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,7 +66,11 @@ func (s *Server) reportPage(w http.ResponseWriter, r *http.Request) {
 	if report.Name == "clients" {
 		find = req.params["name"]
 	}
-	s.render(w, r, status, "report", web.Page{Title: report.Title, Section: "reports", Find: find, Body: view})
+	page := web.Page{Title: report.Title, Section: "reports", Find: find, Body: view}
+	if slices.ContainsFunc(report.Params, func(p reports.Param) bool { return p.Name == asOfName }) {
+		page.Then = s.then(r)
+	}
+	s.render(w, r, status, "report", page)
 }
 
 // lacks says that a required parameter isn't given or empty, as when the page is first opened.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"math"
 	"net/url"
 	"regexp"
 	"slices"
@@ -109,9 +110,10 @@ func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 		switch c.Name {
 		case "title":
 			t.title(&cell, x, row)
-		case "class":
-			cell.Tone = classTone(x)
-			cell.Text = classLabel("", x)
+		case "class", "before":
+			if x != "" {
+				cell.Tone, cell.Text = classTone(x), classLabel("", x)
+			}
 		case "state_name":
 			if x != "" {
 				cell.Tone = web.ToneOf(x)
@@ -150,7 +152,7 @@ func (t *pageTable) title(cell *web.Cell, title string, row []any) {
 		return
 	}
 	id := tabular.Text(row[t.under])
-	cell.Link = subjectLink(t.kind(row), id)
+	cell.Link = address(subjectLink(t.kind(row), id), nil, asOfName, momentAsked(t.rows.Params, t.rows.Moment))
 	if cell.Text == "" {
 		cell.Text = "(no id)"
 	}
@@ -161,6 +163,11 @@ func (t *pageTable) title(cell *web.Cell, title string, row []any) {
 
 // kind is that of a row's subject, as its address has it: the row says it, or its topic type does.
 func (t *pageTable) kind(row []any) string {
+	if at, ok := t.at["subject"]; ok {
+		if kind, _, named := strings.Cut(tabular.Text(row[at]), "/"); named && kindTitles[kind] != "" && kind != "other" {
+			return kind
+		}
+	}
 	if at, ok := t.at["kind"]; ok {
 		kind := tabular.Text(row[at])
 		if of, ok := t.at["topic_type"]; ok && kind == "other" {
@@ -177,7 +184,12 @@ func (t *pageTable) kind(row []any) string {
 	} else {
 		topic = t.rows.Params["topic_type"]
 	}
-	switch topic {
+	return kindOfTopic(topic)
+}
+
+// kindOfTopic is the kind of what a topic type says; of a type that stands for itself, its number.
+func kindOfTopic(topicType string) string {
+	switch topicType {
 	case "300", "301", "302":
 		return "deployment"
 	case "400", "402", "500":
@@ -189,7 +201,7 @@ func (t *pageTable) kind(row []any) string {
 	case "":
 		return "other"
 	}
-	return topic
+	return topicType
 }
 
 // isID tells numbers that name something from numbers that count.
@@ -200,7 +212,19 @@ func isID(column string) bool {
 }
 
 func (t *pageTable) link(column string, row []any) string {
-	return linkOf(t.rows.Report, column, t.rows.Columns, row, t.rows.Params)
+	link := linkOf(t.rows.Report, column, t.rows.Columns, row, t.rows.Params)
+	if strings.HasPrefix(link, clientPath) {
+		link = asOfLink(link, momentAsked(t.rows.Params, t.rows.Moment))
+	}
+	return link
+}
+
+// momentAsked is the moment of a report as a page takes it. A page knows no zone: a date of another zone is a time there.
+func momentAsked(asked map[string]string, then *reports.Moment) string {
+	if then != nil && asked["tz"] != "" {
+		return then.At.Format(time.RFC3339Nano)
+	}
+	return asked[asOfName]
 }
 
 // linkOf fills a column's link with values of the same row, or else of the question: what counts the machines of a
@@ -271,6 +295,18 @@ func clientLink(form string, columns []reports.Column, row []any) string {
 	return link
 }
 
+// asOfLink keeps the moment that the page is about.
+func asOfLink(link, moment string) string {
+	if link == "" || moment == "" {
+		return link
+	}
+	sign := "?"
+	if strings.Contains(link, "?") {
+		sign = "&"
+	}
+	return link + sign + url.Values{asOfName: {moment}}.Encode()
+}
+
 // linkColumn is a column's place in a link.
 var linkColumn = regexp.MustCompile(`\{[A-Za-z_]\w*\}`)
 
@@ -293,18 +329,32 @@ func (t *pageTable) addBar(row []any) {
 
 func (t *pageTable) addPoint(row []any) {
 	at, ok := row[t.lines[0]].(time.Time)
+	day, daily := row[t.lines[0]].(tabular.Date)
+	if daily {
+		var err error
+		at, err = time.Parse(time.DateOnly, string(day))
+		ok = err == nil
+	}
 	if !ok {
 		return
 	}
 	if t.view.Chart == nil {
-		t.view.Chart = &web.Chart{}
+		t.view.Chart = &web.Chart{Daily: daily}
 		for _, i := range t.lines[1:] {
-			t.view.Chart.Series = append(t.view.Chart.Series, web.Series{Label: web.Label(t.rows.Columns[i].Name)})
+			line := web.Series{Label: web.Label(t.rows.Columns[i].Name)}
+			if t.rows.Columns[i].Name == "percent" {
+				line.Unit = "%"
+			}
+			t.view.Chart.Series = append(t.view.Chart.Series, line)
 		}
 	}
 	t.view.Chart.X = append(t.view.Chart.X, at.Unix())
 	for n, i := range t.lines[1:] {
-		t.view.Chart.Series[n].Values = append(t.view.Chart.Series[n].Values, tabular.Float(row[i]))
+		height := math.NaN()
+		if row[i] != nil {
+			height = tabular.Float(row[i])
+		}
+		t.view.Chart.Series[n].Values = append(t.view.Chart.Series[n].Values, height)
 	}
 }
 
@@ -327,16 +377,24 @@ func (t *pageTable) finish() {
 	}
 }
 
-// chartText says a chart in words.
+// chartText says a chart in words: sums of what is counted anew at each step, and of days where the lines end.
 func chartText(c *web.Chart) string {
 	var parts []string
 	for _, s := range c.Series {
 		sum, most := 0.0, 0.0
 		for _, v := range s.Values {
-			sum, most = sum+v, max(most, v)
+			if !math.IsNaN(v) {
+				sum, most = sum+v, max(most, v)
+			}
 		}
-		parts = append(parts, humanize.Number(int64(sum))+" "+s.Label+" in all, at most "+humanize.Number(int64(most))+
-			" per step")
+		last := s.Values[len(s.Values)-1]
+		switch {
+		case !c.Daily:
+			parts = append(parts, humanize.Number(int64(sum))+" "+s.Label+" in all, at most "+humanize.Number(int64(most))+
+				" per step")
+		case !math.IsNaN(last):
+			parts = append(parts, s.Label+" "+tabular.Text(last)+" on the last day")
+		}
 	}
 	return strings.Join(parts, "; ") + "."
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -31,23 +32,26 @@ func (s *Server) subject(w http.ResponseWriter, r *http.Request) {
 	}
 	about := newAsked(found[0], query)
 	view := about.page()
-	view.Filters = s.filters(r.Context(), about.link, about.params, "collection")
+	view.Filters = s.filters(r.Context(), about.link, about.params, "collection", asOfName)
 	view.Filters.Hidden = hidden(query, "class", "cause")
 	status := http.StatusOK
 	err = s.fillSubject(r.Context(), view, about)
 	if err == nil {
 		view.Machines, err = s.table(r.Context(), "subject-machines", about.machines(query), query.Get("cursor"),
-			about.link, given(query, "collection", "class", "cause"))
+			about.link, given(query, "collection", "class", "cause", asOfName))
 	}
 	if err != nil {
 		problem := problemOf(err)
 		s.logFailure("subject", err)
 		status, view.Problem = problem.Status, firstUpper(problem.Detail)
 	}
+	if status == http.StatusOK {
+		s.fillDays(r.Context(), view, about)
+	}
 	if err := s.fillCauses(r.Context(), view, about); err != nil {
 		s.logFailure("not-known", err) // the counts above name the causes, too
 	}
-	s.render(w, r, status, "subject", web.Page{Title: view.Title, Section: "compliance", Body: *view})
+	s.render(w, r, status, "subject", web.Page{Title: view.Title, Section: "compliance", Then: s.then(r), Body: *view})
 }
 
 // asked is a subject with what is asked about it.
@@ -58,11 +62,13 @@ type asked struct {
 	link   string
 	class  string // only machines of this class or cause
 	params map[string]string
+	query  url.Values
 	first  reports.Record // of its counts, whose figures of the whole are the same in every row
 }
 
 func newAsked(row reports.Record, query url.Values) asked {
-	a := asked{row: row, kind: row.Raw("kind"), id: row.Raw("topic_id"), params: given(query, "collection")}
+	a := asked{row: row, kind: row.Raw("kind"), id: row.Raw("topic_id"), params: given(query, "collection", asOfName),
+		query: query}
 	if a.kind == "other" {
 		a.kind = row.Raw("topic_type")
 	}
@@ -73,7 +79,9 @@ func newAsked(row reports.Record, query url.Values) asked {
 
 // report are the parameters of a report about it.
 func (a asked) report() map[string]string {
-	return map[string]string{"subject": a.kind + "/" + a.id, "collection": a.params["collection"]}
+	out := maps.Clone(a.params)
+	out["subject"] = a.kind + "/" + a.id
+	return out
 }
 
 // machines are the parameters of the list of its machines.
@@ -89,6 +97,7 @@ func (a asked) machines(query url.Values) map[string]string {
 func (a asked) page() *web.SubjectPage {
 	row := a.row
 	view := &web.SubjectPage{Kind: row.Text("kind"), ID: tabular.TerminalSafe(a.id),
+		Up:    address("/compliance", a.params, "tab", tabOf(row.Raw("kind"))),
 		Title: cmp.Or(tabular.Shorten(row.Text("title"), 300), "(no id)")}
 	if to := articleLink(row.Raw("url")); to != "" {
 		view.Article = &web.Link{Title: cmp.Or(row.Text("article"), "Article"), Address: to}
@@ -104,16 +113,30 @@ func (a asked) page() *web.SubjectPage {
 	term("Severity", row.Text("severity"), "")
 	day, _, _ := strings.Cut(row.Text("released"), "T")
 	term("Released", day, "")
-	term("Target", row.Text("target"), address("/machines", map[string]string{"collection": row.Raw("target")}))
-	term("Group", row.Text("grp"), address("/compliance", map[string]string{"group": row.Raw("grp"),
-		"tab": view.Kind + "s"}))
+	then := a.params[asOfName]
+	term("Target", row.Text("target"), address("/machines", nil, "collection", row.Raw("target"), asOfName, then))
+	term("Group", row.Text("grp"), address("/compliance", nil, "group", row.Raw("grp"), "tab", view.Kind+"s",
+		asOfName, then))
 	term("Origin", row.Text("origin"), "")
-	term("Superseded by", row.Text("superseded_by"), subjectLink(a.kind, row.Raw("superseded_by")))
+	term("Superseded by", row.Text("superseded_by"), address(subjectLink(a.kind, row.Raw("superseded_by")), nil,
+		asOfName, then))
 	if at := row.Time("first_seen"); !at.IsZero() {
 		view.Facts = append(view.Facts, web.Term{Name: "First seen", At: at})
 	}
-	view.Commands = a.commands()
+	if then == "" { // what is done now is done to the machines as they are now
+		view.Commands = a.commands()
+	}
 	return view
+}
+
+// tabOf is the list that has the subjects of a kind; empty for the first one.
+func tabOf(kind string) string {
+	for _, tab := range complianceTabs[1:] {
+		if tab.kind == kind || slices.Contains(strings.Split(tab.kinds, ","), kind) {
+			return tab.name
+		}
+	}
+	return ""
 }
 
 // commands do something with the machines that the page shows. The pages change nothing by themselves.
@@ -190,7 +213,7 @@ func (a asked) draw(view *web.SubjectPage, counts map[string]int) {
 	if len(sum) > 0 {
 		view.Sum = strings.Join(sum, " + ") + " = " + humanize.Number(view.Bar.Total)
 	}
-	view.Percent = shares(counts)
+	view.Percent = shares(counts, a.params[asOfName] != "" && a.first["known_percent"] == nil)
 }
 
 // ordered are classes in their order, then causes.
@@ -225,8 +248,9 @@ func (a asked) chip(name string, n int) web.Chip {
 		Current: a.class == name}
 }
 
-// shares are the three percentages, each rounded down to one decimal, so that 100.0 means all.
-func shares(counts map[string]int) []web.Tile {
+// shares are the three percentages, each rounded down to one decimal, so that 100.0 means all. Silent says that nobody
+// knows why machines had said nothing: two of the three have no value then.
+func shares(counts map[string]int, silent bool) []web.Tile {
 	good := counts["compliant"]
 	needs := good + counts["bad"] + counts["pending"] + counts["restart"] + counts["failed"]
 	unknown := counts["said_unknown"] + counts["not_known"]
@@ -243,8 +267,15 @@ func shares(counts map[string]int) []web.Tile {
 		}
 		return t
 	}
+	compliant := tile("Compliant", "that need it and have said so", good, needs)
+	if silent {
+		unkept := func(label string) web.Tile {
+			return web.Tile{Label: label, Value: dash, Note: "kept for the ends of days", Tone: web.TonePlain}
+		}
+		return []web.Tile{compliant, unkept("At least"), unkept("Known")}
+	}
 	return []web.Tile{
-		tile("Compliant", "that need it and have said so", good, needs),
+		compliant,
 		tile("At least", "if all that are not known lack it", good, needs+unknown),
 		tile("Known", "have said, or need it not", all-unknown, all),
 	}

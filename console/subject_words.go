@@ -24,6 +24,7 @@ var classes = []classWord{
 	{"not_applicable_implied", "not applicable, implied", web.ToneNone},
 	{"said_unknown", "said unknown", web.ToneUnknown},
 	{"not_known", "not known", web.ToneUnknown},
+	{"said_nothing", "said nothing", web.ToneUnknown}, // by a moment of the past: why is not known any more
 	{"other", "other", web.TonePlain},
 	{"outside", "outside", web.ToneNone},
 }

@@ -18,6 +18,9 @@ type Client struct {
 	Line           *SerialLine
 	Resyncs        []Resync
 	Stands         *Stands // nil: of a client that is not known
+	Timeline       *Timeline
+	Filters        Filters
+	Then           bool // the page is about another moment: nothing stands there that is about now
 	States         []State
 	AllStates      int
 	StatesLink     string

@@ -61,8 +61,11 @@ type SubjectPage struct {
 	Why             []string
 	Causes          []Cause
 	Chips           []Chip
+	Trend, BurnDown *Days
+	Remedy          *Remedy
 	Machines        *Report
 	Commands        []Step
+	Up              string // the list that it stands in
 }
 
 // Link leads out of the site: only addresses of the web ever do.
@@ -107,7 +110,7 @@ type Names struct {
 
 // Stands is how one client stands on what it told of, by kind.
 type Stands struct {
-	All         bool // not only the problems
+	Title       string
 	Link, Label string
 	Kinds       []StandsOfKind
 	Empty       string

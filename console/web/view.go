@@ -30,6 +30,7 @@ type Panel struct {
 	Tiles    []Tile
 	Subjects []Subject
 	Chart    *Chart
+	Days     *Days
 	Lanes    *Lanes
 	Bars     *BarList
 	Stacks   []Stack
@@ -51,6 +52,7 @@ type Note struct {
 type Dashboard struct {
 	Machines Panel // how the machines stand: what the dashboard is opened for
 	Trouble  Panel // deployments, the worst first
+	Trend    Panel // how it went, day by day
 	Tiles    Panel
 	Panels   []Panel
 }
@@ -74,6 +76,8 @@ type Tile struct {
 type Chart struct {
 	X      []int64
 	Series []Series
+	Daily  bool   // each point is a day, by its midnight in UTC
+	Label  string // what is drawn
 	Text   string // what the picture shows, for those who don't see it
 	Link   string
 }
@@ -91,8 +95,9 @@ func asJSON(v any) (string, error) {
 
 // Series is one line of a chart.
 type Series struct {
-	Label  string    `json:"label"`
-	Values []float64 `json:"values"`
+	Label  string `json:"label"`
+	Unit   string `json:"unit,omitempty"` // "%" has an axis of its own, from 0 to 100
+	Values Values `json:"values"`
 }
 
 // Lanes are the inbox folders.
@@ -206,6 +211,8 @@ type Field struct {
 	Required, Numeric               bool
 	Options                         []Option
 	Suggest                         string // where what is typed is answered with suggestions; empty: nowhere
+	Date                            bool   // a day is chosen, Max at the latest
+	Max                             string
 }
 
 // Option is one entry of a pick list.

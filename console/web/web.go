@@ -51,6 +51,7 @@ type Page struct {
 	Version string // set by Render
 	Notice  string // set by Render
 	Alarm   string // what is wrong with the site; empty shows none
+	Then    *Then  // the moment that the page is about; nil is now
 	Age     Age    // of all that the page shows
 	Body    any
 }

@@ -14,7 +14,7 @@
 --   empty where there are none
 -- note required: machines that need something, without those that failed or wait for a restart
 -- note not_known: machines that lack nothing so far, and of which not everything is known
--- link collection: machines?collection={collection}
+-- link collection: machines?collection={collection}&as_of={as_of}&tz={tz}
 -- with: stated, told, machine_stands
 WITH
     ['update', 'deployment', 'baseline', 'scan'] AS asked_kinds,

@@ -15,7 +15,7 @@
 -- note required: machines on which something of the group is not compliant
 -- note not_known: machines that lack nothing of it that is known, but of some of it nothing is
 -- note not_applicable: machines that need nothing of it
--- link group: updates?group={group}&collection={collection}
+-- link group: updates?group={group}&collection={collection}&as_of={as_of}&tz={tz}
 -- with: stated, told, machine_stands
 WITH
     ['update', 'deployment', 'baseline', 'scan'] AS asked_kinds,

@@ -15,7 +15,7 @@
 -- note need_none: the same in every row: machines that said all and need nothing
 -- note not_known: the same in every row: machines that lack nothing so far, and of which not everything is known. The
 --   three add up to the scope
--- link machines: machines?problem={class}&collection={collection}
+-- link machines: machines?problem={class}&collection={collection}&as_of={as_of}&tz={tz}
 -- with: stated, told, machine_stands
 WITH
     ['update', 'deployment', 'baseline', 'scan'] AS asked_kinds,

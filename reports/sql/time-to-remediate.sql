@@ -24,7 +24,7 @@
 -- note p90_days: nine of ten did
 -- note within_7d: percent, rounded down; empty where none had the time yet
 -- note oldest_open: since which day the longest waiting machine needs it
--- link title: burn-down?subject={subject}&collection={collection}
+-- link title: burn-down?subject={subject}&collection={collection}&as_of={as_of}&tz={tz}
 -- with: stated, told, events, moves, spells
 WITH
     -- if subject_id:

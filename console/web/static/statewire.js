@@ -23,25 +23,45 @@
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
 
   // --- charts
-  var charts = new Map(); // chart element -> {plot, data, labels}
+  var charts = new Map(); // chart element -> {plot, data, look}
+  var dayMarks = [1, 2, 5, 7, 14, 28, 56, 112, 224].map(function (n) { return n * 86400; });
 
-  function options(width, labels) {
+  // A look is what a chart is drawn by: {daily, lines: [{label, unit}]}. What is in percent has an axis of its own.
+  function options(width, look, points) {
     var lines = [color("--sw-line-1"), color("--sw-line-2"), color("--sw-line-3"), color("--sw-line-4")];
+    var shares = look.lines.some(function (line) { return line.unit === "%"; });
     var axis = { stroke: color("--sw-muted"), grid: { stroke: color("--sw-grid"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+    var time = Object.assign({ space: 64, values: function (u, splits, i, space, step) { return splits.map(function (t) { return stamp(t, step); }); } }, axis);
+    if (look.daily) time.incrs = dayMarks;
+    var counts = Object.assign({ size: 56, values: function (u, v) { return v.map(short); } }, axis);
+    var scales = { y: { range: function (u, min, max) { return [0, Math.max(4, (max || 0) * 1.1)]; } } };
+    var axes = [time, counts];
+    if (look.daily) scales.x = { range: function (u, min, max) { return max > min ? [min, max] : [min - 86400, max + 86400]; } };
+    if (shares) {
+      scales["%"] = { range: function () { return [0, 100]; } };
+      axes = [time, Object.assign({}, axis, { scale: "%", size: 56, stroke: lines[0], values: function (u, v) { return v.map(function (n) { return n + " %"; }); } }),
+        Object.assign({}, counts, { side: 1, stroke: lines[1], grid: { show: false } })];
+    }
     return {
-      width: width, height: 220, padding: [8, 18, 0, 0],
+      width: width, height: 220, padding: [8, shares ? 0 : 18, 0, 0],
       cursor: { y: false, points: { size: 6 } },
       legend: { live: true },
       tzDate: function (ts) { return uPlot.tzDate(new Date(ts * 1e3), "Etc/UTC"); },
-      scales: { y: { range: function (u, min, max) { return [0, Math.max(4, max * 1.1)]; } } },
-      axes: [Object.assign({ space: 64, values: function (u, splits, i, space, step) { return splits.map(function (t) { return stamp(t, step); }); } }, axis), Object.assign({ size: 56, values: function (u, v) { return v.map(short); } }, axis)],
-      series: [{ label: "UTC", value: function (u, v) { return v == null ? "–" : new Date(v * 1e3).toISOString().slice(5, 16).replace("T", " "); } }]
-        .concat(labels.map(function (label, i) {
-          return { label: label, stroke: lines[i % lines.length], width: 2, points: { show: false },
+      scales: scales,
+      axes: axes,
+      series: [{ label: look.daily ? "Day" : "UTC", value: function (u, v) { return v == null ? "–" : moment(v, look.daily); } }]
+        .concat(look.lines.map(function (line, i) {
+          return { label: line.label, scale: line.unit || "y", stroke: lines[i % lines.length], width: 2,
+            points: { show: points < 32 && look.daily, size: 5 },
             fill: i === 0 ? color("--sw-fill") : undefined,
-            value: function (u, v) { return v == null ? "–" : v.toLocaleString("en"); } };
+            value: function (u, v) { return v == null ? "–" : v.toLocaleString("en") + (line.unit ? " " + line.unit : ""); } };
         }))
     };
+  }
+
+  function moment(t, daily) {
+    var text = new Date(t * 1e3).toISOString();
+    return daily ? text.slice(0, 10) : text.slice(5, 16).replace("T", " ");
   }
 
   function stamp(t, step) {
@@ -52,20 +72,20 @@
   function short(v) {
     if (v >= 1e6) return v / 1e6 + " M";
     if (v >= 1e4) return v / 1e3 + " k";
-    return String(v);
+    return v.toLocaleString("en");
   }
 
-  function draw(el, data, labels) {
+  function draw(el, data, look) {
     var known = charts.get(el);
-    if (known && known.plot && el.contains(known.plot.root) && labels.join() === known.labels.join()) {
+    if (known && known.plot && el.contains(known.plot.root) && JSON.stringify(look) === JSON.stringify(known.look)) {
       known.data = data;
       known.plot.setData(data);
       return;
     }
     if (known && known.plot) known.plot.destroy();
     el.textContent = "";
-    var plot = new uPlot(options(Math.max(el.clientWidth, 200), labels), data, el);
-    charts.set(el, { plot: plot, data: data, labels: labels });
+    var plot = new uPlot(options(Math.max(el.clientWidth, 200), look, data[0].length), data, el);
+    charts.set(el, { plot: plot, data: data, look: look });
     resize.observe(el);
   }
 
@@ -74,7 +94,7 @@
       if (!document.contains(el)) { charts.delete(el); return; }
       c.plot.destroy();
       c.plot = null;
-      draw(el, c.data, c.labels);
+      draw(el, c.data, c.look);
     });
   }
 
@@ -87,7 +107,8 @@
 
   function load(source, el) {
     var series = JSON.parse(source.dataset.series);
-    draw(el, [JSON.parse(source.dataset.x)].concat(series.map(function (s) { return s.values; })), series.map(function (s) { return s.label; }));
+    draw(el, [JSON.parse(source.dataset.x)].concat(series.map(function (s) { return s.values; })),
+      { daily: "daily" in source.dataset, lines: series.map(function (s) { return { label: s.label, unit: s.unit || "" }; }) });
   }
 
   function findCharts() {
@@ -108,6 +129,19 @@
     if (e.detail.successful) { lastGood = new Date(); offline.hidden = true; return; }
     since.textContent = lastGood.toISOString().slice(11, 19) + "Z";
     offline.hidden = false;
+  });
+
+  // --- what a reader opened stays open when its panel is fetched anew
+  var open = new Set();
+  document.body.addEventListener("toggle", function (e) {
+    if (!e.target.id) return;
+    if (e.target.open) open.add(e.target.id); else open.delete(e.target.id);
+  }, true);
+  document.body.addEventListener("htmx:afterSwap", function () {
+    open.forEach(function (id) {
+      var details = document.getElementById(id);
+      if (details) details.open = true;
+    });
   });
 
   // --- tables: a click on a column's head sorts the rows that the page shows
