@@ -99,6 +99,10 @@ func (s *ruleSite) answers(asOf string) (out []string) {
 		}
 		out = append(out, fmt.Sprint(about, said))
 	}
+	for state := range 4 { // the counts of a topic, and the clients behind them
+		params := map[string]string{"topic_type": "500", "topic_id": "u2", "state_id": fmt.Sprint(state), "as_of": asOf}
+		out = append(out, fmt.Sprint("u2 in state ", state, ": ", len(s.All(s.runner, "clients-in-state", params))))
+	}
 	for _, list := range lists {
 		out = append(out, fmt.Sprint(list, s.lists(list[0], list[1], asOf)))
 	}
@@ -294,7 +298,8 @@ func TestReportsOfComplianceRunAsOfAnything(t *testing.T) {
 	of := map[string]map[string]string{
 		"subject": {"subject": "update/u1"}, "subject-machines": {"subject": "deployment/d1"}, "not-known": {"subject": "update/u2"},
 		"burn-down": {"subject": "update/u1"}, "client-timeline": {"client": reportstest.ID(1).String()},
-		"compliance": {"topic_type": "500", "topic_id": "u1"},
+		"compliance": {"topic_type": "500", "topic_id": "u1"}, "clients-in-state": {"topic_type": "500", "state_id": "2"},
+		"client-states": {"client": reportstest.ID(1).String()},
 	}
 	for _, report := range s.runner.Catalog().List() {
 		takes := func(name string) bool {

@@ -6,14 +6,17 @@
 -- description: What one computer last said on every topic, with the time since which each state holds.
 -- param client String: Client id (with or without GUID:) or computer name
 -- param topic_type UInt32 = 0: One topic type; 0 takes all
+-- param as_of String = '': As of this moment, by arrival at the site: a date is its end; empty takes now
+-- param tz String = '': IANA time zone of a date; empty takes reports.timezone
 -- order: topic_type UInt32, topic_id String, client_id UUID
+-- note params: with as_of not kept, as criticality
 -- note last_state_changed: time of the first message of the unbroken run of this state, by the client's clock; repeats don't move it
 -- note change_known: exact; or earlier = the stored history begins within the run, so the change may be older; messages missing = serials after the last different state never arrived
 -- link topic_type: compliance?topic_type={topic_type}
 -- link topic_id: compliance?topic_type={topic_type}&topic_id={topic_id}
 -- link state_name: clients-in-state?topic_type={topic_type}&state_id={state_id}&topic_id={topic_id}
 -- link serial: messages?client={client_id}&topic_type={topic_type}&topic_id={topic_id}
--- with: wanted, named, titled
+-- with: stated, wanted, named, titled
 WITH
     wanted_ids AS page_ids,
     (SELECT groupUniqArray(topic_id) FROM current_states WHERE client_id IN (SELECT arrayJoin(wanted_ids))
@@ -21,9 +24,14 @@ WITH
     page AS
     (
         SELECT client_id, topic_type, topic_id, state_id, criticality, serial, message_time, received_time, params
-        FROM current_states
+        FROM stated
         WHERE client_id IN (SELECT arrayJoin(wanted_ids))
           AND ({topic_type:UInt32} = 0 OR topic_type = {topic_type:UInt32})
+        -- if as_of:
+        -- History lies in the order of topics.
+          AND (topic_type, topic_id) IN
+              (SELECT topic_type, topic_id FROM current_states WHERE client_id IN (SELECT arrayJoin(wanted_ids)))
+        -- end:
     ),
     -- One entry per message: copies collapse to their first arrival, a serial used twice to the message that counts.
     messages AS
@@ -32,6 +40,9 @@ WITH
             any(message_us) AS at_us, min(received_time) AS arrived
         FROM state_messages
         WHERE client_id IN (SELECT arrayJoin(wanted_ids))
+        -- if as_of:
+          AND toUnixTimestamp64Micro(received_time) <= {moment_us:Int64}
+        -- end:
         GROUP BY client_id, topic_type, topic_id, serial, payload_hash
     ),
     -- In the order that counts: instant messages by arrival below all numbered ones, those by serial.

@@ -10,21 +10,23 @@
 -- param state_id UInt32: State; the report state-names lists them
 -- param topic_id String = '': One topic id; empty takes every topic id of the type
 -- param collection String = '': Only the members of this collection; empty takes the site
+-- param as_of String = '': As of this moment, by arrival at the site: a date is its end; empty takes now
+-- param tz String = '': IANA time zone of a date; empty takes reports.timezone
 -- order: last_message_received DateTime64(6,'UTC'), client_id UUID, topic_id String
 -- note last_message_received: arrival of the newest message on this topic; the client may have reported on others since (last_report)
 -- note last_state_changed: time of the first message of the unbroken run of this state, by the client's clock; repeats don't move it
 -- note change_known: exact; or earlier = the stored history begins within the run, so the change may be older; messages missing = serials after the last different state never arrived
 -- link client_id: client-states?client={client_id}
 -- link netbios_name: /clients/{client_id}
--- with: named, titled
+-- with: stated, named, titled
 WITH
     latest AS
     (
         SELECT client_id, topic_id, serial, message_time, received_time, params
-        FROM current_states
+        FROM stated
         WHERE topic_type = {topic_type:UInt32}
           AND state_id = {state_id:UInt32}
-          AND client_id NOT IN (SELECT client_id FROM retired_clients)
+          AND client_id NOT IN (SELECT client_id FROM gone)
           AND ({collection:String} = ''
                OR client_id IN (SELECT client_id FROM collection_members WHERE name = {collection:String}))
           AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
@@ -50,6 +52,9 @@ WITH
         FROM state_messages
         WHERE client_id IN (SELECT arrayJoin(page_ids)) AND topic_type = {topic_type:UInt32}
           AND ({topic_id:String} = '' OR topic_id = {topic_id:String})
+        -- if as_of:
+          AND toUnixTimestamp64Micro(received_time) <= {moment_us:Int64}
+        -- end:
         GROUP BY client_id, topic_id, serial, payload_hash
     ),
     -- In the order that counts: instant messages by arrival below all numbered ones, those by serial.

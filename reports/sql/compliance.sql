@@ -18,7 +18,7 @@
 -- note percent: of the clients that count for this topic id: its target's members, those that scan, or those that told of it
 -- note class: what the state means for compliance
 -- note newest_message: the client's own clock, at the latest change any client in this state told of
--- link clients: clients-in-state?topic_type={topic_type}&topic_id={topic_id}&state_id={state_id}&collection={collection}
+-- link clients: clients-in-state?topic_type={topic_type}&topic_id={topic_id}&state_id={state_id}&collection={collection}&as_of={as_of}&tz={tz}
 -- link topic_id: compliance?topic_type={topic_type}&topic_id={topic_id}&collection={collection}&as_of={as_of}&tz={tz}
 -- with: stated, asked, codes, rule, quiet, placed
 WITH

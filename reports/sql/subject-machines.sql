@@ -70,22 +70,13 @@ WITH
         FROM
         (
             SELECT
-                client_id, topic_type, state_id, message_time,
-                -- if as_of:
-                CAST([], 'Array(String)') AS params,
-                -- else:
-                params,
-                -- end:
+                client_id, topic_type, state_id, message_time, params,
                 toUInt8(indexOf(leading_types, topic_type)) AS lead,
                 bitShiftLeft(toUInt128(serial), 64) + toUInt128(toUnixTimestamp64Milli(message_time)) AS place,
                 transform(bitShiftLeft(toUInt64(topic_type), 32) + state_id, arrayPushBack(known.1, toUInt64(0)),
                     arrayPushBack(known.2, toUInt8(0)),
                     toUInt8(indexOf(said_classes, if(the_kind = 'other', 'other', 'said_unknown')))) AS code
-            -- if as_of:
             FROM stated
-            -- else:
-            FROM current_states
-            -- end:
             WHERE topic_type IN (SELECT arrayJoin(arrayConcat(leading_types, detail_types))) AND topic_id = the_id
               AND client_id IN (SELECT arrayJoin(page_ids))
         ) AS t
