@@ -35,6 +35,13 @@ type tells struct {
 // tell loads a file of one report of each client from first to last, all of which arrived so long ago.
 func (j *judged) tell(arrived time.Duration, first, last int, all ...tells) {
 	j.t.Helper()
+	j.put(arrived, first, last, all...)
+	j.site.awaitDrained()
+}
+
+// put drops that file, and does not wait until it is loaded.
+func (j *judged) put(arrived time.Duration, first, last int, all ...tells) {
+	j.t.Helper()
 	var reports []smx.Accepted
 	for client := first; client <= last; client++ {
 		received := j.now.Add(-arrived)
@@ -55,7 +62,6 @@ func (j *judged) tell(arrived time.Duration, first, last int, all ...tells) {
 	}
 	j.files = append(j.files, smx.AppendFile(nil, reports))
 	j.drop(j.files[len(j.files)-1])
-	j.site.awaitDrained()
 }
 
 func (j *judged) drop(file []byte) {
@@ -72,7 +78,10 @@ func (j *judged) drop(file []byte) {
 }
 
 // leaveOut takes a serial of a client that does not arrive.
-func (j *judged) leaveOut(client int) { j.serials[client]++ }
+func (j *judged) leaveOut(client int) {
+	j.lost = j.serials[client]
+	j.serials[client]++
+}
 
 // answer is what a report says, over HTTP and as the command line prints it: both say the same.
 func (j *judged) answer(report string, params ...string) []map[string]any {

@@ -17,6 +17,7 @@ type judged struct {
 
 	now     time.Time
 	serials map[int]uint64 // the last of each client
+	lost    uint64         // the one before the serial that was left out last
 	files   [][]byte       // loaded, in this order
 	dropped int
 }
