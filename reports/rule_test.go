@@ -18,6 +18,7 @@ type ruleSite struct {
 	*reportstest.Seed
 	runner   *reports.Runner
 	serial   uint64
+	asOf     string              // what is asked is of this moment
 	machines []map[string]string // that the last question was about
 }
 
@@ -81,7 +82,7 @@ func (s *ruleSite) target(id, collection string) {
 // sum against the scope, and the rows behind each number against the number.
 func (s *ruleSite) stand(subject, collection string) string {
 	s.T.Helper()
-	params := map[string]string{"subject": subject, "collection": collection}
+	params := map[string]string{"subject": subject, "collection": collection, "as_of": s.asOf}
 	rows := s.All(s.runner, "subject", params)
 	if len(rows) == 0 {
 		s.T.Fatalf("%s: no rows", subject)

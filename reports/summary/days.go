@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/google/uuid"
 )
 
 // days keeps how every subject stood at the end of each day. What clients had said is counted from their history, as it
@@ -25,6 +26,8 @@ const (
 	oldestDay = 400
 	// justEnded is how long after a day what is known of this moment still says how it ended.
 	justEnded = time.Hour
+	// dayRest is how many times its own duration the work on days rests: charts wait for it.
+	dayRest = 3
 	// daysAtOnce bounds the days that one statement counts.
 	daysAtOnce = 100
 )
@@ -88,7 +91,7 @@ func (d *days) step(ctx context.Context) error {
 	}
 	if worked {
 		took := time.Since(began)
-		d.job.rests = began.Add(rest * took)
+		d.job.rests = began.Add(dayRest * took)
 		d.s.metrics.seconds.WithLabelValues(d.job.name).Observe(took.Seconds())
 	}
 	if len(late) == 0 && p.number > 0 && p.next.Sub(p.until) < 10*d.s.margin {
@@ -217,14 +220,18 @@ func (d *days) make(ctx context.Context, chunk []day, about map[topic]bool, now 
 		slices.Reverse(older)
 		return d.make(ctx, older, about, time.Time{})
 	}
-	if err := d.subjects(ctx, chunk, m, about); err != nil {
+	scope, err := d.scope(ctx, m)
+	if err != nil {
+		return err
+	}
+	if err := d.subjects(ctx, chunk, m, scope, about); err != nil {
 		return fmt.Errorf("days from %s: %w", chunk[0].Format(time.DateOnly), err)
 	}
-	return d.classes(ctx, chunk, m)
+	return d.classes(ctx, chunk, m, scope)
 }
 
 // subjects makes the rows of subjects.
-func (d *days) subjects(ctx context.Context, chunk []day, m moments, about map[topic]bool) error {
+func (d *days) subjects(ctx context.Context, chunk []day, m moments, scope []uint64, about map[topic]bool) error {
 	c := d.s.counts
 	subjects, err := c.subjects(ctx)
 	if err != nil {
@@ -239,17 +246,13 @@ func (d *days) subjects(ctx context.Context, chunk []day, m moments, about map[t
 	if len(subjects) == 0 {
 		return nil
 	}
-	scope, clients, err := d.scope(ctx, m)
-	if err != nil {
-		return err
-	}
 	writers := make([]*countsWriter, len(chunk))
 	for i, of := range chunk {
 		if writers[i], err = d.writer(ctx, of); err != nil {
 			return err
 		}
 	}
-	parts := 1 + clients/c.partClients
+	parts := 1 + slices.Max(scope)/c.partClients
 	lists := map[asking][]*askedClients{}
 	for _, sl := range slicesOf(subjects, max(1, c.slicePairs*parts/uint64(len(chunk)))) {
 		rows, err := c.slice(ctx, sl, m, lists, scope, parts)
@@ -265,29 +268,20 @@ func (d *days) subjects(ctx context.Context, chunk []day, m moments, about map[t
 	return nil
 }
 
-// scope is how many clients the site had at each moment, and at most.
-func (d *days) scope(ctx context.Context, m moments) (scope []uint64, most uint64, err error) {
-	all, err := d.s.counts.scope(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	scope = make([]uint64, m.count())
-	parts := 1 + all/d.s.counts.partClients
-	for part := range parts {
-		err := d.s.counts.eachStanding(ctx, "days_scope", "", "", m, parts, part, nil, func(scan func(...any) error) error {
-			var at uint16
-			var n uint64
-			if err := scan(&at, &n); err != nil {
-				return err
-			}
-			scope[at-1] += n
-			return nil
-		})
-		if err != nil {
-			return nil, 0, err
+// scope is how many clients the site had at each moment.
+func (d *days) scope(ctx context.Context, m moments) ([]uint64, error) {
+	scope := make([]uint64, m.count())
+	args := []any{list("ends", texts(m.ends))}
+	err := d.s.each(ctx, "days_scope", args, func(scan func(...any) error) error {
+		var at uint16
+		var n uint64
+		if err := scan(&at, &n); err != nil {
+			return err
 		}
-	}
-	return scope, max(all, slices.Max(scope)), nil
+		scope[at-1] = n
+		return nil
+	})
+	return scope, err
 }
 
 // writer holds what is stored of a day.
@@ -336,12 +330,8 @@ func (r countsRow) keeping(before countsRow) countsRow {
 }
 
 // classes makes the rows of whole days.
-func (d *days) classes(ctx context.Context, chunk []day, m moments) error {
+func (d *days) classes(ctx context.Context, chunk []day, m moments, scope []uint64) error {
 	machines, err := d.machines(ctx, m)
-	if err != nil {
-		return err
-	}
-	scope, _, err := d.scope(ctx, m)
 	if err != nil {
 		return err
 	}
@@ -461,21 +451,21 @@ func (d *days) machines(ctx context.Context, m moments) ([]map[classKey]uint64, 
 	if err != nil {
 		return nil, err
 	}
-	all, err := d.s.counts.scope(ctx)
-	if err != nil {
-		return nil, err
-	}
 	out := make([]map[classKey]uint64, m.count())
 	for at := range out {
 		out[at] = map[classKey]uint64{}
 	}
-	parts := 1 + all/machineSlice
-	if len(m.ends) > 1 {
-		parts = 1 // few states
-	}
-	for part := range parts {
-		args := []any{list("ends", texts(m.ends)), named("parts", parts), named("part", part)}
-		err := d.s.eachOf(ctx, "days_machines", "WITH\n"+text+count, args, func(scan func(...any) error) error {
+	var after, upto uuid.UUID
+	for {
+		var rows uint64
+		from := clickhouse.Named("after", after.String())
+		every := clickhouse.Named("whole", "1")
+		err := d.s.readOne(ctx, "machines_slice", []any{from, every, named("rows", daySlice)}, &upto, &rows)
+		if err != nil || rows == 0 {
+			return out, err
+		}
+		args := []any{list("ends", texts(m.ends)), from, clickhouse.Named("upto", upto.String())}
+		err = d.s.eachOf(ctx, "days_machines", "WITH\n"+text+count, args, func(scan func(...any) error) error {
 			var at uint16
 			var over string
 			var classes, n uint64
@@ -485,12 +475,14 @@ func (d *days) machines(ctx context.Context, m moments) ([]map[classKey]uint64, 
 			countClasses(out[at-1], over, classes, n)
 			return nil
 		})
-		if err != nil {
-			return nil, err
+		if after = upto; err != nil || rows < daySlice {
+			return out, err
 		}
 	}
-	return out, nil
 }
+
+// daySlice is how many machines are counted at once: history lies in the order of topics, then clients.
+const daySlice = 100_000
 
 // countClasses adds n machines that have subjects in a set of classes.
 func countClasses(to map[classKey]uint64, over string, classes, n uint64) {

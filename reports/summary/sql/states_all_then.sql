@@ -15,13 +15,13 @@
                     toInt64(bitAnd(bitShiftRight(place, 64), 18446744073709551615)) AS us
                 FROM topic_history
                 WHERE topic_type IN (300, 301, 302, 400, 401, 402, 500)
-                  AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+                  AND client_id > {after:UUID} AND client_id <= {upto:UUID}
                 UNION ALL
                 SELECT topic_type, topic_id, client_id, state_id, toUnixTimestamp64Micro(received_time) AS at,
                     bitShiftLeft(toUInt256(toUInt64(at)), 64) + payload_hash AS rank, message_us AS us
                 FROM instant_states_data FINAL
                 WHERE topic_type IN (300, 301, 302, 400, 401, 402, 500)
-                  AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+                  AND client_id > {after:UUID} AND client_id <= {upto:UUID}
             )
         ) AS h
         GROUP BY d, topic_type, topic_id, client_id
