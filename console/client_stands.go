@@ -20,14 +20,15 @@ var problems = []string{"failed", "restart", "pending", "bad", "said_unknown"}
 var kindTitles = map[string]string{"update": "Updates", "deployment": "Deployments", "baseline": "Baselines",
 	"scan": "Scans", "other": "Other"}
 
-// clientStands is how a client stands on its subjects, by kind, now or at the moment; only those that are not good, unless
-// all are asked for.
+// clientStands is how a client stands on its subjects, by kind, now or at the moment; only those that are not good,
+// unless all are asked for.
 func (s *Server) clientStands(ctx context.Context, client uuid.UUID, then moment, all bool) *web.Stands {
 	us := int64(0)
 	if !then.now() {
 		us = then.at.UnixMicro()
 	}
-	rows, err := s.ask(ctx, "client_stands", map[string]string{"client": client.String(), "moment_us": strconv.FormatInt(us, 10)})
+	rows, err := s.ask(ctx, "client_stands", map[string]string{"client": client.String(),
+		"moment_us": strconv.FormatInt(us, 10)})
 	path := clientPath + client.String()
 	out := &web.Stands{Title: "What it needs", Label: "Show all",
 		Link: address(path, nil, "show", "all", asOfName, then.text) + "#needs"}

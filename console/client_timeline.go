@@ -25,7 +25,8 @@ func (s *Server) timeline(ctx context.Context, client string, then moment) (*web
 		s.logFailure("client-timeline", err)
 		return nil, err
 	}
-	out := &web.Timeline{Days: shownDays, Link: address("/reports/client-timeline", params), More: len(rows) > shownChanges}
+	out := &web.Timeline{Days: shownDays, Link: address("/reports/client-timeline", params),
+		More: len(rows) > shownChanges}
 	for _, row := range rows[:min(len(rows), shownChanges)] {
 		out.Rows = append(out.Rows, changeOf(row, client, then.text))
 	}

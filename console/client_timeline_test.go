@@ -19,7 +19,8 @@ func TestAChangeIsSaidInWordsWithTheirTones(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	first := changeOf(reports.Record{"subject": "scan/", "before": "", "class": "compliant"}, "c", "")
-	if first.Before.Text != "nothing said" || first.Link != "/subjects/scan/" || first.Title != "(no id)" || first.Trace != "" {
+	if first.Before.Text != "nothing said" || first.Link != "/subjects/scan/" || first.Title != "(no id)" ||
+		first.Trace != "" {
 		t.Errorf("%+v", first)
 	}
 }

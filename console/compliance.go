@@ -179,16 +179,16 @@ func (s *Server) fillKinds(ctx context.Context, view *web.Compliance, tab compli
 	return nil
 }
 
-// countedDay is the day that a list is about whose subjects are counted at the ends of days only. What no report takes is
-// refused in a report's words.
+// countedDay is the day that a list is about whose subjects are counted at the ends of days only. What no report takes
+// is refused in a report's words.
 func (s *Server) countedDay(ctx context.Context, tab complianceTab, params map[string]string) (string, error) {
 	if _, err := s.machineClasses(ctx, scopeOf(params)); err != nil {
 		return "", err
 	}
 	then := readMoment(params[asOfName], s.zone())
 	if !then.isDay {
-		return "", newProblem(http.StatusBadRequest, "bad_parameter", fmt.Sprintf("%s are listed as of the end of a day: give "+
-			"a date. The page of each can be asked as of any time.", listOf(tab)))
+		return "", newProblem(http.StatusBadRequest, "bad_parameter", fmt.Sprintf("%s are listed as of the end of a "+
+			"day: give a date. The page of each can be asked as of any time.", listOf(tab)))
 	}
 	return then.at.Format(time.DateOnly), nil
 }

@@ -18,9 +18,10 @@ const shownDays = 90
 // dayLine is one line of a chart by days: the column it draws, and its unit.
 type dayLine struct{ column, label, unit string }
 
-// drawDays draws rows of a report that has one for each day, the oldest first, and puts the same into a table. The link is
-// the page as of a day; empty where there is none.
-func drawDays(name string, rows []reports.Record, lines []dayLine, columns []string, link func(day string) string) *web.Days {
+// drawDays draws rows of a report that has one for each day, the oldest first, and puts the same into a table. The link
+// is the page as of a day; empty where there is none.
+func drawDays(name string, rows []reports.Record, lines []dayLine, columns []string,
+	link func(day string) string) *web.Days {
 	out := &web.Days{Name: name, Chart: &web.Chart{Daily: true}, Table: &web.Table{Columns: []web.Column{{Name: "day"}}}}
 	for _, line := range lines {
 		out.Chart.Series = append(out.Chart.Series, web.Series{Label: line.label, Unit: line.unit})

@@ -15,10 +15,12 @@ func noLink(string) string { return "" }
 
 func TestDaysOfComplianceBecomeAChartAndItsTable(t *testing.T) {
 	rows := []reports.Record{
-		{"day": tabular.Date("2026-11-28"), "compliant": uint64(0), "not_compliant": uint64(0), "percent": nil, "final": uint64(1)},
-		{"day": tabular.Date("2026-11-29"), "compliant": uint64(1200), "not_compliant": uint64(1000), "not_applicable": uint64(3),
-			"not_known": uint64(4), "percent": 54.5, "final": uint64(1)},
-		{"day": tabular.Date("2026-11-30"), "compliant": uint64(1300), "not_compliant": uint64(1), "percent": 99.9, "final": uint64(0)},
+		{"day": tabular.Date("2026-11-28"), "compliant": uint64(0), "not_compliant": uint64(0), "percent": nil,
+			"final": uint64(1)},
+		{"day": tabular.Date("2026-11-29"), "compliant": uint64(1200), "not_compliant": uint64(1000),
+			"not_applicable": uint64(3), "not_known": uint64(4), "percent": 54.5, "final": uint64(1)},
+		{"day": tabular.Date("2026-11-30"), "compliant": uint64(1300), "not_compliant": uint64(1), "percent": 99.9,
+			"final": uint64(0)},
 	}
 	got := complianceDays("trend", rows, func(day string) string {
 		if day == "2026-11-30" {
@@ -78,11 +80,14 @@ func TestNoDayYetIsASentence(t *testing.T) {
 
 func TestBurnDownAddsUpInWords(t *testing.T) {
 	rows := []reports.Record{
-		{"day": tabular.Date("2026-11-29"), "remaining": uint64(3), "newly_required": uint64(3), "fixed": uint64(0), "needed_ever": uint64(3)},
-		{"day": tabular.Date("2026-11-30"), "remaining": uint64(1), "newly_required": uint64(0), "fixed": uint64(2), "needed_ever": uint64(3)},
+		{"day": tabular.Date("2026-11-29"), "remaining": uint64(3), "newly_required": uint64(3),
+			"fixed": uint64(0), "needed_ever": uint64(3)},
+		{"day": tabular.Date("2026-11-30"), "remaining": uint64(1), "newly_required": uint64(0),
+			"fixed": uint64(2), "needed_ever": uint64(3)},
 	}
 	got := burnDown("burn-down", rows, noLink)
-	if want := "1 machine remains. In 2 days: 3 newly required, 2 fixed. A machine that needs it again counts again."; got.Chart.Text != want {
+	if want := "1 machine remains. In 2 days: 3 newly required, 2 fixed. A machine that needs it again counts " +
+		"again."; got.Chart.Text != want {
 		t.Errorf("%s", got.Chart.Text)
 	}
 	if series, _ := json.Marshal(got.Chart.Series[0].Values); string(series) != "[3,1]" || len(got.Chart.Series) != 3 {
@@ -111,7 +116,8 @@ func TestTimeToRemediateIsASentenceAndARow(t *testing.T) {
 			[]reports.Record{{"required_ever": uint64(3), "fixed": uint64(2), "open": uint64(1), "p50_days": 3.0,
 				"p90_days": 10.0, "within_7d": 33.3, "within_14d": 66.6, "within_30d": nil,
 				"oldest_open": tabular.Date("2026-11-10")}}},
-		{"none fixed", "Machines needed it 1 time; none was fixed yet. 1 machine still needs it.", "1, 0, 1, –, –, 0\u00a0%, –, –, –",
+		{"none fixed", "Machines needed it 1 time; none was fixed yet. 1 machine still needs it.",
+			"1, 0, 1, –, –, 0\u00a0%, –, –, –",
 			[]reports.Record{{"required_ever": uint64(1), "open": uint64(1), "within_7d": 0.0}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -99,7 +99,7 @@ func TestAStoreThatIsAwayBreaksNoPage(t *testing.T) {
 	})
 	w := get(t, h, "/")
 	body := w.Body.String()
-	if w.Code != 200 || strings.Count(body, "can&#39;t be read at the moment") != 9 || !strings.Contains(body, "1,312") ||
+	if w.Code != 200 || strings.Count(body, "can&#39;t be read at the moment") != 10 || !strings.Contains(body, "1,312") ||
 		strings.Contains(body, "10.1.2.3") {
 		t.Errorf("%d %s", w.Code, body)
 	}

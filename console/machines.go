@@ -84,7 +84,8 @@ func (s *Server) collections(w http.ResponseWriter, r *http.Request) {
 	} else if len(view.Table.Rows) == 0 {
 		view.Table = nil
 	}
-	s.render(w, r, status, "collections", web.Page{Title: "Collections", Section: "collections", Then: s.then(r), Body: *view})
+	s.render(w, r, status, "collections",
+		web.Page{Title: "Collections", Section: "collections", Then: s.then(r), Body: *view})
 }
 
 // names is the page of what things are called: first the ids that have no title, by how many machines they concern.

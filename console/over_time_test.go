@@ -11,8 +11,8 @@ import (
 	"statewire/reports/summary"
 )
 
-// olderSite is a site of eight machines with twelve days of history: an update that they needed ten days ago and that all
-// but three have by now, a deployment and a baseline. Its days are counted.
+// olderSite is a site of eight machines with twelve days of history: an update that they needed ten days ago and that
+// all but three have by now, a deployment and a baseline. Its days are counted.
 func olderSite(t *testing.T) *reportstest.Seed {
 	s := reportstest.NewSeed(t)
 	var told []message
@@ -55,28 +55,33 @@ func TestPagesAreAsOfADate(t *testing.T) {
 	h := handler(t, s)
 	on := func(days int) string { return s.Now.AddDate(0, 0, -days).Format(time.DateOnly) }
 	then, band := "as_of="+on(6), "As of "+s.Now.AddDate(0, 0, -6).Format("2 January 2006")+", end of day (UTC)."
+	const kb = "/subjects/update/%7BKB-OLD%7D"
 	for page, wants := range map[string][]string{
-		"/": {`id="days-trend"`, `href="/compliance?as_of=` + on(1) + `"`, "/api/v1/reports/compliance-trend?days=90&amp;format=csv&amp;kind=machine",
-			"37.5\u00a0% compliant, 5 machines not compliant", `href="/reports/compliance-trend"`},
+		"/": {`id="days-trend"`, `href="/compliance?as_of=` + on(1) + `"`, `href="/reports/compliance-trend"`,
+			"/api/v1/reports/compliance-trend?days=90&amp;format=csv&amp;kind=machine",
+			"37.5\u00a0% compliant, 5 machines not compliant"},
 		"/compliance": {"3 of 8 machines", "62.5\u00a0%", `type="date" name="as_of" value="" max="` + on(1) + `"`},
-		"/compliance?" + then: {"0 of 8 machines", "37.5\u00a0%", `<a href="/compliance">Show now</a>`, "Members are today&#39;s.",
-			`href="/compliance?` + then + `&amp;tab=deployments"`, `href="/subjects/update/%7BKB-OLD%7D?` + then + `"`,
-			`href="/api/v1/reports/updates?` + then + `&amp;format=csv"`, `name="as_of" value="` + on(6) + `"`},
+		"/compliance?" + then: {"0 of 8 machines", "37.5\u00a0%", `<a href="/compliance">Show now</a>`,
+			"Members are today&#39;s.", `href="/compliance?` + then + `&amp;tab=deployments"`,
+			`href="` + kb + `?` + then + `"`, `href="/api/v1/reports/updates?` + then + `&amp;format=csv"`,
+			`name="as_of" value="` + on(6) + `"`},
 		"/compliance?tab=deployments&" + then: {"{ROLLOUT}", "0\u00a0%", "not compliant</a> <b>8</b>"},
 		"/compliance?tab=baselines&" + then:   {"Baseline-TLS", "50\u00a0%", "compliant</a> <b>4</b>"},
-		"/subjects/update/%7BKB-OLD%7D": {"5 &#43; 3 = 8", `id="days-trend"`, "3 machines remain. In 11 days: 8 newly required, 5 fixed.",
-			"Machines needed it 8 times; 5 times it was fixed, half of them within 4\u00a0days", "Make a collection of these",
-			`href="/subjects/update/%7BKB-OLD%7D?as_of=` + on(1) + `"`, `data-daily`},
-		"/subjects/update/%7BKB-OLD%7D?collection=pilot&" + then: {"4 = 4", "4 machines remain. In 5 days", "Machines needed it 4 times",
-			`href="/clients/` + id(1).String() + `?` + then + `"`, `href="/subjects/update/%7BKB-OLD%7D?` + then + `&amp;class=bad&amp;collection=pilot#machines"`,
-			`href="/compliance?` + then + `&amp;collection=pilot"`},
-		"/machines?" + then:          {"need updates <b>8</b>", `href="/machines?` + then + `&amp;problem=failed"`, `href="/clients/` + id(2).String() + `?` + then},
-		"/collections?" + then:       {`href="/reports/machines?` + then + `&amp;collection=pilot"`},
-		"/clients/PC-0005?" + then:   {"required", "nothing said", `href="/subjects/update/%7BKB-OLD%7D?` + then + `"`, `?` + then + `&amp;show=all#needs`},
+		kb: {"5 &#43; 3 = 8", `id="days-trend"`, "3 machines remain. In 11 days: 8 newly required, 5 fixed.",
+			"Machines needed it 8 times; 5 times it was fixed, half of them within 4\u00a0days", `data-daily`,
+			"Make a collection of these", `href="` + kb + `?as_of=` + on(1) + `"`},
+		kb + "?collection=pilot&" + then: {"4 = 4", "4 machines remain. In 5 days", "Machines needed it 4 times",
+			`href="/clients/` + id(1).String() + `?` + then + `"`, `href="/compliance?` + then + `&amp;collection=pilot"`,
+			`href="` + kb + `?` + then + `&amp;class=bad&amp;collection=pilot#machines"`},
+		"/machines?" + then: {"need updates <b>8</b>", `href="/machines?` + then + `&amp;problem=failed"`,
+			`href="/clients/` + id(2).String() + `?` + then},
+		"/collections?" + then: {`href="/reports/machines?` + then + `&amp;collection=pilot"`},
+		"/clients/PC-0005?" + then: {"required", "nothing said", `href="` + kb + `?` + then + `"`,
+			`?` + then + `&amp;show=all#needs`},
 		"/clients/PC-0005":           {`id="timeline"`, "Update is installed", "All changes", "Follow one message"},
 		"/reports/updates?" + then:   {"Show now", "37.5"},
 		"/reports/compliance-trend":  {"data-daily", "<td", "37.5"},
-		"/reports/time-to-remediate": {`href="/subjects/update/%7BKB-OLD%7D"`},
+		"/reports/time-to-remediate": {`href="` + kb + `"`},
 	} {
 		w := get(t, h, page)
 		body := w.Body.String()
@@ -121,8 +126,8 @@ func mainOf(body string) string {
 	return content
 }
 
-// daysAreDrawn looks at the charts, and at pages as of a date, on a desktop and on a phone. A reader has a table open while
-// its panel is fetched anew.
+// daysAreDrawn looks at the charts, and at pages as of a date, on a desktop and on a phone. A reader has a table open
+// while its panel is fetched anew.
 func daysAreDrawn(t *testing.T, b *browser) {
 	s := olderSite(t)
 	site := serveSeeded(t, s, func(p *parts) { p.cfg.Refresh = time.Second })

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"statewire/console/web"
 	"statewire/internal/humanize"
 	"statewire/internal/tabular"
@@ -86,10 +84,9 @@ func (t *pageTable) add(row []any) {
 func (t *pageTable) cell(i int, v any, row []any) web.Cell {
 	c := t.rows.Columns[i]
 	cell := web.Cell{Text: tabular.Shorten(tabular.TerminalSafe(tabular.Text(v)), 400),
-		Label: web.Label(c.Name), Link: t.link(c.Name, row)}
+		Label: web.Label(c.Name), Link: t.link(c.Name, row),
+		Wraps: strings.Contains(c.Type, "UUID") || c.Name == "subject" || c.Name == "topic_id"}
 	switch x := v.(type) {
-	case uuid.UUID:
-		cell.Wraps = true
 	case nil:
 		if c.Name == "last_report" {
 			cell.Text = "never"
@@ -219,7 +216,8 @@ func (t *pageTable) link(column string, row []any) string {
 	return link
 }
 
-// momentAsked is the moment of a report as a page takes it. A page knows no zone: a date of another zone is a time there.
+// momentAsked is the moment of a report as a page takes it. A page knows the site's zone only: a date of another one is
+// a time there.
 func momentAsked(asked map[string]string, then *reports.Moment) string {
 	if then != nil && asked["tz"] != "" {
 		return then.At.Format(time.RFC3339Nano)

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"statewire/console/web"
 	"statewire/internal/humanize"
@@ -45,12 +46,14 @@ func (s *Server) subject(w http.ResponseWriter, r *http.Request) {
 		s.logFailure("subject", err)
 		status, view.Problem = problem.Status, firstUpper(problem.Detail)
 	}
+	var rest sync.WaitGroup
 	if status == http.StatusOK {
-		s.fillDays(r.Context(), view, about)
+		rest.Go(func() { s.fillDays(r.Context(), view, about) })
 	}
 	if err := s.fillCauses(r.Context(), view, about); err != nil {
 		s.logFailure("not-known", err) // the counts above name the causes, too
 	}
+	rest.Wait()
 	s.render(w, r, status, "subject", web.Page{Title: view.Title, Section: "compliance", Then: s.then(r), Body: *view})
 }
 

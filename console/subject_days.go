@@ -118,12 +118,13 @@ func daysText(row reports.Record, column string) string {
 	return text + "\u00a0days"
 }
 
-// remedySentence says it in words. A machine that needed it again counts again, so that needs are counted, not machines.
+// remedySentence says it in words. A machine that needed it again counts again: needs are counted, not machines.
 func remedySentence(row reports.Record) string {
 	ever, fixed, open := row.Count("required_ever"), row.Count("fixed"), row.Count("open")
 	text := "Machines needed it " + plural(ever, "time", "times") + "; none was fixed yet."
 	if fixed > 0 {
-		text = "Machines needed it " + plural(ever, "time", "times") + "; " + plural(fixed, "time it was", "times it was") + " fixed"
+		text = "Machines needed it " + plural(ever, "time", "times") + "; " +
+			plural(fixed, "time it was fixed", "times it was fixed")
 		if row["p50_days"] != nil && row["p90_days"] != nil {
 			text += fmt.Sprintf(", half of them within %s, nine in ten within %s", daysText(row, "p50_days"),
 				daysText(row, "p90_days"))

@@ -242,7 +242,7 @@ type Cell struct {
 	Tone    Tone
 	Share   float64
 	Shared  bool // Share is to be drawn
-	Wraps   bool // may take two lines, at a hyphen
+	Wraps   bool // may take several lines, as a long id does
 	Numeric bool
 }
 
