@@ -35,6 +35,7 @@ func TestTheScopeOfAMomentIsWhoWasThere(t *testing.T) {
 	s := newMomentSite(t)
 	for ago, want := range map[time.Duration]string{
 		490 * hour: "refused", // before the history
+		479 * hour: "scanned 2/2, 0//: bad 2", // the very moment
 		450 * hour: "scanned 2/2, 0//: bad 2",
 		390 * hour: "scanned 1/1, 0//: bad 1",
 		300 * hour: "scanned 2/2, 0//: bad 1 said_nothing 1",

@@ -230,3 +230,29 @@ func TestRetentionKeepsTheLatestMessageWithoutASerial(t *testing.T) {
 		t.Errorf("%d removals have a subquery", n)
 	}
 }
+
+// Retention leaves the last message of each client on a topic: whoever asks for a moment after its end finds what was said
+// before. A copy, a conflict and what is younger change nothing of that.
+func TestRetentionFoldsTheHistoryOfTopics(t *testing.T) {
+	cfg := store.DefaultConfig()
+	cfg.Retention = 48 * time.Hour
+	s := storetest.NewWith(t, cfg, store.Options{})
+	hours := func(n int) int64 { return time.Since(epoch).Microseconds() - int64(n)*time.Hour.Microseconds() }
+	insert(t, t.Context(), s,
+		message{Client: 1, Serial: 3, Topic: 500, TopicID: "u", State: 3, Hash: 3, Received: hours(90)},
+		message{Client: 1, Serial: 1, Topic: 500, TopicID: "u", State: 1, Hash: 9, Received: hours(95)},
+		message{Client: 1, Serial: 3, Topic: 500, TopicID: "u", State: 2, Hash: 2, Received: hours(80)}, // a serial used twice
+		message{Client: 1, Serial: 2, Topic: 500, TopicID: "u", State: 1, Hash: 8, Received: hours(70)}, // came late
+		message{Client: 1, Serial: 4, Topic: 500, TopicID: "u", State: 1, Hash: 1, Received: hours(10)},
+		message{Client: 2, Serial: 7, Topic: 500, TopicID: "u", State: 2, Hash: 1, Received: hours(99)})
+	exec(t, s, "OPTIMIZE TABLE topic_history FINAL")
+	var got string
+	row := s.Conn().QueryRow(t.Context(), `SELECT toString(arraySort(groupArray((bitShiftRight(place, 128), state_id,
+		dateDiff('hour', received_time, now64(3)))))) FROM topic_history`)
+	if err := row.Scan(&got); err != nil {
+		t.Fatal(err)
+	}
+	if want := "[(3,3,90),(4,1,10),(7,2,99)]"; got != want {
+		t.Errorf("serial, state and age in hours are %s, want %s", got, want)
+	}
+}
