@@ -130,9 +130,9 @@ func TestAsOfSaysWhatTheSiteSaid(t *testing.T) {
 	s := newRuleSite(t)
 	s.collect("few", 1, 2, 5)
 	// Each subject is told of, so that its name means something from the first moment on.
-	events := append([]event{{1, 1, 500, "u1", 2, 721 * hour, 721 * hour}, {2, 1, 500, "u2", 2, 721 * hour, 721 * hour},
-		{3, 1, 300, "d1", 2, 721 * hour, 721 * hour}, {4, 1, 401, "b1", 2, 721 * hour, 721 * hour},
-		{5, 1, 9100, "x", 2, 721 * hour, 721 * hour}}, randomEvents(rnd, 160, 720*hour)...)
+	events := append([]event{{1, 1, 500, "u1", 2, 41 * hour, 41 * hour}, {2, 1, 500, "u2", 2, 41 * hour, 41 * hour},
+		{3, 1, 300, "d1", 2, 41 * hour, 41 * hour}, {4, 1, 401, "b1", 2, 41 * hour, 41 * hour},
+		{5, 1, 9100, "x", 2, 41 * hour, 41 * hour}}, randomEvents(rnd, 160, 40*hour)...)
 	answered := map[string][]string{}
 	if !thorough {
 		events = events[:len(events)/2]
@@ -180,10 +180,10 @@ func TestDaysAreCountedAsTheHistorySays(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.runner = s.Seed.Runner(func(cfg *reports.Config, _ *reports.Deps) { cfg.Timezone = zone.String() })
-	events := randomEvents(rnd, 150, 12*24*time.Hour)
+	events := randomEvents(rnd, 120, 6*24*time.Hour)
 	var late []event
 	events = slices.DeleteFunc(events, func(e event) bool {
-		if e.arrived < 10*24*time.Hour && e.arrived > 5*24*time.Hour && rnd.IntN(4) == 0 {
+		if e.arrived < 5*24*time.Hour && e.arrived > 2*24*time.Hour && rnd.IntN(4) == 0 {
 			late = append(late, e)
 			return true
 		}
@@ -198,13 +198,13 @@ func TestDaysAreCountedAsTheHistorySays(t *testing.T) {
 	}
 	s.play(events...)
 	step()
-	subjects, kinds, most := []string{"update/u2", "deployment/d1", "baseline/b1"}, []string{"machine", "update", "deployment"}, 3
+	subjects, kinds, most := []string{"update/u2", "deployment/d1", "baseline/b1"}, []string{"machine", "update", "deployment"}, 2
 	if !thorough {
-		subjects, kinds, most = subjects[:2], kinds[:2], 6
+		subjects, kinds, most = subjects[:2], kinds[:2], 4
 	}
 	check := func(when string) {
 		t.Helper()
-		for back := 1; back < 12; back += 1 + rnd.IntN(most) {
+		for back := 1; back < 6; back += 1 + rnd.IntN(most) {
 			day := s.Now.In(zone).AddDate(0, 0, -back)
 			end := reports.DayEnd(day, zone)
 			for _, subject := range subjects {
@@ -278,7 +278,7 @@ func (s *ruleSite) burnsDown(when, subject, tz string) {
 			lacks += number(s.T, row["machines"])
 		}
 	}
-	if remaining != lacks || len(rows) < 10 {
+	if remaining != lacks || len(rows) < 4 {
 		s.T.Errorf("%s: %s: %d rows end with %d, the subject says %d", when, subject, len(rows), remaining, lacks)
 	}
 }
@@ -294,7 +294,7 @@ func TestReportsOfComplianceRunAsOfAnything(t *testing.T) {
 	if err := summary.New(time.Second, summary.Deps{Store: s.Store}).Step(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	turn := rand.IntN(3) // make test runs a third
+	turn := rand.IntN(5) // make test runs a fifth
 	of := map[string]map[string]string{
 		"subject": {"subject": "update/u1"}, "subject-machines": {"subject": "deployment/d1"}, "not-known": {"subject": "update/u2"},
 		"burn-down": {"subject": "update/u1"}, "client-timeline": {"client": reportstest.ID(1).String()},
@@ -315,7 +315,7 @@ func TestReportsOfComplianceRunAsOfAnything(t *testing.T) {
 			{"collection": "few"}, {"collection": "few", "as_of": day}, {"tz": "America/New_York"}, {"group": "g", "as_of": day},
 			{"since": "released"}, {"kind": "update", "collection": "few"},
 		} {
-			if !thorough && i%3 != turn%3 {
+			if !thorough && i%5 != turn%5 {
 				continue
 			}
 			params := maps.Clone(of[report.Name])
