@@ -54,8 +54,7 @@ func (s *Server) clientAt(r *http.Request, found *explain.Findings, asked client
 	}
 	if !then.now() {
 		view = &web.Client{Name: view.Name, ID: view.ID, Wire: view.Wire, Known: true, Then: true, Problem: view.Problem,
-			Links: []web.Entry{{Title: "All changes", Link: address("/reports/client-timeline", nil, "client", id.String(),
-				asOfName, then.text)}}}
+			Links: linksThen(id.String(), then)}
 	}
 	view.Filters = s.filters(ctx, clientPath+id.String(), given(query, asOfName), asOfName)
 	view.Filters.Hidden = hidden(query, "show")
@@ -151,6 +150,16 @@ func clientLinks(id string) []web.Entry {
 		{Title: "Bad records", Link: "/reports/bad-records?" + q},
 		{Title: "JSON", Link: "/api/v1/clients/" + id + "/explain"},
 	}
+}
+
+// linksThen lead to the reports that know how a client stood.
+func linksThen(id string, then moment) (out []web.Entry) {
+	for _, to := range []struct{ title, report string }{{"All states", "client-states"},
+		{"All changes", "client-timeline"}} {
+		out = append(out, web.Entry{Title: to.title,
+			Link: address("/reports/"+to.report, nil, "client", id, asOfName, then.text)})
+	}
+	return out
 }
 
 // serialLink leads to the trace of one message.

@@ -74,14 +74,16 @@ func TestPagesAreAsOfADate(t *testing.T) {
 			`href="/clients/` + id(1).String() + `?` + then + `"`, `href="/compliance?` + then + `&amp;collection=pilot"`,
 			`href="` + kb + `?` + then + `&amp;class=bad&amp;collection=pilot#machines"`},
 		"/machines?" + then: {"need updates <b>8</b>", `href="/machines?` + then + `&amp;problem=failed"`,
-			`href="/clients/` + id(2).String() + `?` + then},
+			`href="/clients/` + id(2).String() + `?` + then, `href="/reports/client-states?` + then + `&amp;client=`},
 		"/collections?" + then: {`href="/reports/machines?` + then + `&amp;collection=pilot"`},
 		"/clients/PC-0005?" + then: {"required", "nothing said", `href="` + kb + `?` + then + `"`,
-			`?` + then + `&amp;show=all#needs`},
-		"/clients/PC-0005":           {`id="timeline"`, "Update is installed", "All changes", "Follow one message"},
-		"/reports/updates?" + then:   {"Show now", "37.5"},
-		"/reports/compliance-trend":  {"data-daily", "<td", "37.5"},
-		"/reports/time-to-remediate": {`href="` + kb + `"`},
+			`?` + then + `&amp;show=all#needs`, `href="/reports/client-states?` + then + `&amp;client=` + id(5).String()},
+		"/clients/PC-0005": {`id="timeline"`, "Update is installed", "All changes",
+			"Follow one message"},
+		"/reports/updates?" + then:                      {"Show now", "37.5"},
+		"/reports/client-states?client=PC-0005&" + then: {"Show now", "Update is required"},
+		"/reports/compliance-trend":                     {"data-daily", "<td", "37.5"},
+		"/reports/time-to-remediate":                    {`href="` + kb + `"`},
 	} {
 		w := get(t, h, page)
 		body := w.Body.String()

@@ -12,9 +12,9 @@
 -- note params: with as_of not kept, as criticality
 -- note last_state_changed: time of the first message of the unbroken run of this state, by the client's clock; repeats don't move it
 -- note change_known: exact; or earlier = the stored history begins within the run, so the change may be older; messages missing = serials after the last different state never arrived
--- link topic_type: compliance?topic_type={topic_type}
--- link topic_id: compliance?topic_type={topic_type}&topic_id={topic_id}
--- link state_name: clients-in-state?topic_type={topic_type}&state_id={state_id}&topic_id={topic_id}
+-- link topic_type: compliance?topic_type={topic_type}&as_of={as_of}&tz={tz}
+-- link topic_id: compliance?topic_type={topic_type}&topic_id={topic_id}&as_of={as_of}&tz={tz}
+-- link state_name: clients-in-state?topic_type={topic_type}&state_id={state_id}&topic_id={topic_id}&as_of={as_of}&tz={tz}
 -- link serial: messages?client={client_id}&topic_type={topic_type}&topic_id={topic_id}
 -- with: stated, wanted, named, titled
 WITH

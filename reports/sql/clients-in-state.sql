@@ -16,7 +16,7 @@
 -- note last_message_received: arrival of the newest message on this topic; the client may have reported on others since (last_report)
 -- note last_state_changed: time of the first message of the unbroken run of this state, by the client's clock; repeats don't move it
 -- note change_known: exact; or earlier = the stored history begins within the run, so the change may be older; messages missing = serials after the last different state never arrived
--- link client_id: client-states?client={client_id}
+-- link client_id: client-states?client={client_id}&as_of={as_of}&tz={tz}
 -- link netbios_name: /clients/{client_id}
 -- with: stated, named, titled
 WITH

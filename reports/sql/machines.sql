@@ -20,7 +20,7 @@
 -- note not_known: what it needs an answer to and has none, or said that it does not know
 -- note last_scan: its last completed scan for updates, by the machine's clock; empty = none
 -- link computer: /clients/{client_id}
--- link client_id: client-states?client={client_id}
+-- link client_id: client-states?client={client_id}&as_of={as_of}&tz={tz}
 -- with: stated, told, machine_stands, named
 WITH
     ['update', 'deployment', 'baseline', 'scan'] AS asked_kinds,

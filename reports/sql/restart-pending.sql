@@ -13,7 +13,7 @@
 -- note for: titles of what waits, up to twenty
 -- note online: 1 = connected to a notification server at this moment
 -- link computer: /clients/{client_id}
--- link client_id: client-states?client={client_id}
+-- link client_id: client-states?client={client_id}&as_of={as_of}&tz={tz}
 -- with: stated, told, machine_stands, named
 WITH
     ['update', 'deployment', 'baseline', 'scan'] AS asked_kinds,

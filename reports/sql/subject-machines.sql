@@ -17,7 +17,7 @@
 -- note cause: the first reason that applies why nothing is known of the machine
 -- note error: the first parameter that looks like a failure code; not said with as_of
 -- link computer: /clients/{client_id}
--- link client_id: client-states?client={client_id}
+-- link client_id: client-states?client={client_id}&as_of={as_of}&tz={tz}
 -- with: stated, asked, scope, codes, rule, quiet, placed | picked, stated, asked, codes, quiet, named
 WITH
     ['failed', 'restart', 'pending', 'bad', 'not_known', 'said_nothing', 'said_unknown', 'compliant', 'not_applicable',
