@@ -34,7 +34,7 @@ func newMomentSite(t *testing.T) *ruleSite {
 func TestTheScopeOfAMomentIsWhoWasThere(t *testing.T) {
 	s := newMomentSite(t)
 	for ago, want := range map[time.Duration]string{
-		490 * hour: "refused", // before the history
+		490 * hour: "refused",                 // before the history
 		479 * hour: "scanned 2/2, 0//: bad 2", // the very moment
 		450 * hour: "scanned 2/2, 0//: bad 2",
 		390 * hour: "scanned 1/1, 0//: bad 1",

@@ -12,8 +12,8 @@
 -- param group String = '': Only subjects of this group
 -- param search String = '': Part of a title, an article or an id
 -- param severity String = '': Only updates of this severity
--- param from String = '': Only what became required on this day or later, such as 2025-01-31
--- param to String = '': Only what became required on this day or earlier
+-- param from Date = 1970-01-01: Only what became required on this day or later
+-- param to Date = 2149-06-06: Only what became required on this day or earlier
 -- param since String = first_required in first_required, released: When the clock starts: when the machine first needed it, or
 --   when it was released, but not before the machine first reported; released takes only subjects with a date
 -- param as_of String = '': Only what had arrived by this moment: a date is its end; empty takes now
@@ -95,8 +95,7 @@ WITH
             toInt32(if(still, last_day - required_day, days_to_fix)) AS took
             -- end:
         FROM times
-        WHERE ({from:String} = '' OR required_day >= toDateOrZero({from:String}))
-          AND ({to:String} = '' OR required_day <= toDateOrZero({to:String}))
+        WHERE required_day BETWEEN {from:Date} AND {to:Date}
         -- if since in released:
           AND clock_day > toDate(0)
         -- end:

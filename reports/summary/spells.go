@@ -29,9 +29,6 @@ type spellKey struct {
 	clock    time.Time
 }
 
-// stillOpen is days_to_fix of a spell that goes on.
-const stillOpen = 65535
-
 // step counts the subjects anew that something was loaded of since the last, or whose date of release changed.
 func (sp *spells) step(ctx context.Context) error {
 	began := time.Now()
