@@ -17,13 +17,13 @@ type days struct {
 	s    *Summarizer
 	job  *job
 	zone *time.Location
+
+	complete day // all days before it are made, and final; zero: not known
 }
 
 const (
 	// pastDays is how far back days are made that nobody made while they passed: one chart.
 	pastDays = 90
-	// oldestDay is how far back a day is made again when something arrived that late.
-	oldestDay = 400
 	// justEnded is how long after a day what is known of this moment still says how it ended.
 	justEnded = time.Hour
 	// dayRest is how many times its own duration the work on days rests: charts wait for it.
@@ -59,15 +59,18 @@ func (d *days) step(ctx context.Context) error {
 		return err
 	}
 	today := d.of(p.now.Add(-d.s.margin)) // what arrived before midnight is loaded soon after
+	late, err := d.late(ctx, d.begin(today))
+	if err != nil {
+		return err
+	}
+	if len(late) == 0 && d.complete.Equal(today) && p.number > 0 {
+		return d.note(ctx, p, false)
+	}
 	done, err := d.done(ctx)
 	if err != nil {
 		return err
 	}
 	missing, err := d.missing(ctx, today, done)
-	if err != nil {
-		return err
-	}
-	late, err := d.late(ctx, d.begin(today))
 	if err != nil {
 		return err
 	}
@@ -85,19 +88,49 @@ func (d *days) step(ctx context.Context) error {
 		if err := d.make(ctx, chunk, nil, p.now); err != nil {
 			return err
 		}
+		missing = missing[len(chunk):]
 		if worked = true; time.Since(began) > maxRun {
 			break // and go on at the next step
 		}
+	}
+	if err := d.finish(ctx, today, missing, done, worked); err != nil {
+		return err
 	}
 	if worked {
 		took := time.Since(began)
 		d.job.rests = began.Add(dayRest * took)
 		d.s.metrics.seconds.WithLabelValues(d.job.name).Observe(took.Seconds())
 	}
-	if len(late) == 0 && p.number > 0 && p.next.Sub(p.until) < 10*d.s.margin {
+	return d.note(ctx, p, len(late) > 0 || p.number == 0)
+}
+
+// note notes how far days are looked at, at once or now and then: the next look begins there.
+func (d *days) note(ctx context.Context, p progress, now bool) error {
+	if !now && p.next.Sub(p.until) < 10*d.s.margin {
 		return nil
 	}
 	return d.s.advance(ctx, d.job, p)
+}
+
+// finish makes days final that were not when they were counted, once no report waits any more.
+func (d *days) finish(ctx context.Context, today day, missing []day, done map[day]bool, worked bool) error {
+	if worked || len(missing) > 0 {
+		return nil // at the next step
+	}
+	for _, final := range done {
+		if final {
+			continue
+		}
+		if now, err := d.final(ctx); err != nil || now == 0 {
+			return err
+		}
+		if err := d.s.exec(ctx, "days_final"); err != nil {
+			return err
+		}
+		break
+	}
+	d.complete = today
+	return nil
 }
 
 // maxRun is how long days are made before other summaries have their turn.
@@ -130,7 +163,7 @@ func (d *days) missing(ctx context.Context, today day, done map[day]bool) (missi
 		return nil, err
 	}
 	first := d.of(oldest)
-	for of := today.AddDate(0, 0, -1); !of.Before(first) && len(missing)+len(done) < oldestDay; of = of.AddDate(0, 0, -1) {
+	for of := today.AddDate(0, 0, -1); !of.Before(first); of = of.AddDate(0, 0, -1) {
 		if _, has := done[of]; !has {
 			missing = append(missing, of)
 		}

@@ -115,3 +115,26 @@ func TestDaysAndSpellsSurviveDeaths(t *testing.T) {
 		}
 	}
 }
+
+// A day that is counted while a report waits becomes final once none does.
+func TestADayIsFinalOnceNothingWaits(t *testing.T) {
+	s := &site{t: t, store: reportstest.NewSeed(t).Store, rand: rand.New(rand.NewPCG(1, 1)), dies: -1}
+	s.start()
+	const waits = "INSERT INTO clients_waiting (client_id, waiting, version) VALUES " +
+		"(toUUID('00000000-0000-4000-8000-000000000001'), %d, %d)"
+	finals := func() string {
+		return fmt.Sprint(s.rows("SELECT DISTINCT toString(final) FROM class_days FINAL"))
+	}
+	s.tellOf(time.Now(), 30*time.Hour)
+	s.exec(fmt.Sprintf(waits, 1, 1))
+	s.stepOverTime(-1)
+	s.stepOverTime(-1)
+	if got := finals(); got != "[0]" {
+		t.Errorf("while a report waits final is %s", got)
+	}
+	s.exec(fmt.Sprintf(waits, 0, 2))
+	s.stepOverTime(-1)
+	if got := finals(); got != "[1]" {
+		t.Errorf("when none waits final is %s", got)
+	}
+}

@@ -272,6 +272,7 @@ func (s *Summarizer) restart(ctx context.Context) error {
 		}
 	}
 	s.counts.again()
+	s.days.complete = day{}
 	for _, j := range []*job{s.counts.job, s.days.job, s.spells.job} {
 		j.rests = time.Time{}
 		if err := s.exec(ctx, "restart", clickhouse.Named("job", j.name)); err != nil {
