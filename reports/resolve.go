@@ -124,8 +124,8 @@ func (r *Runner) resolve(ctx context.Context, report *Report, values map[string]
 		}
 	}
 	if _, used := m.hidden["spells_kept"]; used && values["collection"] == "" && zone == r.cfg.Timezone && m.moment == nil &&
-		m.scope != nil && m.scope.Clients >= keptFrom {
-		m.hidden["spells_kept"] = "1"
+		m.scope != nil && (m.scope.Clients >= keptFrom || m.subject == nil && m.scope.Clients >= keptFrom/25) {
+		m.hidden["spells_kept"] = "1" // of all subjects at once there is more to count
 	}
 	subject.addTo(m.hidden)
 	return m, nil

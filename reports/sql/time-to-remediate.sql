@@ -5,7 +5,7 @@
 -- description: How long machines take from the day they needed something until they had it, in days of the calendar. A
 --   machine that needs it again after a fix counts again. Who turned out not to need it, or no longer said so, is in no
 --   figure. Within N days: fixed in time, of those that were fixed in time or had the time and were not.
---   Without a collection the rows are kept, and are some minutes old.
+--   On a site of 2,000 clients or more (for one subject 50,000) the site's rows are kept, and are some minutes old.
 -- param subject String = '': Only this subject: title, topic id, or KIND/ID such as update/KB5043080
 -- param kind String = '' in '', update, deployment, baseline: Only subjects of this kind
 -- param collection String = '': Only the members of this collection, of today

@@ -29,6 +29,9 @@ type spellKey struct {
 	clock    time.Time
 }
 
+// spellsRest is how long times to fix rest at least: they are days.
+const spellsRest = 5 * time.Minute
+
 // step counts the subjects anew that something was loaded of since the last, or whose date of release changed.
 func (sp *spells) step(ctx context.Context) error {
 	began := time.Now()
@@ -66,7 +69,7 @@ func (sp *spells) step(ctx context.Context) error {
 		}
 	}
 	took := time.Since(began)
-	sp.job.rests = began.Add(rest * took)
+	sp.job.rests = began.Add(max(rest*took, spellsRest))
 	sp.s.metrics.seconds.WithLabelValues(sp.job.name).Observe(took.Seconds())
 	return sp.s.advance(ctx, sp.job, p)
 }

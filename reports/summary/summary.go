@@ -111,6 +111,8 @@ const staleAfter = 14 * 24 * time.Hour
 func (s *Summarizer) Run(ctx context.Context) error {
 	tick := time.NewTicker(s.interval)
 	defer tick.Stop()
+	begins := time.Now().Add(overTimeBegins)
+	s.days.job.rests, s.spells.job.rests = begins, begins
 	for {
 		if err := s.Step(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("a summary was not made, answers count for themselves", "retry_in", s.interval, "err", err)
@@ -146,6 +148,9 @@ func (s *Summarizer) Step(ctx context.Context) error {
 	}
 	return errors.Join(errs...)
 }
+
+// overTimeBegins is how long after the start of a process days and times to fix wait: the site has more to do then.
+const overTimeBegins = time.Minute
 
 // overTime keeps what was: the history of topics, then what is made of it.
 func (s *Summarizer) overTime(ctx context.Context) error {
