@@ -87,8 +87,9 @@ func crowdOf(t testing.TB, now time.Time, clients ...int) *reportstest.Site {
 }
 
 // few are the reports of which the crowd has fewer than four rows.
-var few = []string{"account", "collections-compliance", "completeness", "deployments", "failures", "groups",
-	"name-conflicts", "restart-pending", "retired-clients", "updates", "volume", "wrong-clocks"}
+var few = []string{"account", "burn-down", "client-timeline", "collections-compliance", "completeness", "compliance-trend",
+	"deployments", "failures", "groups",
+	"name-conflicts", "restart-pending", "retired-clients", "time-to-remediate", "updates", "volume", "wrong-clocks"}
 
 // TestEachRowOfAReportIsOnOnePage reads every report whole, and in pages that cut its ties. What it says of a client
 // beside that is the client's: its name, and when its last report came.

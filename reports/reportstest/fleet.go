@@ -22,7 +22,7 @@ func SomeBacklog(context.Context) ([]reports.Box, error) {
 var Asked = map[string]map[string]string{
 	"subject": {"subject": "1"}, "subject-machines": {"subject": "deployment/A"}, "not-known": {"subject": "1"},
 	"client-states": {"client": "pc-1"}, "messages": {"client": "pc-1"},
-	"presence-history": {"client": "pc-1"},
+	"presence-history": {"client": "pc-1"}, "client-timeline": {"client": "pc-1"}, "burn-down": {"subject": "deployment/A"},
 	"clients-in-state": {"topic_type": "300", "state_id": "2"},
 	"failing-clients":  {"topic_type": "402", "state_id": "11", "code": "0x80240022"},
 	"unknown-clients":  {"topic_type": "900"},
