@@ -31,6 +31,7 @@ var withoutClients = map[string]string{
 	"subject_now": "by topic id: one that is the client's own goes", "subjects_touched": "topic ids that others have",
 	"summary_progress": "jobs", "subject_seen": "by topic id, as subject_now", "subject_counts": "by topic id, likewise",
 	"topic_titles": "what topic ids are called, likewise",
+	"subject_days": "by topic id, likewise", "subject_ttr": "by topic id, likewise", "class_days": "counts by kind and day",
 }
 
 // Every table of the schema holds nothing of one client, or a row of the client in it is erased. No column of any table
@@ -78,6 +79,7 @@ func TestAnErasedClientIsInNoTable(t *testing.T) {
 				switch {
 				case strings.HasSuffix(column, "_time") || column == "last_received" || column == "until" || column == "time" ||
 					column == "since" || column == "last_heard" || column == "last_scan" || column == "wrong_clock" ||
+					column == "first_arrival" ||
 					column == "first_seen" || column == "not_after":
 					values = append(values, "now64(3)")
 				case column == "slot":
