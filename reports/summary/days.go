@@ -287,7 +287,7 @@ func (d *days) subjects(ctx context.Context, chunk []day, m moments, scope []uin
 	}
 	parts := 1 + slices.Max(scope)/c.partClients
 	lists := map[asking][]*askedClients{}
-	for _, sl := range slicesOf(subjects, max(1, c.slicePairs*parts/uint64(len(chunk)))) {
+	for _, sl := range slicesOf(subjects, max(1, 2*c.slicePairs*parts/uint64(len(chunk)))) {
 		rows, err := c.slice(ctx, sl, m, lists, scope, parts)
 		if err != nil {
 			return fmt.Errorf("%s subjects from %q on: %w", sl.kind, sl.subjects[0].id, err)

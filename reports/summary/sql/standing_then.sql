@@ -1,5 +1,6 @@
 -- The same at the end of days: d counts them. What is missing, waits or is held back is known of this moment only: with
--- recent it is taken for the one day that has just ended.
+-- recent it is taken for the one day that has just ended, and so are the last scans and reports, which history has to be
+-- searched for otherwise.
     standing AS
     (
         SELECT
@@ -15,7 +16,10 @@
                 max(f.wrong) > scan, 6, 0)) AS cause
         FROM
         (
-            SELECT client_id, toUInt16(1) AS bits, toInt64(0) AS scan, toInt64(0) AS wrong,
+            SELECT client_id,
+                toUInt16(if({recent:UInt8} AND toUnixTimestamp64Micro(last_report_time)
+                    >= {ends:Array(Int64)}[1] - 1000000 * {stale_seconds:UInt32}, 257, 1)) AS bits,
+                toInt64(0) AS scan, toInt64(0) AS wrong,
                 arrayJoin(arrayFilter(i -> toUnixTimestamp64Micro(first_report_time) <= {ends:Array(Int64)}[i],
                     arrayEnumerate({ends:Array(Int64)}))) AS day
             FROM clients_seen FINAL
@@ -28,11 +32,13 @@
             FROM client_retirements FINAL
             WHERE sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
             UNION ALL
-            SELECT client_id, toUInt16(32), toInt64(0), toInt64(0),
+            SELECT client_id, toUInt16(32), if({recent:UInt8}, last, 0), if({recent:UInt8}, late, 0),
                 arrayJoin(arrayFilter(i -> first <= {ends:Array(Int64)}[i], arrayEnumerate({ends:Array(Int64)}))) AS day
             FROM
             (
-                SELECT client_id, toUnixTimestamp64Micro(min(client_scans.first_arrival)) AS first
+                SELECT client_id, toUnixTimestamp64Micro(min(client_scans.first_arrival)) AS first,
+                    1000 * toUnixTimestamp64Milli(max(client_scans.last_scan)) AS last,
+                    toUnixTimestamp64Micro(max(client_scans.wrong_clock)) AS late
                 FROM client_scans
                 WHERE sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
                 GROUP BY client_id
@@ -45,7 +51,7 @@
             (
                 SELECT client_id, toInt64(bitNot(earliest)) AS at, toInt64(bitAnd(bitShiftRight(place, 64), 18446744073709551615)) AS us
                 FROM topic_history
-                WHERE topic_type = 501 AND state_id = 3 AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+                WHERE NOT {recent:UInt8} AND topic_type = 501 AND state_id = 3 AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
             )
             UNION ALL
             SELECT client_id, toUInt16(256), toInt64(0), toInt64(0),
@@ -55,7 +61,8 @@
             (
                 SELECT DISTINCT client_id, toUnixTimestamp64Micro(received_time) AS at
                 FROM client_reports
-                WHERE received_time >= fromUnixTimestamp64Micro({ends:Array(Int64)}[1] - 1000000 * {stale_seconds:UInt32}, 'UTC')
+                WHERE NOT {recent:UInt8}
+                  AND received_time >= fromUnixTimestamp64Micro({ends:Array(Int64)}[1] - 1000000 * {stale_seconds:UInt32}, 'UTC')
                   AND received_time <= fromUnixTimestamp64Micro({ends:Array(Int64)}[-1], 'UTC')
                   AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
             )
