@@ -73,7 +73,7 @@ func TestDaysAndSpellsSurviveDeaths(t *testing.T) {
 	s := &site{t: t, store: reportstest.NewSeed(t).Store, rand: rand.New(rand.NewPCG(storetest.Seed(t), 4)), dies: -1}
 	s.start()
 	now := time.Now()
-	rounds, back := 4, 60*time.Hour
+	rounds, back := 3, 60*time.Hour
 	for range rounds {
 		for range 12 {
 			s.tellOf(now, time.Duration(s.rand.Int64N(int64(back)))+time.Hour) // some come late
