@@ -443,8 +443,9 @@ func TestAYearOfASite(t *testing.T) {
 		if(h %% 20 = 0, greatest(1, %[1]d - 3), %[1]d + 1) AS serial,
 		fromUnixTimestamp64Micro(%[2]d + toInt64(h %% %[3]d), 'UTC') AS received_time,
 		toUnixTimestamp64Micro(received_time) - toInt64(h %% 600000000) AS message_us,
-		[500, 402, 501][1 + h %% 3] AS topic_type, if(topic_type = 501, 'apt', concat('u', toString(h %% 4))) AS topic_id,
-		multiIf(topic_type = 402, [5, 9, 10, 11][1 + h %% 4], topic_type = 501, 3, 1 + h %% 3) AS state_id, h AS payload_hash
+		[500, 402, 501][1 + h %% 3] AS topic_type, if(topic_type = 501, 'apt', concat('u', toString(intDiv(h, 10) %% 4))) AS topic_id,
+		multiIf(topic_type = 402, [5, 9, 10, 11][1 + intDiv(h, 1000) %% 4], topic_type = 501, 3,
+			1 + intDiv(h, 1000) %% 3) AS state_id, h AS payload_hash
 		FROM (SELECT number, sipHash64(number, %[1]d) AS h FROM numbers(%[4]d)) WHERE h %% 2 = 0`
 	columns := "client_id, serial, received_time, message_us, topic_type, topic_id, state_id, payload_hash"
 	chunk := func(n int) string {
