@@ -17,18 +17,8 @@
 -- note fixed: no longer not compliant; nearly all are compliant, some turn out not to need it
 -- note newly_required: became not compliant; a machine that needs it again counts again
 -- note needed_ever: how often machines became not compliant so far
--- with: stated, told, events, moves, spells
+-- with: over_time, stated, told, events, moves, spells
 WITH
-    [{subject_kind:String}] AS asked_kinds,
-    multiIf({subject_kind:String} = 'update', [toUInt32(500), 400, 402],
-            {subject_kind:String} = 'deployment', [toUInt32(300), 301, 302],
-            {subject_kind:String} = 'baseline', [toUInt32(401), 402, 500, 400],
-            [{subject_type:UInt32}]) AS asked_types,
-    -- if as_of:
-    toDate(fromUnixTimestamp64Micro({moment_us:Int64}), {zone:String}) AS last_day,
-    -- else:
-    toDate(now64(6), {zone:String}) AS last_day,
-    -- end:
     last_day - {days:UInt16} + 1 AS first_day,
     -- How many began and ended on which day; 1970 did not end.
     flows AS

@@ -19,25 +19,15 @@
 -- note not_applicable: of a collection, in another zone or at a moment within a day, only what was said
 -- note not_known: the same, of those that said state 0
 -- note final: 0 = the day is not over, or reports waited when it was counted
--- with: stated, told, events, moves
+-- with: over_time, stated, told, events, moves
 WITH
     -- if subject_id:
-    [{subject_kind:String}] AS asked_kinds,
-    multiIf({subject_kind:String} = 'update', [toUInt32(500), 400, 402],
-            {subject_kind:String} = 'deployment', [toUInt32(300), 301, 302],
-            {subject_kind:String} = 'baseline', [toUInt32(401), 402, 500, 400],
-            [{subject_type:UInt32}]) AS asked_types,
     -- else:
     if({kind:String} = 'machine', ['update', 'deployment', 'baseline'], [{kind:String}]) AS asked_kinds,
     multiIf({kind:String} = 'update', [toUInt32(500), 400, 402],
             {kind:String} = 'deployment', [toUInt32(300), 301, 302],
             {kind:String} = 'baseline', [toUInt32(401), 402, 500, 400],
             [toUInt32(300), 301, 302, 400, 401, 402, 500]) AS asked_types,
-    -- end:
-    -- if as_of:
-    toDate(fromUnixTimestamp64Micro({moment_us:Int64}), {zone:String}) AS last_day,
-    -- else:
-    toDate(now64(6), {zone:String}) AS last_day,
     -- end:
     last_day - {days:UInt16} + 1 AS first_day,
     -- Who counts: members of the target, where there is one.

@@ -25,25 +25,15 @@
 -- note within_7d: percent, rounded down; empty where none had the time yet
 -- note oldest_open: since which day the longest waiting machine needs it
 -- link title: burn-down?subject={subject}&collection={collection}&as_of={as_of}&tz={tz}
--- with: stated, told, events, moves, spells
+-- with: over_time, stated, told, events, moves, spells
 WITH
     -- if subject_id:
-    [{subject_kind:String}] AS asked_kinds,
-    multiIf({subject_kind:String} = 'update', [toUInt32(500), 400, 402],
-            {subject_kind:String} = 'deployment', [toUInt32(300), 301, 302],
-            {subject_kind:String} = 'baseline', [toUInt32(401), 402, 500, 400],
-            [{subject_type:UInt32}]) AS asked_types,
     -- else:
     if({kind:String} = '', ['update', 'deployment', 'baseline'], [{kind:String}]) AS asked_kinds,
     multiIf({kind:String} = 'update', [toUInt32(500), 400, 402],
             {kind:String} = 'deployment', [toUInt32(300), 301, 302],
             {kind:String} = 'baseline', [toUInt32(401), 402, 500, 400],
             [toUInt32(300), 301, 302, 400, 401, 402, 500]) AS asked_types,
-    -- end:
-    -- if as_of:
-    toDate(fromUnixTimestamp64Micro({moment_us:Int64}), {zone:String}) AS last_day,
-    -- else:
-    toDate(now64(6), {zone:String}) AS last_day,
     -- end:
     about AS
     (

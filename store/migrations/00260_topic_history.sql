@@ -2,8 +2,8 @@
 -- +goose Up
 -- What each client said of each topic, one short row per numbered message with its first arrival: the state at a moment is
 -- that of the greatest place among what had arrived. place holds, 64 bits each, serial, message time and payload hash: the
--- order of the rank of current_states_data. Of copies the first stays (earliest is bitNot of the arrival). What is past retention is folded into the
--- last message of each client before it, so that no later moment changes.
+-- order of the rank of current_states_data. Of copies the first stays (earliest is bitNot of the arrival). What is past
+-- retention is folded into the last message of each client before it, so that no later moment changes.
 CREATE TABLE IF NOT EXISTS topic_history
 (
     topic_type    UInt32,

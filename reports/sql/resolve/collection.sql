@@ -1,6 +1,5 @@
 -- How many of the site's clients that had reported by a time a collection has; no row where there is no such collection.
--- The members of a saved
--- query are as of the latest look.
+-- The members of a saved query are as of the latest look.
 SELECT
     kind,
     (SELECT max(until) FROM summary_progress WHERE job NOT IN ('history', 'days', 'ttr')) AS looked,
