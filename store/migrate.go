@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -41,6 +42,15 @@ func (s *Store) migrate(ctx context.Context) error {
 	}
 	began := time.Now()
 	applied, err := provider.Up(ctx)
+	for tries := 1; crossed(err) && tries < crossings; tries++ {
+		s.log.Warn("a step of the schema met a table that is being made anew, and is tried again", "err", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+		applied, err = provider.Up(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("migrate database %s: %w", s.cfg.Database, err)
 	}
@@ -50,6 +60,19 @@ func (s *Store) migrate(ctx context.Context) error {
 	}
 	return nil
 }
+
+// crossings is how often migrate tries before it believes that a table is missing: another starter that is a few
+// steps behind drops and makes again what this one needs.
+const crossings = 5
+
+// crossed tells whether a table was missing, or was being dropped, while a step ran.
+func crossed(err error) bool {
+	var refused *clickhouse.Exception
+	return errors.As(err, &refused) && (refused.Code == unknownTable || refused.Code == tableIsDropped)
+}
+
+// tableIsDropped is the engine's code for a table that somebody is dropping.
+const tableIsDropped = 218
 
 // versionStore is goose's own bookkeeping for ClickHouse, in a table that is as
 // durable as the others.

@@ -2,9 +2,11 @@ package store_test
 
 import (
 	"errors"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -112,6 +114,35 @@ func TestTwoStartersAtOnce(t *testing.T) {
 	if n := count(t, s, "SELECT count() FROM SR_ClientMessageStats"); n != 1 {
 		t.Errorf("%d clients", n)
 	}
+}
+
+// A starter that is a few steps behind drops a table for a moment: the step that needs it waits for it.
+func TestAStepWaitsForATableOfAnotherStarter(t *testing.T) {
+	s := storetest.New(t)
+	steps := stepsBefore(t, 999)
+	steps["00999_column.sql"] = &fstest.MapFile{Data: []byte(
+		"-- +goose NO TRANSACTION\n-- +goose Up\nALTER TABLE elsewhere ADD COLUMN IF NOT EXISTS b UInt8;\n")}
+	again := func(told func()) error {
+		log := slog.New(slog.NewTextHandler(writer(told), &slog.HandlerOptions{Level: slog.LevelWarn}))
+		_, err := storetest.AgainWith(t, s, store.DefaultConfig(), store.Options{Migrations: steps, Log: log})
+		return err
+	}
+	tries := 1
+	if err := again(func() { tries++ }); err == nil || !strings.Contains(err.Error(), "elsewhere") || tries < 2 {
+		t.Errorf("without the table: error %v after %d tries, want one that names the table after some", err, tries)
+	}
+	if err := again(func() { exec(t, s, "CREATE TABLE IF NOT EXISTS elsewhere (a UInt8) ENGINE = Memory") }); err != nil {
+		t.Error(err)
+	}
+	exec(t, s, "SELECT a, b FROM elsewhere")
+}
+
+// writer does something for each line that is written.
+type writer func()
+
+func (w writer) Write(p []byte) (int, error) {
+	w()
+	return len(p), nil
 }
 
 func TestRetentionDropsHistoryOnly(t *testing.T) {
