@@ -84,7 +84,7 @@ func (t *scanTimes) split(seen int64) (late, looked uint64) {
 }
 
 // asked reads them, as they are at each moment.
-func (c *counts) asked(ctx context.Context, who asking, kind string, m moments, parts uint64) ([]*askedClients, error) {
+func (c *counts) asked(ctx context.Context, who asking, kind string, m moments, parts []part) ([]*askedClients, error) {
 	all := make([]*askedClients, m.count())
 	for at := range all {
 		all[at] = &askedClients{asking: who, groups: map[askedGroup]*scanTimes{}}
@@ -92,8 +92,8 @@ func (c *counts) asked(ctx context.Context, who asking, kind string, m moments, 
 	if who.target == "" && !who.update {
 		return all, nil // reported: nobody is asked
 	}
-	for part := range parts {
-		err := c.eachStanding(ctx, "asked", kind, who.target, m, parts, part, nil, func(scan func(...any) error) error {
+	for _, p := range parts {
+		err := c.eachStanding(ctx, "asked", kind, who.target, m, p, nil, func(scan func(...any) error) error {
 			var at uint16
 			var cause, gap uint8
 			var one scanned

@@ -27,7 +27,7 @@ type counts struct {
 const countAll = 5 * time.Minute
 
 func newCounts(s *Summarizer, stale time.Duration) *counts {
-	return &counts{s: s, job: &job{name: "counts"}, stale: stale, slicePairs: 300_000, partClients: 250_000}
+	return &counts{s: s, job: &job{name: "counts", of: &s.now}, stale: stale, slicePairs: 300_000, partClients: 250_000}
 }
 
 // step counts subjects that changed since the last, or all of them. Rows that stand just so are not written, and where
@@ -107,9 +107,12 @@ func (c *counts) count(ctx context.Context, all bool) (written int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	parts := 1 + scope/c.partClients
+	parts, err := c.s.parts(ctx, c.partClients)
+	if err != nil {
+		return 0, err
+	}
 	lists := map[asking][]*askedClients{}
-	for _, sl := range slicesOf(subjects, c.slicePairs*parts) {
+	for _, sl := range slicesOf(subjects, c.slicePairs*uint64(len(parts))) {
 		rows, err := c.slice(ctx, sl, moments{}, lists, []uint64{scope}, parts)
 		if err != nil {
 			return w.written, fmt.Errorf("%s subjects from %q on: %w", sl.kind, sl.subjects[0].id, err)

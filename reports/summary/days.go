@@ -284,9 +284,12 @@ func (d *days) subjects(ctx context.Context, chunk []day, m moments, scope []uin
 			return err
 		}
 	}
-	parts := 1 + slices.Max(scope)/c.partClients
+	parts, err := d.s.parts(ctx, c.partClients)
+	if err != nil {
+		return err
+	}
 	lists := map[asking][]*askedClients{}
-	for _, sl := range slicesOf(subjects, max(1, 2*c.slicePairs*parts/uint64(len(chunk)))) {
+	for _, sl := range slicesOf(subjects, max(1, 2*c.slicePairs*uint64(len(parts))/uint64(len(chunk)))) {
 		rows, err := c.slice(ctx, sl, m, lists, scope, parts)
 		if err != nil {
 			return fmt.Errorf("%s subjects from %q on: %w", sl.kind, sl.subjects[0].id, err)

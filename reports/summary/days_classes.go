@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
-	"github.com/google/uuid"
 )
 
 // classes makes the rows of whole days.
@@ -135,17 +134,13 @@ func (d *days) machines(ctx context.Context, m moments) ([]map[classKey]uint64, 
 	for at := range out {
 		out[at] = map[classKey]uint64{}
 	}
-	var after, upto uuid.UUID
-	for {
-		var rows uint64
-		from := clickhouse.Named("after", after.String())
-		every := clickhouse.Named("whole", "1")
-		err := d.s.readOne(ctx, "machines_slice", []any{from, every, named("rows", daySlice)}, &upto, &rows)
-		if err != nil || rows == 0 {
-			return out, err
-		}
-		args := []any{list("ends", texts(m.ends)), from, clickhouse.Named("upto", upto.String())}
-		err = d.s.eachOf(ctx, "days_machines", "WITH\n"+text+count, args, func(scan func(...any) error) error {
+	parts, err := d.s.parts(ctx, dayMachines)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range parts {
+		args := []any{list("ends", texts(m.ends)), clickhouse.Named("first", p.first), clickhouse.Named("last", p.last)}
+		err := d.s.eachOf(ctx, "days_machines", "WITH\n"+text+count, args, func(scan func(...any) error) error {
 			var at uint16
 			var over string
 			var classes, n uint64
@@ -155,14 +150,15 @@ func (d *days) machines(ctx context.Context, m moments) ([]map[classKey]uint64, 
 			countClasses(out[at-1], over, classes, n)
 			return nil
 		})
-		if after = upto; err != nil || rows < daySlice {
-			return out, err
+		if err != nil {
+			return nil, err
 		}
 	}
+	return out, nil
 }
 
-// daySlice is how many machines are counted at once: history lies in the order of topics, then clients.
-const daySlice = 100_000
+// dayMachines is how many machines are counted at once.
+const dayMachines = 100_000
 
 // countClasses adds n machines that have subjects in a set of classes.
 func countClasses(to map[classKey]uint64, over string, classes, n uint64) {

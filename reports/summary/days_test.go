@@ -59,7 +59,7 @@ func (s *site) stepOverTime(dies int) {
 	s.t.Helper()
 	s.dies, s.before = dies, s.rand.IntN(2) == 0
 	s.s.days.job.rests, s.s.spells.job.rests = time.Time{}, time.Time{}
-	if err := s.s.overTime(s.t.Context()); errors.Is(err, errDied) {
+	if err := s.s.stepPast(s.t.Context()); errors.Is(err, errDied) {
 		s.start()
 	} else if err != nil {
 		s.t.Fatal(err)
@@ -105,7 +105,7 @@ func TestDaysAndSpellsSurviveDeaths(t *testing.T) {
 		s.exec("TRUNCATE TABLE " + table)
 	}
 	s.start()
-	if err := s.s.restart(t.Context()); err != nil {
+	if err := s.s.restart(t.Context(), &s.s.past); err != nil {
 		t.Fatal(err)
 	}
 	s.stepOverTime(-1)

@@ -8,8 +8,8 @@ import (
 
 // makeHistory fills the history of topics on a store that is older than it, which its migration noted as number 1: month by
 // month, the newest first. A crash in between does it again; what is there twice counts once.
-func (s *Summarizer) makeHistory(ctx context.Context, j *job) error {
-	p, err := s.progress(ctx, j)
+func (s *Summarizer) makeHistory(ctx context.Context) error {
+	p, err := s.progress(ctx, s.history)
 	if err != nil || p.number != 1 {
 		return err
 	}
@@ -40,5 +40,5 @@ func (s *Summarizer) makeHistory(ctx context.Context, j *job) error {
 		p.next = p.until.Add(time.Millisecond)
 	}
 	s.log.Info("the history of topics is prepared", "took", time.Since(began))
-	return s.advance(ctx, j, p)
+	return s.advance(ctx, s.history, p)
 }

@@ -82,7 +82,14 @@ func (sp *spells) slice(ctx context.Context, sl subjectSlice) error {
 		ids[i] = "'" + hex.EncodeToString([]byte(s.id)) + "'"
 		held += s.held
 	}
-	counted, err := sp.count(ctx, sl, ids, 1+held/sp.s.counts.slicePairs)
+	parts := []part{everyone}
+	if held > sp.s.counts.slicePairs {
+		var err error
+		if parts, err = sp.s.parts(ctx, sp.s.counts.partClients); err != nil {
+			return err
+		}
+	}
+	counted, err := sp.count(ctx, sl, ids, parts)
 	if err != nil {
 		return err
 	}
@@ -111,7 +118,7 @@ func (sp *spells) slice(ctx context.Context, sl subjectSlice) error {
 }
 
 // count counts the spells of some subjects, a part of the clients at a time.
-func (sp *spells) count(ctx context.Context, sl subjectSlice, ids []string, parts uint64) (map[spellKey]uint64, error) {
+func (sp *spells) count(ctx context.Context, sl subjectSlice, ids []string, parts []part) (map[spellKey]uint64, error) {
 	text := ""
 	for _, name := range []string{"moves", "spells"} {
 		part, err := reports.Part(name)
@@ -133,10 +140,10 @@ func (sp *spells) count(ctx context.Context, sl subjectSlice, ids []string, part
 	copy(slots, leading)
 	slots = append(slots, all[len(leading):]...)
 	counted := map[spellKey]uint64{}
-	for part := range parts {
+	for _, p := range parts {
 		args := []any{
-			list("ids", ids), list("types", texts(all)), list("slots", texts(slots)), named("parts", parts), named("part", part),
-			clickhouse.Named("kind", sl.kind), clickhouse.Named("target", sl.target), clickhouse.Named("zone", sp.zone.String()),
+			list("ids", ids), list("types", texts(all)), list("slots", texts(slots)),
+			clickhouse.Named("first", p.first), clickhouse.Named("last", p.last), clickhouse.Named("kind", sl.kind), clickhouse.Named("target", sl.target), clickhouse.Named("zone", sp.zone.String()),
 		}
 		err := sp.s.eachOf(ctx, "spells", "WITH\n"+before+text+after, args, func(scan func(...any) error) error {
 			k, n, err := scanSpell(scan)

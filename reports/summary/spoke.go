@@ -56,7 +56,7 @@ func (m moments) count() int { return max(1, len(m.ends)) }
 
 // slice counts some subjects at each moment. scope is how many clients the site had then.
 func (c *counts) slice(ctx context.Context, sl subjectSlice, m moments, lists map[asking][]*askedClients, scope []uint64,
-	parts uint64) (rows [][]countsRow, err error) {
+	parts []part) (rows [][]countsRow, err error) {
 	who := asking{sl.kind == "update", sl.target}
 	list := lists[who]
 	if list == nil {
@@ -70,8 +70,8 @@ func (c *counts) slice(ctx context.Context, sl subjectSlice, m moments, lists ma
 	for at := range said {
 		said[at] = make([]spoke, len(sl.subjects))
 	}
-	for part := range parts {
-		if err := c.spoke(ctx, sl, m, parts, part, said); err != nil {
+	for _, p := range parts {
+		if err := c.spoke(ctx, sl, m, p, said); err != nil {
 			return nil, err
 		}
 	}
@@ -86,7 +86,7 @@ func (c *counts) slice(ctx context.Context, sl subjectSlice, m moments, lists ma
 
 // spoke adds what a part of the clients said of each subject by each moment. Ids are given as hexadecimal digits: whatever a client
 // wrote into one, nobody has to escape it.
-func (c *counts) spoke(ctx context.Context, sl subjectSlice, m moments, parts, part uint64, said [][]spoke) error {
+func (c *counts) spoke(ctx context.Context, sl subjectSlice, m moments, p part, said [][]spoke) error {
 	ids, numbers, seen := make([]string, len(sl.subjects)), make([]string, len(sl.subjects)), make([]string, len(sl.subjects))
 	for i, s := range sl.subjects {
 		ids[i], numbers[i], seen[i] = "'"+hex.EncodeToString([]byte(s.id))+"'", strconv.Itoa(i+1), strconv.FormatInt(s.seen, 10)
@@ -96,7 +96,7 @@ func (c *counts) spoke(ctx context.Context, sl subjectSlice, m moments, parts, p
 		list("ids", ids), list("numbers", numbers), list("seen", seen),
 		list("leading", texts(leading)), list("types", texts(all)),
 	}
-	return c.eachStanding(ctx, "spoke", sl.kind, sl.target, m, parts, part, args, func(scan func(...any) error) error {
+	return c.eachStanding(ctx, "spoke", sl.kind, sl.target, m, p, args, func(scan func(...any) error) error {
 		var n uint32
 		var at uint16
 		var s spoke
@@ -111,7 +111,7 @@ func (c *counts) spoke(ctx context.Context, sl subjectSlice, m moments, parts, p
 
 // eachStanding runs a statement that begins with how each client of a part stands, and with what it says where args name
 // topics.
-func (c *counts) eachStanding(ctx context.Context, name, kind, target string, m moments, parts, part uint64, args []any,
+func (c *counts) eachStanding(ctx context.Context, name, kind, target string, m moments, p part, args []any,
 	take func(func(...any) error) error) error {
 	sources := []string{"standing", "states"}
 	if args == nil {
@@ -132,7 +132,7 @@ func (c *counts) eachStanding(ctx context.Context, name, kind, target string, m 
 		return err
 	}
 	args = append(args, clickhouse.Named("kind", kind), clickhouse.Named("target", target),
-		named("parts", parts), named("part", part), named("stale_seconds", uint64(c.stale.Seconds())))
+		clickhouse.Named("first", p.first), clickhouse.Named("last", p.last), named("stale_seconds", uint64(c.stale.Seconds())))
 	if len(m.ends) > 0 {
 		args = append(args, list("ends", texts(m.ends)), clickhouse.Named("recent", map[bool]string{false: "0", true: "1"}[m.recent]))
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 )
 
 //go:embed sql/*.sql
@@ -41,7 +43,8 @@ type Deps struct {
 	Registerer  prometheus.Registerer
 }
 
-// Summarizer makes the summaries, one after the other.
+// Summarizer makes the summaries: those of now one after the other, and beside them those of the past, which may take
+// longer.
 type Summarizer struct {
 	// Constant after New.
 	interval time.Duration
@@ -52,17 +55,24 @@ type Summarizer struct {
 	log     *slog.Logger
 	metrics *metrics
 
-	// Owned by whoever calls step.
-	began time.Time // first step, by the engine's clock; zero before
-	last  clock     // of the last step
-	jobs  []*job
-
+	jobs     []*job // those of now but the counts
 	looks    looks
 	counts   *counts
+	machines machines
+	history  *job
 	days     *days
 	spells   *spells
-	machines machines
-	one      sync.Mutex // held by whoever makes summaries
+
+	now, past sequence
+}
+
+// sequence is summaries that are made one after the other. Its fields belong to whoever holds one.
+type sequence struct {
+	one   sync.Mutex
+	began time.Time // first step, by the engine's clock; zero before
+	last  clock     // of the last step
+	again func()    // makes it forget what it remembers
+	jobs  []*job    // that begin anew when it does
 }
 
 // clock is one moment by the engine's clock, and by one that nobody sets.
@@ -71,6 +81,7 @@ type clock struct{ engine, steady time.Time }
 // job is one summary.
 type job struct {
 	name  string
+	of    *sequence
 	slice uint64    // changed rows that are worked on at once; 0 takes all
 	texts []string  // statements, in order
 	rests time.Time // until then it is not made again
@@ -89,17 +100,20 @@ func New(interval time.Duration, deps Deps) *Summarizer {
 	s := &Summarizer{
 		interval: interval, margin: max(minMargin, 2*interval), deps: deps,
 		log: cmp.Or(deps.Log, slog.New(slog.DiscardHandler)), metrics: newMetrics(deps.Registerer),
-		jobs: []*job{
-			{name: "clients", slice: 50_000, texts: []string{"clients", "names"}},
-			{name: "subjects", texts: []string{"subjects"}},
-		},
+	}
+	s.jobs = []*job{
+		{name: "clients", of: &s.now, slice: 50_000, texts: []string{"clients", "names"}},
+		{name: "subjects", of: &s.now, texts: []string{"subjects"}},
+		{name: "machines", of: &s.now, run: s.makeMachines},
 	}
 	s.counts = newCounts(s, cmp.Or(deps.Stale, staleAfter))
 	s.machines.every = machineNews
-	s.jobs = append(s.jobs, &job{name: "machines", run: s.makeMachines})
+	s.now.jobs, s.now.again = append(slices.Clone(s.jobs), s.counts.job), s.counts.again
 	zone := cmp.Or(deps.Zone, time.UTC)
-	s.days = &days{s: s, job: &job{name: "days"}, zone: zone}
-	s.spells = &spells{s: s, job: &job{name: "ttr"}, zone: zone}
+	s.history = &job{name: "history", of: &s.past}
+	s.days = &days{s: s, job: &job{name: "days", of: &s.past}, zone: zone}
+	s.spells = &spells{s: s, job: &job{name: "ttr", of: &s.past}, zone: zone}
+	s.past.jobs, s.past.again = []*job{s.days.job, s.spells.job}, func() { s.days.complete = day{} }
 	return s
 }
 
@@ -109,17 +123,28 @@ const staleAfter = 14 * 24 * time.Hour
 // Run makes the summaries until ctx is done. An error is a log line, and the summary is tried again at the next
 // interval.
 func (s *Summarizer) Run(ctx context.Context) error {
-	tick := time.NewTicker(s.interval)
-	defer tick.Stop()
 	begins := time.Now().Add(overTimeBegins)
 	s.days.job.rests, s.spells.job.rests = begins, begins
+	var both errgroup.Group
+	for _, step := range []func(context.Context) error{s.stepNow, s.stepPast} {
+		both.Go(func() error {
+			s.every(ctx, step)
+			return nil
+		})
+	}
+	return both.Wait()
+}
+
+func (s *Summarizer) every(ctx context.Context, step func(context.Context) error) {
+	tick := time.NewTicker(s.interval)
+	defer tick.Stop()
 	for {
-		if err := s.Step(ctx); err != nil && ctx.Err() == nil {
+		if err := step(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("a summary was not made, answers count for themselves", "retry_in", s.interval, "err", err)
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
 	}
@@ -128,8 +153,13 @@ func (s *Summarizer) Run(ctx context.Context) error {
 // Step brings every summary up to date. Where nothing changed it writes nothing. One that fails keeps no other from
 // being made.
 func (s *Summarizer) Step(ctx context.Context) error {
-	s.one.Lock()
-	defer s.one.Unlock()
+	return errors.Join(s.stepNow(ctx), s.stepPast(ctx))
+}
+
+// stepNow makes what says how things are.
+func (s *Summarizer) stepNow(ctx context.Context) error {
+	s.now.one.Lock()
+	defer s.now.one.Unlock()
 	errs := []error{s.look(ctx)}
 	for _, j := range s.jobs {
 		run := s.make
@@ -143,32 +173,37 @@ func (s *Summarizer) Step(ctx context.Context) error {
 	if err := s.counts.step(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("counts of subjects: %w", err))
 	}
-	if err := s.overTime(ctx); err != nil {
-		errs = append(errs, fmt.Errorf("history: %w", err))
-	}
 	return errors.Join(errs...)
 }
 
 // overTimeBegins is how long after the start of a process days and times to fix wait: the site has more to do then.
 const overTimeBegins = time.Minute
 
-// overTime keeps what was: the history of topics, then what is made of it.
-func (s *Summarizer) overTime(ctx context.Context) error {
-	if err := s.makeHistory(ctx, &job{name: "history"}); err != nil {
-		return err
+// stepPast keeps what was: the history of topics, then what is made of it. On a large site a day takes minutes, which
+// nothing of now waits for.
+func (s *Summarizer) stepPast(ctx context.Context) error {
+	s.past.one.Lock()
+	defer s.past.one.Unlock()
+	if err := s.makeHistory(ctx); err != nil {
+		return fmt.Errorf("history: %w", err)
 	}
-	return errors.Join(s.days.step(ctx), s.spells.step(ctx))
+	if err := errors.Join(s.days.step(ctx), s.spells.step(ctx)); err != nil {
+		return fmt.Errorf("days: %w", err)
+	}
+	return nil
 }
 
 // Rebuild makes every summary anew, as if there were none, and says how long it took.
 func (s *Summarizer) Rebuild(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
-	if err := func() error {
-		s.one.Lock()
-		defer s.one.Unlock()
-		return s.restart(ctx)
-	}(); err != nil {
-		return 0, err
+	for _, q := range []*sequence{&s.now, &s.past} {
+		if err := func() error {
+			q.one.Lock()
+			defer q.one.Unlock()
+			return s.restart(ctx, q)
+		}(); err != nil {
+			return 0, err
+		}
 	}
 	err := s.Step(ctx)
 	return time.Since(began), err
@@ -232,9 +267,9 @@ func (p progress) behind(c changes) float64 {
 }
 
 // setBack says whether the engine's clock was set back since the last step, or since the last process.
-func (s *Summarizer) setBack(now, until time.Time) bool {
-	before, steady := s.last, time.Now()
-	s.last = clock{now, steady}
+func (q *sequence) setBack(now, until time.Time) bool {
+	before, steady := q.last, time.Now()
+	q.last = clock{now, steady}
 	return until.After(now) || !before.steady.IsZero() && now.Sub(before.engine) < steady.Sub(before.steady)-minMargin/2
 }
 
@@ -250,35 +285,28 @@ func (s *Summarizer) progress(ctx context.Context, j *job) (p progress, err erro
 		&p.number); err != nil {
 		return p, fmt.Errorf("read how far it is: %w", err)
 	}
-	if s.began.IsZero() {
-		s.began = now
+	if j.of.began.IsZero() {
+		j.of.began = now
 	}
 	p.now = now
-	if s.setBack(now, p.until) {
+	if j.of.setBack(now, p.until) {
 		s.log.Warn("the store's clock was set back, summaries are made anew")
-		if err := s.restart(ctx); err != nil {
+		if err := s.restart(ctx, j.of); err != nil {
 			return p, err
 		}
-		s.began, p.until, p.number = now, time.Unix(0, 0), p.number+1
+		j.of.began, p.until, p.number = now, time.Unix(0, 0), p.number+1
 	}
 	p.next = now.Add(-s.margin - s.deps.InFlight())
-	if orphans := s.began.Add(-s.deps.Orphans); now.Sub(s.began) < s.deps.Orphans && p.next.After(orphans) {
+	if orphans := j.of.began.Add(-s.deps.Orphans); now.Sub(j.of.began) < s.deps.Orphans && p.next.After(orphans) {
 		p.next = orphans
 	}
 	return p, nil
 }
 
-// restart makes every summary count for nothing.
-func (s *Summarizer) restart(ctx context.Context) error {
-	for _, j := range s.jobs {
-		j.rests = time.Time{}
-		if err := s.exec(ctx, "restart", clickhouse.Named("job", j.name)); err != nil {
-			return err
-		}
-	}
-	s.counts.again()
-	s.days.complete = day{}
-	for _, j := range []*job{s.counts.job, s.days.job, s.spells.job} {
+// restart makes every summary of a sequence count for nothing.
+func (s *Summarizer) restart(ctx context.Context, q *sequence) error {
+	q.again()
+	for _, j := range q.jobs {
 		j.rests = time.Time{}
 		if err := s.exec(ctx, "restart", clickhouse.Named("job", j.name)); err != nil {
 			return err

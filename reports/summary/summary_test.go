@@ -96,11 +96,11 @@ func TestAStepBackOfTheClockWhileRunningIsSeen(t *testing.T) {
 		{"back by an hour, half a day after the summary", -time.Hour, 30 * time.Second, true},
 	} {
 		now = now.Add(tt.engine)
-		s.last.steady = s.last.steady.Add(-tt.real)
+		s.now.last.steady = s.now.last.steady.Add(-tt.real)
 		if tt.name == "first look" {
-			s.last = clock{}
+			s.now.last = clock{}
 		}
-		if got := s.setBack(now, now.Add(-12*time.Hour)); got != tt.back {
+		if got := s.now.setBack(now, now.Add(-12*time.Hour)); got != tt.back {
 			t.Errorf("%s: set back is %v", tt.name, got)
 		}
 	}

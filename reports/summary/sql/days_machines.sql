@@ -12,10 +12,12 @@
             kind,
             topic_id,
             client_id,
-            argMinIf(code, place, place > 0) AS leads,
-            argMaxIf(code, rank, place = 0) AS detail,
-            argMaxIf(code, rank, place = 0 AND code IN (3, 4, 5)) AS progress,
-            toUInt8(multiIf(leads = 0, detail, leads = 2 AND progress > 0, progress, leads)) AS class
+            -- Each number is place and class, or serial, time and class: the least or greatest of numbers costs a quarter
+            -- of argMin and argMax over them.
+            minIf(lead, lead > 0) AS leads,
+            maxIf(detail, lead = 0) AS details,
+            maxIf(detail, lead = 0 AND code IN (3, 4, 5)) AS works,
+            toUInt8(multiIf(leads = 0, details % 16, leads % 16 = 2 AND works > 0, works % 16, leads % 16)) AS class
         FROM
         (
             SELECT
@@ -26,8 +28,10 @@
                 client_id,
                 toUInt8(multiIf(kind = 'update', indexOf([500, 400], topic_type), kind = 'baseline', topic_type = 401,
                     topic_type = 300)) AS place,
-                bitShiftLeft(toUInt128(serial), 64) + toUInt128(toUnixTimestamp64Milli(message_time)) AS rank,
-                toUInt8(if(c.code > 0, c.code, 7)) AS code
+                toUInt8(if(c.code > 0, c.code, 7)) AS code,
+                toUInt8(if(place > 0, place * 16 + code, 0)) AS lead,
+                bitShiftLeft(toUInt128(serial), 64)
+                    + toUInt128((toUnixTimestamp64Milli(message_time) + 4398046511104) * 16 + code) AS detail
             FROM states AS s
             ANY LEFT JOIN
             (

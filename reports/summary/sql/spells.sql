@@ -18,6 +18,6 @@ LEFT JOIN released AS r ON r.topic_id = sp.topic_id
 LEFT JOIN
 (
     SELECT client_id, first_report_time AS first FROM clients_seen FINAL
-    WHERE sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+    WHERE client_id BETWEEN {first:UUID} AND {last:UUID}
 ) AS c ON c.client_id = sp.client_id
 GROUP BY topic_id, required_day, days, fixed, clock_day

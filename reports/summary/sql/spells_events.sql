@@ -13,13 +13,13 @@
             SELECT topic_type, toString(topic_id) AS topic_id, client_id, state_id, toInt64(bitNot(earliest)) AS at, place AS rank
             FROM topic_history
             WHERE topic_type IN ({types:Array(UInt32)}) AND topic_id IN (SELECT unhex(arrayJoin({ids:Array(String)})))
-              AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+              AND client_id BETWEEN {first:UUID} AND {last:UUID}
             UNION ALL
             SELECT topic_type, topic_id, client_id, state_id, toUnixTimestamp64Micro(received_time) AS at,
                 bitShiftLeft(toUInt256(toUInt64(at)), 64) + payload_hash AS rank
             FROM instant_states_data FINAL
             WHERE topic_type IN ({types:Array(UInt32)}) AND topic_id IN (SELECT unhex(arrayJoin({ids:Array(String)})))
-              AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+              AND client_id BETWEEN {first:UUID} AND {last:UUID}
         ) AS h
         ANY LEFT JOIN
         (

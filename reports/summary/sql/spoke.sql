@@ -1,5 +1,4 @@
--- Clients that said something of subjects of one kind, by class; and how they would count had they said nothing. A place
--- above 0 is that of a leading type.
+-- Clients that said something of subjects of one kind, by class; and how they would count had they said nothing.
 SELECT
     n,
     d,
@@ -31,11 +30,15 @@ FROM
         d,
         client_id,
         {seen:Array(Int64)}[n] AS seen,
-        argMinIf(code, place, place > 0) AS leads,
-        argMaxIf(code, rank, place = 0) AS detail,
-        argMaxIf(code, rank, place = 0 AND code IN (3, 4, 5)) AS progress,
-        toUInt8(multiIf(leads = 0, detail, leads = 2 AND progress > 0, progress, leads)) AS class,
-        if(leads > 0, argMinIf(ms, place, place > 0), argMaxIf(ms, rank, place = 0)) AS since_ms,
+        -- Each number is place, class and time, or serial, time and class: the least or greatest of numbers costs a
+        -- quarter of argMin and argMax over them.
+        minIf(lead, lead > 0) AS leads,
+        maxIf(detail, lead = 0) AS details,
+        maxIf(detail, lead = 0 AND code IN (3, 4, 5)) AS works,
+        toUInt8(bitAnd(bitShiftRight(leads, 52), 15)) AS led,
+        toUInt8(multiIf(leads = 0, details % 16, led = 2 AND works > 0, works % 16, led)) AS class,
+        if(leads > 0, toInt64(bitAnd(leads, 4503599627370495)),
+            toInt64(bitShiftRight(bitAnd(details, 18446744073709551615), 4))) - 4398046511104 AS since_ms,
         max(ms) AS newest_ms
     FROM
     (
@@ -43,10 +46,12 @@ FROM
             transform(topic_id, arrayMap(i -> unhex(i), {ids:Array(String)}), {numbers:Array(UInt32)}, toUInt32(0)) AS n,
             d,
             client_id,
-            toUInt8(indexOf({leading:Array(UInt32)}, topic_type)) AS place,
-            bitShiftLeft(toUInt128(serial), 64) + toUInt128(ms) AS rank,
+            toUInt64(indexOf({leading:Array(UInt32)}, topic_type)) AS place,
             toUnixTimestamp64Milli(message_time) AS ms,
-            toUInt8(multiIf(c.code > 0, c.code, {kind:String} = 'other', 8, 7)) AS code
+            toUInt64(ms + 4398046511104) AS at, -- never below 0
+            toUInt64(multiIf(c.code > 0, c.code, {kind:String} = 'other', 8, 7)) AS code,
+            if(place > 0, bitShiftLeft(place, 56) + bitShiftLeft(code, 52) + at, 0) AS lead,
+            bitShiftLeft(toUInt128(serial), 64) + toUInt128(at * 16 + code) AS detail
         FROM states AS s
         ANY LEFT JOIN
         (

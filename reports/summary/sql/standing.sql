@@ -20,22 +20,22 @@
                 toUnixTimestamp64Micro(CAST(clients_seen.last_report_time, 'DateTime64(6, \'UTC\')')) AS report,
                 toInt64(0) AS scan, toInt64(0) AS wrong
             FROM clients_seen
-            WHERE sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+            WHERE client_id BETWEEN {first:UUID} AND {last:UUID}
               AND client_id NOT IN (SELECT client_id FROM retired_clients)
             UNION ALL
             SELECT client_id, toUInt8(32), toInt64(0),
                 1000 * toUnixTimestamp64Milli(CAST(client_scans.last_scan, 'DateTime64(3, \'UTC\')')),
                 toUnixTimestamp64Micro(CAST(client_scans.wrong_clock, 'DateTime64(6, \'UTC\')'))
             FROM client_scans
-            WHERE sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+            WHERE client_id BETWEEN {first:UUID} AND {last:UUID}
             UNION ALL
             SELECT client_id, toUInt8(2), toInt64(0), toInt64(0), toInt64(0)
             FROM clients_waiting FINAL
-            WHERE waiting = 1 AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+            WHERE waiting = 1 AND client_id BETWEEN {first:UUID} AND {last:UUID}
             UNION ALL
             SELECT ClientID, toUInt8(4), toInt64(0), toInt64(0), toInt64(0)
             FROM SR_MissingMessageRanges
-            WHERE SerialJump = 0 AND sipHash64(ClientID) % {parts:UInt64} = {part:UInt64}
+            WHERE SerialJump = 0 AND ClientID BETWEEN {first:UUID} AND {last:UUID}
             UNION ALL
             SELECT r.client_id, toUInt8(8), toInt64(0), toInt64(0), toInt64(0)
             FROM
@@ -43,7 +43,7 @@
                 SELECT client_id, set_aside_time,
                     if(kept_as != '', kept_as, concat(source_file, '.', toString(record_index), '.SMX')) AS name
                 FROM set_aside_records FINAL
-                WHERE sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+                WHERE client_id BETWEEN {first:UUID} AND {last:UUID}
             ) AS r
             LEFT JOIN (SELECT name, max(set_aside_ends.until) AS last_end FROM set_aside_ends GROUP BY name) AS e
                 ON e.name = r.name
@@ -52,11 +52,11 @@
             SELECT client_id, toUInt8(16), toInt64(0), toInt64(0), toInt64(0)
             FROM client_caches FINAL
             WHERE client_caches.unsent > 0 AND client_caches.unsent < 4294967295
-              AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+              AND client_id BETWEEN {first:UUID} AND {last:UUID}
             UNION ALL
             SELECT client_id, toUInt8(64), toInt64(0), toInt64(0), toInt64(0)
             FROM collection_members
-            WHERE name = {target:String} AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+            WHERE name = {target:String} AND client_id BETWEEN {first:UUID} AND {last:UUID}
         ) AS f
         GROUP BY client_id
         HAVING bitTest(bits, 0)

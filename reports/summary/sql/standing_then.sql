@@ -23,14 +23,14 @@
                 arrayJoin(arrayFilter(i -> toUnixTimestamp64Micro(first_report_time) <= {ends:Array(Int64)}[i],
                     arrayEnumerate({ends:Array(Int64)}))) AS day
             FROM clients_seen FINAL
-            WHERE sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+            WHERE client_id BETWEEN {first:UUID} AND {last:UUID}
             UNION ALL
             SELECT client_id, toUInt16(128), toInt64(0), toInt64(0),
                 arrayJoin(arrayFilter(i -> toUnixTimestamp64Micro(retired_time) <= {ends:Array(Int64)}[i]
                     AND (state IN ('retired', 'erasing') OR toUnixTimestamp64Micro(ended_time) > {ends:Array(Int64)}[i]),
                     arrayEnumerate({ends:Array(Int64)}))) AS day
             FROM client_retirements FINAL
-            WHERE sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+            WHERE client_id BETWEEN {first:UUID} AND {last:UUID}
             UNION ALL
             SELECT client_id, toUInt16(32), if({recent:UInt8}, last, 0), if({recent:UInt8}, late, 0),
                 arrayJoin(arrayFilter(i -> first <= {ends:Array(Int64)}[i], arrayEnumerate({ends:Array(Int64)}))) AS day
@@ -40,7 +40,7 @@
                     1000 * toUnixTimestamp64Milli(max(client_scans.last_scan)) AS last,
                     toUnixTimestamp64Micro(max(client_scans.wrong_clock)) AS late
                 FROM client_scans
-                WHERE sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+                WHERE client_id BETWEEN {first:UUID} AND {last:UUID}
                 GROUP BY client_id
             )
             UNION ALL
@@ -51,7 +51,7 @@
             (
                 SELECT client_id, toInt64(bitNot(earliest)) AS at, toInt64(bitAnd(bitShiftRight(place, 64), 18446744073709551615)) AS us
                 FROM topic_history
-                WHERE NOT {recent:UInt8} AND topic_type = 501 AND state_id = 3 AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+                WHERE NOT {recent:UInt8} AND topic_type = 501 AND state_id = 3 AND client_id BETWEEN {first:UUID} AND {last:UUID}
             )
             UNION ALL
             SELECT client_id, toUInt16(256), toInt64(0), toInt64(0),
@@ -64,16 +64,16 @@
                 WHERE NOT {recent:UInt8}
                   AND received_time >= fromUnixTimestamp64Micro({ends:Array(Int64)}[1] - 1000000 * {stale_seconds:UInt32}, 'UTC')
                   AND received_time <= fromUnixTimestamp64Micro({ends:Array(Int64)}[-1], 'UTC')
-                  AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+                  AND client_id BETWEEN {first:UUID} AND {last:UUID}
             )
             UNION ALL
             SELECT client_id, toUInt16(2), toInt64(0), toInt64(0), toUInt32(1)
             FROM clients_waiting FINAL
-            WHERE {recent:UInt8} AND waiting = 1 AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+            WHERE {recent:UInt8} AND waiting = 1 AND client_id BETWEEN {first:UUID} AND {last:UUID}
             UNION ALL
             SELECT ClientID, toUInt16(4), toInt64(0), toInt64(0), toUInt32(1)
             FROM SR_MissingMessageRanges
-            WHERE {recent:UInt8} AND SerialJump = 0 AND sipHash64(ClientID) % {parts:UInt64} = {part:UInt64}
+            WHERE {recent:UInt8} AND SerialJump = 0 AND ClientID BETWEEN {first:UUID} AND {last:UUID}
             UNION ALL
             SELECT r.client_id, toUInt16(8), toInt64(0), toInt64(0), toUInt32(1)
             FROM
@@ -81,7 +81,7 @@
                 SELECT client_id, set_aside_time,
                     if(kept_as != '', kept_as, concat(source_file, '.', toString(record_index), '.SMX')) AS name
                 FROM set_aside_records FINAL
-                WHERE {recent:UInt8} AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+                WHERE {recent:UInt8} AND client_id BETWEEN {first:UUID} AND {last:UUID}
             ) AS r
             LEFT JOIN (SELECT name, max(set_aside_ends.until) AS last_end FROM set_aside_ends GROUP BY name) AS e
                 ON e.name = r.name
@@ -90,11 +90,11 @@
             SELECT client_id, toUInt16(16), toInt64(0), toInt64(0), toUInt32(1)
             FROM client_caches FINAL
             WHERE {recent:UInt8} AND client_caches.unsent > 0 AND client_caches.unsent < 4294967295
-              AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+              AND client_id BETWEEN {first:UUID} AND {last:UUID}
             UNION ALL
             SELECT client_id, toUInt16(64), toInt64(0), toInt64(0), arrayJoin(arrayEnumerate({ends:Array(Int64)})) AS day
             FROM collection_members
-            WHERE name = {target:String} AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+            WHERE name = {target:String} AND client_id BETWEEN {first:UUID} AND {last:UUID}
         ) AS f
         GROUP BY client_id, d
         HAVING bitTest(bits, 0) AND NOT bitTest(bits, 7)

@@ -4,5 +4,5 @@
         SELECT toUInt16(1) AS d, topic_type, topic_id, client_id, state_id, serial, message_time
         FROM current_states
         WHERE topic_type IN ({types:Array(UInt32)}) AND topic_id IN (SELECT unhex(arrayJoin({ids:Array(String)})))
-          AND sipHash64(client_id) % {parts:UInt64} = {part:UInt64}
+          AND client_id BETWEEN {first:UUID} AND {last:UUID}
     )
