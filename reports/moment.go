@@ -18,7 +18,8 @@ type Moment struct {
 	At   time.Time // the last instant that counts
 	Zone string    // whose days are meant
 
-	day string // the day that it ends, where the site's counts of that day are kept
+	day        string // the day that it ends, where the site's counts of that day are kept
+	unnumbered string // "1": clients of this site send messages without a serial, which the history does not hold
 }
 
 // String is the moment for a person.
@@ -96,15 +97,15 @@ func (q question) moment(ctx context.Context, text string) (*Moment, error) {
 			return nil, err
 		}
 		if len(kept) > 0 {
-			m.day = day
+			m.day, m.unnumbered = day, unnumbered(kept[0])
 			return m, nil
 		}
 	}
-	return m, q.withinHistory(ctx, m.At, refuse)
+	return m, q.withinHistory(ctx, m, refuse)
 }
 
 // withinHistory refuses what lies before the stored history, or while that is being made.
-func (q question) withinHistory(ctx context.Context, at time.Time, refuse func(string, ...any) error) error {
+func (q question) withinHistory(ctx context.Context, m *Moment, refuse func(string, ...any) error) error {
 	found, err := q.ask(ctx, "history", nil)
 	if err != nil {
 		return err
@@ -112,20 +113,29 @@ func (q question) withinHistory(ctx context.Context, at time.Time, refuse func(s
 	if len(found) == 0 || found[0].Count("prepared") == 0 {
 		return refuse("cannot be answered yet: history is being prepared from the stored messages; ask again in a few minutes")
 	}
-	if from := found[0].Time("begins"); at.Before(from) {
+	if from := found[0].Time("begins"); m.At.Before(from) {
 		return refuse("lies before the stored history, which begins %s: give a later one", tidy(from))
 	}
+	m.unnumbered = unnumbered(found[0])
 	return nil
+}
+
+func unnumbered(r Record) string {
+	if r.Count("unnumbered") > 0 {
+		return "1"
+	}
+	return ""
 }
 
 func tidy(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }
 
 // addTo sets the hidden parameters of the moment; without one it is now.
 func (m *Moment) addTo(hidden map[string]string, zone string) {
-	values := map[string]string{"zone": zone, "moment_us": "0", "moment_day": "1970-01-01"}
+	values := map[string]string{"zone": zone, "moment_us": "0", "moment_day": "1970-01-01", "unnumbered": ""}
 	if m != nil {
 		values["moment_us"] = fmt.Sprint(m.At.UnixMicro())
 		values["moment_day"] = cmp.Or(m.day, "1970-01-01")
+		values["unnumbered"] = m.unnumbered
 	}
 	for name, value := range values {
 		if _, used := hidden[name]; used {

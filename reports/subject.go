@@ -46,7 +46,7 @@ var hiddenTypes = map[string]string{
 	"subject_kind": "String", "subject_id": "String", "subject_type": "UInt32", "subject_target": "String",
 	"subject_seen": "DateTime64(6,'UTC')", "subject_kept": "String", "stale_seconds": "UInt32",
 	"moment_us": "Int64", "moment_day": "Date", "zone": "String", "counted_from": "String", "days_from": "String",
-	"spells_kept": "String",
+	"spells_kept": "String", "unnumbered": "String",
 }
 
 // addTo sets the subject's hidden parameters; without a subject their kind is empty.

@@ -42,17 +42,22 @@ WITH
         -- end:
     ),
     -- How many clients count, and of how many nothing is known, by cause.
-    standing AS
+    -- if counted_from in now, then:
+    -- A value is counted once, however often it is read.
     (
-        -- if counted_from in now, then:
-        SELECT the_id AS topic_id, sum(machines) AS population, groupArrayIf((cause, machines), cause != '') AS silent
+        SELECT (sum(machines), groupArrayIf((cause, machines), cause != ''))
         FROM
         (
             SELECT if(class = 'said_nothing', class, cause) AS cause, count() AS machines
             FROM placed WHERE class != 'outside' GROUP BY cause
         )
         WHERE {topic_id:String} != ''
-        GROUP BY topic_id
+    ) AS counts,
+    -- end:
+    standing AS
+    (
+        -- if counted_from in now, then:
+        SELECT the_id AS topic_id, counts.1 AS population, counts.2 AS silent WHERE {topic_id:String} != ''
         -- else:
         SELECT topic_id, s.good + s.bad + s.pending + s.restart + s.failed + s.na_said
                 + s.na_implied + s.said_unknown + s.other + arraySum(mapValues(s.not_known)) AS population,

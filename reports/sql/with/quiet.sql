@@ -3,10 +3,9 @@
     (
         -- if as_of:
         SELECT client_id
-        FROM client_scans
+        FROM client_scans FINAL
         WHERE the_kind = 'update' AND the_target = ''
-        GROUP BY client_id
-        HAVING min(client_scans.first_arrival) <= fromUnixTimestamp64Micro({moment_us:Int64}, 'UTC')
+          AND CAST(client_scans.first_arrival, 'DateTime64(6, \'UTC\')') <= fromUnixTimestamp64Micro({moment_us:Int64}, 'UTC')
         UNION ALL
         SELECT client_id
         FROM clients_seen FINAL
@@ -112,5 +111,8 @@
         -- else:
           AND client_id NOT IN (SELECT client_id FROM gone)
         -- end:
+        -- if as_of:
+        -- else:
         GROUP BY client_id
+        -- end:
     ),

@@ -14,25 +14,31 @@
     (
         -- if as_of:
         -- The rank is that of current_states: messages without a serial lie below all others, by arrival.
-        SELECT topic_type, topic_id, client_id, argMax(h.state_id, h.rank) AS state_id,
-            toUInt64(bitShiftRight(max(h.rank), 128)) AS serial,
-            fromUnixTimestamp64Milli(intDiv(argMax(h.us, h.rank), 1000), 'UTC') AS message_time,
-            fromUnixTimestamp64Micro(argMax(h.at, h.rank), 'UTC') AS received_time, CAST([], 'Array(String)') AS params,
-            toUInt32(0) AS criticality
+        -- One number holds serial, time, hash and state: the greatest of numbers costs a quarter of argMax over them.
+        SELECT topic_type, topic_id, client_id, max(h.said) AS latest,
+            toUInt32(bitAnd(latest, 4294967295)) AS state_id,
+            toUInt64(bitShiftRight(latest, 160)) AS serial,
+            fromUnixTimestamp64Milli(intDiv(toInt64(bitAnd(bitShiftRight(latest, 96), 18446744073709551615)), 1000), 'UTC')
+                AS message_time,
+            fromUnixTimestamp64Micro(argMax(h.at, h.said), 'UTC') AS received_time,
+            CAST([], 'Array(String)') AS params, toUInt32(0) AS criticality
         FROM
         (
-            SELECT topic_type, topic_id, client_id, state_id,
-                place AS rank,
-                toInt64(bitAnd(bitShiftRight(place, 64), 18446744073709551615)) AS us,
+            SELECT topic_type, topic_id, client_id, bitShiftLeft(place, 32) + state_id AS said,
                 toInt64(bitNot(earliest)) AS at
             FROM topic_history
             WHERE earliest >= bitNot(toUInt64({moment_us:Int64}))
+            -- if unnumbered:
             UNION ALL
-            SELECT topic_type, topic_id, client_id, state_id,
-                bitShiftLeft(toUInt256(toUInt64(toUnixTimestamp64Micro(received_time))), 64) + payload_hash AS rank,
-                message_us AS us, toUnixTimestamp64Micro(received_time) AS at
+            -- Messages without a serial: the last that had arrived.
+            SELECT topic_type, topic_id, client_id,
+                bitShiftLeft(toUInt256(toUInt64(argMax(message_us, (received_time, payload_hash)))), 96)
+                    + argMax(state_id, (received_time, payload_hash)) AS said,
+                toUnixTimestamp64Micro(max(received_time)) AS at
             FROM instant_states_data FINAL
             WHERE toUnixTimestamp64Micro(received_time) <= {moment_us:Int64}
+            GROUP BY topic_type, topic_id, client_id
+            -- end:
         ) AS h
         GROUP BY topic_type, topic_id, client_id
         -- else:

@@ -27,11 +27,15 @@
             kind,
             topic_id,
             client_id,
-            argMinIf(code, place, place > 0) AS leads,
-            argMaxIf(code, rank, place = 0) AS detail,
-            argMaxIf(code, rank, place = 0 AND code IN (3, 4, 5)) AS progress,
-            toUInt8(multiIf(leads = 0, detail, leads = 2 AND progress > 0, progress, leads)) AS class,
-            if(leads > 0, argMinIf(ms, place, place > 0), argMaxIf(ms, rank, place = 0)) AS since_ms,
+            -- Each number is place, class and time, or serial, time and class: the least or greatest of numbers costs a
+            -- quarter of argMin and argMax over them.
+            minIf(lead, lead > 0) AS leads,
+            maxIf(detail, lead = 0) AS details,
+            maxIf(detail, lead = 0 AND code IN (3, 4, 5)) AS works,
+            toUInt8(bitAnd(bitShiftRight(leads, 52), 15)) AS led,
+            toUInt8(multiIf(leads = 0, details % 16, led = 2 AND works > 0, works % 16, led)) AS class,
+            if(leads > 0, toInt64(bitAnd(leads, 4503599627370495)),
+                toInt64(bitShiftRight(bitAnd(details, 18446744073709551615), 4))) - 4398046511104 AS since_ms,
             max(ms) AS newest_ms
         FROM
         (
@@ -41,11 +45,13 @@
                     topic_id IN (SELECT topic_id FROM asked WHERE kind = 'baseline'), 'baseline', 'update') AS kind,
                 topic_id,
                 client_id,
-                toUInt8(multiIf(kind = 'update', indexOf([500, 400], topic_type), kind = 'baseline', topic_type = 401,
+                toUInt64(multiIf(kind = 'update', indexOf([500, 400], topic_type), kind = 'baseline', topic_type = 401,
                     topic_type IN (300, 501))) AS place,
                 toUnixTimestamp64Milli(message_time) AS ms,
-                bitShiftLeft(toUInt128(serial), 64) + toUInt128(ms) AS rank,
-                toUInt8(if(c.code > 0, c.code, 7)) AS code
+                toUInt64(ms + 4398046511104) AS at, -- never below 0
+                toUInt64(if(c.code > 0, c.code, 7)) AS code,
+                if(place > 0, bitShiftLeft(place, 56) + bitShiftLeft(code, 52) + at, 0) AS lead,
+                bitShiftLeft(toUInt128(serial), 64) + toUInt128(at * 16 + code) AS detail
             FROM
             (
                 SELECT topic_type, topic_id, client_id, state_id, serial, message_time
