@@ -258,31 +258,47 @@ func (r *Runner) start(ctx context.Context, label string, q prepared) (*Rows, er
 	began := r.now()
 	rows := &Rows{Report: q.report, Params: q.shown(), Scope: q.meaning.scope, Subject: q.meaning.subject,
 		Moment: q.meaning.moment, query: q}
-	rows.explain = func(err error) error { return queryError(label, err, r.cfg.Timeout) }
+	rows.explain = func(err error) error { return q.advise(queryError(label, err, r.cfg.Timeout)) }
 	rows.open = func() (driver.Rows, context.CancelFunc, error) {
 		ctx, release, err := r.slot(ctx)
 		if err != nil {
-			return nil, nil, queryError(label, err, r.cfg.Timeout)
+			return nil, nil, rows.explain(err)
 		}
 		if err := r.pick(ctx, &q); err != nil {
 			release()
-			return nil, nil, queryError(label, err, r.cfg.Timeout)
+			return nil, nil, rows.explain(err)
 		}
 		answer, err := r.ask(ctx, q, &rows.all)
 		if err != nil {
 			release()
-			return nil, nil, queryError(label, err, r.cfg.Timeout)
+			return nil, nil, rows.explain(err)
 		}
 		return answer, release, nil
 	}
 	if err := rows.fetchFirst(); err != nil {
 		_ = rows.Close() // the error in hand says more
 		r.metrics.queries.WithLabelValues(label, "failed").Inc()
-		return nil, queryError(label, err, r.cfg.Timeout)
+		return nil, rows.explain(err)
 	}
 	r.metrics.seconds.WithLabelValues(label).Observe(r.now().Sub(began).Seconds())
 	r.metrics.queries.WithLabelValues(label, "ok").Inc()
 	return rows, nil
+}
+
+// advise says what costs less where a moment that is not the end of a day was too much to count.
+func (q prepared) advise(err error) error {
+	var refused *QueryError
+	if q.report == nil || !slices.Contains(q.report.hidden, "moment_day") || !errors.As(err, &refused) ||
+		q.meaning.moment.countedFrom(q.params["collection"]) != "then" || refused.Code != "memory" && refused.Code != "timeout" {
+		return err
+	}
+	less := "ask for the end of a day, as in as_of=" + q.meaning.moment.At.AddDate(0, 0, -1).Format(time.DateOnly) +
+		": its counts are kept"
+	if q.meaning.subject == nil {
+		less = "ask for one subject, or " + strings.TrimPrefix(less, "ask ")
+	}
+	refused.Text = strings.Replace(refused.Text, "ask for less", less, 1)
+	return refused
 }
 
 // ask sends the statement, and sets columns to what its answer has. Those of ad-hoc SQL come with every answer.
