@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -304,4 +305,27 @@ func FuzzCursor(f *testing.F) {
 			t.Errorf("%q: %v, then %v %v", text, after, again, err)
 		}
 	})
+}
+
+// Every parameter that a query reads is known, wherever it stands in the parts it begins with: what nobody sees is not given,
+// and a report that does not say that it reads the end of a day is counted from the history for seconds.
+func TestAReportKnowsTheParametersOfItsParts(t *testing.T) {
+	catalog, err := LoadCatalog("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, report := range catalog.List() {
+		for _, m := range placeholderForm.FindAllStringSubmatch(report.Query, -1) {
+			if _, known := hiddenTypes[m[1]]; !known || slices.ContainsFunc(report.Params, func(p Param) bool { return p.Name == m[1] }) {
+				continue
+			}
+			if seen++; !slices.Contains(report.hidden, m[1]) {
+				t.Errorf("%s reads {%s}, and does not know it", report.Name, m[1])
+			}
+		}
+	}
+	if seen < 100 {
+		t.Errorf("%d parameters were looked at", seen)
+	}
 }

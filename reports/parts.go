@@ -5,15 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
 
 //go:embed sql/with/*.sql
 var partFiles embed.FS
-
-var commentLine = regexp.MustCompile(`(?m)^\s*--.*\n`)
 
 // parts are the names after `-- with:`: pieces of WITH that several queries share, each in a file of sql/with. Those after
 // a bar belong to the statement of details.
@@ -62,7 +59,7 @@ func (h *headerReader) share(lines []string, between string) ([]string, error) {
 			return nil, h.errorf(h.sharedLine, "with: the query needs a line WITH that the parts follow")
 		}
 		if between != "\n" { // a comment would hide what follows it
-			shared = commentLine.ReplaceAllString(shared, "")
+			shared = strings.Join(blankComments(strings.Split(shared, "\n")), "\n")
 		}
 		out[from+at] += strings.ReplaceAll(shared, "\n", between)
 	}
