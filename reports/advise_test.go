@@ -9,7 +9,7 @@ import (
 func TestAMomentThatIsTooMuchIsAnsweredWithWhatIsKept(t *testing.T) {
 	then := &Moment{At: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
 	end := &Moment{At: then.At, day: "2026-03-03"}
-	counted, other := &Report{hidden: []string{"moment_day"}}, &Report{}
+	counted, other := &Report{keptDays: true}, &Report{}
 	const usual = "r: needs more memory: ask for less"
 	for _, tt := range []struct {
 		report  *Report

@@ -27,6 +27,7 @@ type Report struct {
 
 	ranks       []rank   // columns by importance, for lines that have no room for all
 	hidden      []string // parameters that the query reads and no reader gives
+	keptDays    bool     // the query reads what is kept of the end of days
 	namesClient bool     // the parameter client is an id or a computer name: the part wanted reads it
 	selfPaging  bool     // the query itself holds {page_rows:UInt64} and the after_ parameters
 	picked      []string // columns of the first of two statements that the second reads

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // a machine without a zone database knows all zones
@@ -91,7 +90,7 @@ func (q question) moment(ctx context.Context, text string) (*Moment, error) {
 	if m.At.After(now) {
 		return nil, refuse("%s lies in the future", tidy(m.At))
 	}
-	if over, day := m.ends(); over && name == q.runner.cfg.Timezone && q.values["collection"] == "" && slices.Contains(q.report.hidden, "moment_day") {
+	if over, day := m.ends(); over && name == q.runner.cfg.Timezone && q.values["collection"] == "" && q.report.keptDays {
 		kept, err := q.ask(ctx, "day", map[string]string{"day": day})
 		if err != nil {
 			return nil, err

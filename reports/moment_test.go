@@ -95,6 +95,7 @@ func TestMomentsThatCannotBeAsked(t *testing.T) {
 // A day that was counted is answered by cause, in the zone that it was counted in only.
 func TestTheEndOfADayIsAnsweredByCause(t *testing.T) {
 	s := newMomentSite(t)
+	s.tell(1, 1, 500, "u2", 3, 470*hour, 470*hour)
 	if err := summary.New(time.Second, summary.Deps{Store: s.Store}).Step(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -109,6 +110,42 @@ func TestTheEndOfADayIsAnsweredByCause(t *testing.T) {
 		}
 		if got := strings.Join(counts, " "); got != want {
 			t.Errorf("%s: %s, want %s", zone, got, want)
+		}
+	}
+}
+
+// A machine that has one update and lacks another is not compliant.
+func TestAMachineIsWhatItLacks(t *testing.T) {
+	s := newMomentSite(t)
+	s.tell(1, 1, 500, "u2", 3, 470*hour, 470*hour)
+	if err := summary.New(time.Second, summary.Deps{Store: s.Store}).Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for ago, want := range map[time.Duration]string{290 * hour: "0 1 1", 100 * hour: "1 0 1"} {
+		params := map[string]string{"as_of": s.Now.UTC().Add(-ago).Format(time.DateOnly), "days": "1"}
+		r := s.All(s.runner, "compliance-trend", params)[0]
+		if got := r["compliant"] + " " + r["not_compliant"] + " " + r["not_known"]; got != want {
+			t.Errorf("%v ago the machines are %s, want %s: %v", ago, got, want, r)
+		}
+	}
+}
+
+// What has no serial counts only where nothing with one had arrived, and of that the last; so it is of now, too.
+func TestMessagesWithoutASerialLieBelowTheOthers(t *testing.T) {
+	s := newMomentSite(t)
+	s.load(0, 2, 2, 500, "u1", 2, 311*hour, 311*hour)
+	s.load(0, 2, 2, 500, "u1", 3, 320*hour, 300*hour) // came later, and is older by its clock
+	s.load(1, 2, 2, 500, "u1", 2, 290*hour, 290*hour)
+	s.load(0, 2, 2, 500, "u1", 3, 280*hour, 280*hour)
+	for ago, want := range map[time.Duration]string{
+		305 * hour: "scanned 2/2, 0//: bad 2",
+		295 * hour: "scanned 2/2, 50//: bad 1 compliant 1",
+		285 * hour: "scanned 2/2, 0//: bad 2",
+		275 * hour: "scanned 2/2, 0//: bad 2",
+		100 * hour: "scanned 2/2, 50//: bad 1 compliant 1", // the first one has it
+	} {
+		if got := s.standAsOf("update/u1", s.Now.Add(-ago).Format(time.RFC3339Nano)); got != want {
+			t.Errorf("%v ago it is %s, want %s", ago, got, want)
 		}
 	}
 }

@@ -338,6 +338,7 @@ func TestTimeToRemediate(t *testing.T) {
 	s.report(1, 3, 500*hour)
 	at := func(days int) time.Duration { return time.Duration(20-days) * 24 * hour }
 	s.tell(1, 3, 500, "u1", 2, at(0), at(0))
+	s.tell(1, 1, 402, "u1", 6, at(1), at(1)) // it failed, which is no end
 	s.tell(1, 1, 500, "u1", 3, at(3), at(3))
 	s.tell(2, 2, 500, "u1", 3, at(10), at(10))
 	s.tell(1, 1, 500, "u1", 3, at(12), at(12)) // said again, it takes no longer
@@ -379,6 +380,16 @@ func TestTimeToRemediate(t *testing.T) {
 	}
 	if !slices.Equal(kept, counted) || len(kept) < 19 {
 		t.Errorf("kept %v\ncounted %v", kept, counted)
+	}
+	s.tell(3, 3, 500, "u1", 3, at(15), at(15)) // and so nobody is open
+	if err := summary.New(time.Second, summary.Deps{Store: s.Store}).Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, collection := range []string{"", "all"} {
+		r := s.All(s.runner, "time-to-remediate", map[string]string{"subject": "update/u1", "collection": collection})[0]
+		if got := r["required_ever"] + " " + r["fixed"] + " " + r["open"]; got != "3 3 0" {
+			t.Errorf("in %q, once all have it: %s, want 3 3 0", collection, got)
+		}
 	}
 }
 

@@ -50,6 +50,7 @@ func (h *headerReader) checkQuery(first int, lines []string) error {
 	for line := range strings.SplitSeq(r.Query, "\n") {
 		if name, in, ok := condition(line); ok && (h.mayHide(name) || in != nil && h.paramAt(name) >= 0) {
 			used[name] = true
+			r.keptDays = r.keptDays || name == "counted_from" && slices.Contains(in, "days")
 		}
 	}
 	r.selfPaging = used["page_rows"]

@@ -47,9 +47,9 @@ func (s *ruleSite) load(serial uint64, from, to int, topic uint32, id string, st
 	s.Exec(fmt.Sprintf(`INSERT INTO state_messages (client_id, serial, received_time, message_us, topic_type, topic_id,
 		state_id, payload_hash)
 		SELECT toUUID(concat('00000000-0000-4000-8000-', leftPad(toString(number), 12, '0'))), %d,
-			toDateTime64('%s', 6, 'UTC'), %d, %d, '%s', %d, cityHash64(number, %d)
+			toDateTime64('%s', 6, 'UTC'), %d, %d, '%s', %d, cityHash64(number, %d, %d)
 		FROM numbers(%d, %d)`, serial, s.Now.Add(-received).Format(secondsForm), s.Now.Add(-told).UnixMicro(), topic, id,
-		state, serial, from, to-from+1))
+		state, serial, state, from, to-from+1))
 }
 
 // missing opens or closes the range of one client.

@@ -288,7 +288,7 @@ func (r *Runner) start(ctx context.Context, label string, q prepared) (*Rows, er
 // advise says what costs less where a moment that is not the end of a day was too much to count.
 func (q prepared) advise(err error) error {
 	var refused *QueryError
-	if q.report == nil || !slices.Contains(q.report.hidden, "moment_day") || !errors.As(err, &refused) ||
+	if q.report == nil || !q.report.keptDays || !errors.As(err, &refused) ||
 		q.meaning.moment.countedFrom(q.params["collection"]) != "then" || refused.Code != "memory" && refused.Code != "timeout" {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,27 @@ func BenchmarkRatioDurableInsert(b *testing.B) {
 		durable = append(durable, timed(b, func() error { return insertColumns(ctx, s, insertMessages, m) }))
 	}
 	report(b, "of_not_durable", durable, quick)
+}
+
+// BenchmarkRatioInsertWithHistory is what the history of topics costs: inserts with it and without, of two sizes.
+func BenchmarkRatioInsertWithHistory(b *testing.B) {
+	for _, rows := range []int{10_000, benchRows} {
+		b.Run(strconv.Itoa(rows), func(b *testing.B) {
+			with, without := storetest.New(b), storetest.New(b)
+			exec(b, with, "SYSTEM STOP MERGES")
+			exec(b, without, "DROP VIEW topic_history_feed SYNC")
+			m := someMessages(rows, 1)
+			var long, short []time.Duration
+			for b.Loop() {
+				for range 5 {
+					short = append(short, timed(b, func() error { return insertColumns(b.Context(), without, insertMessages, m) }))
+					long = append(long, timed(b, func() error { return insertColumns(b.Context(), with, insertMessages, m) }))
+				}
+			}
+			b.ReportMetric(float64(median(long))/float64(median(short)), "of_without")
+			b.ReportMetric(float64(median(long).Microseconds())/1000, "ms")
+		})
+	}
 }
 
 // report compares medians: neighbours of the machine disturb single runs.

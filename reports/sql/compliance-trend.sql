@@ -187,7 +187,8 @@ FROM
     SELECT day, compliant, not_compliant, not_applicable, not_known
     FROM standing
     -- if days_from in kept:
-    -- if counted_from in counts, then:
+    -- if counted_from in days:
+    -- else:
     WHERE day != last_day
     UNION ALL
     SELECT last_day AS day, compliant, not_compliant, not_applicable, not_known

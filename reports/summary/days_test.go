@@ -39,6 +39,20 @@ func TestADayMadeAgainKeepsItsCauses(t *testing.T) {
 	}
 }
 
+// Of a day that is made again those subjects that the site knew of by its end keep what is stored of them; others have no row.
+func TestADayHasWhatTheSiteKnewOf(t *testing.T) {
+	known := countsRow{kind: "update", id: "known", notKnown: map[string]uint64{"silent": 7}, seen: 100}
+	later := countsRow{kind: "update", id: "later", seen: 101}
+	fresh := countsRow{kind: "update", id: "fresh", notKnown: map[string]uint64{"silent": 3}, seen: 0}
+	stored := countsRow{kind: "update", id: "known", notKnown: map[string]uint64{"gap": 5}}
+	w := &countsWriter{stored: map[subjectKey]countsRow{stored.key(): stored}}
+	were := w.thatWere([]countsRow{known, later, fresh}, 100)
+	if len(were) != 2 || were[0].id != "known" || were[0].notKnown["gap"] != 5 || were[1].id != "fresh" ||
+		were[1].notKnown["silent"] != 3 {
+		t.Errorf("the day has %+v", were)
+	}
+}
+
 // tellOf loads a message of one of a few clients on an update or a deployment, that arrived so long ago.
 func (s *site) tellOf(now time.Time, ago time.Duration) {
 	topic, id, state := []int{500, 402, 300, 301, 501}[s.rand.IntN(5)], s.rand.IntN(3), s.rand.IntN(12)
