@@ -3,6 +3,7 @@ package reports_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +127,38 @@ func TestAMachineIsWhatItLacks(t *testing.T) {
 		r := s.All(s.runner, "compliance-trend", params)[0]
 		if got := r["compliant"] + " " + r["not_compliant"] + " " + r["not_known"]; got != want {
 			t.Errorf("%v ago the machines are %s, want %s: %v", ago, got, want, r)
+		}
+	}
+}
+
+// A machine reported last what it had reported by then, and who is connected is known of now only.
+func TestTheLastReportIsOneOfThen(t *testing.T) {
+	s := newMomentSite(t)
+	s.report(1, 1, 200*hour)
+	s.report(1, 1, 10*hour)
+	s.tell(1, 1, 402, "u2", 9, 205*hour, 205*hour) // waits for a restart
+	if err := summary.New(time.Second, summary.Deps{Store: s.Store}).Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for ago, want := range map[time.Duration]time.Duration{450 * hour: 480 * hour, 190 * hour: 200 * hour, 0: 10 * hour} {
+		params := map[string]string{"as_of": s.Now.Add(-ago).Format(time.RFC3339Nano)}
+		if ago == 0 {
+			params["as_of"] = ""
+		}
+		subject := map[string]string{"subject": "update/u1", "as_of": params["as_of"]}
+		for name, rows := range map[string][]map[string]string{
+			"machines": s.All(s.runner, "machines", params), "subject-machines": s.All(s.runner, "subject-machines", subject),
+		} {
+			at := slices.IndexFunc(rows, func(r map[string]string) bool { return r["computer"] == "PC-1" })
+			if at < 0 || rows[at]["last_report"] != s.At(want) {
+				t.Errorf("%s, %v ago: %v, want %s", name, ago, rows, s.At(want))
+			}
+		}
+	}
+	for asOf, want := range map[string]string{"": "0", s.Now.Add(-190 * hour).Format(time.RFC3339Nano): ""} {
+		rows := s.All(s.runner, "restart-pending", map[string]string{"as_of": asOf})
+		if len(rows) != 1 || rows[0]["online"] != want {
+			t.Errorf("as of %q: %v, want online %q", asOf, rows, want)
 		}
 	}
 }

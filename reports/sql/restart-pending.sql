@@ -11,7 +11,7 @@
 -- order: since DateTime64(3,'UTC'), client_id UUID
 -- note since: by the machine's clock, of what waits longest
 -- note for: titles of what waits, up to twenty
--- note online: 1 = connected to a notification server at this moment
+-- note online: 1 = connected to a notification server at this moment; empty with as_of
 -- link computer: /clients/{client_id}
 -- link client_id: client-states?client={client_id}&as_of={as_of}&tz={tz}
 -- with: stated, told, machine_stands, named
@@ -54,8 +54,12 @@ SELECT
     p.2 AS since,
     arrayStringConcat(arrayMap(i -> if(titles[i] != '', titles[i], i), p.3), ', ') AS for,
     nullIf(c.last_report_time, toDateTime64(0, 6, 'UTC')) AS last_report,
-    p.1 IN (SELECT client_id FROM client_presence FINAL
-        WHERE online_status = 1 AND client_id IN (SELECT arrayJoin(page_ids))) AS online,
+    -- if as_of:
+    CAST(NULL, 'Nullable(UInt8)') AS online,
+    -- else:
+    toNullable(p.1 IN (SELECT client_id FROM client_presence FINAL
+        WHERE online_status = 1 AND client_id IN (SELECT arrayJoin(page_ids)))) AS online,
+    -- end:
     p.1 AS client_id
 FROM (SELECT arrayJoin(made) AS p) AS one
 LEFT JOIN (SELECT client_id, netbios_name, last_report_time FROM named) AS c ON c.client_id = p.1

@@ -137,7 +137,7 @@ SELECT
             _other > 0, 'exact',
             arrivals.has_first AND arrivals.oldest_held <= c.first_report_time, 'exact',
             'or earlier') AS since_known,
-    c.last_report_time AS last_report,
+    nullIf(c.last_report_time, toDateTime64(0, 6, 'UTC')) AS last_report,
     arrayFirst(p -> match(p, '^(0[xX][89A-Fa-f][0-9A-Fa-f]{7}|-[1-9][0-9]{6,9})$')
         OR match(p, '^[0-9]{10}$') AND toUInt64OrZero(p) BETWEEN 2147483648 AND 4294967295, d.texts) AS error,
     d.texts AS params,
