@@ -24,14 +24,18 @@ WITH
     -- else:
     toUnixTimestamp64Micro(now64(6)) AS until,
     -- end:
-    about AS
+    -- A value is made once, however often it is read: the view is most of the work.
     (
-        SELECT kind, topic_id, title FROM subjects
+        SELECT groupArray((kind, topic_id, title)) FROM subjects
         WHERE kind IN ('update', 'deployment', 'baseline', 'scan')
         -- if subject_id:
           AND kind = {subject_kind:String} AND topic_id = {subject_id:String}
         -- end:
           AND topic_id IN (SELECT topic_id FROM state_messages WHERE client_id IN (SELECT arrayJoin(wanted_ids)))
+    ) AS told_of,
+    about AS
+    (
+        SELECT one.1 AS kind, one.2 AS topic_id, one.3 AS title FROM (SELECT arrayJoin(told_of) AS one)
     ),
     heard AS
     (

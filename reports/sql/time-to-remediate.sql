@@ -56,7 +56,11 @@ WITH
         SELECT CAST(kind, 'String') AS kind, topic_id, required_day, days_to_fix, clock_day, machines AS n
         FROM subject_ttr FINAL
         WHERE machines > 0 AND (days_to_fix = 65535 OR fixed) AND kind IN (SELECT arrayJoin(asked_kinds))
+          -- if subject_id:
+          AND topic_id = {subject_id:String}
+          -- else:
           AND topic_id IN (SELECT topic_id FROM about)
+          -- end:
         -- else:
         SELECT sp.kind AS kind, sp.topic_id AS topic_id,
             toDate(fromUnixTimestamp64Micro(sp.began), {zone:String}) AS required_day,
