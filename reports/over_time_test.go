@@ -396,10 +396,10 @@ func TestTimeToRemediate(t *testing.T) {
 // A change at half past eleven at night in one zone is one of the next day in another.
 func TestDaysAreThoseOfTheZone(t *testing.T) {
 	s := newRuleSite(t)
-	s.report(1, 2, 100*hour)
+	s.report(1, 2, 130*hour) // whatever time of day it is, the day before the change is in the history
 	day := s.Now.UTC().AddDate(0, 0, -3).Truncate(24 * time.Hour)
 	at := s.Now.Sub(day.Add(23*time.Hour + 30*time.Minute))
-	s.tell(1, 1, 500, "u1", 2, 90*hour, 90*hour)
+	s.tell(1, 1, 500, "u1", 2, 120*hour, 120*hour)
 	s.tell(1, 1, 500, "u1", 3, at, at)
 	for zone, want := range map[string]time.Time{"UTC": day, "America/New_York": day, "Europe/Warsaw": day.AddDate(0, 0, 1)} {
 		for _, row := range s.All(s.runner, "burn-down", map[string]string{"subject": "update/u1", "tz": zone}) {
