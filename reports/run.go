@@ -285,17 +285,24 @@ func (r *Runner) start(ctx context.Context, label string, q prepared) (*Rows, er
 	return rows, nil
 }
 
-// advise says what costs less where a moment that is not the end of a day was too much to count.
+// advise says what costs less where a moment was too much to count.
 func (q prepared) advise(err error) error {
 	var refused *QueryError
-	if q.report == nil || !q.report.keptDays || !errors.As(err, &refused) ||
-		q.meaning.moment.countedFrom(q.params["collection"]) != "then" || refused.Code != "memory" && refused.Code != "timeout" {
+	moment := q.meaning.moment
+	if moment == nil || !errors.As(err, &refused) || refused.Code != "memory" && refused.Code != "timeout" {
 		return err
 	}
-	less := "ask for the end of a day, as in as_of=" + q.meaning.moment.At.AddDate(0, 0, -1).Format(time.DateOnly) +
-		": its counts are kept"
-	if q.meaning.subject == nil {
-		less = "ask for one subject, or " + strings.TrimPrefix(less, "ask ")
+	less := ""
+	switch mayScope := slices.ContainsFunc(q.report.Params, func(p Param) bool { return p.Name == "collection" }); {
+	case q.report.keptDays && moment.countedFrom(q.params["collection"]) == "then":
+		less = "ask for the end of a day, as in as_of=" + moment.At.AddDate(0, 0, -1).Format(time.DateOnly) + ": its counts are kept"
+		if q.meaning.subject == nil {
+			less = "ask for one subject, or " + strings.TrimPrefix(less, "ask ")
+		}
+	case mayScope && q.params["collection"] == "":
+		less = "ask for the members of a collection: every machine of the site is counted for a moment"
+	default:
+		return err
 	}
 	refused.Text = strings.Replace(refused.Text, "ask for less", less, 1)
 	return refused
