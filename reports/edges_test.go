@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"statewire/reports"
 )
 
 // checkEdges holds what is made in a way that many clients allow against the plain way, on rows of every kind.
@@ -76,11 +78,10 @@ func (m *model) plainOutcomes(t *testing.T) {
 // namedOf begins a query of all clients with the part that reports share.
 func namedOf(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("sql", "with", "named.sql"))
+	part, err := reports.PartOfNow("named")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, part, _ := strings.Cut(string(text), "\n")
 	return "WITH\n" + part + "(SELECT groupArray(client_id) FROM clients) AS page_ids\n"
 }
 

@@ -21,3 +21,9 @@ func KeepFrom(clients int) (back func()) {
 	keptFrom = clients
 	return func() { keptFrom = before }
 }
+
+// PartOfNow is a part as a question without a moment has it.
+func PartOfNow(name string) (string, error) {
+	text, err := Part(name)
+	return choose(text, nil), err
+}
