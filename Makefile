@@ -54,8 +54,8 @@ test: deps build lint ## everything that must pass before a change lands
 	  $(GO) test -vet=off $(TEST_FLAGS) -skip '$(LARGE)' ./...; } 2>&1 | tee build/test.log || { scripts/test-summary build/test.log; exit 1; }
 
 long: build platforms ## the same proofs at length (root): LONG times the kills, cuts and traffic, fleets of 300 and 2,000
-	STATEWIRE_TEST_LONG=$(LONG) STATEWIRE_TEST_POWER=1 $(GO) test -shuffle=on -timeout 3h -run 'Chaos|Kill|PowerCut|FailedWrite|MergedOrNot|ManyTasks|EachTaskRuns|TakenOver' ./cmd/statewire ./store
-	STATEWIRE_TEST_LONG=$(LONG) $(GO) test -shuffle=on -timeout 1h -run 'Model|Property|Runs|Retired|StoredOrACopy|NoParameter|Million|Story|LargeFleet|ProcessDies|MemoryIsBounded' \
+	STATEWIRE_TEST_LONG=$(LONG) STATEWIRE_TEST_POWER=1 $(GO) test -shuffle=on -timeout 3h -run 'Chaos|Kill|PowerCut|FailedWrite|MergedOrNot|ManyTasks|EachTaskRuns|TakenOver|OverTimeFromOutside' ./cmd/statewire ./store
+	STATEWIRE_TEST_LONG=$(LONG) $(GO) test -shuffle=on -timeout 1h -run 'Model|Property|Runs|Retired|StoredOrACopy|NoParameter|Million|Story|LargeFleet|ProcessDies|MemoryIsBounded|AYear|AsOf|DaysAre' \
 	  ./ingest ./inbox ./store ./resync/gaps ./agent/cache ./reports ./notifier/manager ./fleet
 	for n in 300 2000; do STATEWIRE_TEST_FLEET=$$n $(GO) test -count 1 -timeout 1h \
 	  -run 'OneRoundMakesSite|SerialsThatJumpMove|ASiteAsksForCertificatesWhile|TheAuthorityChangesUnder' ./cmd/statewire || exit 1; done

@@ -28,8 +28,8 @@ func TestAMomentThatIsTooMuchIsAnsweredWithWhatIsKept(t *testing.T) {
 		{counted, nil, nil, "memory", usual},
 		{other, then, nil, "memory", usual},
 		{nil, nil, nil, "memory", usual},
-		{machines, end, nil, "timeout", "r: needs more memory: ask for the members of a collection: every machine of the site " +
-			"is counted for a moment"},
+		{machines, end, nil, "timeout", "r: needs more memory: ask for the members of a collection: every machine of the " +
+			"site is counted for a moment"},
 		{machines, nil, nil, "timeout", usual},
 	} {
 		q := prepared{report: tt.report, meaning: meaning{moment: tt.moment, subject: tt.subject}}

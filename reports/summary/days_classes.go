@@ -139,7 +139,7 @@ func (d *days) machines(ctx context.Context, m moments) ([]map[classKey]uint64, 
 		return nil, err
 	}
 	for _, p := range parts {
-		args := []any{list("ends", texts(m.ends)), clickhouse.Named("first", p.first), clickhouse.Named("last", p.last)}
+		args := p.named(list("ends", texts(m.ends)))
 		err := d.s.eachOf(ctx, "days_machines", "WITH\n"+text+count, args, func(scan func(...any) error) error {
 			var at uint16
 			var over string

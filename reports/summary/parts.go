@@ -2,14 +2,19 @@ package summary
 
 import (
 	"context"
-	"slices"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/google/uuid"
 )
 
-// part is the clients with ids from first to last, which count too: a part of the site is read without the others, as all
+// part is the clients with ids from first to last, both included: a part of the site is read without the others, as all
 // tables lie in the order of ids.
 type part struct{ first, last string }
+
+// named adds the part to the parameters of a statement.
+func (p part) named(args ...any) []any {
+	return append(args, clickhouse.Named("first", p.first), clickhouse.Named("last", p.last))
+}
 
 // everyone is the part that is all.
 var everyone = part{uuid.Nil.String(), uuid.Max.String()}
@@ -31,5 +36,5 @@ func (s *Summarizer) parts(ctx context.Context, clients uint64) ([]part, error) 
 		return nil
 	})
 	parts[len(parts)-1].last = everyone.last
-	return slices.Clip(parts), err
+	return parts, err
 }

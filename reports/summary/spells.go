@@ -141,10 +141,8 @@ func (sp *spells) count(ctx context.Context, sl subjectSlice, ids []string, part
 	slots = append(slots, all[len(leading):]...)
 	counted := map[spellKey]uint64{}
 	for _, p := range parts {
-		args := []any{
-			list("ids", ids), list("types", texts(all)), list("slots", texts(slots)),
-			clickhouse.Named("first", p.first), clickhouse.Named("last", p.last), clickhouse.Named("kind", sl.kind), clickhouse.Named("target", sl.target), clickhouse.Named("zone", sp.zone.String()),
-		}
+		args := p.named(list("ids", ids), list("types", texts(all)), list("slots", texts(slots)),
+			clickhouse.Named("kind", sl.kind), clickhouse.Named("target", sl.target), clickhouse.Named("zone", sp.zone.String()))
 		err := sp.s.eachOf(ctx, "spells", "WITH\n"+before+text+after, args, func(scan func(...any) error) error {
 			k, n, err := scanSpell(scan)
 			counted[k] += n

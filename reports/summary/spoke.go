@@ -131,8 +131,8 @@ func (c *counts) eachStanding(ctx context.Context, name, kind, target string, m 
 	if err != nil {
 		return err
 	}
-	args = append(args, clickhouse.Named("kind", kind), clickhouse.Named("target", target),
-		clickhouse.Named("first", p.first), clickhouse.Named("last", p.last), named("stale_seconds", uint64(c.stale.Seconds())))
+	args = append(p.named(args...), clickhouse.Named("kind", kind), clickhouse.Named("target", target),
+		named("stale_seconds", uint64(c.stale.Seconds())))
 	if len(m.ends) > 0 {
 		args = append(args, list("ends", texts(m.ends)), clickhouse.Named("recent", map[bool]string{false: "0", true: "1"}[m.recent]))
 	}

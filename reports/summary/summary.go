@@ -18,7 +18,6 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 )
 
 //go:embed sql/*.sql
@@ -125,15 +124,14 @@ const staleAfter = 14 * 24 * time.Hour
 func (s *Summarizer) Run(ctx context.Context) error {
 	begins := time.Now().Add(overTimeBegins)
 	s.days.job.rests, s.spells.job.rests = begins, begins
-	var both errgroup.Group
-	for _, step := range []func(context.Context) error{s.stepNow, s.stepPast} {
-		both.Go(func() error {
-			s.every(ctx, step)
-			return nil
-		})
-	}
-	return both.Wait()
+	var both sync.WaitGroup
+	both.Go(func() { s.every(ctx, s.stepNow) })
+	both.Go(func() { s.every(ctx, s.stepPast) })
+	both.Wait()
+	return nil
 }
+
+// every steps at once and then at each interval.
 
 func (s *Summarizer) every(ctx context.Context, step func(context.Context) error) {
 	tick := time.NewTicker(s.interval)
@@ -188,7 +186,7 @@ func (s *Summarizer) stepPast(ctx context.Context) error {
 		return fmt.Errorf("history: %w", err)
 	}
 	if err := errors.Join(s.days.step(ctx), s.spells.step(ctx)); err != nil {
-		return fmt.Errorf("days: %w", err)
+		return fmt.Errorf("days and times to fix: %w", err)
 	}
 	return nil
 }
